@@ -1,0 +1,35 @@
+//! Names of error numbers: engineers grep for `EINVAL`, not for 22.
+
+use rustix::io::Errno;
+use std::fmt;
+
+/// An error number as `EINVAL (Invalid argument)`.
+pub(crate) struct Shown(pub(crate) Errno);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = std::io::Error::from(self.0).to_string();
+        let text = text.split(" (os error").next().unwrap_or_default();
+        match name(self.0) {
+            Some(name) => write!(f, "{name} ({text})"),
+            None => write!(f, "errno {} ({text})", self.0.raw_os_error()),
+        }
+    }
+}
+
+macro_rules! names {
+    ($errno:expr, $($name:ident)*) => {
+        $(if $errno == Errno::$name { return Some(concat!("E", stringify!($name))); })*
+    };
+}
+
+fn name(errno: Errno) -> Option<&'static str> {
+    names!(errno, PERM NOENT INTR IO NXIO BADF AGAIN NOMEM ACCESS FAULT BUSY EXIST NODEV INVAL NFILE
+        MFILE NOTTY NOSPC RANGE NOSYS BADMSG OVERFLOW NOTSOCK NOPROTOOPT PROTONOSUPPORT
+        SOCKTNOSUPPORT OPNOTSUPP AFNOSUPPORT ADDRINUSE ADDRNOTAVAIL NETDOWN NOBUFS TIMEDOUT
+        MSGSIZE NOLINK DOM);
+    if errno == Errno::TOOBIG {
+        return Some("E2BIG");
+    }
+    None
+}

@@ -1,0 +1,15 @@
+//! AF_XDP sockets in pure Rust.
+
+mod error;
+pub mod link;
+mod num;
+pub mod program;
+pub mod ring;
+pub mod socket;
+mod sys;
+#[cfg(feature = "test-util")]
+pub mod test_util;
+pub mod umem;
+
+pub use error::{Error, Result};
+pub use xsk_uapi as uapi;

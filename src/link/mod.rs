@@ -1,0 +1,44 @@
+//! Interfaces, and XDP programs on them.
+
+use std::fmt;
+
+/// Where in the receive path a program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// In the driver (`XDP_FLAGS_DRV_MODE`).
+    Native,
+    /// In the network stack, after an skb was made (`XDP_FLAGS_SKB_MODE`).
+    Generic,
+    /// On the card (`XDP_FLAGS_HW_MODE`).
+    Hardware,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+            Self::Hardware => "hardware",
+        })
+    }
+}
+
+/// What holds a program on its interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Method {
+    /// Attached by rtnetlink. If the process is killed, the program stays and passes every packet to
+    /// the kernel's stack.
+    #[default]
+    Netlink,
+    /// Attached by a `bpf_link` (5.9). If the process is killed, the kernel detaches it.
+    Link,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Netlink => "netlink",
+            Self::Link => "link",
+        })
+    }
+}

@@ -1,0 +1,1 @@
+//! XDP programs: typed instructions, maps, loading.

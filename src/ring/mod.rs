@@ -1,0 +1,5 @@
+//! Ring indices and the user's halves of the four rings, over plain pointers.
+
+mod fault;
+
+pub use fault::{Fault, Kind};

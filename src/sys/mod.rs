@@ -1,0 +1,8 @@
+//! Every system call, as a safe function over typed descriptors. The only unsafe calls into the kernel.
+//!
+//! Nothing here knows what a frame, a ring's owner or a program's purpose is.
+
+#[allow(unsafe_code, reason = "the system call shim")]
+mod syscall;
+
+pub(crate) mod sockopt;

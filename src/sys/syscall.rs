@@ -1,0 +1,67 @@
+//! The one place that knows syscall numbers and registers.
+//!
+//! `rustix` makes every call that it knows. What is left are `bpf(2)`, the `SOL_XDP` socket options in
+//! the exact lengths that old and new kernels want, and two `ioctl(2)` requests.
+
+use rustix::io::Errno;
+
+/// Numbers of the calls made here, from the kernel's `asm/unistd_64.h` (x86-64) and
+/// `asm-generic/unistd.h` (aarch64).
+pub(super) mod nr {
+    #[cfg(target_arch = "x86_64")]
+    mod arch {
+        pub(in crate::sys) const IOCTL: usize = 16;
+        pub(in crate::sys) const SETSOCKOPT: usize = 54;
+        pub(in crate::sys) const GETSOCKOPT: usize = 55;
+        pub(in crate::sys) const BPF: usize = 321;
+    }
+    #[cfg(target_arch = "aarch64")]
+    mod arch {
+        pub(in crate::sys) const IOCTL: usize = 29;
+        pub(in crate::sys) const SETSOCKOPT: usize = 208;
+        pub(in crate::sys) const GETSOCKOPT: usize = 209;
+        pub(in crate::sys) const BPF: usize = 280;
+    }
+    pub(in crate::sys) use arch::*;
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("xsk knows the system call convention of x86_64 and aarch64");
+
+/// Makes one system call of up to five arguments.
+///
+/// # Safety
+/// Every argument that the kernel takes for an address must be valid for what the call `number` reads
+/// and writes there, and the call must not change what safe code relies on.
+pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, Errno> {
+    let [a, b, c, d, e] = args;
+    let result: isize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the register assignment is that of the x86-64 system call convention; rcx and r11 are
+    // declared clobbered and flags are not preserved. Memory effects are the caller's contract.
+    unsafe {
+        core::arch::asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b,
+            in("rdx") c, in("r10") d, in("r8") e, lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: the register assignment is that of the aarch64 system call convention, which preserves
+    // all registers but x0. Memory effects are the caller's contract.
+    unsafe {
+        core::arch::asm!("svc #0", in("x8") number, inlateout("x0") a => result, in("x1") b,
+            in("x2") c, in("x3") d, in("x4") e, options(nostack));
+    }
+    match usize::try_from(result) {
+        Ok(value) => Ok(value),
+        // An error is -errno, with errno in 1..4096.
+        Err(_) => Err(Errno::from_raw_os_error(
+            i32::try_from(result.unsigned_abs()).unwrap_or(i32::MAX),
+        )),
+    }
+}
+
+/// A file descriptor as a system call argument.
+pub(super) fn fd_arg(fd: std::os::fd::BorrowedFd<'_>) -> usize {
+    use std::os::fd::AsRawFd;
+    // A borrowed descriptor is never negative.
+    usize::try_from(fd.as_raw_fd()).unwrap_or(usize::MAX)
+}

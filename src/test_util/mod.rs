@@ -1,0 +1,1 @@
+//! Test bed: private namespaces, veth pairs, and a fake kernel.

@@ -1,0 +1,3 @@
+//! Kernel structs.
+#![no_std]
+#![forbid(unsafe_code)]
