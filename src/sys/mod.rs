@@ -5,4 +5,5 @@
 #[allow(unsafe_code, reason = "the system call shim")]
 mod syscall;
 
+pub(crate) mod memory;
 pub(crate) mod sockopt;
