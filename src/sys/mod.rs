@@ -5,4 +5,7 @@
 #[allow(unsafe_code, reason = "the system call shim")]
 mod syscall;
 
+pub(crate) mod ethtool;
+pub(crate) mod netlink;
+pub(crate) mod netns;
 pub(crate) mod sockopt;
