@@ -6,4 +6,7 @@
 mod syscall;
 
 pub(crate) mod memory;
+pub(crate) mod ethtool;
+pub(crate) mod netlink;
+pub(crate) mod netns;
 pub(crate) mod sockopt;
