@@ -12,4 +12,7 @@ pub mod test_util;
 pub mod umem;
 
 pub use error::{Error, Result};
+pub use link::Interface;
+pub use socket::{Completion, Fill, Rx, Socket, Tx};
+pub use umem::{Frame, Pool, Umem};
 pub use xsk_uapi as uapi;

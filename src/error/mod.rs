@@ -84,6 +84,8 @@ pub enum Error {
         interface: String,
         /// The queue.
         queue: u32,
+        /// How many queues the interface has, where it could be asked.
+        queues: Option<u32>,
         /// Copy, zero-copy, or the kernel's choice.
         copy: crate::socket::CopyMode,
         /// How long the queue's previous owner was waited for.

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 /// happen here, together.
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(super) fd: OwnedFd,
+    pub(crate) fd: OwnedFd,
     /// Set for the rings of a fake kernel, which counts wake-ups in place of being called.
     pub(crate) fake_kicks: Option<AtomicU64>,
     pub(crate) flow: Flow,

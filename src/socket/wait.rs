@@ -28,12 +28,11 @@ use std::time::Duration;
 #[doc(alias = "poll")]
 pub fn wait(sockets: &[&dyn AsFd], timeout: Option<Duration>) -> Result<usize> {
     let timeout = timeout.map(|timeout| Timespec::try_from(timeout).unwrap_or(LONGEST));
-    let entry = |socket: &&dyn AsFd| poll_fd(*socket);
     // The usual one or two sockets need no allocation.
     match sockets {
         [one] => poll(&mut [poll_fd(*one)], timeout),
         [one, two] => poll(&mut [poll_fd(*one), poll_fd(*two)], timeout),
-        more => poll(&mut more.iter().map(entry).collect::<Vec<_>>(), timeout),
+        more => poll(&mut more.iter().map(|socket| poll_fd(*socket)).collect::<Vec<_>>(), timeout),
     }
 }
 

@@ -10,3 +10,4 @@ pub(crate) mod ethtool;
 pub(crate) mod netlink;
 pub(crate) mod netns;
 pub(crate) mod sockopt;
+pub(crate) mod xsk;

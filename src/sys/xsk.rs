@@ -24,11 +24,13 @@ pub(crate) fn create_ring(fd: BorrowedFd<'_>, option: i32, entries: u32) -> Resu
     sockopt::set(fd, uapi::SOL_XDP, option, &entries)
 }
 
-/// `getsockopt(fd, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &len)`, in the form of 5.4 or of before.
-pub(crate) fn mmap_offsets(fd: BorrowedFd<'_>) -> Result<uapi::xdp_mmap_offsets, Errno> {
+/// `getsockopt(fd, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &len)`; also whether the rings have a flags
+/// word: whether the kernel knows need-wakeup (5.4).
+pub(crate) fn mmap_offsets(fd: BorrowedFd<'_>) -> Result<(uapi::xdp_mmap_offsets, bool), Errno> {
     let mut offsets = uapi::xdp_mmap_offsets::new_zeroed();
     let len = sockopt::get(fd, uapi::SOL_XDP, uapi::XDP_MMAP_OFFSETS, &mut offsets)?;
-    offsets_of(&offsets, len).ok_or(Errno::INVAL)
+    let flags_word = len == size_of_val(&offsets);
+    offsets_of(&offsets, len).map(|offsets| (offsets, flags_word)).ok_or(Errno::INVAL)
 }
 
 /// The offsets in a reply of `len` bytes.
@@ -62,7 +64,7 @@ pub(crate) fn map_ring(fd: BorrowedFd<'_>, len: usize, offset: u64) -> Result<Ma
 
 /// `bind(fd, &sockaddr_xdp, 16)`
 pub(crate) fn bind(fd: BorrowedFd<'_>, flags: u16, index: u32, queue: u32) -> Result<(), Errno> {
-    let flags = xdp::SockaddrXdpFlags::from_bits_retain(flags);
+    let flags = xdp::SocketAddrXdpFlags::from_bits_retain(flags);
     rustix::net::bind(fd, &xdp::SocketAddrXdp::new(flags, index, queue))
 }
 

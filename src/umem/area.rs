@@ -240,6 +240,28 @@ impl Umem {
         self.shared.ledger.places()
     }
 
+    /// Writes `packet` at `address`, as the kernel does.
+    ///
+    /// # Safety
+    /// The bytes from `address` on, as many as `packet` has, are inside one chunk of the area, and no
+    /// frame of it is alive: the kernel holds it.
+    #[cfg(feature = "test-util")]
+    pub(crate) unsafe fn write_as_kernel(&self, address: u64, packet: &[u8]) {
+        // SAFETY: inside the area, and nobody else reaches the chunk, by the caller's contract; a packet
+        // that is a `&[u8]` is not in it.
+        unsafe { self.at(address).copy_from_nonoverlapping(packet.as_ptr(), packet.len()) };
+    }
+
+    /// Copies `len` bytes at `address` out, as the kernel does.
+    ///
+    /// # Safety
+    /// As [`write_as_kernel`](Self::write_as_kernel).
+    #[cfg(feature = "test-util")]
+    pub(crate) unsafe fn read_as_kernel(&self, address: u64, len: usize) -> Vec<u8> {
+        // SAFETY: inside the area, and nobody writes the chunk, by the caller's contract.
+        unsafe { std::slice::from_raw_parts(self.at(address), len) }.to_vec()
+    }
+
     /// The area's first byte.
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start

@@ -56,6 +56,13 @@ mod kept {
             })
         }
 
+        /// Whether the chunk is at `place`.
+        #[cfg(feature = "test-util")]
+        pub(crate) fn is_at(&self, bounds: &Bounds, address: u64, place: Place) -> bool {
+            let there = |byte: &AtomicU8| byte.load(Ordering::Relaxed) == code(place);
+            self.0.get(bounds.index(address)).is_some_and(there)
+        }
+
         pub(in crate::umem) fn census(&self) -> Option<Census> {
             let mut census = Census::default();
             for place in self.0.iter() {
@@ -107,6 +114,11 @@ mod kept {
 
         #[inline(always)]
         pub(crate) fn moved(&self, _: &Bounds, _: u64, _: Place, _: Place) -> bool {
+            true
+        }
+
+        #[cfg(feature = "test-util")]
+        pub(crate) fn is_at(&self, _: &Bounds, _: u64, _: Place) -> bool {
             true
         }
 

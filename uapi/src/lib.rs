@@ -1,7 +1,7 @@
 //! Kernel structs.
 #![no_std]
 #![forbid(unsafe_code)]
-#![allow(non_camel_case_types, missing_docs, reason = "stub")]
+#![allow(non_camel_case_types, missing_docs, missing_debug_implementations, reason = "stub")]
 pub mod if_xdp {
     use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
     macro_rules! s { ($n:ident { $($f:ident: $t:ty),* }) => {
