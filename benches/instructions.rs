@@ -15,7 +15,7 @@
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Pool, Socket, Umem};
+use xsk::{Frame, Pool, Socket, Umem};
 
 /// Loop, batch, and the limit that a change must not pass.
 const CASES: &[(&str, u32, f64)] = &[
@@ -37,6 +37,8 @@ const CASES: &[(&str, u32, f64)] = &[
     ("l2fwd-each", 64, 41.9),
     ("l2fwd-each", 16, 47.5),
     ("l2fwd-each", 1, 160.0),
+    ("rxdrop-for", 64, 99.0),
+    ("l2fwd-for", 64, 99.0),
 ];
 
 /// Packets in one measured run: many ring wraps, whatever the batch.
@@ -79,45 +81,59 @@ fn measured_l2fwd(b: &mut Bench, batch: u32) -> u32 {
 
 #[inline(never)]
 fn measured_rxdrop_each(b: &mut Bench, batch: u32) -> u32 {
-    let mut slots = b.socket.fill.reserve(batch).unwrap();
-    let before = slots.left();
-    for frame in b.socket.rx.receive(batch).unwrap() {
-        black_box(b.umem.bytes(&frame).len());
-        if let Err(frame) = slots.push(frame) {
-            b.pool.put(frame);
-        }
-    }
-    before - slots.left()
+    let Bench { umem, socket, .. } = b;
+    let look = |frame: &mut Frame| {
+        black_box(umem.bytes(frame).len());
+    };
+    socket.rx.receive(batch).unwrap().recycle_each(&mut socket.fill, look).unwrap()
 }
 
 #[inline(never)]
 fn measured_txonly_each(b: &mut Bench, batch: u32) -> u32 {
-    b.socket.completion.reap_into(&mut b.pool, batch).unwrap();
-    let mut slots = b.socket.tx.reserve(batch).unwrap();
-    let before = slots.left();
-    while slots.left() > 0 {
-        let Some(mut frame) = b.pool.take() else { break };
+    let Bench { umem, pool, socket, .. } = b;
+    socket.completion.reap_into(pool, batch).unwrap();
+    let write = |frame: &mut Frame| {
         let _ = frame.truncate(LEN);
-        black_box(b.umem.bytes(&frame).len());
-        if let Err(frame) = slots.push(frame) {
-            b.pool.put(frame);
-        }
-    }
-    before - slots.left()
+        black_box(umem.bytes(frame).len());
+    };
+    socket.tx.send_each(pool, batch, write).unwrap()
 }
 
 #[inline(never)]
 fn measured_l2fwd_each(b: &mut Bench, batch: u32) -> u32 {
-    b.socket.completion.reap(batch).unwrap().into_fill(&mut b.socket.fill).unwrap();
-    let mut slots = b.socket.tx.reserve(batch).unwrap();
-    let before = slots.left();
-    for frame in b.socket.rx.receive(batch).unwrap() {
-        black_box(b.umem.bytes(&frame).len());
+    let Bench { umem, socket, .. } = b;
+    socket.completion.reap(batch).unwrap().into_fill(&mut socket.fill).unwrap();
+    let edit = |frame: &mut Frame| {
+        black_box(umem.bytes(frame).len());
+    };
+    socket.rx.receive(batch).unwrap().forward_each(&mut socket.tx, edit).unwrap()
+}
+
+#[inline(never)]
+fn measured_rxdrop_for(b: &mut Bench, batch: u32) -> u32 {
+    let Bench { umem, pool, socket, .. } = b;
+    let mut slots = socket.fill.reserve(batch).unwrap();
+    for frame in socket.rx.receive(batch).unwrap() {
+        black_box(umem.bytes(&frame).len());
         if let Err(frame) = slots.push(frame) {
-            b.pool.put(frame);
+            pool.put(frame);
         }
     }
-    before - slots.left()
+    batch - slots.left()
+}
+
+#[inline(never)]
+fn measured_l2fwd_for(b: &mut Bench, batch: u32) -> u32 {
+    let Bench { umem, pool, socket, .. } = b;
+    socket.completion.reap(batch).unwrap().into_fill(&mut socket.fill).unwrap();
+    let mut slots = socket.tx.reserve(batch).unwrap();
+    for frame in socket.rx.receive(batch).unwrap() {
+        black_box(umem.bytes(&frame).len());
+        if let Err(frame) = slots.push(frame) {
+            pool.put(frame);
+        }
+    }
+    batch - slots.left()
 }
 
 /// Runs one case: the kernel's steps around each measured call.
@@ -130,6 +146,8 @@ fn run(case: &str, batch: u32) {
         "rxdrop-each" => measured_rxdrop_each,
         "txonly-each" => measured_txonly_each,
         "l2fwd-each" => measured_l2fwd_each,
+        "rxdrop-for" => measured_rxdrop_for,
+        "l2fwd-for" => measured_l2fwd_for,
         other => panic!("no such case: {other}"),
     };
     let receives = !case.starts_with("txonly");

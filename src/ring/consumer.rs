@@ -10,7 +10,7 @@ use super::{Fault, Index, Kind, Memory, Reader};
 /// (invariant I1).
 #[derive(Debug)]
 pub(crate) struct Consumer<T> {
-    memory: Memory<T>,
+    pub(super) memory: Memory<T>,
     pub(crate) cursor: Index,
     /// The first position that is not known to be filled.
     limit: Index,
@@ -28,17 +28,13 @@ impl<T: Copy> Consumer<T> {
         &self.memory
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// How many entries, up to `wanted`, are there to take. `outstanding` answers how many there can be
-    /// at the most; it is asked only when the other side's index is read anew.
+    /// How many entries, up to `wanted`, are there to take. There can be no more of them than up to what
+    /// `granted` answers, which is asked only when the other side's index is read anew.
     #[inline(always)]
     pub(crate) fn available(
         &mut self,
         wanted: u32,
-        outstanding: impl FnOnce(Index) -> u32,
+        granted: impl FnOnce() -> Index,
     ) -> Result<u32, Fault> {
         let known = self.limit.distance_from(self.cursor);
         if known >= wanted {
@@ -47,9 +43,9 @@ impl<T: Copy> Consumer<T> {
         // Acquire: the entries are read after the index that hands them over.
         let producer = Index::new(self.memory.producer().load(Ordering::Acquire));
         let there = producer.distance_from(self.cursor);
-        let possible = outstanding(self.cursor);
-        if there > possible || there > self.memory.size() {
-            return Err(self.fault(there, possible));
+        let granted = granted();
+        if there > granted.distance_from(self.cursor) || there > self.memory.size() {
+            return Err(fault(self.kind, there, self.memory.size(), granted.distance_from(self.cursor)));
         }
         self.limit = producer;
         Ok(there.min(wanted))
@@ -61,20 +57,20 @@ impl<T: Copy> Consumer<T> {
         Reader::new(self, count)
     }
 
-    #[cold]
-    fn fault(&self, there: u32, outstanding: u32) -> Fault {
-        let size = self.memory.size();
-        if there > size {
-            Fault::Index { ring: self.kind, distance: there, size }
-        } else {
-            Fault::TooMany { ring: self.kind, available: there, outstanding }
-        }
-    }
-
     /// Gives the entries before the cursor back to the producer.
     #[inline(always)]
     pub(crate) fn release(&mut self) {
         // Release: our reading of the entries is done before the other side may write them again.
         self.memory.consumer().store(self.cursor.get(), Ordering::Release);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn fault(ring: Kind, available: u32, size: u32, outstanding: u32) -> Fault {
+    if available > size {
+        Fault::Index { ring, distance: available, size }
+    } else {
+        Fault::TooMany { ring, available, outstanding }
     }
 }

@@ -88,31 +88,16 @@ impl<T: Copy> Memory<T> {
         self.flags().load(Ordering::Relaxed) & NEED_WAKEUP != 0
     }
 
-    /// The entries from `from` up to `to` or the ring's end, whichever comes first: they lie in one row.
-    ///
-    /// `to` is at most the ring's size ahead of `from`.
+    /// Where the entry at `at` lies.
     #[inline(always)]
-    pub(crate) fn run(&self, from: Index, to: Index) -> Run<T> {
-        let slot = from.slot(self.mask);
-        let len = to.distance_from(from).min(self.size().wrapping_sub(slot));
-        // SAFETY: `slot` is below the size, so the result is inside the entries (contract of `new`).
-        let first = unsafe { self.entries.as_ptr().add(usize32(slot)) };
-        Run { first, len }
+    pub(super) fn slot(&self, at: Index) -> *mut T {
+        // SAFETY: a slot is below the size, so the result is inside the entries (contract of `new`).
+        unsafe { self.entries.as_ptr().add(usize32(at.slot(self.mask))) }
     }
-}
 
-/// Entries in one row of a ring.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Run<T> {
-    pub(crate) first: *mut T,
-    pub(crate) len: u32,
-}
-
-impl<T> Run<T> {
-    /// A pointer past the last entry.
+    /// How many entries from `from` on, `count` at the most, lie in one row before the ring's end.
     #[inline(always)]
-    pub(crate) fn end(self) -> *mut T {
-        // SAFETY: `Memory::run` made `len` so that the row ends inside the entries or one past them.
-        unsafe { self.first.add(usize32(self.len)) }
+    pub(super) fn row(&self, from: Index, count: u32) -> u32 {
+        count.min(self.size().wrapping_sub(from.slot(self.mask)))
     }
 }

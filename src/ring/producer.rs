@@ -9,7 +9,7 @@ use super::{Fault, Index, Kind, Memory, Writer};
 /// so a batch that is forgotten is published with the next one (invariant I1).
 #[derive(Debug)]
 pub(crate) struct Producer<T> {
-    memory: Memory<T>,
+    pub(super) memory: Memory<T>,
     pub(crate) cursor: Index,
     /// The first position that is not known to be free.
     limit: Index,
@@ -48,6 +48,12 @@ impl<T: Copy> Producer<T> {
         Ok(Writer::new(self, count))
     }
 
+    /// A batch of `count` slots, which [`free`](Self::free) said are there.
+    #[inline(always)]
+    pub(crate) fn write_known(&mut self, count: u32) -> Writer<'_, T> {
+        Writer::new(self, count)
+    }
+
     #[inline(always)]
     fn refresh(&mut self) -> Result<u32, Fault> {
         // Acquire: what we write into an entry must not pass the other side's reading of it.
@@ -55,15 +61,10 @@ impl<T: Copy> Producer<T> {
         let size = self.memory.size();
         let used = self.cursor.distance_from(consumer);
         if used > size {
-            return Err(self.index_fault(used));
+            return Err(fault(self.kind, used, size));
         }
         self.limit = consumer.advance(size);
         Ok(size.wrapping_sub(used))
-    }
-
-    #[cold]
-    fn index_fault(&self, distance: u32) -> Fault {
-        Fault::Index { ring: self.kind, distance, size: self.memory.size() }
     }
 
     /// Entries that are written, or published and not yet taken by the other side.
@@ -78,4 +79,10 @@ impl<T: Copy> Producer<T> {
         // Release: the entries are written before the other side can see the index.
         self.memory.producer().store(self.cursor.get(), Ordering::Release);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn fault(ring: Kind, distance: u32, size: u32) -> Fault {
+    Fault::Index { ring, distance, size }
 }

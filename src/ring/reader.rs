@@ -1,6 +1,7 @@
 //! A batch of entries on its way out of a ring.
 
 use super::{Consumer, Index};
+use crate::num::usize32;
 
 /// Takes entries one by one; those taken go back to the producer when this is dropped.
 ///
@@ -24,8 +25,8 @@ impl<'a, T: Copy> Reader<'a, T> {
     pub(super) fn new(ring: &'a mut Consumer<T>, count: u32) -> Self {
         let cursor = ring.cursor;
         let end = cursor.advance(count);
-        let run = ring.memory().run(cursor, end);
-        Self { next: run.first, run_end: run.end(), cursor, end, ring }
+        let (next, run_end) = row(ring, cursor, count);
+        Self { next, run_end, cursor, end, ring }
     }
 
     /// Takes the next entry.
@@ -35,8 +36,7 @@ impl<'a, T: Copy> Reader<'a, T> {
             if self.cursor == self.end {
                 return None;
             }
-            let run = self.ring.memory().run(self.cursor, self.end);
-            (self.next, self.run_end) = (run.first, run.end());
+            (self.next, self.run_end) = row(self.ring, self.cursor, self.left());
         }
         // SAFETY: `next` is before the end of a run of entries that the producer handed over (I8).
         let entry = unsafe { self.next.read() };
@@ -59,15 +59,6 @@ impl<'a, T: Copy> Reader<'a, T> {
         self.end = self.cursor;
         self.run_end = self.next;
     }
-
-    /// The ring, for a bulk operation, and how many entries of it this batch has left. The batch is
-    /// over with it: the bulk operation moves the ring's cursor.
-    #[inline(always)]
-    pub(crate) fn rest(&mut self) -> (&mut Consumer<T>, u32) {
-        let left = self.left();
-        self.stop();
-        (self.ring, left)
-    }
 }
 
 impl<T: Copy> Drop for Reader<'_, T> {
@@ -75,4 +66,13 @@ impl<T: Copy> Drop for Reader<'_, T> {
     fn drop(&mut self) {
         self.ring.release();
     }
+}
+
+/// Where the entries from `cursor` on, `count` at the most, begin and end before the ring's end.
+#[inline(always)]
+fn row<T: Copy>(ring: &Consumer<T>, cursor: Index, count: u32) -> (*const T, *const T) {
+    let first = ring.memory.slot(cursor);
+    // SAFETY: `row` answers no more entries than there are between the slot and the ring's end.
+    let end = unsafe { first.add(usize32(ring.memory.row(cursor, count))) };
+    (first, end)
 }

@@ -1,6 +1,7 @@
 //! A batch of entries on its way into a ring.
 
 use super::{Index, Producer};
+use crate::num::usize32;
 
 /// Writes entries into reserved slots; those written are published when this is dropped.
 ///
@@ -24,8 +25,8 @@ impl<'a, T: Copy> Writer<'a, T> {
     pub(super) fn new(ring: &'a mut Producer<T>, count: u32) -> Self {
         let cursor = ring.cursor;
         let end = cursor.advance(count);
-        let run = ring.memory().run(cursor, end);
-        Self { next: run.first, run_end: run.end(), cursor, end, ring }
+        let (next, run_end) = row(ring, cursor, count);
+        Self { next, run_end, cursor, end, ring }
     }
 
     /// Whether there is a slot left; makes the next [`write`](Self::write) possible.
@@ -37,24 +38,30 @@ impl<'a, T: Copy> Writer<'a, T> {
         if self.cursor == self.end {
             return false;
         }
-        let run = self.ring.memory().run(self.cursor, self.end);
-        (self.next, self.run_end) = (run.first, run.end());
+        (self.next, self.run_end) = row(self.ring, self.cursor, self.left());
         true
     }
 
-    /// Writes an entry into the next slot; answers whether there was one.
+    /// Writes an entry into the slot that [`has_room`](Self::has_room) found.
     #[inline(always)]
-    pub(crate) fn write(&mut self, entry: T) -> bool {
-        if !self.has_room() {
-            return false;
-        }
-        // SAFETY: `next` is before the end of a run of slots that the consumer gave back (I8).
+    pub(crate) fn write_next(&mut self, entry: T) {
+        // SAFETY: `has_room` saw that `next` is before the end of a run of slots that the consumer gave
+        // back (I8).
         unsafe { self.next.write(entry) };
         // SAFETY: the run has a slot at `next`, so one past it is inside the run or its end.
         self.next = unsafe { self.next.add(1) };
         self.cursor = self.cursor.advance(1);
         self.ring.cursor = self.cursor;
-        true
+    }
+
+    /// Writes an entry into the next slot; answers whether there was one.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, entry: T) -> bool {
+        let room = self.has_room();
+        if room {
+            self.write_next(entry);
+        }
+        room
     }
 
     /// Slots left.
@@ -75,4 +82,13 @@ impl<T: Copy> Drop for Writer<'_, T> {
     fn drop(&mut self) {
         self.ring.publish();
     }
+}
+
+/// Where the entries from `cursor` on, `count` at the most, begin and end before the ring's end.
+#[inline(always)]
+fn row<T: Copy>(ring: &Producer<T>, cursor: Index, count: u32) -> (*mut T, *mut T) {
+    let first = ring.memory.slot(cursor);
+    // SAFETY: `row` answers no more entries than there are between the slot and the ring's end.
+    let end = unsafe { first.add(usize32(ring.memory.row(cursor, count))) };
+    (first, end)
 }

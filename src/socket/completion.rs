@@ -2,7 +2,9 @@
 
 use super::Fill;
 use super::core::Core;
-use crate::ring::{Consumer, Fault, Index, Kind, Memory, Reader, transfer};
+use crate::num::usize32;
+use crate::ring::transfer::{self, Refused};
+use crate::ring::{Consumer, Fault, Index, Kind, Memory, Reader};
 use crate::umem::{Bounds, Frame, Ledger, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -17,8 +19,8 @@ pub struct Completion {
     ring: Consumer<u64>,
     bounds: Bounds,
     ledger: Ledger,
-    origin: Index,
-    fault: Option<Fault>,
+    /// An entry that was refused, for the next call to answer with.
+    refused: Option<u64>,
     core: Arc<Core>,
 }
 
@@ -26,7 +28,7 @@ impl Completion {
     pub(crate) fn new(memory: Memory<u64>, core: Arc<Core>) -> Self {
         let ring = Consumer::new(Kind::Completion, memory);
         let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
-        Self { origin: ring.cursor, ring, bounds, ledger, fault: None, core }
+        Self { ring, bounds, ledger, refused: None, core }
     }
 
     /// The chunks that came back, `count` at the most, as an iterator of frames or to be passed on
@@ -38,23 +40,28 @@ impl Completion {
     /// it, once.
     #[inline(always)]
     pub fn reap(&mut self, count: u32) -> Result<Reaped<'_>, Fault> {
-        if self.fault.is_some() {
-            return Err(self.take_fault());
+        if let Some(address) = self.refused.take() {
+            return Err(fault(&self.bounds, address));
         }
-        let (core, origin) = (&self.core, self.origin);
-        let count = self.ring.available(count, |at| {
-            // Relaxed: the kernel's index, read with acquire just before, came after what was sent.
-            let sent = core.flow.sent.load(Ordering::Relaxed);
-            sent.wrapping_sub(at.distance_from(origin))
-        })?;
-        let entries = self.ring.read(count);
-        Ok(Reaped { entries, bounds: self.bounds, ledger: &self.ledger, fault: &mut self.fault })
+        // Relaxed: the kernel's index, read with acquire just before, came after what was sent.
+        let core = &self.core;
+        let granted = || Index::new(core.flow.sent.load(Ordering::Relaxed));
+        let count = self.ring.available(count, granted)?;
+        Ok(Reaped { ring: self, count })
     }
 
-    #[cold]
-    fn take_fault(&mut self) -> Fault {
-        let nothing = Fault::Index { ring: Kind::Completion, distance: 0, size: 0 };
-        self.fault.take().unwrap_or(nothing)
+    /// Gives the slots of a bulk operation back; answers how many entries it moved.
+    #[inline(always)]
+    fn taken(&mut self, moved: Result<(), Refused<u64>>, count: u32) -> u32 {
+        let count = match moved {
+            Ok(()) => count,
+            Err(refused) => {
+                self.refused = Some(refused.entry);
+                refused.count
+            }
+        };
+        self.ring.release();
+        count
     }
 
     /// Puts up to `count` chunks that came back into `pool`; answers how many.
@@ -84,14 +91,12 @@ impl AsFd for Completion {
     }
 }
 
-/// A batch of chunks that came back.
+/// A batch of chunks that came back: frames to iterate over, or to be passed on whole.
 #[derive(Debug)]
 #[must_use = "chunks that are not taken stay in the ring"]
 pub struct Reaped<'a> {
-    entries: Reader<'a, u64>,
-    bounds: Bounds,
-    ledger: &'a Ledger,
-    fault: &'a mut Option<Fault>,
+    ring: &'a mut Completion,
+    count: u32,
 }
 
 impl Reaped<'_> {
@@ -101,20 +106,18 @@ impl Reaped<'_> {
     /// If `pool` is of another UMEM.
     #[inline(always)]
     #[track_caller]
-    pub fn into_pool(mut self, pool: &mut Pool) -> u32 {
-        let (bounds, ledger) = (self.bounds, self.ledger);
-        pool.bounds().same(bounds.umem);
-        let (ring, there) = self.entries.rest();
-        pool.make_room(there);
-        let room = pool.vacant().get_mut(..crate::num::usize32(there)).unwrap_or_default();
-        let moved = transfer::ring_to_slice(ring, room, |address| {
+    pub fn into_pool(self, pool: &mut Pool) -> u32 {
+        let Self { ring, count } = self;
+        pool.bounds().same(ring.bounds.umem);
+        let (bounds, ledger) = (ring.bounds, &ring.ledger);
+        let moved = transfer::ring_to_slice(&mut ring.ring, pool.room(count), |address| {
             let good = bounds.contains(address)
                 && ledger.moved(&bounds, address, Place::Sending, Place::Pool);
             good.then_some(bounds.chunk(address))
         });
-        pool.add_top(moved.count);
-        self.note(moved.refused);
-        moved.count
+        let count = ring.taken(moved, count);
+        pool.add_top(count);
+        count
     }
 
     /// Gives as many of the chunks to the fill ring as it has room for; answers how many. The rest
@@ -127,73 +130,89 @@ impl Reaped<'_> {
     /// If `fill` is of another UMEM.
     #[inline(always)]
     #[track_caller]
-    pub fn into_fill(mut self, fill: &mut Fill) -> Result<u32, Fault> {
-        let (bounds, ledger) = (self.bounds, self.ledger);
-        fill.bounds.same(bounds.umem);
-        let (ring, there) = self.entries.rest();
-        let count = fill.ring.free(there)?;
-        let moved = transfer::ring_to_ring(ring, &mut fill.ring, count, |address| {
+    pub fn into_fill(self, fill: &mut Fill) -> Result<u32, Fault> {
+        let Self { ring, count } = self;
+        fill.bounds.same(ring.bounds.umem);
+        let count = fill.ring.free(count)?;
+        let (bounds, ledger) = (ring.bounds, &ring.ledger);
+        let moved = transfer::ring_to_ring(&mut ring.ring, &mut fill.ring, count, |address| {
             let good = bounds.contains(address)
                 && ledger.moved(&bounds, address, Place::Sending, Place::Receiving);
             good.then_some(address)
         });
         fill.publish();
-        self.note(moved.refused);
-        Ok(moved.count)
+        Ok(ring.taken(moved, count))
     }
 
-    #[inline(always)]
-    fn note(&mut self, refused: Option<u64>) {
-        if let Some(address) = refused {
-            *self.fault = Some(entry_fault(&self.bounds, address));
-        }
-    }
-
-    /// Chunks not taken yet.
+    /// Chunks in the batch.
     #[inline]
     #[must_use]
     pub fn len(&self) -> u32 {
-        self.entries.left()
+        self.count
     }
 
-    /// Whether there is none left.
+    /// Whether there is none.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.count == 0
     }
 }
 
-impl Iterator for Reaped<'_> {
+impl<'a> IntoIterator for Reaped<'a> {
+    type Item = Frame;
+    type IntoIter = ReapedFrames<'a>;
+
+    #[inline(always)]
+    fn into_iter(self) -> ReapedFrames<'a> {
+        let Completion { ring, bounds, ledger, refused, .. } = self.ring;
+        ReapedFrames { entries: ring.read(self.count), bounds, ledger, refused }
+    }
+}
+
+/// The frames of a batch of chunks that came back; each spans its whole chunk.
+///
+/// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the others
+/// for the next [`Completion::reap`].
+#[derive(Debug)]
+pub struct ReapedFrames<'a> {
+    entries: Reader<'a, u64>,
+    bounds: &'a Bounds,
+    ledger: &'a Ledger,
+    refused: &'a mut Option<u64>,
+}
+
+impl Iterator for ReapedFrames<'_> {
     type Item = Frame;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Frame> {
         let address = self.entries.take()?;
         let good = self.bounds.contains(address)
-            && self.ledger.moved(&self.bounds, address, Place::Sending, Place::User);
+            && self.ledger.moved(self.bounds, address, Place::Sending, Place::User);
         if !good {
-            self.note(Some(address));
+            *self.refused = Some(address);
             self.entries.stop();
             return None;
         }
         // A completion names an address in the chunk that was sent, not the chunk (I9).
         let len = u32::try_from(self.bounds.chunk_size()).unwrap_or(u32::MAX);
-        Some(Frame::mint(&self.bounds, self.bounds.chunk(address), len))
+        Some(Frame::mint(self.bounds, self.bounds.chunk(address), len))
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(crate::num::usize32(self.entries.left())))
+        (0, Some(usize32(self.entries.left())))
     }
 }
 
 #[cold]
 #[inline(never)]
-fn entry_fault(bounds: &Bounds, address: u64) -> Fault {
+fn fault(bounds: &Bounds, address: u64) -> Fault {
     let ring = Kind::Completion;
     if bounds.contains(address) {
-        return Fault::Repeated { ring, address };
+        Fault::Repeated { ring, address }
+    } else {
+        Fault::Entry { ring, address, len: 0, options: 0 }
     }
-    Fault::Entry { ring, address, len: 0, options: 0 }
 }

@@ -2,7 +2,7 @@
 
 use super::core::{Core, Kick};
 use crate::error::Result;
-use crate::ring::{Fault, Index, Kind, Memory, Producer, Writer, transfer};
+use crate::ring::{Fault, Kind, Memory, Producer, Writer, transfer};
 use crate::umem::{Bounds, Frame, Ledger, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -18,7 +18,6 @@ pub struct Fill {
     pub(super) ring: Producer<u64>,
     pub(super) bounds: Bounds,
     ledger: Ledger,
-    origin: Index,
     pub(super) core: Arc<Core>,
 }
 
@@ -26,7 +25,8 @@ impl Fill {
     pub(crate) fn new(memory: Memory<u64>, core: Arc<Core>) -> Self {
         let ring = Producer::new(Kind::Fill, memory);
         let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
-        Self { origin: ring.cursor, ring, bounds, ledger, core }
+        core.flow.filled.store(ring.cursor.get(), Ordering::Relaxed);
+        Self { ring, bounds, ledger, core }
     }
 
     /// Gives up to `count` chunks of `pool` to the kernel, as many as there are and have room; answers
@@ -61,17 +61,16 @@ impl Fill {
     /// A [`Fault`] if the kernel's side of the ring breaks the rules.
     #[inline(always)]
     pub fn reserve(&mut self, count: u32) -> Result<Filling<'_>, Fault> {
-        let slots = self.ring.write(count)?;
         let flow = &self.core.flow.filled;
-        Ok(Filling { slots, bounds: self.bounds, ledger: &self.ledger, origin: self.origin, flow })
+        let slots = self.ring.write(count)?;
+        Ok(Filling { slots, bounds: &self.bounds, ledger: &self.ledger, flow })
     }
 
     /// Publishes what was written, after noting how much that is.
     #[inline(always)]
     pub(super) fn publish(&mut self) {
-        let filled = self.ring.cursor.distance_from(self.origin);
         // Relaxed: ordered by the release of the ring's index that follows.
-        self.core.flow.filled.store(filled, Ordering::Relaxed);
+        self.core.flow.filled.store(self.ring.cursor.get(), Ordering::Relaxed);
         self.ring.publish();
     }
 
@@ -109,9 +108,8 @@ impl AsFd for Fill {
 #[derive(Debug)]
 pub struct Filling<'a> {
     slots: Writer<'a, u64>,
-    bounds: Bounds,
+    bounds: &'a Bounds,
     ledger: &'a Ledger,
-    origin: Index,
     flow: &'a std::sync::atomic::AtomicU32,
 }
 
@@ -131,8 +129,8 @@ impl Filling<'_> {
             return Err(frame);
         }
         let (address, _) = frame.consume();
-        self.ledger.moved(&self.bounds, address, Place::User, Place::Receiving);
-        self.slots.write(address);
+        self.ledger.moved(self.bounds, address, Place::User, Place::Receiving);
+        self.slots.write_next(address);
         Ok(())
     }
 
@@ -147,8 +145,7 @@ impl Filling<'_> {
 impl Drop for Filling<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let filled = self.slots.cursor().distance_from(self.origin);
         // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.flow.store(filled, Ordering::Relaxed);
+        self.flow.store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }

@@ -8,6 +8,7 @@ mod builder;
 mod completion;
 pub(crate) mod core;
 mod fill;
+mod frames;
 mod info;
 mod rx;
 mod shape;
@@ -18,8 +19,9 @@ mod wait;
 
 pub use self::core::Kick;
 pub use builder::SocketBuilder;
-pub use completion::{Completion, Reaped};
+pub use completion::{Completion, Reaped, ReapedFrames};
 pub use fill::{Fill, Filling};
+pub use frames::Frames;
 pub use info::SocketInfo;
 pub use rx::{Received, Rx};
 pub use shape::{RxSocket, Shape, Socket, TxSocket};

@@ -2,7 +2,7 @@
 
 use super::core::{Core, Kick};
 use crate::error::Result;
-use crate::ring::{Fault, Index, Kind, Memory, Producer, Writer, transfer};
+use crate::ring::{Fault, Kind, Memory, Producer, Writer, transfer};
 use crate::umem::{Bounds, Frame, Ledger, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -21,7 +21,6 @@ pub struct Tx {
     pub(super) ring: Producer<xdp_desc>,
     pub(super) bounds: Bounds,
     ledger: Ledger,
-    origin: Index,
     pub(super) core: Arc<Core>,
 }
 
@@ -29,7 +28,8 @@ impl Tx {
     pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
         let ring = Producer::new(Kind::Tx, memory);
         let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
-        Self { origin: ring.cursor, ring, bounds, ledger, core }
+        core.flow.sent.store(ring.cursor.get(), Ordering::Relaxed);
+        Self { ring, bounds, ledger, core }
     }
 
     /// Reserves up to `count` slots, for [`Sending::push`]. What was pushed is published at once when
@@ -42,9 +42,9 @@ impl Tx {
     #[inline(always)]
     #[doc(alias = "xsk_ring_prod__reserve")]
     pub fn reserve(&mut self, count: u32) -> Result<Sending<'_>, Fault> {
-        let slots = self.ring.write(count)?;
         let flow = &self.core.flow.sent;
-        Ok(Sending { slots, bounds: self.bounds, ledger: &self.ledger, origin: self.origin, flow })
+        let slots = self.ring.write(count)?;
+        Ok(Sending { slots, bounds: &self.bounds, ledger: &self.ledger, flow })
     }
 
     /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as
@@ -76,12 +76,46 @@ impl Tx {
         Ok(count)
     }
 
+    /// Takes up to `count` chunks of `pool`, has `write` write a packet into each (a frame over the whole
+    /// chunk; see [`Frame::truncate`] and [`Umem::write`](crate::Umem::write)) and sends it; as many as
+    /// there are and have room. Answers how many.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the kernel's side of the ring breaks the rules.
+    ///
+    /// # Panics
+    /// If `pool`, or a frame that was exchanged, is of another UMEM. If `write` panics, what was done
+    /// before is sent with the next batch, and the chunk of the frame that it had is lost.
+    #[inline(always)]
+    #[track_caller]
+    pub fn send_each(
+        &mut self,
+        pool: &mut Pool,
+        count: u32,
+        mut write: impl FnMut(&mut Frame),
+    ) -> Result<u32, Fault> {
+        self.bounds.same(pool.bounds().umem);
+        let there = u32::try_from(pool.len()).unwrap_or(u32::MAX);
+        let count = self.ring.free(count.min(there))?;
+        let mut slots = self.ring.write_known(count);
+        for _ in 0..count {
+            let Some(mut frame) = pool.take() else { break };
+            write(&mut frame);
+            self.bounds.same(frame.umem());
+            let (addr, len) = frame.consume();
+            self.ledger.moved(&self.bounds, addr, Place::User, Place::Sending);
+            slots.write(xdp_desc { addr, len, options: 0 });
+        }
+        drop(slots);
+        self.publish();
+        Ok(count)
+    }
+
     /// Publishes what was written, after noting how much that is.
     #[inline(always)]
     pub(super) fn publish(&mut self) {
-        let sent = self.ring.cursor.distance_from(self.origin);
         // Relaxed: ordered by the release of the ring's index that follows.
-        self.core.flow.sent.store(sent, Ordering::Relaxed);
+        self.core.flow.sent.store(self.ring.cursor.get(), Ordering::Relaxed);
         self.ring.publish();
     }
 
@@ -140,9 +174,8 @@ impl AsFd for Tx {
 #[derive(Debug)]
 pub struct Sending<'a> {
     slots: Writer<'a, xdp_desc>,
-    bounds: Bounds,
+    bounds: &'a Bounds,
     ledger: &'a Ledger,
-    origin: Index,
     flow: &'a AtomicU32,
 }
 
@@ -162,9 +195,9 @@ impl Sending<'_> {
             return Err(frame);
         }
         let (addr, len) = frame.consume();
-        self.ledger.moved(&self.bounds, addr, Place::User, Place::Sending);
+        self.ledger.moved(self.bounds, addr, Place::User, Place::Sending);
         // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
-        self.slots.write(xdp_desc { addr, len, options: 0 });
+        self.slots.write_next(xdp_desc { addr, len, options: 0 });
         Ok(())
     }
 
@@ -179,8 +212,7 @@ impl Sending<'_> {
 impl Drop for Sending<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let sent = self.slots.cursor().distance_from(self.origin);
         // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.flow.store(sent, Ordering::Relaxed);
+        self.flow.store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }

@@ -33,7 +33,7 @@ const PACKET_HEADROOM: u32 = 256;
 /// socket.fill.fill_from(&mut pool, 8)?;
 /// assert!(kernel.deliver(b"hello"));
 ///
-/// let frame = socket.rx.receive(1)?.next().ok_or("nothing received")?;
+/// let frame = socket.rx.receive(1)?.into_iter().next().ok_or("nothing received")?;
 /// assert_eq!(umem.bytes(&frame), b"hello");
 /// socket.tx.reserve(1)?.push(frame).map_err(|_| "TX ring full")?;
 /// assert_eq!(kernel.transmit().as_deref(), Some(&b"hello"[..]));
@@ -186,7 +186,7 @@ impl FakeKernel {
     /// kernel passes over them.
     fn take_chunk(&mut self) -> Option<u64> {
         loop {
-            if self.fill.available(1, |_| u32::MAX) != Ok(1) {
+            if !entry_there(&mut self.fill) {
                 return None;
             }
             let address = self.fill.read(1).take()?;
@@ -229,7 +229,7 @@ impl FakeKernel {
     fn take_sent(&mut self) -> Option<xdp_desc> {
         let unfinished = u32::try_from(self.unfinished.len()).ok()?;
         let wanted = unfinished.checked_add(1)?;
-        if self.completion.free(wanted) != Ok(wanted) || self.tx.available(1, |_| u32::MAX) != Ok(1) {
+        if self.completion.free(wanted) != Ok(wanted) || !entry_there(&mut self.tx) {
             return None;
         }
         let desc = self.tx.read(1).take()?;
@@ -290,4 +290,10 @@ impl FakeKernel {
     pub unsafe fn hostile_unchecked(&mut self) -> Hostile<'_> {
         Hostile::new(self)
     }
+}
+
+/// Whether there is an entry to take; this side of the rings believes the user's.
+fn entry_there<T: Copy>(ring: &mut Consumer<T>) -> bool {
+    let anything = ring.cursor.advance(u32::MAX);
+    ring.available(1, || anything) == Ok(1)
 }

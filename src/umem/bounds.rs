@@ -22,10 +22,8 @@ impl Bounds {
     /// `len` is at least 1; a larger word than 32 bits (a length with options above it) is refused too.
     #[inline(always)]
     pub(crate) fn holds(&self, address: u64, len: u64) -> bool {
-        // `address | !chunk_mask` is 2^64 less what is left of the chunk: adding more than that wraps.
-        let left = address | !self.chunk_mask;
-        let fits = left.checked_add(len.wrapping_sub(1)).is_some();
-        self.contains(address) && fits
+        // `!address & chunk_mask` is what is left of the chunk, less one.
+        self.contains(address) && len.wrapping_sub(1) <= !address & self.chunk_mask
     }
 
     /// The first byte of the chunk that `address` is in.

@@ -159,21 +159,21 @@ impl Pool {
 
     /// The slots above the topmost chunk.
     #[inline(always)]
-    pub(crate) fn vacant(&mut self) -> &mut [u64] {
+    fn vacant(&mut self) -> &mut [u64] {
         self.slots.get_mut(self.len..).unwrap_or_default()
     }
 
-    /// Makes room for `count` chunks in [`vacant`](Self::vacant).
+    /// Vacant slots for `count` chunks.
     #[inline(always)]
-    pub(crate) fn make_room(&mut self, count: u32) {
-        let room = self.slots.len().wrapping_sub(self.len);
-        if room < usize32(count) {
+    pub(crate) fn room(&mut self, count: u32) -> &mut [u64] {
+        if self.slots.len().wrapping_sub(self.len) < usize32(count) {
             self.grow(usize32(count));
         }
+        self.vacant().get_mut(..usize32(count)).unwrap_or_default()
     }
 
-    /// Counts `count` chunks in that were written to [`vacant`](Self::vacant), whose places the caller
-    /// told the ledger.
+    /// Counts `count` chunks in that were written to [`room`](Self::room), whose places the caller told the
+    /// ledger.
     #[inline(always)]
     pub(crate) fn add_top(&mut self, count: u32) {
         self.len = self.len.saturating_add(usize32(count)).min(self.slots.len());
