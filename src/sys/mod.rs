@@ -5,4 +5,6 @@
 #[allow(unsafe_code, reason = "the system call shim")]
 mod syscall;
 
+pub(crate) mod bpf;
+pub(crate) mod rx_ring;
 pub(crate) mod sockopt;
