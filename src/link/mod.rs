@@ -1,6 +1,6 @@
 //! Interfaces, and XDP programs on them.
 
-mod abi;
+pub(crate) mod abi;
 mod ack;
 mod facts;
 mod features;
