@@ -130,6 +130,13 @@ pub enum Error {
         /// What the kernel said, or `EBADMSG` for a reply that breaks the format.
         errno: Errno,
     },
+    /// A network namespace could not be made, found or entered.
+    Namespace {
+        /// What was being done.
+        operation: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
     /// A BPF map could not be created.
     CreateMap {
         /// The map's name.
@@ -260,6 +267,7 @@ impl Error {
             | Self::Wait { errno }
             | Self::Interface { errno, .. }
             | Self::Netlink { errno, .. }
+            | Self::Namespace { errno, .. }
             | Self::CreateMap { errno, .. }
             | Self::UpdateMap { errno, .. }
             | Self::LoadProgram { errno, .. }
@@ -306,6 +314,7 @@ impl std::error::Error for Error {
             | Self::Wait { errno }
             | Self::Interface { errno, .. }
             | Self::Netlink { errno, .. }
+            | Self::Namespace { errno, .. }
             | Self::CreateMap { errno, .. }
             | Self::UpdateMap { errno, .. }
             | Self::LoadProgram { errno, .. }

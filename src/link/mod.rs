@@ -1,5 +1,22 @@
 //! Interfaces, and XDP programs on them.
 
+pub(crate) mod abi;
+mod ack;
+mod facts;
+mod features;
+mod interface;
+pub(crate) mod message;
+pub(crate) mod netlink;
+mod queues;
+mod xdp;
+
+pub use facts::{Counters, Facts};
+pub use features::XdpFeatures;
+pub use interface::Interface;
+pub use queues::Queues;
+pub use xdp::XdpState;
+pub(crate) use xdp::{Condition, attach_netlink, detach_netlink};
+
 use std::fmt;
 
 /// Where in the receive path a program runs.

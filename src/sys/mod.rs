@@ -6,5 +6,8 @@
 mod syscall;
 
 pub(crate) mod bpf;
+pub(crate) mod ethtool;
+pub(crate) mod netlink;
+pub(crate) mod netns;
 pub(crate) mod rx_ring;
 pub(crate) mod sockopt;

@@ -1,0 +1,63 @@
+//! What the kernel answers at the end of a request: an error number, and its own words.
+
+use super::abi::{NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSGERR_ATTR_MSG, nlmsghdr};
+use super::message::{Attributes, Malformed, Message};
+use crate::num::usize32;
+use rustix::io::Errno;
+use zerocopy::FromBytes;
+
+/// The end of an answer (`NLMSG_ERROR`, `NLMSG_DONE`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ack {
+    /// The error, or `None` for success.
+    pub(crate) errno: Option<Errno>,
+    /// `NLMSGERR_ATTR_MSG`: the kernel's words, also a warning with success.
+    pub(crate) text: Option<String>,
+}
+
+impl Ack {
+    /// Reads an `NLMSG_ERROR`: an error number, the request's header, the request if it is echoed, attributes.
+    pub(crate) fn of_error(message: &Message<'_>) -> Result<Self, Malformed> {
+        let (error, rest) = i32::read_from_prefix(message.payload).map_err(|_| Malformed)?;
+        let (echo, _) = nlmsghdr::read_from_prefix(rest).map_err(|_| Malformed)?;
+        let skip = if message.flags & NLM_F_CAPPED == 0 && error != 0 {
+            usize32(echo.nlmsg_len)
+                .max(size_of::<nlmsghdr>())
+                .next_multiple_of(4)
+        } else {
+            size_of::<nlmsghdr>()
+        };
+        Self::new(error, message.flags, rest.get(skip..))
+    }
+
+    /// Reads an `NLMSG_DONE`: an error number that very old kernels leave out, attributes.
+    pub(crate) fn of_done(message: &Message<'_>) -> Result<Self, Malformed> {
+        match i32::read_from_prefix(message.payload) {
+            Ok((error, rest)) => Self::new(error, message.flags, Some(rest)),
+            Err(_) => Ok(Self {
+                errno: None,
+                text: None,
+            }),
+        }
+    }
+
+    fn new(error: i32, flags: u16, attributes: Option<&[u8]>) -> Result<Self, Malformed> {
+        let errno = match error {
+            0 => None,
+            // The kernel's numbers are -4095..=-1.
+            -4095..0 => Some(Errno::from_raw_os_error(error.wrapping_neg())),
+            _ => return Err(Malformed),
+        };
+        let mut text = None;
+        if flags & NLM_F_ACK_TLVS != 0 {
+            for attribute in Attributes::new(attributes.unwrap_or_default()) {
+                // An error whose explanation is broken is still that error.
+                let Ok(attribute) = attribute else { break };
+                if attribute.kind == NLMSGERR_ATTR_MSG {
+                    text = Some(attribute.text());
+                }
+            }
+        }
+        Ok(Self { errno, text })
+    }
+}

@@ -1,0 +1,167 @@
+//! One conversation with the kernel at a time: a request, its replies, its acknowledgement.
+
+use super::abi::{NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN};
+use super::ack::Ack;
+use super::message::{Message, Request, messages};
+use crate::sys::netlink::{self, Family};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+
+/// How often a dump is asked for again because what it describes was changed meanwhile.
+const DUMP_ATTEMPTS: usize = 16;
+
+/// The kernel's refusal of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Why.
+    pub(crate) errno: Errno,
+    /// The kernel's own words.
+    pub(crate) text: Option<String>,
+}
+
+impl<T: Into<Errno>> From<T> for Refusal {
+    fn from(errno: T) -> Self {
+        Self {
+            errno: errno.into(),
+            text: None,
+        }
+    }
+}
+
+/// A reply, kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reply {
+    flags: u16,
+    kind: u16,
+    payload: Vec<u8>,
+}
+
+impl Reply {
+    /// The reply as a message.
+    pub(crate) fn message(&self) -> Message<'_> {
+        Message {
+            kind: self.kind,
+            flags: self.flags,
+            sequence: 0,
+            payload: &self.payload,
+        }
+    }
+}
+
+/// A netlink socket. It stays in the network namespace that it was opened in.
+#[derive(Debug)]
+pub(crate) struct Netlink {
+    fd: OwnedFd,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Netlink {
+    /// Opens a socket in the calling thread's network namespace.
+    pub(crate) fn open(family: Family) -> Result<Self, Errno> {
+        Ok(Self {
+            fd: netlink::open(family)?,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Sends a request and collects everything up to its acknowledgement, or to the end of its dump.
+    ///
+    /// A dump that was interrupted by a change is asked for again.
+    pub(crate) fn ask(&self, request: &Request) -> Result<Vec<Reply>, Refusal> {
+        // A conversation that panicked leaves replies behind, which their numbers tell from ours.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..DUMP_ATTEMPTS {
+            state.sequence = state.sequence.wrapping_add(1);
+            let bytes = request.finish(state.sequence).ok_or(Errno::MSGSIZE)?;
+            netlink::send(self.as_fd(), &bytes)?;
+            if let Some(replies) = self.collect(&mut state, request)? {
+                return Ok(replies);
+            }
+        }
+        Err(Errno::INTR.into())
+    }
+
+    /// Reads replies up to the end; `None` for an interrupted dump.
+    fn collect(&self, state: &mut State, request: &Request) -> Result<Option<Vec<Reply>>, Refusal> {
+        let mut conversation =
+            Conversation::new(state.sequence, request.flags() & NLM_F_DUMP == NLM_F_DUMP);
+        loop {
+            netlink::receive(self.as_fd(), &mut state.buffer)?;
+            if let Some(end) = conversation.read(&state.buffer)? {
+                if let Some(errno) = end.errno {
+                    return Err(Refusal {
+                        errno,
+                        text: end.text,
+                    });
+                }
+                return Ok((!conversation.interrupted).then_some(conversation.replies));
+            }
+        }
+    }
+}
+
+/// The replies to one request so far. Knows no socket, so that any bytes can be fed to it.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    sequence: u32,
+    dump: bool,
+    interrupted: bool,
+    replies: Vec<Reply>,
+}
+
+impl Conversation {
+    /// Waits for replies with the number `sequence`.
+    pub(crate) fn new(sequence: u32, dump: bool) -> Self {
+        Self {
+            sequence,
+            dump,
+            interrupted: false,
+            replies: Vec::new(),
+        }
+    }
+
+    /// Takes a datagram in; answers the acknowledgement if it came.
+    pub(crate) fn read(&mut self, datagram: &[u8]) -> Result<Option<Ack>, Errno> {
+        for message in messages(datagram) {
+            let message = message?;
+            if message.sequence != self.sequence {
+                // The rest of an earlier conversation that was given up.
+                continue;
+            }
+            self.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
+            match message.kind {
+                NLMSG_NOOP => {}
+                NLMSG_OVERRUN => return Err(Errno::OVERFLOW),
+                NLMSG_DONE => return Ok(Some(Ack::of_done(&message)?)),
+                NLMSG_ERROR => {
+                    let ack = Ack::of_error(&message)?;
+                    // A dump ends with NLMSG_DONE; an error before that ends it too.
+                    if !self.dump || ack.errno.is_some() {
+                        return Ok(Some(ack));
+                    }
+                }
+                kind => {
+                    self.replies.push(Reply {
+                        flags: message.flags,
+                        kind,
+                        payload: message.payload.to_vec(),
+                    });
+                }
+            }
+        }
+        Ok(None)
+    }
+}

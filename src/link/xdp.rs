@@ -1,0 +1,197 @@
+//! XDP programs on an interface: which are there, put one on, take one off, by rtnetlink.
+
+use super::abi::{
+    IFLA_XDP, IFLA_XDP_ATTACHED, IFLA_XDP_DRV_PROG_ID, IFLA_XDP_EXPECTED_FD, IFLA_XDP_FD,
+    IFLA_XDP_FLAGS, IFLA_XDP_HW_PROG_ID, IFLA_XDP_PROG_ID, IFLA_XDP_SKB_PROG_ID, RTM_SETLINK,
+    XDP_ATTACHED_DRV, XDP_ATTACHED_HW, XDP_ATTACHED_SKB, XDP_FLAGS_DRV_MODE, XDP_FLAGS_REPLACE,
+    XDP_FLAGS_SKB_MODE, XDP_FLAGS_UPDATE_IF_NOEXIST,
+};
+use super::message::{Attributes, Malformed, Request};
+use super::netlink::Refusal;
+use super::{Interface, Method, Mode};
+use crate::{Error, Result};
+use rustix::io::Errno;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// The ids of the XDP programs on an interface (`IFLA_XDP`).
+///
+/// A card may run one in hardware besides another. Programs attached by a link are counted too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct XdpState {
+    native: Option<u32>,
+    generic: Option<u32>,
+    hardware: Option<u32>,
+}
+
+impl XdpState {
+    /// The id of the program attached in `mode`.
+    #[must_use]
+    pub fn program(&self, mode: Mode) -> Option<u32> {
+        match mode {
+            Mode::Native => self.native,
+            Mode::Generic => self.generic,
+            Mode::Hardware => self.hardware,
+        }
+    }
+
+    /// The modes in which there is a program, with its id.
+    pub fn programs(&self) -> impl Iterator<Item = (Mode, u32)> + use<> {
+        let all = [
+            (Mode::Native, self.native),
+            (Mode::Generic, self.generic),
+            (Mode::Hardware, self.hardware),
+        ];
+        all.into_iter()
+            .filter_map(|(mode, id)| id.map(|id| (mode, id)))
+    }
+
+    /// Whether there is no program at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn read(attributes: Attributes<'_>) -> Result<Self, Malformed> {
+        let mut state = Self::default();
+        let (mut attached, mut single) = (0_u8, None);
+        for attribute in attributes {
+            let attribute = attribute?;
+            match attribute.kind {
+                IFLA_XDP_ATTACHED => attached = attribute.value()?,
+                IFLA_XDP_PROG_ID => single = Some(attribute.value()?),
+                IFLA_XDP_DRV_PROG_ID => state.native = Some(attribute.value()?),
+                IFLA_XDP_SKB_PROG_ID => state.generic = Some(attribute.value()?),
+                IFLA_XDP_HW_PROG_ID => state.hardware = Some(attribute.value()?),
+                _ => {}
+            }
+        }
+        // Kernels before 4.19 give one id, and say apart from it in which mode.
+        match attached {
+            XDP_ATTACHED_DRV => state.native = state.native.or(single),
+            XDP_ATTACHED_SKB => state.generic = state.generic.or(single),
+            XDP_ATTACHED_HW => state.hardware = state.hardware.or(single),
+            _ => {}
+        }
+        Ok(state)
+    }
+}
+
+impl Interface {
+    /// The XDP programs on it now.
+    ///
+    /// # Errors
+    /// [`Error::Interface`]; with `ENODEV` if it is gone.
+    pub fn xdp(&self) -> Result<XdpState> {
+        Ok(self.facts()?.xdp)
+    }
+}
+
+/// What has to be there for an attachment to happen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Condition<'a> {
+    /// No program (`XDP_FLAGS_UPDATE_IF_NOEXIST`), else `EBUSY`.
+    Vacant,
+    /// This program (`XDP_FLAGS_REPLACE`, 5.7), else `EEXIST`.
+    Replacing(BorrowedFd<'a>),
+    /// Anything but a program in another mode or one held by a link.
+    Anything,
+}
+
+/// Attaches `program` by rtnetlink.
+///
+/// # Errors
+/// [`Error::Attach`] with the kernel's words; [`Error::UnsupportedMode`] for hardware mode.
+pub(crate) fn attach_netlink(
+    interface: &Interface,
+    program: BorrowedFd<'_>,
+    mode: Mode,
+    condition: Condition<'_>,
+) -> Result<()> {
+    let (flags, expected) = match condition {
+        Condition::Vacant => (XDP_FLAGS_UPDATE_IF_NOEXIST, None),
+        Condition::Replacing(old) => (XDP_FLAGS_REPLACE, Some(old)),
+        Condition::Anything => (0, None),
+    };
+    set(
+        interface,
+        program.as_raw_fd(),
+        flags | mode_flag(mode)?,
+        expected,
+    )
+    .map_err(|refusal| Error::Attach {
+        interface: interface.name().to_owned(),
+        mode,
+        method: Method::Netlink,
+        errno: refusal.errno,
+        message: refusal.text,
+    })
+}
+
+/// Detaches `expected`, the program with the id `id`, and makes sure that it is gone.
+///
+/// Nothing is done to another program. Before 5.7, which cannot compare, another program that comes
+/// between our look and the detaching is lost.
+///
+/// # Errors
+/// [`Error::Detach`]: `EEXIST` if another program, or none, is attached in `mode`, or if this one is still there
+/// afterwards; `EBUSY` if a link holds it; what else the kernel says. [`Error::UnsupportedMode`] for hardware mode.
+pub(crate) fn detach_netlink(
+    interface: &Interface,
+    mode: Mode,
+    expected: BorrowedFd<'_>,
+    id: u32,
+) -> Result<()> {
+    let flag = mode_flag(mode)?;
+    let error = |refusal: Refusal| Error::Detach {
+        interface: interface.name().to_owned(),
+        mode,
+        errno: refusal.errno,
+        message: refusal.text,
+    };
+    let attached = || interface.xdp().map(|state| state.program(mode) == Some(id));
+    match set(interface, -1, flag | XDP_FLAGS_REPLACE, Some(expected)) {
+        // An unknown flag: before 5.7.
+        Err(Refusal {
+            errno: Errno::INVAL,
+            ..
+        }) if attached()? => set(interface, -1, flag, None),
+        answer => answer,
+    }
+    .map_err(error)?;
+    // A detach that found nothing to do answers success too.
+    if attached()? {
+        let text = "the kernel reported success, but the program is still attached".to_owned();
+        return Err(error(Refusal {
+            errno: Errno::EXIST,
+            text: Some(text),
+        }));
+    }
+    Ok(())
+}
+
+fn set(
+    interface: &Interface,
+    program: i32,
+    flags: u32,
+    expected: Option<BorrowedFd<'_>>,
+) -> Result<(), Refusal> {
+    let mut request = Request::new(RTM_SETLINK, 0, &interface.header());
+    request.nest(IFLA_XDP, |xdp| {
+        xdp.i32(IFLA_XDP_FD, program).u32(IFLA_XDP_FLAGS, flags);
+        if let Some(expected) = expected {
+            xdp.i32(IFLA_XDP_EXPECTED_FD, expected.as_raw_fd());
+        }
+    });
+    interface.try_ask(&request).map(drop)
+}
+
+fn mode_flag(mode: Mode) -> Result<u32> {
+    match mode {
+        Mode::Native => Ok(XDP_FLAGS_DRV_MODE),
+        Mode::Generic => Ok(XDP_FLAGS_SKB_MODE),
+        Mode::Hardware => Err(Error::UnsupportedMode {
+            mode,
+            reason: "a program that runs on the card cannot hand packets to a socket",
+        }),
+    }
+}

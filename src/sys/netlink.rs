@@ -1,0 +1,106 @@
+//! Netlink sockets: made, asked, read without ever cutting a datagram short.
+
+use super::sockopt;
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{
+    bind, netlink, recvfrom, sendto, socket_with, sockopt::Timeout, sockopt::set_socket_timeout,
+};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// `SOL_NETLINK` (linux/socket.h).
+const SOL_NETLINK: i32 = 270;
+/// `NETLINK_CAP_ACK` (linux/netlink.h, 4.3): an ack does not echo the whole request.
+const NETLINK_CAP_ACK: i32 = 10;
+/// `NETLINK_EXT_ACK` (linux/netlink.h, 4.12): an ack says in words what was wrong.
+const NETLINK_EXT_ACK: i32 = 11;
+
+/// The kernel answers inside `sendto`; a reply that has not come by then never will.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Which part of the kernel a socket talks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// `NETLINK_ROUTE`: interfaces.
+    Route,
+    /// `NETLINK_GENERIC`: families that are looked up by name.
+    Generic,
+}
+
+/// `socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family)`, bound, with extended and short acks.
+pub(crate) fn open(family: Family) -> Result<OwnedFd, Errno> {
+    let protocol: Option<Protocol> = match family {
+        Family::Route => None,
+        Family::Generic => Some(netlink::GENERIC),
+    };
+    let fd = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        protocol,
+    )?;
+    bind(&fd, &SocketAddrNetlink::new(0, 0))?;
+    // Both only make errors easier to read; a kernel without them still works.
+    for option in [NETLINK_CAP_ACK, NETLINK_EXT_ACK] {
+        match sockopt::set(fd.as_fd(), SOL_NETLINK, option, &1_i32) {
+            Ok(()) | Err(Errno::NOPROTOOPT) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    set_socket_timeout(&fd, Timeout::Recv, Some(REPLY_TIMEOUT))?;
+    Ok(fd)
+}
+
+/// `sendto(fd, bytes, 0, {nl_pid: 0})`: the kernel has worked on the request when this returns.
+pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
+    let sent =
+        retry_on_intr(|| sendto(fd, bytes, SendFlags::empty(), &SocketAddrNetlink::new(0, 0)))?;
+    if sent == bytes.len() {
+        Ok(())
+    } else {
+        Err(Errno::MSGSIZE)
+    }
+}
+
+/// Reads the kernel's next datagram into `buffer`, which grows as needed, and cuts `buffer` to its length.
+///
+/// What another process sent to this socket is thrown away.
+///
+/// # Errors
+/// `ETIMEDOUT` if nothing comes, and what `recvfrom(2)` says.
+pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+    // What the kernel's own dumps use at most; a smaller buffer makes it send smaller pieces.
+    const USUAL: usize = 32 * 1024;
+    buffer.resize(USUAL, 0);
+    loop {
+        let look = RecvFlags::PEEK | RecvFlags::TRUNC;
+        let (_, whole, _) =
+            retry_on_intr(|| recvfrom(fd, buffer.as_mut_slice(), look)).map_err(timed_out)?;
+        if whole > buffer.len() {
+            buffer.resize(whole, 0);
+            continue;
+        }
+        let (got, whole, sender) =
+            retry_on_intr(|| recvfrom(fd, buffer.as_mut_slice(), RecvFlags::TRUNC))
+                .map_err(timed_out)?;
+        if whole > got {
+            // Another thread or process took the datagram that was looked at. Never so for one owner.
+            return Err(Errno::MSGSIZE);
+        }
+        let kernel = sender.and_then(|address| SocketAddrNetlink::try_from(address).ok());
+        if kernel.is_some_and(|address| address.pid() == 0) {
+            buffer.truncate(got);
+            return Ok(());
+        }
+    }
+}
+
+fn timed_out(errno: Errno) -> Errno {
+    if errno == Errno::AGAIN {
+        Errno::TIMEDOUT
+    } else {
+        errno
+    }
+}
