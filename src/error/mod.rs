@@ -132,6 +132,13 @@ pub enum Error {
         /// What the kernel said, or `EBADMSG` for a reply that breaks the format.
         errno: Errno,
     },
+    /// A network namespace could not be made, found or entered.
+    Namespace {
+        /// What was being done.
+        operation: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
     /// A BPF map could not be created.
     CreateMap {
         /// The map's name.
@@ -262,6 +269,7 @@ impl Error {
             | Self::Wait { errno }
             | Self::Interface { errno, .. }
             | Self::Netlink { errno, .. }
+            | Self::Namespace { errno, .. }
             | Self::CreateMap { errno, .. }
             | Self::UpdateMap { errno, .. }
             | Self::LoadProgram { errno, .. }
@@ -285,7 +293,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(f)?;
         let hint = hint::of(self);
-        if hint.is_empty() { Ok(()) } else { write!(f, ". {hint}") }
+        if hint.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ". {hint}")
+        }
     }
 }
 
@@ -304,6 +316,7 @@ impl std::error::Error for Error {
             | Self::Wait { errno }
             | Self::Interface { errno, .. }
             | Self::Netlink { errno, .. }
+            | Self::Namespace { errno, .. }
             | Self::CreateMap { errno, .. }
             | Self::UpdateMap { errno, .. }
             | Self::LoadProgram { errno, .. }

@@ -108,3 +108,18 @@ pub(crate) const NETDEV_A_DEV_IFINDEX: u16 = 1;
 pub(crate) const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
 pub(crate) const NETDEV_A_DEV_XDP_ZC_MAX_SEGS: u16 = 4;
 pub(crate) const NETDEV_A_DEV_XSK_FEATURES: u16 = 6;
+
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct ifaddrmsg {
+    pub(crate) ifa_family: u8,
+    pub(crate) ifa_prefixlen: u8,
+    pub(crate) ifa_flags: u8,
+    pub(crate) ifa_scope: u8,
+    pub(crate) ifa_index: u32,
+}
+pub(crate) const IFA_ADDRESS: u16 = 1;
+pub(crate) const IFA_LOCAL: u16 = 2;
+pub(crate) const VETH_INFO_PEER: u16 = 1;
+pub(crate) const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+pub(crate) const IN6_ADDR_GEN_MODE_NONE: u8 = 1;

@@ -1,9 +1,9 @@
 //! What the kernel says of an interface in one `RTM_NEWLINK` message.
 
 use super::abi::{
-    IFF_LOWER_UP, IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MASTER,
-    IFLA_MTU, IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES, IFLA_STATS64, IFLA_XDP, RTM_NEWLINK,
-    ifinfomsg,
+    IFF_LOWER_UP, IFF_RUNNING, IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO,
+    IFLA_MASTER, IFLA_MTU, IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES, IFLA_STATS64, IFLA_XDP,
+    RTM_NEWLINK, ifinfomsg,
 };
 use super::message::{Malformed, Message};
 use super::xdp::XdpState;
@@ -23,6 +23,8 @@ pub struct Facts {
     pub up: bool,
     /// Whether the cable, or what stands for it, works too (`IFF_LOWER_UP`).
     pub carrier: bool,
+    /// Whether the kernel uses it by now (`IFF_RUNNING`), which comes a moment after `up` and `carrier`.
+    pub running: bool,
     /// Its Ethernet address; `None` if it has none of six bytes.
     pub mac: Option<[u8; 6]>,
     /// RX queues that it was made with (`IFLA_NUM_RX_QUEUES`); the driver may use fewer.
@@ -72,6 +74,7 @@ impl Facts {
         let mut facts = Self {
             index: u32::try_from(header.ifi_index).map_err(|_| Malformed)?,
             up: header.ifi_flags & IFF_UP != 0,
+            running: header.ifi_flags & IFF_RUNNING != 0,
             carrier: header.ifi_flags & IFF_LOWER_UP != 0,
             ..Self::default()
         };

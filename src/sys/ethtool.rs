@@ -15,7 +15,7 @@ const SIOCETHTOOL: usize = 0x8946;
 const ETHTOOL_GCHANNELS: u32 = 0x3c;
 
 /// `struct ethtool_channels` (linux/ethtool.h).
-#[expect(non_camel_case_types, reason = "the kernel's name")]
+#[allow(non_camel_case_types, reason = "the kernel's name")]
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub(crate) struct ethtool_channels {

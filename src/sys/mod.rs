@@ -5,9 +5,11 @@
 #[allow(unsafe_code, reason = "the system call shim")]
 mod syscall;
 
-pub(crate) mod memory;
+pub(crate) mod bpf;
 pub(crate) mod ethtool;
+pub(crate) mod memory;
 pub(crate) mod netlink;
 pub(crate) mod netns;
+pub(crate) mod rx_ring;
 pub(crate) mod sockopt;
 pub(crate) mod xsk;

@@ -1,9 +1,36 @@
-//! Test bed: private namespaces, veth pairs, and a fake kernel.
+//! A test bed: a fake kernel for tests without root, and private network namespaces with virtual cables
+//! between them for tests with it.
+//!
+//! [`FakeKernel`] is the other side of a socket's rings, in plain memory.
+//!
+//! The namespaces need neither the `ip` command nor `/proc` or `/sys`. What it makes is gone when its owner is dropped,
+//! also by a panic; what a killed process leaves, the kernel removes with the process's last descriptor.
+//!
+//! ```
+//! use xsk::test_util::{Namespace, VethPair, privileged};
+//! # fn main() -> xsk::Result<()> {
+//! # if !privileged("the documentation of test_util") { return Ok(()); }
+//! let (left, right) = (Namespace::new()?, Namespace::new()?);
+//! let cable = VethPair::builder().queues(2).mtu(1500).build(&left, &right)?;
+//! assert_eq!(cable.a().queues()?.current(), 2);
+//! // An interface is found in the namespace of the thread that asks.
+//! let found = left.run(|| xsk::link::Interface::by_name(cable.a().name()))??;
+//! assert_eq!(found.index(), cable.a().index());
+//! # Ok(())
+//! # }
+//! ```
 
+pub mod admin;
 mod fake_kernel;
 mod fake_rings;
 mod hostile;
+mod namespace;
+mod privilege;
+mod veth;
 
 pub use crate::ring::Index;
 pub use fake_kernel::{FakeKernel, FakeRings};
 pub use hostile::Hostile;
+pub use namespace::{Inside, Namespace};
+pub use privilege::privileged;
+pub use veth::{VethBuilder, VethPair};

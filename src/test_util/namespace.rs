@@ -1,0 +1,194 @@
+//! Private network namespaces, held by a descriptor.
+
+use super::admin;
+use crate::link::Interface;
+use crate::link::message::Request;
+use crate::link::netlink::{Netlink, Refusal};
+use crate::sys::netlink::Family;
+use crate::sys::netns;
+use crate::{Error, Result};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// A network namespace.
+///
+/// The kernel takes one that [`new`](Self::new) made down, with all virtual interfaces in it, some
+/// milliseconds after the last owner has gone: this value, every socket and thread in it, and every
+/// [`Interface`] that was found in it.
+#[derive(Debug)]
+pub struct Namespace {
+    fd: OwnedFd,
+    route: Netlink,
+}
+
+impl AsFd for Namespace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Namespace {
+    /// Makes an empty network namespace and switches its loopback interface on. The calling thread stays where it is.
+    ///
+    /// Needs CAP_SYS_ADMIN and CAP_NET_ADMIN.
+    ///
+    /// # Errors
+    /// [`Error::Namespace`], [`Error::Netlink`], [`Error::Interface`] with what the kernel said.
+    #[doc(alias = "CLONE_NEWNET")]
+    pub fn new() -> Result<Self> {
+        let namespace = Self::reach("unshare(CLONE_NEWNET)", netns::unshare)?;
+        let loopback = namespace.interface("lo")?;
+        admin::set_up(&loopback, true)?;
+        Ok(namespace)
+    }
+
+    /// The network namespace of the calling thread. Needs CAP_NET_ADMIN in it.
+    ///
+    /// # Errors
+    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
+    pub fn current() -> Result<Self> {
+        Self::here().map_err(|errno| Error::Namespace {
+            operation: "ioctl(SIOCGSKNS)",
+            errno,
+        })
+    }
+
+    /// The network namespace that a socket was made in. Needs CAP_NET_ADMIN in it, and CAP_SYS_ADMIN.
+    ///
+    /// # Errors
+    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
+    #[doc(alias = "SIOCGSKNS")]
+    pub fn of_socket(socket: impl AsFd) -> Result<Self> {
+        let operation = "ioctl(SIOCGSKNS)";
+        let fd = netns::of_socket(socket.as_fd())
+            .map_err(|errno| Error::Namespace { operation, errno })?;
+        Self::reach("setns(CLONE_NEWNET)", || netns::enter(fd.as_fd()))
+    }
+
+    /// The network namespace of the thread `id`: a process's first thread since Linux 5.8, any thread since 6.9.
+    /// Needs CAP_SYS_ADMIN and the right to trace it.
+    ///
+    /// # Errors
+    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said; `ESRCH` if there is no such thread.
+    #[doc(alias = "pidfd_open")]
+    pub fn of_thread(id: u32) -> Result<Self> {
+        let operation = "setns(pidfd_open(), CLONE_NEWNET)";
+        let id = i32::try_from(id).ok().and_then(Pid::from_raw);
+        let id = id.ok_or(Error::Namespace {
+            operation,
+            errno: Errno::SRCH,
+        })?;
+        Self::reach(operation, || netns::enter_that_of_thread(id))
+    }
+
+    /// Takes hold of the namespace to which `go` brings a thread. The calling thread stays where it is.
+    fn reach(
+        operation: &'static str,
+        go: impl FnOnce() -> Result<(), Errno> + Send,
+    ) -> Result<Self> {
+        let error = |errno| Error::Namespace { operation, errno };
+        std::thread::scope(|scope| {
+            let inside = move || go().and_then(|()| Self::here());
+            let thread = std::thread::Builder::new().spawn_scoped(scope, inside);
+            let thread = thread
+                .map_err(|failure| error(Errno::from_io_error(&failure).unwrap_or(Errno::AGAIN)))?;
+            match thread.join() {
+                Ok(result) => result.map_err(error),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    fn here() -> Result<Self, Errno> {
+        let route = Netlink::open(Family::Route)?;
+        Ok(Self {
+            fd: netns::of_socket(route.as_fd())?,
+            route,
+        })
+    }
+
+    /// Puts the calling thread into the namespace, until the answer is dropped. Needs CAP_SYS_ADMIN.
+    ///
+    /// Guards that are nested must go in the reverse order, as they do by themselves.
+    ///
+    /// # Errors
+    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
+    #[doc(alias = "setns")]
+    pub fn enter(&self) -> Result<Inside<'_>> {
+        let before = Self::current()?.fd;
+        netns::enter(self.as_fd()).map_err(|errno| Error::Namespace {
+            operation: "setns(CLONE_NEWNET)",
+            errno,
+        })?;
+        Ok(Inside {
+            before,
+            _thread: PhantomData,
+            _namespace: PhantomData,
+        })
+    }
+
+    /// Runs `work` on the calling thread, inside the namespace.
+    ///
+    /// # Errors
+    /// As [`enter`](Self::enter); what `work` answers is inside the `Ok`.
+    pub fn run<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+        let _inside = self.enter()?;
+        Ok(work())
+    }
+
+    /// A number that no other network namespace has until the next boot (5.14); `None` on older kernels.
+    #[must_use]
+    #[doc(alias = "SO_NETNS_COOKIE")]
+    pub fn cookie(&self) -> Option<u64> {
+        netns::cookie(self.route.as_fd()).ok()
+    }
+
+    /// Finds an interface of this namespace.
+    ///
+    /// # Errors
+    /// As [`enter`](Self::enter) and [`Interface::by_name`].
+    pub fn interface(&self, name: &str) -> Result<Interface> {
+        self.run(|| Interface::by_name(name))?
+    }
+
+    /// Asks this namespace, without entering it.
+    pub(super) fn ask(&self, request: &Request) -> Result<(), Refusal> {
+        self.route.ask(request).map(drop)
+    }
+}
+
+/// A thread inside a [`Namespace`]; dropping it brings the thread back.
+///
+/// # Panics
+/// Dropping it panics if the thread cannot go back, unless it is panicking already: a thread that gave its
+/// capabilities up meanwhile stays inside.
+#[must_use = "dropping it brings the thread back"]
+#[derive(Debug)]
+pub struct Inside<'a> {
+    before: OwnedFd,
+    /// Only this thread can be brought back: not `Send`.
+    _thread: PhantomData<*const ()>,
+    _namespace: PhantomData<&'a Namespace>,
+}
+
+static_assertions::assert_not_impl_any!(Inside<'static>: Send);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        match netns::enter(self.before.as_fd()) {
+            Err(errno) if !std::thread::panicking() => cannot_leave(errno),
+            _ => {}
+        }
+    }
+}
+
+#[cold]
+#[expect(
+    clippy::panic,
+    reason = "later code would work in the wrong namespace; documented"
+)]
+fn cannot_leave(errno: Errno) {
+    panic!("the thread cannot leave a network namespace: {errno}");
+}
