@@ -5,7 +5,9 @@
 #[allow(unsafe_code, reason = "the system call shim")]
 mod syscall;
 
+pub(crate) mod bpf;
 pub(crate) mod ethtool;
 pub(crate) mod netlink;
 pub(crate) mod netns;
+pub(crate) mod rx_ring;
 pub(crate) mod sockopt;

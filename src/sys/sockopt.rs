@@ -7,18 +7,40 @@ use std::os::fd::BorrowedFd;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// `setsockopt(fd, level, name, value, sizeof(*value))`
-pub(crate) fn set<T: IntoBytes + Immutable + ?Sized>(fd: BorrowedFd<'_>, level: i32, name: i32, value: &T) -> Result<(), Errno> {
+pub(crate) fn set<T: IntoBytes + Immutable + ?Sized>(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    name: i32,
+    value: &T,
+) -> Result<(), Errno> {
     let bytes = value.as_bytes();
-    let args = [fd_arg(fd), arg(level), arg(name), bytes.as_ptr().expose_provenance(), bytes.len()];
+    let args = [
+        fd_arg(fd),
+        arg(level),
+        arg(name),
+        bytes.as_ptr().expose_provenance(),
+        bytes.len(),
+    ];
     // SAFETY: the kernel reads `bytes.len()` bytes at `bytes`, which is borrowed until after the call.
     unsafe { syscall(nr::SETSOCKOPT, args) }.map(drop)
 }
 
 /// `getsockopt(fd, level, name, value, &len)`; answers the length that the kernel wrote.
-pub(crate) fn get<T: FromBytes + IntoBytes + ?Sized>(fd: BorrowedFd<'_>, level: i32, name: i32, value: &mut T) -> Result<usize, Errno> {
+pub(crate) fn get<T: FromBytes + IntoBytes + ?Sized>(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    name: i32,
+    value: &mut T,
+) -> Result<usize, Errno> {
     let bytes = value.as_mut_bytes();
     let mut len = u32::try_from(bytes.len()).map_err(|_| Errno::INVAL)?;
-    let args = [fd_arg(fd), arg(level), arg(name), bytes.as_mut_ptr().expose_provenance(), (&raw mut len).expose_provenance()];
+    let args = [
+        fd_arg(fd),
+        arg(level),
+        arg(name),
+        bytes.as_mut_ptr().expose_provenance(),
+        (&raw mut len).expose_provenance(),
+    ];
     // SAFETY: the kernel writes at most `len` bytes at `bytes` and four at `len`, both exclusively
     // borrowed, with exposed provenance; any bytes are a valid `T`, which is `FromBytes`.
     unsafe { syscall(nr::GETSOCKOPT, args) }?;

@@ -1,0 +1,137 @@
+//! The program that every socket without a program of its own gets.
+
+use super::{Cond, Helper, Insn, Program, Reg, Size, XskMap};
+use crate::Result;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
+
+/// The default program's name. Not libxdp's `xsk_def_prog`, which promises a reference count in a map
+/// that this program does not have.
+pub(crate) const REDIRECT_NAME: &str = "xsk_redirect";
+
+const XDP_PASS: i32 = 2;
+/// `offsetof(struct xdp_md, rx_queue_index)`
+const RX_QUEUE_INDEX: i16 = 16;
+/// `linux/bpf.h`: the program can take packets that lie in several buffers (5.18).
+const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
+
+/// Loads this crate's default program: every packet goes to the socket in the slot of the queue that it
+/// came in on, and on to the kernel's stack where the slot is empty.
+///
+/// On kernels that take the action for an empty slot in the flags of `bpf_redirect_map` (5.3) this is
+/// five instructions; on others the slot is looked up first. Which one it has to be is found out by
+/// running the first on an empty map. Its name is `xsk_redirect`.
+///
+/// # Errors
+/// [`Error::LoadProgram`](crate::Error::LoadProgram), and what a first test run can say:
+/// [`Error::CreateMap`](crate::Error::CreateMap), [`Error::BpfObject`](crate::Error::BpfObject).
+pub fn redirect(map: &XskMap) -> Result<Program> {
+    load_redirect(map, false)
+}
+
+/// As [`redirect`]; with `frags` also packets of several buffers are taken (5.18). Without, a driver
+/// refuses to attach while its packets could be longer than a buffer, which is the better answer for
+/// sockets that would drop them.
+pub(crate) fn load_redirect(map: &XskMap, frags: bool) -> Result<Program> {
+    let form = if action_in_flags()? {
+        by_flags
+    } else {
+        by_lookup
+    };
+    let flags = if frags { BPF_F_XDP_HAS_FRAGS } else { 0 };
+    Program::load(REDIRECT_NAME, &form(map.as_fd()), LICENSE, flags)
+}
+
+const LICENSE: &std::ffi::CStr = c"Dual MIT/GPL";
+
+/// `return bpf_redirect_map(map, ctx->rx_queue_index, XDP_PASS);`
+fn by_flags(map: BorrowedFd<'_>) -> Vec<Insn> {
+    let [map_low, map_high] = Insn::load_map_fd(Reg::R1, map);
+    vec![
+        Insn::load(Size::Word, Reg::R2, Reg::R1, RX_QUEUE_INDEX),
+        map_low,
+        map_high,
+        Insn::mov64_imm(Reg::R3, XDP_PASS),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ]
+}
+
+/// `u32 queue = ctx->rx_queue_index;`
+/// `return bpf_map_lookup_elem(map, &queue) ? bpf_redirect_map(map, queue, 0) : XDP_PASS;`
+fn by_lookup(map: BorrowedFd<'_>) -> Vec<Insn> {
+    let [lookup_low, lookup_high] = Insn::load_map_fd(Reg::R1, map);
+    let [redirect_low, redirect_high] = Insn::load_map_fd(Reg::R1, map);
+    vec![
+        Insn::load(Size::Word, Reg::R6, Reg::R1, RX_QUEUE_INDEX),
+        Insn::store(Size::Word, Reg::R10, -4, Reg::R6),
+        Insn::mov64_reg(Reg::R2, Reg::R10),
+        Insn::alu64_imm(super::Alu::Add, Reg::R2, -4),
+        lookup_low,
+        lookup_high,
+        Insn::call(Helper::MAP_LOOKUP_ELEM),
+        Insn::jump_imm(Cond::Ne, Reg::R0, 0, 2),
+        Insn::mov64_imm(Reg::R0, XDP_PASS),
+        Insn::exit(),
+        redirect_low,
+        redirect_high,
+        Insn::mov64_reg(Reg::R2, Reg::R6),
+        Insn::mov64_imm(Reg::R3, 0),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ]
+}
+
+/// Whether the kernel takes the action for an empty slot in the flags, by trying it once per process.
+fn action_in_flags() -> Result<bool> {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    if let Some(known) = KNOWN.get() {
+        return Ok(*known);
+    }
+    let map = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
+    let trial = Program::load(REDIRECT_NAME, &by_flags(map.as_fd()), LICENSE, 0)?;
+    let passes = i64::from(trial.verdict(&EMPTY_PACKET)?) == i64::from(XDP_PASS);
+    Ok(*KNOWN.get_or_init(|| passes))
+}
+
+/// A test run wants an Ethernet header; what is in it does not matter.
+const EMPTY_PACKET: [u8; 64] = [0; 64];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without privileges there is nothing to run on.
+    fn privileged() -> bool {
+        rustix::process::geteuid().is_root()
+    }
+
+    #[test]
+    fn both_forms_pass_on_an_empty_map() {
+        if !privileged() {
+            return;
+        }
+        let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
+        for form in [by_flags, by_lookup] {
+            let program = Program::load(REDIRECT_NAME, &form(map.as_fd()), LICENSE, 0).unwrap();
+            assert_eq!(program.verdict(&EMPTY_PACKET).unwrap(), 2);
+        }
+        assert_eq!(
+            by_flags(map.as_fd()).len(),
+            6,
+            "five instructions, one of them in two slots"
+        );
+    }
+
+    #[test]
+    fn frags_is_taken_where_the_kernel_has_it() {
+        if !privileged() {
+            return;
+        }
+        let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
+        let plain = load_redirect(&map, false).unwrap().info().unwrap();
+        let frags = load_redirect(&map, true).unwrap().info().unwrap();
+        assert_eq!(plain.tag, frags.tag, "the tag is of the instructions alone");
+        assert_eq!(plain.name, REDIRECT_NAME);
+    }
+}
