@@ -14,6 +14,8 @@ pub(crate) mod message;
 pub(crate) mod netlink;
 mod queues;
 mod registration;
+#[cfg(test)]
+mod tests;
 mod xdp;
 
 pub use attachment::Attachment;
@@ -28,6 +30,21 @@ pub use xdp::XdpState;
 pub(crate) use xdp::{Condition, attach_netlink, detach_netlink};
 
 use std::fmt;
+
+/// Reads `bytes` as every kind of netlink answer that this crate knows: the entry point of a fuzz target.
+#[doc(hidden)]
+pub fn parse_any(bytes: &[u8]) {
+    for message in message::messages(bytes).flatten() {
+        let _ = Facts::read(&message);
+        let _ = XdpFeatures::read(&message);
+        let _ = features::family_id(&message);
+        let _ = ack::Ack::of_error(&message);
+        let _ = ack::Ack::of_done(&message);
+        for dump in [false, true] {
+            let _ = netlink::Conversation::new(message.sequence, dump).read(bytes);
+        }
+    }
+}
 
 /// Where in the receive path a program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

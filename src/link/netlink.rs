@@ -133,6 +133,16 @@ impl Conversation {
         }
     }
 
+    /// What came so far.
+    pub(crate) fn replies(&self) -> &[Reply] {
+        &self.replies
+    }
+
+    /// Whether what is being dumped was changed meanwhile.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.interrupted
+    }
+
     /// Takes a datagram in; answers the acknowledgement if it came.
     pub(crate) fn read(&mut self, datagram: &[u8]) -> Result<Option<Ack>, Errno> {
         for message in messages(datagram) {

@@ -257,7 +257,7 @@ pub(crate) fn link_by_id(id: u32) -> Result<OwnedFd, Errno> {
 
 fn by_id(cmd: Cmd, id: u32) -> Result<OwnedFd, Errno> {
     let mut attr = bpf_attr_get_id::new_zeroed();
-    attr.id = id;
+    attr.start_id = id;
     // SAFETY: the attribute holds no pointer; the call makes a descriptor that nobody else knows.
     owned(unsafe { bpf(cmd, &mut attr) }?)
 }
@@ -265,7 +265,7 @@ fn by_id(cmd: Cmd, id: u32) -> Result<OwnedFd, Errno> {
 /// `bpf(BPF_LINK_GET_NEXT_ID)`: the lowest id of a link above `after`, or `None`. Needs `CAP_SYS_ADMIN`.
 pub(crate) fn link_next_id(after: u32) -> Result<Option<u32>, Errno> {
     let mut attr = bpf_attr_get_id::new_zeroed();
-    attr.id = after;
+    attr.start_id = after;
     // SAFETY: the attribute holds no pointer.
     match unsafe { bpf(Cmd::LinkGetNextId, &mut attr) } {
         Ok(_) => Ok(Some(attr.next_id)),
