@@ -56,15 +56,31 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let (umem, pool) = Umem::builder().chunks(4096).build().unwrap();
-        let rings = FakeRings { rx: 2048, tx: 2048, fill: 2048, completion: 2048, ..FakeRings::default() };
+        let rings = FakeRings {
+            rx: 2048,
+            tx: 2048,
+            fill: 2048,
+            completion: 2048,
+            ..FakeRings::default()
+        };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
-        Self { umem, pool, socket, kernel }
+        Self {
+            umem,
+            pool,
+            socket,
+            kernel,
+        }
     }
 }
 
 #[inline(never)]
 fn measured_rxdrop(b: &mut Bench, batch: u32) -> u32 {
-    b.socket.rx.receive(batch).unwrap().recycle(&mut b.socket.fill).unwrap()
+    b.socket
+        .rx
+        .receive(batch)
+        .unwrap()
+        .recycle(&mut b.socket.fill)
+        .unwrap()
 }
 
 #[inline(never)]
@@ -75,8 +91,18 @@ fn measured_txonly(b: &mut Bench, batch: u32) -> u32 {
 
 #[inline(never)]
 fn measured_l2fwd(b: &mut Bench, batch: u32) -> u32 {
-    b.socket.completion.reap(batch).unwrap().into_fill(&mut b.socket.fill).unwrap();
-    b.socket.rx.receive(batch).unwrap().forward(&mut b.socket.tx).unwrap()
+    b.socket
+        .completion
+        .reap(batch)
+        .unwrap()
+        .into_fill(&mut b.socket.fill)
+        .unwrap();
+    b.socket
+        .rx
+        .receive(batch)
+        .unwrap()
+        .forward(&mut b.socket.tx)
+        .unwrap()
 }
 
 #[inline(never)]
@@ -85,12 +111,19 @@ fn measured_rxdrop_each(b: &mut Bench, batch: u32) -> u32 {
     let look = |frame: &mut Frame| {
         black_box(umem.bytes(frame).len());
     };
-    socket.rx.receive(batch).unwrap().recycle_each(&mut socket.fill, look).unwrap()
+    socket
+        .rx
+        .receive(batch)
+        .unwrap()
+        .recycle_each(&mut socket.fill, look)
+        .unwrap()
 }
 
 #[inline(never)]
 fn measured_txonly_each(b: &mut Bench, batch: u32) -> u32 {
-    let Bench { umem, pool, socket, .. } = b;
+    let Bench {
+        umem, pool, socket, ..
+    } = b;
     socket.completion.reap_into(pool, batch).unwrap();
     let write = |frame: &mut Frame| {
         let _ = frame.truncate(LEN);
@@ -102,16 +135,28 @@ fn measured_txonly_each(b: &mut Bench, batch: u32) -> u32 {
 #[inline(never)]
 fn measured_l2fwd_each(b: &mut Bench, batch: u32) -> u32 {
     let Bench { umem, socket, .. } = b;
-    socket.completion.reap(batch).unwrap().into_fill(&mut socket.fill).unwrap();
+    socket
+        .completion
+        .reap(batch)
+        .unwrap()
+        .into_fill(&mut socket.fill)
+        .unwrap();
     let edit = |frame: &mut Frame| {
         black_box(umem.bytes(frame).len());
     };
-    socket.rx.receive(batch).unwrap().forward_each(&mut socket.tx, edit).unwrap()
+    socket
+        .rx
+        .receive(batch)
+        .unwrap()
+        .forward_each(&mut socket.tx, edit)
+        .unwrap()
 }
 
 #[inline(never)]
 fn measured_rxdrop_for(b: &mut Bench, batch: u32) -> u32 {
-    let Bench { umem, pool, socket, .. } = b;
+    let Bench {
+        umem, pool, socket, ..
+    } = b;
     let mut slots = socket.fill.reserve(batch).unwrap();
     for frame in socket.rx.receive(batch).unwrap() {
         black_box(umem.bytes(&frame).len());
@@ -124,8 +169,15 @@ fn measured_rxdrop_for(b: &mut Bench, batch: u32) -> u32 {
 
 #[inline(never)]
 fn measured_l2fwd_for(b: &mut Bench, batch: u32) -> u32 {
-    let Bench { umem, pool, socket, .. } = b;
-    socket.completion.reap(batch).unwrap().into_fill(&mut socket.fill).unwrap();
+    let Bench {
+        umem, pool, socket, ..
+    } = b;
+    socket
+        .completion
+        .reap(batch)
+        .unwrap()
+        .into_fill(&mut socket.fill)
+        .unwrap();
     let mut slots = socket.tx.reserve(batch).unwrap();
     for frame in socket.rx.receive(batch).unwrap() {
         black_box(umem.bytes(&frame).len());
@@ -176,7 +228,10 @@ fn measure(case: &str, batch: u32) -> Result<f64, String> {
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no"])
-        .arg(format!("--toggle-collect=*measured_{}", case.replace('-', "_")))
+        .arg(format!(
+            "--toggle-collect=*measured_{}",
+            case.replace('-', "_")
+        ))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(me)
         .env("XSK_BENCH_CASE", format!("{case} {batch}"))
@@ -191,9 +246,13 @@ fn measure(case: &str, batch: u32) -> Result<f64, String> {
         return Err(format!("{case} {batch} failed under valgrind:\n{said}"));
     }
     let total = profile.lines().find_map(|l| l.strip_prefix("summary: "));
-    let total: f64 = total.and_then(|n| n.trim().parse().ok()).ok_or("no summary from callgrind")?;
+    let total: f64 = total
+        .and_then(|n| n.trim().parse().ok())
+        .ok_or("no summary from callgrind")?;
     if total == 0.0 {
-        return Err(format!("{case} {batch}: callgrind saw no instruction of the loop"));
+        return Err(format!(
+            "{case} {batch}: callgrind saw no instruction of the loop"
+        ));
     }
     Ok(total / f64::from(PACKETS))
 }
@@ -210,7 +269,9 @@ fn main() -> ExitCode {
             Ok(count) => {
                 println!("{case} {batch} {count:.1}");
                 if count > limit {
-                    eprintln!("{case} {batch}: {count:.1} instructions per packet, the limit is {limit}");
+                    eprintln!(
+                        "{case} {batch}: {count:.1} instructions per packet, the limit is {limit}"
+                    );
                     good = false;
                 }
             }
@@ -221,5 +282,9 @@ fn main() -> ExitCode {
             }
         }
     }
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -21,7 +21,12 @@ impl<T: Copy> Consumer<T> {
     /// The consumer of a ring.
     pub(crate) fn new(kind: Kind, memory: Memory<T>) -> Self {
         let cursor = Index::new(memory.consumer().load(Ordering::Relaxed));
-        Self { memory, cursor, limit: cursor, kind }
+        Self {
+            memory,
+            cursor,
+            limit: cursor,
+            kind,
+        }
     }
 
     pub(crate) fn memory(&self) -> &Memory<T> {
@@ -45,7 +50,12 @@ impl<T: Copy> Consumer<T> {
         let there = producer.distance_from(self.cursor);
         let granted = granted();
         if there > granted.distance_from(self.cursor) || there > self.memory.size() {
-            return Err(fault(self.kind, there, self.memory.size(), granted.distance_from(self.cursor)));
+            return Err(fault(
+                self.kind,
+                there,
+                self.memory.size(),
+                granted.distance_from(self.cursor),
+            ));
         }
         self.limit = producer;
         Ok(there.min(wanted))
@@ -61,7 +71,9 @@ impl<T: Copy> Consumer<T> {
     #[inline(always)]
     pub(crate) fn release(&mut self) {
         // Release: our reading of the entries is done before the other side may write them again.
-        self.memory.consumer().store(self.cursor.get(), Ordering::Release);
+        self.memory
+            .consumer()
+            .store(self.cursor.get(), Ordering::Release);
     }
 }
 
@@ -69,8 +81,16 @@ impl<T: Copy> Consumer<T> {
 #[inline(never)]
 fn fault(ring: Kind, available: u32, size: u32, outstanding: u32) -> Fault {
     if available > size {
-        Fault::Index { ring, distance: available, size }
+        Fault::Index {
+            ring,
+            distance: available,
+            size,
+        }
     } else {
-        Fault::TooMany { ring, available, outstanding }
+        Fault::TooMany {
+            ring,
+            available,
+            outstanding,
+        }
     }
 }

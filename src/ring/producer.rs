@@ -20,7 +20,12 @@ impl<T: Copy> Producer<T> {
     /// The producer of a ring whose published index is `start`.
     pub(crate) fn new(kind: Kind, memory: Memory<T>) -> Self {
         let cursor = Index::new(memory.producer().load(Ordering::Relaxed));
-        Self { memory, cursor, limit: cursor, kind }
+        Self {
+            memory,
+            cursor,
+            limit: cursor,
+            kind,
+        }
     }
 
     pub(crate) fn memory(&self) -> &Memory<T> {
@@ -77,12 +82,18 @@ impl<T: Copy> Producer<T> {
     #[inline(always)]
     pub(crate) fn publish(&mut self) {
         // Release: the entries are written before the other side can see the index.
-        self.memory.producer().store(self.cursor.get(), Ordering::Release);
+        self.memory
+            .producer()
+            .store(self.cursor.get(), Ordering::Release);
     }
 }
 
 #[cold]
 #[inline(never)]
 fn fault(ring: Kind, distance: u32, size: u32) -> Fault {
-    Fault::Index { ring, distance, size }
+    Fault::Index {
+        ring,
+        distance,
+        size,
+    }
 }

@@ -26,7 +26,13 @@ impl<'a, T: Copy> Reader<'a, T> {
         let cursor = ring.cursor;
         let end = cursor.advance(count);
         let (next, run_end) = row(ring, cursor, count);
-        Self { next, run_end, cursor, end, ring }
+        Self {
+            next,
+            run_end,
+            cursor,
+            end,
+            ring,
+        }
     }
 
     /// Takes the next entry.

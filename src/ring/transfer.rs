@@ -36,7 +36,9 @@ pub(crate) fn ring_to_ring<T: Copy, U: Copy>(
         while at.done != count {
             // SAFETY: fewer than `count` entries are done, so the producer handed this one over (I8).
             let entry = unsafe { source.slot(at.from()).read() };
-            let Some(mapped) = map(entry) else { return Err(at.refused(entry)) };
+            let Some(mapped) = map(entry) else {
+                return Err(at.refused(entry));
+            };
             // SAFETY: as above for the slot, which the consumer gave back (I8).
             unsafe { target.slot(at.to()).write(mapped) };
             at.done = at.done.wrapping_add(1);
@@ -52,7 +54,9 @@ pub(crate) fn ring_to_ring<T: Copy, U: Copy>(
         let mut step = |i: u32| {
             // SAFETY: `i` is below `row`, so the producer handed the entry over (I8).
             let entry = unsafe { read.add(usize32(i)).read() };
-            let Some(mapped) = map(entry) else { return Some(entry) };
+            let Some(mapped) = map(entry) else {
+                return Some(entry);
+            };
             // SAFETY: `i` is below `row`, so the consumer gave the slot back (I8).
             unsafe { write.add(usize32(i)).write(mapped) };
             None
@@ -108,11 +112,17 @@ impl<'a> Progress<'a> {
     #[inline(always)]
     fn refused<T>(self, entry: T) -> Refused<T> {
         // Dropping does the rest.
-        Refused { count: self.done, entry }
+        Refused {
+            count: self.done,
+            entry,
+        }
     }
 
     #[inline(always)]
-    #[expect(clippy::mem_forget, reason = "dropping is for the end by a refusal or a panic")]
+    #[expect(
+        clippy::mem_forget,
+        reason = "dropping is for the end by a refusal or a panic"
+    )]
     fn finish(self) {
         *self.from = self.from();
         *self.to = self.to();
@@ -144,14 +154,19 @@ pub(crate) fn ring_to_slice<T: Copy, U>(
     while left != 0 {
         let row = from.memory.row(cursor, left);
         let read = from.memory.slot(cursor);
-        let Some((here, rest)) = to.split_at_mut_checked(usize32(row)) else { break };
+        let Some((here, rest)) = to.split_at_mut_checked(usize32(row)) else {
+            break;
+        };
         for (i, slot) in (0..row).zip(here) {
             // SAFETY: `i` is below `row`, so the producer handed the entry over (I8).
             let entry = unsafe { read.add(usize32(i)).read() };
             let Some(mapped) = map(entry) else {
                 let at = cursor.advance(i);
                 from.cursor = at.advance(1);
-                return Err(Refused { count: at.distance_from(first), entry });
+                return Err(Refused {
+                    count: at.distance_from(first),
+                    entry,
+                });
             };
             *slot = mapped;
         }
@@ -175,7 +190,9 @@ pub(crate) fn slice_to_ring<T: Copy, U: Copy>(
     while left != 0 {
         let row = to.memory.row(cursor, left);
         let write = to.memory.slot(cursor);
-        let Some((here, rest)) = from.split_at_checked(usize32(row)) else { break };
+        let Some((here, rest)) = from.split_at_checked(usize32(row)) else {
+            break;
+        };
         for (i, value) in (0..row).zip(here) {
             // SAFETY: `i` is below `row`, so the consumer gave the slot back (I8).
             unsafe { write.add(usize32(i)).write(map(*value)) };

@@ -26,7 +26,13 @@ impl<'a, T: Copy> Writer<'a, T> {
         let cursor = ring.cursor;
         let end = cursor.advance(count);
         let (next, run_end) = row(ring, cursor, count);
-        Self { next, run_end, cursor, end, ring }
+        Self {
+            next,
+            run_end,
+            cursor,
+            end,
+            ring,
+        }
     }
 
     /// Whether there is a slot left; makes the next [`write`](Self::write) possible.

@@ -52,10 +52,24 @@ pub struct SocketBuilder<S = Socket> {
 
 impl SocketBuilder<Socket> {
     pub(super) fn new(umem: &Umem) -> Self {
-        let sizes = Sizes { rx: 2048, tx: 2048, fill: 4096, completion: 2048 };
+        let sizes = Sizes {
+            rx: 2048,
+            tx: 2048,
+            fill: 4096,
+            completion: 2048,
+        };
         let wait = Duration::from_millis(500);
-        let bind = BindSettings { copy: CopyMode::Auto, need_wakeup: true, wait };
-        Self { umem: umem.clone(), sizes, bind, shape: PhantomData }
+        let bind = BindSettings {
+            copy: CopyMode::Auto,
+            need_wakeup: true,
+            wait,
+        };
+        Self {
+            umem: umem.clone(),
+            sizes,
+            bind,
+            shape: PhantomData,
+        }
     }
 
     /// A socket that only receives: it has no TX ring, and the completion ring that the kernel demands
@@ -72,7 +86,12 @@ impl SocketBuilder<Socket> {
 
     fn reshape<S>(mut self, resize: impl FnOnce(&mut Sizes)) -> SocketBuilder<S> {
         resize(&mut self.sizes);
-        SocketBuilder { umem: self.umem, sizes: self.sizes, bind: self.bind, shape: PhantomData }
+        SocketBuilder {
+            umem: self.umem,
+            sizes: self.sizes,
+            bind: self.bind,
+            shape: PhantomData,
+        }
     }
 }
 
@@ -148,11 +167,16 @@ impl<S: Shape> SocketBuilder<S> {
         for ring in wanted.iter().flatten() {
             ring.create(fd.as_fd())?;
         }
-        let failed = |errno| Error::SocketOption { name: "XDP_MMAP_OFFSETS", errno };
+        let failed = |errno| Error::SocketOption {
+            name: "XDP_MMAP_OFFSETS",
+            errno,
+        };
         let (offsets, flags_word) = sys::mmap_offsets(fd.as_fd()).map_err(failed)?;
         let mut maps = [None, None, None, None];
         for (map, ring) in maps.iter_mut().zip(wanted) {
-            *map = ring.map(|ring| ring.map(fd.as_fd(), &offsets)).transpose()?;
+            *map = ring
+                .map(|ring| ring.map(fd.as_fd(), &offsets))
+                .transpose()?;
         }
         let mut bind = self.bind;
         // The flag came together with the word that it speaks of.
@@ -170,16 +194,33 @@ impl<S: Shape> SocketBuilder<S> {
 
     /// The rings that this shape has, in the order RX, TX, fill, completion.
     fn checked_rings(&self) -> Result<[Option<Wanted>; 4]> {
-        let Sizes { rx, tx, fill, completion } = self.sizes;
+        let Sizes {
+            rx,
+            tx,
+            fill,
+            completion,
+        } = self.sizes;
         let ring = |kind, entries: u32, name| {
             if !entries.is_power_of_two() || entries > MAX_RING {
                 let rule = "is a power of two from 1 to 2^20";
-                return Err(Error::Setting { name, value: u64::from(entries), rule });
+                return Err(Error::Setting {
+                    name,
+                    value: u64::from(entries),
+                    rule,
+                });
             }
             Ok(Some(Wanted { kind, entries }))
         };
-        let rx = if S::RX { ring(Kind::Rx, rx, "size of the RX ring")? } else { None };
-        let tx = if S::TX { ring(Kind::Tx, tx, "size of the TX ring")? } else { None };
+        let rx = if S::RX {
+            ring(Kind::Rx, rx, "size of the RX ring")?
+        } else {
+            None
+        };
+        let tx = if S::TX {
+            ring(Kind::Tx, tx, "size of the TX ring")?
+        } else {
+            None
+        };
         let fill = ring(Kind::Fill, fill, "size of the fill ring")?;
         let completion = ring(Kind::Completion, completion, "size of the completion ring")?;
         Ok([rx, tx, fill, completion])
@@ -220,15 +261,21 @@ struct Mapped {
 
 impl Wanted {
     fn create(self, fd: BorrowedFd<'_>) -> Result<()> {
-        let Self { kind: ring, entries } = self;
+        let Self {
+            kind: ring,
+            entries,
+        } = self;
         let option = match ring {
             Kind::Rx => uapi::XDP_RX_RING,
             Kind::Tx => uapi::XDP_TX_RING,
             Kind::Fill => uapi::XDP_UMEM_FILL_RING,
             Kind::Completion => uapi::XDP_UMEM_COMPLETION_RING,
         };
-        sys::create_ring(fd, option, entries)
-            .map_err(|errno| Error::CreateRing { ring, entries, errno })
+        sys::create_ring(fd, option, entries).map_err(|errno| Error::CreateRing {
+            ring,
+            entries,
+            errno,
+        })
     }
 
     fn map(self, fd: BorrowedFd<'_>, offsets: &xdp_mmap_offsets) -> Result<Mapped> {
@@ -242,10 +289,18 @@ impl Wanted {
             .checked_mul(entry)
             .and_then(|bytes| bytes.checked_add(offsets.desc))
             .and_then(|bytes| usize::try_from(bytes).ok());
-        let failed = |errno| Error::MapRing { ring: self.kind, bytes: len.unwrap_or(0), errno };
+        let failed = |errno| Error::MapRing {
+            ring: self.kind,
+            bytes: len.unwrap_or(0),
+            errno,
+        };
         let len = len.ok_or(failed(Errno::OVERFLOW))?;
         let mapping = sys::map_ring(fd, len, page).map_err(failed)?;
-        Ok(Mapped { mapping, offsets, entries: self.entries })
+        Ok(Mapped {
+            mapping,
+            offsets,
+            entries: self.entries,
+        })
     }
 }
 
@@ -258,7 +313,8 @@ impl Mapped {
             let end = offset.checked_add(bytes)?;
             let aligned = offset & align.wrapping_sub(1) == 0;
             // SAFETY: `offset` is inside the mapping.
-            (aligned && end <= self.mapping.len()).then(|| unsafe { self.mapping.start().add(offset) })
+            (aligned && end <= self.mapping.len())
+                .then(|| unsafe { self.mapping.start().add(offset) })
         };
         let index = |offset| at(offset, 4, 4).map(NonNull::cast::<AtomicU32>);
         let bytes = crate::num::usize32(self.entries).checked_mul(size_of::<T>())?;
@@ -279,7 +335,11 @@ impl Mapped {
 /// The memory of a ring, if the socket has the ring.
 fn memory<T: Copy>(map: &Option<Mapped>, ring: Kind) -> Result<Option<Memory<T>>> {
     let Some(map) = map else { return Ok(None) };
-    let failed = Error::MapRing { ring, bytes: map.mapping.len(), errno: Errno::INVAL };
+    let failed = Error::MapRing {
+        ring,
+        bytes: map.mapping.len(),
+        errno: Errno::INVAL,
+    };
     map.memory().map(Some).ok_or(failed)
 }
 
@@ -297,11 +357,18 @@ fn assemble<S: Shape>(
     let completion = memory(completion, Kind::Completion)?;
     let owner = RingOwner::Kernel(maps.map(|map| map.map(|map| map.mapping)));
     let core = Arc::new(Core::new(fd, umem, owner, false));
-    let missing = |ring| Error::MapRing { ring, bytes: 0, errno: Errno::INVAL };
+    let missing = |ring| Error::MapRing {
+        ring,
+        bytes: 0,
+        errno: Errno::INVAL,
+    };
     let rings = Rings {
         rx: rx.map(|memory| Rx::new(memory, Arc::clone(&core))),
         tx: tx.map(|memory| Tx::new(memory, Arc::clone(&core))),
-        completion: Completion::new(completion.ok_or(missing(Kind::Completion))?, Arc::clone(&core)),
+        completion: Completion::new(
+            completion.ok_or(missing(Kind::Completion))?,
+            Arc::clone(&core),
+        ),
     };
     let fill = Fill::new(fill.ok_or(missing(Kind::Fill))?, Arc::clone(&core));
     Ok(Unbound::new(core, fill, rings, bind))

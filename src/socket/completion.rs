@@ -28,7 +28,13 @@ impl Completion {
     pub(crate) fn new(memory: Memory<u64>, core: Arc<Core>) -> Self {
         let ring = Consumer::new(Kind::Completion, memory);
         let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
-        Self { ring, bounds, ledger, refused: None, core }
+        Self {
+            ring,
+            bounds,
+            ledger,
+            refused: None,
+            core,
+        }
     }
 
     /// The chunks that came back, `count` at the most, as an iterator of frames or to be passed on
@@ -165,8 +171,19 @@ impl<'a> IntoIterator for Reaped<'a> {
 
     #[inline(always)]
     fn into_iter(self) -> ReapedFrames<'a> {
-        let Completion { ring, bounds, ledger, refused, .. } = self.ring;
-        ReapedFrames { entries: ring.read(self.count), bounds, ledger, refused }
+        let Completion {
+            ring,
+            bounds,
+            ledger,
+            refused,
+            ..
+        } = self.ring;
+        ReapedFrames {
+            entries: ring.read(self.count),
+            bounds,
+            ledger,
+            refused,
+        }
     }
 }
 
@@ -189,7 +206,9 @@ impl Iterator for ReapedFrames<'_> {
     fn next(&mut self) -> Option<Frame> {
         let address = self.entries.take()?;
         let good = self.bounds.contains(address)
-            && self.ledger.moved(self.bounds, address, Place::Sending, Place::User);
+            && self
+                .ledger
+                .moved(self.bounds, address, Place::Sending, Place::User);
         if !good {
             *self.refused = Some(address);
             self.entries.stop();
@@ -213,6 +232,11 @@ fn fault(bounds: &Bounds, address: u64) -> Fault {
     if bounds.contains(address) {
         Fault::Repeated { ring, address }
     } else {
-        Fault::Entry { ring, address, len: 0, options: 0 }
+        Fault::Entry {
+            ring,
+            address,
+            len: 0,
+            options: 0,
+        }
     }
 }

@@ -28,7 +28,10 @@ pub(crate) struct Core {
 /// Who keeps the memory of the rings.
 pub(crate) enum RingOwner {
     Kernel(#[expect(dead_code, reason = "kept for its drop")] [Option<Mapping>; 4]),
-    #[cfg_attr(not(feature = "test-util"), expect(dead_code, reason = "only the fake kernel has it"))]
+    #[cfg_attr(
+        not(feature = "test-util"),
+        expect(dead_code, reason = "only the fake kernel has it")
+    )]
     Fake(#[allow(dead_code, reason = "kept for its drop")] Arc<dyn std::any::Any + Send + Sync>),
 }
 
@@ -73,7 +76,13 @@ pub enum Kick {
 impl Core {
     pub(crate) fn new(fd: OwnedFd, umem: Umem, rings: RingOwner, fake: bool) -> Self {
         let fake_kicks = fake.then(AtomicU64::default);
-        Self { fd, fake_kicks, flow: Flow::default(), umem, _rings: rings }
+        Self {
+            fd,
+            fake_kicks,
+            flow: Flow::default(),
+            umem,
+            _rings: rings,
+        }
     }
 
     /// Has the kernel send what is in the TX ring.

@@ -26,7 +26,12 @@ impl Fill {
         let ring = Producer::new(Kind::Fill, memory);
         let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
         core.flow.filled.store(ring.cursor.get(), Ordering::Relaxed);
-        Self { ring, bounds, ledger, core }
+        Self {
+            ring,
+            bounds,
+            ledger,
+            core,
+        }
     }
 
     /// Gives up to `count` chunks of `pool` to the kernel, as many as there are and have room; answers
@@ -63,14 +68,22 @@ impl Fill {
     pub fn reserve(&mut self, count: u32) -> Result<Filling<'_>, Fault> {
         let flow = &self.core.flow.filled;
         let slots = self.ring.write(count)?;
-        Ok(Filling { slots, bounds: &self.bounds, ledger: &self.ledger, flow })
+        Ok(Filling {
+            slots,
+            bounds: &self.bounds,
+            ledger: &self.ledger,
+            flow,
+        })
     }
 
     /// Publishes what was written, after noting how much that is.
     #[inline(always)]
     pub(super) fn publish(&mut self) {
         // Relaxed: ordered by the release of the ring's index that follows.
-        self.core.flow.filled.store(self.ring.cursor.get(), Ordering::Relaxed);
+        self.core
+            .flow
+            .filled
+            .store(self.ring.cursor.get(), Ordering::Relaxed);
         self.ring.publish();
     }
 
@@ -82,7 +95,11 @@ impl Fill {
     #[inline]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     pub fn kick_if_needed(&mut self) -> Result<Kick> {
-        if self.ring.memory().needs_wakeup() { self.core.kick_fill() } else { Ok(Kick::NotNeeded) }
+        if self.ring.memory().needs_wakeup() {
+            self.core.kick_fill()
+        } else {
+            Ok(Kick::NotNeeded)
+        }
     }
 
     /// Chunks in the ring that the kernel has not taken.
@@ -129,7 +146,8 @@ impl Filling<'_> {
             return Err(frame);
         }
         let (address, _) = frame.consume();
-        self.ledger.moved(self.bounds, address, Place::User, Place::Receiving);
+        self.ledger
+            .moved(self.bounds, address, Place::User, Place::Receiving);
         self.slots.write_next(address);
         Ok(())
     }
@@ -146,6 +164,7 @@ impl Drop for Filling<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.flow.store(self.slots.cursor().get(), Ordering::Relaxed);
+        self.flow
+            .store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }

@@ -22,8 +22,19 @@ pub struct Frames<'a> {
 impl<'a> Frames<'a> {
     #[inline(always)]
     pub(super) fn new(rx: &'a mut Rx, count: u32) -> Self {
-        let Rx { ring, bounds, ledger, refused, .. } = rx;
-        Self { entries: ring.read(count), bounds, ledger, refused }
+        let Rx {
+            ring,
+            bounds,
+            ledger,
+            refused,
+            ..
+        } = rx;
+        Self {
+            entries: ring.read(count),
+            bounds,
+            ledger,
+            refused,
+        }
     }
 
     /// Packets not taken yet.

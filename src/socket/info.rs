@@ -23,13 +23,25 @@ pub struct SocketInfo {
 
 impl SocketInfo {
     pub(super) fn new(core: Arc<Core>, at: &Interface, queue: u32, zero_copy: bool) -> Self {
-        Self { core, interface: at.name().into(), index: at.index(), queue, zero_copy }
+        Self {
+            core,
+            interface: at.name().into(),
+            index: at.index(),
+            queue,
+            zero_copy,
+        }
     }
 
     /// Of a socket whose kernel is a fake.
     #[cfg(feature = "test-util")]
     pub(crate) fn fake(core: Arc<Core>) -> Self {
-        Self { core, interface: "fake".into(), index: 0, queue: 0, zero_copy: false }
+        Self {
+            core,
+            interface: "fake".into(),
+            index: 0,
+            queue: 0,
+            zero_copy: false,
+        }
     }
 
     /// The interface's name at the time of binding.
@@ -85,7 +97,10 @@ impl SocketInfo {
         match rustix::net::sockopt::socket_error(self.core.as_fd()) {
             Ok(Ok(())) => Ok(None),
             Ok(Err(errno)) => Ok(Some(errno)),
-            Err(errno) => Err(Error::SocketOption { name: "SO_ERROR", errno }),
+            Err(errno) => Err(Error::SocketOption {
+                name: "SO_ERROR",
+                errno,
+            }),
         }
     }
 }

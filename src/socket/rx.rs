@@ -30,7 +30,13 @@ impl Rx {
     pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
         let ring = Consumer::new(Kind::Rx, memory);
         let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
-        Self { ring, bounds, ledger, refused: None, core }
+        Self {
+            ring,
+            bounds,
+            ledger,
+            refused: None,
+            core,
+        }
     }
 
     /// The packets that are there, `count` at the most; none is no error.
@@ -90,9 +96,17 @@ impl Rx {
 fn fault(bounds: &Bounds, desc: xdp_desc) -> Fault {
     let (address, len, options) = (desc.addr, desc.len, desc.options);
     if bounds.holds(address, length_and_options(desc)) {
-        Fault::Repeated { ring: Kind::Rx, address }
+        Fault::Repeated {
+            ring: Kind::Rx,
+            address,
+        }
     } else {
-        Fault::Entry { ring: Kind::Rx, address, len, options }
+        Fault::Entry {
+            ring: Kind::Rx,
+            address,
+            len,
+            options,
+        }
     }
 }
 
@@ -151,7 +165,11 @@ impl<'a> Received<'a> {
     /// before stays done, and the chunk of the frame that it had is lost.
     #[inline(always)]
     #[track_caller]
-    pub fn recycle_each(self, fill: &mut Fill, mut look: impl FnMut(&mut Frame)) -> Result<u32, Fault> {
+    pub fn recycle_each(
+        self,
+        fill: &mut Fill,
+        mut look: impl FnMut(&mut Frame),
+    ) -> Result<u32, Fault> {
         let Self { rx, count } = self;
         fill.bounds.same(rx.bounds.umem);
         let count = fill.ring.free(count)?;
@@ -218,7 +236,11 @@ impl<'a> Received<'a> {
             bounds.same(frame.umem());
             let (addr, len) = frame.consume();
             ledger.moved(&bounds, addr, Place::User, Place::Sending);
-            Some(xdp_desc { addr, len, options: 0 })
+            Some(xdp_desc {
+                addr,
+                len,
+                options: 0,
+            })
         });
         tx.publish();
         Ok(rx.taken(moved, count))

@@ -26,7 +26,10 @@ pub struct Statistics {
 }
 
 pub(super) fn read(fd: BorrowedFd<'_>) -> Result<Statistics> {
-    let failed = |errno| Error::SocketOption { name: "XDP_STATISTICS", errno };
+    let failed = |errno| Error::SocketOption {
+        name: "XDP_STATISTICS",
+        errno,
+    };
     let (raw, len) = sys::statistics(fd).map_err(failed)?;
     let newer = |value| (len >= size_of_val(&raw)).then_some(value);
     Ok(Statistics {

@@ -29,7 +29,12 @@ impl Tx {
         let ring = Producer::new(Kind::Tx, memory);
         let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
         core.flow.sent.store(ring.cursor.get(), Ordering::Relaxed);
-        Self { ring, bounds, ledger, core }
+        Self {
+            ring,
+            bounds,
+            ledger,
+            core,
+        }
     }
 
     /// Reserves up to `count` slots, for [`Sending::push`]. What was pushed is published at once when
@@ -44,7 +49,12 @@ impl Tx {
     pub fn reserve(&mut self, count: u32) -> Result<Sending<'_>, Fault> {
         let flow = &self.core.flow.sent;
         let slots = self.ring.write(count)?;
-        Ok(Sending { slots, bounds: &self.bounds, ledger: &self.ledger, flow })
+        Ok(Sending {
+            slots,
+            bounds: &self.bounds,
+            ledger: &self.ledger,
+            flow,
+        })
     }
 
     /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as
@@ -69,7 +79,11 @@ impl Tx {
         let (bounds, ledger) = (self.bounds, &self.ledger);
         transfer::slice_to_ring(pool.top(count), &mut self.ring, |chunk| {
             ledger.moved(&bounds, chunk, Place::Pool, Place::Sending);
-            xdp_desc { addr: chunk, len, options: 0 }
+            xdp_desc {
+                addr: chunk,
+                len,
+                options: 0,
+            }
         });
         pool.drop_top(count);
         self.publish();
@@ -103,8 +117,13 @@ impl Tx {
             write(&mut frame);
             self.bounds.same(frame.umem());
             let (addr, len) = frame.consume();
-            self.ledger.moved(&self.bounds, addr, Place::User, Place::Sending);
-            slots.write(xdp_desc { addr, len, options: 0 });
+            self.ledger
+                .moved(&self.bounds, addr, Place::User, Place::Sending);
+            slots.write(xdp_desc {
+                addr,
+                len,
+                options: 0,
+            });
         }
         drop(slots);
         self.publish();
@@ -115,7 +134,10 @@ impl Tx {
     #[inline(always)]
     pub(super) fn publish(&mut self) {
         // Relaxed: ordered by the release of the ring's index that follows.
-        self.core.flow.sent.store(self.ring.cursor.get(), Ordering::Relaxed);
+        self.core
+            .flow
+            .sent
+            .store(self.ring.cursor.get(), Ordering::Relaxed);
         self.ring.publish();
     }
 
@@ -131,7 +153,11 @@ impl Tx {
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[doc(alias = "sendto")]
     pub fn kick_if_needed(&mut self) -> Result<Kick> {
-        if self.ring.memory().needs_wakeup() { self.core.kick_tx() } else { Ok(Kick::NotNeeded) }
+        if self.ring.memory().needs_wakeup() {
+            self.core.kick_tx()
+        } else {
+            Ok(Kick::NotNeeded)
+        }
     }
 
     /// Has the kernel send, whether it asks or not.
@@ -158,7 +184,10 @@ impl Tx {
 #[cold]
 #[inline(never)]
 #[track_caller]
-#[expect(clippy::panic, reason = "a length that no chunk has is a programming error")]
+#[expect(
+    clippy::panic,
+    reason = "a length that no chunk has is a programming error"
+)]
 fn bad_length(len: u32) -> ! {
     panic!("packets of {len} bytes do not fit the chunks of this UMEM");
 }
@@ -195,9 +224,14 @@ impl Sending<'_> {
             return Err(frame);
         }
         let (addr, len) = frame.consume();
-        self.ledger.moved(self.bounds, addr, Place::User, Place::Sending);
+        self.ledger
+            .moved(self.bounds, addr, Place::User, Place::Sending);
         // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
-        self.slots.write_next(xdp_desc { addr, len, options: 0 });
+        self.slots.write_next(xdp_desc {
+            addr,
+            len,
+            options: 0,
+        });
         Ok(())
     }
 
@@ -213,6 +247,7 @@ impl Drop for Sending<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.flow.store(self.slots.cursor().get(), Ordering::Relaxed);
+        self.flow
+            .store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }

@@ -32,7 +32,13 @@ pub struct Unbound<S> {
 
 impl<S: Shape> Unbound<S> {
     pub(super) fn new(core: Arc<Core>, fill: Fill, rings: Rings, bind: BindSettings) -> Self {
-        Self { fill, rings, core, bind, shape: PhantomData }
+        Self {
+            fill,
+            rings,
+            core,
+            bind,
+            shape: PhantomData,
+        }
     }
 
     /// `bind(fd, {AF_XDP, flags, interface, queue}, 16)`: gives the socket a queue of an interface.
@@ -45,15 +51,29 @@ impl<S: Shape> Unbound<S> {
     /// The socket comes back in the [`BindError`], with what is in its fill ring.
     /// [`Error::Setting`] for a queue that the kernel would confuse with another;
     /// [`Error::Bind`] as the kernel answers.
-    #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
+    #[expect(
+        clippy::result_large_err,
+        reason = "a refused bind gives the socket back"
+    )]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
         let zero_copy = match self.try_bind(interface, queue) {
             Ok(zero_copy) => zero_copy,
-            Err(error) => return Err(BindError { error, socket: Some(self) }),
+            Err(error) => {
+                return Err(BindError {
+                    error,
+                    socket: Some(self),
+                });
+            }
         };
         let info = SocketInfo::new(Arc::clone(&self.core), interface, queue, zero_copy);
-        let missing = Error::SocketOption { name: "rings", errno: Errno::INVAL };
-        S::build(self.rings, self.fill, info).ok_or(BindError { error: missing, socket: None })
+        let missing = Error::SocketOption {
+            name: "rings",
+            errno: Errno::INVAL,
+        };
+        S::build(self.rings, self.fill, info).ok_or(BindError {
+            error: missing,
+            socket: None,
+        })
     }
 
     /// Binds; answers whether the kernel chose zero-copy.
@@ -61,7 +81,11 @@ impl<S: Shape> Unbound<S> {
         // The kernel cuts the number to 16 bits before it looks whether there is such a queue.
         if queue > u32::from(u16::MAX) {
             let rule = "is below 65536";
-            return Err(Error::Setting { name: "queue", value: u64::from(queue), rule });
+            return Err(Error::Setting {
+                name: "queue",
+                value: u64::from(queue),
+                rule,
+            });
         }
         let fd = self.core.as_fd();
         let copy = match self.bind.copy {
@@ -69,10 +93,16 @@ impl<S: Shape> Unbound<S> {
             CopyMode::Copy => uapi::XDP_COPY,
             CopyMode::ZeroCopy => uapi::XDP_ZEROCOPY,
         };
-        let wakeup = if self.bind.need_wakeup { uapi::XDP_USE_NEED_WAKEUP } else { 0 };
+        let wakeup = if self.bind.need_wakeup {
+            uapi::XDP_USE_NEED_WAKEUP
+        } else {
+            0
+        };
         let started = Instant::now();
         loop {
-            let Err(errno) = sys::bind(fd, copy | wakeup, interface.index(), queue) else { break };
+            let Err(errno) = sys::bind(fd, copy | wakeup, interface.index(), queue) else {
+                break;
+            };
             let waited = started.elapsed();
             if errno == Errno::BUSY && waited < self.bind.wait {
                 std::thread::sleep(PAUSE.min(self.bind.wait.saturating_sub(waited)));

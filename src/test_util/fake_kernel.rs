@@ -1,5 +1,8 @@
 //! The kernel's side of a socket, in plain memory.
-#![allow(unsafe_code, reason = "the other side of raw rings, and of packet memory")]
+#![allow(
+    unsafe_code,
+    reason = "the other side of raw rings, and of packet memory"
+)]
 
 use super::fake_rings::Block;
 use super::hostile::Hostile;
@@ -81,7 +84,13 @@ pub struct FakeRings {
 
 impl Default for FakeRings {
     fn default() -> Self {
-        Self { rx: 2048, tx: 2048, fill: 4096, completion: 2048, start: Index::new(0) }
+        Self {
+            rx: 2048,
+            tx: 2048,
+            fill: 4096,
+            completion: 2048,
+            start: Index::new(0),
+        }
     }
 }
 
@@ -99,11 +108,21 @@ impl FakeKernel {
     /// # Errors
     /// [`Error::Setting`] for a size that is no power of two or above 2^20; as [`new`](Self::new).
     pub fn with(umem: &Umem, rings: FakeRings) -> Result<(Self, Socket)> {
-        let FakeRings { rx, tx, fill, completion, start } = rings;
+        let FakeRings {
+            rx,
+            tx,
+            fill,
+            completion,
+            start,
+        } = rings;
         for entries in [rx, tx, fill, completion] {
             if !entries.is_power_of_two() || entries > 1 << 20 {
                 let rule = "is a power of two from 1 to 2^20";
-                return Err(Error::Setting { name: "size of a ring", value: entries.into(), rule });
+                return Err(Error::Setting {
+                    name: "size of a ring",
+                    value: entries.into(),
+                    rule,
+                });
             }
         }
         let blocks = Arc::new(Blocks {
@@ -147,18 +166,26 @@ impl FakeKernel {
     /// if it is empty or longer than a chunk's room, if the RX ring is full, or if the fill ring is
     /// empty.
     pub fn deliver(&mut self, packet: &[u8]) -> bool {
-        let Ok(len) = u32::try_from(packet.len()) else { return false };
+        let Ok(len) = u32::try_from(packet.len()) else {
+            return false;
+        };
         let room = self.umem.chunk_size().saturating_sub(self.front());
         if len == 0 || len > room || self.rx.free(1) != Ok(1) {
             return false;
         }
-        let Some(chunk) = self.take_chunk() else { return false };
+        let Some(chunk) = self.take_chunk() else {
+            return false;
+        };
         let address = chunk.wrapping_add(u64::from(self.front()));
         // SAFETY: the chunk was given to this kernel by the fill ring and lies in the area (checked by
         // `take_chunk`), with `len` bytes from `address` on inside it; until it is in the RX ring nobody
         // else reaches it (I2, I3).
         unsafe { self.umem.write_as_kernel(address, packet) };
-        self.produce_rx(xdp_desc { addr: address, len, options: 0 });
+        self.produce_rx(xdp_desc {
+            addr: address,
+            len,
+            options: 0,
+        });
         true
     }
 
@@ -169,9 +196,15 @@ impl FakeKernel {
         let len = len.clamp(1, room);
         let mut delivered: u32 = 0;
         while delivered < count && self.rx.free(1) == Ok(1) {
-            let Some(chunk) = self.take_chunk() else { break };
+            let Some(chunk) = self.take_chunk() else {
+                break;
+            };
             let addr = chunk.wrapping_add(u64::from(self.front()));
-            self.produce_rx(xdp_desc { addr, len, options: 0 });
+            self.produce_rx(xdp_desc {
+                addr,
+                len,
+                options: 0,
+            });
             delivered = delivered.wrapping_add(1);
         }
         delivered
@@ -241,7 +274,9 @@ impl FakeKernel {
     pub fn complete(&mut self, count: u32) -> u32 {
         let mut completed: u32 = 0;
         while completed < count && self.completion.free(1) == Ok(1) {
-            let Some(address) = self.unfinished.pop_front() else { break };
+            let Some(address) = self.unfinished.pop_front() else {
+                break;
+            };
             if let Ok(mut slot) = self.completion.write(1) {
                 slot.write(address);
             }
@@ -270,7 +305,10 @@ impl FakeKernel {
     /// How often the socket woke this kernel.
     #[must_use]
     pub fn kicks(&self) -> u64 {
-        self.core.fake_kicks.as_ref().map_or(0, |kicks| kicks.load(Ordering::SeqCst))
+        self.core
+            .fake_kicks
+            .as_ref()
+            .map_or(0, |kicks| kicks.load(Ordering::SeqCst))
     }
 
     /// Steps that break the rules, to see that packet code and this crate stand them. `None` unless the

@@ -18,7 +18,11 @@ impl<'a> Hostile<'a> {
 
     /// Puts any entry into the RX ring, if there is a slot.
     pub fn receive(&mut self, address: u64, len: u32, options: u32) {
-        self.kernel.produce_rx(xdp_desc { addr: address, len, options });
+        self.kernel.produce_rx(xdp_desc {
+            addr: address,
+            len,
+            options,
+        });
     }
 
     /// Puts any entry into the completion ring, if there is a slot.

@@ -40,7 +40,10 @@ struct Shared {
 pub(super) enum Memory {
     Ours(Mapping),
     /// The user's, with whatever keeps it allocated (invariant I12).
-    Users(NonNull<u8>, #[allow(dead_code, reason = "kept for its drop")] Box<dyn Any + Send + Sync>),
+    Users(
+        NonNull<u8>,
+        #[allow(dead_code, reason = "kept for its drop")] Box<dyn Any + Send + Sync>,
+    ),
 }
 
 impl std::fmt::Debug for Memory {
@@ -73,15 +76,32 @@ impl Umem {
     /// The UMEM over `memory`, with the pool of all its chunks.
     ///
     /// `memory` is `bounds.area` bytes long at least and exclusive to this UMEM.
-    pub(super) fn over(memory: Memory, bounds: Bounds, headroom: u32, pages: Pages) -> (Self, Pool) {
+    pub(super) fn over(
+        memory: Memory,
+        bounds: Bounds,
+        headroom: u32,
+        pages: Pages,
+    ) -> (Self, Pool) {
         let start = match &memory {
             Memory::Ours(mapping) => mapping.start(),
             Memory::Users(start, _) => *start,
         };
         let ledger = Ledger::new(usize::try_from(bounds.chunks()).unwrap_or(0));
         let pool = Pool::full(bounds, ledger.clone());
-        let shared = Shared { headroom, pages, ledger, _memory: memory };
-        (Self { start, bounds, shared: Arc::new(shared) }, pool)
+        let shared = Shared {
+            headroom,
+            pages,
+            ledger,
+            _memory: memory,
+        };
+        (
+            Self {
+                start,
+                bounds,
+                shared: Arc::new(shared),
+            },
+            pool,
+        )
     }
 
     /// The packet's bytes.
@@ -106,7 +126,10 @@ impl Umem {
     #[inline(always)]
     #[must_use]
     #[track_caller]
-    #[expect(clippy::mut_from_ref, reason = "the exclusive borrow is the frame's (I3)")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the exclusive borrow is the frame's (I3)"
+    )]
     pub fn bytes_mut<'a>(&'a self, frame: &'a mut Frame) -> &'a mut [u8] {
         let start = self.first_byte(frame);
         // SAFETY: as in `bytes`, and the frame is borrowed exclusively, so nobody else looks (I3).
@@ -160,7 +183,9 @@ impl Umem {
     #[track_caller]
     pub fn grow_front(&self, frame: &mut Frame, bytes: u32) -> Result<(), Outside> {
         self.bounds.same(frame.umem());
-        let room = frame.address().wrapping_sub(self.bounds.chunk(frame.address()));
+        let room = frame
+            .address()
+            .wrapping_sub(self.bounds.chunk(frame.address()));
         if u64::from(bytes) > room {
             return Err(Outside);
         }
@@ -249,7 +274,10 @@ impl Umem {
     pub(crate) unsafe fn write_as_kernel(&self, address: u64, packet: &[u8]) {
         // SAFETY: inside the area, and nobody else reaches the chunk, by the caller's contract; a packet
         // that is a `&[u8]` is not in it.
-        unsafe { self.at(address).copy_from_nonoverlapping(packet.as_ptr(), packet.len()) };
+        unsafe {
+            self.at(address)
+                .copy_from_nonoverlapping(packet.as_ptr(), packet.len())
+        };
     }
 
     /// Copies `len` bytes at `address` out, as the kernel does.

@@ -62,7 +62,10 @@ impl Bounds {
 #[cold]
 #[inline(never)]
 #[track_caller]
-#[expect(clippy::panic, reason = "a frame given to another UMEM is a programming error (I6)")]
+#[expect(
+    clippy::panic,
+    reason = "a frame given to another UMEM is a programming error (I6)"
+)]
 fn foreign(here: u32, frame: u32) -> ! {
     panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
 }
@@ -73,7 +76,11 @@ mod tests {
 
     #[test]
     fn only_bytes_inside_one_chunk_are_held() {
-        let bounds = Bounds { umem: 1, area: 3 * 4096, chunk_mask: 4095 };
+        let bounds = Bounds {
+            umem: 1,
+            area: 3 * 4096,
+            chunk_mask: 4095,
+        };
         for (address, len, held) in [
             (0, 1, true),
             (0, 4096, true),

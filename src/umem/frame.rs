@@ -30,7 +30,11 @@ impl Frame {
     /// are inside the chunk (I4, I7).
     #[inline(always)]
     pub(crate) fn mint(bounds: &Bounds, address: u64, len: u32) -> Self {
-        Self { address, len, umem: bounds.umem }
+        Self {
+            address,
+            len,
+            umem: bounds.umem,
+        }
     }
 
     /// Ends the handle; its chunk's place is the caller's concern from here on.

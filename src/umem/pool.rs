@@ -25,7 +25,12 @@ pub struct Pool {
 impl Pool {
     pub(super) fn new(bounds: Bounds, ledger: Ledger) -> Self {
         let slots = vec![0; usize::try_from(bounds.chunks()).unwrap_or(0)].into_boxed_slice();
-        Self { bounds, ledger, slots, len: 0 }
+        Self {
+            bounds,
+            ledger,
+            slots,
+            len: 0,
+        }
     }
 
     /// The pool of all chunks; made once for a UMEM, before anything else can mint a frame.
@@ -64,7 +69,8 @@ impl Pool {
         let top = self.len.checked_sub(1)?;
         let address = *self.slots.get(top)?;
         self.len = top;
-        self.ledger.moved(&self.bounds, address, Place::Pool, Place::User);
+        self.ledger
+            .moved(&self.bounds, address, Place::Pool, Place::User);
         Some(Frame::mint(&self.bounds, address, self.chunk_len()))
     }
 
@@ -82,7 +88,8 @@ impl Pool {
     pub fn put(&mut self, frame: Frame) {
         self.bounds.same(frame.umem());
         let (address, _) = frame.consume();
-        self.ledger.moved(&self.bounds, address, Place::User, Place::Pool);
+        self.ledger
+            .moved(&self.bounds, address, Place::User, Place::Pool);
         self.push(self.bounds.chunk(address));
     }
 
@@ -132,7 +139,10 @@ impl Pool {
         other.bounds.same(self.bounds.umem);
         let count = chunks.min(self.len);
         let rest = self.len.wrapping_sub(count);
-        let missing = other.len.saturating_add(count).saturating_sub(other.slots.len());
+        let missing = other
+            .len
+            .saturating_add(count)
+            .saturating_sub(other.slots.len());
         if missing > 0 {
             other.grow(missing);
         }
@@ -176,7 +186,10 @@ impl Pool {
     /// ledger.
     #[inline(always)]
     pub(crate) fn add_top(&mut self, count: u32) {
-        self.len = self.len.saturating_add(usize32(count)).min(self.slots.len());
+        self.len = self
+            .len
+            .saturating_add(usize32(count))
+            .min(self.slots.len());
     }
 
     #[inline(always)]

@@ -111,9 +111,17 @@ const STRUCT_COUNT: usize = {
     count
 };
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses a bad index")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses a bad index"
+)]
 const fn concat_structs<const N: usize>() -> [Struct; N] {
-    let mut all = [Struct { name: "", size: 0, origin: Origin::Same, fields: &[] }; N];
+    let mut all = [Struct {
+        name: "",
+        size: 0,
+        origin: Origin::Same,
+        fields: &[],
+    }; N];
     let (mut at, mut parts) = (0_usize, PARTS);
     while let [part, tail @ ..] = parts {
         let mut rest = *part;
@@ -184,8 +192,12 @@ macro_rules! structs {
 }
 
 macro_rules! kernel_name {
-    ($name:ident) => { stringify!($name) };
-    ($name:ident $kernel:ident) => { stringify!($kernel) };
+    ($name:ident) => {
+        stringify!($name)
+    };
+    ($name:ident $kernel:ident) => {
+        stringify!($kernel)
+    };
 }
 
 /// Declares the constants of a module in groups of one type, and the module's `CONSTANTS`.

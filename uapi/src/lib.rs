@@ -1,7 +1,11 @@
 //! Kernel structs and constants of AF_XDP, BPF and netlink.
 #![no_std]
 #![forbid(unsafe_code)]
-#![allow(non_camel_case_types, non_upper_case_globals, reason = "kernel names are kept")]
+#![allow(
+    non_camel_case_types,
+    non_upper_case_globals,
+    reason = "kernel names are kept"
+)]
 
 pub mod layout;
 
