@@ -12,7 +12,11 @@ pub mod test_util;
 pub mod umem;
 
 pub use error::{Error, Result};
-pub use link::Interface;
-pub use socket::{Completion, Fill, Rx, Socket, Tx};
+pub use link::{Attachment, Interface, Method, Mode, ModeChoice, Registration};
+pub use ring::Fault;
+pub use socket::{
+    Completion, CopyMode, Fill, Kick, Received, Rx, RxSocket, Socket, SocketInfo, Statistics, Tx,
+    TxSocket, wait,
+};
 pub use umem::{Frame, Pool, Umem};
 pub use xsk_uapi as uapi;

@@ -1,6 +1,8 @@
 //! The three kinds of bound sockets, each with just the rings that it has.
 
 use super::{Completion, Fill, Rx, SocketBuilder, SocketInfo, Tx};
+use crate::error::{Error, Result};
+use crate::link::{Attachment, Registration};
 use crate::umem::Umem;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -54,6 +56,34 @@ impl Socket {
         SocketBuilder::new(umem)
     }
 }
+
+macro_rules! register {
+    ($($socket:ty),*) => {$(
+        impl $socket {
+            /// Puts the socket into its queue's slot of the attached program: packets of the queue come to
+            /// it as long as the answer lives. A socket without an RX ring has no such method.
+            ///
+            /// The answer holds a descriptor of the socket: drop it together with the socket's parts, or
+            /// the queue stays taken.
+            ///
+            /// # Errors
+            /// [`Error::OtherAttachment`](crate::Error::OtherAttachment) if the program is on another
+            /// interface; else as [`Attachment::register`].
+            pub fn register(&self, program: &Attachment) -> Result<Registration> {
+                let (here, there) = (self.info.interface_index(), program.interface());
+                if here != there.index() {
+                    return Err(Error::OtherAttachment {
+                        interface: there.name().to_owned(),
+                        wanted: format!("a program on {}", self.info.interface()),
+                        found: format!("one on {}", there.name()),
+                    });
+                }
+                program.register(self.info.queue(), self.as_fd())
+            }
+        }
+    )*};
+}
+register!(Socket, RxSocket);
 
 /// A kind of bound socket: [`Socket`], [`RxSocket`] or [`TxSocket`].
 pub trait Shape: sealed::Shape {}
