@@ -1,7 +1,8 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
-use xsk::ModeChoice;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use xsk::umem::Pages;
+use xsk::{CopyMode, Method, ModeChoice};
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
@@ -16,6 +17,151 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Demo(DemoArgs),
+    /// Receive and drop: count the packets of a queue
+    ///
+    /// The packets do not reach the kernel's network stack.
+    Rxdrop(PortArgs),
+    /// Send the same packet as fast as possible
+    ///
+    /// Sending needs no XDP program: nothing is attached, and -S, -N, --attach and --replace change nothing.
+    Txonly(TxArgs),
+    /// Swap the MAC addresses of each packet and send it back out of the same port
+    L2fwd(PortArgs),
+}
+
+/// Options of the commands that work on one queue of one interface; letters as in the kernel's xdpsock.
+#[derive(Debug, Args)]
+pub(crate) struct PortArgs {
+    /// Interface
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) interface: String,
+    /// Queue
+    #[arg(short, long, value_name = "QUEUE", default_value_t = 0)]
+    pub(crate) queue: u32,
+    #[command(flatten)]
+    pub(crate) mode: ModeArgs,
+    /// Zero-copy or nothing
+    #[arg(short, long, conflicts_with = "copy")]
+    pub(crate) zero_copy: bool,
+    /// Always copy
+    #[arg(short, long)]
+    pub(crate) copy: bool,
+    /// Sleep until packets come (poll(2)), and do not spin
+    #[arg(short, long)]
+    pub(crate) poll: bool,
+    /// Do without need-wakeup: call the kernel each time
+    #[arg(short = 'm', long)]
+    pub(crate) no_need_wakeup: bool,
+    /// Packets received or sent by one look at a ring
+    #[arg(short, long, value_name = "PACKETS", default_value_t = 64,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch: u32,
+    /// Bytes of a chunk, which holds one packet
+    #[arg(short, long, value_name = "BYTES", default_value_t = 4096)]
+    pub(crate) frame_size: u32,
+    /// Seconds between two reports
+    #[arg(short = 'n', long, value_name = "SECONDS", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) interval: u64,
+    /// Seconds until the end
+    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) duration: Option<u64>,
+    /// Packets until the end
+    #[arg(short = 'C', long = "count", value_name = "PACKETS",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// Report the kernel's statistics of the socket too
+    #[arg(short = 'x', long)]
+    pub(crate) extra_stats: bool,
+    /// What holds the program on the interface; if this process is killed, "netlink" leaves the program
+    /// behind, which passes every packet to the kernel, and "link" does not
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = How::Netlink)]
+    pub(crate) attach: How,
+    /// Take somebody else's XDP program off the interface; it is not put back
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Print one JSON object for each interval, and a last one with "summary": true
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Number of chunks
+    #[arg(long, value_name = "CHUNKS", default_value_t = 4096)]
+    pub(crate) chunks: u32,
+    /// Bytes left free before each received packet
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub(crate) headroom: u32,
+    /// Pages that the packet memory is made of
+    #[arg(long, value_name = "SIZE", value_enum, default_value_t = PageSize::Normal)]
+    pub(crate) pages: PageSize,
+    /// Entries of the RX ring
+    #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
+    pub(crate) rx_ring: u32,
+    /// Entries of the TX ring
+    #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
+    pub(crate) tx_ring: u32,
+    /// Entries of the fill ring
+    #[arg(long, value_name = "ENTRIES", default_value_t = 4096)]
+    pub(crate) fill_ring: u32,
+    /// Entries of the completion ring
+    #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
+    pub(crate) completion_ring: u32,
+}
+
+impl PortArgs {
+    pub(crate) fn copy_mode(&self) -> CopyMode {
+        if self.copy {
+            CopyMode::Copy
+        } else if self.zero_copy {
+            CopyMode::ZeroCopy
+        } else {
+            CopyMode::Auto
+        }
+    }
+}
+
+/// Options of the command that sends.
+#[derive(Debug, Args)]
+pub(crate) struct TxArgs {
+    #[command(flatten)]
+    pub(crate) port: PortArgs,
+    /// Bytes of a packet, without the 4 bytes of the FCS (xdpsock counts them: its 64 are 60 here)
+    #[arg(short = 's', long, value_name = "BYTES", default_value_t = 60)]
+    pub(crate) size: u32,
+}
+
+/// What holds a program on its interface.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum How {
+    Netlink,
+    Link,
+}
+
+impl From<How> for Method {
+    fn from(how: How) -> Self {
+        match how {
+            How::Netlink => Self::Netlink,
+            How::Link => Self::Link,
+        }
+    }
+}
+
+/// The size of a memory page.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum PageSize {
+    Normal,
+    #[value(name = "2M")]
+    Huge2M,
+    #[value(name = "1G")]
+    Huge1G,
+}
+
+impl From<PageSize> for Pages {
+    fn from(size: PageSize) -> Self {
+        match size {
+            PageSize::Normal => Self::Normal,
+            PageSize::Huge2M => Self::Huge2M,
+            PageSize::Huge1G => Self::Huge1G,
+        }
+    }
 }
 
 /// Send frames from one AF_XDP socket to another and account for each of them and of their chunks

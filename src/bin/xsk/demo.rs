@@ -5,6 +5,7 @@ use crate::exchange::{CHUNKS, Plan, Receiver, Sender, Tally, exchange};
 use crate::failure::{Failure, Result};
 use crate::output::{Progress, line};
 use crate::packet::{ETHERNET, MIN_SIZE, Run};
+use crate::port::Hold;
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use std::collections::BTreeSet;
@@ -189,9 +190,9 @@ fn one_mode(
         exchange(&plan, &mut sender, &mut receiver)
     };
     // Out of the way before a word is said: nobody may be there to hear it.
-    registration.close()?;
-    attachment.close()?;
+    let closed = Hold::new(attachment, registration).close();
     let tally = tally?;
+    closed?;
     let chunks = Chunks::count(&sender, &receiver)?;
     let copy = if receiver.socket.info.is_zero_copy() {
         "zero-copy"

@@ -4,10 +4,16 @@ mod args;
 mod demo;
 mod exchange;
 mod failure;
+mod l2fwd;
 mod output;
 mod packet;
+mod port;
 mod rates;
+mod rxdrop;
+mod session;
 mod signals;
+mod table;
+mod txonly;
 
 use clap::Parser;
 use failure::Result;
@@ -32,5 +38,8 @@ fn run(command: &args::Command) -> Result<()> {
     let stop = Stop::install()?;
     match command {
         args::Command::Demo(args) => demo::run(args, &stop),
+        args::Command::Rxdrop(args) => rxdrop::run(args, &stop),
+        args::Command::Txonly(args) => txonly::run(args, &stop),
+        args::Command::L2fwd(args) => l2fwd::run(args, &stop),
     }
 }

@@ -1,0 +1,114 @@
+//! One queue of one interface, made ready and left as it was found.
+
+use crate::args::PortArgs;
+use crate::failure::Result;
+use std::time::{Duration, Instant};
+use xsk::socket::SocketBuilder;
+use xsk::{Attachment, Interface, Pool, Registration, Socket, SocketInfo, Umem};
+
+/// How long to wait for packets that are on their way out and do not move.
+const DRAIN: Duration = Duration::from_millis(200);
+
+/// Packet memory as the command line describes it.
+pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, Pool)> {
+    let umem = Umem::builder()
+        .chunks(args.chunks)
+        .chunk_size(args.frame_size)
+        .headroom(args.headroom)
+        .pages(args.pages.into());
+    Ok(umem.build()?)
+}
+
+/// A socket as the command line describes it.
+pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
+    Socket::builder(umem)
+        .rx_size(args.rx_ring)
+        .tx_size(args.tx_ring)
+        .fill_size(args.fill_ring)
+        .completion_size(args.completion_ring)
+        .copy_mode(args.copy_mode())
+        .need_wakeup(!args.no_need_wakeup)
+}
+
+/// A share in the program of an interface, and a socket's place in it.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    attachment: Attachment,
+    registration: Registration,
+}
+
+impl Hold {
+    pub(crate) fn new(attachment: Attachment, registration: Registration) -> Self {
+        Self {
+            attachment,
+            registration,
+        }
+    }
+
+    /// Attaches or joins, and puts a socket in its slot with `register`.
+    pub(crate) fn take(
+        args: &PortArgs,
+        interface: &Interface,
+        register: impl FnOnce(&Attachment) -> xsk::Result<Registration>,
+    ) -> Result<Self> {
+        let attachment = Attachment::builder(interface)
+            .mode(args.mode.choice())
+            .method(args.attach.into())
+            .replace_foreign(args.replace)
+            .attach()?;
+        let registration = register(&attachment)?;
+        Ok(Self::new(attachment, registration))
+    }
+
+    pub(crate) fn attachment(&self) -> &Attachment {
+        &self.attachment
+    }
+
+    /// Gives the slot up, and then the share in the program, whatever becomes of the first.
+    pub(crate) fn close(self) -> Result<()> {
+        let slot = self.registration.close();
+        let program = self.attachment.close();
+        Ok(slot.and(program)?)
+    }
+}
+
+/// The first line: what is used, in which mode, and why.
+pub(crate) fn title(info: &SocketInfo, program: Option<&Attachment>) -> String {
+    let copy = if info.is_zero_copy() {
+        "zero-copy"
+    } else {
+        "copy"
+    };
+    let program = match program {
+        Some(program) => format!(
+            "{} mode ({}), {copy}, attached by {}{}",
+            program.mode(),
+            program.reason(),
+            program.method(),
+            if program.joined() { ", joined" } else { "" }
+        ),
+        None => format!("{copy}, no program (sending needs none)"),
+    };
+    format!("{} queue {}: {program}", info.interface(), info.queue())
+}
+
+/// Works until everything that was sent is back, or nothing comes back for a while.
+///
+/// `work` answers how much came back, and whether that is all.
+pub(crate) fn drain(mut work: impl FnMut() -> Result<(u32, bool)>) -> Result<()> {
+    let mut moved = Instant::now();
+    loop {
+        let (back, all) = work()?;
+        if all {
+            return Ok(());
+        }
+        if back > 0 {
+            moved = Instant::now();
+        } else if moved.elapsed() > DRAIN {
+            // The chunks are given up with the socket; the interface may be slow or down.
+            return Ok(());
+        } else {
+            std::thread::yield_now();
+        }
+    }
+}

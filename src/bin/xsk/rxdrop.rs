@@ -1,0 +1,49 @@
+//! `xsk rxdrop`: receive, count, give the chunk back.
+
+use crate::args::PortArgs;
+use crate::failure::Result;
+use crate::port::{self, Hold};
+use crate::session::Session;
+use crate::signals::Stop;
+use std::time::Duration;
+use xsk::{Interface, RxSocket};
+
+pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
+    let interface = Interface::by_name(&args.interface)?;
+    let (umem, mut pool) = port::umem(args)?;
+    let mut unbound = port::socket(args, &umem).rx_only().open()?;
+    unbound.fill.fill_from(&mut pool, u32::MAX)?;
+    let mut socket = unbound
+        .bind(&interface, args.queue)
+        .map_err(xsk::Error::from)?;
+    let hold = Hold::take(args, &interface, |program| socket.register(program))?;
+    let mode = Some(hold.attachment().mode());
+    let title = port::title(&socket.info, Some(hold.attachment()));
+    let info = socket.info.clone();
+    let mut session = Session::new(args, stop, interface, info, "rxdrop", mode);
+    let outcome = session
+        .title(&title)
+        .and_then(|()| receive(args, &mut socket, &mut session));
+    session.end(outcome, Some(hold))
+}
+
+fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) -> Result<()> {
+    let RxSocket { rx, fill, info } = socket;
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 && session.goes_on()? {
+        let batch = u32::try_from(left).map_or(args.batch, |left| left.min(args.batch));
+        let mut bytes = 0_u64;
+        let count = rx.receive(batch)?.recycle_each(fill, |frame| {
+            bytes = bytes.wrapping_add(u64::from(frame.len()));
+        })?;
+        session.counts.received(count, bytes);
+        left = left.saturating_sub(u64::from(count));
+        if count == 0 {
+            let _ = fill.kick_if_needed()?;
+            if args.poll {
+                session.sleep(info, Duration::MAX)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! A run of a command on a port: when to report, when to end, and whether the port is still there.
+
+use crate::args::PortArgs;
+use crate::failure::{Failure, Result};
+use crate::port::Hold;
+use crate::signals::Stop;
+use crate::table::{Counts, Report, Table};
+use rustix::time::{ClockId, clock_gettime};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use xsk::{Error, Interface, Mode, SocketInfo};
+
+/// Turns of the loop between two looks at clock and signals: a busy turn takes some microseconds, an idle
+/// one some nanoseconds.
+const TURNS: u32 = 256;
+/// How often to ask whether the interface is still there: the kernel wakes nobody when it goes.
+const HEALTH: Duration = Duration::from_millis(250);
+
+/// A run of a command on a port.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    /// What the loop counts.
+    pub(crate) counts: Counts,
+    args: &'a PortArgs,
+    stop: &'a Stop,
+    interface: Interface,
+    info: SocketInfo,
+    table: Table,
+    start: Instant,
+    /// When the last report was made, and what it said.
+    last: (Instant, Report),
+    turns: u32,
+    /// When to look closer, by the coarse clock.
+    next: Duration,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(
+        args: &'a PortArgs,
+        stop: &'a Stop,
+        interface: Interface,
+        info: SocketInfo,
+        command: &'static str,
+        mode: Option<Mode>,
+    ) -> Self {
+        let table = Table::new(args, command, mode, &info);
+        let start = Instant::now();
+        Self {
+            counts: Counts::default(),
+            args,
+            stop,
+            interface,
+            info,
+            table,
+            start,
+            last: (start, Report::default()),
+            turns: 1,
+            next: Duration::ZERO,
+        }
+    }
+
+    /// Whether the loop goes on; to be called once in each turn of it.
+    #[inline]
+    pub(crate) fn goes_on(&mut self) -> Result<bool> {
+        self.turns = self.turns.wrapping_sub(1);
+        if self.turns > 0 {
+            return Ok(true);
+        }
+        self.look()
+    }
+
+    #[cold]
+    fn look(&mut self) -> Result<bool> {
+        self.turns = TURNS;
+        if self.stop.is_asked() {
+            return Ok(false);
+        }
+        // The coarse clock is read without a system call, whatever the machine's clock is.
+        let now = clock_gettime(ClockId::MonotonicCoarse);
+        let now = Duration::try_from(now).unwrap_or(self.next);
+        if now < self.next {
+            return Ok(true);
+        }
+        self.next = now.saturating_add(HEALTH);
+        self.check_interface()?;
+        let now = Instant::now();
+        let run = now.duration_since(self.start);
+        let since = now.duration_since(self.last.0);
+        let interval = Duration::from_secs(self.args.interval);
+        let duration = self.args.duration.map(Duration::from_secs);
+        if duration.is_some_and(|duration| run >= duration) {
+            return Ok(false);
+        }
+        let mut left = HEALTH;
+        if let Some(duration) = duration {
+            left = left.min(duration.saturating_sub(run));
+        }
+        if since >= interval {
+            self.report(now)?;
+        } else {
+            left = left.min(interval.saturating_sub(since));
+        }
+        self.next = self.next.saturating_sub(HEALTH).saturating_add(left);
+        Ok(true)
+    }
+
+    fn check_interface(&self) -> Result<()> {
+        let Some(errno) = self.info.error()? else {
+            return Ok(());
+        };
+        // Which says that the interface is gone, if it is.
+        let name = self.interface.facts()?.name;
+        Err(Failure::Text(format!(
+            "the socket on {name} does not work any more: {errno}"
+        )))
+    }
+
+    /// A wake-up that failed, as what it means.
+    fn explain(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Xsk(Error::Kick { .. }) => match self.interface.facts() {
+                Err(gone) => gone.into(),
+                Ok(_) => failure,
+            },
+            _ => failure,
+        }
+    }
+
+    fn report(&mut self, now: Instant) -> Result<()> {
+        let report = Report {
+            counts: self.counts,
+            kernel: self.info.statistics()?,
+        };
+        let (last, before) = std::mem::replace(&mut self.last, (now, report));
+        self.table
+            .interval(&before, &report, now.duration_since(last))?;
+        Ok(())
+    }
+
+    /// Sleeps until the socket has received packets, or it is time to look around.
+    pub(crate) fn sleep(&mut self, socket: &dyn AsFd, most: Duration) -> Result<()> {
+        // A report may be due after any sleep, however short.
+        self.turns = 1;
+        let _ = xsk::wait(&[socket], Some(most.min(HEALTH)))?;
+        Ok(())
+    }
+
+    /// Puts everything back and then says the last words: nobody may be there to hear them.
+    pub(crate) fn end(self, outcome: Result<()>, hold: Option<Hold>) -> Result<()> {
+        let time = self.start.elapsed();
+        let closed = hold.map_or(Ok(()), Hold::close);
+        let outcome = outcome.map_err(|failure| self.explain(failure));
+        let said = self.info.statistics().map_err(Failure::from);
+        let said = said.and_then(|kernel| {
+            let counts = self.counts;
+            Ok(self.table.summary(&Report { counts, kernel }, time)?)
+        });
+        outcome.and(closed).and(said)
+    }
+
+    /// The first line.
+    pub(crate) fn title(&self, text: &str) -> Result<()> {
+        Ok(self.table.title(text)?)
+    }
+}

@@ -1,0 +1,192 @@
+//! Reports of a port: a table for people, JSON for programs.
+
+use crate::args::PortArgs;
+use crate::output::line;
+use crate::rates::{grouped, per_second};
+use serde_json::json;
+use std::io::{self, Write};
+use std::time::Duration;
+use xsk::{Mode, SocketInfo, Statistics};
+
+/// What a loop counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) rx_packets: u64,
+    pub(crate) tx_packets: u64,
+    pub(crate) rx_bytes: u64,
+    pub(crate) tx_bytes: u64,
+}
+
+impl Counts {
+    #[inline]
+    pub(crate) fn received(&mut self, packets: u32, bytes: u64) {
+        self.rx_packets = self.rx_packets.wrapping_add(u64::from(packets));
+        self.rx_bytes = self.rx_bytes.wrapping_add(bytes);
+    }
+
+    #[inline]
+    pub(crate) fn sent(&mut self, packets: u32, bytes: u64) {
+        self.tx_packets = self.tx_packets.wrapping_add(u64::from(packets));
+        self.tx_bytes = self.tx_bytes.wrapping_add(bytes);
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            rx_packets: self.rx_packets.wrapping_sub(before.rx_packets),
+            tx_packets: self.tx_packets.wrapping_sub(before.tx_packets),
+            rx_bytes: self.rx_bytes.wrapping_sub(before.rx_bytes),
+            tx_bytes: self.tx_bytes.wrapping_sub(before.tx_bytes),
+        }
+    }
+}
+
+/// The loop's counters and the kernel's, at one moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Report {
+    pub(crate) counts: Counts,
+    pub(crate) kernel: Statistics,
+}
+
+/// The kernel's counters by the kernel's names; `None` for one that it does not have.
+fn named(statistics: &Statistics) -> [(&'static str, Option<u64>); 6] {
+    [
+        ("rx_dropped", Some(statistics.rx_dropped)),
+        ("rx_invalid_descs", Some(statistics.rx_invalid_descs)),
+        ("tx_invalid_descs", Some(statistics.tx_invalid_descs)),
+        ("rx_ring_full", statistics.rx_ring_full),
+        ("rx_fill_ring_empty_descs", statistics.fill_ring_empty),
+        ("tx_ring_empty_descs", statistics.tx_ring_empty),
+    ]
+}
+
+/// How to report.
+#[derive(Debug)]
+pub(crate) struct Table {
+    command: &'static str,
+    port: String,
+    mode: Option<String>,
+    zero_copy: bool,
+    json: bool,
+    extra: bool,
+}
+
+impl Table {
+    pub(crate) fn new(
+        args: &PortArgs,
+        command: &'static str,
+        mode: Option<Mode>,
+        info: &SocketInfo,
+    ) -> Self {
+        Self {
+            command,
+            port: format!("{}:{}", info.interface(), info.queue()),
+            mode: mode.map(|mode| mode.to_string()),
+            zero_copy: info.is_zero_copy(),
+            json: args.json,
+            extra: args.extra_stats,
+        }
+    }
+
+    /// The first line; not among the JSON objects.
+    pub(crate) fn title(&self, text: &str) -> io::Result<()> {
+        if self.json {
+            writeln!(io::stderr(), "{text}")
+        } else {
+            line(text)
+        }
+    }
+
+    pub(crate) fn interval(&self, before: &Report, now: &Report, time: Duration) -> io::Result<()> {
+        let counts = now.counts.since(&before.counts);
+        let pairs = named(&before.kernel).into_iter().zip(named(&now.kernel));
+        let kernel = pairs.map(|((_, before), (name, now))| {
+            let gone = now.zip(before);
+            (
+                name,
+                gone.map(|(now, before)| now.wrapping_sub(before)),
+                now,
+            )
+        });
+        if self.json {
+            let kernel = kernel.map(|(name, value, _)| (name, value));
+            return self.object(false, &counts, kernel, time);
+        }
+        self.rows(&counts, &now.counts, kernel, time)
+    }
+
+    pub(crate) fn summary(&self, all: &Report, time: Duration) -> io::Result<()> {
+        let kernel = named(&all.kernel).into_iter();
+        if self.json {
+            return self.object(true, &all.counts, kernel, time);
+        }
+        line("\nSummary")?;
+        let kernel = kernel.map(|(name, value)| (name, value, value));
+        self.rows(&all.counts, &all.counts, kernel, time)?;
+        let Counts {
+            rx_bytes, tx_bytes, ..
+        } = all.counts;
+        line(&format!(
+            "{:<26}{:>17}{:>17}",
+            "bytes (rx, tx)",
+            grouped(rx_bytes),
+            grouped(tx_bytes)
+        ))
+    }
+
+    /// What happened in `time`, and altogether.
+    fn rows(
+        &self,
+        counts: &Counts,
+        all: &Counts,
+        kernel: impl Iterator<Item = (&'static str, Option<u64>, Option<u64>)>,
+        time: Duration,
+    ) -> io::Result<()> {
+        let mode = self.mode.as_deref().unwrap_or("no program");
+        let mut text = format!("\n{} {} {mode}\n", self.port, self.command);
+        let mut row = |name: &str, one: String, two: String| {
+            text.push_str(&format!("{name:<26}{one:>17}{two:>17}\n"));
+        };
+        let seconds = format!("{:.2} s", time.as_secs_f64());
+        row(&seconds, "packets/s".into(), "packets".into());
+        for (name, count, all) in [
+            ("rx", counts.rx_packets, all.rx_packets),
+            ("tx", counts.tx_packets, all.tx_packets),
+        ] {
+            row(name, grouped(per_second(count, time)), grouped(all));
+        }
+        if self.extra {
+            let shown = |value: Option<u64>| value.map_or_else(|| "unknown".into(), grouped);
+            for (name, count, all) in kernel {
+                let rate = count.map(|count| per_second(count, time));
+                row(name, shown(rate), shown(all));
+            }
+        }
+        line(text.trim_end_matches('\n'))
+    }
+
+    fn object(
+        &self,
+        summary: bool,
+        counts: &Counts,
+        kernel: impl Iterator<Item = (&'static str, Option<u64>)>,
+        time: Duration,
+    ) -> io::Result<()> {
+        let mut object = json!({
+            "command": self.command,
+            "summary": summary,
+            "seconds": time.as_secs_f64(),
+            "rx_packets": counts.rx_packets,
+            "tx_packets": counts.tx_packets,
+            "rx_bytes": counts.rx_bytes,
+            "tx_bytes": counts.tx_bytes,
+            "rx_pps": per_second(counts.rx_packets, time),
+            "tx_pps": per_second(counts.tx_packets, time),
+            "mode": self.mode,
+            "zero_copy": self.zero_copy,
+        });
+        if let Some(object) = object.as_object_mut() {
+            object.extend(kernel.map(|(name, value)| (name.to_owned(), json!(value))));
+        }
+        line(&object.to_string())
+    }
+}

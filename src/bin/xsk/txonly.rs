@@ -1,0 +1,137 @@
+//! `xsk txonly`: send the same packet as fast as possible.
+
+use crate::args::TxArgs;
+use crate::failure::{Failure, Result};
+use crate::l2fwd::kick;
+use crate::port;
+use crate::session::Session;
+use crate::signals::Stop;
+use std::time::Duration;
+use xsk::{Interface, Pool, TxSocket};
+
+/// Ethernet, IPv4 and UDP headers.
+const HEADERS: u32 = 42;
+/// The Ethernet header.
+const ETHERNET: u32 = 14;
+/// How long to sleep while the kernel takes nothing.
+const BUSY: Duration = Duration::from_millis(1);
+
+pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
+    let port = &args.port;
+    let interface = Interface::by_name(&port.interface)?;
+    let (umem, mut pool) = port::umem(port)?;
+    let facts = interface.facts()?;
+    let most = facts.mtu.saturating_add(ETHERNET).min(umem.chunk_size());
+    if args.size < HEADERS || args.size > most {
+        return Err(Failure::Text(format!(
+            "packets of {} bytes cannot be sent on {}: from {HEADERS} bytes (Ethernet, IPv4 and UDP headers) to \
+             {most} (MTU {} with the Ethernet header, chunks of {})",
+            args.size,
+            facts.name,
+            facts.mtu,
+            umem.chunk_size()
+        )));
+    }
+    let packet = packet(args.size, facts.mac.unwrap_or([2, 0, 0, 0, 0, 1]));
+    umem.edit_pool(&mut pool, |chunk| {
+        for (to, from) in chunk.iter_mut().zip(&packet) {
+            *to = *from;
+        }
+    });
+    let mut socket = port::socket(port, &umem)
+        .tx_only()
+        .bind(&interface, port.queue)?;
+    let title = port::title(&socket.info, None);
+    let info = socket.info.clone();
+    let mut session = Session::new(port, stop, interface, info, "txonly", None);
+    let outcome = session
+        .title(&title)
+        .and_then(|()| send(args, &mut pool, &mut socket, &mut session));
+    session.end(outcome, None)
+}
+
+fn send(
+    args: &TxArgs,
+    pool: &mut Pool,
+    socket: &mut TxSocket,
+    session: &mut Session<'_>,
+) -> Result<()> {
+    let TxSocket {
+        tx,
+        completion,
+        info,
+        ..
+    } = socket;
+    let TxArgs { port, size } = args;
+    let home = pool.len();
+    let mut left = port.count.unwrap_or(u64::MAX);
+    while left > 0 && session.goes_on()? {
+        let batch = u32::try_from(left).map_or(port.batch, |left| left.min(port.batch));
+        let sent = tx.send_from(pool, batch, *size)?;
+        left = left.saturating_sub(u64::from(sent));
+        let _ = kick(port, tx)?;
+        let back = completion.reap_into(pool, port.batch)?;
+        session.counts.sent(back, bytes(back, *size));
+        if port.poll && sent == 0 && back == 0 {
+            session.sleep(info, BUSY)?;
+        }
+    }
+    port::drain(|| {
+        let _ = kick(port, tx)?;
+        let back = completion.reap_into(pool, u32::MAX)?;
+        session.counts.sent(back, bytes(back, *size));
+        Ok((back, pool.len() == home))
+    })
+}
+
+#[inline]
+fn bytes(packets: u32, size: u32) -> u64 {
+    u64::from(packets).wrapping_mul(u64::from(size))
+}
+
+/// A UDP packet to the discard port of a network that is reserved for benchmarks (RFC 2544).
+fn packet(size: u32, from: [u8; 6]) -> Vec<u8> {
+    let len = |without: u32| u16::try_from(size.saturating_sub(without)).unwrap_or(u16::MAX);
+    let mut ip = vec![0x45, 0];
+    ip.extend(len(ETHERNET).to_be_bytes());
+    ip.extend([0, 0, 0x40, 0, 64, 17, 0, 0]);
+    ip.extend([198, 18, 0, 1, 198, 18, 0, 2]);
+    let sum: u32 = ip
+        .chunks_exact(2)
+        .map(|pair| {
+            pair.iter()
+                .fold(0, |word, byte| word << 8 | u32::from(*byte))
+        })
+        .fold(0, u32::wrapping_add);
+    // Twice: adding the carry may carry again.
+    let carried = |sum: u32| (sum & 0xffff).wrapping_add(sum >> 16);
+    let sum = !u16::try_from(carried(carried(sum))).unwrap_or(0);
+    if let Some(field) = ip.get_mut(10..12) {
+        field.copy_from_slice(&sum.to_be_bytes());
+    }
+    let mut packet = vec![2, 0, 0, 0, 0, 2];
+    packet.extend(from);
+    packet.extend([8, 0]);
+    packet.extend(ip);
+    packet.extend([0x10, 0, 0, 9]);
+    packet.extend(len(34).to_be_bytes());
+    packet.extend([0, 0]);
+    packet.resize(usize::try_from(size).unwrap_or(0), b'x');
+    packet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_packet_is_as_long_as_asked_and_its_header_adds_up() {
+        for size in [42, 60, 1514] {
+            let packet = packet(size, [2; 6]);
+            assert_eq!(packet.len(), usize::try_from(size).unwrap());
+            let words = packet[14..34].chunks(2);
+            let sum: u32 = words.map(|w| u32::from(w[0]) * 256 + u32::from(w[1])).sum();
+            assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff);
+        }
+    }
+}
