@@ -6,6 +6,7 @@ use super::shape::{Rings, Shape};
 use super::{CopyMode, Fill, SocketInfo};
 use crate::error::{Error, Result};
 use crate::link::Interface;
+use crate::sys::netns;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
 use std::fmt;
@@ -88,6 +89,7 @@ impl<S: Shape> Unbound<S> {
             });
         }
         let fd = self.core.as_fd();
+        self.require_same_namespace(interface)?;
         let copy = match self.bind.copy {
             CopyMode::Auto => 0,
             CopyMode::Copy => uapi::XDP_COPY,
@@ -121,6 +123,22 @@ impl<S: Shape> Unbound<S> {
             Ok(options) => Ok(options & uapi::XDP_OPTIONS_ZEROCOPY != 0),
             // Before 5.3 the kernel does not tell; only what was demanded is known.
             Err(_) => Ok(self.bind.copy == CopyMode::ZeroCopy),
+        }
+    }
+
+    /// The kernel looks the index up in the namespace that the socket was made in, where another
+    /// interface may have it.
+    fn require_same_namespace(&self, interface: &Interface) -> Result<()> {
+        let here = netns::cookie(self.core.as_fd());
+        // Before 5.14 there are no cookies to compare.
+        match (here, netns::cookie(interface.namespace_socket())) {
+            (Ok(here), Ok(there)) if here != there => Err(Error::Interface {
+                name: interface.name().to_owned(),
+                operation: "bind to",
+                errno: Errno::XDEV,
+                message: Some("the socket was made in another network namespace".to_owned()),
+            }),
+            _ => Ok(()),
         }
     }
 }
