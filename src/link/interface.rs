@@ -1,6 +1,5 @@
 //! A network interface, found once and asked about later, whatever became of the calling thread.
 
-use super::abi::{IFLA_IFNAME, NLM_F_DUMP, RTM_GETLINK, ifinfomsg};
 use super::facts::Facts;
 use super::features::{self, XdpFeatures};
 use super::message::Request;
@@ -12,9 +11,9 @@ use crate::{Error, Result};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-
-/// The longest name, without its final zero byte (`IFNAMSIZ - 1`, linux/if.h).
-const NAME_MAX: usize = 15;
+use xsk_uapi::if_link::IFLA_IFNAME;
+use xsk_uapi::netlink::NLM_F_DUMP;
+use xsk_uapi::rtnetlink::{IFNAMSIZ, RTM_GETLINK, ifinfomsg};
 
 /// A network interface.
 ///
@@ -260,7 +259,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     if name.is_empty() || name == "." || name == ".." {
         return Some("an interface name must not be empty, \".\" or \"..\"");
     }
-    if name.len() > NAME_MAX {
+    if name.len() >= IFNAMSIZ {
         return Some("an interface name has at most 15 bytes");
     }
     let bad =

@@ -1,6 +1,5 @@
 //! Interfaces, and XDP programs on them.
 
-pub(crate) mod abi;
 mod ack;
 mod facts;
 mod features;
