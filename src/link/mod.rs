@@ -1,20 +1,30 @@
 //! Interfaces, and XDP programs on them.
 
 mod ack;
+mod attachment;
+mod bpf_link;
+mod choice;
 mod facts;
 mod features;
 mod interface;
+mod join;
+mod lock;
 pub(crate) mod message;
 pub(crate) mod netlink;
 mod queues;
+mod registration;
 #[cfg(test)]
 mod tests;
 mod xdp;
 
+pub use attachment::Attachment;
+pub use choice::{ModeChoice, Reason};
 pub use facts::{Counters, Facts};
 pub use features::XdpFeatures;
 pub use interface::Interface;
+pub use join::AttachmentBuilder;
 pub use queues::Queues;
+pub use registration::Registration;
 pub use xdp::XdpState;
 pub(crate) use xdp::{Condition, attach_netlink, detach_netlink};
 

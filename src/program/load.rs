@@ -4,7 +4,7 @@ use super::map::{XskMap, open_id};
 use super::{Insn, object};
 use crate::sys::{self, bpf::Load};
 use crate::{Error, Result};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -161,6 +161,16 @@ impl Program {
             });
         }
         Ok(Self { fd, id: info.id })
+    }
+
+    /// A second descriptor of the same program.
+    ///
+    /// # Errors
+    /// [`Error::BpfObject`] if no more descriptors may be opened.
+    pub fn try_clone(&self) -> Result<Self> {
+        let fd = fcntl_dupfd_cloexec(&self.fd, 0)
+            .map_err(object::failed("duplicate", format!("program {}", self.id)))?;
+        Ok(Self { fd, id: self.id })
     }
 
     /// The kernel's number for the program.

@@ -1,0 +1,598 @@
+//! Attaching a program, or joining those who have.
+
+use super::attachment::{Attachment, Hold, Shared};
+use super::bpf_link::Link;
+use super::lock::{Kind, Lock, LockSocket};
+use super::{
+    Condition, Interface, Method, Mode, ModeChoice, Reason, attach_netlink, detach_netlink,
+};
+use crate::program::{Census, Program, REDIRECT_NAME, XskMap, load_redirect};
+use crate::{Error, Result};
+use rustix::io::Errno;
+use rustix::process::getpid;
+use std::os::fd::AsFd;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// How often a state that changes under our eyes is looked at again.
+const ATTEMPTS: u32 = 10;
+/// The pause before the second look; it doubles from look to look.
+const PAUSE: Duration = Duration::from_micros(250);
+/// The modes that a program which stands in our way can be in. One on the card does not.
+const MODES: [Mode; 2] = [Mode::Native, Mode::Generic];
+
+/// What an [`Attachment`] is to be like.
+#[derive(Debug)]
+#[must_use]
+pub struct AttachmentBuilder {
+    interface: Interface,
+    mode: ModeChoice,
+    method: Method,
+    replace_foreign: bool,
+    program: Option<(Program, XskMap)>,
+    patience: Duration,
+}
+
+/// A program's map, and a way to ask it.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) map: XskMap,
+    /// `None` before 5.3, which lets no program look into the map, and where nothing may be loaded.
+    pub(super) census: Option<Census>,
+}
+
+/// Who uses a program, other than the one who asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Users {
+    /// One who will detach it.
+    marked: bool,
+    /// One who will not.
+    others: bool,
+}
+
+impl Users {
+    pub(super) fn any(self) -> bool {
+        self.marked || self.others
+    }
+}
+
+impl Parts {
+    pub(super) fn users(&self, lock: &Lock, program: u32) -> Result<Users> {
+        let occupied = match &self.census {
+            Some(census) => !census.occupied()?.is_empty(),
+            None => false,
+        };
+        Ok(Users {
+            marked: lock.is_marked(Kind::User, program)?,
+            others: occupied || lock.is_marked(Kind::Guest, program)?,
+        })
+    }
+}
+
+/// What this builder would attach.
+struct Own {
+    program: Program,
+    parts: Parts,
+    /// The tag of the default program; `None` for one of the user's.
+    default: Option<[u8; 8]>,
+}
+
+/// An attachment that holds.
+struct Held {
+    mode: Mode,
+    program_id: u32,
+    hold: Hold,
+    /// `None` if the program was there already.
+    reason: Option<Reason>,
+    /// The map of the program that was there, if it is another than ours.
+    parts: Option<Parts>,
+}
+
+/// One look at the interface came to this.
+enum Step {
+    Held(Held),
+    /// Something changed meanwhile: look again, and if that never ends, this is why.
+    Again(Error),
+}
+
+/// The program that is attached.
+enum There {
+    /// The user's own, or a default program like ours with these parts.
+    Ours(Program, Option<Parts>),
+    Foreign(Option<Program>, Option<String>),
+    Gone,
+}
+
+impl AttachmentBuilder {
+    pub(super) fn new(interface: &Interface) -> Self {
+        Self {
+            interface: interface.clone(),
+            mode: ModeChoice::Auto,
+            method: Method::Netlink,
+            replace_foreign: false,
+            program: None,
+            patience: Duration::from_secs(10),
+        }
+    }
+
+    /// The mode; [`ModeChoice::Auto`] unless told otherwise.
+    pub fn mode(mut self, mode: ModeChoice) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// What holds the program: [`Method::Netlink`] unless told otherwise, after which a killed process leaves it behind,
+    /// passing every packet to the kernel's stack; [`Method::Link`] (5.9) has the kernel detach it.
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Whether a program of somebody else's that is attached already is taken off. Not unless told so; it is not put
+    /// back afterwards.
+    pub fn replace_foreign(mut self, replace: bool) -> Self {
+        self.replace_foreign = replace;
+        self
+    }
+
+    /// Attaches this program, whose map for sockets is `map`, instead of the default one: from descriptors, pins,
+    /// or loaded here.
+    ///
+    /// Where this very program is attached already, it is joined. If those who attached it did not use this crate, it is
+    /// left on the interface in the end.
+    pub fn program(mut self, program: Program, map: XskMap) -> Self {
+        self.program = Some((program, map));
+        self
+    }
+
+    /// How long another process that is attaching or leaving is waited for; 10 seconds unless told otherwise. The same
+    /// holds when the attachment is closed.
+    pub fn lock_timeout(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Attaches the program, or joins those who have attached it.
+    ///
+    /// Loading needs `CAP_BPF` and `CAP_NET_ADMIN`, attaching by netlink `CAP_NET_ADMIN`, and joining `CAP_SYS_ADMIN`,
+    /// because what is attached is looked up by number. The calling thread must be in the interface's namespace.
+    ///
+    /// # Errors
+    /// - [`Error::ForeignProgram`]: another program is attached, and it is not to be replaced.
+    /// - [`Error::OtherAttachment`]: this crate's program is attached and in use, in another mode or by another method.
+    /// - [`Error::UnsupportedMode`] for [`ModeChoice::Hardware`].
+    /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced could not be.
+    /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach.
+    /// - [`Error::BpfObject`] with `EPERM`: a program is attached, and `CAP_SYS_ADMIN` is missing to look at it.
+    /// - [`Error::AttachLock`]: another process took too long.
+    /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the thread (`EXDEV`).
+    pub fn attach(mut self) -> Result<Attachment> {
+        if self.mode == ModeChoice::Hardware {
+            return Err(Error::UnsupportedMode {
+                mode: Mode::Hardware,
+                reason: "a program that runs on the card cannot hand packets to a socket",
+            });
+        }
+        self.require_namespace()?;
+        let own = self.load()?;
+        let lock = LockSocket::new()?.acquire(self.interface.index(), self.patience)?;
+        let mut pause = PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            match self.step(&own, &lock)? {
+                Step::Held(held) => return Ok(self.finish(own, held)),
+                Step::Again(error) if attempt == ATTEMPTS => return Err(error),
+                Step::Again(_) => sleep(pause),
+            }
+            pause = pause.saturating_mul(2);
+        }
+        Err(self.other("something that does not change all the time"))
+    }
+
+    fn finish(self, own: Own, held: Held) -> Attachment {
+        Attachment::new(Shared {
+            interface: self.interface,
+            mode: held.mode,
+            joined: held.reason.is_none(),
+            reason: held.reason.unwrap_or(Reason::Joined),
+            method: self.method,
+            program_id: held.program_id,
+            parts: held.parts.unwrap_or(own.parts),
+            hold: held.hold,
+            patience: self.patience,
+            owner: getpid(),
+        })
+    }
+
+    /// Joins what is attached without a share in it; `map` finds the map, given the program's number.
+    pub(super) fn join_foreign(
+        self,
+        map: impl FnOnce(u32) -> Result<XskMap>,
+    ) -> Result<Attachment> {
+        self.require_namespace()?;
+        let lock = LockSocket::new()?.acquire(self.interface.index(), self.patience)?;
+        let (mode, program_id) = self.there()?.ok_or_else(|| Error::OtherAttachment {
+            interface: self.interface.name().to_owned(),
+            wanted: "a program with a map for sockets".to_owned(),
+            found: "no program".to_owned(),
+        })?;
+        let map = map(program_id)?;
+        let links = Link::find(&self.interface, program_id).unwrap_or_default();
+        let hold = Hold::Guest {
+            _mark: lock.mark(Kind::Guest, program_id)?,
+        };
+        Ok(Attachment::new(Shared {
+            mode,
+            reason: Reason::Joined,
+            method: if links.is_empty() {
+                Method::Netlink
+            } else {
+                Method::Link
+            },
+            program_id,
+            joined: true,
+            // Without the right to load a program the slots cannot be looked at; everything else works.
+            parts: Parts {
+                census: Census::new(&map).ok(),
+                map,
+            },
+            hold,
+            patience: self.patience,
+            interface: self.interface,
+            owner: getpid(),
+        }))
+    }
+
+    fn require_namespace(&self) -> Result<()> {
+        if self.interface.is_in_this_namespace() != Some(false) {
+            return Ok(());
+        }
+        Err(Error::Interface {
+            name: self.interface.name().to_owned(),
+            operation: "attach to",
+            errno: Errno::XDEV,
+            message: Some("the calling thread is in another network namespace".to_owned()),
+        })
+    }
+
+    fn load(&mut self) -> Result<Own> {
+        let Some((program, map)) = self.program.take() else {
+            let map = XskMap::create(XskMap::DEFAULT_NAME, self.interface.max_queues()?)?;
+            let program = load_redirect(&map, false)?;
+            let default = Some(program.info()?.tag);
+            return Ok(Own {
+                program,
+                parts: Parts {
+                    census: Some(Census::new(&map)?),
+                    map,
+                },
+                default,
+            });
+        };
+        Ok(Own {
+            program,
+            parts: Parts {
+                census: Census::new(&map).ok(),
+                map,
+            },
+            default: None,
+        })
+    }
+
+    /// The program that is attached, unless there is none.
+    fn there(&self) -> Result<Option<(Mode, u32)>> {
+        let state = self.interface.xdp()?;
+        Ok(MODES
+            .into_iter()
+            .find_map(|mode| state.program(mode).map(|id| (mode, id))))
+    }
+
+    fn step(&self, own: &Own, lock: &Lock) -> Result<Step> {
+        let Some((mode, id)) = self.there()? else {
+            return self.attach_to_vacant(own, lock);
+        };
+        match self.identify(own, lock, id)? {
+            There::Gone => Ok(Step::Again(self.other("a program that has just gone"))),
+            There::Ours(program, parts) => self.join(own, lock, mode, program, parts),
+            There::Foreign(program, name) => self.replace(own, lock, mode, id, program, name),
+        }
+    }
+
+    fn identify(&self, own: &Own, lock: &Lock, id: u32) -> Result<There> {
+        let Some(tag) = own.default else {
+            if id == own.program.id() {
+                return Ok(There::Ours(own.program.try_clone()?, None));
+            }
+            let program = Program::from_id(id).ok();
+            let name = program
+                .as_ref()
+                .and_then(|program| Some(program.info().ok()?.name));
+            return Ok(There::Foreign(program, name));
+        };
+        let look = || {
+            let program = Program::from_id(id)?;
+            let info = program.info()?;
+            if info.name == REDIRECT_NAME && info.tag == tag {
+                if let Some(map) = program.xsk_map(XskMap::DEFAULT_NAME)? {
+                    let census = Some(Census::new(&map)?);
+                    return Ok(There::Ours(program, Some(Parts { map, census })));
+                }
+            }
+            Ok(There::Foreign(Some(program), Some(info.name)))
+        };
+        match look() {
+            Err(Error::BpfObject {
+                errno: Errno::NOENT,
+                ..
+            }) => Ok(There::Gone),
+            // What cannot be looked at is foreign if it is to be replaced and nobody of ours uses it.
+            Err(Error::BpfObject {
+                errno: Errno::PERM, ..
+            }) if self.replace_foreign
+                && !lock.is_marked(Kind::User, id)?
+                && !lock.is_marked(Kind::Guest, id)? =>
+            {
+                Ok(There::Foreign(None, None))
+            }
+            other => other,
+        }
+    }
+
+    fn attach_to_vacant(&self, own: &Own, lock: &Lock) -> Result<Step> {
+        let mut reason = self.first_reason();
+        let mut refusal = None;
+        for mode in self.mode.candidates().iter().copied() {
+            match self.put(own, lock, mode, Condition::Vacant) {
+                Ok(hold) => return self.attached(own, mode, hold, reason),
+                Err(Error::Attach {
+                    errno: Errno::OPNOTSUPP,
+                    message,
+                    ..
+                }) if reason == Reason::Native => {
+                    reason = Reason::NoNative {
+                        message: message.clone(),
+                    };
+                    refusal = Some(Error::Attach {
+                        interface: self.interface.name().to_owned(),
+                        mode,
+                        method: self.method,
+                        errno: Errno::OPNOTSUPP,
+                        message,
+                    });
+                }
+                // Somebody was faster, or the device has another reason of that kind, which lasts.
+                Err(
+                    error @ Error::Attach {
+                        errno: Errno::BUSY | Errno::EXIST,
+                        ..
+                    },
+                ) => return Ok(Step::Again(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| self.other("an interface that takes no program")))
+    }
+
+    /// Why the first candidate is the mode, if it is.
+    fn first_reason(&self) -> Reason {
+        match self.mode {
+            ModeChoice::Auto => Reason::Native,
+            _ => Reason::Asked,
+        }
+    }
+
+    /// Marks our program and attaches it.
+    fn put(&self, own: &Own, lock: &Lock, mode: Mode, condition: Condition<'_>) -> Result<Hold> {
+        let program = own.program.as_fd();
+        match self.method {
+            Method::Link => Ok(Hold::Link {
+                _links: vec![Link::create(&self.interface, program, mode)?],
+            }),
+            Method::Netlink => {
+                let hold = self.hold(lock, &own.program)?;
+                attach_netlink(&self.interface, program, mode, condition)?;
+                Ok(hold)
+            }
+        }
+    }
+
+    fn hold(&self, lock: &Lock, program: &Program) -> Result<Hold> {
+        Ok(Hold::Netlink {
+            mark: lock.mark(Kind::User, program.id())?,
+            lock: LockSocket::new()?,
+            program: program.try_clone()?,
+        })
+    }
+
+    /// Reads back that what was attached is there.
+    fn attached(&self, own: &Own, mode: Mode, hold: Hold, reason: Reason) -> Result<Step> {
+        let program_id = own.program.id();
+        if self.interface.xdp()?.program(mode) != Some(program_id) {
+            return Ok(Step::Again(
+                self.other("a program that came right after ours"),
+            ));
+        }
+        Ok(Step::Held(Held {
+            mode,
+            program_id,
+            hold,
+            reason: Some(reason),
+            parts: None,
+        }))
+    }
+
+    /// Joins a program like ours, or removes one that nobody uses any more and that is not what we want.
+    fn join(
+        &self,
+        own: &Own,
+        lock: &Lock,
+        mode: Mode,
+        program: Program,
+        parts: Option<Parts>,
+    ) -> Result<Step> {
+        let id = program.id();
+        let theirs = parts.as_ref().unwrap_or(&own.parts);
+        if self.method == Method::Link {
+            let links = Link::find(&self.interface, id)?;
+            // With the descriptor in hand the kernel does not detach it any more; but it might have before.
+            if !links.is_empty() && self.held_by_link(mode, &program)? {
+                if !self.mode.candidates().contains(&mode) {
+                    return Err(self.other(&describe(mode, Method::Link)));
+                }
+                let hold = Hold::Link { _links: links };
+                return Ok(match self.there()? {
+                    Some(there) if there == (mode, id) => Step::Held(Held {
+                        mode,
+                        program_id: id,
+                        hold,
+                        reason: None,
+                        parts,
+                    }),
+                    _ => Step::Again(self.other("a program that has just gone")),
+                });
+            }
+        }
+        if self.held_by_link(mode, &program)? {
+            // It may be a link that is just going.
+            return Ok(Step::Again(self.other(&describe(mode, Method::Link))));
+        }
+        let users = theirs.users(lock, id)?;
+        let fits = self.method == Method::Netlink && self.mode.candidates().contains(&mode);
+        if users.any() || own.default.is_none() {
+            if !fits {
+                return Err(self.other(&describe(mode, Method::Netlink)));
+            }
+            // A program of the user's that nobody of ours attached is not ours to detach.
+            let hold = if users.marked || own.default.is_some() {
+                self.hold(lock, &program)?
+            } else {
+                Hold::Guest {
+                    _mark: lock.mark(Kind::Guest, id)?,
+                }
+            };
+            return Ok(Step::Held(Held {
+                mode,
+                program_id: id,
+                hold,
+                reason: None,
+                parts,
+            }));
+        }
+        // A killed process left it behind.
+        let first_choice = self.mode.candidates().first() == Some(&mode);
+        if fits && first_choice && theirs.map.entries() >= own.parts.map.entries() {
+            let hold = self.hold(lock, &program)?;
+            return Ok(Step::Held(Held {
+                mode,
+                program_id: id,
+                hold,
+                reason: None,
+                parts,
+            }));
+        }
+        self.remove(mode, &program, self.other(&describe(mode, Method::Netlink)))
+    }
+
+    /// Whether the program is held by a link: netlink may not even replace it by itself then.
+    fn held_by_link(&self, mode: Mode, program: &Program) -> Result<bool> {
+        let same = Condition::Replacing(program.as_fd());
+        match attach_netlink(&self.interface, program.as_fd(), mode, same) {
+            // An unknown flag: before 5.7, and so before links.
+            Ok(())
+            | Err(Error::Attach {
+                errno: Errno::INVAL,
+                ..
+            }) => Ok(false),
+            // A link; or no program any more, which the next look will show as well.
+            Err(Error::Attach {
+                errno: Errno::BUSY | Errno::EXIST,
+                ..
+            }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes a program off that netlink attached, and has the interface looked at again.
+    fn remove(&self, mode: Mode, program: &Program, why: Error) -> Result<Step> {
+        match detach_netlink(&self.interface, mode, program.as_fd(), program.id()) {
+            Ok(())
+            | Err(Error::Detach {
+                errno: Errno::EXIST,
+                ..
+            }) => Ok(Step::Again(why)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces somebody else's program, if it is to be.
+    fn replace(
+        &self,
+        own: &Own,
+        lock: &Lock,
+        mode: Mode,
+        id: u32,
+        program: Option<Program>,
+        name: Option<String>,
+    ) -> Result<Step> {
+        let foreign = || Error::ForeignProgram {
+            interface: self.interface.name().to_owned(),
+            id,
+            name: name.clone(),
+            mode,
+        };
+        if !self.replace_foreign {
+            return Err(foreign());
+        }
+        let in_place =
+            self.method == Method::Netlink && self.mode.candidates().first() == Some(&mode);
+        let answer = match &program {
+            _ if in_place => {
+                let condition = match &program {
+                    Some(program) => Condition::Replacing(program.as_fd()),
+                    None => Condition::Anything,
+                };
+                match self.put(own, lock, mode, condition) {
+                    Ok(hold) => return self.attached(own, mode, hold, self.first_reason()),
+                    Err(error) => Err(error),
+                }
+            }
+            Some(program) => self.remove(mode, program, foreign()),
+            None => Err(foreign()),
+        };
+        match answer {
+            Err(
+                Error::Attach {
+                    errno: Errno::BUSY, ..
+                }
+                | Error::Detach {
+                    errno: Errno::BUSY, ..
+                },
+            ) => {
+                // A link holds it: only detaching that helps. Links do not name their namespace, but when there is one
+                // candidate, it is this one.
+                let links = Link::find(&self.interface, id)?;
+                match links.as_slice() {
+                    [link] if link.detach().is_ok() => Ok(Step::Again(foreign())),
+                    [] => Ok(Step::Again(foreign())),
+                    _ => Err(foreign()),
+                }
+            }
+            Err(Error::Attach {
+                errno: Errno::EXIST,
+                ..
+            }) => Ok(Step::Again(foreign())),
+            other => other,
+        }
+    }
+
+    fn other(&self, found: &str) -> Error {
+        Error::OtherAttachment {
+            interface: self.interface.name().to_owned(),
+            wanted: format!("{} mode by {}", self.mode, self.method),
+            found: found.to_owned(),
+        }
+    }
+}
+
+fn describe(mode: Mode, method: Method) -> String {
+    format!("{mode} mode by {method}")
+}

@@ -1,0 +1,218 @@
+//! Programs that this crate did not load.
+
+use crate::rig::{Rig, other_program, rx_socket};
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+use xsk::Error;
+use xsk::link::{Attachment, Method, Mode, ModeChoice};
+use xsk::program::{Census, Program};
+
+const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
+const MODES: [(ModeChoice, Mode); 2] = [
+    (ModeChoice::Native, Mode::Native),
+    (ModeChoice::Generic, Mode::Generic),
+];
+
+#[test]
+fn a_foreign_program_is_replaced_only_on_request() {
+    let Some(rig) = Rig::new("a_foreign_program_is_replaced_only_on_request", 1) else {
+        return;
+    };
+    rig.inside(|| {
+        for their_method in METHODS {
+            for (their_choice, their_mode) in MODES {
+                for our_method in METHODS {
+                    for our_choice in [ModeChoice::Auto, ModeChoice::Generic] {
+                        let (program, map) = other_program();
+                        let id = program.id();
+                        let theirs = Attachment::builder(rig.interface())
+                            .program(program, map)
+                            .mode(their_choice)
+                            .method(their_method)
+                            .attach()
+                            .unwrap();
+                        let build = || {
+                            Attachment::builder(rig.interface())
+                                .mode(our_choice)
+                                .method(our_method)
+                        };
+                        let refused = build().attach();
+                        let Err(Error::ForeignProgram {
+                            id: found,
+                            name,
+                            mode,
+                            ..
+                        }) = &refused
+                        else {
+                            panic!("{refused:?}");
+                        };
+                        assert_eq!(
+                            (*found, name.as_deref(), *mode),
+                            (id, Some("other"), their_mode)
+                        );
+                        assert_eq!(rig.attached(), Some((their_mode, id)));
+
+                        let ours = build().replace_foreign(true).attach().unwrap();
+                        let mode = if our_choice == ModeChoice::Auto {
+                            Mode::Native
+                        } else {
+                            Mode::Generic
+                        };
+                        assert_eq!(rig.attached(), Some((mode, ours.program_id())));
+                        assert!(!ours.joined());
+                        theirs.close().unwrap();
+                        assert_eq!(
+                            rig.attached(),
+                            Some((mode, ours.program_id())),
+                            "ours is not theirs to detach"
+                        );
+                        ours.close().unwrap();
+                        assert_eq!(rig.attached(), None);
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_program_of_ones_own_is_attached_and_joined() {
+    let Some(rig) = Rig::new("a_program_of_ones_own_is_attached_and_joined", 2) else {
+        return;
+    };
+    rig.inside(|| {
+        for method in METHODS {
+            let (program, map) = other_program();
+            let again = program.try_clone().unwrap();
+            let id = program.id();
+            let same_map = || xsk::program::XskMap::from_id(map_id(id)).unwrap();
+            let build = || Attachment::builder(rig.interface()).method(method);
+            let first = build().program(program, map).attach().unwrap();
+            let second = build().program(again, same_map()).attach().unwrap();
+            assert_eq!((first.joined(), second.joined()), (false, true));
+            first.close().unwrap();
+            assert_eq!(rig.attached(), Some((Mode::Native, id)));
+            let registration = second.register(1, rx_socket().as_fd()).unwrap();
+            registration.close().unwrap();
+            second.close().unwrap();
+            assert_eq!(rig.attached(), None);
+        }
+    });
+}
+
+fn map_id(program: u32) -> u32 {
+    Program::from_id(program).unwrap().info().unwrap().map_ids[0]
+}
+
+#[test]
+fn a_foreign_programs_map_is_used_and_nothing_else() {
+    let Some(rig) = Rig::new("a_foreign_programs_map_is_used_and_nothing_else", 2) else {
+        return;
+    };
+    rig.inside(|| {
+        let nothing = Attachment::join_foreign(rig.interface(), "other_map");
+        assert!(
+            matches!(nothing, Err(Error::OtherAttachment { .. })),
+            "{nothing:?}"
+        );
+        for method in METHODS {
+            let (program, map) = other_program();
+            let id = program.id();
+            let census = Census::new(&map).unwrap();
+            let theirs = Attachment::builder(rig.interface())
+                .program(program, map)
+                .method(method)
+                .attach()
+                .unwrap();
+            let wrong = Attachment::join_foreign(rig.interface(), "xsks_map");
+            assert!(matches!(wrong, Err(Error::WrongObject { .. })), "{wrong:?}");
+            let by_name = Attachment::join_foreign(rig.interface(), "other_map").unwrap();
+            let by_map = Attachment::with_map(
+                rig.interface(),
+                xsk::program::XskMap::from_id(map_id(id)).unwrap(),
+            )
+            .unwrap();
+            for guest in [by_name, by_map] {
+                assert_eq!(
+                    (guest.program_id(), guest.mode(), guest.method()),
+                    (id, Mode::Native, method)
+                );
+                assert!(guest.joined());
+                let registration = guest.register(0, rx_socket().as_fd()).unwrap();
+                assert_eq!(census.occupied().unwrap(), [0]);
+                registration.close().unwrap();
+                assert_eq!(census.occupied().unwrap(), []);
+                guest.close().unwrap();
+                assert_eq!(
+                    rig.attached(),
+                    Some((Mode::Native, id)),
+                    "a guest detaches nothing"
+                );
+            }
+            theirs.close().unwrap();
+            assert_eq!(rig.attached(), None);
+        }
+    });
+}
+
+#[test]
+fn a_guest_is_not_left_deaf() {
+    let Some(rig) = Rig::new("a_guest_is_not_left_deaf", 1) else {
+        return;
+    };
+    rig.inside(|| {
+        let host = Attachment::builder(rig.interface()).attach().unwrap();
+        let id = host.program_id();
+        let guest = Attachment::join_foreign(rig.interface(), "xsks_map").unwrap();
+        host.close().unwrap();
+        assert_eq!(rig.attached(), Some((Mode::Native, id)));
+        let registration = guest.register(0, rx_socket().as_fd()).unwrap();
+        registration.close().unwrap();
+        guest.close().unwrap();
+        assert_eq!(
+            rig.attached(),
+            Some((Mode::Native, id)),
+            "a guest detaches nothing"
+        );
+        Attachment::builder(rig.interface())
+            .attach()
+            .unwrap()
+            .close()
+            .unwrap();
+        assert_eq!(rig.attached(), None, "the next user does");
+    });
+}
+
+#[test]
+fn a_program_that_somebody_else_attached_stays() {
+    let Some(rig) = Rig::new("a_program_that_somebody_else_attached_stays", 1) else {
+        return;
+    };
+    rig.inside(|| {
+        let (program, map) = other_program();
+        let id = program.id();
+        let copies = [program.try_clone().unwrap(), program.try_clone().unwrap()];
+        // A close that does not get the lock leaves what `ip link set xdp pinned` makes: the program without a mark.
+        let first = Attachment::builder(rig.interface())
+            .program(program, map)
+            .lock_timeout(Duration::from_millis(5))
+            .attach()
+            .unwrap();
+        let name = format!("xsk/lock/{}", rig.interface().index());
+        let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        assert!(first.close().is_err());
+        drop(held);
+        for copy in copies {
+            let map = xsk::program::XskMap::from_id(map_id(id)).unwrap();
+            let user = Attachment::builder(rig.interface())
+                .program(copy, map)
+                .attach()
+                .unwrap();
+            assert!(user.joined());
+            user.close().unwrap();
+            assert_eq!(rig.attached(), Some((Mode::Native, id)));
+        }
+    });
+}

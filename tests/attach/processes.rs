@@ -1,0 +1,299 @@
+//! Several processes on one interface, which end in every order and by every means.
+
+use crate::rig::{Rig, count, counting_socket, rx_socket, wait_for};
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use xsk::link::{Attachment, Interface, Method, Mode, ModeChoice};
+
+const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
+const NAME: &str = "XSK_TEST_INTERFACE";
+const ROLE: &str = "XSK_TEST_ROLE";
+
+/// Another process: this test binary, running only [`the_other_process`].
+struct Other {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Other {
+    /// Starts it in the rig's near namespace and waits for its first answer.
+    fn start(rig: &Rig, role: &str) -> (Self, String) {
+        let mut child = rig.inside(|| {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["processes::the_other_process", "--exact", "--nocapture"])
+                .env(NAME, rig.interface().name())
+                .env(ROLE, role)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        });
+        let stdin = child.stdin.take().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut other = Self {
+            child,
+            stdin,
+            stdout,
+        };
+        let answer = other.answer();
+        (other, answer)
+    }
+
+    /// The next thing it says, among what the test harness says.
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        while self.stdout.read_line(&mut line).unwrap() > 0 {
+            if let Some((_, answer)) = line.trim_end().split_once("@@") {
+                return answer.to_owned();
+            }
+            line.clear();
+        }
+        panic!("the other process ended: {:?}", self.child.wait());
+    }
+
+    fn ask(&mut self, question: &str) -> String {
+        writeln!(self.stdin, "{question}").unwrap();
+        self.answer()
+    }
+
+    fn leave(mut self) {
+        assert_eq!(self.ask("leave"), "left");
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn say(what: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "@@{what}").unwrap();
+    out.flush().unwrap();
+}
+
+/// Not a test by itself: what the other process does. `ROLE` is "method mode queue".
+#[test]
+fn the_other_process() {
+    let (Ok(name), Ok(role)) = (std::env::var(NAME), std::env::var(ROLE)) else {
+        return;
+    };
+    let words: Vec<&str> = role.split(' ').collect();
+    let [method, mode, queue] = words[..] else {
+        panic!("{role}")
+    };
+    let method = if method == "link" {
+        Method::Link
+    } else {
+        Method::Netlink
+    };
+    let mode = match mode {
+        "native" => ModeChoice::Native,
+        "generic" => ModeChoice::Generic,
+        _ => ModeChoice::Auto,
+    };
+    let interface = Interface::by_name(&name).unwrap();
+    let mut lines = std::io::stdin().lines();
+    if queue == "storm" {
+        say("ready");
+        loop {
+            let attachment = Attachment::builder(&interface)
+                .method(method)
+                .mode(mode)
+                .attach()
+                .unwrap();
+            let registration = attachment.register(1, rx_socket().as_fd()).unwrap();
+            registration.close().unwrap();
+            attachment.close().unwrap();
+        }
+    }
+    let attachment = Attachment::builder(&interface)
+        .method(method)
+        .mode(mode)
+        .attach()
+        .unwrap();
+    let with_socket: Option<u32> = queue.parse().ok();
+    let socket = with_socket.map(|queue| {
+        let socket = counting_socket(&interface, queue);
+        let registration = attachment.register(queue, socket.as_fd()).unwrap();
+        (socket, registration)
+    });
+    say(&format!(
+        "{} {}",
+        attachment.program_id(),
+        attachment.joined()
+    ));
+    loop {
+        match lines.next().unwrap().unwrap().as_str() {
+            "count" => say(&socket
+                .as_ref()
+                .map_or(0, |(socket, _)| count(socket))
+                .to_string()),
+            _ => break,
+        }
+    }
+    if let Some((_, registration)) = socket {
+        registration.close().unwrap();
+    }
+    attachment.close().unwrap();
+    say("left");
+}
+
+#[test]
+fn two_processes_share_a_program_and_either_may_end_first() {
+    let Some(rig) = Rig::new("two_processes_share_a_program_and_either_may_end_first", 2) else {
+        return;
+    };
+    let sender = rig.sender();
+    for method in METHODS {
+        for first_ends in [true, false] {
+            for killed in [true, false] {
+                let (first, said) = Other::start(&rig, &format!("{method} auto 0"));
+                let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
+                let (second, said) = Other::start(&rig, &format!("{method} auto 1"));
+                assert_eq!(said, format!("{id} true"));
+                let (ending, mut staying) = if first_ends {
+                    (first, second)
+                } else {
+                    (second, first)
+                };
+                if killed {
+                    ending.kill();
+                } else {
+                    ending.leave();
+                }
+                assert_eq!(
+                    rig.attached(),
+                    Some((Mode::Native, id)),
+                    "{method} {first_ends} {killed}"
+                );
+                let before: u64 = staying.ask("count").parse().unwrap();
+                wait_for("packets for the one who stays", || {
+                    sender.send();
+                    staying.ask("count").parse::<u64>().unwrap() > before
+                });
+                staying.leave();
+                assert_eq!(rig.attached(), None, "{method} {first_ends} {killed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
+    let Some(rig) = Rig::new(
+        "a_killed_user_leaves_what_its_method_says_and_the_next_start_works",
+        1,
+    ) else {
+        return;
+    };
+    for next_method in METHODS {
+        for (next_mode, mode) in [
+            (ModeChoice::Native, Mode::Native),
+            (ModeChoice::Generic, Mode::Generic),
+        ] {
+            let (other, _) = Other::start(&rig, "link native 0");
+            other.kill();
+            assert_eq!(rig.attached(), None, "a link goes with its process");
+
+            let (other, said) = Other::start(&rig, "netlink native 0");
+            let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
+            other.kill();
+            assert_eq!(
+                rig.attached(),
+                Some((Mode::Native, id)),
+                "netlink leaves it behind"
+            );
+            let next = rig.inside(|| {
+                Attachment::builder(rig.interface())
+                    .mode(next_mode)
+                    .method(next_method)
+                    .attach()
+            });
+            let next = next.unwrap();
+            assert_eq!(rig.attached(), Some((mode, next.program_id())));
+            let same = next_method == Method::Netlink && mode == Mode::Native;
+            assert_eq!(next.joined(), same);
+            assert_eq!(next.program_id() == id, same);
+            next.close().unwrap();
+            assert_eq!(rig.attached(), None);
+        }
+    }
+    // Auto takes over what is native, and makes native what is generic.
+    for (left, joined) in [("native", true), ("generic", false)] {
+        Other::start(&rig, &format!("netlink {left} 0")).0.kill();
+        let next = rig
+            .inside(|| Attachment::builder(rig.interface()).attach())
+            .unwrap();
+        assert_eq!((next.joined(), next.mode()), (joined, Mode::Native));
+        next.close().unwrap();
+        assert_eq!(rig.attached(), None);
+    }
+}
+
+#[test]
+fn a_user_without_a_socket_is_not_robbed() {
+    let Some(rig) = Rig::new("a_user_without_a_socket_is_not_robbed", 1) else {
+        return;
+    };
+    for method in METHODS {
+        let (silent, said) = Other::start(&rig, &format!("{method} native none"));
+        let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
+        let ours = rig
+            .inside(|| Attachment::builder(rig.interface()).method(method).attach())
+            .unwrap();
+        let registration = ours.register(0, rig.inside(rx_socket).as_fd()).unwrap();
+        registration.close().unwrap();
+        ours.close().unwrap();
+        assert_eq!(rig.attached(), Some((Mode::Native, id)));
+        silent.leave();
+        assert_eq!(rig.attached(), None);
+    }
+}
+
+#[test]
+fn kills_at_any_moment_leave_nobody_deaf() {
+    let Some(rig) = Rig::new("kills_at_any_moment_leave_nobody_deaf", 2) else {
+        return;
+    };
+    for method in METHODS {
+        for round in 0..20_u32 {
+            let (storm, _) = Other::start(&rig, &format!("{method} native storm"));
+            rig.inside(|| {
+                let mut storm = Some(storm);
+                for turn in 0..8 {
+                    if turn == 1 + round % 4 {
+                        if let Some(storm) = storm.take() {
+                            storm.kill();
+                        }
+                    }
+                    let attachment = Attachment::builder(rig.interface())
+                        .method(method)
+                        .attach()
+                        .unwrap();
+                    let registration = attachment.register(0, rx_socket().as_fd()).unwrap();
+                    for _ in 0..20 {
+                        assert_eq!(
+                            rig.attached(),
+                            Some((Mode::Native, attachment.program_id())),
+                            "deaf"
+                        );
+                    }
+                    registration.close().unwrap();
+                    attachment.close().unwrap();
+                }
+            });
+            assert_eq!(rig.attached(), None, "{method} {round}");
+        }
+    }
+}
