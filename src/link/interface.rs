@@ -174,8 +174,8 @@ impl Interface {
         let facts = self.facts()?;
         match ethtool::channels(self.sockets.route.as_fd(), facts.name.as_bytes()) {
             Ok(channels) => Ok(Queues::of_channels(&channels)),
-            // A driver that has no channels, or that is not to be asked just now.
-            Err(Errno::OPNOTSUPP | Errno::INVAL) => Ok(Queues::of_facts(&facts)),
+            // A driver without channels.
+            Err(Errno::OPNOTSUPP) => Ok(Queues::of_facts(&facts)),
             Err(errno) => Err(self.error("ask for the channels of", errno.into())),
         }
     }

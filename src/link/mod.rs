@@ -16,6 +16,8 @@ mod registration;
 #[cfg(test)]
 mod tests;
 mod xdp;
+#[cfg(all(test, feature = "test-util"))]
+mod xdp_tests;
 
 pub use attachment::Attachment;
 pub use choice::{ModeChoice, Reason};

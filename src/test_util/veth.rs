@@ -52,10 +52,13 @@ impl VethPair {
 
 impl Drop for VethPair {
     fn drop(&mut self) {
-        // An end that was removed or moved took or takes the other with it: either one will do, and
-        // if neither is there, nothing is left to be removed.
-        if admin::delete(&self.a).is_err() {
-            let _ = admin::delete(&self.b);
+        // Either end takes the other with it. An end that was removed or moved is not found any more, and its index
+        // may by now be that of an interface of somebody else.
+        for end in [&self.a, &self.b] {
+            if end.facts().is_ok_and(|facts| facts.name == end.name()) && admin::delete(end).is_ok()
+            {
+                return;
+            }
         }
     }
 }
