@@ -1,5 +1,12 @@
 //! Programs and maps against the running kernel: needs root, makes no interface.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use std::os::fd::{AsFd, OwnedFd};
 use xsk::Error;
 use xsk::program::{Alu, Census, Cond, Helper, Insn, Program, Reg, Size, XskMap, redirect};

@@ -39,10 +39,6 @@ use std::time::Duration;
 /// # }
 /// ```
 ///
-/// # What other processes see
-/// A user marks its program by an abstract Unix socket, which the kernel closes if the process dies. Whoever attaches,
-/// joins or leaves does so under a lock of the same kind. The module [`link`](crate::link) tells why this is enough.
-///
 /// # Fork
 /// Only the process that attached may use it. A forked child's copy does nothing when dropped, but while the child
 /// lives without `execve(2)`, it counts as a user of the program.

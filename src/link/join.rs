@@ -1,4 +1,47 @@
 //! Attaching a program, or joining those who have.
+//!
+//! # Why nobody is left deaf, and nothing is left behind
+//! *By link* the kernel counts: a joiner takes a descriptor of the same link, then looks whether the program is still
+//! on the interface. From then on it stays there, for the link has a holder; if the last holder left in between, the
+//! look tells, and everything begins anew. A killed process has no descriptors. Nothing else is needed.
+//!
+//! *By netlink* nobody counts. There are a lock L, one per interface; marks, one for each user of a program; and the
+//! slots of its map. L and a mark are bound Unix sockets, a slot names an AF_XDP socket: all three vanish with their
+//! process, none can be left over. These steps are taken, each as a whole under L:
+//! - *attach*: look that no program is there; mark the own program; attach it on condition that none is there.
+//! - *join*: look which program is there; make sure that netlink holds it; mark it.
+//! - *leave*: take the own mark off; if there is no other mark and no slot is taken, detach on condition that it is
+//!   still this program.
+//! - *take over*, as part of attach or join: a program like ours without marks and slots is joined or detached.
+//!
+//! Slots are filled without L, but only by those who hold a mark, and emptied before the mark is taken off.
+//!
+//! Claim 1: while a mark is on an attached program, none of us detaches that program. Only *leave* and *take over*
+//! detach, both after having seen, under L, that there is no mark; and a mark comes only under L. So a
+//! joiner either has its mark on before the leaver looks, which then leaves the program alone, or looks itself after
+//! the leaver has detached, and attaches. A user between attaching and its first socket has its mark, and is as safe.
+//!
+//! Claim 2: after the last user has left cleanly, nothing is attached. It took its mark off under L and saw no
+//! other one; the marks of those who left before it are gone, and so are those of the killed, as soon as the kernel
+//! has closed their descriptors, which it does before their parent can have waited for them. If a killed user is
+//! still dying when the last one looks, or if the last one is itself killed while leaving, the program stays as after
+//! any kill, and the next *take over* finds it without marks.
+//!
+//! `SIGKILL` in the middle: a call into the kernel that has begun is finished before the process's descriptors are
+//! closed, so L is not given up while an attach or detach is still under way. Killed before attaching: a mark of a
+//! program that never came, gone by now. After attaching, or between taking the mark off and detaching: a program
+//! without marks, see above. The order in which L, marks and slots of a dying process vanish does not matter: a mark
+//! or slot that is seen too long only makes the one who sees it leave the program alone (or refuse another mode).
+//!
+//! A program like ours that a *link* holds must not be joined by a mark, for its holders do not look at marks. Whether
+//! one does is asked by replacing the program by itself, on condition that it is still there: the kernel changes
+//! nothing, and refuses if a link holds it, also one that is about to go. A link's holders need no such care.
+//!
+//! Those who did not attach and will not detach (guests of a foreign program, or of ours by its map's name) put a mark
+//! of another kind, which stops *leave* and *take over* as well, but never makes anybody think that the program is ours.
+//!
+//! Outsiders (`ip link set dev xdp off`) keep no such rules: conditions on every change make sure that we do not touch
+//! what they put there, and registering a socket looks again at what is attached.
 
 use super::attachment::{Attachment, Hold, Shared};
 use super::bpf_link::Link;

@@ -2,7 +2,15 @@
 
 use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use xsk_uapi::bpf::bpf_insn;
+use xsk_uapi::bpf::{
+    self as uapi, BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_ARSH, BPF_B, BPF_CALL, BPF_DIV, BPF_DW,
+    BPF_END, BPF_EXIT, BPF_H, BPF_IMM, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JLE, BPF_JLT,
+    BPF_JMP, BPF_JMP32, BPF_JNE, BPF_JSET, BPF_JSGE, BPF_JSGT, BPF_JSLE, BPF_JSLT, BPF_LD, BPF_LDX,
+    BPF_LSH, BPF_MEM, BPF_MOD, BPF_MOV, BPF_MUL, BPF_NEG, BPF_OR, BPF_PSEUDO_MAP_FD, BPF_REG_0,
+    BPF_REG_1, BPF_REG_2, BPF_REG_3, BPF_REG_4, BPF_REG_5, BPF_REG_6, BPF_REG_7, BPF_REG_8,
+    BPF_REG_9, BPF_REG_10, BPF_RSH, BPF_ST, BPF_STX, BPF_SUB, BPF_TO_BE, BPF_TO_LE, BPF_W, BPF_X,
+    BPF_XOR, bpf_insn,
+};
 
 /// A register of the BPF machine.
 ///
@@ -11,7 +19,6 @@ use xsk_uapi::bpf::bpf_insn;
 /// (`struct xdp_md *`) in R1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "a register is its name")]
-#[repr(u8)]
 pub enum Reg {
     R0,
     R1,
@@ -29,17 +36,17 @@ pub enum Reg {
 impl Reg {
     const fn bits(self) -> u8 {
         match self {
-            Self::R0 => 0,
-            Self::R1 => 1,
-            Self::R2 => 2,
-            Self::R3 => 3,
-            Self::R4 => 4,
-            Self::R5 => 5,
-            Self::R6 => 6,
-            Self::R7 => 7,
-            Self::R8 => 8,
-            Self::R9 => 9,
-            Self::R10 => 10,
+            Self::R0 => BPF_REG_0,
+            Self::R1 => BPF_REG_1,
+            Self::R2 => BPF_REG_2,
+            Self::R3 => BPF_REG_3,
+            Self::R4 => BPF_REG_4,
+            Self::R5 => BPF_REG_5,
+            Self::R6 => BPF_REG_6,
+            Self::R7 => BPF_REG_7,
+            Self::R8 => BPF_REG_8,
+            Self::R9 => BPF_REG_9,
+            Self::R10 => BPF_REG_10,
         }
     }
 }
@@ -60,10 +67,10 @@ pub enum Size {
 impl Size {
     const fn bits(self) -> u8 {
         match self {
-            Self::Word => 0x00,
-            Self::Half => 0x08,
-            Self::Byte => 0x10,
-            Self::Double => 0x18,
+            Self::Word => BPF_W,
+            Self::Half => BPF_H,
+            Self::Byte => BPF_B,
+            Self::Double => BPF_DW,
         }
     }
 }
@@ -100,18 +107,18 @@ pub enum Alu {
 impl Alu {
     const fn bits(self) -> u8 {
         match self {
-            Self::Add => 0x00,
-            Self::Sub => 0x10,
-            Self::Mul => 0x20,
-            Self::Div => 0x30,
-            Self::Or => 0x40,
-            Self::And => 0x50,
-            Self::Lsh => 0x60,
-            Self::Rsh => 0x70,
-            Self::Mod => 0x90,
-            Self::Xor => 0xa0,
-            Self::Mov => 0xb0,
-            Self::Arsh => 0xc0,
+            Self::Add => BPF_ADD,
+            Self::Sub => BPF_SUB,
+            Self::Mul => BPF_MUL,
+            Self::Div => BPF_DIV,
+            Self::Or => BPF_OR,
+            Self::And => BPF_AND,
+            Self::Lsh => BPF_LSH,
+            Self::Rsh => BPF_RSH,
+            Self::Mod => BPF_MOD,
+            Self::Xor => BPF_XOR,
+            Self::Mov => BPF_MOV,
+            Self::Arsh => BPF_ARSH,
         }
     }
 }
@@ -146,17 +153,17 @@ pub enum Cond {
 impl Cond {
     const fn bits(self) -> u8 {
         match self {
-            Self::Eq => 0x10,
-            Self::Gt => 0x20,
-            Self::Ge => 0x30,
-            Self::Set => 0x40,
-            Self::Ne => 0x50,
-            Self::Sgt => 0x60,
-            Self::Sge => 0x70,
-            Self::Lt => 0xa0,
-            Self::Le => 0xb0,
-            Self::Slt => 0xc0,
-            Self::Sle => 0xd0,
+            Self::Eq => BPF_JEQ,
+            Self::Gt => BPF_JGT,
+            Self::Ge => BPF_JGE,
+            Self::Set => BPF_JSET,
+            Self::Ne => BPF_JNE,
+            Self::Sgt => BPF_JSGT,
+            Self::Sge => BPF_JSGE,
+            Self::Lt => BPF_JLT,
+            Self::Le => BPF_JLE,
+            Self::Slt => BPF_JSLT,
+            Self::Sle => BPF_JSLE,
         }
     }
 }
@@ -188,47 +195,33 @@ pub struct Helper(pub i32);
 
 impl Helper {
     /// `bpf_map_lookup_elem(map, key)`: a pointer to the value, or null. On an XSKMAP since 5.3.
-    pub const MAP_LOOKUP_ELEM: Self = Self(1);
+    pub const MAP_LOOKUP_ELEM: Self = Self(uapi::BPF_FUNC_map_lookup_elem);
     /// `bpf_ktime_get_ns()`
-    pub const KTIME_GET_NS: Self = Self(5);
+    pub const KTIME_GET_NS: Self = Self(uapi::BPF_FUNC_ktime_get_ns);
     /// `bpf_get_smp_processor_id()`
-    pub const GET_SMP_PROCESSOR_ID: Self = Self(8);
+    pub const GET_SMP_PROCESSOR_ID: Self = Self(uapi::BPF_FUNC_get_smp_processor_id);
     /// `bpf_tail_call(ctx, map, index)`
-    pub const TAIL_CALL: Self = Self(12);
+    pub const TAIL_CALL: Self = Self(uapi::BPF_FUNC_tail_call);
     /// `bpf_redirect(ifindex, flags)`
-    pub const REDIRECT: Self = Self(23);
+    pub const REDIRECT: Self = Self(uapi::BPF_FUNC_redirect);
     /// `bpf_csum_diff(from, from_size, to, to_size, seed)`
-    pub const CSUM_DIFF: Self = Self(28);
+    pub const CSUM_DIFF: Self = Self(uapi::BPF_FUNC_csum_diff);
     /// `bpf_xdp_adjust_head(ctx, delta)`
-    pub const XDP_ADJUST_HEAD: Self = Self(44);
+    pub const XDP_ADJUST_HEAD: Self = Self(uapi::BPF_FUNC_xdp_adjust_head);
     /// `bpf_redirect_map(map, index, flags)`: since 5.3 the two low bits of `flags` are the action when
     /// the slot is empty; before, `flags` must be 0.
-    pub const REDIRECT_MAP: Self = Self(51);
+    pub const REDIRECT_MAP: Self = Self(uapi::BPF_FUNC_redirect_map);
     /// `bpf_xdp_adjust_meta(ctx, delta)`
-    pub const XDP_ADJUST_META: Self = Self(54);
+    pub const XDP_ADJUST_META: Self = Self(uapi::BPF_FUNC_xdp_adjust_meta);
     /// `bpf_xdp_adjust_tail(ctx, delta)`
-    pub const XDP_ADJUST_TAIL: Self = Self(65);
+    pub const XDP_ADJUST_TAIL: Self = Self(uapi::BPF_FUNC_xdp_adjust_tail);
     /// `bpf_xdp_get_buff_len(ctx)` (5.18)
-    pub const XDP_GET_BUFF_LEN: Self = Self(188);
+    pub const XDP_GET_BUFF_LEN: Self = Self(uapi::BPF_FUNC_xdp_get_buff_len);
     /// `bpf_xdp_load_bytes(ctx, offset, buf, len)` (5.18)
-    pub const XDP_LOAD_BYTES: Self = Self(189);
+    pub const XDP_LOAD_BYTES: Self = Self(uapi::BPF_FUNC_xdp_load_bytes);
     /// `bpf_xdp_store_bytes(ctx, offset, buf, len)` (5.18)
-    pub const XDP_STORE_BYTES: Self = Self(190);
+    pub const XDP_STORE_BYTES: Self = Self(uapi::BPF_FUNC_xdp_store_bytes);
 }
-
-const CLASS_LD: u8 = 0x00;
-const CLASS_LDX: u8 = 0x01;
-const CLASS_ST: u8 = 0x02;
-const CLASS_STX: u8 = 0x03;
-const CLASS_ALU32: u8 = 0x04;
-const CLASS_JMP: u8 = 0x05;
-const CLASS_JMP32: u8 = 0x06;
-const CLASS_ALU64: u8 = 0x07;
-/// The second operand is a register, not the immediate.
-const SOURCE_REG: u8 = 0x08;
-const MODE_IMM: u8 = 0x00;
-const MODE_MEM: u8 = 0x60;
-const PSEUDO_MAP_FD: u8 = 1;
 
 /// One eight-byte slot of a BPF program: an instruction, or half of a 16-byte one.
 ///
@@ -311,56 +304,44 @@ impl Insn {
     /// `dst = dst op imm` in 64 bits, with `imm` sign-extended.
     #[must_use]
     pub const fn alu64_imm(op: Alu, dst: Reg, imm: i32) -> Self {
-        Self::new(CLASS_ALU64 | op.bits(), dst.bits(), 0, 0, imm)
+        Self::new(BPF_ALU64 | op.bits(), dst.bits(), 0, 0, imm)
     }
 
     /// `dst = dst op src` in 64 bits.
     #[must_use]
     pub const fn alu64_reg(op: Alu, dst: Reg, src: Reg) -> Self {
-        Self::new(
-            CLASS_ALU64 | SOURCE_REG | op.bits(),
-            dst.bits(),
-            src.bits(),
-            0,
-            0,
-        )
+        Self::new(BPF_ALU64 | BPF_X | op.bits(), dst.bits(), src.bits(), 0, 0)
     }
 
     /// `dst = dst op imm` in 32 bits; the upper half becomes zero.
     #[must_use]
     pub const fn alu32_imm(op: Alu, dst: Reg, imm: i32) -> Self {
-        Self::new(CLASS_ALU32 | op.bits(), dst.bits(), 0, 0, imm)
+        Self::new(BPF_ALU | op.bits(), dst.bits(), 0, 0, imm)
     }
 
     /// `dst = dst op src` in 32 bits; the upper half becomes zero.
     #[must_use]
     pub const fn alu32_reg(op: Alu, dst: Reg, src: Reg) -> Self {
-        Self::new(
-            CLASS_ALU32 | SOURCE_REG | op.bits(),
-            dst.bits(),
-            src.bits(),
-            0,
-            0,
-        )
+        Self::new(BPF_ALU | BPF_X | op.bits(), dst.bits(), src.bits(), 0, 0)
     }
 
     /// `dst = -dst` in 64 bits.
     #[must_use]
     pub const fn neg64(dst: Reg) -> Self {
-        Self::new(CLASS_ALU64 | 0x80, dst.bits(), 0, 0, 0)
+        Self::new(BPF_ALU64 | BPF_NEG, dst.bits(), 0, 0, 0)
     }
 
     /// `dst = -dst` in 32 bits; the upper half becomes zero.
     #[must_use]
     pub const fn neg32(dst: Reg) -> Self {
-        Self::new(CLASS_ALU32 | 0x80, dst.bits(), 0, 0, 0)
+        Self::new(BPF_ALU | BPF_NEG, dst.bits(), 0, 0, 0)
     }
 
     /// `dst = htobe(dst)`: to or from network byte order.
     #[must_use]
     pub const fn to_be(dst: Reg, width: Width) -> Self {
         Self::new(
-            CLASS_ALU32 | SOURCE_REG | 0xd0,
+            BPF_ALU | BPF_TO_BE | BPF_END,
             dst.bits(),
             0,
             0,
@@ -371,20 +352,26 @@ impl Insn {
     /// `dst = htole(dst)`
     #[must_use]
     pub const fn to_le(dst: Reg, width: Width) -> Self {
-        Self::new(CLASS_ALU32 | 0xd0, dst.bits(), 0, 0, width.bits())
+        Self::new(
+            BPF_ALU | BPF_TO_LE | BPF_END,
+            dst.bits(),
+            0,
+            0,
+            width.bits(),
+        )
     }
 
     /// `dst = bswap(dst)`, whatever the machine's byte order (6.6).
     #[must_use]
     pub const fn swap_bytes(dst: Reg, width: Width) -> Self {
-        Self::new(CLASS_ALU64 | 0xd0, dst.bits(), 0, 0, width.bits())
+        Self::new(BPF_ALU64 | BPF_END, dst.bits(), 0, 0, width.bits())
     }
 
     /// `dst = *(size *)(src + off)`, zero-extended.
     #[must_use]
     pub const fn load(size: Size, dst: Reg, src: Reg, off: i16) -> Self {
         Self::new(
-            CLASS_LDX | MODE_MEM | size.bits(),
+            BPF_LDX | BPF_MEM | size.bits(),
             dst.bits(),
             src.bits(),
             off,
@@ -396,7 +383,7 @@ impl Insn {
     #[must_use]
     pub const fn store(size: Size, dst: Reg, off: i16, src: Reg) -> Self {
         Self::new(
-            CLASS_STX | MODE_MEM | size.bits(),
+            BPF_STX | BPF_MEM | size.bits(),
             dst.bits(),
             src.bits(),
             off,
@@ -407,7 +394,7 @@ impl Insn {
     /// `*(size *)(dst + off) = imm`, sign-extended for eight bytes.
     #[must_use]
     pub const fn store_imm(size: Size, dst: Reg, off: i16, imm: i32) -> Self {
-        Self::new(CLASS_ST | MODE_MEM | size.bits(), dst.bits(), 0, off, imm)
+        Self::new(BPF_ST | BPF_MEM | size.bits(), dst.bits(), 0, off, imm)
     }
 
     /// `dst = imm`, all 64 bits: two slots, of which the second is no jump target.
@@ -426,7 +413,7 @@ impl Insn {
         // A borrowed descriptor is never negative.
         Self::wide(
             dst,
-            PSEUDO_MAP_FD,
+            BPF_PSEUDO_MAP_FD,
             u64::from(map.as_raw_fd().unsigned_abs()),
         )
     }
@@ -435,7 +422,7 @@ impl Insn {
         let [a, b, c, d, e, f, g, h] = imm.to_le_bytes();
         [
             Self::new(
-                CLASS_LD | MODE_IMM | Size::Double.bits(),
+                BPF_LD | BPF_IMM | Size::Double.bits(),
                 dst.bits(),
                 src,
                 0,
@@ -448,20 +435,20 @@ impl Insn {
     /// `goto +off`
     #[must_use]
     pub const fn jump(off: i16) -> Self {
-        Self::new(CLASS_JMP, 0, 0, off, 0)
+        Self::new(BPF_JMP | BPF_JA, 0, 0, off, 0)
     }
 
     /// `if dst cond imm goto +off`, compared in 64 bits with `imm` sign-extended.
     #[must_use]
     pub const fn jump_imm(cond: Cond, dst: Reg, imm: i32, off: i16) -> Self {
-        Self::new(CLASS_JMP | cond.bits(), dst.bits(), 0, off, imm)
+        Self::new(BPF_JMP | cond.bits(), dst.bits(), 0, off, imm)
     }
 
     /// `if dst cond src goto +off`, compared in 64 bits.
     #[must_use]
     pub const fn jump_reg(cond: Cond, dst: Reg, src: Reg, off: i16) -> Self {
         Self::new(
-            CLASS_JMP | SOURCE_REG | cond.bits(),
+            BPF_JMP | BPF_X | cond.bits(),
             dst.bits(),
             src.bits(),
             off,
@@ -472,14 +459,14 @@ impl Insn {
     /// `if dst cond imm goto +off`, compared in 32 bits (5.1).
     #[must_use]
     pub const fn jump32_imm(cond: Cond, dst: Reg, imm: i32, off: i16) -> Self {
-        Self::new(CLASS_JMP32 | cond.bits(), dst.bits(), 0, off, imm)
+        Self::new(BPF_JMP32 | cond.bits(), dst.bits(), 0, off, imm)
     }
 
     /// `if dst cond src goto +off`, compared in 32 bits (5.1).
     #[must_use]
     pub const fn jump32_reg(cond: Cond, dst: Reg, src: Reg, off: i16) -> Self {
         Self::new(
-            CLASS_JMP32 | SOURCE_REG | cond.bits(),
+            BPF_JMP32 | BPF_X | cond.bits(),
             dst.bits(),
             src.bits(),
             off,
@@ -490,13 +477,13 @@ impl Insn {
     /// `r0 = helper(r1, r2, r3, r4, r5)`; R1 to R5 are lost.
     #[must_use]
     pub const fn call(helper: Helper) -> Self {
-        Self::new(CLASS_JMP | 0x80, 0, 0, 0, helper.0)
+        Self::new(BPF_JMP | BPF_CALL, 0, 0, 0, helper.0)
     }
 
     /// `return r0`
     #[must_use]
     pub const fn exit() -> Self {
-        Self::new(CLASS_JMP | 0x90, 0, 0, 0, 0)
+        Self::new(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Cond, Helper, Insn, Program, Reg, Size, XskMap};
 use crate::Result;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
+use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
 
 /// The default program's name. Not libxdp's `xsk_def_prog`, which promises a reference count in a map
 /// that this program does not have.
@@ -12,8 +13,6 @@ pub(crate) const REDIRECT_NAME: &str = "xsk_redirect";
 const XDP_PASS: i32 = 2;
 /// `offsetof(struct xdp_md, rx_queue_index)`
 const RX_QUEUE_INDEX: i16 = 16;
-/// `linux/bpf.h`: the program can take packets that lie in several buffers (5.18).
-const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
 
 /// Loads this crate's default program: every packet goes to the socket in the slot of the queue that it
 /// came in on, and on to the kernel's stack where the slot is empty.

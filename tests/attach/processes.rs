@@ -133,14 +133,11 @@ fn the_other_process() {
         attachment.program_id(),
         attachment.joined()
     ));
-    loop {
-        match lines.next().unwrap().unwrap().as_str() {
-            "count" => say(&socket
-                .as_ref()
-                .map_or(0, |(socket, _)| count(socket))
-                .to_string()),
-            _ => break,
-        }
+    while lines.next().unwrap().unwrap() == "count" {
+        say(&socket
+            .as_ref()
+            .map_or(0, |(socket, _)| count(socket))
+            .to_string());
     }
     if let Some((_, registration)) = socket {
         registration.close().unwrap();
