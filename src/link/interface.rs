@@ -9,7 +9,7 @@ use crate::sys::netlink::Family;
 use crate::sys::{ethtool, netns};
 use crate::{Error, Result};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use xsk_uapi::if_link::IFLA_IFNAME;
 use xsk_uapi::netlink::NLM_F_DUMP;
@@ -208,11 +208,6 @@ impl Interface {
         let here = Netlink::open(Family::Route).ok()?;
         let here = netns::cookie(here.as_fd()).ok()?;
         Some(netns::cookie(self.sockets.route.as_fd()).ok()? == here)
-    }
-
-    /// A socket of the interface's network namespace.
-    pub(crate) fn namespace_socket(&self) -> BorrowedFd<'_> {
-        self.sockets.route.as_fd()
     }
 
     /// The fixed part of a request about this interface.

@@ -38,7 +38,8 @@ mod registration;
 #[cfg(test)]
 mod tests;
 mod xdp;
-#[cfg(all(test, feature = "test-util"))]
+#[cfg(test)]
+#[cfg(feature = "test-util")]
 mod xdp_tests;
 
 pub use attachment::Attachment;

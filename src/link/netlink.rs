@@ -109,7 +109,7 @@ impl Netlink {
                         text: end.text,
                     });
                 }
-                return Ok((!conversation.interrupted).then_some(conversation.replies));
+                return Ok((!conversation.interrupted()).then_some(conversation.replies));
             }
         }
     }
@@ -136,6 +136,7 @@ impl Conversation {
     }
 
     /// What came so far.
+    #[cfg(test)]
     pub(crate) fn replies(&self) -> &[Reply] {
         &self.replies
     }
