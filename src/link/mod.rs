@@ -22,7 +22,6 @@
 //! process, which any process in the network namespace could fake. A hostile one could keep a program attached, or
 //! new users waiting ([`Error::AttachLock`](crate::Error::AttachLock)); nothing more.
 
-pub(crate) mod abi;
 mod ack;
 mod attachment;
 mod bpf_link;
@@ -39,6 +38,9 @@ mod registration;
 #[cfg(test)]
 mod tests;
 mod xdp;
+#[cfg(test)]
+#[cfg(feature = "test-util")]
+mod xdp_tests;
 
 pub use attachment::Attachment;
 pub use choice::{ModeChoice, Reason};
