@@ -17,8 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut a, _slot_a) = port(&umem, &mut pool, &a)?;
     let (mut b, _slot_b) = port(&umem, &mut pool, &b)?;
     loop {
-        let moved = forward(&umem, &mut pool, &mut a, &mut b)?
-            + forward(&umem, &mut pool, &mut b, &mut a)?;
+        let moved =
+            forward(&umem, &mut pool, &mut a, &mut b)? + forward(&umem, &mut pool, &mut b, &mut a)?;
         if moved == 0 {
             wait(&[&a.rx, &b.rx], Some(Duration::from_millis(100)))?;
         }
@@ -37,12 +37,7 @@ fn port(umem: &Umem, pool: &mut Pool, name: &str) -> xsk::Result<(Socket, Regist
 }
 
 /// One burst from one port to another one; answers how many packets came.
-fn forward(
-    umem: &Umem,
-    pool: &mut Pool,
-    from: &mut Socket,
-    to: &mut Socket,
-) -> xsk::Result<u32> {
+fn forward(umem: &Umem, pool: &mut Pool, from: &mut Socket, to: &mut Socket) -> xsk::Result<u32> {
     to.completion.reap_into(pool, BURST)?;
     from.fill.fill_from(pool, BURST)?;
     let mut out = to.tx.reserve(BURST)?;

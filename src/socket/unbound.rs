@@ -6,7 +6,6 @@ use super::shape::{Rings, Shape};
 use super::{CopyMode, Fill, SocketInfo};
 use crate::error::{Error, Result};
 use crate::link::Interface;
-use crate::sys::netns;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
 use std::fmt;
@@ -129,17 +128,15 @@ impl<S: Shape> Unbound<S> {
     /// The kernel looks the index up in the namespace that the socket was made in, where another
     /// interface may have it.
     fn require_same_namespace(&self, interface: &Interface) -> Result<()> {
-        let here = netns::cookie(self.core.as_fd());
-        // Before 5.14 there are no cookies to compare.
-        match (here, netns::cookie(interface.namespace_socket())) {
-            (Ok(here), Ok(there)) if here != there => Err(Error::Interface {
-                name: interface.name().to_owned(),
-                operation: "bind to",
-                errno: Errno::XDEV,
-                message: Some("the socket was made in another network namespace".to_owned()),
-            }),
-            _ => Ok(()),
+        if interface.shares_namespace_with(self.core.as_fd()) != Some(false) {
+            return Ok(());
         }
+        Err(Error::Interface {
+            name: interface.name().to_owned(),
+            operation: "bind to",
+            errno: Errno::XDEV,
+            message: Some("the socket was made in another network namespace".to_owned()),
+        })
     }
 }
 
