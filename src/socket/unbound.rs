@@ -100,10 +100,7 @@ impl<S: Shape> Unbound<S> {
             0
         };
         let started = Instant::now();
-        loop {
-            let Err(errno) = sys::bind(fd, copy | wakeup, interface.index(), queue) else {
-                break;
-            };
+        while let Err(errno) = sys::bind(fd, copy | wakeup, interface.index(), queue) {
             let waited = started.elapsed();
             if errno == Errno::BUSY && waited < self.bind.wait {
                 std::thread::sleep(PAUSE.min(self.bind.wait.saturating_sub(waited)));
