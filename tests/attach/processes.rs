@@ -264,7 +264,7 @@ fn kills_at_any_moment_leave_nobody_deaf() {
         return;
     };
     for method in METHODS {
-        for round in 0..8_u32 {
+        for round in 0..5_u32 {
             let (storm, _) = Other::start(&rig, &format!("{method} native storm"));
             rig.inside(|| {
                 let mut storm = Some(storm);

@@ -415,7 +415,7 @@ fn threads_attach_and_leave_at_random() {
                 let rig = &rig;
                 scope.spawn(move || {
                     rig.inside(|| {
-                        for _ in 0..40 {
+                        for _ in 0..15 {
                             let attachment = Attachment::builder(rig.interface())
                                 .method(method)
                                 .attach()
@@ -447,7 +447,7 @@ fn a_joiner_meets_a_leaver_at_every_moment() {
     let Some(rig) = Rig::new("a_joiner_meets_a_leaver_at_every_moment", 1) else {
         return;
     };
-    for step in 0..80 {
+    for step in 0..40 {
         let leaver = rig.inside(|| Attachment::builder(rig.interface()).attach().unwrap());
         let start = Barrier::new(2);
         let joiner = std::thread::scope(|scope| {
@@ -459,7 +459,7 @@ fn a_joiner_meets_a_leaver_at_every_moment() {
             });
             start.wait();
             let since = Instant::now();
-            while since.elapsed() < Duration::from_micros(25 * step) {
+            while since.elapsed() < Duration::from_micros(50 * step) {
                 std::hint::spin_loop();
             }
             leaver.close().unwrap();
