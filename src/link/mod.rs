@@ -22,7 +22,6 @@
 //! process, which any process in the network namespace could fake. A hostile one could keep a program attached, or
 //! new users waiting ([`Error::AttachLock`](crate::Error::AttachLock)); nothing more.
 
-pub(crate) mod abi;
 mod ack;
 mod attachment;
 mod bpf_link;
@@ -36,7 +35,12 @@ pub(crate) mod message;
 pub(crate) mod netlink;
 mod queues;
 mod registration;
+#[cfg(test)]
+mod tests;
 mod xdp;
+#[cfg(test)]
+#[cfg(feature = "test-util")]
+mod xdp_tests;
 
 pub use attachment::Attachment;
 pub use choice::{ModeChoice, Reason};
@@ -50,6 +54,21 @@ pub use xdp::XdpState;
 pub(crate) use xdp::{Condition, attach_netlink, detach_netlink};
 
 use std::fmt;
+
+/// Reads `bytes` as every kind of netlink answer that this crate knows: the entry point of a fuzz target.
+#[doc(hidden)]
+pub fn parse_any(bytes: &[u8]) {
+    for message in message::messages(bytes).flatten() {
+        let _ = Facts::read(&message);
+        let _ = XdpFeatures::read(&message);
+        let _ = features::family_id(&message);
+        let _ = ack::Ack::of_error(&message);
+        let _ = ack::Ack::of_done(&message);
+        for dump in [false, true] {
+            let _ = netlink::Conversation::new(message.sequence, dump).read(bytes);
+        }
+    }
+}
 
 /// Where in the receive path a program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
