@@ -176,7 +176,7 @@ fn an_interface_may_be_asked_by_many_threads() {
     });
 }
 
-/// More than one datagram, while the list changes.
+/// The list takes more than one datagram.
 #[test]
 fn many_interfaces_are_listed() {
     if !privileged("many_interfaces_are_listed") {
