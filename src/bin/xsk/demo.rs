@@ -1,0 +1,348 @@
+//! `xsk demo`: the main job on a fresh machine.
+
+use crate::args::DemoArgs;
+use crate::exchange::{CHUNKS, Plan, Receiver, Sender, Tally, exchange};
+use crate::failure::{Failure, Result};
+use crate::output::{Progress, line};
+use crate::packet::{ETHERNET, MIN_SIZE, Run};
+use crate::rates::{grouped, per_second};
+use crate::signals::Stop;
+use std::collections::BTreeSet;
+use xsk::test_util::{Namespace, VethPair};
+use xsk::{Attachment, Interface, ModeChoice, Pool, Registration, Socket, Umem};
+
+/// What the kernel keeps free before each received packet.
+const KERNEL_HEADROOM: u32 = 256;
+/// The largest MTU with which a veth pair takes a native program.
+const VETH_MTU: u32 = 3506;
+
+pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<()> {
+    let bed = Bed::new(args)?;
+    if !args.json {
+        let (from, to) = bed.ends();
+        let (from, to) = (from.name(), to.name());
+        let place = match bed {
+            Bed::Own { .. } => ", in network namespaces of their own",
+            Bed::Existing { .. } => "",
+        };
+        line(&format!("From {from} to {to}{place}"))?;
+    }
+    let modes = match args.mode.choice() {
+        ModeChoice::Auto => vec![ModeChoice::Native, ModeChoice::Generic],
+        one => vec![one],
+    };
+    let mut faults = Vec::new();
+    for (mode, number) in modes.into_iter().zip(1..) {
+        if !stop.is_asked() {
+            faults.extend(one_mode(args, &bed, mode, number, stop)?);
+        }
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Text(faults.join("; ")))
+    }
+}
+
+/// Two interfaces with a cable between them.
+#[derive(Debug)]
+enum Bed {
+    Own {
+        cable: VethPair,
+        from: Namespace,
+        to: Namespace,
+    },
+    Existing {
+        from: Interface,
+        to: Interface,
+    },
+}
+
+impl Bed {
+    fn new(args: &DemoArgs) -> Result<Self> {
+        let size = args.size;
+        if size < MIN_SIZE {
+            return Err(Failure::Text(format!(
+                "frames of {size} bytes are too small: Ethernet header, sequence number, checksum and a byte of \
+                 payload take {MIN_SIZE}"
+            )));
+        }
+        let mtu = size.saturating_sub(ETHERNET);
+        match (&args.interface, &args.output) {
+            (Some(to), Some(from)) => {
+                let (from, to) = (Interface::by_name(from)?, Interface::by_name(to)?);
+                for end in [&from, &to] {
+                    let limit = end.facts()?.mtu;
+                    if mtu > limit {
+                        let name = end.name();
+                        return Err(Failure::Text(format!(
+                            "frames of {size} bytes are too long for {name}, whose MTU of {limit} makes {} with the \
+                             Ethernet header: make them shorter, or the MTU larger",
+                            limit.saturating_add(ETHERNET)
+                        )));
+                    }
+                }
+                Ok(Self::Existing { from, to })
+            }
+            _ if mtu > VETH_MTU => Err(Failure::Text(format!(
+                "frames of {size} bytes are too long for a veth pair with a native program: it takes {} at the most",
+                VETH_MTU.saturating_add(ETHERNET)
+            ))),
+            _ => {
+                let (from, to) = (Namespace::new()?, Namespace::new()?);
+                let cable = VethPair::builder().mtu(mtu.max(1500)).build(&from, &to)?;
+                Ok(Self::Own { cable, from, to })
+            }
+        }
+    }
+
+    /// The interface that sends, and the one that receives.
+    fn ends(&self) -> (&Interface, &Interface) {
+        match self {
+            Self::Own { cable, .. } => (cable.a(), cable.b()),
+            Self::Existing { from, to } => (from, to),
+        }
+    }
+
+    /// Works where the sending interface is.
+    fn at_sender<T>(&self, work: impl FnOnce() -> T) -> xsk::Result<T> {
+        match self {
+            Self::Own { from, .. } => from.run(work),
+            Self::Existing { .. } => Ok(work()),
+        }
+    }
+
+    /// Works where the receiving interface is.
+    fn at_receiver<T>(&self, work: impl FnOnce() -> T) -> xsk::Result<T> {
+        match self {
+            Self::Own { to, .. } => to.run(work),
+            Self::Existing { .. } => Ok(work()),
+        }
+    }
+}
+
+/// A sender of frames of `size` bytes; `None` of it is received, so it needs no program.
+fn sender(interface: &Interface, size: u32) -> Result<Sender> {
+    let (umem, pool) = Umem::builder().chunks(CHUNKS).build()?;
+    let most = umem.chunk_size().saturating_sub(KERNEL_HEADROOM);
+    if size > most {
+        return Err(Failure::Text(format!(
+            "frames of {size} bytes are too long: a chunk of {} holds {most} beside the kernel's headroom",
+            umem.chunk_size()
+        )));
+    }
+    let socket = Socket::builder(&umem)
+        .tx_only()
+        .tx_size(CHUNKS)
+        .completion_size(CHUNKS)
+        .fill_size(64)
+        .bind(interface, 0)?;
+    Ok(Sender { umem, pool, socket })
+}
+
+/// A receiver with all its chunks in the fill ring, and its share in the program.
+fn receiver(
+    interface: &Interface,
+    mode: ModeChoice,
+) -> Result<(Receiver, Attachment, Registration)> {
+    let (umem, mut pool) = Umem::builder().chunks(CHUNKS).build()?;
+    let mut socket = Socket::builder(&umem)
+        .rx_only()
+        .rx_size(CHUNKS)
+        .fill_size(CHUNKS)
+        .bind(interface, 0)?;
+    socket.fill.fill_from(&mut pool, CHUNKS)?;
+    let attachment = Attachment::builder(interface).mode(mode).attach()?;
+    let registration = socket.register(&attachment)?;
+    Ok((Receiver { umem, socket }, attachment, registration))
+}
+
+/// Runs in one mode and reports; answers what went wrong with frames and chunks.
+fn one_mode(
+    args: &DemoArgs,
+    bed: &Bed,
+    mode: ModeChoice,
+    number: u32,
+    stop: &Stop,
+) -> Result<Option<String>> {
+    let (from, to) = bed.ends();
+    let mut sender = bed.at_sender(|| sender(from, args.size))??;
+    let (mut receiver, attachment, registration) = bed.at_receiver(|| receiver(to, mode))??;
+    let run = Run {
+        to: to.facts()?.mac.unwrap_or([0xff; 6]),
+        from: from.facts()?.mac.unwrap_or([2; 6]),
+        number,
+        size: usize::try_from(args.size).unwrap_or(usize::MAX),
+    };
+    let name = attachment.mode().to_string();
+    let how = format!("{name} mode ({})", attachment.reason());
+    let tally = {
+        let progress = Progress::new(!args.json);
+        let plan = Plan {
+            run,
+            frames: args.frames,
+            batch: args.batch,
+            stop,
+            progress: &progress,
+            name: &name,
+        };
+        exchange(&plan, &mut sender, &mut receiver)
+    };
+    // Out of the way before a word is said: nobody may be there to hear it.
+    registration.close()?;
+    attachment.close()?;
+    let tally = tally?;
+    let chunks = Chunks::count(&sender, &receiver)?;
+    let copy = if receiver.socket.info.is_zero_copy() {
+        "zero-copy"
+    } else {
+        "copy"
+    };
+    if args.json {
+        line(&json(args, &name, &tally, &chunks))?;
+    } else {
+        line(&format!("{how}, {copy}, attached by netlink"))?;
+        report(args, &tally, &chunks)?;
+    }
+    Ok(fault(args, stop, &name, &tally, &chunks))
+}
+
+/// Where the chunks are after the run.
+#[derive(Debug)]
+struct Chunks {
+    /// The sender's.
+    all: usize,
+    /// Different addresses of the sender's chunks in its pool.
+    home: usize,
+    /// Addresses that are in the pool twice, or are no chunk's.
+    strange: usize,
+    /// The receiver's chunks that are in none of the places where they should be. Only known in copy mode: a
+    /// zero-copy driver keeps chunks for itself.
+    astray: u32,
+}
+
+impl Chunks {
+    fn count(sender: &Sender, receiver: &Receiver) -> Result<Self> {
+        let Sender { umem, pool, .. } = sender;
+        let (home, strange) = home(umem, pool);
+        let pending = receiver.socket.fill.pending();
+        let astray = if receiver.socket.info.is_zero_copy() {
+            0
+        } else {
+            CHUNKS.abs_diff(pending)
+        };
+        Ok(Self {
+            all: umem.chunks(),
+            home,
+            strange,
+            astray,
+        })
+    }
+
+    fn are_home(&self) -> bool {
+        self.home == self.all && self.strange == 0 && self.astray == 0
+    }
+}
+
+/// How many different chunks of `umem` are in `pool`, and how many entries of the pool are something else.
+fn home(umem: &Umem, pool: &Pool) -> (usize, usize) {
+    let size = u64::from(umem.chunk_size());
+    let all: BTreeSet<u64> = (0..u64::try_from(umem.chunks()).unwrap_or(0))
+        .map(|chunk| chunk.saturating_mul(size))
+        .collect();
+    let found: BTreeSet<u64> = pool.addresses().collect();
+    let home = all.intersection(&found).count();
+    (home, pool.len().saturating_sub(home))
+}
+
+fn json(args: &DemoArgs, mode: &str, tally: &Tally, chunks: &Chunks) -> String {
+    serde_json::json!({
+        "command": "demo",
+        "mode": mode,
+        "size": args.size,
+        "batch": args.batch,
+        "frames": tally.sent,
+        "lost": tally.lost(),
+        "corrupt": tally.corrupt,
+        "duplicated": tally.duplicated,
+        "chunks": chunks.all,
+        "chunks_home": chunks.home,
+        "seconds": tally.time.as_secs_f64(),
+        "pps": per_second(tally.arrived, tally.time),
+    })
+    .to_string()
+}
+
+fn report(args: &DemoArgs, tally: &Tally, chunks: &Chunks) -> Result<()> {
+    let (size, batch) = (args.size, args.batch);
+    let rate = |count| grouped(per_second(count, tally.time));
+    let rows = [
+        format!(
+            "sent      {} frames of {size} bytes, up to {batch} at once, in {:.3} s: {} per second",
+            grouped(tally.sent),
+            tally.time.as_secs_f64(),
+            rate(tally.sent)
+        ),
+        format!(
+            "received  {} frames: {} per second",
+            grouped(tally.arrived),
+            rate(tally.arrived)
+        ),
+        format!(
+            "lost {}, corrupt {}, duplicated {}",
+            tally.lost(),
+            tally.corrupt,
+            tally.duplicated
+        ),
+        format!(
+            "chunks    sender: {} of {} back home; receiver: {} of {CHUNKS} ready for the next packet",
+            chunks.home,
+            chunks.all,
+            CHUNKS.saturating_sub(chunks.astray)
+        ),
+    ];
+    for row in rows {
+        line(&format!("  {row}"))?;
+    }
+    if tally.foreign > 0 {
+        line(&format!("  {} other packets", tally.foreign))?;
+    }
+    Ok(())
+}
+
+fn fault(
+    args: &DemoArgs,
+    stop: &Stop,
+    mode: &str,
+    tally: &Tally,
+    chunks: &Chunks,
+) -> Option<String> {
+    let mut faults = Vec::new();
+    if tally.stalled {
+        faults.push(format!(
+            "nothing moved any more after {} frames were sent and {} received",
+            tally.sent, tally.arrived
+        ));
+    }
+    if tally.sent < args.frames && !stop.is_asked() {
+        faults.push(format!(
+            "{} of {} frames were sent",
+            tally.sent, args.frames
+        ));
+    }
+    let wrong = [tally.lost(), tally.corrupt, tally.duplicated];
+    if wrong != [0; 3] {
+        let [lost, corrupt, duplicated] = wrong;
+        faults.push(format!(
+            "lost {lost}, corrupt {corrupt}, duplicated {duplicated}"
+        ));
+    }
+    if !chunks.are_home() {
+        faults.push(format!(
+            "{} of {} chunks of the sender came home, {} entries of its pool are no chunk or there twice, {} chunks \
+             of the receiver are astray",
+            chunks.home, chunks.all, chunks.strange, chunks.astray
+        ));
+    }
+    (!faults.is_empty()).then(|| format!("{mode} mode: {}", faults.join(", ")))
+}

@@ -1,0 +1,226 @@
+//! Frames from one socket to another, each of them looked for.
+
+use crate::failure::Result;
+use crate::output::Progress;
+use crate::packet::{Run, Seen};
+use crate::rates::{grouped, per_second};
+use crate::signals::Stop;
+use std::time::{Duration, Instant};
+use xsk::{Pool, RxSocket, TxSocket, Umem};
+
+/// Chunks of each side, and entries of its rings.
+pub(crate) const CHUNKS: u32 = 1024;
+/// Frames that the cable may hold: a veth pair keeps 256 at the most and drops the others. Its ring frees
+/// entries 16 at a time, and one call sends 32.
+const CABLE: u64 = 192;
+/// Frames that one call sends in copy mode.
+const KICK: u64 = 32;
+/// No frame moved for so long: none will.
+const STALL: Duration = Duration::from_secs(2);
+/// Nothing came for so long after the last frame: nothing more will, not even twice.
+const QUIET: Duration = Duration::from_millis(10);
+/// Turns of the loop between two looks at the clock.
+const TURNS: u32 = 256;
+
+/// The end that sends.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub(crate) umem: Umem,
+    pub(crate) pool: Pool,
+    pub(crate) socket: TxSocket,
+}
+
+/// The end that receives.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    pub(crate) umem: Umem,
+    pub(crate) socket: RxSocket,
+}
+
+/// What became of the frames.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// A bit for each sequence number that arrived.
+    seen: Vec<u64>,
+    pub(crate) sent: u64,
+    /// Different frames that arrived.
+    pub(crate) arrived: u64,
+    pub(crate) corrupt: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) foreign: u64,
+    /// From the first frame sent to the last one received.
+    pub(crate) time: Duration,
+    /// Nothing moved any more.
+    pub(crate) stalled: bool,
+}
+
+impl Tally {
+    fn new(frames: u64) -> Self {
+        let words = usize::try_from(frames.div_ceil(64)).unwrap_or(usize::MAX);
+        Self {
+            seen: vec![0; words],
+            ..Self::default()
+        }
+    }
+
+    /// Frames that were sent and did not arrive whole.
+    pub(crate) fn lost(&self) -> u64 {
+        self.sent
+            .saturating_sub(self.arrived)
+            .saturating_sub(self.corrupt)
+    }
+
+    /// Frames that are on their way.
+    fn flying(&self) -> u64 {
+        self.sent
+            .saturating_sub(self.arrived)
+            .saturating_sub(self.corrupt)
+    }
+
+    #[inline]
+    fn note(&mut self, seen: Seen) {
+        let Seen::Frame(sequence) = seen else {
+            let counter = match seen {
+                Seen::Foreign => &mut self.foreign,
+                _ => &mut self.corrupt,
+            };
+            *counter = counter.saturating_add(1);
+            return;
+        };
+        let word = usize::try_from(sequence >> 6).unwrap_or(usize::MAX);
+        let bit = 1_u64 << (sequence & 63);
+        match self.seen.get_mut(word) {
+            // A number that was never sent, under a good checksum.
+            _ if sequence >= self.sent => self.corrupt = self.corrupt.saturating_add(1),
+            None => self.corrupt = self.corrupt.saturating_add(1),
+            Some(word) if *word & bit != 0 => {
+                self.duplicated = self.duplicated.saturating_add(1);
+            }
+            Some(word) => {
+                *word |= bit;
+                self.arrived = self.arrived.saturating_add(1);
+            }
+        }
+    }
+}
+
+/// How many frames, how many at once, and who may end it.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) run: Run,
+    pub(crate) frames: u64,
+    pub(crate) batch: u32,
+    pub(crate) stop: &'a Stop,
+    pub(crate) progress: &'a Progress,
+    pub(crate) name: &'a str,
+}
+
+/// Sends and receives, on one thread: the receiver's progress bounds the sender, so that no frame finds
+/// a full ring on its way, however busy the machine is.
+pub(crate) fn exchange(
+    plan: &Plan<'_>,
+    sender: &mut Sender,
+    receiver: &mut Receiver,
+) -> Result<Tally> {
+    let mut tally = Tally::new(plan.frames);
+    let mut frames = plan.frames;
+    let home = sender.pool.len();
+    let start = Instant::now();
+    let (mut moved_at, mut shown_at) = (start, start);
+    let mut moved = false;
+    let mut turns = TURNS;
+    loop {
+        let sent = send(plan, frames, sender, &mut tally)?;
+        let received = receive(plan, receiver, &mut tally)?;
+        let reaped = sender
+            .socket
+            .completion
+            .reap_into(&mut sender.pool, CHUNKS)?;
+        if sent | received | reaped != 0 {
+            moved = true;
+        } else {
+            // The kernel's half of the work may wait for this core.
+            std::thread::yield_now();
+        }
+        if tally.sent == frames && tally.flying() == 0 && sender.pool.len() == home {
+            break;
+        }
+        turns = turns.wrapping_sub(1);
+        if turns > 0 {
+            continue;
+        }
+        turns = TURNS;
+        if plan.stop.is_asked() {
+            frames = tally.sent;
+        }
+        let now = Instant::now();
+        if std::mem::take(&mut moved) {
+            moved_at = now;
+        } else if now.duration_since(moved_at) > STALL {
+            tally.stalled = true;
+            break;
+        }
+        if plan.progress.is_live() && now.duration_since(shown_at) > Duration::from_millis(100) {
+            shown_at = now;
+            let rate = grouped(per_second(tally.arrived, now.duration_since(start)));
+            let (arrived, frames) = (grouped(tally.arrived), grouped(frames));
+            let name = plan.name;
+            plan.progress.show(&format!(
+                "{name}: {arrived} of {frames} frames, {rate} per second"
+            ));
+        }
+    }
+    tally.time = if tally.stalled {
+        moved_at.duration_since(start)
+    } else {
+        start.elapsed()
+    };
+    // What comes now came twice.
+    let mut quiet = Instant::now();
+    while quiet.elapsed() < QUIET {
+        if receive(plan, receiver, &mut tally)? > 0 {
+            quiet = Instant::now();
+        }
+        std::thread::yield_now();
+    }
+    Ok(tally)
+}
+
+/// Publishes a batch if the receiver has room for it, and has the kernel send if the cable has.
+#[inline]
+fn send(plan: &Plan<'_>, frames: u64, sender: &mut Sender, tally: &mut Tally) -> Result<u32> {
+    let Sender { umem, pool, socket } = sender;
+    let left = u32::try_from(frames.saturating_sub(tally.sent)).unwrap_or(u32::MAX);
+    let batch = plan.batch.min(left);
+    let room = u64::from(CHUNKS).saturating_sub(tally.flying());
+    let mut sent = 0;
+    if batch > 0 && u64::from(batch) <= room {
+        let mut sequence = tally.sent;
+        let size = u32::try_from(plan.run.size).unwrap_or(u32::MAX);
+        sent = socket.tx.send_each(pool, batch, |frame| {
+            // The size was compared with the chunk's before.
+            let _ = frame.truncate(size);
+            plan.run.write(sequence, umem.bytes_mut(frame));
+            sequence = sequence.wrapping_add(1);
+        })?;
+        tally.sent = sequence;
+    }
+    let pending = u64::from(socket.tx.pending());
+    let cable = tally.flying().saturating_sub(pending);
+    if pending > 0 && cable.saturating_add(KICK) <= CABLE {
+        // Whatever it answers: what is left is kicked in the next turn.
+        let _ = socket.tx.kick_if_needed()?;
+    }
+    Ok(sent)
+}
+
+#[inline]
+fn receive(plan: &Plan<'_>, receiver: &mut Receiver, tally: &mut Tally) -> Result<u32> {
+    let Receiver { umem, socket } = receiver;
+    let RxSocket { rx, fill, .. } = socket;
+    let received = rx
+        .receive(plan.batch)?
+        .recycle_each(fill, |frame| tally.note(plan.run.check(umem.bytes(frame))))?;
+    let _ = fill.kick_if_needed()?;
+    Ok(received)
+}

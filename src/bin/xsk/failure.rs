@@ -1,0 +1,94 @@
+//! What the tool fails with: one readable message.
+
+use std::fmt;
+use std::io;
+use xsk::Error;
+
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Why the tool ends with exit code 1.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The library's error.
+    Xsk(Error),
+    /// The output is closed.
+    Output(io::Error),
+    /// Something else, in words.
+    Text(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Xsk(error) => match missing_capability(error) {
+                Some((deed, capability)) => write!(
+                    f,
+                    "to {deed} takes {capability}, which this process does not have: run `{}`",
+                    with_sudo()
+                ),
+                None => error.fmt(f),
+            },
+            Self::Output(error) => write!(f, "the output cannot be written: {error}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Xsk(error)
+    }
+}
+
+impl From<xsk::Fault> for Failure {
+    fn from(fault: xsk::Fault) -> Self {
+        Self::Xsk(fault.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// What the kernel refused for want of which capability.
+fn missing_capability(error: &Error) -> Option<(&'static str, &'static str)> {
+    use rustix::io::Errno;
+    if !matches!(error.errno(), Some(Errno::PERM | Errno::ACCESS)) {
+        return None;
+    }
+    match error {
+        Error::CreateSocket { .. } => Some(("make an AF_XDP socket", "CAP_NET_RAW")),
+        // EACCES is the verifier's: no matter of privileges.
+        Error::LoadProgram {
+            errno: Errno::PERM, ..
+        } => Some(("load an XDP program", "CAP_BPF and CAP_NET_ADMIN")),
+        Error::CreateMap { .. } => Some(("make a BPF map", "CAP_BPF and CAP_NET_ADMIN")),
+        Error::Attach { .. } | Error::Detach { .. } => {
+            Some(("attach an XDP program", "CAP_NET_ADMIN"))
+        }
+        Error::BpfObject { .. } => Some(("look up an attached program", "CAP_SYS_ADMIN")),
+        Error::Namespace { .. } => Some(("make a network namespace", "CAP_SYS_ADMIN")),
+        _ => None,
+    }
+}
+
+/// This command line, to be run as root. The path is whole: root's `PATH` is another one.
+fn with_sudo() -> String {
+    let mut words = vec!["sudo".to_owned()];
+    let path = std::env::current_exe().map(|path| path.display().to_string());
+    words.push(quoted(&path.unwrap_or_else(|_| "xsk".to_owned())));
+    words.extend(std::env::args().skip(1).map(|word| quoted(&word)));
+    words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}

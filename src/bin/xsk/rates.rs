@@ -1,0 +1,48 @@
+//! Numbers for people: rates, and digits in groups of three.
+
+use std::time::Duration;
+
+/// `count` in `time`, per second; 0 for no time.
+pub(crate) fn per_second(count: u64, time: Duration) -> u64 {
+    let scaled = u128::from(count).saturating_mul(1_000_000_000);
+    let rate = scaled.checked_div(time.as_nanos()).unwrap_or(0);
+    u64::try_from(rate).unwrap_or(u64::MAX)
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (left, digit) in (0..digits.len()).rev().zip(digits.chars()) {
+        text.push(digit);
+        if left > 0 && left.checked_rem(3) == Some(0) {
+            text.push(',');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_come_in_threes() {
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_count_by_a_time() {
+        assert_eq!(per_second(300, Duration::from_millis(200)), 1500);
+        assert_eq!(per_second(300, Duration::ZERO), 0);
+        assert_eq!(per_second(u64::MAX, Duration::from_nanos(1)), u64::MAX);
+    }
+}
