@@ -105,7 +105,7 @@
 //!
 //! # Features
 //!
-//! - `test-util`: [`test_util`](crate::test_util), a fake kernel for tests without root, and a bed of
+//! - `test-util`: module `test_util`, a fake kernel for tests without root, and a bed of
 //!   namespaces and virtual cables for tests with it;
 //! - `ledger`: the ledger in release builds;
 //! - `cli`: the tool `xsk`.
