@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use errno::Shown;
+use errno::Shown;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -84,6 +84,8 @@ pub enum Error {
         interface: String,
         /// The queue.
         queue: u32,
+        /// How many queues the interface has, where it could be asked.
+        queues: Option<u32>,
         /// Copy, zero-copy, or the kernel's choice.
         copy: crate::socket::CopyMode,
         /// How long the queue's previous owner was waited for.

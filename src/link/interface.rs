@@ -9,7 +9,7 @@ use crate::sys::netlink::Family;
 use crate::sys::{ethtool, netns};
 use crate::{Error, Result};
 use rustix::io::Errno;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use xsk_uapi::if_link::IFLA_IFNAME;
 use xsk_uapi::netlink::NLM_F_DUMP;
@@ -206,8 +206,13 @@ impl Interface {
     #[must_use]
     pub fn is_in_this_namespace(&self) -> Option<bool> {
         let here = Netlink::open(Family::Route).ok()?;
-        let here = netns::cookie(here.as_fd()).ok()?;
-        Some(netns::cookie(self.sockets.route.as_fd()).ok()? == here)
+        self.shares_namespace_with(here.as_fd())
+    }
+
+    /// Whether `socket` was made in the network namespace of this interface; `None` before 5.14.
+    pub(crate) fn shares_namespace_with(&self, socket: BorrowedFd<'_>) -> Option<bool> {
+        let there = netns::cookie(socket).ok()?;
+        Some(netns::cookie(self.sockets.route.as_fd()).ok()? == there)
     }
 
     /// The fixed part of a request about this interface.

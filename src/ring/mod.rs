@@ -1,5 +1,25 @@
-//! Ring indices and the user's halves of the four rings, over plain pointers.
+//! Ring indices and the halves of the four rings, over plain pointers: no descriptor, no system call.
+//!
+//! The protocol is that of the kernel's `net/xdp/xsk_queue.h`: one producer, one consumer, two
+//! free-running 32-bit indices. The producer writes entries and then stores its index with release; the
+//! consumer loads that index with acquire, reads the entries, and stores its own index with release.
+#![allow(unsafe_code, reason = "rings are raw shared memory")]
 
+mod atomic;
+mod consumer;
 mod fault;
+mod index;
+mod memory;
+mod producer;
+mod reader;
+pub(crate) mod transfer;
+mod writer;
 
+pub(crate) use atomic::AtomicU32;
+pub(crate) use consumer::Consumer;
 pub use fault::{Fault, Kind};
+pub use index::Index;
+pub(crate) use memory::{Memory, Parts};
+pub(crate) use producer::Producer;
+pub(crate) use reader::Reader;
+pub(crate) use writer::Writer;

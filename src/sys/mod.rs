@@ -7,7 +7,9 @@ mod syscall;
 
 pub(crate) mod bpf;
 pub(crate) mod ethtool;
+pub(crate) mod memory;
 pub(crate) mod netlink;
 pub(crate) mod netns;
 pub(crate) mod rx_ring;
 pub(crate) mod sockopt;
+pub(crate) mod xsk;

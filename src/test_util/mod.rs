@@ -1,6 +1,9 @@
-//! A test bed: private network namespaces with virtual cables between them.
+//! A test bed: a fake kernel for tests without root, and private network namespaces with virtual cables
+//! between them for tests with it.
 //!
-//! Needs neither the `ip` command nor `/proc` or `/sys`. What it makes is gone when its owner is dropped,
+//! [`FakeKernel`] is the other side of a socket's rings, in plain memory.
+//!
+//! The namespaces need neither the `ip` command nor `/proc` or `/sys`. What it makes is gone when its owner is dropped,
 //! also by a panic; what a killed process leaves, the kernel removes with the process's last descriptor.
 //!
 //! ```
@@ -18,10 +21,16 @@
 //! ```
 
 pub mod admin;
+mod fake_kernel;
+mod fake_rings;
+mod hostile;
 mod namespace;
 mod privilege;
 mod veth;
 
+pub use crate::ring::Index;
+pub use fake_kernel::{FakeKernel, FakeRings};
+pub use hostile::Hostile;
 pub use namespace::{Inside, Namespace};
 pub use privilege::privileged;
 pub use veth::{VethBuilder, VethPair};

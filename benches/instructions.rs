@@ -1,0 +1,290 @@
+//! Instructions per packet, user side only, counted by callgrind against the fake kernel.
+//!
+//! `cargo bench --bench instructions` prints a line for each case (loop, batch, instructions per packet)
+//! and fails when a committed limit is passed, or when there is no valgrind. No packet byte is touched.
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::as_conversions,
+    reason = "a benchmark"
+)]
+
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+use xsk::test_util::{FakeKernel, FakeRings};
+use xsk::{Frame, Pool, Socket, Umem};
+
+/// Loop, batch, and the limit that a change must not pass.
+const CASES: &[(&str, u32, f64)] = &[
+    ("rxdrop", 64, 11.7),
+    ("rxdrop", 16, 13.8),
+    ("rxdrop", 1, 55.0),
+    ("txonly", 64, 17.0),
+    ("txonly", 16, 19.3),
+    ("txonly", 1, 66.2),
+    ("l2fwd", 64, 26.2),
+    ("l2fwd", 16, 29.7),
+    ("l2fwd", 1, 100.0),
+    ("rxdrop-each", 64, 18.7),
+    ("rxdrop-each", 16, 22.0),
+    ("rxdrop-each", 1, 88.0),
+    ("txonly-each", 64, 21.7),
+    ("txonly-each", 16, 24.8),
+    ("txonly-each", 1, 84.8),
+    ("l2fwd-each", 64, 41.9),
+    ("l2fwd-each", 16, 47.5),
+    ("l2fwd-each", 1, 160.0),
+    ("rxdrop-for", 64, 99.0),
+    ("l2fwd-for", 64, 99.0),
+];
+
+/// Packets in one measured run: many ring wraps, whatever the batch.
+const PACKETS: u32 = 1 << 14;
+const LEN: u32 = 60;
+
+/// What a loop works with.
+struct Bench {
+    umem: Umem,
+    pool: Pool,
+    socket: Socket,
+    kernel: FakeKernel,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (umem, pool) = Umem::builder().chunks(4096).build().unwrap();
+        let rings = FakeRings {
+            rx: 2048,
+            tx: 2048,
+            fill: 2048,
+            completion: 2048,
+            ..FakeRings::default()
+        };
+        let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
+        Self {
+            umem,
+            pool,
+            socket,
+            kernel,
+        }
+    }
+}
+
+#[inline(never)]
+fn measured_rxdrop(b: &mut Bench, batch: u32) -> u32 {
+    b.socket
+        .rx
+        .receive(batch)
+        .unwrap()
+        .recycle(&mut b.socket.fill)
+        .unwrap()
+}
+
+#[inline(never)]
+fn measured_txonly(b: &mut Bench, batch: u32) -> u32 {
+    b.socket.completion.reap_into(&mut b.pool, batch).unwrap();
+    b.socket.tx.send_from(&mut b.pool, batch, LEN).unwrap()
+}
+
+#[inline(never)]
+fn measured_l2fwd(b: &mut Bench, batch: u32) -> u32 {
+    b.socket
+        .completion
+        .reap(batch)
+        .unwrap()
+        .into_fill(&mut b.socket.fill)
+        .unwrap();
+    b.socket
+        .rx
+        .receive(batch)
+        .unwrap()
+        .forward(&mut b.socket.tx)
+        .unwrap()
+}
+
+#[inline(never)]
+fn measured_rxdrop_each(b: &mut Bench, batch: u32) -> u32 {
+    let Bench { umem, socket, .. } = b;
+    let look = |frame: &mut Frame| {
+        black_box(umem.bytes(frame).len());
+    };
+    socket
+        .rx
+        .receive(batch)
+        .unwrap()
+        .recycle_each(&mut socket.fill, look)
+        .unwrap()
+}
+
+#[inline(never)]
+fn measured_txonly_each(b: &mut Bench, batch: u32) -> u32 {
+    let Bench {
+        umem, pool, socket, ..
+    } = b;
+    socket.completion.reap_into(pool, batch).unwrap();
+    let write = |frame: &mut Frame| {
+        let _ = frame.truncate(LEN);
+        black_box(umem.bytes(frame).len());
+    };
+    socket.tx.send_each(pool, batch, write).unwrap()
+}
+
+#[inline(never)]
+fn measured_l2fwd_each(b: &mut Bench, batch: u32) -> u32 {
+    let Bench { umem, socket, .. } = b;
+    socket
+        .completion
+        .reap(batch)
+        .unwrap()
+        .into_fill(&mut socket.fill)
+        .unwrap();
+    let edit = |frame: &mut Frame| {
+        black_box(umem.bytes(frame).len());
+    };
+    socket
+        .rx
+        .receive(batch)
+        .unwrap()
+        .forward_each(&mut socket.tx, edit)
+        .unwrap()
+}
+
+#[inline(never)]
+fn measured_rxdrop_for(b: &mut Bench, batch: u32) -> u32 {
+    let Bench {
+        umem, pool, socket, ..
+    } = b;
+    let mut slots = socket.fill.reserve(batch).unwrap();
+    for frame in socket.rx.receive(batch).unwrap() {
+        black_box(umem.bytes(&frame).len());
+        if let Err(frame) = slots.push(frame) {
+            pool.put(frame);
+        }
+    }
+    batch - slots.left()
+}
+
+#[inline(never)]
+fn measured_l2fwd_for(b: &mut Bench, batch: u32) -> u32 {
+    let Bench {
+        umem, pool, socket, ..
+    } = b;
+    socket
+        .completion
+        .reap(batch)
+        .unwrap()
+        .into_fill(&mut socket.fill)
+        .unwrap();
+    let mut slots = socket.tx.reserve(batch).unwrap();
+    for frame in socket.rx.receive(batch).unwrap() {
+        black_box(umem.bytes(&frame).len());
+        if let Err(frame) = slots.push(frame) {
+            pool.put(frame);
+        }
+    }
+    batch - slots.left()
+}
+
+/// Runs one case: the kernel's steps around each measured call.
+fn run(case: &str, batch: u32) {
+    let mut b = Bench::new();
+    let step: fn(&mut Bench, u32) -> u32 = match case {
+        "rxdrop" => measured_rxdrop,
+        "txonly" => measured_txonly,
+        "l2fwd" => measured_l2fwd,
+        "rxdrop-each" => measured_rxdrop_each,
+        "txonly-each" => measured_txonly_each,
+        "l2fwd-each" => measured_l2fwd_each,
+        "rxdrop-for" => measured_rxdrop_for,
+        "l2fwd-for" => measured_l2fwd_for,
+        other => panic!("no such case: {other}"),
+    };
+    let receives = !case.starts_with("txonly");
+    let sends = !case.starts_with("rxdrop");
+    if receives {
+        b.socket.fill.fill_from(&mut b.pool, 2048 - batch).unwrap();
+    }
+    let mut handled = 0;
+    while handled < PACKETS {
+        if receives {
+            assert_eq!(b.kernel.deliver_unwritten(batch, LEN), batch);
+        }
+        let count = step(&mut b, batch);
+        assert_eq!(count, batch, "every packet is handled");
+        if sends {
+            assert_eq!(b.kernel.transmit_unread(batch), batch);
+            assert_eq!(b.kernel.complete(batch), batch);
+        }
+        handled += count;
+    }
+}
+
+/// Instructions per packet of one case.
+fn measure(case: &str, batch: u32) -> Result<f64, String> {
+    let out = std::env::temp_dir().join(format!("xsk-callgrind-{}", std::process::id()));
+    let me = std::env::current_exe().map_err(|e| e.to_string())?;
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--collect-atstart=no"])
+        .arg(format!(
+            "--toggle-collect=*measured_{}",
+            case.replace('-', "_")
+        ))
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(me)
+        .env("XSK_BENCH_CASE", format!("{case} {batch}"))
+        .output()
+        .map_err(|e| format!("valgrind cannot be started ({e}): apt-get install valgrind"))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let profile = std::fs::read_to_string(&out).unwrap_or_default();
+    if std::env::var_os("XSK_BENCH_KEEP").is_none() {
+        let _ = std::fs::remove_file(&out);
+    }
+    if !output.status.success() {
+        return Err(format!("{case} {batch} failed under valgrind:\n{said}"));
+    }
+    let total = profile.lines().find_map(|l| l.strip_prefix("summary: "));
+    let total: f64 = total
+        .and_then(|n| n.trim().parse().ok())
+        .ok_or("no summary from callgrind")?;
+    if total == 0.0 {
+        return Err(format!(
+            "{case} {batch}: callgrind saw no instruction of the loop"
+        ));
+    }
+    Ok(total / f64::from(PACKETS))
+}
+
+fn main() -> ExitCode {
+    if let Ok(case) = std::env::var("XSK_BENCH_CASE") {
+        let (case, batch) = case.split_once(' ').expect("loop and batch");
+        run(case, batch.parse().expect("a batch"));
+        return ExitCode::SUCCESS;
+    }
+    let mut good = true;
+    for &(case, batch, limit) in CASES {
+        match measure(case, batch) {
+            Ok(count) => {
+                println!("{case} {batch} {count:.1}");
+                if count > limit {
+                    eprintln!(
+                        "{case} {batch}: {count:.1} instructions per packet, the limit is {limit}"
+                    );
+                    good = false;
+                }
+            }
+            Err(why) => {
+                eprintln!("{why}");
+                good = false;
+                break;
+            }
+        }
+    }
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

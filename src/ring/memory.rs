@@ -1,0 +1,103 @@
+//! Where a ring lies: two indices, a flags word and the entries, shared with the other side.
+
+use super::Index;
+use super::atomic::{AtomicU32, Ordering, fence};
+use crate::num::usize32;
+use std::ptr::NonNull;
+
+/// `XDP_RING_NEED_WAKEUP` of `linux/if_xdp.h` (5.4).
+const NEED_WAKEUP: u32 = xsk_uapi::if_xdp::XDP_RING_NEED_WAKEUP;
+
+/// The shared memory of one ring, as plain pointers.
+///
+/// Entries are read and written through raw pointers only, never through references: the other side
+/// writes to them (invariant I8).
+#[derive(Debug)]
+pub(crate) struct Memory<T> {
+    producer: NonNull<AtomicU32>,
+    consumer: NonNull<AtomicU32>,
+    flags: NonNull<AtomicU32>,
+    entries: NonNull<T>,
+    mask: u32,
+}
+
+// SAFETY: the pointers go to memory that is shared by design; all access through this type is by
+// atomics, or by the protocol of I8 that hands entries over with release and acquire.
+unsafe impl<T: Send> Send for Memory<T> {}
+
+/// Where the parts of a ring are.
+#[derive(Debug)]
+pub(crate) struct Parts<T> {
+    pub(crate) producer: NonNull<AtomicU32>,
+    pub(crate) consumer: NonNull<AtomicU32>,
+    pub(crate) flags: NonNull<AtomicU32>,
+    pub(crate) entries: NonNull<T>,
+    pub(crate) size: u32,
+}
+
+impl<T: Copy> Memory<T> {
+    /// Takes the ring at `parts`.
+    ///
+    /// # Safety
+    /// All pointers are aligned and valid for reads and writes, `entries` for `size` values, as long as
+    /// this value or a pointer from it is used; `size` is a power of two. The memory is reached by
+    /// atomics or, for entries, by the ring protocol only; one half only of each side exists.
+    pub(crate) unsafe fn new(parts: Parts<T>) -> Self {
+        Self {
+            producer: parts.producer,
+            consumer: parts.consumer,
+            flags: parts.flags,
+            entries: parts.entries,
+            mask: parts.size.wrapping_sub(1),
+        }
+    }
+
+    /// The ring's number of entries.
+    #[inline(always)]
+    pub(crate) fn size(&self) -> u32 {
+        self.mask.wrapping_add(1)
+    }
+
+    #[inline(always)]
+    pub(super) fn producer(&self) -> &AtomicU32 {
+        // SAFETY: valid and aligned by the contract of `new`; only ever used as an atomic.
+        unsafe { self.producer.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(super) fn consumer(&self) -> &AtomicU32 {
+        // SAFETY: as `producer`.
+        unsafe { self.consumer.as_ref() }
+    }
+
+    #[inline(always)]
+    fn flags(&self) -> &AtomicU32 {
+        // SAFETY: as `producer`.
+        unsafe { self.flags.as_ref() }
+    }
+
+    /// Whether the kernel sleeps on this ring until it is called.
+    ///
+    /// The fence orders our store of the producer index before this load of the flags. Release on the
+    /// store does not: it lets a later load pass. The kernel's side sets the flag, then looks at the
+    /// producer once more; without a full fence between each side's store and load, both could read the
+    /// old value, and an entry would lie there with nobody awake to take it.
+    #[inline]
+    pub(crate) fn needs_wakeup(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.flags().load(Ordering::Relaxed) & NEED_WAKEUP != 0
+    }
+
+    /// Where the entry at `at` lies.
+    #[inline(always)]
+    pub(super) fn slot(&self, at: Index) -> *mut T {
+        // SAFETY: a slot is below the size, so the result is inside the entries (contract of `new`).
+        unsafe { self.entries.as_ptr().add(usize32(at.slot(self.mask))) }
+    }
+
+    /// How many entries from `from` on, `count` at the most, lie in one row before the ring's end.
+    #[inline(always)]
+    pub(super) fn row(&self, from: Index, count: u32) -> u32 {
+        count.min(self.size().wrapping_sub(from.slot(self.mask)))
+    }
+}

@@ -1,0 +1,375 @@
+//! What a socket is to be like, checked before the kernel sees it.
+
+use super::core::{Core, RingOwner};
+use super::shape::{Rings, Shape};
+use super::{Completion, CopyMode, Fill, Rx, RxSocket, Socket, Tx, TxSocket, Unbound};
+use crate::error::{Error, Result};
+use crate::ring::{AtomicU32, Kind, Memory, Parts};
+use crate::sys::memory::Mapping;
+use crate::sys::xsk as sys;
+use crate::umem::Umem;
+use rustix::io::Errno;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+use xsk_uapi::if_xdp as uapi;
+use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_ring_offset, xdp_umem_reg};
+
+/// The largest ring: the kernel knows no limit, and 2^30 entries would take 16 GiB of its memory.
+pub(super) const MAX_RING: u32 = 1 << 20;
+
+/// The sizes of the four rings.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    rx: u32,
+    tx: u32,
+    fill: u32,
+    completion: u32,
+}
+
+/// What is decided at `bind(2)`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BindSettings {
+    pub(super) copy: CopyMode,
+    pub(super) need_wakeup: bool,
+    pub(super) wait: Duration,
+}
+
+/// Describes a socket; made by [`Socket::builder`].
+///
+/// Defaults: RX, TX and completion rings of 2048 entries, a fill ring of 4096; zero-copy where possible;
+/// need-wakeup on; half a second of patience with a queue that is still taken.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is made before `open` or `bind`"]
+pub struct SocketBuilder<S = Socket> {
+    umem: Umem,
+    sizes: Sizes,
+    bind: BindSettings,
+    shape: PhantomData<fn() -> S>,
+}
+
+impl SocketBuilder<Socket> {
+    pub(super) fn new(umem: &Umem) -> Self {
+        let sizes = Sizes {
+            rx: 2048,
+            tx: 2048,
+            fill: 4096,
+            completion: 2048,
+        };
+        let wait = Duration::from_millis(500);
+        let bind = BindSettings {
+            copy: CopyMode::Auto,
+            need_wakeup: true,
+            wait,
+        };
+        Self {
+            umem: umem.clone(),
+            sizes,
+            bind,
+            shape: PhantomData,
+        }
+    }
+
+    /// A socket that only receives: it has no TX ring, and the completion ring that the kernel demands
+    /// all the same is as small as can be.
+    pub fn rx_only(self) -> SocketBuilder<RxSocket> {
+        self.reshape(|sizes| sizes.completion = 1)
+    }
+
+    /// A socket that only sends: it has no RX ring. It keeps a fill ring, which the kernel demands, and
+    /// which some zero-copy drivers want filled before they send.
+    pub fn tx_only(self) -> SocketBuilder<TxSocket> {
+        self.reshape(|_| ())
+    }
+
+    fn reshape<S>(mut self, resize: impl FnOnce(&mut Sizes)) -> SocketBuilder<S> {
+        resize(&mut self.sizes);
+        SocketBuilder {
+            umem: self.umem,
+            sizes: self.sizes,
+            bind: self.bind,
+            shape: PhantomData,
+        }
+    }
+}
+
+impl<S: Shape> SocketBuilder<S> {
+    /// Entries of the RX ring: a power of two, 2^20 at the most, as for all rings.
+    #[doc(alias = "XDP_RX_RING")]
+    pub fn rx_size(mut self, entries: u32) -> Self {
+        self.sizes.rx = entries;
+        self
+    }
+
+    /// Entries of the TX ring.
+    #[doc(alias = "XDP_TX_RING")]
+    pub fn tx_size(mut self, entries: u32) -> Self {
+        self.sizes.tx = entries;
+        self
+    }
+
+    /// Entries of the fill ring. For zero-copy: as many as the card's RX ring has, and a burst.
+    #[doc(alias = "XDP_UMEM_FILL_RING")]
+    pub fn fill_size(mut self, entries: u32) -> Self {
+        self.sizes.fill = entries;
+        self
+    }
+
+    /// Entries of the completion ring.
+    #[doc(alias = "XDP_UMEM_COMPLETION_RING")]
+    pub fn completion_size(mut self, entries: u32) -> Self {
+        self.sizes.completion = entries;
+        self
+    }
+
+    /// Copy, zero-copy, or zero-copy where possible. What came of it: [`SocketInfo::is_zero_copy`].
+    ///
+    /// [`SocketInfo::is_zero_copy`]: super::SocketInfo::is_zero_copy
+    #[doc(alias = "XDP_ZEROCOPY")]
+    #[doc(alias = "XDP_COPY")]
+    pub fn copy_mode(mut self, copy: CopyMode) -> Self {
+        self.bind.copy = copy;
+        self
+    }
+
+    /// Whether a zero-copy driver may sleep and ask to be woken (5.4; before, it never does).
+    #[doc(alias = "XDP_USE_NEED_WAKEUP")]
+    pub fn need_wakeup(mut self, on: bool) -> Self {
+        self.bind.need_wakeup = on;
+        self
+    }
+
+    /// How long to try again while the queue is taken.
+    ///
+    /// The kernel frees a queue some 20 ms after its socket was closed, so a program that is restarted
+    /// finds it taken for a moment. A queue that somebody else really uses stays taken.
+    pub fn bind_wait(mut self, wait: Duration) -> Self {
+        self.bind.wait = wait;
+        self
+    }
+
+    /// Makes the socket, registers the UMEM, and makes and maps the rings; in the network namespace of
+    /// the calling thread. The fill ring can be filled now, before [`Unbound::bind`], as some zero-copy
+    /// drivers want it.
+    ///
+    /// Each socket registers the UMEM for itself: several sockets over one UMEM forward frames between
+    /// queues and interfaces, and the kernel counts its pages against `RLIMIT_MEMLOCK` for each.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a ring size that no kernel should be asked for; [`Error::CreateSocket`],
+    /// [`Error::RegisterUmem`], [`Error::CreateRing`], [`Error::MapRing`] as the kernel answers.
+    pub fn open(self) -> Result<Unbound<S>> {
+        let wanted = self.checked_rings()?;
+        let fd = sys::socket().map_err(|errno| Error::CreateSocket { errno })?;
+        register(fd.as_fd(), &self.umem)?;
+        for ring in wanted.iter().flatten() {
+            ring.create(fd.as_fd())?;
+        }
+        let failed = |errno| Error::SocketOption {
+            name: "XDP_MMAP_OFFSETS",
+            errno,
+        };
+        let (offsets, flags_word) = sys::mmap_offsets(fd.as_fd()).map_err(failed)?;
+        let mut maps = [None, None, None, None];
+        for (map, ring) in maps.iter_mut().zip(wanted) {
+            *map = ring
+                .map(|ring| ring.map(fd.as_fd(), &offsets))
+                .transpose()?;
+        }
+        let mut bind = self.bind;
+        // The flag came together with the word that it speaks of.
+        bind.need_wakeup &= flags_word;
+        assemble(fd, self.umem, maps, bind)
+    }
+
+    /// [`open`](Self::open) and [`Unbound::bind`] in one.
+    ///
+    /// # Errors
+    /// As both.
+    pub fn bind(self, interface: &crate::link::Interface, queue: u32) -> Result<S> {
+        Ok(self.open()?.bind(interface, queue)?)
+    }
+
+    /// The rings that this shape has, in the order RX, TX, fill, completion.
+    fn checked_rings(&self) -> Result<[Option<Wanted>; 4]> {
+        let Sizes {
+            rx,
+            tx,
+            fill,
+            completion,
+        } = self.sizes;
+        let ring = |kind, entries: u32, name| {
+            if !entries.is_power_of_two() || entries > MAX_RING {
+                let rule = "is a power of two from 1 to 2^20";
+                return Err(Error::Setting {
+                    name,
+                    value: u64::from(entries),
+                    rule,
+                });
+            }
+            Ok(Some(Wanted { kind, entries }))
+        };
+        let rx = if S::RX {
+            ring(Kind::Rx, rx, "size of the RX ring")?
+        } else {
+            None
+        };
+        let tx = if S::TX {
+            ring(Kind::Tx, tx, "size of the TX ring")?
+        } else {
+            None
+        };
+        let fill = ring(Kind::Fill, fill, "size of the fill ring")?;
+        let completion = ring(Kind::Completion, completion, "size of the completion ring")?;
+        Ok([rx, tx, fill, completion])
+    }
+}
+
+fn register(fd: BorrowedFd<'_>, umem: &Umem) -> Result<()> {
+    let reg = xdp_umem_reg {
+        addr: u64::try_from(umem.start().as_ptr().expose_provenance()).unwrap_or(0),
+        len: umem.bounds().area,
+        chunk_size: umem.chunk_size(),
+        headroom: umem.headroom(),
+        ..xdp_umem_reg::default()
+    };
+    sys::register_umem(fd, &reg).map_err(|errno| Error::RegisterUmem {
+        bytes: reg.len,
+        chunk_size: reg.chunk_size,
+        headroom: reg.headroom,
+        memlock: rustix::process::getrlimit(rustix::process::Resource::Memlock).current,
+        errno,
+    })
+}
+
+/// A ring to be made.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    kind: Kind,
+    entries: u32,
+}
+
+/// A ring that was made and mapped.
+#[derive(Debug)]
+struct Mapped {
+    mapping: Mapping,
+    offsets: xdp_ring_offset,
+    entries: u32,
+}
+
+impl Wanted {
+    fn create(self, fd: BorrowedFd<'_>) -> Result<()> {
+        let Self {
+            kind: ring,
+            entries,
+        } = self;
+        let option = match ring {
+            Kind::Rx => uapi::XDP_RX_RING,
+            Kind::Tx => uapi::XDP_TX_RING,
+            Kind::Fill => uapi::XDP_UMEM_FILL_RING,
+            Kind::Completion => uapi::XDP_UMEM_COMPLETION_RING,
+        };
+        sys::create_ring(fd, option, entries).map_err(|errno| Error::CreateRing {
+            ring,
+            entries,
+            errno,
+        })
+    }
+
+    fn map(self, fd: BorrowedFd<'_>, offsets: &xdp_mmap_offsets) -> Result<Mapped> {
+        let (offsets, page, entry) = match self.kind {
+            Kind::Rx => (offsets.rx, uapi::XDP_PGOFF_RX_RING, 16),
+            Kind::Tx => (offsets.tx, uapi::XDP_PGOFF_TX_RING, 16),
+            Kind::Fill => (offsets.fr, uapi::XDP_UMEM_PGOFF_FILL_RING, 8),
+            Kind::Completion => (offsets.cr, uapi::XDP_UMEM_PGOFF_COMPLETION_RING, 8),
+        };
+        let len = u64::from(self.entries)
+            .checked_mul(entry)
+            .and_then(|bytes| bytes.checked_add(offsets.desc))
+            .and_then(|bytes| usize::try_from(bytes).ok());
+        let failed = |errno| Error::MapRing {
+            ring: self.kind,
+            bytes: len.unwrap_or(0),
+            errno,
+        };
+        let len = len.ok_or(failed(Errno::OVERFLOW))?;
+        let mapping = sys::map_ring(fd, len, page).map_err(failed)?;
+        Ok(Mapped {
+            mapping,
+            offsets,
+            entries: self.entries,
+        })
+    }
+}
+
+impl Mapped {
+    /// The ring as raw memory; `None` if the kernel's offsets do not lie in the mapping.
+    #[expect(unsafe_code, reason = "the ring is raw memory")]
+    fn memory<T: Copy>(&self) -> Option<Memory<T>> {
+        let at = |offset: u64, bytes: usize, align: usize| {
+            let offset = usize::try_from(offset).ok()?;
+            let end = offset.checked_add(bytes)?;
+            let aligned = offset & align.wrapping_sub(1) == 0;
+            // SAFETY: `offset` is inside the mapping.
+            (aligned && end <= self.mapping.len())
+                .then(|| unsafe { self.mapping.start().add(offset) })
+        };
+        let index = |offset| at(offset, 4, 4).map(NonNull::cast::<AtomicU32>);
+        let bytes = crate::num::usize32(self.entries).checked_mul(size_of::<T>())?;
+        let parts = Parts {
+            producer: index(self.offsets.producer)?,
+            consumer: index(self.offsets.consumer)?,
+            flags: index(self.offsets.flags)?,
+            entries: at(self.offsets.desc, bytes, align_of::<T>())?.cast(),
+            size: self.entries,
+        };
+        // SAFETY: `at` checked that each part lies in the mapping, aligned; the mapping is kept by the
+        // `Core` that every half holds. This process made the ring with a virgin descriptor and makes
+        // one half of it, here, once (I11).
+        Some(unsafe { Memory::new(parts) })
+    }
+}
+
+/// The memory of a ring, if the socket has the ring.
+fn memory<T: Copy>(map: &Option<Mapped>, ring: Kind) -> Result<Option<Memory<T>>> {
+    let Some(map) = map else { return Ok(None) };
+    let failed = Error::MapRing {
+        ring,
+        bytes: map.mapping.len(),
+        errno: Errno::INVAL,
+    };
+    map.memory().map(Some).ok_or(failed)
+}
+
+/// Halves over the mapped rings, and what keeps them.
+fn assemble<S: Shape>(
+    fd: OwnedFd,
+    umem: Umem,
+    maps: [Option<Mapped>; 4],
+    bind: BindSettings,
+) -> Result<Unbound<S>> {
+    let [rx, tx, fill, completion] = &maps;
+    let rx = memory(rx, Kind::Rx)?;
+    let tx = memory(tx, Kind::Tx)?;
+    let fill = memory(fill, Kind::Fill)?;
+    let completion = memory(completion, Kind::Completion)?;
+    let owner = RingOwner::Kernel(maps.map(|map| map.map(|map| map.mapping)));
+    let core = Arc::new(Core::new(fd, umem, owner, false));
+    let missing = |ring| Error::MapRing {
+        ring,
+        bytes: 0,
+        errno: Errno::INVAL,
+    };
+    let rings = Rings {
+        rx: rx.map(|memory| Rx::new(memory, Arc::clone(&core))),
+        tx: tx.map(|memory| Tx::new(memory, Arc::clone(&core))),
+        completion: Completion::new(
+            completion.ok_or(missing(Kind::Completion))?,
+            Arc::clone(&core),
+        ),
+    };
+    let fill = Fill::new(fill.ok_or(missing(Kind::Fill))?, Arc::clone(&core));
+    Ok(Unbound::new(core, fill, rings, bind))
+}

@@ -1,0 +1,43 @@
+//! The kernel's counters of a socket.
+
+use crate::error::{Error, Result};
+use crate::sys::xsk as sys;
+use std::os::fd::BorrowedFd;
+
+/// What the kernel counted for one socket (`XDP_STATISTICS`), since it was made.
+///
+/// The last three are known since Linux 5.9. Before, packets that found the RX ring full are in
+/// [`rx_dropped`](Self::rx_dropped).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Packets dropped for other reasons than a full RX ring: too long for a chunk, no chunk.
+    pub rx_dropped: u64,
+    /// Fill entries that the kernel refused. (Kernels up to 6.18 read another ring's counter: stays 0.)
+    pub rx_invalid_descs: u64,
+    /// TX descriptors that the kernel refused. This crate never publishes one.
+    pub tx_invalid_descs: u64,
+    /// Packets dropped because the RX ring was full.
+    pub rx_ring_full: Option<u64>,
+    /// Times that a packet found the fill ring empty.
+    pub fill_ring_empty: Option<u64>,
+    /// Times that the kernel looked into an empty TX ring. Not an error.
+    pub tx_ring_empty: Option<u64>,
+}
+
+pub(super) fn read(fd: BorrowedFd<'_>) -> Result<Statistics> {
+    let failed = |errno| Error::SocketOption {
+        name: "XDP_STATISTICS",
+        errno,
+    };
+    let (raw, len) = sys::statistics(fd).map_err(failed)?;
+    let newer = |value| (len >= size_of_val(&raw)).then_some(value);
+    Ok(Statistics {
+        rx_dropped: raw.rx_dropped,
+        rx_invalid_descs: raw.rx_invalid_descs,
+        tx_invalid_descs: raw.tx_invalid_descs,
+        rx_ring_full: newer(raw.rx_ring_full),
+        fill_ring_empty: newer(raw.rx_fill_ring_empty_descs),
+        tx_ring_empty: newer(raw.tx_ring_empty_descs),
+    })
+}

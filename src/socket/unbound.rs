@@ -1,0 +1,171 @@
+//! A socket with rings and memory, on its way to a queue.
+
+use super::builder::BindSettings;
+use super::core::Core;
+use super::shape::{Rings, Shape};
+use super::{CopyMode, Fill, SocketInfo};
+use crate::error::{Error, Result};
+use crate::link::Interface;
+use crate::sys::xsk as sys;
+use rustix::io::Errno;
+use std::fmt;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use xsk_uapi::if_xdp as uapi;
+
+/// Between two tries at a taken queue.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A socket that is not bound yet; made by [`SocketBuilder::open`](super::SocketBuilder::open).
+#[derive(Debug)]
+#[must_use = "a socket does nothing before `bind`"]
+pub struct Unbound<S> {
+    /// The fill ring, to be filled before or after binding.
+    pub fill: Fill,
+    rings: Rings,
+    core: Arc<Core>,
+    bind: BindSettings,
+    shape: PhantomData<fn() -> S>,
+}
+
+impl<S: Shape> Unbound<S> {
+    pub(super) fn new(core: Arc<Core>, fill: Fill, rings: Rings, bind: BindSettings) -> Self {
+        Self {
+            fill,
+            rings,
+            core,
+            bind,
+            shape: PhantomData,
+        }
+    }
+
+    /// `bind(fd, {AF_XDP, flags, interface, queue}, 16)`: gives the socket a queue of an interface.
+    ///
+    /// Works whether or not a program is attached that redirects to the socket; without one, nothing is
+    /// received. While the queue is taken, tries again for as long as
+    /// [`bind_wait`](super::SocketBuilder::bind_wait) says.
+    ///
+    /// # Errors
+    /// The socket comes back in the [`BindError`], with what is in its fill ring.
+    /// [`Error::Setting`] for a queue that the kernel would confuse with another;
+    /// [`Error::Bind`] as the kernel answers.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a refused bind gives the socket back"
+    )]
+    pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
+        let zero_copy = match self.try_bind(interface, queue) {
+            Ok(zero_copy) => zero_copy,
+            Err(error) => {
+                return Err(BindError {
+                    error,
+                    socket: Some(self),
+                });
+            }
+        };
+        let info = SocketInfo::new(Arc::clone(&self.core), interface, queue, zero_copy);
+        let missing = Error::SocketOption {
+            name: "rings",
+            errno: Errno::INVAL,
+        };
+        S::build(self.rings, self.fill, info).ok_or(BindError {
+            error: missing,
+            socket: None,
+        })
+    }
+
+    /// Binds; answers whether the kernel chose zero-copy.
+    fn try_bind(&self, interface: &Interface, queue: u32) -> Result<bool> {
+        // The kernel cuts the number to 16 bits before it looks whether there is such a queue.
+        if queue > u32::from(u16::MAX) {
+            let rule = "is below 65536";
+            return Err(Error::Setting {
+                name: "queue",
+                value: u64::from(queue),
+                rule,
+            });
+        }
+        let fd = self.core.as_fd();
+        self.require_same_namespace(interface)?;
+        let copy = match self.bind.copy {
+            CopyMode::Auto => 0,
+            CopyMode::Copy => uapi::XDP_COPY,
+            CopyMode::ZeroCopy => uapi::XDP_ZEROCOPY,
+        };
+        let wakeup = if self.bind.need_wakeup {
+            uapi::XDP_USE_NEED_WAKEUP
+        } else {
+            0
+        };
+        let started = Instant::now();
+        while let Err(errno) = sys::bind(fd, copy | wakeup, interface.index(), queue) {
+            let waited = started.elapsed();
+            if errno == Errno::BUSY && waited < self.bind.wait {
+                std::thread::sleep(PAUSE.min(self.bind.wait.saturating_sub(waited)));
+                continue;
+            }
+            return Err(Error::Bind {
+                interface: interface.name().to_owned(),
+                queue,
+                queues: interface.queues().ok().map(|queues| queues.current()),
+                copy: self.bind.copy,
+                waited,
+                errno,
+            });
+        }
+        match sys::options(fd) {
+            Ok(options) => Ok(options & uapi::XDP_OPTIONS_ZEROCOPY != 0),
+            // Before 5.3 the kernel does not tell; only what was demanded is known.
+            Err(_) => Ok(self.bind.copy == CopyMode::ZeroCopy),
+        }
+    }
+
+    /// The kernel looks the index up in the namespace that the socket was made in, where another
+    /// interface may have it.
+    fn require_same_namespace(&self, interface: &Interface) -> Result<()> {
+        if interface.shares_namespace_with(self.core.as_fd()) != Some(false) {
+            return Ok(());
+        }
+        Err(Error::Interface {
+            name: interface.name().to_owned(),
+            operation: "bind to",
+            errno: Errno::XDEV,
+            message: Some("the socket was made in another network namespace".to_owned()),
+        })
+    }
+}
+
+impl<S> AsFd for Unbound<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.core.as_fd()
+    }
+}
+
+/// A refused `bind`: why, and the socket, to be tried again.
+#[derive(Debug)]
+pub struct BindError<S> {
+    /// Why.
+    pub error: Error,
+    /// The socket as it was; `None` if it cannot be used any more.
+    pub socket: Option<Unbound<S>>,
+}
+
+impl<S> fmt::Display for BindError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<S: fmt::Debug> std::error::Error for BindError<S> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
+    }
+}
+
+impl<S> From<BindError<S>> for Error {
+    fn from(refused: BindError<S>) -> Self {
+        refused.error
+    }
+}

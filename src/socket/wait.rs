@@ -1,0 +1,60 @@
+//! Sleeping until packets come.
+
+use crate::error::{Error, Result};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// Sleeps until one of `sockets` has received packets, or `timeout` is over (`None`: for ever); answers
+/// how many of them have. 0 is the timeout, or a signal.
+///
+/// Anything with a descriptor may be waited for together with sockets: an `eventfd` that ends the loop,
+/// a `signalfd`, a netlink socket.
+///
+/// What this cannot tell:
+/// - *Room for sending.* `POLLOUT` is true while the TX ring is half empty or more, which is nearly
+///   always, so a loop that waits for it spins; and the true limit is the completion ring, which it does
+///   not look at. Instead: reap, and when nothing can be reserved, kick and wait a bounded time.
+/// - *The interface going away.* The kernel wakes nobody, and `POLLERR` never comes: use a timeout, and
+///   see what [`Tx::kick_if_needed`](super::Tx::kick_if_needed) or
+///   [`SocketInfo::error`](super::SocketInfo::error) answers after it.
+///
+/// In copy mode the call also sends what is in the TX ring of each socket, as a kick would, whatever was
+/// asked for.
+///
+/// # Errors
+/// [`Error::Wait`] if `poll(2)` fails.
+#[doc(alias = "poll")]
+pub fn wait(sockets: &[&dyn AsFd], timeout: Option<Duration>) -> Result<usize> {
+    let timeout = timeout.map(|timeout| Timespec::try_from(timeout).unwrap_or(LONGEST));
+    // The usual one or two sockets need no allocation.
+    match sockets {
+        [one] => poll(&mut [poll_fd(*one)], timeout),
+        [one, two] => poll(&mut [poll_fd(*one), poll_fd(*two)], timeout),
+        more => poll(
+            &mut more
+                .iter()
+                .map(|socket| poll_fd(*socket))
+                .collect::<Vec<_>>(),
+            timeout,
+        ),
+    }
+}
+
+const LONGEST: Timespec = Timespec {
+    tv_sec: 0x7fff_ffff,
+    tv_nsec: 0,
+};
+
+fn poll_fd(socket: &dyn AsFd) -> PollFd<'_> {
+    PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)
+}
+
+fn poll(fds: &mut [PollFd<'_>], timeout: Option<Timespec>) -> Result<usize> {
+    match rustix::event::poll(fds, timeout.as_ref()) {
+        Ok(ready) => Ok(ready),
+        Err(Errno::INTR) => Ok(0),
+        Err(errno) => Err(Error::Wait { errno }),
+    }
+}

@@ -1,0 +1,89 @@
+//! Mappings that own themselves.
+#![allow(unsafe_code, reason = "mmap, madvise and munmap")]
+
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+use std::os::fd::BorrowedFd;
+use std::ptr::NonNull;
+
+/// A mapping that is unmapped when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: a mapping belongs to the process, not to a thread; what lies in it is its user's concern.
+unsafe impl Send for Mapping {}
+// SAFETY: as above: a shared reference only tells where it is.
+unsafe impl Sync for Mapping {}
+
+/// Sizes of pages as `mmap(2)` takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PageFlags {
+    Normal,
+    Huge2M,
+    Huge1G,
+}
+
+impl Mapping {
+    /// Anonymous private memory, zeroed, that a child of `fork(2)` does not get (invariant I13).
+    pub(crate) fn anonymous(len: usize, pages: PageFlags) -> Result<Self, Errno> {
+        let size = match pages {
+            PageFlags::Normal => MapFlags::empty(),
+            PageFlags::Huge2M => MapFlags::HUGETLB | MapFlags::HUGE_2MB,
+            PageFlags::Huge1G => MapFlags::HUGETLB | MapFlags::HUGE_1GB,
+        };
+        // SAFETY: a new mapping at an address of the kernel's choice touches no other memory.
+        let start = unsafe {
+            rustix::mm::mmap_anonymous(
+                core::ptr::null_mut(),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE | size,
+            )
+        }?;
+        Self::owned(start, len)
+    }
+
+    /// A ring of an AF_XDP socket, shared with the kernel: a private mapping would never reach it.
+    pub(crate) fn ring(fd: BorrowedFd<'_>, len: usize, offset: u64) -> Result<Self, Errno> {
+        // SAFETY: a new mapping at an address of the kernel's choice touches no other memory.
+        let start = unsafe {
+            rustix::mm::mmap(
+                core::ptr::null_mut(),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED | MapFlags::POPULATE,
+                fd,
+                offset,
+            )
+        }?;
+        Self::owned(start, len)
+    }
+
+    fn owned(start: *mut core::ffi::c_void, len: usize) -> Result<Self, Errno> {
+        let mapping = Self {
+            start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?,
+            len,
+        };
+        // SAFETY: the range is the mapping that was just made. DONTFORK changes nothing for this process.
+        unsafe { rustix::mm::madvise(start, len, Advice::LinuxDontFork) }?;
+        Ok(mapping)
+    }
+
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the range is ours, and whoever holds a pointer into it keeps this value alive.
+        let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}

@@ -1,0 +1,138 @@
+//! The calls of an AF_XDP socket.
+
+use super::memory::Mapping;
+use super::sockopt;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, xdp};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use xsk_uapi::if_xdp as uapi;
+use zerocopy::FromZeros;
+
+/// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)`
+pub(crate) fn socket() -> Result<OwnedFd, Errno> {
+    rustix::net::socket_with(
+        AddressFamily::XDP,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+}
+
+/// `setsockopt(fd, SOL_XDP, XDP_UMEM_REG, reg, 32)`: always the full length, whose tail older kernels
+/// ignore; a shorter one makes newer kernels drop the flags.
+pub(crate) fn register_umem(fd: BorrowedFd<'_>, reg: &uapi::xdp_umem_reg) -> Result<(), Errno> {
+    sockopt::set(fd, uapi::SOL_XDP, uapi::XDP_UMEM_REG, reg)
+}
+
+/// `setsockopt(fd, SOL_XDP, XDP_RX_RING | XDP_TX_RING | ..., &entries, 4)`
+pub(crate) fn create_ring(fd: BorrowedFd<'_>, option: i32, entries: u32) -> Result<(), Errno> {
+    sockopt::set(fd, uapi::SOL_XDP, option, &entries)
+}
+
+/// `getsockopt(fd, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &len)`; also whether the rings have a flags
+/// word: whether the kernel knows need-wakeup (5.4).
+pub(crate) fn mmap_offsets(fd: BorrowedFd<'_>) -> Result<(uapi::xdp_mmap_offsets, bool), Errno> {
+    let mut offsets = uapi::xdp_mmap_offsets::new_zeroed();
+    let len = sockopt::get(fd, uapi::SOL_XDP, uapi::XDP_MMAP_OFFSETS, &mut offsets)?;
+    let flags_word = len == size_of_val(&offsets);
+    offsets_of(&offsets, len)
+        .map(|offsets| (offsets, flags_word))
+        .ok_or(Errno::INVAL)
+}
+
+/// The offsets in a reply of `len` bytes.
+fn offsets_of(reply: &uapi::xdp_mmap_offsets, len: usize) -> Option<uapi::xdp_mmap_offsets> {
+    use zerocopy::{FromBytes, IntoBytes};
+    if len == size_of::<uapi::xdp_mmap_offsets>() {
+        return Some(*reply);
+    }
+    if len != size_of::<uapi::xdp_mmap_offsets_v1>() {
+        return None;
+    }
+    let (old, _) = uapi::xdp_mmap_offsets_v1::read_from_prefix(reply.as_bytes()).ok()?;
+    // Before 5.4 there was no flags word; the one that always reads as 0 is behind the consumer index.
+    let ring = |v1: uapi::xdp_ring_offset_v1| {
+        let flags = v1.consumer.checked_add(4)?;
+        let (producer, consumer, desc) = (v1.producer, v1.consumer, v1.desc);
+        Some(uapi::xdp_ring_offset {
+            producer,
+            consumer,
+            desc,
+            flags,
+        })
+    };
+    Some(uapi::xdp_mmap_offsets {
+        rx: ring(old.rx)?,
+        tx: ring(old.tx)?,
+        fr: ring(old.fr)?,
+        cr: ring(old.cr)?,
+    })
+}
+
+/// `mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset)`
+pub(crate) fn map_ring(fd: BorrowedFd<'_>, len: usize, offset: u64) -> Result<Mapping, Errno> {
+    Mapping::ring(fd, len, offset)
+}
+
+/// `bind(fd, &sockaddr_xdp, 16)`
+pub(crate) fn bind(fd: BorrowedFd<'_>, flags: u16, index: u32, queue: u32) -> Result<(), Errno> {
+    let flags = xdp::SocketAddrXdpFlags::from_bits_retain(flags);
+    rustix::net::bind(fd, &xdp::SocketAddrXdp::new(flags, index, queue))
+}
+
+/// `getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &len)`: the flags in use.
+pub(crate) fn options(fd: BorrowedFd<'_>) -> Result<u32, Errno> {
+    let mut options = uapi::xdp_options::new_zeroed();
+    sockopt::get(fd, uapi::SOL_XDP, uapi::XDP_OPTIONS, &mut options)?;
+    Ok(options.flags)
+}
+
+/// `getsockopt(fd, SOL_XDP, XDP_STATISTICS, &statistics, &len)`: the counters, and how many bytes of
+/// them the kernel has.
+pub(crate) fn statistics(fd: BorrowedFd<'_>) -> Result<(uapi::xdp_statistics, usize), Errno> {
+    let mut statistics = uapi::xdp_statistics::new_zeroed();
+    let len = sockopt::get(fd, uapi::SOL_XDP, uapi::XDP_STATISTICS, &mut statistics)?;
+    Ok((statistics, len))
+}
+
+/// `setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, 4)` (6.17)
+pub(crate) fn set_tx_budget(fd: BorrowedFd<'_>, budget: u32) -> Result<(), Errno> {
+    sockopt::set(fd, uapi::SOL_XDP, uapi::XDP_MAX_TX_SKB_BUDGET, &budget)
+}
+
+/// `sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0)`
+pub(crate) fn wake_tx(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    rustix::net::send(fd, &[], SendFlags::DONTWAIT).map(drop)
+}
+
+/// `recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL)`
+pub(crate) fn wake_rx(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut nothing = [0_u8; 0];
+    rustix::net::recv(fd, &mut nothing[..], RecvFlags::DONTWAIT).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::{FromBytes, IntoBytes};
+
+    #[test]
+    fn offsets_of_kernels_before_5_4_are_understood() {
+        let mut bytes = [0_u8; 128];
+        for (i, word) in bytes.chunks_exact_mut(8).take(12).enumerate() {
+            word.copy_from_slice(&u64::try_from(i * 64).unwrap().to_ne_bytes());
+        }
+        let reply = uapi::xdp_mmap_offsets::read_from_bytes(&bytes).unwrap();
+        let offsets = offsets_of(&reply, 96).unwrap();
+        assert_eq!(
+            (offsets.rx.producer, offsets.rx.consumer, offsets.rx.desc),
+            (0, 64, 128)
+        );
+        assert_eq!(
+            (offsets.cr.producer, offsets.cr.flags),
+            (9 * 64, 10 * 64 + 4)
+        );
+        assert_eq!(offsets_of(&reply, 128).unwrap().as_bytes(), &bytes);
+        assert!(offsets_of(&reply, 24).is_none());
+    }
+}

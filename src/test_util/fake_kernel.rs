@@ -1,0 +1,338 @@
+//! The kernel's side of a socket, in plain memory.
+#![allow(
+    unsafe_code,
+    reason = "the other side of raw rings, and of packet memory"
+)]
+
+use super::fake_rings::Block;
+use super::hostile::Hostile;
+use crate::error::{Error, Result};
+use crate::num::usize32;
+use crate::ring::{Consumer, Index, Kind, Producer};
+use crate::socket::core::{Core, RingOwner};
+use crate::socket::{Completion, Fill, Rx, Socket, SocketInfo, Tx};
+use crate::umem::{Place, Umem};
+use rustix::event::EventfdFlags;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use xsk_uapi::if_xdp::{XDP_RING_NEED_WAKEUP, xdp_desc};
+
+/// What the kernel leaves free before a packet, beside the headroom.
+const PACKET_HEADROOM: u32 = 256;
+
+/// A pretended kernel behind a real [`Socket`]: the other side of its four rings, in plain memory, for
+/// tests of packet code with neither root nor a network card.
+///
+/// It does nothing by itself: [`deliver`](Self::deliver) lets a packet arrive, [`transmit`](Self::transmit)
+/// takes one that was sent, [`complete`](Self::complete) gives chunks of sent packets back. It may live in
+/// another thread than the socket.
+///
+/// ```
+/// use xsk::test_util::FakeKernel;
+///
+/// let (umem, mut pool) = xsk::Umem::builder().chunks(16).build()?;
+/// let (mut kernel, mut socket) = FakeKernel::new(&umem)?;
+/// socket.fill.fill_from(&mut pool, 8)?;
+/// assert!(kernel.deliver(b"hello"));
+///
+/// let frame = socket.rx.receive(1)?.into_iter().next().ok_or("nothing received")?;
+/// assert_eq!(umem.bytes(&frame), b"hello");
+/// socket.tx.reserve(1)?.push(frame).map_err(|_| "TX ring full")?;
+/// assert_eq!(kernel.transmit().as_deref(), Some(&b"hello"[..]));
+///
+/// kernel.complete(1);
+/// assert_eq!(socket.completion.reap_into(&mut pool, 8)?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FakeKernel {
+    pub(super) blocks: Arc<Blocks>,
+    pub(super) rx: Producer<xdp_desc>,
+    tx: Consumer<xdp_desc>,
+    pub(super) fill: Consumer<u64>,
+    pub(super) completion: Producer<u64>,
+    /// Addresses of sent packets that are not completed yet.
+    unfinished: VecDeque<u64>,
+    umem: Umem,
+    core: Arc<Core>,
+}
+
+/// The memory of the four rings.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    pub(super) rx: Block,
+    pub(super) tx: Block,
+    pub(super) fill: Block,
+    pub(super) completion: Block,
+}
+
+/// How a [`FakeKernel`] is to be made: sizes of the rings, and where their indices begin.
+#[derive(Debug, Clone, Copy)]
+pub struct FakeRings {
+    /// Entries of the RX ring; every size is a power of two, 2^20 at the most.
+    pub rx: u32,
+    /// Entries of the TX ring.
+    pub tx: u32,
+    /// Entries of the fill ring.
+    pub fill: u32,
+    /// Entries of the completion ring.
+    pub completion: u32,
+    /// Where all indices begin: near `u32::MAX`, to see them wrap.
+    pub start: Index,
+}
+
+impl Default for FakeRings {
+    fn default() -> Self {
+        Self {
+            rx: 2048,
+            tx: 2048,
+            fill: 4096,
+            completion: 2048,
+            start: Index::new(0),
+        }
+    }
+}
+
+impl FakeKernel {
+    /// A socket over `umem` with rings of the default sizes, and its kernel.
+    ///
+    /// # Errors
+    /// [`Error::Wait`] if the process has no descriptor left for the socket's `eventfd`.
+    pub fn new(umem: &Umem) -> Result<(Self, Socket)> {
+        Self::with(umem, FakeRings::default())
+    }
+
+    /// A socket over `umem` with rings as asked for, and its kernel.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a size that is no power of two or above 2^20; as [`new`](Self::new).
+    pub fn with(umem: &Umem, rings: FakeRings) -> Result<(Self, Socket)> {
+        let FakeRings {
+            rx,
+            tx,
+            fill,
+            completion,
+            start,
+        } = rings;
+        for entries in [rx, tx, fill, completion] {
+            if !entries.is_power_of_two() || entries > 1 << 20 {
+                let rule = "is a power of two from 1 to 2^20";
+                return Err(Error::Setting {
+                    name: "size of a ring",
+                    value: entries.into(),
+                    rule,
+                });
+            }
+        }
+        let blocks = Arc::new(Blocks {
+            rx: Block::new(rx, 16, start),
+            tx: Block::new(tx, 16, start),
+            fill: Block::new(fill, 8, start),
+            completion: Block::new(completion, 8, start),
+        });
+        let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|errno| Error::Wait { errno })?;
+        let keep: Arc<dyn std::any::Any + Send + Sync> = Arc::<Blocks>::clone(&blocks);
+        let core = Arc::new(Core::new(fd, umem.clone(), RingOwner::Fake(keep), true));
+        // SAFETY: made for entries of 16 bytes, kept by `core` and by the kernel; the only pair.
+        let (user_rx, rx) = unsafe { blocks.rx.sides::<xdp_desc>() };
+        // SAFETY: as above.
+        let (user_tx, tx) = unsafe { blocks.tx.sides::<xdp_desc>() };
+        // SAFETY: as above, for entries of 8 bytes.
+        let (user_fill, fill) = unsafe { blocks.fill.sides::<u64>() };
+        // SAFETY: as above.
+        let (user_completion, completion) = unsafe { blocks.completion.sides::<u64>() };
+        let socket = Socket {
+            rx: Rx::new(user_rx, Arc::clone(&core)),
+            tx: Tx::new(user_tx, Arc::clone(&core)),
+            fill: Fill::new(user_fill, Arc::clone(&core)),
+            completion: Completion::new(user_completion, Arc::clone(&core)),
+            info: SocketInfo::fake(Arc::clone(&core)),
+        };
+        let kernel = Self {
+            rx: Producer::new(Kind::Rx, rx),
+            tx: Consumer::new(Kind::Tx, tx),
+            fill: Consumer::new(Kind::Fill, fill),
+            completion: Producer::new(Kind::Completion, completion),
+            unfinished: VecDeque::new(),
+            umem: umem.clone(),
+            blocks,
+            core,
+        };
+        Ok((kernel, socket))
+    }
+
+    /// Lets `packet` arrive; answers whether it was received. It is dropped, as the kernel drops it,
+    /// if it is empty or longer than a chunk's room, if the RX ring is full, or if the fill ring is
+    /// empty.
+    pub fn deliver(&mut self, packet: &[u8]) -> bool {
+        let Ok(len) = u32::try_from(packet.len()) else {
+            return false;
+        };
+        let room = self.umem.chunk_size().saturating_sub(self.front());
+        if len == 0 || len > room || self.rx.free(1) != Ok(1) {
+            return false;
+        }
+        let Some(chunk) = self.take_chunk() else {
+            return false;
+        };
+        let address = chunk.wrapping_add(u64::from(self.front()));
+        // SAFETY: the chunk was given to this kernel by the fill ring and lies in the area (checked by
+        // `take_chunk`), with `len` bytes from `address` on inside it; until it is in the RX ring nobody
+        // else reaches it (I2, I3).
+        unsafe { self.umem.write_as_kernel(address, packet) };
+        self.produce_rx(xdp_desc {
+            addr: address,
+            len,
+            options: 0,
+        });
+        true
+    }
+
+    /// Lets `count` packets of `len` bytes arrive, without writing a byte; answers how many were
+    /// received.
+    pub fn deliver_unwritten(&mut self, count: u32, len: u32) -> u32 {
+        let room = self.umem.chunk_size().saturating_sub(self.front());
+        let len = len.clamp(1, room);
+        let mut delivered: u32 = 0;
+        while delivered < count && self.rx.free(1) == Ok(1) {
+            let Some(chunk) = self.take_chunk() else {
+                break;
+            };
+            let addr = chunk.wrapping_add(u64::from(self.front()));
+            self.produce_rx(xdp_desc {
+                addr,
+                len,
+                options: 0,
+            });
+            delivered = delivered.wrapping_add(1);
+        }
+        delivered
+    }
+
+    /// Where packets begin in a chunk.
+    fn front(&self) -> u32 {
+        PACKET_HEADROOM.saturating_add(self.umem.headroom())
+    }
+
+    /// The next chunk of the fill ring; entries that are no chunk of ours are passed over, as the
+    /// kernel passes over them.
+    fn take_chunk(&mut self) -> Option<u64> {
+        loop {
+            if !entry_there(&mut self.fill) {
+                return None;
+            }
+            let address = self.fill.read(1).take()?;
+            let bounds = *self.umem.bounds();
+            let here = bounds.contains(address)
+                && self.umem.ledger().is_at(&bounds, address, Place::Receiving);
+            if here {
+                return Some(bounds.chunk(address));
+            }
+        }
+    }
+
+    pub(super) fn produce_rx(&mut self, desc: xdp_desc) {
+        if let Ok(mut slot) = self.rx.write(1) {
+            slot.write(desc);
+        }
+        // The descriptor is readable from now on; the counter cannot overflow in practice.
+        let _ = rustix::io::write(&self.core.fd, &1_u64.to_ne_bytes());
+    }
+
+    /// Takes the next sent packet; `None` if there is none, or if the completion ring has no room for
+    /// it, as the kernel sends nothing then. Its chunk is with the kernel until
+    /// [`complete`](Self::complete).
+    pub fn transmit(&mut self) -> Option<Vec<u8>> {
+        let desc = self.take_sent()?;
+        // SAFETY: the descriptor is one that the user's side published, so it describes bytes inside
+        // one chunk (I4), which is with this kernel (I2).
+        Some(unsafe { self.umem.read_as_kernel(desc.addr, usize32(desc.len)) })
+    }
+
+    /// Takes up to `count` sent packets without looking at them; answers how many.
+    pub fn transmit_unread(&mut self, count: u32) -> u32 {
+        let mut taken: u32 = 0;
+        while taken < count && self.take_sent().is_some() {
+            taken = taken.wrapping_add(1);
+        }
+        taken
+    }
+
+    fn take_sent(&mut self) -> Option<xdp_desc> {
+        let unfinished = u32::try_from(self.unfinished.len()).ok()?;
+        let wanted = unfinished.checked_add(1)?;
+        if self.completion.free(wanted) != Ok(wanted) || !entry_there(&mut self.tx) {
+            return None;
+        }
+        let desc = self.tx.read(1).take()?;
+        self.unfinished.push_back(desc.addr);
+        Some(desc)
+    }
+
+    /// Gives the chunks of up to `count` transmitted packets back, oldest first; answers how many.
+    pub fn complete(&mut self, count: u32) -> u32 {
+        let mut completed: u32 = 0;
+        while completed < count && self.completion.free(1) == Ok(1) {
+            let Some(address) = self.unfinished.pop_front() else {
+                break;
+            };
+            if let Ok(mut slot) = self.completion.write(1) {
+                slot.write(address);
+            }
+            completed = completed.wrapping_add(1);
+        }
+        completed
+    }
+
+    /// Transmitted packets whose chunks were not given back yet.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.unfinished.len()
+    }
+
+    /// Sets or clears the need-wakeup flag of the TX or fill ring; other rings have none that counts.
+    pub fn set_need_wakeup(&mut self, ring: Kind, on: bool) {
+        let flags = match ring {
+            Kind::Tx => self.blocks.tx.flags(),
+            Kind::Fill => self.blocks.fill.flags(),
+            Kind::Rx => self.blocks.rx.flags(),
+            Kind::Completion => self.blocks.completion.flags(),
+        };
+        flags.store(if on { XDP_RING_NEED_WAKEUP } else { 0 }, Ordering::SeqCst);
+    }
+
+    /// How often the socket woke this kernel.
+    #[must_use]
+    pub fn kicks(&self) -> u64 {
+        self.core
+            .fake_kicks
+            .as_ref()
+            .map_or(0, |kicks| kicks.load(Ordering::SeqCst))
+    }
+
+    /// Steps that break the rules, to see that packet code and this crate stand them. `None` unless the
+    /// ledger is on (debug builds, feature `ledger`): without it nobody can tell a chunk that is given
+    /// twice.
+    pub fn hostile(&mut self) -> Option<Hostile<'_>> {
+        self.umem.census()?;
+        Some(Hostile::new(self))
+    }
+
+    /// Steps that break the rules, whether or not the ledger is on.
+    ///
+    /// # Safety
+    /// Without the ledger, no chunk may come back (by an RX or completion entry, or by an index set so
+    /// that an old entry counts again) that is in the user's hands, in a pool or in another ring: two
+    /// frames of one chunk would give two mutable slices of the same bytes.
+    pub unsafe fn hostile_unchecked(&mut self) -> Hostile<'_> {
+        Hostile::new(self)
+    }
+}
+
+/// Whether there is an entry to take; this side of the rings believes the user's.
+fn entry_there<T: Copy>(ring: &mut Consumer<T>) -> bool {
+    let anything = ring.cursor.advance(u32::MAX);
+    ring.available(1, || anything) == Ok(1)
+}

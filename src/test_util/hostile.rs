@@ -1,0 +1,56 @@
+//! What a kernel must not do.
+
+use super::FakeKernel;
+use crate::ring::{Index, Kind};
+use std::sync::atomic::Ordering;
+use xsk_uapi::if_xdp::xdp_desc;
+
+/// Steps of a [`FakeKernel`] that break the rules of the rings.
+#[derive(Debug)]
+pub struct Hostile<'a> {
+    kernel: &'a mut FakeKernel,
+}
+
+impl<'a> Hostile<'a> {
+    pub(super) fn new(kernel: &'a mut FakeKernel) -> Self {
+        Self { kernel }
+    }
+
+    /// Puts any entry into the RX ring, if there is a slot.
+    pub fn receive(&mut self, address: u64, len: u32, options: u32) {
+        self.kernel.produce_rx(xdp_desc {
+            addr: address,
+            len,
+            options,
+        });
+    }
+
+    /// Puts any entry into the completion ring, if there is a slot.
+    pub fn complete(&mut self, address: u64) {
+        if let Ok(mut slot) = self.kernel.completion.write(1) {
+            slot.write(address);
+        }
+    }
+
+    /// Sets the index that the kernel's side of `ring` publishes: the producer of RX and completion, the
+    /// consumer of fill and TX.
+    pub fn set_index(&mut self, ring: Kind, index: Index) {
+        self.index(ring).store(index.get(), Ordering::Release);
+    }
+
+    /// The index that the kernel's side of `ring` published last.
+    #[must_use]
+    pub fn published(&self, ring: Kind) -> Index {
+        Index::new(self.index(ring).load(Ordering::Acquire))
+    }
+
+    fn index(&self, ring: Kind) -> &crate::ring::AtomicU32 {
+        let blocks = &self.kernel.blocks;
+        match ring {
+            Kind::Rx => blocks.rx.producer(),
+            Kind::Completion => blocks.completion.producer(),
+            Kind::Fill => blocks.fill.consumer(),
+            Kind::Tx => blocks.tx.consumer(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The numbers by which an address is judged: whose it is, and where its chunk begins and ends.
+
+/// What is the same for every frame of a UMEM; each ring half and pool carries a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// The UMEM's number, unique in the process; 0 is nobody's.
+    pub(crate) umem: u32,
+    /// Bytes of the area: a whole number of chunks.
+    pub(crate) area: u64,
+    /// Chunk size less one; a chunk's size is a power of two.
+    pub(crate) chunk_mask: u64,
+}
+
+impl Bounds {
+    /// Whether `address` is a byte of the area.
+    #[inline(always)]
+    pub(crate) fn contains(&self, address: u64) -> bool {
+        address < self.area
+    }
+
+    /// Whether `address` is in the area and the bytes from it, as many as `len`, end in its chunk.
+    /// `len` is at least 1; a larger word than 32 bits (a length with options above it) is refused too.
+    #[inline(always)]
+    pub(crate) fn holds(&self, address: u64, len: u64) -> bool {
+        // `!address & chunk_mask` is what is left of the chunk, less one.
+        self.contains(address) && len.wrapping_sub(1) <= !address & self.chunk_mask
+    }
+
+    /// The first byte of the chunk that `address` is in.
+    #[inline(always)]
+    pub(crate) fn chunk(&self, address: u64) -> u64 {
+        address & !self.chunk_mask
+    }
+
+    /// A chunk's size.
+    #[inline(always)]
+    pub(crate) fn chunk_size(&self) -> u64 {
+        self.chunk_mask.wrapping_add(1)
+    }
+
+    /// The number of chunks.
+    pub(crate) fn chunks(&self) -> u64 {
+        self.area.checked_div(self.chunk_size()).unwrap_or(0)
+    }
+
+    /// The number of the chunk that `address` is in.
+    pub(crate) fn index(&self, address: u64) -> usize {
+        let index = address.checked_div(self.chunk_size()).unwrap_or(0);
+        usize::try_from(index).unwrap_or(usize::MAX)
+    }
+
+    /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn same(&self, umem: u32) {
+        if self.umem != umem {
+            foreign(self.umem, umem);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+#[expect(
+    clippy::panic,
+    reason = "a frame given to another UMEM is a programming error (I6)"
+)]
+fn foreign(here: u32, frame: u32) -> ! {
+    panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bounds;
+
+    #[test]
+    fn only_bytes_inside_one_chunk_are_held() {
+        let bounds = Bounds {
+            umem: 1,
+            area: 3 * 4096,
+            chunk_mask: 4095,
+        };
+        for (address, len, held) in [
+            (0, 1, true),
+            (0, 4096, true),
+            (0, 4097, false),
+            (4095, 1, true),
+            (4095, 2, false),
+            (3 * 4096 - 1, 1, true),
+            (3 * 4096, 1, false),
+            (u64::MAX, 1, false),
+            (256, 0, false),
+            (256, 1 << 32 | 60, false),
+            (256, u64::MAX, false),
+            (256, u64::MAX - 300, false),
+        ] {
+            assert_eq!(bounds.holds(address, len), held, "{address} {len}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Making packet memory: every rule that the kernel has for it, checked before the kernel sees it.
+#![allow(unsafe_code, reason = "memory that the user brings")]
+
+use super::area::Memory;
+use super::bounds::Bounds;
+use super::{Pages, Pool, Umem, number};
+use crate::error::{Error, Result};
+use crate::sys::memory::{Mapping, PageFlags};
+use std::any::Any;
+use std::ptr::NonNull;
+
+/// What the kernel keeps free before each received packet (`XDP_PACKET_HEADROOM`).
+const PACKET_HEADROOM: u32 = 256;
+/// The smallest chunk (`XDP_UMEM_MIN_CHUNK_SIZE` of `net/xdp/xdp_umem.c`).
+const MIN_CHUNK: u32 = 2048;
+/// More chunks than this are refused here: ring counters must be able to tell all of them apart.
+const MAX_CHUNKS: u32 = 1 << 30;
+
+/// Describes packet memory; made by [`Umem::builder`].
+///
+/// Defaults: 4096 chunks of 4096 bytes (or of the page size, if that is smaller), no headroom, ordinary
+/// pages.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is made before `build`"]
+pub struct UmemBuilder {
+    chunks: u32,
+    chunk_size: u32,
+    headroom: u32,
+    pages: Pages,
+}
+
+impl Default for UmemBuilder {
+    fn default() -> Self {
+        Self {
+            chunks: 4096,
+            chunk_size: 4096,
+            headroom: 0,
+            pages: Pages::Normal,
+        }
+    }
+}
+
+impl UmemBuilder {
+    /// The number of chunks.
+    pub fn chunks(mut self, chunks: u32) -> Self {
+        self.chunks = chunks;
+        self
+    }
+
+    /// Bytes of a chunk: a power of two from 2048 to the page size.
+    #[doc(alias = "frame_size")]
+    pub fn chunk_size(mut self, bytes: u32) -> Self {
+        self.chunk_size = bytes;
+        self
+    }
+
+    /// Bytes that the kernel leaves free before a received packet, beside its own 256.
+    ///
+    /// The most that is possible differs: chunk size - 257 on older kernels, chunk size - 704 on newer
+    /// (since 6.18.24, and backports).
+    #[doc(alias = "frame_headroom")]
+    pub fn headroom(mut self, bytes: u32) -> Self {
+        self.headroom = bytes;
+        self
+    }
+
+    /// The pages that the memory is to be made of.
+    pub fn pages(mut self, pages: Pages) -> Self {
+        self.pages = pages;
+        self
+    }
+
+    /// Maps the memory (zeroed) and answers it with the pool of all its chunks.
+    ///
+    /// The kernel learns of it when a socket is opened for it, and pins it then: `RLIMIT_MEMLOCK` is
+    /// looked at there.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for what no kernel takes; [`Error::AllocateUmem`] if the memory cannot be
+    /// mapped: for huge pages, most often because the system has none reserved;
+    /// [`Error::UmemNumbers`] after 2^32 - 1 UMEMs in one process.
+    pub fn build(self) -> Result<(Umem, Pool)> {
+        let bounds = self.bounds()?;
+        let refused = |errno| Error::AllocateUmem {
+            bytes: usize::try_from(bounds.area).unwrap_or(usize::MAX),
+            pages: self.pages,
+            errno,
+        };
+        let (flags, page) = match self.pages {
+            Pages::Normal => (PageFlags::Normal, 1),
+            Pages::Huge2M => (PageFlags::Huge2M, 2 << 20),
+            Pages::Huge1G => (PageFlags::Huge1G, 1 << 30),
+        };
+        let len = bounds
+            .area
+            .checked_next_multiple_of(page)
+            .and_then(|len| usize::try_from(len).ok());
+        let len = len.ok_or_else(|| refused(rustix::io::Errno::NOMEM))?;
+        let mapping = Mapping::anonymous(len, flags).map_err(refused)?;
+        Ok(Umem::over(
+            Memory::Ours(mapping),
+            bounds,
+            self.headroom,
+            self.pages,
+        ))
+    }
+
+    /// Takes memory that is there already: chunks from `memory`'s first byte on, as many as were asked
+    /// for. `owner` is dropped when the last handle and the last socket of the UMEM are gone.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build); [`Error::Setting`] also if `memory` does not begin at a page or is
+    /// too short. Memory that the kernel cannot pin (read-only, or a shared mapping of a file) is
+    /// refused when a socket is opened for it.
+    ///
+    /// # Safety
+    /// Until `owner` is dropped, `memory` must be mapped, readable and writable; it must not be
+    /// truncated if a file backs it; and nothing but this UMEM may read or write it (invariant I12): no
+    /// reference into it may exist, and no second UMEM over it.
+    ///
+    /// A zero-copy card may write for some 20 ms after its last socket was closed. The kernel keeps the
+    /// *pages* until it lets go; so `owner` may unmap them at once, but must not give the same mapping
+    /// to something else before a new socket could be bound to the queue.
+    pub unsafe fn build_in(
+        self,
+        memory: NonNull<[u8]>,
+        owner: impl Any + Send + Sync,
+    ) -> Result<(Umem, Pool)> {
+        let bounds = self.bounds()?;
+        let start = memory.cast::<u8>();
+        if start.addr().get() & rustix::param::page_size().wrapping_sub(1) != 0 {
+            return Err(setting("memory", start.addr().get(), "begins at a page"));
+        }
+        if u64::try_from(memory.len()).unwrap_or(0) < bounds.area {
+            return Err(setting(
+                "memory",
+                memory.len(),
+                "has chunks x chunk size bytes at least",
+            ));
+        }
+        let memory = Memory::Users(start, Box::new(owner));
+        Ok(Umem::over(memory, bounds, self.headroom, self.pages))
+    }
+
+    fn bounds(&self) -> Result<Bounds> {
+        let page = u32::try_from(rustix::param::page_size()).unwrap_or(4096);
+        if !self.chunk_size.is_power_of_two() || !(MIN_CHUNK..=page).contains(&self.chunk_size) {
+            let rule = "is a power of two from 2048 to the page size";
+            return Err(setting("chunk size", self.chunk_size, rule));
+        }
+        if self.chunks == 0 || self.chunks > MAX_CHUNKS {
+            return Err(setting(
+                "number of chunks",
+                self.chunks,
+                "is from 1 to 2^30",
+            ));
+        }
+        // Equality is refused by the oldest kernels too; what lies below differs by kernel.
+        if self.headroom >= self.chunk_size.saturating_sub(PACKET_HEADROOM) {
+            let rule = "is below the chunk size less the kernel's 256 bytes";
+            return Err(setting("headroom", self.headroom, rule));
+        }
+        Ok(Bounds {
+            umem: number::next()?,
+            area: u64::from(self.chunks).saturating_mul(u64::from(self.chunk_size)),
+            chunk_mask: u64::from(self.chunk_size).wrapping_sub(1),
+        })
+    }
+}
+
+fn setting(name: &'static str, value: impl TryInto<u64>, rule: &'static str) -> Error {
+    Error::Setting {
+        name,
+        value: value.try_into().unwrap_or(u64::MAX),
+        rule,
+    }
+}
