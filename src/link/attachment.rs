@@ -1,9 +1,10 @@
 //! A program on an interface, held by its users.
 
 use super::bpf_link::Link;
-use super::join::{AttachmentBuilder, Parts};
+use super::builder::AttachmentBuilder;
 use super::lock::{LockSocket, Mark};
 use super::registration::Registration;
+use super::users::Parts;
 use super::{Interface, Method, Mode, Reason, detach_netlink};
 use crate::program::{Program, XskMap};
 use crate::{Error, Result};

@@ -25,6 +25,7 @@
 mod ack;
 mod attachment;
 mod bpf_link;
+mod builder;
 mod choice;
 mod facts;
 mod features;
@@ -37,17 +38,18 @@ mod queues;
 mod registration;
 #[cfg(test)]
 mod tests;
+mod users;
 mod xdp;
 #[cfg(test)]
 #[cfg(feature = "test-util")]
 mod xdp_tests;
 
 pub use attachment::Attachment;
+pub use builder::AttachmentBuilder;
 pub use choice::{ModeChoice, Reason};
 pub use facts::{Counters, Facts};
 pub use features::XdpFeatures;
 pub use interface::Interface;
-pub use join::AttachmentBuilder;
 pub use queues::Queues;
 pub use registration::Registration;
 pub use xdp::XdpState;

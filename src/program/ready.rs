@@ -99,15 +99,25 @@ const EMPTY_PACKET: [u8; 64] = [0; 64];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
-    /// Without privileges there is nothing to run on.
-    fn privileged() -> bool {
-        rustix::process::geteuid().is_root()
+    /// Whether this process may load programs; if not, says which test is skipped.
+    fn privileged(test: &str) -> bool {
+        let refusal = XskMap::create(XskMap::DEFAULT_NAME, 1).err();
+        let required = std::env::var_os("XSK_TESTS").is_some_and(|value| value == "require");
+        assert!(refusal.is_none() || !required, "{test}: {refusal:?}");
+        if refusal.is_some() {
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: {test} needs root (CAP_BPF, CAP_NET_ADMIN)"
+            );
+        }
+        refusal.is_none()
     }
 
     #[test]
     fn both_forms_pass_on_an_empty_map() {
-        if !privileged() {
+        if !privileged("both_forms_pass_on_an_empty_map") {
             return;
         }
         let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
@@ -124,7 +134,7 @@ mod tests {
 
     #[test]
     fn frags_is_taken_where_the_kernel_has_it() {
-        if !privileged() {
+        if !privileged("frags_is_taken_where_the_kernel_has_it") {
             return;
         }
         let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();

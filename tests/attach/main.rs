@@ -8,6 +8,7 @@
 )]
 
 mod foreign;
+mod privileges;
 mod processes;
 mod rig;
 mod single;
