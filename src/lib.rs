@@ -1,4 +1,114 @@
-//! AF_XDP sockets in pure Rust.
+//! AF_XDP sockets in pure Rust: the kernel's fastest portable road for raw packets into user space, with
+//! no libbpf, no libxdp, no C compiler, and nothing to find at run time.
+//!
+//! # How a packet travels
+//!
+//! Packets live in a [`Umem`]: memory cut into equal *chunks*, shared with the kernel. Four rings move
+//! chunks between you and the kernel, and nothing is copied on your side:
+//!
+//! ```text
+//!          ┌─ fill ───────▶ kernel ──▶ a packet is written into a chunk ─▶ rx ──┐
+//!   pool ──┤                                                                    ├─▶ your code
+//!          └─ completion ◀─ kernel ◀── a packet has left its chunk ◀────── tx ◀─┘
+//! ```
+//!
+//! - [`Fill`] gives the kernel empty chunks; [`Rx`] brings them back with packets in them;
+//! - [`Tx`] gives it packets to send; [`Completion`] brings their chunks back;
+//! - a [`Frame`] is a chunk in your hands. There is never more than one for a chunk, so the bytes that
+//!   [`Umem::bytes_mut`] shows are yours alone, and no `unsafe` is needed for anything here;
+//! - a [`Pool`] holds chunks that nobody uses at the moment.
+//!
+//! Packets come to a socket only if an XDP program on its interface sends them there. [`Attachment`]
+//! attaches one of ours (or joins it where it is attached already, or uses yours), and
+//! [`Socket::register`] puts the socket into its map. Sending needs no program.
+//!
+//! # Attaching, and what a kill leaves behind
+//!
+//! By [`Method::Netlink`], the default, the program *stays* if the process is killed; it passes every
+//! packet to the kernel's stack, and the next start takes it over. By [`Method::Link`] the kernel
+//! detaches it. When the last user ends in an orderly way, it is detached in both cases. A program of
+//! somebody else's is never replaced unless you say so, and never detached.
+//!
+//! # A forwarder
+//!
+//! ```no_run
+//! use xsk::{Attachment, Interface, Socket, Umem, wait};
+//! # fn rewrite(_: &mut [u8]) {}
+//!
+//! # fn main() -> xsk::Result<()> {
+//! const BURST: u32 = 64;
+//! let interface = Interface::by_name("eth1")?;
+//! let (umem, mut pool) = Umem::builder().chunks(8192).build()?;
+//! let mut port = Socket::builder(&umem).bind(&interface, 0)?;
+//! port.fill.fill_from(&mut pool, 4096)?;
+//! let program = Attachment::builder(&interface).attach()?;
+//! let _registration = port.register(&program)?;
+//! println!("{} mode: {}", program.mode(), program.reason());
+//!
+//! loop {
+//!     port.completion.reap_into(&mut pool, BURST)?;
+//!     port.fill.fill_from(&mut pool, BURST)?;
+//!     let mut out = port.tx.reserve(BURST)?;
+//!     let mut received = 0;
+//!     for mut frame in port.rx.receive(BURST)? {
+//!         rewrite(umem.bytes_mut(&mut frame));
+//!         // Full: drop the packet, keep the chunk.
+//!         if let Err(frame) = out.push(frame) {
+//!             pool.put(frame);
+//!         }
+//!         received += 1;
+//!     }
+//!     drop(out); // publishes the batch: one release store
+//!     let _ = port.tx.kick_if_needed()?;
+//!     // Without this a zero-copy card that ran dry stays silent.
+//!     let _ = port.fill.kick_if_needed()?;
+//!     if received == 0 {
+//!         wait(&[&port.rx], Some(std::time::Duration::from_millis(100)))?;
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! Several ports may share one [`Umem`]: frames received on one are sent on another. The parts of a
+//! socket are separate values and move between threads; so do frames and pools.
+//!
+//! # Whole batches
+//!
+//! Where the loop above is too slow, whole batches move without a look at each frame, or with one, in
+//! half of the instructions: [`Received::recycle`], [`Received::forward`], [`Received::forward_each`],
+//! [`Tx::send_from`], [`socket::Reaped::into_fill`].
+//!
+//! # What is an error and what is not
+//!
+//! A full or empty ring is no error: calls answer how many entries they moved, or give the frame back.
+//! `EAGAIN`, `EBUSY` and `ENOBUFS` of a wake-up are progress ([`Kick`]). Everything else is an [`Error`]
+//! that says what was tried, what the kernel said, and what to do. A [`Fault`] means that the other side
+//! of a ring broke the protocol, which the kernel does not do. Giving a frame to another UMEM's ring,
+//! pool or area is a programming error and panics, before anything is written.
+//!
+//! # Where frames can be lost
+//!
+//! Dropping a frame or a pool is safe; its chunks are gone until the UMEM ends. So are the chunks that
+//! lay in the rings of a socket that was closed. In debug builds and with feature `ledger` the UMEM knows
+//! where each chunk is: [`Umem::census`].
+//!
+//! # Kernels
+//!
+//! | | since |
+//! |---|---|
+//! | AF_XDP | 4.18 |
+//! | reading back the mode ([`SocketInfo::is_zero_copy`]), the short form of the program | 5.3 |
+//! | need-wakeup | 5.4 |
+//! | [`Method::Link`], all six [`Statistics`] | 5.9 |
+//!
+//! Older kernels than 5.10 are not tested. 64-bit x86 and ARM.
+//!
+//! # Features
+//!
+//! - `test-util`: module `test_util`, a fake kernel for tests without root, and a bed of
+//!   namespaces and virtual cables for tests with it;
+//! - `ledger`: the ledger in release builds;
+//! - `cli`: the tool `xsk`.
 
 mod error;
 pub mod link;
@@ -20,3 +130,8 @@ pub use socket::{
 };
 pub use umem::{Frame, Pool, Umem};
 pub use xsk_uapi as uapi;
+
+/// The examples of the README are compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,26 +1,20 @@
 //! Programs and maps against the running kernel: needs root, makes no interface.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use std::os::fd::{AsFd, OwnedFd};
 use xsk::Error;
 use xsk::program::{Alu, Census, Cond, Helper, Insn, Program, Reg, Size, XskMap, redirect};
+use xsk::test_util::privileged;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt, xdp};
 use std::io::Write;
-
-/// Whether this test can run; says so by name if not.
-fn privileged(test: &str) -> bool {
-    if rustix::process::geteuid().is_root() {
-        return true;
-    }
-    assert_ne!(
-        std::env::var("XSK_TESTS").as_deref(),
-        Ok("require"),
-        "{test} needs root"
-    );
-    let _ = writeln!(std::io::stderr(), "skipped: {test} (needs root)");
-    false
-}
 
 /// A socket with an RX ring: enough for a slot (5.10).
 fn rx_socket() -> OwnedFd {
@@ -499,4 +493,58 @@ fn a_socket_that_cannot_receive_is_not_put_into_a_map() {
     }
     // The kernel's own struct, to be sure that this rustix is the one the crate uses.
     assert_eq!(size_of::<xdp::XdpDesc>(), 16);
+}
+
+#[test]
+fn pins_outlive_their_makers() {
+    use rustix::mount::{
+        FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen,
+    };
+    use std::os::fd::AsRawFd;
+    if !privileged("pins_outlive_their_makers") {
+        return;
+    }
+    // A BPF file system that is mounted nowhere and goes with its descriptor.
+    let context = fsopen("bpf", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
+    fsconfig_create(&context).unwrap();
+    let mount = fsmount(
+        &context,
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::empty(),
+    )
+    .unwrap();
+    let directory = std::path::PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()));
+    if !directory.exists() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: pins_outlive_their_makers (needs /proc)"
+        );
+        return;
+    }
+    let (map_path, program_path) = (directory.join("map"), directory.join("program"));
+    let map = XskMap::create(XskMap::DEFAULT_NAME, 3).unwrap();
+    let program = redirect(&map).unwrap();
+    map.pin(&map_path).unwrap();
+    program.pin(&program_path).unwrap();
+    let again = map.pin(&map_path);
+    assert!(
+        matches!(
+            again,
+            Err(Error::BpfObject {
+                operation: "BPF_OBJ_PIN",
+                errno: Errno::EXIST,
+                ..
+            })
+        ),
+        "{again:?}"
+    );
+    let ids = (map.id(), program.id());
+    drop((map, program));
+    let map = XskMap::from_pin(&map_path).unwrap();
+    assert_eq!((map.id(), map.entries()), (ids.0, 3));
+    assert_eq!(Program::from_pin(&program_path).unwrap().id(), ids.1);
+    let wrong = XskMap::from_pin(&program_path);
+    assert!(matches!(wrong, Err(Error::WrongObject { .. })), "{wrong:?}");
+    let wrong = Program::from_pin(&map_path);
+    assert!(matches!(wrong, Err(Error::WrongObject { .. })), "{wrong:?}");
 }

@@ -1,10 +1,239 @@
 //! What failed, with its parameters and the kernel's words.
 
-use super::Error;
+use super::{Error, Shown};
+use crate::socket::CopyMode;
+use crate::umem::Pages;
 use std::fmt;
 
+/// The kernel's extended acknowledgement, as it follows the error number.
+struct Said<'a>(&'a Option<String>);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(text) => write!(f, ", \"{}\"", text.trim_end_matches(['.', '\n'])),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Error {
+    /// The operation, its parameters, and what the kernel said; without a full stop.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a list with a line or two for each operation"
+    )]
     pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        match self {
+            Self::Setting { name, value, rule } => {
+                write!(f, "{name} {value}: it must be one that {rule}")
+            }
+            Self::AllocateUmem {
+                bytes,
+                pages,
+                errno,
+            } => {
+                let pages = match pages {
+                    Pages::Normal => "",
+                    Pages::Huge2M => " in huge pages of 2 MiB",
+                    Pages::Huge1G => " in huge pages of 1 GiB",
+                };
+                write!(
+                    f,
+                    "cannot map {bytes} bytes of packet memory{pages}: {}",
+                    Shown(*errno)
+                )
+            }
+            Self::UmemNumbers => {
+                f.write_str("this process has made 2^32 - 1 UMEMs, and no number is left")
+            }
+            Self::CreateSocket { errno } => {
+                write!(f, "cannot make an AF_XDP socket: {}", Shown(*errno))
+            }
+            Self::RegisterUmem {
+                bytes,
+                chunk_size,
+                headroom,
+                errno,
+                ..
+            } => write!(
+                f,
+                "cannot register {bytes} bytes of packet memory (chunks of {chunk_size}, headroom {headroom}): {}",
+                Shown(*errno)
+            ),
+            Self::CreateRing {
+                ring,
+                entries,
+                errno,
+            } => {
+                write!(
+                    f,
+                    "cannot make the {ring} ring of {entries} entries: {}",
+                    Shown(*errno)
+                )
+            }
+            Self::MapRing { ring, bytes, errno } => {
+                write!(
+                    f,
+                    "cannot map the {ring} ring ({bytes} bytes): {}",
+                    Shown(*errno)
+                )
+            }
+            Self::Bind {
+                interface,
+                queue,
+                copy,
+                waited,
+                errno,
+                ..
+            } => {
+                let copy = match copy {
+                    CopyMode::Auto => "zero-copy if possible",
+                    CopyMode::Copy => "copy",
+                    CopyMode::ZeroCopy => "zero-copy",
+                };
+                write!(
+                    f,
+                    "cannot bind to {interface} queue {queue} ({copy}): {}",
+                    Shown(*errno)
+                )?;
+                if *errno == rustix::io::Errno::BUSY {
+                    write!(f, ", after {} ms of trying", waited.as_millis())?;
+                }
+                Ok(())
+            }
+            Self::SocketOption { name, errno } => {
+                write!(f, "the socket option {name} failed: {}", Shown(*errno))
+            }
+            Self::Kick { ring, errno } => {
+                write!(
+                    f,
+                    "cannot wake the kernel for the {ring} ring: {}",
+                    Shown(*errno)
+                )
+            }
+            Self::Wait { errno } => write!(f, "waiting for packets failed: {}", Shown(*errno)),
+            Self::Ring(fault) => write!(f, "{fault}"),
+            Self::Interface {
+                name,
+                operation,
+                errno,
+                message,
+            } => {
+                write!(
+                    f,
+                    "cannot {operation} interface {name}: {}{}",
+                    Shown(*errno),
+                    Said(message)
+                )
+            }
+            Self::Netlink { operation, errno } => {
+                write!(f, "cannot {operation}: {}", Shown(*errno))
+            }
+            Self::Namespace { operation, errno } => {
+                write!(f, "cannot {operation}: {}", Shown(*errno))
+            }
+            Self::CreateMap {
+                name,
+                entries,
+                errno,
+            } => {
+                write!(
+                    f,
+                    "cannot make the BPF map {name} of {entries} slots: {}",
+                    Shown(*errno)
+                )
+            }
+            Self::UpdateMap {
+                operation,
+                index,
+                entries,
+                errno,
+            } => write!(
+                f,
+                "cannot {operation} the socket at slot {index} of the BPF map of {entries} slots: {}",
+                Shown(*errno)
+            ),
+            Self::LoadProgram {
+                name,
+                instructions,
+                log,
+                errno,
+            } => {
+                write!(
+                    f,
+                    "the kernel refused the program {name} of {instructions} instructions: {}",
+                    Shown(*errno)
+                )?;
+                if log.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "; the verifier said:\n{}\n", log.trim_end())
+                }
+            }
+            Self::BpfObject {
+                operation,
+                object,
+                errno,
+            } => {
+                write!(f, "cannot {operation} {object}: {}", Shown(*errno))
+            }
+            Self::WrongObject { object, wanted } => write!(f, "{object} is not {wanted}"),
+            Self::Attach {
+                interface,
+                mode,
+                method,
+                errno,
+                message,
+            } => write!(
+                f,
+                "cannot attach an XDP program to {interface} in {mode} mode by {method}: {}{}",
+                Shown(*errno),
+                Said(message)
+            ),
+            Self::Detach {
+                interface,
+                mode,
+                errno,
+                message,
+            } => write!(
+                f,
+                "cannot detach the XDP program from {interface} ({mode} mode): {}{}",
+                Shown(*errno),
+                Said(message)
+            ),
+            Self::UnsupportedMode { mode, reason } => {
+                write!(f, "{mode} mode is not possible: {reason}")
+            }
+            Self::ForeignProgram {
+                interface,
+                id,
+                name,
+                mode,
+            } => {
+                write!(
+                    f,
+                    "another XDP program is attached to {interface} in {mode} mode: id {id}"
+                )?;
+                match name {
+                    Some(name) => write!(f, ", name {name}"),
+                    None => Ok(()),
+                }
+            }
+            Self::OtherAttachment {
+                interface,
+                wanted,
+                found,
+            } => {
+                write!(f, "{interface}: wanted {wanted}, found {found}")
+            }
+            Self::AttachLock { waited, errno } => write!(
+                f,
+                "another process holds the lock of this namespace's XDP attachments for longer than {} ms: {}",
+                waited.as_millis(),
+                Shown(*errno)
+            ),
+            Self::NeedsKernel { feature, version } => write!(f, "{feature} needs Linux {version}"),
+        }
     }
 }

@@ -4,7 +4,7 @@ use rustix::io::Errno;
 use std::fmt;
 
 /// An error number as `EINVAL (Invalid argument)`.
-pub(crate) struct Shown(pub(crate) Errno);
+pub(super) struct Shown(pub(super) Errno);
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,7 +27,7 @@ fn name(errno: Errno) -> Option<&'static str> {
     names!(errno, PERM NOENT INTR IO NXIO BADF AGAIN NOMEM ACCESS FAULT BUSY EXIST NODEV INVAL NFILE
         MFILE NOTTY NOSPC RANGE NOSYS BADMSG OVERFLOW NOTSOCK NOPROTOOPT PROTONOSUPPORT
         SOCKTNOSUPPORT OPNOTSUPP AFNOSUPPORT ADDRINUSE ADDRNOTAVAIL NETDOWN NOBUFS TIMEDOUT
-        MSGSIZE NOLINK DOM);
+        MSGSIZE NOLINK DOM XDEV);
     if errno == Errno::TOOBIG {
         return Some("E2BIG");
     }

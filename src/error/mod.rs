@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use errno::Shown;
+use errno::Shown;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

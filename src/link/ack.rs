@@ -1,9 +1,9 @@
 //! What the kernel answers at the end of a request: an error number, and its own words.
 
-use super::abi::{NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSGERR_ATTR_MSG, nlmsghdr};
 use super::message::{Attributes, Malformed, Message};
 use crate::num::usize32;
 use rustix::io::Errno;
+use xsk_uapi::netlink::{NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_ALIGNTO, NLMSGERR_ATTR_MSG, nlmsghdr};
 use zerocopy::FromBytes;
 
 /// The end of an answer (`NLMSG_ERROR`, `NLMSG_DONE`).
@@ -23,7 +23,7 @@ impl Ack {
         let skip = if message.flags & NLM_F_CAPPED == 0 && error != 0 {
             usize32(echo.nlmsg_len)
                 .max(size_of::<nlmsghdr>())
-                .next_multiple_of(4)
+                .next_multiple_of(NLMSG_ALIGNTO)
         } else {
             size_of::<nlmsghdr>()
         };

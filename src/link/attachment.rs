@@ -1,9 +1,10 @@
 //! A program on an interface, held by its users.
 
 use super::bpf_link::Link;
-use super::join::{AttachmentBuilder, Parts};
+use super::builder::AttachmentBuilder;
 use super::lock::{LockSocket, Mark};
 use super::registration::Registration;
+use super::users::Parts;
 use super::{Interface, Method, Mode, Reason, detach_netlink};
 use crate::program::{Program, XskMap};
 use crate::{Error, Result};
@@ -38,10 +39,6 @@ use std::time::Duration;
 /// # Ok(())
 /// # }
 /// ```
-///
-/// # What other processes see
-/// A user marks its program by an abstract Unix socket, which the kernel closes if the process dies. Whoever attaches,
-/// joins or leaves does so under a lock of the same kind. The module [`link`](crate::link) tells why this is enough.
 ///
 /// # Fork
 /// Only the process that attached may use it. A forked child's copy does nothing when dropped, but while the child

@@ -1,14 +1,12 @@
 //! XDP programs held by a `bpf_link` (5.9): attached as long as somebody has a descriptor of the link.
 
-use super::abi::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MODE};
 use super::{Interface, Method, Mode};
 use crate::sys::bpf;
 use crate::{Error, Result};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-/// `BPF_LINK_TYPE_XDP` (linux/bpf.h).
-const LINK_TYPE_XDP: u32 = 6;
+use xsk_uapi::bpf::BPF_LINK_TYPE_XDP;
+use xsk_uapi::if_link::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MODE};
 
 /// A descriptor of an XDP link. The kernel detaches the program when the last one, in any process, is closed.
 #[derive(Debug)]
@@ -68,7 +66,7 @@ impl Link {
             };
             let info =
                 bpf::link_info(link.0.as_fd()).map_err(failed("BPF_OBJ_GET_INFO_BY_FD", id))?;
-            if info.r#type == LINK_TYPE_XDP
+            if info.r#type == BPF_LINK_TYPE_XDP
                 && info.prog_id == program
                 && info.ifindex == interface.index()
             {

@@ -1,12 +1,12 @@
 //! What the kernel says of an interface in one `RTM_NEWLINK` message.
 
-use super::abi::{
-    IFF_LOWER_UP, IFF_RUNNING, IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO,
-    IFLA_MASTER, IFLA_MTU, IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES, IFLA_STATS64, IFLA_XDP,
-    RTM_NEWLINK, ifinfomsg,
-};
 use super::message::{Malformed, Message};
 use super::xdp::XdpState;
+use xsk_uapi::if_link::{
+    IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
+    IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES, IFLA_STATS64, IFLA_XDP,
+};
+use xsk_uapi::rtnetlink::{IFF_LOWER_UP, IFF_RUNNING, IFF_UP, RTM_NEWLINK, ifinfomsg};
 use zerocopy::FromBytes;
 
 /// An interface at one moment (`RTM_GETLINK`).

@@ -1,13 +1,16 @@
 //! What a driver can do with XDP, from the generic netlink family `netdev`.
 
-use super::abi::{
-    CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY, GENL_ID_CTRL,
-    NETDEV_A_DEV_IFINDEX, NETDEV_A_DEV_XDP_FEATURES, NETDEV_A_DEV_XDP_ZC_MAX_SEGS,
-    NETDEV_CMD_DEV_GET, genlmsghdr,
-};
 use super::message::{Malformed, Message, Request};
 use super::netlink::{Netlink, Refusal};
 use rustix::io::Errno;
+use xsk_uapi::genetlink::{
+    CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY, GENL_ID_CTRL, genlmsghdr,
+};
+use xsk_uapi::netdev::{
+    NETDEV_A_DEV_IFINDEX, NETDEV_A_DEV_XDP_FEATURES, NETDEV_A_DEV_XDP_ZC_MAX_SEGS,
+    NETDEV_CMD_DEV_GET, NETDEV_FAMILY_NAME, NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_REDIRECT,
+    NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
+};
 
 /// What a driver can do with XDP programs and AF_XDP sockets (`NETDEV_A_DEV_XDP_FEATURES`, linux/netdev.h, 6.3).
 ///
@@ -22,25 +25,25 @@ impl XdpFeatures {
     /// Runs programs in native mode and obeys ABORTED, DROP, PASS and TX (`NETDEV_XDP_ACT_BASIC`).
     #[must_use]
     pub fn native(&self) -> bool {
-        self.bits & 1 != 0
+        self.bits & NETDEV_XDP_ACT_BASIC != 0
     }
 
     /// Obeys REDIRECT, which AF_XDP needs, in native mode (`NETDEV_XDP_ACT_REDIRECT`).
     #[must_use]
     pub fn redirect(&self) -> bool {
-        self.bits & 2 != 0
+        self.bits & NETDEV_XDP_ACT_REDIRECT != 0
     }
 
     /// Takes AF_XDP sockets in zero-copy mode (`NETDEV_XDP_ACT_XSK_ZEROCOPY`).
     #[must_use]
     pub fn zero_copy(&self) -> bool {
-        self.bits & 8 != 0
+        self.bits & NETDEV_XDP_ACT_XSK_ZEROCOPY != 0
     }
 
     /// Gives programs packets that lie in several buffers (`NETDEV_XDP_ACT_RX_SG`).
     #[must_use]
     pub fn receive_segments(&self) -> bool {
-        self.bits & 32 != 0
+        self.bits & NETDEV_XDP_ACT_RX_SG != 0
     }
 
     /// How many frames a packet may have in zero-copy mode (`NETDEV_A_DEV_XDP_ZC_MAX_SEGS`, 6.6): 1 means
@@ -88,7 +91,7 @@ pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, 
         reserved: 0,
     };
     let mut request = Request::new(GENL_ID_CTRL, 0, &command(CTRL_CMD_GETFAMILY));
-    request.string(CTRL_ATTR_FAMILY_NAME, "netdev");
+    request.string(CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY_NAME);
     let replies = match generic.ask(&request) {
         // Kernels before 6.3 have no such family.
         Err(Refusal {

@@ -1,6 +1,5 @@
 //! A network interface, found once and asked about later, whatever became of the calling thread.
 
-use super::abi::{IFLA_IFNAME, NLM_F_DUMP, RTM_GETLINK, ifinfomsg};
 use super::facts::Facts;
 use super::features::{self, XdpFeatures};
 use super::message::Request;
@@ -12,9 +11,9 @@ use crate::{Error, Result};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-
-/// The longest name, without its final zero byte (`IFNAMSIZ - 1`, linux/if.h).
-const NAME_MAX: usize = 15;
+use xsk_uapi::if_link::IFLA_IFNAME;
+use xsk_uapi::netlink::NLM_F_DUMP;
+use xsk_uapi::rtnetlink::{IFNAMSIZ, RTM_GETLINK, ifinfomsg};
 
 /// A network interface.
 ///
@@ -175,8 +174,8 @@ impl Interface {
         let facts = self.facts()?;
         match ethtool::channels(self.sockets.route.as_fd(), facts.name.as_bytes()) {
             Ok(channels) => Ok(Queues::of_channels(&channels)),
-            // A driver that has no channels, or that is not to be asked just now.
-            Err(Errno::OPNOTSUPP | Errno::INVAL) => Ok(Queues::of_facts(&facts)),
+            // A driver without channels.
+            Err(Errno::OPNOTSUPP) => Ok(Queues::of_facts(&facts)),
             Err(errno) => Err(self.error("ask for the channels of", errno.into())),
         }
     }
@@ -207,13 +206,13 @@ impl Interface {
     #[must_use]
     pub fn is_in_this_namespace(&self) -> Option<bool> {
         let here = Netlink::open(Family::Route).ok()?;
-        let here = netns::cookie(here.as_fd()).ok()?;
-        Some(netns::cookie(self.sockets.route.as_fd()).ok()? == here)
+        self.shares_namespace_with(here.as_fd())
     }
 
-    /// A socket of the interface's network namespace.
-    pub(crate) fn namespace_socket(&self) -> BorrowedFd<'_> {
-        self.sockets.route.as_fd()
+    /// Whether `socket` was made in the network namespace of this interface; `None` before 5.14.
+    pub(crate) fn shares_namespace_with(&self, socket: BorrowedFd<'_>) -> Option<bool> {
+        let there = netns::cookie(socket).ok()?;
+        Some(netns::cookie(self.sockets.route.as_fd()).ok()? == there)
     }
 
     /// The fixed part of a request about this interface.
@@ -260,7 +259,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     if name.is_empty() || name == "." || name == ".." {
         return Some("an interface name must not be empty, \".\" or \"..\"");
     }
-    if name.len() > NAME_MAX {
+    if name.len() >= IFNAMSIZ {
         return Some("an interface name has at most 15 bytes");
     }
     let bad =

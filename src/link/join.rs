@@ -1,95 +1,77 @@
 //! Attaching a program, or joining those who have.
+//!
+//! # Why nobody is left deaf, and nothing is left behind
+//! *By link* the kernel counts: a joiner takes a descriptor of the same link, then looks whether the program is still
+//! on the interface. From then on it stays there, for the link has a holder; if the last holder left in between, the
+//! look tells, and everything begins anew. A killed process has no descriptors. Nothing else is needed.
+//!
+//! *By netlink* nobody counts. There are a lock L, one per interface; marks, one for each user of a program; and the
+//! slots of its map. L and a mark are bound Unix sockets, a slot names an AF_XDP socket: all three vanish with their
+//! process, none can be left over. These steps are taken, each as a whole under L:
+//! - *attach*: look that no program is there; mark the own program; attach it on condition that none is there.
+//! - *join*: look which program is there; make sure that netlink holds it; mark it.
+//! - *leave*: take the own mark off; if there is no other mark and no slot is taken, detach on condition that it is
+//!   still this program.
+//! - *take over*, as part of attach or join: a program like ours without marks and slots is joined or detached.
+//!
+//! Slots are filled without L, but only by those who hold a mark, and emptied before the mark is taken off.
+//!
+//! Claim 1: while a mark is on an attached program, none of us detaches that program. Only *leave* and *take over*
+//! detach, both after having seen, under L, that there is no mark; and a mark comes only under L. So a
+//! joiner either has its mark on before the leaver looks, which then leaves the program alone, or looks itself after
+//! the leaver has detached, and attaches. A user between attaching and its first socket has its mark, and is as safe.
+//! (Somebody who attaches another program and is told to replace what is there does so, marks or not; the users of
+//! what was there find out when they register, and detach nothing in the end.)
+//!
+//! Claim 2: after the last user has left cleanly, nothing is attached. It took its mark off under L and saw no
+//! other one; the marks of those who left before it are gone, and so are those of the killed, as soon as the kernel
+//! has closed their descriptors, which it does before their parent can have waited for them. If a killed user is
+//! still dying when the last one looks, or if the last one is itself killed while leaving, the program stays as after
+//! any kill, and the next *take over* finds it without marks.
+//!
+//! `SIGKILL` in the middle: a call into the kernel that has begun is finished before the process's descriptors are
+//! closed, so L is not given up while an attach or detach is still under way. Killed before attaching: a mark of a
+//! program that never came, gone by now. After attaching, or between taking the mark off and detaching: a program
+//! without marks, see above. The order in which L, marks and slots of a dying process vanish does not matter: a mark
+//! or slot that is seen too long only makes the one who sees it leave the program alone (or refuse another mode).
+//!
+//! A program like ours that a *link* holds must not be joined by a mark, for its holders do not look at marks. Whether
+//! one does is asked by replacing the program by itself, on condition that it is still there: the kernel changes
+//! nothing, and refuses if a link holds it, also one that is about to go. A link's holders need no such care.
+//!
+//! Those who did not attach and will not detach (guests of a foreign program, or of ours by its map's name) put a mark
+//! of another kind, which stops *leave* and *take over* as well, but never makes anybody think that the program is ours.
+//!
+//! Outsiders (`ip link set dev xdp off`) keep no such rules: conditions on every change make sure that we do not touch
+//! what they put there, and registering a socket looks again at what is attached.
 
-use super::attachment::{Attachment, Hold, Shared};
+use super::attachment::Hold;
 use super::bpf_link::Link;
+use super::builder::{AttachmentBuilder, Own};
 use super::lock::{Kind, Lock, LockSocket};
-use super::{
-    Condition, Interface, Method, Mode, ModeChoice, Reason, attach_netlink, detach_netlink,
-};
-use crate::program::{Census, Program, REDIRECT_NAME, XskMap, load_redirect};
+use super::users::Parts;
+use super::{Condition, Method, Mode, ModeChoice, Reason, attach_netlink, detach_netlink};
+use crate::program::{Census, Program, REDIRECT_NAME, XskMap};
 use crate::{Error, Result};
 use rustix::io::Errno;
-use rustix::process::getpid;
 use std::os::fd::AsFd;
-use std::thread::sleep;
-use std::time::Duration;
 
-/// How often a state that changes under our eyes is looked at again.
-const ATTEMPTS: u32 = 10;
-/// The pause before the second look; it doubles from look to look.
-const PAUSE: Duration = Duration::from_micros(250);
 /// The modes that a program which stands in our way can be in. One on the card does not.
 const MODES: [Mode; 2] = [Mode::Native, Mode::Generic];
 
-/// What an [`Attachment`] is to be like.
-#[derive(Debug)]
-#[must_use]
-pub struct AttachmentBuilder {
-    interface: Interface,
-    mode: ModeChoice,
-    method: Method,
-    replace_foreign: bool,
-    program: Option<(Program, XskMap)>,
-    patience: Duration,
-}
-
-/// A program's map, and a way to ask it.
-#[derive(Debug)]
-pub(super) struct Parts {
-    pub(super) map: XskMap,
-    /// `None` before 5.3, which lets no program look into the map, and where nothing may be loaded.
-    pub(super) census: Option<Census>,
-}
-
-/// Who uses a program, other than the one who asks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Users {
-    /// One who will detach it.
-    marked: bool,
-    /// One who will not.
-    others: bool,
-}
-
-impl Users {
-    pub(super) fn any(self) -> bool {
-        self.marked || self.others
-    }
-}
-
-impl Parts {
-    pub(super) fn users(&self, lock: &Lock, program: u32) -> Result<Users> {
-        let occupied = match &self.census {
-            Some(census) => !census.occupied()?.is_empty(),
-            None => false,
-        };
-        Ok(Users {
-            marked: lock.is_marked(Kind::User, program)?,
-            others: occupied || lock.is_marked(Kind::Guest, program)?,
-        })
-    }
-}
-
-/// What this builder would attach.
-struct Own {
-    program: Program,
-    parts: Parts,
-    /// The tag of the default program; `None` for one of the user's.
-    default: Option<[u8; 8]>,
-}
-
 /// An attachment that holds.
-struct Held {
-    mode: Mode,
-    program_id: u32,
-    hold: Hold,
+pub(super) struct Held {
+    pub(super) mode: Mode,
+    pub(super) program_id: u32,
+    pub(super) hold: Hold,
     /// `None` if the program was there already.
-    reason: Option<Reason>,
+    pub(super) reason: Option<Reason>,
     /// The map of the program that was there, if it is another than ours.
-    parts: Option<Parts>,
+    pub(super) parts: Option<Parts>,
 }
 
 /// One look at the interface came to this.
-enum Step {
+pub(super) enum Step {
     Held(Held),
     /// Something changed meanwhile: look again, and if that never ends, this is why.
     Again(Error),
@@ -104,189 +86,15 @@ enum There {
 }
 
 impl AttachmentBuilder {
-    pub(super) fn new(interface: &Interface) -> Self {
-        Self {
-            interface: interface.clone(),
-            mode: ModeChoice::Auto,
-            method: Method::Netlink,
-            replace_foreign: false,
-            program: None,
-            patience: Duration::from_secs(10),
-        }
-    }
-
-    /// The mode; [`ModeChoice::Auto`] unless told otherwise.
-    pub fn mode(mut self, mode: ModeChoice) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// What holds the program: [`Method::Netlink`] unless told otherwise, after which a killed process leaves it behind,
-    /// passing every packet to the kernel's stack; [`Method::Link`] (5.9) has the kernel detach it.
-    pub fn method(mut self, method: Method) -> Self {
-        self.method = method;
-        self
-    }
-
-    /// Whether a program of somebody else's that is attached already is taken off. Not unless told so; it is not put
-    /// back afterwards.
-    pub fn replace_foreign(mut self, replace: bool) -> Self {
-        self.replace_foreign = replace;
-        self
-    }
-
-    /// Attaches this program, whose map for sockets is `map`, instead of the default one: from descriptors, pins,
-    /// or loaded here.
-    ///
-    /// Where this very program is attached already, it is joined. If those who attached it did not use this crate, it is
-    /// left on the interface in the end.
-    pub fn program(mut self, program: Program, map: XskMap) -> Self {
-        self.program = Some((program, map));
-        self
-    }
-
-    /// How long another process that is attaching or leaving is waited for; 10 seconds unless told otherwise. The same
-    /// holds when the attachment is closed.
-    pub fn lock_timeout(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// Attaches the program, or joins those who have attached it.
-    ///
-    /// Loading needs `CAP_BPF` and `CAP_NET_ADMIN`, attaching by netlink `CAP_NET_ADMIN`, and joining `CAP_SYS_ADMIN`,
-    /// because what is attached is looked up by number. The calling thread must be in the interface's namespace.
-    ///
-    /// # Errors
-    /// - [`Error::ForeignProgram`]: another program is attached, and it is not to be replaced.
-    /// - [`Error::OtherAttachment`]: this crate's program is attached and in use, in another mode or by another method.
-    /// - [`Error::UnsupportedMode`] for [`ModeChoice::Hardware`].
-    /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced could not be.
-    /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach.
-    /// - [`Error::BpfObject`] with `EPERM`: a program is attached, and `CAP_SYS_ADMIN` is missing to look at it.
-    /// - [`Error::AttachLock`]: another process took too long.
-    /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the thread (`EXDEV`).
-    pub fn attach(mut self) -> Result<Attachment> {
-        if self.mode == ModeChoice::Hardware {
-            return Err(Error::UnsupportedMode {
-                mode: Mode::Hardware,
-                reason: "a program that runs on the card cannot hand packets to a socket",
-            });
-        }
-        self.require_namespace()?;
-        let own = self.load()?;
-        let lock = LockSocket::new()?.acquire(self.interface.index(), self.patience)?;
-        let mut pause = PAUSE;
-        for attempt in 1..=ATTEMPTS {
-            match self.step(&own, &lock)? {
-                Step::Held(held) => return Ok(self.finish(own, held)),
-                Step::Again(error) if attempt == ATTEMPTS => return Err(error),
-                Step::Again(_) => sleep(pause),
-            }
-            pause = pause.saturating_mul(2);
-        }
-        Err(self.other("something that does not change all the time"))
-    }
-
-    fn finish(self, own: Own, held: Held) -> Attachment {
-        Attachment::new(Shared {
-            interface: self.interface,
-            mode: held.mode,
-            joined: held.reason.is_none(),
-            reason: held.reason.unwrap_or(Reason::Joined),
-            method: self.method,
-            program_id: held.program_id,
-            parts: held.parts.unwrap_or(own.parts),
-            hold: held.hold,
-            patience: self.patience,
-            owner: getpid(),
-        })
-    }
-
-    /// Joins what is attached without a share in it; `map` finds the map, given the program's number.
-    pub(super) fn join_foreign(
-        self,
-        map: impl FnOnce(u32) -> Result<XskMap>,
-    ) -> Result<Attachment> {
-        self.require_namespace()?;
-        let lock = LockSocket::new()?.acquire(self.interface.index(), self.patience)?;
-        let (mode, program_id) = self.there()?.ok_or_else(|| Error::OtherAttachment {
-            interface: self.interface.name().to_owned(),
-            wanted: "a program with a map for sockets".to_owned(),
-            found: "no program".to_owned(),
-        })?;
-        let map = map(program_id)?;
-        let links = Link::find(&self.interface, program_id).unwrap_or_default();
-        let hold = Hold::Guest {
-            _mark: lock.mark(Kind::Guest, program_id)?,
-        };
-        Ok(Attachment::new(Shared {
-            mode,
-            reason: Reason::Joined,
-            method: if links.is_empty() {
-                Method::Netlink
-            } else {
-                Method::Link
-            },
-            program_id,
-            joined: true,
-            // Without the right to load a program the slots cannot be looked at; everything else works.
-            parts: Parts {
-                census: Census::new(&map).ok(),
-                map,
-            },
-            hold,
-            patience: self.patience,
-            interface: self.interface,
-            owner: getpid(),
-        }))
-    }
-
-    fn require_namespace(&self) -> Result<()> {
-        if self.interface.is_in_this_namespace() != Some(false) {
-            return Ok(());
-        }
-        Err(Error::Interface {
-            name: self.interface.name().to_owned(),
-            operation: "attach to",
-            errno: Errno::XDEV,
-            message: Some("the calling thread is in another network namespace".to_owned()),
-        })
-    }
-
-    fn load(&mut self) -> Result<Own> {
-        let Some((program, map)) = self.program.take() else {
-            let map = XskMap::create(XskMap::DEFAULT_NAME, self.interface.max_queues()?)?;
-            let program = load_redirect(&map, false)?;
-            let default = Some(program.info()?.tag);
-            return Ok(Own {
-                program,
-                parts: Parts {
-                    census: Some(Census::new(&map)?),
-                    map,
-                },
-                default,
-            });
-        };
-        Ok(Own {
-            program,
-            parts: Parts {
-                census: Census::new(&map).ok(),
-                map,
-            },
-            default: None,
-        })
-    }
-
     /// The program that is attached, unless there is none.
-    fn there(&self) -> Result<Option<(Mode, u32)>> {
+    pub(super) fn there(&self) -> Result<Option<(Mode, u32)>> {
         let state = self.interface.xdp()?;
         Ok(MODES
             .into_iter()
             .find_map(|mode| state.program(mode).map(|id| (mode, id))))
     }
 
-    fn step(&self, own: &Own, lock: &Lock) -> Result<Step> {
+    pub(super) fn step(&self, own: &Own, lock: &Lock) -> Result<Step> {
         let Some((mode, id)) = self.there()? else {
             return self.attach_to_vacant(own, lock);
         };
@@ -584,7 +392,7 @@ impl AttachmentBuilder {
         }
     }
 
-    fn other(&self, found: &str) -> Error {
+    pub(super) fn other(&self, found: &str) -> Error {
         Error::OtherAttachment {
             interface: self.interface.name().to_owned(),
             wanted: format!("{} mode by {}", self.mode, self.method),

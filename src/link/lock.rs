@@ -2,7 +2,11 @@
 //!
 //! Both are Unix datagram sockets bound to abstract names. Such a name belongs to one socket at a time in a
 //! network namespace, needs no file system, and is free again when the socket is closed, which the kernel
-//! does for a killed process too. Nothing is ever sent to them.
+//! does for a killed process too.
+//!
+//! A descriptor lives on in a child that another thread has forked, until the child calls `execve(2)`. So a mark that
+//! is taken off is shut down first: from then on the kernel refuses what is sent to it, though its name is taken.
+//! The lock has to wait for the child.
 //!
 //! Any process of the namespace can take such a name, so a hostile one can make attaching fail or keep a
 //! program attached; it can gain nothing by it.
@@ -10,8 +14,10 @@
 use crate::{Error, Result};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, socket_with,
+    AddressFamily, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, bind, sendto,
+    shutdown, socket_with,
 };
+use rustix::process::{Pid, getpid};
 use std::os::fd::OwnedFd;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -83,8 +89,15 @@ impl Lock {
         for number in 0..MARKS {
             let name = mark(kind, self.ifindex, program, number)
                 .map_err(|errno| failed(Duration::ZERO, errno))?;
-            // A name that nobody is bound to refuses; any other answer comes from somebody.
-            if connect(&self.socket, &name) != Err(Errno::CONNREFUSED) {
+            // Refused: nobody has the name. Broken pipe: the mark was taken off. Anything else, also that its queue is
+            // full of such questions, which nobody reads, comes from a mark.
+            let asked = sendto(
+                &self.socket,
+                &[],
+                SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+                &name,
+            );
+            if !matches!(asked, Err(Errno::CONNREFUSED | Errno::PIPE)) {
                 return Ok(true);
             }
         }
@@ -101,7 +114,12 @@ impl Lock {
             for number in 0..MARKS {
                 match bind(&socket, &mark(kind, self.ifindex, program, number)?) {
                     Err(Errno::ADDRINUSE) => {}
-                    other => return other.map(|()| Mark { _socket: socket }),
+                    other => {
+                        return other.map(|()| Mark {
+                            socket,
+                            owner: getpid(),
+                        });
+                    }
                 }
             }
             Err(Errno::ADDRINUSE)
@@ -113,7 +131,18 @@ impl Lock {
 /// A mark on a program, by which other processes see that it is in use.
 #[derive(Debug)]
 pub(super) struct Mark {
-    _socket: OwnedFd,
+    socket: OwnedFd,
+    owner: Pid,
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        // A copy in a forked child only closes its descriptor.
+        if self.owner == getpid() {
+            // A bound datagram socket can always be shut down, and is closed in any case.
+            let _ = shutdown(&self.socket, Shutdown::Both);
+        }
+    }
 }
 
 fn failed(waited: Duration, errno: Errno) -> Error {
@@ -193,7 +222,15 @@ mod tests {
         assert!(lock.is_marked(Kind::User, 7).unwrap());
         assert!(!lock.is_marked(Kind::Guest, 7).unwrap());
         assert!(!lock.is_marked(Kind::User, 70).unwrap());
+        // Asking does not wear a mark out, and a second descriptor, such as a forked child's, does not keep it up.
+        for _ in 0..2000 {
+            assert!(lock.is_marked(Kind::User, 7).unwrap());
+        }
+        let copy = second.socket.try_clone().unwrap();
         drop(second);
         assert!(!lock.is_marked(Kind::User, 7).unwrap());
+        let third = lock.mark(Kind::User, 7).unwrap();
+        assert!(lock.is_marked(Kind::User, 7).unwrap());
+        drop((third, copy));
     }
 }

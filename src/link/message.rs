@@ -2,13 +2,17 @@
 //!
 //! The reader is total: whatever the bytes, it answers with parts of them or with [`Malformed`].
 
-use super::abi::{NLA_F_NESTED, NLA_TYPE_MASK, NLM_F_ACK, NLM_F_REQUEST, nlattr, nlmsghdr};
 use crate::num::usize32;
 use rustix::io::Errno;
+use xsk_uapi::netlink::{
+    NLA_ALIGNTO, NLA_F_NESTED, NLA_TYPE_MASK, NLM_F_ACK, NLM_F_REQUEST, NLMSG_ALIGNTO, nlattr,
+    nlmsghdr,
+};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// Messages and attributes begin at multiples of this (`NLMSG_ALIGNTO`, `NLA_ALIGNTO`).
-const ALIGN: usize = 4;
+/// Messages and attributes begin at multiples of this.
+const ALIGN: usize = NLMSG_ALIGNTO;
+static_assertions::const_assert_eq!(NLMSG_ALIGNTO, NLA_ALIGNTO);
 
 /// Bytes that break netlink's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,31 @@
 //! Interfaces, and XDP programs on them.
+//!
+//! [`Interface`] finds an interface and answers questions about it. [`Attachment`] puts a program on it that hands
+//! packets to sockets, or joins the users of the one that is there.
+//!
+//! # When the process is killed
+//! What a process attached and could not detach any more depends on the [`Method`]:
+//! - [`Method::Netlink`], the default: the program stays. Its map is empty, because the kernel takes the sockets of a
+//!   dead process out of it, so every packet goes to the kernel's stack as if no program were there. The next
+//!   [`Attachment`] to the interface takes the program over, or replaces it.
+//! - [`Method::Link`] (5.9): the kernel detaches it with the last process that holds the link.
+//!
+//! # Sharing a program
+//! The queues of an interface can belong to sockets of several processes; an interface takes one program. So the
+//! first one attaches, the next ones join, and the last one detaches, in whatever order they end. To join, a process
+//! looks the attached program and its map up by number, which needs `CAP_SYS_ADMIN`. It joins only this crate's own
+//! default program (the same name, the same instructions) or the very program that it would have attached. Any other
+//! program is *foreign*: never removed unless [`AttachmentBuilder::replace_foreign`] says so, but
+//! [`Attachment::join_foreign`] can use its map.
+//!
+//! Users of a program attached by netlink know of each other by marks: abstract Unix sockets that vanish with their
+//! process, which any process in the network namespace could fake. A hostile one could keep a program attached, or
+//! new users waiting ([`Error::AttachLock`](crate::Error::AttachLock)); nothing more.
 
-pub(crate) mod abi;
 mod ack;
 mod attachment;
 mod bpf_link;
+mod builder;
 mod choice;
 mod facts;
 mod features;
@@ -16,14 +38,18 @@ mod queues;
 mod registration;
 #[cfg(test)]
 mod tests;
+mod users;
 mod xdp;
+#[cfg(test)]
+#[cfg(feature = "test-util")]
+mod xdp_tests;
 
 pub use attachment::Attachment;
+pub use builder::AttachmentBuilder;
 pub use choice::{ModeChoice, Reason};
 pub use facts::{Counters, Facts};
 pub use features::XdpFeatures;
 pub use interface::Interface;
-pub use join::AttachmentBuilder;
 pub use queues::Queues;
 pub use registration::Registration;
 pub use xdp::XdpState;

@@ -1,12 +1,14 @@
 //! One conversation with the kernel at a time: a request, its replies, its acknowledgement.
 
-use super::abi::{NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN};
 use super::ack::Ack;
 use super::message::{Message, Request, messages};
 use crate::sys::netlink::{self, Family};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
+use xsk_uapi::netlink::{
+    NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN,
+};
 
 /// How often a dump is asked for again because what it describes was changed meanwhile.
 const DUMP_ATTEMPTS: usize = 16;
@@ -107,7 +109,7 @@ impl Netlink {
                         text: end.text,
                     });
                 }
-                return Ok((!conversation.interrupted).then_some(conversation.replies));
+                return Ok((!conversation.interrupted()).then_some(conversation.replies));
             }
         }
     }
@@ -134,6 +136,7 @@ impl Conversation {
     }
 
     /// What came so far.
+    #[cfg(test)]
     pub(crate) fn replies(&self) -> &[Reply] {
         &self.replies
     }

@@ -1,7 +1,7 @@
 //! How many queues an interface has.
 
 use super::facts::Facts;
-use crate::sys::ethtool::ethtool_channels;
+use xsk_uapi::ethtool::ethtool_channels;
 
 /// The queue counts of an interface. A queue number is valid if it is below [`current`](Self::current).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

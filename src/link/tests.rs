@@ -1,15 +1,14 @@
 //! Netlink's format: recorded messages of Linux 6.18, and what is left of them when they are cut or spoilt.
 
-use super::abi::{
-    IFLA_IFNAME, IFLA_LINKINFO, IFLA_MTU, NLA_F_NESTED, NLMSG_DONE, RTM_GETLINK, RTM_NEWLINK,
-    ifinfomsg,
-};
 use super::ack::Ack;
 use super::features::{XdpFeatures, family_id};
 use super::message::{Attributes, Malformed, Request, messages};
 use super::netlink::Conversation;
 use super::{Facts, Mode, parse_any};
 use rustix::io::Errno;
+use xsk_uapi::if_link::{IFLA_IFNAME, IFLA_LINKINFO, IFLA_MTU};
+use xsk_uapi::netlink::{NLA_F_NESTED, NLMSG_DONE};
+use xsk_uapi::rtnetlink::{RTM_GETLINK, RTM_NEWLINK, ifinfomsg};
 
 /// `RTM_NEWLINK` of a veth with two queues and a native program, asked for with number 3.
 const VETH: &str = include_str!("recorded/veth.hex");
@@ -30,10 +29,10 @@ const FEATURES: &str = "400000001400000006000000d32d0000010100000800010003000000
     000000000c0006000000000000000000";
 
 fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u32> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    let digits: Vec<char> = hex.chars().filter(char::is_ascii_hexdigit).collect();
     digits
         .chunks(2)
-        .map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap())
+        .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap())
         .collect()
 }
 

@@ -1,17 +1,18 @@
 //! XDP programs on an interface: which are there, put one on, take one off, by rtnetlink.
 
-use super::abi::{
-    IFLA_XDP, IFLA_XDP_ATTACHED, IFLA_XDP_DRV_PROG_ID, IFLA_XDP_EXPECTED_FD, IFLA_XDP_FD,
-    IFLA_XDP_FLAGS, IFLA_XDP_HW_PROG_ID, IFLA_XDP_PROG_ID, IFLA_XDP_SKB_PROG_ID, RTM_SETLINK,
-    XDP_ATTACHED_DRV, XDP_ATTACHED_HW, XDP_ATTACHED_SKB, XDP_FLAGS_DRV_MODE, XDP_FLAGS_REPLACE,
-    XDP_FLAGS_SKB_MODE, XDP_FLAGS_UPDATE_IF_NOEXIST,
-};
 use super::message::{Attributes, Malformed, Request};
 use super::netlink::Refusal;
 use super::{Interface, Method, Mode};
 use crate::{Error, Result};
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use xsk_uapi::if_link::{
+    IFLA_XDP, IFLA_XDP_ATTACHED, IFLA_XDP_DRV_PROG_ID, IFLA_XDP_EXPECTED_FD, IFLA_XDP_FD,
+    IFLA_XDP_FLAGS, IFLA_XDP_HW_PROG_ID, IFLA_XDP_PROG_ID, IFLA_XDP_SKB_PROG_ID, XDP_ATTACHED_DRV,
+    XDP_ATTACHED_HW, XDP_ATTACHED_SKB, XDP_FLAGS_DRV_MODE, XDP_FLAGS_REPLACE, XDP_FLAGS_SKB_MODE,
+    XDP_FLAGS_UPDATE_IF_NOEXIST,
+};
+use xsk_uapi::rtnetlink::RTM_SETLINK;
 
 /// The ids of the XDP programs on an interface (`IFLA_XDP`).
 ///

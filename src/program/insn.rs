@@ -1,234 +1,13 @@
 //! BPF instructions as values: one constructor for each form, named by its effect.
 
+use super::operand::{Alu, Cond, Helper, Reg, Size, Width};
 use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use xsk_uapi::bpf::bpf_insn;
-
-/// A register of the BPF machine.
-///
-/// R0 holds what a helper or the program returns, R1 to R5 are arguments and do not survive a call,
-/// R6 to R9 survive, R10 is the frame pointer and can only be read. A program starts with its context
-/// (`struct xdp_md *`) in R1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "a register is its name")]
-#[repr(u8)]
-pub enum Reg {
-    R0,
-    R1,
-    R2,
-    R3,
-    R4,
-    R5,
-    R6,
-    R7,
-    R8,
-    R9,
-    R10,
-}
-
-impl Reg {
-    const fn bits(self) -> u8 {
-        match self {
-            Self::R0 => 0,
-            Self::R1 => 1,
-            Self::R2 => 2,
-            Self::R3 => 3,
-            Self::R4 => 4,
-            Self::R5 => 5,
-            Self::R6 => 6,
-            Self::R7 => 7,
-            Self::R8 => 8,
-            Self::R9 => 9,
-            Self::R10 => 10,
-        }
-    }
-}
-
-/// How many bytes a load or store moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Size {
-    /// One byte (`BPF_B`).
-    Byte,
-    /// Two bytes (`BPF_H`).
-    Half,
-    /// Four bytes (`BPF_W`).
-    Word,
-    /// Eight bytes (`BPF_DW`).
-    Double,
-}
-
-impl Size {
-    const fn bits(self) -> u8 {
-        match self {
-            Self::Word => 0x00,
-            Self::Half => 0x08,
-            Self::Byte => 0x10,
-            Self::Double => 0x18,
-        }
-    }
-}
-
-/// What an arithmetic instruction does to its destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Alu {
-    /// `dst += src`
-    Add,
-    /// `dst -= src`
-    Sub,
-    /// `dst *= src`
-    Mul,
-    /// `dst /= src`, unsigned; dividing by 0 gives 0.
-    Div,
-    /// `dst |= src`
-    Or,
-    /// `dst &= src`
-    And,
-    /// `dst <<= src`
-    Lsh,
-    /// `dst >>= src`, filled with zeros.
-    Rsh,
-    /// `dst %= src`, unsigned; modulo 0 leaves `dst`.
-    Mod,
-    /// `dst ^= src`
-    Xor,
-    /// `dst = src`
-    Mov,
-    /// `dst >>= src`, filled with the sign.
-    Arsh,
-}
-
-impl Alu {
-    const fn bits(self) -> u8 {
-        match self {
-            Self::Add => 0x00,
-            Self::Sub => 0x10,
-            Self::Mul => 0x20,
-            Self::Div => 0x30,
-            Self::Or => 0x40,
-            Self::And => 0x50,
-            Self::Lsh => 0x60,
-            Self::Rsh => 0x70,
-            Self::Mod => 0x90,
-            Self::Xor => 0xa0,
-            Self::Mov => 0xb0,
-            Self::Arsh => 0xc0,
-        }
-    }
-}
-
-/// When a conditional jump is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cond {
-    /// `dst == src`
-    Eq,
-    /// `dst > src`, unsigned.
-    Gt,
-    /// `dst >= src`, unsigned.
-    Ge,
-    /// `dst & src != 0`
-    Set,
-    /// `dst != src`
-    Ne,
-    /// `dst > src`, signed.
-    Sgt,
-    /// `dst >= src`, signed.
-    Sge,
-    /// `dst < src`, unsigned (4.14).
-    Lt,
-    /// `dst <= src`, unsigned (4.14).
-    Le,
-    /// `dst < src`, signed (4.14).
-    Slt,
-    /// `dst <= src`, signed (4.14).
-    Sle,
-}
-
-impl Cond {
-    const fn bits(self) -> u8 {
-        match self {
-            Self::Eq => 0x10,
-            Self::Gt => 0x20,
-            Self::Ge => 0x30,
-            Self::Set => 0x40,
-            Self::Ne => 0x50,
-            Self::Sgt => 0x60,
-            Self::Sge => 0x70,
-            Self::Lt => 0xa0,
-            Self::Le => 0xb0,
-            Self::Slt => 0xc0,
-            Self::Sle => 0xd0,
-        }
-    }
-}
-
-/// How many low bits of a register a byte swap works on; the bits above become zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Width {
-    /// 16 bits.
-    W16,
-    /// 32 bits.
-    W32,
-    /// 64 bits.
-    W64,
-}
-
-impl Width {
-    const fn bits(self) -> i32 {
-        match self {
-            Self::W16 => 16,
-            Self::W32 => 32,
-            Self::W64 => 64,
-        }
-    }
-}
-
-/// A kernel function that a program may call, by its number in `enum bpf_func_id` (`linux/bpf.h`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Helper(pub i32);
-
-impl Helper {
-    /// `bpf_map_lookup_elem(map, key)`: a pointer to the value, or null. On an XSKMAP since 5.3.
-    pub const MAP_LOOKUP_ELEM: Self = Self(1);
-    /// `bpf_ktime_get_ns()`
-    pub const KTIME_GET_NS: Self = Self(5);
-    /// `bpf_get_smp_processor_id()`
-    pub const GET_SMP_PROCESSOR_ID: Self = Self(8);
-    /// `bpf_tail_call(ctx, map, index)`
-    pub const TAIL_CALL: Self = Self(12);
-    /// `bpf_redirect(ifindex, flags)`
-    pub const REDIRECT: Self = Self(23);
-    /// `bpf_csum_diff(from, from_size, to, to_size, seed)`
-    pub const CSUM_DIFF: Self = Self(28);
-    /// `bpf_xdp_adjust_head(ctx, delta)`
-    pub const XDP_ADJUST_HEAD: Self = Self(44);
-    /// `bpf_redirect_map(map, index, flags)`: since 5.3 the two low bits of `flags` are the action when
-    /// the slot is empty; before, `flags` must be 0.
-    pub const REDIRECT_MAP: Self = Self(51);
-    /// `bpf_xdp_adjust_meta(ctx, delta)`
-    pub const XDP_ADJUST_META: Self = Self(54);
-    /// `bpf_xdp_adjust_tail(ctx, delta)`
-    pub const XDP_ADJUST_TAIL: Self = Self(65);
-    /// `bpf_xdp_get_buff_len(ctx)` (5.18)
-    pub const XDP_GET_BUFF_LEN: Self = Self(188);
-    /// `bpf_xdp_load_bytes(ctx, offset, buf, len)` (5.18)
-    pub const XDP_LOAD_BYTES: Self = Self(189);
-    /// `bpf_xdp_store_bytes(ctx, offset, buf, len)` (5.18)
-    pub const XDP_STORE_BYTES: Self = Self(190);
-}
-
-const CLASS_LD: u8 = 0x00;
-const CLASS_LDX: u8 = 0x01;
-const CLASS_ST: u8 = 0x02;
-const CLASS_STX: u8 = 0x03;
-const CLASS_ALU32: u8 = 0x04;
-const CLASS_JMP: u8 = 0x05;
-const CLASS_JMP32: u8 = 0x06;
-const CLASS_ALU64: u8 = 0x07;
-/// The second operand is a register, not the immediate.
-const SOURCE_REG: u8 = 0x08;
-const MODE_IMM: u8 = 0x00;
-const MODE_MEM: u8 = 0x60;
-const PSEUDO_MAP_FD: u8 = 1;
+use xsk_uapi::bpf::{
+    BPF_ALU, BPF_ALU64, BPF_CALL, BPF_END, BPF_EXIT, BPF_IMM, BPF_JA, BPF_JMP, BPF_JMP32, BPF_LD,
+    BPF_LDX, BPF_MEM, BPF_NEG, BPF_PSEUDO_MAP_FD, BPF_ST, BPF_STX, BPF_TO_BE, BPF_TO_LE, BPF_X,
+    bpf_insn,
+};
 
 /// One eight-byte slot of a BPF program: an instruction, or half of a 16-byte one.
 ///
@@ -311,56 +90,44 @@ impl Insn {
     /// `dst = dst op imm` in 64 bits, with `imm` sign-extended.
     #[must_use]
     pub const fn alu64_imm(op: Alu, dst: Reg, imm: i32) -> Self {
-        Self::new(CLASS_ALU64 | op.bits(), dst.bits(), 0, 0, imm)
+        Self::new(BPF_ALU64 | op.bits(), dst.bits(), 0, 0, imm)
     }
 
     /// `dst = dst op src` in 64 bits.
     #[must_use]
     pub const fn alu64_reg(op: Alu, dst: Reg, src: Reg) -> Self {
-        Self::new(
-            CLASS_ALU64 | SOURCE_REG | op.bits(),
-            dst.bits(),
-            src.bits(),
-            0,
-            0,
-        )
+        Self::new(BPF_ALU64 | BPF_X | op.bits(), dst.bits(), src.bits(), 0, 0)
     }
 
     /// `dst = dst op imm` in 32 bits; the upper half becomes zero.
     #[must_use]
     pub const fn alu32_imm(op: Alu, dst: Reg, imm: i32) -> Self {
-        Self::new(CLASS_ALU32 | op.bits(), dst.bits(), 0, 0, imm)
+        Self::new(BPF_ALU | op.bits(), dst.bits(), 0, 0, imm)
     }
 
     /// `dst = dst op src` in 32 bits; the upper half becomes zero.
     #[must_use]
     pub const fn alu32_reg(op: Alu, dst: Reg, src: Reg) -> Self {
-        Self::new(
-            CLASS_ALU32 | SOURCE_REG | op.bits(),
-            dst.bits(),
-            src.bits(),
-            0,
-            0,
-        )
+        Self::new(BPF_ALU | BPF_X | op.bits(), dst.bits(), src.bits(), 0, 0)
     }
 
     /// `dst = -dst` in 64 bits.
     #[must_use]
     pub const fn neg64(dst: Reg) -> Self {
-        Self::new(CLASS_ALU64 | 0x80, dst.bits(), 0, 0, 0)
+        Self::new(BPF_ALU64 | BPF_NEG, dst.bits(), 0, 0, 0)
     }
 
     /// `dst = -dst` in 32 bits; the upper half becomes zero.
     #[must_use]
     pub const fn neg32(dst: Reg) -> Self {
-        Self::new(CLASS_ALU32 | 0x80, dst.bits(), 0, 0, 0)
+        Self::new(BPF_ALU | BPF_NEG, dst.bits(), 0, 0, 0)
     }
 
     /// `dst = htobe(dst)`: to or from network byte order.
     #[must_use]
     pub const fn to_be(dst: Reg, width: Width) -> Self {
         Self::new(
-            CLASS_ALU32 | SOURCE_REG | 0xd0,
+            BPF_ALU | BPF_TO_BE | BPF_END,
             dst.bits(),
             0,
             0,
@@ -371,20 +138,26 @@ impl Insn {
     /// `dst = htole(dst)`
     #[must_use]
     pub const fn to_le(dst: Reg, width: Width) -> Self {
-        Self::new(CLASS_ALU32 | 0xd0, dst.bits(), 0, 0, width.bits())
+        Self::new(
+            BPF_ALU | BPF_TO_LE | BPF_END,
+            dst.bits(),
+            0,
+            0,
+            width.bits(),
+        )
     }
 
     /// `dst = bswap(dst)`, whatever the machine's byte order (6.6).
     #[must_use]
     pub const fn swap_bytes(dst: Reg, width: Width) -> Self {
-        Self::new(CLASS_ALU64 | 0xd0, dst.bits(), 0, 0, width.bits())
+        Self::new(BPF_ALU64 | BPF_END, dst.bits(), 0, 0, width.bits())
     }
 
     /// `dst = *(size *)(src + off)`, zero-extended.
     #[must_use]
     pub const fn load(size: Size, dst: Reg, src: Reg, off: i16) -> Self {
         Self::new(
-            CLASS_LDX | MODE_MEM | size.bits(),
+            BPF_LDX | BPF_MEM | size.bits(),
             dst.bits(),
             src.bits(),
             off,
@@ -396,7 +169,7 @@ impl Insn {
     #[must_use]
     pub const fn store(size: Size, dst: Reg, off: i16, src: Reg) -> Self {
         Self::new(
-            CLASS_STX | MODE_MEM | size.bits(),
+            BPF_STX | BPF_MEM | size.bits(),
             dst.bits(),
             src.bits(),
             off,
@@ -407,7 +180,7 @@ impl Insn {
     /// `*(size *)(dst + off) = imm`, sign-extended for eight bytes.
     #[must_use]
     pub const fn store_imm(size: Size, dst: Reg, off: i16, imm: i32) -> Self {
-        Self::new(CLASS_ST | MODE_MEM | size.bits(), dst.bits(), 0, off, imm)
+        Self::new(BPF_ST | BPF_MEM | size.bits(), dst.bits(), 0, off, imm)
     }
 
     /// `dst = imm`, all 64 bits: two slots, of which the second is no jump target.
@@ -426,7 +199,7 @@ impl Insn {
         // A borrowed descriptor is never negative.
         Self::wide(
             dst,
-            PSEUDO_MAP_FD,
+            BPF_PSEUDO_MAP_FD,
             u64::from(map.as_raw_fd().unsigned_abs()),
         )
     }
@@ -435,7 +208,7 @@ impl Insn {
         let [a, b, c, d, e, f, g, h] = imm.to_le_bytes();
         [
             Self::new(
-                CLASS_LD | MODE_IMM | Size::Double.bits(),
+                BPF_LD | BPF_IMM | Size::Double.bits(),
                 dst.bits(),
                 src,
                 0,
@@ -448,20 +221,20 @@ impl Insn {
     /// `goto +off`
     #[must_use]
     pub const fn jump(off: i16) -> Self {
-        Self::new(CLASS_JMP, 0, 0, off, 0)
+        Self::new(BPF_JMP | BPF_JA, 0, 0, off, 0)
     }
 
     /// `if dst cond imm goto +off`, compared in 64 bits with `imm` sign-extended.
     #[must_use]
     pub const fn jump_imm(cond: Cond, dst: Reg, imm: i32, off: i16) -> Self {
-        Self::new(CLASS_JMP | cond.bits(), dst.bits(), 0, off, imm)
+        Self::new(BPF_JMP | cond.bits(), dst.bits(), 0, off, imm)
     }
 
     /// `if dst cond src goto +off`, compared in 64 bits.
     #[must_use]
     pub const fn jump_reg(cond: Cond, dst: Reg, src: Reg, off: i16) -> Self {
         Self::new(
-            CLASS_JMP | SOURCE_REG | cond.bits(),
+            BPF_JMP | BPF_X | cond.bits(),
             dst.bits(),
             src.bits(),
             off,
@@ -472,14 +245,14 @@ impl Insn {
     /// `if dst cond imm goto +off`, compared in 32 bits (5.1).
     #[must_use]
     pub const fn jump32_imm(cond: Cond, dst: Reg, imm: i32, off: i16) -> Self {
-        Self::new(CLASS_JMP32 | cond.bits(), dst.bits(), 0, off, imm)
+        Self::new(BPF_JMP32 | cond.bits(), dst.bits(), 0, off, imm)
     }
 
     /// `if dst cond src goto +off`, compared in 32 bits (5.1).
     #[must_use]
     pub const fn jump32_reg(cond: Cond, dst: Reg, src: Reg, off: i16) -> Self {
         Self::new(
-            CLASS_JMP32 | SOURCE_REG | cond.bits(),
+            BPF_JMP32 | BPF_X | cond.bits(),
             dst.bits(),
             src.bits(),
             off,
@@ -490,13 +263,13 @@ impl Insn {
     /// `r0 = helper(r1, r2, r3, r4, r5)`; R1 to R5 are lost.
     #[must_use]
     pub const fn call(helper: Helper) -> Self {
-        Self::new(CLASS_JMP | 0x80, 0, 0, 0, helper.0)
+        Self::new(BPF_JMP | BPF_CALL, 0, 0, 0, helper.0)
     }
 
     /// `return r0`
     #[must_use]
     pub const fn exit() -> Self {
-        Self::new(CLASS_JMP | 0x90, 0, 0, 0, 0)
+        Self::new(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
     }
 }
 
@@ -517,180 +290,4 @@ impl fmt::Debug for Insn {
 
 #[cfg(test)]
 #[cfg(target_endian = "little")]
-mod tests {
-    use super::{Alu, Cond, Helper, Insn, Reg::*, Size, Width};
-    use std::os::fd::BorrowedFd;
-
-    /// Bytes from the encoding table of the kernel's instruction set document, written by hand.
-    #[test]
-    fn golden() {
-        let table: &[(Insn, [u8; 8])] = &[
-            (Insn::mov64_imm(R0, 2), [0xb7, 0x00, 0, 0, 2, 0, 0, 0]),
-            (
-                Insn::mov64_imm(R0, -1),
-                [0xb7, 0x00, 0, 0, 0xff, 0xff, 0xff, 0xff],
-            ),
-            (Insn::mov64_reg(R6, R1), [0xbf, 0x16, 0, 0, 0, 0, 0, 0]),
-            (Insn::mov32_imm(R3, 7), [0xb4, 0x03, 0, 0, 7, 0, 0, 0]),
-            (Insn::mov32_reg(R3, R9), [0xbc, 0x93, 0, 0, 0, 0, 0, 0]),
-            (
-                Insn::alu64_imm(Alu::Add, R2, -4),
-                [0x07, 0x02, 0, 0, 0xfc, 0xff, 0xff, 0xff],
-            ),
-            (
-                Insn::alu64_reg(Alu::Sub, R4, R2),
-                [0x1f, 0x24, 0, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::alu64_imm(Alu::Mul, R1, 3),
-                [0x27, 0x01, 0, 0, 3, 0, 0, 0],
-            ),
-            (
-                Insn::alu64_imm(Alu::Div, R1, 3),
-                [0x37, 0x01, 0, 0, 3, 0, 0, 0],
-            ),
-            (
-                Insn::alu64_reg(Alu::Or, R1, R5),
-                [0x4f, 0x51, 0, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::alu32_imm(Alu::And, R1, 0xff),
-                [0x54, 0x01, 0, 0, 0xff, 0, 0, 0],
-            ),
-            (
-                Insn::alu64_imm(Alu::Lsh, R1, 8),
-                [0x67, 0x01, 0, 0, 8, 0, 0, 0],
-            ),
-            (
-                Insn::alu64_reg(Alu::Rsh, R1, R2),
-                [0x7f, 0x21, 0, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::alu32_reg(Alu::Mod, R1, R2),
-                [0x9c, 0x21, 0, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::alu64_reg(Alu::Xor, R0, R0),
-                [0xaf, 0x00, 0, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::alu64_imm(Alu::Arsh, R1, 1),
-                [0xc7, 0x01, 0, 0, 1, 0, 0, 0],
-            ),
-            (Insn::neg64(R7), [0x87, 0x07, 0, 0, 0, 0, 0, 0]),
-            (Insn::neg32(R7), [0x84, 0x07, 0, 0, 0, 0, 0, 0]),
-            (Insn::to_be(R1, Width::W16), [0xdc, 0x01, 0, 0, 16, 0, 0, 0]),
-            (Insn::to_le(R1, Width::W32), [0xd4, 0x01, 0, 0, 32, 0, 0, 0]),
-            (
-                Insn::swap_bytes(R1, Width::W64),
-                [0xd7, 0x01, 0, 0, 64, 0, 0, 0],
-            ),
-            (
-                Insn::load(Size::Word, R2, R1, 16),
-                [0x61, 0x12, 16, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::load(Size::Half, R2, R1, -2),
-                [0x69, 0x12, 0xfe, 0xff, 0, 0, 0, 0],
-            ),
-            (
-                Insn::load(Size::Byte, R2, R1, 0),
-                [0x71, 0x12, 0, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::load(Size::Double, R2, R1, 8),
-                [0x79, 0x12, 8, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::store(Size::Word, R10, -4, R2),
-                [0x63, 0x2a, 0xfc, 0xff, 0, 0, 0, 0],
-            ),
-            (
-                Insn::store(Size::Double, R10, -8, R2),
-                [0x7b, 0x2a, 0xf8, 0xff, 0, 0, 0, 0],
-            ),
-            (
-                Insn::store_imm(Size::Word, R10, -4, 1),
-                [0x62, 0x0a, 0xfc, 0xff, 1, 0, 0, 0],
-            ),
-            (
-                Insn::store_imm(Size::Double, R10, -8, 1),
-                [0x7a, 0x0a, 0xf8, 0xff, 1, 0, 0, 0],
-            ),
-            (Insn::jump(3), [0x05, 0, 3, 0, 0, 0, 0, 0]),
-            (
-                Insn::jump_imm(Cond::Eq, R0, 0, 2),
-                [0x15, 0x00, 2, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::jump_imm(Cond::Ne, R0, 0, 2),
-                [0x55, 0x00, 2, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::jump_imm(Cond::Set, R0, 4, 2),
-                [0x45, 0x00, 2, 0, 4, 0, 0, 0],
-            ),
-            (
-                Insn::jump_reg(Cond::Gt, R4, R3, 1),
-                [0x2d, 0x34, 1, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::jump_reg(Cond::Ge, R4, R3, -1),
-                [0x3d, 0x34, 0xff, 0xff, 0, 0, 0, 0],
-            ),
-            (
-                Insn::jump_imm(Cond::Lt, R7, 32, -9),
-                [0xa5, 0x07, 0xf7, 0xff, 32, 0, 0, 0],
-            ),
-            (
-                Insn::jump_reg(Cond::Le, R1, R2, 1),
-                [0xbd, 0x21, 1, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::jump_imm(Cond::Sgt, R1, 0, 1),
-                [0x65, 0x01, 1, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::jump_imm(Cond::Sge, R1, 0, 1),
-                [0x75, 0x01, 1, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::jump_imm(Cond::Slt, R1, 0, 1),
-                [0xc5, 0x01, 1, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::jump_imm(Cond::Sle, R1, 0, 1),
-                [0xd5, 0x01, 1, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::jump32_imm(Cond::Eq, R1, 6, 1),
-                [0x16, 0x01, 1, 0, 6, 0, 0, 0],
-            ),
-            (
-                Insn::jump32_reg(Cond::Ne, R1, R2, 1),
-                [0x5e, 0x21, 1, 0, 0, 0, 0, 0],
-            ),
-            (
-                Insn::call(Helper::REDIRECT_MAP),
-                [0x85, 0, 0, 0, 51, 0, 0, 0],
-            ),
-            (Insn::exit(), [0x95, 0, 0, 0, 0, 0, 0, 0]),
-        ];
-        for (insn, bytes) in table {
-            assert_eq!(insn.to_bytes(), *bytes, "{insn:?}");
-            assert_eq!(Insn::from_raw(insn.raw()), *insn);
-        }
-    }
-
-    #[test]
-    fn two_slots() {
-        let [low, high] = Insn::load_imm64(R1, 0x1122_3344_5566_7788);
-        assert_eq!(low.to_bytes(), [0x18, 0x01, 0, 0, 0x88, 0x77, 0x66, 0x55]);
-        assert_eq!(high.to_bytes(), [0, 0, 0, 0, 0x44, 0x33, 0x22, 0x11]);
-        let stdin = std::io::stdin();
-        let fd: BorrowedFd<'_> = std::os::fd::AsFd::as_fd(&stdin);
-        let [low, high] = Insn::load_map_fd(R1, fd);
-        assert_eq!(low.to_bytes(), [0x18, 0x11, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(high.to_bytes(), [0; 8]);
-    }
-}
+mod tests;

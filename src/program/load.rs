@@ -8,9 +8,8 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use xsk_uapi::bpf::{bpf_insn, bpf_prog_info, xdp_md};
+use xsk_uapi::bpf::{BPF_PROG_TYPE_XDP, bpf_insn, bpf_prog_info, xdp_md};
 
-const BPF_PROG_TYPE_XDP: u32 = 6;
 /// The length of `struct bpf_prog_info` in 4.18. It has grown since, and is longer than what the kernel
 /// tells of a map (104 bytes in 6.18) or a link, whose type numbers mean other things.
 const PROG_INFO_4_18: u32 = 128;

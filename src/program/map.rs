@@ -6,10 +6,7 @@ use crate::{Error, Result};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-
-/// Refuse to take a slot that another socket has (`BPF_NOEXIST`).
-const BPF_NOEXIST: u64 = 1;
-const BPF_ANY: u64 = 0;
+use xsk_uapi::bpf::{BPF_ANY, BPF_NOEXIST};
 
 /// A BPF map whose slots name AF_XDP sockets: an XDP program redirects into it by queue number.
 ///

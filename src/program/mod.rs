@@ -55,11 +55,13 @@ mod insn;
 mod load;
 mod map;
 mod object;
+mod operand;
 mod ready;
 
 pub use census::Census;
-pub use insn::{Alu, Cond, Helper, Insn, Reg, Size, Width};
+pub use insn::Insn;
 pub use load::{MapInfo, Program, ProgramInfo, TestRun};
 pub use map::XskMap;
+pub use operand::{Alu, Cond, Helper, Reg, Size, Width};
 pub use ready::redirect;
 pub(crate) use ready::{REDIRECT_NAME, load_redirect};

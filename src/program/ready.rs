@@ -4,6 +4,7 @@ use super::{Cond, Helper, Insn, Program, Reg, Size, XskMap};
 use crate::Result;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
+use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
 
 /// The default program's name. Not libxdp's `xsk_def_prog`, which promises a reference count in a map
 /// that this program does not have.
@@ -12,8 +13,6 @@ pub(crate) const REDIRECT_NAME: &str = "xsk_redirect";
 const XDP_PASS: i32 = 2;
 /// `offsetof(struct xdp_md, rx_queue_index)`
 const RX_QUEUE_INDEX: i16 = 16;
-/// `linux/bpf.h`: the program can take packets that lie in several buffers (5.18).
-const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
 
 /// Loads this crate's default program: every packet goes to the socket in the slot of the queue that it
 /// came in on, and on to the kernel's stack where the slot is empty.
@@ -100,15 +99,25 @@ const EMPTY_PACKET: [u8; 64] = [0; 64];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
-    /// Without privileges there is nothing to run on.
-    fn privileged() -> bool {
-        rustix::process::geteuid().is_root()
+    /// Whether this process may load programs; if not, says which test is skipped.
+    fn privileged(test: &str) -> bool {
+        let refusal = XskMap::create(XskMap::DEFAULT_NAME, 1).err();
+        let required = std::env::var_os("XSK_TESTS").is_some_and(|value| value == "require");
+        assert!(refusal.is_none() || !required, "{test}: {refusal:?}");
+        if refusal.is_some() {
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: {test} needs root (CAP_BPF, CAP_NET_ADMIN)"
+            );
+        }
+        refusal.is_none()
     }
 
     #[test]
     fn both_forms_pass_on_an_empty_map() {
-        if !privileged() {
+        if !privileged("both_forms_pass_on_an_empty_map") {
             return;
         }
         let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
@@ -125,7 +134,7 @@ mod tests {
 
     #[test]
     fn frags_is_taken_where_the_kernel_has_it() {
-        if !privileged() {
+        if !privileged("frags_is_taken_where_the_kernel_has_it") {
             return;
         }
         let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();

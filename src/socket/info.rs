@@ -4,6 +4,7 @@ use super::core::Core;
 use super::stats::{self, Statistics};
 use crate::error::{Error, Result};
 use crate::link::Interface;
+use crate::sys::xsk as sys;
 use crate::umem::Umem;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -85,6 +86,27 @@ impl SocketInfo {
             return Ok(Statistics::default());
         }
         stats::read(self.core.as_fd())
+    }
+
+    /// `setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &packets, 4)`: how many packets one wake-up sends at the
+    /// most in copy mode (6.17): from 32, the default, to the TX ring's size. More means fewer calls for
+    /// a sender of many packets, and that one sender keeps the processor longer.
+    ///
+    /// # Errors
+    /// [`Error::NeedsKernel`] before 6.17; [`Error::SocketOption`] with `EACCES` for a number out of
+    /// range, or on a socket without a TX ring.
+    #[doc(alias = "XDP_MAX_TX_SKB_BUDGET")]
+    pub fn set_tx_budget(&self, packets: u32) -> Result<()> {
+        sys::set_tx_budget(self.core.as_fd(), packets).map_err(|errno| match errno {
+            Errno::NOPROTOOPT => Error::NeedsKernel {
+                feature: "XDP_MAX_TX_SKB_BUDGET",
+                version: "6.17",
+            },
+            errno => Error::SocketOption {
+                name: "XDP_MAX_TX_SKB_BUDGET",
+                errno,
+            },
+        })
     }
 
     /// The error that is pending on the socket (`SO_ERROR`), which this clears: `ENETDOWN`, once, after

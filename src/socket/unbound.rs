@@ -88,6 +88,7 @@ impl<S: Shape> Unbound<S> {
             });
         }
         let fd = self.core.as_fd();
+        self.require_same_namespace(interface)?;
         let copy = match self.bind.copy {
             CopyMode::Auto => 0,
             CopyMode::Copy => uapi::XDP_COPY,
@@ -99,10 +100,7 @@ impl<S: Shape> Unbound<S> {
             0
         };
         let started = Instant::now();
-        loop {
-            let Err(errno) = sys::bind(fd, copy | wakeup, interface.index(), queue) else {
-                break;
-            };
+        while let Err(errno) = sys::bind(fd, copy | wakeup, interface.index(), queue) {
             let waited = started.elapsed();
             if errno == Errno::BUSY && waited < self.bind.wait {
                 std::thread::sleep(PAUSE.min(self.bind.wait.saturating_sub(waited)));
@@ -122,6 +120,20 @@ impl<S: Shape> Unbound<S> {
             // Before 5.3 the kernel does not tell; only what was demanded is known.
             Err(_) => Ok(self.bind.copy == CopyMode::ZeroCopy),
         }
+    }
+
+    /// The kernel looks the index up in the namespace that the socket was made in, where another
+    /// interface may have it.
+    fn require_same_namespace(&self, interface: &Interface) -> Result<()> {
+        if interface.shares_namespace_with(self.core.as_fd()) != Some(false) {
+            return Ok(());
+        }
+        Err(Error::Interface {
+            name: interface.name().to_owned(),
+            operation: "bind to",
+            errno: Errno::XDEV,
+            message: Some("the socket was made in another network namespace".to_owned()),
+        })
     }
 }
 

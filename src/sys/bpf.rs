@@ -8,47 +8,23 @@
 )]
 
 use super::syscall::{nr, syscall};
+use crate::num::usize32;
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use xsk_uapi::bpf::{
+    BPF_LINK_CREATE, BPF_LINK_DETACH, BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID, BPF_LOG_LEVEL1,
+    BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_GET_FD_BY_ID, BPF_MAP_TYPE_XSKMAP,
+    BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET, BPF_OBJ_GET_INFO_BY_FD, BPF_OBJ_NAME_LEN, BPF_OBJ_PIN,
+    BPF_PROG_GET_FD_BY_ID, BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_TYPE_XDP, BPF_XDP,
     bpf_attr_get_id, bpf_attr_info, bpf_attr_link_create, bpf_attr_link_detach,
     bpf_attr_map_create, bpf_attr_map_elem, bpf_attr_obj, bpf_attr_prog_load, bpf_attr_test_run,
     bpf_insn, bpf_link_info_xdp, bpf_map_info, bpf_prog_info, xdp_md,
 };
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
-/// Command numbers (`enum bpf_cmd`).
-#[derive(Clone, Copy)]
-enum Cmd {
-    MapCreate = 0,
-    MapUpdateElem = 2,
-    MapDeleteElem = 3,
-    ProgLoad = 5,
-    ObjPin = 6,
-    ObjGet = 7,
-    ProgTestRun = 10,
-    ProgGetFdById = 13,
-    MapGetFdById = 14,
-    ObjGetInfoByFd = 15,
-    LinkCreate = 28,
-    LinkGetFdById = 30,
-    LinkGetNextId = 31,
-    LinkDetach = 34,
-}
-
-impl Cmd {
-    #[expect(
-        clippy::as_conversions,
-        reason = "the discriminants are small and positive"
-    )]
-    const fn number(self) -> usize {
-        self as usize
-    }
-}
-
 /// An object's name as the kernel stores it: at most 15 bytes and a NUL.
-pub(crate) type Name = [u8; 16];
+pub(crate) type Name = [u8; BPF_OBJ_NAME_LEN];
 
 /// `name` in the kernel's form; `EINVAL`, as from the kernel, if it does not fit.
 pub(crate) fn name(name: &str) -> Result<Name, Errno> {
@@ -79,10 +55,6 @@ impl AsFd for SlotMap {
     }
 }
 
-const BPF_MAP_TYPE_XSKMAP: u32 = 17;
-const BPF_PROG_TYPE_XDP: u32 = 6;
-const BPF_XDP: u32 = 37;
-
 /// `bpf(BPF_MAP_CREATE)` of an XSKMAP.
 pub(crate) fn map_create(name: Name, entries: u32) -> Result<SlotMap, Errno> {
     let mut attr = bpf_attr_map_create::new_zeroed();
@@ -92,7 +64,7 @@ pub(crate) fn map_create(name: Name, entries: u32) -> Result<SlotMap, Errno> {
     attr.max_entries = entries;
     attr.map_name = name;
     // SAFETY: the attribute holds no pointer; the call makes a descriptor that nobody else knows.
-    owned(unsafe { bpf(Cmd::MapCreate, &mut attr) }?).map(SlotMap)
+    owned(unsafe { bpf(BPF_MAP_CREATE, &mut attr) }?).map(SlotMap)
 }
 
 /// Asks what `fd` is; `None` if it is something else than an XSKMAP.
@@ -117,7 +89,7 @@ pub(crate) fn map_update(
     attr.flags = flags;
     // SAFETY: the kernel reads the map's key size at `key` and its value size at `value`; both are four
     // bytes by `SlotMap`'s invariant, and both locals live until after the call.
-    unsafe { bpf(Cmd::MapUpdateElem, &mut attr) }.map(drop)
+    unsafe { bpf(BPF_MAP_UPDATE_ELEM, &mut attr) }.map(drop)
 }
 
 /// `bpf(BPF_MAP_DELETE_ELEM)`: slot `key` of the map shall be empty.
@@ -127,7 +99,7 @@ pub(crate) fn map_delete(map: &SlotMap, key: u32) -> Result<(), Errno> {
     attr.key = address(&raw const key);
     // SAFETY: the kernel reads the map's key size at `key`: four bytes by `SlotMap`'s invariant, of a
     // local that lives until after the call.
-    unsafe { bpf(Cmd::MapDeleteElem, &mut attr) }.map(drop)
+    unsafe { bpf(BPF_MAP_DELETE_ELEM, &mut attr) }.map(drop)
 }
 
 /// What is to be loaded.
@@ -162,14 +134,14 @@ pub(crate) fn prog_load(load: Load<'_>, log: &mut [u8]) -> Result<OwnedFd, Refus
     attr.prog_name = load.name;
     attr.expected_attach_type = BPF_XDP;
     if !log.is_empty() {
-        attr.log_level = 1;
+        attr.log_level = BPF_LOG_LEVEL1;
         attr.log_size = u32::try_from(log.len()).map_err(|_| plain(Errno::INVAL))?;
         attr.log_buf = address(log.as_mut_ptr());
     }
     // SAFETY: the kernel reads `insn_cnt` instructions at `insns` and a NUL-ended string at `license`, and
     // writes at most `log_size` bytes at `log_buf`; all are borrowed until after the call. A program is
     // judged by the verifier before it can touch anything.
-    let result = unsafe { bpf(Cmd::ProgLoad, &mut attr) };
+    let result = unsafe { bpf(BPF_PROG_LOAD, &mut attr) };
     match result.and_then(owned) {
         Ok(fd) => Ok(fd),
         Err(errno) => Err(Refused {
@@ -185,7 +157,7 @@ pub(crate) fn obj_pin(fd: BorrowedFd<'_>, path: &CStr) -> Result<(), Errno> {
     attr.pathname = address(path.as_ptr());
     attr.bpf_fd = number(fd);
     // SAFETY: the kernel reads a NUL-ended string at `pathname`, which is borrowed until after the call.
-    unsafe { bpf(Cmd::ObjPin, &mut attr) }.map(drop)
+    unsafe { bpf(BPF_OBJ_PIN, &mut attr) }.map(drop)
 }
 
 /// `bpf(BPF_OBJ_GET)`
@@ -193,7 +165,7 @@ pub(crate) fn obj_get(path: &CStr) -> Result<OwnedFd, Errno> {
     let mut attr = bpf_attr_obj::new_zeroed();
     attr.pathname = address(path.as_ptr());
     // SAFETY: the kernel reads a NUL-ended string at `pathname`, which is borrowed until after the call.
-    owned(unsafe { bpf(Cmd::ObjGet, &mut attr) }?)
+    owned(unsafe { bpf(BPF_OBJ_GET, &mut attr) }?)
 }
 
 /// What a test run answers.
@@ -227,7 +199,7 @@ pub(crate) fn prog_test_run(
     }
     // SAFETY: the kernel reads `data_size_in` bytes at `data_in` and `ctx_size_in` at `ctx_in`, and writes
     // at most `data_size_out` bytes at `data_out`; all are borrowed until after the call.
-    let result = unsafe { bpf(Cmd::ProgTestRun, &mut attr) };
+    let result = unsafe { bpf(BPF_PROG_TEST_RUN, &mut attr) };
     match result {
         // The buffer for the packet was too small: it has been filled, and the program has run.
         Err(Errno::NOSPC) if !out.is_empty() => {}
@@ -242,20 +214,20 @@ pub(crate) fn prog_test_run(
 
 /// `bpf(BPF_PROG_GET_FD_BY_ID)`: needs `CAP_SYS_ADMIN`.
 pub(crate) fn prog_by_id(id: u32) -> Result<OwnedFd, Errno> {
-    by_id(Cmd::ProgGetFdById, id)
+    by_id(BPF_PROG_GET_FD_BY_ID, id)
 }
 
 /// `bpf(BPF_MAP_GET_FD_BY_ID)`: needs `CAP_SYS_ADMIN`.
 pub(crate) fn map_by_id(id: u32) -> Result<OwnedFd, Errno> {
-    by_id(Cmd::MapGetFdById, id)
+    by_id(BPF_MAP_GET_FD_BY_ID, id)
 }
 
 /// `bpf(BPF_LINK_GET_FD_BY_ID)`: needs `CAP_SYS_ADMIN`.
 pub(crate) fn link_by_id(id: u32) -> Result<OwnedFd, Errno> {
-    by_id(Cmd::LinkGetFdById, id)
+    by_id(BPF_LINK_GET_FD_BY_ID, id)
 }
 
-fn by_id(cmd: Cmd, id: u32) -> Result<OwnedFd, Errno> {
+fn by_id(cmd: u32, id: u32) -> Result<OwnedFd, Errno> {
     let mut attr = bpf_attr_get_id::new_zeroed();
     attr.start_id = id;
     // SAFETY: the attribute holds no pointer; the call makes a descriptor that nobody else knows.
@@ -267,7 +239,7 @@ pub(crate) fn link_next_id(after: u32) -> Result<Option<u32>, Errno> {
     let mut attr = bpf_attr_get_id::new_zeroed();
     attr.start_id = after;
     // SAFETY: the attribute holds no pointer.
-    match unsafe { bpf(Cmd::LinkGetNextId, &mut attr) } {
+    match unsafe { bpf(BPF_LINK_GET_NEXT_ID, &mut attr) } {
         Ok(_) => Ok(Some(attr.next_id)),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno),
@@ -317,7 +289,7 @@ unsafe fn obj_info<T: IntoBytes + zerocopy::FromBytes>(
     attr.info = address(std::ptr::from_mut(info));
     // SAFETY: the kernel reads and writes at most `info_len` bytes at `info`, which is exclusively borrowed
     // until after the call and for which any bytes are valid; its inner pointers are the caller's contract.
-    unsafe { bpf(Cmd::ObjGetInfoByFd, &mut attr) }?;
+    unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
     Ok(attr.info_len)
 }
 
@@ -333,7 +305,7 @@ pub(crate) fn link_create(
     attr.attach_type = BPF_XDP;
     attr.flags = flags;
     // SAFETY: the attribute holds no pointer; the call makes a descriptor that nobody else knows.
-    owned(unsafe { bpf(Cmd::LinkCreate, &mut attr) }?)
+    owned(unsafe { bpf(BPF_LINK_CREATE, &mut attr) }?)
 }
 
 /// `bpf(BPF_LINK_DETACH)`: detaches for every holder of the link.
@@ -341,7 +313,7 @@ pub(crate) fn link_detach(link: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut attr = bpf_attr_link_detach::new_zeroed();
     attr.link_fd = number(link);
     // SAFETY: the attribute holds no pointer.
-    unsafe { bpf(Cmd::LinkDetach, &mut attr) }.map(drop)
+    unsafe { bpf(BPF_LINK_DETACH, &mut attr) }.map(drop)
 }
 
 /// `bpf(cmd, attr, sizeof(*attr))`
@@ -349,13 +321,13 @@ pub(crate) fn link_detach(link: BorrowedFd<'_>) -> Result<(), Errno> {
 /// # Safety
 /// What the kernel takes for a pointer in `attr` must be valid for what `cmd` reads and writes there.
 unsafe fn bpf<T: IntoBytes + zerocopy::FromBytes + Immutable>(
-    cmd: Cmd,
+    cmd: u32,
     attr: &mut T,
 ) -> Result<usize, Errno> {
     let pointer = std::ptr::from_mut(attr).expose_provenance();
     // SAFETY: the kernel reads and writes at most `size_of::<T>()` bytes at `attr`, which is exclusively
     // borrowed and for which any bytes are valid. The pointers inside are the caller's contract.
-    unsafe { syscall(nr::BPF, [cmd.number(), pointer, size_of::<T>(), 0, 0]) }
+    unsafe { syscall(nr::BPF, [usize32(cmd), pointer, size_of::<T>(), 0, 0]) }
 }
 
 /// A pointer as the kernel wants it in an attribute; its provenance is exposed for the kernel to use.

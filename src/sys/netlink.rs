@@ -9,13 +9,7 @@ use rustix::net::{
 };
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-
-/// `SOL_NETLINK` (linux/socket.h).
-const SOL_NETLINK: i32 = 270;
-/// `NETLINK_CAP_ACK` (linux/netlink.h, 4.3): an ack does not echo the whole request.
-const NETLINK_CAP_ACK: i32 = 10;
-/// `NETLINK_EXT_ACK` (linux/netlink.h, 4.12): an ack says in words what was wrong.
-const NETLINK_EXT_ACK: i32 = 11;
+use xsk_uapi::netlink::{NETLINK_CAP_ACK, NETLINK_EXT_ACK, SOL_NETLINK};
 
 /// The kernel answers inside `sendto`; a reply that has not come by then never will.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,7 +36,8 @@ pub(crate) fn open(family: Family) -> Result<OwnedFd, Errno> {
         protocol,
     )?;
     bind(&fd, &SocketAddrNetlink::new(0, 0))?;
-    // Both only make errors easier to read; a kernel without them still works.
+    // Acks that do not echo the whole request (4.3), and that say in words what was wrong (4.12). Both only make
+    // errors easier to read; a kernel without them works too.
     for option in [NETLINK_CAP_ACK, NETLINK_EXT_ACK] {
         match sockopt::set(fd.as_fd(), SOL_NETLINK, option, &1_i32) {
             Ok(()) | Err(Errno::NOPROTOOPT) => {}

@@ -2,7 +2,6 @@
 #![allow(unsafe_code, reason = "a system call that makes a descriptor")]
 
 use super::sockopt;
-use super::syscall::{fd_arg, nr, syscall};
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
 
@@ -23,7 +22,8 @@ pub(crate) use test_bed::*;
 
 #[cfg(feature = "test-util")]
 mod test_bed {
-    use super::{BorrowedFd, Errno, fd_arg, nr, syscall};
+    use super::{BorrowedFd, Errno};
+    use crate::sys::syscall::{fd_arg, nr, syscall};
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
     use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
     use rustix::thread::{move_into_link_name_space, move_into_thread_name_spaces, unshare_unsafe};

@@ -1,12 +1,6 @@
 //! What `ip link` and `ip address` do, for the interfaces of a test.
 
 use super::Namespace;
-use crate::link::abi::{
-    IFA_ADDRESS, IFA_LOCAL, IFF_UP, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INET6_ADDR_GEN_MODE,
-    IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_NET_NS_FD, IN6_ADDR_GEN_MODE_NONE,
-    NLM_F_CREATE, NLM_F_EXCL, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK, RTM_SETLINK, ifaddrmsg,
-    ifinfomsg,
-};
 use crate::link::message::Request;
 use crate::link::netlink::Refusal;
 use crate::link::{Facts, Interface};
@@ -15,11 +9,15 @@ use rustix::io::Errno;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
-
-/// `AF_INET` (linux/socket.h).
-const AF_INET: u8 = 2;
-/// `AF_INET6` (linux/socket.h).
-const AF_INET6: u16 = 10;
+use xsk_uapi::if_link::{
+    IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INET6_ADDR_GEN_MODE, IFLA_INFO_KIND, IFLA_LINKINFO,
+    IFLA_MASTER, IFLA_MTU, IFLA_NET_NS_FD, IN6_ADDR_GEN_MODE_NONE,
+};
+use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
+use xsk_uapi::rtnetlink::{
+    AF_INET, AF_INET6, IFA_ADDRESS, IFA_LOCAL, IFF_UP, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK,
+    RTM_SETLINK, ifaddrmsg, ifinfomsg,
+};
 
 /// Switches an interface on or off.
 ///
@@ -65,7 +63,7 @@ pub fn set_master(interface: &Interface, master: Option<&Interface>) -> Result<(
 pub fn without_ipv6(interface: &Interface) -> Result<()> {
     let answer = change(interface, "take IPv6 from", |request| {
         request.nest(IFLA_AF_SPEC, |families| {
-            families.nest(AF_INET6, |inet6| {
+            families.nest(u16::from(AF_INET6), |inet6| {
                 inet6.attribute(IFLA_INET6_ADDR_GEN_MODE, &[IN6_ADDR_GEN_MODE_NONE]);
             });
         });

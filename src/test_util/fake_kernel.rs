@@ -133,31 +133,32 @@ impl FakeKernel {
         });
         let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| Error::Wait { errno })?;
-        let owner = RingOwner::Fake(Arc::clone(&blocks) as Arc<_>);
-        let core = Arc::new(Core::new(fd, umem.clone(), owner, true));
-        // SAFETY (for each of the eight): entries of 16 and 8 bytes as the blocks were made for, kept by
-        // `Core` and by `Self`; one half for the socket, one for this kernel.
-        let socket = unsafe {
-            Socket {
-                rx: Rx::new(blocks.rx.memory(), Arc::clone(&core)),
-                tx: Tx::new(blocks.tx.memory(), Arc::clone(&core)),
-                fill: Fill::new(blocks.fill.memory(), Arc::clone(&core)),
-                completion: Completion::new(blocks.completion.memory(), Arc::clone(&core)),
-                info: SocketInfo::fake(Arc::clone(&core)),
-            }
-        };
+        let keep: Arc<dyn std::any::Any + Send + Sync> = Arc::<Blocks>::clone(&blocks);
+        let core = Arc::new(Core::new(fd, umem.clone(), RingOwner::Fake(keep), true));
+        // SAFETY: made for entries of 16 bytes, kept by `core` and by the kernel; the only pair.
+        let (user_rx, rx) = unsafe { blocks.rx.sides::<xdp_desc>() };
         // SAFETY: as above.
-        let kernel = unsafe {
-            Self {
-                rx: Producer::new(Kind::Rx, blocks.rx.memory()),
-                tx: Consumer::new(Kind::Tx, blocks.tx.memory()),
-                fill: Consumer::new(Kind::Fill, blocks.fill.memory()),
-                completion: Producer::new(Kind::Completion, blocks.completion.memory()),
-                unfinished: VecDeque::new(),
-                umem: umem.clone(),
-                blocks,
-                core,
-            }
+        let (user_tx, tx) = unsafe { blocks.tx.sides::<xdp_desc>() };
+        // SAFETY: as above, for entries of 8 bytes.
+        let (user_fill, fill) = unsafe { blocks.fill.sides::<u64>() };
+        // SAFETY: as above.
+        let (user_completion, completion) = unsafe { blocks.completion.sides::<u64>() };
+        let socket = Socket {
+            rx: Rx::new(user_rx, Arc::clone(&core)),
+            tx: Tx::new(user_tx, Arc::clone(&core)),
+            fill: Fill::new(user_fill, Arc::clone(&core)),
+            completion: Completion::new(user_completion, Arc::clone(&core)),
+            info: SocketInfo::fake(Arc::clone(&core)),
+        };
+        let kernel = Self {
+            rx: Producer::new(Kind::Rx, rx),
+            tx: Consumer::new(Kind::Tx, tx),
+            fill: Consumer::new(Kind::Fill, fill),
+            completion: Producer::new(Kind::Completion, completion),
+            unfinished: VecDeque::new(),
+            umem: umem.clone(),
+            blocks,
+            core,
         };
         Ok((kernel, socket))
     }

@@ -58,21 +58,27 @@ impl Block {
         unsafe { self.part(offset).cast::<AtomicU32>().as_ref() }
     }
 
-    /// The ring, for one of its two sides.
+    /// The ring, once for the user's side and once for the kernel's.
     ///
     /// # Safety
-    /// `T` has the size that the block was made for; the block outlives the answer; each of the two
-    /// sides makes one half from it.
-    pub(super) unsafe fn memory<T: Copy>(&self) -> Memory<T> {
-        let parts = Parts {
+    /// `T` has the size that the block was made for; the block outlives both answers; no other pair is
+    /// made from it.
+    pub(super) unsafe fn sides<T: Copy>(&self) -> (Memory<T>, Memory<T>) {
+        // SAFETY: aligned parts of the block, which outlives the ring by the caller's contract.
+        let user = unsafe { Memory::new(self.parts()) };
+        // SAFETY: as above, for the other side of the protocol.
+        let kernel = unsafe { Memory::new(self.parts()) };
+        (user, kernel)
+    }
+
+    fn parts<T>(&self) -> Parts<T> {
+        Parts {
             producer: self.part(0).cast(),
             consumer: self.part(CONSUMER).cast(),
             flags: self.part(FLAGS).cast(),
             entries: self.part(ENTRIES).cast(),
             size: self.size,
-        };
-        // SAFETY: aligned parts of the block, which outlives the ring by the caller's contract.
-        unsafe { Memory::new(parts) }
+        }
     }
 
     pub(super) fn flags(&self) -> &AtomicU32 {

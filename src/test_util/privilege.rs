@@ -1,10 +1,11 @@
 //! Tests that need privileges: run, skipped by name, or demanded.
 
 use super::Namespace;
+use crate::program::XskMap;
 use std::io::Write;
 use std::sync::OnceLock;
 
-/// Whether this process may make network namespaces, and so run the test `name`.
+/// Whether this process may make network namespaces and BPF maps, and so run the test `name`.
 ///
 /// If not, says so on the standard error output, where the test harness does not hide it, so that a skipped
 /// test is not taken for one that passed:
@@ -25,7 +26,10 @@ use std::sync::OnceLock;
 #[must_use]
 pub fn privileged(name: &str) -> bool {
     static REFUSAL: OnceLock<Option<String>> = OnceLock::new();
-    let refusal = REFUSAL.get_or_init(|| Namespace::new().err().map(|error| error.to_string()));
+    let refusal = REFUSAL.get_or_init(|| {
+        let tried = Namespace::new().and_then(|_| XskMap::create("xsk_privilege", 1));
+        tried.err().map(|error| error.to_string())
+    });
     let Some(refusal) = refusal else { return true };
     let needs = "needs root (CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF)";
     assert!(

@@ -3,14 +3,15 @@
 use super::{Namespace, admin};
 use crate::Result;
 use crate::link::Interface;
-use crate::link::abi::{
-    IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MTU,
-    IFLA_NET_NS_FD, IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES, NLM_F_CREATE, NLM_F_EXCL, RTM_NEWLINK,
-    VETH_INFO_PEER, ifinfomsg,
-};
 use crate::link::message::Request;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
+use xsk_uapi::if_link::{
+    IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MTU,
+    IFLA_NET_NS_FD, IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES, VETH_INFO_PEER,
+};
+use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
+use xsk_uapi::rtnetlink::{RTM_NEWLINK, ifinfomsg};
 use zerocopy::IntoBytes;
 
 /// How long a new pair may take to come up. Kernels before 6.11 look after carriers once a second.
@@ -51,10 +52,13 @@ impl VethPair {
 
 impl Drop for VethPair {
     fn drop(&mut self) {
-        // An end that was removed or moved took or takes the other with it: either one will do, and
-        // if neither is there, nothing is left to be removed.
-        if admin::delete(&self.a).is_err() {
-            let _ = admin::delete(&self.b);
+        // Either end takes the other with it. An end that was removed or moved is not found any more, and its index
+        // may by now be that of an interface of somebody else.
+        for end in [&self.a, &self.b] {
+            if end.facts().is_ok_and(|facts| facts.name == end.name()) && admin::delete(end).is_ok()
+            {
+                return;
+            }
         }
     }
 }

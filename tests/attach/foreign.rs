@@ -69,7 +69,7 @@ fn a_foreign_program_is_replaced_only_on_request() {
                             "ours is not theirs to detach"
                         );
                         ours.close().unwrap();
-                        assert_eq!(rig.attached(), None);
+                        rig.assert_vacant();
                     }
                 }
             }
@@ -97,7 +97,7 @@ fn a_program_of_ones_own_is_attached_and_joined() {
             let registration = second.register(1, rx_socket().as_fd()).unwrap();
             registration.close().unwrap();
             second.close().unwrap();
-            assert_eq!(rig.attached(), None);
+            rig.assert_vacant();
         }
     });
 }
@@ -152,7 +152,7 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
                 );
             }
             theirs.close().unwrap();
-            assert_eq!(rig.attached(), None);
+            rig.assert_vacant();
         }
     });
 }
@@ -181,7 +181,7 @@ fn a_guest_is_not_left_deaf() {
             .unwrap()
             .close()
             .unwrap();
-        assert_eq!(rig.attached(), None, "the next user does");
+        rig.assert_vacant();
     });
 }
 
@@ -214,5 +214,39 @@ fn a_program_that_somebody_else_attached_stays() {
             user.close().unwrap();
             assert_eq!(rig.attached(), Some((Mode::Native, id)));
         }
+    });
+}
+
+#[test]
+fn a_socket_is_not_registered_with_a_program_that_was_replaced() {
+    let Some(rig) = Rig::new(
+        "a_socket_is_not_registered_with_a_program_that_was_replaced",
+        1,
+    ) else {
+        return;
+    };
+    rig.inside(|| {
+        let ours = Attachment::builder(rig.interface()).attach().unwrap();
+        let (program, map) = other_program();
+        let id = program.id();
+        let theirs = Attachment::builder(rig.interface())
+            .program(program, map)
+            .replace_foreign(true)
+            .attach()
+            .unwrap();
+        let socket = rx_socket();
+        let late = ours.register(0, socket.as_fd());
+        let Err(Error::OtherAttachment { found, .. }) = &late else {
+            panic!("{late:?}");
+        };
+        assert_eq!(*found, format!("program {id} in native mode"));
+        assert_eq!(Census::new(ours.map()).unwrap().occupied().unwrap(), []);
+        theirs.close().unwrap();
+        let late = ours.register(0, socket.as_fd());
+        assert!(
+            matches!(&late, Err(Error::OtherAttachment { found, .. }) if found == "no program"),
+            "{late:?}"
+        );
+        ours.close().unwrap();
     });
 }

@@ -1,6 +1,14 @@
 //! Programs on interfaces: attached, joined, shared between processes, and taken off again.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod foreign;
+mod privileges;
 mod processes;
 mod rig;
 mod single;

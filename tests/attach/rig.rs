@@ -47,6 +47,20 @@ impl Rig {
         self.interface().xdp().unwrap().programs().next()
     }
 
+    /// Nothing is attached. A link may be held for a moment longer by anybody who is just looking at all links, as
+    /// other tests of this process do.
+    #[track_caller]
+    pub(crate) fn assert_vacant(&self) {
+        let start = Instant::now();
+        while let Some(found) = self.attached() {
+            assert!(
+                start.elapsed() < Duration::from_secs(1),
+                "still attached: {found:?}"
+            );
+            std::thread::yield_now();
+        }
+    }
+
     /// A sender of packets with ever other ports, so that they come in on every queue.
     pub(crate) fn sender(&self) -> Sender {
         admin::add_ipv4(self.cable.b(), Ipv4Addr::new(10, 1, 0, 2), 24).unwrap();

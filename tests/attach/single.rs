@@ -5,7 +5,8 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
 use xsk::Error;
 use xsk::link::{Attachment, Interface, Method, Mode, ModeChoice, Reason};
 use xsk::program::{Census, Program};
@@ -47,7 +48,7 @@ fn what_is_attached_is_there_and_goes_with_its_owner() {
                     } else {
                         drop(attachment);
                     }
-                    assert_eq!(rig.attached(), None);
+                    rig.assert_vacant();
                 }
             }
         }
@@ -101,7 +102,7 @@ fn generic_mode_is_only_for_drivers_without_native() {
             panic!("{long:?}");
         };
         assert!(message.contains("MTU"), "{message}");
-        assert_eq!(rig.attached(), None);
+        rig.assert_vacant();
         let hardware = Attachment::builder(rig.interface())
             .mode(ModeChoice::Hardware)
             .attach();
@@ -151,7 +152,7 @@ fn the_last_of_two_users_detaches() {
                     );
                 }
                 second.close().unwrap();
-                assert_eq!(rig.attached(), None);
+                rig.assert_vacant();
             }
         }
     });
@@ -174,7 +175,7 @@ fn clones_and_registrations_keep_the_program() {
             drop(clone);
             assert!(rig.attached().is_some());
             registration.close().unwrap();
-            assert_eq!(rig.attached(), None);
+            rig.assert_vacant();
         }
     });
 }
@@ -303,7 +304,7 @@ fn a_slot_that_another_socket_has_is_left_alone() {
             .unwrap()
             .close()
             .unwrap();
-        assert_eq!(rig.attached(), None);
+        rig.assert_vacant();
     });
 }
 
@@ -324,7 +325,7 @@ fn the_thread_may_have_moved_and_the_interface_may_have_gone() {
                 .unwrap()
         });
         elsewhere.run(|| attachment.close()).unwrap().unwrap();
-        assert_eq!(rig.attached(), None);
+        rig.assert_vacant();
         let from_outside = elsewhere
             .run(|| Attachment::builder(rig.interface()).method(method).attach())
             .unwrap();
@@ -399,7 +400,7 @@ fn a_lock_that_is_held_too_long_is_an_error() {
             "what was left behind is taken over"
         );
         next.close().unwrap();
-        assert_eq!(rig.attached(), None);
+        rig.assert_vacant();
     });
 }
 
@@ -414,7 +415,7 @@ fn threads_attach_and_leave_at_random() {
                 let rig = &rig;
                 scope.spawn(move || {
                     rig.inside(|| {
-                        for _ in 0..40 {
+                        for _ in 0..15 {
                             let attachment = Attachment::builder(rig.interface())
                                 .method(method)
                                 .attach()
@@ -437,6 +438,39 @@ fn threads_attach_and_leave_at_random() {
                 });
             }
         });
-        assert_eq!(rig.attached(), None, "{method}");
+        rig.assert_vacant();
+    }
+}
+
+#[test]
+fn a_joiner_meets_a_leaver_at_every_moment() {
+    let Some(rig) = Rig::new("a_joiner_meets_a_leaver_at_every_moment", 1) else {
+        return;
+    };
+    for step in 0..40 {
+        let leaver = rig.inside(|| Attachment::builder(rig.interface()).attach().unwrap());
+        let start = Barrier::new(2);
+        let joiner = std::thread::scope(|scope| {
+            let joiner = scope.spawn(|| {
+                rig.inside(|| {
+                    start.wait();
+                    Attachment::builder(rig.interface()).attach().unwrap()
+                })
+            });
+            start.wait();
+            let since = Instant::now();
+            while since.elapsed() < Duration::from_micros(50 * step) {
+                std::hint::spin_loop();
+            }
+            leaver.close().unwrap();
+            joiner.join().unwrap()
+        });
+        assert_eq!(
+            rig.attached(),
+            Some((Mode::Native, joiner.program_id())),
+            "deaf at step {step}"
+        );
+        joiner.close().unwrap();
+        rig.assert_vacant();
     }
 }

@@ -5,8 +5,6 @@
 //! and its size. The kernel takes a size above its own if the rest is zero, and reads what an older,
 //! shorter struct lacks as zero, so the structs work on every kernel as long as fields
 //! that it does not know stay zero. Pointers are `u64`.
-//!
-//! The version in brackets is the first kernel that knows the item.
 
 pub(crate) mod attr;
 pub(crate) mod info;

@@ -16,21 +16,21 @@ constants! {
         ETHTOOL_GRINGPARAM = 0x10;
         /// Write the ring sizes: [`ethtool_ringparam`].
         ETHTOOL_SRINGPARAM = 0x11;
-        /// Number of receive rings: [`ethtool_rxnfc::data`] (2.6.31).
+        /// Number of receive rings: [`ethtool_rxnfc::data`].
         ETHTOOL_GRXRINGS = 0x2d;
-        /// Number of rules: [`ethtool_rxnfc::rule_cnt`] (2.6.31).
+        /// Number of rules: [`ethtool_rxnfc::rule_cnt`].
         ETHTOOL_GRXCLSRLCNT = 0x2e;
-        /// Read one rule: [`ethtool_rxnfc`] (2.6.31).
+        /// Read one rule: [`ethtool_rxnfc`].
         ETHTOOL_GRXCLSRULE = 0x2f;
-        /// Places of all rules: [`ethtool_rxnfc`] with room behind it (2.6.31).
+        /// Places of all rules: [`ethtool_rxnfc`] with room behind it.
         ETHTOOL_GRXCLSRLALL = 0x30;
-        /// Delete a rule: [`ethtool_rxnfc`] (2.6.31).
+        /// Delete a rule: [`ethtool_rxnfc`].
         ETHTOOL_SRXCLSRLDEL = 0x31;
-        /// Insert a rule: [`ethtool_rxnfc`] (2.6.31).
+        /// Insert a rule: [`ethtool_rxnfc`].
         ETHTOOL_SRXCLSRLINS = 0x32;
-        /// Read the number of queues: [`ethtool_channels`] (2.6.39).
+        /// Read the number of queues: [`ethtool_channels`].
         ETHTOOL_GCHANNELS = 0x3c;
-        /// Write the number of queues: [`ethtool_channels`] (2.6.39).
+        /// Write the number of queues: [`ethtool_channels`].
         ETHTOOL_SCHANNELS = 0x3d;
 
         /// Flow: TCP over IPv4, [`ethtool_tcpip4_spec`].
@@ -49,42 +49,42 @@ constants! {
         IPV4_USER_FLOW = 0x0d;
         /// The older name of [`IPV4_USER_FLOW`].
         IP_USER_FLOW = IPV4_USER_FLOW;
-        /// Flow: any IPv6 (4.6).
+        /// Flow: any IPv6.
         IPV6_USER_FLOW = 0x0e;
         /// Flow: Ethernet, [`ethhdr`].
         ETHER_FLOW = 0x12;
-        /// Added to a flow: `h_ext` and `m_ext` have VLAN or user data (2.6.38).
+        /// Added to a flow: `h_ext` and `m_ext` have VLAN or user data.
         FLOW_EXT = 0x8000_0000;
-        /// Added to a flow: `h_ext` and `m_ext` have a hardware address (3.9).
+        /// Added to a flow: `h_ext` and `m_ext` have a hardware address.
         FLOW_MAC_EXT = 0x4000_0000;
-        /// Added to a flow: `rss_context` is meant (4.17).
+        /// Added to a flow: `rss_context` is meant.
         FLOW_RSS = 0x2000_0000;
 
-        /// [`ethtool_rx_flow_spec::location`]: this bit marks the next three (3.1).
+        /// [`ethtool_rx_flow_spec::location`]: this bit marks the next three.
         RX_CLS_LOC_SPECIAL = 0x8000_0000;
-        /// [`ethtool_rx_flow_spec::location`]: any place; the driver tells which (3.1).
+        /// [`ethtool_rx_flow_spec::location`]: any place; the driver tells which.
         RX_CLS_LOC_ANY = 0xffff_ffff;
-        /// [`ethtool_rx_flow_spec::location`]: before all others (3.1).
+        /// [`ethtool_rx_flow_spec::location`]: before all others.
         RX_CLS_LOC_FIRST = 0xffff_fffe;
-        /// [`ethtool_rx_flow_spec::location`]: after all others (3.1).
+        /// [`ethtool_rx_flow_spec::location`]: after all others.
         RX_CLS_LOC_LAST = 0xffff_fffd;
 
         /// [`ETHTOOL_A_HEADER_FLAGS`]: bit sets in their compact form (5.6).
         ETHTOOL_FLAG_COMPACT_BITSETS = 1 << 0;
         /// [`ETHTOOL_A_HEADER_FLAGS`]: no answer to a change (5.6).
         ETHTOOL_FLAG_OMIT_REPLY = 1 << 1;
-        /// [`ETHTOOL_A_HEADER_FLAGS`]: with counters (5.7).
+        /// [`ETHTOOL_A_HEADER_FLAGS`]: with counters (5.10).
         ETHTOOL_FLAG_STATS = 1 << 2;
     }
 
     u64 {
         /// [`ethtool_rx_flow_spec::ring_cookie`]: drop the packet.
         RX_CLS_FLOW_DISC = u64::MAX;
-        /// [`ethtool_rx_flow_spec::ring_cookie`]: wake the machine (4.20).
+        /// [`ethtool_rx_flow_spec::ring_cookie`]: wake the machine (4.19).
         RX_CLS_FLOW_WAKE = u64::MAX - 1;
-        /// [`ethtool_rx_flow_spec::ring_cookie`]: the bits with the queue (4.1).
+        /// [`ethtool_rx_flow_spec::ring_cookie`]: the bits with the queue.
         ETHTOOL_RX_FLOW_SPEC_RING = 0x0000_0000_ffff_ffff;
-        /// [`ethtool_rx_flow_spec::ring_cookie`]: the bits with the virtual function (4.1).
+        /// [`ethtool_rx_flow_spec::ring_cookie`]: the bits with the virtual function.
         ETHTOOL_RX_FLOW_SPEC_RING_VF = 0x0000_00ff_0000_0000;
     }
 
@@ -169,7 +169,7 @@ structs! {
         24: _pad: [u8; 16],
     }
 
-    /// Numbers of queues (2.6.39).
+    /// Numbers of queues.
     pub struct ethtool_channels(36, Same) {
         /// [`ETHTOOL_GCHANNELS`] or [`ETHTOOL_SCHANNELS`].
         0: cmd: u32,
@@ -229,7 +229,7 @@ structs! {
         13: _pad: [u8; 3],
     }
 
-    /// A TCP, UDP or SCTP flow over IPv6, in network byte order (4.6).
+    /// A TCP, UDP or SCTP flow over IPv6, in network byte order.
     pub struct ethtool_tcpip6_spec(40, Same) {
         /// Source address.
         0: ip6src: [u8; 16],
@@ -273,11 +273,11 @@ structs! {
         12: h_proto: [u8; 2],
     }
 
-    /// More of a flow, in network byte order (2.6.38).
+    /// More of a flow, in network byte order.
     pub struct ethtool_flow_ext(20, Same) {
         /// Zero.
         0: padding: [u8; 2],
-        /// Destination hardware address, with [`FLOW_MAC_EXT`] (3.9).
+        /// Destination hardware address, with [`FLOW_MAC_EXT`].
         2: h_dest: [u8; 6],
         /// VLAN protocol, with [`FLOW_EXT`].
         8: vlan_etype: [u8; 2],
@@ -317,12 +317,12 @@ structs! {
         4: flow_type: u32,
         /// What the command defines.
         8: data: u64,
-        /// The rule (2.6.31).
+        /// The rule.
         16: fs: ethtool_rx_flow_spec,
-        /// Number of rules; with [`FLOW_RSS`] the spreading context (2.6.31; 4.17).
+        /// Number of rules; with [`FLOW_RSS`] the spreading context.
         184: rule_cnt: u32,
         /// First of the places that [`ETHTOOL_GRXCLSRLALL`] writes; the others follow. The kernel's array
-        /// has no length, and this element is the struct's final padding (2.6.31).
+        /// has no length, and this element is the struct's final padding.
         188: rule_locs: [u32; 1],
     }
 }

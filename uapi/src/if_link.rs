@@ -20,33 +20,33 @@ constants! {
         IFLA_MASTER = 10;
         /// `u32`: length of the transmit queue.
         IFLA_TXQLEN = 13;
-        /// `u8`: `IF_OPER_*` (2.6.17).
+        /// `u8`: `IF_OPER_*`.
         IFLA_OPERSTATE = 16;
-        /// Nest: `IFLA_INFO_*` (2.6.24).
+        /// Nest: `IFLA_INFO_*`.
         IFLA_LINKINFO = 18;
-        /// `u32`: move to the network namespace of a process (2.6.24).
+        /// `u32`: move to the network namespace of a process.
         IFLA_NET_NS_PID = 19;
-        /// Counters, 64-bit (2.6.35).
+        /// Counters, 64-bit.
         IFLA_STATS64 = 23;
-        /// Nest of nests by address family (2.6.37).
+        /// Nest of nests by address family.
         IFLA_AF_SPEC = 26;
-        /// `u32`: group (2.6.39).
+        /// `u32`: group.
         IFLA_GROUP = 27;
-        /// `u32`: move to the network namespace of a file descriptor (3.0).
+        /// `u32`: move to the network namespace of a file descriptor.
         IFLA_NET_NS_FD = 28;
-        /// `u32`: what to tell, `RTEXT_FILTER_*` (3.3).
+        /// `u32`: what to tell, `RTEXT_FILTER_*`.
         IFLA_EXT_MASK = 29;
-        /// `u32`: how many asked for promiscuous mode (3.4).
+        /// `u32`: how many asked for promiscuous mode.
         IFLA_PROMISCUITY = 30;
-        /// `u32`: transmit queues it was made with (3.7).
+        /// `u32`: transmit queues it was made with.
         IFLA_NUM_TX_QUEUES = 31;
-        /// `u32`: receive queues it was made with (3.7).
+        /// `u32`: receive queues it was made with.
         IFLA_NUM_RX_QUEUES = 32;
-        /// `u8`: is the carrier there (3.7).
+        /// `u8`: is the carrier there.
         IFLA_CARRIER = 33;
-        /// `i32`: network namespace of the other end (4.0).
+        /// `i32`: network namespace of the other end.
         IFLA_LINK_NETNSID = 37;
-        /// Nest: `IFLA_XDP_*` (4.8).
+        /// Nest: `IFLA_XDP_*`.
         IFLA_XDP = 43;
         /// `u32`: smallest MTU (4.19).
         IFLA_MIN_MTU = 50;
@@ -61,24 +61,24 @@ constants! {
         /// String: bus of that device (5.14).
         IFLA_PARENT_DEV_BUS_NAME = 57;
 
-        /// In [`IFLA_LINKINFO`], string: kind of device, such as `veth` (2.6.24).
+        /// In [`IFLA_LINKINFO`], string: kind of device, such as `veth`.
         IFLA_INFO_KIND = 1;
-        /// In [`IFLA_LINKINFO`], nest: what that kind wants (2.6.24).
+        /// In [`IFLA_LINKINFO`], nest: what that kind wants.
         IFLA_INFO_DATA = 2;
         /// In [`IFLA_INFO_DATA`] of a veth: an `ifinfomsg` and the attributes of the other end;
-        /// from `linux/veth.h` (2.6.24).
+        /// from `linux/veth.h`.
         VETH_INFO_PEER = 1;
 
-        /// In the `AF_INET6` nest of [`IFLA_AF_SPEC`], `u8`: `IN6_ADDR_GEN_MODE_*` (3.17).
+        /// In the `AF_INET6` nest of [`IFLA_AF_SPEC`], `u8`: `IN6_ADDR_GEN_MODE_*`.
         IFLA_INET6_ADDR_GEN_MODE = 8;
 
-        /// In [`IFLA_XDP`], `i32`: program to attach, -1 to detach (4.8).
+        /// In [`IFLA_XDP`], `i32`: program to attach, -1 to detach.
         IFLA_XDP_FD = 1;
-        /// In [`IFLA_XDP`], `u8`: `XDP_ATTACHED_*`; told only (4.8).
+        /// In [`IFLA_XDP`], `u8`: `XDP_ATTACHED_*`; told only.
         IFLA_XDP_ATTACHED = 2;
-        /// In [`IFLA_XDP`], `u32`: `XDP_FLAGS_*` (4.10).
+        /// In [`IFLA_XDP`], `u32`: `XDP_FLAGS_*`.
         IFLA_XDP_FLAGS = 3;
-        /// In [`IFLA_XDP`], `u32`: id of the program; told only, absent if there are several (4.13).
+        /// In [`IFLA_XDP`], `u32`: id of the program; told only, absent if there are several.
         IFLA_XDP_PROG_ID = 4;
         /// In [`IFLA_XDP`], `u32`: id of the program in the driver; told only (4.19).
         IFLA_XDP_DRV_PROG_ID = 5;
@@ -91,56 +91,56 @@ constants! {
     }
 
     u32 {
-        /// Attach only if there is no program (4.10).
+        /// Attach only if there is no program.
         XDP_FLAGS_UPDATE_IF_NOEXIST = 1 << 0;
-        /// Generic mode, on ready-made packets of the stack (4.12).
+        /// Generic mode, on ready-made packets of the stack.
         XDP_FLAGS_SKB_MODE = 1 << 1;
-        /// Native mode, in the driver (4.13).
+        /// Native mode, in the driver.
         XDP_FLAGS_DRV_MODE = 1 << 2;
-        /// In the hardware (4.13).
+        /// In the hardware.
         XDP_FLAGS_HW_MODE = 1 << 3;
         /// Only if [`IFLA_XDP_EXPECTED_FD`] is there (5.7).
         XDP_FLAGS_REPLACE = 1 << 4;
-        /// All flags that choose a mode (4.13).
+        /// All flags that choose a mode.
         XDP_FLAGS_MODES = XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE | XDP_FLAGS_HW_MODE;
-        /// All flags that exist (4.10).
+        /// All flags that exist.
         XDP_FLAGS_MASK = XDP_FLAGS_UPDATE_IF_NOEXIST | XDP_FLAGS_MODES | XDP_FLAGS_REPLACE;
     }
 
     u8 {
-        /// [`IFLA_XDP_ATTACHED`]: no program (4.12).
+        /// [`IFLA_XDP_ATTACHED`]: no program.
         XDP_ATTACHED_NONE = 0;
-        /// [`IFLA_XDP_ATTACHED`]: in the driver (4.12).
+        /// [`IFLA_XDP_ATTACHED`]: in the driver.
         XDP_ATTACHED_DRV = 1;
-        /// [`IFLA_XDP_ATTACHED`]: generic (4.12).
+        /// [`IFLA_XDP_ATTACHED`]: generic.
         XDP_ATTACHED_SKB = 2;
-        /// [`IFLA_XDP_ATTACHED`]: in the hardware (4.13).
+        /// [`IFLA_XDP_ATTACHED`]: in the hardware.
         XDP_ATTACHED_HW = 3;
         /// [`IFLA_XDP_ATTACHED`]: in several places (4.19).
         XDP_ATTACHED_MULTI = 4;
 
-        /// Link-local address from the hardware address (3.17).
+        /// Link-local address from the hardware address.
         IN6_ADDR_GEN_MODE_EUI64 = 0;
-        /// No link-local address (3.17).
+        /// No link-local address.
         IN6_ADDR_GEN_MODE_NONE = 1;
-        /// Link-local address that is stable and hides the hardware address (4.2).
+        /// Link-local address that is stable and hides the hardware address.
         IN6_ADDR_GEN_MODE_STABLE_PRIVACY = 2;
-        /// The same with a random secret (4.4).
+        /// The same with a random secret.
         IN6_ADDR_GEN_MODE_RANDOM = 3;
 
-        /// [`IFLA_OPERSTATE`]: not told; from `linux/if.h` (2.6.17).
+        /// [`IFLA_OPERSTATE`]: not told; from `linux/if.h`.
         IF_OPER_UNKNOWN = 0;
-        /// [`IFLA_OPERSTATE`]: the device is not there (2.6.17).
+        /// [`IFLA_OPERSTATE`]: the device is not there.
         IF_OPER_NOTPRESENT = 1;
-        /// [`IFLA_OPERSTATE`]: no carrier (2.6.17).
+        /// [`IFLA_OPERSTATE`]: no carrier.
         IF_OPER_DOWN = 2;
-        /// [`IFLA_OPERSTATE`]: the device below is down (2.6.17).
+        /// [`IFLA_OPERSTATE`]: the device below is down.
         IF_OPER_LOWERLAYERDOWN = 3;
-        /// [`IFLA_OPERSTATE`]: testing (2.6.17).
+        /// [`IFLA_OPERSTATE`]: testing.
         IF_OPER_TESTING = 4;
-        /// [`IFLA_OPERSTATE`]: waits for an event (2.6.17).
+        /// [`IFLA_OPERSTATE`]: waits for an event.
         IF_OPER_DORMANT = 5;
-        /// [`IFLA_OPERSTATE`]: ready (2.6.17).
+        /// [`IFLA_OPERSTATE`]: ready.
         IF_OPER_UP = 6;
     }
 }

@@ -1,6 +1,4 @@
 //! `linux/if_xdp.h`: the AF_XDP socket.
-//!
-//! The version in brackets is the first kernel that knows the item.
 
 use crate::layout::{constants, structs};
 

@@ -1,4 +1,68 @@
-//! Kernel structs and constants of AF_XDP, BPF and netlink.
+//! Structs and constants that Linux shares with programs: AF_XDP, BPF, netlink, ethtool.
+//!
+//! # Synopsis
+//!
+//! ```
+//! use xsk_uapi::if_xdp::{XDP_UMEM_UNALIGNED_CHUNK_FLAG, xdp_umem_reg};
+//! use zerocopy::IntoBytes;
+//!
+//! let reg = xdp_umem_reg {
+//!     addr: 0x7f00_0000_0000,
+//!     len: 1 << 20,
+//!     chunk_size: 3000,
+//!     flags: XDP_UMEM_UNALIGNED_CHUNK_FLAG,
+//!     ..Default::default()
+//! };
+//! assert_eq!(reg.as_bytes().len(), 32);
+//! ```
+//!
+//! # Description
+//!
+//! The crate describes the interface of Linux 6.18 on 64-bit machines. It makes no system call, holds
+//! no `unsafe` and does not need `std`. It has one module for each header of the kernel:
+//!
+//! | module        | header                                                | about                                       |
+//! |---------------|-------------------------------------------------------|---------------------------------------------|
+//! | [`if_xdp`]    | `linux/if_xdp.h`                                      | AF_XDP sockets, UMEM, rings                 |
+//! | [`bpf`]       | `linux/bpf.h`, `linux/bpf_common.h`                   | the `bpf` system call, instructions         |
+//! | [`btf`]       | `linux/btf.h`                                         | type information                            |
+//! | [`netlink`]   | `linux/netlink.h`                                     | messages, attributes, acknowledgements      |
+//! | [`rtnetlink`] | `linux/rtnetlink.h`, `linux/if_addr.h`, `linux/if.h`  | devices and addresses                       |
+//! | [`if_link`]   | `linux/if_link.h`, `linux/veth.h`                     | attributes of devices, attaching XDP        |
+//! | [`genetlink`] | `linux/genetlink.h`                                   | generic netlink                             |
+//! | [`netdev`]    | `linux/netdev.h`                                      | features and queues of devices              |
+//! | [`ethtool`]   | `linux/ethtool.h`, `linux/ethtool_netlink.h`          | channels, rings, steering rules             |
+//! | [`layout`]    |                                                       | the shape of all structs as data            |
+//!
+//! **Names** are the kernel's. Where the kernel has a union, each use has a struct of its own:
+//! `bpf_attr_*` for `union bpf_attr`, [`bpf::bpf_link_info_xdp`] for `struct bpf_link_info`,
+//! [`if_xdp::xsk_tx_metadata`] and [`if_xdp::xsk_tx_metadata_completion`] for `struct xsk_tx_metadata`,
+//! [`ethtool::ifreq_data`] for `struct ifreq`. A suffix `_v1` marks the shorter form of an older kernel.
+//!
+//! **Versions.** A number in brackets, (5.4), is the first kernel that knows an item. Without one it is
+//! older than AF_XDP itself, which came with 4.18.
+//!
+//! **Types** of constants are those of the fields and arguments they go into: flags of
+//! `sxdp_flags` are `u16`, socket options `i32`, attribute and message types `u16`, opcodes `u8`.
+//!
+//! **Structs** have no hidden padding: what C would leave to the compiler is a field `_pad*`. They are
+//! plain data: [`zerocopy`] turns them into bytes and back without copying and without `unsafe`.
+//! [`Default`] is all bytes zero, which is what the kernel wants of fields that are not used. Fields
+//! that hold numbers of the network (addresses and ports of [`ethtool`]) are byte arrays, in
+//! network byte order; all others are in the byte order of the machine. Pointers are `u64`.
+//!
+//! # Conformance
+//!
+//! Size and every offset are proved by the compiler, beside each struct. A test
+//! then reads `/sys/kernel/btf/vmlinux` and holds names, offsets and sizes of all structs, and
+//! the values of all constants that are enumerations in C, against the running kernel.
+//!
+//! ```text
+//! cargo test -p xsk-uapi --test btf
+//! ```
+//!
+//! Without that file the test says that it is skipped; with `XSK_TESTS=require` it fails instead.
+
 #![no_std]
 #![forbid(unsafe_code)]
 #![allow(
@@ -6,6 +70,9 @@
     non_upper_case_globals,
     reason = "kernel names are kept"
 )]
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("xsk-uapi describes the 64-bit interface; structs differ on 32-bit machines");
 
 pub mod layout;
 

@@ -8,7 +8,7 @@ use crate::layout::{constants, structs};
 
 constants! {
     u16 {
-        /// Address family of netlink sockets; from `linux/socket.h` (2.2).
+        /// Address family of netlink sockets; from `linux/socket.h`.
         AF_NETLINK = 16;
 
         /// [`nlmsghdr::nlmsg_type`]: nothing, skip it.
@@ -30,9 +30,9 @@ constants! {
         NLM_F_ACK = 0x04;
         /// [`nlmsghdr::nlmsg_flags`]: notify the sender as well.
         NLM_F_ECHO = 0x08;
-        /// [`nlmsghdr::nlmsg_flags`]: the dump changed while it ran; start again (3.1).
+        /// [`nlmsghdr::nlmsg_flags`]: the dump changed while it ran; start again.
         NLM_F_DUMP_INTR = 0x10;
-        /// [`nlmsghdr::nlmsg_flags`]: the dump was filtered as asked (4.3).
+        /// [`nlmsghdr::nlmsg_flags`]: the dump was filtered as asked.
         NLM_F_DUMP_FILTERED = 0x20;
 
         /// Get: the whole table.
@@ -53,16 +53,16 @@ constants! {
         /// New: add at the end.
         NLM_F_APPEND = 0x800;
 
-        /// Acknowledgement: the request is not echoed beyond its header (4.3).
+        /// Acknowledgement: the request is not echoed beyond its header.
         NLM_F_CAPPED = 0x100;
-        /// Acknowledgement: `NLMSGERR_ATTR_*` attributes follow (4.12).
+        /// Acknowledgement: `NLMSGERR_ATTR_*` attributes follow.
         NLM_F_ACK_TLVS = 0x200;
 
-        /// Attribute of an acknowledgement: text, ended by a zero (4.12).
+        /// Attribute of an acknowledgement: text, ended by a zero.
         NLMSGERR_ATTR_MSG = 1;
-        /// Attribute of an acknowledgement: `u32`, offset of the bad attribute in the request (4.12).
+        /// Attribute of an acknowledgement: `u32`, offset of the bad attribute in the request.
         NLMSGERR_ATTR_OFFS = 2;
-        /// Attribute of an acknowledgement: bytes that name what was made (4.12).
+        /// Attribute of an acknowledgement: bytes that name what was made.
         NLMSGERR_ATTR_COOKIE = 3;
         /// Attribute of an acknowledgement: nest, what the attribute should have been (5.10).
         NLMSGERR_ATTR_POLICY = 4;
@@ -71,39 +71,39 @@ constants! {
         /// Attribute of an acknowledgement: `u32`, offset of the nest that lacks it (6.1).
         NLMSGERR_ATTR_MISS_NEST = 6;
 
-        /// [`nlattr::nla_type`]: attributes are inside (2.6.24).
+        /// [`nlattr::nla_type`]: attributes are inside.
         NLA_F_NESTED = 1 << 15;
-        /// [`nlattr::nla_type`]: the value is big-endian (2.6.27).
+        /// [`nlattr::nla_type`]: the value is big-endian.
         NLA_F_NET_BYTEORDER = 1 << 14;
-        /// [`nlattr::nla_type`]: the bits of the type itself (2.6.24).
+        /// [`nlattr::nla_type`]: the bits of the type itself.
         NLA_TYPE_MASK = 0x3fff;
     }
 
     i32 {
         /// `socket` protocol: network devices, addresses, routes.
         NETLINK_ROUTE = 0;
-        /// `socket` protocol: generic netlink (2.6.15).
+        /// `socket` protocol: generic netlink.
         NETLINK_GENERIC = 16;
 
-        /// Level of the netlink socket options; from `linux/socket.h` (2.6.14).
+        /// Level of the netlink socket options; from `linux/socket.h`.
         SOL_NETLINK = 270;
-        /// Socket option, `i32`: join a group (2.6.14).
+        /// Socket option, `i32`: join a group.
         NETLINK_ADD_MEMBERSHIP = 1;
-        /// Socket option, `i32`: leave a group (2.6.14).
+        /// Socket option, `i32`: leave a group.
         NETLINK_DROP_MEMBERSHIP = 2;
-        /// Socket option, `i32`: tell the group of each message in ancillary data (2.6.14).
+        /// Socket option, `i32`: tell the group of each message in ancillary data.
         NETLINK_PKTINFO = 3;
-        /// Socket option, `i32`: report lost multicasts to their sender (2.6.30).
+        /// Socket option, `i32`: report lost multicasts to their sender.
         NETLINK_BROADCAST_ERROR = 4;
-        /// Socket option, `i32`: do not report lost messages (2.6.30).
+        /// Socket option, `i32`: do not report lost messages.
         NETLINK_NO_ENOBUFS = 5;
-        /// Socket option, `i32`: listen to all network namespaces (4.2).
+        /// Socket option, `i32`: listen to all network namespaces.
         NETLINK_LISTEN_ALL_NSID = 8;
-        /// Socket option: the groups joined, as bits (4.2).
+        /// Socket option: the groups joined, as bits.
         NETLINK_LIST_MEMBERSHIPS = 9;
-        /// Socket option, `i32`: do not echo the request in acknowledgements (4.3).
+        /// Socket option, `i32`: do not echo the request in acknowledgements.
         NETLINK_CAP_ACK = 10;
-        /// Socket option, `i32`: put `NLMSGERR_ATTR_*` into acknowledgements (4.12).
+        /// Socket option, `i32`: put `NLMSGERR_ATTR_*` into acknowledgements.
         NETLINK_EXT_ACK = 11;
         /// Socket option, `i32`: check requests for dumps strictly (4.20).
         NETLINK_GET_STRICT_CHK = 12;

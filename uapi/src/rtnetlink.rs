@@ -41,14 +41,14 @@ constants! {
         IFA_BROADCAST = 4;
         /// Address attribute: life times.
         IFA_CACHEINFO = 6;
-        /// Address attribute, `u32`: `IFA_F_*`, more than fit into [`ifaddrmsg::ifa_flags`] (3.14).
+        /// Address attribute, `u32`: `IFA_F_*`, more than fit into [`ifaddrmsg::ifa_flags`].
         IFA_FLAGS = 8;
     }
 
     u32 {
         /// Address flag: IPv4, not the first of its subnet.
         IFA_F_SECONDARY = 0x01;
-        /// Address flag: IPv6, do not look for duplicates (2.6.19).
+        /// Address flag: IPv6, do not look for duplicates.
         IFA_F_NODAD = 0x02;
         /// Address flag: IPv6, a duplicate was found.
         IFA_F_DADFAILED = 0x08;
@@ -58,7 +58,7 @@ constants! {
         IFA_F_TENTATIVE = 0x40;
         /// Address flag: set by hand, for ever.
         IFA_F_PERMANENT = 0x80;
-        /// Address flag: make no route to the subnet (3.15).
+        /// Address flag: make no route to the subnet.
         IFA_F_NOPREFIXROUTE = 0x200;
 
         /// Device flag: switched on.
@@ -87,16 +87,16 @@ constants! {
         IFF_SLAVE = 1 << 11;
         /// Device flag: can multicast.
         IFF_MULTICAST = 1 << 12;
-        /// Device flag: the carrier is there (2.6.17).
+        /// Device flag: the carrier is there.
         IFF_LOWER_UP = 1 << 16;
-        /// Device flag: waits for an event (2.6.17).
+        /// Device flag: waits for an event.
         IFF_DORMANT = 1 << 17;
-        /// Device flag: echoes what it sends (2.6.25).
+        /// Device flag: echoes what it sends.
         IFF_ECHO = 1 << 18;
 
-        /// `IFLA_EXT_MASK`: tell of virtual functions (3.3).
+        /// `IFLA_EXT_MASK`: tell of virtual functions.
         RTEXT_FILTER_VF = 1 << 0;
-        /// `IFLA_EXT_MASK`: leave statistics out (4.4).
+        /// `IFLA_EXT_MASK`: leave statistics out.
         RTEXT_FILTER_SKIP_STATS = 1 << 3;
 
         /// [`sockaddr_nl::nl_groups`](crate::netlink::sockaddr_nl::nl_groups): changes of devices.

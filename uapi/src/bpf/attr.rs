@@ -4,43 +4,43 @@ use crate::layout::{constants, structs};
 
 constants! {
     u32 {
-        /// Make a map: [`bpf_attr_map_create`] (3.18).
+        /// Make a map: [`bpf_attr_map_create`].
         BPF_MAP_CREATE = 0;
-        /// Read a map element: [`bpf_attr_map_elem`] (3.19).
+        /// Read a map element: [`bpf_attr_map_elem`].
         BPF_MAP_LOOKUP_ELEM = 1;
-        /// Write a map element: [`bpf_attr_map_elem`] (3.19).
+        /// Write a map element: [`bpf_attr_map_elem`].
         BPF_MAP_UPDATE_ELEM = 2;
-        /// Delete a map element: [`bpf_attr_map_elem`] (3.19).
+        /// Delete a map element: [`bpf_attr_map_elem`].
         BPF_MAP_DELETE_ELEM = 3;
-        /// Find the key after a given one: [`bpf_attr_map_elem`] (3.19).
+        /// Find the key after a given one: [`bpf_attr_map_elem`].
         BPF_MAP_GET_NEXT_KEY = 4;
-        /// Verify and load a program: [`bpf_attr_prog_load`] (3.18).
+        /// Verify and load a program: [`bpf_attr_prog_load`].
         BPF_PROG_LOAD = 5;
-        /// Pin an object in a BPF file system: [`bpf_attr_obj`] (4.4).
+        /// Pin an object in a BPF file system: [`bpf_attr_obj`].
         BPF_OBJ_PIN = 6;
-        /// Open a pinned object: [`bpf_attr_obj`] (4.4).
+        /// Open a pinned object: [`bpf_attr_obj`].
         BPF_OBJ_GET = 7;
-        /// Attach a program to a cgroup, socket map or similar (4.10).
+        /// Attach a program to a cgroup, socket map or similar.
         BPF_PROG_ATTACH = 8;
-        /// Undo [`BPF_PROG_ATTACH`] (4.10).
+        /// Undo [`BPF_PROG_ATTACH`].
         BPF_PROG_DETACH = 9;
-        /// Run a program on given data: [`bpf_attr_test_run`] (4.12).
+        /// Run a program on given data: [`bpf_attr_test_run`].
         BPF_PROG_TEST_RUN = 10;
         /// Another name of [`BPF_PROG_TEST_RUN`] (5.14).
         BPF_PROG_RUN = BPF_PROG_TEST_RUN;
-        /// Find the program after an id: [`bpf_attr_get_id`] (4.13).
+        /// Find the program after an id: [`bpf_attr_get_id`].
         BPF_PROG_GET_NEXT_ID = 11;
-        /// Find the map after an id: [`bpf_attr_get_id`] (4.13).
+        /// Find the map after an id: [`bpf_attr_get_id`].
         BPF_MAP_GET_NEXT_ID = 12;
-        /// Open a program by id: [`bpf_attr_get_id`] (4.13).
+        /// Open a program by id: [`bpf_attr_get_id`].
         BPF_PROG_GET_FD_BY_ID = 13;
-        /// Open a map by id: [`bpf_attr_get_id`] (4.13).
+        /// Open a map by id: [`bpf_attr_get_id`].
         BPF_MAP_GET_FD_BY_ID = 14;
-        /// Describe an object: [`bpf_attr_info`] (4.13).
+        /// Describe an object: [`bpf_attr_info`].
         BPF_OBJ_GET_INFO_BY_FD = 15;
-        /// List the programs of an attach point (4.16).
+        /// List the programs of an attach point.
         BPF_PROG_QUERY = 16;
-        /// Attach to a raw tracepoint (4.17).
+        /// Attach to a raw tracepoint.
         BPF_RAW_TRACEPOINT_OPEN = 17;
         /// Load type information: [`bpf_attr_btf_load`] (4.18).
         BPF_BTF_LOAD = 18;
@@ -83,15 +83,15 @@ constants! {
         /// Read the standard output or error of a program (6.17).
         BPF_PROG_STREAM_READ_BY_FD = 37;
 
-        /// [`bpf_attr_map_create::map_flags`]: allocate elements on demand (4.6).
+        /// [`bpf_attr_map_create::map_flags`]: allocate elements on demand.
         BPF_F_NO_PREALLOC = 1 << 0;
-        /// [`bpf_attr_map_create::map_flags`]: one LRU list per CPU (4.10).
+        /// [`bpf_attr_map_create::map_flags`]: one LRU list per CPU.
         BPF_F_NO_COMMON_LRU = 1 << 1;
-        /// [`bpf_attr_map_create::map_flags`]: `numa_node` is meant (4.14).
+        /// [`bpf_attr_map_create::map_flags`]: `numa_node` is meant.
         BPF_F_NUMA_NODE = 1 << 2;
-        /// `map_flags` and `file_flags`: the fd may read only (4.15).
+        /// `map_flags` and `file_flags`: the fd may read only.
         BPF_F_RDONLY = 1 << 3;
-        /// `map_flags` and `file_flags`: the fd may write only (4.15).
+        /// `map_flags` and `file_flags`: the fd may write only.
         BPF_F_WRONLY = 1 << 4;
         /// [`bpf_attr_map_create::map_flags`]: programs may read only (5.2).
         BPF_F_RDONLY_PROG = 1 << 7;
@@ -104,13 +104,13 @@ constants! {
         /// `map_flags`, `prog_flags`, `open_flags`: the token fd field is meant (6.9).
         BPF_F_TOKEN_FD = 1 << 16;
 
-        /// [`bpf_attr_prog_load::prog_flags`]: check alignment strictly (4.12).
+        /// [`bpf_attr_prog_load::prog_flags`]: check alignment strictly.
         BPF_F_STRICT_ALIGNMENT = 1 << 0;
         /// [`bpf_attr_prog_load::prog_flags`]: assume that every alignment works (5.0).
         BPF_F_ANY_ALIGNMENT = 1 << 1;
         /// [`bpf_attr_prog_load::prog_flags`]: fill upper halves with noise, to test the verifier (5.3).
         BPF_F_TEST_RND_HI32 = 1 << 2;
-        /// [`bpf_attr_prog_load::prog_flags`]: store verifier states often, to test the verifier (5.5).
+        /// [`bpf_attr_prog_load::prog_flags`]: store verifier states often, to test the verifier (5.4).
         BPF_F_TEST_STATE_FREQ = 1 << 3;
         /// [`bpf_attr_prog_load::prog_flags`]: the program may sleep (5.10).
         BPF_F_SLEEPABLE = 1 << 4;
@@ -129,9 +129,9 @@ constants! {
         /// [`bpf_attr_link_update::flags`]: only if the link runs `old_prog_fd` (5.7).
         BPF_F_REPLACE = 1 << 2;
 
-        /// [`bpf_attr_prog_load::log_level`]: what was checked, in order (3.18). Kernel-internal name.
+        /// [`bpf_attr_prog_load::log_level`]: what was checked, in order. Kernel-internal name.
         BPF_LOG_LEVEL1 = 1;
-        /// [`bpf_attr_prog_load::log_level`]: the state after every instruction (3.18). Kernel-internal name.
+        /// [`bpf_attr_prog_load::log_level`]: the state after every instruction. Kernel-internal name.
         BPF_LOG_LEVEL2 = 2;
         /// [`bpf_attr_prog_load::log_level`]: statistics (5.2). Kernel-internal name.
         BPF_LOG_STATS = 4;
@@ -140,26 +140,26 @@ constants! {
     }
 
     u64 {
-        /// [`bpf_attr_map_elem::flags`]: make or replace (3.19).
+        /// [`bpf_attr_map_elem::flags`]: make or replace.
         BPF_ANY = 0;
-        /// [`bpf_attr_map_elem::flags`]: make, refuse to replace (3.19).
+        /// [`bpf_attr_map_elem::flags`]: make, refuse to replace.
         BPF_NOEXIST = 1;
-        /// [`bpf_attr_map_elem::flags`]: replace, refuse to make (3.19).
+        /// [`bpf_attr_map_elem::flags`]: replace, refuse to make.
         BPF_EXIST = 2;
         /// [`bpf_attr_map_elem::flags`]: the element holds a spin lock (5.1).
         BPF_F_LOCK = 4;
     }
 
     usize {
-        /// Length of a program's or map's name with its final zero (4.15).
+        /// Length of a program's or map's name with its final zero.
         BPF_OBJ_NAME_LEN = 16;
-        /// Length of [`bpf_prog_info::tag`](super::bpf_prog_info::tag) (4.10).
+        /// Length of [`bpf_prog_info::tag`](super::bpf_prog_info::tag).
         BPF_TAG_SIZE = 8;
     }
 }
 
 structs! {
-    /// What [`BPF_MAP_CREATE`] takes (3.18).
+    /// What [`BPF_MAP_CREATE`] takes.
     pub struct bpf_attr_map_create(96, Attr) {
         /// `BPF_MAP_TYPE_*`.
         0: map_type: u32,
@@ -169,15 +169,15 @@ structs! {
         8: value_size: u32,
         /// Number of elements.
         12: max_entries: u32,
-        /// [`BPF_F_NUMA_NODE`] and others (4.6).
+        /// [`BPF_F_NUMA_NODE`] and others.
         16: map_flags: u32,
-        /// For maps of maps: a map like those inside (4.12).
+        /// For maps of maps: a map like those inside.
         20: inner_map_fd: u32,
-        /// With [`BPF_F_NUMA_NODE`] (4.14).
+        /// With [`BPF_F_NUMA_NODE`].
         24: numa_node: u32,
-        /// Letters, digits, `_` and `.`, ended by a zero (4.15).
+        /// Letters, digits, `_` and `.`, ended by a zero.
         28: map_name: [u8; BPF_OBJ_NAME_LEN],
-        /// Device to offload to (4.16).
+        /// Device to offload to.
         44: map_ifindex: u32,
         /// Type information of key and value (4.18).
         48: btf_fd: u32,
@@ -201,7 +201,7 @@ structs! {
         92: _pad: [u8; 4],
     }
 
-    /// What the commands on one map element take (3.19).
+    /// What the commands on one map element take.
     pub struct bpf_attr_map_elem(32, Attr) {
         /// The map.
         0: map_fd: u32,
@@ -215,7 +215,7 @@ structs! {
         24: flags: u64,
     }
 
-    /// What [`BPF_PROG_LOAD`] takes (3.18).
+    /// What [`BPF_PROG_LOAD`] takes.
     pub struct bpf_attr_prog_load(168, Attr) {
         /// `BPF_PROG_TYPE_*`.
         0: prog_type: u32,
@@ -231,15 +231,15 @@ structs! {
         28: log_size: u32,
         /// Pointer to the log buffer.
         32: log_buf: u64,
-        /// Kernel version, for probes before 5.0 (4.1).
+        /// Kernel version, for probes before 5.0.
         40: kern_version: u32,
-        /// [`BPF_F_XDP_HAS_FRAGS`] and others (4.12).
+        /// [`BPF_F_XDP_HAS_FRAGS`] and others.
         44: prog_flags: u32,
-        /// Letters, digits, `_` and `.`, ended by a zero (4.15).
+        /// Letters, digits, `_` and `.`, ended by a zero.
         48: prog_name: [u8; BPF_OBJ_NAME_LEN],
-        /// Device to bind or offload to (4.15).
+        /// Device to bind or offload to.
         64: prog_ifindex: u32,
-        /// Attach type the verifier assumes (4.17).
+        /// Attach type the verifier assumes.
         68: expected_attach_type: u32,
         /// Type information of the program (5.0).
         72: prog_btf_fd: u32,
@@ -281,13 +281,13 @@ structs! {
         164: keyring_id: i32,
     }
 
-    /// What [`BPF_OBJ_PIN`] and [`BPF_OBJ_GET`] take (4.4).
+    /// What [`BPF_OBJ_PIN`] and [`BPF_OBJ_GET`] take.
     pub struct bpf_attr_obj(24, Attr) {
         /// Pointer to the path, ended by a zero.
         0: pathname: u64,
         /// The object to pin; zero for get.
         8: bpf_fd: u32,
-        /// [`BPF_F_RDONLY`], [`BPF_F_WRONLY`], [`BPF_F_PATH_FD`] (4.15).
+        /// [`BPF_F_RDONLY`], [`BPF_F_WRONLY`], [`BPF_F_PATH_FD`].
         12: file_flags: u32,
         /// Directory that a relative path starts from (6.5).
         16: path_fd: i32,
@@ -295,7 +295,7 @@ structs! {
         20: _pad: [u8; 4],
     }
 
-    /// What [`BPF_PROG_TEST_RUN`] takes (4.12).
+    /// What [`BPF_PROG_TEST_RUN`] takes.
     pub struct bpf_attr_test_run(80, Attr) {
         /// The program.
         0: prog_fd: u32,
@@ -331,19 +331,19 @@ structs! {
         76: _pad: [u8; 4],
     }
 
-    /// What the commands `*_GET_NEXT_ID` and `*_GET_FD_BY_ID` take (4.13).
+    /// What the commands `*_GET_NEXT_ID` and `*_GET_FD_BY_ID` take.
     pub struct bpf_attr_get_id(16, Attr) {
         /// The id to open, or to start after. The kernel also calls it `prog_id`, `map_id`, `btf_id`, `link_id`.
         0: start_id: u32,
         /// Out: the next id.
         4: next_id: u32,
-        /// [`BPF_F_RDONLY`] and others, for maps (4.15).
+        /// [`BPF_F_RDONLY`] and others, for maps.
         8: open_flags: u32,
-        /// With [`BPF_F_TOKEN_FD`] (6.16).
+        /// With [`BPF_F_TOKEN_FD`] (6.15).
         12: fd_by_id_token_fd: i32,
     }
 
-    /// What [`BPF_OBJ_GET_INFO_BY_FD`] takes (4.13).
+    /// What [`BPF_OBJ_GET_INFO_BY_FD`] takes.
     pub struct bpf_attr_info(16, Attr) {
         /// The object.
         0: bpf_fd: u32,

@@ -7,7 +7,7 @@ use super::{BPF_OBJ_NAME_LEN, BPF_TAG_SIZE};
 use crate::layout::structs;
 
 structs! {
-    /// What `BPF_OBJ_GET_INFO_BY_FD` tells of a program (4.13).
+    /// What `BPF_OBJ_GET_INFO_BY_FD` tells of a program.
     pub struct bpf_prog_info(232, Extensible) {
         /// `BPF_PROG_TYPE_*`.
         0: r#type as type: u32,
@@ -23,23 +23,23 @@ structs! {
         24: jited_prog_insns: u64,
         /// In: pointer to room for the instructions, or zero.
         32: xlated_prog_insns: u64,
-        /// When it was loaded, nanoseconds since boot (4.15).
+        /// When it was loaded, nanoseconds since boot.
         40: load_time: u64,
-        /// Who loaded it (4.15).
+        /// Who loaded it.
         48: created_by_uid: u32,
-        /// In: room in `map_ids`; out: number of maps (4.15).
+        /// In: room in `map_ids`; out: number of maps.
         52: nr_map_ids: u32,
-        /// In: pointer to room for map ids, or zero (4.15).
+        /// In: pointer to room for map ids, or zero.
         56: map_ids: u64,
-        /// Name, ended by a zero (4.15).
+        /// Name, ended by a zero.
         64: name: [u8; BPF_OBJ_NAME_LEN],
-        /// Device it is bound to (4.16).
+        /// Device it is bound to.
         80: ifindex: u32,
         /// Lowest bit on little-endian machines: the licence is GPL-compatible; a bit-field in C (4.18).
         84: gpl_compatible: u32,
-        /// Network namespace of that device: file system (4.16).
+        /// Network namespace of that device: file system.
         88: netns_dev: u64,
-        /// Network namespace of that device: inode (4.16).
+        /// Network namespace of that device: inode.
         96: netns_ino: u64,
         /// Symbols: room, then number (4.18).
         104: nr_jited_ksyms: u32,
@@ -89,7 +89,7 @@ structs! {
         228: _pad: [u8; 4],
     }
 
-    /// What `BPF_OBJ_GET_INFO_BY_FD` tells of a map (4.13).
+    /// What `BPF_OBJ_GET_INFO_BY_FD` tells of a map.
     pub struct bpf_map_info(104, Extensible) {
         /// `BPF_MAP_TYPE_*`.
         0: r#type as type: u32,
@@ -103,15 +103,15 @@ structs! {
         16: max_entries: u32,
         /// Flags it was made with.
         20: map_flags: u32,
-        /// Name, ended by a zero (4.15).
+        /// Name, ended by a zero.
         24: name: [u8; BPF_OBJ_NAME_LEN],
-        /// Device it is offloaded to (4.16).
+        /// Device it is offloaded to.
         40: ifindex: u32,
         /// Type of a `struct_ops` value (5.6).
         44: btf_vmlinux_value_type_id: u32,
-        /// Network namespace of that device: file system (4.16).
+        /// Network namespace of that device: file system.
         48: netns_dev: u64,
-        /// Network namespace of that device: inode (4.16).
+        /// Network namespace of that device: inode.
         56: netns_ino: u64,
         /// Type information (4.18).
         64: btf_id: u32,
@@ -164,17 +164,17 @@ structs! {
         28: kernel_btf: u32,
     }
 
-    /// The context of an XDP program (4.8); programs read it at these offsets.
+    /// The context of an XDP program; programs read it at these offsets.
     pub struct xdp_md(24, Extensible) {
         /// Start of the packet; load it as a pointer.
         0: data: u32,
         /// End of the packet; load it as a pointer.
         4: data_end: u32,
-        /// Start of the metadata before the packet (4.15).
+        /// Start of the metadata before the packet.
         8: data_meta: u32,
-        /// Device that received the packet (4.16).
+        /// Device that received the packet.
         12: ingress_ifindex: u32,
-        /// Queue that received the packet (4.16).
+        /// Queue that received the packet.
         16: rx_queue_index: u32,
         /// Device that will send the packet; DEVMAP programs only (5.8).
         20: egress_ifindex: u32,

@@ -1,4 +1,4 @@
-//! Instructions: the struct, the parts of an opcode, helper numbers. Mostly `linux/bpf_common.h`.
+//! Instructions: the struct, the parts of an opcode, helper numbers. Mostly from `linux/bpf_common.h`.
 
 use crate::layout::{constants, structs};
 
@@ -40,7 +40,7 @@ constants! {
         BPF_MEM = 0x60;
         /// Mode: ordinary memory, sign-extended (6.6).
         BPF_MEMSX = 0x80;
-        /// Mode: atomic operation, named by the immediate value (5.12; 3.18 for addition).
+        /// Mode: atomic operation, named by the immediate value (5.12; only addition before).
         BPF_ATOMIC = 0xc0;
 
         /// Source: the immediate value.
@@ -102,13 +102,13 @@ constants! {
         BPF_CALL = 0x80;
         /// Return.
         BPF_EXIT = 0x90;
-        /// Jump if `dst < src`, unsigned (4.14).
+        /// Jump if `dst < src`, unsigned.
         BPF_JLT = 0xa0;
-        /// Jump if `dst <= src`, unsigned (4.14).
+        /// Jump if `dst <= src`, unsigned.
         BPF_JLE = 0xb0;
-        /// Jump if `dst < src`, signed (4.14).
+        /// Jump if `dst < src`, signed.
         BPF_JSLT = 0xc0;
-        /// Jump if `dst <= src`, signed (4.14).
+        /// Jump if `dst <= src`, signed.
         BPF_JSLE = 0xd0;
 
         /// Source register of a 64-bit immediate load: the value is a map's fd.
@@ -124,7 +124,7 @@ constants! {
         /// Source register of a 64-bit immediate load: index into `fd_array`, then an offset (5.14).
         BPF_PSEUDO_MAP_IDX_VALUE = 6;
 
-        /// Source register of a call: the value is the distance to a function (4.16).
+        /// Source register of a call: the value is the distance to a function.
         BPF_PSEUDO_CALL = 1;
         /// Source register of a call: the value is the type id of a kernel function (5.13).
         BPF_PSEUDO_KFUNC_CALL = 2;
@@ -167,27 +167,27 @@ constants! {
         BPF_FUNC_map_update_elem = 2;
         /// Helper: delete a map's element.
         BPF_FUNC_map_delete_elem = 3;
-        /// Helper: monotonic nanoseconds (4.1).
+        /// Helper: monotonic nanoseconds.
         BPF_FUNC_ktime_get_ns = 5;
-        /// Helper: print to the trace pipe (4.1).
+        /// Helper: print to the trace pipe.
         BPF_FUNC_trace_printk = 6;
-        /// Helper: a random number (4.1).
+        /// Helper: a random number.
         BPF_FUNC_get_prandom_u32 = 7;
-        /// Helper: number of this CPU (4.1).
+        /// Helper: number of this CPU.
         BPF_FUNC_get_smp_processor_id = 8;
-        /// Helper: go on in another program (4.2).
+        /// Helper: go on in another program.
         BPF_FUNC_tail_call = 12;
-        /// Helper: choose a device to send from (4.4; XDP 4.14).
+        /// Helper: choose a device to send from.
         BPF_FUNC_redirect = 23;
-        /// Helper: write an event to a perf ring (4.4; XDP 4.8).
+        /// Helper: write an event to a perf ring.
         BPF_FUNC_perf_event_output = 25;
-        /// Helper: difference of two checksums (4.6; XDP 4.16).
+        /// Helper: difference of two checksums.
         BPF_FUNC_csum_diff = 28;
-        /// Helper: move the start of the packet (4.10).
+        /// Helper: move the start of the packet.
         BPF_FUNC_xdp_adjust_head = 44;
-        /// Helper: choose an entry of a map to send to (4.14).
+        /// Helper: choose an entry of a map to send to.
         BPF_FUNC_redirect_map = 51;
-        /// Helper: move the start of the metadata (4.15).
+        /// Helper: move the start of the metadata.
         BPF_FUNC_xdp_adjust_meta = 54;
         /// Helper: move the end of the packet (4.18).
         BPF_FUNC_xdp_adjust_tail = 65;
@@ -215,7 +215,7 @@ constants! {
 }
 
 structs! {
-    /// One instruction slot (3.18).
+    /// One instruction slot.
     pub struct bpf_insn(8, Same) {
         /// Opcode: class, and source with operation or size with mode.
         0: code: u8,

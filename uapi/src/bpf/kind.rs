@@ -4,37 +4,37 @@ use crate::layout::constants;
 
 constants! {
     u32 {
-        /// Map: hash table (3.19).
+        /// Map: hash table.
         BPF_MAP_TYPE_HASH = 1;
-        /// Map: array (3.19).
+        /// Map: array.
         BPF_MAP_TYPE_ARRAY = 2;
-        /// Map: programs, for tail calls (4.2).
+        /// Map: programs, for tail calls.
         BPF_MAP_TYPE_PROG_ARRAY = 3;
-        /// Map: perf events (4.3).
+        /// Map: perf events.
         BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
-        /// Map: hash table, one value per CPU (4.6).
+        /// Map: hash table, one value per CPU.
         BPF_MAP_TYPE_PERCPU_HASH = 5;
-        /// Map: array, one value per CPU (4.6).
+        /// Map: array, one value per CPU.
         BPF_MAP_TYPE_PERCPU_ARRAY = 6;
-        /// Map: stack traces (4.6).
+        /// Map: stack traces.
         BPF_MAP_TYPE_STACK_TRACE = 7;
-        /// Map: control groups (4.8).
+        /// Map: control groups.
         BPF_MAP_TYPE_CGROUP_ARRAY = 8;
-        /// Map: hash table that forgets what was least used (4.10).
+        /// Map: hash table that forgets what was least used.
         BPF_MAP_TYPE_LRU_HASH = 9;
-        /// Map: the same, one value per CPU (4.10).
+        /// Map: the same, one value per CPU.
         BPF_MAP_TYPE_LRU_PERCPU_HASH = 10;
-        /// Map: longest prefix match (4.11).
+        /// Map: longest prefix match.
         BPF_MAP_TYPE_LPM_TRIE = 11;
-        /// Map: array of maps (4.12).
+        /// Map: array of maps.
         BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
-        /// Map: hash table of maps (4.12).
+        /// Map: hash table of maps.
         BPF_MAP_TYPE_HASH_OF_MAPS = 13;
-        /// Map: network devices, for redirects (4.14).
+        /// Map: network devices, for redirects.
         BPF_MAP_TYPE_DEVMAP = 14;
-        /// Map: sockets (4.14).
+        /// Map: sockets.
         BPF_MAP_TYPE_SOCKMAP = 15;
-        /// Map: CPUs, for redirects (4.15).
+        /// Map: CPUs, for redirects.
         BPF_MAP_TYPE_CPUMAP = 16;
         /// Map: AF_XDP sockets, for redirects (4.18).
         BPF_MAP_TYPE_XSKMAP = 17;
@@ -71,41 +71,41 @@ constants! {
         /// Map: memory shared with the process (6.9).
         BPF_MAP_TYPE_ARENA = 33;
 
-        /// Program: filter of a socket (3.19).
+        /// Program: filter of a socket.
         BPF_PROG_TYPE_SOCKET_FILTER = 1;
-        /// Program: kernel probe (4.1).
+        /// Program: kernel probe.
         BPF_PROG_TYPE_KPROBE = 2;
-        /// Program: traffic classifier (4.1).
+        /// Program: traffic classifier.
         BPF_PROG_TYPE_SCHED_CLS = 3;
-        /// Program: traffic action (4.1).
+        /// Program: traffic action.
         BPF_PROG_TYPE_SCHED_ACT = 4;
-        /// Program: tracepoint (4.7).
+        /// Program: tracepoint.
         BPF_PROG_TYPE_TRACEPOINT = 5;
-        /// Program: XDP (4.8).
+        /// Program: XDP.
         BPF_PROG_TYPE_XDP = 6;
-        /// Program: perf event (4.9).
+        /// Program: perf event.
         BPF_PROG_TYPE_PERF_EVENT = 7;
-        /// Program: packets of a control group (4.10).
+        /// Program: packets of a control group.
         BPF_PROG_TYPE_CGROUP_SKB = 8;
-        /// Program: sockets of a control group (4.10).
+        /// Program: sockets of a control group.
         BPF_PROG_TYPE_CGROUP_SOCK = 9;
-        /// Program: light-weight tunnel, input (4.10).
+        /// Program: light-weight tunnel, input.
         BPF_PROG_TYPE_LWT_IN = 10;
-        /// Program: light-weight tunnel, output (4.10).
+        /// Program: light-weight tunnel, output.
         BPF_PROG_TYPE_LWT_OUT = 11;
-        /// Program: light-weight tunnel, sending (4.10).
+        /// Program: light-weight tunnel, sending.
         BPF_PROG_TYPE_LWT_XMIT = 12;
-        /// Program: TCP events of a control group (4.13).
+        /// Program: TCP events of a control group.
         BPF_PROG_TYPE_SOCK_OPS = 13;
-        /// Program: packets of a socket map (4.14).
+        /// Program: packets of a socket map.
         BPF_PROG_TYPE_SK_SKB = 14;
-        /// Program: device access of a control group (4.15).
+        /// Program: device access of a control group.
         BPF_PROG_TYPE_CGROUP_DEVICE = 15;
-        /// Program: messages of a socket map (4.17).
+        /// Program: messages of a socket map.
         BPF_PROG_TYPE_SK_MSG = 16;
-        /// Program: raw tracepoint (4.17).
+        /// Program: raw tracepoint.
         BPF_PROG_TYPE_RAW_TRACEPOINT = 17;
-        /// Program: addresses of sockets of a control group (4.17).
+        /// Program: addresses of sockets of a control group.
         BPF_PROG_TYPE_CGROUP_SOCK_ADDR = 18;
         /// Program: segment routing (4.18).
         BPF_PROG_TYPE_LWT_SEG6LOCAL = 19;
@@ -136,33 +136,33 @@ constants! {
         /// Program: netfilter hook (6.4).
         BPF_PROG_TYPE_NETFILTER = 32;
 
-        /// Attach point: packets a control group receives (4.10).
+        /// Attach point: packets a control group receives.
         BPF_CGROUP_INET_INGRESS = 0;
-        /// Attach point: packets a control group sends (4.10).
+        /// Attach point: packets a control group sends.
         BPF_CGROUP_INET_EGRESS = 1;
-        /// Attach point: sockets a control group makes (4.10).
+        /// Attach point: sockets a control group makes.
         BPF_CGROUP_INET_SOCK_CREATE = 2;
-        /// Attach point: TCP events of a control group (4.13).
+        /// Attach point: TCP events of a control group.
         BPF_CGROUP_SOCK_OPS = 3;
-        /// Attach point: socket map, parser (4.14).
+        /// Attach point: socket map, parser.
         BPF_SK_SKB_STREAM_PARSER = 4;
-        /// Attach point: socket map, verdict on a stream (4.14).
+        /// Attach point: socket map, verdict on a stream.
         BPF_SK_SKB_STREAM_VERDICT = 5;
-        /// Attach point: device access (4.15).
+        /// Attach point: device access.
         BPF_CGROUP_DEVICE = 6;
-        /// Attach point: socket map, verdict on a message (4.17).
+        /// Attach point: socket map, verdict on a message.
         BPF_SK_MSG_VERDICT = 7;
-        /// Attach point: `bind`, IPv4 (4.17).
+        /// Attach point: `bind`, IPv4.
         BPF_CGROUP_INET4_BIND = 8;
-        /// Attach point: `bind`, IPv6 (4.17).
+        /// Attach point: `bind`, IPv6.
         BPF_CGROUP_INET6_BIND = 9;
-        /// Attach point: `connect`, IPv4 (4.17).
+        /// Attach point: `connect`, IPv4.
         BPF_CGROUP_INET4_CONNECT = 10;
-        /// Attach point: `connect`, IPv6 (4.17).
+        /// Attach point: `connect`, IPv6.
         BPF_CGROUP_INET6_CONNECT = 11;
-        /// Attach point: after `bind`, IPv4 (4.17).
+        /// Attach point: after `bind`, IPv4.
         BPF_CGROUP_INET4_POST_BIND = 12;
-        /// Attach point: after `bind`, IPv6 (4.17).
+        /// Attach point: after `bind`, IPv6.
         BPF_CGROUP_INET6_POST_BIND = 13;
         /// Attach point: `sendmsg`, UDP over IPv4 (4.18).
         BPF_CGROUP_UDP4_SENDMSG = 14;
@@ -282,15 +282,15 @@ constants! {
         /// Link: socket map (6.10).
         BPF_LINK_TYPE_SOCKMAP = 14;
 
-        /// Answer of an XDP program: an error; drop the packet and trace it (4.8).
+        /// Answer of an XDP program: an error; drop the packet and trace it.
         XDP_ABORTED = 0;
-        /// Answer of an XDP program: drop the packet (4.8).
+        /// Answer of an XDP program: drop the packet.
         XDP_DROP = 1;
-        /// Answer of an XDP program: go on to the network stack (4.8).
+        /// Answer of an XDP program: go on to the network stack.
         XDP_PASS = 2;
-        /// Answer of an XDP program: send the packet back (4.8).
+        /// Answer of an XDP program: send the packet back.
         XDP_TX = 3;
-        /// Answer of an XDP program: send it where a redirect helper said (4.14).
+        /// Answer of an XDP program: send it where a redirect helper said.
         XDP_REDIRECT = 4;
 
         /// Kind of receive hash: IPv4 (6.3).
@@ -309,7 +309,7 @@ constants! {
         XDP_RSS_L4_SCTP = 1 << 6;
         /// Kind of receive hash: IPsec (6.3).
         XDP_RSS_L4_IPSEC = 1 << 7;
-        /// Kind of receive hash: ICMP (6.5).
+        /// Kind of receive hash: ICMP (6.8).
         XDP_RSS_L4_ICMP = 1 << 8;
     }
 }

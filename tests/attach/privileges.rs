@@ -1,0 +1,92 @@
+//! What works without `CAP_SYS_ADMIN`.
+
+use crate::rig::{Rig, rx_socket};
+use rustix::io::Errno;
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use std::os::fd::AsFd;
+use xsk::Error;
+use xsk::link::{Attachment, Mode};
+use xsk::program::XskMap;
+
+/// Runs with nothing but these capabilities.
+fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
+    let all = capabilities(None).unwrap();
+    let mut fewer = all;
+    fewer.effective = keep;
+    set_capabilities(None, fewer).unwrap();
+    let result = work();
+    set_capabilities(None, all).unwrap();
+    result
+}
+
+#[test]
+fn only_joining_needs_sys_admin() {
+    let Some(rig) = Rig::new("only_joining_needs_sys_admin", 1) else {
+        return;
+    };
+    rig.inside(|| {
+        let enough = CapabilitySet::BPF | CapabilitySet::NET_ADMIN;
+        let (joined, used, closed) = with_only(enough, || {
+            let Ok(first) = Attachment::builder(rig.interface()).attach() else {
+                return (None, None, None);
+            };
+            let joined = Attachment::builder(rig.interface()).attach().err();
+            let copy = first.map().as_fd().try_clone_to_owned().ok();
+            let used = copy.and_then(|fd| {
+                let guest =
+                    Attachment::with_map(rig.interface(), XskMap::from_fd(fd).ok()?).ok()?;
+                Some((guest.mode(), guest.close()))
+            });
+            (joined, used, Some(first.close()))
+        });
+        let Some(Error::BpfObject {
+            operation: "BPF_PROG_GET_FD_BY_ID",
+            errno: Errno::PERM,
+            ..
+        }) = &joined
+        else {
+            panic!("{joined:?}");
+        };
+        assert_eq!(used, Some((Mode::Native, Ok(()))));
+        assert_eq!(closed, Some(Ok(())));
+        rig.assert_vacant();
+
+        let nothing = with_only(CapabilitySet::empty(), || {
+            Attachment::builder(rig.interface()).attach()
+        });
+        assert!(
+            matches!(
+                nothing,
+                Err(Error::CreateMap {
+                    errno: Errno::PERM,
+                    ..
+                })
+            ),
+            "{nothing:?}"
+        );
+        let no_attach = with_only(CapabilitySet::BPF, || {
+            Attachment::builder(rig.interface()).attach()
+        });
+        assert!(no_attach.is_err(), "{no_attach:?}");
+        rig.assert_vacant();
+    });
+}
+
+#[test]
+fn sockets_are_registered_without_any_capability() {
+    let Some(rig) = Rig::new("sockets_are_registered_without_any_capability", 1) else {
+        return;
+    };
+    rig.inside(|| {
+        let attachment = Attachment::builder(rig.interface()).attach().unwrap();
+        let socket = rx_socket();
+        let registered = with_only(CapabilitySet::empty(), || {
+            attachment
+                .register(0, socket.as_fd())
+                .and_then(xsk::link::Registration::close)
+        });
+        registered.unwrap();
+        attachment.close().unwrap();
+        rig.assert_vacant();
+    });
+}

@@ -1,0 +1,96 @@
+//! What the integration tests share: two ends of a virtual cable, and sockets on them.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "every test file uses a part of it"
+)]
+
+use std::time::{Duration, Instant};
+use xsk::link::{Attachment, ModeChoice, Registration};
+use xsk::test_util::{Namespace, VethPair};
+use xsk::{Pool, Socket, Umem};
+
+/// How long anything may take on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Two namespaces and a cable between them.
+pub struct Cable {
+    pub left: Namespace,
+    pub right: Namespace,
+    pub veth: VethPair,
+}
+
+impl Cable {
+    pub fn new(queues: u32) -> Self {
+        let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+        let veth = VethPair::builder()
+            .queues(queues)
+            .build(&left, &right)
+            .unwrap();
+        Self { left, right, veth }
+    }
+}
+
+/// A socket with its memory, at one end of a cable.
+pub struct End {
+    pub umem: Umem,
+    pub pool: Pool,
+    pub socket: Socket,
+}
+
+impl End {
+    /// A socket with 1024 chunks on queue 0 of the left or right end.
+    pub fn left(cable: &Cable) -> Self {
+        Self::at(&cable.left, cable.veth.a(), 0)
+    }
+
+    pub fn right(cable: &Cable) -> Self {
+        Self::at(&cable.right, cable.veth.b(), 0)
+    }
+
+    pub fn at(namespace: &Namespace, interface: &xsk::Interface, queue: u32) -> Self {
+        let (umem, pool) = Umem::builder().chunks(1024).build().unwrap();
+        let bind = || Socket::builder(&umem).bind(interface, queue);
+        let socket = namespace.run(bind).unwrap().unwrap();
+        Self { umem, pool, socket }
+    }
+
+    /// Gives half of the chunks to the fill ring.
+    pub fn fill(&mut self) {
+        assert_eq!(self.socket.fill.fill_from(&mut self.pool, 512), Ok(512));
+    }
+}
+
+/// Attaches the default program in `mode` and registers the socket.
+pub fn attach(
+    namespace: &Namespace,
+    interface: &xsk::Interface,
+    mode: ModeChoice,
+    end: &End,
+) -> Registration {
+    let attach = || Attachment::builder(interface).mode(mode).attach();
+    let attachment = namespace.run(attach).unwrap().unwrap();
+    end.socket.register(&attachment).unwrap()
+}
+
+/// Repeats `step` until it answers true.
+#[track_caller]
+pub fn until(what: &str, mut step: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !step() {
+        assert!(start.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A packet with a sequence number in it.
+pub fn packet(number: u32, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0_u8; len];
+    bytes[..12].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);
+    bytes[12..14].copy_from_slice(&[0x88, 0xb5]);
+    bytes[14..18].copy_from_slice(&number.to_be_bytes());
+    for (i, byte) in bytes.iter_mut().enumerate().skip(18) {
+        *byte = (i as u32).wrapping_add(number) as u8;
+    }
+    bytes
+}

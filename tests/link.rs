@@ -1,0 +1,210 @@
+//! Interfaces: found, refused, described.
+
+use rustix::io::Errno;
+use xsk::Error;
+use xsk::link::{Interface, Mode};
+use xsk::test_util::{Namespace, VethPair, admin, privileged};
+
+/// Finds out whether `name` is refused as one that no interface can have.
+fn refused(name: &str) -> bool {
+    matches!(
+        Interface::by_name(name),
+        Err(Error::Interface {
+            errno: Errno::INVAL,
+            message: Some(_),
+            ..
+        })
+    )
+}
+
+#[test]
+fn names_that_cannot_be_are_refused() {
+    for name in [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "a\0b",
+        "\0",
+        "a b",
+        "a:b",
+        "a\tb",
+        "sixteen-bytes-16",
+        &"x".repeat(5000),
+    ] {
+        assert!(refused(name), "{name:?}");
+    }
+}
+
+#[test]
+fn unknown_interfaces_are_told() {
+    for name in ["fifteen-bytes-x", "nosuchthing", "ümlaut"] {
+        let error = Interface::by_name(name).unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                Error::Interface {
+                    errno: Errno::NODEV,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    for index in [0, 0x7fff_ffff, u32::MAX] {
+        let error = Interface::by_index(index).unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                Error::Interface {
+                    errno: Errno::NODEV,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(&format!("#{index}")), "{error}");
+    }
+}
+
+#[test]
+fn loopback_is_described() {
+    let loopback = Interface::by_name("lo").unwrap();
+    assert_eq!(loopback.index(), 1);
+    assert_eq!(Interface::by_index(1).unwrap().name(), "lo");
+    assert!(
+        Interface::all()
+            .unwrap()
+            .iter()
+            .any(|interface| interface.name() == "lo")
+    );
+    let facts = loopback.facts().unwrap();
+    assert_eq!(
+        (facts.name.as_str(), facts.index, facts.kind, facts.master),
+        ("lo", 1, None, None)
+    );
+    assert!(facts.mtu > 0);
+    // The loopback driver has no channels: its queues are those that it was made with.
+    assert_eq!(
+        loopback.queues().unwrap().max(),
+        facts.rx_queues.max(facts.tx_queues)
+    );
+    assert_eq!(loopback.max_queues().unwrap(), 1);
+    assert!(loopback.xdp().unwrap().is_empty());
+    assert_ne!(loopback.is_in_this_namespace(), Some(false));
+}
+
+#[test]
+fn features_are_those_of_the_driver() {
+    if !privileged("features_are_those_of_the_driver") {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    // Kernels before 6.3 cannot tell.
+    if let Some(features) = pair.a().xdp_features().unwrap() {
+        assert!(features.native() && features.redirect());
+        assert!(!features.zero_copy());
+        assert_eq!(features.zero_copy_max_segments(), None);
+        let loopback = namespace
+            .interface("lo")
+            .unwrap()
+            .xdp_features()
+            .unwrap()
+            .unwrap();
+        assert_eq!(loopback.bits(), 0);
+        assert!(!loopback.native() && !loopback.redirect());
+    }
+    drop(namespace);
+    admin::delete(pair.a()).unwrap();
+    if let Err(error) = pair.a().xdp_features() {
+        assert!(
+            matches!(
+                &error,
+                Error::Interface {
+                    errno: Errno::NODEV,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn an_interface_stays_in_its_namespace() {
+    if !privileged("an_interface_stays_in_its_namespace") {
+        return;
+    }
+    let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+    let pair = VethPair::builder()
+        .queues(4)
+        .names("port", "port")
+        .build(&left, &right)
+        .unwrap();
+    let port = left.run(|| Interface::by_name("port")).unwrap().unwrap();
+    assert_eq!(port.index(), pair.a().index());
+    // This thread is in neither namespace.
+    assert_ne!(port.is_in_this_namespace(), Some(true));
+    assert_ne!(
+        left.run(|| port.is_in_this_namespace()).unwrap(),
+        Some(false)
+    );
+    assert_eq!(port.queues().unwrap().current(), 4);
+    assert!(port.xdp_features().is_ok());
+    right
+        .run(|| assert_eq!(port.facts().unwrap().mac, pair.a().facts().unwrap().mac))
+        .unwrap();
+}
+
+#[test]
+fn an_interface_may_be_asked_by_many_threads() {
+    if !privileged("an_interface_may_be_asked_by_many_threads") {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    std::thread::scope(|scope| {
+        for end in [pair.a(), pair.b(), pair.a(), pair.b()] {
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    assert_eq!(end.facts().unwrap().index, end.index());
+                }
+            });
+        }
+    });
+}
+
+/// The list takes more than one datagram.
+#[test]
+fn many_interfaces_are_listed() {
+    if !privileged("many_interfaces_are_listed") {
+        return;
+    }
+    const PAIRS: usize = 40;
+    let namespace = Namespace::new().unwrap();
+    let mut pairs = Vec::new();
+    for number in 0..PAIRS {
+        let names = VethPair::builder().names(format!("a{number}"), format!("b{number}"));
+        pairs.push(names.build(&namespace, &namespace).unwrap());
+        let all = namespace.run(Interface::all).unwrap().unwrap();
+        assert_eq!(all.len(), pairs.len() * 2 + 1);
+    }
+    drop(pairs);
+    assert_eq!(namespace.run(Interface::all).unwrap().unwrap().len(), 1);
+}
+
+#[test]
+fn nothing_is_attached_to_a_new_interface() {
+    if !privileged("nothing_is_attached_to_a_new_interface") {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    let state = pair.a().xdp().unwrap();
+    assert!(state.is_empty());
+    for mode in [Mode::Native, Mode::Generic, Mode::Hardware] {
+        assert_eq!(state.program(mode), None);
+    }
+}

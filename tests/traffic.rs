@@ -1,0 +1,398 @@
+//! Real frames between two ends of a veth pair, in native and generic mode.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
+
+mod common;
+
+use common::{Cable, End, attach, packet, until};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use xsk::link::{Attachment, ModeChoice};
+use xsk::test_util::{admin, privileged};
+use xsk::{CopyMode, Error, Kick, Pool, Socket, Umem};
+
+/// Sends packets `numbers` from `end`, kicking and reaping until all have gone and come back.
+fn send(end: &mut End, numbers: std::ops::Range<u32>, len: usize) {
+    let mut next = numbers.start;
+    let chunks = end.pool.len();
+    until("sending", || {
+        let room = end.socket.tx.reserve(numbers.end - next).unwrap().left();
+        let mut slots = end.socket.tx.reserve(room).unwrap();
+        while next < numbers.end && slots.left() > 0 {
+            let Some(mut frame) = end.pool.take() else {
+                break;
+            };
+            end.umem.write(&mut frame, &packet(next, len)).unwrap();
+            slots.push(frame).unwrap();
+            next += 1;
+        }
+        drop(slots);
+        let _ = end.socket.tx.kick_if_needed().unwrap();
+        end.socket.completion.reap_into(&mut end.pool, 64).unwrap();
+        next == numbers.end && end.pool.len() == chunks
+    });
+}
+
+/// Receives `count` packets, in order and intact, and gives their chunks back.
+fn receive(end: &mut End, first: u32, count: u32, len: usize) {
+    let mut expected = first;
+    until("receiving", || {
+        let before = expected;
+        for frame in end.socket.rx.receive(64).unwrap() {
+            let wanted = packet(expected, len);
+            assert_eq!(end.umem.bytes(&frame), wanted, "packet {expected}");
+            expected += 1;
+            end.pool.put(frame);
+        }
+        let back = expected - before;
+        assert_eq!(end.socket.fill.fill_from(&mut end.pool, back), Ok(back));
+        let _ = end.socket.fill.kick_if_needed().unwrap();
+        expected == first + count
+    });
+}
+
+fn traffic(mode: ModeChoice, len: usize) {
+    let cable = Cable::new(1);
+    let (mut left, mut right) = (End::left(&cable), End::right(&cable));
+    right.fill();
+    let slot = attach(&cable.right, cable.veth.b(), mode, &right);
+    for round in 0..8 {
+        send(&mut left, round * 256..round * 256 + 256, len);
+        receive(&mut right, round * 256, 256, len);
+    }
+    let home: BTreeSet<u64> = left.pool.addresses().collect();
+    assert_eq!(
+        home.len(),
+        1024,
+        "every chunk of the sender exactly once at home"
+    );
+    if let Some(census) = right.umem.census() {
+        assert_eq!(census.pool + census.receiving, 1024);
+    }
+    assert_eq!(right.socket.info.statistics().unwrap().rx_dropped, 0);
+    slot.close().unwrap();
+    drop((left, right));
+    assert!(
+        cable.veth.b().xdp().unwrap().is_empty(),
+        "nothing is left attached"
+    );
+}
+
+#[test]
+fn packets_travel_in_native_mode() {
+    if privileged("packets_travel_in_native_mode") {
+        traffic(ModeChoice::Native, 60);
+        traffic(ModeChoice::Native, 1500);
+    }
+}
+
+#[test]
+fn packets_travel_in_generic_mode() {
+    if privileged("packets_travel_in_generic_mode") {
+        traffic(ModeChoice::Generic, 60);
+        traffic(ModeChoice::Generic, 1500);
+    }
+}
+
+#[test]
+fn a_program_may_be_attached_before_the_socket_is_bound() {
+    if !privileged("a_program_may_be_attached_before_the_socket_is_bound") {
+        return;
+    }
+    let cable = Cable::new(1);
+    let attach = || Attachment::builder(cable.veth.b()).attach();
+    let attachment = cable.right.run(attach).unwrap().unwrap();
+    let (mut left, mut right) = (End::left(&cable), End::right(&cable));
+    right.fill();
+    let _slot = right.socket.register(&attachment).unwrap();
+    send(&mut left, 0..64, 60);
+    receive(&mut right, 0, 64, 60);
+}
+
+#[test]
+fn the_fill_ring_may_be_filled_before_the_socket_is_bound() {
+    if !privileged("the_fill_ring_may_be_filled_before_the_socket_is_bound") {
+        return;
+    }
+    let cable = Cable::new(1);
+    let mut left = End::left(&cable);
+    let (umem, mut pool) = Umem::builder().chunks(64).build().unwrap();
+    let mut unbound = cable
+        .right
+        .run(|| Socket::builder(&umem).open())
+        .unwrap()
+        .unwrap();
+    assert_eq!(unbound.fill.fill_from(&mut pool, 64), Ok(64));
+    let socket = unbound.bind(cable.veth.b(), 0).unwrap();
+    let mut right = End { umem, pool, socket };
+    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Auto, &right);
+    send(&mut left, 0..64, 60);
+    receive(&mut right, 0, 64, 60);
+}
+
+#[test]
+fn one_sided_sockets_receive_and_send() {
+    if !privileged("one_sided_sockets_receive_and_send") {
+        return;
+    }
+    let cable = Cable::new(1);
+    let (out_umem, mut out_pool) = Umem::builder().chunks(64).build().unwrap();
+    let (in_umem, mut in_pool) = Umem::builder().chunks(64).chunk_size(2048).build().unwrap();
+    let tx_only = || Socket::builder(&out_umem).tx_only().bind(cable.veth.a(), 0);
+    let mut sender = cable.left.run(tx_only).unwrap().unwrap();
+    let rx_only = || Socket::builder(&in_umem).rx_only().bind(cable.veth.b(), 0);
+    let mut receiver = cable.right.run(rx_only).unwrap().unwrap();
+    receiver.fill.fill_from(&mut in_pool, 64).unwrap();
+    let attach = || Attachment::builder(cable.veth.b()).attach();
+    let attachment = cable.right.run(attach).unwrap().unwrap();
+    let _slot = receiver.register(&attachment).unwrap();
+
+    out_umem.edit_pool(&mut out_pool, |chunk| {
+        chunk[..60].copy_from_slice(&packet(7, 60))
+    });
+    assert_eq!(sender.tx.send_from(&mut out_pool, 32, 60), Ok(32));
+    assert_eq!(sender.tx.kick_if_needed().unwrap(), Kick::Done);
+    until("32 completions", || {
+        sender.completion.reap_into(&mut out_pool, 64).unwrap();
+        out_pool.len() == 64
+    });
+    let mut seen = 0;
+    until("32 packets", || {
+        for frame in receiver.rx.receive(64).unwrap() {
+            assert_eq!(in_umem.bytes(&frame), packet(7, 60));
+            in_pool.put(frame);
+            seen += 1;
+        }
+        seen == 32
+    });
+}
+
+#[test]
+fn frames_received_on_one_thread_are_sent_by_another() {
+    if !privileged("frames_received_on_one_thread_are_sent_by_another") {
+        return;
+    }
+    let cable = Cable::new(1);
+    let (mut left, mut right) = (End::left(&cable), End::right(&cable));
+    right.fill();
+    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &right);
+    left.fill();
+    let _back = attach(&cable.left, cable.veth.a(), ModeChoice::Native, &left);
+
+    let Socket {
+        mut rx,
+        mut tx,
+        mut fill,
+        mut completion,
+        ..
+    } = right.socket;
+    let mut pool: Pool = right.pool;
+    let (to_sender, from_receiver) = std::sync::mpsc::channel();
+    let (to_receiver, from_sender) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut forwarded = 0;
+            until("receiving", || {
+                for frame in rx.receive(64).unwrap() {
+                    to_sender.send(frame).unwrap();
+                    forwarded += 1;
+                }
+                for frame in from_sender.try_iter() {
+                    pool.put(frame);
+                }
+                fill.fill_from(&mut pool, 64).unwrap();
+                forwarded == 512
+            });
+        });
+        scope.spawn(move || {
+            let mut sent = 0;
+            until("forwarding", || {
+                for frame in from_receiver.try_iter() {
+                    tx.reserve(1).unwrap().push(frame).unwrap();
+                    sent += 1;
+                }
+                let _ = tx.kick_if_needed().unwrap();
+                for frame in completion.reap(64).unwrap() {
+                    // The other thread may be done.
+                    if let Err(refused) = to_receiver.send(frame) {
+                        let _kept = refused.0;
+                    }
+                }
+                sent == 512 && tx.pending() == 0
+            });
+        });
+        for round in 0..8 {
+            send(&mut left, round * 64..round * 64 + 64, 60);
+            receive(&mut left, round * 64, 64, 60);
+        }
+    });
+}
+
+#[test]
+fn a_queue_that_is_free_in_a_moment_is_waited_for() {
+    if !privileged("a_queue_that_is_free_in_a_moment_is_waited_for") {
+        return;
+    }
+    let cable = Cable::new(1);
+    for _ in 0..5 {
+        drop(End::left(&cable));
+    }
+}
+
+#[test]
+fn a_taken_queue_is_an_error_that_says_how_long_was_waited() {
+    if !privileged("a_taken_queue_is_an_error_that_says_how_long_was_waited") {
+        return;
+    }
+    let cable = Cable::new(1);
+    let _first = End::left(&cable);
+    let (umem, _pool) = Umem::builder().chunks(64).build().unwrap();
+    let wait = Duration::from_millis(30);
+    let second = || {
+        Socket::builder(&umem)
+            .bind_wait(wait)
+            .bind(cable.veth.a(), 0)
+    };
+    let error = cable.left.run(second).unwrap().unwrap_err();
+    let Error::Bind { waited, .. } = &error else {
+        panic!("{error}")
+    };
+    assert!(*waited >= wait);
+    assert!(error.to_string().contains("EBUSY"), "{error}");
+}
+
+#[test]
+fn settings_that_no_kernel_should_see_are_refused() {
+    if !privileged("settings_that_no_kernel_should_see_are_refused") {
+        return;
+    }
+    let cable = Cable::new(2);
+    let (umem, _pool) = Umem::builder().chunks(64).build().unwrap();
+    for size in [0, 3, 1 << 21, 1 << 31] {
+        let error = Socket::builder(&umem).rx_size(size).open().unwrap_err();
+        assert!(matches!(error, Error::Setting { .. }), "{error}");
+    }
+    let bind = |queue, copy| {
+        let builder = Socket::builder(&umem).copy_mode(copy);
+        cable
+            .left
+            .run(|| builder.bind(cable.veth.a(), queue))
+            .unwrap()
+            .unwrap_err()
+    };
+    // The kernel would cut the number to 16 bits and bind queue 0.
+    assert!(matches!(bind(65536, CopyMode::Auto), Error::Setting { .. }));
+    let outside = bind(2, CopyMode::Auto).to_string();
+    assert!(outside.contains("has 2 queues"), "{outside}");
+    let zero_copy = bind(0, CopyMode::ZeroCopy).to_string();
+    assert!(zero_copy.contains("no zero-copy"), "{zero_copy}");
+    // The other namespace may have another interface with that index.
+    let other = cable
+        .right
+        .run(|| Socket::builder(&umem).bind(cable.veth.a(), 0));
+    let elsewhere = other.unwrap().unwrap_err().to_string();
+    assert!(
+        elsewhere.contains("another network namespace"),
+        "{elsewhere}"
+    );
+    for (chunk, headroom) in [
+        (1000, 0),
+        (1024, 0),
+        (3000, 0),
+        (8192, 0),
+        (2048, 2048),
+        (2048, 1792),
+    ] {
+        let error = Umem::builder()
+            .chunk_size(chunk)
+            .headroom(headroom)
+            .build()
+            .unwrap_err();
+        assert!(matches!(error, Error::Setting { .. }), "{error}");
+    }
+}
+
+#[test]
+fn headroom_is_before_the_packet_and_can_take_a_header() {
+    if !privileged("headroom_is_before_the_packet_and_can_take_a_header") {
+        return;
+    }
+    let cable = Cable::new(1);
+    let mut left = End::left(&cable);
+    let (umem, pool) = Umem::builder().chunks(1024).headroom(128).build().unwrap();
+    let bind = || Socket::builder(&umem).bind(cable.veth.b(), 0);
+    let socket = cable.right.run(bind).unwrap().unwrap();
+    let mut right = End { umem, pool, socket };
+    right.fill();
+    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &right);
+    send(&mut left, 0..1, 60);
+    let mut received = None;
+    until("a packet", || {
+        received = right.socket.rx.receive(1).unwrap().into_iter().next();
+        received.is_some()
+    });
+    let mut frame = received.unwrap();
+    assert_eq!(frame.address() % 4096, 128 + 256);
+    assert!(right.umem.grow_front(&mut frame, 128 + 257).is_err());
+    right.umem.grow_front(&mut frame, 4).unwrap();
+    right.umem.bytes_mut(&mut frame)[..4].copy_from_slice(b"head");
+    assert_eq!(&right.umem.bytes(&frame)[4..], packet(0, 60));
+    right.pool.put(frame);
+}
+
+#[test]
+fn an_interface_that_goes_away_is_a_typed_error() {
+    if !privileged("an_interface_that_goes_away_is_a_typed_error") {
+        return;
+    }
+    let cable = Cable::new(1);
+    let mut left = End::left(&cable);
+    admin::set_up(cable.veth.a(), false).unwrap();
+    let down = left.socket.tx.kick().unwrap_err().to_string();
+    assert!(
+        down.contains("ENETDOWN") && down.contains("set it up"),
+        "{down}"
+    );
+    admin::delete(cable.veth.a()).unwrap();
+    let mut said = String::new();
+    until("the interface is gone", || match left.socket.tx.kick() {
+        Err(error) => {
+            said = error.to_string();
+            said.contains("ENXIO")
+        }
+        Ok(_) => false,
+    });
+    assert!(said.contains("close the socket"), "{said}");
+    assert_eq!(
+        left.socket.info.error().unwrap(),
+        Some(rustix::io::Errno::NETDOWN)
+    );
+}
+
+#[test]
+fn too_little_locked_memory_is_explained() {
+    if !privileged("too_little_locked_memory_is_explained") {
+        return;
+    }
+    // Root may lock what it likes: the text is what can be looked at here.
+    let error = Error::RegisterUmem {
+        bytes: 16 << 20,
+        chunk_size: 4096,
+        headroom: 0,
+        memlock: Some(8 << 20),
+        errno: rustix::io::Errno::NOBUFS,
+    };
+    let text = error.to_string();
+    assert!(
+        text.contains("ENOBUFS") && text.contains("8388608") && text.contains("16384"),
+        "{text}"
+    );
+}
