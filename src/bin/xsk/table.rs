@@ -100,12 +100,9 @@ impl Table {
         let counts = now.counts.since(&before.counts);
         let pairs = named(&before.kernel).into_iter().zip(named(&now.kernel));
         let kernel = pairs.map(|((_, before), (name, now))| {
-            let gone = now.zip(before);
-            (
-                name,
-                gone.map(|(now, before)| now.wrapping_sub(before)),
-                now,
-            )
+            // Before the first report nothing is known, and nothing was counted.
+            let new = now.map(|now| now.wrapping_sub(before.unwrap_or(0)));
+            (name, new, now)
         });
         if self.json {
             let kernel = kernel.map(|(name, value, _)| (name, value));

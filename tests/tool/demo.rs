@@ -1,0 +1,133 @@
+//! `xsk demo`.
+
+use crate::rig::{Rig, Tool, attached};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use xsk::test_util::{Namespace, VethPair, privileged};
+
+const FIELDS: [&str; 12] = [
+    "command",
+    "mode",
+    "size",
+    "batch",
+    "frames",
+    "lost",
+    "corrupt",
+    "duplicated",
+    "chunks",
+    "chunks_home",
+    "seconds",
+    "pps",
+];
+
+fn check(object: &str, mode: &str, size: u32, batch: u32, frames: u32) {
+    let object: Value = serde_json::from_str(object).unwrap();
+    let fields: BTreeSet<&str> = object
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(fields, BTreeSet::from(FIELDS));
+    assert_eq!(object["command"], "demo");
+    assert_eq!(object["mode"], mode);
+    assert_eq!(object["size"], size);
+    assert_eq!(object["batch"], batch);
+    assert_eq!(object["frames"], frames);
+    for field in ["lost", "corrupt", "duplicated"] {
+        assert_eq!(object[field], 0, "{field}");
+    }
+    assert_eq!(object["chunks"], object["chunks_home"]);
+    assert!(object["chunks"].as_u64().unwrap() > 0);
+    assert!(object["seconds"].as_f64().unwrap() > 0.0);
+    assert!(object["pps"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn both_modes_lose_nothing_at_any_size_and_batch() {
+    if !privileged("both_modes_lose_nothing_at_any_size_and_batch") {
+        return;
+    }
+    let anywhere = Namespace::new().unwrap();
+    for size in [37, 60, 1500, 3520] {
+        for batch in [1, 64, 256, 1024] {
+            let line = format!("demo --frames 5000 --size {size} -b {batch} --json");
+            let ended = Tool::start(&anywhere, &line).end();
+            assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+            assert_eq!(ended.err, [""; 0]);
+            let [native, generic] = &ended.out[..] else {
+                panic!("{ended:?}")
+            };
+            check(native, "native", size, batch, 5000);
+            check(generic, "generic", size, batch, 5000);
+        }
+    }
+}
+
+#[test]
+fn existing_interfaces_are_used_and_left_as_they_were() {
+    if !privileged("existing_interfaces_are_used_and_left_as_they_were") {
+        return;
+    }
+    let here = Namespace::new().unwrap();
+    let cable = VethPair::builder()
+        .names("in", "out")
+        .build(&here, &here)
+        .unwrap();
+    for (letter, mode) in [("-N", "native"), ("-S", "generic")] {
+        let line = format!("demo -i in -o out {letter} --frames 5000 --json");
+        let ended = Tool::start(&here, &line).end();
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        let [only] = &ended.out[..] else {
+            panic!("{ended:?}")
+        };
+        check(only, mode, 60, 64, 5000);
+        assert_eq!((attached(cable.a()), attached(cable.b())), (None, None));
+    }
+    let ended = Tool::start(&here, "demo -i in -o out --size 1515").end();
+    for words in ["1515", "out", "1500", "1514"] {
+        assert!(ended.failure().contains(words), "{ended:?}");
+    }
+    // Frames that arrive nowhere: the run ends, says so, and cleans up.
+    let lonely = VethPair::builder()
+        .names("lonely", "other")
+        .build(&here, &here)
+        .unwrap();
+    let ended = Tool::start(&here, "demo -i in -o lonely -N --frames 5000").end();
+    assert!(ended.failure().contains("lost"), "{ended:?}");
+    assert_eq!((attached(cable.a()), attached(lonely.a())), (None, None));
+}
+
+#[test]
+fn the_report_for_people_is_plain_text_in_a_pipe() {
+    let Some(rig) = Rig::new("the_report_for_people_is_plain_text_in_a_pipe", 1) else {
+        return;
+    };
+    let ended = Tool::start(&rig.near, "demo --frames 5000").end();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let text = ended.out.join("\n");
+    for words in [
+        "native mode",
+        "generic mode",
+        "lost 0, corrupt 0, duplicated 0",
+        "per second",
+        "back home",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains(['\r', '\x1b']), "{text:?}");
+    assert_eq!(ended.err, [""; 0]);
+}
+
+#[test]
+fn sizes_that_cannot_be_are_refused_with_the_limit() {
+    let Some(rig) = Rig::new("sizes_that_cannot_be_are_refused_with_the_limit", 1) else {
+        return;
+    };
+    for (size, limit) in [(0, "37"), (36, "37"), (3521, "3520"), (u32::MAX, "3520")] {
+        let ended = Tool::start(&rig.near, &format!("demo --size {size}")).end();
+        assert!(ended.failure().contains(&size.to_string()), "{ended:?}");
+        assert!(ended.failure().contains(limit), "{ended:?}");
+        assert_eq!(ended.out, [""; 0]);
+    }
+}

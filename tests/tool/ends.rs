@@ -1,0 +1,114 @@
+//! Every way to end, and what is left behind: nothing.
+
+use crate::rig::{Rig, Tool, attached, wait_for};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+use xsk::Mode;
+use xsk::test_util::{VethPair, admin};
+
+#[test]
+fn a_signal_ends_it_well_and_nothing_stays_attached() {
+    let Some(rig) = Rig::new("a_signal_ends_it_well_and_nothing_stays_attached", 1) else {
+        return;
+    };
+    for signal in [Signal::INT, Signal::TERM] {
+        for (letters, mode) in [
+            ("rxdrop", Mode::Native),
+            ("rxdrop -p -S", Mode::Generic),
+            ("rxdrop --attach link", Mode::Native),
+            ("l2fwd -p --attach link -S", Mode::Generic),
+        ] {
+            let tool = rig.start(letters).ready();
+            assert_eq!(rig.attached(), Some(mode));
+            tool.signal(signal);
+            tool.summary();
+            assert_eq!(rig.attached(), None, "{letters}");
+        }
+        let tool = rig.start("txonly").ready();
+        tool.signal(signal);
+        tool.summary();
+    }
+}
+
+#[test]
+fn a_killed_one_leaves_what_its_method_says_and_the_next_start_works() {
+    let name = "a_killed_one_leaves_what_its_method_says_and_the_next_start_works";
+    let Some(rig) = Rig::new(name, 1) else { return };
+    for next in ["netlink", "link"] {
+        let tool = rig.start("rxdrop --attach link").ready();
+        assert_eq!(rig.attached(), Some(Mode::Native));
+        tool.kill();
+        assert_eq!(rig.attached(), None);
+
+        rig.start("rxdrop --attach netlink").ready().kill();
+        assert_eq!(rig.attached(), Some(Mode::Native));
+        let tool = rig.start(&format!("rxdrop -C 100 --attach {next}")).ready();
+        rig.send(0, 100);
+        assert_eq!(tool.summary()["rx_packets"], 100);
+        assert_eq!(rig.attached(), None, "{next}");
+    }
+}
+
+#[test]
+fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
+    let name = "an_interface_that_goes_away_is_an_error_within_about_a_second";
+    for line in [
+        "rxdrop",
+        "rxdrop -p",
+        "rxdrop -S -p --attach link",
+        "txonly",
+        "txonly -p",
+        "l2fwd",
+        "l2fwd -p",
+    ] {
+        let Some(rig) = Rig::new(name, 1) else { return };
+        let tool = rig.start(line).ready();
+        let start = Instant::now();
+        admin::delete(rig.cable.a()).unwrap();
+        let ended = tool.end();
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{line}: {:?}",
+            start.elapsed()
+        );
+        assert!(ended.failure().contains("near"), "{line}: {ended:?}");
+        assert!(ended.failure().contains("ENODEV"), "{line}: {ended:?}");
+    }
+}
+
+#[test]
+fn an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver() {
+    let name = "an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver";
+    let Some(rig) = Rig::new(name, 1) else { return };
+    let receiver = rig.start("rxdrop -p -C 100").ready();
+    let cable = VethPair::builder()
+        .names("near2", "far2")
+        .build(&rig.near, &rig.far)
+        .unwrap();
+    let sender = Tool::start(&rig.near, "txonly -i near2 --json").ready();
+    for end in [rig.cable.a(), cable.a()] {
+        admin::set_up(end, false).unwrap();
+    }
+    let ended = sender.end();
+    assert!(ended.failure().contains("ENETDOWN"), "{ended:?}");
+    admin::set_up(rig.cable.a(), true).unwrap();
+    admin::wait_for_carrier(rig.cable.a(), Duration::from_secs(10)).unwrap();
+    rig.send(0, 100);
+    assert_eq!(receiver.summary()["rx_packets"], 100);
+    assert_eq!((rig.attached(), attached(cable.a())), (None, None));
+}
+
+#[test]
+fn a_closed_output_is_no_reason_to_panic_or_to_stay() {
+    let Some(rig) = Rig::new("a_closed_output_is_no_reason_to_panic_or_to_stay", 1) else {
+        return;
+    };
+    for letters in ["rxdrop -p", "l2fwd", "txonly"] {
+        let mut tool = rig.start(letters).ready();
+        tool.hang_up();
+        let ended = tool.end();
+        assert!(ended.failure().contains("output"), "{ended:?}");
+        assert!(!ended.err.join("\n").contains("panicked"), "{ended:?}");
+        wait_for("nothing attached", || rig.attached().is_none());
+    }
+}

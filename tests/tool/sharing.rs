@@ -1,0 +1,71 @@
+//! Two processes on two queues of one interface.
+
+use crate::rig::Rig;
+use xsk::Mode;
+
+#[test]
+fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
+    let Some(rig) = Rig::new(
+        "either_of_two_may_end_first_and_the_other_keeps_receiving",
+        2,
+    ) else {
+        return;
+    };
+    for letters in ["--attach netlink", "--attach link"] {
+        for ends in [0, 1] {
+            for killed in [false, true] {
+                let case = format!("{letters}, {ends} ends, killed: {killed}");
+                let start = |queue| {
+                    let count = if queue == ends { "" } else { "-C 300" };
+                    rig.start(&format!("rxdrop -p -q {queue} {letters} {count}"))
+                        .ready()
+                };
+                let (first, second) = (start(0), start(1));
+                let program = rig.cable.a().xdp().unwrap().programs().next();
+                rig.send(1 - ends, 100);
+                let (ending, staying) = if ends == 0 {
+                    (first, second)
+                } else {
+                    (second, first)
+                };
+                if killed {
+                    ending.kill();
+                } else {
+                    ending.stop().summary();
+                }
+                assert_eq!(
+                    rig.cable.a().xdp().unwrap().programs().next(),
+                    program,
+                    "{case}"
+                );
+                assert!(program.is_some());
+                rig.send(1 - ends, 200);
+                assert_eq!(staying.summary()["rx_packets"], 300, "{case}");
+                assert_eq!(rig.attached(), None, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
+    let name = "a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on";
+    let Some(rig) = Rig::new(name, 1) else { return };
+    let first = rig.start("rxdrop -p -C 100").ready();
+    for line in ["rxdrop", "txonly", "l2fwd -S"] {
+        let ended = rig.start(line).end();
+        for words in ["near", "queue 0", "EBUSY", " ms"] {
+            assert!(ended.failure().contains(words), "{ended:?}");
+        }
+    }
+    assert_eq!(rig.attached(), Some(Mode::Native));
+    rig.send(0, 100);
+    assert_eq!(first.summary()["rx_packets"], 100);
+    assert_eq!(rig.attached(), None);
+    // The kernel lets go of a queue some milliseconds after its socket: the next one waits.
+    for _ in 0..5 {
+        let tool = rig.start("rxdrop -C 10").ready();
+        rig.send(0, 10);
+        assert_eq!(tool.summary()["rx_packets"], 10);
+    }
+}

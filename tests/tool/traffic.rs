@@ -1,0 +1,244 @@
+//! The three commands that work on a port, with traffic.
+
+use crate::rig::{LIMIT, Rig, Tool, attached, wait_for};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
+use xsk::test_util::{VethPair, admin};
+use xsk::{Attachment, Socket, Umem};
+
+const SUMMARY: [&str; 17] = [
+    "command",
+    "summary",
+    "seconds",
+    "rx_packets",
+    "tx_packets",
+    "rx_bytes",
+    "tx_bytes",
+    "rx_pps",
+    "tx_pps",
+    "mode",
+    "zero_copy",
+    "rx_dropped",
+    "rx_invalid_descs",
+    "tx_invalid_descs",
+    "rx_ring_full",
+    "rx_fill_ring_empty_descs",
+    "tx_ring_empty_descs",
+];
+
+#[test]
+fn rxdrop_counts_every_packet_and_byte() {
+    let Some(rig) = Rig::new("rxdrop_counts_every_packet_and_byte", 1) else {
+        return;
+    };
+    for (letters, mode) in [
+        ("-N", "native"),
+        ("-S -p", "generic"),
+        ("-c -m -b 1", "native"),
+    ] {
+        let tool = rig.start(&format!("rxdrop -C 1000 {letters}")).ready();
+        rig.send(0, 1000);
+        let summary = tool.summary();
+        let fields: BTreeSet<&str> = summary
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(fields, BTreeSet::from(SUMMARY));
+        assert_eq!(summary["rx_packets"], 1000);
+        assert_eq!(summary["rx_bytes"], 60_000);
+        assert_eq!(summary["tx_packets"], 0);
+        assert_eq!(summary["mode"], mode);
+        assert_eq!(summary["zero_copy"], false);
+        assert_eq!(summary["rx_dropped"], 0);
+        assert_eq!(summary["rx_ring_full"], 0);
+        assert_eq!(rig.attached(), None);
+    }
+}
+
+#[test]
+fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
+    let Some(rig) = Rig::new(
+        "txonly_sends_as_many_packets_as_asked_and_attaches_nothing",
+        1,
+    ) else {
+        return;
+    };
+    for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
+        let before = rig.cable.b().facts().unwrap().counters.rx_packets;
+        let tool = rig.start(&format!("txonly -C 5001 {letters}")).ready();
+        assert_eq!(rig.attached(), None);
+        let summary = tool.summary();
+        let size = if letters.contains("1514") { 1514 } else { 60 };
+        assert_eq!(summary["tx_packets"], 5001);
+        assert_eq!(summary["tx_bytes"], 5001 * size);
+        assert_eq!(summary["tx_invalid_descs"], 0);
+        assert_eq!(summary["mode"], Value::Null);
+        let far = rig.cable.b();
+        let come = || far.facts().unwrap().counters.rx_packets - before;
+        wait_for("all packets at the far end", || come() >= 5001);
+        assert_eq!(come(), 5001);
+    }
+}
+
+#[test]
+fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
+    let Some(rig) = Rig::new("l2fwd_sends_each_packet_back_with_its_addresses_swapped", 1) else {
+        return;
+    };
+    for letters in ["-N", "-S -p", "-m -b 1"] {
+        let tool = rig.start(&format!("l2fwd {letters}")).ready();
+        let far = rig.cable.b();
+        let (umem, mut pool, mut socket) = rig
+            .far
+            .run(|| {
+                let (umem, pool) = Umem::builder().chunks(64).build().unwrap();
+                let socket = Socket::builder(&umem).bind(far, 0).unwrap();
+                (umem, pool, socket)
+            })
+            .unwrap();
+        let program = rig
+            .far
+            .run(|| Attachment::builder(far).attach())
+            .unwrap()
+            .unwrap();
+        let registration = socket.register(&program).unwrap();
+        socket.fill.fill_from(&mut pool, 32).unwrap();
+        let mut number = 0_u8;
+        let packet = |number| {
+            let mut packet = *b"totototofromfromxxpacket        ";
+            packet[..6].copy_from_slice(b"to--to");
+            packet[6..12].copy_from_slice(b"from--");
+            packet[31] = number;
+            packet
+        };
+        let sent = socket.tx.send_each(&mut pool, 32, |frame| {
+            umem.write(frame, &packet(number)).unwrap();
+            number += 1;
+        });
+        assert_eq!(sent, Ok(32));
+        let mut back = 0;
+        wait_for("the packets", || {
+            let _ = socket.tx.kick_if_needed().unwrap();
+            for frame in socket.rx.receive(64).unwrap() {
+                let mut wanted = packet(back);
+                wanted[..12].copy_from_slice(b"from--to--to");
+                assert_eq!(umem.bytes(&frame), wanted);
+                pool.put(frame);
+                back += 1;
+            }
+            back == 32
+        });
+        registration.close().unwrap();
+        program.close().unwrap();
+        let summary = tool.stop().summary();
+        for field in ["rx_packets", "tx_packets"] {
+            assert_eq!(summary[field], 32, "{field}");
+        }
+        assert_eq!(summary["tx_bytes"], 32 * 32);
+        assert_eq!(rig.attached(), None);
+    }
+}
+
+#[test]
+fn what_is_eaten_does_not_reach_the_stack_until_the_end() {
+    let name = "what_is_eaten_does_not_reach_the_stack_until_the_end";
+    let Some(rig) = Rig::new(name, 1) else { return };
+    let bridge = admin::add_bridge(&rig.near, "br1").unwrap();
+    let (second, far) = (&rig.near, &rig.far);
+    let cable = VethPair::builder()
+        .names("port", "peer")
+        .build(second, far)
+        .unwrap();
+    admin::set_master(cable.a(), Some(&bridge)).unwrap();
+    // By a veth in native mode, and by a bridge in generic mode.
+    for (near, far, line, net) in [
+        (rig.cable.a(), rig.cable.b(), "rxdrop -p --json -i near", 1),
+        (&bridge, cable.b(), "rxdrop -p --json -i br1 -S", 2),
+    ] {
+        admin::add_ipv4(near, Ipv4Addr::new(10, net, 0, 1), 24).unwrap();
+        admin::add_ipv4(far, Ipv4Addr::new(10, net, 0, 2), 24).unwrap();
+        let inbox = rig
+            .near
+            .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+            .unwrap()
+            .unwrap();
+        inbox
+            .set_read_timeout(Some(Duration::from_millis(20)))
+            .unwrap();
+        let port = inbox.local_addr().unwrap().port();
+        let outbox = rig
+            .far
+            .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+            .unwrap()
+            .unwrap();
+        outbox.set_broadcast(true).unwrap();
+        // Broadcasts need no ARP, which would be eaten too.
+        let send = || {
+            outbox
+                .send_to(b"?", (Ipv4Addr::new(10, net, 0, 255), port))
+                .unwrap()
+        };
+        let comes = || inbox.recv(&mut [0; 8]).is_ok();
+        wait_for("a packet before", || {
+            send();
+            comes()
+        });
+        let tool = Tool::start(&rig.near, line).ready();
+        while comes() {}
+        for _ in 0..10 {
+            send();
+        }
+        assert!(!comes(), "a packet was not eaten");
+        let mut eaten = 0;
+        while eaten < 10 {
+            let report: Value = serde_json::from_str(&tool.line()).unwrap();
+            eaten += report["rx_packets"].as_u64().unwrap();
+        }
+        assert!(tool.stop().summary()["rx_packets"].as_u64().unwrap() >= 10);
+        assert_eq!(attached(near), None);
+        wait_for("a packet afterwards", || {
+            send();
+            comes()
+        });
+    }
+}
+
+#[test]
+fn reports_come_at_their_intervals_until_the_duration_is_over() {
+    let Some(rig) = Rig::new(
+        "reports_come_at_their_intervals_until_the_duration_is_over",
+        1,
+    ) else {
+        return;
+    };
+    let ended = rig.start("rxdrop -p -n 1 -d 3").ready().end();
+    let summary = ended.summary();
+    let seconds = summary["seconds"].as_f64().unwrap();
+    assert!((3.0..LIMIT.as_secs_f64()).contains(&seconds), "{seconds}");
+    assert!(ended.out.len() >= 3, "{ended:?}");
+    let first: Value = serde_json::from_str(&ended.out[0]).unwrap();
+    assert_eq!(first["summary"], false);
+    assert_eq!(first["rx_ring_full"], 0);
+
+    let text = Tool::start(&rig.near, "rxdrop -p -d 2 -x -i near -S").end();
+    assert_eq!(text.status.code(), Some(0), "{text:?}");
+    let first = &text.out[0];
+    for words in [
+        "near",
+        "queue 0",
+        "generic mode (as asked)",
+        "copy",
+        "netlink",
+    ] {
+        assert!(first.contains(words), "{first}");
+    }
+    let text = text.out.join("\n");
+    for words in ["rx_fill_ring_empty_descs", "packets/s", "Summary"] {
+        assert!(text.contains(words), "{text}");
+    }
+    assert!(!text.contains(['\r', '\x1b']), "{text:?}");
+}
