@@ -32,18 +32,36 @@ impl<T: Copy> Producer<T> {
         &self.memory
     }
 
-    /// Makes sure that as many entries as possible, up to `wanted`, are known to be free; answers how
-    /// many are.
+    /// How many slots, up to `wanted`, are free.
     ///
-    /// The kernel's index is read only when what is known does not suffice: it is a cache line that
-    /// the kernel writes.
+    /// The other side's index is read only when what is known does not suffice.
     #[inline(always)]
     pub(crate) fn free(&mut self, wanted: u32) -> Result<u32, Fault> {
-        let known = self.limit.distance_from(self.cursor);
-        if known >= wanted {
+        if self.limit.distance_from(self.cursor) >= wanted {
             return Ok(wanted);
         }
-        self.refresh().map(|free| free.min(wanted))
+        // Acquire: what we write into an entry must not pass the other side's reading of it.
+        let consumer = Index::new(self.memory.consumer().load(Ordering::Acquire));
+        let size = self.memory.size();
+        let limit = consumer.advance(size);
+        let free = limit.distance_from(self.cursor);
+        if free > size {
+            return Err(self.fault(free));
+        }
+        self.limit = limit;
+        Ok(free.min(wanted))
+    }
+
+    /// More slots than there are would be free: the consumer's index is not where it can be.
+    #[cold]
+    #[inline(never)]
+    fn fault(&self, free: u32) -> Fault {
+        let size = self.memory.size();
+        Fault::Index {
+            ring: self.kind,
+            distance: size.wrapping_sub(free),
+            size,
+        }
     }
 
     /// A batch of `count` slots, or of as many as are free.
@@ -51,25 +69,6 @@ impl<T: Copy> Producer<T> {
     pub(crate) fn write(&mut self, count: u32) -> Result<Writer<'_, T>, Fault> {
         let count = self.free(count)?;
         Ok(Writer::new(self, count))
-    }
-
-    /// A batch of `count` slots, which [`free`](Self::free) said are there.
-    #[inline(always)]
-    pub(crate) fn write_known(&mut self, count: u32) -> Writer<'_, T> {
-        Writer::new(self, count)
-    }
-
-    #[inline(always)]
-    fn refresh(&mut self) -> Result<u32, Fault> {
-        // Acquire: what we write into an entry must not pass the other side's reading of it.
-        let consumer = Index::new(self.memory.consumer().load(Ordering::Acquire));
-        let size = self.memory.size();
-        let used = self.cursor.distance_from(consumer);
-        if used > size {
-            return Err(fault(self.kind, used, size));
-        }
-        self.limit = consumer.advance(size);
-        Ok(size.wrapping_sub(used))
     }
 
     /// Entries that are written, or published and not yet taken by the other side.
@@ -85,15 +84,5 @@ impl<T: Copy> Producer<T> {
         self.memory
             .producer()
             .store(self.cursor.get(), Ordering::Release);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn fault(ring: Kind, distance: u32, size: u32) -> Fault {
-    Fault::Index {
-        ring,
-        distance,
-        size,
     }
 }

@@ -1,205 +1,216 @@
-//! Whole batches from ring to ring, from a ring to a slice, and from a slice to a ring.
+//! Whole batches from one place to another: ring to ring, ring to pool, pool to ring.
 //!
-//! Rows are split where a ring wraps, so the inner loops do without masks; a few entries go one by one,
-//! which is cheaper than finding the rows. Nothing is published or released here: the callers do it,
-//! once for a batch.
+//! One packet goes straight; more go row by row, a row being what lies side by side at both ends, so
+//! that the inner loop does without masks.
 
 use super::{Consumer, Index, Producer};
 use crate::num::usize32;
+use crate::ring::atomic::{AtomicU32, Ordering};
 
-/// Entries handled between two tests of the loop's end; fewer go one by one.
+/// Entries moved between two tests of the loop's end.
 const UNROLL: u32 = 4;
 
-/// A bulk operation that ended early: one entry was taken and refused.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Refused<T> {
-    /// Entries that arrived before.
-    pub(crate) count: u32,
-    /// The entry.
-    pub(crate) entry: T,
+/// Where a batch comes from.
+///
+/// # Safety
+/// `row` answers where entries lie, and how many of them, from 1 to `most`, can be read at once: each right
+/// after the one before, or right before it if `DOWN`. `skip + most` is no more than the source holds, as
+/// its user checked.
+pub(crate) unsafe trait Source {
+    type Entry: Copy;
+    /// Whether entries lie in reverse.
+    const DOWN: bool;
+    /// The next entries after `skip`.
+    fn row(&mut self, skip: u32, most: u32) -> (*const Self::Entry, u32);
+    /// Entries were taken, and will not be handed out again.
+    fn take(&mut self, count: u32);
+    /// A taken entry cannot be believed.
+    fn refuse(&mut self, entry: Self::Entry);
+    /// The batch is done.
+    fn finish(&mut self);
 }
 
-/// Moves `count` entries, as what `map` makes of them, until `map` refuses one.
+/// Where a batch goes to.
 ///
-/// `count` entries are there in `from`, and as many slots free in `to`. If `map` panics, the entry that it
-/// was given is taken from its ring, and lost.
+/// # Safety
+/// As [`Source`], for slots that can be written, each right after the one before.
+pub(crate) unsafe trait Sink {
+    type Entry: Copy;
+    /// The next slots after `skip`.
+    fn row(&mut self, skip: u32, most: u32) -> (*mut Self::Entry, u32);
+    /// Slots were written.
+    fn put(&mut self, count: u32);
+    /// The batch is done.
+    fn finish(&mut self);
+}
+
+/// Moves `count` entries, as what `map` makes of them, until `map` refuses one, which is taken and does
+/// not arrive; answers how many arrived. So many are there in `from`, and so many slots free in `to`.
+///
+/// If `map` panics, the entry that it was given is lost; those before have arrived.
 #[inline(always)]
-pub(crate) fn ring_to_ring<T: Copy, U: Copy>(
-    from: &mut Consumer<T>,
-    to: &mut Producer<U>,
+pub(crate) fn transfer<S: Source, D: Sink>(
+    mut from: S,
+    mut to: D,
     count: u32,
-    mut map: impl FnMut(T) -> Option<U>,
-) -> Result<(), Refused<T>> {
-    let mut at = Progress::new(&mut from.cursor, &mut to.cursor);
-    let (source, target) = (&from.memory, &to.memory);
-    if count < UNROLL {
-        while at.done != count {
-            // SAFETY: fewer than `count` entries are done, so the producer handed this one over (I8).
-            let entry = unsafe { source.slot(at.from()).read() };
-            let Some(mapped) = map(entry) else {
-                return Err(at.refused(entry));
-            };
-            // SAFETY: as above for the slot, which the consumer gave back (I8).
-            unsafe { target.slot(at.to()).write(mapped) };
-            at.done = at.done.wrapping_add(1);
-        }
-        at.finish();
-        return Ok(());
+    mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
+) -> u32 {
+    if count != 1 {
+        return if count == 0 { 0 } else { many(from, to, count, map) };
     }
-    let mut left = count;
-    while left != 0 {
-        let row = source.row(at.from(), target.row(at.to(), left));
-        let (read, write) = (source.slot(at.from()), target.slot(at.to()));
+    // SAFETY: one entry is there (contract of `Source`).
+    let entry = unsafe { from.row(0, 1).0.read() };
+    from.take(1);
+    let Some(mapped) = map(entry) else {
+        from.refuse(entry);
+        return 0;
+    };
+    // SAFETY: one slot is free (contract of `Sink`).
+    unsafe { to.row(0, 1).0.write(mapped) };
+    to.put(1);
+    to.finish();
+    from.finish();
+    1
+}
+
+/// Kept out of the callers, so that their way of one packet needs few registers.
+#[inline(never)]
+fn many<S: Source, D: Sink>(
+    from: S,
+    to: D,
+    count: u32,
+    mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
+) -> u32 {
+    let mut at = Progress {
+        from,
+        to,
+        taken: 0,
+        done: 0,
+    };
+    while at.done != count {
+        let left = count.wrapping_sub(at.done);
+        let (write, row) = at.to.row(at.done, left);
+        let (read, row) = at.from.row(at.done, row);
         let begin = at.done;
-        let mut step = |i: u32| {
-            // SAFETY: `i` is below `row`, so the producer handed the entry over (I8).
-            let entry = unsafe { read.add(usize32(i)).read() };
-            let Some(mapped) = map(entry) else {
-                return Some(entry);
+        let mut step = |at: &mut Progress<S, D>, i: u32| {
+            at.taken = begin.wrapping_add(i).wrapping_add(1);
+            let place = if S::DOWN {
+                read.wrapping_sub(usize32(i))
+            } else {
+                read.wrapping_add(usize32(i))
             };
-            // SAFETY: `i` is below `row`, so the consumer gave the slot back (I8).
-            unsafe { write.add(usize32(i)).write(mapped) };
-            None
+            // SAFETY: `i` is below `row`, so the entry can be read (contract of `Source`).
+            let entry = unsafe { place.read() };
+            let Some(mapped) = map(entry) else {
+                at.from.take(at.taken);
+                at.taken = 0;
+                at.from.refuse(entry);
+                return false;
+            };
+            // SAFETY: `i` is below `row`, so the slot can be written (contract of `Sink`).
+            unsafe { write.wrapping_add(usize32(i)).write(mapped) };
+            at.done = at.taken;
+            true
         };
         let mut i = 0;
         while i != row & !(UNROLL - 1) {
             for k in 0..UNROLL {
-                at.done = begin.wrapping_add(i).wrapping_add(k);
-                if let Some(entry) = step(i.wrapping_add(k)) {
-                    return Err(at.refused(entry));
+                if !step(&mut at, i.wrapping_add(k)) {
+                    return at.done;
                 }
             }
             i = i.wrapping_add(UNROLL);
         }
         while i != row {
-            at.done = begin.wrapping_add(i);
-            if let Some(entry) = step(i) {
-                return Err(at.refused(entry));
+            if !step(&mut at, i) {
+                return at.done;
             }
             i = i.wrapping_add(1);
         }
-        at.done = begin.wrapping_add(row);
-        left = left.wrapping_sub(row);
     }
-    at.finish();
-    Ok(())
+    at.done
 }
 
-/// How far a move between two rings has come; moves the cursors when it ends, also by a panic.
-struct Progress<'a> {
-    from: &'a mut Index,
-    to: &'a mut Index,
+/// How far a transfer has come; tells both ends when it is over, also by a panic.
+struct Progress<S: Source, D: Sink> {
+    from: S,
+    to: D,
+    /// Entries taken and not yet told of: one more than `done` while one is looked at.
+    taken: u32,
     done: u32,
 }
 
-impl<'a> Progress<'a> {
-    #[inline(always)]
-    fn new(from: &'a mut Index, to: &'a mut Index) -> Self {
-        Self { from, to, done: 0 }
-    }
-
-    #[inline(always)]
-    fn from(&self) -> Index {
-        self.from.advance(self.done)
-    }
-
-    #[inline(always)]
-    fn to(&self) -> Index {
-        self.to.advance(self.done)
-    }
-
-    /// The entry after those that are done was taken, and does not arrive.
-    #[inline(always)]
-    fn refused<T>(self, entry: T) -> Refused<T> {
-        // Dropping does the rest.
-        Refused {
-            count: self.done,
-            entry,
-        }
-    }
-
-    #[inline(always)]
-    #[expect(
-        clippy::mem_forget,
-        reason = "dropping is for the end by a refusal or a panic"
-    )]
-    fn finish(self) {
-        *self.from = self.from();
-        *self.to = self.to();
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Progress<'_> {
+impl<S: Source, D: Sink> Drop for Progress<S, D> {
     #[inline(always)]
     fn drop(&mut self) {
-        *self.to = self.to();
-        *self.from = self.from().advance(1);
+        self.to.put(self.done);
+        self.to.finish();
+        self.from.take(self.taken);
+        self.from.finish();
     }
 }
 
-/// Takes as many entries as `to` is long, as what `map` makes of them, until `map` refuses one. `map`
-/// does not panic.
-///
-/// At least as many entries are there in `from`.
-#[inline(always)]
-pub(crate) fn ring_to_slice<T: Copy, U>(
-    from: &mut Consumer<T>,
-    mut to: &mut [U],
-    mut map: impl FnMut(T) -> Option<U>,
-) -> Result<(), Refused<T>> {
-    let first = from.cursor;
-    let mut left = u32::try_from(to.len()).unwrap_or(u32::MAX);
-    let mut cursor = first;
-    while left != 0 {
-        let row = from.memory.row(cursor, left);
-        let read = from.memory.slot(cursor);
-        let Some((here, rest)) = to.split_at_mut_checked(usize32(row)) else {
-            break;
-        };
-        for (i, slot) in (0..row).zip(here) {
-            // SAFETY: `i` is below `row`, so the producer handed the entry over (I8).
-            let entry = unsafe { read.add(usize32(i)).read() };
-            let Some(mapped) = map(entry) else {
-                let at = cursor.advance(i);
-                from.cursor = at.advance(1);
-                return Err(Refused {
-                    count: at.distance_from(first),
-                    entry,
-                });
-            };
-            *slot = mapped;
-        }
-        cursor = cursor.advance(row);
-        left = left.wrapping_sub(row);
-        to = rest;
+// SAFETY: a row ends at the ring's end at the latest, and the producer handed the entries over (I8).
+unsafe impl<T: Copy> Source for &mut Consumer<T> {
+    type Entry = T;
+    const DOWN: bool = false;
+
+    #[inline(always)]
+    fn row(&mut self, skip: u32, most: u32) -> (*const T, u32) {
+        let at = self.cursor.advance(skip);
+        (self.memory.slot(at), self.memory.row(at, most))
     }
-    from.cursor = cursor;
-    Ok(())
+
+    #[inline(always)]
+    fn take(&mut self, count: u32) {
+        self.cursor = self.cursor.advance(count);
+    }
+
+    #[inline(always)]
+    fn refuse(&mut self, entry: T) {
+        Consumer::refuse(self, entry);
+    }
+
+    #[inline(always)]
+    fn finish(&mut self) {
+        self.release();
+    }
 }
 
-/// Writes what `map` makes of each of `from`, for which there are free slots in `to`. `map` does not panic.
-#[inline(always)]
-pub(crate) fn slice_to_ring<T: Copy, U: Copy>(
-    mut from: &[T],
-    to: &mut Producer<U>,
-    mut map: impl FnMut(T) -> U,
-) {
-    let mut left = u32::try_from(from.len()).unwrap_or(u32::MAX);
-    let mut cursor = to.cursor;
-    while left != 0 {
-        let row = to.memory.row(cursor, left);
-        let write = to.memory.slot(cursor);
-        let Some((here, rest)) = from.split_at_checked(usize32(row)) else {
-            break;
-        };
-        for (i, value) in (0..row).zip(here) {
-            // SAFETY: `i` is below `row`, so the consumer gave the slot back (I8).
-            unsafe { write.add(usize32(i)).write(map(*value)) };
-        }
-        cursor = cursor.advance(row);
-        left = left.wrapping_sub(row);
-        from = rest;
+/// A ring to write to, with the count of what was ever published in it.
+#[derive(Debug)]
+pub(crate) struct Counted<'a, T> {
+    pub(crate) ring: &'a mut Producer<T>,
+    pub(crate) published: &'a AtomicU32,
+}
+
+impl<T: Copy> Counted<'_, T> {
+    /// Hands everything that was written over to the other side, after noting how much that is.
+    #[inline(always)]
+    pub(crate) fn publish(&mut self) {
+        // Relaxed: ordered by the release of the ring's index that follows.
+        self.published.store(self.ring.cursor.get(), Ordering::Relaxed);
+        self.ring.publish();
     }
-    to.cursor = cursor;
+}
+
+// SAFETY: a row ends at the ring's end at the latest, and the consumer gave the slots back (I8).
+unsafe impl<T: Copy> Sink for Counted<'_, T> {
+    type Entry = T;
+
+    #[inline(always)]
+    fn row(&mut self, skip: u32, most: u32) -> (*mut T, u32) {
+        let at: Index = self.ring.cursor.advance(skip);
+        (self.ring.memory.slot(at), self.ring.memory.row(at, most))
+    }
+
+    #[inline(always)]
+    fn put(&mut self, count: u32) {
+        self.ring.cursor = self.ring.cursor.advance(count);
+    }
+
+    #[inline(always)]
+    fn finish(&mut self) {
+        self.publish();
+    }
 }

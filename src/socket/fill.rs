@@ -2,11 +2,12 @@
 
 use super::core::{Core, Kick};
 use crate::error::Result;
-use crate::ring::{Fault, Kind, Memory, Producer, Writer, transfer};
-use crate::umem::{Bounds, Frame, Ledger, Place, Pool};
+use crate::ring::transfer::{Counted, transfer};
+use crate::ring::{Fault, Kind, Memory, Producer, Writer};
+use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The fill ring: chunks for the kernel to receive into.
 ///
@@ -16,20 +17,17 @@ use std::sync::atomic::Ordering;
 #[doc(alias = "XDP_UMEM_FILL_RING")]
 pub struct Fill {
     pub(super) ring: Producer<u64>,
-    pub(super) bounds: Bounds,
-    ledger: Ledger,
+    pub(super) judge: Judge,
     pub(super) core: Arc<Core>,
 }
 
 impl Fill {
     pub(crate) fn new(memory: Memory<u64>, core: Arc<Core>) -> Self {
         let ring = Producer::new(Kind::Fill, memory);
-        let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
         core.flow.filled.store(ring.cursor.get(), Ordering::Relaxed);
         Self {
             ring,
-            bounds,
-            ledger,
+            judge: core.umem.judge(),
             core,
         }
     }
@@ -46,17 +44,14 @@ impl Fill {
     #[track_caller]
     #[doc(alias = "xsk_ring_prod__reserve")]
     pub fn fill_from(&mut self, pool: &mut Pool, count: u32) -> Result<u32, Fault> {
-        self.bounds.same(pool.bounds().umem);
-        let there = u32::try_from(pool.len()).unwrap_or(u32::MAX);
-        let count = self.ring.free(count.min(there))?;
-        let (bounds, ledger) = (self.bounds, &self.ledger);
-        transfer::slice_to_ring(pool.top(count), &mut self.ring, |chunk| {
-            ledger.moved(&bounds, chunk, Place::Pool, Place::Receiving);
-            chunk
-        });
-        pool.drop_top(count);
-        self.publish();
-        Ok(count)
+        self.judge.same(pool.bounds().umem);
+        let (from, count) = pool.top(count);
+        let count = self.ring.free(count)?;
+        let (to, judge) = self.split();
+        Ok(transfer(from, to, count, |chunk| {
+            judge.moved(chunk, Place::Pool, Place::Receiving);
+            Some(chunk)
+        }))
     }
 
     /// Reserves up to `count` slots, to give single frames back with [`Filling::push`]. They are
@@ -66,25 +61,25 @@ impl Fill {
     /// A [`Fault`] if the kernel's side of the ring breaks the rules.
     #[inline(always)]
     pub fn reserve(&mut self, count: u32) -> Result<Filling<'_>, Fault> {
-        let flow = &self.core.flow.filled;
-        let slots = self.ring.write(count)?;
         Ok(Filling {
-            slots,
-            bounds: &self.bounds,
-            ledger: &self.ledger,
-            flow,
+            slots: self.ring.write(count)?,
+            judge: &self.judge,
+            published: &self.core.flow.filled,
         })
     }
 
-    /// Publishes what was written, after noting how much that is.
+    /// The ring as the end of a transfer, and what chunks are judged by.
     #[inline(always)]
-    pub(super) fn publish(&mut self) {
-        // Relaxed: ordered by the release of the ring's index that follows.
-        self.core
-            .flow
-            .filled
-            .store(self.ring.cursor.get(), Ordering::Relaxed);
-        self.ring.publish();
+    fn split(&mut self) -> (Counted<'_, u64>, &Judge) {
+        let Self { ring, judge, core } = self;
+        let published = &core.flow.filled;
+        (Counted { ring, published }, judge)
+    }
+
+    /// The ring as the end of a transfer.
+    #[inline(always)]
+    pub(super) fn sink(&mut self) -> Counted<'_, u64> {
+        self.split().0
     }
 
     /// Wakes the kernel if it asks for it. A zero-copy driver whose fill ring ran dry asks, and stays
@@ -125,9 +120,8 @@ impl AsFd for Fill {
 #[derive(Debug)]
 pub struct Filling<'a> {
     slots: Writer<'a, u64>,
-    bounds: &'a Bounds,
-    ledger: &'a Ledger,
-    flow: &'a std::sync::atomic::AtomicU32,
+    judge: &'a Judge,
+    published: &'a AtomicU32,
 }
 
 impl Filling<'_> {
@@ -141,14 +135,12 @@ impl Filling<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.bounds.same(frame.umem());
-        if !self.slots.has_room() {
+        self.judge.same(frame.umem());
+        if !self.slots.write(frame.address()) {
             return Err(frame);
         }
         let (address, _) = frame.consume();
-        self.ledger
-            .moved(self.bounds, address, Place::User, Place::Receiving);
-        self.slots.write_next(address);
+        self.judge.moved(address, Place::User, Place::Receiving);
         Ok(())
     }
 
@@ -164,7 +156,7 @@ impl Drop for Filling<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.flow
+        self.published
             .store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }

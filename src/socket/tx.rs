@@ -1,9 +1,11 @@
 //! Packets on their way out.
 
 use super::core::{Core, Kick};
+use super::desc::packet;
 use crate::error::Result;
-use crate::ring::{Fault, Kind, Memory, Producer, Writer, transfer};
-use crate::umem::{Bounds, Frame, Ledger, Place, Pool};
+use crate::ring::transfer::{Counted, transfer};
+use crate::ring::{Fault, Kind, Memory, Producer, Writer};
+use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,20 +21,17 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[doc(alias = "XDP_TX_RING")]
 pub struct Tx {
     pub(super) ring: Producer<xdp_desc>,
-    pub(super) bounds: Bounds,
-    ledger: Ledger,
+    pub(super) judge: Judge,
     pub(super) core: Arc<Core>,
 }
 
 impl Tx {
     pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
         let ring = Producer::new(Kind::Tx, memory);
-        let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
         core.flow.sent.store(ring.cursor.get(), Ordering::Relaxed);
         Self {
             ring,
-            bounds,
-            ledger,
+            judge: core.umem.judge(),
             core,
         }
     }
@@ -47,13 +46,10 @@ impl Tx {
     #[inline(always)]
     #[doc(alias = "xsk_ring_prod__reserve")]
     pub fn reserve(&mut self, count: u32) -> Result<Sending<'_>, Fault> {
-        let flow = &self.core.flow.sent;
-        let slots = self.ring.write(count)?;
         Ok(Sending {
-            slots,
-            bounds: &self.bounds,
-            ledger: &self.ledger,
-            flow,
+            slots: self.ring.write(count)?,
+            judge: &self.judge,
+            published: &self.core.flow.sent,
         })
     }
 
@@ -70,24 +66,17 @@ impl Tx {
     #[inline(always)]
     #[track_caller]
     pub fn send_from(&mut self, pool: &mut Pool, count: u32, len: u32) -> Result<u32, Fault> {
-        self.bounds.same(pool.bounds().umem);
-        if !self.bounds.holds(0, u64::from(len)) {
+        self.judge.same(pool.bounds().umem);
+        if !self.judge.bounds.holds(0, u64::from(len)) {
             bad_length(len);
         }
-        let there = u32::try_from(pool.len()).unwrap_or(u32::MAX);
-        let count = self.ring.free(count.min(there))?;
-        let (bounds, ledger) = (self.bounds, &self.ledger);
-        transfer::slice_to_ring(pool.top(count), &mut self.ring, |chunk| {
-            ledger.moved(&bounds, chunk, Place::Pool, Place::Sending);
-            xdp_desc {
-                addr: chunk,
-                len,
-                options: 0,
-            }
-        });
-        pool.drop_top(count);
-        self.publish();
-        Ok(count)
+        let (from, count) = pool.top(count);
+        let count = self.ring.free(count)?;
+        let (to, judge) = self.split();
+        Ok(transfer(from, to, count, |chunk| {
+            judge.moved(chunk, Place::Pool, Place::Sending);
+            Some(packet(chunk, len))
+        }))
     }
 
     /// Takes up to `count` chunks of `pool`, has `write` write a packet into each (a frame over the whole
@@ -108,37 +97,33 @@ impl Tx {
         count: u32,
         mut write: impl FnMut(&mut Frame),
     ) -> Result<u32, Fault> {
-        self.bounds.same(pool.bounds().umem);
-        let there = u32::try_from(pool.len()).unwrap_or(u32::MAX);
-        let count = self.ring.free(count.min(there))?;
-        let mut slots = self.ring.write_known(count);
-        for _ in 0..count {
-            let Some(mut frame) = pool.take() else { break };
+        self.judge.same(pool.bounds().umem);
+        let (from, count) = pool.top(count);
+        let count = self.ring.free(count)?;
+        let (to, judge) = self.split();
+        Ok(transfer(from, to, count, |chunk| {
+            judge.moved(chunk, Place::Pool, Place::User);
+            let mut frame = Frame::whole(&judge.bounds, chunk);
             write(&mut frame);
-            self.bounds.same(frame.umem());
-            let (addr, len) = frame.consume();
-            self.ledger
-                .moved(&self.bounds, addr, Place::User, Place::Sending);
-            slots.write(xdp_desc {
-                addr,
-                len,
-                options: 0,
-            });
-        }
-        drop(slots);
-        self.publish();
-        Ok(count)
+            judge.same(frame.umem());
+            let (address, len) = frame.consume();
+            judge.moved(address, Place::User, Place::Sending);
+            Some(packet(address, len))
+        }))
     }
 
-    /// Publishes what was written, after noting how much that is.
+    /// The ring as the end of a transfer, and what chunks are judged by.
     #[inline(always)]
-    pub(super) fn publish(&mut self) {
-        // Relaxed: ordered by the release of the ring's index that follows.
-        self.core
-            .flow
-            .sent
-            .store(self.ring.cursor.get(), Ordering::Relaxed);
-        self.ring.publish();
+    fn split(&mut self) -> (Counted<'_, xdp_desc>, &Judge) {
+        let Self { ring, judge, core } = self;
+        let published = &core.flow.sent;
+        (Counted { ring, published }, judge)
+    }
+
+    /// The ring as the end of a transfer.
+    #[inline(always)]
+    pub(super) fn sink(&mut self) -> Counted<'_, xdp_desc> {
+        self.split().0
     }
 
     /// Has the kernel send, if it asks to be called. In copy mode it always asks.
@@ -203,9 +188,8 @@ impl AsFd for Tx {
 #[derive(Debug)]
 pub struct Sending<'a> {
     slots: Writer<'a, xdp_desc>,
-    bounds: &'a Bounds,
-    ledger: &'a Ledger,
-    flow: &'a AtomicU32,
+    judge: &'a Judge,
+    published: &'a AtomicU32,
 }
 
 impl Sending<'_> {
@@ -219,19 +203,13 @@ impl Sending<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.bounds.same(frame.umem());
-        if !self.slots.has_room() {
+        self.judge.same(frame.umem());
+        // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
+        if !self.slots.write(packet(frame.address(), frame.len())) {
             return Err(frame);
         }
-        let (addr, len) = frame.consume();
-        self.ledger
-            .moved(self.bounds, addr, Place::User, Place::Sending);
-        // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
-        self.slots.write_next(xdp_desc {
-            addr,
-            len,
-            options: 0,
-        });
+        let (address, _) = frame.consume();
+        self.judge.moved(address, Place::User, Place::Sending);
         Ok(())
     }
 
@@ -247,7 +225,7 @@ impl Drop for Sending<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.flow
+        self.published
             .store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }
