@@ -117,9 +117,14 @@ impl<T: Copy> Consumer<T> {
     /// Gives the entries before the cursor back to the producer.
     #[inline(always)]
     pub(crate) fn release(&mut self) {
+        self.release_to(self.cursor);
+    }
+
+    /// As [`release`](Self::release), `cursor` being the ring's.
+    #[inline(always)]
+    pub(super) fn release_to(&mut self, cursor: Index) {
         // Release: our reading of the entries is done before the other side may write them again.
-        self.memory
-            .consumer()
-            .store(self.cursor.get(), Ordering::Release);
+        let index = self.memory.consumer();
+        index.store(cursor.get(), Ordering::Release);
     }
 }

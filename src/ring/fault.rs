@@ -72,6 +72,23 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// The same fault, put together again.
+    ///
+    /// One from a function that is not inlined is just bytes to the optimiser, which then keeps a way
+    /// from there to `Ok`, with everything that is needed on it.
+    #[inline(always)]
+    #[rustfmt::skip]
+    pub(crate) fn known(self) -> Self {
+        match self {
+            Self::Index { ring, distance, size } => Self::Index { ring, distance, size },
+            Self::TooMany { ring, available, outstanding } => Self::TooMany { ring, available, outstanding },
+            Self::Entry { ring, address, len, options } => Self::Entry { ring, address, len, options },
+            Self::Repeated { ring, address } => Self::Repeated { ring, address },
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -46,7 +46,7 @@ impl<T: Copy> Producer<T> {
         let limit = consumer.advance(size);
         let free = limit.distance_from(self.cursor);
         if free > size {
-            return Err(self.fault(free));
+            return Err(self.fault(free).known());
         }
         self.limit = limit;
         Ok(free.min(wanted))
@@ -80,9 +80,14 @@ impl<T: Copy> Producer<T> {
     /// Hands everything that was written over to the other side.
     #[inline(always)]
     pub(crate) fn publish(&mut self) {
+        self.publish_to(self.cursor);
+    }
+
+    /// As [`publish`](Self::publish), `cursor` being the ring's.
+    #[inline(always)]
+    pub(super) fn publish_to(&mut self, cursor: Index) {
         // Release: the entries are written before the other side can see the index.
-        self.memory
-            .producer()
-            .store(self.cursor.get(), Ordering::Release);
+        let index = self.memory.producer();
+        index.store(cursor.get(), Ordering::Release);
     }
 }

@@ -22,12 +22,14 @@ pub(crate) unsafe trait Source {
     const DOWN: bool;
     /// The next entries after `skip`.
     fn row(&mut self, skip: u32, most: u32) -> (*const Self::Entry, u32);
-    /// Entries were taken, and will not be handed out again.
-    fn take(&mut self, count: u32);
-    /// A taken entry cannot be believed.
+    /// Where the source is, in a register and not in memory that others might write.
+    type Mark;
+    /// Entries are taken, and will not be handed out again.
+    fn take(&mut self, count: u32) -> Self::Mark;
+    /// The entry that was taken last cannot be believed.
     fn refuse(&mut self, entry: Self::Entry);
     /// The batch is done.
-    fn finish(&mut self);
+    fn finish(&mut self, mark: Self::Mark);
 }
 
 /// Where a batch goes to.
@@ -38,10 +40,8 @@ pub(crate) unsafe trait Sink {
     type Entry: Copy;
     /// The next slots after `skip`.
     fn row(&mut self, skip: u32, most: u32) -> (*mut Self::Entry, u32);
-    /// Slots were written.
-    fn put(&mut self, count: u32);
-    /// The batch is done.
-    fn finish(&mut self);
+    /// The batch is done: so many slots were written.
+    fn finish(&mut self, count: u32);
 }
 
 /// Moves `count` entries, as what `map` makes of them, until `map` refuses one, which is taken and does
@@ -56,20 +56,19 @@ pub(crate) fn transfer<S: Source, D: Sink>(
     mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
 ) -> u32 {
     if count != 1 {
-        return if count == 0 { 0 } else { many(from, to, count, map) };
+        return many(from, to, count, map);
     }
     // SAFETY: one entry is there (contract of `Source`).
     let entry = unsafe { from.row(0, 1).0.read() };
-    from.take(1);
+    let mark = from.take(1);
     let Some(mapped) = map(entry) else {
         from.refuse(entry);
         return 0;
     };
     // SAFETY: one slot is free (contract of `Sink`).
     unsafe { to.row(0, 1).0.write(mapped) };
-    to.put(1);
-    to.finish();
-    from.finish();
+    to.finish(1);
+    from.finish(mark);
     1
 }
 
@@ -143,10 +142,9 @@ struct Progress<S: Source, D: Sink> {
 impl<S: Source, D: Sink> Drop for Progress<S, D> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.to.put(self.done);
-        self.to.finish();
-        self.from.take(self.taken);
-        self.from.finish();
+        self.to.finish(self.done);
+        let mark = self.from.take(self.taken);
+        self.from.finish(mark);
     }
 }
 
@@ -161,9 +159,13 @@ unsafe impl<T: Copy> Source for &mut Consumer<T> {
         (self.memory.slot(at), self.memory.row(at, most))
     }
 
+    type Mark = Index;
+
     #[inline(always)]
-    fn take(&mut self, count: u32) {
-        self.cursor = self.cursor.advance(count);
+    fn take(&mut self, count: u32) -> Index {
+        let mark = self.cursor.advance(count);
+        self.cursor = mark;
+        mark
     }
 
     #[inline(always)]
@@ -172,8 +174,8 @@ unsafe impl<T: Copy> Source for &mut Consumer<T> {
     }
 
     #[inline(always)]
-    fn finish(&mut self) {
-        self.release();
+    fn finish(&mut self, mark: Index) {
+        self.release_to(mark);
     }
 }
 
@@ -182,16 +184,6 @@ unsafe impl<T: Copy> Source for &mut Consumer<T> {
 pub(crate) struct Counted<'a, T> {
     pub(crate) ring: &'a mut Producer<T>,
     pub(crate) published: &'a AtomicU32,
-}
-
-impl<T: Copy> Counted<'_, T> {
-    /// Hands everything that was written over to the other side, after noting how much that is.
-    #[inline(always)]
-    pub(crate) fn publish(&mut self) {
-        // Relaxed: ordered by the release of the ring's index that follows.
-        self.published.store(self.ring.cursor.get(), Ordering::Relaxed);
-        self.ring.publish();
-    }
 }
 
 // SAFETY: a row ends at the ring's end at the latest, and the consumer gave the slots back (I8).
@@ -205,12 +197,11 @@ unsafe impl<T: Copy> Sink for Counted<'_, T> {
     }
 
     #[inline(always)]
-    fn put(&mut self, count: u32) {
-        self.ring.cursor = self.ring.cursor.advance(count);
-    }
-
-    #[inline(always)]
-    fn finish(&mut self) {
-        self.publish();
+    fn finish(&mut self, count: u32) {
+        let cursor = self.ring.cursor.advance(count);
+        self.ring.cursor = cursor;
+        // Relaxed: ordered by the release of the ring's index that follows.
+        self.published.store(cursor.get(), Ordering::Relaxed);
+        self.ring.publish_to(cursor);
     }
 }

@@ -43,7 +43,7 @@ impl Completion {
         let granted = || Index::new(self.core.flow.sent.load(Ordering::Relaxed));
         match self.ring.available(count, granted) {
             Ok(count) => Ok(Reaped { from: self, count }),
-            Err(claim) => Err(self.fault(claim)),
+            Err(claim) => Err(self.fault(claim).known()),
         }
     }
 

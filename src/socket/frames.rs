@@ -1,11 +1,11 @@
 //! Received packets, one by one.
 
 use super::Rx;
+use super::desc::Desc;
 use super::rx::mint;
 use crate::num::usize32;
 use crate::ring::Reader;
 use crate::umem::{Frame, Judge};
-use xsk_uapi::if_xdp::xdp_desc;
 
 /// The frames of a received batch.
 ///
@@ -13,7 +13,7 @@ use xsk_uapi::if_xdp::xdp_desc;
 /// for the next [`Rx::receive`]; forgetting it (`std::mem::forget`) delays that until then.
 #[derive(Debug)]
 pub struct Frames<'a> {
-    entries: Reader<'a, xdp_desc>,
+    entries: Reader<'a, Desc>,
     judge: &'a Judge,
 }
 

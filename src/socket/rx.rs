@@ -1,7 +1,7 @@
 //! Packets on their way in.
 
 use super::core::Core;
-use super::desc::{self, words};
+use super::desc::Desc;
 use super::{Fill, Frames, Tx};
 use crate::ring::transfer::transfer;
 use crate::ring::{Claim, Consumer, Fault, Index, Kind, Memory, Wrong};
@@ -18,7 +18,7 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[derive(Debug)]
 #[doc(alias = "XDP_RX_RING")]
 pub struct Rx {
-    pub(super) ring: Consumer<xdp_desc>,
+    pub(super) ring: Consumer<Desc>,
     pub(super) judge: Judge,
     core: Arc<Core>,
 }
@@ -26,7 +26,7 @@ pub struct Rx {
 impl Rx {
     pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
         Self {
-            ring: Consumer::new(Kind::Rx, memory),
+            ring: Consumer::new(Kind::Rx, memory.cast()),
             judge: core.umem.judge(),
             core,
         }
@@ -57,7 +57,7 @@ impl Rx {
         let granted = || Index::new(self.core.flow.filled.load(Ordering::Relaxed));
         match self.ring.available(count, granted) {
             Ok(count) => Ok(Received { rx: self, count }),
-            Err(claim) => Err(self.fault(claim)),
+            Err(claim) => Err(self.fault(claim).known()),
         }
     }
 
@@ -75,15 +75,15 @@ impl Rx {
             Wrong::Index(fault) => return fault,
             Wrong::Entry(desc) => desc,
         };
-        let (address, length) = words(desc);
-        if self.judge.bounds.holds(address, length) {
+        let address = desc.address;
+        if self.judge.bounds.holds(address, desc.length()) {
             return Fault::Repeated { ring, address };
         }
         Fault::Entry {
             ring,
             address,
-            len: desc.len,
-            options: desc.options,
+            len: desc.len(),
+            options: desc.options(),
         }
     }
 }
@@ -121,10 +121,9 @@ impl<'a> Received<'a> {
         let count = fill.ring.free(count)?;
         let judge = &rx.judge;
         Ok(transfer(&mut rx.ring, fill.sink(), count, |desc| {
-            let (address, _) = words(desc);
             judge
-                .arrived(address, Place::Receiving, Place::Receiving)
-                .then_some(address)
+                .arrived(desc.address, Place::Receiving, Place::Receiving)
+                .then_some(desc.address)
         }))
     }
 
@@ -178,10 +177,9 @@ impl<'a> Received<'a> {
         let count = tx.ring.free(count)?;
         let judge = &rx.judge;
         Ok(transfer(&mut rx.ring, tx.sink(), count, |desc| {
-            let (address, length) = words(desc);
             // One with options would have been too long: they are 0.
             judge
-                .arrived_packet(address, length, Place::Receiving, Place::Sending)
+                .arrived_packet(desc.address, desc.length(), Place::Receiving, Place::Sending)
                 .then_some(desc)
         }))
     }
@@ -211,7 +209,7 @@ impl<'a> Received<'a> {
             judge.same(frame.umem());
             let (address, len) = frame.consume();
             judge.moved(address, Place::User, Place::Sending);
-            Some(desc::packet(address, len))
+            Some(Desc::new(address, len))
         }))
     }
 
@@ -227,10 +225,9 @@ impl<'a> Received<'a> {
         let (to, count) = pool.vacant(count);
         let judge = &rx.judge;
         transfer(&mut rx.ring, to, count, |desc| {
-            let (address, _) = words(desc);
             judge
-                .arrived(address, Place::Receiving, Place::Pool)
-                .then(|| judge.bounds.chunk(address))
+                .arrived(desc.address, Place::Receiving, Place::Pool)
+                .then(|| judge.bounds.chunk(desc.address))
         })
     }
 
@@ -261,9 +258,8 @@ impl<'a> IntoIterator for Received<'a> {
 
 /// The frame of a received descriptor, if it is a good one (invariants I2, I4, I7).
 #[inline(always)]
-pub(super) fn mint(judge: &Judge, desc: xdp_desc) -> Option<Frame> {
-    let (address, length) = words(desc);
+pub(super) fn mint(judge: &Judge, desc: Desc) -> Option<Frame> {
     judge
-        .arrived_packet(address, length, Place::Receiving, Place::User)
-        .then(|| Frame::mint(&judge.bounds, address, desc::len(length)))
+        .arrived_packet(desc.address, desc.length(), Place::Receiving, Place::User)
+        .then(|| Frame::mint(&judge.bounds, desc.address, desc.len()))
 }

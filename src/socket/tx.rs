@@ -1,7 +1,7 @@
 //! Packets on their way out.
 
 use super::core::{Core, Kick};
-use super::desc::packet;
+use super::desc::Desc;
 use crate::error::Result;
 use crate::ring::transfer::{Counted, transfer};
 use crate::ring::{Fault, Kind, Memory, Producer, Writer};
@@ -20,14 +20,14 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[derive(Debug)]
 #[doc(alias = "XDP_TX_RING")]
 pub struct Tx {
-    pub(super) ring: Producer<xdp_desc>,
+    pub(super) ring: Producer<Desc>,
     pub(super) judge: Judge,
     pub(super) core: Arc<Core>,
 }
 
 impl Tx {
     pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
-        let ring = Producer::new(Kind::Tx, memory);
+        let ring = Producer::new(Kind::Tx, memory.cast());
         core.flow.sent.store(ring.cursor.get(), Ordering::Relaxed);
         Self {
             ring,
@@ -75,7 +75,7 @@ impl Tx {
         let (to, judge) = self.split();
         Ok(transfer(from, to, count, |chunk| {
             judge.moved(chunk, Place::Pool, Place::Sending);
-            Some(packet(chunk, len))
+            Some(Desc::new(chunk, len))
         }))
     }
 
@@ -108,13 +108,13 @@ impl Tx {
             judge.same(frame.umem());
             let (address, len) = frame.consume();
             judge.moved(address, Place::User, Place::Sending);
-            Some(packet(address, len))
+            Some(Desc::new(address, len))
         }))
     }
 
     /// The ring as the end of a transfer, and what chunks are judged by.
     #[inline(always)]
-    fn split(&mut self) -> (Counted<'_, xdp_desc>, &Judge) {
+    fn split(&mut self) -> (Counted<'_, Desc>, &Judge) {
         let Self { ring, judge, core } = self;
         let published = &core.flow.sent;
         (Counted { ring, published }, judge)
@@ -122,7 +122,7 @@ impl Tx {
 
     /// The ring as the end of a transfer.
     #[inline(always)]
-    pub(super) fn sink(&mut self) -> Counted<'_, xdp_desc> {
+    pub(super) fn sink(&mut self) -> Counted<'_, Desc> {
         self.split().0
     }
 
@@ -187,7 +187,7 @@ impl AsFd for Tx {
 /// Reserved slots of the TX ring.
 #[derive(Debug)]
 pub struct Sending<'a> {
-    slots: Writer<'a, xdp_desc>,
+    slots: Writer<'a, Desc>,
     judge: &'a Judge,
     published: &'a AtomicU32,
 }
@@ -205,7 +205,7 @@ impl Sending<'_> {
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
         self.judge.same(frame.umem());
         // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
-        if !self.slots.write(packet(frame.address(), frame.len())) {
+        if !self.slots.write(Desc::new(frame.address(), frame.len())) {
             return Err(frame);
         }
         let (address, _) = frame.consume();

@@ -71,20 +71,21 @@ impl Bounds {
     #[track_caller]
     pub(crate) fn same(&self, umem: u32) {
         if self.umem != umem {
-            foreign(self.umem, umem);
+            self.foreign(umem);
         }
     }
-}
 
-#[cold]
-#[inline(never)]
-#[track_caller]
-#[expect(
-    clippy::panic,
-    reason = "a frame given to another UMEM is a programming error (I6)"
-)]
-fn foreign(here: u32, frame: u32) -> ! {
-    panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    #[expect(
+        clippy::panic,
+        reason = "a frame given to another UMEM is a programming error (I6)"
+    )]
+    fn foreign(&self, frame: u32) -> ! {
+        let here = self.umem;
+        panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
+    }
 }
 
 #[cfg(test)]

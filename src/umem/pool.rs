@@ -171,6 +171,8 @@ unsafe impl Source for Top<'_> {
         (self.0.slots.as_ptr().wrapping_add(top), most)
     }
 
+    type Mark = ();
+
     #[inline(always)]
     fn take(&mut self, count: u32) {
         self.0.len = self.0.len.wrapping_sub(usize32(count));
@@ -180,7 +182,7 @@ unsafe impl Source for Top<'_> {
     fn refuse(&mut self, _: u64) {}
 
     #[inline(always)]
-    fn finish(&mut self) {}
+    fn finish(&mut self, (): ()) {}
 }
 
 /// Vacant slots of a pool, from the bottom up.
@@ -198,10 +200,7 @@ unsafe impl Sink for Vacant<'_> {
     }
 
     #[inline(always)]
-    fn put(&mut self, count: u32) {
+    fn finish(&mut self, count: u32) {
         self.0.len = self.0.len.wrapping_add(usize32(count));
     }
-
-    #[inline(always)]
-    fn finish(&mut self) {}
 }
