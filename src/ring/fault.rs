@@ -73,18 +73,15 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The same fault, put together again.
+    /// The fault that there is.
     ///
-    /// One from a function that is not inlined is just bytes to the optimiser, which then keeps a way
-    /// from there to `Ok`, with everything that is needed on it.
+    /// Where a function that is not inlined answers with a plain `Fault`, the optimiser takes its bytes
+    /// for a `Result` that might be `Ok`, and keeps in registers what would be needed then.
     #[inline(always)]
-    #[rustfmt::skip]
-    pub(crate) fn known(self) -> Self {
-        match self {
-            Self::Index { ring, distance, size } => Self::Index { ring, distance, size },
-            Self::TooMany { ring, available, outstanding } => Self::TooMany { ring, available, outstanding },
-            Self::Entry { ring, address, len, options } => Self::Entry { ring, address, len, options },
-            Self::Repeated { ring, address } => Self::Repeated { ring, address },
+    pub(crate) fn certain(fault: Option<Self>) -> Self {
+        match fault {
+            Some(fault) => fault,
+            None => unreachable!("a cold path without a fault"),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The producing half of a ring: fill and TX for the user, RX and completion for the other side.
 
-use super::atomic::Ordering;
+use super::atomic::{AtomicU32, Ordering};
 use super::{Fault, Index, Kind, Memory, Writer};
+use std::sync::Arc;
 
 /// The only producer of a ring.
 ///
@@ -14,17 +15,28 @@ pub(crate) struct Producer<T> {
     /// The first position that is not known to be free.
     limit: Index,
     kind: Kind,
+    /// How many entries were ever published, modulo 2^32, for who consumes what comes of them. The
+    /// other side cannot write this one.
+    published: Arc<AtomicU32>,
 }
 
 impl<T: Copy> Producer<T> {
-    /// The producer of a ring whose published index is `start`.
+    /// The producer of a ring.
+    #[cfg(feature = "test-util")]
     pub(crate) fn new(kind: Kind, memory: Memory<T>) -> Self {
+        Self::counted(kind, memory, Arc::default())
+    }
+
+    /// The producer of a ring that keeps the count of its entries in `published`.
+    pub(crate) fn counted(kind: Kind, memory: Memory<T>, published: Arc<AtomicU32>) -> Self {
         let cursor = Index::new(memory.producer().load(Ordering::Relaxed));
+        published.store(cursor.get(), Ordering::Relaxed);
         Self {
             memory,
             cursor,
             limit: cursor,
             kind,
+            published,
         }
     }
 
@@ -46,7 +58,7 @@ impl<T: Copy> Producer<T> {
         let limit = consumer.advance(size);
         let free = limit.distance_from(self.cursor);
         if free > size {
-            return Err(self.fault(free).known());
+            return Err(Fault::certain(self.fault(free)));
         }
         self.limit = limit;
         Ok(free.min(wanted))
@@ -55,13 +67,13 @@ impl<T: Copy> Producer<T> {
     /// More slots than there are would be free: the consumer's index is not where it can be.
     #[cold]
     #[inline(never)]
-    fn fault(&self, free: u32) -> Fault {
+    fn fault(&self, free: u32) -> Option<Fault> {
         let size = self.memory.size();
-        Fault::Index {
+        Some(Fault::Index {
             ring: self.kind,
             distance: size.wrapping_sub(free),
             size,
-        }
+        })
     }
 
     /// A batch of `count` slots, or of as many as are free.
@@ -86,6 +98,8 @@ impl<T: Copy> Producer<T> {
     /// As [`publish`](Self::publish), `cursor` being the ring's.
     #[inline(always)]
     pub(super) fn publish_to(&mut self, cursor: Index) {
+        // Relaxed: ordered by the release that follows.
+        self.published.store(cursor.get(), Ordering::Relaxed);
         // Release: the entries are written before the other side can see the index.
         let index = self.memory.producer();
         index.store(cursor.get(), Ordering::Release);

@@ -5,7 +5,6 @@
 
 use super::{Consumer, Index, Producer};
 use crate::num::usize32;
-use crate::ring::atomic::{AtomicU32, Ordering};
 
 /// Entries moved between two tests of the loop's end.
 const UNROLL: u32 = 4;
@@ -179,29 +178,20 @@ unsafe impl<T: Copy> Source for &mut Consumer<T> {
     }
 }
 
-/// A ring to write to, with the count of what was ever published in it.
-#[derive(Debug)]
-pub(crate) struct Counted<'a, T> {
-    pub(crate) ring: &'a mut Producer<T>,
-    pub(crate) published: &'a AtomicU32,
-}
-
 // SAFETY: a row ends at the ring's end at the latest, and the consumer gave the slots back (I8).
-unsafe impl<T: Copy> Sink for Counted<'_, T> {
+unsafe impl<T: Copy> Sink for &mut Producer<T> {
     type Entry = T;
 
     #[inline(always)]
     fn row(&mut self, skip: u32, most: u32) -> (*mut T, u32) {
-        let at: Index = self.ring.cursor.advance(skip);
-        (self.ring.memory.slot(at), self.ring.memory.row(at, most))
+        let at = self.cursor.advance(skip);
+        (self.memory.slot(at), self.memory.row(at, most))
     }
 
     #[inline(always)]
     fn finish(&mut self, count: u32) {
-        let cursor = self.ring.cursor.advance(count);
-        self.ring.cursor = cursor;
-        // Relaxed: ordered by the release of the ring's index that follows.
-        self.published.store(cursor.get(), Ordering::Relaxed);
-        self.ring.publish_to(cursor);
+        let cursor = self.cursor.advance(count);
+        self.cursor = cursor;
+        self.publish_to(cursor);
     }
 }

@@ -38,12 +38,6 @@ impl<'a, T: Copy> Writer<'a, T> {
     pub(crate) fn left(&self) -> u32 {
         self.end.distance_from(self.ring.cursor)
     }
-
-    /// Where the ring's next entry goes.
-    #[inline(always)]
-    pub(crate) fn cursor(&self) -> Index {
-        self.ring.cursor
-    }
 }
 
 impl<T: Copy> Drop for Writer<'_, T> {

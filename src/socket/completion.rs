@@ -4,7 +4,7 @@ use super::Fill;
 use super::core::Core;
 use crate::num::usize32;
 use crate::ring::transfer::transfer;
-use crate::ring::{Claim, Consumer, Fault, Index, Kind, Memory, Reader, Wrong};
+use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Reader, Wrong};
 use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use std::sync::atomic::Ordering;
 pub struct Completion {
     ring: Consumer<u64>,
     judge: Judge,
+    /// How many descriptors were ever given to the kernel to send.
+    sent: Arc<AtomicU32>,
     core: Arc<Core>,
 }
 
@@ -26,6 +28,7 @@ impl Completion {
         Self {
             ring: Consumer::new(Kind::Completion, memory),
             judge: core.umem.judge(),
+            sent: Arc::clone(&core.flow.sent),
             core,
         }
     }
@@ -40,18 +43,18 @@ impl Completion {
     #[inline(always)]
     pub fn reap(&mut self, count: u32) -> Result<Reaped<'_>, Fault> {
         // Relaxed: the kernel's index, read with acquire just before, came after what was sent.
-        let granted = || Index::new(self.core.flow.sent.load(Ordering::Relaxed));
+        let granted = || Index::new(self.sent.load(Ordering::Relaxed));
         match self.ring.available(count, granted) {
             Ok(count) => Ok(Reaped { from: self, count }),
-            Err(claim) => Err(self.fault(claim).known()),
+            Err(claim) => Err(Fault::certain(self.fault(claim))),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn fault(&mut self, claim: Claim) -> Fault {
+    fn fault(&mut self, claim: Claim) -> Option<Fault> {
         let ring = Kind::Completion;
-        match self.ring.wrong(claim) {
+        Some(match self.ring.wrong(claim) {
             Wrong::Index(fault) => fault,
             Wrong::Entry(address) if self.judge.bounds.contains(address) => {
                 Fault::Repeated { ring, address }
@@ -62,7 +65,7 @@ impl Completion {
                 len: 0,
                 options: 0,
             },
-        }
+        })
     }
 
     /// Puts up to `count` chunks that came back into `pool`; answers how many.
@@ -112,7 +115,7 @@ impl Reaped<'_> {
         pool.bounds().same(from.judge.bounds.umem);
         let (to, count) = pool.vacant(count);
         let judge = &from.judge;
-        transfer(&mut from.ring, to, count, |address| {
+        transfer(&mut from.ring, to, count, move |address| {
             judge
                 .arrived(address, Place::Sending, Place::Pool)
                 .then(|| judge.bounds.chunk(address))
@@ -134,7 +137,7 @@ impl Reaped<'_> {
         fill.judge.same(from.judge.bounds.umem);
         let count = fill.ring.free(count)?;
         let judge = &from.judge;
-        Ok(transfer(&mut from.ring, fill.sink(), count, |address| {
+        Ok(transfer(&mut from.ring, &mut fill.ring, count, move |address| {
             judge
                 .arrived(address, Place::Sending, Place::Receiving)
                 .then_some(address)

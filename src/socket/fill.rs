@@ -2,12 +2,11 @@
 
 use super::core::{Core, Kick};
 use crate::error::Result;
-use crate::ring::transfer::{Counted, transfer};
+use crate::ring::transfer::transfer;
 use crate::ring::{Fault, Kind, Memory, Producer, Writer};
 use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The fill ring: chunks for the kernel to receive into.
 ///
@@ -23,10 +22,9 @@ pub struct Fill {
 
 impl Fill {
     pub(crate) fn new(memory: Memory<u64>, core: Arc<Core>) -> Self {
-        let ring = Producer::new(Kind::Fill, memory);
-        core.flow.filled.store(ring.cursor.get(), Ordering::Relaxed);
+        let published = Arc::clone(&core.flow.filled);
         Self {
-            ring,
+            ring: Producer::counted(Kind::Fill, memory, published),
             judge: core.umem.judge(),
             core,
         }
@@ -47,8 +45,8 @@ impl Fill {
         self.judge.same(pool.bounds().umem);
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
-        let (to, judge) = self.split();
-        Ok(transfer(from, to, count, |chunk| {
+        let judge = &self.judge;
+        Ok(transfer(from, &mut self.ring, count, move |chunk| {
             judge.moved(chunk, Place::Pool, Place::Receiving);
             Some(chunk)
         }))
@@ -64,22 +62,7 @@ impl Fill {
         Ok(Filling {
             slots: self.ring.write(count)?,
             judge: &self.judge,
-            published: &self.core.flow.filled,
         })
-    }
-
-    /// The ring as the end of a transfer, and what chunks are judged by.
-    #[inline(always)]
-    fn split(&mut self) -> (Counted<'_, u64>, &Judge) {
-        let Self { ring, judge, core } = self;
-        let published = &core.flow.filled;
-        (Counted { ring, published }, judge)
-    }
-
-    /// The ring as the end of a transfer.
-    #[inline(always)]
-    pub(super) fn sink(&mut self) -> Counted<'_, u64> {
-        self.split().0
     }
 
     /// Wakes the kernel if it asks for it. A zero-copy driver whose fill ring ran dry asks, and stays
@@ -121,7 +104,6 @@ impl AsFd for Fill {
 pub struct Filling<'a> {
     slots: Writer<'a, u64>,
     judge: &'a Judge,
-    published: &'a AtomicU32,
 }
 
 impl Filling<'_> {
@@ -149,14 +131,5 @@ impl Filling<'_> {
     #[must_use]
     pub fn left(&self) -> u32 {
         self.slots.left()
-    }
-}
-
-impl Drop for Filling<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.published
-            .store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }

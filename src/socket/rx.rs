@@ -4,7 +4,7 @@ use super::core::Core;
 use super::desc::Desc;
 use super::{Fill, Frames, Tx};
 use crate::ring::transfer::transfer;
-use crate::ring::{Claim, Consumer, Fault, Index, Kind, Memory, Wrong};
+use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Wrong};
 use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use xsk_uapi::if_xdp::xdp_desc;
 pub struct Rx {
     pub(super) ring: Consumer<Desc>,
     pub(super) judge: Judge,
+    /// How many chunks were ever given to the kernel to receive into.
+    filled: Arc<AtomicU32>,
     core: Arc<Core>,
 }
 
@@ -28,6 +30,7 @@ impl Rx {
         Self {
             ring: Consumer::new(Kind::Rx, memory.cast()),
             judge: core.umem.judge(),
+            filled: Arc::clone(&core.flow.filled),
             core,
         }
     }
@@ -54,10 +57,10 @@ impl Rx {
     #[doc(alias = "xsk_ring_cons__peek")]
     pub fn receive(&mut self, count: u32) -> Result<Received<'_>, Fault> {
         // Relaxed: the kernel's index, read with acquire just before, came after what filled the ring.
-        let granted = || Index::new(self.core.flow.filled.load(Ordering::Relaxed));
+        let granted = || Index::new(self.filled.load(Ordering::Relaxed));
         match self.ring.available(count, granted) {
             Ok(count) => Ok(Received { rx: self, count }),
-            Err(claim) => Err(self.fault(claim).known()),
+            Err(claim) => Err(Fault::certain(self.fault(claim))),
         }
     }
 
@@ -69,22 +72,22 @@ impl Rx {
 
     #[cold]
     #[inline(never)]
-    fn fault(&mut self, claim: Claim) -> Fault {
+    fn fault(&mut self, claim: Claim) -> Option<Fault> {
         let ring = Kind::Rx;
         let desc = match self.ring.wrong(claim) {
-            Wrong::Index(fault) => return fault,
+            Wrong::Index(fault) => return Some(fault),
             Wrong::Entry(desc) => desc,
         };
         let address = desc.address;
         if self.judge.bounds.holds(address, desc.length()) {
-            return Fault::Repeated { ring, address };
+            return Some(Fault::Repeated { ring, address });
         }
-        Fault::Entry {
+        Some(Fault::Entry {
             ring,
             address,
             len: desc.len(),
             options: desc.options(),
-        }
+        })
     }
 }
 
@@ -120,7 +123,7 @@ impl<'a> Received<'a> {
         fill.judge.same(rx.judge.bounds.umem);
         let count = fill.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer(&mut rx.ring, fill.sink(), count, |desc| {
+        Ok(transfer(&mut rx.ring, &mut fill.ring, count, move |desc| {
             judge
                 .arrived(desc.address, Place::Receiving, Place::Receiving)
                 .then_some(desc.address)
@@ -150,7 +153,7 @@ impl<'a> Received<'a> {
         fill.judge.same(rx.judge.bounds.umem);
         let count = fill.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer(&mut rx.ring, fill.sink(), count, |desc| {
+        Ok(transfer(&mut rx.ring, &mut fill.ring, count, move |desc| {
             let mut frame = mint(judge, desc)?;
             look(&mut frame);
             judge.same(frame.umem());
@@ -176,7 +179,7 @@ impl<'a> Received<'a> {
         tx.judge.same(rx.judge.bounds.umem);
         let count = tx.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer(&mut rx.ring, tx.sink(), count, |desc| {
+        Ok(transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
             // One with options would have been too long: they are 0.
             judge
                 .arrived_packet(desc.address, desc.length(), Place::Receiving, Place::Sending)
@@ -203,7 +206,7 @@ impl<'a> Received<'a> {
         tx.judge.same(rx.judge.bounds.umem);
         let count = tx.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer(&mut rx.ring, tx.sink(), count, |desc| {
+        Ok(transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
             let mut frame = mint(judge, desc)?;
             edit(&mut frame);
             judge.same(frame.umem());
@@ -224,7 +227,7 @@ impl<'a> Received<'a> {
         pool.bounds().same(rx.judge.bounds.umem);
         let (to, count) = pool.vacant(count);
         let judge = &rx.judge;
-        transfer(&mut rx.ring, to, count, |desc| {
+        transfer(&mut rx.ring, to, count, move |desc| {
             judge
                 .arrived(desc.address, Place::Receiving, Place::Pool)
                 .then(|| judge.bounds.chunk(desc.address))

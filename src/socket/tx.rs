@@ -3,12 +3,11 @@
 use super::core::{Core, Kick};
 use super::desc::Desc;
 use crate::error::Result;
-use crate::ring::transfer::{Counted, transfer};
+use crate::ring::transfer::transfer;
 use crate::ring::{Fault, Kind, Memory, Producer, Writer};
 use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use xsk_uapi::if_xdp::xdp_desc;
 
 /// The TX ring: packets to send, as frames.
@@ -27,10 +26,9 @@ pub struct Tx {
 
 impl Tx {
     pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
-        let ring = Producer::new(Kind::Tx, memory.cast());
-        core.flow.sent.store(ring.cursor.get(), Ordering::Relaxed);
+        let published = Arc::clone(&core.flow.sent);
         Self {
-            ring,
+            ring: Producer::counted(Kind::Tx, memory.cast(), published),
             judge: core.umem.judge(),
             core,
         }
@@ -49,7 +47,6 @@ impl Tx {
         Ok(Sending {
             slots: self.ring.write(count)?,
             judge: &self.judge,
-            published: &self.core.flow.sent,
         })
     }
 
@@ -67,13 +64,13 @@ impl Tx {
     #[track_caller]
     pub fn send_from(&mut self, pool: &mut Pool, count: u32, len: u32) -> Result<u32, Fault> {
         self.judge.same(pool.bounds().umem);
-        if !self.judge.bounds.holds(0, u64::from(len)) {
+        if !self.judge.bounds.fits(len) {
             bad_length(len);
         }
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
-        let (to, judge) = self.split();
-        Ok(transfer(from, to, count, |chunk| {
+        let judge = &self.judge;
+        Ok(transfer(from, &mut self.ring, count, move |chunk| {
             judge.moved(chunk, Place::Pool, Place::Sending);
             Some(Desc::new(chunk, len))
         }))
@@ -100,8 +97,8 @@ impl Tx {
         self.judge.same(pool.bounds().umem);
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
-        let (to, judge) = self.split();
-        Ok(transfer(from, to, count, |chunk| {
+        let judge = &self.judge;
+        Ok(transfer(from, &mut self.ring, count, move |chunk| {
             judge.moved(chunk, Place::Pool, Place::User);
             let mut frame = Frame::whole(&judge.bounds, chunk);
             write(&mut frame);
@@ -110,20 +107,6 @@ impl Tx {
             judge.moved(address, Place::User, Place::Sending);
             Some(Desc::new(address, len))
         }))
-    }
-
-    /// The ring as the end of a transfer, and what chunks are judged by.
-    #[inline(always)]
-    fn split(&mut self) -> (Counted<'_, Desc>, &Judge) {
-        let Self { ring, judge, core } = self;
-        let published = &core.flow.sent;
-        (Counted { ring, published }, judge)
-    }
-
-    /// The ring as the end of a transfer.
-    #[inline(always)]
-    pub(super) fn sink(&mut self) -> Counted<'_, Desc> {
-        self.split().0
     }
 
     /// Has the kernel send, if it asks to be called. In copy mode it always asks.
@@ -189,7 +172,6 @@ impl AsFd for Tx {
 pub struct Sending<'a> {
     slots: Writer<'a, Desc>,
     judge: &'a Judge,
-    published: &'a AtomicU32,
 }
 
 impl Sending<'_> {
@@ -218,14 +200,5 @@ impl Sending<'_> {
     #[must_use]
     pub fn left(&self) -> u32 {
         self.slots.left()
-    }
-}
-
-impl Drop for Sending<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.published
-            .store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }

@@ -36,6 +36,13 @@ impl Bounds {
         self.contains(address) && last.is_some()
     }
 
+    /// Whether a packet of `len` bytes can be in a chunk.
+    #[inline(always)]
+    pub(crate) fn fits(&self, len: u32) -> bool {
+        let last = self.chunk_bits.checked_add(u64::from(len).wrapping_sub(1));
+        last.is_some()
+    }
+
     /// The first byte of the chunk that `address` is in.
     #[inline(always)]
     pub(crate) fn chunk(&self, address: u64) -> u64 {

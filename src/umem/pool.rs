@@ -22,17 +22,20 @@ pub struct Pool {
     /// First bytes of free chunks; only those below `len` count. There is a slot for every chunk of the
     /// UMEM, so one without a slot is one that came back twice (the axiom of I9), and is let go.
     slots: Box<[u64]>,
-    /// At most `slots.len()`.
-    len: usize,
+    /// At most `slots.len()`, which is `size`.
+    len: u32,
+    size: u32,
 }
 
 impl Pool {
     pub(super) fn new(judge: Judge) -> Self {
-        let chunks = usize::try_from(judge.bounds.chunks()).unwrap_or(0);
+        // There are 2^30 chunks at the most.
+        let size = u32::try_from(judge.bounds.chunks()).unwrap_or(0);
         Self {
             judge,
-            slots: vec![0; chunks].into_boxed_slice(),
+            slots: vec![0; usize32(size)].into_boxed_slice(),
             len: 0,
+            size,
         }
     }
 
@@ -45,7 +48,7 @@ impl Pool {
         for (slot, chunk) in pool.slots.iter_mut().zip(chunks) {
             *slot = chunk.wrapping_mul(bounds.chunk_size());
         }
-        pool.len = pool.slots.len();
+        pool.len = pool.size;
         pool
     }
 
@@ -53,7 +56,7 @@ impl Pool {
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        usize32(self.len)
     }
 
     /// Whether the pool is empty.
@@ -71,7 +74,7 @@ impl Pool {
     #[inline]
     pub fn take(&mut self) -> Option<Frame> {
         let top = self.len.checked_sub(1)?;
-        let chunk = *self.slots.get(top)?;
+        let chunk = *self.slots.get(usize32(top))?;
         self.len = top;
         self.judge.moved(chunk, Place::Pool, Place::User);
         Some(Frame::whole(&self.judge.bounds, chunk))
@@ -87,7 +90,7 @@ impl Pool {
         self.judge.same(frame.umem());
         let (address, _) = frame.consume();
         self.judge.moved(address, Place::User, Place::Pool);
-        if let Some(slot) = self.slots.get_mut(self.len) {
+        if let Some(slot) = self.slots.get_mut(usize32(self.len)) {
             *slot = self.judge.bounds.chunk(address);
             self.len = self.len.wrapping_add(1);
         }
@@ -106,7 +109,7 @@ impl Pool {
     /// If `other` is a pool of another UMEM.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
-        let all = other.len;
+        let all = other.len();
         other.feed(self, all);
     }
 
@@ -117,30 +120,31 @@ impl Pool {
     #[track_caller]
     pub fn feed(&mut self, other: &mut Self, chunks: usize) -> usize {
         other.judge.same(self.judge.bounds.umem);
-        let vacant = other.slots.get_mut(other.len..).unwrap_or_default();
-        let count = chunks.min(self.len).min(vacant.len());
-        let rest = self.len.wrapping_sub(count);
-        for (to, from) in vacant.iter_mut().zip(self.slots.iter().skip(rest)) {
+        let (vacant, there) = (other.size.wrapping_sub(other.len), self.len);
+        let count = u32::try_from(chunks).unwrap_or(u32::MAX);
+        let count = count.min(there).min(vacant);
+        let (rest, free) = (there.wrapping_sub(count), usize32(other.len));
+        let from = self.slots.iter().take(usize32(there)).skip(usize32(rest));
+        for (to, from) in other.slots.iter_mut().skip(free).zip(from) {
             *to = *from;
         }
         other.len = other.len.wrapping_add(count);
         self.len = rest;
-        count
+        usize32(count)
     }
 
     /// At most `count` chunks of the top, to move into a ring.
     #[inline(always)]
     pub(crate) fn top(&mut self, count: u32) -> (Top<'_>, u32) {
-        let there = u32::try_from(self.len).unwrap_or(u32::MAX);
-        (Top(self), count.min(there))
+        let count = count.min(self.len);
+        (Top(self), count)
     }
 
     /// Vacant slots for at most `count` chunks, to move there from a ring.
     #[inline(always)]
     pub(crate) fn vacant(&mut self, count: u32) -> (Vacant<'_>, u32) {
-        let vacant = self.slots.len().wrapping_sub(self.len);
-        let vacant = u32::try_from(vacant).unwrap_or(u32::MAX);
-        (Vacant(self), count.min(vacant))
+        let count = count.min(self.size.wrapping_sub(self.len));
+        (Vacant(self), count)
     }
 
     #[inline(always)]
@@ -151,7 +155,7 @@ impl Pool {
     /// The first bytes of the pool's chunks, in bytes from the beginning of the UMEM, in no order: which
     /// chunks are here, for tests of conservation.
     pub fn addresses(&self) -> impl Iterator<Item = u64> + '_ {
-        self.slots.iter().take(self.len).copied()
+        self.slots.iter().take(self.len()).copied()
     }
 }
 
@@ -167,15 +171,15 @@ unsafe impl Source for Top<'_> {
 
     #[inline(always)]
     fn row(&mut self, skip: u32, most: u32) -> (*const u64, u32) {
-        let top = self.0.len.wrapping_sub(usize32(skip)).wrapping_sub(1);
-        (self.0.slots.as_ptr().wrapping_add(top), most)
+        let top = self.0.len.wrapping_sub(skip).wrapping_sub(1);
+        (self.0.slots.as_ptr().wrapping_add(usize32(top)), most)
     }
 
     type Mark = ();
 
     #[inline(always)]
     fn take(&mut self, count: u32) {
-        self.0.len = self.0.len.wrapping_sub(usize32(count));
+        self.0.len = self.0.len.wrapping_sub(count);
     }
 
     #[inline(always)]
@@ -195,12 +199,12 @@ unsafe impl Sink for Vacant<'_> {
 
     #[inline(always)]
     fn row(&mut self, skip: u32, most: u32) -> (*mut u64, u32) {
-        let free = self.0.len.wrapping_add(usize32(skip));
-        (self.0.slots.as_mut_ptr().wrapping_add(free), most)
+        let free = self.0.len.wrapping_add(skip);
+        (self.0.slots.as_mut_ptr().wrapping_add(usize32(free)), most)
     }
 
     #[inline(always)]
     fn finish(&mut self, count: u32) {
-        self.0.len = self.0.len.wrapping_add(usize32(count));
+        self.0.len = self.0.len.wrapping_add(count);
     }
 }
