@@ -4,7 +4,6 @@
 //! that the inner loop does without masks.
 
 use super::{Consumer, Index, Producer};
-use crate::num::usize32;
 
 /// Entries moved between two tests of the loop's end.
 const UNROLL: u32 = 4;
@@ -85,48 +84,27 @@ fn many<S: Source, D: Sink>(
         taken: 0,
         done: 0,
     };
-    while at.done != count {
+    loop {
         let left = count.wrapping_sub(at.done);
-        let (write, row) = at.to.row(at.done, left);
-        let (read, row) = at.from.row(at.done, row);
-        let begin = at.done;
-        let mut step = |at: &mut Progress<S, D>, i: u32| {
-            at.taken = begin.wrapping_add(i).wrapping_add(1);
-            let place = if S::DOWN {
-                read.wrapping_sub(usize32(i))
-            } else {
-                read.wrapping_add(usize32(i))
-            };
-            // SAFETY: `i` is below `row`, so the entry can be read (contract of `Source`).
-            let entry = unsafe { place.read() };
-            let Some(mapped) = map(entry) else {
-                at.from.take(at.taken);
-                at.taken = 0;
-                at.from.refuse(entry);
-                return false;
-            };
-            // SAFETY: `i` is below `row`, so the slot can be written (contract of `Sink`).
-            unsafe { write.wrapping_add(usize32(i)).write(mapped) };
-            at.done = at.taken;
-            true
-        };
-        let mut i = 0;
-        while i != row & !(UNROLL - 1) {
-            for k in 0..UNROLL {
-                if !step(&mut at, i.wrapping_add(k)) {
+        let (mut write, row) = at.to.row(at.done, left);
+        let (mut read, row) = at.from.row(at.done, row);
+        let end = at.done.wrapping_add(row);
+        while end.wrapping_sub(at.done) >= UNROLL {
+            for _ in 0..UNROLL {
+                if !at.step(&mut read, &mut write, &mut map) {
                     return at.done;
                 }
             }
-            i = i.wrapping_add(UNROLL);
         }
-        while i != row {
-            if !step(&mut at, i) {
+        while at.done != end {
+            if !at.step(&mut read, &mut write, &mut map) {
                 return at.done;
             }
-            i = i.wrapping_add(1);
+        }
+        if end == count {
+            return count;
         }
     }
-    at.done
 }
 
 /// How far a transfer has come; tells both ends when it is over, also by a panic.
@@ -136,6 +114,37 @@ struct Progress<S: Source, D: Sink> {
     /// Entries taken and not yet told of: one more than `done` while one is looked at.
     taken: u32,
     done: u32,
+}
+
+impl<S: Source, D: Sink> Progress<S, D> {
+    /// Moves one entry of a row that has one more; answers whether it arrived.
+    #[inline(always)]
+    fn step(
+        &mut self,
+        read: &mut *const S::Entry,
+        write: &mut *mut D::Entry,
+        map: &mut impl FnMut(S::Entry) -> Option<D::Entry>,
+    ) -> bool {
+        self.taken = self.done.wrapping_add(1);
+        // SAFETY: the row has one more, so the entry can be read (contract of `Source`).
+        let entry = unsafe { read.read() };
+        *read = if S::DOWN {
+            read.wrapping_sub(1)
+        } else {
+            read.wrapping_add(1)
+        };
+        let Some(mapped) = map(entry) else {
+            self.from.take(self.taken);
+            self.taken = 0;
+            self.from.refuse(entry);
+            return false;
+        };
+        // SAFETY: the row has one more, so the slot can be written (contract of `Sink`).
+        unsafe { write.write(mapped) };
+        *write = write.wrapping_add(1);
+        self.done = self.taken;
+        true
+    }
 }
 
 impl<S: Source, D: Sink> Drop for Progress<S, D> {

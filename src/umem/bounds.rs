@@ -31,9 +31,12 @@ impl Bounds {
     /// `len` is at least 1; a larger word than 32 bits (a length with options above it) is refused too.
     #[inline(always)]
     pub(crate) fn holds(&self, address: u64, len: u64) -> bool {
+        if !self.contains(address) {
+            return false;
+        }
         // With the chunk's bits set, an address is as far below 2^64 as the chunk's end is from it.
         let last = (address | self.chunk_bits).checked_add(len.wrapping_sub(1));
-        self.contains(address) && last.is_some()
+        last.is_some()
     }
 
     /// Whether a packet of `len` bytes can be in a chunk.
