@@ -6,7 +6,7 @@
 use super::{Consumer, Index, Producer};
 
 /// Entries moved between two tests of the loop's end.
-const UNROLL: u32 = 4;
+const UNROLL: u32 = 8;
 
 /// Where a batch comes from.
 ///
