@@ -1,6 +1,6 @@
 //! Two ends of a cable with the kernel's defaults: 4 queues, 1024 chunks of 4096 bytes, rings of 2048, batches of 64.
 
-use crate::common::{Cable, until};
+use crate::common::{Cable, PATIENCE, until};
 use crate::packets::Packet;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::collections::BTreeSet;
@@ -169,6 +169,7 @@ impl Side {
             .fill_size(RING)
             .completion_size(RING)
             .copy_mode(CopyMode::Copy)
+            .bind_wait(PATIENCE)
             .bind(interface, shape.queue)
             .unwrap();
         assert!(!socket.info.is_zero_copy());
