@@ -6,6 +6,7 @@ use crate::rig::{Bed, CHUNKS, Listener, RECEIVER, SENDER, Shape, Side, exchange}
 use crate::traffic::all_arrive;
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use std::collections::BTreeSet;
 use std::sync::Barrier;
 use xsk::link::{Attachment, Method, ModeChoice};
 use xsk::program::{Program, XskMap};
@@ -170,7 +171,7 @@ fn prog_refcnt_three_leave_in_every_order() {
 #[test]
 fn map_leak() {
     for_each_method("map_leak", |bed, method| {
-        let mut maps = Vec::new();
+        let mut maps = BTreeSet::new();
         let map_of = |program| Program::from_id(program).unwrap().info().unwrap().map_ids;
         for _ in 0..3 {
             let users = [0, 1, 2, 3].map(|queue| user(bed, queue, method));

@@ -1,30 +1,62 @@
 //! poll(2) on either side, and how it ends when nothing moves.
 
+use crate::common::{PATIENCE, until};
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
-use crate::rig::{BATCH, Bed, By, RECEIVER, RING, SENDER, Shape, exchange_by, writable};
+use crate::rig::{
+    BATCH, Bed, By, RECEIVER, RING, SENDER, Shape, exchange_by, receive, send, writable,
+};
+use rustix::thread::gettid;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 use xsk::link::ModeChoice;
 use xsk::wait;
 
-fn polled(mode: ModeChoice, by: [By; 2]) {
+/// POLL_RX: the receiver sleeps until packets come: first until one does, which is sent when it is seen to sleep.
+pub(crate) fn poll_rx(mode: ModeChoice) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener(RECEIVER);
+    let thread = AtomicI32::new(0);
+    let one = stream(1, LEN);
+    let info = listener.socket.info.clone();
+    std::thread::scope(|scope| {
+        let sleeper = scope.spawn(|| {
+            thread.store(gettid().as_raw_nonzero().get(), Ordering::SeqCst);
+            wait(&[&info], Some(PATIENCE)).unwrap()
+        });
+        until("the receiver sleeps", || {
+            sleeper.is_finished() || asleep(thread.load(Ordering::SeqCst))
+        });
+        send(&mut sender, &one, 1, By::Kick, || 0);
+        assert_eq!(sleeper.join().unwrap(), 1, "woken by the packet");
+    });
+    drop(info);
+    receive(&mut listener, &one, By::Poll, intact, |_| ());
     let packets = stream(PACKETS, LEN);
-    let both = [packets.as_slice(), packets.as_slice()];
+    let both = [packets.as_slice(); 2];
+    let by = [By::Kick, By::Poll];
     exchange_by(&mut sender, &mut listener, both, by, BATCH, intact);
     drop(listener);
     bed.end();
 }
 
-/// POLL_RX: the receiver sleeps until packets come.
-pub(crate) fn poll_rx(mode: ModeChoice) {
-    polled(mode, [By::Kick, By::Poll]);
+/// Whether a thread of this process sleeps (`proc_pid_stat(5)`: the state follows the name in brackets).
+fn asleep(thread: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+    stat.is_ok_and(|stat| stat.rsplit(") ").next().unwrap().starts_with('S'))
 }
 
 /// POLL_TX: the sender waits until there is room; in copy mode that wait is what sends.
 pub(crate) fn poll_tx(mode: ModeChoice) {
-    polled(mode, [By::Poll, By::Kick]);
+    let bed = Bed::new(mode);
+    let mut sender = bed.left(SENDER);
+    let mut listener = bed.listener(RECEIVER);
+    let packets = stream(PACKETS, LEN);
+    let both = [packets.as_slice(); 2];
+    let by = [By::Poll, By::Kick];
+    exchange_by(&mut sender, &mut listener, both, by, BATCH, intact);
+    drop(listener);
+    bed.end();
 }
 
 /// POLL_RXQ_FULL: nobody sends, and the wait ends with its timeout.
@@ -75,7 +107,7 @@ pub(crate) fn poll_txq_full(mode: ModeChoice) {
     assert_eq!(published - pending, RING);
     let reaped = sender.socket.completion.reap_into(&mut sender.pool, chunks);
     assert_eq!(reaped, Ok(RING));
-    crate::common::until("there is room again", || writable(&sender.socket, limit));
+    until("there is room again", || writable(&sender.socket, limit));
     drop(sender);
     bed.end();
 }
