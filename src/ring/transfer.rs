@@ -53,7 +53,10 @@ pub(crate) fn transfer<S: Source, D: Sink>(
     count: u32,
     mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
 ) -> u32 {
-    if count != 1 {
+    if count == 0 {
+        return 0;
+    }
+    if count > 1 {
         return many(from, to, count, map);
     }
     // SAFETY: one entry is there (contract of `Source`).
@@ -88,20 +91,19 @@ fn many<S: Source, D: Sink>(
         let left = count.wrapping_sub(at.done);
         let (mut write, row) = at.to.row(at.done, left);
         let (mut read, row) = at.from.row(at.done, row);
-        let end = at.done.wrapping_add(row);
-        while end.wrapping_sub(at.done) >= UNROLL {
+        for _ in 0..row / UNROLL {
             for _ in 0..UNROLL {
                 if !at.step(&mut read, &mut write, &mut map) {
                     return at.done;
                 }
             }
         }
-        while at.done != end {
+        for _ in 0..row % UNROLL {
             if !at.step(&mut read, &mut write, &mut map) {
                 return at.done;
             }
         }
-        if end == count {
+        if row == left {
             return count;
         }
     }
