@@ -49,6 +49,9 @@ impl<T: Copy> Producer<T> {
     /// The other side's index is read only when what is known does not suffice.
     #[inline(always)]
     pub(crate) fn free(&mut self, wanted: u32) -> Result<u32, Fault> {
+        if wanted == 0 {
+            return Ok(0);
+        }
         if self.limit.distance_from(self.cursor) >= wanted {
             return Ok(wanted);
         }

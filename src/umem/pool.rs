@@ -143,6 +143,9 @@ impl Pool {
     /// Vacant slots for at most `count` chunks, to move there from a ring.
     #[inline(always)]
     pub(crate) fn vacant(&mut self, count: u32) -> (Vacant<'_>, u32) {
+        if count == 0 {
+            return (Vacant(self), 0);
+        }
         let count = count.min(self.size.wrapping_sub(self.len));
         (Vacant(self), count)
     }
