@@ -50,6 +50,14 @@ pub(super) fn of(error: &Error) -> Hint {
             ip_word(*mode)
         )
         .into(),
+        Error::SocketOption { name: "XDP_MAX_TX_SKB_BUDGET", errno: Errno::ACCESS } => "It goes from 32 to the \
+            TX ring's size, and the socket must have a TX ring of 32 entries at least"
+            .into(),
+        Error::OtherAttachment { interface, .. } => format!(
+            "Ask for what is there, or end the processes that use it (`ip -d link show dev {interface}`, \
+             `bpftool net`)"
+        )
+        .into(),
         Error::AttachLock { .. } => "Some process attaches or detaches, or hangs while doing so: \
             `grep xsk /proc/net/unix` shows the lock; the kernel frees it when that process ends"
             .into(),

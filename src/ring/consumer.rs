@@ -115,6 +115,14 @@ impl<T: Copy> Consumer<T> {
         self.release();
     }
 
+    /// Goes on at `index`, if that is ahead: what lies between was given away.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn skip_to(&mut self, index: Index) {
+        if index.distance_from(self.cursor) <= u32::MAX / 2 {
+            self.cursor = index;
+        }
+    }
+
     /// A batch of `count` entries, which [`available`](Self::available) said are there.
     #[inline(always)]
     pub(crate) fn read(&mut self, count: u32) -> Reader<'_, T> {

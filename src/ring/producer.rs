@@ -79,6 +79,15 @@ impl<T: Copy> Producer<T> {
         })
     }
 
+    /// Goes on at `index`, if that is ahead: what lies between was given away.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn skip_to(&mut self, index: Index) {
+        if index.distance_from(self.cursor) <= u32::MAX / 2 {
+            self.cursor = index;
+        }
+        self.limit = self.cursor;
+    }
+
     /// A batch of `count` slots, or of as many as are free.
     #[inline(always)]
     pub(crate) fn write(&mut self, count: u32) -> Result<Writer<'_, T>, Fault> {

@@ -97,6 +97,8 @@ impl Pool {
     }
 
     /// Splits up to `chunks` chunks off into a pool of their own, for another thread, say.
+    ///
+    /// Every pool has room for all chunks of the UMEM, 8 bytes for each, so that nothing is allocated later.
     pub fn split(&mut self, chunks: usize) -> Self {
         let mut other = Self::new(self.judge.clone());
         self.feed(&mut other, chunks);
