@@ -396,3 +396,80 @@ fn too_little_locked_memory_is_explained() {
         "{text}"
     );
 }
+
+#[test]
+fn several_sockets_are_waited_for_together() {
+    if !privileged("several_sockets_are_waited_for_together") {
+        return;
+    }
+    let cable = Cable::new(2);
+    let mut left = End::left(&cable);
+    let mut first = End::at(&cable.right, cable.veth.b(), 0);
+    let mut second = End::at(&cable.right, cable.veth.b(), 1);
+    first.fill();
+    second.fill();
+    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &first);
+    let _other = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &second);
+    let brief = Some(Duration::from_millis(5));
+    assert_eq!(
+        xsk::wait(&[&first.socket.rx, &second.socket.rx], brief).unwrap(),
+        0
+    );
+    send(&mut left, 0..1, 60);
+    let long = Some(common::PATIENCE);
+    assert_eq!(
+        xsk::wait(&[&first.socket, &second.socket], long).unwrap(),
+        1
+    );
+    receive(&mut first, 0, 1, 60);
+    assert_eq!(
+        xsk::wait(&[&first.socket, &second.socket, &left.socket], brief).unwrap(),
+        0
+    );
+}
+
+#[test]
+#[expect(unsafe_code, reason = "memory of the user's own")]
+fn packets_arrive_in_memory_that_the_user_brought() {
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+    use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+    if !privileged("packets_arrive_in_memory_that_the_user_brought") {
+        return;
+    }
+    /// Unmaps the memory when the UMEM lets go of it.
+    struct Owner(usize);
+    const BYTES: usize = 64 * 4096;
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            // SAFETY: mapped below, and nobody uses it any more.
+            unsafe { munmap(std::ptr::with_exposed_provenance_mut(self.0), BYTES) }.unwrap();
+        }
+    }
+    let file = memfd_create("packets", MemfdFlags::CLOEXEC).unwrap();
+    ftruncate(&file, u64::try_from(BYTES).unwrap()).unwrap();
+    let (all, shared) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let start = unsafe { mmap(std::ptr::null_mut(), BYTES, all, shared, &file, 0) }.unwrap();
+    let owner = Owner(start.expose_provenance());
+    let memory = std::ptr::NonNull::new(start.cast::<u8>()).unwrap();
+    let memory = std::ptr::NonNull::slice_from_raw_parts(memory, BYTES);
+    let builder = Umem::builder().chunks(65);
+    // SAFETY: exclusive, and mapped until `owner` is dropped.
+    let short = unsafe { builder.build_in(memory, ()) }.unwrap_err();
+    assert!(
+        matches!(short, Error::Setting { name: "memory", .. }),
+        "{short}"
+    );
+    // SAFETY: as above.
+    let (umem, pool) = unsafe { Umem::builder().chunks(64).build_in(memory, owner) }.unwrap();
+
+    let cable = Cable::new(1);
+    let mut left = End::left(&cable);
+    let bind = || Socket::builder(&umem).bind(cable.veth.b(), 0);
+    let socket = cable.right.run(bind).unwrap().unwrap();
+    let mut right = End { umem, pool, socket };
+    right.socket.fill.fill_from(&mut right.pool, 64).unwrap();
+    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &right);
+    send(&mut left, 0..32, 60);
+    receive(&mut right, 0, 32, 60);
+}

@@ -12,19 +12,40 @@ use super::{Fault, Index, Kind, Memory, Reader};
 pub(crate) struct Consumer<T> {
     pub(super) memory: Memory<T>,
     pub(crate) cursor: Index,
-    /// The first position that is not known to be filled.
-    limit: Index,
+    /// One more than the most entries that can be there: the ring's size and one, or 0, which no number
+    /// is below, while a refused entry waits. So one comparison finds both.
+    bound: u32,
+    /// An entry that was taken and refused, for the next call to answer with.
+    refused: Option<T>,
     kind: Kind,
+}
+
+/// What the producer claims, and it cannot be; or a refused entry waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim {
+    there: u32,
+    granted: u32,
+}
+
+/// What is wrong with a ring.
+#[derive(Debug)]
+pub(crate) enum Wrong<T> {
+    /// Its index.
+    Index(Fault),
+    /// An entry that was taken, and refused.
+    Entry(T),
 }
 
 impl<T: Copy> Consumer<T> {
     /// The consumer of a ring.
     pub(crate) fn new(kind: Kind, memory: Memory<T>) -> Self {
         let cursor = Index::new(memory.consumer().load(Ordering::Relaxed));
+        let bound = memory.size().wrapping_add(1);
         Self {
             memory,
             cursor,
-            limit: cursor,
+            bound,
+            refused: None,
             kind,
         }
     }
@@ -34,31 +55,57 @@ impl<T: Copy> Consumer<T> {
     }
 
     /// How many entries, up to `wanted`, are there to take. There can be no more of them than up to what
-    /// `granted` answers, which is asked only when the other side's index is read anew.
+    /// `granted` answers.
+    ///
+    /// The producer's index is read each time. That misses the cache only if the producer published
+    /// something since, and then it is worth it.
     #[inline(always)]
     pub(crate) fn available(
-        &mut self,
+        &self,
         wanted: u32,
         granted: impl FnOnce() -> Index,
-    ) -> Result<u32, Fault> {
-        let known = self.limit.distance_from(self.cursor);
-        if known >= wanted {
-            return Ok(wanted);
-        }
+    ) -> Result<u32, Claim> {
         // Acquire: the entries are read after the index that hands them over.
         let producer = Index::new(self.memory.producer().load(Ordering::Acquire));
         let there = producer.distance_from(self.cursor);
-        let granted = granted();
-        if there > granted.distance_from(self.cursor) || there > self.memory.size() {
-            return Err(fault(
-                self.kind,
-                there,
-                self.memory.size(),
-                granted.distance_from(self.cursor),
-            ));
+        let granted = granted().distance_from(self.cursor);
+        if there > granted || there >= self.bound {
+            return Err(Claim { there, granted });
         }
-        self.limit = producer;
         Ok(there.min(wanted))
+    }
+
+    /// What is wrong, after [`available`](Self::available) refused the producer's claim. A refused entry
+    /// is told once.
+    pub(crate) fn wrong(&mut self, claim: Claim) -> Wrong<T> {
+        let size = self.memory.size();
+        self.bound = size.wrapping_add(1);
+        if let Some(entry) = self.refused.take() {
+            return Wrong::Entry(entry);
+        }
+        let (ring, Claim { there, granted }) = (self.kind, claim);
+        Wrong::Index(if there > size {
+            Fault::Index {
+                ring,
+                distance: there,
+                size,
+            }
+        } else {
+            Fault::TooMany {
+                ring,
+                available: there,
+                outstanding: granted,
+            }
+        })
+    }
+
+    /// Keeps an entry that was taken, and cannot be believed, for the next call to answer with.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refuse(&mut self, entry: T) {
+        self.refused = Some(entry);
+        self.bound = 0;
+        self.release();
     }
 
     /// A batch of `count` entries, which [`available`](Self::available) said are there.
@@ -70,27 +117,14 @@ impl<T: Copy> Consumer<T> {
     /// Gives the entries before the cursor back to the producer.
     #[inline(always)]
     pub(crate) fn release(&mut self) {
-        // Release: our reading of the entries is done before the other side may write them again.
-        self.memory
-            .consumer()
-            .store(self.cursor.get(), Ordering::Release);
+        self.release_to(self.cursor);
     }
-}
 
-#[cold]
-#[inline(never)]
-fn fault(ring: Kind, available: u32, size: u32, outstanding: u32) -> Fault {
-    if available > size {
-        Fault::Index {
-            ring,
-            distance: available,
-            size,
-        }
-    } else {
-        Fault::TooMany {
-            ring,
-            available,
-            outstanding,
-        }
+    /// As [`release`](Self::release), `cursor` being the ring's.
+    #[inline(always)]
+    pub(super) fn release_to(&mut self, cursor: Index) {
+        // Release: our reading of the entries is done before the other side may write them again.
+        let index = self.memory.consumer();
+        index.store(cursor.get(), Ordering::Release);
     }
 }

@@ -72,6 +72,20 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// The fault that there is.
+    ///
+    /// Where a function that is not inlined answers with a plain `Fault`, the optimiser takes its bytes
+    /// for a `Result` that might be `Ok`, and keeps in registers what would be needed then.
+    #[inline(always)]
+    pub(crate) fn certain(fault: Option<Self>) -> Self {
+        match fault {
+            Some(fault) => fault,
+            None => unreachable!("a cold path without a fault"),
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

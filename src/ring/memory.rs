@@ -4,6 +4,7 @@ use super::Index;
 use super::atomic::{AtomicU32, Ordering, fence};
 use crate::num::usize32;
 use std::ptr::NonNull;
+use zerocopy::{FromBytes, IntoBytes};
 
 /// `XDP_RING_NEED_WAKEUP` of `linux/if_xdp.h` (5.4).
 const NEED_WAKEUP: u32 = xsk_uapi::if_xdp::XDP_RING_NEED_WAKEUP;
@@ -18,6 +19,8 @@ pub(crate) struct Memory<T> {
     consumer: NonNull<AtomicU32>,
     flags: NonNull<AtomicU32>,
     entries: NonNull<T>,
+    size: u32,
+    /// The size less one.
     mask: u32,
 }
 
@@ -48,14 +51,32 @@ impl<T: Copy> Memory<T> {
             consumer: parts.consumer,
             flags: parts.flags,
             entries: parts.entries,
+            size: parts.size,
             mask: parts.size.wrapping_sub(1),
+        }
+    }
+
+    /// The same ring with entries of another type, of the same size and alignment; both are good with any
+    /// bytes.
+    pub(crate) fn cast<U: FromBytes + IntoBytes>(self) -> Memory<U>
+    where
+        T: FromBytes + IntoBytes,
+    {
+        const { assert!(size_of::<T>() == size_of::<U>() && align_of::<T>() == align_of::<U>()) };
+        Memory {
+            producer: self.producer,
+            consumer: self.consumer,
+            flags: self.flags,
+            entries: self.entries.cast(),
+            size: self.size,
+            mask: self.mask,
         }
     }
 
     /// The ring's number of entries.
     #[inline(always)]
     pub(crate) fn size(&self) -> u32 {
-        self.mask.wrapping_add(1)
+        self.size
     }
 
     #[inline(always)]

@@ -16,7 +16,7 @@ pub(crate) mod transfer;
 mod writer;
 
 pub(crate) use atomic::AtomicU32;
-pub(crate) use consumer::Consumer;
+pub(crate) use consumer::{Claim, Consumer, Wrong};
 pub use fault::{Fault, Kind};
 pub use index::Index;
 pub(crate) use memory::{Memory, Parts};

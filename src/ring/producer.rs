@@ -1,7 +1,8 @@
 //! The producing half of a ring: fill and TX for the user, RX and completion for the other side.
 
-use super::atomic::Ordering;
+use super::atomic::{AtomicU32, Ordering};
 use super::{Fault, Index, Kind, Memory, Writer};
+use std::sync::Arc;
 
 /// The only producer of a ring.
 ///
@@ -14,17 +15,28 @@ pub(crate) struct Producer<T> {
     /// The first position that is not known to be free.
     limit: Index,
     kind: Kind,
+    /// How many entries were ever published, modulo 2^32, for who consumes what comes of them. The
+    /// other side cannot write this one.
+    published: Arc<AtomicU32>,
 }
 
 impl<T: Copy> Producer<T> {
-    /// The producer of a ring whose published index is `start`.
+    /// The producer of a ring.
+    #[cfg(feature = "test-util")]
     pub(crate) fn new(kind: Kind, memory: Memory<T>) -> Self {
+        Self::counted(kind, memory, Arc::default())
+    }
+
+    /// The producer of a ring that keeps the count of its entries in `published`.
+    pub(crate) fn counted(kind: Kind, memory: Memory<T>, published: Arc<AtomicU32>) -> Self {
         let cursor = Index::new(memory.producer().load(Ordering::Relaxed));
+        published.store(cursor.get(), Ordering::Relaxed);
         Self {
             memory,
             cursor,
             limit: cursor,
             kind,
+            published,
         }
     }
 
@@ -32,18 +44,36 @@ impl<T: Copy> Producer<T> {
         &self.memory
     }
 
-    /// Makes sure that as many entries as possible, up to `wanted`, are known to be free; answers how
-    /// many are.
+    /// How many slots, up to `wanted`, are free.
     ///
-    /// The kernel's index is read only when what is known does not suffice: it is a cache line that
-    /// the kernel writes.
+    /// The other side's index is read only when what is known does not suffice.
     #[inline(always)]
     pub(crate) fn free(&mut self, wanted: u32) -> Result<u32, Fault> {
-        let known = self.limit.distance_from(self.cursor);
-        if known >= wanted {
+        if self.limit.distance_from(self.cursor) >= wanted {
             return Ok(wanted);
         }
-        self.refresh().map(|free| free.min(wanted))
+        // Acquire: what we write into an entry must not pass the other side's reading of it.
+        let consumer = Index::new(self.memory.consumer().load(Ordering::Acquire));
+        let size = self.memory.size();
+        let limit = consumer.advance(size);
+        let free = limit.distance_from(self.cursor);
+        if free > size {
+            return Err(Fault::certain(self.fault(free)));
+        }
+        self.limit = limit;
+        Ok(free.min(wanted))
+    }
+
+    /// More slots than there are would be free: the consumer's index is not where it can be.
+    #[cold]
+    #[inline(never)]
+    fn fault(&self, free: u32) -> Option<Fault> {
+        let size = self.memory.size();
+        Some(Fault::Index {
+            ring: self.kind,
+            distance: size.wrapping_sub(free),
+            size,
+        })
     }
 
     /// A batch of `count` slots, or of as many as are free.
@@ -51,25 +81,6 @@ impl<T: Copy> Producer<T> {
     pub(crate) fn write(&mut self, count: u32) -> Result<Writer<'_, T>, Fault> {
         let count = self.free(count)?;
         Ok(Writer::new(self, count))
-    }
-
-    /// A batch of `count` slots, which [`free`](Self::free) said are there.
-    #[inline(always)]
-    pub(crate) fn write_known(&mut self, count: u32) -> Writer<'_, T> {
-        Writer::new(self, count)
-    }
-
-    #[inline(always)]
-    fn refresh(&mut self) -> Result<u32, Fault> {
-        // Acquire: what we write into an entry must not pass the other side's reading of it.
-        let consumer = Index::new(self.memory.consumer().load(Ordering::Acquire));
-        let size = self.memory.size();
-        let used = self.cursor.distance_from(consumer);
-        if used > size {
-            return Err(fault(self.kind, used, size));
-        }
-        self.limit = consumer.advance(size);
-        Ok(size.wrapping_sub(used))
     }
 
     /// Entries that are written, or published and not yet taken by the other side.
@@ -81,19 +92,16 @@ impl<T: Copy> Producer<T> {
     /// Hands everything that was written over to the other side.
     #[inline(always)]
     pub(crate) fn publish(&mut self) {
-        // Release: the entries are written before the other side can see the index.
-        self.memory
-            .producer()
-            .store(self.cursor.get(), Ordering::Release);
+        self.publish_to(self.cursor);
     }
-}
 
-#[cold]
-#[inline(never)]
-fn fault(ring: Kind, distance: u32, size: u32) -> Fault {
-    Fault::Index {
-        ring,
-        distance,
-        size,
+    /// As [`publish`](Self::publish), `cursor` being the ring's.
+    #[inline(always)]
+    pub(super) fn publish_to(&mut self, cursor: Index) {
+        // Relaxed: ordered by the release that follows.
+        self.published.store(cursor.get(), Ordering::Relaxed);
+        // Release: the entries are written before the other side can see the index.
+        let index = self.memory.producer();
+        index.store(cursor.get(), Ordering::Release);
     }
 }

@@ -1,205 +1,206 @@
-//! Whole batches from ring to ring, from a ring to a slice, and from a slice to a ring.
+//! Whole batches from one place to another: ring to ring, ring to pool, pool to ring.
 //!
-//! Rows are split where a ring wraps, so the inner loops do without masks; a few entries go one by one,
-//! which is cheaper than finding the rows. Nothing is published or released here: the callers do it,
-//! once for a batch.
+//! One packet goes straight; more go row by row, a row being what lies side by side at both ends, so
+//! that the inner loop does without masks.
 
 use super::{Consumer, Index, Producer};
-use crate::num::usize32;
 
-/// Entries handled between two tests of the loop's end; fewer go one by one.
-const UNROLL: u32 = 4;
+/// Entries moved between two tests of the loop's end.
+const UNROLL: u32 = 8;
 
-/// A bulk operation that ended early: one entry was taken and refused.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Refused<T> {
-    /// Entries that arrived before.
-    pub(crate) count: u32,
-    /// The entry.
-    pub(crate) entry: T,
+/// Where a batch comes from.
+///
+/// # Safety
+/// `row` answers where entries lie, and how many of them, from 1 to `most`, can be read at once: each right
+/// after the one before, or right before it if `DOWN`. `skip + most` is no more than the source holds, as
+/// its user checked.
+pub(crate) unsafe trait Source {
+    type Entry: Copy;
+    /// Whether entries lie in reverse.
+    const DOWN: bool;
+    /// The next entries after `skip`.
+    fn row(&mut self, skip: u32, most: u32) -> (*const Self::Entry, u32);
+    /// Where the source is, in a register and not in memory that others might write.
+    type Mark;
+    /// Entries are taken, and will not be handed out again.
+    fn take(&mut self, count: u32) -> Self::Mark;
+    /// The entry that was taken last cannot be believed.
+    fn refuse(&mut self, entry: Self::Entry);
+    /// The batch is done.
+    fn finish(&mut self, mark: Self::Mark);
 }
 
-/// Moves `count` entries, as what `map` makes of them, until `map` refuses one.
+/// Where a batch goes to.
 ///
-/// `count` entries are there in `from`, and as many slots free in `to`. If `map` panics, the entry that it
-/// was given is taken from its ring, and lost.
+/// # Safety
+/// As [`Source`], for slots that can be written, each right after the one before.
+pub(crate) unsafe trait Sink {
+    type Entry: Copy;
+    /// The next slots after `skip`.
+    fn row(&mut self, skip: u32, most: u32) -> (*mut Self::Entry, u32);
+    /// The batch is done: so many slots were written.
+    fn finish(&mut self, count: u32);
+}
+
+/// Moves `count` entries, as what `map` makes of them, until `map` refuses one, which is taken and does
+/// not arrive; answers how many arrived. So many are there in `from`, and so many slots free in `to`.
+///
+/// If `map` panics, the entry that it was given is lost; those before have arrived.
 #[inline(always)]
-pub(crate) fn ring_to_ring<T: Copy, U: Copy>(
-    from: &mut Consumer<T>,
-    to: &mut Producer<U>,
+pub(crate) fn transfer<S: Source, D: Sink>(
+    mut from: S,
+    mut to: D,
     count: u32,
-    mut map: impl FnMut(T) -> Option<U>,
-) -> Result<(), Refused<T>> {
-    let mut at = Progress::new(&mut from.cursor, &mut to.cursor);
-    let (source, target) = (&from.memory, &to.memory);
-    if count < UNROLL {
-        while at.done != count {
-            // SAFETY: fewer than `count` entries are done, so the producer handed this one over (I8).
-            let entry = unsafe { source.slot(at.from()).read() };
-            let Some(mapped) = map(entry) else {
-                return Err(at.refused(entry));
-            };
-            // SAFETY: as above for the slot, which the consumer gave back (I8).
-            unsafe { target.slot(at.to()).write(mapped) };
-            at.done = at.done.wrapping_add(1);
-        }
-        at.finish();
-        return Ok(());
+    mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
+) -> u32 {
+    if count != 1 {
+        return many(from, to, count, map);
     }
-    let mut left = count;
-    while left != 0 {
-        let row = source.row(at.from(), target.row(at.to(), left));
-        let (read, write) = (source.slot(at.from()), target.slot(at.to()));
-        let begin = at.done;
-        let mut step = |i: u32| {
-            // SAFETY: `i` is below `row`, so the producer handed the entry over (I8).
-            let entry = unsafe { read.add(usize32(i)).read() };
-            let Some(mapped) = map(entry) else {
-                return Some(entry);
-            };
-            // SAFETY: `i` is below `row`, so the consumer gave the slot back (I8).
-            unsafe { write.add(usize32(i)).write(mapped) };
-            None
-        };
-        let mut i = 0;
-        while i != row & !(UNROLL - 1) {
-            for k in 0..UNROLL {
-                at.done = begin.wrapping_add(i).wrapping_add(k);
-                if let Some(entry) = step(i.wrapping_add(k)) {
-                    return Err(at.refused(entry));
+    // SAFETY: one entry is there (contract of `Source`).
+    let entry = unsafe { from.row(0, 1).0.read() };
+    let mark = from.take(1);
+    let Some(mapped) = map(entry) else {
+        from.refuse(entry);
+        return 0;
+    };
+    // SAFETY: one slot is free (contract of `Sink`).
+    unsafe { to.row(0, 1).0.write(mapped) };
+    to.finish(1);
+    from.finish(mark);
+    1
+}
+
+/// Kept out of the callers, so that their way of one packet needs few registers.
+#[inline(never)]
+fn many<S: Source, D: Sink>(
+    from: S,
+    to: D,
+    count: u32,
+    mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
+) -> u32 {
+    let mut at = Progress {
+        from,
+        to,
+        taken: 0,
+        done: 0,
+    };
+    loop {
+        let left = count.wrapping_sub(at.done);
+        let (mut write, row) = at.to.row(at.done, left);
+        let (mut read, row) = at.from.row(at.done, row);
+        let end = at.done.wrapping_add(row);
+        while end.wrapping_sub(at.done) >= UNROLL {
+            for _ in 0..UNROLL {
+                if !at.step(&mut read, &mut write, &mut map) {
+                    return at.done;
                 }
             }
-            i = i.wrapping_add(UNROLL);
         }
-        while i != row {
-            at.done = begin.wrapping_add(i);
-            if let Some(entry) = step(i) {
-                return Err(at.refused(entry));
+        while at.done != end {
+            if !at.step(&mut read, &mut write, &mut map) {
+                return at.done;
             }
-            i = i.wrapping_add(1);
         }
-        at.done = begin.wrapping_add(row);
-        left = left.wrapping_sub(row);
+        if end == count {
+            return count;
+        }
     }
-    at.finish();
-    Ok(())
 }
 
-/// How far a move between two rings has come; moves the cursors when it ends, also by a panic.
-struct Progress<'a> {
-    from: &'a mut Index,
-    to: &'a mut Index,
+/// How far a transfer has come; tells both ends when it is over, also by a panic.
+struct Progress<S: Source, D: Sink> {
+    from: S,
+    to: D,
+    /// Entries taken and not yet told of: one more than `done` while one is looked at.
+    taken: u32,
     done: u32,
 }
 
-impl<'a> Progress<'a> {
+impl<S: Source, D: Sink> Progress<S, D> {
+    /// Moves one entry of a row that has one more; answers whether it arrived.
     #[inline(always)]
-    fn new(from: &'a mut Index, to: &'a mut Index) -> Self {
-        Self { from, to, done: 0 }
-    }
-
-    #[inline(always)]
-    fn from(&self) -> Index {
-        self.from.advance(self.done)
-    }
-
-    #[inline(always)]
-    fn to(&self) -> Index {
-        self.to.advance(self.done)
-    }
-
-    /// The entry after those that are done was taken, and does not arrive.
-    #[inline(always)]
-    fn refused<T>(self, entry: T) -> Refused<T> {
-        // Dropping does the rest.
-        Refused {
-            count: self.done,
-            entry,
-        }
-    }
-
-    #[inline(always)]
-    #[expect(
-        clippy::mem_forget,
-        reason = "dropping is for the end by a refusal or a panic"
-    )]
-    fn finish(self) {
-        *self.from = self.from();
-        *self.to = self.to();
-        std::mem::forget(self);
+    fn step(
+        &mut self,
+        read: &mut *const S::Entry,
+        write: &mut *mut D::Entry,
+        map: &mut impl FnMut(S::Entry) -> Option<D::Entry>,
+    ) -> bool {
+        self.taken = self.done.wrapping_add(1);
+        // SAFETY: the row has one more, so the entry can be read (contract of `Source`).
+        let entry = unsafe { read.read() };
+        *read = if S::DOWN {
+            read.wrapping_sub(1)
+        } else {
+            read.wrapping_add(1)
+        };
+        let Some(mapped) = map(entry) else {
+            self.from.take(self.taken);
+            self.taken = 0;
+            self.from.refuse(entry);
+            return false;
+        };
+        // SAFETY: the row has one more, so the slot can be written (contract of `Sink`).
+        unsafe { write.write(mapped) };
+        *write = write.wrapping_add(1);
+        self.done = self.taken;
+        true
     }
 }
 
-impl Drop for Progress<'_> {
+impl<S: Source, D: Sink> Drop for Progress<S, D> {
     #[inline(always)]
     fn drop(&mut self) {
-        *self.to = self.to();
-        *self.from = self.from().advance(1);
+        self.to.finish(self.done);
+        let mark = self.from.take(self.taken);
+        self.from.finish(mark);
     }
 }
 
-/// Takes as many entries as `to` is long, as what `map` makes of them, until `map` refuses one. `map`
-/// does not panic.
-///
-/// At least as many entries are there in `from`.
-#[inline(always)]
-pub(crate) fn ring_to_slice<T: Copy, U>(
-    from: &mut Consumer<T>,
-    mut to: &mut [U],
-    mut map: impl FnMut(T) -> Option<U>,
-) -> Result<(), Refused<T>> {
-    let first = from.cursor;
-    let mut left = u32::try_from(to.len()).unwrap_or(u32::MAX);
-    let mut cursor = first;
-    while left != 0 {
-        let row = from.memory.row(cursor, left);
-        let read = from.memory.slot(cursor);
-        let Some((here, rest)) = to.split_at_mut_checked(usize32(row)) else {
-            break;
-        };
-        for (i, slot) in (0..row).zip(here) {
-            // SAFETY: `i` is below `row`, so the producer handed the entry over (I8).
-            let entry = unsafe { read.add(usize32(i)).read() };
-            let Some(mapped) = map(entry) else {
-                let at = cursor.advance(i);
-                from.cursor = at.advance(1);
-                return Err(Refused {
-                    count: at.distance_from(first),
-                    entry,
-                });
-            };
-            *slot = mapped;
-        }
-        cursor = cursor.advance(row);
-        left = left.wrapping_sub(row);
-        to = rest;
+// SAFETY: a row ends at the ring's end at the latest, and the producer handed the entries over (I8).
+unsafe impl<T: Copy> Source for &mut Consumer<T> {
+    type Entry = T;
+    const DOWN: bool = false;
+
+    #[inline(always)]
+    fn row(&mut self, skip: u32, most: u32) -> (*const T, u32) {
+        let at = self.cursor.advance(skip);
+        (self.memory.slot(at), self.memory.row(at, most))
     }
-    from.cursor = cursor;
-    Ok(())
+
+    type Mark = Index;
+
+    #[inline(always)]
+    fn take(&mut self, count: u32) -> Index {
+        let mark = self.cursor.advance(count);
+        self.cursor = mark;
+        mark
+    }
+
+    #[inline(always)]
+    fn refuse(&mut self, entry: T) {
+        Consumer::refuse(self, entry);
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, mark: Index) {
+        self.release_to(mark);
+    }
 }
 
-/// Writes what `map` makes of each of `from`, for which there are free slots in `to`. `map` does not panic.
-#[inline(always)]
-pub(crate) fn slice_to_ring<T: Copy, U: Copy>(
-    mut from: &[T],
-    to: &mut Producer<U>,
-    mut map: impl FnMut(T) -> U,
-) {
-    let mut left = u32::try_from(from.len()).unwrap_or(u32::MAX);
-    let mut cursor = to.cursor;
-    while left != 0 {
-        let row = to.memory.row(cursor, left);
-        let write = to.memory.slot(cursor);
-        let Some((here, rest)) = from.split_at_checked(usize32(row)) else {
-            break;
-        };
-        for (i, value) in (0..row).zip(here) {
-            // SAFETY: `i` is below `row`, so the consumer gave the slot back (I8).
-            unsafe { write.add(usize32(i)).write(map(*value)) };
-        }
-        cursor = cursor.advance(row);
-        left = left.wrapping_sub(row);
-        from = rest;
+// SAFETY: a row ends at the ring's end at the latest, and the consumer gave the slots back (I8).
+unsafe impl<T: Copy> Sink for &mut Producer<T> {
+    type Entry = T;
+
+    #[inline(always)]
+    fn row(&mut self, skip: u32, most: u32) -> (*mut T, u32) {
+        let at = self.cursor.advance(skip);
+        (self.memory.slot(at), self.memory.row(at, most))
     }
-    to.cursor = cursor;
+
+    #[inline(always)]
+    fn finish(&mut self, count: u32) {
+        let cursor = self.cursor.advance(count);
+        self.cursor = cursor;
+        self.publish_to(cursor);
+    }
 }

@@ -3,9 +3,9 @@
 use super::Fill;
 use super::core::Core;
 use crate::num::usize32;
-use crate::ring::transfer::{self, Refused};
-use crate::ring::{Consumer, Fault, Index, Kind, Memory, Reader};
-use crate::umem::{Bounds, Frame, Ledger, Place, Pool};
+use crate::ring::transfer::transfer;
+use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Reader, Wrong};
+use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,22 +17,18 @@ use std::sync::atomic::Ordering;
 #[doc(alias = "XDP_UMEM_COMPLETION_RING")]
 pub struct Completion {
     ring: Consumer<u64>,
-    bounds: Bounds,
-    ledger: Ledger,
-    /// An entry that was refused, for the next call to answer with.
-    refused: Option<u64>,
+    judge: Judge,
+    /// How many descriptors were ever given to the kernel to send.
+    sent: Arc<AtomicU32>,
     core: Arc<Core>,
 }
 
 impl Completion {
     pub(crate) fn new(memory: Memory<u64>, core: Arc<Core>) -> Self {
-        let ring = Consumer::new(Kind::Completion, memory);
-        let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
         Self {
-            ring,
-            bounds,
-            ledger,
-            refused: None,
+            ring: Consumer::new(Kind::Completion, memory),
+            judge: core.umem.judge(),
+            sent: Arc::clone(&core.flow.sent),
             core,
         }
     }
@@ -46,28 +42,30 @@ impl Completion {
     /// it, once.
     #[inline(always)]
     pub fn reap(&mut self, count: u32) -> Result<Reaped<'_>, Fault> {
-        if let Some(address) = self.refused.take() {
-            return Err(fault(&self.bounds, address));
-        }
         // Relaxed: the kernel's index, read with acquire just before, came after what was sent.
-        let core = &self.core;
-        let granted = || Index::new(core.flow.sent.load(Ordering::Relaxed));
-        let count = self.ring.available(count, granted)?;
-        Ok(Reaped { ring: self, count })
+        let granted = || Index::new(self.sent.load(Ordering::Relaxed));
+        match self.ring.available(count, granted) {
+            Ok(count) => Ok(Reaped { from: self, count }),
+            Err(claim) => Err(Fault::certain(self.fault(claim))),
+        }
     }
 
-    /// Gives the slots of a bulk operation back; answers how many entries it moved.
-    #[inline(always)]
-    fn taken(&mut self, moved: Result<(), Refused<u64>>, count: u32) -> u32 {
-        let count = match moved {
-            Ok(()) => count,
-            Err(refused) => {
-                self.refused = Some(refused.entry);
-                refused.count
+    #[cold]
+    #[inline(never)]
+    fn fault(&mut self, claim: Claim) -> Option<Fault> {
+        let ring = Kind::Completion;
+        Some(match self.ring.wrong(claim) {
+            Wrong::Index(fault) => fault,
+            Wrong::Entry(address) if self.judge.bounds.contains(address) => {
+                Fault::Repeated { ring, address }
             }
-        };
-        self.ring.release();
-        count
+            Wrong::Entry(address) => Fault::Entry {
+                ring,
+                address,
+                len: 0,
+                options: 0,
+            },
+        })
     }
 
     /// Puts up to `count` chunks that came back into `pool`; answers how many.
@@ -101,7 +99,7 @@ impl AsFd for Completion {
 #[derive(Debug)]
 #[must_use = "chunks that are not taken stay in the ring"]
 pub struct Reaped<'a> {
-    ring: &'a mut Completion,
+    from: &'a mut Completion,
     count: u32,
 }
 
@@ -113,17 +111,15 @@ impl Reaped<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn into_pool(self, pool: &mut Pool) -> u32 {
-        let Self { ring, count } = self;
-        pool.bounds().same(ring.bounds.umem);
-        let (bounds, ledger) = (ring.bounds, &ring.ledger);
-        let moved = transfer::ring_to_slice(&mut ring.ring, pool.room(count), |address| {
-            let good = bounds.contains(address)
-                && ledger.moved(&bounds, address, Place::Sending, Place::Pool);
-            good.then_some(bounds.chunk(address))
-        });
-        let count = ring.taken(moved, count);
-        pool.add_top(count);
-        count
+        let Self { from, count } = self;
+        pool.bounds().same(from.judge.bounds.umem);
+        let (to, count) = pool.vacant(count);
+        let judge = &from.judge;
+        transfer(&mut from.ring, to, count, move |address| {
+            judge
+                .arrived(address, Place::Sending, Place::Pool)
+                .then(|| judge.bounds.chunk(address))
+        })
     }
 
     /// Gives as many of the chunks to the fill ring as it has room for; answers how many. The rest
@@ -137,17 +133,15 @@ impl Reaped<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn into_fill(self, fill: &mut Fill) -> Result<u32, Fault> {
-        let Self { ring, count } = self;
-        fill.bounds.same(ring.bounds.umem);
+        let Self { from, count } = self;
+        fill.judge.same(from.judge.bounds.umem);
         let count = fill.ring.free(count)?;
-        let (bounds, ledger) = (ring.bounds, &ring.ledger);
-        let moved = transfer::ring_to_ring(&mut ring.ring, &mut fill.ring, count, |address| {
-            let good = bounds.contains(address)
-                && ledger.moved(&bounds, address, Place::Sending, Place::Receiving);
-            good.then_some(address)
-        });
-        fill.publish();
-        Ok(ring.taken(moved, count))
+        let judge = &from.judge;
+        Ok(transfer(&mut from.ring, &mut fill.ring, count, move |address| {
+            judge
+                .arrived(address, Place::Sending, Place::Receiving)
+                .then_some(address)
+        }))
     }
 
     /// Chunks in the batch.
@@ -171,18 +165,9 @@ impl<'a> IntoIterator for Reaped<'a> {
 
     #[inline(always)]
     fn into_iter(self) -> ReapedFrames<'a> {
-        let Completion {
-            ring,
-            bounds,
-            ledger,
-            refused,
-            ..
-        } = self.ring;
         ReapedFrames {
-            entries: ring.read(self.count),
-            bounds,
-            ledger,
-            refused,
+            entries: self.from.ring.read(self.count),
+            judge: &self.from.judge,
         }
     }
 }
@@ -194,9 +179,7 @@ impl<'a> IntoIterator for Reaped<'a> {
 #[derive(Debug)]
 pub struct ReapedFrames<'a> {
     entries: Reader<'a, u64>,
-    bounds: &'a Bounds,
-    ledger: &'a Ledger,
-    refused: &'a mut Option<u64>,
+    judge: &'a Judge,
 }
 
 impl Iterator for ReapedFrames<'_> {
@@ -205,38 +188,17 @@ impl Iterator for ReapedFrames<'_> {
     #[inline(always)]
     fn next(&mut self) -> Option<Frame> {
         let address = self.entries.take()?;
-        let good = self.bounds.contains(address)
-            && self
-                .ledger
-                .moved(self.bounds, address, Place::Sending, Place::User);
-        if !good {
-            *self.refused = Some(address);
-            self.entries.stop();
+        let Judge { bounds, .. } = self.judge;
+        if !self.judge.arrived(address, Place::Sending, Place::User) {
+            self.entries.refuse(address);
             return None;
         }
         // A completion names an address in the chunk that was sent, not the chunk (I9).
-        let len = u32::try_from(self.bounds.chunk_size()).unwrap_or(u32::MAX);
-        Some(Frame::mint(self.bounds, self.bounds.chunk(address), len))
+        Some(Frame::whole(bounds, bounds.chunk(address)))
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(usize32(self.entries.left())))
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn fault(bounds: &Bounds, address: u64) -> Fault {
-    let ring = Kind::Completion;
-    if bounds.contains(address) {
-        Fault::Repeated { ring, address }
-    } else {
-        Fault::Entry {
-            ring,
-            address,
-            len: 0,
-            options: 0,
-        }
     }
 }

@@ -1,14 +1,14 @@
 //! What the parts of one socket share: its descriptor, its mappings, its UMEM, and two counters.
 
 use crate::error::{Error, Result};
-use crate::ring::Kind;
+use crate::ring::{AtomicU32, Kind};
 use crate::sys::memory::Mapping;
 use crate::sys::xsk as sys;
 use crate::umem::Umem;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 /// The socket behind its rings; closed when the last part of it is gone.
 ///
@@ -48,9 +48,9 @@ impl std::fmt::Debug for RingOwner {
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
     /// Chunks published in the fill ring.
-    pub(crate) filled: AtomicU32,
+    pub(crate) filled: Arc<AtomicU32>,
     /// Descriptors published in the TX ring.
-    pub(crate) sent: AtomicU32,
+    pub(crate) sent: Arc<AtomicU32>,
 }
 
 /// What a wake-up of the kernel came to. None of these is a failure: what was published stays in its

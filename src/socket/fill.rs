@@ -2,11 +2,11 @@
 
 use super::core::{Core, Kick};
 use crate::error::Result;
-use crate::ring::{Fault, Kind, Memory, Producer, Writer, transfer};
-use crate::umem::{Bounds, Frame, Ledger, Place, Pool};
+use crate::ring::transfer::transfer;
+use crate::ring::{Fault, Kind, Memory, Producer, Writer};
+use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// The fill ring: chunks for the kernel to receive into.
 ///
@@ -16,20 +16,16 @@ use std::sync::atomic::Ordering;
 #[doc(alias = "XDP_UMEM_FILL_RING")]
 pub struct Fill {
     pub(super) ring: Producer<u64>,
-    pub(super) bounds: Bounds,
-    ledger: Ledger,
+    pub(super) judge: Judge,
     pub(super) core: Arc<Core>,
 }
 
 impl Fill {
     pub(crate) fn new(memory: Memory<u64>, core: Arc<Core>) -> Self {
-        let ring = Producer::new(Kind::Fill, memory);
-        let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
-        core.flow.filled.store(ring.cursor.get(), Ordering::Relaxed);
+        let published = Arc::clone(&core.flow.filled);
         Self {
-            ring,
-            bounds,
-            ledger,
+            ring: Producer::counted(Kind::Fill, memory, published),
+            judge: core.umem.judge(),
             core,
         }
     }
@@ -46,17 +42,14 @@ impl Fill {
     #[track_caller]
     #[doc(alias = "xsk_ring_prod__reserve")]
     pub fn fill_from(&mut self, pool: &mut Pool, count: u32) -> Result<u32, Fault> {
-        self.bounds.same(pool.bounds().umem);
-        let there = u32::try_from(pool.len()).unwrap_or(u32::MAX);
-        let count = self.ring.free(count.min(there))?;
-        let (bounds, ledger) = (self.bounds, &self.ledger);
-        transfer::slice_to_ring(pool.top(count), &mut self.ring, |chunk| {
-            ledger.moved(&bounds, chunk, Place::Pool, Place::Receiving);
-            chunk
-        });
-        pool.drop_top(count);
-        self.publish();
-        Ok(count)
+        self.judge.same(pool.bounds().umem);
+        let (from, count) = pool.top(count);
+        let count = self.ring.free(count)?;
+        let judge = &self.judge;
+        Ok(transfer(from, &mut self.ring, count, move |chunk| {
+            judge.moved(chunk, Place::Pool, Place::Receiving);
+            Some(chunk)
+        }))
     }
 
     /// Reserves up to `count` slots, to give single frames back with [`Filling::push`]. They are
@@ -66,25 +59,10 @@ impl Fill {
     /// A [`Fault`] if the kernel's side of the ring breaks the rules.
     #[inline(always)]
     pub fn reserve(&mut self, count: u32) -> Result<Filling<'_>, Fault> {
-        let flow = &self.core.flow.filled;
-        let slots = self.ring.write(count)?;
         Ok(Filling {
-            slots,
-            bounds: &self.bounds,
-            ledger: &self.ledger,
-            flow,
+            slots: self.ring.write(count)?,
+            judge: &self.judge,
         })
-    }
-
-    /// Publishes what was written, after noting how much that is.
-    #[inline(always)]
-    pub(super) fn publish(&mut self) {
-        // Relaxed: ordered by the release of the ring's index that follows.
-        self.core
-            .flow
-            .filled
-            .store(self.ring.cursor.get(), Ordering::Relaxed);
-        self.ring.publish();
     }
 
     /// Wakes the kernel if it asks for it. A zero-copy driver whose fill ring ran dry asks, and stays
@@ -125,9 +103,7 @@ impl AsFd for Fill {
 #[derive(Debug)]
 pub struct Filling<'a> {
     slots: Writer<'a, u64>,
-    bounds: &'a Bounds,
-    ledger: &'a Ledger,
-    flow: &'a std::sync::atomic::AtomicU32,
+    judge: &'a Judge,
 }
 
 impl Filling<'_> {
@@ -141,14 +117,12 @@ impl Filling<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.bounds.same(frame.umem());
-        if !self.slots.has_room() {
+        self.judge.same(frame.umem());
+        if !self.slots.write(frame.address()) {
             return Err(frame);
         }
         let (address, _) = frame.consume();
-        self.ledger
-            .moved(self.bounds, address, Place::User, Place::Receiving);
-        self.slots.write_next(address);
+        self.judge.moved(address, Place::User, Place::Receiving);
         Ok(())
     }
 
@@ -157,14 +131,5 @@ impl Filling<'_> {
     #[must_use]
     pub fn left(&self) -> u32 {
         self.slots.left()
-    }
-}
-
-impl Drop for Filling<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.flow
-            .store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }

@@ -1,11 +1,11 @@
 //! Received packets, one by one.
 
 use super::Rx;
+use super::desc::Desc;
 use super::rx::mint;
 use crate::num::usize32;
 use crate::ring::Reader;
-use crate::umem::{Bounds, Frame, Ledger};
-use xsk_uapi::if_xdp::xdp_desc;
+use crate::umem::{Frame, Judge};
 
 /// The frames of a received batch.
 ///
@@ -13,27 +13,16 @@ use xsk_uapi::if_xdp::xdp_desc;
 /// for the next [`Rx::receive`]; forgetting it (`std::mem::forget`) delays that until then.
 #[derive(Debug)]
 pub struct Frames<'a> {
-    entries: Reader<'a, xdp_desc>,
-    bounds: &'a Bounds,
-    ledger: &'a Ledger,
-    refused: &'a mut Option<xdp_desc>,
+    entries: Reader<'a, Desc>,
+    judge: &'a Judge,
 }
 
 impl<'a> Frames<'a> {
     #[inline(always)]
     pub(super) fn new(rx: &'a mut Rx, count: u32) -> Self {
-        let Rx {
-            ring,
-            bounds,
-            ledger,
-            refused,
-            ..
-        } = rx;
         Self {
-            entries: ring.read(count),
-            bounds,
-            ledger,
-            refused,
+            entries: rx.ring.read(count),
+            judge: &rx.judge,
         }
     }
 
@@ -51,10 +40,9 @@ impl Iterator for Frames<'_> {
     #[inline(always)]
     fn next(&mut self) -> Option<Frame> {
         let desc = self.entries.take()?;
-        let frame = mint(self.bounds, self.ledger, desc);
+        let frame = mint(self.judge, desc);
         if frame.is_none() {
-            *self.refused = Some(desc);
-            self.entries.stop();
+            self.entries.refuse(desc);
         }
         frame
     }
@@ -64,10 +52,4 @@ impl Iterator for Frames<'_> {
         // A bad entry ends the batch early.
         (0, Some(usize32(self.left())))
     }
-}
-
-/// A descriptor's length and options as one number: too large for any chunk if there are options.
-#[inline(always)]
-pub(super) fn length_and_options(desc: xdp_desc) -> u64 {
-    u64::from(desc.options) << 32 | u64::from(desc.len)
 }

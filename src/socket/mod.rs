@@ -7,6 +7,7 @@
 mod builder;
 mod completion;
 pub(crate) mod core;
+mod desc;
 mod fill;
 mod frames;
 mod info;

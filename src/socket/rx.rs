@@ -1,11 +1,11 @@
 //! Packets on their way in.
 
 use super::core::Core;
-use super::frames::length_and_options;
+use super::desc::Desc;
 use super::{Fill, Frames, Tx};
-use crate::ring::transfer::{self, Refused};
-use crate::ring::{Consumer, Fault, Index, Kind, Memory};
-use crate::umem::{Bounds, Frame, Ledger, Place, Pool};
+use crate::ring::transfer::transfer;
+use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Wrong};
+use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,23 +18,19 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[derive(Debug)]
 #[doc(alias = "XDP_RX_RING")]
 pub struct Rx {
-    pub(super) ring: Consumer<xdp_desc>,
-    pub(super) bounds: Bounds,
-    pub(super) ledger: Ledger,
-    /// An entry that was refused, for the next call to answer with.
-    pub(super) refused: Option<xdp_desc>,
+    pub(super) ring: Consumer<Desc>,
+    pub(super) judge: Judge,
+    /// How many chunks were ever given to the kernel to receive into.
+    filled: Arc<AtomicU32>,
     core: Arc<Core>,
 }
 
 impl Rx {
     pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
-        let ring = Consumer::new(Kind::Rx, memory);
-        let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
         Self {
-            ring,
-            bounds,
-            ledger,
-            refused: None,
+            ring: Consumer::new(Kind::Rx, memory.cast()),
+            judge: core.umem.judge(),
+            filled: Arc::clone(&core.flow.filled),
             core,
         }
     }
@@ -60,14 +56,12 @@ impl Rx {
     #[inline(always)]
     #[doc(alias = "xsk_ring_cons__peek")]
     pub fn receive(&mut self, count: u32) -> Result<Received<'_>, Fault> {
-        if let Some(desc) = self.refused.take() {
-            return Err(fault(&self.bounds, desc));
-        }
         // Relaxed: the kernel's index, read with acquire just before, came after what filled the ring.
-        let core = &self.core;
-        let granted = || Index::new(core.flow.filled.load(Ordering::Relaxed));
-        let count = self.ring.available(count, granted)?;
-        Ok(Received { rx: self, count })
+        let granted = || Index::new(self.filled.load(Ordering::Relaxed));
+        match self.ring.available(count, granted) {
+            Ok(count) => Ok(Received { rx: self, count }),
+            Err(claim) => Err(Fault::certain(self.fault(claim))),
+        }
     }
 
     /// The ring's number of entries.
@@ -76,37 +70,24 @@ impl Rx {
         self.ring.memory().size()
     }
 
-    /// Gives the slots of a bulk operation back; answers how many entries it moved.
-    #[inline(always)]
-    fn taken(&mut self, moved: Result<(), Refused<xdp_desc>>, count: u32) -> u32 {
-        let count = match moved {
-            Ok(()) => count,
-            Err(refused) => {
-                self.refused = Some(refused.entry);
-                refused.count
-            }
+    #[cold]
+    #[inline(never)]
+    fn fault(&mut self, claim: Claim) -> Option<Fault> {
+        let ring = Kind::Rx;
+        let desc = match self.ring.wrong(claim) {
+            Wrong::Index(fault) => return Some(fault),
+            Wrong::Entry(desc) => desc,
         };
-        self.ring.release();
-        count
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn fault(bounds: &Bounds, desc: xdp_desc) -> Fault {
-    let (address, len, options) = (desc.addr, desc.len, desc.options);
-    if bounds.holds(address, length_and_options(desc)) {
-        Fault::Repeated {
-            ring: Kind::Rx,
-            address,
+        let address = desc.address;
+        if self.judge.bounds.holds(address, desc.length()) {
+            return Some(Fault::Repeated { ring, address });
         }
-    } else {
-        Fault::Entry {
-            ring: Kind::Rx,
+        Some(Fault::Entry {
+            ring,
             address,
-            len,
-            options,
-        }
+            len: desc.len(),
+            options: desc.options(),
+        })
     }
 }
 
@@ -139,16 +120,14 @@ impl<'a> Received<'a> {
     #[track_caller]
     pub fn recycle(self, fill: &mut Fill) -> Result<u32, Fault> {
         let Self { rx, count } = self;
-        fill.bounds.same(rx.bounds.umem);
+        fill.judge.same(rx.judge.bounds.umem);
         let count = fill.ring.free(count)?;
-        let (bounds, ledger) = (rx.bounds, &rx.ledger);
-        let moved = transfer::ring_to_ring(&mut rx.ring, &mut fill.ring, count, |desc| {
-            let good = bounds.contains(desc.addr)
-                && ledger.moved(&bounds, desc.addr, Place::Receiving, Place::Receiving);
-            good.then_some(desc.addr)
-        });
-        fill.publish();
-        Ok(rx.taken(moved, count))
+        let judge = &rx.judge;
+        Ok(transfer(&mut rx.ring, &mut fill.ring, count, move |desc| {
+            judge
+                .arrived(desc.address, Place::Receiving, Place::Receiving)
+                .then_some(desc.address)
+        }))
     }
 
     /// Shows each packet to `look` and gives its chunk back to the fill ring; answers how many. Ends
@@ -171,19 +150,17 @@ impl<'a> Received<'a> {
         mut look: impl FnMut(&mut Frame),
     ) -> Result<u32, Fault> {
         let Self { rx, count } = self;
-        fill.bounds.same(rx.bounds.umem);
+        fill.judge.same(rx.judge.bounds.umem);
         let count = fill.ring.free(count)?;
-        let (bounds, ledger) = (rx.bounds, &rx.ledger);
-        let moved = transfer::ring_to_ring(&mut rx.ring, &mut fill.ring, count, |desc| {
-            let mut frame = mint(&bounds, ledger, desc)?;
+        let judge = &rx.judge;
+        Ok(transfer(&mut rx.ring, &mut fill.ring, count, move |desc| {
+            let mut frame = mint(judge, desc)?;
             look(&mut frame);
-            bounds.same(frame.umem());
+            judge.same(frame.umem());
             let (address, _) = frame.consume();
-            ledger.moved(&bounds, address, Place::User, Place::Receiving);
+            judge.moved(address, Place::User, Place::Receiving);
             Some(address)
-        });
-        fill.publish();
-        Ok(rx.taken(moved, count))
+        }))
     }
 
     /// Sends as many of the packets as the TX ring has room for, as they are; answers how many. The
@@ -199,16 +176,15 @@ impl<'a> Received<'a> {
     #[track_caller]
     pub fn forward(self, tx: &mut Tx) -> Result<u32, Fault> {
         let Self { rx, count } = self;
-        tx.bounds.same(rx.bounds.umem);
+        tx.judge.same(rx.judge.bounds.umem);
         let count = tx.ring.free(count)?;
-        let (bounds, ledger) = (rx.bounds, &rx.ledger);
-        let moved = transfer::ring_to_ring(&mut rx.ring, &mut tx.ring, count, |desc| {
-            let good = bounds.holds(desc.addr, length_and_options(desc))
-                && ledger.moved(&bounds, desc.addr, Place::Receiving, Place::Sending);
-            good.then_some(xdp_desc { options: 0, ..desc })
-        });
-        tx.publish();
-        Ok(rx.taken(moved, count))
+        let judge = &rx.judge;
+        Ok(transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
+            // One with options would have been too long: they are 0.
+            judge
+                .arrived_packet(desc.address, desc.length(), Place::Receiving, Place::Sending)
+                .then_some(desc)
+        }))
     }
 
     /// Has `edit` edit each packet in place and sends it; answers how many. Ends when the TX ring has
@@ -227,23 +203,17 @@ impl<'a> Received<'a> {
     #[track_caller]
     pub fn forward_each(self, tx: &mut Tx, mut edit: impl FnMut(&mut Frame)) -> Result<u32, Fault> {
         let Self { rx, count } = self;
-        tx.bounds.same(rx.bounds.umem);
+        tx.judge.same(rx.judge.bounds.umem);
         let count = tx.ring.free(count)?;
-        let (bounds, ledger) = (rx.bounds, &rx.ledger);
-        let moved = transfer::ring_to_ring(&mut rx.ring, &mut tx.ring, count, |desc| {
-            let mut frame = mint(&bounds, ledger, desc)?;
+        let judge = &rx.judge;
+        Ok(transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
+            let mut frame = mint(judge, desc)?;
             edit(&mut frame);
-            bounds.same(frame.umem());
-            let (addr, len) = frame.consume();
-            ledger.moved(&bounds, addr, Place::User, Place::Sending);
-            Some(xdp_desc {
-                addr,
-                len,
-                options: 0,
-            })
-        });
-        tx.publish();
-        Ok(rx.taken(moved, count))
+            judge.same(frame.umem());
+            let (address, len) = frame.consume();
+            judge.moved(address, Place::User, Place::Sending);
+            Some(Desc::new(address, len))
+        }))
     }
 
     /// Puts the packets' chunks into `pool`, unread; answers how many.
@@ -254,16 +224,14 @@ impl<'a> Received<'a> {
     #[track_caller]
     pub fn into_pool(self, pool: &mut Pool) -> u32 {
         let Self { rx, count } = self;
-        pool.bounds().same(rx.bounds.umem);
-        let (bounds, ledger) = (rx.bounds, &rx.ledger);
-        let moved = transfer::ring_to_slice(&mut rx.ring, pool.room(count), |desc: xdp_desc| {
-            let good = bounds.contains(desc.addr)
-                && ledger.moved(&bounds, desc.addr, Place::Receiving, Place::Pool);
-            good.then_some(bounds.chunk(desc.addr))
-        });
-        let count = rx.taken(moved, count);
-        pool.add_top(count);
-        count
+        pool.bounds().same(rx.judge.bounds.umem);
+        let (to, count) = pool.vacant(count);
+        let judge = &rx.judge;
+        transfer(&mut rx.ring, to, count, move |desc| {
+            judge
+                .arrived(desc.address, Place::Receiving, Place::Pool)
+                .then(|| judge.bounds.chunk(desc.address))
+        })
     }
 
     /// Packets in the batch.
@@ -293,8 +261,8 @@ impl<'a> IntoIterator for Received<'a> {
 
 /// The frame of a received descriptor, if it is a good one (invariants I2, I4, I7).
 #[inline(always)]
-pub(super) fn mint(bounds: &Bounds, ledger: &Ledger, desc: xdp_desc) -> Option<Frame> {
-    let good = bounds.holds(desc.addr, length_and_options(desc))
-        && ledger.moved(bounds, desc.addr, Place::Receiving, Place::User);
-    good.then(|| Frame::mint(bounds, desc.addr, desc.len))
+pub(super) fn mint(judge: &Judge, desc: Desc) -> Option<Frame> {
+    judge
+        .arrived_packet(desc.address, desc.length(), Place::Receiving, Place::User)
+        .then(|| Frame::mint(&judge.bounds, desc.address, desc.len()))
 }

@@ -1,12 +1,13 @@
 //! Packets on their way out.
 
 use super::core::{Core, Kick};
+use super::desc::Desc;
 use crate::error::Result;
-use crate::ring::{Fault, Kind, Memory, Producer, Writer, transfer};
-use crate::umem::{Bounds, Frame, Ledger, Place, Pool};
+use crate::ring::transfer::transfer;
+use crate::ring::{Fault, Kind, Memory, Producer, Writer};
+use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use xsk_uapi::if_xdp::xdp_desc;
 
 /// The TX ring: packets to send, as frames.
@@ -18,21 +19,17 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[derive(Debug)]
 #[doc(alias = "XDP_TX_RING")]
 pub struct Tx {
-    pub(super) ring: Producer<xdp_desc>,
-    pub(super) bounds: Bounds,
-    ledger: Ledger,
+    pub(super) ring: Producer<Desc>,
+    pub(super) judge: Judge,
     pub(super) core: Arc<Core>,
 }
 
 impl Tx {
     pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
-        let ring = Producer::new(Kind::Tx, memory);
-        let (bounds, ledger) = (*core.umem.bounds(), core.umem.ledger().clone());
-        core.flow.sent.store(ring.cursor.get(), Ordering::Relaxed);
+        let published = Arc::clone(&core.flow.sent);
         Self {
-            ring,
-            bounds,
-            ledger,
+            ring: Producer::counted(Kind::Tx, memory.cast(), published),
+            judge: core.umem.judge(),
             core,
         }
     }
@@ -47,13 +44,9 @@ impl Tx {
     #[inline(always)]
     #[doc(alias = "xsk_ring_prod__reserve")]
     pub fn reserve(&mut self, count: u32) -> Result<Sending<'_>, Fault> {
-        let flow = &self.core.flow.sent;
-        let slots = self.ring.write(count)?;
         Ok(Sending {
-            slots,
-            bounds: &self.bounds,
-            ledger: &self.ledger,
-            flow,
+            slots: self.ring.write(count)?,
+            judge: &self.judge,
         })
     }
 
@@ -70,24 +63,17 @@ impl Tx {
     #[inline(always)]
     #[track_caller]
     pub fn send_from(&mut self, pool: &mut Pool, count: u32, len: u32) -> Result<u32, Fault> {
-        self.bounds.same(pool.bounds().umem);
-        if !self.bounds.holds(0, u64::from(len)) {
+        self.judge.same(pool.bounds().umem);
+        if !self.judge.bounds.fits(len) {
             bad_length(len);
         }
-        let there = u32::try_from(pool.len()).unwrap_or(u32::MAX);
-        let count = self.ring.free(count.min(there))?;
-        let (bounds, ledger) = (self.bounds, &self.ledger);
-        transfer::slice_to_ring(pool.top(count), &mut self.ring, |chunk| {
-            ledger.moved(&bounds, chunk, Place::Pool, Place::Sending);
-            xdp_desc {
-                addr: chunk,
-                len,
-                options: 0,
-            }
-        });
-        pool.drop_top(count);
-        self.publish();
-        Ok(count)
+        let (from, count) = pool.top(count);
+        let count = self.ring.free(count)?;
+        let judge = &self.judge;
+        Ok(transfer(from, &mut self.ring, count, move |chunk| {
+            judge.moved(chunk, Place::Pool, Place::Sending);
+            Some(Desc::new(chunk, len))
+        }))
     }
 
     /// Takes up to `count` chunks of `pool`, has `write` write a packet into each (a frame over the whole
@@ -108,37 +94,19 @@ impl Tx {
         count: u32,
         mut write: impl FnMut(&mut Frame),
     ) -> Result<u32, Fault> {
-        self.bounds.same(pool.bounds().umem);
-        let there = u32::try_from(pool.len()).unwrap_or(u32::MAX);
-        let count = self.ring.free(count.min(there))?;
-        let mut slots = self.ring.write_known(count);
-        for _ in 0..count {
-            let Some(mut frame) = pool.take() else { break };
+        self.judge.same(pool.bounds().umem);
+        let (from, count) = pool.top(count);
+        let count = self.ring.free(count)?;
+        let judge = &self.judge;
+        Ok(transfer(from, &mut self.ring, count, move |chunk| {
+            judge.moved(chunk, Place::Pool, Place::User);
+            let mut frame = Frame::whole(&judge.bounds, chunk);
             write(&mut frame);
-            self.bounds.same(frame.umem());
-            let (addr, len) = frame.consume();
-            self.ledger
-                .moved(&self.bounds, addr, Place::User, Place::Sending);
-            slots.write(xdp_desc {
-                addr,
-                len,
-                options: 0,
-            });
-        }
-        drop(slots);
-        self.publish();
-        Ok(count)
-    }
-
-    /// Publishes what was written, after noting how much that is.
-    #[inline(always)]
-    pub(super) fn publish(&mut self) {
-        // Relaxed: ordered by the release of the ring's index that follows.
-        self.core
-            .flow
-            .sent
-            .store(self.ring.cursor.get(), Ordering::Relaxed);
-        self.ring.publish();
+            judge.same(frame.umem());
+            let (address, len) = frame.consume();
+            judge.moved(address, Place::User, Place::Sending);
+            Some(Desc::new(address, len))
+        }))
     }
 
     /// Has the kernel send, if it asks to be called. In copy mode it always asks.
@@ -202,10 +170,8 @@ impl AsFd for Tx {
 /// Reserved slots of the TX ring.
 #[derive(Debug)]
 pub struct Sending<'a> {
-    slots: Writer<'a, xdp_desc>,
-    bounds: &'a Bounds,
-    ledger: &'a Ledger,
-    flow: &'a AtomicU32,
+    slots: Writer<'a, Desc>,
+    judge: &'a Judge,
 }
 
 impl Sending<'_> {
@@ -219,19 +185,13 @@ impl Sending<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.bounds.same(frame.umem());
-        if !self.slots.has_room() {
+        self.judge.same(frame.umem());
+        // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
+        if !self.slots.write(Desc::new(frame.address(), frame.len())) {
             return Err(frame);
         }
-        let (addr, len) = frame.consume();
-        self.ledger
-            .moved(self.bounds, addr, Place::User, Place::Sending);
-        // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
-        self.slots.write_next(xdp_desc {
-            addr,
-            len,
-            options: 0,
-        });
+        let (address, _) = frame.consume();
+        self.judge.moved(address, Place::User, Place::Sending);
         Ok(())
     }
 
@@ -240,14 +200,5 @@ impl Sending<'_> {
     #[must_use]
     pub fn left(&self) -> u32 {
         self.slots.left()
-    }
-}
-
-impl Drop for Sending<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // Relaxed: the writer publishes, with release, when it is dropped after this.
-        self.flow
-            .store(self.slots.cursor().get(), Ordering::Relaxed);
     }
 }

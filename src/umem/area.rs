@@ -3,6 +3,7 @@
 
 use super::bounds::Bounds;
 use super::frame::{Frame, Outside};
+use super::judge::Judge;
 use super::ledger::{Census, Ledger, Place};
 use super::{Pages, Pool, UmemBuilder};
 use crate::num::usize32;
@@ -86,7 +87,7 @@ impl Umem {
             Memory::Users(start, _) => *start,
         };
         let ledger = Ledger::new(usize::try_from(bounds.chunks()).unwrap_or(0));
-        let pool = Pool::full(bounds, ledger.clone());
+        let pool = Pool::full(Judge::new(bounds, ledger.clone()));
         let shared = Shared {
             headroom,
             pages,
@@ -290,11 +291,18 @@ impl Umem {
         self.start
     }
 
+    #[cfg(feature = "test-util")]
     pub(crate) fn bounds(&self) -> &Bounds {
         &self.bounds
     }
 
+    #[cfg(feature = "test-util")]
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.shared.ledger
+    }
+
+    /// For a ring half.
+    pub(crate) fn judge(&self) -> Judge {
+        Judge::new(self.bounds, self.shared.ledger.clone())
     }
 }

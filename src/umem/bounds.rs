@@ -7,11 +7,20 @@ pub(crate) struct Bounds {
     pub(crate) umem: u32,
     /// Bytes of the area: a whole number of chunks.
     pub(crate) area: u64,
-    /// Chunk size less one; a chunk's size is a power of two.
-    pub(crate) chunk_mask: u64,
+    /// The bits of an address that say which chunk it is in; a chunk's size is a power of two.
+    chunk_bits: u64,
 }
 
 impl Bounds {
+    /// The bounds of UMEM number `umem`: `chunks` chunks of `chunk_size` bytes, a power of two.
+    pub(crate) fn new(umem: u32, chunks: u32, chunk_size: u32) -> Self {
+        Self {
+            umem,
+            area: u64::from(chunks).wrapping_mul(u64::from(chunk_size)),
+            chunk_bits: u64::from(chunk_size).wrapping_neg(),
+        }
+    }
+
     /// Whether `address` is a byte of the area.
     #[inline(always)]
     pub(crate) fn contains(&self, address: u64) -> bool {
@@ -22,20 +31,38 @@ impl Bounds {
     /// `len` is at least 1; a larger word than 32 bits (a length with options above it) is refused too.
     #[inline(always)]
     pub(crate) fn holds(&self, address: u64, len: u64) -> bool {
-        // `!address & chunk_mask` is what is left of the chunk, less one.
-        self.contains(address) && len.wrapping_sub(1) <= !address & self.chunk_mask
+        if !self.contains(address) {
+            return false;
+        }
+        // With the chunk's bits set, an address is as far below 2^64 as the chunk's end is from it.
+        let last = (address | self.chunk_bits).checked_add(len.wrapping_sub(1));
+        last.is_some()
+    }
+
+    /// Whether a packet of `len` bytes can be in a chunk.
+    #[inline(always)]
+    pub(crate) fn fits(&self, len: u32) -> bool {
+        let last = self.chunk_bits.checked_add(u64::from(len).wrapping_sub(1));
+        last.is_some()
     }
 
     /// The first byte of the chunk that `address` is in.
     #[inline(always)]
     pub(crate) fn chunk(&self, address: u64) -> u64 {
-        address & !self.chunk_mask
+        address & self.chunk_bits
     }
 
     /// A chunk's size.
     #[inline(always)]
     pub(crate) fn chunk_size(&self) -> u64 {
-        self.chunk_mask.wrapping_add(1)
+        self.chunk_bits.wrapping_neg()
+    }
+
+    /// A chunk's size as a length: the kernel allows no chunk above a page.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
+    pub(crate) fn chunk_len(&self) -> u32 {
+        self.chunk_size() as u32
     }
 
     /// The number of chunks.
@@ -54,20 +81,21 @@ impl Bounds {
     #[track_caller]
     pub(crate) fn same(&self, umem: u32) {
         if self.umem != umem {
-            foreign(self.umem, umem);
+            self.foreign(umem);
         }
     }
-}
 
-#[cold]
-#[inline(never)]
-#[track_caller]
-#[expect(
-    clippy::panic,
-    reason = "a frame given to another UMEM is a programming error (I6)"
-)]
-fn foreign(here: u32, frame: u32) -> ! {
-    panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    #[expect(
+        clippy::panic,
+        reason = "a frame given to another UMEM is a programming error (I6)"
+    )]
+    fn foreign(&self, frame: u32) -> ! {
+        let here = self.umem;
+        panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
+    }
 }
 
 #[cfg(test)]
@@ -76,11 +104,7 @@ mod tests {
 
     #[test]
     fn only_bytes_inside_one_chunk_are_held() {
-        let bounds = Bounds {
-            umem: 1,
-            area: 3 * 4096,
-            chunk_mask: 4095,
-        };
+        let bounds = Bounds::new(1, 3, 4096);
         for (address, len, held) in [
             (0, 1, true),
             (0, 4096, true),

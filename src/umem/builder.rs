@@ -160,11 +160,8 @@ impl UmemBuilder {
             let rule = "is below the chunk size less the kernel's 256 bytes";
             return Err(setting("headroom", self.headroom, rule));
         }
-        Ok(Bounds {
-            umem: number::next()?,
-            area: u64::from(self.chunks).saturating_mul(u64::from(self.chunk_size)),
-            chunk_mask: u64::from(self.chunk_size).wrapping_sub(1),
-        })
+        let umem = number::next()?;
+        Ok(Bounds::new(umem, self.chunks, self.chunk_size))
     }
 }
 

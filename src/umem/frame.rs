@@ -37,6 +37,12 @@ impl Frame {
         }
     }
 
+    /// Mints the handle to a whole chunk, `chunk` being its first byte; as [`mint`](Self::mint).
+    #[inline(always)]
+    pub(crate) fn whole(bounds: &Bounds, chunk: u64) -> Self {
+        Self::mint(bounds, chunk, bounds.chunk_len())
+    }
+
     /// Ends the handle; its chunk's place is the caller's concern from here on.
     #[inline(always)]
     pub(crate) fn consume(self) -> (u64, u32) {

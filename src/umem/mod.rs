@@ -4,17 +4,18 @@ mod area;
 pub(crate) mod bounds;
 mod builder;
 mod frame;
+mod judge;
 mod ledger;
 mod number;
 mod pool;
 
 pub use area::Umem;
-pub(crate) use bounds::Bounds;
 pub use builder::UmemBuilder;
 pub use frame::{Frame, Outside};
-pub(crate) use ledger::Ledger;
+pub(crate) use judge::Judge;
 pub use ledger::{Census, Place};
 pub use pool::Pool;
+
 
 /// The pages that packet memory is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,9 +1,12 @@
 //! Free chunks, in the user's hands.
+#![allow(unsafe_code, reason = "rows of slots, for transfers to and from rings")]
 
 use super::bounds::Bounds;
 use super::frame::Frame;
-use super::ledger::{Ledger, Place};
+use super::judge::Judge;
+use super::ledger::Place;
 use crate::num::usize32;
+use crate::ring::transfer::{Sink, Source};
 
 /// A stack of free chunks of one UMEM.
 ///
@@ -15,33 +18,37 @@ use crate::num::usize32;
 #[must_use = "a dropped pool's chunks are lost until its UMEM ends"]
 #[derive(Debug)]
 pub struct Pool {
-    bounds: Bounds,
-    ledger: Ledger,
-    /// First bytes of free chunks; only those below `len` count.
+    judge: Judge,
+    /// First bytes of free chunks; only those below `len` count. There is a slot for every chunk of the
+    /// UMEM, so one without a slot is one that came back twice (the axiom of I9), and is let go.
     slots: Box<[u64]>,
-    len: usize,
+    /// At most `slots.len()`, which is `size`.
+    len: u32,
+    size: u32,
 }
 
 impl Pool {
-    pub(super) fn new(bounds: Bounds, ledger: Ledger) -> Self {
-        let slots = vec![0; usize::try_from(bounds.chunks()).unwrap_or(0)].into_boxed_slice();
+    pub(super) fn new(judge: Judge) -> Self {
+        // There are 2^30 chunks at the most.
+        let size = u32::try_from(judge.bounds.chunks()).unwrap_or(0);
         Self {
-            bounds,
-            ledger,
-            slots,
+            judge,
+            slots: vec![0; usize32(size)].into_boxed_slice(),
             len: 0,
+            size,
         }
     }
 
     /// The pool of all chunks; made once for a UMEM, before anything else can mint a frame.
-    pub(super) fn full(bounds: Bounds, ledger: Ledger) -> Self {
-        let mut pool = Self::new(bounds, ledger);
+    pub(super) fn full(judge: Judge) -> Self {
+        let mut pool = Self::new(judge);
+        let bounds = pool.judge.bounds;
         // The last slot is taken first: chunks leave in the order of their addresses.
         let chunks = (0..bounds.chunks()).rev();
         for (slot, chunk) in pool.slots.iter_mut().zip(chunks) {
             *slot = chunk.wrapping_mul(bounds.chunk_size());
         }
-        pool.len = pool.slots.len();
+        pool.len = pool.size;
         pool
     }
 
@@ -49,7 +56,7 @@ impl Pool {
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        usize32(self.len)
     }
 
     /// Whether the pool is empty.
@@ -67,16 +74,10 @@ impl Pool {
     #[inline]
     pub fn take(&mut self) -> Option<Frame> {
         let top = self.len.checked_sub(1)?;
-        let address = *self.slots.get(top)?;
+        let chunk = *self.slots.get(usize32(top))?;
         self.len = top;
-        self.ledger
-            .moved(&self.bounds, address, Place::Pool, Place::User);
-        Some(Frame::mint(&self.bounds, address, self.chunk_len()))
-    }
-
-    /// A chunk's size as a length; the kernel allows no chunk above a page.
-    fn chunk_len(&self) -> u32 {
-        u32::try_from(self.bounds.chunk_size()).unwrap_or(u32::MAX)
+        self.judge.moved(chunk, Place::Pool, Place::User);
+        Some(Frame::whole(&self.judge.bounds, chunk))
     }
 
     /// Puts a frame's chunk back.
@@ -86,36 +87,18 @@ impl Pool {
     #[inline]
     #[track_caller]
     pub fn put(&mut self, frame: Frame) {
-        self.bounds.same(frame.umem());
+        self.judge.same(frame.umem());
         let (address, _) = frame.consume();
-        self.ledger
-            .moved(&self.bounds, address, Place::User, Place::Pool);
-        self.push(self.bounds.chunk(address));
-    }
-
-    #[inline(always)]
-    fn push(&mut self, chunk: u64) {
-        if self.len == self.slots.len() {
-            self.grow(1);
-        }
-        if let Some(slot) = self.slots.get_mut(self.len) {
-            *slot = chunk;
+        self.judge.moved(address, Place::User, Place::Pool);
+        if let Some(slot) = self.slots.get_mut(usize32(self.len)) {
+            *slot = self.judge.bounds.chunk(address);
             self.len = self.len.wrapping_add(1);
         }
     }
 
-    /// There is a slot for every chunk of the UMEM, so this is reached only if the other side of a ring
-    /// gave a chunk back twice where nobody could know (the axiom of I9).
-    #[cold]
-    fn grow(&mut self, more: usize) {
-        let mut slots = std::mem::take(&mut self.slots).into_vec();
-        slots.resize(slots.len().saturating_add(more), 0);
-        self.slots = slots.into_boxed_slice();
-    }
-
     /// Splits up to `chunks` chunks off into a pool of their own, for another thread, say.
     pub fn split(&mut self, chunks: usize) -> Self {
-        let mut other = Self::new(self.bounds, self.ledger.clone());
+        let mut other = Self::new(self.judge.clone());
         self.feed(&mut other, chunks);
         other
     }
@@ -126,7 +109,7 @@ impl Pool {
     /// If `other` is a pool of another UMEM.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
-        let all = other.len;
+        let all = other.len();
         other.feed(self, all);
     }
 
@@ -136,70 +119,92 @@ impl Pool {
     /// If `other` is a pool of another UMEM.
     #[track_caller]
     pub fn feed(&mut self, other: &mut Self, chunks: usize) -> usize {
-        other.bounds.same(self.bounds.umem);
-        let count = chunks.min(self.len);
-        let rest = self.len.wrapping_sub(count);
-        let missing = other
-            .len
-            .saturating_add(count)
-            .saturating_sub(other.slots.len());
-        if missing > 0 {
-            other.grow(missing);
-        }
-        for (to, from) in other.vacant().iter_mut().zip(self.slots.iter().skip(rest)) {
+        other.judge.same(self.judge.bounds.umem);
+        let (vacant, there) = (other.size.wrapping_sub(other.len), self.len);
+        let count = u32::try_from(chunks).unwrap_or(u32::MAX);
+        let count = count.min(there).min(vacant);
+        let (rest, free) = (there.wrapping_sub(count), usize32(other.len));
+        let from = self.slots.iter().take(usize32(there)).skip(usize32(rest));
+        for (to, from) in other.slots.iter_mut().skip(free).zip(from) {
             *to = *from;
         }
-        other.len = other.len.saturating_add(count);
+        other.len = other.len.wrapping_add(count);
         self.len = rest;
-        count
+        usize32(count)
     }
 
-    /// The slots of the topmost `count` chunks, from the bottom up.
+    /// At most `count` chunks of the top, to move into a ring.
     #[inline(always)]
-    pub(crate) fn top(&self, count: u32) -> &[u64] {
-        let from = self.len.saturating_sub(usize32(count));
-        self.slots.get(from..self.len).unwrap_or_default()
+    pub(crate) fn top(&mut self, count: u32) -> (Top<'_>, u32) {
+        let count = count.min(self.len);
+        (Top(self), count)
     }
 
-    /// Forgets the topmost `count` chunks, which are somewhere else now.
+    /// Vacant slots for at most `count` chunks, to move there from a ring.
     #[inline(always)]
-    pub(crate) fn drop_top(&mut self, count: u32) {
-        self.len = self.len.saturating_sub(usize32(count));
-    }
-
-    /// The slots above the topmost chunk.
-    #[inline(always)]
-    fn vacant(&mut self) -> &mut [u64] {
-        self.slots.get_mut(self.len..).unwrap_or_default()
-    }
-
-    /// Vacant slots for `count` chunks.
-    #[inline(always)]
-    pub(crate) fn room(&mut self, count: u32) -> &mut [u64] {
-        if self.slots.len().wrapping_sub(self.len) < usize32(count) {
-            self.grow(usize32(count));
-        }
-        self.vacant().get_mut(..usize32(count)).unwrap_or_default()
-    }
-
-    /// Counts `count` chunks in that were written to [`room`](Self::room), whose places the caller told the
-    /// ledger.
-    #[inline(always)]
-    pub(crate) fn add_top(&mut self, count: u32) {
-        self.len = self
-            .len
-            .saturating_add(usize32(count))
-            .min(self.slots.len());
+    pub(crate) fn vacant(&mut self, count: u32) -> (Vacant<'_>, u32) {
+        let count = count.min(self.size.wrapping_sub(self.len));
+        (Vacant(self), count)
     }
 
     #[inline(always)]
     pub(crate) fn bounds(&self) -> &Bounds {
-        &self.bounds
+        &self.judge.bounds
     }
 
     /// The first bytes of the pool's chunks, in bytes from the beginning of the UMEM, in no order: which
     /// chunks are here, for tests of conservation.
     pub fn addresses(&self) -> impl Iterator<Item = u64> + '_ {
-        self.slots.iter().take(self.len).copied()
+        self.slots.iter().take(self.len()).copied()
+    }
+}
+
+/// The topmost chunks of a pool, from the top down.
+#[derive(Debug)]
+pub(crate) struct Top<'a>(&'a mut Pool);
+
+// SAFETY: `top` counted the chunks, and `skip + most` are no more; they lie below `len`, which is inside
+// the slots, each below the one before.
+unsafe impl Source for Top<'_> {
+    type Entry = u64;
+    const DOWN: bool = true;
+
+    #[inline(always)]
+    fn row(&mut self, skip: u32, most: u32) -> (*const u64, u32) {
+        let top = self.0.len.wrapping_sub(skip).wrapping_sub(1);
+        (self.0.slots.as_ptr().wrapping_add(usize32(top)), most)
+    }
+
+    type Mark = ();
+
+    #[inline(always)]
+    fn take(&mut self, count: u32) {
+        self.0.len = self.0.len.wrapping_sub(count);
+    }
+
+    #[inline(always)]
+    fn refuse(&mut self, _: u64) {}
+
+    #[inline(always)]
+    fn finish(&mut self, (): ()) {}
+}
+
+/// Vacant slots of a pool, from the bottom up.
+#[derive(Debug)]
+pub(crate) struct Vacant<'a>(&'a mut Pool);
+
+// SAFETY: `vacant` counted the slots, and `skip + most` are no more; they lie from `len` on.
+unsafe impl Sink for Vacant<'_> {
+    type Entry = u64;
+
+    #[inline(always)]
+    fn row(&mut self, skip: u32, most: u32) -> (*mut u64, u32) {
+        let free = self.0.len.wrapping_add(skip);
+        (self.0.slots.as_mut_ptr().wrapping_add(usize32(free)), most)
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, count: u32) {
+        self.0.len = self.0.len.wrapping_add(count);
     }
 }

@@ -1,0 +1,54 @@
+//! Entries of the RX and TX rings, as two words.
+
+use xsk_uapi::if_xdp::xdp_desc;
+use zerocopy::{FromBytes, IntoBytes};
+
+/// A descriptor (`struct xdp_desc`) whose length and options are one number: they are read, checked and
+/// written at once.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes)]
+#[repr(C)]
+pub(super) struct Desc {
+    pub(super) address: u64,
+    length_and_options: u64,
+}
+
+static_assertions::assert_eq_size!(Desc, xdp_desc);
+static_assertions::assert_eq_align!(Desc, xdp_desc);
+static_assertions::const_assert_eq!(std::mem::offset_of!(xdp_desc, len), 8);
+static_assertions::const_assert_eq!(std::mem::offset_of!(xdp_desc, options), 12);
+
+/// How far the length is from the lower half of the second word, in bits.
+const SHIFT: u32 = if cfg!(target_endian = "big") { 32 } else { 0 };
+
+impl Desc {
+    /// A packet that is one frame: no options.
+    #[inline(always)]
+    pub(super) fn new(address: u64, len: u32) -> Self {
+        Self {
+            address,
+            length_and_options: u64::from(len).rotate_left(SHIFT),
+        }
+    }
+
+    /// The length with the options above it: too long for any chunk if there are options.
+    #[inline(always)]
+    pub(super) fn length(self) -> u64 {
+        self.length_and_options.rotate_right(SHIFT)
+    }
+
+    /// The length alone.
+    #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::as_conversions,
+        reason = "the upper half is the options"
+    )]
+    pub(super) fn len(self) -> u32 {
+        self.length() as u32
+    }
+
+    /// The options alone.
+    pub(super) fn options(self) -> u32 {
+        u32::try_from(self.length() >> 32).unwrap_or(u32::MAX)
+    }
+}
