@@ -7,7 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use xsk::link::{Interface, Mode};
+use xsk::link::{Attachment, Interface, Mode};
+use xsk::program::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethPair, privileged};
 
 /// The binary under test.
@@ -59,6 +60,20 @@ impl Rig {
 pub(crate) fn attached(interface: &Interface) -> Option<Mode> {
     let state = interface.xdp().unwrap();
     state.programs().next().map(|(mode, _)| mode)
+}
+
+/// Attaches a program that is not the tool's to the near end, named `foreign`.
+pub(crate) fn foreign(rig: &Rig, replace: bool) -> Attachment {
+    let insns = [
+        Insn::mov64_imm(Reg::R0, 1),
+        Insn::mov64_imm(Reg::R0, 2),
+        Insn::exit(),
+    ];
+    let program = Program::load("foreign", &insns, c"MIT", 0).unwrap();
+    let map = XskMap::create("foreign_map", 1).unwrap();
+    let builder = Attachment::builder(rig.cable.a()).program(program, map);
+    let attach = || builder.replace_foreign(replace).attach();
+    rig.near.run(attach).unwrap().unwrap()
 }
 
 /// The tool, running.
@@ -124,6 +139,11 @@ impl Tool {
     /// The next line of the standard output.
     pub(crate) fn line(&self) -> String {
         self.out.recv_timeout(LIMIT).unwrap()
+    }
+
+    /// The next line of the standard error output.
+    pub(crate) fn note(&self) -> String {
+        self.err.recv_timeout(LIMIT).unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

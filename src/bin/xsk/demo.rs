@@ -347,3 +347,19 @@ fn fault(
     }
     (!faults.is_empty()).then(|| format!("{mode} mode: {}", faults.join(", ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::home;
+    use xsk::Umem;
+
+    #[test]
+    fn a_chunk_that_is_missing_is_missed() {
+        let (umem, mut pool) = Umem::builder().chunks(4).build().unwrap();
+        assert_eq!(home(&umem, &pool), (4, 0));
+        let frame = pool.take().unwrap();
+        assert_eq!(home(&umem, &pool), (3, 0));
+        pool.put(frame);
+        assert_eq!(home(&umem, &pool), (4, 0));
+    }
+}

@@ -20,10 +20,10 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
         .bind(&interface, args.queue)
         .map_err(xsk::Error::from)?;
     let hold = Hold::take(args, &interface, |program| socket.register(program))?;
-    let mode = Some(hold.attachment().mode());
-    let title = port::title(&socket.info, Some(hold.attachment()));
+    let program = Some(hold.attachment());
+    let title = port::title(&socket.info, program);
     let info = socket.info.clone();
-    let mut session = Session::new(args, stop, interface, info, "l2fwd", mode);
+    let mut session = Session::new(args, stop, interface, info, "l2fwd", program);
     let outcome = session
         .title(&title)
         .and_then(|()| forward(args, &umem, &mut socket, &mut session));
