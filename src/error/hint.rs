@@ -130,7 +130,7 @@ fn bind(interface: &str, queue: u32, queues: Option<u32>, copy: CopyMode, errno:
     match errno {
         Errno::INVAL => match queues {
             Some(queues) if queue >= queues => format!(
-                "{interface} has {queues} queues, numbered from 0 (`ethtool -l {interface}`)"
+                "{interface} has {queues} queue(s), numbered from 0 (`ethtool -l {interface}`)"
             )
             .into(),
             _ if copy != CopyMode::Copy => "The driver refused zero-copy with these settings (chunk \
