@@ -61,7 +61,7 @@ fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
         // How long it really tried, not how long it meant to.
         let (before, _) = ended.failure().split_once(" ms of trying").unwrap();
         let waited: u32 = before.rsplit(' ').next().unwrap().parse().unwrap();
-        assert!((123..2000).contains(&waited), "{ended:?}");
+        assert!((123..20_000).contains(&waited), "{ended:?}");
     }
     assert_eq!(rig.attached(), Some(Mode::Native));
     rig.send(0, 100);
