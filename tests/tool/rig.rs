@@ -16,6 +16,9 @@ pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_xsk");
 /// Longer than anything here takes on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
+/// Tests that take namespaces down keep the kernel from freeing queues in time.
+pub(crate) const WAIT: &str = "--wait 20000";
+
 /// A cable between two namespaces; the tool works at the near end.
 pub(crate) struct Rig {
     pub(crate) cable: VethPair,
@@ -45,12 +48,12 @@ impl Rig {
 
     /// The tool at the near end: the words of `line`, and `-i near --json`.
     pub(crate) fn start(&self, line: &str) -> Tool {
-        Tool::start(&self.near, &format!("{line} -i near --json"))
+        Tool::start(&self.near, &format!("{line} -i near --json {WAIT}"))
     }
 
     /// Sends `count` packets from the far end to a queue of the near one.
     pub(crate) fn send(&self, queue: u32, count: u32) {
-        let line = format!("txonly -i far -q {queue} -C {count} --json");
+        let line = format!("txonly -i far -q {queue} -C {count} --json {WAIT}");
         let sent = Tool::start(&self.far, &line).summary();
         assert_eq!(sent["tx_packets"], count);
     }
