@@ -12,7 +12,7 @@
     clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
     reason = "a benchmark"
 )]
 

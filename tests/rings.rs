@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::mem_forget,
+    clippy::forget_non_drop,
     clippy::arithmetic_side_effects,
     reason = "tests; the unsafe is the fake kernel's breaking of rules"
 )]
@@ -114,7 +115,7 @@ fn chunk(frame: &Frame) -> u64 {
     frame.address() / CHUNK * CHUNK
 }
 
-fn panics(call: impl FnOnce()) -> bool {
+fn panics<R>(call: impl FnOnce() -> R) -> bool {
     catch_unwind(AssertUnwindSafe(call)).is_err()
 }
 
@@ -159,8 +160,8 @@ fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
         kernel.complete(u32::MAX);
         let reaped = socket.completion.reap(u32::MAX).unwrap();
         match round % 3 {
-            0 => drop(reaped.into_fill(&mut socket.fill).unwrap()),
-            1 => drop(reaped.into_pool(pool)),
+            0 => _ = reaped.into_fill(&mut socket.fill).unwrap(),
+            1 => _ = reaped.into_pool(pool),
             _ => reaped.into_iter().for_each(|frame| pool.put(frame)),
         }
         bed.all_home();
@@ -333,9 +334,7 @@ fn a_panic_loses_the_frame_in_hand_only() {
             let Socket { rx, fill, .. } = &mut bed.socket;
             let mut left = at;
             let received = rx.receive(count).unwrap();
-            assert!(panics(|| drop(
-                received.recycle_each(fill, |_| bomb(&mut left))
-            )));
+            assert!(panics(|| received.recycle_each(fill, |_| bomb(&mut left))));
             assert_eq!(rx.receive(count).unwrap().len(), count - at);
             assert_eq!(bed.home().1, 1, "recycle_each {count} {at}");
 
@@ -343,18 +342,16 @@ fn a_panic_loses_the_frame_in_hand_only() {
             let Socket { rx, tx, .. } = &mut bed.socket;
             let mut left = at;
             let received = rx.receive(count).unwrap();
-            assert!(panics(|| drop(
-                received.forward_each(tx, |_| bomb(&mut left))
-            )));
+            assert!(panics(|| received.forward_each(tx, |_| bomb(&mut left))));
             assert_eq!(tx.pending(), at - 1);
             assert_eq!(bed.home().1, 1, "forward_each {count} {at}");
 
             let mut bed = Bed::new();
             let Bed { pool, socket, .. } = &mut bed;
             let mut left = at;
-            assert!(panics(|| drop(
-                socket.tx.send_each(pool, count, |_| bomb(&mut left))
-            )));
+            assert!(panics(|| socket
+                .tx
+                .send_each(pool, count, |_| bomb(&mut left))));
             assert_eq!(socket.tx.pending(), at - 1);
             assert_eq!(bed.home().1, 1, "send_each {count} {at}");
         }
@@ -397,13 +394,10 @@ fn a_frame_kept_by_a_swap_and_a_panic_is_not_handed_out_again() {
         let Bed { pool, socket, .. } = &mut bed;
         let mut held = pool.take().unwrap();
         let received = socket.rx.receive(count).unwrap();
-        assert!(panics(|| drop(received.forward_each(
-            &mut socket.tx,
-            |frame| {
-                std::mem::swap(frame, &mut held);
-                panic!("on purpose");
-            }
-        ))));
+        assert!(panics(|| received.forward_each(&mut socket.tx, |frame| {
+            std::mem::swap(frame, &mut held);
+            panic!("on purpose");
+        })));
         let kept = chunk(&held);
         assert!(!bed.home().0.contains(&kept));
         bed.pool.put(held);
@@ -417,34 +411,30 @@ fn another_umem_is_refused_before_anything_is_written() {
     let mut b = Bed::with_received(2);
     let mut c = Bed::with_completed(2);
     let rx = &mut a.socket.rx;
-    assert!(panics(|| drop(
-        rx.receive(2).unwrap().recycle(&mut b.socket.fill)
-    )));
-    assert!(panics(|| drop(
-        rx.receive(2)
-            .unwrap()
-            .recycle_each(&mut b.socket.fill, |_| ())
-    )));
-    assert!(panics(|| drop(
-        rx.receive(2).unwrap().forward(&mut b.socket.tx)
-    )));
-    assert!(panics(|| drop(
-        rx.receive(2)
-            .unwrap()
-            .forward_each(&mut b.socket.tx, |_| ())
-    )));
-    assert!(panics(|| drop(
-        rx.receive(2).unwrap().into_pool(&mut b.pool)
-    )));
+    assert!(panics(|| rx
+        .receive(2)
+        .unwrap()
+        .recycle(&mut b.socket.fill)));
+    assert!(panics(|| rx
+        .receive(2)
+        .unwrap()
+        .recycle_each(&mut b.socket.fill, |_| ())));
+    assert!(panics(|| rx.receive(2).unwrap().forward(&mut b.socket.tx)));
+    assert!(panics(|| rx
+        .receive(2)
+        .unwrap()
+        .forward_each(&mut b.socket.tx, |_| ())));
+    assert!(panics(|| rx.receive(2).unwrap().into_pool(&mut b.pool)));
     let completion = &mut c.socket.completion;
-    assert!(panics(|| drop(completion.reap_into(&mut b.pool, 2))));
-    assert!(panics(|| drop(
-        completion.reap(2).unwrap().into_fill(&mut b.socket.fill)
-    )));
+    assert!(panics(|| completion.reap_into(&mut b.pool, 2)));
+    assert!(panics(|| completion
+        .reap(2)
+        .unwrap()
+        .into_fill(&mut b.socket.fill)));
     let (tx, fill) = (&mut a.socket.tx, &mut a.socket.fill);
-    assert!(panics(|| drop(tx.send_from(&mut b.pool, 1, LEN))));
-    assert!(panics(|| drop(tx.send_each(&mut b.pool, 1, |_| ()))));
-    assert!(panics(|| drop(fill.fill_from(&mut b.pool, 1))));
+    assert!(panics(|| tx.send_from(&mut b.pool, 1, LEN)));
+    assert!(panics(|| tx.send_each(&mut b.pool, 1, |_| ())));
+    assert!(panics(|| fill.fill_from(&mut b.pool, 1)));
     // Nothing moved.
     assert_eq!((tx.pending(), fill.pending()), (0, 0));
     assert_eq!((b.socket.tx.pending(), b.socket.fill.pending()), (0, 0));
@@ -454,14 +444,10 @@ fn another_umem_is_refused_before_anything_is_written() {
     c.all_home();
     // A frame given to the wrong place is lost with the panic, and nothing is written.
     let mut take = || b.pool.take().unwrap();
-    assert!(panics(|| drop(
-        a.socket.tx.reserve(1).unwrap().push(take())
-    )));
-    assert!(panics(|| drop(
-        a.socket.fill.reserve(1).unwrap().push(take())
-    )));
+    assert!(panics(|| a.socket.tx.reserve(1).unwrap().push(take())));
+    assert!(panics(|| a.socket.fill.reserve(1).unwrap().push(take())));
     assert!(panics(|| a.pool.put(take())));
-    assert!(panics(|| drop(a.umem.bytes(&take()).len())));
+    assert!(panics(|| a.umem.bytes(&take()).len()));
     assert_eq!((a.socket.tx.pending(), a.socket.fill.pending()), (0, 0));
     a.all_home();
     assert_eq!(b.home().1, 4);
@@ -474,9 +460,7 @@ fn a_foreign_frame_from_a_closure_is_not_sent() {
     let mut held = b.pool.take().unwrap();
     let Socket { rx, tx, .. } = &mut a.socket;
     let swap = |frame: &mut Frame| std::mem::swap(frame, &mut held);
-    assert!(panics(|| drop(
-        rx.receive(3).unwrap().forward_each(tx, swap)
-    )));
+    assert!(panics(|| rx.receive(3).unwrap().forward_each(tx, swap)));
     assert_eq!(tx.pending(), 0);
     a.pool.put(held);
     a.all_home();
@@ -487,14 +471,14 @@ fn a_foreign_frame_from_a_closure_is_not_sent() {
 #[should_panic(expected = "packets of 4097 bytes do not fit")]
 fn a_length_above_the_chunk_is_not_sent() {
     let mut bed = Bed::new();
-    drop(bed.socket.tx.send_from(&mut bed.pool, 1, 4097));
+    let _ = bed.socket.tx.send_from(&mut bed.pool, 1, 4097);
 }
 
 #[test]
 #[should_panic(expected = "packets of 0 bytes do not fit")]
 fn an_empty_packet_is_not_sent() {
     let mut bed = Bed::new();
-    drop(bed.socket.tx.send_from(&mut bed.pool, 1, 0));
+    let _ = bed.socket.tx.send_from(&mut bed.pool, 1, 0);
 }
 
 /// Every way of taking a batch.

@@ -69,7 +69,6 @@ unsafe impl Sync for Umem {}
 
 impl Umem {
     /// Describes packet memory to be made.
-    #[must_use]
     pub fn builder() -> UmemBuilder {
         UmemBuilder::default()
     }
@@ -127,10 +126,6 @@ impl Umem {
     #[inline(always)]
     #[must_use]
     #[track_caller]
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "the exclusive borrow is the frame's (I3)"
-    )]
     pub fn bytes_mut<'a>(&'a self, frame: &'a mut Frame) -> &'a mut [u8] {
         let start = self.first_byte(frame);
         // SAFETY: as in `bytes`, and the frame is borrowed exclusively, so nobody else looks (I3).
