@@ -2,13 +2,17 @@
 //!
 //! `cargo bench --bench instructions` prints a line for each case (loop, batch, instructions per packet)
 //! and fails when a committed limit is passed, or when there is no valgrind. No packet byte is touched.
+//!
+//! One call of a measured function is one batch of a size known at compile time, as programs have it. A
+//! batch read from memory costs the same at 64 and 16 (+0.4 at the most); single packets then cost more
+//! (rxdrop 70, txonly 97, l2fwd 133), as the loop for many of them has to be there.
 #![allow(
     missing_docs,
     clippy::print_stdout,
     clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
     reason = "a benchmark"
 )]
 
@@ -37,8 +41,12 @@ const CASES: &[(&str, u32, f64)] = &[
     ("l2fwd-each", 64, 41.9),
     ("l2fwd-each", 16, 47.5),
     ("l2fwd-each", 1, 160.0),
-    ("rxdrop-for", 64, 99.0),
-    ("l2fwd-for", 64, 99.0),
+    ("rxdrop-for", 64, 36.0),
+    ("rxdrop-for", 16, 39.0),
+    ("rxdrop-for", 1, 84.0),
+    ("l2fwd-for", 64, 44.0),
+    ("l2fwd-for", 16, 50.0),
+    ("l2fwd-for", 1, 130.0),
 ];
 
 /// Packets in one measured run: many ring wraps, whatever the batch.

@@ -85,7 +85,7 @@ impl Tx {
     ///
     /// # Panics
     /// If `pool`, or a frame that was exchanged, is of another UMEM. If `write` panics, what was done
-    /// before is sent with the next batch, and the chunk of the frame that it had is lost.
+    /// before stays done, and the chunk of the frame that it had is lost.
     #[inline(always)]
     #[track_caller]
     pub fn send_each(
