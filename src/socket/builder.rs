@@ -38,7 +38,7 @@ pub(super) struct BindSettings {
 /// Describes a socket; made by [`Socket::builder`].
 ///
 /// Defaults: RX, TX and completion rings of 2048 entries, a fill ring of 4096; zero-copy where possible;
-/// need-wakeup on; half a second of patience with a queue that is still taken.
+/// need-wakeup on; two seconds of patience with a queue that is still taken.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is made before `open` or `bind`"]
 pub struct SocketBuilder<S = Socket> {
@@ -56,7 +56,7 @@ impl SocketBuilder<Socket> {
             fill: 4096,
             completion: 2048,
         };
-        let wait = Duration::from_millis(500);
+        let wait = Duration::from_secs(2);
         let bind = BindSettings {
             copy: CopyMode::Auto,
             need_wakeup: true,
@@ -141,8 +141,8 @@ impl<S: Shape> SocketBuilder<S> {
 
     /// How long to try again while the queue is taken.
     ///
-    /// The kernel frees a queue some 20 ms after its socket was closed, so a program that is restarted
-    /// finds it taken for a moment. A queue that somebody else really uses stays taken.
+    /// The kernel frees a queue some 20 ms after its socket was closed, or later where it is busy with
+    /// other interfaces, so a program that is restarted finds it taken for a moment. A queue that somebody else really uses stays taken.
     pub fn bind_wait(mut self, wait: Duration) -> Self {
         self.bind.wait = wait;
         self

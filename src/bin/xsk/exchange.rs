@@ -174,8 +174,10 @@ pub(crate) fn exchange(
         start.elapsed()
     };
     // What comes now came twice.
-    let mut quiet = Instant::now();
-    while quiet.elapsed() < QUIET {
+    let end = Instant::now();
+    let mut quiet = end;
+    // On a busy cable it never gets quiet: others send, too.
+    while quiet.elapsed() < QUIET && end.elapsed() < STALL && !plan.stop.is_asked() {
         if receive(plan, receiver, &mut tally)? > 0 {
             quiet = Instant::now();
         }
