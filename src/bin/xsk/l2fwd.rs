@@ -48,8 +48,9 @@ fn forward(
     let mut sending = 0_u32;
     while left > 0 && session.goes_on()? {
         if sending > 0 {
-            // The kernel counts a look into an empty ring, and it is a call for nothing.
-            if tx.pending() > 0 {
+            // In copy mode a call for an empty ring is one for nothing; a zero-copy driver may want it to
+            // give chunks back.
+            if tx.pending() > 0 || info.is_zero_copy() {
                 let _ = kick(args, tx)?;
             }
             let back = completion.reap(args.batch)?.into_fill(fill)?;
