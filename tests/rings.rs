@@ -454,17 +454,24 @@ fn another_umem_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn a_foreign_frame_from_a_closure_is_not_sent() {
-    let mut a = Bed::with_received(3);
-    let mut b = Bed::new();
-    let mut held = b.pool.take().unwrap();
-    let Socket { rx, tx, .. } = &mut a.socket;
-    let swap = |frame: &mut Frame| std::mem::swap(frame, &mut held);
-    assert!(panics(|| rx.receive(3).unwrap().forward_each(tx, swap)));
-    assert_eq!(tx.pending(), 0);
-    a.pool.put(held);
-    a.all_home();
-    assert_eq!(b.home().1, 1);
+fn a_foreign_frame_from_a_closure_is_not_passed_on() {
+    for way in 0..3 {
+        let mut a = Bed::with_received(3);
+        let mut b = Bed::new();
+        let mut held = b.pool.take().unwrap();
+        let swap = |frame: &mut Frame| std::mem::swap(frame, &mut held);
+        let Socket { rx, tx, fill, .. } = &mut a.socket;
+        let received = rx.receive(3).unwrap();
+        assert!(panics(|| match way {
+            0 => received.forward_each(tx, swap),
+            1 => received.recycle_each(fill, swap),
+            _ => tx.send_each(&mut a.pool, 3, swap),
+        }));
+        assert_eq!((tx.pending(), fill.pending()), (0, 0));
+        a.pool.put(held);
+        a.all_home();
+        assert_eq!(b.home().1, 1);
+    }
 }
 
 #[test]
