@@ -279,8 +279,8 @@ impl FakeKernel {
         taken
     }
 
-    /// The next sent packet, claimed in the ledger; a chunk that hostile steps gave back before it was
-    /// sent is passed over.
+    /// The next sent packet, claimed in the ledger. Passed over, as lost, are a descriptor with options,
+    /// which nobody may send yet, and a chunk that hostile steps gave back before it was sent.
     fn take_sent(&mut self) -> Option<xdp_desc> {
         self.drain_if_empty();
         loop {
@@ -290,7 +290,7 @@ impl FakeKernel {
                 return None;
             }
             let desc = self.tx.read(1).take()?;
-            if self.claim(desc.addr, Place::Sending) {
+            if desc.options == 0 && self.claim(desc.addr, Place::Sending) {
                 self.unfinished.push_back(desc.addr);
                 return Some(desc);
             }
