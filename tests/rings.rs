@@ -728,3 +728,47 @@ fn pools_split_and_merge_without_losing_a_chunk() {
     bed.pool.merge(third);
     bed.all_home();
 }
+
+#[test]
+fn a_fake_kernel_keeps_off_chunks_that_were_given_away() {
+    let mut bed = Bed::new();
+    bed.socket.fill.fill_from(&mut bed.pool, 1).unwrap();
+    bed.socket.tx.send_from(&mut bed.pool, 1, LEN).unwrap();
+    let Some(mut hostile) = bed.kernel.hostile() else {
+        return; // Without the ledger nobody can know, and the steps are unsafe.
+    };
+    // The chunk that lies in the fill ring arrives before it was written; the one in the TX ring comes back
+    // before it was sent.
+    let places = bed.umem.places().unwrap();
+    let at =
+        |place| u64::try_from(places.iter().position(|p| *p == place).unwrap()).unwrap() * CHUNK;
+    hostile.receive(at(xsk::umem::Place::Receiving), LEN, 0);
+    hostile.complete(at(xsk::umem::Place::Sending));
+    let mut received = bed
+        .socket
+        .rx
+        .receive(1)
+        .unwrap()
+        .into_iter()
+        .next()
+        .unwrap();
+    let mut reaped = bed
+        .socket
+        .completion
+        .reap(1)
+        .unwrap()
+        .into_iter()
+        .next()
+        .unwrap();
+    for frame in [&mut received, &mut reaped] {
+        bed.umem.write(frame, &[7; 60]).unwrap();
+    }
+    assert!(
+        !bed.kernel.deliver(&[9; 60]),
+        "there is no chunk to receive into"
+    );
+    assert_eq!(bed.kernel.transmit(), None, "there is no chunk to send");
+    for frame in [&received, &reaped] {
+        assert_eq!(bed.umem.bytes(frame), &[7; 60]);
+    }
+}

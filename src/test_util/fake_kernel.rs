@@ -352,7 +352,7 @@ impl FakeKernel {
     /// twice.
     pub fn hostile(&mut self) -> Option<Hostile<'_>> {
         self.umem.census()?;
-        Some(Hostile::new(self))
+        Some(Hostile::new(self, true))
     }
 
     /// Steps that break the rules, whether or not the ledger is on.
@@ -360,9 +360,10 @@ impl FakeKernel {
     /// # Safety
     /// Without the ledger, no chunk may come back (by an RX or completion entry, or by an index set so
     /// that an old entry counts again) that is in the user's hands, in a pool or in another ring: two
-    /// frames of one chunk would give two mutable slices of the same bytes.
+    /// frames of one chunk would give two mutable slices of the same bytes. And an index set ahead must be put
+    /// right before the socket's side or this kernel goes on over the slots between, in two threads at once.
     pub unsafe fn hostile_unchecked(&mut self) -> Hostile<'_> {
-        Hostile::new(self)
+        Hostile::new(self, false)
     }
 }
 
