@@ -3,7 +3,7 @@
 use super::bpf_link::Link;
 use super::builder::AttachmentBuilder;
 use super::lock::{LockSocket, Mark};
-use super::registration::Registration;
+use super::registration::{Claim, Registration};
 use super::users::Parts;
 use super::{Interface, Method, Mode, Reason, detach_netlink};
 use crate::program::{Program, XskMap};
@@ -13,6 +13,9 @@ use rustix::process::{Pid, getpid};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a value that is dropped waits for the lock at most: nobody expects dropping to take long.
+const DROP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An XDP program on an interface that hands packets to sockets, and this process's share in it.
 ///
@@ -132,20 +135,25 @@ impl Attachment {
     /// The socket may be bound already or be bound later, to this queue of this interface: packets of another queue are
     /// dropped without a counter. The kernel empties the slot by itself when the socket dies.
     ///
+    /// A slot has one registration at a time in this process, also among attachments that share the map: the kernel
+    /// would take the same socket twice, and the first registration to go would take it out for both.
+    ///
     /// The socket must have an RX ring: the kernel takes one without it and may crash at the first packet. This is
     /// checked as far as the kernel tells ([`XskMap::insert`]); the sockets of this crate check it by their types.
     ///
     /// # Errors
-    /// [`Error::UpdateMap`] if the slot belongs to another socket (`EEXIST`), is not there (`E2BIG`), or did not keep
+    /// [`Error::UpdateMap`] if the slot belongs to another socket or registration (`EEXIST`), is not there (`E2BIG`), or did not keep
     /// the socket (`ENOENT`); [`Error::WrongObject`] for a socket without an RX ring; [`Error::OtherAttachment`] if the
     /// program is no longer attached; [`Error::Interface`] if the interface is gone.
     pub fn register(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<Registration> {
         let shared = &self.shared;
         let copy =
             fcntl_dupfd_cloexec(socket, 0).map_err(|errno| shared.slot_error(queue, errno))?;
+        let claim = Claim::new(shared.map().id(), queue)
+            .ok_or_else(|| shared.slot_error(queue, Errno::EXIST))?;
         shared.map().insert(queue, socket)?;
         // From here on, an early return drops this and empties the slot.
-        let registration = Registration::new(Arc::clone(shared), queue, copy);
+        let registration = Registration::new(Arc::clone(shared), claim, copy);
         if let Some(census) = &shared.parts.census {
             if !census.is_occupied(queue)? {
                 return Err(shared.slot_error(queue, Errno::NOENT));
@@ -187,6 +195,11 @@ impl Attachment {
     }
 
     /// The map that sockets are registered in.
+    ///
+    /// A socket that was put into it directly ([`XskMap::insert`]), and not by [`register`](Self::register), counts as
+    /// a user of its own, whose process is unknown: while it has its slot, the last attachment that is closed leaves the
+    /// program on the interface, where nobody takes it off when that socket goes, until the next attachment to the
+    /// interface takes it over. [`XskMap::remove`] it before closing.
     #[must_use]
     pub fn map(&self) -> &XskMap {
         self.shared.map()
@@ -200,15 +213,24 @@ impl Attachment {
 
     /// Gives this share in the program up; the last user detaches it, and makes sure that it is gone.
     ///
-    /// Dropping the value does the same and keeps silent about failures. While clones or registrations of this
+    /// It waits for another process that is just attaching or leaving, as long as
+    /// [`lock_timeout`](AttachmentBuilder::lock_timeout) says. Dropping the value does the same, but waits not longer
+    /// than a second and keeps silent about failures. While clones or registrations of this
     /// attachment live, nothing happens but that the last of them does it.
     ///
     /// # Errors
     /// [`Error::Detach`]; [`Error::AttachLock`] if another process held the lock for too long: the program stays, as
     /// after a kill. Nothing is done, and that is no error, if the interface or the program is gone, or another
     /// program has taken its place.
+    ///
+    /// An interface that was moved to another network namespace looks like one that is gone. Its sockets are unbound
+    /// for good, but a program attached by [`Method::Netlink`] stays on it, and can only be taken off there (`ip link
+    /// set dev NAME xdp off`). One attached by [`Method::Link`] is detached: use that where interfaces are moved.
     pub fn close(self) -> Result<()> {
-        Arc::into_inner(self.shared).map_or(Ok(()), |mut shared| shared.leave())
+        Arc::into_inner(self.shared).map_or(Ok(()), |mut shared| {
+            let patience = shared.patience;
+            shared.leave(patience)
+        })
     }
 }
 
@@ -254,7 +276,8 @@ impl Shared {
         })
     }
 
-    fn leave(&mut self) -> Result<()> {
+    /// Lets go of the program; `patience` is for the lock.
+    fn leave(&mut self, patience: Duration) -> Result<()> {
         // What is held is let go of whatever fails. A copy in a forked child owns nothing.
         let hold = std::mem::replace(&mut self.hold, Hold::Released);
         let Hold::Netlink {
@@ -268,7 +291,7 @@ impl Shared {
         if self.owner != getpid() {
             return Ok(());
         }
-        let lock = lock.acquire(self.interface.index(), self.patience)?;
+        let lock = lock.acquire(self.interface.index(), patience)?;
         drop(mark);
         if self.parts.users(&lock, self.program_id)?.any() || !self.is_attached()? {
             return Ok(());
@@ -285,6 +308,6 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // Who wants to know calls `close`.
-        let _ = self.leave();
+        let _ = self.leave(self.patience.min(DROP_PATIENCE));
     }
 }

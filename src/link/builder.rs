@@ -81,7 +81,7 @@ impl AttachmentBuilder {
     }
 
     /// How long another process that is attaching or leaving is waited for; 10 seconds unless told otherwise. The same
-    /// holds when the attachment is closed.
+    /// holds when the attachment is closed; when it is dropped, a second is the longest wait.
     pub fn lock_timeout(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

@@ -137,11 +137,16 @@ impl Reaped<'_> {
         fill.judge.same(from.judge.bounds.umem);
         let count = fill.ring.free(count)?;
         let judge = &from.judge;
-        Ok(transfer(&mut from.ring, &mut fill.ring, count, move |address| {
-            judge
-                .arrived(address, Place::Sending, Place::Receiving)
-                .then_some(address)
-        }))
+        Ok(transfer(
+            &mut from.ring,
+            &mut fill.ring,
+            count,
+            move |address| {
+                judge
+                    .arrived(address, Place::Sending, Place::Receiving)
+                    .then_some(address)
+            },
+        ))
     }
 
     /// Chunks in the batch.

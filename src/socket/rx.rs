@@ -182,7 +182,12 @@ impl<'a> Received<'a> {
         Ok(transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
             // One with options would have been too long: they are 0.
             judge
-                .arrived_packet(desc.address, desc.length(), Place::Receiving, Place::Sending)
+                .arrived_packet(
+                    desc.address,
+                    desc.length(),
+                    Place::Receiving,
+                    Place::Sending,
+                )
                 .then_some(desc)
         }))
     }

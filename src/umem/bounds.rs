@@ -60,7 +60,11 @@ impl Bounds {
 
     /// A chunk's size as a length: the kernel allows no chunk above a page.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::as_conversions,
+        reason = "made of a `u32`"
+    )]
     pub(crate) fn chunk_len(&self) -> u32 {
         self.chunk_size() as u32
     }
