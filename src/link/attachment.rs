@@ -83,7 +83,7 @@ pub(super) enum Hold {
         lock: LockSocket,
         program: Program,
     },
-    /// By a mark that keeps others of this crate from detaching it; somebody else detaches it.
+    /// By a mark that keeps others of this crate from detaching it; it is not this one's to detach.
     Guest { _mark: Mark },
 }
 
@@ -95,7 +95,11 @@ impl Attachment {
     }
 
     /// Uses the map named `map_name` of the program that is attached to `interface`, whoever attached it. Nothing is
-    /// attached, and nothing will be detached. Needs `CAP_SYS_ADMIN`, to look a program and its maps up by number.
+    /// attached. Needs `CAP_SYS_ADMIN`, to look a program and its maps up by number.
+    ///
+    /// Nothing will be detached either, unless the program is this crate's default one, or was attached by users of this
+    /// crate who are still there, by netlink: then this is one more of them, and the last one detaches it. A program that is held by a link goes when those go who hold it:
+    /// [`register`](Self::register) tells.
     ///
     /// # Errors
     /// [`Error::OtherAttachment`] if there is no program, [`Error::WrongObject`] if it has no such map or that is no
@@ -109,14 +113,21 @@ impl Attachment {
             program
                 .xsk_map(map_name)?
                 .ok_or_else(|| Error::WrongObject {
-                    object: format!("program {id}, attached to {}", interface.name()),
+                    object: format!(
+                        "program {id}, attached to {} and without a map named {map_name:?},",
+                        interface.name()
+                    ),
                     wanted: "a program with a map of the name asked for",
                 })
         })
     }
 
-    /// Uses `map`, which belongs to the program that is attached to `interface`, whoever attached it. Nothing is
-    /// attached, and nothing will be detached. Needs no capability, but believes the caller.
+    /// Uses `map`, which belongs to the program that is attached to `interface`, whoever attached it. Needs no
+    /// capability, but believes the caller.
+    ///
+    /// Nothing is attached, and of what is detached the same is true as of [`join_foreign`](Self::join_foreign). But
+    /// without `CAP_SYS_ADMIN` and `CAP_NET_ADMIN` nothing can be detached: a program whose other users have left
+    /// stays, as after a kill, until the next attachment to the interface takes it over.
     ///
     /// # Errors
     /// [`Error::OtherAttachment`] if there is no program; [`Error::AttachLock`], [`Error::Interface`].

@@ -31,6 +31,9 @@ mod facts;
 mod features;
 mod interface;
 mod join;
+#[cfg(test)]
+#[cfg(feature = "test-util")]
+mod join_tests;
 mod lock;
 pub(crate) mod message;
 pub(crate) mod netlink;
