@@ -36,7 +36,7 @@ fn too_many_open_files_are_nobody_elses_fault() {
             };
             setrlimit(Resource::Nofile, fewer).unwrap();
             let answer = attach();
-            setrlimit(Resource::Nofile, usual.clone()).unwrap();
+            setrlimit(Resource::Nofile, usual).unwrap();
             assert_eq!(
                 cable.a().xdp().unwrap().is_empty(),
                 answer.is_err(),

@@ -116,7 +116,9 @@ impl AttachmentBuilder {
     /// - [`Error::OtherAttachment`]: this crate's program is attached and in use, in another mode or by another method.
     /// - [`Error::UnsupportedMode`] for [`ModeChoice::Hardware`].
     /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced could not be.
-    /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach.
+    /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach. [`Error::NeedsKernel`]: before 5.3 there is
+    ///   no default one.
+    /// - [`Error::Netlink`]: a socket failed, such as for too many open files.
     /// - [`Error::BpfObject`] with `EPERM`: a program is attached, and `CAP_SYS_ADMIN` is missing to look at it.
     /// - [`Error::AttachLock`]: another process took too long.
     /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the thread (`EXDEV`).
