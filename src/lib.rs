@@ -101,7 +101,7 @@
 //! | need-wakeup | 5.4 |
 //! | [`Method::Link`], all six [`Statistics`] | 5.9 |
 //!
-//! Older kernels than 5.10 are not tested. 64-bit x86 and ARM.
+//! Tested on 6.18, written for 5.10 and later. 64-bit x86 (tested) and ARM.
 //!
 //! # Features
 //!

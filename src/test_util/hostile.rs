@@ -34,7 +34,23 @@ impl<'a> Hostile<'a> {
 
     /// Sets the index that the kernel's side of `ring` publishes: the producer of RX and completion, the
     /// consumer of fill and TX.
+    ///
+    /// An index ahead of where this kernel is takes it along: it does not come back for slots that it gave
+    /// away.
     pub fn set_index(&mut self, ring: Kind, index: Index) {
+        let FakeKernel {
+            rx,
+            tx,
+            fill,
+            completion,
+            ..
+        } = self.kernel;
+        match ring {
+            Kind::Rx => rx.skip_to(index),
+            Kind::Tx => tx.skip_to(index),
+            Kind::Fill => fill.skip_to(index),
+            Kind::Completion => completion.skip_to(index),
+        }
         self.index(ring).store(index.get(), Ordering::Release);
     }
 
