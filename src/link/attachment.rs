@@ -24,10 +24,14 @@ const DROP_PATIENCE: Duration = Duration::from_secs(1);
 /// [`register`](Self::register), before or after they are bound.
 ///
 /// **If the process is killed**: attached by [`Method::Netlink`], the default, the program stays and passes every
-/// packet to the kernel's stack; the next start takes it over. Attached by [`Method::Link`], the kernel detaches it.
+/// packet to the kernel's stack; the next start takes it over (one of your own if
+/// [`take_over`](AttachmentBuilder::take_over) says so). Attached by [`Method::Link`], the kernel detaches it.
 ///
 /// The last user detaches the program. This value, its clones and its registrations together are one user; another
 /// one is made by attaching again, here or in another process. A process that was killed is no user any more.
+/// Who is to leave waits for others that are just attaching or leaving: [`close`](Self::close) as long as
+/// [`lock_timeout`](AttachmentBuilder::lock_timeout) says, a drop a second at most. If that is not enough, the program
+/// stays as after a kill.
 ///
 /// ```no_run
 /// use xsk::link::{Attachment, Interface};
