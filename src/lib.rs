@@ -97,7 +97,7 @@
 //! | | since |
 //! |---|---|
 //! | AF_XDP | 4.18 |
-//! | reading back the mode ([`SocketInfo::is_zero_copy`]), the short form of the program | 5.3 |
+//! | reading back the mode ([`SocketInfo::is_zero_copy`]), the default program ([`program::redirect`]) | 5.3 |
 //! | need-wakeup | 5.4 |
 //! | [`Method::Link`], all six [`Statistics`] | 5.9 |
 //!

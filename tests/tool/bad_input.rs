@@ -22,11 +22,11 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
         ("rxdrop -i bad/name", &["bad/name", "EINVAL"]),
         (
             "rxdrop -i near -q 2",
-            &["near", "queue 2", "EINVAL", "2 queues"],
+            &["near", "queue 2", "EINVAL", "2 queue(s)"],
         ),
         (
             "txonly -i near -q 2",
-            &["near", "queue 2", "EINVAL", "2 queues"],
+            &["near", "queue 2", "EINVAL", "2 queue(s)"],
         ),
         ("rxdrop -i near -q 65536", &["queue 65536", "65536"]),
         ("rxdrop -i near --rx-ring 0", &["RX ring 0", "power of two"]),
