@@ -125,7 +125,8 @@ pub enum Error {
         /// The kernel's extended acknowledgement.
         message: Option<String>,
     },
-    /// A netlink socket failed, or a reply could not be understood.
+    /// A netlink socket failed, or a reply could not be understood; or one of the Unix sockets failed by which users of
+    /// a program know of each other.
     Netlink {
         /// What was being done.
         operation: &'static str,

@@ -53,7 +53,10 @@ pub(crate) fn transfer<S: Source, D: Sink>(
     count: u32,
     mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
 ) -> u32 {
-    if count != 1 {
+    if count == 0 {
+        return 0;
+    }
+    if count > 1 {
         return many(from, to, count, map);
     }
     // SAFETY: one entry is there (contract of `Source`).
@@ -70,8 +73,33 @@ pub(crate) fn transfer<S: Source, D: Sink>(
     1
 }
 
-/// Kept out of the callers, so that their way of one packet needs few registers.
-#[inline(never)]
+/// As [`transfer`], for a `map` that calls the user's code. The loop is kept out of the caller: it needs
+/// the registers for itself.
+#[inline(always)]
+pub(crate) fn transfer_each<S: Source, D: Sink>(
+    from: S,
+    to: D,
+    count: u32,
+    map: impl FnMut(S::Entry) -> Option<D::Entry>,
+) -> u32 {
+    #[inline(never)]
+    fn outlined<S: Source, D: Sink>(
+        from: S,
+        to: D,
+        count: u32,
+        map: impl FnMut(S::Entry) -> Option<D::Entry>,
+    ) -> u32 {
+        many(from, to, count, map)
+    }
+    if count > 1 {
+        outlined(from, to, count, map)
+    } else {
+        transfer(from, to, count, map)
+    }
+}
+
+/// Row by row.
+#[inline(always)]
 fn many<S: Source, D: Sink>(
     from: S,
     to: D,
@@ -89,7 +117,7 @@ fn many<S: Source, D: Sink>(
         let (mut write, row) = at.to.row(at.done, left);
         let (mut read, row) = at.from.row(at.done, row);
         let end = at.done.wrapping_add(row);
-        while end.wrapping_sub(at.done) >= UNROLL {
+        for _ in 0..row / UNROLL {
             for _ in 0..UNROLL {
                 if !at.step(&mut read, &mut write, &mut map) {
                     return at.done;
@@ -101,7 +129,7 @@ fn many<S: Source, D: Sink>(
                 return at.done;
             }
         }
-        if end == count {
+        if row == left {
             return count;
         }
     }

@@ -3,7 +3,7 @@
 use super::core::Core;
 use super::desc::Desc;
 use super::{Fill, Frames, Tx};
-use crate::ring::transfer::transfer;
+use crate::ring::transfer::{transfer, transfer_each};
 use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Wrong};
 use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -153,14 +153,19 @@ impl<'a> Received<'a> {
         fill.judge.same(rx.judge.bounds.umem);
         let count = fill.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer(&mut rx.ring, &mut fill.ring, count, move |desc| {
-            let mut frame = mint(judge, desc)?;
-            look(&mut frame);
-            judge.same(frame.umem());
-            let (address, _) = frame.consume();
-            judge.moved(address, Place::User, Place::Receiving);
-            Some(address)
-        }))
+        Ok(transfer_each(
+            &mut rx.ring,
+            &mut fill.ring,
+            count,
+            move |desc| {
+                let mut frame = mint(judge, desc)?;
+                look(&mut frame);
+                judge.same(frame.umem());
+                let (address, _) = frame.consume();
+                judge.moved(address, Place::User, Place::Receiving);
+                Some(address)
+            },
+        ))
     }
 
     /// Sends as many of the packets as the TX ring has room for, as they are; answers how many. The
@@ -211,14 +216,19 @@ impl<'a> Received<'a> {
         tx.judge.same(rx.judge.bounds.umem);
         let count = tx.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
-            let mut frame = mint(judge, desc)?;
-            edit(&mut frame);
-            judge.same(frame.umem());
-            let (address, len) = frame.consume();
-            judge.moved(address, Place::User, Place::Sending);
-            Some(Desc::new(address, len))
-        }))
+        Ok(transfer_each(
+            &mut rx.ring,
+            &mut tx.ring,
+            count,
+            move |desc| {
+                let mut frame = mint(judge, desc)?;
+                edit(&mut frame);
+                judge.same(frame.umem());
+                let (address, len) = frame.consume();
+                judge.moved(address, Place::User, Place::Sending);
+                Some(Desc::new(address, len))
+            },
+        ))
     }
 
     /// Puts the packets' chunks into `pool`, unread; answers how many.

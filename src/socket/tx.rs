@@ -3,7 +3,7 @@
 use super::core::{Core, Kick};
 use super::desc::Desc;
 use crate::error::Result;
-use crate::ring::transfer::transfer;
+use crate::ring::transfer::{transfer, transfer_each};
 use crate::ring::{Fault, Kind, Memory, Producer, Writer};
 use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -85,7 +85,7 @@ impl Tx {
     ///
     /// # Panics
     /// If `pool`, or a frame that was exchanged, is of another UMEM. If `write` panics, what was done
-    /// before is sent with the next batch, and the chunk of the frame that it had is lost.
+    /// before stays done, and the chunk of the frame that it had is lost.
     #[inline(always)]
     #[track_caller]
     pub fn send_each(
@@ -98,7 +98,7 @@ impl Tx {
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
         let judge = &self.judge;
-        Ok(transfer(from, &mut self.ring, count, move |chunk| {
+        Ok(transfer_each(from, &mut self.ring, count, move |chunk| {
             judge.moved(chunk, Place::Pool, Place::User);
             let mut frame = Frame::whole(&judge.bounds, chunk);
             write(&mut frame);

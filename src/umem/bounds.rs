@@ -75,6 +75,7 @@ impl Bounds {
     }
 
     /// The number of the chunk that `address` is in.
+    #[cfg(any(debug_assertions, feature = "ledger"))]
     pub(crate) fn index(&self, address: u64) -> usize {
         let index = address.checked_div(self.chunk_size()).unwrap_or(0);
         usize::try_from(index).unwrap_or(usize::MAX)

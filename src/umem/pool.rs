@@ -97,6 +97,8 @@ impl Pool {
     }
 
     /// Splits up to `chunks` chunks off into a pool of their own, for another thread, say.
+    ///
+    /// Every pool has room for all chunks of the UMEM, 8 bytes for each, so that nothing is allocated later.
     pub fn split(&mut self, chunks: usize) -> Self {
         let mut other = Self::new(self.judge.clone());
         self.feed(&mut other, chunks);
@@ -143,6 +145,9 @@ impl Pool {
     /// Vacant slots for at most `count` chunks, to move there from a ring.
     #[inline(always)]
     pub(crate) fn vacant(&mut self, count: u32) -> (Vacant<'_>, u32) {
+        if count == 0 {
+            return (Vacant(self), 0);
+        }
         let count = count.min(self.size.wrapping_sub(self.len));
         (Vacant(self), count)
     }
