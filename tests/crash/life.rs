@@ -128,7 +128,7 @@ impl Place<'_> {
         let cable = cable.build(&here, &there)?;
         let mut user = self.start(random.below(2) == 0, tell)?;
         tell(Phase::Traffic);
-        user.receive(random.below(200) + 1);
+        user.receive(200 + random.below(1800));
         tell(Phase::Unregister);
         user.slot.close()?;
         tell(Phase::Detach);
