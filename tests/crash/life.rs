@@ -92,7 +92,11 @@ impl Place<'_> {
             None
         };
         tell(Phase::Bind);
-        let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy);
+        // On a machine with too much to do, the kernel has been seen to give a queue back after more than the 2 s that
+        // are waited by default: grace periods of RCU take that long.
+        let builder = Socket::builder(&umem)
+            .copy_mode(CopyMode::Copy)
+            .bind_wait(PATIENCE);
         let builder = builder
             .rx_size(128)
             .tx_size(64)
