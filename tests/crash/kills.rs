@@ -29,7 +29,7 @@ fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
         rig: &rig,
         random: Random::new(seed),
         histogram: BTreeMap::new(),
-        slowest: Duration::ZERO,
+        slowest: (Duration::ZERO, Vec::new()),
         kills: 0,
     };
     let since = Since::now(rig.brand);
@@ -42,7 +42,7 @@ fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
     let looked_at = since.assert_gone();
     campaign.report(4 * each);
     eprintln!(
-        "{:?}; slowest next start {:?}; none of {looked_at} numbers of maps and programs is alive",
+        "{:?}; slowest next start (its end, and when each phase began) {:?}; none of {looked_at} numbers of maps and programs is alive",
         start.elapsed(),
         campaign.slowest
     );
@@ -52,7 +52,7 @@ struct Campaign<'a> {
     rig: &'a Rig,
     random: Random,
     histogram: BTreeMap<Phase, u32>,
-    slowest: Duration,
+    slowest: (Duration, Vec<(Phase, Duration)>),
     kills: usize,
 }
 
@@ -122,15 +122,18 @@ impl Campaign<'_> {
             mode,
         };
         let (begin, program_first) = (Instant::now(), self.random.below(2) == 0);
-        let user = self
-            .rig
-            .near()
-            .run(|| place.start(program_first, &mut |_| ()));
+        let mut times = Vec::new();
+        let mut tell = |phase| times.push((phase, begin.elapsed()));
+        let near = self.rig.near();
+        let user = near.run(|| place.start(program_first, &mut tell));
         let mut user = user
             .unwrap()
             .unwrap_or_else(|error| panic!("{error}; {:?}", self.histogram));
+        times.push((Phase::Traffic, begin.elapsed()));
         user.receive(8);
-        self.slowest = self.slowest.max(begin.elapsed());
+        if begin.elapsed() > self.slowest.0 {
+            self.slowest = (begin.elapsed(), times);
+        }
         if let Some(program) = joins {
             assert_eq!(user.attachment.program_id().to_string(), program);
         }
