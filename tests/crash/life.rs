@@ -92,8 +92,8 @@ impl Place<'_> {
             None
         };
         tell(Phase::Bind);
-        // On a machine with too much to do, the kernel has been seen to give a queue back after more than the 2 s that
-        // are waited by default: grace periods of RCU take that long.
+        // On a machine with far too much to do, the kernel has been seen to give a queue back after 9 s; 2 s are waited
+        // by default.
         let builder = Socket::builder(&umem)
             .copy_mode(CopyMode::Copy)
             .bind_wait(PATIENCE);
