@@ -161,7 +161,7 @@ fn allocate(bytes: usize, pages: Pages, errno: Errno) -> Hint {
     }
     let count = bytes.div_ceil(page);
     format!(
-        "There are not {count} huge pages free: as root, raise the number in `/sys/kernel/mm/hugepages/\
+        "It takes {count} free huge page(s): as root, raise the number in `/sys/kernel/mm/hugepages/\
          hugepages-{kilobytes}kB/nr_hugepages` by that many; or use ordinary pages"
     )
     .into()
@@ -296,7 +296,10 @@ fn object(operation: &str, errno: Errno) -> Hint {
         }
         Errno::NOENT => "It is gone: nothing held it any more".into(),
         Errno::EXIST => "Something is pinned there already: remove the file, or take another name".into(),
-        Errno::INVAL => "It is no BPF object".into(),
+        Errno::INVAL if operation == "BPF_PROG_TEST_RUN" => {
+            "A packet has 14 bytes at least, and has to fit a page with what the kernel puts around it".into()
+        }
+        Errno::INVAL if operation == "BPF_OBJ_GET_INFO_BY_FD" => "It is no BPF object".into(),
         _ => "".into(),
     }
 }
