@@ -17,10 +17,6 @@ pub(super) fn of(error: &Error) -> Hint {
     }
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a list with a line or two for each operation"
-)]
 fn of_operation(error: &Error) -> Hint {
     match error {
         Error::AllocateUmem { bytes, pages, errno } => allocate(*bytes, *pages, *errno),
