@@ -112,6 +112,8 @@
 
 mod error;
 pub mod link;
+#[cfg(doctest)]
+mod misuse;
 mod num;
 pub mod program;
 pub mod ring;
