@@ -396,6 +396,14 @@ fn every_bad_rx_entry_is_named_once() {
                 Fault::Entry { ring, address, len, options }
             };
             prop_assert_eq!(world.socket.rx.receive(9).map(drop), Err(fault));
+            // SAFETY: the index is far beyond the ring, so no entry is taken while it stands.
+            let mut hostile = unsafe { unchecked(&mut world.kernel) };
+            let right = hostile.published(ring);
+            hostile.set_index(ring, right.advance(100));
+            let next = world.socket.rx.receive(9).map(drop);
+            prop_assert!(matches!(next, Err(Fault::Index { .. })), "told twice: {:?}", next);
+            // SAFETY: this is where it was.
+            unsafe { unchecked(&mut world.kernel) }.set_index(ring, right);
         }
         world.held.extend(frames);
         let rest = world.socket.rx.receive(9).unwrap();
