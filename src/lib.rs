@@ -114,8 +114,6 @@
 
 mod error;
 pub mod link;
-#[cfg(doctest)]
-mod misuse;
 mod num;
 pub mod program;
 pub mod ring;

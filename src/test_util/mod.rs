@@ -28,6 +28,8 @@ mod fake_rings;
 mod holdings;
 mod hostile;
 mod kernel_step;
+#[cfg(doctest)]
+mod misuse;
 mod namespace;
 mod privilege;
 #[cfg(feature = "proptest")]

@@ -1,4 +1,4 @@
-//! Strategies of [`proptest`] for random programs over a [`FakeKernel`](super::FakeKernel): feature
+//! Strategies of `proptest` for random programs over a [`FakeKernel`](super::FakeKernel): feature
 //! `proptest`.
 //!
 //! A loop of your own, checked for conservation:
