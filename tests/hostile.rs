@@ -31,6 +31,7 @@ fn address() -> impl Strategy<Value = u64> {
         6 => 0..AREA,
         2 => (0..CHUNKS).prop_map(|number| number * CHUNK),
         2 => (0..CHUNKS).prop_map(|number| number * CHUNK + CHUNK - 1),
+        1 => Just(AREA),
         1 => AREA..AREA + 2 * CHUNK,
         1 => (0..64_u32, 0..3_u64).prop_map(|(bit, less)| (1_u64 << bit).wrapping_sub(less)),
         1 => any::<u64>(),
@@ -40,6 +41,7 @@ fn address() -> impl Strategy<Value = u64> {
 /// Addresses that nobody needs a ledger to refuse.
 fn outside() -> impl Strategy<Value = u64> {
     prop_oneof![
+        1 => Just(AREA),
         1 => AREA..AREA + 2 * CHUNK,
         1 => (15..64_u32, 0..3_u64).prop_map(|(bit, less)| (1_u64 << bit).wrapping_sub(less)),
         1 => AREA..=u64::MAX,
