@@ -91,7 +91,8 @@ impl Op {
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
-    let bytes = || prop_oneof![3 => 0..=70_u32, 1 => 0..=2100_u32, 1 => any::<u32>()];
+    let edge = || prop::sample::select(vec![1_u32, 60, 256, 2047, 2048, 2049]);
+    let bytes = || prop_oneof![3 => 0..=70_u32, 3 => edge(), 1 => 0..=2100_u32, 1 => any::<u32>()];
     prop_oneof![
         bytes().prop_map(Edit::Truncate),
         bytes().prop_map(Edit::Advance),

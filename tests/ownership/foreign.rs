@@ -215,14 +215,15 @@ fn every_mistake_panics_and_changes_nothing() {
 fn a_frame_that_outlived_its_umem_passes_for_none_of_the_next() {
     let build = || Umem::builder().chunks(4).chunk_size(2048).build().unwrap();
     let (umem, mut pool) = build();
-    let mut old: Vec<Frame> = pool.take().into_iter().collect();
+    let old = pool.take().unwrap();
     drop((umem, pool));
-    for _ in 0..100 {
+    for _ in 0..300 {
         let (umem, mut pool) = build();
-        let last = old.pop().unwrap();
-        caught(|| umem.bytes(&last).len()).unwrap_err();
-        caught(|| pool.put(last)).unwrap_err();
-        assert_eq!(pool.len(), 4);
-        old.extend(pool.take());
+        caught(|| umem.bytes(&old).len()).unwrap_err();
+        let new = pool.take().unwrap();
+        assert_eq!(umem.bytes(&new).len(), 2048);
     }
+    let (_umem, mut pool) = build();
+    caught(|| pool.put(old)).unwrap_err();
+    assert_eq!(pool.len(), 4);
 }
