@@ -97,11 +97,11 @@
 //! | | since |
 //! |---|---|
 //! | AF_XDP | 4.18 |
-//! | reading back the mode ([`SocketInfo::is_zero_copy`]), the short form of the program | 5.3 |
+//! | reading back the mode ([`SocketInfo::is_zero_copy`]), the default program ([`program::redirect`]) | 5.3 |
 //! | need-wakeup | 5.4 |
 //! | [`Method::Link`], all six [`Statistics`] | 5.9 |
 //!
-//! Older kernels than 5.10 are not tested. 64-bit x86 and ARM.
+//! Tested on 6.18, written for 5.10 and later. 64-bit x86 (tested) and ARM.
 //!
 //! # Features
 //!

@@ -1,4 +1,9 @@
 //! Interfaces: found, refused, described.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use rustix::io::Errno;
 use xsk::Error;
@@ -29,7 +34,7 @@ fn names_that_cannot_be_are_refused() {
         "a b",
         "a:b",
         "a\tb",
-        "sixteen-bytes-16",
+        &"x".repeat(128),
         &"x".repeat(5000),
     ] {
         assert!(refused(name), "{name:?}");
@@ -38,7 +43,13 @@ fn names_that_cannot_be_are_refused() {
 
 #[test]
 fn unknown_interfaces_are_told() {
-    for name in ["fifteen-bytes-x", "nosuchthing", "ümlaut"] {
+    for name in [
+        "fifteen-bytes-x",
+        "sixteen-bytes-16",
+        "nosuchthing",
+        "ümlaut",
+        &"x".repeat(127),
+    ] {
         let error = Interface::by_name(name).unwrap_err();
         assert!(
             matches!(
@@ -207,4 +218,57 @@ fn nothing_is_attached_to_a_new_interface() {
     for mode in [Mode::Native, Mode::Generic, Mode::Hardware] {
         assert_eq!(state.program(mode), None);
     }
+}
+
+#[test]
+fn an_interface_is_found_by_a_long_other_name() {
+    if !privileged("an_interface_is_found_by_a_long_other_name") {
+        return;
+    }
+    let (near, far) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+    let cable = VethPair::builder().build(&near, &far).unwrap();
+    for name in ["sixteen-bytes-16", &"y".repeat(127)] {
+        near.run(|| {
+            add_other_name(cable.a().index(), name);
+            let found = Interface::by_name(name).unwrap();
+            assert_eq!(
+                (found.index(), found.name()),
+                (cable.a().index(), cable.a().name())
+            );
+        })
+        .unwrap();
+    }
+}
+
+/// `ip link property add dev #index altname name`
+fn add_other_name(index: u32, name: &str) {
+    use rustix::net::netlink::SocketAddrNetlink;
+    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, sendto, socket};
+    const RTM_NEWLINKPROP: u16 = 108;
+    const IFLA_PROP_LIST_NESTED: u16 = 52 | 0x8000;
+    const IFLA_ALT_IFNAME: u16 = 53;
+    // NLM_F_REQUEST | NLM_F_ACK | NLM_F_EXCL | NLM_F_CREATE | NLM_F_APPEND
+    const FLAGS: u16 = 0xe05;
+    let mut text = name.as_bytes().to_vec();
+    text.push(0);
+    let padded = text.len().next_multiple_of(4);
+    let short = |value: usize| u16::try_from(value).unwrap().to_ne_bytes();
+    let mut message = Vec::new();
+    message.extend(u32::try_from(40 + padded).unwrap().to_ne_bytes());
+    message.extend([RTM_NEWLINKPROP, FLAGS].map(u16::to_ne_bytes).concat());
+    message.extend([1_u32, 0, 0, index, 0, 0].map(u32::to_ne_bytes).concat());
+    message.extend(short(8 + padded));
+    message.extend(IFLA_PROP_LIST_NESTED.to_ne_bytes());
+    message.extend(short(4 + text.len()));
+    message.extend(IFLA_ALT_IFNAME.to_ne_bytes());
+    text.resize(padded, 0);
+    message.extend(text);
+    let socket = socket(AddressFamily::NETLINK, SocketType::RAW, None).unwrap();
+    let kernel = SocketAddrNetlink::new(0, 0);
+    sendto(&socket, &message, SendFlags::empty(), &kernel).unwrap();
+    let mut answer = [0; 4096];
+    let (len, _) = recv(&socket, &mut answer, RecvFlags::empty()).unwrap();
+    assert!(len >= 20);
+    let error = i32::from_ne_bytes(answer[16..20].try_into().unwrap());
+    assert_eq!(error, 0, "the kernel refused the other name");
 }

@@ -291,7 +291,7 @@ fn settings_that_no_kernel_should_see_are_refused() {
     // The kernel would cut the number to 16 bits and bind queue 0.
     assert!(matches!(bind(65536, CopyMode::Auto), Error::Setting { .. }));
     let outside = bind(2, CopyMode::Auto).to_string();
-    assert!(outside.contains("has 2 queues"), "{outside}");
+    assert!(outside.contains("has 2 queue(s)"), "{outside}");
     let zero_copy = bind(0, CopyMode::ZeroCopy).to_string();
     assert!(zero_copy.contains("no zero-copy"), "{zero_copy}");
     // The other namespace may have another interface with that index.

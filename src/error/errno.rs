@@ -24,12 +24,13 @@ macro_rules! names {
 }
 
 fn name(errno: Errno) -> Option<&'static str> {
-    names!(errno, PERM NOENT INTR IO NXIO BADF AGAIN NOMEM ACCESS FAULT BUSY EXIST NODEV INVAL NFILE
+    names!(errno, PERM NOENT INTR IO NXIO BADF AGAIN NOMEM FAULT BUSY EXIST NODEV INVAL NFILE
         MFILE NOTTY NOSPC RANGE NOSYS BADMSG OVERFLOW NOTSOCK NOPROTOOPT PROTONOSUPPORT
         SOCKTNOSUPPORT OPNOTSUPP AFNOSUPPORT ADDRINUSE ADDRNOTAVAIL NETDOWN NOBUFS TIMEDOUT
         MSGSIZE NOLINK DOM XDEV);
-    if errno == Errno::TOOBIG {
-        return Some("E2BIG");
+    match errno {
+        Errno::TOOBIG => Some("E2BIG"),
+        Errno::ACCESS => Some("EACCES"),
+        _ => None,
     }
-    None
 }

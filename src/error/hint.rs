@@ -50,6 +50,14 @@ pub(super) fn of(error: &Error) -> Hint {
             ip_word(*mode)
         )
         .into(),
+        Error::SocketOption { name: "XDP_MAX_TX_SKB_BUDGET", errno: Errno::ACCESS } => "It goes from 32 to the \
+            TX ring's size, and the socket must have a TX ring of 32 entries at least"
+            .into(),
+        Error::OtherAttachment { interface, .. } => format!(
+            "Ask for what is there, or end the processes that use it (`ip -d link show dev {interface}`, \
+             `bpftool net`)"
+        )
+        .into(),
         Error::AttachLock { .. } => "Some process attaches or detaches, or hangs while doing so: \
             `grep xsk /proc/net/unix` shows the lock; the kernel frees it when that process ends"
             .into(),
@@ -122,7 +130,7 @@ fn bind(interface: &str, queue: u32, queues: Option<u32>, copy: CopyMode, errno:
     match errno {
         Errno::INVAL => match queues {
             Some(queues) if queue >= queues => format!(
-                "{interface} has {queues} queues, numbered from 0 (`ethtool -l {interface}`)"
+                "{interface} has {queues} queue(s), numbered from 0 (`ethtool -l {interface}`)"
             )
             .into(),
             _ if copy != CopyMode::Copy => "The driver refused zero-copy with these settings (chunk \

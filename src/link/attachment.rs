@@ -3,7 +3,7 @@
 use super::bpf_link::Link;
 use super::builder::AttachmentBuilder;
 use super::lock::{LockSocket, Mark};
-use super::registration::Registration;
+use super::registration::{Claim, Registration};
 use super::users::Parts;
 use super::{Interface, Method, Mode, Reason, detach_netlink};
 use crate::program::{Program, XskMap};
@@ -14,6 +14,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long a value that is dropped waits for the lock at most: nobody expects dropping to take long.
+const DROP_PATIENCE: Duration = Duration::from_secs(1);
+
 /// An XDP program on an interface that hands packets to sockets, and this process's share in it.
 ///
 /// [`builder`](Self::builder) attaches this crate's default program, or joins it where it is attached already: every
@@ -21,10 +24,14 @@ use std::time::Duration;
 /// [`register`](Self::register), before or after they are bound.
 ///
 /// **If the process is killed**: attached by [`Method::Netlink`], the default, the program stays and passes every
-/// packet to the kernel's stack; the next start takes it over. Attached by [`Method::Link`], the kernel detaches it.
+/// packet to the kernel's stack; the next start takes it over (one of your own if
+/// [`take_over`](AttachmentBuilder::take_over) says so). Attached by [`Method::Link`], the kernel detaches it.
 ///
 /// The last user detaches the program. This value, its clones and its registrations together are one user; another
 /// one is made by attaching again, here or in another process. A process that was killed is no user any more.
+/// Who is to leave waits for others that are just attaching or leaving: [`close`](Self::close) as long as
+/// [`lock_timeout`](AttachmentBuilder::lock_timeout) says, a drop a second at most. If that is not enough, the program
+/// stays as after a kill.
 ///
 /// ```no_run
 /// use xsk::link::{Attachment, Interface};
@@ -80,7 +87,7 @@ pub(super) enum Hold {
         lock: LockSocket,
         program: Program,
     },
-    /// By a mark that keeps others of this crate from detaching it; somebody else detaches it.
+    /// By a mark that keeps others of this crate from detaching it; it is not this one's to detach.
     Guest { _mark: Mark },
 }
 
@@ -92,7 +99,11 @@ impl Attachment {
     }
 
     /// Uses the map named `map_name` of the program that is attached to `interface`, whoever attached it. Nothing is
-    /// attached, and nothing will be detached. Needs `CAP_SYS_ADMIN`, to look a program and its maps up by number.
+    /// attached. Needs `CAP_SYS_ADMIN`, to look a program and its maps up by number.
+    ///
+    /// Nothing will be detached either, unless the program is this crate's default one, or was attached by users of this
+    /// crate who are still there, by netlink: then this is one more of them, and the last one detaches it. A program that is held by a link goes when those go who hold it:
+    /// [`register`](Self::register) tells.
     ///
     /// # Errors
     /// [`Error::OtherAttachment`] if there is no program, [`Error::WrongObject`] if it has no such map or that is no
@@ -106,14 +117,21 @@ impl Attachment {
             program
                 .xsk_map(map_name)?
                 .ok_or_else(|| Error::WrongObject {
-                    object: format!("program {id}, attached to {}", interface.name()),
+                    object: format!(
+                        "program {id}, attached to {} and without a map named {map_name:?},",
+                        interface.name()
+                    ),
                     wanted: "a program with a map of the name asked for",
                 })
         })
     }
 
-    /// Uses `map`, which belongs to the program that is attached to `interface`, whoever attached it. Nothing is
-    /// attached, and nothing will be detached. Needs no capability, but believes the caller.
+    /// Uses `map`, which belongs to the program that is attached to `interface`, whoever attached it. Needs no
+    /// capability, but believes the caller.
+    ///
+    /// Nothing is attached, and of what is detached the same is true as of [`join_foreign`](Self::join_foreign). But
+    /// without `CAP_SYS_ADMIN` and `CAP_NET_ADMIN` nothing can be detached: a program whose other users have left
+    /// stays, as after a kill, until the next attachment to the interface takes it over.
     ///
     /// # Errors
     /// [`Error::OtherAttachment`] if there is no program; [`Error::AttachLock`], [`Error::Interface`].
@@ -132,20 +150,25 @@ impl Attachment {
     /// The socket may be bound already or be bound later, to this queue of this interface: packets of another queue are
     /// dropped without a counter. The kernel empties the slot by itself when the socket dies.
     ///
+    /// A slot has one registration at a time in this process, also among attachments that share the map: the kernel
+    /// would take the same socket twice, and the first registration to go would take it out for both.
+    ///
     /// The socket must have an RX ring: the kernel takes one without it and may crash at the first packet. This is
     /// checked as far as the kernel tells ([`XskMap::insert`]); the sockets of this crate check it by their types.
     ///
     /// # Errors
-    /// [`Error::UpdateMap`] if the slot belongs to another socket (`EEXIST`), is not there (`E2BIG`), or did not keep
+    /// [`Error::UpdateMap`] if the slot belongs to another socket or registration (`EEXIST`), is not there (`E2BIG`), or did not keep
     /// the socket (`ENOENT`); [`Error::WrongObject`] for a socket without an RX ring; [`Error::OtherAttachment`] if the
     /// program is no longer attached; [`Error::Interface`] if the interface is gone.
     pub fn register(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<Registration> {
         let shared = &self.shared;
         let copy =
             fcntl_dupfd_cloexec(socket, 0).map_err(|errno| shared.slot_error(queue, errno))?;
+        let claim = Claim::new(shared.map().id(), queue)
+            .ok_or_else(|| shared.slot_error(queue, Errno::EXIST))?;
         shared.map().insert(queue, socket)?;
         // From here on, an early return drops this and empties the slot.
-        let registration = Registration::new(Arc::clone(shared), queue, copy);
+        let registration = Registration::new(Arc::clone(shared), claim, copy);
         if let Some(census) = &shared.parts.census {
             if !census.is_occupied(queue)? {
                 return Err(shared.slot_error(queue, Errno::NOENT));
@@ -187,6 +210,11 @@ impl Attachment {
     }
 
     /// The map that sockets are registered in.
+    ///
+    /// A socket that was put into it directly ([`XskMap::insert`]), and not by [`register`](Self::register), counts as
+    /// a user of its own, whose process is unknown: while it has its slot, the last attachment that is closed leaves the
+    /// program on the interface, where nobody takes it off when that socket goes, until the next attachment to the
+    /// interface takes it over. [`XskMap::remove`] it before closing.
     #[must_use]
     pub fn map(&self) -> &XskMap {
         self.shared.map()
@@ -200,15 +228,24 @@ impl Attachment {
 
     /// Gives this share in the program up; the last user detaches it, and makes sure that it is gone.
     ///
-    /// Dropping the value does the same and keeps silent about failures. While clones or registrations of this
+    /// It waits for another process that is just attaching or leaving, as long as
+    /// [`lock_timeout`](AttachmentBuilder::lock_timeout) says. Dropping the value does the same, but waits not longer
+    /// than a second and keeps silent about failures. While clones or registrations of this
     /// attachment live, nothing happens but that the last of them does it.
     ///
     /// # Errors
     /// [`Error::Detach`]; [`Error::AttachLock`] if another process held the lock for too long: the program stays, as
     /// after a kill. Nothing is done, and that is no error, if the interface or the program is gone, or another
     /// program has taken its place.
+    ///
+    /// An interface that was moved to another network namespace looks like one that is gone. Its sockets are unbound
+    /// for good, but a program attached by [`Method::Netlink`] stays on it, and can only be taken off there (`ip link
+    /// set dev NAME xdp off`). One attached by [`Method::Link`] is detached: use that where interfaces are moved.
     pub fn close(self) -> Result<()> {
-        Arc::into_inner(self.shared).map_or(Ok(()), |mut shared| shared.leave())
+        Arc::into_inner(self.shared).map_or(Ok(()), |mut shared| {
+            let patience = shared.patience;
+            shared.leave(patience)
+        })
     }
 }
 
@@ -254,7 +291,8 @@ impl Shared {
         })
     }
 
-    fn leave(&mut self) -> Result<()> {
+    /// Lets go of the program; `patience` is for the lock.
+    fn leave(&mut self, patience: Duration) -> Result<()> {
         // What is held is let go of whatever fails. A copy in a forked child owns nothing.
         let hold = std::mem::replace(&mut self.hold, Hold::Released);
         let Hold::Netlink {
@@ -268,7 +306,7 @@ impl Shared {
         if self.owner != getpid() {
             return Ok(());
         }
-        let lock = lock.acquire(self.interface.index(), self.patience)?;
+        let lock = lock.acquire(self.interface.index(), patience)?;
         drop(mark);
         if self.parts.users(&lock, self.program_id)?.any() || !self.is_attached()? {
             return Ok(());
@@ -285,6 +323,6 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // Who wants to know calls `close`.
-        let _ = self.leave();
+        let _ = self.leave(self.patience.min(DROP_PATIENCE));
     }
 }

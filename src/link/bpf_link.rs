@@ -38,9 +38,9 @@ impl Link {
 
     /// Takes a descriptor of every link that holds the program with the id `program` on an interface of this index.
     ///
-    /// A link does not say in which namespace its interface is. A default program is attached in one place only; for
-    /// a program of the user's, which may be in several, to hold the others' links too does them no harm.
-    /// Needs `CAP_SYS_ADMIN`.
+    /// A link does not say in which namespace its interface is. A default program is attached in one place only. A
+    /// program of the user's may be in several; as an interface takes one program, more than one link means other
+    /// namespaces, and to hold those links would keep the program attached there. Needs `CAP_SYS_ADMIN`.
     pub(super) fn find(interface: &Interface, program: u32) -> Result<Vec<Self>> {
         let failed = |operation, id: u32| {
             move |errno| Error::BpfObject {

@@ -3,13 +3,14 @@
 use super::attachment::{Attachment, Hold, Shared};
 use super::bpf_link::Link;
 use super::join::{Held, Step};
-use super::lock::{Kind, LockSocket};
+use super::lock::{Kind, Lock, LockSocket};
 use super::users::Parts;
-use super::{Interface, Method, Mode, ModeChoice, Reason};
-use crate::program::{Census, Program, XskMap, load_redirect};
+use super::{Condition, Interface, Method, Mode, ModeChoice, Reason, attach_netlink};
+use crate::program::{Program, REDIRECT_NAME, XskMap, load_redirect};
 use crate::{Error, Result};
 use rustix::io::Errno;
 use rustix::process::getpid;
+use std::os::fd::AsFd;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub struct AttachmentBuilder {
     pub(super) mode: ModeChoice,
     pub(super) method: Method,
     pub(super) replace_foreign: bool,
+    pub(super) take_over: bool,
     pub(super) program: Option<(Program, XskMap)>,
     pub(super) patience: Duration,
 }
@@ -45,6 +47,7 @@ impl AttachmentBuilder {
             mode: ModeChoice::Auto,
             method: Method::Netlink,
             replace_foreign: false,
+            take_over: false,
             program: None,
             patience: Duration::from_secs(10),
         }
@@ -64,7 +67,8 @@ impl AttachmentBuilder {
     }
 
     /// Whether a program of somebody else's that is attached already is taken off. Not unless told so; it is not put
-    /// back afterwards.
+    /// back afterwards, but it is if attaching fails. (One that was held by a link is put back by netlink then, because
+    /// its owner's link is spent: nobody detaches it, but its packets go on.)
     pub fn replace_foreign(mut self, replace: bool) -> Self {
         self.replace_foreign = replace;
         self
@@ -73,15 +77,30 @@ impl AttachmentBuilder {
     /// Attaches this program, whose map for sockets is `map`, instead of the default one: from descriptors, pins,
     /// or loaded here.
     ///
-    /// Where this very program is attached already, it is joined. If those who attached it did not use this crate, it is
-    /// left on the interface in the end.
+    /// Where this very program is attached already, it is joined. If no user of this crate is there, then those who
+    /// attached it did not use this crate, or were killed; it cannot be told which, so it is left on the interface in the
+    /// end. [`take_over`](Self::take_over) says that they were killed.
+    ///
+    /// One program may be attached to several interfaces. By [`Method::Link`] it cannot be joined, though, while it is on
+    /// interfaces with the same number in several network namespaces: the kernel does not say which link is in which.
     pub fn program(mut self, program: Program, map: XskMap) -> Self {
         self.program = Some((program, map));
         self
     }
 
+    /// Whether a program of one's own ([`program`](Self::program)) that is attached already, by netlink, and that nobody
+    /// uses, is taken to be left over from a user who was killed: it is joined, or taken off and attached anew in the mode
+    /// asked for, and the last user detaches it. Not unless told so. (This crate's default program always is.)
+    ///
+    /// Users are those of this crate, and sockets in the map. Do not say so of a program that something else attaches,
+    /// such as `ip link` or a boot script.
+    pub fn take_over(mut self, take_over: bool) -> Self {
+        self.take_over = take_over;
+        self
+    }
+
     /// How long another process that is attaching or leaving is waited for; 10 seconds unless told otherwise. The same
-    /// holds when the attachment is closed.
+    /// holds when the attachment is closed; when it is dropped, a second is the longest wait.
     pub fn lock_timeout(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -97,7 +116,9 @@ impl AttachmentBuilder {
     /// - [`Error::OtherAttachment`]: this crate's program is attached and in use, in another mode or by another method.
     /// - [`Error::UnsupportedMode`] for [`ModeChoice::Hardware`].
     /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced could not be.
-    /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach.
+    /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach. [`Error::NeedsKernel`]: before 5.3 there is
+    ///   no default one.
+    /// - [`Error::Netlink`]: a socket failed, such as for too many open files.
     /// - [`Error::BpfObject`] with `EPERM`: a program is attached, and `CAP_SYS_ADMIN` is missing to look at it.
     /// - [`Error::AttachLock`]: another process took too long.
     /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the thread (`EXDEV`).
@@ -111,16 +132,65 @@ impl AttachmentBuilder {
         self.require_namespace()?;
         let own = self.load()?;
         let lock = LockSocket::new()?.acquire(self.interface.index(), self.patience)?;
+        let mut removed = None;
+        match self.steps(&own, &lock, &mut removed) {
+            Ok(held) => Ok(self.finish(own, held)),
+            Err(error) => Err(self.put_back(removed, error)),
+        }
+    }
+
+    /// Steps until one holds; a foreign program that was taken off on the way goes to `removed`.
+    fn steps(&self, own: &Own, lock: &Lock, removed: &mut Option<(Mode, Program)>) -> Result<Held> {
         let mut pause = PAUSE;
         for attempt in 1..=ATTEMPTS {
-            match self.step(&own, &lock)? {
-                Step::Held(held) => return Ok(self.finish(own, held)),
-                Step::Again(error) if attempt == ATTEMPTS => return Err(error),
-                Step::Again(_) => sleep(pause),
+            let why = match self.step(own, lock)? {
+                Step::Held(held) => return Ok(held),
+                Step::Again(why) => why,
+                Step::Removed(mode, program, why) => {
+                    *removed = Some((mode, program));
+                    why
+                }
+            };
+            if attempt == ATTEMPTS {
+                return Err(why);
             }
+            sleep(pause);
             pause = pause.saturating_mul(2);
         }
         Err(self.other("something that does not change all the time"))
+    }
+
+    /// Puts a foreign program back that was taken off for ours, which could not be attached for `why`.
+    fn put_back(&self, removed: Option<(Mode, Program)>, why: Error) -> Error {
+        let Some((mode, program)) = removed else {
+            return why;
+        };
+        match attach_netlink(&self.interface, program.as_fd(), mode, Condition::Vacant) {
+            // Busy: somebody else has put one there.
+            Ok(())
+            | Err(Error::Attach {
+                errno: Errno::BUSY | Errno::EXIST,
+                ..
+            }) => why,
+            Err(Error::Attach {
+                interface,
+                mode,
+                method,
+                errno,
+                message,
+            }) => Error::Attach {
+                interface,
+                mode,
+                method,
+                errno,
+                message: Some(format!(
+                    "{}program {} was taken off and could not be put back, after: {why}",
+                    message.map_or_else(String::new, |text| text + "; "),
+                    program.id()
+                )),
+            },
+            Err(_) => why,
+        }
     }
 
     fn finish(self, own: Own, held: Held) -> Attachment {
@@ -152,8 +222,11 @@ impl AttachmentBuilder {
         })?;
         let map = map(program_id)?;
         let links = Link::find(&self.interface, program_id).unwrap_or_default();
-        let hold = Hold::Guest {
-            _mark: lock.mark(Kind::Guest, program_id)?,
+        let hold = match self.share(&lock, mode, program_id, &map)? {
+            Some(share) => share,
+            None => Hold::Guest {
+                _mark: lock.mark(Kind::Guest, program_id)?,
+            },
         };
         Ok(Attachment::new(Shared {
             mode,
@@ -165,16 +238,28 @@ impl AttachmentBuilder {
             },
             program_id,
             joined: true,
-            // Without the right to load a program the slots cannot be looked at; everything else works.
-            parts: Parts {
-                census: Census::new(&map).ok(),
-                map,
-            },
+            parts: Parts::new(map)?,
             hold,
             patience: self.patience,
             interface: self.interface,
             owner: getpid(),
         }))
+    }
+
+    /// A share in a program that users of this crate have attached by netlink: all of them might leave before a guest
+    /// does, who has to detach it then. `None` if it is somebody else's to detach, or may not be opened.
+    fn share(&self, lock: &Lock, mode: Mode, id: u32, map: &XskMap) -> Result<Option<Hold>> {
+        let Ok(program) = Program::from_id(id) else {
+            return Ok(None);
+        };
+        if !lock.is_marked(Kind::User, id)? && !is_default(&program, map) {
+            return Ok(None);
+        }
+        match self.held_by_link(mode, &program) {
+            Ok(false) => self.hold(lock, &program).map(Some),
+            // Who may not attach may not detach either.
+            Ok(true) | Err(_) => Ok(None),
+        }
     }
 
     fn require_namespace(&self) -> Result<()> {
@@ -189,27 +274,30 @@ impl AttachmentBuilder {
         })
     }
 
-    fn load(&mut self) -> Result<Own> {
+    pub(super) fn load(&mut self) -> Result<Own> {
         let Some((program, map)) = self.program.take() else {
             let map = XskMap::create(XskMap::DEFAULT_NAME, self.interface.max_queues()?)?;
             let program = load_redirect(&map, false)?;
             let default = Some(program.info()?.tag);
             return Ok(Own {
                 program,
-                parts: Parts {
-                    census: Some(Census::new(&map)?),
-                    map,
-                },
+                parts: Parts::new(map)?,
                 default,
             });
         };
         Ok(Own {
             program,
-            parts: Parts {
-                census: Census::new(&map).ok(),
-                map,
-            },
+            parts: Parts::new(map)?,
             default: None,
         })
     }
+}
+
+/// Whether this is the default program, as far as it can be found out.
+fn is_default(program: &Program, map: &XskMap) -> bool {
+    let tag = || -> Result<_> {
+        let info = program.info()?;
+        Ok(info.name == REDIRECT_NAME && load_redirect(map, false)?.info()?.tag == info.tag)
+    };
+    tag().unwrap_or(false)
 }

@@ -11,9 +11,12 @@ use crate::{Error, Result};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use xsk_uapi::if_link::IFLA_IFNAME;
+use xsk_uapi::if_link::{IFLA_ALT_IFNAME, IFLA_IFNAME};
 use xsk_uapi::netlink::NLM_F_DUMP;
 use xsk_uapi::rtnetlink::{IFNAMSIZ, RTM_GETLINK, ifinfomsg};
+
+/// `ALTIFNAMSIZ` (linux/if.h, 5.5): the bytes of another name, with its final zero.
+const ALTIFNAMSIZ: usize = 128;
 
 /// A network interface.
 ///
@@ -54,7 +57,8 @@ impl Interface {
     ///
     /// # Errors
     /// [`Error::Interface`] with `ENODEV` if there is none, with `EINVAL` for what can be no name: nothing, more
-    /// than 15 bytes, `.`, `..`, or with a zero byte, a slash, a colon or a space in it.
+    /// than 127 bytes, `.`, `..`, or with a zero byte, a slash, a colon or a space in it. Only other names have more
+    /// than 15 bytes; before 5.5 there are none, and a longer name is refused by the kernel (`EINVAL`).
     /// [`Error::Netlink`] if the kernel cannot be asked.
     pub fn by_name(name: &str) -> Result<Self> {
         if let Some(rule) = broken_rule(name) {
@@ -66,7 +70,13 @@ impl Interface {
             });
         }
         let mut request = Request::new(RTM_GETLINK, 0, &ifinfomsg::default());
-        request.string(IFLA_IFNAME, name);
+        // By either the kernel looks among names of both kinds; they differ in how long a name they take.
+        let kind = if name.len() < IFNAMSIZ {
+            IFLA_IFNAME
+        } else {
+            IFLA_ALT_IFNAME
+        };
+        request.string(kind, name);
         Self::find(Sockets::open()?, &request, name)
     }
 
@@ -259,8 +269,8 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     if name.is_empty() || name == "." || name == ".." {
         return Some("an interface name must not be empty, \".\" or \"..\"");
     }
-    if name.len() >= IFNAMSIZ {
-        return Some("an interface name has at most 15 bytes");
+    if name.len() >= ALTIFNAMSIZ {
+        return Some("an interface name has at most 15 bytes, another name of it at most 127");
     }
     let bad =
         |byte: u8| matches!(byte, 0 | b'/' | b':') || byte.is_ascii_whitespace() || byte == 0x0b;

@@ -12,7 +12,8 @@
 //! - *join*: look which program is there; make sure that netlink holds it; mark it.
 //! - *leave*: take the own mark off; if there is no other mark and no slot is taken, detach on condition that it is
 //!   still this program.
-//! - *take over*, as part of attach or join: a program like ours without marks and slots is joined or detached.
+//! - *take over*, as part of attach or join: a program like ours without marks and slots is joined or detached. A
+//!   program of the user's may belong to somebody who knows no marks, and is taken over only if that was asked for.
 //!
 //! Slots are filled without L, but only by those who hold a mark, and emptied before the mark is taken off.
 //!
@@ -21,7 +22,8 @@
 //! joiner either has its mark on before the leaver looks, which then leaves the program alone, or looks itself after
 //! the leaver has detached, and attaches. A user between attaching and its first socket has its mark, and is as safe.
 //! (Somebody who attaches another program and is told to replace what is there does so, marks or not; the users of
-//! what was there find out when they register, and detach nothing in the end.)
+//! what was there find out when they register, and detach nothing in the end. If nothing comes of it, what was there is
+//! put back, under the same L, on condition that no program is there; its marks hold as before.)
 //!
 //! Claim 2: after the last user has left cleanly, nothing is attached. It took its mark off under L and saw no
 //! other one; the marks of those who left before it are gone, and so are those of the killed, as soon as the kernel
@@ -39,8 +41,12 @@
 //! one does is asked by replacing the program by itself, on condition that it is still there: the kernel changes
 //! nothing, and refuses if a link holds it, also one that is about to go. A link's holders need no such care.
 //!
-//! Those who did not attach and will not detach (guests of a foreign program, or of ours by its map's name) put a mark
-//! of another kind, which stops *leave* and *take over* as well, but never makes anybody think that the program is ours.
+//! Those who did not attach and will not detach (guests of a foreign program) put a mark of another kind, which stops
+//! *leave* and *take over* as well, but never makes anybody think that the program is ours. A guest of our default
+//! program, or one who sees the mark of a user, under L, *joins* instead, for it may be there longer than every user, and
+//! claim 2 would not hold. Where
+//! it may not open the program or change what is attached, and so could not detach it, it stays a guest; if it is the
+//! last one, it leaves the program as after a kill.
 //!
 //! Outsiders (`ip link set dev xdp off`) keep no such rules: conditions on every change make sure that we do not touch
 //! what they put there, and registering a socket looks again at what is attached.
@@ -50,8 +56,10 @@ use super::bpf_link::Link;
 use super::builder::{AttachmentBuilder, Own};
 use super::lock::{Kind, Lock, LockSocket};
 use super::users::Parts;
-use super::{Condition, Method, Mode, ModeChoice, Reason, attach_netlink, detach_netlink};
-use crate::program::{Census, Program, REDIRECT_NAME, XskMap};
+use super::{
+    Condition, Method, Mode, ModeChoice, Reason, XdpState, attach_netlink, detach_netlink,
+};
+use crate::program::{Program, REDIRECT_NAME, XskMap};
 use crate::{Error, Result};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
@@ -75,6 +83,8 @@ pub(super) enum Step {
     Held(Held),
     /// Something changed meanwhile: look again, and if that never ends, this is why.
     Again(Error),
+    /// The same, after this foreign program was taken off: it is put back if ours cannot be attached.
+    Removed(Mode, Program, Error),
 }
 
 /// The program that is attached.
@@ -94,6 +104,7 @@ impl AttachmentBuilder {
             .find_map(|mode| state.program(mode).map(|id| (mode, id))))
     }
 
+    /// Looks at the interface once and does what is to be done.
     pub(super) fn step(&self, own: &Own, lock: &Lock) -> Result<Step> {
         let Some((mode, id)) = self.there()? else {
             return self.attach_to_vacant(own, lock);
@@ -121,8 +132,7 @@ impl AttachmentBuilder {
             let info = program.info()?;
             if info.name == REDIRECT_NAME && info.tag == tag {
                 if let Some(map) = program.xsk_map(XskMap::DEFAULT_NAME)? {
-                    let census = Some(Census::new(&map)?);
-                    return Ok(There::Ours(program, Some(Parts { map, census })));
+                    return Ok(There::Ours(program, Some(Parts::new(map)?)));
                 }
             }
             Ok(There::Foreign(Some(program), Some(info.name)))
@@ -189,7 +199,13 @@ impl AttachmentBuilder {
     }
 
     /// Marks our program and attaches it.
-    fn put(&self, own: &Own, lock: &Lock, mode: Mode, condition: Condition<'_>) -> Result<Hold> {
+    pub(super) fn put(
+        &self,
+        own: &Own,
+        lock: &Lock,
+        mode: Mode,
+        condition: Condition<'_>,
+    ) -> Result<Hold> {
         let program = own.program.as_fd();
         match self.method {
             Method::Link => Ok(Hold::Link {
@@ -203,7 +219,7 @@ impl AttachmentBuilder {
         }
     }
 
-    fn hold(&self, lock: &Lock, program: &Program) -> Result<Hold> {
+    pub(super) fn hold(&self, lock: &Lock, program: &Program) -> Result<Hold> {
         Ok(Hold::Netlink {
             mark: lock.mark(Kind::User, program.id())?,
             lock: LockSocket::new()?,
@@ -213,8 +229,27 @@ impl AttachmentBuilder {
 
     /// Reads back that what was attached is there.
     fn attached(&self, own: &Own, mode: Mode, hold: Hold, reason: Reason) -> Result<Step> {
+        self.confirmed(own, mode, hold, reason, self.interface.xdp())
+    }
+
+    pub(super) fn confirmed(
+        &self,
+        own: &Own,
+        mode: Mode,
+        hold: Hold,
+        reason: Reason,
+        state: Result<XdpState>,
+    ) -> Result<Step> {
         let program_id = own.program.id();
-        if self.interface.xdp()?.program(mode) != Some(program_id) {
+        let state = state.inspect_err(|_| {
+            // Nobody will know of the attachment. A link goes with its hold; what netlink attached must be taken off,
+            // of which the kernel may tell us as little as of the rest.
+            if matches!(hold, Hold::Netlink { .. }) {
+                let program = own.program.as_fd();
+                let _ = detach_netlink(&self.interface, mode, program, program_id);
+            }
+        })?;
+        if state.program(mode) != Some(program_id) {
             return Ok(Step::Again(
                 self.other("a program that came right after ours"),
             ));
@@ -243,6 +278,12 @@ impl AttachmentBuilder {
             let links = Link::find(&self.interface, id)?;
             // With the descriptor in hand the kernel does not detach it any more; but it might have before.
             if !links.is_empty() && self.held_by_link(mode, &program)? {
+                if links.len() > 1 {
+                    // To hold the others' links would keep their programs attached when they have left.
+                    return Err(self.other(
+                        "that very program, by links in several network namespaces, which cannot be told apart",
+                    ));
+                }
                 if !self.mode.candidates().contains(&mode) {
                     return Err(self.other(&describe(mode, Method::Link)));
                 }
@@ -265,7 +306,7 @@ impl AttachmentBuilder {
         }
         let users = theirs.users(lock, id)?;
         let fits = self.method == Method::Netlink && self.mode.candidates().contains(&mode);
-        if users.any() || own.default.is_none() {
+        if users.any() || (own.default.is_none() && !self.take_over) {
             if !fits {
                 return Err(self.other(&describe(mode, Method::Netlink)));
             }
@@ -297,11 +338,12 @@ impl AttachmentBuilder {
                 parts,
             }));
         }
-        self.remove(mode, &program, self.other(&describe(mode, Method::Netlink)))
+        self.remove(mode, &program)?;
+        Ok(Step::Again(self.other(&describe(mode, Method::Netlink))))
     }
 
     /// Whether the program is held by a link: netlink may not even replace it by itself then.
-    fn held_by_link(&self, mode: Mode, program: &Program) -> Result<bool> {
+    pub(super) fn held_by_link(&self, mode: Mode, program: &Program) -> Result<bool> {
         let same = Condition::Replacing(program.as_fd());
         match attach_netlink(&self.interface, program.as_fd(), mode, same) {
             // An unknown flag: before 5.7, and so before links.
@@ -319,14 +361,14 @@ impl AttachmentBuilder {
         }
     }
 
-    /// Takes a program off that netlink attached, and has the interface looked at again.
-    fn remove(&self, mode: Mode, program: &Program, why: Error) -> Result<Step> {
+    /// Takes a program off that netlink attached; `false` if it was not there any more.
+    fn remove(&self, mode: Mode, program: &Program) -> Result<bool> {
         match detach_netlink(&self.interface, mode, program.as_fd(), program.id()) {
-            Ok(())
-            | Err(Error::Detach {
+            Ok(()) => Ok(true),
+            Err(Error::Detach {
                 errno: Errno::EXIST,
                 ..
-            }) => Ok(Step::Again(why)),
+            }) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -352,6 +394,12 @@ impl AttachmentBuilder {
         }
         let in_place =
             self.method == Method::Netlink && self.mode.candidates().first() == Some(&mode);
+        // A second descriptor is made while nothing has changed yet.
+        let kept = program.as_ref().map(Program::try_clone).transpose()?;
+        let removed = || match kept {
+            Some(program) => Ok(Step::Removed(mode, program, foreign())),
+            None => Ok(Step::Again(foreign())),
+        };
         let answer = match &program {
             _ if in_place => {
                 let condition = match &program {
@@ -363,7 +411,11 @@ impl AttachmentBuilder {
                     Err(error) => Err(error),
                 }
             }
-            Some(program) => self.remove(mode, program, foreign()),
+            Some(program) => match self.remove(mode, program) {
+                Ok(true) => return removed(),
+                Ok(false) => Ok(Step::Again(foreign())),
+                Err(error) => Err(error),
+            },
             None => Err(foreign()),
         };
         match answer {
@@ -379,7 +431,7 @@ impl AttachmentBuilder {
                 // candidate, it is this one.
                 let links = Link::find(&self.interface, id)?;
                 match links.as_slice() {
-                    [link] if link.detach().is_ok() => Ok(Step::Again(foreign())),
+                    [link] if link.detach().is_ok() => removed(),
                     [] => Ok(Step::Again(foreign())),
                     _ => Err(foreign()),
                 }

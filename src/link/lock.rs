@@ -43,19 +43,17 @@ pub(super) struct LockSocket(OwnedFd);
 impl LockSocket {
     /// Makes one in the calling thread's namespace.
     pub(super) fn new() -> Result<Self> {
-        socket()
-            .map(Self)
-            .map_err(|errno| failed(Duration::ZERO, errno))
+        socket().map(Self).map_err(failed("make the lock's socket"))
     }
 
     /// Waits for the lock of the interface with this index, not longer than `patience`.
     ///
     /// # Errors
-    /// [`Error::AttachLock`]; with `EADDRINUSE` if somebody held it all the time.
+    /// [`Error::AttachLock`] if somebody held it all the time; [`Error::Netlink`] for what has to do with nobody else.
     pub(super) fn acquire(self, ifindex: u32, patience: Duration) -> Result<Lock> {
         let start = Instant::now();
-        let name = address(&format!("xsk/lock/{ifindex}"))
-            .map_err(|errno| failed(Duration::ZERO, errno))?;
+        let failed = failed("take the lock of the interface's attachments");
+        let name = address(&format!("xsk/lock/{ifindex}")).map_err(&failed)?;
         let mut pause = Duration::from_micros(100);
         loop {
             match bind(&self.0, &name) {
@@ -66,7 +64,13 @@ impl LockSocket {
                     });
                 }
                 Err(Errno::ADDRINUSE) if start.elapsed() < patience => sleep(pause),
-                Err(errno) => return Err(failed(start.elapsed(), errno)),
+                Err(errno @ Errno::ADDRINUSE) => {
+                    return Err(Error::AttachLock {
+                        waited: start.elapsed(),
+                        errno,
+                    });
+                }
+                Err(errno) => return Err(failed(errno)),
             }
             pause = pause.saturating_mul(2).min(PAUSE);
         }
@@ -84,11 +88,11 @@ impl Lock {
     /// Whether a mark of this kind is on the program at this moment.
     ///
     /// # Errors
-    /// [`Error::AttachLock`] if it cannot be found out.
+    /// [`Error::Netlink`] if it cannot be found out.
     pub(super) fn is_marked(&self, kind: Kind, program: u32) -> Result<bool> {
         for number in 0..MARKS {
             let name = mark(kind, self.ifindex, program, number)
-                .map_err(|errno| failed(Duration::ZERO, errno))?;
+                .map_err(failed("look for marks on the program"))?;
             // Refused: nobody has the name. Broken pipe: the mark was taken off. Anything else, also that its queue is
             // full of such questions, which nobody reads, comes from a mark.
             let asked = sendto(
@@ -107,7 +111,7 @@ impl Lock {
     /// Puts a mark on a program; it stays until the answer is dropped, or its process dies.
     ///
     /// # Errors
-    /// [`Error::AttachLock`]; with `EADDRINUSE` if there are too many.
+    /// [`Error::Netlink`]; with `EADDRINUSE` if there are too many.
     pub(super) fn mark(&self, kind: Kind, program: u32) -> Result<Mark> {
         let bound = || {
             let socket = socket()?;
@@ -124,7 +128,7 @@ impl Lock {
             }
             Err(Errno::ADDRINUSE)
         };
-        bound().map_err(|errno| failed(Duration::ZERO, errno))
+        bound().map_err(failed("put a mark on the program"))
     }
 }
 
@@ -145,8 +149,9 @@ impl Drop for Mark {
     }
 }
 
-fn failed(waited: Duration, errno: Errno) -> Error {
-    Error::AttachLock { waited, errno }
+/// What goes wrong without anybody else having a part in it, such as too many open files.
+fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::Netlink { operation, errno }
 }
 
 fn socket() -> Result<OwnedFd, Errno> {

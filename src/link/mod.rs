@@ -7,7 +7,8 @@
 //! What a process attached and could not detach any more depends on the [`Method`]:
 //! - [`Method::Netlink`], the default: the program stays. Its map is empty, because the kernel takes the sockets of a
 //!   dead process out of it, so every packet goes to the kernel's stack as if no program were there. The next
-//!   [`Attachment`] to the interface takes the program over, or replaces it.
+//!   [`Attachment`] to the interface takes the program over, or replaces it; a program of one's own only if
+//!   [`AttachmentBuilder::take_over`] says so.
 //! - [`Method::Link`] (5.9): the kernel detaches it with the last process that holds the link.
 //!
 //! # Sharing a program
@@ -31,6 +32,9 @@ mod facts;
 mod features;
 mod interface;
 mod join;
+#[cfg(test)]
+#[cfg(feature = "test-util")]
+mod join_tests;
 mod lock;
 pub(crate) mod message;
 pub(crate) mod netlink;

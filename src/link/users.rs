@@ -1,8 +1,9 @@
 //! Who uses a program.
 
 use super::lock::{Kind, Lock};
-use crate::Result;
 use crate::program::{Census, XskMap};
+use crate::{Error, Result};
+use rustix::io::Errno;
 
 /// A program's map, and a way to ask it.
 #[derive(Debug)]
@@ -28,6 +29,16 @@ impl Users {
 }
 
 impl Parts {
+    /// A map, and a census of it where the kernel has one for us.
+    ///
+    /// # Errors
+    /// [`Error::LoadProgram`] for want of memory or descriptors: a census that is missing for that would be
+    /// missed.
+    pub(super) fn new(map: XskMap) -> Result<Self> {
+        let census = unless_refused(Census::new(&map))?;
+        Ok(Self { map, census })
+    }
+
     pub(super) fn users(&self, lock: &Lock, program: u32) -> Result<Users> {
         let occupied = match &self.census {
             Some(census) => !census.occupied()?.is_empty(),
@@ -37,5 +48,41 @@ impl Parts {
             marked: lock.is_marked(Kind::User, program)?,
             others: occupied || lock.is_marked(Kind::Guest, program)?,
         })
+    }
+}
+
+/// `None` for what the verifier refuses, as before 5.3, or the process may not load.
+fn unless_refused(census: Result<Census>) -> Result<Option<Census>> {
+    match census {
+        Ok(census) => Ok(Some(census)),
+        Err(Error::LoadProgram {
+            errno: Errno::INVAL | Errno::ACCESS | Errno::PERM,
+            ..
+        }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(errno: Errno) -> Result<Option<Census>> {
+        unless_refused(Err(Error::LoadProgram {
+            name: String::new(),
+            instructions: 0,
+            log: String::new(),
+            errno,
+        }))
+    }
+
+    #[test]
+    fn a_kernel_without_census_is_no_reason_to_fail() {
+        for errno in [Errno::INVAL, Errno::ACCESS, Errno::PERM] {
+            assert!(matches!(refused(errno), Ok(None)), "{errno}");
+        }
+        for errno in [Errno::MFILE, Errno::NOMEM] {
+            assert!(refused(errno).is_err(), "{errno}");
+        }
     }
 }

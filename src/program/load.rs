@@ -95,7 +95,8 @@ impl Program {
     /// has to; the buffer grows to what the log takes, up to 16 MiB.
     ///
     /// # Errors
-    /// [`Error::LoadProgram`] with the log.
+    /// [`Error::LoadProgram`], with the log unless it was not the verifier that refused: missing rights, no memory,
+    /// too many open files.
     #[doc(alias = "BPF_PROG_LOAD")]
     pub fn load(name: &str, insns: &[Insn], license: &CStr, flags: u32) -> Result<Self> {
         let failed = |errno, log| Error::LoadProgram {
@@ -331,8 +332,26 @@ fn load_quietly(load: Load<'_>) -> Result<OwnedFd, Errno> {
     }
 }
 
+/// Whether the verifier has nothing to do with it: rights, memory, descriptors, signals, no bpf(2) at all. Its log
+/// would praise a program that nothing is wrong with.
+fn is_not_the_verifiers(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::PERM
+            | Errno::NOMEM
+            | Errno::MFILE
+            | Errno::NFILE
+            | Errno::AGAIN
+            | Errno::INTR
+            | Errno::NOSYS
+    )
+}
+
 /// Loads a refused program once more, to hear why; it may also be accepted this time.
 fn load_with_log(load: Load<'_>, errno: Errno) -> Result<OwnedFd, (Errno, String)> {
+    if is_not_the_verifiers(errno) {
+        return Err((errno, String::new()));
+    }
     let mut log = vec![0; LOG_FIRST];
     loop {
         let refused = match sys::bpf::prog_load(load, &mut log) {
@@ -345,6 +364,9 @@ fn load_with_log(load: Load<'_>, errno: Errno) -> Result<OwnedFd, (Errno, String
             let len = told.max(log.len().saturating_mul(4)).min(LOG_MAX);
             log = vec![0; len];
             continue;
+        }
+        if is_not_the_verifiers(refused.errno) {
+            return Err((refused.errno, String::new()));
         }
         let text = log.split(|byte| *byte == 0).next().unwrap_or_default();
         return Err((errno, String::from_utf8_lossy(text).trim_end().to_owned()));

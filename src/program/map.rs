@@ -111,7 +111,7 @@ impl XskMap {
     /// [`Error::UpdateMap`]: `EEXIST` if another socket has the slot, `E2BIG` if the map has no such slot,
     /// `EOPNOTSUPP` or `ENOTSOCK` if `socket` is no AF_XDP socket. [`Error::WrongObject`] if the socket has
     /// no RX ring: kernels take it, and may crash at the first packet. (Of a bound socket kernels before
-    /// 6.4 do not tell; there it is the caller's to know.)
+    /// 5.11 do not tell, nor do those before 6.4 while its interface is down; there it is the caller's to know.)
     #[doc(alias = "BPF_MAP_UPDATE_ELEM")]
     #[doc(alias = "xsk_socket__update_xskmap")]
     pub fn insert(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<()> {

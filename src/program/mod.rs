@@ -8,7 +8,7 @@
 //! # The default program
 //! [`redirect`] loads it for a map: packets go to the socket in the slot of their queue, and to the kernel's
 //! stack where that slot is empty. So a queue without a socket, and an interface whose sockets have all
-//! gone, work as if no program were there.
+//! gone, work as if no program were there. It needs Linux 5.3.
 //!
 //! # A program of your own
 //! Compiled and pinned by any loader, or handed over as descriptors: [`Program::from_pin`],

@@ -1,7 +1,8 @@
 //! The program that every socket without a program of its own gets.
 
 use super::{Cond, Helper, Insn, Program, Reg, Size, XskMap};
-use crate::Result;
+use crate::{Error, Result};
+use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
@@ -17,13 +18,18 @@ const RX_QUEUE_INDEX: i16 = 16;
 /// Loads this crate's default program: every packet goes to the socket in the slot of the queue that it
 /// came in on, and on to the kernel's stack where the slot is empty.
 ///
-/// On kernels that take the action for an empty slot in the flags of `bpf_redirect_map` (5.3) this is
+/// On kernels that take the action for an empty slot in the flags of `bpf_redirect_map` this is
 /// five instructions; on others the slot is looked up first. Which one it has to be is found out by
 /// running the first on an empty map. Its name is `xsk_redirect`.
 ///
+/// Linux 5.3 brought both the flags and the lookup (`check_map_func_compatibility` of kernel/bpf/verifier.c
+/// refuses it before), so the second form is for kernels that were given only the lookup. From 4.18 to 5.2 there is no
+/// program of one map that is safe: a redirect to an empty slot drops the packet. There a
+/// [`Program`] of one's own is needed that knows by another map which slots are taken.
+///
 /// # Errors
-/// [`Error::LoadProgram`](crate::Error::LoadProgram), and what a first test run can say:
-/// [`Error::CreateMap`](crate::Error::CreateMap), [`Error::BpfObject`](crate::Error::BpfObject).
+/// [`Error::NeedsKernel`] where the kernel takes neither form; [`Error::LoadProgram`], and what a first test run
+/// can say: [`Error::CreateMap`], [`Error::BpfObject`].
 pub fn redirect(map: &XskMap) -> Result<Program> {
     load_redirect(map, false)
 }
@@ -32,13 +38,27 @@ pub fn redirect(map: &XskMap) -> Result<Program> {
 /// refuses to attach while its packets could be longer than a buffer, which is the better answer for
 /// sockets that would drop them.
 pub(crate) fn load_redirect(map: &XskMap, frags: bool) -> Result<Program> {
-    let form = if action_in_flags()? {
-        by_flags
-    } else {
-        by_lookup
-    };
     let flags = if frags { BPF_F_XDP_HAS_FRAGS } else { 0 };
-    Program::load(REDIRECT_NAME, &form(map.as_fd()), LICENSE, flags)
+    let load = |insns: &[Insn]| Program::load(REDIRECT_NAME, insns, LICENSE, flags);
+    if action_in_flags()? {
+        load(&by_flags(map.as_fd()))
+    } else {
+        load(&by_lookup(map.as_fd())).map_err(without_lookup)
+    }
+}
+
+/// What it means that the verifier refuses [`by_lookup`].
+fn without_lookup(refused: Error) -> Error {
+    match refused {
+        Error::LoadProgram {
+            errno: Errno::INVAL | Errno::ACCESS,
+            ..
+        } => Error::NeedsKernel {
+            feature: "the default program (others can be attached)",
+            version: "5.3",
+        },
+        other => other,
+    }
 }
 
 const LICENSE: &std::ffi::CStr = c"Dual MIT/GPL";
@@ -130,6 +150,23 @@ mod tests {
             6,
             "five instructions, one of them in two slots"
         );
+    }
+
+    #[test]
+    fn a_kernel_that_takes_neither_form_is_named() {
+        let refused = |errno| {
+            without_lookup(Error::LoadProgram {
+                name: REDIRECT_NAME.to_owned(),
+                instructions: 16,
+                log: "cannot pass map_type 17 into func bpf_map_lookup_elem#1".to_owned(),
+                errno,
+            })
+        };
+        let error = refused(Errno::INVAL);
+        assert!(matches!(error, Error::NeedsKernel { .. }), "{error}");
+        assert!(error.to_string().contains("5.3"), "{error}");
+        let error = refused(Errno::PERM);
+        assert!(matches!(error, Error::LoadProgram { .. }), "{error}");
     }
 
     #[test]

@@ -68,6 +68,9 @@ impl<T: Copy> Consumer<T> {
         // Acquire: the entries are read after the index that hands them over.
         let producer = Index::new(self.memory.producer().load(Ordering::Acquire));
         let there = producer.distance_from(self.cursor);
+        if there == 0 {
+            return Ok(0);
+        }
         let granted = granted().distance_from(self.cursor);
         if there > granted || there >= self.bound {
             return Err(Claim { there, granted });
@@ -81,6 +84,8 @@ impl<T: Copy> Consumer<T> {
         let size = self.memory.size();
         self.bound = size.wrapping_add(1);
         if let Some(entry) = self.refused.take() {
+            self.cursor = self.cursor.advance(1);
+            self.release();
             return Wrong::Entry(entry);
         }
         let (ring, Claim { there, granted }) = (self.kind, claim);
@@ -99,13 +104,23 @@ impl<T: Copy> Consumer<T> {
         })
     }
 
-    /// Keeps an entry that was taken, and cannot be believed, for the next call to answer with.
+    /// Keeps the entry that was taken last, and cannot be believed, for the next call to answer with. It
+    /// lies in the ring until then, but is not read again.
     #[cold]
     #[inline(never)]
     pub(crate) fn refuse(&mut self, entry: T) {
         self.refused = Some(entry);
         self.bound = 0;
+        self.cursor = self.cursor.advance(u32::MAX);
         self.release();
+    }
+
+    /// Goes on at `index`, if that is ahead: what lies between was given away.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn skip_to(&mut self, index: Index) {
+        if index.distance_from(self.cursor) <= u32::MAX / 2 {
+            self.cursor = index;
+        }
     }
 
     /// A batch of `count` entries, which [`available`](Self::available) said are there.

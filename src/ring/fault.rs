@@ -95,7 +95,7 @@ impl fmt::Display for Fault {
                 size,
             } => write!(
                 f,
-                "the {ring} ring's producer is {distance} entries ahead in a ring of {size}"
+                "the kernel's index of the {ring} ring is {distance} entries away from ours, in a ring of {size}"
             ),
             Self::TooMany {
                 ring,

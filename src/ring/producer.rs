@@ -49,6 +49,9 @@ impl<T: Copy> Producer<T> {
     /// The other side's index is read only when what is known does not suffice.
     #[inline(always)]
     pub(crate) fn free(&mut self, wanted: u32) -> Result<u32, Fault> {
+        if wanted == 0 {
+            return Ok(0);
+        }
         if self.limit.distance_from(self.cursor) >= wanted {
             return Ok(wanted);
         }
@@ -74,6 +77,15 @@ impl<T: Copy> Producer<T> {
             distance: size.wrapping_sub(free),
             size,
         })
+    }
+
+    /// Goes on at `index`, if that is ahead: what lies between was given away.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn skip_to(&mut self, index: Index) {
+        if index.distance_from(self.cursor) <= u32::MAX / 2 {
+            self.cursor = index;
+        }
+        self.limit = self.cursor;
     }
 
     /// A batch of `count` slots, or of as many as are free.

@@ -1,24 +1,22 @@
 //! What a socket is to be like, checked before the kernel sees it.
 
 use super::core::{Core, RingOwner};
+use super::mapped::{Mapped, Wanted, memory};
 use super::shape::{Rings, Shape};
 use super::{Completion, CopyMode, Fill, Rx, RxSocket, Socket, Tx, TxSocket, Unbound};
 use crate::error::{Error, Result};
-use crate::ring::{AtomicU32, Kind, Memory, Parts};
-use crate::sys::memory::Mapping;
+use crate::ring::Kind;
 use crate::sys::xsk as sys;
 use crate::umem::Umem;
 use rustix::io::Errno;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
-use xsk_uapi::if_xdp as uapi;
-use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_ring_offset, xdp_umem_reg};
+use xsk_uapi::if_xdp::xdp_umem_reg;
 
 /// The largest ring: the kernel knows no limit, and 2^30 entries would take 16 GiB of its memory.
-pub(super) const MAX_RING: u32 = 1 << 20;
+const MAX_RING: u32 = 1 << 20;
 
 /// The sizes of the four rings.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +38,7 @@ pub(super) struct BindSettings {
 /// Describes a socket; made by [`Socket::builder`].
 ///
 /// Defaults: RX, TX and completion rings of 2048 entries, a fill ring of 4096; zero-copy where possible;
-/// need-wakeup on; half a second of patience with a queue that is still taken.
+/// need-wakeup on; two seconds of patience with a queue that is still taken.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is made before `open` or `bind`"]
 pub struct SocketBuilder<S = Socket> {
@@ -58,7 +56,7 @@ impl SocketBuilder<Socket> {
             fill: 4096,
             completion: 2048,
         };
-        let wait = Duration::from_millis(500);
+        let wait = Duration::from_secs(2);
         let bind = BindSettings {
             copy: CopyMode::Auto,
             need_wakeup: true,
@@ -143,8 +141,8 @@ impl<S: Shape> SocketBuilder<S> {
 
     /// How long to try again while the queue is taken.
     ///
-    /// The kernel frees a queue some 20 ms after its socket was closed, so a program that is restarted
-    /// finds it taken for a moment. A queue that somebody else really uses stays taken.
+    /// The kernel frees a queue some 20 ms after its socket was closed, or later where it is busy with
+    /// other interfaces, so a program that is restarted finds it taken for a moment. A queue that somebody else really uses stays taken.
     pub fn bind_wait(mut self, wait: Duration) -> Self {
         self.bind.wait = wait;
         self
@@ -175,7 +173,7 @@ impl<S: Shape> SocketBuilder<S> {
         let mut maps = [None, None, None, None];
         for (map, ring) in maps.iter_mut().zip(wanted) {
             *map = ring
-                .map(|ring| ring.map(fd.as_fd(), &offsets))
+                .map(|ring| ring.map(fd.as_fd(), &offsets, flags_word))
                 .transpose()?;
         }
         let mut bind = self.bind;
@@ -242,105 +240,6 @@ fn register(fd: BorrowedFd<'_>, umem: &Umem) -> Result<()> {
         memlock: rustix::process::getrlimit(rustix::process::Resource::Memlock).current,
         errno,
     })
-}
-
-/// A ring to be made.
-#[derive(Debug, Clone, Copy)]
-struct Wanted {
-    kind: Kind,
-    entries: u32,
-}
-
-/// A ring that was made and mapped.
-#[derive(Debug)]
-struct Mapped {
-    mapping: Mapping,
-    offsets: xdp_ring_offset,
-    entries: u32,
-}
-
-impl Wanted {
-    fn create(self, fd: BorrowedFd<'_>) -> Result<()> {
-        let Self {
-            kind: ring,
-            entries,
-        } = self;
-        let option = match ring {
-            Kind::Rx => uapi::XDP_RX_RING,
-            Kind::Tx => uapi::XDP_TX_RING,
-            Kind::Fill => uapi::XDP_UMEM_FILL_RING,
-            Kind::Completion => uapi::XDP_UMEM_COMPLETION_RING,
-        };
-        sys::create_ring(fd, option, entries).map_err(|errno| Error::CreateRing {
-            ring,
-            entries,
-            errno,
-        })
-    }
-
-    fn map(self, fd: BorrowedFd<'_>, offsets: &xdp_mmap_offsets) -> Result<Mapped> {
-        let (offsets, page, entry) = match self.kind {
-            Kind::Rx => (offsets.rx, uapi::XDP_PGOFF_RX_RING, 16),
-            Kind::Tx => (offsets.tx, uapi::XDP_PGOFF_TX_RING, 16),
-            Kind::Fill => (offsets.fr, uapi::XDP_UMEM_PGOFF_FILL_RING, 8),
-            Kind::Completion => (offsets.cr, uapi::XDP_UMEM_PGOFF_COMPLETION_RING, 8),
-        };
-        let len = u64::from(self.entries)
-            .checked_mul(entry)
-            .and_then(|bytes| bytes.checked_add(offsets.desc))
-            .and_then(|bytes| usize::try_from(bytes).ok());
-        let failed = |errno| Error::MapRing {
-            ring: self.kind,
-            bytes: len.unwrap_or(0),
-            errno,
-        };
-        let len = len.ok_or(failed(Errno::OVERFLOW))?;
-        let mapping = sys::map_ring(fd, len, page).map_err(failed)?;
-        Ok(Mapped {
-            mapping,
-            offsets,
-            entries: self.entries,
-        })
-    }
-}
-
-impl Mapped {
-    /// The ring as raw memory; `None` if the kernel's offsets do not lie in the mapping.
-    #[expect(unsafe_code, reason = "the ring is raw memory")]
-    fn memory<T: Copy>(&self) -> Option<Memory<T>> {
-        let at = |offset: u64, bytes: usize, align: usize| {
-            let offset = usize::try_from(offset).ok()?;
-            let end = offset.checked_add(bytes)?;
-            let aligned = offset & align.wrapping_sub(1) == 0;
-            // SAFETY: `offset` is inside the mapping.
-            (aligned && end <= self.mapping.len())
-                .then(|| unsafe { self.mapping.start().add(offset) })
-        };
-        let index = |offset| at(offset, 4, 4).map(NonNull::cast::<AtomicU32>);
-        let bytes = crate::num::usize32(self.entries).checked_mul(size_of::<T>())?;
-        let parts = Parts {
-            producer: index(self.offsets.producer)?,
-            consumer: index(self.offsets.consumer)?,
-            flags: index(self.offsets.flags)?,
-            entries: at(self.offsets.desc, bytes, align_of::<T>())?.cast(),
-            size: self.entries,
-        };
-        // SAFETY: `at` checked that each part lies in the mapping, aligned; the mapping is kept by the
-        // `Core` that every half holds. This process made the ring with a virgin descriptor and makes
-        // one half of it, here, once (I11).
-        Some(unsafe { Memory::new(parts) })
-    }
-}
-
-/// The memory of a ring, if the socket has the ring.
-fn memory<T: Copy>(map: &Option<Mapped>, ring: Kind) -> Result<Option<Memory<T>>> {
-    let Some(map) = map else { return Ok(None) };
-    let failed = Error::MapRing {
-        ring,
-        bytes: map.mapping.len(),
-        errno: Errno::INVAL,
-    };
-    map.memory().map(Some).ok_or(failed)
 }
 
 /// Halves over the mapped rings, and what keeps them.

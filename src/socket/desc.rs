@@ -52,3 +52,26 @@ impl Desc {
         u32::try_from(self.length() >> 32).unwrap_or(u32::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Desc;
+    use xsk_uapi::if_xdp::xdp_desc;
+
+    #[test]
+    fn the_two_words_are_the_kernels_descriptor() {
+        let written: xdp_desc = zerocopy::transmute!(Desc::new(0x1234_5678_9abc, 60));
+        let expected = xdp_desc {
+            addr: 0x1234_5678_9abc,
+            len: 60,
+            options: 0,
+        };
+        assert_eq!(written, expected);
+        let desc: Desc = zerocopy::transmute!(xdp_desc {
+            options: 1,
+            ..expected
+        });
+        assert_eq!((desc.len(), desc.options()), (60, 1));
+        assert_eq!(desc.length(), 1 << 32 | 60);
+    }
+}

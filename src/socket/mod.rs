@@ -11,6 +11,7 @@ mod desc;
 mod fill;
 mod frames;
 mod info;
+mod mapped;
 mod rx;
 mod shape;
 mod stats;

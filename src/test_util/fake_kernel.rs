@@ -28,6 +28,9 @@ const PACKET_HEADROOM: u32 = 256;
 /// takes one that was sent, [`complete`](Self::complete) gives chunks of sent packets back. It may live in
 /// another thread than the socket.
 ///
+/// [`wait`](crate::wait) finds the socket ready after a delivery, and until the first step of this kernel after
+/// everything was received.
+///
 /// ```
 /// use xsk::test_util::FakeKernel;
 ///
@@ -49,7 +52,7 @@ const PACKET_HEADROOM: u32 = 256;
 pub struct FakeKernel {
     pub(super) blocks: Arc<Blocks>,
     pub(super) rx: Producer<xdp_desc>,
-    tx: Consumer<xdp_desc>,
+    pub(super) tx: Consumer<xdp_desc>,
     pub(super) fill: Consumer<u64>,
     pub(super) completion: Producer<u64>,
     /// Addresses of sent packets that are not completed yet.
@@ -98,7 +101,7 @@ impl FakeKernel {
     /// A socket over `umem` with rings of the default sizes, and its kernel.
     ///
     /// # Errors
-    /// [`Error::Wait`] if the process has no descriptor left for the socket's `eventfd`.
+    /// [`Error::CreateSocket`] if the process has no descriptor left for the socket's `eventfd`.
     pub fn new(umem: &Umem) -> Result<(Self, Socket)> {
         Self::with(umem, FakeRings::default())
     }
@@ -132,7 +135,7 @@ impl FakeKernel {
             completion: Block::new(completion, 8, start),
         });
         let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|errno| Error::Wait { errno })?;
+            .map_err(|errno| Error::CreateSocket { errno })?;
         let keep: Arc<dyn std::any::Any + Send + Sync> = Arc::<Blocks>::clone(&blocks);
         let core = Arc::new(Core::new(fd, umem.clone(), RingOwner::Fake(keep), true));
         // SAFETY: made for entries of 16 bytes, kept by `core` and by the kernel; the only pair.
@@ -180,8 +183,9 @@ impl FakeKernel {
         let address = chunk.wrapping_add(u64::from(self.front()));
         // SAFETY: the chunk was given to this kernel by the fill ring and lies in the area (checked by
         // `take_chunk`), with `len` bytes from `address` on inside it; until it is in the RX ring nobody
-        // else reaches it (I2, I3).
+        // else reaches it (I2, I3), and if hostile steps gave it away before, the claim failed.
         unsafe { self.umem.write_as_kernel(address, packet) };
+        self.give_up(chunk, Place::Receiving);
         self.produce_rx(xdp_desc {
             addr: address,
             len,
@@ -200,6 +204,7 @@ impl FakeKernel {
             let Some(chunk) = self.take_chunk() else {
                 break;
             };
+            self.give_up(chunk, Place::Receiving);
             let addr = chunk.wrapping_add(u64::from(self.front()));
             self.produce_rx(xdp_desc {
                 addr,
@@ -216,21 +221,30 @@ impl FakeKernel {
         PACKET_HEADROOM.saturating_add(self.umem.headroom())
     }
 
-    /// The next chunk of the fill ring; entries that are no chunk of ours are passed over, as the
-    /// kernel passes over them.
+    /// The next chunk of the fill ring, claimed in the ledger; entries that are no chunk of ours are
+    /// passed over, as the kernel passes over them.
     fn take_chunk(&mut self) -> Option<u64> {
+        self.drain_if_empty();
         loop {
             if !entry_there(&mut self.fill) {
                 return None;
             }
             let address = self.fill.read(1).take()?;
             let bounds = *self.umem.bounds();
-            let here = bounds.contains(address)
-                && self.umem.ledger().is_at(&bounds, address, Place::Receiving);
-            if here {
+            if bounds.contains(address) && self.claim(address, Place::Receiving) {
                 return Some(bounds.chunk(address));
             }
         }
+    }
+
+    fn claim(&self, address: u64, place: Place) -> bool {
+        self.umem.ledger().claim(self.umem.bounds(), address, place)
+    }
+
+    fn give_up(&self, address: u64, place: Place) {
+        self.umem
+            .ledger()
+            .unclaim(self.umem.bounds(), address, place);
     }
 
     pub(super) fn produce_rx(&mut self, desc: xdp_desc) {
@@ -247,32 +261,53 @@ impl FakeKernel {
     pub fn transmit(&mut self) -> Option<Vec<u8>> {
         let desc = self.take_sent()?;
         // SAFETY: the descriptor is one that the user's side published, so it describes bytes inside
-        // one chunk (I4), which is with this kernel (I2).
-        Some(unsafe { self.umem.read_as_kernel(desc.addr, usize32(desc.len)) })
+        // one chunk (I4), which is with this kernel (I2): it is claimed, so hostile steps neither gave it
+        // away before nor can now.
+        let packet = unsafe { self.umem.read_as_kernel(desc.addr, usize32(desc.len)) };
+        self.give_up(desc.addr, Place::Sending);
+        Some(packet)
     }
 
     /// Takes up to `count` sent packets without looking at them; answers how many.
     pub fn transmit_unread(&mut self, count: u32) -> u32 {
         let mut taken: u32 = 0;
-        while taken < count && self.take_sent().is_some() {
+        while taken < count {
+            let Some(desc) = self.take_sent() else { break };
+            self.give_up(desc.addr, Place::Sending);
             taken = taken.wrapping_add(1);
         }
         taken
     }
 
+    /// The next sent packet, claimed in the ledger. Passed over, as lost, are a descriptor with options,
+    /// which nobody may send yet, and a chunk that hostile steps gave back before it was sent.
     fn take_sent(&mut self) -> Option<xdp_desc> {
-        let unfinished = u32::try_from(self.unfinished.len()).ok()?;
-        let wanted = unfinished.checked_add(1)?;
-        if self.completion.free(wanted) != Ok(wanted) || !entry_there(&mut self.tx) {
-            return None;
+        self.drain_if_empty();
+        loop {
+            let unfinished = u32::try_from(self.unfinished.len()).ok()?;
+            let wanted = unfinished.checked_add(1)?;
+            if self.completion.free(wanted) != Ok(wanted) || !entry_there(&mut self.tx) {
+                return None;
+            }
+            let desc = self.tx.read(1).take()?;
+            if desc.options == 0 && self.claim(desc.addr, Place::Sending) {
+                self.unfinished.push_back(desc.addr);
+                return Some(desc);
+            }
         }
-        let desc = self.tx.read(1).take()?;
-        self.unfinished.push_back(desc.addr);
-        Some(desc)
+    }
+
+    /// Makes the descriptor unreadable again once everything that was delivered was received.
+    fn drain_if_empty(&mut self) {
+        if self.rx.pending() == 0 {
+            let mut count = [0; 8];
+            let _ = rustix::io::read(&self.core.fd, &mut count);
+        }
     }
 
     /// Gives the chunks of up to `count` transmitted packets back, oldest first; answers how many.
     pub fn complete(&mut self, count: u32) -> u32 {
+        self.drain_if_empty();
         let mut completed: u32 = 0;
         while completed < count && self.completion.free(1) == Ok(1) {
             let Some(address) = self.unfinished.pop_front() else {
@@ -317,7 +352,7 @@ impl FakeKernel {
     /// twice.
     pub fn hostile(&mut self) -> Option<Hostile<'_>> {
         self.umem.census()?;
-        Some(Hostile::new(self))
+        Some(Hostile::new(self, true))
     }
 
     /// Steps that break the rules, whether or not the ledger is on.
@@ -325,9 +360,10 @@ impl FakeKernel {
     /// # Safety
     /// Without the ledger, no chunk may come back (by an RX or completion entry, or by an index set so
     /// that an old entry counts again) that is in the user's hands, in a pool or in another ring: two
-    /// frames of one chunk would give two mutable slices of the same bytes.
+    /// frames of one chunk would give two mutable slices of the same bytes. And an index set ahead must be put
+    /// right before the socket's side or this kernel goes on over the slots between, in two threads at once.
     pub unsafe fn hostile_unchecked(&mut self) -> Hostile<'_> {
-        Hostile::new(self)
+        Hostile::new(self, false)
     }
 }
 

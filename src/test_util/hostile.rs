@@ -9,11 +9,13 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[derive(Debug)]
 pub struct Hostile<'a> {
     kernel: &'a mut FakeKernel,
+    /// Whether this kernel goes along with an index that it sets ahead.
+    follows: bool,
 }
 
 impl<'a> Hostile<'a> {
-    pub(super) fn new(kernel: &'a mut FakeKernel) -> Self {
-        Self { kernel }
+    pub(super) fn new(kernel: &'a mut FakeKernel, follows: bool) -> Self {
+        Self { kernel, follows }
     }
 
     /// Puts any entry into the RX ring, if there is a slot.
@@ -34,8 +36,31 @@ impl<'a> Hostile<'a> {
 
     /// Sets the index that the kernel's side of `ring` publishes: the producer of RX and completion, the
     /// consumer of fill and TX.
+    ///
+    /// From [`FakeKernel::hostile`], an index ahead of where the kernel is takes it along: it does not come
+    /// back for slots that it gave away. From [`FakeKernel::hostile_unchecked`] it stays where it is, and an
+    /// index can be put right again.
     pub fn set_index(&mut self, ring: Kind, index: Index) {
+        if self.follows {
+            self.follow(ring, index);
+        }
         self.index(ring).store(index.get(), Ordering::Release);
+    }
+
+    fn follow(&mut self, ring: Kind, index: Index) {
+        let FakeKernel {
+            rx,
+            tx,
+            fill,
+            completion,
+            ..
+        } = self.kernel;
+        match ring {
+            Kind::Rx => rx.skip_to(index),
+            Kind::Tx => tx.skip_to(index),
+            Kind::Fill => fill.skip_to(index),
+            Kind::Completion => completion.skip_to(index),
+        }
     }
 
     /// The index that the kernel's side of `ring` published last.

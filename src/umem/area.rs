@@ -291,7 +291,6 @@ impl Umem {
         self.start
     }
 
-    #[cfg(feature = "test-util")]
     pub(crate) fn bounds(&self) -> &Bounds {
         &self.bounds
     }

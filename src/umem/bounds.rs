@@ -60,7 +60,11 @@ impl Bounds {
 
     /// A chunk's size as a length: the kernel allows no chunk above a page.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::as_conversions,
+        reason = "made of a `u32`"
+    )]
     pub(crate) fn chunk_len(&self) -> u32 {
         self.chunk_size() as u32
     }
@@ -71,6 +75,7 @@ impl Bounds {
     }
 
     /// The number of the chunk that `address` is in.
+    #[cfg(any(debug_assertions, feature = "ledger"))]
     pub(crate) fn index(&self, address: u64) -> usize {
         let index = address.checked_div(self.chunk_size()).unwrap_or(0);
         usize::try_from(index).unwrap_or(usize::MAX)

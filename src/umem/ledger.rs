@@ -51,26 +51,35 @@ mod kept {
 
         /// Notes a move; answers whether the chunk was where it should come from.
         pub(crate) fn moved(&self, bounds: &Bounds, address: u64, from: Place, to: Place) -> bool {
-            // Relaxed: the chunk itself is handed over by a ring or by moving a value between threads,
-            // and this byte is handed over with it.
-            self.0.get(bounds.index(address)).is_some_and(|place| {
-                place
-                    .compare_exchange(code(from), code(to), Ordering::Relaxed, Ordering::Relaxed)
-                    .is_ok()
-            })
+            self.exchange(bounds, address, code(from), code(to))
         }
 
-        /// Whether the chunk is at `place`.
+        /// Keeps a chunk that is at `place`, with the kernel, from leaving there while a fake kernel
+        /// reads or writes its bytes; answers whether it was there.
         #[cfg(feature = "test-util")]
-        pub(crate) fn is_at(&self, bounds: &Bounds, address: u64, place: Place) -> bool {
-            let there = |byte: &AtomicU8| byte.load(Ordering::Relaxed) == code(place);
-            self.0.get(bounds.index(address)).is_some_and(there)
+        pub(crate) fn claim(&self, bounds: &Bounds, address: u64, place: Place) -> bool {
+            self.exchange(bounds, address, code(place), code(place) | CLAIMED)
+        }
+
+        /// The end of a [`claim`](Self::claim).
+        #[cfg(feature = "test-util")]
+        pub(crate) fn unclaim(&self, bounds: &Bounds, address: u64, place: Place) {
+            self.exchange(bounds, address, code(place) | CLAIMED, code(place));
+        }
+
+        fn exchange(&self, bounds: &Bounds, address: u64, from: u8, to: u8) -> bool {
+            // A good kernel hands the chunk over by a ring, and needs no order here; from a hostile one
+            // a chunk can come without.
+            let order = (Ordering::AcqRel, Ordering::Acquire);
+            self.0
+                .get(bounds.index(address))
+                .is_some_and(|place| place.compare_exchange(from, to, order.0, order.1).is_ok())
         }
 
         pub(in crate::umem) fn census(&self) -> Option<Census> {
             let mut census = Census::default();
             for place in self.0.iter() {
-                let count = match place.load(Ordering::Relaxed) {
+                let count = match place.load(Ordering::Relaxed) & !CLAIMED {
                     0 => &mut census.pool,
                     1 => &mut census.user,
                     2 => &mut census.receiving,
@@ -82,7 +91,7 @@ mod kept {
         }
 
         pub(in crate::umem) fn places(&self) -> Option<Vec<Place>> {
-            let place = |byte: &AtomicU8| match byte.load(Ordering::Relaxed) {
+            let place = |byte: &AtomicU8| match byte.load(Ordering::Relaxed) & !CLAIMED {
                 0 => Place::Pool,
                 1 => Place::User,
                 2 => Place::Receiving,
@@ -91,6 +100,9 @@ mod kept {
             Some(self.0.iter().map(place).collect())
         }
     }
+
+    /// Added to the place of a chunk whose bytes a fake kernel has in hand.
+    const CLAIMED: u8 = 4;
 
     const fn code(place: Place) -> u8 {
         match place {
@@ -122,9 +134,12 @@ mod kept {
         }
 
         #[cfg(feature = "test-util")]
-        pub(crate) fn is_at(&self, _: &Bounds, _: u64, _: Place) -> bool {
+        pub(crate) fn claim(&self, _: &Bounds, _: u64, _: Place) -> bool {
             true
         }
+
+        #[cfg(feature = "test-util")]
+        pub(crate) fn unclaim(&self, _: &Bounds, _: u64, _: Place) {}
 
         pub(in crate::umem) fn census(&self) -> Option<Census> {
             None

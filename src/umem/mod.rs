@@ -16,7 +16,6 @@ pub(crate) use judge::Judge;
 pub use ledger::{Census, Place};
 pub use pool::Pool;
 
-
 /// The pages that packet memory is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pages {

@@ -97,6 +97,8 @@ impl Pool {
     }
 
     /// Splits up to `chunks` chunks off into a pool of their own, for another thread, say.
+    ///
+    /// Every pool has room for all chunks of the UMEM, 8 bytes for each, so that nothing is allocated later.
     pub fn split(&mut self, chunks: usize) -> Self {
         let mut other = Self::new(self.judge.clone());
         self.feed(&mut other, chunks);
@@ -143,6 +145,9 @@ impl Pool {
     /// Vacant slots for at most `count` chunks, to move there from a ring.
     #[inline(always)]
     pub(crate) fn vacant(&mut self, count: u32) -> (Vacant<'_>, u32) {
+        if count == 0 {
+            return (Vacant(self), 0);
+        }
         let count = count.min(self.size.wrapping_sub(self.len));
         (Vacant(self), count)
     }
@@ -193,7 +198,7 @@ unsafe impl Source for Top<'_> {
 #[derive(Debug)]
 pub(crate) struct Vacant<'a>(&'a mut Pool);
 
-// SAFETY: `vacant` counted the slots, and `skip + most` are no more; they lie from `len` on.
+// SAFETY: slots from `len` on are vacant, up to the pool's size.
 unsafe impl Sink for Vacant<'_> {
     type Entry = u64;
 

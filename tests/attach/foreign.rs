@@ -1,6 +1,7 @@
 //! Programs that this crate did not load.
 
 use crate::rig::{Rig, other_program, rx_socket};
+use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use xsk::Error;
 use xsk::link::{Attachment, Method, Mode, ModeChoice};
 use xsk::program::{Census, Program};
+use xsk::test_util::admin;
 
 const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
 const MODES: [(ModeChoice, Mode); 2] = [
@@ -102,6 +104,14 @@ fn a_program_of_ones_own_is_attached_and_joined() {
     });
 }
 
+/// Does what then cannot have the lock of the rig's interface.
+fn without_the_lock(rig: &Rig, work: impl FnOnce()) {
+    let name = format!("xsk/lock/{}", rig.interface().index());
+    let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+    work();
+    drop(held);
+}
+
 fn map_id(program: u32) -> u32 {
     Program::from_id(program).unwrap().info().unwrap().map_ids[0]
 }
@@ -127,7 +137,10 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
                 .attach()
                 .unwrap();
             let wrong = Attachment::join_foreign(rig.interface(), "xsks_map");
-            assert!(matches!(wrong, Err(Error::WrongObject { .. })), "{wrong:?}");
+            let Err(error @ Error::WrongObject { .. }) = wrong else {
+                panic!("{wrong:?}");
+            };
+            assert!(error.to_string().contains("xsks_map"), "{error}");
             let by_name = Attachment::join_foreign(rig.interface(), "other_map").unwrap();
             let by_map = Attachment::with_map(
                 rig.interface(),
@@ -170,19 +183,156 @@ fn a_guest_is_not_left_deaf() {
         assert_eq!(rig.attached(), Some((Mode::Native, id)));
         let registration = guest.register(0, rx_socket().as_fd()).unwrap();
         registration.close().unwrap();
+        // It is the last one who uses what this crate attached.
         guest.close().unwrap();
-        assert_eq!(
-            rig.attached(),
-            Some((Mode::Native, id)),
-            "a guest detaches nothing"
-        );
-        Attachment::builder(rig.interface())
+        rig.assert_vacant();
+
+        // The same if it came first, to what a killed user left behind.
+        let killed = Attachment::builder(rig.interface())
+            .lock_timeout(Duration::from_millis(5))
             .attach()
-            .unwrap()
-            .close()
             .unwrap();
+        without_the_lock(&rig, || assert!(killed.close().is_err()));
+        let guest = Attachment::join_foreign(rig.interface(), "xsks_map").unwrap();
+        let user = Attachment::builder(rig.interface()).attach().unwrap();
+        assert_eq!(user.program_id(), guest.program_id());
+        user.close().unwrap();
+        assert!(rig.attached().is_some());
+        guest.close().unwrap();
         rig.assert_vacant();
     });
+}
+
+#[test]
+fn a_replaced_program_is_put_back_if_ours_is_refused() {
+    for their_method in METHODS {
+        let Some(rig) = Rig::new("a_replaced_program_is_put_back_if_ours_is_refused", 1) else {
+            return;
+        };
+        rig.inside(|| {
+            let (program, map) = other_program();
+            let id = program.id();
+            let theirs = Attachment::builder(rig.interface())
+                .program(program, map)
+                .mode(ModeChoice::Generic)
+                .method(their_method)
+                .attach()
+                .unwrap();
+            // Too much for native mode, which is asked for.
+            admin::set_mtu(rig.cable.b(), 9000).unwrap();
+            let refused = Attachment::builder(rig.interface())
+                .replace_foreign(true)
+                .attach();
+            assert!(
+                matches!(
+                    refused,
+                    Err(Error::Attach {
+                        mode: Mode::Native,
+                        errno: Errno::RANGE,
+                        ..
+                    })
+                ),
+                "{refused:?}"
+            );
+            assert_eq!(rig.attached(), Some((Mode::Generic, id)));
+            theirs.close().unwrap();
+            assert_eq!(
+                rig.attached().is_some(),
+                their_method == Method::Link,
+                "a spent link detaches nothing"
+            );
+        });
+    }
+}
+
+#[test]
+fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
+    let Some(rig) = Rig::new(
+        "an_abandoned_program_of_ones_own_is_taken_over_on_request",
+        1,
+    ) else {
+        return;
+    };
+    rig.inside(|| {
+        let (program, map) = other_program();
+        let build = || {
+            let map = xsk::program::XskMap::from_id(map.id()).unwrap();
+            Attachment::builder(rig.interface()).program(program.try_clone().unwrap(), map)
+        };
+        let abandon = || {
+            // As a kill leaves it: attached, without a mark.
+            let first = build()
+                .lock_timeout(Duration::from_millis(5))
+                .attach()
+                .unwrap();
+            without_the_lock(&rig, || assert!(first.close().is_err()));
+            assert!(rig.attached().is_some());
+        };
+        abandon();
+        let next = build().take_over(true).attach().unwrap();
+        assert!(next.joined());
+        next.close().unwrap();
+        rig.assert_vacant();
+
+        abandon();
+        let other_mode = || build().mode(ModeChoice::Generic).take_over(true).attach();
+        // With a socket in the map, or a guest, it is not abandoned.
+        let socket = rx_socket();
+        map.insert(0, socket.as_fd()).unwrap();
+        let refused = other_mode();
+        assert!(
+            matches!(refused, Err(Error::OtherAttachment { .. })),
+            "{refused:?}"
+        );
+        let guest = build().take_over(true).attach().unwrap();
+        map.remove(0).unwrap();
+        let refused = other_mode();
+        assert!(
+            matches!(refused, Err(Error::OtherAttachment { .. })),
+            "{refused:?}"
+        );
+        guest.close().unwrap();
+        assert_eq!(rig.attached(), Some((Mode::Native, program.id())));
+        let next = other_mode().unwrap();
+        assert!(!next.joined());
+        assert_eq!(rig.attached(), Some((Mode::Generic, program.id())));
+        next.close().unwrap();
+        rig.assert_vacant();
+    });
+}
+
+#[test]
+fn links_of_another_namespace_are_not_held() {
+    let name = "links_of_another_namespace_are_not_held";
+    let (Some(here), Some(there)) = (Rig::new(name, 1), Rig::new(name, 1)) else {
+        return;
+    };
+    assert_eq!(here.interface().index(), there.interface().index());
+    let (program, map) = other_program();
+    let attach = |rig: &Rig| {
+        rig.inside(|| {
+            let map = xsk::program::XskMap::from_id(map.id()).unwrap();
+            Attachment::builder(rig.interface())
+                .program(program.try_clone().unwrap(), map)
+                .method(Method::Link)
+                .attach()
+        })
+    };
+    let (first, second) = (attach(&here).unwrap(), attach(&there).unwrap());
+    let refused = attach(&there);
+    assert!(
+        matches!(refused, Err(Error::OtherAttachment { .. })),
+        "{refused:?}"
+    );
+    first.close().unwrap();
+    here.assert_vacant();
+    // With one left it is clear which one it is.
+    let joined = attach(&there).unwrap();
+    assert!(joined.joined());
+    second.close().unwrap();
+    assert!(there.attached().is_some());
+    joined.close().unwrap();
+    there.assert_vacant();
 }
 
 #[test]

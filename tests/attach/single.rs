@@ -309,6 +309,92 @@ fn a_slot_that_another_socket_has_is_left_alone() {
 }
 
 #[test]
+fn a_slot_has_one_registration() {
+    let Some(rig) = Rig::new("a_slot_has_one_registration", 1) else {
+        return;
+    };
+    rig.inside(|| {
+        let first = Attachment::builder(rig.interface()).attach().unwrap();
+        let second = Attachment::builder(rig.interface()).attach().unwrap();
+        let census = Census::new(first.map()).unwrap();
+        let socket = rx_socket();
+        let registration = first.register(0, socket.as_fd()).unwrap();
+        for attachment in [&first, &second] {
+            let again = attachment.register(0, socket.as_fd());
+            assert!(
+                matches!(
+                    again,
+                    Err(Error::UpdateMap {
+                        errno: Errno::EXIST,
+                        ..
+                    })
+                ),
+                "{again:?}"
+            );
+            assert_eq!(census.occupied().unwrap(), [0], "the socket still receives");
+        }
+        registration.close().unwrap();
+        // A failed registration does not keep the slot.
+        assert!(second.register(0, std::io::stdin().as_fd()).is_err());
+        let registration = second.register(0, socket.as_fd()).unwrap();
+        assert_eq!(census.occupied().unwrap(), [0]);
+        drop(registration);
+        assert_eq!(census.occupied().unwrap(), []);
+        first.close().unwrap();
+        second.close().unwrap();
+        rig.assert_vacant();
+    });
+}
+
+#[test]
+fn dropping_does_not_wait_as_long_as_closing() {
+    let Some(rig) = Rig::new("dropping_does_not_wait_as_long_as_closing", 1) else {
+        return;
+    };
+    rig.inside(|| {
+        let attachment = Attachment::builder(rig.interface()).attach().unwrap();
+        let registration = attachment.register(0, rx_socket().as_fd()).unwrap();
+        drop(attachment);
+        let name = format!("xsk/lock/{}", rig.interface().index());
+        let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        let start = Instant::now();
+        drop(registration);
+        let waited = start.elapsed();
+        assert!(
+            (Duration::from_secs(1)..Duration::from_secs(5)).contains(&waited),
+            "{waited:?}"
+        );
+        drop(held);
+    });
+}
+
+#[test]
+fn a_program_goes_with_its_link_when_the_interface_is_moved() {
+    for method in METHODS {
+        let Some(rig) = Rig::new(
+            "a_program_goes_with_its_link_when_the_interface_is_moved",
+            1,
+        ) else {
+            return;
+        };
+        let elsewhere = Namespace::new().unwrap();
+        rig.inside(|| {
+            let attachment = Attachment::builder(rig.interface())
+                .method(method)
+                .attach()
+                .unwrap();
+            let moved = admin::move_to(rig.interface(), &elsewhere).unwrap();
+            attachment.close().unwrap();
+            assert_eq!(
+                moved.xdp().unwrap().is_empty(),
+                method == Method::Link,
+                "{method}: as documented"
+            );
+        });
+    }
+}
+
+#[test]
 fn the_thread_may_have_moved_and_the_interface_may_have_gone() {
     let Some(rig) = Rig::new(
         "the_thread_may_have_moved_and_the_interface_may_have_gone",

@@ -2,7 +2,11 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "every test file uses a part of it"
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests; every file uses a part of it"
 )]
 
 use std::time::{Duration, Instant};

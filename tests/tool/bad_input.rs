@@ -1,13 +1,12 @@
 //! Bad input: what was asked, what the kernel said, what to do; and nothing is left.
 
-use crate::rig::{Rig, TOOL, Tool, attached};
+use crate::rig::{Rig, TOOL, Tool, attached, foreign};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
-use xsk::program::{Insn, Program, Reg, XskMap};
+use xsk::Interface;
 use xsk::test_util::Namespace;
-use xsk::{Attachment, Interface};
 
 /// A user without privileges.
 const NOBODY: u32 = 65534;
@@ -23,11 +22,11 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
         ("rxdrop -i bad/name", &["bad/name", "EINVAL"]),
         (
             "rxdrop -i near -q 2",
-            &["near", "queue 2", "EINVAL", "2 queues"],
+            &["near", "queue 2", "EINVAL", "2 queue(s)"],
         ),
         (
             "txonly -i near -q 2",
-            &["near", "queue 2", "EINVAL", "2 queues"],
+            &["near", "queue 2", "EINVAL", "2 queue(s)"],
         ),
         ("rxdrop -i near -q 65536", &["queue 65536", "65536"]),
         ("rxdrop -i near --rx-ring 0", &["RX ring 0", "power of two"]),
@@ -91,18 +90,7 @@ fn the_program_of_somebody_else_stays_unless_told_otherwise() {
     let name = "the_program_of_somebody_else_stays_unless_told_otherwise";
     let Some(rig) = Rig::new(name, 1) else { return };
     let near: &Interface = rig.cable.a();
-    let insns = [
-        Insn::mov64_imm(Reg::R0, 2),
-        Insn::mov64_imm(Reg::R0, 2),
-        Insn::exit(),
-    ];
-    let foreign = Program::load("foreign", &insns, c"MIT", 0).unwrap();
-    let map = XskMap::create("foreign_map", 1).unwrap();
-    let attachment = rig
-        .near
-        .run(|| Attachment::builder(near).program(foreign, map).attach())
-        .unwrap()
-        .unwrap();
+    let attachment = foreign(&rig, false);
     let before = near.xdp().unwrap().programs().next();
     for line in ["rxdrop", "rxdrop -S", "l2fwd --attach link"] {
         let ended = rig.start(line).end();

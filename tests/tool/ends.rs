@@ -1,6 +1,6 @@
 //! Every way to end, and what is left behind: nothing.
 
-use crate::rig::{Rig, Tool, attached, wait_for};
+use crate::rig::{Rig, Tool, attached, foreign, wait_for};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use xsk::Mode;
@@ -96,6 +96,38 @@ fn an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver() {
     rig.send(0, 100);
     assert_eq!(receiver.summary()["rx_packets"], 100);
     assert_eq!((rig.attached(), attached(cable.a())), (None, None));
+}
+
+#[test]
+fn a_program_that_somebody_takes_off_is_missed_aloud() {
+    let Some(rig) = Rig::new("a_program_that_somebody_takes_off_is_missed_aloud", 1) else {
+        return;
+    };
+    let tool = rig.start("rxdrop -p").ready();
+    let other = foreign(&rig, true);
+    let told = tool.note();
+    for words in ["program", "near"] {
+        assert!(told.contains(words), "{told}");
+    }
+    tool.stop().summary();
+    assert!(rig.attached().is_some(), "what is not its own stays");
+    other.close().unwrap();
+}
+
+#[test]
+fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
+    let name = "a_demo_that_is_interrupted_still_accounts_for_what_it_sent";
+    let Some(rig) = Rig::new(name, 1) else { return };
+    let existing = VethPair::builder()
+        .names("in", "out")
+        .build(&rig.near, &rig.near)
+        .unwrap();
+    let tool = Tool::start(&rig.near, "demo --frames 4000000000 -i in -o out --json");
+    wait_for("the program", || attached(existing.a()).is_some());
+    let ended = tool.stop();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.out.len() <= 1, "{ended:?}");
+    assert_eq!(attached(existing.a()), None);
 }
 
 #[test]

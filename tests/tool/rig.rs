@@ -7,13 +7,17 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use xsk::link::{Interface, Mode};
+use xsk::link::{Attachment, Interface, Mode};
+use xsk::program::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethPair, privileged};
 
 /// The binary under test.
 pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_xsk");
 /// Longer than anything here takes on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// Tests that take namespaces down keep the kernel from freeing queues in time.
+pub(crate) const WAIT: &str = "--wait 20000";
 
 /// A cable between two namespaces; the tool works at the near end.
 pub(crate) struct Rig {
@@ -44,12 +48,12 @@ impl Rig {
 
     /// The tool at the near end: the words of `line`, and `-i near --json`.
     pub(crate) fn start(&self, line: &str) -> Tool {
-        Tool::start(&self.near, &format!("{line} -i near --json"))
+        Tool::start(&self.near, &format!("{line} -i near --json {WAIT}"))
     }
 
     /// Sends `count` packets from the far end to a queue of the near one.
     pub(crate) fn send(&self, queue: u32, count: u32) {
-        let line = format!("txonly -i far -q {queue} -C {count} --json");
+        let line = format!("txonly -i far -q {queue} -C {count} --json {WAIT}");
         let sent = Tool::start(&self.far, &line).summary();
         assert_eq!(sent["tx_packets"], count);
     }
@@ -59,6 +63,20 @@ impl Rig {
 pub(crate) fn attached(interface: &Interface) -> Option<Mode> {
     let state = interface.xdp().unwrap();
     state.programs().next().map(|(mode, _)| mode)
+}
+
+/// Attaches a program that is not the tool's to the near end, named `foreign`.
+pub(crate) fn foreign(rig: &Rig, replace: bool) -> Attachment {
+    let insns = [
+        Insn::mov64_imm(Reg::R0, 1),
+        Insn::mov64_imm(Reg::R0, 2),
+        Insn::exit(),
+    ];
+    let program = Program::load("foreign", &insns, c"MIT", 0).unwrap();
+    let map = XskMap::create("foreign_map", 1).unwrap();
+    let builder = Attachment::builder(rig.cable.a()).program(program, map);
+    let attach = || builder.replace_foreign(replace).attach();
+    rig.near.run(attach).unwrap().unwrap()
 }
 
 /// The tool, running.
@@ -124,6 +142,11 @@ impl Tool {
     /// The next line of the standard output.
     pub(crate) fn line(&self) -> String {
         self.out.recv_timeout(LIMIT).unwrap()
+    }
+
+    /// The next line of the standard error output.
+    pub(crate) fn note(&self) -> String {
+        self.err.recv_timeout(LIMIT).unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -1,6 +1,6 @@
 //! Two processes on two queues of one interface.
 
-use crate::rig::Rig;
+use crate::rig::{Rig, Tool};
 use xsk::Mode;
 
 #[test]
@@ -53,10 +53,15 @@ fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
     let Some(rig) = Rig::new(name, 1) else { return };
     let first = rig.start("rxdrop -p -C 100").ready();
     for line in ["rxdrop", "txonly", "l2fwd -S"] {
-        let ended = rig.start(line).end();
-        for words in ["near", "queue 0", "EBUSY", " ms"] {
+        let line = format!("{line} -i near --wait 123");
+        let ended = Tool::start(&rig.near, &line).end();
+        for words in ["near", "queue 0", "EBUSY"] {
             assert!(ended.failure().contains(words), "{ended:?}");
         }
+        // How long it really tried, not how long it meant to.
+        let (before, _) = ended.failure().split_once(" ms of trying").unwrap();
+        let waited: u32 = before.rsplit(' ').next().unwrap().parse().unwrap();
+        assert!((123..20_000).contains(&waited), "{ended:?}");
     }
     assert_eq!(rig.attached(), Some(Mode::Native));
     rig.send(0, 100);

@@ -1,6 +1,6 @@
 //! The three commands that work on a port, with traffic.
 
-use crate::rig::{LIMIT, Rig, Tool, attached, wait_for};
+use crate::rig::{LIMIT, Rig, Tool, WAIT, attached, wait_for};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -96,7 +96,10 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
             .far
             .run(|| {
                 let (umem, pool) = Umem::builder().chunks(64).build().unwrap();
-                let socket = Socket::builder(&umem).bind(far, 0).unwrap();
+                let socket = Socket::builder(&umem)
+                    .bind_wait(LIMIT)
+                    .bind(far, 0)
+                    .unwrap();
                 (umem, pool, socket)
             })
             .unwrap();
@@ -224,7 +227,7 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
     assert_eq!(first["summary"], false);
     assert_eq!(first["rx_ring_full"], 0);
 
-    let text = Tool::start(&rig.near, "rxdrop -p -d 2 -x -i near -S").end();
+    let text = Tool::start(&rig.near, &format!("rxdrop -p -d 2 -x -i near -S {WAIT}")).end();
     assert_eq!(text.status.code(), Some(0), "{text:?}");
     let first = &text.out[0];
     for words in [

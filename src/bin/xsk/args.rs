@@ -80,6 +80,10 @@ pub(crate) struct PortArgs {
     /// Take somebody else's XDP program off the interface; it is not put back
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Milliseconds to wait for a queue that is taken: the kernel lets go of one some time after its last
+    /// socket
+    #[arg(long, value_name = "MS", default_value_t = 2000)]
+    pub(crate) wait: u64,
     /// Print one JSON object for each interval, and a last one with "summary": true
     #[arg(long)]
     pub(crate) json: bool,

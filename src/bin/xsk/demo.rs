@@ -9,6 +9,7 @@ use crate::port::Hold;
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use xsk::test_util::{Namespace, VethPair};
 use xsk::{Attachment, Interface, ModeChoice, Pool, Registration, Socket, Umem};
 
@@ -16,6 +17,9 @@ use xsk::{Attachment, Interface, ModeChoice, Pool, Registration, Socket, Umem};
 const KERNEL_HEADROOM: u32 = 256;
 /// The largest MTU with which a veth pair takes a native program.
 const VETH_MTU: u32 = 3506;
+/// How long to wait for the queues of the mode before: the kernel frees them in its own time, and later
+/// while it takes network namespaces down, which many tests at once make it do.
+const TAKEN: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<()> {
     let bed = Bed::new(args)?;
@@ -137,6 +141,7 @@ fn sender(interface: &Interface, size: u32) -> Result<Sender> {
         .tx_size(CHUNKS)
         .completion_size(CHUNKS)
         .fill_size(64)
+        .bind_wait(TAKEN)
         .bind(interface, 0)?;
     Ok(Sender { umem, pool, socket })
 }
@@ -151,6 +156,7 @@ fn receiver(
         .rx_only()
         .rx_size(CHUNKS)
         .fill_size(CHUNKS)
+        .bind_wait(TAKEN)
         .bind(interface, 0)?;
     socket.fill.fill_from(&mut pool, CHUNKS)?;
     let attachment = Attachment::builder(interface).mode(mode).attach()?;
@@ -346,4 +352,20 @@ fn fault(
         ));
     }
     (!faults.is_empty()).then(|| format!("{mode} mode: {}", faults.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::home;
+    use xsk::Umem;
+
+    #[test]
+    fn a_chunk_that_is_missing_is_missed() {
+        let (umem, mut pool) = Umem::builder().chunks(4).build().unwrap();
+        assert_eq!(home(&umem, &pool), (4, 0));
+        let frame = pool.take().unwrap();
+        assert_eq!(home(&umem, &pool), (3, 0));
+        pool.put(frame);
+        assert_eq!(home(&umem, &pool), (4, 0));
+    }
 }

@@ -65,9 +65,7 @@ impl Tally {
 
     /// Frames that were sent and did not arrive whole.
     pub(crate) fn lost(&self) -> u64 {
-        self.sent
-            .saturating_sub(self.arrived)
-            .saturating_sub(self.corrupt)
+        self.flying()
     }
 
     /// Frames that are on their way.
@@ -176,8 +174,10 @@ pub(crate) fn exchange(
         start.elapsed()
     };
     // What comes now came twice.
-    let mut quiet = Instant::now();
-    while quiet.elapsed() < QUIET {
+    let end = Instant::now();
+    let mut quiet = end;
+    // On a busy cable it never gets quiet: others send, too.
+    while quiet.elapsed() < QUIET && end.elapsed() < STALL && !plan.stop.is_asked() {
         if receive(plan, receiver, &mut tally)? > 0 {
             quiet = Instant::now();
         }
@@ -223,4 +223,32 @@ fn receive(plan: &Plan<'_>, receiver: &mut Receiver, tally: &mut Tally) -> Resul
         .recycle_each(fill, |frame| tally.note(plan.run.check(umem.bytes(frame))))?;
     let _ = fill.kick_if_needed()?;
     Ok(received)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_frame_is_counted_once_and_for_what_it_is() {
+        let mut tally = Tally::new(100);
+        tally.sent = 100;
+        for sequence in (0..100).filter(|sequence| *sequence != 63) {
+            tally.note(Seen::Frame(sequence));
+        }
+        assert_eq!((tally.arrived, tally.lost()), (99, 1));
+        tally.note(Seen::Frame(64));
+        tally.note(Seen::Foreign);
+        assert_eq!((tally.duplicated, tally.foreign, tally.lost()), (1, 1, 1));
+        tally.note(Seen::Corrupt);
+        assert_eq!(
+            (tally.corrupt, tally.lost()),
+            (1, 0),
+            "the missing one came, spoilt"
+        );
+        for never_sent in [100, 128, u64::MAX] {
+            tally.note(Seen::Frame(never_sent));
+        }
+        assert_eq!((tally.arrived, tally.corrupt), (99, 4));
+    }
 }

@@ -20,10 +20,10 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
         .bind(&interface, args.queue)
         .map_err(xsk::Error::from)?;
     let hold = Hold::take(args, &interface, |program| socket.register(program))?;
-    let mode = Some(hold.attachment().mode());
-    let title = port::title(&socket.info, Some(hold.attachment()));
+    let program = Some(hold.attachment());
+    let title = port::title(&socket.info, program);
     let info = socket.info.clone();
-    let mut session = Session::new(args, stop, interface, info, "l2fwd", mode);
+    let mut session = Session::new(args, stop, interface, info, "l2fwd", program);
     let outcome = session
         .title(&title)
         .and_then(|()| forward(args, &umem, &mut socket, &mut session));
@@ -48,7 +48,11 @@ fn forward(
     let mut sending = 0_u32;
     while left > 0 && session.goes_on()? {
         if sending > 0 {
-            let _ = kick(args, tx)?;
+            // In copy mode a call for an empty ring is one for nothing; a zero-copy driver may want it to
+            // give chunks back.
+            if tx.pending() > 0 || info.is_zero_copy() {
+                let _ = kick(args, tx)?;
+            }
             let back = completion.reap(args.batch)?.into_fill(fill)?;
             sending = sending.saturating_sub(back);
         }

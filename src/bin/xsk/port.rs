@@ -28,6 +28,7 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
         .completion_size(args.completion_ring)
         .copy_mode(args.copy_mode())
         .need_wakeup(!args.no_need_wakeup)
+        .bind_wait(Duration::from_millis(args.wait))
 }
 
 /// A share in the program of an interface, and a socket's place in it.

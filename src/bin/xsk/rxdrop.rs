@@ -17,10 +17,10 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
         .bind(&interface, args.queue)
         .map_err(xsk::Error::from)?;
     let hold = Hold::take(args, &interface, |program| socket.register(program))?;
-    let mode = Some(hold.attachment().mode());
-    let title = port::title(&socket.info, Some(hold.attachment()));
+    let program = Some(hold.attachment());
+    let title = port::title(&socket.info, program);
     let info = socket.info.clone();
-    let mut session = Session::new(args, stop, interface, info, "rxdrop", mode);
+    let mut session = Session::new(args, stop, interface, info, "rxdrop", program);
     let outcome = session
         .title(&title)
         .and_then(|()| receive(args, &mut socket, &mut session));

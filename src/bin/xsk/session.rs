@@ -8,7 +8,7 @@ use crate::table::{Counts, Report, Table};
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use xsk::{Error, Interface, Mode, SocketInfo};
+use xsk::{Attachment, Error, Interface, Mode, SocketInfo};
 
 /// Turns of the loop between two looks at clock and signals: a busy turn takes some microseconds, an idle
 /// one some nanoseconds.
@@ -27,6 +27,8 @@ pub(crate) struct Session<'a> {
     info: SocketInfo,
     table: Table,
     start: Instant,
+    /// The mode and number of the program that hands the packets over, while it is known to be there.
+    program: Option<(Mode, u32)>,
     /// When the last report was made, and what it said.
     last: (Instant, Report),
     turns: u32,
@@ -41,9 +43,9 @@ impl<'a> Session<'a> {
         interface: Interface,
         info: SocketInfo,
         command: &'static str,
-        mode: Option<Mode>,
+        attachment: Option<&Attachment>,
     ) -> Self {
-        let table = Table::new(args, command, mode, &info);
+        let table = Table::new(args, command, attachment.map(Attachment::mode), &info);
         let start = Instant::now();
         Self {
             counts: Counts::default(),
@@ -52,6 +54,7 @@ impl<'a> Session<'a> {
             interface,
             info,
             table,
+            program: attachment.map(|program| (program.mode(), program.program_id())),
             start,
             last: (start, Report::default()),
             turns: 1,
@@ -126,7 +129,23 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Says so, once, if somebody took the program off: nothing else would show it.
+    fn check_program(&mut self) -> Result<()> {
+        let Some((mode, id)) = self.program else {
+            return Ok(());
+        };
+        if self.interface.xdp()?.program(mode) != Some(id) {
+            self.program = None;
+            let name = self.interface.name();
+            self.table.note(&format!(
+                "program {id} was taken off {name} by somebody else: packets go past this socket now"
+            ));
+        }
+        Ok(())
+    }
+
     fn report(&mut self, now: Instant) -> Result<()> {
+        self.check_program()?;
         let report = Report {
             counts: self.counts,
             kernel: self.info.statistics()?,

@@ -90,10 +90,16 @@ impl Table {
     /// The first line; not among the JSON objects.
     pub(crate) fn title(&self, text: &str) -> io::Result<()> {
         if self.json {
-            writeln!(io::stderr(), "{text}")
+            self.note(text);
+            Ok(())
         } else {
             line(text)
         }
+    }
+
+    /// A line beside the reports. That nobody reads it is no reason to end.
+    pub(crate) fn note(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{text}");
     }
 
     pub(crate) fn interval(&self, before: &Report, now: &Report, time: Duration) -> io::Result<()> {

@@ -1,0 +1,196 @@
+//! Descriptors that the kernel refuses. This crate cannot publish one, so each case has two parts: its own socket
+//! refuses what would become one and sends the rest; then a sender without the crate publishes them, and the crate's
+//! receiver takes the valid ones and stays in step.
+
+use crate::common::until;
+use crate::packets::{LEN, PACKETS, Packet, intact, stream};
+use crate::raw::{Desc, RawSender};
+use crate::rig::{BATCH, Bed, By, CHUNKS, Listener, RECEIVER, SENDER, Shape, exchange, receive};
+use std::collections::BTreeSet;
+use xsk::link::ModeChoice;
+
+/// Longer than any chunk (`XSK_UMEM__INVALID_FRAME_SIZE`, one more than a jumbo frame).
+const TOO_LONG: u32 = 9001;
+const HALF: u64 = LEN as u64 / 2;
+
+/// ALIGNED_INV_DESC: at, before and beyond every border that a descriptor can cross.
+pub(crate) fn aligned_inv_desc(mode: ModeChoice) {
+    borders(mode, 4096);
+}
+
+/// ALIGNED_INV_DESC_2K_FRAME_SIZE: the same with chunks of 2048 bytes, where address 2048 is a border too.
+pub(crate) fn aligned_inv_desc_2k_frame_size(mode: ModeChoice) {
+    borders(mode, 2048);
+}
+
+fn borders(mode: ModeChoice, chunk_size: u32) {
+    let bed = Bed::new(mode);
+    let mut listener = bed.listener(Shape {
+        chunk_size,
+        ..RECEIVER
+    });
+    borders_by_frames(&bed, &mut listener, chunk_size);
+    borders_by_descs(&bed, &mut listener, chunk_size);
+    drop(listener);
+    bed.end();
+}
+
+/// Frames go up to each border and not beyond.
+fn borders_by_frames(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
+    let mut sender = bed.left(Shape {
+        chunk_size,
+        ..SENDER
+    });
+    let (umem, pool) = (&sender.umem, &mut sender.pool);
+    let packets = stream(3, LEN);
+    let [first, middle, last] = [0, chunk_size / 2 - LEN / 2, chunk_size - LEN];
+    let mut frames = Vec::new();
+    for (packet, offset) in packets.iter().zip([first, middle, last]) {
+        // The last packet ends with the memory.
+        let chunk = if offset == last {
+            CHUNKS - 1
+        } else {
+            packet.number
+        };
+        let chunk = u64::from(chunk * chunk_size);
+        let mut others = Vec::new();
+        let mut frame = loop {
+            let frame = pool.take().unwrap();
+            if frame.address() == chunk {
+                break frame;
+            }
+            others.push(frame);
+        };
+        others.into_iter().for_each(|frame| pool.put(frame));
+        frame.advance(offset).unwrap();
+        umem.grow_front(&mut frame, offset + 1).unwrap_err();
+        let room = chunk_size - offset;
+        frame.advance(room).unwrap_err();
+        for bad in [0, room + 1, TOO_LONG, u32::MAX] {
+            umem.set_len(&mut frame, bad).unwrap_err();
+        }
+        umem.write(&mut frame, &[0; TOO_LONG as usize]).unwrap_err();
+        umem.write(&mut frame, &packet.bytes()).unwrap();
+        assert_eq!(frame.address(), chunk + u64::from(offset));
+        frames.push(frame);
+    }
+    let mut slots = sender.socket.tx.reserve(3).unwrap();
+    frames
+        .into_iter()
+        .for_each(|frame| slots.push(frame).unwrap());
+    drop(slots);
+    until("three packets have gone", || {
+        let _ = sender.socket.tx.kick().unwrap();
+        sender
+            .socket
+            .completion
+            .reap_into(&mut sender.pool, BATCH)
+            .unwrap();
+        sender.home().len() == CHUNKS as usize
+    });
+    receive(listener, &packets, By::Kick, intact, |_| ());
+    let statistics = sender.socket.info.statistics().unwrap();
+    assert_eq!(statistics.tx_invalid_descs, 0);
+}
+
+/// The kernel's list, published at once.
+fn borders_by_descs(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
+    let end = u64::from(CHUNKS * chunk_size);
+    let (no, yes) = (false, true);
+    let descs = [
+        (0, LEN, yes),
+        (0, LEN, yes),
+        // Before the memory, and across its beginning.
+        (2_u64.wrapping_neg(), LEN, no),
+        (0, TOO_LONG, no),
+        // The last bytes of the memory; behind it; across its end.
+        (end - u64::from(LEN), LEN, yes),
+        (end, LEN, no),
+        (end - HALF, LEN, no),
+        // Across a multiple of 4096, and of 2048.
+        (4096 - HALF, LEN, no),
+        (2048 - HALF, LEN, chunk_size > 2048),
+        // In step again.
+        (0, LEN, yes),
+    ];
+    let raw = || RawSender::new(bed.cable.veth.a(), CHUNKS as usize, chunk_size);
+    let mut raw = bed.cable.left.run(raw).unwrap();
+    let mut expected = Vec::new();
+    let mut valid = BTreeSet::new();
+    for (number, (address, _, good)) in (0..).zip(descs) {
+        if good {
+            // One packet for all descriptors that begin at 0.
+            let number = if address == 0 { 0 } else { number };
+            let packet = Packet { number, len: LEN };
+            raw.write(address, packet);
+            expected.push(packet);
+            valid.insert(address);
+        }
+    }
+    let bad = (descs.len() - expected.len()) as u64;
+    for round in 1..=3 {
+        let list = descs.map(|(address, len, _)| Desc { address, len });
+        let mut back = raw.send(&list);
+        receive(listener, &expected, By::Kick, intact, |_| ());
+        assert_eq!(raw.refused(), round * bad);
+        until("the completions of what was sent", || {
+            raw.reap(&mut back);
+            valid.iter().all(|address| back.contains(address))
+        });
+    }
+}
+
+/// STAT_TX_INVALID: every other descriptor is too long.
+pub(crate) fn stat_tx_invalid(mode: ModeChoice) {
+    let bed = Bed::new(mode);
+    let mut listener = bed.listener(RECEIVER);
+    let all = stream(PACKETS, LEN);
+    let good: Vec<Packet> = all
+        .iter()
+        .copied()
+        .filter(|packet| packet.number % 2 == 0)
+        .collect();
+
+    // By this crate: what is too long is refused when it is written, and never becomes a descriptor.
+    let mut sender = bed.left(SENDER);
+    let mut frame = sender.pool.take().unwrap();
+    for packet in all.iter().filter(|packet| packet.number % 2 == 1) {
+        let packet = Packet {
+            len: TOO_LONG,
+            ..*packet
+        };
+        sender.umem.write(&mut frame, &packet.bytes()).unwrap_err();
+    }
+    sender.pool.put(frame);
+    exchange(&mut sender, &mut listener, [&good, &good], intact);
+    let statistics = sender.socket.info.statistics().unwrap();
+    assert_eq!(statistics.tx_invalid_descs, 0);
+    drop(sender);
+
+    // Without it: the kernel counts each.
+    let raw = || RawSender::new(bed.cable.veth.a(), CHUNKS as usize, 4096);
+    let mut raw = bed.cable.left.run(raw).unwrap();
+    for batch in all.chunks(BATCH as usize) {
+        let mut descs = Vec::new();
+        for packet in batch {
+            let address = u64::from(packet.number % CHUNKS) * 4096;
+            raw.write(address, *packet);
+            let len = if packet.number % 2 == 0 {
+                LEN
+            } else {
+                TOO_LONG
+            };
+            descs.push(Desc { address, len });
+        }
+        raw.send(&descs);
+        let batch = batch
+            .iter()
+            .copied()
+            .filter(|packet| packet.number % 2 == 0);
+        let batch: Vec<Packet> = batch.collect();
+        receive(&mut listener, &batch, By::Kick, intact, |_| ());
+    }
+    assert_eq!(raw.refused(), u64::from(PACKETS / 2));
+    drop(listener);
+    bed.end();
+}

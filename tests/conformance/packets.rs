@@ -1,0 +1,52 @@
+//! Packets with their number in every word, as the kernel's suite sends them.
+
+use xsk::{Frame, Umem};
+
+/// What the kernel puts between the chunk's headroom and a received packet (`XDP_PACKET_HEADROOM`).
+const PACKET_HEADROOM: u32 = 256;
+/// An Ethernet header and two bytes that align the words after it.
+pub(crate) const HEADER: usize = 16;
+
+/// Packets of the default length.
+pub(crate) const LEN: u32 = 64;
+/// How many of them a case sends.
+pub(crate) const PACKETS: u32 = 4096;
+
+/// A packet to be sent or expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Packet {
+    pub(crate) number: u32,
+    pub(crate) len: u32,
+}
+
+impl Packet {
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        let mut bytes = vec![0; HEADER];
+        // From one locally administered address to another, of an experimental type.
+        bytes[..14].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
+        let words = (0_u32..).flat_map(|at| ((self.number << 16) | at).to_be_bytes());
+        bytes.extend(words.take(self.len as usize - HEADER));
+        bytes
+    }
+}
+
+/// Packets of one length, numbered from 0.
+pub(crate) fn stream(count: u32, len: u32) -> Vec<Packet> {
+    assert!(count <= 1 << 16, "a number is two bytes");
+    let packet = |number| Packet { number, len };
+    (0..count).map(packet).collect()
+}
+
+/// The packet that was expected: its length, all of its bytes, and its place in the chunk.
+#[track_caller]
+pub(crate) fn intact(umem: &Umem, frame: &mut Frame, expected: Packet) {
+    assert_eq!(umem.bytes(frame), expected.bytes(), "{expected:?}");
+    in_place(umem, frame);
+}
+
+/// The packet lies behind the headroom and the kernel's 256 bytes.
+#[track_caller]
+pub(crate) fn in_place(umem: &Umem, frame: &Frame) {
+    let offset = frame.address() % u64::from(umem.chunk_size());
+    assert_eq!(offset, u64::from(umem.headroom() + PACKET_HEADROOM));
+}
