@@ -445,12 +445,12 @@ fn a_bad_entry_ends_a_batch_where_it_is() {
             _ => Ok(u32::try_from(batch.into_iter().count()).unwrap()),
         };
         prop_assert_eq!(moved, Ok(1));
+        let fault = Fault::Entry { ring: Kind::Rx, address, len, options };
+        prop_assert_eq!(socket.rx.receive(9).map(drop), Err(fault));
         let rings = kernel.holdings();
         prop_assert_eq!(rings.rx.len(), 1, "what came after it stays in the ring");
         prop_assert_eq!(rings.fill.len(), if how < 2 { 3 } else { 2 });
         prop_assert_eq!(rings.tx.len(), usize::from(how == 2 || how == 3));
-        let fault = Fault::Entry { ring: Kind::Rx, address, len, options };
-        prop_assert_eq!(socket.rx.receive(9).map(drop), Err(fault));
         let last: Vec<Frame> = socket.rx.receive(9).unwrap().into_iter().collect();
         prop_assert_eq!(last.len(), 1);
         prop_assert_eq!(world.umem.bytes(&last[0]), b"b");

@@ -7,7 +7,8 @@ use xsk_uapi::if_xdp::xdp_desc;
 /// anybody's books.
 ///
 /// What the user's side wrote and did not publish (a guard of it was forgotten) is not here; what it took
-/// and did not release still is. Both end with the next batch on that ring, even an empty one.
+/// and did not release still is. Both end with the next guard of
+/// that ring that is dropped, even one of no entries, or the next batch of it that is passed on whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holdings {
     /// In the fill ring: addresses that the kernel did not take.

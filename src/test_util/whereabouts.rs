@@ -126,7 +126,9 @@ impl Whereabouts {
     fn add(&mut self, holder: Holder, addresses: impl IntoIterator<Item = u64>) {
         let bounds = *self.umem.bounds();
         for address in addresses {
-            match self.holders.get_mut(bounds.index(address)) {
+            let number = address.checked_div(bounds.chunk_size());
+            let number = number.and_then(|number| usize::try_from(number).ok());
+            match number.and_then(|number| self.holders.get_mut(number)) {
                 None => self.imbalance.outside.push((address, holder)),
                 Some(Some(other)) => {
                     let both = (bounds.chunk(address), *other, holder);

@@ -53,6 +53,12 @@ fn end<T>(guard: T, how: End) {
     }
 }
 
+/// A batch that is passed on whole publishes and releases what guards before it forgot, unless nothing is
+/// moved.
+fn whole(moved: usize) -> End {
+    if moved > 0 { End::Drop } else { End::Forget }
+}
+
 impl World {
     pub(crate) fn new(setting: &crate::Setting) -> Self {
         let (umem, pool) = Umem::builder()
@@ -87,7 +93,7 @@ impl World {
                         .written
                         .push_back((oracle.pool.pop().unwrap(), 0));
                 }
-                oracle.fill.end(End::Drop);
+                oracle.fill.end(whole(moved));
                 assert_eq!(count as usize, moved);
             }
             Op::FillPush { reserve, push, end } => self.fill_push(reserve, push, end),
@@ -155,7 +161,7 @@ impl World {
                     let (address, _) = oracle.rx.take().unwrap();
                     oracle.pool.push(chunk(address));
                 }
-                oracle.rx.end(End::Drop);
+                oracle.rx.end(whole(moved));
                 assert_eq!(count as usize, moved);
             }
             Op::TxPush { reserve, push, end } => self.tx_push(reserve, push, end),
@@ -169,7 +175,7 @@ impl World {
                         .written
                         .push_back((oracle.pool.pop().unwrap(), len));
                 }
-                oracle.tx.end(End::Drop);
+                oracle.tx.end(whole(moved));
                 assert_eq!(count as usize, moved);
             }
             Op::SendEach {
@@ -191,7 +197,7 @@ impl World {
                     let (address, _) = oracle.completion.take().unwrap();
                     oracle.pool.push(chunk(address));
                 }
-                oracle.completion.end(End::Drop);
+                oracle.completion.end(whole(moved));
                 assert_eq!(count as usize, moved);
             }
             Op::ReapIntoFill(want) => {
@@ -205,8 +211,8 @@ impl World {
                     let (address, _) = oracle.completion.take().unwrap();
                     oracle.fill.written.push_back((address, 0));
                 }
-                oracle.completion.end(End::Drop);
-                oracle.fill.end(End::Drop);
+                oracle.completion.end(whole(moved));
+                oracle.fill.end(whole(moved));
                 assert_eq!(count as usize, moved);
             }
             Op::Put(count) => {
@@ -382,8 +388,8 @@ impl World {
             exchange(on, number, &mut entry, &mut oracle.held);
             oracle.fill.written.push_back((entry.0, 0));
         }
-        oracle.rx.end(End::Drop);
-        oracle.fill.end(End::Drop);
+        oracle.rx.end(whole(moved));
+        oracle.fill.end(whole(moved));
         assert_eq!(count as usize, moved);
     }
 
@@ -407,8 +413,8 @@ impl World {
             edits.extend(how.map(|how| oracle.edit(&mut entry, how)));
             oracle.tx.written.push_back(entry);
         }
-        oracle.rx.end(End::Drop);
-        oracle.tx.end(End::Drop);
+        oracle.rx.end(whole(moved));
+        oracle.tx.end(whole(moved));
         assert_eq!(count as usize, moved);
         edits
     }
@@ -434,7 +440,7 @@ impl World {
             expected.push(oracle.edit(&mut entry, how));
             oracle.tx.written.push_back(entry);
         }
-        oracle.tx.end(End::Drop);
+        oracle.tx.end(whole(moved));
         assert_eq!((count as usize, edits), (moved, expected));
     }
 
