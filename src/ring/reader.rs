@@ -43,8 +43,9 @@ impl<'a, T: Copy> Reader<'a, T> {
     /// and leaves what was not taken in the ring.
     #[inline(always)]
     pub(crate) fn refuse(&mut self, entry: T) {
-        self.end = self.ring.cursor;
         self.ring.refuse(entry);
+        // After that, for the cursor went back: there is nothing left to take, not even the same entry again.
+        self.end = self.ring.cursor;
     }
 }
 
