@@ -258,6 +258,10 @@ impl Error {
     /// The kernel's error number, where the kernel gave one.
     #[must_use]
     pub fn errno(&self) -> Option<Errno> {
+        self.errno_ref().copied()
+    }
+
+    fn errno_ref(&self) -> Option<&Errno> {
         match self {
             Self::AllocateUmem { errno, .. }
             | Self::CreateSocket { errno }
@@ -277,7 +281,7 @@ impl Error {
             | Self::BpfObject { errno, .. }
             | Self::Attach { errno, .. }
             | Self::Detach { errno, .. }
-            | Self::AttachLock { errno, .. } => Some(*errno),
+            | Self::AttachLock { errno, .. } => Some(errno),
             Self::Setting { .. }
             | Self::UmemNumbers
             | Self::Ring(_)
@@ -305,26 +309,10 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Ring(fault) => Some(fault),
-            Self::AllocateUmem { errno, .. }
-            | Self::CreateSocket { errno }
-            | Self::RegisterUmem { errno, .. }
-            | Self::CreateRing { errno, .. }
-            | Self::MapRing { errno, .. }
-            | Self::Bind { errno, .. }
-            | Self::SocketOption { errno, .. }
-            | Self::Kick { errno, .. }
-            | Self::Wait { errno }
-            | Self::Interface { errno, .. }
-            | Self::Netlink { errno, .. }
-            | Self::Namespace { errno, .. }
-            | Self::CreateMap { errno, .. }
-            | Self::UpdateMap { errno, .. }
-            | Self::LoadProgram { errno, .. }
-            | Self::BpfObject { errno, .. }
-            | Self::Attach { errno, .. }
-            | Self::Detach { errno, .. }
-            | Self::AttachLock { errno, .. } => Some(errno),
-            _ => None,
+            _ => {
+                let errno = self.errno_ref()?;
+                Some(errno)
+            }
         }
     }
 }
