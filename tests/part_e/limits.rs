@@ -1,4 +1,4 @@
-//! Groups 13 and 14: how much memory a user may lock.
+//! Groups 13 to 15: how much memory a user may lock.
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Uid, getrlimit, setrlimit};
@@ -86,4 +86,63 @@ fn e13_e14_all_of_a_users_memory_counts_up_to_the_limit() {
         });
     });
     setrlimit(Resource::Memlock, before).unwrap();
+}
+
+/// What tells the test below that it is the child.
+const CHILD: &str = "XSK_PART_E_CHILD";
+
+/// Root of a user namespace may make sockets in a network namespace that belongs to it, but not lock memory at will.
+#[test]
+#[expect(
+    unsafe_code,
+    reason = "the child goes into its namespaces before it runs"
+)]
+fn e15_root_of_a_user_namespace_has_the_limit() {
+    use std::os::unix::process::CommandExt;
+    let name = "e15_root_of_a_user_namespace_has_the_limit";
+    if std::env::var_os(CHILD).is_some() {
+        in_user_namespace();
+        return;
+    }
+    if !privileged(name) {
+        return;
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", &format!("limits::{name}"), "--nocapture"])
+        .env(CHILD, "1");
+    let enter = || {
+        use rustix::thread::UnshareFlags;
+        // SAFETY: the child has one thread, and no descriptors are unshared.
+        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWNET) }?;
+        // Root inside is root outside, who owns the file of this test.
+        let (map, mode) = ("/proc/self/uid_map", rustix::fs::Mode::empty());
+        let map = rustix::fs::open(map, rustix::fs::OFlags::WRONLY, mode)?;
+        rustix::io::write(&map, b"0 0 1")?;
+        Ok(())
+    };
+    // SAFETY: system calls only: nothing is allocated, and no lock is taken.
+    unsafe { child.pre_exec(enter) };
+    let output = child.output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(out.contains("1 passed"), "{out}");
+}
+
+fn in_user_namespace() {
+    let limit = u64::from(CHUNKS) * 4096;
+    let hard = Rlimit {
+        current: Some(limit),
+        maximum: Some(limit),
+    };
+    setrlimit(Resource::Memlock, hard).unwrap();
+    let error = open(CHUNKS + 1).err().unwrap();
+    assert_eq!(error.errno(), Some(Errno::NOBUFS));
+    let text = error.to_string();
+    assert!(
+        text.contains("RLIMIT_MEMLOCK (it is 65536 bytes)"),
+        "{text}"
+    );
+    // Others of this user may have locked some for a moment.
+    until("the limit is taken", || open(CHUNKS).is_ok());
 }
