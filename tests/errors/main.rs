@@ -62,17 +62,47 @@ fn every_variant_is_pinned() {
         .map(|line| line.split([' ', '(', ',']).next().unwrap().to_owned());
     let there: BTreeSet<String> = names.collect();
     assert!(there.len() > 20, "{there:?}");
-    let pinned = [
+    let pinned: BTreeSet<String> = pinned().iter().map(variant).collect();
+    assert_eq!(there, pinned);
+}
+
+/// All errors that are pinned.
+fn pinned() -> Vec<Error> {
+    let all = [
         memory::said(),
         sockets::said(),
         running::said(),
         objects::said(),
         attaching::said(),
     ];
-    let pinned: BTreeSet<String> = pinned
-        .iter()
-        .flatten()
-        .map(|(error, _)| variant(error))
+    all.into_iter().flatten().map(|(error, _)| error).collect()
+}
+
+#[test]
+fn every_hint_is_pinned() {
+    // What is between two quotation marks is a literal: there are no escaped ones. Its beginning is to be found, up to a
+    // parameter or the end of the line, in some text.
+    let source = include_str!("../../src/error/hint.rs");
+    assert!(!source.contains("\\\""), "an escaped quotation mark");
+    let code: Vec<&str> = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
         .collect();
-    assert_eq!(there, pinned);
+    let code = code.join("\n");
+    let literals = code.split('"').skip(1).step_by(2);
+    let texts: Vec<String> = pinned().iter().map(Error::to_string).collect();
+    let mut looked_at = 0;
+    for literal in literals {
+        let parts = literal.split(['{', '}', '\\']);
+        // Names of options and operations are compared with, not said.
+        let Some(part) = parts.map(str::trim).find(|part| part.contains(' ')) else {
+            continue;
+        };
+        looked_at += 1;
+        assert!(
+            texts.iter().any(|text| text.contains(part)),
+            "nobody says {part:?}"
+        );
+    }
+    assert!(looked_at > 50, "{looked_at}");
 }

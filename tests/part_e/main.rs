@@ -51,3 +51,46 @@ fn says(error: &Error, expected: &Expect) {
     }
     expected.assert_eq(&words.join(" ").replace(". ", ".\n"));
 }
+
+/// The table in tests/README.md has a row for each group, and names tests that there are.
+#[test]
+fn the_readme_names_tests_that_there_are() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut sources = String::new();
+    let mut directories = vec![here.clone()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let readme = std::fs::read_to_string(here.join("README.md")).unwrap();
+    let (_, table) = readme.split_once("`part_e/`, `errors/`\n").unwrap();
+    let rows = table.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        let number: u32 = cells.next()?.parse().ok()?;
+        Some((number, cells.last()?))
+    });
+    let mut next = 1;
+    for (number, tests) in rows {
+        assert_eq!(number, next);
+        next += 1;
+        let long = tests
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|name| name.contains('_') && !name.contains(['/', ' ']));
+        for name in long {
+            assert!(
+                sources.contains(&format!("fn {name}(")),
+                "group {number}: there is no {name}"
+            );
+        }
+        assert!(tests.len() > 10, "group {number} says nothing");
+    }
+    assert_eq!(next, 58);
+}
