@@ -57,6 +57,7 @@ pub(crate) unsafe fn transfer<S: Source, D: Sink>(
     mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
 ) -> u32 {
     if count == 0 {
+        settle(from, to);
         return 0;
     }
     if count > 1 {
@@ -75,6 +76,15 @@ pub(crate) unsafe fn transfer<S: Source, D: Sink>(
     to.finish(1);
     from.finish(mark);
     1
+}
+
+/// An empty batch, which ends what a forgotten guard left open.
+#[cold]
+#[inline(never)]
+fn settle<S: Source, D: Sink>(mut from: S, mut to: D) {
+    to.finish(0);
+    let mark = from.take(0);
+    from.finish(mark);
 }
 
 /// As [`transfer`], for a `map` that calls the user's code. The loop is kept out of the caller: it needs

@@ -44,12 +44,15 @@ pub const MAX_BITS: u32 = 15;
 pub fn config(cases: u32) -> ProptestConfig {
     let asked = ProptestConfig::default();
     let set = |name| std::env::var_os(name).is_some();
+    let cases = if set("PROPTEST_CASES") {
+        asked.cases
+    } else {
+        cases
+    };
     ProptestConfig {
-        cases: if set("PROPTEST_CASES") {
-            asked.cases
-        } else {
-            cases
-        },
+        cases,
+        // Inputs that do not apply may be as many, however long the run.
+        max_global_rejects: asked.max_global_rejects.max(cases.saturating_mul(4)),
         rng_seed: if set("PROPTEST_RNG_SEED") {
             asked.rng_seed
         } else {

@@ -53,12 +53,6 @@ fn end<T>(guard: T, how: End) {
     }
 }
 
-/// A batch that is passed on whole publishes and releases what guards before it forgot, unless nothing is
-/// moved.
-fn whole(moved: usize) -> End {
-    if moved > 0 { End::Drop } else { End::Forget }
-}
-
 impl World {
     pub(crate) fn new(setting: &crate::Setting) -> Self {
         let (umem, pool) = Umem::builder()
@@ -93,7 +87,7 @@ impl World {
                         .written
                         .push_back((oracle.pool.pop().unwrap(), 0));
                 }
-                oracle.fill.end(whole(moved));
+                oracle.fill.end(End::Drop);
                 assert_eq!(count as usize, moved);
             }
             Op::FillPush { reserve, push, end } => self.fill_push(reserve, push, end),
@@ -161,7 +155,7 @@ impl World {
                     let (address, _) = oracle.rx.take().unwrap();
                     oracle.pool.push(chunk(address));
                 }
-                oracle.rx.end(whole(moved));
+                oracle.rx.end(End::Drop);
                 assert_eq!(count as usize, moved);
             }
             Op::TxPush { reserve, push, end } => self.tx_push(reserve, push, end),
@@ -175,7 +169,7 @@ impl World {
                         .written
                         .push_back((oracle.pool.pop().unwrap(), len));
                 }
-                oracle.tx.end(whole(moved));
+                oracle.tx.end(End::Drop);
                 assert_eq!(count as usize, moved);
             }
             Op::SendEach {
@@ -197,7 +191,7 @@ impl World {
                     let (address, _) = oracle.completion.take().unwrap();
                     oracle.pool.push(chunk(address));
                 }
-                oracle.completion.end(whole(moved));
+                oracle.completion.end(End::Drop);
                 assert_eq!(count as usize, moved);
             }
             Op::ReapIntoFill(want) => {
@@ -211,8 +205,8 @@ impl World {
                     let (address, _) = oracle.completion.take().unwrap();
                     oracle.fill.written.push_back((address, 0));
                 }
-                oracle.completion.end(whole(moved));
-                oracle.fill.end(whole(moved));
+                oracle.completion.end(End::Drop);
+                oracle.fill.end(End::Drop);
                 assert_eq!(count as usize, moved);
             }
             Op::Put(count) => {
@@ -388,8 +382,8 @@ impl World {
             exchange(on, number, &mut entry, &mut oracle.held);
             oracle.fill.written.push_back((entry.0, 0));
         }
-        oracle.rx.end(whole(moved));
-        oracle.fill.end(whole(moved));
+        oracle.rx.end(End::Drop);
+        oracle.fill.end(End::Drop);
         assert_eq!(count as usize, moved);
     }
 
@@ -413,8 +407,8 @@ impl World {
             edits.extend(how.map(|how| oracle.edit(&mut entry, how)));
             oracle.tx.written.push_back(entry);
         }
-        oracle.rx.end(whole(moved));
-        oracle.tx.end(whole(moved));
+        oracle.rx.end(End::Drop);
+        oracle.tx.end(End::Drop);
         assert_eq!(count as usize, moved);
         edits
     }
@@ -440,7 +434,7 @@ impl World {
             expected.push(oracle.edit(&mut entry, how));
             oracle.tx.written.push_back(entry);
         }
-        oracle.tx.end(whole(moved));
+        oracle.tx.end(End::Drop);
         assert_eq!((count as usize, edits), (moved, expected));
     }
 
