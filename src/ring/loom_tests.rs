@@ -184,32 +184,43 @@ fn entries_arrive_as_written_and_slots_are_used_again_only_when_free() {
     });
 }
 
-/// Three threads that try so and so often, and do not wait for each other: two that wait would be too many
-/// orders.
-#[test]
-fn a_batch_is_forwarded_from_ring_to_ring() {
-    model(2, || {
-        let (first, second) = (Ring::new(u32::MAX), Ring::new(u32::MAX));
-        let (mut to, mut from) = (producer(&first), consumer(&second));
-        let (mut inward, mut outward) = (consumer(&first), producer(&second));
-        let sender = thread::spawn(move || to.write(&[11, 12]) + to.write(&[13]));
+/// Forwards what is in one ring, `first` to begin with, to another, while the other thread sends more and
+/// receives. Each tries so and so often: threads that wait for each other would be too many orders.
+fn forwarder(first: &'static [u64]) {
+    model(3, move || {
+        let (one, two) = (Ring::new(u32::MAX), Ring::new(u32::MAX));
+        let (mut to, mut from) = (producer(&one), consumer(&two));
+        let (mut inward, mut outward) = (consumer(&one), producer(&two));
+        let mut sent = to.write(first);
         let mut forward = move || {
             let there = inward.there();
             let count = outward.half.free(there).unwrap();
             let (inward, outward) = (&mut inward.half, &mut outward.half);
             transfer(inward, outward, count, |entry| Some(entry + 100))
         };
-        let forwarder = thread::spawn(move || (forward() + forward(), forward));
-        let mut got = from.take();
-        got.extend(from.take());
-        let sent = sender.join().unwrap();
-        let (mut moved, mut forward) = forwarder.join().unwrap();
+        let thread = thread::spawn(move || (forward() + forward(), forward));
+        let mut got = Vec::new();
+        for _ in 0..2 {
+            sent += to.write(&[11, 12, 13, 14][sent..]);
+            got.extend(from.take());
+        }
+        let (mut moved, mut forward) = thread.join().unwrap();
         got.extend(from.take());
         moved += forward();
         got.extend(from.take());
         assert_eq!((sent, got.len()), (moved as usize, moved as usize));
-        assert_eq!(got, [111, 112, 113][..got.len()]);
+        assert_eq!(got, [111, 112, 113, 114][..got.len()]);
     });
+}
+
+#[test]
+fn a_packet_is_forwarded_from_ring_to_ring() {
+    forwarder(&[11]);
+}
+
+#[test]
+fn a_batch_is_forwarded_from_ring_to_ring() {
+    forwarder(&[11, 12]);
 }
 
 /// One thread sends, the kernel gives back, a third thread reaps: what comes back is never more than
