@@ -26,6 +26,7 @@ mod fake_rings;
 mod hostile;
 mod namespace;
 mod privilege;
+mod ring_program;
 mod veth;
 
 pub use crate::ring::Index;
@@ -33,4 +34,6 @@ pub use fake_kernel::{FakeKernel, FakeRings};
 pub use hostile::Hostile;
 pub use namespace::{Inside, Namespace};
 pub use privilege::privileged;
+#[doc(hidden)]
+pub use ring_program::ring_program;
 pub use veth::{VethBuilder, VethPair};
