@@ -63,7 +63,9 @@ impl World {
         }
         let Self { umem: _, ports, pools: [pool, other], held, .. } = &mut self;
         held.drain(..).for_each(|frame| other.put(frame));
-        loop {
+        let mut still = 0;
+        while still < 2 {
+            // Once more after nothing moved: a look at an empty ring gives back what a forgotten guard took.
             let mut moved = 0;
             for port in ports.iter_mut() {
                 // Publishes what a forgotten guard wrote.
@@ -81,9 +83,7 @@ impl World {
                     moved += 1;
                 }
             }
-            if moved == 0 {
-                break;
-            }
+            still = if moved == 0 { still + 1 } else { 0 };
         }
         self.check();
         let mut all = self.lost;
