@@ -32,6 +32,7 @@ mod kernel_step;
 mod misuse;
 mod namespace;
 mod privilege;
+mod ring_program;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 mod veth;
@@ -44,5 +45,7 @@ pub use hostile::Hostile;
 pub use kernel_step::{KernelStep, Stepped};
 pub use namespace::{Inside, Namespace};
 pub use privilege::privileged;
+#[doc(hidden)]
+pub use ring_program::ring_program;
 pub use veth::{VethBuilder, VethPair};
 pub use whereabouts::{Holder, Imbalance, Whereabouts};
