@@ -92,7 +92,11 @@ impl Place<'_> {
             None
         };
         tell(Phase::Bind);
-        let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy);
+        // On a machine with too much to do, the kernel has been seen to give a queue back after more than the 2 s that
+        // are waited by default: grace periods of RCU take that long.
+        let builder = Socket::builder(&umem)
+            .copy_mode(CopyMode::Copy)
+            .bind_wait(PATIENCE);
         let builder = builder
             .rx_size(128)
             .tx_size(64)
@@ -128,7 +132,7 @@ impl Place<'_> {
         let cable = cable.build(&here, &there)?;
         let mut user = self.start(random.below(2) == 0, tell)?;
         tell(Phase::Traffic);
-        user.receive(random.below(200) + 1);
+        user.receive(200 + random.below(1800));
         tell(Phase::Unregister);
         user.slot.close()?;
         tell(Phase::Detach);

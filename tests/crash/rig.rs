@@ -45,7 +45,8 @@ impl Rig {
     }
 
     fn feed(&self, stop: &AtomicBool) {
-        let mut senders = [0, 1].map(|queue| {
+        // In generic mode veth tells queue 0 of what was sent on its queue 1, and queue 1 of what was sent on 2.
+        let mut senders = [0, 1, 2].map(|queue| {
             let (umem, pool) = Umem::builder().chunks(64).build().unwrap();
             let bind = || {
                 let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy);
@@ -77,7 +78,7 @@ impl Rig {
         }
     }
 
-    /// Nothing is attached, and no interface is left but the cable and the loopback.
+    /// Nothing is attached.
     #[track_caller]
     pub(crate) fn wait_vacant(&self) {
         until("the interface is vacant", || {
