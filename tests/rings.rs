@@ -772,3 +772,33 @@ fn a_fake_kernel_keeps_off_chunks_that_were_given_away() {
         assert_eq!(bed.umem.bytes(frame), &[7; 60]);
     }
 }
+
+#[test]
+fn a_batch_that_ended_with_a_refused_entry_stays_at_its_end() {
+    let mut bed = Bed::with_received(1);
+    let batch = bed.socket.rx.receive(1).unwrap();
+    let frame = batch.into_iter().next().unwrap();
+    let address = frame.address();
+    let Some(mut hostile) = bed.kernel.hostile() else {
+        return; // Nobody could tell its entry from a good one.
+    };
+    // A packet in a chunk that is in hand, and a good one.
+    hostile.receive(address, LEN, 0);
+    assert_eq!(bed.socket.fill.fill_from(&mut bed.pool, 2), Ok(2));
+    assert_eq!(bed.kernel.deliver_unwritten(1, LEN), 1);
+    let mut frames = bed.socket.rx.receive(8).unwrap().into_iter();
+    assert_eq!(frames.next(), None);
+    // The chunk goes where such an entry could come from. It is not read again all the same.
+    let mut filling = bed.socket.fill.reserve(1).unwrap();
+    filling.push(frame).unwrap();
+    drop(filling);
+    assert_eq!((frames.next(), frames.left()), (None, 0));
+    drop(frames);
+    let fault = Fault::Repeated {
+        ring: Kind::Rx,
+        address,
+    };
+    assert_eq!(bed.socket.rx.receive(8).unwrap_err(), fault);
+    // The next one is not passed over.
+    assert_eq!(bed.socket.rx.receive(8).unwrap().into_iter().count(), 1);
+}

@@ -298,11 +298,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(f)?;
         let hint = hint::of(self);
-        if hint.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ". {hint}")
+        if !hint.is_empty() {
+            write!(f, ". {hint}")?;
         }
+        self.tail(f)
     }
 }
 

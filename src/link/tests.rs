@@ -13,20 +13,17 @@ use xsk_uapi::rtnetlink::{RTM_GETLINK, RTM_NEWLINK, ifinfomsg};
 /// `RTM_NEWLINK` of a veth with two queues and a native program, asked for with number 3.
 const VETH: &str = include_str!("recorded/veth.hex");
 /// `NLMSG_ERROR`, not capped, with text: MTU 2^32-1 for `lo`, number 9.
-const REFUSED_WITH_ECHO: &str = "600000000200000209000000b510b5efeaffffff280000001300050009000000000000000000000001000000\
-    000000000000000008000400ffffffff210001006d7475206c657373207468616e20646576696365206d696e696d756d00000000";
+const REFUSED_WITH_ECHO: &str = include_str!("recorded/refused_with_echo.hex");
 /// `NLMSG_ERROR`, capped, with text: the same.
-const REFUSED: &str = "48000000020000030900000081270000eaffffff280000001300050009000000000000002100\
-    01006d7475206c657373207468616e20646576696365206d696e696d756d00000000";
+const REFUSED: &str = include_str!("recorded/refused.hex");
 /// `NLMSG_ERROR` with 0, number 3: an ack.
-const ACK: &str = "240000000200000103000000d32700000000000028000000120005000300000000000000";
+const ACK: &str = include_str!("recorded/ack.hex");
 /// `NLMSG_DONE`, number 11.
-const DONE: &str = "14000000030002000b0000008127000000000000";
+const DONE: &str = include_str!("recorded/done.hex");
 /// `NEWFAMILY`, cut after the number, 20.
-const FAMILY: &str = "300000001000000005000000d32d0000010200000b0002006e6574646576000006000100140000000800030001000000";
+const FAMILY: &str = include_str!("recorded/family.hex");
 /// `NETDEV_CMD_DEV_GET` of a veth: XDP features 0x23.
-const FEATURES: &str = "400000001400000006000000d32d00000101000008000100030000000c00030023000000000000000c00050007000000\
-    000000000c0006000000000000000000";
+const FEATURES: &str = include_str!("recorded/features.hex");
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<char> = hex.chars().filter(char::is_ascii_hexdigit).collect();

@@ -368,7 +368,12 @@ fn load_with_log(load: Load<'_>, errno: Errno) -> Result<OwnedFd, (Errno, String
         if is_not_the_verifiers(refused.errno) {
             return Err((refused.errno, String::new()));
         }
-        let text = log.split(|byte| *byte == 0).next().unwrap_or_default();
-        return Err((errno, String::from_utf8_lossy(text).trim_end().to_owned()));
+        return Err((errno, text_of(&log)));
     }
+}
+
+/// What the verifier wrote into a buffer: text up to the first zero byte, if there is one.
+pub(super) fn text_of(log: &[u8]) -> String {
+    let text = log.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).trim_end().to_owned()
 }

@@ -65,3 +65,15 @@ pub use map::XskMap;
 pub use operand::{Alu, Cond, Helper, Reg, Size, Width};
 pub use ready::redirect;
 pub(crate) use ready::{REDIRECT_NAME, load_redirect};
+
+/// The error of a program that was refused with `log` in the verifier's buffer: the entry point of a fuzz target.
+#[doc(hidden)]
+#[must_use]
+pub fn refused_with(log: &[u8]) -> crate::Error {
+    crate::Error::LoadProgram {
+        name: "fuzzed".into(),
+        instructions: log.len(),
+        log: load::text_of(log),
+        errno: rustix::io::Errno::INVAL,
+    }
+}

@@ -3,6 +3,7 @@
 //! One packet goes straight; more go row by row, a row being what lies side by side at both ends, so
 //! that the inner loop does without masks.
 
+use super::atomic::{read_entry, write_entry};
 use super::{Consumer, Index, Producer};
 
 /// Entries moved between two tests of the loop's end.
@@ -56,6 +57,7 @@ pub(crate) unsafe fn transfer<S: Source, D: Sink>(
     mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
 ) -> u32 {
     if count == 0 {
+        settle(from, to);
         return 0;
     }
     if count > 1 {
@@ -63,17 +65,26 @@ pub(crate) unsafe fn transfer<S: Source, D: Sink>(
         return unsafe { many(from, to, count, map) };
     }
     // SAFETY: one entry is there, by the caller's contract, so `row` answers where (contract of `Source`).
-    let entry = unsafe { from.row(0, 1).0.read() };
+    let entry = unsafe { read_entry(from.row(0, 1).0) };
     let mark = from.take(1);
     let Some(mapped) = map(entry) else {
         from.refuse(entry);
         return 0;
     };
     // SAFETY: one slot is free, by the caller's contract, so `row` answers where (contract of `Sink`).
-    unsafe { to.row(0, 1).0.write(mapped) };
+    unsafe { write_entry(to.row(0, 1).0, mapped) };
     to.finish(1);
     from.finish(mark);
     1
+}
+
+/// An empty batch, which ends what a forgotten guard left open.
+#[cold]
+#[inline(never)]
+fn settle<S: Source, D: Sink>(mut from: S, mut to: D) {
+    to.finish(0);
+    let mark = from.take(0);
+    from.finish(mark);
 }
 
 /// As [`transfer`], for a `map` that calls the user's code. The loop is kept out of the caller: it needs
@@ -172,7 +183,7 @@ impl<S: Source, D: Sink> Progress<S, D> {
     ) -> bool {
         self.taken = self.done.wrapping_add(1);
         // SAFETY: the row has one more (contract of this function), so the entry can be read.
-        let entry = unsafe { read.read() };
+        let entry = unsafe { read_entry(*read) };
         *read = if S::DOWN {
             read.wrapping_sub(1)
         } else {
@@ -185,7 +196,7 @@ impl<S: Source, D: Sink> Progress<S, D> {
             return false;
         };
         // SAFETY: the row has one more (contract of this function), so the slot can be written.
-        unsafe { write.write(mapped) };
+        unsafe { write_entry(*write, mapped) };
         *write = write.wrapping_add(1);
         self.done = self.taken;
         true

@@ -36,7 +36,8 @@ enum Flags {
 }
 
 /// Stands for the flags word of a TX ring that has none.
-static ALWAYS_WAKE: AtomicU32 = AtomicU32::new(uapi::XDP_RING_NEED_WAKEUP);
+static ALWAYS_WAKE: std::sync::atomic::AtomicU32 =
+    std::sync::atomic::AtomicU32::new(uapi::XDP_RING_NEED_WAKEUP);
 
 impl Wanted {
     pub(super) fn create(self, fd: BorrowedFd<'_>) -> Result<()> {
@@ -63,16 +64,13 @@ impl Wanted {
         offsets: &xdp_mmap_offsets,
         flags_word: bool,
     ) -> Result<Mapped> {
-        let (offsets, page, entry) = match self.kind {
-            Kind::Rx => (offsets.rx, uapi::XDP_PGOFF_RX_RING, 16),
-            Kind::Tx => (offsets.tx, uapi::XDP_PGOFF_TX_RING, 16),
-            Kind::Fill => (offsets.fr, uapi::XDP_UMEM_PGOFF_FILL_RING, 8),
-            Kind::Completion => (offsets.cr, uapi::XDP_UMEM_PGOFF_COMPLETION_RING, 8),
+        let page = match self.kind {
+            Kind::Rx => uapi::XDP_PGOFF_RX_RING,
+            Kind::Tx => uapi::XDP_PGOFF_TX_RING,
+            Kind::Fill => uapi::XDP_UMEM_PGOFF_FILL_RING,
+            Kind::Completion => uapi::XDP_UMEM_PGOFF_COMPLETION_RING,
         };
-        let len = u64::from(self.entries)
-            .checked_mul(entry)
-            .and_then(|bytes| bytes.checked_add(offsets.desc))
-            .and_then(|bytes| usize::try_from(bytes).ok());
+        let (offsets, len) = self.measure(offsets);
         let failed = |errno| Error::MapRing {
             ring: self.kind,
             bytes: len.unwrap_or(0),
@@ -80,7 +78,31 @@ impl Wanted {
         };
         let len = len.ok_or(failed(Errno::OVERFLOW))?;
         let mapping = sys::map_ring(fd, len, page).map_err(failed)?;
-        Ok(Mapped {
+        Ok(self.found(mapping, offsets, flags_word))
+    }
+
+    /// Where this ring's parts are, and how long its mapping has to be; no length if the end of that is out of reach.
+    pub(super) fn measure(self, offsets: &xdp_mmap_offsets) -> (xdp_ring_offset, Option<usize>) {
+        let (offsets, entry) = match self.kind {
+            Kind::Rx => (offsets.rx, 16),
+            Kind::Tx => (offsets.tx, 16),
+            Kind::Fill => (offsets.fr, 8),
+            Kind::Completion => (offsets.cr, 8),
+        };
+        let len = u64::from(self.entries)
+            .checked_mul(entry)
+            .and_then(|bytes| bytes.checked_add(offsets.desc))
+            .and_then(|bytes| usize::try_from(bytes).ok());
+        (offsets, len)
+    }
+
+    pub(super) fn found(
+        self,
+        mapping: Mapping,
+        offsets: xdp_ring_offset,
+        flags_word: bool,
+    ) -> Mapped {
+        Mapped {
             mapping,
             offsets,
             flags: match self.kind {
@@ -88,7 +110,7 @@ impl Wanted {
                 _ => Flags::InRing,
             },
             entries: self.entries,
-        })
+        }
     }
 }
 
@@ -108,7 +130,7 @@ impl Mapped {
         let bytes = crate::num::usize32(self.entries).checked_mul(size_of::<T>())?;
         let flags = match self.flags {
             Flags::InRing => index(self.offsets.flags)?,
-            Flags::AlwaysWake => NonNull::from(&ALWAYS_WAKE),
+            Flags::AlwaysWake => NonNull::from(&ALWAYS_WAKE).cast(),
         };
         let parts = Parts {
             producer: index(self.offsets.producer)?,

@@ -12,6 +12,7 @@ mod fill;
 mod frames;
 mod info;
 mod mapped;
+mod replies;
 mod rx;
 mod shape;
 mod stats;
@@ -25,6 +26,8 @@ pub use completion::{Completion, Reaped, ReapedFrames};
 pub use fill::{Fill, Filling};
 pub use frames::Frames;
 pub use info::SocketInfo;
+#[doc(hidden)]
+pub use replies::parse_any;
 pub use rx::{Received, Rx};
 pub use shape::{RxSocket, Shape, Socket, TxSocket};
 pub use stats::Statistics;

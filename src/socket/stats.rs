@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::sys::xsk as sys;
 use std::os::fd::BorrowedFd;
+use xsk_uapi::if_xdp::xdp_statistics;
 
 /// What the kernel counted for one socket (`XDP_STATISTICS`), since it was made.
 ///
@@ -31,13 +32,18 @@ pub(super) fn read(fd: BorrowedFd<'_>) -> Result<Statistics> {
         errno,
     };
     let (raw, len) = sys::statistics(fd).map_err(failed)?;
-    let newer = |value| (len >= size_of_val(&raw)).then_some(value);
-    Ok(Statistics {
+    Ok(of_reply(&raw, len))
+}
+
+/// The counters in a reply of `len` bytes.
+pub(super) fn of_reply(raw: &xdp_statistics, len: usize) -> Statistics {
+    let newer = |value| (len >= size_of_val(raw)).then_some(value);
+    Statistics {
         rx_dropped: raw.rx_dropped,
         rx_invalid_descs: raw.rx_invalid_descs,
         tx_invalid_descs: raw.tx_invalid_descs,
         rx_ring_full: newer(raw.rx_ring_full),
         fill_ring_empty: newer(raw.rx_fill_ring_empty_descs),
         tx_ring_empty: newer(raw.tx_ring_empty_descs),
-    })
+    }
 }

@@ -41,7 +41,10 @@ pub(crate) fn mmap_offsets(fd: BorrowedFd<'_>) -> Result<(uapi::xdp_mmap_offsets
 }
 
 /// The offsets in a reply of `len` bytes.
-fn offsets_of(reply: &uapi::xdp_mmap_offsets, len: usize) -> Option<uapi::xdp_mmap_offsets> {
+pub(crate) fn offsets_of(
+    reply: &uapi::xdp_mmap_offsets,
+    len: usize,
+) -> Option<uapi::xdp_mmap_offsets> {
     use zerocopy::{FromBytes, IntoBytes};
     if len == size_of::<uapi::xdp_mmap_offsets>() {
         return Some(*reply);

@@ -56,9 +56,11 @@ pub struct FakeKernel {
     pub(super) fill: Consumer<u64>,
     pub(super) completion: Producer<u64>,
     /// Addresses of sent packets that are not completed yet.
-    unfinished: VecDeque<u64>,
-    umem: Umem,
+    pub(super) unfinished: VecDeque<u64>,
+    pub(super) umem: Umem,
     core: Arc<Core>,
+    /// Whether the descriptor is readable.
+    readable: bool,
 }
 
 /// The memory of the four rings.
@@ -162,6 +164,7 @@ impl FakeKernel {
             umem: umem.clone(),
             blocks,
             core,
+            readable: false,
         };
         Ok((kernel, socket))
     }
@@ -251,8 +254,10 @@ impl FakeKernel {
         if let Ok(mut slot) = self.rx.write(1) {
             slot.write(desc);
         }
-        // The descriptor is readable from now on; the counter cannot overflow in practice.
-        let _ = rustix::io::write(&self.core.fd, &1_u64.to_ne_bytes());
+        if !self.readable {
+            let _ = rustix::io::write(&self.core.fd, &1_u64.to_ne_bytes());
+            self.readable = true;
+        }
     }
 
     /// Takes the next sent packet; `None` if there is none, or if the completion ring has no room for
@@ -299,9 +304,10 @@ impl FakeKernel {
 
     /// Makes the descriptor unreadable again once everything that was delivered was received.
     fn drain_if_empty(&mut self) {
-        if self.rx.pending() == 0 {
+        if self.readable && self.rx.pending() == 0 {
             let mut count = [0; 8];
             let _ = rustix::io::read(&self.core.fd, &mut count);
+            self.readable = false;
         }
     }
 

@@ -5,6 +5,10 @@ use xsk_uapi::btf::*;
 /// How deep types may lie inside each other before the reader gives up.
 const DEEPEST: u32 = 32;
 
+/// How many members are looked at before the reader gives up: types that lie twice inside themselves would keep it
+/// busy for ever.
+const MOST: u32 = 1 << 16;
+
 /// The type information of a kernel.
 pub(crate) struct Btf {
     types: Vec<Type>,
@@ -114,8 +118,8 @@ impl Btf {
     /// The named members of a struct or union and of those without a name inside it;
     /// with `deep` also of those that have a name.
     pub(crate) fn members(&self, id: u32, deep: bool) -> Option<Vec<Member>> {
-        let mut found = Vec::new();
-        self.collect(id, 0, deep, DEEPEST, &mut found)?;
+        let (mut found, mut left) = (Vec::new(), MOST);
+        self.collect(id, 0, deep, DEEPEST, &mut left, &mut found)?;
         Some(found)
     }
 
@@ -125,11 +129,13 @@ impl Btf {
         base: usize,
         deep: bool,
         depth: u32,
+        left: &mut u32,
         found: &mut Vec<Member>,
     ) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         let ty = self.get(self.resolve(id)?)?;
         for member in ty.words.chunks_exact(3) {
+            *left = left.checked_sub(1)?;
             let &[name, of, offset] = member else {
                 return None;
             };
@@ -150,7 +156,7 @@ impl Btf {
             }
             let inner = self.get(self.resolve(of)?)?;
             if inner.is_aggregate() && (deep || name.is_empty()) {
-                self.collect(of, bit, deep, depth, found)?;
+                self.collect(of, bit, deep, depth, left, found)?;
             }
         }
         Some(())

@@ -1,0 +1,53 @@
+//! What is made once and used by every program: packet memory, and the panic hook.
+
+use std::alloc::{Layout, alloc_zeroed};
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use xsk::{Pool, Umem};
+
+pub const CHUNKS: u32 = 16;
+pub const CHUNK: u32 = 2048;
+
+/// The memory of the UMEM and of a foreign one. On the heap, so that the address sanitizer sees its ends.
+static AREAS: [OnceLock<usize>; 2] = [const { OnceLock::new() }; 2];
+
+/// A UMEM over area 0 or 1. There is one at a time for each.
+pub fn umem(which: usize) -> (Umem, Pool) {
+    let len = (CHUNKS * CHUNK) as usize;
+    let start = AREAS[which].get_or_init(|| {
+        let layout = Layout::from_size_align(len, 4096).unwrap();
+        // SAFETY: the layout is not empty.
+        unsafe { alloc_zeroed(layout) }.expose_provenance()
+    });
+    let start = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(*start)).unwrap();
+    let memory = NonNull::slice_from_raw_parts(start, len);
+    // SAFETY: never freed, not reached by anything else, and the program before has dropped all of its UMEM.
+    unsafe { Umem::builder().chunks(CHUNKS).chunk_size(CHUNK).build_in(memory, ()) }.unwrap()
+}
+
+static EXPECTED: AtomicBool = AtomicBool::new(false);
+
+/// libFuzzer's hook ends the process at any panic; one that was expected passes.
+pub fn keep_expected_panics_quiet() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !EXPECTED.load(Ordering::Relaxed) {
+            hook(info);
+        }
+    }));
+}
+
+/// Whether the library refuses `call` by a panic.
+pub fn refused<R>(call: impl FnOnce() -> R) -> bool {
+    EXPECTED.store(true, Ordering::Relaxed);
+    let answer = caught(AssertUnwindSafe(call));
+    EXPECTED.store(false, Ordering::Relaxed);
+    answer.is_none()
+}
+
+/// `None` if `call` panics. A panic of ours (`resume_unwind`) does not come by the hook.
+pub fn caught<R>(call: impl FnOnce() -> R + UnwindSafe) -> Option<R> {
+    catch_unwind(call).ok()
+}

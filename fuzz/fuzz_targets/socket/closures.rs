@@ -1,0 +1,44 @@
+//! What users do in closures: edit, exchange the frame for another, panic.
+
+use crate::area::caught;
+use crate::law::{Set, mark};
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use xsk::{Frame, Umem};
+
+/// Calls `each` with a closure that does what `n` says at its third call or before, and answers what `each` answers,
+/// or `None` if the closure panicked. The frame that the closure had then is lost.
+pub fn with_closure<R>(
+    umem: &Umem,
+    held: &mut [Frame],
+    lost: &mut Set,
+    n: u8,
+    each: impl FnOnce(&mut dyn FnMut(&mut Frame)) -> R,
+) -> Option<R> {
+    let (at, swaps, panics, cuts) = (n & 3, n & 4 != 0, n & 8 != 0, n & 16 != 0);
+    let mut call = 0;
+    let mut in_hand = None;
+    let answer = caught(AssertUnwindSafe(|| {
+        each(&mut |frame: &mut Frame| {
+            mark(umem, frame);
+            if cuts {
+                let _ = (frame.advance(7), frame.truncate(9));
+            }
+            if call == at {
+                if let Some(mine) = held.last_mut().filter(|_| swaps) {
+                    std::mem::swap(frame, mine);
+                    mark(umem, mine);
+                }
+                if panics {
+                    in_hand = Some(frame.address());
+                    resume_unwind(Box::new(()));
+                }
+            }
+            call += 1;
+        })
+    }));
+    assert_eq!(answer.is_none(), in_hand.is_some(), "only what we threw");
+    if let Some(address) = in_hand {
+        lost.add(address);
+    }
+    answer
+}

@@ -1,0 +1,74 @@
+//! Frames and pools of another UMEM: refused by a panic, before anything is changed.
+
+use crate::area::{self, refused};
+use crate::law::mark;
+use crate::world::World;
+
+impl World {
+    pub fn foreign(&mut self, s: usize, n: u8) {
+        let (umem, mut pool) = area::umem(1);
+        let mut frame = pool.take().unwrap();
+        let port = &mut self.ports[s];
+        let socket = &mut port.socket;
+        let pools = &mut self.pools;
+        assert!(match n & 15 {
+            0 => refused(|| pools[0].put(frame)),
+            1 => refused(|| pools[0].merge(pool)),
+            2 => refused(|| pools[0].feed(&mut pool, 1)),
+            3 => refused(|| pool.feed(&mut pools[0], 1)),
+            4 => refused(|| socket.fill.fill_from(&mut pool, 1)),
+            5 => refused(|| socket.tx.send_from(&mut pool, 1, 60)),
+            6 => refused(|| socket.tx.send_each(&mut pool, 1, |_| ())),
+            7 => refused(|| self.umem.bytes(&frame).len()),
+            8 => refused(|| self.umem.write(&mut frame, b"no")),
+            9 => refused(|| self.umem.grow_front(&mut frame, 1)),
+            10 => match socket.tx.reserve(1) {
+                Ok(mut slots) => refused(|| slots.push(frame)),
+                Err(_) => self.hostile,
+            },
+            11 => match socket.fill.reserve(1) {
+                Ok(mut slots) => refused(|| slots.push(frame)),
+                Err(_) => self.hostile,
+            },
+            12 => match socket.rx.receive(1) {
+                Ok(batch) => refused(|| batch.into_pool(&mut pool)),
+                Err(_) => self.hostile,
+            },
+            13 => match socket.completion.reap(1) {
+                Ok(batch) => refused(|| batch.into_pool(&mut pool)),
+                Err(_) => self.hostile,
+            },
+            // Exchanged by a closure for one of ours, which stays in hand.
+            14 => {
+                let (mut foreign, mut swapped) = (Some(frame), None);
+                let sent = refused(|| {
+                    socket.tx.send_each(&mut pools[0], 1, |frame| {
+                        swapped = foreign.take().map(|foreign| std::mem::replace(frame, foreign));
+                    })
+                });
+                let ours = swapped.is_some();
+                self.held.extend(swapped);
+                sent == ours
+            }
+            _ => {
+                let (mut foreign, mut swapped) = (Some(frame), None);
+                let to = &mut socket.fill;
+                let given = match socket.rx.receive(1) {
+                    Ok(batch) => refused(|| {
+                        batch.recycle_each(to, |frame| {
+                            swapped = foreign.take().map(|foreign| std::mem::replace(frame, foreign));
+                        })
+                    }),
+                    Err(_) => false,
+                };
+                let ours = swapped.is_some();
+                self.held.extend(swapped);
+                given == ours
+            }
+        });
+        if let (14.., Some(frame)) = (n & 15, self.held.last_mut()) {
+            mark(&self.umem, frame);
+        }
+        drop(umem);
+    }
+}

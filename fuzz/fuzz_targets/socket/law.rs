@@ -1,0 +1,95 @@
+//! Where every chunk is: by the handles that there are, and by the ledger.
+
+use crate::area::{CHUNK, CHUNKS};
+use crate::world::World;
+use xsk::umem::Place;
+use xsk::{Frame, Umem};
+
+/// A set of chunks.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Set(u32);
+
+impl Set {
+    pub const ALL: Self = Self(((1_u64 << CHUNKS) - 1) as u32);
+
+    pub fn add(&mut self, address: u64) {
+        let bit = 1 << (address / u64::from(CHUNK));
+        assert!(self.0 & bit == 0, "chunk at {address} is in two places");
+        self.0 |= bit;
+    }
+}
+
+pub fn mark(umem: &Umem, frame: &mut Frame) {
+    let mark = (frame.address() / u64::from(CHUNK)) as u8 | 0x40;
+    umem.bytes_mut(frame)[0] = mark;
+}
+
+/// Nobody else wrote to a frame in hand.
+pub fn marked(umem: &Umem, frame: &Frame) -> bool {
+    let bytes = umem.bytes(frame);
+    bytes.len() == frame.len() as usize
+        && frame.address() / u64::from(CHUNK) == (frame.address() + u64::from(frame.len()) - 1) / u64::from(CHUNK)
+        && bytes[0] == (frame.address() / u64::from(CHUNK)) as u8 | 0x40
+}
+
+impl World {
+    /// No chunk has two handles, and the ledger knows all of them.
+    pub fn check(&self) {
+        let (mut pool, mut user) = (Set::default(), self.lost);
+        for frame in &self.held {
+            user.add(frame.address());
+            assert!(marked(&self.umem, frame), "{frame:?}: somebody wrote there");
+        }
+        for address in self.pools.iter().flat_map(|pool| pool.addresses()) {
+            pool.add(address);
+        }
+        assert_eq!(pool.0 & user.0, 0, "in a pool and in hand");
+        let (mut in_pool, mut in_hand) = (Set::default(), Set::default());
+        for (chunk, place) in self.umem.places().unwrap().into_iter().enumerate() {
+            let address = chunk as u64 * u64::from(CHUNK);
+            match place {
+                Place::Pool => in_pool.add(address),
+                Place::User => in_hand.add(address),
+                Place::Receiving | Place::Sending => {}
+            }
+        }
+        assert_eq!((in_pool, in_hand), (pool, user), "the ledger differs");
+    }
+
+    /// Everything comes back, if the kernels were good.
+    pub fn settle(mut self) {
+        if self.hostile {
+            return;
+        }
+        let Self { umem: _, ports, pools: [pool, other], held, .. } = &mut self;
+        held.drain(..).for_each(|frame| other.put(frame));
+        let mut still = 0;
+        while still < 2 {
+            // Once more after nothing moved: a look at an empty ring gives back what a forgotten guard took.
+            let mut moved = 0;
+            for port in ports.iter_mut() {
+                // Publishes what a forgotten guard wrote.
+                drop(port.socket.tx.reserve(0).unwrap());
+                drop(port.socket.fill.reserve(0).unwrap());
+                moved += port.kernel.deliver_unwritten(u32::MAX, 60);
+                moved += port.kernel.transmit_unread(u32::MAX);
+                moved += port.kernel.complete(u32::MAX);
+                for frame in port.socket.rx.receive(u32::MAX).unwrap() {
+                    pool.put(frame);
+                    moved += 1;
+                }
+                for frame in port.socket.completion.reap(u32::MAX).unwrap() {
+                    other.put(frame);
+                    moved += 1;
+                }
+            }
+            still = if moved == 0 { still + 1 } else { 0 };
+        }
+        self.check();
+        let mut all = self.lost;
+        for address in self.pools.iter().flat_map(|pool| pool.addresses()) {
+            all.add(address);
+        }
+        assert_eq!(all, Set::ALL, "a chunk is missing");
+    }
+}

@@ -1,0 +1,276 @@
+//! The UMEM, its pools, one or two sockets with their kernels, and the frames in hand.
+
+use crate::area::{self, CHUNK};
+use crate::closures::with_closure;
+use crate::law::{Set, mark, marked};
+use xsk::ring::{Index, Kind};
+use xsk::test_util::{FakeKernel, FakeRings};
+use xsk::{Fault, Frame, Pool, Socket, Umem};
+
+pub struct Port {
+    pub kernel: FakeKernel,
+    pub socket: Socket,
+}
+
+pub struct World {
+    pub umem: Umem,
+    pub pools: [Pool; 2],
+    pub ports: Vec<Port>,
+    pub held: Vec<Frame>,
+    /// Chunks of frames that were dropped.
+    pub lost: Set,
+    pub hostile: bool,
+}
+
+const KINDS: [Kind; 4] = [Kind::Rx, Kind::Tx, Kind::Fill, Kind::Completion];
+
+impl World {
+    pub fn new(header: &[u8; 6]) -> Self {
+        let [flags, start, sizes @ ..] = *header;
+        let (umem, mut pool) = area::umem(0);
+        let [rx, tx, fill, completion] = sizes.map(|size| 1 << (size % 5));
+        let start = Index::new(u32::MAX.wrapping_sub(start.into()));
+        let rings = FakeRings { rx, tx, fill, completion, start };
+        let ports = (0..=flags & 1).map(|_| {
+            let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
+            Port { kernel, socket }
+        });
+        let ports = ports.collect();
+        let other = pool.split(usize::from(flags >> 4));
+        let (held, lost) = (Vec::with_capacity(16), Set::default());
+        Self { umem, pools: [pool, other], ports, held, lost, hostile: flags & 2 != 0 }
+    }
+
+    /// What a good kernel never makes fail.
+    fn good<T>(hostile: bool, answer: Result<T, Fault>) -> Option<T> {
+        match answer {
+            Ok(answer) => Some(answer),
+            Err(fault) => {
+                assert!(hostile, "{fault}");
+                None
+            }
+        }
+    }
+
+    /// One call; answers what is left of the program.
+    pub fn step<'a>(&mut self, call: u8, n: u8, mut rest: &'a [u8]) -> &'a [u8] {
+        let ports = self.ports.len();
+        let (s, t) = (usize::from(call >> 7) % ports, usize::from(call >> 6 & 1) % ports);
+        let p = usize::from(n >> 7);
+        let count = u32::from(n & 31);
+        let Self { umem, pools, ports, held, lost, hostile } = self;
+        let hostile = *hostile;
+        match call & 63 {
+            20 => self.foreign(s, n),
+            code @ 21..=28 => forward(umem, ports, held, lost, hostile, (s, t), code, n),
+            code => {
+                let Port { kernel, socket } = &mut ports[s];
+                let pool = &mut pools[p];
+                match code {
+                    0 => drop(Self::good(hostile, socket.fill.fill_from(pool, count))),
+                    1 => drop(kernel.deliver(&[0xee; 64][..usize::from(n & 63)])),
+                    2 => drop(kernel.deliver_unwritten(count, 60)),
+                    3 | 4 => {
+                        if let Some(batch) = Self::good(hostile, socket.rx.receive(count)) {
+                            let mut frames = batch.into_iter();
+                            keep(umem, held, frames.by_ref().take(usize::from(n >> 5)));
+                            if code == 4 {
+                                std::mem::forget(frames);
+                            }
+                        }
+                    }
+                    5 => {
+                        if let Some(batch) = Self::good(hostile, socket.rx.receive(count)) {
+                            Self::good(hostile, batch.recycle(&mut socket.fill));
+                        }
+                    }
+                    6 => {
+                        if let Some(batch) = Self::good(hostile, socket.rx.receive(count)) {
+                            batch.into_pool(pool);
+                        }
+                    }
+                    7 | 8 => {
+                        if let Some(mut slots) = Self::good(hostile, socket.tx.reserve(count)) {
+                            give(umem, held, n >> 5, |frame| slots.push(frame));
+                            if code == 8 {
+                                std::mem::forget(slots);
+                            }
+                        }
+                    }
+                    9 | 10 => {
+                        if let Some(mut slots) = Self::good(hostile, socket.fill.reserve(count)) {
+                            give(umem, held, n >> 5, |frame| slots.push(frame));
+                            if code == 10 {
+                                std::mem::forget(slots);
+                            }
+                        }
+                    }
+                    11 => drop(Self::good(hostile, socket.tx.send_from(pool, count, 1 + u32::from(n)))),
+                    12 => {
+                        let tx = &mut socket.tx;
+                        let each = |edit: &mut dyn FnMut(&mut Frame)| tx.send_each(pool, u32::from(n >> 5), edit);
+                        if let Some(sent) = with_closure(umem, held, lost, n, each) {
+                            Self::good(hostile, sent);
+                        }
+                    }
+                    13 => {
+                        if let Some(packet) = kernel.transmit() {
+                            assert!(!packet.is_empty() && packet.len() <= CHUNK as usize);
+                        }
+                    }
+                    14 => drop(kernel.transmit_unread(count)),
+                    15 => drop(kernel.complete(count)),
+                    16 => drop(Self::good(hostile, socket.completion.reap_into(pool, count))),
+                    17 | 18 => {
+                        if let Some(batch) = Self::good(hostile, socket.completion.reap(count)) {
+                            let mut frames = batch.into_iter();
+                            keep(umem, held, frames.by_ref().take(usize::from(n >> 5)));
+                            if code == 18 {
+                                std::mem::forget(frames);
+                            }
+                        }
+                    }
+                    19 => {
+                        if let Some(batch) = Self::good(hostile, socket.completion.reap(count)) {
+                            Self::good(hostile, batch.into_fill(&mut socket.fill));
+                        }
+                    }
+                    29 => {
+                        let [one, other] = pools;
+                        let (from, to) = if p == 0 { (one, other) } else { (other, one) };
+                        let (before, there) = (to.len(), from.len());
+                        assert_eq!(from.feed(to, count as usize), there.min(count as usize));
+                        assert_eq!(to.len() - before, there - from.len());
+                    }
+                    30 => {
+                        let some = pools[p].split(count as usize);
+                        pools[1 - p].merge(some);
+                    }
+                    31 => keep(umem, held, std::iter::from_fn(|| pool.take()).take(usize::from(n >> 4 & 7))),
+                    32 => give(umem, held, n >> 5, |frame| {
+                        pool.put(frame);
+                        Ok(())
+                    }),
+                    33 => edit(umem, held, n),
+                    34 => {
+                        if let Some(frame) = held.pop() {
+                            lost.add(frame.address());
+                        }
+                    }
+                    35 => {
+                        kernel.set_need_wakeup(KINDS[usize::from(n & 3)], n & 4 != 0);
+                        let _ = (socket.tx.kick_if_needed(), socket.fill.kick_if_needed());
+                    }
+                    36 => {
+                        let at = held.len();
+                        held[..].rotate_left(usize::from(n) % at.max(1));
+                    }
+                    37..=43 if hostile => {
+                        let (more, after) = rest.split_first_chunk().unwrap_or((&[0, 0], &[]));
+                        rest = after;
+                        break_a_rule(kernel, code, n, *more);
+                    }
+                    _ => drop(Self::good(hostile, socket.fill.fill_from(pool, count))),
+                }
+            }
+        }
+        rest
+    }
+}
+
+/// Whole batches from RX on, with and without closures.
+#[expect(clippy::too_many_arguments, reason = "the parts of a world")]
+fn forward(
+    umem: &Umem,
+    ports: &mut [Port],
+    held: &mut [Frame],
+    lost: &mut Set,
+    hostile: bool,
+    (s, t): (usize, usize),
+    code: u8,
+    n: u8,
+) {
+    let count = u32::from(n >> 5);
+    let (rx, tx, fill) = if s == t {
+        let socket = &mut ports[s].socket;
+        (&mut socket.rx, &mut socket.tx, &mut socket.fill)
+    } else {
+        let (one, other) = ports.split_at_mut(1);
+        let (one, other) = (&mut one[0].socket, &mut other[0].socket);
+        let (from, to) = if s == 0 { (one, other) } else { (other, one) };
+        (&mut from.rx, &mut to.tx, &mut to.fill)
+    };
+    let Some(batch) = World::good(hostile, rx.receive(count)) else { return };
+    let answer = match code {
+        21 | 22 => Some(batch.forward(tx)),
+        23..=25 => with_closure(umem, held, lost, n, |edit| batch.forward_each(tx, edit)),
+        26..=27 => with_closure(umem, held, lost, n, |edit| batch.recycle_each(fill, edit)),
+        _ => Some(batch.recycle(fill)),
+    };
+    if let Some(answer) = answer {
+        World::good(hostile, answer);
+    }
+}
+
+/// Takes frames in hand, and marks them.
+fn keep(umem: &Umem, held: &mut Vec<Frame>, frames: impl Iterator<Item = Frame>) {
+    for mut frame in frames {
+        mark(umem, &mut frame);
+        held.push(frame);
+    }
+}
+
+/// Gives frames away until one comes back.
+fn give(umem: &Umem, held: &mut Vec<Frame>, most: u8, mut to: impl FnMut(Frame) -> Result<(), Frame>) {
+    for _ in 0..most {
+        let Some(frame) = held.pop() else { return };
+        assert!(marked(umem, &frame), "{frame:?}: somebody wrote there");
+        if let Err(frame) = to(frame) {
+            held.push(frame);
+            return;
+        }
+    }
+}
+
+/// Changes the bounds of a frame in hand; what is refused changes nothing.
+fn edit(umem: &Umem, held: &mut [Frame], n: u8) {
+    let Some(frame) = held.last_mut() else { return };
+    let (address, len) = (frame.address(), frame.len());
+    let amount = [1, 9, 60, 255, 256, 257, 2047, 2048][usize::from(n & 7)];
+    let done = match n >> 3 & 7 {
+        0 => frame.truncate(amount),
+        1 => frame.advance(amount),
+        2 => umem.set_len(frame, amount),
+        3 => umem.grow_front(frame, amount),
+        4 => umem.write(frame, &[7; CHUNK as usize][..amount as usize]),
+        5 => frame.truncate(0),
+        6 => frame.advance(u32::MAX),
+        _ => umem.set_len(frame, u32::MAX - amount),
+    };
+    if done.is_err() {
+        assert_eq!((frame.address(), frame.len()), (address, len), "refused and changed");
+    }
+    mark(umem, frame);
+}
+
+/// What a kernel must not do, with the ledger on.
+fn break_a_rule(kernel: &mut FakeKernel, code: u8, n: u8, [a, b]: [u8; 2]) {
+    let address = match a >> 6 {
+        0 | 1 => u64::from(a & 31) * u64::from(CHUNK) + 256,
+        2 => u64::from(a & 31) * u64::from(CHUNK) / 2 + u64::from(b),
+        _ => u64::MAX.rotate_left(u32::from(a)) ^ u64::from(b),
+    };
+    let options = if n & 7 == 7 { u32::from(b) } else { 0 };
+    let len = [60, 0, 1, 1792, 1793, 2048, u32::MAX, u32::from(b)][usize::from(n >> 3 & 7)];
+    let ring = KINDS[usize::from(n & 3)];
+    let mut hostile = kernel.hostile().unwrap();
+    match code {
+        37..=39 => hostile.receive(address, len, options),
+        40 | 41 => hostile.complete(address),
+        42 => {
+            let index = hostile.published(ring).advance(u32::from(a & 31).wrapping_sub(8));
+            hostile.set_index(ring, index);
+        }
+        _ => hostile.set_index(ring, Index::new(u32::from_le_bytes([n, a, b, a]))),
+    }
+}

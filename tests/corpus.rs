@@ -1,0 +1,243 @@
+//! What the fuzz targets begin with: `fuzz/corpus`, made of recorded messages and of small programs.
+//!
+//! `XSK_CORPUS=write cargo test --all-features --test corpus` writes it; without that, what is there is compared.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use xsk::program::{Cond, Helper, Insn, Reg, Size};
+
+/// By target and name.
+type Corpus = BTreeMap<(&'static str, String), Vec<u8>>;
+
+#[test]
+fn the_corpus_is_what_is_written_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut corpus = Corpus::new();
+    netlink(root, &mut corpus);
+    replies(&mut corpus);
+    verifier(&mut corpus);
+    btf(&mut corpus);
+    instructions(&mut corpus);
+    programs(&mut corpus);
+    let total: usize = corpus.values().map(Vec::len).sum();
+    assert!(total < 200 << 10, "{total} bytes");
+
+    let directory = root.join("fuzz/corpus");
+    let files: BTreeMap<PathBuf, Vec<u8>> = corpus
+        .into_iter()
+        .map(|((target, name), bytes)| (directory.join(target).join(name), bytes))
+        .collect();
+    if std::env::var("XSK_CORPUS").as_deref() == Ok("write") {
+        let _ = fs::remove_dir_all(&directory);
+        for (path, bytes) in &files {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    let mut found = BTreeMap::new();
+    for target in fs::read_dir(&directory).unwrap() {
+        for file in fs::read_dir(target.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            found.insert(path, bytes);
+        }
+    }
+    let names: Vec<_> = files.keys().collect();
+    assert_eq!(found.keys().collect::<Vec<_>>(), names);
+    for (path, bytes) in &files {
+        assert_eq!(found.get(path), Some(bytes), "{}", path.display());
+    }
+    // Every target has something to begin with, and nothing lies there for one that is gone.
+    let stem = |path: &Path| path.file_stem().unwrap().to_owned();
+    let sources = fs::read_dir(root.join("fuzz/fuzz_targets")).unwrap();
+    let mut targets: Vec<_> = sources
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .map(|path| stem(&path))
+        .collect();
+    targets.sort();
+    let mut begun: Vec<_> = names.iter().map(|p| stem(p.parent().unwrap())).collect();
+    begun.dedup();
+    assert_eq!(begun, targets);
+}
+
+/// Everything that was recorded, one by one, and all of it in one datagram.
+fn netlink(root: &Path, corpus: &mut Corpus) {
+    let mut all = Vec::new();
+    let directory = fs::read_dir(root.join("src/link/recorded")).unwrap();
+    let mut paths: Vec<_> = directory.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let text = fs::read_to_string(&path).unwrap();
+        let digits: Vec<char> = text.chars().filter(char::is_ascii_hexdigit).collect();
+        let bytes: Vec<u8> = digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap())
+            .collect();
+        all.extend(&bytes);
+        all.resize(all.len().next_multiple_of(4), 0);
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        corpus.insert(("netlink", name), bytes);
+    }
+    corpus.insert(("netlink", "together".into()), all);
+}
+
+/// Offsets as kernels before and since 5.4 give them, rings of 16 entries; and counters.
+fn replies(corpus: &mut Corpus) {
+    let since: Vec<u64> = [0_u64, 64, 320, 128].repeat(4);
+    let before: Vec<u64> = [0_u64, 64, 320].repeat(4);
+    for (name, words) in [("offsets", since), ("offsets_v1", before)] {
+        let mut bytes = vec![4];
+        bytes.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+        corpus.insert(("replies", name.into()), bytes);
+    }
+    for (name, count) in [("statistics", 6_u64), ("statistics_v1", 3)] {
+        let bytes = (1..=count).flat_map(u64::to_ne_bytes).collect();
+        corpus.insert(("replies", name.into()), bytes);
+    }
+}
+
+/// What Linux 6.18 says of a program that reads behind a packet, and of one without an end.
+fn verifier(corpus: &mut Corpus) {
+    let log = "func#0 @0\n0: R1=ctx() R10=fp0\n0: (61) r2 = *(u32 *)(r1 +0)        ; R1=ctx() R2=pkt(r=0)\n\
+        1: (71) r0 = *(u8 *)(r2 +60)\ninvalid access to packet, off=60 size=1, R2(id=0,off=60,r=0)\n\
+        R2 offset is outside of the packet\nprocessed 2 insns (limit 1000000) max_states_per_insn 0 \
+        total_states 0 peak_states 0 mark_read 0\n";
+    let mut whole = log.as_bytes().to_vec();
+    whole.resize(whole.len() + 64, 0);
+    corpus.insert(("verifier", "packet".into()), whole);
+    let short = b"last insn is not an exit or jmp\nprocessed 0 insns (limit 1000000)".to_vec();
+    corpus.insert(("verifier", "no_end".into()), short);
+    corpus.insert(
+        ("verifier", "no_text".into()),
+        vec![0xff, 0xfe, b'\n', 0xc3, 0, b'x'],
+    );
+}
+
+/// One type of each kind, in the format of `linux/btf.h`.
+fn btf(corpus: &mut Corpus) {
+    let strings = b"\0int\0s\0a\0b\0E\0ONE\0";
+    let kind = |kind: u32, count: u32| kind << 24 | count;
+    let types: &[&[u32]] = &[
+        &[1, kind(1, 0), 4, 32],                                         // 1: int
+        &[0, kind(2, 0), 1],                                             // 2: int *
+        &[0, kind(3, 0), 0, 1, 1, 8],                                    // 3: int[8]
+        &[5, kind(4, 2), 40, 7, 2, 0, 9, 3, 64], // 4: struct s { int *a; int b[8]; }
+        &[0, kind(5, 2), 40, 7, 1, 0, 0, 4, 0],  // 5: union with a nameless struct s
+        &[11, kind(6, 1), 4, 13, 1],             // 6: enum E { ONE = 1 }
+        &[7, kind(8, 0), 4],                     // 7: typedef struct s a
+        &[0, kind(10, 0), 7],                    // 8: const a
+        &[0, kind(13, 1), 1, 7, 2],              // 9: int (int *a)
+        &[7, kind(12, 0), 9],                    // 10: a function a
+        &[11, kind(19, 1), 8, 13, 1, 0],         // 11: enum64
+        &[5, kind(4, 2) | 1 << 31, 4, 7, 1, 3 << 24, 9, 1, 5 << 24 | 3], // 12: bit-fields
+    ];
+    corpus.insert(("btf", "kinds".into()), btf_of(types, strings));
+    // Each of its two nameless members is the whole again.
+    let nested: &[&[u32]] = &[&[5, kind(4, 2), 8, 0, 1, 0, 0, 1, 0]];
+    corpus.insert(("btf", "inside_itself".into()), btf_of(nested, strings));
+}
+
+fn btf_of(types: &[&[u32]], strings: &[u8]) -> Vec<u8> {
+    let types: Vec<u8> = types
+        .concat()
+        .iter()
+        .flat_map(|w| w.to_ne_bytes())
+        .collect();
+    let len = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap();
+    let mut bytes = 0xeb9f_u16.to_ne_bytes().to_vec();
+    bytes.extend([1, 0]);
+    let header = [24, 0, len(&types), len(&types), len(strings)];
+    bytes.extend(header.iter().flat_map(|word| word.to_ne_bytes()));
+    bytes.extend(types);
+    bytes.extend(strings);
+    bytes
+}
+
+fn instructions(corpus: &mut Corpus) {
+    let insns = [
+        Insn::load(Size::Word, Reg::R2, Reg::R1, 16),
+        Insn::mov64_imm(Reg::R3, 2),
+        Insn::jump_imm(Cond::Sgt, Reg::R4, -1, -3),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ];
+    for (i, insn) in insns.iter().enumerate() {
+        let mut bytes = insn.to_bytes().to_vec();
+        bytes.extend([0; 4]);
+        bytes.extend([u8::try_from(i).unwrap() * 5, 7]);
+        corpus.insert(("insn", format!("insn_{i}")), bytes);
+    }
+}
+
+/// Programs for `rings` and `socket`: see those for what the bytes mean.
+fn programs(corpus: &mut Corpus) {
+    let wrap = [0xfe, 0xff, 0xff, 0xff];
+    let rings: &[(&str, &[u8])] = &[
+        ("there_and_back", &[0, 5, 5, 5, 2, 3, 2, 5, 0x85, 5]),
+        ("forgotten", &[1, 0xc5, 3, 0xc2, 0, 5, 2, 5]),
+        ("refused", &[0, 5, 4, 0x43, 6, 0x44, 2, 5, 0x82, 5]),
+        ("panics", &[0, 5, 7, 0x45, 2, 5, 0x82, 5, 0, 1, 7, 1]),
+        ("lies", &[0, 3, 8, 0x43, 9, 0x83, 8, 0xff, 10, 9]),
+    ];
+    for (name, steps) in rings {
+        let bytes = [&wrap[..], &[3, 2], steps].concat();
+        corpus.insert(("rings", (*name).into()), bytes);
+    }
+    let good = [0x40, 5, 3, 3, 4, 3];
+    let socket: &[(&str, &[u8], &[u8])] = &[
+        (
+            "echo",
+            &good,
+            &[0, 8, 1, 60, 3, 0x28, 7, 0x28, 13, 0, 15, 1, 16, 8],
+        ),
+        (
+            "forward_between_two",
+            &[0x41, 5, 3, 3, 4, 3],
+            &[0, 8, 2, 4, 0x40 | 21, 0x80, 0x8e, 4, 0x8f, 4, 0x90, 4],
+        ),
+        (
+            "closures",
+            &good,
+            &[
+                0, 8, 2, 6, 3, 0x28, 23, 0x84, 26, 0x8d, 12, 0x8c, 14, 9, 15, 9, 17, 0x69, 19, 9,
+            ],
+        ),
+        (
+            "forgotten",
+            &good,
+            &[0, 8, 2, 6, 4, 0x26, 8, 0x28, 10, 0x28, 2, 4, 18, 0x28],
+        ),
+        (
+            "pools",
+            &good,
+            &[
+                31, 0x30, 32, 0xa0, 29, 3, 29, 0x83, 30, 2, 33, 4, 33, 0x1b, 34, 0, 36, 1,
+            ],
+        ),
+        (
+            "foreign",
+            &good,
+            &[0, 4, 2, 4, 20, 0, 20, 14, 20, 15, 20, 10, 20, 4],
+        ),
+        (
+            "hostile",
+            &[0x42, 5, 3, 3, 4, 3],
+            &[
+                0, 8, 37, 0, 1, 0, 3, 0x28, 40, 0, 2, 0, 16, 8, 42, 2, 9, 0, 0, 8, 43, 0, 9, 9, 3,
+                1,
+            ],
+        ),
+    ];
+    for (name, header, calls) in socket {
+        corpus.insert(("socket", (*name).into()), [*header, *calls].concat());
+    }
+}
