@@ -196,6 +196,7 @@ impl<'a> Ring<'a> {
         self.unreleased = 0;
     }
 
+    #[expect(unsafe_code, reason = "the size of a batch is agreed here")]
     fn move_to(&mut self, to: &mut Ring<'_>, wanted: u32, end: End) {
         let there = self.look(wanted);
         let count = there.min(to.vacant());
@@ -217,16 +218,22 @@ impl<'a> Ring<'a> {
         };
         let (from, into) = (&mut self.consumer, &mut to.producer);
         let answer = match end {
-            End::None => Some(transfer(from, into, count, map)),
-            End::Refuse(_) => Some(transfer_each(from, into, count, map)),
-            End::Panic(_) => {
-                catch_unwind(AssertUnwindSafe(|| transfer_each(from, into, count, map)))
-                    .map_err(|thrown| assert!(thrown.is::<Expected>(), "another panic"))
-                    .ok()
-            }
+            // SAFETY: `look` said that `count` entries are there, `free` that so many slots are.
+            End::None => Some(unsafe { transfer(from, into, count, map) }),
+            // SAFETY: as above.
+            End::Refuse(_) => Some(unsafe { transfer_each(from, into, count, map) }),
+            End::Panic(_) => catch_unwind(AssertUnwindSafe(|| {
+                // SAFETY: as above.
+                unsafe { transfer_each(from, into, count, map) }
+            }))
+            .map_err(|thrown| assert!(thrown.is::<Expected>(), "another panic"))
+            .ok(),
         };
         if count == 0 {
             assert_eq!(answer, Some(0), "nothing to move");
+            // What was forgotten before is settled all the same.
+            self.unreleased = 0;
+            to.unpublished = 0;
             return;
         }
         to.at = to.at.advance(moved);
