@@ -5,6 +5,15 @@
 //!
 //! An entry that is read while it may be written, or before it was handed over, ends the model: loom knows
 //! nothing of plain memory, so each slot has a shadow cell that is touched in its place.
+#![allow(
+    clippy::unwrap_used,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::arc_with_non_send_sync,
+    reason = "models; loom sees who shares what"
+)]
 
 use super::transfer::transfer;
 use super::{AtomicU32, Consumer, Index, Kind, Memory, Parts, Producer};
