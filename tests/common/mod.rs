@@ -54,7 +54,11 @@ impl End {
 
     pub fn at(namespace: &Namespace, interface: &xsk::Interface, queue: u32) -> Self {
         let (umem, pool) = Umem::builder().chunks(1024).build().unwrap();
-        let bind = || Socket::builder(&umem).bind(interface, queue);
+        let bind = || {
+            Socket::builder(&umem)
+                .bind_wait(PATIENCE)
+                .bind(interface, queue)
+        };
         let socket = namespace.run(bind).unwrap().unwrap();
         Self { umem, pool, socket }
     }
