@@ -107,6 +107,8 @@
 //!
 //! - `test-util`: module `test_util`, a fake kernel for tests without root, and a bed of
 //!   namespaces and virtual cables for tests with it;
+//! - `proptest`: `test-util`, and strategies of `proptest` for random programs over the fake kernel, to
+//!   check your own loop with;
 //! - `ledger`: the ledger in release builds;
 //! - `cli`: the tool `xsk`.
 

@@ -26,7 +26,7 @@ impl Error {
     pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Setting { name, value, rule } => {
-                write!(f, "{name} {value}: it must be one that {rule}")
+                write!(f, "{name} {value} is not possible: a possible one {rule}")
             }
             Self::AllocateUmem {
                 bytes,
@@ -45,7 +45,7 @@ impl Error {
                 )
             }
             Self::UmemNumbers => {
-                f.write_str("this process has made 2^32 - 1 UMEMs, and no number is left")
+                f.write_str("this process has made 2^32 - 1 UMEMs, and has no number for another")
             }
             Self::CreateSocket { errno } => {
                 write!(f, "cannot make an AF_XDP socket: {}", Shown(*errno))
@@ -131,7 +131,11 @@ impl Error {
                 write!(f, "cannot {operation}: {}", Shown(*errno))
             }
             Self::Namespace { operation, errno } => {
-                write!(f, "cannot {operation}: {}", Shown(*errno))
+                write!(
+                    f,
+                    "cannot make or enter a network namespace: {operation}: {}",
+                    Shown(*errno)
+                )
             }
             Self::CreateMap {
                 name,
@@ -151,32 +155,36 @@ impl Error {
                 errno,
             } => write!(
                 f,
-                "cannot {operation} the socket at slot {index} of the BPF map of {entries} slots: {}",
+                "cannot {operation} the socket {} slot {index} of the BPF map of {entries} slots: {}",
+                if *operation == "remove" {
+                    "from"
+                } else {
+                    "into"
+                },
                 Shown(*errno)
             ),
             Self::LoadProgram {
                 name,
                 instructions,
-                log,
                 errno,
+                ..
             } => {
                 write!(
                     f,
                     "the kernel refused the program {name} of {instructions} instructions: {}",
                     Shown(*errno)
-                )?;
-                if log.is_empty() {
-                    Ok(())
-                } else {
-                    write!(f, "; the verifier said:\n{}\n", log.trim_end())
-                }
+                )
             }
             Self::BpfObject {
                 operation,
                 object,
                 errno,
             } => {
-                write!(f, "cannot {operation} {object}: {}", Shown(*errno))
+                if operation.starts_with("BPF_") {
+                    write!(f, "bpf({operation}) failed for {object}: {}", Shown(*errno))
+                } else {
+                    write!(f, "cannot {operation} {object}: {}", Shown(*errno))
+                }
             }
             Self::WrongObject { object, wanted } => write!(f, "{object} is not {wanted}"),
             Self::Attach {
@@ -229,11 +237,20 @@ impl Error {
             }
             Self::AttachLock { waited, errno } => write!(
                 f,
-                "another process holds the lock of this namespace's XDP attachments for longer than {} ms: {}",
+                "another process or thread has held the lock of this interface's XDP attachments for {} ms: {}",
                 waited.as_millis(),
                 Shown(*errno)
             ),
             Self::NeedsKernel { feature, version } => write!(f, "{feature} needs Linux {version}"),
+        }
+    }
+    /// What takes more than a line, and comes last: the verifier's log.
+    pub(super) fn tail(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LoadProgram { log, .. } if !log.is_empty() => {
+                write!(f, ". The verifier said:\n{}", log.trim_end())
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -258,54 +258,11 @@ impl Error {
     /// The kernel's error number, where the kernel gave one.
     #[must_use]
     pub fn errno(&self) -> Option<Errno> {
-        match self {
-            Self::AllocateUmem { errno, .. }
-            | Self::CreateSocket { errno }
-            | Self::RegisterUmem { errno, .. }
-            | Self::CreateRing { errno, .. }
-            | Self::MapRing { errno, .. }
-            | Self::Bind { errno, .. }
-            | Self::SocketOption { errno, .. }
-            | Self::Kick { errno, .. }
-            | Self::Wait { errno }
-            | Self::Interface { errno, .. }
-            | Self::Netlink { errno, .. }
-            | Self::Namespace { errno, .. }
-            | Self::CreateMap { errno, .. }
-            | Self::UpdateMap { errno, .. }
-            | Self::LoadProgram { errno, .. }
-            | Self::BpfObject { errno, .. }
-            | Self::Attach { errno, .. }
-            | Self::Detach { errno, .. }
-            | Self::AttachLock { errno, .. } => Some(*errno),
-            Self::Setting { .. }
-            | Self::UmemNumbers
-            | Self::Ring(_)
-            | Self::WrongObject { .. }
-            | Self::UnsupportedMode { .. }
-            | Self::ForeignProgram { .. }
-            | Self::OtherAttachment { .. }
-            | Self::NeedsKernel { .. } => None,
-        }
+        self.errno_ref().copied()
     }
-}
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe(f)?;
-        let hint = hint::of(self);
-        if hint.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ". {hint}")
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+    fn errno_ref(&self) -> Option<&Errno> {
         match self {
-            Self::Ring(fault) => Some(fault),
             Self::AllocateUmem { errno, .. }
             | Self::CreateSocket { errno }
             | Self::RegisterUmem { errno, .. }
@@ -325,7 +282,37 @@ impl std::error::Error for Error {
             | Self::Attach { errno, .. }
             | Self::Detach { errno, .. }
             | Self::AttachLock { errno, .. } => Some(errno),
-            _ => None,
+            Self::Setting { .. }
+            | Self::UmemNumbers
+            | Self::Ring(_)
+            | Self::WrongObject { .. }
+            | Self::UnsupportedMode { .. }
+            | Self::ForeignProgram { .. }
+            | Self::OtherAttachment { .. }
+            | Self::NeedsKernel { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe(f)?;
+        let hint = hint::of(self);
+        if !hint.is_empty() {
+            write!(f, ". {hint}")?;
+        }
+        self.tail(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Ring(fault) => Some(fault),
+            _ => {
+                let errno = self.errno_ref()?;
+                Some(errno)
+            }
         }
     }
 }

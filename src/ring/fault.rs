@@ -112,8 +112,12 @@ impl fmt::Display for Fault {
                 options,
             } => write!(
                 f,
-                "the {ring} ring's entry {{address {address:#x}, length {len}, options {options:#x}}} \
-                 is not inside a chunk of the UMEM"
+                "the {ring} ring's entry {{address {address:#x}, length {len}, options {options:#x}}} {}",
+                if *options == 0 {
+                    "is not inside a chunk of the UMEM"
+                } else {
+                    "has options that this crate does not know"
+                }
             ),
             Self::Repeated { ring, address } => write!(
                 f,

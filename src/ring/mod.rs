@@ -9,6 +9,8 @@ mod atomic;
 mod consumer;
 mod fault;
 mod index;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod memory;
 mod producer;
 mod reader;

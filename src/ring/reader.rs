@@ -1,5 +1,6 @@
 //! A batch of entries on its way out of a ring.
 
+use super::atomic::read_entry;
 use super::{Consumer, Index};
 
 /// Takes entries one by one; those taken go back to the producer when this is dropped.
@@ -29,7 +30,7 @@ impl<'a, T: Copy> Reader<'a, T> {
         }
         self.ring.cursor = at.advance(1);
         // SAFETY: `at` is before the end of the entries that the producer handed over (I8).
-        Some(unsafe { self.ring.memory.slot(at).read() })
+        Some(unsafe { read_entry(self.ring.memory.slot(at)) })
     }
 
     /// Entries not taken yet.

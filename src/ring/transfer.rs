@@ -3,6 +3,7 @@
 //! One packet goes straight; more go row by row, a row being what lies side by side at both ends, so
 //! that the inner loop does without masks.
 
+use super::atomic::{read_entry, write_entry};
 use super::{Consumer, Index, Producer};
 
 /// Entries moved between two tests of the loop's end.
@@ -12,8 +13,7 @@ const UNROLL: u32 = 8;
 ///
 /// # Safety
 /// `row` answers where entries lie, and how many of them, from 1 to `most`, can be read at once: each right
-/// after the one before, or right before it if `DOWN`. `skip + most` is no more than the source holds, as
-/// its user checked.
+/// after the one before, or right before it if `DOWN`; if `skip + most` is no more than the source holds.
 pub(crate) unsafe trait Source {
     type Entry: Copy;
     /// Whether entries lie in reverse.
@@ -46,61 +46,84 @@ pub(crate) unsafe trait Sink {
 /// not arrive; answers how many arrived. So many are there in `from`, and so many slots free in `to`.
 ///
 /// If `map` panics, the entry that it was given is lost; those before have arrived.
+///
+/// # Safety
+/// `count` entries are there in `from`, and as many slots free in `to`.
 #[inline(always)]
-pub(crate) fn transfer<S: Source, D: Sink>(
+pub(crate) unsafe fn transfer<S: Source, D: Sink>(
     mut from: S,
     mut to: D,
     count: u32,
     mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
 ) -> u32 {
     if count == 0 {
+        settle(from, to);
         return 0;
     }
     if count > 1 {
-        return many(from, to, count, map);
+        // SAFETY: the caller's contract.
+        return unsafe { many(from, to, count, map) };
     }
-    // SAFETY: one entry is there (contract of `Source`).
-    let entry = unsafe { from.row(0, 1).0.read() };
+    // SAFETY: one entry is there, by the caller's contract, so `row` answers where (contract of `Source`).
+    let entry = unsafe { read_entry(from.row(0, 1).0) };
     let mark = from.take(1);
     let Some(mapped) = map(entry) else {
         from.refuse(entry);
         return 0;
     };
-    // SAFETY: one slot is free (contract of `Sink`).
-    unsafe { to.row(0, 1).0.write(mapped) };
+    // SAFETY: one slot is free, by the caller's contract, so `row` answers where (contract of `Sink`).
+    unsafe { write_entry(to.row(0, 1).0, mapped) };
     to.finish(1);
     from.finish(mark);
     1
 }
 
+/// An empty batch, which ends what a forgotten guard left open.
+#[cold]
+#[inline(never)]
+fn settle<S: Source, D: Sink>(mut from: S, mut to: D) {
+    to.finish(0);
+    let mark = from.take(0);
+    from.finish(mark);
+}
+
 /// As [`transfer`], for a `map` that calls the user's code. The loop is kept out of the caller: it needs
 /// the registers for itself.
+///
+/// # Safety
+/// As [`transfer`].
 #[inline(always)]
-pub(crate) fn transfer_each<S: Source, D: Sink>(
+pub(crate) unsafe fn transfer_each<S: Source, D: Sink>(
     from: S,
     to: D,
     count: u32,
     map: impl FnMut(S::Entry) -> Option<D::Entry>,
 ) -> u32 {
     #[inline(never)]
-    fn outlined<S: Source, D: Sink>(
+    unsafe fn outlined<S: Source, D: Sink>(
         from: S,
         to: D,
         count: u32,
         map: impl FnMut(S::Entry) -> Option<D::Entry>,
     ) -> u32 {
-        many(from, to, count, map)
+        // SAFETY: the caller's contract.
+        unsafe { many(from, to, count, map) }
     }
     if count > 1 {
-        outlined(from, to, count, map)
+        // SAFETY: the caller's contract.
+        unsafe { outlined(from, to, count, map) }
     } else {
-        transfer(from, to, count, map)
+        // SAFETY: the caller's contract.
+        unsafe { transfer(from, to, count, map) }
     }
 }
 
 /// Row by row.
+///
+/// # Safety
+/// As [`transfer`].
 #[inline(always)]
-fn many<S: Source, D: Sink>(
+unsafe fn many<S: Source, D: Sink>(
     from: S,
     to: D,
     count: u32,
@@ -119,13 +142,15 @@ fn many<S: Source, D: Sink>(
         let end = at.done.wrapping_add(row);
         for _ in 0..row / UNROLL {
             for _ in 0..UNROLL {
-                if !at.step(&mut read, &mut write, &mut map) {
+                // SAFETY: at most `row` steps are made, in a row of that many.
+                if !unsafe { at.step(&mut read, &mut write, &mut map) } {
                     return at.done;
                 }
             }
         }
         while at.done != end {
-            if !at.step(&mut read, &mut write, &mut map) {
+            // SAFETY: `end` is where the row ends.
+            if !unsafe { at.step(&mut read, &mut write, &mut map) } {
                 return at.done;
             }
         }
@@ -145,17 +170,20 @@ struct Progress<S: Source, D: Sink> {
 }
 
 impl<S: Source, D: Sink> Progress<S, D> {
-    /// Moves one entry of a row that has one more; answers whether it arrived.
+    /// Moves one entry of a row; answers whether it arrived.
+    ///
+    /// # Safety
+    /// The row has one more, at `read` and at `write`.
     #[inline(always)]
-    fn step(
+    unsafe fn step(
         &mut self,
         read: &mut *const S::Entry,
         write: &mut *mut D::Entry,
         map: &mut impl FnMut(S::Entry) -> Option<D::Entry>,
     ) -> bool {
         self.taken = self.done.wrapping_add(1);
-        // SAFETY: the row has one more, so the entry can be read (contract of `Source`).
-        let entry = unsafe { read.read() };
+        // SAFETY: the row has one more (contract of this function), so the entry can be read.
+        let entry = unsafe { read_entry(*read) };
         *read = if S::DOWN {
             read.wrapping_sub(1)
         } else {
@@ -167,8 +195,8 @@ impl<S: Source, D: Sink> Progress<S, D> {
             self.from.refuse(entry);
             return false;
         };
-        // SAFETY: the row has one more, so the slot can be written (contract of `Sink`).
-        unsafe { write.write(mapped) };
+        // SAFETY: the row has one more (contract of this function), so the slot can be written.
+        unsafe { write_entry(*write, mapped) };
         *write = write.wrapping_add(1);
         self.done = self.taken;
         true

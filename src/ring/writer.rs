@@ -1,5 +1,6 @@
 //! A batch of entries on its way into a ring.
 
+use super::atomic::write_entry;
 use super::{Index, Producer};
 
 /// Writes entries into reserved slots; those written are published when this is dropped.
@@ -28,7 +29,7 @@ impl<'a, T: Copy> Writer<'a, T> {
             return false;
         }
         // SAFETY: `at` is before the end of the slots that the consumer gave back (I8).
-        unsafe { self.ring.memory.slot(at).write(entry) };
+        unsafe { write_entry(self.ring.memory.slot(at), entry) };
         self.ring.cursor = at.advance(1);
         true
     }

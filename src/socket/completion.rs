@@ -1,4 +1,5 @@
 //! Chunks on their way back, their packets sent.
+#![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
 use super::Fill;
 use super::core::Core;
@@ -115,11 +116,15 @@ impl Reaped<'_> {
         pool.bounds().same(from.judge.bounds.umem);
         let (to, count) = pool.vacant(count);
         let judge = &from.judge;
-        transfer(&mut from.ring, to, count, move |address| {
-            judge
-                .arrived(address, Place::Sending, Place::Pool)
-                .then(|| judge.bounds.chunk(address))
-        })
+        // SAFETY: `available` said that `count` entries are there, `vacant` that so many slots are; both
+        // ends are exclusively borrowed since.
+        unsafe {
+            transfer(&mut from.ring, to, count, move |address| {
+                judge
+                    .arrived(address, Place::Sending, Place::Pool)
+                    .then(|| judge.bounds.chunk(address))
+            })
+        }
     }
 
     /// Gives as many of the chunks to the fill ring as it has room for; answers how many. The rest
@@ -137,16 +142,16 @@ impl Reaped<'_> {
         fill.judge.same(from.judge.bounds.umem);
         let count = fill.ring.free(count)?;
         let judge = &from.judge;
-        Ok(transfer(
-            &mut from.ring,
-            &mut fill.ring,
-            count,
-            move |address| {
+        // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
+        // ends are exclusively borrowed since.
+        let moved = unsafe {
+            transfer(&mut from.ring, &mut fill.ring, count, move |address| {
                 judge
                     .arrived(address, Place::Sending, Place::Receiving)
                     .then_some(address)
-            },
-        ))
+            })
+        };
+        Ok(moved)
     }
 
     /// Chunks in the batch.

@@ -1,4 +1,5 @@
 //! Chunks on their way to the kernel, to receive into.
+#![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
 use super::core::{Core, Kick};
 use crate::error::Result;
@@ -46,10 +47,15 @@ impl Fill {
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
         let judge = &self.judge;
-        Ok(transfer(from, &mut self.ring, count, move |chunk| {
-            judge.moved(chunk, Place::Pool, Place::Receiving);
-            Some(chunk)
-        }))
+        // SAFETY: `top` said that `count` entries are there, `free` that so many slots are; both
+        // ends are exclusively borrowed since.
+        let moved = unsafe {
+            transfer(from, &mut self.ring, count, move |chunk| {
+                judge.moved(chunk, Place::Pool, Place::Receiving);
+                Some(chunk)
+            })
+        };
+        Ok(moved)
     }
 
     /// Reserves up to `count` slots, to give single frames back with [`Filling::push`]. They are

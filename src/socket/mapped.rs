@@ -36,7 +36,8 @@ enum Flags {
 }
 
 /// Stands for the flags word of a TX ring that has none.
-static ALWAYS_WAKE: AtomicU32 = AtomicU32::new(uapi::XDP_RING_NEED_WAKEUP);
+static ALWAYS_WAKE: std::sync::atomic::AtomicU32 =
+    std::sync::atomic::AtomicU32::new(uapi::XDP_RING_NEED_WAKEUP);
 
 impl Wanted {
     pub(super) fn create(self, fd: BorrowedFd<'_>) -> Result<()> {
@@ -129,7 +130,7 @@ impl Mapped {
         let bytes = crate::num::usize32(self.entries).checked_mul(size_of::<T>())?;
         let flags = match self.flags {
             Flags::InRing => index(self.offsets.flags)?,
-            Flags::AlwaysWake => NonNull::from(&ALWAYS_WAKE),
+            Flags::AlwaysWake => NonNull::from(&ALWAYS_WAKE).cast(),
         };
         let parts = Parts {
             producer: index(self.offsets.producer)?,

@@ -1,4 +1,5 @@
 //! Packets on their way in.
+#![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
 use super::core::Core;
 use super::desc::Desc;
@@ -123,11 +124,16 @@ impl<'a> Received<'a> {
         fill.judge.same(rx.judge.bounds.umem);
         let count = fill.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer(&mut rx.ring, &mut fill.ring, count, move |desc| {
-            judge
-                .arrived(desc.address, Place::Receiving, Place::Receiving)
-                .then_some(desc.address)
-        }))
+        // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
+        // ends are exclusively borrowed since.
+        let moved = unsafe {
+            transfer(&mut rx.ring, &mut fill.ring, count, move |desc| {
+                judge
+                    .arrived(desc.address, Place::Receiving, Place::Receiving)
+                    .then_some(desc.address)
+            })
+        };
+        Ok(moved)
     }
 
     /// Shows each packet to `look` and gives its chunk back to the fill ring; answers how many. Ends
@@ -153,19 +159,19 @@ impl<'a> Received<'a> {
         fill.judge.same(rx.judge.bounds.umem);
         let count = fill.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer_each(
-            &mut rx.ring,
-            &mut fill.ring,
-            count,
-            move |desc| {
+        // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
+        // ends are exclusively borrowed since.
+        let moved = unsafe {
+            transfer_each(&mut rx.ring, &mut fill.ring, count, move |desc| {
                 let mut frame = mint(judge, desc)?;
                 look(&mut frame);
                 judge.same(frame.umem());
                 let (address, _) = frame.consume();
                 judge.moved(address, Place::User, Place::Receiving);
                 Some(address)
-            },
-        ))
+            })
+        };
+        Ok(moved)
     }
 
     /// Sends as many of the packets as the TX ring has room for, as they are; answers how many. The
@@ -184,17 +190,22 @@ impl<'a> Received<'a> {
         tx.judge.same(rx.judge.bounds.umem);
         let count = tx.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
-            // One with options would have been too long: they are 0.
-            judge
-                .arrived_packet(
-                    desc.address,
-                    desc.length(),
-                    Place::Receiving,
-                    Place::Sending,
-                )
-                .then_some(desc)
-        }))
+        // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
+        // ends are exclusively borrowed since.
+        let moved = unsafe {
+            transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
+                // One with options would have been too long: they are 0.
+                judge
+                    .arrived_packet(
+                        desc.address,
+                        desc.length(),
+                        Place::Receiving,
+                        Place::Sending,
+                    )
+                    .then_some(desc)
+            })
+        };
+        Ok(moved)
     }
 
     /// Has `edit` edit each packet in place and sends it; answers how many. Ends when the TX ring has
@@ -216,19 +227,19 @@ impl<'a> Received<'a> {
         tx.judge.same(rx.judge.bounds.umem);
         let count = tx.ring.free(count)?;
         let judge = &rx.judge;
-        Ok(transfer_each(
-            &mut rx.ring,
-            &mut tx.ring,
-            count,
-            move |desc| {
+        // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
+        // ends are exclusively borrowed since.
+        let moved = unsafe {
+            transfer_each(&mut rx.ring, &mut tx.ring, count, move |desc| {
                 let mut frame = mint(judge, desc)?;
                 edit(&mut frame);
                 judge.same(frame.umem());
                 let (address, len) = frame.consume();
                 judge.moved(address, Place::User, Place::Sending);
                 Some(Desc::new(address, len))
-            },
-        ))
+            })
+        };
+        Ok(moved)
     }
 
     /// Puts the packets' chunks into `pool`, unread; answers how many.
@@ -242,11 +253,15 @@ impl<'a> Received<'a> {
         pool.bounds().same(rx.judge.bounds.umem);
         let (to, count) = pool.vacant(count);
         let judge = &rx.judge;
-        transfer(&mut rx.ring, to, count, move |desc| {
-            judge
-                .arrived(desc.address, Place::Receiving, Place::Pool)
-                .then(|| judge.bounds.chunk(desc.address))
-        })
+        // SAFETY: `available` said that `count` entries are there, `vacant` that so many slots are; both
+        // ends are exclusively borrowed since.
+        unsafe {
+            transfer(&mut rx.ring, to, count, move |desc| {
+                judge
+                    .arrived(desc.address, Place::Receiving, Place::Pool)
+                    .then(|| judge.bounds.chunk(desc.address))
+            })
+        }
     }
 
     /// Packets in the batch.

@@ -1,4 +1,5 @@
 //! Packets on their way out.
+#![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
 use super::core::{Core, Kick};
 use super::desc::Desc;
@@ -70,10 +71,15 @@ impl Tx {
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
         let judge = &self.judge;
-        Ok(transfer(from, &mut self.ring, count, move |chunk| {
-            judge.moved(chunk, Place::Pool, Place::Sending);
-            Some(Desc::new(chunk, len))
-        }))
+        // SAFETY: `top` said that `count` entries are there, `free` that so many slots are; both
+        // ends are exclusively borrowed since.
+        let moved = unsafe {
+            transfer(from, &mut self.ring, count, move |chunk| {
+                judge.moved(chunk, Place::Pool, Place::Sending);
+                Some(Desc::new(chunk, len))
+            })
+        };
+        Ok(moved)
     }
 
     /// Takes up to `count` chunks of `pool`, has `write` write a packet into each (a frame over the whole
@@ -98,15 +104,20 @@ impl Tx {
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
         let judge = &self.judge;
-        Ok(transfer_each(from, &mut self.ring, count, move |chunk| {
-            judge.moved(chunk, Place::Pool, Place::User);
-            let mut frame = Frame::whole(&judge.bounds, chunk);
-            write(&mut frame);
-            judge.same(frame.umem());
-            let (address, len) = frame.consume();
-            judge.moved(address, Place::User, Place::Sending);
-            Some(Desc::new(address, len))
-        }))
+        // SAFETY: `top` said that `count` entries are there, `free` that so many slots are; both
+        // ends are exclusively borrowed since.
+        let moved = unsafe {
+            transfer_each(from, &mut self.ring, count, move |chunk| {
+                judge.moved(chunk, Place::Pool, Place::User);
+                let mut frame = Frame::whole(&judge.bounds, chunk);
+                write(&mut frame);
+                judge.same(frame.umem());
+                let (address, len) = frame.consume();
+                judge.moved(address, Place::User, Place::Sending);
+                Some(Desc::new(address, len))
+            })
+        };
+        Ok(moved)
     }
 
     /// Has the kernel send, if it asks to be called. In copy mode it always asks.

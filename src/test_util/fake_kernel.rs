@@ -56,8 +56,8 @@ pub struct FakeKernel {
     pub(super) fill: Consumer<u64>,
     pub(super) completion: Producer<u64>,
     /// Addresses of sent packets that are not completed yet.
-    unfinished: VecDeque<u64>,
-    umem: Umem,
+    pub(super) unfinished: VecDeque<u64>,
+    pub(super) umem: Umem,
     core: Arc<Core>,
     /// Whether the descriptor is readable.
     readable: bool,

@@ -5,6 +5,8 @@ use crate::num::usize32;
 use crate::ring::{AtomicU32, Index, Memory, Parts};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use zerocopy::FromBytes;
 
 /// Where the parts of a ring lie: each index in a cache line of its own, as in the kernel.
 const CONSUMER: usize = 64;
@@ -79,6 +81,30 @@ impl Block {
             entries: self.part(ENTRIES).cast(),
             size: self.size,
         }
+    }
+
+    /// The entries between the two published indices, oldest first; as many as the ring has, at the most.
+    ///
+    /// `T` has the size that the block was made for.
+    pub(super) fn entries<T: FromBytes + Copy>(&self) -> Vec<T> {
+        let entry = self.layout.size().saturating_sub(ENTRIES);
+        assert_eq!(
+            usize32(self.size).saturating_mul(size_of::<T>()),
+            entry,
+            "entries of another size"
+        );
+        let from = Index::new(self.consumer().load(Ordering::Acquire));
+        let to = Index::new(self.producer().load(Ordering::Acquire));
+        let mask = self.size.wrapping_sub(1);
+        let there = to.distance_from(from).min(self.size);
+        let entries = self.part(ENTRIES).cast::<T>().as_ptr();
+        (0..there)
+            .map(|at| entries.wrapping_add(usize32(from.advance(at).slot(mask))))
+            // SAFETY: the slot is inside the block, which has room for `size` values of `T` (just
+            // asserted) at an alignment of 64, zeroed when made; any bytes are a `T`. Its producer
+            // published it, and writes it again only when the consumer's index has passed it.
+            .map(|slot| unsafe { slot.read() })
+            .collect()
     }
 
     pub(super) fn flags(&self) -> &AtomicU32 {

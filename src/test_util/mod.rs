@@ -1,7 +1,9 @@
 //! A test bed: a fake kernel for tests without root, and private network namespaces with virtual cables
 //! between them for tests with it.
 //!
-//! [`FakeKernel`] is the other side of a socket's rings, in plain memory.
+//! [`FakeKernel`] is the other side of a socket's rings, in plain memory. [`Whereabouts`] finds out
+//! whether every chunk is somewhere, and none in two places. With feature `proptest`, module `strategies`
+//! makes random programs of the kernel's steps, to check your own loop with.
 //!
 //! The namespaces need neither the `ip` command nor `/proc` or `/sys`. What it makes is gone when its owner is dropped,
 //! also by a panic; what a killed process leaves, the kernel removes with the process's last descriptor.
@@ -23,17 +25,27 @@
 pub mod admin;
 mod fake_kernel;
 mod fake_rings;
+mod holdings;
 mod hostile;
+mod kernel_step;
+#[cfg(doctest)]
+mod misuse;
 mod namespace;
 mod privilege;
 mod ring_program;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 mod veth;
+mod whereabouts;
 
 pub use crate::ring::Index;
 pub use fake_kernel::{FakeKernel, FakeRings};
+pub use holdings::Holdings;
 pub use hostile::Hostile;
+pub use kernel_step::{KernelStep, Stepped};
 pub use namespace::{Inside, Namespace};
 pub use privilege::privileged;
 #[doc(hidden)]
 pub use ring_program::ring_program;
 pub use veth::{VethBuilder, VethPair};
+pub use whereabouts::{Holder, Imbalance, Whereabouts};

@@ -1,4 +1,5 @@
 //! Programs of steps on two rings, against queues that cannot be wrong.
+#![allow(unsafe_code, reason = "rings are raw memory")]
 
 use super::fake_rings::Block;
 use crate::num::usize32;
@@ -81,7 +82,6 @@ struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    #[expect(unsafe_code, reason = "a ring is raw memory")]
     fn new(block: &'a Block, start: Index) -> Self {
         // SAFETY: made for entries of 8 bytes, outlives this by its lifetime, and this is the only pair.
         let (user, kernel) = unsafe { block.sides::<u64>() };
@@ -217,16 +217,26 @@ impl<'a> Ring<'a> {
         };
         let (from, into) = (&mut self.consumer, &mut to.producer);
         let answer = match end {
-            End::None => Some(transfer(from, into, count, map)),
-            End::Refuse(_) => Some(transfer_each(from, into, count, map)),
+            // SAFETY: so many entries are there, and so many slots are free: it was just asked.
+            End::None => Some(unsafe { transfer(from, into, count, map) }),
+            // SAFETY: as above.
+            End::Refuse(_) => Some(unsafe { transfer_each(from, into, count, map) }),
             End::Panic(_) => {
-                catch_unwind(AssertUnwindSafe(|| transfer_each(from, into, count, map)))
-                    .map_err(|thrown| assert!(thrown.is::<Expected>(), "another panic"))
-                    .ok()
+                {
+                    // SAFETY: as above.
+                    catch_unwind(AssertUnwindSafe(|| unsafe {
+                        transfer_each(from, into, count, map)
+                    }))
+                }
+                .map_err(|thrown| assert!(thrown.is::<Expected>(), "another panic"))
+                .ok()
             }
         };
         if count == 0 {
             assert_eq!(answer, Some(0), "nothing to move");
+            // It ends what a forgotten guard left open.
+            self.unreleased = 0;
+            to.unpublished = 0;
             return;
         }
         to.at = to.at.advance(moved);

@@ -198,7 +198,7 @@ unsafe impl Source for Top<'_> {
 #[derive(Debug)]
 pub(crate) struct Vacant<'a>(&'a mut Pool);
 
-// SAFETY: `vacant` counted the slots, and `skip + most` are no more; they lie from `len` on.
+// SAFETY: slots from `len` on are vacant, up to the pool's size.
 unsafe impl Sink for Vacant<'_> {
     type Entry = u64;
 

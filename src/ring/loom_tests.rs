@@ -1,0 +1,386 @@
+//! Models of two and three threads around the real halves of rings: loom runs them in every order that
+//! the memory model allows, within a bound of preemptions.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test --release --target-dir target/loom --lib ring::loom_tests`
+//!
+//! An entry that is read while it may be written, or before it was handed over, ends the model: loom knows
+//! nothing of plain memory, so each slot has a shadow cell that is touched in its place.
+
+use super::transfer::transfer;
+use super::{AtomicU32, Consumer, Index, Kind, Memory, Parts, Producer};
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{Ordering, fence};
+use loom::thread;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::Arc;
+use xsk_uapi::if_xdp::XDP_RING_NEED_WAKEUP;
+
+thread_local! {
+    /// The shadow of each slot of the rings of the model that runs; a model's threads are one for the
+    /// system.
+    static SHADOWS: RefCell<BTreeMap<usize, Rc<UnsafeCell<()>>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+fn shadow(at: usize) -> Option<Rc<UnsafeCell<()>>> {
+    SHADOWS.with_borrow(|shadows| shadows.get(&at).cloned())
+}
+
+/// The entry at this address is about to be read.
+pub(super) fn watch_read(at: usize) {
+    if let Some(cell) = shadow(at) {
+        cell.with(|_| ());
+    }
+}
+
+/// The entry at this address is about to be written.
+pub(super) fn watch_write(at: usize) {
+    if let Some(cell) = shadow(at) {
+        cell.with_mut(|_| ());
+    }
+}
+
+/// Memory of a ring of `SIZE` entries, as a model's own.
+struct Ring {
+    producer: AtomicU32,
+    consumer: AtomicU32,
+    flags: AtomicU32,
+    entries: NonNull<u64>,
+}
+
+const SIZE: u32 = 2;
+
+// SAFETY: the entries are reached through the halves of the ring only.
+unsafe impl Send for Ring {}
+// SAFETY: as above.
+unsafe impl Sync for Ring {}
+
+impl Ring {
+    fn new(start: u32) -> Arc<Self> {
+        let entries = NonNull::from(Box::leak(Box::new([0_u64; SIZE as usize]))).cast::<u64>();
+        let ring = Self {
+            producer: AtomicU32::new(start),
+            consumer: AtomicU32::new(start),
+            flags: AtomicU32::new(0),
+            entries,
+        };
+        SHADOWS.with_borrow_mut(|shadows| {
+            shadows.extend(
+                ring.addresses()
+                    .map(|at| (at, Rc::new(UnsafeCell::new(())))),
+            );
+        });
+        Arc::new(ring)
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = usize> {
+        let start = self.entries.as_ptr();
+        (0..SIZE as usize).map(move |at| start.wrapping_add(at).addr())
+    }
+
+    fn memory(&self) -> Memory<u64> {
+        let parts = Parts {
+            producer: NonNull::from(&self.producer),
+            consumer: NonNull::from(&self.consumer),
+            flags: NonNull::from(&self.flags),
+            entries: self.entries,
+            size: SIZE,
+        };
+        // SAFETY: `SIZE` entries; each half of a test keeps the ring, and is the only one of its side.
+        unsafe { Memory::new(parts) }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        SHADOWS.with_borrow_mut(|shadows| {
+            for at in self.addresses() {
+                shadows.remove(&at);
+            }
+        });
+        // SAFETY: made of a box of this type in `new`.
+        drop(unsafe { Box::from_raw(self.entries.cast::<[u64; SIZE as usize]>().as_ptr()) });
+    }
+}
+
+/// One side of a ring, which keeps the ring's memory.
+struct Half<T> {
+    half: T,
+    ring: Arc<Ring>,
+}
+
+fn producer(ring: &Arc<Ring>) -> Half<Producer<u64>> {
+    Half {
+        half: Producer::new(Kind::Tx, ring.memory()),
+        ring: Arc::clone(ring),
+    }
+}
+
+fn consumer(ring: &Arc<Ring>) -> Half<Consumer<u64>> {
+    Half {
+        half: Consumer::new(Kind::Tx, ring.memory()),
+        ring: Arc::clone(ring),
+    }
+}
+
+impl Half<Producer<u64>> {
+    /// Writes as many of `entries` as have room.
+    fn write(&mut self, entries: &[u64]) -> usize {
+        let mut writer = self.half.write(entries.len() as u32).unwrap();
+        entries
+            .iter()
+            .take_while(|entry| writer.write(**entry))
+            .count()
+    }
+}
+
+impl Half<Consumer<u64>> {
+    fn there(&self) -> u32 {
+        let anything = self.half.cursor.advance(u32::MAX);
+        self.half.available(SIZE, || anything).unwrap()
+    }
+
+    /// Takes what is there.
+    fn take(&mut self) -> Vec<u64> {
+        let count = self.there();
+        let mut reader = self.half.read(count);
+        std::iter::from_fn(|| reader.take()).collect()
+    }
+}
+
+/// Every order with up to this many preemptions, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
+fn model(preemptions: usize, test: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = model.preemption_bound.or(Some(preemptions));
+    model.check(test);
+}
+
+#[test]
+fn entries_arrive_as_written_and_slots_are_used_again_only_when_free() {
+    model(3, || {
+        let ring = Ring::new(u32::MAX);
+        let (mut to, mut from) = (producer(&ring), consumer(&ring));
+        let sender = thread::spawn(move || {
+            let all = [11, 12, 13, 14];
+            let mut sent = 0;
+            while sent < all.len() {
+                match to.write(&all[sent..]) {
+                    0 => thread::yield_now(),
+                    some => sent += some,
+                }
+            }
+        });
+        let mut got = Vec::new();
+        while got.len() < 4 {
+            match from.take() {
+                none if none.is_empty() => thread::yield_now(),
+                some => got.extend(some),
+            }
+        }
+        assert_eq!(got, [11, 12, 13, 14]);
+        sender.join().unwrap();
+    });
+}
+
+/// Three threads that try so and so often, and do not wait for each other: two that wait would be too many
+/// orders.
+#[test]
+fn a_batch_is_forwarded_from_ring_to_ring() {
+    model(2, || {
+        let (first, second) = (Ring::new(u32::MAX), Ring::new(u32::MAX));
+        let (mut to, mut from) = (producer(&first), consumer(&second));
+        let (mut inward, mut outward) = (consumer(&first), producer(&second));
+        let sender = thread::spawn(move || to.write(&[11, 12]) + to.write(&[13]));
+        let mut forward = move || {
+            let there = inward.there();
+            let count = outward.half.free(there).unwrap();
+            let (inward, outward) = (&mut inward.half, &mut outward.half);
+            transfer(inward, outward, count, |entry| Some(entry + 100))
+        };
+        let forwarder = thread::spawn(move || (forward() + forward(), forward));
+        let mut got = from.take();
+        got.extend(from.take());
+        let sent = sender.join().unwrap();
+        let (mut moved, mut forward) = forwarder.join().unwrap();
+        got.extend(from.take());
+        moved += forward();
+        got.extend(from.take());
+        assert_eq!((sent, got.len()), (moved as usize, moved as usize));
+        assert_eq!(got, [111, 112, 113][..got.len()]);
+    });
+}
+
+/// One thread sends, the kernel gives back, a third thread reaps: what comes back is never more than
+/// what the third thread sees as sent, in whatever order it sees things.
+#[test]
+fn what_comes_back_was_given_as_every_thread_sees() {
+    model(3, || {
+        let (tx, completion) = (Ring::new(u32::MAX), Ring::new(u32::MAX));
+        let sent = Arc::new(AtomicU32::new(0));
+        let mut to = Half {
+            half: Producer::counted(Kind::Tx, tx.memory(), Arc::clone(&sent)),
+            ring: Arc::clone(&tx),
+        };
+        let (mut taken, mut back) = (consumer(&tx), producer(&completion));
+        let mut reaped = consumer(&completion);
+        let sender = thread::spawn(move || to.write(&[11]) + to.write(&[12]));
+        let mut complete = move || back.write(&taken.take());
+        let kernel = thread::spawn(move || (complete() + complete(), complete));
+        let mut got = Vec::new();
+        let mut reap = || {
+            let granted = || Index::new(sent.load(Ordering::Relaxed));
+            let count = reaped.half.available(SIZE, granted).unwrap();
+            let mut reader = reaped.half.read(count);
+            got.extend(std::iter::from_fn(|| reader.take()));
+        };
+        reap();
+        reap();
+        assert_eq!(sender.join().unwrap(), 2);
+        let (moved, mut complete) = kernel.join().unwrap();
+        assert_eq!(moved + complete(), 2);
+        reap();
+        assert_eq!(got, [11, 12]);
+    });
+}
+
+/// A packet's bytes go with its entry, and the chunk is written again only after it came back.
+#[test]
+fn a_chunk_has_one_owner_on_its_way_there_and_back() {
+    model(3, || {
+        let (tx, completion) = (Ring::new(u32::MAX), Ring::new(7));
+        let chunk = Arc::new(UnsafeCell::new(0_u64));
+        let (mut to, mut reaped) = (producer(&tx), consumer(&completion));
+        let (mut taken, mut back) = (consumer(&tx), producer(&completion));
+        let kernels = Arc::clone(&chunk);
+        let kernel = thread::spawn(move || {
+            let mut moved = 0;
+            while moved < 2 {
+                let some = taken.take();
+                for entry in &some {
+                    // SAFETY: the chunk was sent; loom sees whether anybody else has it.
+                    let bytes = kernels.with(|bytes| unsafe { *bytes });
+                    assert_eq!(bytes, *entry);
+                    moved += back.write(&[*entry]);
+                }
+                if some.is_empty() {
+                    thread::yield_now();
+                }
+            }
+        });
+        for round in [21, 22] {
+            // SAFETY: the chunk is ours: not sent yet, or come back.
+            chunk.with_mut(|bytes| unsafe { *bytes = round });
+            to.write(&[round]);
+            loop {
+                match reaped.take() {
+                    none if none.is_empty() => thread::yield_now(),
+                    some => break assert_eq!(some, [round]),
+                }
+            }
+        }
+        kernel.join().unwrap();
+    });
+}
+
+/// Whether the kernel asks to be woken, as the library reads it.
+fn fenced(user: &Half<Producer<u64>>) -> bool {
+    user.half.memory().needs_wakeup()
+}
+
+/// The same without the fence.
+fn unfenced(user: &Half<Producer<u64>>) -> bool {
+    user.ring.flags.load(Ordering::Relaxed) & XDP_RING_NEED_WAKEUP != 0
+}
+
+/// The same with less than a full fence.
+fn half_fenced(user: &Half<Producer<u64>>) -> bool {
+    fence(Ordering::AcqRel);
+    unfenced(user)
+}
+
+/// The user publishes an entry, then looks whether the kernel sleeps; the kernel goes to sleep: it sets the
+/// flag, then looks at the ring once more. One of the two must see what the other did.
+fn sleeping_kernel(needs_wakeup: fn(&Half<Producer<u64>>) -> bool) {
+    model(3, move || {
+        let ring = Ring::new(u32::MAX);
+        let (mut user, kernel) = (producer(&ring), consumer(&ring));
+        let kernel = thread::spawn(move || {
+            kernel
+                .ring
+                .flags
+                .store(XDP_RING_NEED_WAKEUP, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            kernel.there() != 0
+        });
+        user.write(&[11]);
+        let woken = needs_wakeup(&user);
+        let seen = kernel.join().unwrap();
+        assert!(woken || seen, "an entry lies there, and nobody is awake");
+    });
+}
+
+#[test]
+fn a_kernel_that_falls_asleep_is_woken_or_sees_the_entry() {
+    sleeping_kernel(fenced);
+}
+
+#[test]
+#[should_panic(expected = "an entry lies there, and nobody is awake")]
+fn without_the_fence_an_entry_is_left_with_nobody_awake() {
+    sleeping_kernel(unfenced);
+}
+
+#[test]
+#[should_panic(expected = "an entry lies there, and nobody is awake")]
+fn a_fence_that_is_not_full_does_not_do() {
+    sleeping_kernel(half_fenced);
+}
+
+/// The same as a whole life: the kernel sleeps until it is called, again and again, until it took every
+/// entry. A wake-up that is missed is a deadlock, which loom reports.
+fn kernel_that_works_when_called(needs_wakeup: fn(&Half<Producer<u64>>) -> bool) {
+    model(3, move || {
+        let ring = Ring::new(u32::MAX);
+        let (mut user, mut kernel) = (producer(&ring), consumer(&ring));
+        let call = Arc::new(loom::sync::Notify::new());
+        let called = Arc::clone(&call);
+        let kernel = thread::spawn(move || {
+            let mut taken = 0;
+            loop {
+                taken += kernel.take().len();
+                if taken == 2 {
+                    break;
+                }
+                kernel
+                    .ring
+                    .flags
+                    .store(XDP_RING_NEED_WAKEUP, Ordering::Relaxed);
+                fence(Ordering::SeqCst);
+                if kernel.there() == 0 {
+                    called.wait();
+                }
+                kernel.ring.flags.store(0, Ordering::Relaxed);
+            }
+        });
+        for entry in [11, 12] {
+            user.write(&[entry]);
+            if needs_wakeup(&user) {
+                call.notify();
+            }
+        }
+        kernel.join().unwrap();
+    });
+}
+
+#[test]
+fn a_kernel_that_sleeps_between_entries_takes_all_of_them() {
+    kernel_that_works_when_called(fenced);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_fence_the_kernel_sleeps_for_ever() {
+    kernel_that_works_when_called(unfenced);
+}

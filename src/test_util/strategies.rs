@@ -1,0 +1,130 @@
+//! Strategies of `proptest` for random programs over a [`FakeKernel`](super::FakeKernel): feature
+//! `proptest`.
+//!
+//! A loop of your own, checked for conservation:
+//!
+//! ```
+//! use proptest::prelude::*;
+//! use xsk::test_util::{FakeKernel, Whereabouts, strategies};
+//!
+//! /// The code under test: echoes what it can, and drops the rest.
+//! fn echo(port: &mut xsk::Socket, pool: &mut xsk::Pool) -> xsk::Result<()> {
+//!     port.completion.reap_into(pool, 64)?;
+//!     port.rx.receive(64)?.forward(&mut port.tx)?;
+//!     port.rx.receive(64)?.into_pool(pool);
+//!     port.fill.fill_from(pool, 64)?;
+//!     Ok(())
+//! }
+//!
+//! let steps = prop::collection::vec(strategies::kernel_step(100), 1..50);
+//! let program = (strategies::rings(4), steps);
+//! proptest!(strategies::config(64), |((rings, steps) in program)| {
+//!     let (umem, mut pool) = xsk::Umem::builder().chunks(32).build()?;
+//!     let (mut kernel, mut port) = FakeKernel::with(&umem, rings)?;
+//!     for step in &steps {
+//!         kernel.step(step);
+//!         echo(&mut port, &mut pool)?;
+//!         Whereabouts::of(&umem).pool(&pool).rings(&kernel).check()?;
+//!     }
+//! });
+//! ```
+
+use super::{FakeRings, Index, KernelStep};
+use crate::ring::Kind;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::RngSeed;
+
+/// The largest power of two that [`ring_size`] and [`rings`] take.
+pub const MAX_BITS: u32 = 15;
+
+/// How to run a property: `cases` times, or as often as `PROPTEST_CASES` says; always with the same
+/// random numbers, or with those of `PROPTEST_RNG_SEED`; without a file of regressions.
+#[must_use]
+pub fn config(cases: u32) -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    let set = |name| std::env::var_os(name).is_some();
+    let cases = if set("PROPTEST_CASES") {
+        asked.cases
+    } else {
+        cases
+    };
+    ProptestConfig {
+        cases,
+        // Inputs that do not apply may be as many, however long the run.
+        max_global_rejects: asked.max_global_rejects.max(cases.saturating_mul(4)),
+        rng_seed: if set("PROPTEST_RNG_SEED") {
+            asked.rng_seed
+        } else {
+            RngSeed::Fixed(1)
+        },
+        failure_persistence: None,
+        ..asked
+    }
+}
+
+/// A size of a ring: a power of two from 1 to 2^`most_bits` (2^15 at the most), small ones more often.
+pub fn ring_size(most_bits: u32) -> BoxedStrategy<u32> {
+    let most = most_bits.min(MAX_BITS);
+    prop_oneof![6 => 0..=most.min(4), 2 => 0..=most.min(9), 1 => 0..=most]
+        .prop_map(|bits| 1_u32.wrapping_shl(bits))
+        .boxed()
+}
+
+/// A position where a ring's indices begin: any, and very often just before the counter wraps, or its
+/// sign bit changes.
+pub fn index() -> BoxedStrategy<Index> {
+    prop_oneof![
+        4 => (0..=64_u32).prop_map(|before| Index::new(u32::MAX.wrapping_sub(before))),
+        2 => (0..=70_000_u32).prop_map(|before| Index::new(u32::MAX.wrapping_sub(before))),
+        1 => (0..=64_u32).prop_map(|before| Index::new((1_u32 << 31).wrapping_sub(before))),
+        1 => Just(Index::new(0)),
+        2 => any::<u32>().prop_map(Index::new),
+    ]
+    .boxed()
+}
+
+/// Rings of any [sizes](ring_size), beginning at any [`index`].
+pub fn rings(most_bits: u32) -> BoxedStrategy<FakeRings> {
+    let size = || ring_size(most_bits);
+    (size(), size(), size(), size(), index())
+        .prop_map(|(rx, tx, fill, completion, start)| FakeRings {
+            rx,
+            tx,
+            fill,
+            completion,
+            start,
+        })
+        .boxed()
+}
+
+/// How many a call asks for: mostly few, sometimes none, sometimes more than any ring holds.
+pub fn burst() -> BoxedStrategy<u32> {
+    prop_oneof![
+        12 => 0..=9_u32,
+        4 => 10..=70_u32,
+        2 => 71..=70_000_u32,
+        1 => Just(u32::MAX),
+    ]
+    .boxed()
+}
+
+/// A packet of 1 to `longest` bytes.
+pub fn packet(longest: u16) -> BoxedStrategy<Vec<u8>> {
+    let longest = usize::from(longest.max(1));
+    prop::collection::vec(any::<u8>(), 1..=longest).boxed()
+}
+
+/// A step of the kernel; packets have up to `longest` bytes.
+pub fn kernel_step(longest: u16) -> BoxedStrategy<KernelStep> {
+    let len = 1..=u32::from(longest.max(1));
+    let flag = (select(vec![Kind::Tx, Kind::Fill]), any::<bool>());
+    prop_oneof![
+        4 => packet(longest).prop_map(KernelStep::Deliver),
+        3 => (burst(), len).prop_map(|(count, len)| KernelStep::DeliverUnwritten { count, len }),
+        3 => burst().prop_map(KernelStep::Transmit),
+        3 => burst().prop_map(KernelStep::Complete),
+        1 => flag.prop_map(|(ring, on)| KernelStep::NeedWakeup(ring, on)),
+    ]
+    .boxed()
+}

@@ -1,0 +1,176 @@
+//! SIGKILL at random moments, and the next start.
+
+use crate::common::until;
+use crate::count::{Since, marks, xdp_sockets};
+use crate::life::{Phase, Place};
+use crate::long;
+use crate::other::Other;
+use crate::random::{Random, seed};
+use crate::rig::Rig;
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use xsk::link::{Method, ModeChoice};
+use xsk::test_util::privileged;
+
+#[test]
+fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
+    if !privileged("after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left") {
+        return;
+    }
+    let seed = seed();
+    let each = if long() { 50 } else { 9 };
+    eprintln!("{} kills, XSK_SEED={seed}", 4 * each);
+    let (rig, start) = (Rig::new(), Instant::now());
+    let mut campaign = Campaign {
+        rig: &rig,
+        random: Random::new(seed),
+        histogram: BTreeMap::new(),
+        slowest: Duration::ZERO,
+    };
+    let since = Since::now(rig.brand);
+    rig.with_traffic(|| {
+        for method in [Method::Netlink, Method::Link] {
+            campaign.alone(method, each);
+            campaign.beside(method, each);
+        }
+    });
+    let looked_at = since.assert_gone();
+    campaign.report(4 * each);
+    eprintln!(
+        "{:?}; slowest next start {:?}; none of {looked_at} numbers of maps and programs is alive",
+        start.elapsed(),
+        campaign.slowest
+    );
+}
+
+struct Campaign<'a> {
+    rig: &'a Rig,
+    random: Random,
+    histogram: BTreeMap<Phase, u32>,
+    slowest: Duration,
+}
+
+impl Campaign<'_> {
+    /// The victim has the interface for itself. Whoever comes next may want another mode and method.
+    fn alone(&mut self, method: Method, kills: u32) {
+        for _ in 0..kills {
+            let mode = self.random.pick(&["native", "generic", "auto"]);
+            self.kill(method, mode);
+            let mode =
+                self.random
+                    .pick(&[ModeChoice::Auto, ModeChoice::Native, ModeChoice::Generic]);
+            let next = self.random.pick(&[Method::Netlink, Method::Link]);
+            self.next_start(next, mode, None);
+            self.nothing_is_left();
+        }
+    }
+
+    /// Another process receives on another queue all the time, by the same program.
+    fn beside(&mut self, method: Method, kills: u32) {
+        let mut neighbour = Other::start(self.rig, &format!("neighbour {method} native 0"));
+        let program = neighbour.ask();
+        for _ in 0..kills {
+            self.kill(method, "native");
+            assert_eq!(neighbour.ask(), program, "deaf after a kill");
+            self.next_start(method, ModeChoice::Native, Some(&program));
+            assert_eq!(neighbour.ask(), program, "deaf after the next start");
+        }
+        neighbour.end();
+        self.nothing_is_left();
+    }
+
+    /// Starts a victim and kills it, every other time at any time, else soon after a phase has begun.
+    fn kill(&mut self, method: Method, mode: &str) {
+        let random = &mut self.random;
+        let seed = random.below(1_000_000);
+        let mut victim = Other::start(self.rig, &format!("victim {method} {mode} {seed}"));
+        let known = if random.below(2) == 0 {
+            sleep(Duration::from_micros(random.below(120_000)));
+            Phase::Birth
+        } else {
+            let phase = random.pick(&Phase::ALL);
+            for _ in 0..=random.below(2) {
+                victim.wait_for(phase);
+            }
+            let (start, delay) = (Instant::now(), Duration::from_micros(random.below(1500)));
+            while start.elapsed() < delay {
+                std::hint::spin_loop();
+            }
+            phase
+        };
+        *self.histogram.entry(victim.kill(known)).or_default() += 1;
+    }
+
+    /// The next user comes at once, and nobody cleans up for it.
+    fn next_start(&mut self, method: Method, mode: ModeChoice, joins: Option<&str>) {
+        let place = Place {
+            interface: self.rig.interface(),
+            queue: 0,
+            method,
+            mode,
+        };
+        let (begin, program_first) = (Instant::now(), self.random.below(2) == 0);
+        let user = self
+            .rig
+            .near()
+            .run(|| place.start(program_first, &mut |_| ()));
+        let mut user = user
+            .unwrap()
+            .unwrap_or_else(|error| panic!("{error}; {:?}", self.histogram));
+        user.receive(8);
+        self.slowest = self.slowest.max(begin.elapsed());
+        if let Some(program) = joins {
+            assert_eq!(user.attachment.program_id().to_string(), program);
+        }
+        user.slot.close().unwrap();
+        user.attachment.close().unwrap();
+    }
+
+    /// No program, no socket, no mark; and no interface of a namespace of a victim's, which goes with its namespace.
+    fn nothing_is_left(&self) {
+        self.rig.wait_vacant();
+        let near = self.rig.near();
+        until("no AF_XDP socket is left", || {
+            near.run(xdp_sockets).unwrap() == 0
+        });
+        assert_eq!(near.run(marks).unwrap(), 0);
+        until("the victims' namespaces are gone", || {
+            interfaces(self.rig) == 2
+        });
+    }
+
+    fn report(&self, kills: u32) {
+        let mut groups: BTreeMap<&str, u32> = BTreeMap::new();
+        for (phase, count) in &self.histogram {
+            *groups.entry(phase.group()).or_default() += count;
+            eprintln!(
+                "{:>10} {:<11} {count:>3} {}",
+                phase.group(),
+                format!("{phase:?}"),
+                "#".repeat(*count as usize)
+            );
+        }
+        assert_eq!(self.histogram.values().sum::<u32>(), kills);
+        eprintln!("{groups:?}");
+        for group in ["set-up", "traffic", "teardown"] {
+            assert!(
+                groups.contains_key(group),
+                "no kill hit the {group}: {:?}",
+                self.histogram
+            );
+        }
+    }
+}
+
+/// Interfaces in the near namespace.
+fn interfaces(rig: &Rig) -> usize {
+    let count = || {
+        std::fs::read_to_string("/proc/thread-self/net/dev")
+            .unwrap()
+            .lines()
+            .count()
+            - 2
+    };
+    rig.near().run(count).unwrap()
+}

@@ -1,0 +1,164 @@
+//! Lives that end in an orderly way, in any order, or by a panic.
+
+use crate::common::until;
+use crate::count::{Held, Since};
+use crate::life::Place;
+use crate::long;
+use crate::other::Other;
+use crate::random::{Random, seed};
+use crate::rig::Rig;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Instant;
+use xsk::link::{Attachment, Method, ModeChoice};
+use xsk::test_util::{Namespace, VethPair, admin, privileged};
+use xsk::{Interface, Socket, Umem};
+
+/// Lives before the first count: what a process makes once, it has by then.
+const FIRST: u64 = 16;
+
+#[test]
+fn whatever_the_order_of_its_end_a_life_leaves_nothing_behind() {
+    if !privileged("whatever_the_order_of_its_end_a_life_leaves_nothing_behind") {
+        return;
+    }
+    let seed = seed();
+    eprintln!("XSK_SEED={seed}");
+    let rig = Rig::new();
+    let since = Since::now(rig.brand);
+    // In a process of its own: descriptors and mappings belong to the whole process.
+    let said = rig.with_traffic(|| Other::start(&rig, &format!("lives any any {seed}")).end());
+    let figures = said.lines().filter_map(|line| line.split_once("@@"));
+    for (_, figures) in figures {
+        eprintln!("{figures}");
+    }
+    assert!(said.contains("@@"), "it did not count: {said}");
+    let looked_at = since.assert_gone();
+    eprintln!("none of {looked_at} numbers of maps and programs is alive");
+    rig.wait_vacant();
+}
+
+/// What the process of its own does, in the interface's namespace.
+pub(crate) fn lives(interface: &Interface, seed: u64) {
+    let count = if long() { 1000 } else { 48 };
+    let mut random = Random::new(seed);
+    for number in 0..FIRST {
+        life(interface, &mut random, number);
+    }
+    let (before, start) = (Held::now(), Instant::now());
+    for number in 0..count {
+        life(interface, &mut random, number);
+    }
+    let mut after = Held::now();
+    // The kernel may still be closing what was handed to it.
+    until("as much is held as before", || {
+        if after != before {
+            after = Held::now();
+        }
+        after == before || start.elapsed().as_secs() > 3600
+    });
+    println!(
+        "@@{count} lives in {:?}; held before and after: {after:?}",
+        start.elapsed()
+    );
+}
+
+fn life(interface: &Interface, random: &mut Random, number: u64) {
+    let place = Place {
+        interface,
+        queue: random.below(2) as u32,
+        method: random.pick(&[Method::Netlink, Method::Link]),
+        mode: random.pick(&[ModeChoice::Auto, ModeChoice::Native, ModeChoice::Generic]),
+    };
+    let panics = random.below(5) == 0;
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut parts: Vec<Box<dyn Any>> = Vec::new();
+        let user = place.start(random.below(2) == 0, &mut |_| ()).unwrap();
+        failures(&place, &user.umem, &user.attachment);
+        if random.below(2) == 0 {
+            // A second user of the same program.
+            let joined = Attachment::builder(interface)
+                .method(place.method)
+                .mode(place.mode)
+                .attach();
+            parts.push(Box::new(joined.unwrap()));
+        }
+        let mut user = user;
+        user.receive(random.below(64) + 1);
+        if panics {
+            let _batch = user.socket.rx.receive(8).unwrap();
+            // Without the message of a panic.
+            resume_unwind(Box::new("asked for"));
+        }
+        let Socket {
+            rx,
+            tx,
+            fill,
+            completion,
+            info,
+        } = user.socket;
+        parts.push(Box::new(rx));
+        parts.push(Box::new(tx));
+        parts.push(Box::new(fill));
+        parts.push(Box::new(completion));
+        parts.push(Box::new(info));
+        parts.push(Box::new(user.umem));
+        parts.push(Box::new(user.pool));
+        parts.push(Box::new(user.slot));
+        parts.push(Box::new(user.attachment));
+        random.shuffle(&mut parts);
+        while parts.pop().is_some() {}
+    }));
+    if let Err(panic) = result {
+        if panic.downcast_ref() != Some(&"asked for") {
+            resume_unwind(panic);
+        }
+    }
+    assert!(
+        interface.xdp().unwrap().is_empty(),
+        "left attached: {place:?}"
+    );
+    namespace_goes(number);
+}
+
+/// What fails leaves nothing behind either.
+fn failures(place: &Place<'_>, umem: &Umem, attachment: &Attachment) {
+    let nowhere = place.interface.queues().unwrap().current();
+    assert!(
+        Socket::builder(umem)
+            .bind(place.interface, nowhere)
+            .is_err()
+    );
+    let other = Socket::builder(umem).rx_size(64).rx_only().open().unwrap();
+    assert!(
+        attachment
+            .register(place.queue, std::os::fd::AsFd::as_fd(&other))
+            .is_err()
+    );
+    assert!(
+        attachment
+            .register(nowhere, std::os::fd::AsFd::as_fd(&other))
+            .is_err()
+    );
+    let mode = match attachment.mode() {
+        xsk::Mode::Native => ModeChoice::Generic,
+        _ => ModeChoice::Native,
+    };
+    let refused = Attachment::builder(place.interface)
+        .method(place.method)
+        .mode(mode)
+        .attach();
+    assert!(refused.is_err(), "{refused:?}");
+}
+
+/// A namespace goes with its owner: an end of a cable that is in it takes the other end with it, which is watched.
+fn namespace_goes(number: u64) {
+    let here = Namespace::current().unwrap();
+    let cable = VethPair::builder().names(format!("own{number}"), format!("far{number}"));
+    let cable = cable.build(&here, &here).unwrap();
+    let there = Namespace::new().unwrap();
+    drop(admin::move_to(cable.b(), &there).unwrap());
+    assert!(cable.a().facts().is_ok());
+    drop(there);
+    until("the namespace is gone", || cable.a().facts().is_err());
+}

@@ -1,0 +1,100 @@
+//! Random programs of calls on every ring half, against a naive oracle of queues: every answer, every
+//! entry in the rings' memory, the pool, the frames in hand and their bytes have to be the oracle's.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::mem_forget,
+    reason = "tests"
+)]
+
+mod op;
+mod oracle;
+mod world;
+
+use op::Op;
+use proptest::prelude::*;
+use world::World;
+use xsk::test_util::{FakeRings, Index, strategies};
+
+/// The sizes of everything.
+#[derive(Debug, Clone)]
+struct Setting {
+    rings: FakeRings,
+    chunks: u32,
+    headroom: u32,
+}
+
+fn settings(bits: u32) -> impl Strategy<Value = Setting> {
+    let chunks = prop_oneof![1 => 1..=40_u32, 2 => 1..=(2_u32 << bits)];
+    let headroom = prop_oneof![2 => Just(0), 1 => 1..1700_u32];
+    (strategies::rings(bits), chunks, headroom).prop_map(|(rings, chunks, headroom)| Setting {
+        rings,
+        chunks,
+        headroom,
+    })
+}
+
+fn run(setting: &Setting, program: &[Op]) {
+    let mut world = World::new(setting);
+    for op in program {
+        world.step(op);
+        world.compare_if_small();
+    }
+    world.compare();
+    world.settle();
+}
+
+#[test]
+fn small_rings_do_what_queues_do() {
+    let program = prop::collection::vec(op::any_op(), 1..120);
+    proptest!(strategies::config(400), |(setting in settings(4), program in program)| {
+        run(&setting, &program);
+    });
+}
+
+#[test]
+fn large_rings_do_what_queues_do() {
+    let program = prop::collection::vec(op::any_op(), 1..60);
+    proptest!(strategies::config(60), |(setting in settings(15), program in program)| {
+        run(&setting, &program);
+    });
+}
+
+/// Every size with the counters on their way over the wrap, whole rings at a time, all the way round.
+#[test]
+fn every_size_goes_round_over_the_wrap() {
+    for bits in 0..=15 {
+        let size = 1_u32 << bits;
+        for before in [0, 1, size / 2, size, size + 1] {
+            let setting = Setting {
+                rings: FakeRings {
+                    rx: size,
+                    tx: size,
+                    fill: size,
+                    completion: size,
+                    start: Index::new(u32::MAX - before),
+                },
+                chunks: size,
+                headroom: 0,
+            };
+            let third = (size / 3).max(1);
+            let round = |n| {
+                [
+                    Op::FillFrom(n),
+                    Op::deliver(n),
+                    Op::Forward(n),
+                    Op::transmit(n),
+                    Op::complete(n),
+                    Op::ReapInto(n),
+                ]
+            };
+            let rounds = [third, size, third, third, size].map(round);
+            run(&setting, &rounds.concat());
+        }
+    }
+}

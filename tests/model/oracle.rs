@@ -1,0 +1,206 @@
+//! The naive oracle: queues, a stack, and a copy of the packet memory.
+
+use crate::op::{Edit, End};
+use std::collections::VecDeque;
+use xsk::test_util::KernelStep;
+
+pub(crate) const CHUNK: u64 = 2048;
+
+/// Address and length; the length is 0 where entries have none.
+pub(crate) type Entry = (u64, u32);
+
+/// A ring whose producer is the user.
+#[derive(Debug)]
+pub(crate) struct Out {
+    size: usize,
+    pub(crate) published: VecDeque<Entry>,
+    /// Written, and the guard was forgotten.
+    pub(crate) written: VecDeque<Entry>,
+}
+
+impl Out {
+    fn new(size: u32) -> Self {
+        Self {
+            size: size as usize,
+            published: VecDeque::new(),
+            written: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn free(&self) -> usize {
+        self.size - self.published.len() - self.written.len()
+    }
+
+    pub(crate) fn end(&mut self, end: End) {
+        if end == End::Drop {
+            self.published.append(&mut self.written);
+        }
+    }
+}
+
+/// A ring whose consumer is the user.
+#[derive(Debug)]
+pub(crate) struct In {
+    size: usize,
+    pub(crate) there: VecDeque<Entry>,
+    /// Taken, and the guard was forgotten.
+    pub(crate) taken: VecDeque<Entry>,
+}
+
+impl In {
+    fn new(size: u32) -> Self {
+        Self {
+            size: size as usize,
+            there: VecDeque::new(),
+            taken: VecDeque::new(),
+        }
+    }
+
+    /// For the kernel.
+    fn free(&self) -> usize {
+        self.size - self.there.len() - self.taken.len()
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Entry> {
+        let entry = self.there.pop_front()?;
+        self.taken.push_back(entry);
+        Some(entry)
+    }
+
+    pub(crate) fn end(&mut self, end: End) {
+        if end == End::Drop {
+            self.taken.clear();
+        }
+    }
+
+    /// What is between the two indices of the ring's memory.
+    pub(crate) fn memory(&self) -> Vec<Entry> {
+        self.taken.iter().chain(&self.there).copied().collect()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    chunks: usize,
+    headroom: u64,
+    /// The last is on top.
+    pub(crate) pool: Vec<u64>,
+    pub(crate) held: VecDeque<Entry>,
+    pub(crate) fill: Out,
+    pub(crate) rx: In,
+    pub(crate) tx: Out,
+    pub(crate) kernel: VecDeque<u64>,
+    pub(crate) completion: In,
+    memory: Vec<u8>,
+}
+
+pub(crate) fn chunk(address: u64) -> u64 {
+    address / CHUNK * CHUNK
+}
+
+impl Oracle {
+    pub(crate) fn new(setting: &crate::Setting) -> Self {
+        let chunks = u64::from(setting.chunks);
+        let rings = setting.rings;
+        Self {
+            chunks: chunks as usize,
+            headroom: u64::from(setting.headroom) + 256,
+            pool: (0..chunks).rev().map(|number| number * CHUNK).collect(),
+            held: VecDeque::new(),
+            fill: Out::new(rings.fill),
+            rx: In::new(rings.rx),
+            tx: Out::new(rings.tx),
+            kernel: VecDeque::new(),
+            completion: In::new(rings.completion),
+            memory: vec![0; (chunks * CHUNK) as usize],
+        }
+    }
+
+    pub(crate) fn vacant(&self) -> usize {
+        self.chunks - self.pool.len()
+    }
+
+    pub(crate) fn bytes(&self, (address, len): Entry) -> &[u8] {
+        &self.memory[address as usize..][..len as usize]
+    }
+
+    pub(crate) fn deliver(&mut self, len: u32, packet: Option<&[u8]>) -> bool {
+        if u64::from(len) > CHUNK - self.headroom || self.rx.free() == 0 {
+            return false;
+        }
+        let Some((given, _)) = self.fill.published.pop_front() else {
+            return false;
+        };
+        let address = chunk(given) + self.headroom;
+        if let Some(packet) = packet {
+            self.memory[address as usize..][..packet.len()].copy_from_slice(packet);
+        }
+        self.rx.there.push_back((address, len));
+        true
+    }
+
+    /// What the kernel's step comes to: a count, and the packets that it sent.
+    pub(crate) fn step(&mut self, step: &KernelStep) -> (u32, Vec<Vec<u8>>) {
+        let mut count = 0;
+        let mut sent = Vec::new();
+        match *step {
+            KernelStep::Deliver(ref packet) => {
+                count = u32::from(self.deliver(packet.len() as u32, Some(packet)));
+            }
+            KernelStep::DeliverUnwritten { count: wanted, len } => {
+                let len = len.min((CHUNK - self.headroom) as u32);
+                while count < wanted && self.deliver(len, None) {
+                    count += 1;
+                }
+            }
+            KernelStep::Transmit(wanted) => {
+                while count < wanted && self.completion.free() > self.kernel.len() {
+                    let Some(entry) = self.tx.published.pop_front() else {
+                        break;
+                    };
+                    sent.push(self.bytes(entry).to_vec());
+                    self.kernel.push_back(entry.0);
+                    count += 1;
+                }
+            }
+            KernelStep::Complete(wanted) => {
+                while count < wanted {
+                    let Some(address) = self.kernel.pop_front() else {
+                        break;
+                    };
+                    self.completion.there.push_back((address, 0));
+                    count += 1;
+                }
+            }
+            KernelStep::NeedWakeup(..) => (),
+        }
+        (count, sent)
+    }
+
+    /// Edits; answers whether it could be done. What cannot be done leaves everything as it was.
+    pub(crate) fn edit(&mut self, entry: &mut Entry, edit: &Edit) -> bool {
+        let (address, len) = (i128::from(entry.0), i128::from(entry.1));
+        let start = i128::from(chunk(entry.0));
+        let (new, most) = match *edit {
+            Edit::Truncate(to) => ((address, i128::from(to)), address + len),
+            Edit::Advance(by) => (
+                (address + i128::from(by), len - i128::from(by)),
+                address + len,
+            ),
+            Edit::GrowFront(by) => (
+                (address - i128::from(by), len + i128::from(by)),
+                address + len,
+            ),
+            Edit::SetLen(to) => ((address, i128::from(to)), start + i128::from(CHUNK)),
+            Edit::Write(ref bytes) => ((address, bytes.len() as i128), start + i128::from(CHUNK)),
+        };
+        if new.0 < start || new.1 < 1 || new.0 + new.1 > most {
+            return false;
+        }
+        *entry = (new.0 as u64, new.1 as u32);
+        if let Edit::Write(bytes) = edit {
+            self.memory[entry.0 as usize..][..bytes.len()].copy_from_slice(bytes);
+        }
+        true
+    }
+}

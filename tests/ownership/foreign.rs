@@ -1,0 +1,229 @@
+//! What belongs to one UMEM is refused by every part of another, before anything is written.
+
+use crate::panics::caught;
+use xsk::test_util::{FakeKernel, FakeRings, Index, Whereabouts};
+use xsk::{Frame, Pool, Socket, Umem};
+
+struct Bed {
+    umem: Umem,
+    pool: Pool,
+    kernel: FakeKernel,
+    socket: Socket,
+}
+
+/// A bed with a packet in each ring, and one with the kernel.
+fn bed() -> Bed {
+    let (umem, mut pool) = Umem::builder().chunks(32).chunk_size(2048).build().unwrap();
+    umem.edit_pool(&mut pool, |bytes| bytes.fill(7));
+    let rings = FakeRings {
+        rx: 8,
+        tx: 8,
+        fill: 8,
+        completion: 8,
+        start: Index::new(u32::MAX - 2),
+    };
+    let (mut kernel, mut socket) = FakeKernel::with(&umem, rings).unwrap();
+    assert_eq!(socket.fill.fill_from(&mut pool, 4), Ok(4));
+    assert_eq!(socket.tx.send_from(&mut pool, 4, 60), Ok(4));
+    assert_eq!(kernel.deliver_unwritten(3, 60), 3);
+    assert_eq!((kernel.transmit_unread(3), kernel.complete(2)), (3, 2));
+    Bed {
+        umem,
+        pool,
+        kernel,
+        socket,
+    }
+}
+
+/// One way to mix two UMEMs up; takes the frame or leaves it.
+type Mistake = fn(&mut Bed, &mut Bed, &mut Option<Frame>);
+
+const MISTAKES: &[(&str, Mistake)] = &[
+    ("Umem::bytes", |here, _, frame| {
+        let _ = here.umem.bytes(frame.as_ref().unwrap()).len();
+    }),
+    ("Umem::bytes_mut", |here, _, frame| {
+        here.umem.bytes_mut(frame.as_mut().unwrap()).fill(1)
+    }),
+    ("Umem::set_len", |here, _, frame| {
+        here.umem.set_len(frame.as_mut().unwrap(), 9).unwrap()
+    }),
+    ("Umem::grow_front", |here, _, frame| {
+        here.umem.grow_front(frame.as_mut().unwrap(), 0).unwrap();
+    }),
+    ("Umem::write", |here, _, frame| {
+        here.umem.write(frame.as_mut().unwrap(), b"no").unwrap()
+    }),
+    ("Umem::edit_pool", |here, there, _| {
+        here.umem.edit_pool(&mut there.pool, |bytes| bytes.fill(1))
+    }),
+    ("Pool::put", |here, _, frame| {
+        here.pool.put(frame.take().unwrap())
+    }),
+    ("Pool::merge", |here, there, _| {
+        here.pool.merge(there.pool.split(0))
+    }),
+    ("Pool::feed", |here, there, _| {
+        assert_eq!(here.pool.feed(&mut there.pool, 3), 3)
+    }),
+    ("Filling::push", |here, _, frame| {
+        drop(
+            here.socket
+                .fill
+                .reserve(2)
+                .unwrap()
+                .push(frame.take().unwrap()),
+        );
+    }),
+    ("Filling::push without a slot", |here, _, frame| {
+        drop(
+            here.socket
+                .fill
+                .reserve(0)
+                .unwrap()
+                .push(frame.take().unwrap()),
+        );
+    }),
+    ("Sending::push", |here, _, frame| {
+        drop(
+            here.socket
+                .tx
+                .reserve(2)
+                .unwrap()
+                .push(frame.take().unwrap()),
+        );
+    }),
+    ("Sending::push without a slot", |here, _, frame| {
+        drop(
+            here.socket
+                .tx
+                .reserve(0)
+                .unwrap()
+                .push(frame.take().unwrap()),
+        );
+    }),
+    ("Fill::fill_from", |here, there, _| {
+        let _ = here.socket.fill.fill_from(&mut there.pool, 2).unwrap();
+    }),
+    ("Tx::send_from", |here, there, _| {
+        let _ = here.socket.tx.send_from(&mut there.pool, 2, 60).unwrap();
+    }),
+    ("Tx::send_each", |here, there, _| {
+        let never = |_: &mut Frame| unreachable!("called");
+        let _ = here.socket.tx.send_each(&mut there.pool, 2, never).unwrap();
+    }),
+    ("Completion::reap_into", |here, there, _| {
+        let _ = here
+            .socket
+            .completion
+            .reap_into(&mut there.pool, 2)
+            .unwrap();
+    }),
+    ("Reaped::into_fill", |here, there, _| {
+        let batch = here.socket.completion.reap(2).unwrap();
+        let _ = batch.into_fill(&mut there.socket.fill).unwrap();
+    }),
+    ("Received::into_pool", |here, there, _| {
+        let _ = here
+            .socket
+            .rx
+            .receive(2)
+            .unwrap()
+            .into_pool(&mut there.pool);
+    }),
+    ("Received::recycle", |here, there, _| {
+        let batch = here.socket.rx.receive(2).unwrap();
+        let _ = batch.recycle(&mut there.socket.fill).unwrap();
+    }),
+    ("Received::forward", |here, there, _| {
+        let _ = here
+            .socket
+            .rx
+            .receive(2)
+            .unwrap()
+            .forward(&mut there.socket.tx)
+            .unwrap();
+    }),
+    ("Received::recycle_each", |here, there, _| {
+        let never = |_: &mut Frame| unreachable!("called");
+        let batch = here.socket.rx.receive(2).unwrap();
+        let _ = batch.recycle_each(&mut there.socket.fill, never).unwrap();
+    }),
+    ("Received::forward_each", |here, there, _| {
+        let never = |_: &mut Frame| unreachable!("called");
+        let batch = here.socket.rx.receive(2).unwrap();
+        let _ = batch.forward_each(&mut there.socket.tx, never).unwrap();
+    }),
+];
+
+impl Bed {
+    fn state(&mut self) -> (Vec<u64>, xsk::test_util::Holdings, Vec<u8>) {
+        let mut bytes = Vec::new();
+        self.umem
+            .edit_pool(&mut self.pool, |chunk| bytes.push(chunk[0]));
+        (
+            self.pool.addresses().collect(),
+            self.kernel.holdings(),
+            bytes,
+        )
+    }
+}
+
+#[test]
+fn every_mistake_panics_and_changes_nothing() {
+    for (name, mistake) in MISTAKES {
+        let (mut here, mut there) = (bed(), bed());
+        let mut frame = there.pool.take();
+        let before = (here.state(), there.state());
+        let chunk = frame.as_ref().unwrap().address();
+        let message = caught(|| mistake(&mut here, &mut there, &mut frame)).expect_err(name);
+        let message = message.downcast::<String>().expect(name);
+        assert!(message.starts_with("a frame of UMEM "), "{name}: {message}");
+        assert_eq!(
+            (here.state(), there.state()),
+            before,
+            "{name} changed something"
+        );
+        // A frame that was given away is lost; one that was lent is as it was.
+        let lost = match &frame {
+            None => Some(chunk),
+            Some(frame) => {
+                assert_eq!((frame.address(), frame.len()), (chunk, 2048), "{name}");
+                None
+            }
+        };
+        for bed in [&here, &there] {
+            let found = Whereabouts::of(&bed.umem)
+                .pool(&bed.pool)
+                .frames(&frame)
+                .rings(&bed.kernel);
+            let owner = std::ptr::eq(bed, &there);
+            found.lost(lost.filter(|_| owner)).check().expect(name);
+        }
+        // Both go on.
+        assert_eq!(
+            here.socket.fill.fill_from(&mut here.pool, 1),
+            Ok(1),
+            "{name}"
+        );
+        assert!(there.kernel.deliver(b"x"), "{name}");
+    }
+}
+
+/// A new UMEM gets the memory of one that is gone, but not its number.
+#[test]
+fn a_frame_that_outlived_its_umem_passes_for_none_of_the_next() {
+    let build = || Umem::builder().chunks(4).chunk_size(2048).build().unwrap();
+    let (umem, mut pool) = build();
+    let old = pool.take().unwrap();
+    drop((umem, pool));
+    for _ in 0..300 {
+        let (umem, mut pool) = build();
+        caught(|| umem.bytes(&old).len()).unwrap_err();
+        let new = pool.take().unwrap();
+        assert_eq!(umem.bytes(&new).len(), 2048);
+    }
+    let (_umem, mut pool) = build();
+    caught(|| pool.put(old)).unwrap_err();
+    assert_eq!(pool.len(), 4);
+}
