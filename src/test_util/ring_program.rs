@@ -1,4 +1,5 @@
 //! Programs of steps on two rings, against queues that cannot be wrong.
+#![allow(unsafe_code, reason = "rings are raw memory")]
 
 use super::fake_rings::Block;
 use crate::num::usize32;
@@ -81,7 +82,6 @@ struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    #[expect(unsafe_code, reason = "a ring is raw memory")]
     fn new(block: &'a Block, start: Index) -> Self {
         // SAFETY: made for entries of 8 bytes, outlives this by its lifetime, and this is the only pair.
         let (user, kernel) = unsafe { block.sides::<u64>() };
@@ -196,7 +196,6 @@ impl<'a> Ring<'a> {
         self.unreleased = 0;
     }
 
-    #[expect(unsafe_code, reason = "the size of a batch is agreed here")]
     fn move_to(&mut self, to: &mut Ring<'_>, wanted: u32, end: End) {
         let there = self.look(wanted);
         let count = there.min(to.vacant());
@@ -218,20 +217,24 @@ impl<'a> Ring<'a> {
         };
         let (from, into) = (&mut self.consumer, &mut to.producer);
         let answer = match end {
-            // SAFETY: `look` said that `count` entries are there, `free` that so many slots are.
+            // SAFETY: so many entries are there, and so many slots are free: it was just asked.
             End::None => Some(unsafe { transfer(from, into, count, map) }),
             // SAFETY: as above.
             End::Refuse(_) => Some(unsafe { transfer_each(from, into, count, map) }),
-            End::Panic(_) => catch_unwind(AssertUnwindSafe(|| {
-                // SAFETY: as above.
-                unsafe { transfer_each(from, into, count, map) }
-            }))
-            .map_err(|thrown| assert!(thrown.is::<Expected>(), "another panic"))
-            .ok(),
+            End::Panic(_) => {
+                {
+                    // SAFETY: as above.
+                    catch_unwind(AssertUnwindSafe(|| unsafe {
+                        transfer_each(from, into, count, map)
+                    }))
+                }
+                .map_err(|thrown| assert!(thrown.is::<Expected>(), "another panic"))
+                .ok()
+            }
         };
         if count == 0 {
             assert_eq!(answer, Some(0), "nothing to move");
-            // What was forgotten before is settled all the same.
+            // It ends what a forgotten guard left open.
             self.unreleased = 0;
             to.unpublished = 0;
             return;
