@@ -116,7 +116,10 @@ fn every_case_of_the_kernel_runs_or_is_named() {
 
 #[test]
 fn the_readme_tells_what_runs() {
-    let rows: BTreeMap<usize, Vec<&str>> = include_str!("../README.md")
+    let readme = include_str!("../README.md");
+    let (_, section) = readme.split_once("\n## The kernel's cases").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows: BTreeMap<usize, Vec<&str>> = section
         .lines()
         .filter_map(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();

@@ -238,7 +238,7 @@ fn frags() {
         .unwrap();
     let cable = Cable { left, right, veth };
     let mode = ModeChoice::Native;
-    let bed = Bed { cable, mode };
+    let bed = Bed::over(cable, mode);
     let attach = |mode| {
         let attach = || Attachment::builder(bed.cable.veth.b()).mode(mode).attach();
         bed.cable.right.run(attach).unwrap()

@@ -6,6 +6,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use xsk::link::{Attachment, ModeChoice, Registration};
 use xsk::program::{Program, XskMap};
@@ -48,7 +49,14 @@ pub(crate) const RECEIVER: Shape = Shape {
 pub(crate) struct Bed {
     pub(crate) cable: Cable,
     pub(crate) mode: ModeChoice,
+    /// One case at a time.
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// In generic mode, and where no program is attached, packets wait in a backlog of the processor
+/// (`netdev_max_backlog`, 1000 packets), which all namespaces share: a case that floods it makes the kernel drop
+/// packets of another.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A socket and its memory.
 pub(crate) struct Side {
@@ -78,8 +86,17 @@ impl DerefMut for Listener {
 
 impl Bed {
     pub(crate) fn new(mode: ModeChoice) -> Self {
-        let cable = Cable::new(QUEUES);
-        Self { cable, mode }
+        Self::over(Cable::new(QUEUES), mode)
+    }
+
+    /// Over a cable that was made before.
+    pub(crate) fn over(cable: Cable, mode: ModeChoice) -> Self {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            cable,
+            mode,
+            _alone,
+        }
     }
 
     /// A socket on the left end, where packets are sent.
