@@ -205,7 +205,8 @@ fn forwarder(first: &'static [u64]) {
             let there = inward.there();
             let count = outward.half.free(there).unwrap();
             let (inward, outward) = (&mut inward.half, &mut outward.half);
-            transfer(inward, outward, count, |entry| Some(entry + 100))
+            // SAFETY: `count` is what both rings said is there and free.
+            unsafe { transfer(inward, outward, count, |entry| Some(entry + 100)) }
         };
         let thread = thread::spawn(move || (forward() + forward(), forward));
         let mut got = Vec::new();
