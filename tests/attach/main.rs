@@ -7,6 +7,8 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod foreign;
 mod privileges;
 mod processes;
