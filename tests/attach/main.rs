@@ -7,8 +7,12 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod elsewhere;
 mod foreign;
+mod lock;
+mod modes;
 mod privileges;
 mod processes;
 mod rig;
-mod single;
+mod slots;
+mod users;
