@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use xsk::Error;
-use xsk::program::{Alu, Insn, Program, Reg};
+use xsk::program::{Alu, Insn, Program, Reg, refused_with};
 use xsk::test_util::privileged;
 
 #[test]
@@ -58,4 +58,22 @@ fn a_refused_program_comes_with_the_verifiers_log() {
         ),
         "{none:?}"
     );
+}
+
+#[test]
+fn a_log_is_shown_up_to_its_zero_byte_whatever_is_in_it() {
+    for (buffer, shown) in [
+        (&b"R7 !read_ok\n\0\0\0"[..], "R7 !read_ok"),
+        (b"no end", "no end"),
+        (b"cut in a letter: \xc3", "cut in a letter: \u{fffd}"),
+        (b"\xff\xfe\n\xc3\0x", "\u{fffd}\u{fffd}\n\u{fffd}"),
+        (b"\0behind", ""),
+    ] {
+        let error = refused_with(buffer);
+        let Error::LoadProgram { log, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(log, shown);
+        assert!(!error.to_string().contains('\0'), "{error:?}");
+    }
 }
