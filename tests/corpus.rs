@@ -144,12 +144,6 @@ fn btf(corpus: &mut Corpus) {
     // Each of its two nameless members is the whole again.
     let nested: &[&[u32]] = &[&[5, kind(4, 2), 8, 0, 1, 0, 0, 1, 0]];
     corpus.insert(("btf", "inside_itself".into()), btf_of(nested, strings));
-    // Each has two of the one before in it: 2^29 members in the last one, and none that is inside itself.
-    let mut doubled = vec![1, kind(1, 0), 4, 32];
-    for inner in 1..30 {
-        doubled.extend([0, kind(4, 2), 8, 0, inner, 0, 0, inner, 0]);
-    }
-    corpus.insert(("btf", "doubled".into()), btf_of(&[&doubled], strings));
 }
 
 fn btf_of(types: &[&[u32]], strings: &[u8]) -> Vec<u8> {

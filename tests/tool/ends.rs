@@ -71,6 +71,7 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
     for line in [
         "rxdrop",
         "rxdrop -p",
+        "rxdrop -p -n 60",
         "rxdrop -S -p --attach link",
         "txonly",
         "txonly -p",

@@ -197,10 +197,11 @@ fn what_is_eaten_does_not_reach_the_stack_until_the_end() {
         }
         assert!(!comes(), "a packet was not eaten");
         let mut eaten = 0;
-        while eaten < 10 {
+        wait_for("reports of ten packets", || {
             let report: Value = serde_json::from_str(&tool.line()).unwrap();
             eaten += report["rx_packets"].as_u64().unwrap();
-        }
+            eaten >= 10
+        });
         assert!(tool.stop().summary()["rx_packets"].as_u64().unwrap() >= 10);
         assert_eq!(attached(near), None);
         wait_for("a packet afterwards", || {
