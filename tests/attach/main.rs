@@ -9,8 +9,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod elsewhere;
 mod foreign;
+mod lock;
+mod modes;
 mod privileges;
 mod processes;
 mod rig;
-mod single;
+mod slots;
+mod users;
