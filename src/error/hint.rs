@@ -235,6 +235,11 @@ fn kick(errno: Errno) -> Hint {
             socket and make a new one"
                 .into()
         }
+        Errno::INVAL | Errno::OPNOTSUPP => {
+            "In zero-copy mode many drivers send only while an XDP program is attached to the interface: attach one, \
+             even if this socket receives nothing"
+                .into()
+        }
         _ => "".into(),
     }
 }

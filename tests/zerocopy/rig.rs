@@ -4,10 +4,7 @@ use crate::common::{PATIENCE, kernel_can, packet, until};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use xsk::test_util::admin;
-use xsk::{
-    Attachment, CopyMode, Error, Interface, ModeChoice, Pool, Registration, Socket, SocketInfo,
-    Umem,
-};
+use xsk::{Attachment, CopyMode, Error, Interface, ModeChoice, Pool, Registration, Socket, Umem};
 
 /// Chunks of each socket's memory, and entries of each ring.
 pub(crate) const CHUNKS: u32 = 1024;
@@ -15,6 +12,9 @@ pub(crate) const CHUNKS: u32 = 1024;
 pub(crate) const FILL: u32 = 512;
 /// Bytes of a packet.
 pub(crate) const LEN: usize = 60;
+
+/// The number of packets of which any may arrive, or none.
+const HELLO: u32 = u32::MAX - 1;
 
 /// Tests take turns: there are only two cards.
 static TURN: Mutex<()> = Mutex::new(());
@@ -71,6 +71,19 @@ pub(crate) const USUAL: Setup = Setup {
     fill_before_bind: true,
 };
 
+/// To everybody: a card may pass over what is for another address.
+fn broadcast(number: u32) -> Vec<u8> {
+    let mut bytes = packet(number, LEN);
+    bytes[..6].fill(0xff);
+    bytes
+}
+
+/// The number of a packet of ours.
+fn number(bytes: &[u8]) -> Option<u32> {
+    let number = bytes.get(14..18)?.try_into().ok()?;
+    (bytes[12..14] == [0x88, 0xb5]).then(|| u32::from_be_bytes(number))
+}
+
 /// A socket on queue 0 of a card, its program, and its memory.
 pub(crate) struct Side {
     pub(crate) umem: Umem,
@@ -121,6 +134,23 @@ impl Side {
         side
     }
 
+    /// Sends until a packet arrives at the other side: a card that has taken no chunks yet drops what comes, and nothing
+    /// tells when it has.
+    pub(crate) fn until_it_arrives(&mut self, other: &mut Self) {
+        until("a packet arrives", || {
+            self.send(HELLO..HELLO + 1);
+            let (mut seen, mut back) = (false, 0);
+            for frame in other.socket.rx.receive(64).unwrap() {
+                seen |= number(other.umem.bytes(&frame)) == Some(HELLO);
+                other.pool.put(frame);
+                back += 1;
+            }
+            assert_eq!(other.socket.fill.fill_from(&mut other.pool, back), Ok(back));
+            let _ = other.socket.fill.kick_if_needed().unwrap();
+            seen
+        });
+    }
+
     /// Sends packets `numbers`, and waits until all their chunks are back.
     pub(crate) fn send(&mut self, numbers: std::ops::Range<u32>) {
         let mut next = numbers.start;
@@ -133,7 +163,7 @@ impl Side {
                 .socket
                 .tx
                 .send_each(&mut self.pool, left.min(64), |frame| {
-                    umem.write(frame, &packet(number, LEN)).unwrap();
+                    umem.write(frame, &broadcast(number)).unwrap();
                     number += 1;
                 });
             next += sent.unwrap();
@@ -154,8 +184,8 @@ impl Side {
             let mut back = 0;
             for frame in self.socket.rx.receive(64).unwrap() {
                 let bytes = self.umem.bytes(&frame);
-                if bytes[12..14] == [0x88, 0xb5] {
-                    assert_eq!(bytes[..LEN], packet(next, LEN), "packet {next}");
+                if number(bytes).is_some_and(|number| number != HELLO) {
+                    assert_eq!(bytes[..LEN], broadcast(next), "packet {next}");
                     next += 1;
                 }
                 self.pool.put(frame);
@@ -190,9 +220,10 @@ impl Side {
     }
 }
 
-/// What binding for zero-copy alone comes to.
-pub(crate) fn forced(card: &Interface) -> Result<SocketInfo, Error> {
+/// What binding for zero-copy alone comes to: whether the kernel says that it is.
+pub(crate) fn forced(card: &Interface) -> Result<bool, Error> {
     let (umem, _pool) = Umem::builder().chunks(CHUNKS).build().unwrap();
     let builder = Socket::builder(&umem).copy_mode(CopyMode::ZeroCopy);
-    Ok(builder.bind_wait(PATIENCE).bind(card, 0)?.info)
+    let socket = builder.bind_wait(PATIENCE).bind(card, 0)?;
+    Ok(socket.info.is_zero_copy())
 }

@@ -5,12 +5,12 @@ use crate::exchange::{CHUNKS, Plan, Receiver, Sender, Tally, exchange};
 use crate::failure::{Failure, Result};
 use crate::output::{Progress, line};
 use crate::packet::{ETHERNET, MIN_SIZE, Run};
-use crate::port::{Hold, copy};
+use crate::port::{Hold, LINK, copy, program_to_send};
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use xsk::test_util::{Namespace, VethPair};
+use xsk::test_util::{Namespace, VethPair, admin};
 use xsk::{Attachment, Interface, ModeChoice, Pool, Registration, Socket, Umem};
 
 /// What the kernel keeps free before each received packet.
@@ -175,6 +175,11 @@ fn one_mode(
     let (from, to) = bed.ends();
     let mut sender = bed.at_sender(|| sender(from, args.size))??;
     let (mut receiver, attachment, registration) = bed.at_receiver(|| receiver(to, mode))??;
+    let program = bed.at_sender(|| program_to_send(from, &sender.socket.info))??;
+    // Some drivers take the link away when a program is attached.
+    for end in [from, to] {
+        admin::wait_for_carrier(end, LINK)?;
+    }
     let run = Run {
         to: to.facts()?.mac.unwrap_or([0xff; 6]),
         from: from.facts()?.mac.unwrap_or([2; 6]),
@@ -197,8 +202,10 @@ fn one_mode(
     };
     // Out of the way before a word is said: nobody may be there to hear it.
     let closed = Hold::new(attachment, registration).close();
+    let program = program.map_or(Ok(()), Attachment::close);
     let tally = tally?;
     closed?;
+    program?;
     let chunks = Chunks::count(&sender, &receiver)?;
     let info = &receiver.socket.info;
     if args.json {

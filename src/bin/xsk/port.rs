@@ -4,10 +4,14 @@ use crate::args::PortArgs;
 use crate::failure::Result;
 use std::time::{Duration, Instant};
 use xsk::socket::SocketBuilder;
+use xsk::test_util::admin;
 use xsk::{Attachment, Interface, Pool, Registration, Socket, SocketInfo, Umem};
 
 /// How long to wait for packets that are on their way out and do not move.
 const DRAIN: Duration = Duration::from_millis(200);
+
+/// How long a card may take until its link is there again.
+pub(crate) const LINK: Duration = Duration::from_secs(20);
 
 /// Packet memory as the command line describes it.
 pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, Pool)> {
@@ -71,6 +75,21 @@ impl Hold {
         let program = self.attachment.close();
         Ok(slot.and(program)?)
     }
+}
+
+/// A program for an interface that only sends: many drivers send in zero-copy mode only while one is attached. It
+/// passes every packet to the kernel. In copy mode none is needed.
+pub(crate) fn program_to_send(
+    interface: &Interface,
+    info: &SocketInfo,
+) -> Result<Option<Attachment>> {
+    if !info.is_zero_copy() {
+        return Ok(None);
+    }
+    let attachment = Attachment::builder(interface).attach()?;
+    // Some drivers take the link away for it.
+    admin::wait_for_carrier(interface, LINK)?;
+    Ok(Some(attachment))
 }
 
 /// Zero-copy or copy, and why.

@@ -44,13 +44,16 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
         .tx_only()
         .bind(&interface, port.queue)?;
     one_call_a_batch(port, &socket)?;
-    let title = port::title(&socket.info, None);
+    let program = port::program_to_send(&interface, &socket.info)?;
+    let title = port::title(&socket.info, program.as_ref());
     let info = socket.info.clone();
     let mut session = Session::new(port, stop, interface, info, "txonly", None);
     let outcome = session
         .title(&title)
         .and_then(|()| send(args, &mut pool, &mut socket, &mut session));
-    session.end(outcome, None)
+    let ended = session.end(outcome, None);
+    let closed = program.map_or(Ok(()), xsk::Attachment::close);
+    ended.and(Ok(closed?))
 }
 
 /// Lets one wake-up send a whole batch (6.17). Where it sends 32, the TX ring fills up, and every chunk has
