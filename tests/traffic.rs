@@ -159,8 +159,10 @@ fn one_sided_sockets_receive_and_send() {
         chunk[..60].copy_from_slice(&packet(7, 60))
     });
     assert_eq!(sender.tx.send_from(&mut out_pool, 32, 60), Ok(32));
-    assert_eq!(sender.tx.kick_if_needed().unwrap(), Kick::Done);
     until("32 completions", || {
+        // Once on newer kernels; older ones send 16 at once.
+        let kick = sender.tx.kick_if_needed().unwrap();
+        assert!(matches!(kick, Kick::Done | Kick::Again), "{kick:?}");
         sender.completion.reap_into(&mut out_pool, 64).unwrap();
         out_pool.len() == 64
     });

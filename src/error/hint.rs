@@ -208,7 +208,7 @@ fn bind(interface: &str, queue: u32, queues: Option<u32>, copy: CopyMode, errno:
         },
         Errno::OPNOTSUPP => format!(
             "The driver of {interface} has no zero-copy (or not for this queue): ask for copy mode (`-c`), or \
-             leave the choice to the kernel"
+             leave the choice open"
         )
         .into(),
         Errno::BUSY => "Another socket has this queue: one of another process, one of this process of which a part \
@@ -263,6 +263,11 @@ fn update_map(entries: u32, errno: Errno) -> Hint {
                  `ethtool -L` has made more, end all its users and attach it again"
             )
             .into()
+        }
+        Errno::PERM => {
+            "Before Linux 5.19, where `sysctl kernel.unprivileged_bpf_disabled` is not 0, using a map needs CAP_BPF, \
+             too (CAP_SYS_ADMIN before 5.8)"
+                .into()
         }
         Errno::EXIST => {
             "Another socket is registered there: only one can receive from a queue".into()

@@ -209,8 +209,8 @@ impl Interface {
             .map_err(|refusal| self.error("ask for the XDP features of", refusal))
     }
 
-    /// Whether the calling thread is in the network namespace of this interface; `None` before 5.14,
-    /// which cannot tell.
+    /// Whether the calling thread is in the network namespace of this interface; `None` if the kernel does not
+    /// tell: before 5.14 without CAP_NET_ADMIN.
     ///
     /// Sockets, and programs attached by [`Method::Link`](super::Method::Link), go to the thread's namespace.
     #[must_use]
@@ -219,10 +219,9 @@ impl Interface {
         self.shares_namespace_with(here.as_fd())
     }
 
-    /// Whether `socket` was made in the network namespace of this interface; `None` before 5.14.
+    /// Whether `socket` was made in the network namespace of this interface; `None` if the kernel does not tell.
     pub(crate) fn shares_namespace_with(&self, socket: BorrowedFd<'_>) -> Option<bool> {
-        let there = netns::cookie(socket).ok()?;
-        Some(netns::cookie(self.sockets.route.as_fd()).ok()? == there)
+        netns::is_shared(self.sockets.route.as_fd(), socket)
     }
 
     /// The fixed part of a request about this interface.

@@ -1,14 +1,14 @@
 //! Loading programs, and asking about those that are loaded.
 
 use super::map::{XskMap, open_id};
-use super::{Insn, object};
+use super::{Insn, Reg, object};
 use crate::sys::{self, bpf::Load};
 use crate::{Error, Result};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use xsk_uapi::bpf::{BPF_PROG_TYPE_XDP, bpf_insn, bpf_prog_info, xdp_md};
+use xsk_uapi::bpf::{BPF_F_XDP_HAS_FRAGS, BPF_PROG_TYPE_XDP, bpf_insn, bpf_prog_info, xdp_md};
 
 /// The length of `struct bpf_prog_info` in 4.18. It has grown since, and is longer than what the kernel
 /// tells of a map (104 bytes in 6.18) or a link, whose type numbers mean other things.
@@ -96,7 +96,7 @@ impl Program {
     ///
     /// # Errors
     /// [`Error::LoadProgram`], with the log unless it was not the verifier that refused: missing rights, no memory,
-    /// too many open files.
+    /// too many open files. [`Error::NeedsKernel`] for `BPF_F_XDP_HAS_FRAGS` before 5.18.
     #[doc(alias = "BPF_PROG_LOAD")]
     pub fn load(name: &str, insns: &[Insn], license: &CStr, flags: u32) -> Result<Self> {
         let failed = |errno, log| Error::LoadProgram {
@@ -112,9 +112,16 @@ impl Program {
             license,
             flags,
         };
-        let fd = load_quietly(load)
-            .or_else(|errno| load_with_log(load, errno))
-            .map_err(|(errno, log)| failed(errno, log))?;
+        let fd = match load_quietly(load).or_else(|errno| load_with_log(load, errno)) {
+            Ok(fd) => fd,
+            Err((Errno::INVAL, log)) if log.is_empty() && frags_are_unknown(flags) => {
+                return Err(Error::NeedsKernel {
+                    feature: "a program for packets in several buffers (BPF_F_XDP_HAS_FRAGS)",
+                    version: "5.18",
+                });
+            }
+            Err((errno, log)) => return Err(failed(errno, log)),
+        };
         let (info, _) = sys::bpf::prog_info(fd.as_fd(), &mut [])
             .map_err(|errno| failed(errno, String::new()))?;
         Ok(Self { fd, id: info.id })
@@ -316,6 +323,24 @@ fn describe_map(id: u32) -> Result<(OwnedFd, MapInfo)> {
         entries: info.max_entries,
     };
     Ok((fd, info))
+}
+
+/// Whether it is the flag for packets in several buffers that the kernel does not know: the smallest program is
+/// refused with it, and taken without.
+fn frags_are_unknown(flags: u32) -> bool {
+    let smallest = [Insn::mov64_imm(Reg::R0, 0), Insn::exit()].map(|insn| insn.raw());
+    let takes = |flags| {
+        let load = Load {
+            name: [0; 16],
+            insns: &smallest,
+            license: c"MIT",
+            flags,
+        };
+        load_quietly(load)
+    };
+    flags & BPF_F_XDP_HAS_FRAGS != 0
+        && takes(BPF_F_XDP_HAS_FRAGS).err() == Some(Errno::INVAL)
+        && takes(0).is_ok()
 }
 
 fn load_quietly(load: Load<'_>) -> Result<OwnedFd, Errno> {

@@ -101,7 +101,8 @@ impl XskMap {
         })
     }
 
-    /// Writes `socket` into slot `queue`, unless another socket has the slot. Needs no capability.
+    /// Writes `socket` into slot `queue`, unless another socket has the slot. Needs no capability (before 5.19
+    /// `CAP_BPF`, unless the sysctl `kernel.unprivileged_bpf_disabled` is 0).
     ///
     /// The socket need not be bound yet (5.10; before, it must be set up). Writing the same socket again
     /// changes nothing. Packets reach the socket only if it is bound to the very queue that they came in

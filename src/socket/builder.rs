@@ -122,9 +122,11 @@ impl<S: Shape> SocketBuilder<S> {
         self
     }
 
-    /// Copy, zero-copy, or zero-copy where possible. What came of it: [`SocketInfo::is_zero_copy`].
+    /// Copy, zero-copy, or zero-copy where possible. What came of it:
+    /// [`SocketInfo::is_zero_copy`], and why: [`SocketInfo::copy_reason`].
     ///
     /// [`SocketInfo::is_zero_copy`]: super::SocketInfo::is_zero_copy
+    /// [`SocketInfo::copy_reason`]: super::SocketInfo::copy_reason
     #[doc(alias = "XDP_ZEROCOPY")]
     #[doc(alias = "XDP_COPY")]
     pub fn copy_mode(mut self, copy: CopyMode) -> Self {

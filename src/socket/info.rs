@@ -1,5 +1,6 @@
 //! What a bound socket is bound to, and how it fares.
 
+use super::copy::CopyReason;
 use super::core::Core;
 use super::stats::{self, Statistics};
 use crate::error::{Error, Result};
@@ -20,16 +21,23 @@ pub struct SocketInfo {
     index: u32,
     queue: u32,
     zero_copy: bool,
+    reason: CopyReason,
 }
 
 impl SocketInfo {
-    pub(super) fn new(core: Arc<Core>, at: &Interface, queue: u32, zero_copy: bool) -> Self {
+    pub(super) fn new(
+        core: Arc<Core>,
+        at: &Interface,
+        queue: u32,
+        (zero_copy, reason): (bool, CopyReason),
+    ) -> Self {
         Self {
             core,
             interface: at.name().into(),
             index: at.index(),
             queue,
             zero_copy,
+            reason,
         }
     }
 
@@ -42,6 +50,7 @@ impl SocketInfo {
             index: 0,
             queue: 0,
             zero_copy: false,
+            reason: CopyReason::Asked,
         }
     }
 
@@ -69,6 +78,12 @@ impl SocketInfo {
     #[doc(alias = "XDP_OPTIONS_ZEROCOPY")]
     pub fn is_zero_copy(&self) -> bool {
         self.zero_copy
+    }
+
+    /// Why [`is_zero_copy`](Self::is_zero_copy) is what it is.
+    #[must_use]
+    pub fn copy_reason(&self) -> CopyReason {
+        self.reason
     }
 
     /// The socket's packet memory.

@@ -156,3 +156,6 @@ pub(super) fn memory<T: Copy>(map: &Option<Mapped>, ring: Kind) -> Result<Option
     };
     map.memory().map(Some).ok_or(failed)
 }
+
+#[cfg(test)]
+mod tests;

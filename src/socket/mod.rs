@@ -6,6 +6,7 @@
 
 mod builder;
 mod completion;
+mod copy;
 pub(crate) mod core;
 mod desc;
 mod fill;
@@ -20,6 +21,7 @@ mod tx;
 mod unbound;
 mod wait;
 
+pub use self::copy::CopyReason;
 pub use self::core::Kick;
 pub use builder::SocketBuilder;
 pub use completion::{Completion, Reaped, ReapedFrames};
@@ -38,7 +40,10 @@ pub use wait::wait;
 /// Whether packets are copied between the kernel's buffers and the UMEM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CopyMode {
-    /// Zero-copy where driver and queue can, else copy; the kernel does not say why.
+    /// Zero-copy where driver and queue can, else copy, and why: [`SocketInfo::copy_reason`].
+    ///
+    /// Zero-copy is tried first, and copy mode when that is refused. (The kernel's own choice, a bind with neither
+    /// flag, does the same and keeps the reason to itself.)
     #[default]
     Auto,
     /// Always copy (`XDP_COPY`).

@@ -1,6 +1,7 @@
 //! A socket with rings and memory, on its way to a queue.
 
 use super::builder::BindSettings;
+use super::copy::CopyReason;
 use super::core::Core;
 use super::shape::{Rings, Shape};
 use super::{CopyMode, Fill, SocketInfo};
@@ -56,8 +57,8 @@ impl<S: Shape> Unbound<S> {
         reason = "a refused bind gives the socket back"
     )]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
-        let zero_copy = match self.try_bind(interface, queue) {
-            Ok(zero_copy) => zero_copy,
+        let copy = match self.try_bind(interface, queue) {
+            Ok(copy) => copy,
             Err(error) => {
                 return Err(BindError {
                     error,
@@ -65,7 +66,7 @@ impl<S: Shape> Unbound<S> {
                 });
             }
         };
-        let info = SocketInfo::new(Arc::clone(&self.core), interface, queue, zero_copy);
+        let info = SocketInfo::new(Arc::clone(&self.core), interface, queue, copy);
         let missing = Error::SocketOption {
             name: "rings",
             errno: Errno::INVAL,
@@ -76,8 +77,8 @@ impl<S: Shape> Unbound<S> {
         })
     }
 
-    /// Binds; answers whether the kernel chose zero-copy.
-    fn try_bind(&self, interface: &Interface, queue: u32) -> Result<bool> {
+    /// Binds; answers whether that came to zero-copy, and why.
+    fn try_bind(&self, interface: &Interface, queue: u32) -> Result<(bool, CopyReason)> {
         // The kernel cuts the number to 16 bits before it looks whether there is such a queue.
         if queue > u32::from(u16::MAX) {
             let rule = "is below 65536";
@@ -87,38 +88,56 @@ impl<S: Shape> Unbound<S> {
                 rule,
             });
         }
-        let fd = self.core.as_fd();
         self.require_same_namespace(interface)?;
-        let copy = match self.bind.copy {
-            CopyMode::Auto => 0,
-            CopyMode::Copy => uapi::XDP_COPY,
-            CopyMode::ZeroCopy => uapi::XDP_ZEROCOPY,
+        let started = Instant::now();
+        let bind = |flag| self.bind_with(flag, interface.index(), queue, started);
+        let (bound, reason) = match self.bind.copy {
+            CopyMode::Copy => (bind(uapi::XDP_COPY), CopyReason::Asked),
+            CopyMode::ZeroCopy => (bind(uapi::XDP_ZEROCOPY), CopyReason::Asked),
+            CopyMode::Auto => match bind(uapi::XDP_ZEROCOPY) {
+                // Copy mode does not help against a queue that is taken.
+                Err(errno) if errno != Errno::BUSY => {
+                    (bind(uapi::XDP_COPY), CopyReason::Refused { errno })
+                }
+                bound => (bound, CopyReason::ZeroCopy),
+            },
         };
+        bound.map_err(|errno| Error::Bind {
+            interface: interface.name().to_owned(),
+            queue,
+            queues: interface.queues().ok().map(|queues| queues.current()),
+            copy: self.bind.copy,
+            waited: started.elapsed(),
+            errno,
+        })?;
+        let zero_copy = match sys::options(self.core.as_fd()) {
+            Ok(options) => options & uapi::XDP_OPTIONS_ZEROCOPY != 0,
+            // Before 5.3 the kernel does not tell; what was asked of it last, it did.
+            Err(_) => self.bind.copy == CopyMode::ZeroCopy || reason == CopyReason::ZeroCopy,
+        };
+        Ok((zero_copy, reason))
+    }
+
+    /// Binds in one mode; again while the queue is taken, until it was waited long enough.
+    fn bind_with(
+        &self,
+        mode: u16,
+        interface: u32,
+        queue: u32,
+        started: Instant,
+    ) -> Result<(), Errno> {
         let wakeup = if self.bind.need_wakeup {
             uapi::XDP_USE_NEED_WAKEUP
         } else {
             0
         };
-        let started = Instant::now();
-        while let Err(errno) = sys::bind(fd, copy | wakeup, interface.index(), queue) {
-            let waited = started.elapsed();
-            if errno == Errno::BUSY && waited < self.bind.wait {
-                std::thread::sleep(PAUSE.min(self.bind.wait.saturating_sub(waited)));
-                continue;
+        loop {
+            match sys::bind(self.core.as_fd(), mode | wakeup, interface, queue) {
+                Err(Errno::BUSY) if started.elapsed() < self.bind.wait => {
+                    std::thread::sleep(PAUSE.min(self.bind.wait.saturating_sub(started.elapsed())));
+                }
+                done => return done,
             }
-            return Err(Error::Bind {
-                interface: interface.name().to_owned(),
-                queue,
-                queues: interface.queues().ok().map(|queues| queues.current()),
-                copy: self.bind.copy,
-                waited,
-                errno,
-            });
-        }
-        match sys::options(fd) {
-            Ok(options) => Ok(options & uapi::XDP_OPTIONS_ZEROCOPY != 0),
-            // Before 5.3 the kernel does not tell; only what was demanded is known.
-            Err(_) => Ok(self.bind.copy == CopyMode::ZeroCopy),
         }
     }
 

@@ -99,3 +99,6 @@ fn timed_out(errno: Errno) -> Errno {
         errno
     }
 }
+
+#[cfg(test)]
+mod tests;

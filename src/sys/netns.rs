@@ -2,13 +2,42 @@
 #![allow(unsafe_code, reason = "a system call that makes a descriptor")]
 
 use super::sockopt;
+use super::syscall::{fd_arg, nr, syscall};
+use rustix::fs::fstat;
 use rustix::io::Errno;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 /// `SOL_SOCKET` (asm-generic/socket.h).
 const SOL_SOCKET: i32 = 1;
 /// `SO_NETNS_COOKIE` (asm-generic/socket.h, 5.14).
 const SO_NETNS_COOKIE: i32 = 71;
+
+/// `SIOCGSKNS` (linux/sockios.h, 4.10).
+const SIOCGSKNS: usize = 0x894c;
+
+/// Whether two sockets were made in one network namespace; `None` if the kernel does not tell: before 5.14 it only
+/// tells who has CAP_NET_ADMIN there.
+pub(crate) fn is_shared(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Option<bool> {
+    if let (Ok(one), Ok(other)) = (cookie(one), cookie(other)) {
+        return Some(one == other);
+    }
+    let number = |socket| {
+        fstat(of_socket(socket).ok()?)
+            .ok()
+            .map(|stat| (stat.st_dev, stat.st_ino))
+    };
+    Some(number(one)? == number(other)?)
+}
+
+/// `ioctl(socket, SIOCGSKNS)`: the network namespace that `socket` was made in. Needs CAP_NET_ADMIN there.
+pub(crate) fn of_socket(socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let args = [fd_arg(socket), SIOCGSKNS, 0, 0, 0];
+    // SAFETY: SIOCGSKNS takes no argument and touches no memory of ours.
+    let raw = unsafe { syscall(nr::IOCTL, args) }?;
+    let raw = i32::try_from(raw).map_err(|_| Errno::BADF)?;
+    // SAFETY: on success the kernel made this descriptor for us, close-on-exec, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
 
 /// `getsockopt(SO_NETNS_COOKIE)`: a number that no other network namespace has until the next boot (5.14).
 pub(crate) fn cookie(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
@@ -23,26 +52,13 @@ pub(crate) use test_bed::*;
 #[cfg(feature = "test-util")]
 mod test_bed {
     use super::{BorrowedFd, Errno};
-    use crate::sys::syscall::{fd_arg, nr, syscall};
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
     use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
     use rustix::thread::{move_into_link_name_space, move_into_thread_name_spaces, unshare_unsafe};
-    use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+    use std::os::fd::AsFd;
 
-    /// `SIOCGSKNS` (linux/sockios.h, 4.10).
-    const SIOCGSKNS: usize = 0x894c;
     /// `PIDFD_THREAD` (linux/pidfd.h, 6.9), which is `O_EXCL` on x86-64 and aarch64.
     const PIDFD_THREAD: u32 = 0o200;
-
-    /// `ioctl(socket, SIOCGSKNS)`: the network namespace that `socket` was made in. Needs CAP_NET_ADMIN there.
-    pub(crate) fn of_socket(socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-        let args = [fd_arg(socket), SIOCGSKNS, 0, 0, 0];
-        // SAFETY: SIOCGSKNS takes no argument and touches no memory of ours.
-        let raw = unsafe { syscall(nr::IOCTL, args) }?;
-        let raw = i32::try_from(raw).map_err(|_| Errno::BADF)?;
-        // SAFETY: on success the kernel made this descriptor for us, close-on-exec, and nobody else knows it.
-        Ok(unsafe { OwnedFd::from_raw_fd(raw) })
-    }
 
     /// `unshare(CLONE_NEWNET)`: puts the calling thread into a new network namespace.
     pub(crate) fn unshare() -> Result<(), Errno> {

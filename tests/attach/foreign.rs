@@ -1,6 +1,6 @@
 //! Programs that this crate did not load.
 
-use crate::rig::{Rig, other_program, rx_socket};
+use crate::rig::{METHODS, Rig, other_program, rx_socket};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
@@ -11,7 +11,6 @@ use xsk::link::{Attachment, Method, Mode, ModeChoice};
 use xsk::program::{Census, Program};
 use xsk::test_util::admin;
 
-const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
 const MODES: [(ModeChoice, Mode); 2] = [
     (ModeChoice::Native, Mode::Native),
     (ModeChoice::Generic, Mode::Generic),

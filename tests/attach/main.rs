@@ -7,8 +7,14 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+mod elsewhere;
 mod foreign;
+mod lock;
+mod modes;
 mod privileges;
 mod processes;
 mod rig;
-mod single;
+mod slots;
+mod users;

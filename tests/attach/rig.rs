@@ -6,11 +6,12 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, soc
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use xsk::link::{Interface, Mode};
+use xsk::link::{Interface, Method, Mode};
 use xsk::program::{Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::test_util::{Namespace, VethPair, admin, privileged};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
 
 /// A cable between two namespaces; the near end is the one to attach to.
 pub(crate) struct Rig {

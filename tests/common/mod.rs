@@ -17,6 +17,25 @@ use xsk::{Pool, Socket, Umem};
 /// How long anything may take on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Whether the running kernel is `major.minor` or newer.
+pub fn kernel_since(major: u32, minor: u32) -> bool {
+    let release = rustix::system::uname();
+    let release = release.release().to_string_lossy().into_owned();
+    let mut numbers = release
+        .split(|sign: char| !sign.is_ascii_digit())
+        .map_while(|number| number.parse().ok());
+    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
+}
+
+/// Whether the running kernel can run the test `name`; if it cannot, says why, past the harness.
+pub fn kernel_can(name: &str, can: bool, why: &str) -> bool {
+    if !can {
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "skipped: {name}: {why}");
+    }
+    can
+}
+
 /// Two namespaces and a cable between them.
 pub struct Cable {
     pub left: Namespace,

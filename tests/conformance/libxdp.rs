@@ -1,6 +1,6 @@
 //! libxdp's tests (`lib/libxdp/tests` of xdp-tools), where they apply.
 
-use crate::common::{Cable, until};
+use crate::common::{Cable, kernel_can, kernel_since, until};
 use crate::packets::{LEN, intact, stream};
 use crate::rig::{Bed, CHUNKS, Listener, RECEIVER, SENDER, Shape, Side, exchange};
 use crate::traffic::all_arrive;
@@ -9,9 +9,10 @@ use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 use xsk::link::{Attachment, Method, ModeChoice};
-use xsk::program::{Program, XskMap};
+use xsk::program::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethPair, privileged};
 use xsk::{Error, Mode, Socket, Umem};
+use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
 
 const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
 
@@ -256,6 +257,15 @@ fn frags() {
     assert_eq!(generic.mode(), Mode::Generic);
     generic.close().unwrap();
 
+    let can = kernel_since(5, 18);
+    if !can {
+        let smallest = [Insn::mov64_imm(Reg::R0, 0), Insn::exit()];
+        let said = Program::load("frags", &smallest, c"MIT", BPF_F_XDP_HAS_FRAGS).unwrap_err();
+        assert!(said.to_string().contains("needs Linux 5.18"), "{said}");
+    }
+    if !kernel_can("frags", can, "programs with frags need 5.18") {
+        return;
+    }
     // With frags it is taken, and packets of one buffer arrive as ever.
     let (mut from, packets) = (bed.left(SENDER), stream(256, LEN));
     let mut to = bed.listener_by(crate::programs::with_frags());

@@ -1,6 +1,6 @@
 //! Packets from one end to the other.
 
-use crate::common::until;
+use crate::common::{kernel_can, kernel_since, until};
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use crate::rig::{
     BATCH, Bed, By, CHUNKS, Listener, RECEIVER, SENDER, Shape, Side, exchange, receive,
@@ -119,6 +119,10 @@ pub(crate) fn bidirectional(mode: ModeChoice) {
 /// TX_QUEUE_CONSUMER: a wake-up sends 32 packets, says that there are more, and the ring's consumer index has moved
 /// by as many when it answers.
 pub(crate) fn tx_queue_consumer(mode: ModeChoice) {
+    let why = "the kernel moves the index at its next look at the ring (mended in 6.17)";
+    if !kernel_can("tx_queue_consumer", kernel_since(6, 17), why) {
+        return;
+    }
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener(RECEIVER);

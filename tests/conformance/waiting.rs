@@ -1,6 +1,6 @@
 //! poll(2) on either side, and how it ends when nothing moves.
 
-use crate::common::{PATIENCE, until};
+use crate::common::{PATIENCE, kernel_can, kernel_since, until};
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use crate::rig::{
     BATCH, Bed, By, RECEIVER, RING, SENDER, Shape, exchange_by, receive, send, writable,
@@ -76,6 +76,11 @@ pub(crate) fn poll_rxq_full(mode: ModeChoice) {
 ///
 /// The kernel's case uses the same chunks for several packets; here each has its own, so there are more of them.
 pub(crate) fn poll_txq_full(mode: ModeChoice) {
+    let why = "poll(2) for POLLOUT never ends there while the completion ring is full: each look at the socket builds \
+               a packet, and giving it up wakes poll again";
+    if !kernel_can("poll_txq_full", kernel_since(6, 1), why) {
+        return;
+    }
     let bed = Bed::new(mode);
     let chunks = 2 * RING;
     let mut sender = bed.left(Shape {
@@ -102,9 +107,10 @@ pub(crate) fn poll_txq_full(mode: ModeChoice) {
     assert!(waited >= limit, "the wait for room timed out: {waited:?}");
     let pending = sender.socket.tx.pending();
     assert!(pending > RING / 2, "{pending} packets are in the TX ring");
-    // Everything that was published, and is not in the TX ring, is in the completion ring.
+    // Everything that was published, and is not in the TX ring, is in the completion ring; older kernels tell late
+    // what they took out of the TX ring.
     let published = chunks - sender.pool.len() as u32;
-    assert_eq!(published - pending, RING);
+    assert!(published - pending <= RING, "{published} - {pending}");
     let reaped = sender.socket.completion.reap_into(&mut sender.pool, chunks);
     assert_eq!(reaped, Ok(RING));
     until("there is room again", || writable(&sender.socket, limit));

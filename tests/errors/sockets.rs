@@ -61,7 +61,7 @@ pub(crate) fn said() -> Said {
         (bind(0, Some(2), CopyMode::ZeroCopy, Errno::INVAL),
             expect!["cannot bind to eth1 queue 0 (zero-copy): EINVAL (Invalid argument). The driver refused zero-copy with these settings (chunk size, headroom, MTU, or a virtio card without iommu_platform): try copy mode (`-c`)"]),
         (bind(0, Some(2), CopyMode::ZeroCopy, Errno::OPNOTSUPP),
-            expect!["cannot bind to eth1 queue 0 (zero-copy): EOPNOTSUPP (Operation not supported). The driver of eth1 has no zero-copy (or not for this queue): ask for copy mode (`-c`), or leave the choice to the kernel"]),
+            expect!["cannot bind to eth1 queue 0 (zero-copy): EOPNOTSUPP (Operation not supported). The driver of eth1 has no zero-copy (or not for this queue): ask for copy mode (`-c`), or leave the choice open"]),
         (bind(0, Some(2), CopyMode::Auto, Errno::BUSY),
             expect!["cannot bind to eth1 queue 0 (zero-copy if possible): EBUSY (Device or resource busy), after 2001 ms of trying. Another socket has this queue: one of another process, one of this process of which a part is not dropped yet, or one closed just now that the kernel has not let go of. `ss -f xdp -e` shows sockets and their queues, where the kernel has CONFIG_XDP_SOCKETS_DIAG"]),
         (bind(0, None, CopyMode::Auto, Errno::NODEV),

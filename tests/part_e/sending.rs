@@ -5,8 +5,9 @@ use crate::says;
 use expect_test::expect;
 use rustix::net::sockopt;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use xsk::test_util::{admin, privileged};
-use xsk::{Kick, Pool, Socket, Umem};
+use xsk::{Kick, Pool, Socket, Umem, wait};
 
 /// A socket whose rings have the sizes given.
 fn sender(cable: &Cable, tx: u32, completion: u32) -> End {
@@ -38,11 +39,11 @@ fn drain(end: &mut End) -> Vec<Kick> {
         kicks.push(end.socket.tx.kick().unwrap());
         let pool: &mut Pool = &mut end.pool;
         end.socket.completion.reap_into(pool, 64).unwrap();
-        end.pool.len() == end.umem.chunks()
+        // Older kernels tell at the next kick how far they came in the TX ring.
+        end.pool.len() == end.umem.chunks() && end.socket.tx.pending() == 0
     });
     let home: BTreeSet<u64> = end.pool.addresses().collect();
     assert_eq!(home.len(), end.umem.chunks());
-    assert_eq!(end.socket.tx.pending(), 0);
     kicks
 }
 
@@ -77,9 +78,7 @@ fn e28_more_than_one_call_sends_is_progress() {
     let mut end = sender(&cable, 64, 64);
     push(&mut end, 33, 60);
     assert_eq!(end.socket.tx.kick(), Ok(Kick::Again));
-    assert_eq!(end.socket.tx.pending(), 1);
-    assert_eq!(end.socket.tx.kick(), Ok(Kick::Done));
-    drain(&mut end);
+    assert!(drain(&mut end).contains(&Kick::Done));
 }
 
 #[test]
@@ -90,14 +89,17 @@ fn e28_a_full_completion_ring_holds_the_sender_until_it_is_reaped() {
     let cable = Cable::new(1);
     let mut end = sender(&cable, 64, 16);
     push(&mut end, 40, 60);
-    until("the completion ring is full", || {
-        assert_eq!(end.socket.tx.kick(), Ok(Kick::Again));
-        end.socket.tx.pending() == 24
-    });
     for _ in 0..100 {
-        assert_eq!(end.socket.tx.kick(), Ok(Kick::Again));
-        assert_eq!(end.socket.tx.pending(), 24);
+        // Older kernels do not say that they could not go on.
+        let kick = end.socket.tx.kick().unwrap();
+        assert!(matches!(kick, Kick::Again | Kick::Done), "{kick:?}");
+        assert!(end.socket.tx.pending() >= 24);
     }
+    // Waiting sends, too, and comes to the same end.
+    let limit = Duration::from_millis(50);
+    assert_eq!(wait(&[&end.socket.rx], Some(limit)), Ok(0));
+    let pool: &mut Pool = &mut end.pool;
+    assert_eq!(end.socket.completion.reap_into(pool, 64), Ok(16));
     drain(&mut end);
 }
 

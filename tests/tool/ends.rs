@@ -31,6 +31,22 @@ fn a_signal_ends_it_well_and_nothing_stays_attached() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait_for_a_good_end() {
+    let Some(rig) = Rig::new("a_second_signal_does_not_wait_for_a_good_end", 1) else {
+        return;
+    };
+    let tool = rig.start("rxdrop --attach link").ready();
+    // Both are there before it runs again, so that the first has not ended it yet when the second comes.
+    for signal in [Signal::STOP, Signal::INT, Signal::TERM, Signal::CONT] {
+        tool.signal(signal);
+    }
+    let ended = tool.end();
+    // Either may be the second.
+    assert!(matches!(ended.status.code(), Some(130 | 143)), "{ended:?}");
+    wait_for("nothing attached", || rig.attached().is_none());
+}
+
+#[test]
 fn a_killed_one_leaves_what_its_method_says_and_the_next_start_works() {
     let name = "a_killed_one_leaves_what_its_method_says_and_the_next_start_works";
     let Some(rig) = Rig::new(name, 1) else { return };
@@ -55,6 +71,7 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
     for line in [
         "rxdrop",
         "rxdrop -p",
+        "rxdrop -p -n 60",
         "rxdrop -S -p --attach link",
         "txonly",
         "txonly -p",

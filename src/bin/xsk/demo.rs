@@ -5,7 +5,7 @@ use crate::exchange::{CHUNKS, Plan, Receiver, Sender, Tally, exchange};
 use crate::failure::{Failure, Result};
 use crate::output::{Progress, line};
 use crate::packet::{ETHERNET, MIN_SIZE, Run};
-use crate::port::Hold;
+use crate::port::{Hold, copy};
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use std::collections::BTreeSet;
@@ -200,15 +200,12 @@ fn one_mode(
     let tally = tally?;
     closed?;
     let chunks = Chunks::count(&sender, &receiver)?;
-    let copy = if receiver.socket.info.is_zero_copy() {
-        "zero-copy"
-    } else {
-        "copy"
-    };
+    let info = &receiver.socket.info;
     if args.json {
-        line(&json(args, &name, &tally, &chunks))?;
+        let zero_copy = info.is_zero_copy();
+        line(&json(args, &name, zero_copy, &tally, &chunks))?;
     } else {
-        line(&format!("{how}, {copy}, attached by netlink"))?;
+        line(&format!("{how}, {}, attached by netlink", copy(info)))?;
         report(args, &tally, &chunks)?;
     }
     Ok(fault(args, stop, &name, &tally, &chunks))
@@ -262,10 +259,11 @@ fn home(umem: &Umem, pool: &Pool) -> (usize, usize) {
     (home, pool.len().saturating_sub(home))
 }
 
-fn json(args: &DemoArgs, mode: &str, tally: &Tally, chunks: &Chunks) -> String {
+fn json(args: &DemoArgs, mode: &str, zero_copy: bool, tally: &Tally, chunks: &Chunks) -> String {
     serde_json::json!({
         "command": "demo",
         "mode": mode,
+        "zero_copy": zero_copy,
         "size": args.size,
         "batch": args.batch,
         "frames": tally.sent,

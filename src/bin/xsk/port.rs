@@ -73,13 +73,19 @@ impl Hold {
     }
 }
 
-/// The first line: what is used, in which mode, and why.
-pub(crate) fn title(info: &SocketInfo, program: Option<&Attachment>) -> String {
-    let copy = if info.is_zero_copy() {
+/// Zero-copy or copy, and why.
+pub(crate) fn copy(info: &SocketInfo) -> String {
+    let name = if info.is_zero_copy() {
         "zero-copy"
     } else {
         "copy"
     };
+    format!("{name} ({})", info.copy_reason())
+}
+
+/// The first line: what is used, in which mode, and why.
+pub(crate) fn title(info: &SocketInfo, program: Option<&Attachment>) -> String {
+    let copy = copy(info);
     let program = match program {
         Some(program) => format!(
             "{} mode ({}), {copy}, attached by {}{}",

@@ -1,0 +1,39 @@
+//! Zero-copy or not, and why.
+
+use rustix::io::Errno;
+use std::fmt;
+
+/// Why a socket is in zero-copy or in copy mode: [`SocketInfo::copy_reason`](super::SocketInfo::copy_reason).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CopyReason {
+    /// This mode was asked for.
+    Asked,
+    /// The driver has zero-copy for this queue.
+    ZeroCopy,
+    /// Zero-copy was tried first, and refused.
+    Refused {
+        /// What the kernel said: `EOPNOTSUPP` if the driver has none, `EINVAL` and others if the driver has it and
+        /// refused it with these settings.
+        errno: Errno,
+    },
+}
+
+impl fmt::Display for CopyReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => f.write_str("as asked"),
+            Self::ZeroCopy => f.write_str("the driver has it"),
+            Self::Refused {
+                errno: Errno::OPNOTSUPP,
+            } => f.write_str("the driver has no zero-copy"),
+            Self::Refused {
+                errno: Errno::INVAL,
+            } => f.write_str(
+                "the driver refused zero-copy with EINVAL: chunk size, headroom, MTU, or a virtio card without \
+                 iommu_platform",
+            ),
+            Self::Refused { errno } => write!(f, "the driver refused zero-copy: {errno}"),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Modes and methods: what is attached how, and what is refused.
+
+use crate::rig::{METHODS, Rig};
+use rustix::io::Errno;
+use xsk::Error;
+use xsk::link::{Attachment, Interface, Method, Mode, ModeChoice, Reason};
+use xsk::program::Program;
+use xsk::test_util::admin;
+
+#[test]
+fn what_is_attached_is_there_and_goes_with_its_owner() {
+    let Some(rig) = Rig::new("what_is_attached_is_there_and_goes_with_its_owner", 4) else {
+        return;
+    };
+    rig.inside(|| {
+        for method in METHODS {
+            for (choice, mode, reason) in [
+                (ModeChoice::Auto, Mode::Native, Reason::Native),
+                (ModeChoice::Native, Mode::Native, Reason::Asked),
+                (ModeChoice::Generic, Mode::Generic, Reason::Asked),
+            ] {
+                for close in [true, false] {
+                    let attachment = Attachment::builder(rig.interface())
+                        .mode(choice)
+                        .method(method)
+                        .attach()
+                        .unwrap();
+                    assert_eq!(rig.attached(), Some((mode, attachment.program_id())));
+                    assert_eq!((attachment.mode(), attachment.method()), (mode, method));
+                    assert_eq!(attachment.reason(), &reason);
+                    assert!(!attachment.joined());
+                    assert_eq!(attachment.map().entries(), 4, "a slot for each queue");
+                    let info = Program::from_id(attachment.program_id())
+                        .unwrap()
+                        .info()
+                        .unwrap();
+                    assert_eq!(info.name, "xsk_redirect");
+                    assert_eq!(info.map_ids, [attachment.map().id()]);
+                    if close {
+                        attachment.close().unwrap();
+                    } else {
+                        drop(attachment);
+                    }
+                    rig.assert_vacant();
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn generic_mode_is_only_for_drivers_without_native() {
+    let Some(rig) = Rig::new("generic_mode_is_only_for_drivers_without_native", 1) else {
+        return;
+    };
+    rig.inside(|| {
+        let loopback = Interface::by_name("lo").unwrap();
+        for method in METHODS {
+            let attachment = Attachment::builder(&loopback)
+                .method(method)
+                .attach()
+                .unwrap();
+            assert_eq!(attachment.mode(), Mode::Generic);
+            assert!(
+                matches!(attachment.reason(), Reason::NoNative { .. }),
+                "{:?}",
+                attachment.reason()
+            );
+            attachment.close().unwrap();
+            let native = Attachment::builder(&loopback)
+                .method(method)
+                .mode(ModeChoice::Native)
+                .attach();
+            assert!(
+                matches!(
+                    native,
+                    Err(Error::Attach {
+                        errno: Errno::OPNOTSUPP,
+                        mode: Mode::Native,
+                        ..
+                    })
+                ),
+                "{native:?}"
+            );
+        }
+        // Too long packets are an error with the kernel's words, not a silent change of mode.
+        admin::set_mtu(rig.cable.b(), 9000).unwrap();
+        let long = Attachment::builder(rig.interface()).attach();
+        let Err(Error::Attach {
+            errno: Errno::RANGE,
+            message: Some(message),
+            ..
+        }) = &long
+        else {
+            panic!("{long:?}");
+        };
+        assert!(message.contains("MTU"), "{message}");
+        rig.assert_vacant();
+        let hardware = Attachment::builder(rig.interface())
+            .mode(ModeChoice::Hardware)
+            .attach();
+        assert!(
+            matches!(
+                hardware,
+                Err(Error::UnsupportedMode {
+                    mode: Mode::Hardware,
+                    ..
+                })
+            ),
+            "{hardware:?}"
+        );
+    });
+}
+
+#[test]
+fn another_mode_or_method_is_refused_while_in_use() {
+    let Some(rig) = Rig::new("another_mode_or_method_is_refused_while_in_use", 1) else {
+        return;
+    };
+    rig.inside(|| {
+        for method in METHODS {
+            let there = Attachment::builder(rig.interface())
+                .mode(ModeChoice::Generic)
+                .method(method)
+                .attach()
+                .unwrap();
+            let other_mode = Attachment::builder(rig.interface())
+                .mode(ModeChoice::Native)
+                .method(method)
+                .attach();
+            let Err(Error::OtherAttachment { wanted, found, .. }) = other_mode else {
+                panic!("{other_mode:?}")
+            };
+            assert_eq!(wanted, format!("native mode by {method}"));
+            assert_eq!(found, format!("generic mode by {method}"));
+            let other = if method == Method::Link {
+                Method::Netlink
+            } else {
+                Method::Link
+            };
+            let other_method = Attachment::builder(rig.interface()).method(other).attach();
+            let Err(Error::OtherAttachment { found, .. }) = other_method else {
+                panic!("{other_method:?}")
+            };
+            assert_eq!(found, format!("generic mode by {method}"));
+            assert_eq!(
+                rig.attached(),
+                Some((Mode::Generic, there.program_id())),
+                "nothing has changed"
+            );
+            there.close().unwrap();
+        }
+    });
+}

@@ -1,0 +1,139 @@
+//! Several users in one process: the last one detaches.
+
+use crate::rig::{METHODS, Rig, rx_socket};
+use std::os::fd::AsFd;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+use xsk::link::{Attachment, Mode, ModeChoice, Reason};
+
+#[test]
+fn the_last_of_two_users_detaches() {
+    let Some(rig) = Rig::new("the_last_of_two_users_detaches", 2) else {
+        return;
+    };
+    rig.inside(|| {
+        for method in METHODS {
+            for mode in [ModeChoice::Native, ModeChoice::Generic] {
+                let build = || {
+                    Attachment::builder(rig.interface())
+                        .mode(mode)
+                        .method(method)
+                };
+                let first = build().attach().unwrap();
+                let second = build().attach().unwrap();
+                let third = build().mode(ModeChoice::Auto).attach().unwrap();
+                let id = first.program_id();
+                assert!(!first.joined() && second.joined() && third.joined());
+                assert_eq!((second.program_id(), third.program_id()), (id, id));
+                assert_eq!(
+                    (second.map().id(), second.mode()),
+                    (first.map().id(), first.mode())
+                );
+                assert_eq!(third.reason(), &Reason::Joined);
+                for attachment in [first, third] {
+                    attachment.close().unwrap();
+                    assert_eq!(
+                        rig.attached().unwrap().1,
+                        id,
+                        "the second user has no socket yet, and is one all the same"
+                    );
+                }
+                second.close().unwrap();
+                rig.assert_vacant();
+            }
+        }
+    });
+}
+
+#[test]
+fn clones_and_registrations_keep_the_program() {
+    let Some(rig) = Rig::new("clones_and_registrations_keep_the_program", 2) else {
+        return;
+    };
+    rig.inside(|| {
+        for method in METHODS {
+            let attachment = Attachment::builder(rig.interface())
+                .method(method)
+                .attach()
+                .unwrap();
+            let clone = attachment.clone();
+            let registration = attachment.register(1, rx_socket().as_fd()).unwrap();
+            attachment.close().unwrap();
+            drop(clone);
+            assert!(rig.attached().is_some());
+            registration.close().unwrap();
+            rig.assert_vacant();
+        }
+    });
+}
+
+#[test]
+fn threads_attach_and_leave_at_random() {
+    let Some(rig) = Rig::new("threads_attach_and_leave_at_random", 4) else {
+        return;
+    };
+    for method in METHODS {
+        std::thread::scope(|scope| {
+            for queue in 0..4 {
+                let rig = &rig;
+                scope.spawn(move || {
+                    rig.inside(|| {
+                        for _ in 0..15 {
+                            let attachment = Attachment::builder(rig.interface())
+                                .method(method)
+                                .attach()
+                                .unwrap();
+                            let socket = rx_socket();
+                            let registration = attachment.register(queue, socket.as_fd()).unwrap();
+                            std::thread::yield_now();
+                            assert_eq!(
+                                rig.attached(),
+                                Some((Mode::Native, attachment.program_id()))
+                            );
+                            registration.close().unwrap();
+                            assert_eq!(
+                                rig.attached(),
+                                Some((Mode::Native, attachment.program_id()))
+                            );
+                            attachment.close().unwrap();
+                        }
+                    });
+                });
+            }
+        });
+        rig.assert_vacant();
+    }
+}
+
+#[test]
+fn a_joiner_meets_a_leaver_at_every_moment() {
+    let Some(rig) = Rig::new("a_joiner_meets_a_leaver_at_every_moment", 1) else {
+        return;
+    };
+    for step in 0..40 {
+        let leaver = rig.inside(|| Attachment::builder(rig.interface()).attach().unwrap());
+        let start = Barrier::new(2);
+        let joiner = std::thread::scope(|scope| {
+            let joiner = scope.spawn(|| {
+                rig.inside(|| {
+                    start.wait();
+                    Attachment::builder(rig.interface()).attach().unwrap()
+                })
+            });
+            start.wait();
+            let since = Instant::now();
+            while since.elapsed() < Duration::from_micros(50 * step) {
+                std::hint::spin_loop();
+            }
+            leaver.close().unwrap();
+            joiner.join().unwrap()
+        });
+        assert_eq!(
+            rig.attached(),
+            Some((Mode::Native, joiner.program_id())),
+            "deaf at step {step}"
+        );
+        joiner.close().unwrap();
+        rig.assert_vacant();
+    }
+}

@@ -1,0 +1,57 @@
+//! The steps of both sides.
+
+use crate::input::{address, kind, len, options};
+use proptest::prelude::*;
+use xsk::ring::Kind;
+use xsk::test_util::{KernelStep, strategies};
+
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Kernel(KernelStep),
+    Fill(u32),
+    Push(u32),
+    SendFrom(u32),
+    Receive(u32, u32),
+    Recycle(u32),
+    RecycleEach(u32),
+    Forward(u32),
+    ForwardEach(u32),
+    ReceivedIntoPool(u32),
+    Reap(u32, u32),
+    ReapInto(u32),
+    ReapIntoFill(u32),
+    Put(u32),
+    Take(u32),
+    HostileReceive(u64, u32, u32),
+    HostileComplete(u64),
+    /// An index this far from where it is.
+    HostileIndex(Kind, u32),
+}
+
+pub(crate) fn step() -> impl Strategy<Value = Step> {
+    let few = || 0..9_u32;
+    let far = prop_oneof![2 => 0..20_u32, 2 => (0..20_u32).prop_map(u32::wrapping_neg), 1 => any::<u32>()];
+    let user = prop_oneof![
+        3 => few().prop_map(Step::Fill),
+        2 => few().prop_map(Step::Push),
+        1 => few().prop_map(Step::SendFrom),
+        4 => (few(), few()).prop_map(|(want, take)| Step::Receive(want, take)),
+        1 => few().prop_map(Step::Recycle),
+        1 => few().prop_map(Step::RecycleEach),
+        1 => few().prop_map(Step::Forward),
+        1 => few().prop_map(Step::ForwardEach),
+        1 => few().prop_map(Step::ReceivedIntoPool),
+        3 => (few(), few()).prop_map(|(want, take)| Step::Reap(want, take)),
+        1 => few().prop_map(Step::ReapInto),
+        1 => few().prop_map(Step::ReapIntoFill),
+    ];
+    let other = prop_oneof![
+        6 => strategies::kernel_step(100).prop_map(Step::Kernel),
+        1 => few().prop_map(Step::Put),
+        1 => few().prop_map(Step::Take),
+        3 => (address(), len(), options()).prop_map(|(a, l, o)| Step::HostileReceive(a, l, o)),
+        3 => address().prop_map(Step::HostileComplete),
+        2 => (kind(), far).prop_map(|(kind, far)| Step::HostileIndex(kind, far)),
+    ];
+    prop_oneof![user, other]
+}

@@ -1,0 +1,144 @@
+//! Entries that name no chunk, or one that was not given: a fault each, and what follows is not passed over.
+
+use crate::bed::{Bed, CHUNK, CHUNKS, LEN, WAYS, take_all};
+use xsk::ring::{Fault, Kind};
+
+#[test]
+fn descriptors_outside_a_chunk_are_refused_once_each() {
+    let area = u64::from(CHUNKS) * CHUNK;
+    let bad = [
+        (area, LEN, 0),
+        (u64::MAX, LEN, 0),
+        (256, 4096, 0),
+        (256, 3841, 0),
+        (256, 0, 0),
+        (0, u32::MAX, 0),
+        (256, LEN, 1),
+        (256, LEN, 1 << 31),
+    ];
+    for way in 0..WAYS {
+        for (address, len, options) in bad {
+            // The length does not matter where only the chunk is kept.
+            let lenient = way == 0 || way == 4;
+            if lenient && address < area {
+                continue;
+            }
+            for before in [0, 1, 12] {
+                let mut bed = Bed::with_received(before);
+                // One chunk more is with the kernel, which answers for it with nonsense.
+                bed.socket.fill.fill_from(&mut bed.pool, 3).unwrap();
+                // SAFETY: the entry names no chunk, or nothing that a frame can be.
+                let mut hostile = unsafe { bed.kernel.hostile_unchecked() };
+                hostile.receive(address, len, options);
+                assert_eq!(bed.kernel.deliver_unwritten(2, LEN), 2);
+                assert_eq!(take_all(&mut bed, way), Ok(before));
+                let ring = Kind::Rx;
+                let fault = Fault::Entry {
+                    ring,
+                    address,
+                    len,
+                    options,
+                };
+                assert_eq!(take_all(&mut bed, way), Err(fault));
+                assert_eq!(take_all(&mut bed, way), Ok(2));
+                assert_eq!(take_all(&mut bed, way), Ok(0));
+            }
+        }
+    }
+}
+
+#[test]
+fn completions_outside_the_area_are_refused_once_each() {
+    let address = u64::from(CHUNKS) * CHUNK;
+    for way in 0..3 {
+        let mut bed = Bed::with_completed(3);
+        bed.socket.tx.send_from(&mut bed.pool, 1, LEN).unwrap();
+        // SAFETY: the entry names no chunk.
+        unsafe { bed.kernel.hostile_unchecked() }.complete(address);
+        let mut reap = || {
+            let Bed { pool, socket, .. } = &mut bed;
+            let reaped = socket.completion.reap(9)?;
+            match way {
+                0 => Ok(reaped.into_pool(pool)),
+                1 => reaped.into_fill(&mut socket.fill),
+                _ => Ok(u32::try_from(reaped.into_iter().map(|f| pool.put(f)).count()).unwrap()),
+            }
+        };
+        let fault = Fault::Entry {
+            ring: Kind::Completion,
+            address,
+            len: 0,
+            options: 0,
+        };
+        assert_eq!(reap(), Ok(3));
+        assert_eq!(reap(), Err(fault));
+        assert_eq!(reap(), Ok(0));
+    }
+}
+
+#[test]
+fn the_ledger_tells_a_chunk_that_comes_back_twice() {
+    for way in 0..WAYS {
+        let mut bed = Bed::with_received(1);
+        let frame = bed
+            .socket
+            .rx
+            .receive(1)
+            .unwrap()
+            .into_iter()
+            .next()
+            .unwrap();
+        bed.socket.fill.fill_from(&mut bed.pool, 2).unwrap();
+        let address = frame.address();
+        let Some(mut hostile) = bed.kernel.hostile() else {
+            return; // No ledger, and nobody can tell.
+        };
+        hostile.receive(address, LEN, 0);
+        hostile.complete(address);
+        assert_eq!(take_all(&mut bed, way), Ok(0));
+        let fault = Fault::Repeated {
+            ring: Kind::Rx,
+            address,
+        };
+        assert_eq!(take_all(&mut bed, way), Err(fault));
+        bed.socket.tx.send_from(&mut bed.pool, 1, LEN).unwrap();
+        let completion = &mut bed.socket.completion;
+        assert_eq!(completion.reap_into(&mut bed.pool, 1), Ok(0));
+        let fault = Fault::Repeated {
+            ring: Kind::Completion,
+            address,
+        };
+        assert_eq!(completion.reap_into(&mut bed.pool, 1), Err(fault));
+        bed.pool.put(frame);
+    }
+}
+
+#[test]
+fn a_batch_that_ended_with_a_refused_entry_stays_at_its_end() {
+    let mut bed = Bed::with_received(1);
+    let batch = bed.socket.rx.receive(1).unwrap();
+    let frame = batch.into_iter().next().unwrap();
+    let address = frame.address();
+    let Some(mut hostile) = bed.kernel.hostile() else {
+        return; // Nobody could tell its entry from a good one.
+    };
+    // A packet in a chunk that is in hand, and a good one.
+    hostile.receive(address, LEN, 0);
+    assert_eq!(bed.socket.fill.fill_from(&mut bed.pool, 2), Ok(2));
+    assert_eq!(bed.kernel.deliver_unwritten(1, LEN), 1);
+    let mut frames = bed.socket.rx.receive(8).unwrap().into_iter();
+    assert_eq!(frames.next(), None);
+    // The chunk goes where such an entry could come from. It is not read again all the same.
+    let mut filling = bed.socket.fill.reserve(1).unwrap();
+    filling.push(frame).unwrap();
+    drop(filling);
+    assert_eq!((frames.next(), frames.left()), (None, 0));
+    drop(frames);
+    let fault = Fault::Repeated {
+        ring: Kind::Rx,
+        address,
+    };
+    assert_eq!(bed.socket.rx.receive(8).unwrap_err(), fault);
+    // The next one is not passed over.
+    assert_eq!(bed.socket.rx.receive(8).unwrap().into_iter().count(), 1);
+}

@@ -1,0 +1,87 @@
+//! Which mode a socket gets, and what it says about it.
+
+use crate::rig::{Cards, Setup, Side, USUAL, forced, required};
+use rustix::io::Errno;
+use std::io::Write;
+use xsk::socket::CopyReason;
+use xsk::{CopyMode, Error};
+
+/// Zero-copy if asked for nothing, where it is to be had; else copy mode, with the reason that asking for zero-copy
+/// gives.
+#[test]
+fn what_is_had_without_asking_is_the_best_and_says_why() {
+    let Some(cards) = Cards::new("what_is_had_without_asking_is_the_best_and_says_why") else {
+        return;
+    };
+    for card in [&cards.one, &cards.two] {
+        let demanded = forced(card);
+        let side = Side::new(card, USUAL);
+        let info = &side.socket.info;
+        let note = match (demanded, info.copy_reason()) {
+            (Ok(forced), CopyReason::ZeroCopy) => {
+                assert!(forced.is_zero_copy() && info.is_zero_copy());
+                "zero-copy, as XDP_OPTIONS says".to_owned()
+            }
+            (Err(error), CopyReason::Refused { errno }) => {
+                assert!(!required(), "{error}");
+                assert!(!info.is_zero_copy());
+                assert_eq!(error.errno(), Some(errno));
+                assert!(matches!(error, Error::Bind { .. }), "{error:?}");
+                format!("no zero-copy: {}", info.copy_reason())
+            }
+            (demanded, reason) => panic!("{demanded:?}, but {reason}"),
+        };
+        // Past the harness, which would swallow what a passing test prints.
+        let _ = writeln!(std::io::stderr(), "\nnote: {note}");
+        side.close();
+    }
+}
+
+/// A driver that says it has zero-copy and then refuses it (virtio without an IOMMU) is explained.
+#[test]
+fn a_refusal_by_a_driver_that_promised_is_explained() {
+    let Some(cards) = Cards::new("a_refusal_by_a_driver_that_promised_is_explained") else {
+        return;
+    };
+    let Err(error) = forced(&cards.one) else {
+        return;
+    };
+    let promised = cards.one.xdp_features().unwrap();
+    let text = error.to_string();
+    match error.errno() {
+        Some(Errno::INVAL) => assert!(
+            text.contains("virtio card without iommu_platform"),
+            "{text}"
+        ),
+        Some(Errno::OPNOTSUPP) => {
+            assert!(text.contains("has no zero-copy"), "{text}");
+            assert!(
+                !promised.is_some_and(|features| features.zero_copy()),
+                "{promised:?}"
+            );
+        }
+        other => panic!("{other:?}: {text}"),
+    }
+}
+
+#[test]
+fn copy_mode_is_had_where_it_is_asked_for() {
+    let Some(cards) = Cards::new("copy_mode_is_had_where_it_is_asked_for") else {
+        return;
+    };
+    let setup = Setup {
+        copy: CopyMode::Copy,
+        ..USUAL
+    };
+    let (mut from, mut to) = (Side::new(&cards.one, setup), Side::new(&cards.two, setup));
+    for side in [&from, &to] {
+        assert!(!side.socket.info.is_zero_copy());
+        assert_eq!(side.socket.info.copy_reason(), CopyReason::Asked);
+    }
+    from.send(0..256);
+    to.receive(0..256);
+    from.account();
+    to.account();
+    from.close();
+    to.close();
+}
