@@ -334,3 +334,17 @@ structs! {
         180 + GAPS: rule_locs: [u32; 1],
     }
 }
+
+/// What a C compiler makes of the kernel's headers on i386, as plain numbers: those above follow from one another.
+#[cfg(target_arch = "x86")]
+mod i386 {
+    use super::{ethtool_rx_flow_spec, ethtool_rxnfc, ifreq_data};
+    use core::mem::offset_of;
+    use static_assertions::const_assert_eq;
+
+    const_assert_eq!(size_of::<ifreq_data>(), 32);
+    const_assert_eq!(size_of::<ethtool_rx_flow_spec>(), 160);
+    const_assert_eq!(offset_of!(ethtool_rx_flow_spec, ring_cookie), 148);
+    const_assert_eq!(offset_of!(ethtool_rxnfc, rule_cnt), 176);
+    const_assert_eq!(offset_of!(ethtool_rxnfc, rule_locs), 180);
+}
