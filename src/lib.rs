@@ -101,7 +101,8 @@
 //! | need-wakeup | 5.4 |
 //! | [`Method::Link`], all six [`Statistics`] | 5.9 |
 //!
-//! Tested on 6.18, written for 5.10 and later. 64-bit x86 (tested) and ARM.
+//! Tested on 6.18, written for 5.10 and later. x86-64 (tested), i686 (tested on a 64-bit
+//! kernel), aarch64 (untested); of armv7 rings and layouts are tested, system calls are not.
 //!
 //! # Features
 //!

@@ -313,7 +313,8 @@ fn spoilt_messages_do_no_harm() {
         for _ in 0..20_000 {
             let mut spoilt = whole.clone();
             for _ in 0..2 {
-                let at = usize::try_from(random()).unwrap() % spoilt.len();
+                let at = random() % u64::try_from(spoilt.len()).unwrap();
+                let at = usize::try_from(at).unwrap();
                 spoilt[at] = random().to_le_bytes()[0];
             }
             parse_any(&spoilt);

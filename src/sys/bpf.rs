@@ -332,7 +332,7 @@ unsafe fn bpf<T: IntoBytes + zerocopy::FromBytes + Immutable>(
 
 /// A pointer as the kernel wants it in an attribute; its provenance is exposed for the kernel to use.
 fn address<T>(pointer: *const T) -> u64 {
-    // `usize` has 64 bits on every supported machine; a null pointer would be refused with EFAULT.
+    // `usize` has at most 64 bits; a null pointer would be refused with EFAULT.
     u64::try_from(pointer.expose_provenance()).unwrap_or(0)
 }
 

@@ -24,8 +24,7 @@ pub(crate) fn channels(socket: BorrowedFd<'_>, name: &[u8]) -> Result<ethtool_ch
     room.get_mut(..name.len())
         .ok_or(Errno::INVAL)?
         .copy_from_slice(name);
-    let pointer = (&raw mut channels).expose_provenance();
-    request.ifr_data = u64::try_from(pointer).map_err(|_| Errno::INVAL)?;
+    request.ifr_data = (&raw mut channels).expose_provenance();
     let command = usize::try_from(SIOCETHTOOL).map_err(|_| Errno::INVAL)?;
     let args = [
         fd_arg(socket),
@@ -34,7 +33,7 @@ pub(crate) fn channels(socket: BorrowedFd<'_>, name: &[u8]) -> Result<ethtool_ch
         0,
         0,
     ];
-    // SAFETY: SIOCETHTOOL reads, and at most writes back, the 40 bytes of a `struct ifreq` at `request`; for
+    // SAFETY: SIOCETHTOOL reads, and at most writes back, one `struct ifreq` at `request`; for
     // ETHTOOL_GCHANNELS it reads and writes one `ethtool_channels` at `ifr_data`. Both are locals that nothing else
     // refers to, whose provenance is exposed, and which hold any bytes.
     unsafe { syscall(nr::IOCTL, args) }?;

@@ -5,8 +5,8 @@
 
 use rustix::io::Errno;
 
-/// Numbers of the calls made here, from the kernel's `asm/unistd_64.h` (x86-64) and
-/// `asm-generic/unistd.h` (aarch64).
+/// Numbers of the calls made here, from the kernel's `asm/unistd_64.h` (x86-64), `asm-generic/unistd.h` (aarch64),
+/// `asm/unistd_32.h` (i686; the socket calls have numbers of their own since 4.3) and `asm/unistd-eabi.h` (armv7).
 pub(super) mod nr {
     #[cfg(target_arch = "x86_64")]
     mod arch {
@@ -22,11 +22,30 @@ pub(super) mod nr {
         pub(in crate::sys) const GETSOCKOPT: usize = 209;
         pub(in crate::sys) const BPF: usize = 280;
     }
+    #[cfg(target_arch = "x86")]
+    mod arch {
+        pub(in crate::sys) const IOCTL: usize = 54;
+        pub(in crate::sys) const BPF: usize = 357;
+        pub(in crate::sys) const GETSOCKOPT: usize = 365;
+        pub(in crate::sys) const SETSOCKOPT: usize = 366;
+    }
+    #[cfg(target_arch = "arm")]
+    mod arch {
+        pub(in crate::sys) const IOCTL: usize = 54;
+        pub(in crate::sys) const SETSOCKOPT: usize = 294;
+        pub(in crate::sys) const GETSOCKOPT: usize = 295;
+        pub(in crate::sys) const BPF: usize = 386;
+    }
     pub(in crate::sys) use arch::*;
 }
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-compile_error!("xsk knows the system call convention of x86_64 and aarch64");
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "x86",
+    target_arch = "arm"
+)))]
+compile_error!("xsk knows the system call convention of x86_64, aarch64, i686 and armv7");
 
 /// Makes one system call of up to five arguments.
 ///
@@ -49,6 +68,24 @@ pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, E
     unsafe {
         core::arch::asm!("svc #0", in("x8") number, inlateout("x0") a => result, in("x1") b,
             in("x2") c, in("x3") d, in("x4") e, options(nostack));
+    }
+    #[cfg(target_arch = "x86")]
+    // SAFETY: the register assignment is that of `int 0x80`, which preserves all registers but eax. The compiler keeps
+    // ebx and esi for itself, so they are saved on the stack and all arguments come through the array that edi points
+    // to, which outlives the block. Memory effects are the caller's contract.
+    unsafe {
+        let args = [a, b, c, d, e];
+        core::arch::asm!("push ebx", "push esi", "mov ebx, [edi]", "mov ecx, [edi + 4]", "mov edx, [edi + 8]",
+            "mov esi, [edi + 12]", "mov edi, [edi + 16]", "int 0x80", "pop esi", "pop ebx",
+            inlateout("eax") number => result, inout("edi") args.as_ptr() => _, out("ecx") _, out("edx") _);
+    }
+    #[cfg(target_arch = "arm")]
+    // SAFETY: the register assignment is that of the EABI, which preserves all registers but r0. The compiler may keep
+    // r7 for itself (in Thumb code), so it is saved in another. Memory effects are the caller's contract.
+    unsafe {
+        core::arch::asm!("mov {saved}, r7", "mov r7, {number}", "svc #0", "mov r7, {saved}",
+            number = in(reg) number, saved = out(reg) _, inlateout("r0") a => result, in("r1") b, in("r2") c,
+            in("r3") d, in("r4") e, options(nostack));
     }
     match usize::try_from(result) {
         Ok(value) => Ok(value),

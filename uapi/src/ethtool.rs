@@ -158,15 +158,23 @@ constants! {
 /// Name of the netlink family (5.6).
 pub const ETHTOOL_GENL_NAME: &str = "ethtool";
 
+/// What C leaves free before a `u64` that follows an odd number of `u32`: nothing on i386. And two of them.
+const GAP: usize = align_of::<u64>() - 4;
+const GAPS: usize = 2 * GAP;
+
+/// The size of a pointer, and of two.
+const PTR: usize = size_of::<usize>();
+const PTRS: usize = 2 * PTR;
+
 structs! {
     /// Argument of [`SIOCETHTOOL`]: `struct ifreq` with a pointer; from `linux/if.h`.
-    pub struct ifreq_data(40, Part("ifreq")) {
+    pub struct ifreq_data(24 + PTRS, Part("ifreq")) {
         /// Name of the device, ended by a zero.
         0: ifr_name as ifrn_name: [u8; IFNAMSIZ],
         /// Pointer to the struct with the command.
-        16: ifr_data as ifru_data: u64,
+        16: ifr_data as ifru_data: usize,
         /// Belongs to other forms of the union.
-        24: _pad: [u8; 16],
+        16 + PTR: _pad: [u8; 8 + PTR],
     }
 
     /// Numbers of queues.
@@ -288,7 +296,7 @@ structs! {
     }
 
     /// A steering rule.
-    pub struct ethtool_rx_flow_spec(168, Same) {
+    pub struct ethtool_rx_flow_spec(160 + GAPS, Same) {
         /// Kind of flow, with [`FLOW_EXT`] and its neighbours.
         0: flow_type: u32,
         /// Flow: one of the `*_spec` structs or an [`ethhdr`], then zeros.
@@ -300,17 +308,17 @@ structs! {
         /// Mask over `h_ext`.
         128: m_ext: ethtool_flow_ext,
         /// Zero.
-        148: _pad0: [u8; 4],
+        148: _pad0: [u8; GAP],
         /// Queue, or [`RX_CLS_FLOW_DISC`].
-        152: ring_cookie: u64,
+        148 + GAP: ring_cookie: u64,
         /// Place of the rule, or [`RX_CLS_LOC_ANY`].
-        160: location: u32,
+        156 + GAP: location: u32,
         /// Zero.
-        164: _pad1: [u8; 4],
+        160 + GAP: _pad1: [u8; GAP],
     }
 
     /// Argument of the commands on rules.
-    pub struct ethtool_rxnfc(192, Same) {
+    pub struct ethtool_rxnfc(184 + GAPS, Same) {
         /// `ETHTOOL_*RX*`.
         0: cmd: u32,
         /// Kind of flow, for commands on the receive hash.
@@ -320,9 +328,23 @@ structs! {
         /// The rule.
         16: fs: ethtool_rx_flow_spec,
         /// Number of rules; with [`FLOW_RSS`] the spreading context.
-        184: rule_cnt: u32,
+        176 + GAPS: rule_cnt: u32,
         /// First of the places that [`ETHTOOL_GRXCLSRLALL`] writes; the others follow. The kernel's array
-        /// has no length, and this element is the struct's final padding.
-        188: rule_locs: [u32; 1],
+        /// has no length, and this element is the struct's final padding; on i386, which has none, it is more.
+        180 + GAPS: rule_locs: [u32; 1],
     }
+}
+
+/// What a C compiler makes of the kernel's headers on i386, as plain numbers: those above follow from one another.
+#[cfg(target_arch = "x86")]
+mod i386 {
+    use super::{ethtool_rx_flow_spec, ethtool_rxnfc, ifreq_data};
+    use core::mem::offset_of;
+    use static_assertions::const_assert_eq;
+
+    const_assert_eq!(size_of::<ifreq_data>(), 32);
+    const_assert_eq!(size_of::<ethtool_rx_flow_spec>(), 160);
+    const_assert_eq!(offset_of!(ethtool_rx_flow_spec, ring_cookie), 148);
+    const_assert_eq!(offset_of!(ethtool_rxnfc, rule_cnt), 176);
+    const_assert_eq!(offset_of!(ethtool_rxnfc, rule_locs), 180);
 }

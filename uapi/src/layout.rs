@@ -138,14 +138,15 @@ const fn concat_structs<const N: usize>() -> [Struct; N] {
 /// Declares the structs of a module with the offset of every field, and proves size and offsets.
 ///
 /// `offset: field: type` is a field; `offset: field as other: type` one that the kernel calls
-/// `other`. Emits the structs, the compile-time proofs and the module's `STRUCTS`.
+/// `other`. A size or offset that depends on the machine is a number `+` the name of a constant. Emits the
+/// structs, the compile-time proofs and the module's `STRUCTS`.
 macro_rules! structs {
     ($(
         $(#[$meta:meta])*
-        $vis:vis struct $name:ident($size:literal, $origin:expr) {
+        $vis:vis struct $name:ident($size:literal $(+ $grow:ident)?, $origin:expr) {
             $(
                 $(#[$fmeta:meta])*
-                $offset:literal: $field:ident $(as $kernel:ident)?: $ty:ty,
+                $offset:literal $(+ $shift:ident)?: $field:ident $(as $kernel:ident)?: $ty:ty,
             )*
         }
     )*) => {
@@ -167,14 +168,14 @@ macro_rules! structs {
                 }
             }
 
-            static_assertions::const_assert_eq!(core::mem::size_of::<$name>(), $size);
-            $(static_assertions::const_assert_eq!(core::mem::offset_of!($name, $field), $offset);)*
+            static_assertions::const_assert_eq!(core::mem::size_of::<$name>(), $size $(+ $grow)?);
+            $(static_assertions::const_assert_eq!(core::mem::offset_of!($name, $field), $offset $(+ $shift)?);)*
         )*
 
         pub(crate) const STRUCTS: &[crate::layout::Struct] = &[$(
             crate::layout::Struct {
                 name: stringify!($name),
-                size: $size,
+                size: $size $(+ $grow)?,
                 origin: {
                     #[allow(unused_imports, reason = "not every struct names a variant")]
                     use crate::layout::Origin::*;
@@ -183,7 +184,7 @@ macro_rules! structs {
                 fields: &[$(crate::layout::Field {
                     name: stringify!($field),
                     kernel_name: crate::layout::kernel_name!($field $($kernel)?),
-                    offset: $offset,
+                    offset: $offset $(+ $shift)?,
                     size: core::mem::size_of::<$ty>(),
                 },)*],
             },

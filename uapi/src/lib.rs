@@ -18,7 +18,7 @@
 //!
 //! # Description
 //!
-//! The crate describes the interface of Linux 6.18 on 64-bit machines. It makes no system call, holds
+//! The crate describes the interface of Linux 6.18 on 32-bit and 64-bit machines. It makes no system call, holds
 //! no `unsafe` and does not need `std`. It has one module for each header of the kernel:
 //!
 //! | module        | header                                                | about                                       |
@@ -49,7 +49,13 @@
 //! plain data: [`zerocopy`] turns them into bytes and back without copying and without `unsafe`.
 //! [`Default`] is all bytes zero, which is what the kernel wants of fields that are not used. Fields
 //! that hold numbers of the network (addresses and ports of [`ethtool`]) are byte arrays, in
-//! network byte order; all others are in the byte order of the machine. Pointers are `u64`.
+//! network byte order; all others are in the byte order of the machine. Pointers are `u64`,
+//! but for [`ethtool::ifreq_data`]'s.
+//!
+//! **32-bit machines** have the same structs: their fields have fixed widths and lie at multiples of them.
+//! Three differ, all in [`ethtool`]: [`ifreq_data`](ethtool::ifreq_data) holds a real pointer, and on i386, which
+//! aligns a `u64` to 4 bytes, [`ethtool_rx_flow_spec`](ethtool::ethtool_rx_flow_spec) and
+//! [`ethtool_rxnfc`](ethtool::ethtool_rxnfc) are shorter.
 //!
 //! # Conformance
 //!
@@ -71,8 +77,8 @@
     reason = "kernel names are kept"
 )]
 
-#[cfg(not(target_pointer_width = "64"))]
-compile_error!("xsk-uapi describes the 64-bit interface; structs differ on 32-bit machines");
+#[cfg(target_pointer_width = "16")]
+compile_error!("Linux has no 16-bit machines");
 
 pub mod layout;
 
