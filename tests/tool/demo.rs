@@ -5,9 +5,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use xsk::test_util::{Namespace, VethPair, privileged};
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "command",
     "mode",
+    "zero_copy",
     "size",
     "batch",
     "frames",
@@ -31,6 +32,7 @@ fn check(object: &str, mode: &str, size: u32, batch: u32, frames: u32) {
     assert_eq!(fields, BTreeSet::from(FIELDS));
     assert_eq!(object["command"], "demo");
     assert_eq!(object["mode"], mode);
+    assert_eq!(object["zero_copy"], false, "a veth pair copies");
     assert_eq!(object["size"], size);
     assert_eq!(object["batch"], batch);
     assert_eq!(object["frames"], frames);

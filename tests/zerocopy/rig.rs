@@ -4,7 +4,9 @@ use crate::common::{PATIENCE, kernel_can, packet, until};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use xsk::test_util::admin;
-use xsk::{Attachment, CopyMode, Error, Interface, ModeChoice, Pool, Registration, Socket, Umem};
+use xsk::{
+    Attachment, CopyMode, Error, Fill, Interface, ModeChoice, Pool, Registration, Socket, Umem,
+};
 
 /// Chunks of each socket's memory, and entries of each ring.
 pub(crate) const CHUNKS: u32 = 1024;
@@ -57,18 +59,31 @@ pub(crate) fn required() -> bool {
     std::env::var("XSK_ZERO_COPY").is_ok_and(|value| value == "require")
 }
 
+/// Whether the cards are of this kind (`XSK_CARDS_KIND`).
+pub(crate) fn kind_is(kind: &str) -> bool {
+    std::env::var("XSK_CARDS_KIND").is_ok_and(|value| value == kind)
+}
+
 /// How a side is set up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) copy: CopyMode,
     pub(crate) need_wakeup: bool,
-    pub(crate) fill_before_bind: bool,
+    pub(crate) fill: When,
+}
+
+/// When the fill ring gets its chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    BeforeBind,
+    BeforeAttach,
+    Last,
 }
 
 pub(crate) const USUAL: Setup = Setup {
     copy: CopyMode::Auto,
     need_wakeup: true,
-    fill_before_bind: true,
+    fill: When::BeforeBind,
 };
 
 /// To everybody: a card may pass over what is for another address.
@@ -102,18 +117,20 @@ impl Side {
             .bind_wait(PATIENCE)
             .open()
             .unwrap();
-        if setup.fill_before_bind {
-            assert_eq!(unbound.fill.fill_from(&mut pool, FILL), Ok(FILL));
-        }
+        let mut fill = |ring: &mut Fill, now| {
+            if setup.fill == now {
+                assert_eq!(ring.fill_from(&mut pool, FILL), Ok(FILL));
+            }
+        };
+        fill(&mut unbound.fill, When::BeforeBind);
         let mut socket = unbound.bind(card, 0).unwrap();
+        fill(&mut socket.fill, When::BeforeAttach);
         let attachment = Attachment::builder(card)
             .mode(ModeChoice::Native)
             .attach()
             .unwrap();
         let registration = socket.register(&attachment).unwrap();
-        if !setup.fill_before_bind {
-            assert_eq!(socket.fill.fill_from(&mut pool, FILL), Ok(FILL));
-        }
+        fill(&mut socket.fill, When::Last);
         let _ = socket.fill.kick_if_needed().unwrap();
         let side = Self {
             umem,

@@ -12,11 +12,13 @@ use xsk::{Pool, RxSocket, TxSocket, Umem};
 pub(crate) const CHUNKS: u32 = 1024;
 /// Frames that the cable may hold: a veth pair keeps 256 at the most and drops the others. Its ring frees
 /// entries 16 at a time, and one call sends 32.
-const CABLE: u64 = 192;
+const CABLE: u32 = 192;
 /// Frames that one call sends in copy mode.
 const KICK: u64 = 32;
 /// No frame moved for so long: none will.
 const STALL: Duration = Duration::from_secs(2);
+/// For how long nothing may move until what flies is taken for lost.
+const LATE: Duration = Duration::from_millis(200);
 /// Nothing came for so long after the last frame: nothing more will, not even twice.
 const QUIET: Duration = Duration::from_millis(10);
 /// Turns of the loop between two looks at the clock.
@@ -43,6 +45,8 @@ pub(crate) struct Tally {
     /// A bit for each sequence number that arrived.
     seen: Vec<u64>,
     pub(crate) sent: u64,
+    /// Frames that flew when nothing had moved for long.
+    given_up: u64,
     /// Different frames that arrived.
     pub(crate) arrived: u64,
     pub(crate) corrupt: u64,
@@ -73,6 +77,11 @@ impl Tally {
         self.sent
             .saturating_sub(self.arrived)
             .saturating_sub(self.corrupt)
+    }
+
+    /// Frames that may still arrive: those that fly, less those that were given up.
+    fn expected(&self) -> u64 {
+        self.flying().saturating_sub(self.given_up)
     }
 
     #[inline]
@@ -140,7 +149,7 @@ pub(crate) fn exchange(
             // The kernel's half of the work may wait for this core.
             std::thread::yield_now();
         }
-        if tally.sent == frames && tally.flying() == 0 && sender.pool.len() == home {
+        if tally.sent == frames && tally.expected() == 0 && sender.pool.len() == home {
             break;
         }
         turns = turns.wrapping_sub(1);
@@ -157,6 +166,9 @@ pub(crate) fn exchange(
         } else if now.duration_since(moved_at) > STALL {
             tally.stalled = true;
             break;
+        } else if now.duration_since(moved_at) > LATE {
+            // Lost on the way: what was not sent yet goes on.
+            tally.given_up = tally.flying();
         }
         if plan.progress.is_live() && now.duration_since(shown_at) > Duration::from_millis(100) {
             shown_at = now;
@@ -191,8 +203,14 @@ pub(crate) fn exchange(
 fn send(plan: &Plan<'_>, frames: u64, sender: &mut Sender, tally: &mut Tally) -> Result<u32> {
     let Sender { umem, pool, socket } = sender;
     let left = u32::try_from(frames.saturating_sub(tally.sent)).unwrap_or(u32::MAX);
-    let batch = plan.batch.min(left);
-    let room = u64::from(CHUNKS).saturating_sub(tally.flying());
+    // A zero-copy card sends what is published, and the other one has as much room as its own ring.
+    let most = if socket.info.is_zero_copy() {
+        CABLE
+    } else {
+        CHUNKS
+    };
+    let batch = plan.batch.min(left).min(most);
+    let room = u64::from(most).saturating_sub(tally.expected());
     let mut sent = 0;
     if batch > 0 && u64::from(batch) <= room {
         let mut sequence = tally.sent;
@@ -206,8 +224,8 @@ fn send(plan: &Plan<'_>, frames: u64, sender: &mut Sender, tally: &mut Tally) ->
         tally.sent = sequence;
     }
     let pending = u64::from(socket.tx.pending());
-    let cable = tally.flying().saturating_sub(pending);
-    if pending > 0 && cable.saturating_add(KICK) <= CABLE {
+    let cable = tally.expected().saturating_sub(pending);
+    if pending > 0 && cable.saturating_add(KICK) <= u64::from(CABLE) {
         // Whatever it answers: what is left is kicked in the next turn.
         let _ = socket.tx.kick_if_needed()?;
     }
