@@ -39,8 +39,9 @@
 //! const BURST: u32 = 64;
 //! let interface = Interface::by_name("eth1")?;
 //! let (umem, mut pool) = Umem::builder().chunks(8192).build()?;
-//! let mut port = Socket::builder(&umem).bind(&interface, 0)?;
-//! port.fill.fill_from(&mut pool, 4096)?;
+//! let mut port = Socket::builder(&umem).open()?;
+//! port.fill.fill_from(&mut pool, 4096)?; // before bind: zero-copy cards take their first chunks there
+//! let mut port = port.bind(&interface, 0)?;
 //! let program = Attachment::builder(&interface).attach()?;
 //! let _registration = port.register(&program)?;
 //! println!("{} mode: {}", program.mode(), program.reason());
@@ -101,7 +102,7 @@
 //! | need-wakeup | 5.4 |
 //! | [`Method::Link`], all six [`Statistics`] | 5.9 |
 //!
-//! Tested on 6.18, written for 5.10 and later. x86-64 (tested), i686 (tested on a 64-bit
+//! Tested on 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm`). x86-64 (tested), i686 (tested on a 64-bit
 //! kernel), aarch64 (untested); of armv7 rings and layouts are tested, system calls are not.
 //!
 //! # Features
