@@ -103,7 +103,7 @@
 //! | [`Method::Link`], all six [`Statistics`] | 5.9 |
 //!
 //! Tested on 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm`). x86-64 (tested), i686 (tested on a 64-bit
-//! kernel), aarch64 (untested); of armv7 rings and layouts are tested, system calls are not.
+//! kernel), aarch64 (tested on an emulated 6.12 kernel); of armv7 rings and layouts are tested, system calls are not.
 //!
 //! # Features
 //!
