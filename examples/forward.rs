@@ -30,8 +30,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// A socket on queue 0 of an interface, ready to receive.
 fn port(umem: &Umem, pool: &mut Pool, name: &str) -> xsk::Result<(Socket, Registration)> {
     let interface = Interface::by_name(name)?;
-    let mut socket = Socket::builder(umem).bind(&interface, 0)?;
+    let mut socket = Socket::builder(umem).open()?;
     socket.fill.fill_from(pool, 4096)?;
+    let socket = socket.bind(&interface, 0)?;
     let program = Attachment::builder(&interface).attach()?;
     let slot = socket.register(&program)?;
     eprintln!("{name}: {} mode, {}", program.mode(), program.reason());

@@ -39,8 +39,9 @@
 //! const BURST: u32 = 64;
 //! let interface = Interface::by_name("eth1")?;
 //! let (umem, mut pool) = Umem::builder().chunks(8192).build()?;
-//! let mut port = Socket::builder(&umem).bind(&interface, 0)?;
-//! port.fill.fill_from(&mut pool, 4096)?;
+//! let mut port = Socket::builder(&umem).open()?;
+//! port.fill.fill_from(&mut pool, 4096)?; // before bind: zero-copy cards take their first chunks there
+//! let mut port = port.bind(&interface, 0)?;
 //! let program = Attachment::builder(&interface).attach()?;
 //! let _registration = port.register(&program)?;
 //! println!("{} mode: {}", program.mode(), program.reason());
@@ -112,7 +113,7 @@
 //! | rings can be mapped after `bind` | 6.4 | not needed: all are mapped before |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
-//! Tested on 5.10 (the oldest supported one), 6.1, 6.12, 6.18 and 7.3. x86-64 (tested), i686 (tested on a 64-bit
+//! Tested on 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm`). x86-64 (tested), i686 (tested on a 64-bit
 //! kernel), aarch64 (untested); of armv7 rings and layouts are tested, system calls are not.
 //!
 //! # Features

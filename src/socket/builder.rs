@@ -151,8 +151,9 @@ impl<S: Shape> SocketBuilder<S> {
     }
 
     /// Makes the socket, registers the UMEM, and makes and maps the rings; in the network namespace of
-    /// the calling thread. The fill ring can be filled now, before [`Unbound::bind`], as some zero-copy
-    /// drivers want it.
+    /// the calling thread. The fill ring can be filled now, before [`Unbound::bind`], as zero-copy
+    /// drivers want it: they take their first chunks when they are bound or a program is attached, and igb (7.3) never
+    /// asks for them later.
     ///
     /// Each socket registers the UMEM for itself: several sockets over one UMEM forward frames between
     /// queues and interfaces, and the kernel counts its pages against `RLIMIT_MEMLOCK` for each.
@@ -184,7 +185,8 @@ impl<S: Shape> SocketBuilder<S> {
         assemble(fd, self.umem, maps, bind)
     }
 
-    /// [`open`](Self::open) and [`Unbound::bind`] in one.
+    /// [`open`](Self::open) and [`Unbound::bind`] in one. Zero-copy drivers want chunks in the fill ring before: see
+    /// there.
     ///
     /// # Errors
     /// As both.

@@ -69,7 +69,7 @@ pub(crate) fn said() -> Said {
         (slot("insert", Errno::NOENT),
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: ENOENT (No such file or directory). The socket was closed in the meantime, or something else emptied the slot"]),
         (slot("remove", Errno::PERM),
-            expect!["cannot remove the socket from slot 4 of the BPF map of 4 slots: EPERM (Operation not permitted)"]),
+            expect!["cannot remove the socket from slot 4 of the BPF map of 4 slots: EPERM (Operation not permitted). Before Linux 5.19, where `sysctl kernel.unprivileged_bpf_disabled` is not 0, using a map needs CAP_BPF, too (CAP_SYS_ADMIN before 5.8)"]),
         (load("xsk_redirect", 5, "", Errno::PERM),
             expect!["the kernel refused the program xsk_redirect of 5 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
         (load("xsk_redirect", 5, "", Errno::NOSYS),

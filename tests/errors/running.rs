@@ -30,7 +30,7 @@ pub(crate) fn said() -> Said {
         (kick(Kind::Fill, Errno::NXIO),
             expect!["cannot wake the kernel for the fill ring: ENXIO (No such device or address). The interface is gone, or was moved to another network namespace: close the socket and make a new one"]),
         (kick(Kind::Tx, Errno::INVAL),
-            expect!["cannot wake the kernel for the TX ring: EINVAL (Invalid argument)"]),
+            expect!["cannot wake the kernel for the TX ring: EINVAL (Invalid argument). In zero-copy mode many drivers send only while an XDP program is attached to the interface: attach one, even if this socket receives nothing"]),
         (Error::Wait { errno: Errno::INVAL },
             expect!["waiting for packets failed: EINVAL (Invalid argument). These are more sockets than `ulimit -n` allows: wait for fewer, or raise it"]),
         (Error::Wait { errno: Errno::NOMEM },
