@@ -102,12 +102,13 @@ impl<S: Shape> Unbound<S> {
                 bound => (bound, CopyReason::ZeroCopy),
             },
         };
+        let waited = started.elapsed();
         bound.map_err(|errno| Error::Bind {
             interface: interface.name().to_owned(),
             queue,
             queues: interface.queues().ok().map(|queues| queues.current()),
             copy: self.bind.copy,
-            waited: started.elapsed(),
+            waited,
             errno,
         })?;
         let zero_copy = match sys::options(self.core.as_fd()) {
