@@ -114,7 +114,7 @@
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
 //! Tested on 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm`). x86-64 (tested), i686 (tested on a 64-bit
-//! kernel), aarch64 (untested); of armv7 rings and layouts are tested, system calls are not.
+//! kernel), aarch64 (tested on an emulated 6.12 kernel); of armv7 rings and layouts are tested, system calls are not.
 //!
 //! # Features
 //!

@@ -7,6 +7,8 @@ mod memory;
 mod objects;
 mod running;
 mod sockets;
+#[path = "../common/words.rs"]
+mod words;
 
 use expect_test::Expect;
 use rustix::io::Errno;
@@ -21,7 +23,7 @@ type Said = Vec<(Error, Expect)>;
 fn check(said: Said) {
     for (error, expected) in said {
         let text = error.to_string();
-        expected.assert_eq(&text);
+        expected.assert_eq(&words::of_glibc(&text));
         assert!(
             !text.ends_with(['.', '\n', ' ']),
             "goes into a sentence of the caller's: {text:?}"

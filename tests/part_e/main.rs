@@ -22,6 +22,8 @@ mod receiving;
 mod sending;
 mod sockets;
 mod umem;
+#[path = "../common/words.rs"]
+mod words;
 
 use expect_test::Expect;
 use xsk::Error;
@@ -49,7 +51,8 @@ fn says(error: &Error, expected: &Expect) {
             word.to_owned()
         });
     }
-    expected.assert_eq(&words.join(" ").replace(". ", ".\n"));
+    let words = words::of_glibc(&words.join(" "));
+    expected.assert_eq(&words.replace(". ", ".\n"));
 }
 
 /// The table in tests/README.md has a row for each group, and names tests that there are.

@@ -1,0 +1,28 @@
+//! Texts that are pinned have glibc's words for error numbers. Another C library has others, which are no words of ours.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use rustix::io::Errno;
+
+/// Error numbers for which musl has other words, with their names and glibc's words.
+const WORDS: &[(Errno, &str, &str)] = &[
+    (Errno::ADDRINUSE, "EADDRINUSE", "Address already in use"),
+    (Errno::BUSY, "EBUSY", "Device or resource busy"),
+    (Errno::IO, "EIO", "Input/output error"),
+    (Errno::MFILE, "EMFILE", "Too many open files"),
+    (Errno::NOMEM, "ENOMEM", "Cannot allocate memory"),
+    (Errno::NOTSOCK, "ENOTSOCK", "Socket operation on non-socket"),
+    (Errno::OPNOTSUPP, "EOPNOTSUPP", "Operation not supported"),
+    (Errno::RANGE, "ERANGE", "Numerical result out of range"),
+    (Errno::XDEV, "EXDEV", "Invalid cross-device link"),
+];
+
+/// `text` with glibc's words after the name of an error number, where there are this C library's own, and only there.
+pub(crate) fn of_glibc(text: &str) -> String {
+    WORDS
+        .iter()
+        .fold(text.to_owned(), |text, (errno, name, words)| {
+            let own = std::io::Error::from(*errno).to_string();
+            let own = own.split(" (os error").next().unwrap();
+            text.replace(&format!("{name} ({own})"), &format!("{name} ({words})"))
+        })
+}
