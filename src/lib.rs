@@ -95,12 +95,23 @@
 //!
 //! # Kernels
 //!
-//! | | since |
-//! |---|---|
-//! | AF_XDP | 4.18 |
-//! | reading back the mode ([`SocketInfo::is_zero_copy`]), the default program ([`program::redirect`]) | 5.3 |
-//! | need-wakeup | 5.4 |
-//! | [`Method::Link`], all six [`Statistics`] | 5.9 |
+//! | feature | since | without it |
+//! |---|---|---|
+//! | the default program (`program::redirect`) | 5.3 | `NeedsKernel`; a program of your own can be attached |
+//! | the mode read back from the kernel (`is_zero_copy`) | 5.3 | what was asked of `bind` last, and done |
+//! | need-wakeup | 5.4 | the kernel is woken for every batch that is sent |
+//! | `Method::Link`, `--attach link` | 5.9 | `NeedsKernel` |
+//! | `Statistics`: `rx_ring_full`, `fill_ring_empty`, `tx_ring_empty` | 5.9 | `None` |
+//! | `XskMap::insert` of a socket that is not bound yet | 5.10 | `UpdateMap`, which names 5.10 |
+//! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
+//! | `XskMap::insert` refuses a bound socket that only sends | 5.11 | it is taken: put no such socket into a map |
+//! | an interface in another namespace is told without `CAP_NET_ADMIN` | 5.14 | `is_in_this_namespace` is `None` |
+//! | programs for packets in several buffers (`BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
+//! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |
+//! | what a driver can do with XDP (`xdp_features`) | 6.3 | `None`: nothing is claimed |
+//! | a ring need not lie in contiguous memory: up to 2^20 entries | 6.4 | `CreateRing` with `ENOMEM`, which names 6.4, above 4 MiB or what is left in one piece |
+//! | rings can be mapped after `bind` | 6.4 | not needed: all are mapped before |
+//! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
 //! Tested on 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm`). x86-64 (tested), i686 (tested on a 64-bit
 //! kernel), aarch64 (tested on an emulated 6.12 kernel); of armv7 rings and layouts are tested, system calls are not.

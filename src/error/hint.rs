@@ -317,7 +317,10 @@ fn attach(interface: &str, mode: Mode, method: Method, errno: Errno) -> Hint {
             format!("The driver of {interface} has no native XDP: use generic mode (`-S`)").into()
         }
         Errno::INVAL if method == Method::Link => {
-            format!("Either {interface} is gone, or this kernel has no links for XDP: they need Linux 5.9").into()
+            format!(
+                "Either {interface} is gone, or its driver refuses the program: attached by netlink it would say why"
+            )
+            .into()
         }
         Errno::RANGE | Errno::INVAL if mode == Mode::Native => format!(
             "Often the MTU is too large for XDP in this driver: `ip link set dev {interface} mtu 1500` (on \

@@ -8,6 +8,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use xsk_uapi::bpf::BPF_LINK_TYPE_XDP;
 use xsk_uapi::if_link::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MODE};
 
+/// What a kernel without XDP links comes to.
+const NO_LINKS: Error = Error::NeedsKernel {
+    feature: "attaching by link (`Method::Link`, `--attach link`)",
+    version: "5.9",
+};
+
+/// Whether the kernel refused an XDP link with `errno` because it has none. It says `EINVAL` to a command (before 5.7)
+/// or a kind of link (before 5.9) that it does not know, but also for an interface that is gone and for what a driver
+/// dislikes. `of_nothing` tells them apart: a link of no program is `EBADF` where there are links.
+fn is_unknown(errno: Errno, of_nothing: impl FnOnce() -> Result<(), Errno>) -> bool {
+    errno == Errno::INVAL && of_nothing() == Err(Errno::INVAL)
+}
+
 /// A descriptor of an XDP link. The kernel detaches the program when the last one, in any process, is closed.
 #[derive(Debug)]
 pub(super) struct Link(OwnedFd);
@@ -27,12 +40,17 @@ impl Link {
         };
         bpf::link_create(program, interface.index(), flags)
             .map(Self)
-            .map_err(|errno| Error::Attach {
-                interface: interface.name().to_owned(),
-                mode,
-                method: Method::Link,
-                errno,
-                message: None,
+            .map_err(|errno| {
+                if is_unknown(errno, bpf::link_create_of_nothing) {
+                    return NO_LINKS;
+                }
+                Error::Attach {
+                    interface: interface.name().to_owned(),
+                    mode,
+                    method: Method::Link,
+                    errno,
+                    message: None,
+                }
             })
     }
 
@@ -78,5 +96,34 @@ impl Link {
     /// Detaches the program whoever else holds the link.
     pub(super) fn detach(&self) -> Result<(), Errno> {
         bpf::link_detach(self.0.as_fd())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn before_5_9_a_link_is_refused_as_unknown() {
+        assert!(is_unknown(Errno::INVAL, || Err(Errno::INVAL)));
+        assert!(NO_LINKS.to_string().ends_with("needs Linux 5.9"));
+    }
+
+    #[test]
+    fn other_refusals_stay_what_the_kernel_said() {
+        // An interface that is gone, on a kernel with links; and where bpf(2) is refused altogether.
+        for of_nothing in [Errno::BADF, Errno::PERM] {
+            assert!(!is_unknown(Errno::INVAL, || Err(of_nothing)));
+        }
+        for errno in [Errno::BUSY, Errno::EXIST, Errno::OPNOTSUPP, Errno::PERM] {
+            assert!(!is_unknown(errno, || Err(Errno::INVAL)), "{errno}");
+        }
+    }
+
+    #[test]
+    fn this_kernel_says_what_the_others_are_told_apart_by() {
+        // Whoever may not call bpf(2) at all hears that first.
+        let said = bpf::link_create_of_nothing();
+        assert!(matches!(said, Err(Errno::BADF | Errno::PERM)), "{said:?}");
     }
 }

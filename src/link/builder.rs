@@ -117,7 +117,7 @@ impl AttachmentBuilder {
     /// - [`Error::UnsupportedMode`] for [`ModeChoice::Hardware`].
     /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced could not be.
     /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach. [`Error::NeedsKernel`]: before 5.3 there is
-    ///   no default one.
+    ///   no default one, and before 5.9 no [`Method::Link`].
     /// - [`Error::Netlink`]: a socket failed, such as for too many open files.
     /// - [`Error::BpfObject`] with `EPERM`: a program is attached, and `CAP_SYS_ADMIN` is missing to look at it.
     /// - [`Error::AttachLock`]: another process took too long.

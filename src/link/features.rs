@@ -1,7 +1,7 @@
 //! What a driver can do with XDP, from the generic netlink family `netdev`.
 
 use super::message::{Malformed, Message, Request};
-use super::netlink::{Netlink, Refusal};
+use super::netlink::{Netlink, Refusal, Reply};
 use rustix::io::Errno;
 use xsk_uapi::genetlink::{
     CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY, GENL_ID_CTRL, genlmsghdr,
@@ -84,6 +84,19 @@ pub(crate) fn family_id(message: &Message<'_>) -> Result<Option<u16>, Malformed>
     Ok(None)
 }
 
+/// The number of the family `netdev` in the answer about it; `None` where the kernel has no such family: before 6.3.
+pub(super) fn family(answer: Result<Vec<Reply>, Refusal>) -> Result<Option<u16>, Refusal> {
+    let replies = match answer {
+        Err(Refusal {
+            errno: Errno::NOENT,
+            ..
+        }) => return Ok(None),
+        answer => answer?,
+    };
+    let id = family_id(&replies.first().ok_or(Malformed)?.message())?;
+    Ok(Some(id.ok_or(Malformed)?))
+}
+
 pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, Refusal> {
     let command = |cmd| genlmsghdr {
         cmd,
@@ -92,17 +105,9 @@ pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, 
     };
     let mut request = Request::new(GENL_ID_CTRL, 0, &command(CTRL_CMD_GETFAMILY));
     request.string(CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY_NAME);
-    let replies = match generic.ask(&request) {
-        // Kernels before 6.3 have no such family.
-        Err(Refusal {
-            errno: Errno::NOENT,
-            ..
-        }) => return Ok(None),
-        answer => answer?,
+    let Some(id) = family(generic.ask(&request))? else {
+        return Ok(None);
     };
-    let id = replies.first().ok_or(Malformed)?;
-    let id = family_id(&id.message())?.ok_or(Malformed)?;
-
     let mut request = Request::new(id, 0, &command(NETDEV_CMD_DEV_GET));
     request.u32(NETDEV_A_DEV_IFINDEX, index);
     let replies = generic.ask(&request)?;

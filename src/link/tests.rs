@@ -1,9 +1,9 @@
 //! Netlink's format: recorded messages of Linux 6.18, and what is left of them when they are cut or spoilt.
 
 use super::ack::Ack;
-use super::features::{XdpFeatures, family_id};
+use super::features::{XdpFeatures, family, family_id};
 use super::message::{Attributes, Malformed, Request, messages};
-use super::netlink::Conversation;
+use super::netlink::{Conversation, Refusal};
 use super::{Facts, Mode, parse_any};
 use rustix::io::Errno;
 use xsk_uapi::if_link::{IFLA_IFNAME, IFLA_LINKINFO, IFLA_MTU};
@@ -22,6 +22,8 @@ const ACK: &str = include_str!("recorded/ack.hex");
 const DONE: &str = include_str!("recorded/done.hex");
 /// `NEWFAMILY`, cut after the number, 20.
 const FAMILY: &str = include_str!("recorded/family.hex");
+/// `NLMSG_ERROR` with `ENOENT`, number 6: asked for a generic netlink family that the kernel does not have (`netdex`).
+const NO_FAMILY: &str = include_str!("recorded/no_family.hex");
 /// `NETDEV_CMD_DEV_GET` of a veth: XDP features 0x23.
 const FEATURES: &str = include_str!("recorded/features.hex");
 
@@ -41,6 +43,7 @@ fn all_recorded() -> Vec<Vec<u8>> {
         ACK,
         DONE,
         FAMILY,
+        NO_FAMILY,
         FEATURES,
     ]
     .map(bytes)
@@ -203,6 +206,24 @@ fn generic_netlink_is_understood() {
         (features.bits(), features.zero_copy_max_segments()),
         (0x23, None)
     );
+}
+
+#[test]
+fn before_6_3_there_is_no_family_and_nothing_is_claimed() {
+    let mut conversation = Conversation::new(6, false);
+    let end = conversation.read(&bytes(NO_FAMILY)).unwrap().unwrap();
+    let refused = |errno| {
+        let text = end.text.clone();
+        family(Err(Refusal { errno, text }))
+    };
+    assert_eq!(refused(end.errno.unwrap()), Ok(None));
+    let other = refused(Errno::PERM).unwrap_err();
+    assert_eq!(other.errno, Errno::PERM, "not an old kernel");
+
+    let mut conversation = Conversation::new(5, false);
+    assert_eq!(conversation.read(&bytes(FAMILY)), Ok(None));
+    assert_eq!(family(Ok(conversation.replies().to_vec())), Ok(Some(20)));
+    assert!(family(Ok(Vec::new())).is_err(), "an answer without a reply");
 }
 
 #[test]

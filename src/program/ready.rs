@@ -38,9 +38,14 @@ pub fn redirect(map: &XskMap) -> Result<Program> {
 /// refuses to attach while its packets could be longer than a buffer, which is the better answer for
 /// sockets that would drop them.
 pub(crate) fn load_redirect(map: &XskMap, frags: bool) -> Result<Program> {
+    load_form(map, frags, action_in_flags()?)
+}
+
+/// The default program in one of its two forms.
+fn load_form(map: &XskMap, frags: bool, action_in_flags: bool) -> Result<Program> {
     let flags = if frags { BPF_F_XDP_HAS_FRAGS } else { 0 };
     let load = |insns: &[Insn]| Program::load(REDIRECT_NAME, insns, LICENSE, flags);
-    if action_in_flags()? {
+    if action_in_flags {
         load(&by_flags(map.as_fd()))
     } else {
         load(&by_lookup(map.as_fd())).map_err(without_lookup)
@@ -109,8 +114,14 @@ fn action_in_flags() -> Result<bool> {
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
     let trial = Program::load(REDIRECT_NAME, &by_flags(map.as_fd()), LICENSE, 0)?;
-    let passes = i64::from(trial.verdict(&EMPTY_PACKET)?) == i64::from(XDP_PASS);
-    Ok(*KNOWN.get_or_init(|| passes))
+    let obeyed = is_obeyed(trial.verdict(&EMPTY_PACKET)?);
+    Ok(*KNOWN.get_or_init(|| obeyed))
+}
+
+/// Whether the action in the flags was taken for an empty slot. Before 5.3 flags had to be 0: the program is loaded,
+/// but the redirection aborts (`XDP_ABORTED`).
+fn is_obeyed(verdict: u32) -> bool {
+    i64::from(verdict) == i64::from(XDP_PASS)
 }
 
 /// A test run wants an Ethernet header; what is in it does not matter.
@@ -149,6 +160,28 @@ mod tests {
             by_flags(map.as_fd()).len(),
             6,
             "five instructions, one of them in two slots"
+        );
+    }
+
+    #[test]
+    fn before_5_3_the_action_in_the_flags_aborts_and_the_slot_is_looked_up() {
+        let (aborted, passed) = (0, 2);
+        assert!(!is_obeyed(aborted));
+        assert!(is_obeyed(passed));
+        if !privileged("before_5_3_the_action_in_the_flags_aborts_and_the_slot_is_looked_up") {
+            return;
+        }
+        let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
+        let [old, new] = [aborted, passed].map(|verdict| {
+            let program = load_form(&map, false, is_obeyed(verdict)).unwrap();
+            assert_eq!(program.verdict(&EMPTY_PACKET).unwrap(), 2);
+            program.info().unwrap().tag
+        });
+        assert_ne!(old, new, "two forms");
+        let usual = redirect(&map).unwrap().info().unwrap();
+        assert_eq!(
+            usual.tag, new,
+            "no kernel from 5.3 on needs the longer form"
         );
     }
 

@@ -26,13 +26,16 @@ impl fmt::Display for CopyReason {
             Self::ZeroCopy => f.write_str("the driver has it"),
             Self::Refused {
                 errno: Errno::OPNOTSUPP,
-            } => f.write_str("the driver has no zero-copy"),
+            } => f.write_str("the driver has no zero-copy (or not for this queue)"),
             Self::Refused {
                 errno: Errno::INVAL,
             } => f.write_str(
-                "the driver refused zero-copy with EINVAL: chunk size, headroom, MTU, or a virtio card without \
-                 iommu_platform",
+                "the driver refused zero-copy with EINVAL: chunk size, headroom, MTU, a queue that does not both \
+                 receive and send, or a virtio card without iommu_platform",
             ),
+            Self::Refused {
+                errno: Errno::BUSY,
+            } => f.write_str("the driver was busy, and refused zero-copy with EBUSY"),
             Self::Refused { errno } => write!(f, "the driver refused zero-copy: {errno}"),
         }
     }

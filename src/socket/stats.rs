@@ -47,3 +47,31 @@ pub(super) fn of_reply(raw: &xdp_statistics, len: usize) -> Statistics {
         tx_ring_empty: newer(raw.tx_ring_empty_descs),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::FromBytes;
+
+    /// The fields 1 to 6, of which a reply before 5.9 (24 bytes) has three.
+    fn raw() -> xdp_statistics {
+        let words: Vec<u8> = (1..=6_u64).flat_map(u64::to_ne_bytes).collect();
+        xdp_statistics::read_from_bytes(&words).unwrap()
+    }
+
+    #[test]
+    fn before_5_9_three_counters_are_unknown_and_not_zero() {
+        let old = of_reply(&raw(), 24);
+        let counted = (old.rx_dropped, old.rx_invalid_descs, old.tx_invalid_descs);
+        assert_eq!(counted, (1, 2, 3));
+        let newer = (old.rx_ring_full, old.fill_ring_empty, old.tx_ring_empty);
+        assert_eq!(newer, (None, None, None));
+    }
+
+    #[test]
+    fn since_5_9_all_six_are_known() {
+        let new = of_reply(&raw(), 48);
+        let newer = (new.rx_ring_full, new.fill_ring_empty, new.tx_ring_empty);
+        assert_eq!(newer, (Some(4), Some(5), Some(6)));
+    }
+}

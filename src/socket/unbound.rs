@@ -95,11 +95,9 @@ impl<S: Shape> Unbound<S> {
             CopyMode::Copy => (bind(uapi::XDP_COPY), CopyReason::Asked),
             CopyMode::ZeroCopy => (bind(uapi::XDP_ZEROCOPY), CopyReason::Asked),
             CopyMode::Auto => match bind(uapi::XDP_ZEROCOPY) {
-                // Copy mode does not help against a queue that is taken.
-                Err(errno) if errno != Errno::BUSY => {
-                    (bind(uapi::XDP_COPY), CopyReason::Refused { errno })
-                }
-                bound => (bound, CopyReason::ZeroCopy),
+                Ok(()) => (Ok(()), CopyReason::ZeroCopy),
+                // EBUSY after all the waiting can be the driver's, too; if the queue is taken, it comes again.
+                Err(errno) => (bind(uapi::XDP_COPY), CopyReason::Refused { errno }),
             },
         };
         let waited = started.elapsed();

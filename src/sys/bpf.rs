@@ -299,8 +299,18 @@ pub(crate) fn link_create(
     ifindex: u32,
     flags: u32,
 ) -> Result<OwnedFd, Errno> {
+    link_create_of(number(prog), ifindex, flags)
+}
+
+/// What the kernel says when it is asked for an XDP link of no program: `EBADF`, or `EINVAL` where it looks no further
+/// than the kind of link, which it does not know.
+pub(crate) fn link_create_of_nothing() -> Result<(), Errno> {
+    link_create_of(u32::MAX, 0, 0).map(drop)
+}
+
+fn link_create_of(prog: u32, ifindex: u32, flags: u32) -> Result<OwnedFd, Errno> {
     let mut attr = bpf_attr_link_create::new_zeroed();
-    attr.prog_fd = number(prog);
+    attr.prog_fd = prog;
     attr.target_ifindex = ifindex;
     attr.attach_type = BPF_XDP;
     attr.flags = flags;

@@ -82,7 +82,7 @@ pub(crate) fn said() -> Said {
         (attach(Mode::Native, Method::Link, Errno::RANGE, None),
             expect!["cannot attach an XDP program to eth1 in native mode by link: ERANGE (Numerical result out of range). Often the MTU is too large for XDP in this driver: `ip link set dev eth1 mtu 1500` (on a veth, of its peer)"]),
         (attach(Mode::Native, Method::Link, Errno::INVAL, None),
-            expect!["cannot attach an XDP program to eth1 in native mode by link: EINVAL (Invalid argument). Either eth1 is gone, or this kernel has no links for XDP: they need Linux 5.9"]),
+            expect!["cannot attach an XDP program to eth1 in native mode by link: EINVAL (Invalid argument). Either eth1 is gone, or its driver refuses the program: attached by netlink it would say why"]),
         (attach(Mode::Generic, Method::Netlink, Errno::INVAL, None),
             expect!["cannot attach an XDP program to eth1 in generic mode by netlink: EINVAL (Invalid argument)"]),
         (attach(Mode::Native, Method::Netlink, Errno::NOSPC, Some("XDP expects number of rx queues not less than peer tx queues")),

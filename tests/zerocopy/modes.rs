@@ -1,6 +1,7 @@
 //! Which mode a socket gets, and what it says about it.
 
-use crate::rig::{Cards, Setup, Side, USUAL, forced, required};
+use crate::common::{kernel_can, kernel_since};
+use crate::rig::{Cards, Setup, Side, USUAL, forced, kind_is, required};
 use rustix::io::Errno;
 use std::io::Write;
 use xsk::socket::CopyReason;
@@ -40,12 +41,18 @@ fn what_is_had_without_asking_is_the_best_and_says_why() {
 /// A driver that says it has zero-copy and then refuses it (virtio without an IOMMU) is explained.
 #[test]
 fn a_refusal_by_a_driver_that_promised_is_explained() {
-    let Some(cards) = Cards::new("a_refusal_by_a_driver_that_promised_is_explained") else {
+    let name = "a_refusal_by_a_driver_that_promised_is_explained";
+    let Some(cards) = Cards::new(name) else {
         return;
     };
     let Err(error) = forced(&cards.one) else {
+        assert!(!kind_is("refusing"), "zero-copy without an IOMMU");
+        kernel_can(name, false, "this card keeps its promise");
         return;
     };
+    if kind_is("refusing") && kernel_since(6, 16) {
+        assert_eq!(error.errno(), Some(Errno::INVAL));
+    }
     let promised = cards.one.xdp_features().unwrap();
     let text = error.to_string();
     match error.errno() {

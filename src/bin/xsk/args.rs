@@ -23,7 +23,9 @@ pub(crate) enum Command {
     Rxdrop(PortArgs),
     /// Send the same packet as fast as possible
     ///
-    /// Sending needs no XDP program: nothing is attached, and -S, -N, --attach and --replace change nothing.
+    /// In copy mode sending needs no XDP program: nothing is attached, and -S, -N, --attach and --replace change
+    /// nothing. In zero-copy mode many cards send only while a native program is attached: if there is none, one that
+    /// passes every packet to the kernel is attached for the time.
     Txonly(TxArgs),
     /// Swap the MAC addresses of each packet and send it back out of the same port
     L2fwd(PortArgs),

@@ -5,12 +5,12 @@ use crate::exchange::{CHUNKS, Plan, Receiver, Sender, Tally, exchange};
 use crate::failure::{Failure, Result};
 use crate::output::{Progress, line};
 use crate::packet::{ETHERNET, MIN_SIZE, Run};
-use crate::port::{Hold, LINK, copy, program_to_send};
+use crate::port::{Hold, copy, wait_for_link};
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use xsk::test_util::{Namespace, VethPair, admin};
+use xsk::test_util::{Namespace, VethPair};
 use xsk::{Attachment, Interface, ModeChoice, Pool, Registration, Socket, Umem};
 
 /// What the kernel keeps free before each received packet.
@@ -157,8 +157,9 @@ fn receiver(
         .rx_size(CHUNKS)
         .fill_size(CHUNKS)
         .bind_wait(TAKEN)
-        .bind(interface, 0)?;
+        .open()?;
     socket.fill.fill_from(&mut pool, CHUNKS)?;
+    let socket = socket.bind(interface, 0).map_err(xsk::Error::from)?;
     let attachment = Attachment::builder(interface).mode(mode).attach()?;
     let registration = socket.register(&attachment)?;
     Ok((Receiver { umem, socket }, attachment, registration))
@@ -175,10 +176,10 @@ fn one_mode(
     let (from, to) = bed.ends();
     let mut sender = bed.at_sender(|| sender(from, args.size))??;
     let (mut receiver, attachment, registration) = bed.at_receiver(|| receiver(to, mode))??;
-    let program = bed.at_sender(|| program_to_send(from, &sender.socket.info))??;
-    // Some drivers take the link away when a program is attached.
+    let info = &sender.socket.info;
+    let program = bed.at_sender(|| Hold::to_send(Attachment::builder(from), from, info))??;
     for end in [from, to] {
-        admin::wait_for_carrier(end, LINK)?;
+        wait_for_link(end, stop)?;
     }
     let run = Run {
         to: to.facts()?.mac.unwrap_or([0xff; 6]),
@@ -202,7 +203,7 @@ fn one_mode(
     };
     // Out of the way before a word is said: nobody may be there to hear it.
     let closed = Hold::new(attachment, registration).close();
-    let program = program.map_or(Ok(()), Attachment::close);
+    let program = program.map_or(Ok(()), Hold::close);
     let tally = tally?;
     closed?;
     program?;

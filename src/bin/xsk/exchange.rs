@@ -45,8 +45,10 @@ pub(crate) struct Tally {
     /// A bit for each sequence number that arrived.
     seen: Vec<u64>,
     pub(crate) sent: u64,
-    /// Frames that flew when nothing had moved for long.
+    /// Frames that flew when nothing had moved for long, less those that came after all.
     given_up: u64,
+    /// They have numbers below this one.
+    given_up_below: u64,
     /// Different frames that arrived.
     pub(crate) arrived: u64,
     pub(crate) corrupt: u64,
@@ -106,6 +108,9 @@ impl Tally {
             Some(word) => {
                 *word |= bit;
                 self.arrived = self.arrived.saturating_add(1);
+                if sequence < self.given_up_below {
+                    self.given_up = self.given_up.saturating_sub(1);
+                }
             }
         }
     }
@@ -168,7 +173,9 @@ pub(crate) fn exchange(
             break;
         } else if now.duration_since(moved_at) > LATE {
             // Lost on the way: what was not sent yet goes on.
-            tally.given_up = tally.flying();
+            let pending = u64::from(sender.socket.tx.pending());
+            tally.given_up = tally.flying().saturating_sub(pending);
+            tally.given_up_below = tally.sent.saturating_sub(pending);
         }
         if plan.progress.is_live() && now.duration_since(shown_at) > Duration::from_millis(100) {
             shown_at = now;
@@ -180,7 +187,7 @@ pub(crate) fn exchange(
             ));
         }
     }
-    tally.time = if tally.stalled {
+    tally.time = if tally.stalled || tally.given_up > 0 {
         moved_at.duration_since(start)
     } else {
         start.elapsed()

@@ -1,17 +1,18 @@
 //! One queue of one interface, made ready and left as it was found.
 
 use crate::args::PortArgs;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use crate::signals::Stop;
 use std::time::{Duration, Instant};
+use xsk::link::AttachmentBuilder;
 use xsk::socket::SocketBuilder;
-use xsk::test_util::admin;
-use xsk::{Attachment, Interface, Pool, Registration, Socket, SocketInfo, Umem};
+use xsk::{Attachment, Interface, Mode, ModeChoice, Pool, Registration, Socket, SocketInfo, Umem};
 
 /// How long to wait for packets that are on their way out and do not move.
 const DRAIN: Duration = Duration::from_millis(200);
 
 /// How long a card may take until its link is there again.
-pub(crate) const LINK: Duration = Duration::from_secs(20);
+const LINK: Duration = Duration::from_secs(20);
 
 /// Packet memory as the command line describes it.
 pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, Pool)> {
@@ -39,15 +40,32 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
 #[derive(Debug)]
 pub(crate) struct Hold {
     attachment: Attachment,
-    registration: Registration,
+    registration: Option<Registration>,
 }
 
 impl Hold {
     pub(crate) fn new(attachment: Attachment, registration: Registration) -> Self {
         Self {
             attachment,
-            registration,
+            registration: Some(registration),
         }
+    }
+
+    /// A share in the program of an interface that only sends, if it needs one: many drivers send in zero-copy mode
+    /// only while a native program is attached. This one passes every packet to the kernel.
+    pub(crate) fn to_send(
+        builder: AttachmentBuilder,
+        interface: &Interface,
+        info: &SocketInfo,
+    ) -> Result<Option<Self>> {
+        if !info.is_zero_copy() || interface.xdp()?.program(Mode::Native).is_some() {
+            return Ok(None);
+        }
+        let attachment = builder.mode(ModeChoice::Native).attach()?;
+        Ok(Some(Self {
+            attachment,
+            registration: None,
+        }))
     }
 
     /// Attaches or joins, and puts a socket in its slot with `register`.
@@ -71,25 +89,34 @@ impl Hold {
 
     /// Gives the slot up, and then the share in the program, whatever becomes of the first.
     pub(crate) fn close(self) -> Result<()> {
-        let slot = self.registration.close();
+        let slot = self.registration.map_or(Ok(()), Registration::close);
         let program = self.attachment.close();
         Ok(slot.and(program)?)
     }
 }
 
-/// A program for an interface that only sends: many drivers send in zero-copy mode only while one is attached. It
-/// passes every packet to the kernel. In copy mode none is needed.
-pub(crate) fn program_to_send(
-    interface: &Interface,
-    info: &SocketInfo,
-) -> Result<Option<Attachment>> {
-    if !info.is_zero_copy() {
-        return Ok(None);
+/// Waits until an interface can send: some drivers take the link away when a program is attached.
+pub(crate) fn wait_for_link(interface: &Interface, stop: &Stop) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let facts = interface.facts()?;
+        if (facts.up && facts.carrier && facts.running) || stop.is_asked() {
+            return Ok(());
+        }
+        let name = interface.name();
+        if !facts.up {
+            return Err(Failure::Text(format!(
+                "{name} is down: `ip link set dev {name} up`"
+            )));
+        }
+        if start.elapsed() > LINK {
+            return Err(Failure::Text(format!(
+                "{name} has no link after {} s: is there a cable, and is its other end up?",
+                LINK.as_secs()
+            )));
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
-    let attachment = Attachment::builder(interface).attach()?;
-    // Some drivers take the link away for it.
-    admin::wait_for_carrier(interface, LINK)?;
-    Ok(Some(attachment))
 }
 
 /// Zero-copy or copy, and why.

@@ -3,11 +3,11 @@
 use crate::args::{PortArgs, TxArgs};
 use crate::failure::{Failure, Result};
 use crate::l2fwd::kick;
-use crate::port;
+use crate::port::{self, Hold};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
-use xsk::{Interface, Pool, TxSocket};
+use xsk::{Attachment, Interface, Pool, TxSocket};
 
 /// Ethernet, IPv4 and UDP headers.
 const HEADERS: u32 = 42;
@@ -44,16 +44,20 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
         .tx_only()
         .bind(&interface, port.queue)?;
     one_call_a_batch(port, &socket)?;
-    let program = port::program_to_send(&interface, &socket.info)?;
-    let title = port::title(&socket.info, program.as_ref());
+    let builder = Attachment::builder(&interface)
+        .method(port.attach.into())
+        .replace_foreign(port.replace);
+    let program = Hold::to_send(builder, &interface, &socket.info)?;
+    if program.is_some() {
+        port::wait_for_link(&interface, stop)?;
+    }
+    let title = port::title(&socket.info, program.as_ref().map(Hold::attachment));
     let info = socket.info.clone();
     let mut session = Session::new(port, stop, interface, info, "txonly", None);
     let outcome = session
         .title(&title)
         .and_then(|()| send(args, &mut pool, &mut socket, &mut session));
-    let ended = session.end(outcome, None);
-    let closed = program.map_or(Ok(()), xsk::Attachment::close);
-    ended.and(Ok(closed?))
+    session.end(outcome, program)
 }
 
 /// Lets one wake-up send a whole batch (6.17). Where it sends 32, the TX ring fills up, and every chunk has
