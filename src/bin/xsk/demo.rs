@@ -1,7 +1,7 @@
 //! `xsk demo`: the main job on a fresh machine.
 
 use crate::args::DemoArgs;
-use crate::exchange::{CHUNKS, Plan, Receiver, Sender, Tally, exchange};
+use crate::exchange::{CABLE, CHUNKS, Plan, Receiver, Sender, Tally, exchange};
 use crate::failure::{Failure, Result};
 use crate::output::{Progress, line};
 use crate::packet::{ETHERNET, MIN_SIZE, Run};
@@ -101,6 +101,15 @@ impl Bed {
         }
     }
 
+    /// Frames on their way at once. A card sends what is published, and the other one takes what its own ring has room
+    /// for; between our own two ends each kick is counted.
+    fn room(&self) -> u32 {
+        match self {
+            Self::Own { .. } => CHUNKS,
+            Self::Existing { .. } => CABLE,
+        }
+    }
+
     /// The interface that sends, and the one that receives.
     fn ends(&self) -> (&Interface, &Interface) {
         match self {
@@ -195,6 +204,7 @@ fn one_mode(
             run,
             frames: args.frames,
             batch: args.batch,
+            most: bed.room(),
             stop,
             progress: &progress,
             name: &name,

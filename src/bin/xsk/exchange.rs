@@ -12,7 +12,7 @@ use xsk::{Pool, RxSocket, TxSocket, Umem};
 pub(crate) const CHUNKS: u32 = 1024;
 /// Frames that the cable may hold: a veth pair keeps 256 at the most and drops the others. Its ring frees
 /// entries 16 at a time, and one call sends 32.
-const CABLE: u32 = 192;
+pub(crate) const CABLE: u32 = 192;
 /// Frames that one call sends in copy mode.
 const KICK: u64 = 32;
 /// No frame moved for so long: none will.
@@ -122,6 +122,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) run: Run,
     pub(crate) frames: u64,
     pub(crate) batch: u32,
+    /// Frames on their way at once, those in the TX ring among them.
+    pub(crate) most: u32,
     pub(crate) stop: &'a Stop,
     pub(crate) progress: &'a Progress,
     pub(crate) name: &'a str,
@@ -210,14 +212,8 @@ pub(crate) fn exchange(
 fn send(plan: &Plan<'_>, frames: u64, sender: &mut Sender, tally: &mut Tally) -> Result<u32> {
     let Sender { umem, pool, socket } = sender;
     let left = u32::try_from(frames.saturating_sub(tally.sent)).unwrap_or(u32::MAX);
-    // A zero-copy card sends what is published, and the other one has as much room as its own ring.
-    let most = if socket.info.is_zero_copy() {
-        CABLE
-    } else {
-        CHUNKS
-    };
-    let batch = plan.batch.min(left).min(most);
-    let room = u64::from(most).saturating_sub(tally.expected());
+    let batch = plan.batch.min(left).min(plan.most);
+    let room = u64::from(plan.most).saturating_sub(tally.expected());
     let mut sent = 0;
     if batch > 0 && u64::from(batch) <= room {
         let mut sequence = tally.sent;
