@@ -151,6 +151,7 @@ pub fn wait_until(
     condition: impl Fn(&Facts) -> bool,
 ) -> Result<Facts> {
     let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
     loop {
         let facts = interface.facts()?;
         if condition(&facts) {
@@ -159,7 +160,9 @@ pub fn wait_until(
         if start.elapsed() > limit {
             return Err(error(interface.name(), "wait for", Errno::TIMEDOUT.into()));
         }
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(pause);
+        // A card's link takes seconds.
+        pause = pause.saturating_mul(2).min(Duration::from_millis(16));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Several processes on one interface, which end in every order and by every means.
 
+use crate::common::rounds;
 use crate::rig::{Rig, count, counting_socket, rx_socket, wait_for};
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
@@ -264,7 +265,7 @@ fn kills_at_any_moment_leave_nobody_deaf() {
         return;
     };
     for method in METHODS {
-        for round in 0..5_u32 {
+        for round in 0..rounds(5) {
             let (storm, _) = Other::start(&rig, &format!("{method} native storm"));
             rig.inside(|| {
                 let mut storm = Some(storm);

@@ -1,5 +1,6 @@
 //! Several users in one process: the last one detaches.
 
+use crate::common::rounds;
 use crate::rig::{METHODS, Rig, rx_socket};
 use std::os::fd::AsFd;
 use std::sync::Barrier;
@@ -78,7 +79,7 @@ fn threads_attach_and_leave_at_random() {
                 let rig = &rig;
                 scope.spawn(move || {
                     rig.inside(|| {
-                        for _ in 0..15 {
+                        for _ in 0..rounds(15) {
                             let attachment = Attachment::builder(rig.interface())
                                 .method(method)
                                 .attach()
@@ -110,7 +111,8 @@ fn a_joiner_meets_a_leaver_at_every_moment() {
     let Some(rig) = Rig::new("a_joiner_meets_a_leaver_at_every_moment", 1) else {
         return;
     };
-    for step in 0..40 {
+    let steps = rounds(40);
+    for step in 0..steps {
         let leaver = rig.inside(|| Attachment::builder(rig.interface()).attach().unwrap());
         let start = Barrier::new(2);
         let joiner = std::thread::scope(|scope| {
@@ -122,7 +124,8 @@ fn a_joiner_meets_a_leaver_at_every_moment() {
             });
             start.wait();
             let since = Instant::now();
-            while since.elapsed() < Duration::from_micros(50 * step) {
+            while since.elapsed() < Duration::from_micros(2000 / u64::from(steps) * u64::from(step))
+            {
                 std::hint::spin_loop();
             }
             leaver.close().unwrap();

@@ -100,6 +100,13 @@ pub fn attach(
     end.socket.register(&attachment).unwrap()
 }
 
+/// How often a test tries its luck: less often in emulated machines (`XSK_TESTS_ROUNDS=few`), where a round takes ten times
+/// as long.
+pub fn rounds(usual: u32) -> u32 {
+    let few = std::env::var("XSK_TESTS_ROUNDS").is_ok_and(|value| value == "few");
+    if few { usual.div_ceil(4) } else { usual }
+}
+
 /// Repeats `step` until it answers true.
 #[track_caller]
 pub fn until(what: &str, mut step: impl FnMut() -> bool) {

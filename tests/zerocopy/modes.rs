@@ -1,7 +1,7 @@
 //! Which mode a socket gets, and what it says about it.
 
 use crate::common::{kernel_can, kernel_since};
-use crate::rig::{Cards, Setup, Side, USUAL, forced, kind_is, required};
+use crate::rig::{Cards, Setup, Side, USUAL, forced, kind_is, required, sides};
 use rustix::io::Errno;
 use std::io::Write;
 use xsk::socket::CopyReason;
@@ -80,7 +80,7 @@ fn copy_mode_is_had_where_it_is_asked_for() {
         copy: CopyMode::Copy,
         ..USUAL
     };
-    let (mut from, mut to) = (Side::new(&cards.one, setup), Side::new(&cards.two, setup));
+    let (mut from, mut to) = sides(&cards, setup);
     for side in [&from, &to] {
         assert!(!side.socket.info.is_zero_copy());
         assert_eq!(side.socket.info.copy_reason(), CopyReason::Asked);

@@ -43,9 +43,6 @@ impl Cards {
             admin::set_up(&card, true).unwrap();
             card
         });
-        for card in [&one, &two] {
-            admin::wait_for_carrier(card, PATIENCE).unwrap();
-        }
         Some(Self {
             one,
             two,
@@ -108,6 +105,15 @@ pub(crate) struct Side {
     attachment: Attachment,
 }
 
+/// A side on each card, and the link between them: setting a program up may take it away, for seconds.
+pub(crate) fn sides(cards: &Cards, setup: Setup) -> (Side, Side) {
+    let sides = (Side::new(&cards.one, setup), Side::new(&cards.two, setup));
+    for card in [&cards.one, &cards.two] {
+        admin::wait_for_carrier(card, PATIENCE).unwrap();
+    }
+    sides
+}
+
 impl Side {
     pub(crate) fn new(card: &Interface, setup: Setup) -> Self {
         let (umem, mut pool) = Umem::builder().chunks(CHUNKS).build().unwrap();
@@ -139,8 +145,6 @@ impl Side {
             registration,
             attachment,
         };
-        // Setting the program up may have taken the link away.
-        admin::wait_for_carrier(card, PATIENCE).unwrap();
         if required() && setup.copy != CopyMode::Copy {
             assert!(
                 side.socket.info.is_zero_copy(),

@@ -1,14 +1,14 @@
 //! Packets between the cards: each arrives once, in order and intact, and every chunk is accounted for.
 
 use crate::common::{kernel_can, kernel_since, until};
-use crate::rig::{CHUNKS, Cards, FILL, Setup, Side, USUAL, When, kind_is, required};
+use crate::rig::{CHUNKS, Cards, FILL, Setup, USUAL, When, kind_is, required, sides};
 
 /// Packets on their way at once. In copy mode a card drops what is more than its own ring (256) has room for.
 const BATCH: u32 = 64;
 
 /// Rounds of packets one way and then the other, on the same sockets.
 fn both_ways(cards: &Cards, setup: Setup) {
-    let (mut one, mut two) = (Side::new(&cards.one, setup), Side::new(&cards.two, setup));
+    let (mut one, mut two) = sides(cards, setup);
     if setup.fill != When::BeforeBind {
         one.until_it_arrives(&mut two);
         two.until_it_arrives(&mut one);
@@ -88,7 +88,7 @@ fn a_queue_that_ran_dry_goes_on() {
     if !kernel_can(name, !deaf, why) {
         return;
     }
-    let (mut from, mut to) = (Side::new(&cards.one, USUAL), Side::new(&cards.two, USUAL));
+    let (mut from, mut to) = sides(&cards, USUAL);
     // As many as there are chunks; nothing is given back meanwhile.
     for round in 0..FILL / BATCH {
         from.send(round * BATCH..round * BATCH + BATCH);
@@ -118,7 +118,7 @@ fn packets_are_forwarded_back_without_a_copy() {
     let Some(cards) = Cards::new("packets_are_forwarded_back_without_a_copy") else {
         return;
     };
-    let (mut one, mut two) = (Side::new(&cards.one, USUAL), Side::new(&cards.two, USUAL));
+    let (mut one, mut two) = sides(&cards, USUAL);
     for round in 0..32 {
         let numbers = round * BATCH..round * BATCH + BATCH;
         one.send(numbers.clone());
@@ -148,7 +148,7 @@ fn closing_and_opening_at_once_works_each_time() {
     // igb takes seconds for each link.
     let lives = if kind_is("igb") { 3 } else { 6 };
     for life in 0..lives {
-        let (mut from, mut to) = (Side::new(&cards.one, USUAL), Side::new(&cards.two, USUAL));
+        let (mut from, mut to) = sides(&cards, USUAL);
         let numbers = life * 64..life * 64 + 64;
         from.send(numbers.clone());
         to.receive(numbers);
