@@ -109,7 +109,7 @@
 //! | programs for packets in several buffers (`BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
 //! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |
 //! | what a driver can do with XDP (`xdp_features`) | 6.3 | `None`: nothing is claimed |
-//! | a ring need not lie in contiguous memory: up to 2^20 entries | 6.4 | `CreateRing` with `ENOMEM`, which names 6.4, above 4 MiB or what is left in one piece |
+//! | a ring need not lie in contiguous memory: up to 2^20 entries | 6.3 | `CreateRing` with `ENOMEM`, which names 6.3, above 4 MiB or what is left in one piece |
 //! | rings can be mapped after `bind` | 6.4 | not needed: all are mapped before |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!

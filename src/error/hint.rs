@@ -37,7 +37,7 @@ fn of_operation(error: &Error) -> Hint {
         Error::RegisterUmem { bytes, chunk_size, headroom, memlock, errno } => {
             register(*bytes, *chunk_size, *headroom, *memlock, *errno)
         }
-        Error::CreateRing { errno: Errno::NOMEM, .. } => "The kernel has no memory for it; before 6.4 a \
+        Error::CreateRing { errno: Errno::NOMEM, .. } => "The kernel has no memory for it; before 6.3 a \
             ring must lie in contiguous pages: ask for fewer entries"
             .into(),
         Error::MapRing { errno: Errno::BUSY, .. } => {

@@ -45,7 +45,7 @@ pub(crate) fn said() -> Said {
         (Error::CreateSocket { errno: Errno::NOMEM },
             expect!["cannot make an AF_XDP socket: ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the limit of the control group is reached"]),
         (create_ring(Kind::Rx, Errno::NOMEM),
-            expect!["cannot make the RX ring of 4096 entries: ENOMEM (Cannot allocate memory). The kernel has no memory for it; before 6.4 a ring must lie in contiguous pages: ask for fewer entries"]),
+            expect!["cannot make the RX ring of 4096 entries: ENOMEM (Cannot allocate memory). The kernel has no memory for it; before 6.3 a ring must lie in contiguous pages: ask for fewer entries"]),
         (create_ring(Kind::Fill, Errno::INVAL),
             expect!["cannot make the fill ring of 4096 entries: EINVAL (Invalid argument)"]),
         (map_ring(Kind::Tx, Errno::BUSY),

@@ -75,7 +75,7 @@ fn e02_the_kernel_takes_the_sizes_that_are_left() {
                     &error,
                     &expect![[r#"
                     cannot make the RX ring of 1048576 entries: ENOMEM (Cannot allocate memory).
-                    The kernel has no memory for it; before 6.4 a ring must lie in contiguous pages: ask for fewer entries"#]],
+                    The kernel has no memory for it; before 6.3 a ring must lie in contiguous pages: ask for fewer entries"#]],
                 );
             }
         }

@@ -102,8 +102,8 @@ pub(crate) const FEATURES: [Feature; 15] = [
     },
     Feature {
         name: "a ring need not lie in contiguous memory: up to 2^20 entries",
-        since: (6, 4),
-        without: "`CreateRing` with `ENOMEM`, which names 6.4, above 4 MiB or what is left in one piece",
+        since: (6, 3),
+        without: "`CreateRing` with `ENOMEM`, which names 6.3, above 4 MiB or what is left in one piece",
         probe: probes::long_ring,
     },
     Feature {

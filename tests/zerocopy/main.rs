@@ -18,4 +18,6 @@
 mod common;
 mod modes;
 mod rig;
+#[cfg(feature = "cli")]
+mod tool;
 mod traffic;

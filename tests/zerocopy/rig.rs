@@ -2,6 +2,7 @@
 
 use crate::common::{PATIENCE, kernel_can, packet, until};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use xsk::test_util::admin;
 use xsk::{
@@ -84,7 +85,7 @@ pub(crate) const USUAL: Setup = Setup {
 };
 
 /// To everybody: a card may pass over what is for another address.
-fn broadcast(number: u32) -> Vec<u8> {
+pub(crate) fn broadcast(number: u32) -> Vec<u8> {
     let mut bytes = packet(number, LEN);
     bytes[..6].fill(0xff);
     bytes
@@ -108,10 +109,14 @@ pub(crate) struct Side {
 /// A side on each card, and the link between them: setting a program up may take it away, for seconds.
 pub(crate) fn sides(cards: &Cards, setup: Setup) -> (Side, Side) {
     let sides = (Side::new(&cards.one, setup), Side::new(&cards.two, setup));
+    wait_for_links(cards);
+    sides
+}
+
+pub(crate) fn wait_for_links(cards: &Cards) {
     for card in [&cards.one, &cards.two] {
         admin::wait_for_carrier(card, PATIENCE).unwrap();
     }
-    sides
 }
 
 impl Side {
@@ -173,7 +178,12 @@ impl Side {
     }
 
     /// Sends packets `numbers`, and waits until all their chunks are back.
-    pub(crate) fn send(&mut self, numbers: std::ops::Range<u32>) {
+    pub(crate) fn send(&mut self, numbers: Range<u32>) {
+        self.send_as(numbers, broadcast);
+    }
+
+    /// The same with other packets.
+    pub(crate) fn send_as(&mut self, numbers: Range<u32>, packet: impl Fn(u32) -> Vec<u8>) {
         let mut next = numbers.start;
         let home = self.pool.len();
         until("sending", || {
@@ -184,7 +194,7 @@ impl Side {
                 .socket
                 .tx
                 .send_each(&mut self.pool, left.min(64), |frame| {
-                    umem.write(frame, &broadcast(number)).unwrap();
+                    umem.write(frame, &packet(number)).unwrap();
                     number += 1;
                 });
             next += sent.unwrap();
@@ -199,14 +209,19 @@ impl Side {
     }
 
     /// Receives `numbers` in order, each once and as it was sent; other packets are passed over.
-    pub(crate) fn receive(&mut self, numbers: std::ops::Range<u32>) {
+    pub(crate) fn receive(&mut self, numbers: Range<u32>) {
+        self.receive_as(numbers, broadcast);
+    }
+
+    /// The same with other packets.
+    pub(crate) fn receive_as(&mut self, numbers: Range<u32>, packet: impl Fn(u32) -> Vec<u8>) {
         let mut next = numbers.start;
         until("receiving", || {
             let mut back = 0;
             for frame in self.socket.rx.receive(64).unwrap() {
                 let bytes = self.umem.bytes(&frame);
                 if number(bytes).is_some_and(|number| number != HELLO) {
-                    assert_eq!(bytes[..LEN], broadcast(next), "packet {next}");
+                    assert_eq!(bytes[..LEN], packet(next), "packet {next}");
                     next += 1;
                 }
                 self.pool.put(frame);

@@ -1,0 +1,101 @@
+//! The tool on a card: `xsk l2fwd` sends back what comes, with its addresses swapped.
+
+use crate::rig::{Cards, Side, USUAL, broadcast, required, wait_for_links};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use xsk::Interface;
+
+/// In a guest the tool lies beside the tests.
+fn binary() -> PathBuf {
+    let beside = std::env::current_exe().unwrap().with_file_name("xsk");
+    if beside.exists() {
+        beside
+    } else {
+        env!("CARGO_BIN_EXE_xsk").into()
+    }
+}
+
+/// A forwarder, running.
+struct Forwarder(Child);
+
+impl Forwarder {
+    /// Waits until it is bound and attached, and answers with its first line.
+    fn start(card: &Interface) -> (Self, String) {
+        let mut child = Command::new(binary())
+            .args([
+                "l2fwd",
+                "-N",
+                "-p",
+                "--json",
+                "--wait",
+                "20000",
+                "-i",
+                card.name(),
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut title = String::new();
+        let stderr = child.stderr.as_mut().unwrap();
+        BufReader::new(stderr).read_line(&mut title).unwrap();
+        (Self(child), title)
+    }
+
+    /// Ends it, and answers with what it counted.
+    fn stop(mut self) -> Value {
+        let id = i32::try_from(self.0.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
+        let lines = BufReader::new(self.0.stdout.take().unwrap()).lines();
+        let last = lines.map(Result::unwrap).last().unwrap();
+        assert!(self.0.wait().unwrap().success());
+        serde_json::from_str(&last).unwrap()
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn l2fwd_sends_everything_back() {
+    let Some(cards) = Cards::new("l2fwd_sends_everything_back") else {
+        return;
+    };
+    let (forwarder, title) = Forwarder::start(&cards.two);
+    assert!(title.contains(" queue 0: native mode"), "{title}");
+    assert!(!required() || title.contains(", zero-copy ("), "{title}");
+    let mut side = Side::new(&cards.one, USUAL);
+    wait_for_links(&cards);
+
+    let own = cards.one.facts().unwrap().mac.unwrap();
+    let there = |number| {
+        let mut packet = broadcast(number);
+        packet[6..12].copy_from_slice(&own);
+        packet
+    };
+    let back = |number| {
+        let mut packet = there(number);
+        packet[..12].rotate_left(6);
+        packet
+    };
+    for round in 0..32 {
+        let numbers = round * 64..round * 64 + 64;
+        side.send_as(numbers.clone(), there);
+        side.receive_as(numbers, back);
+    }
+    side.account();
+    side.close();
+
+    let summary = forwarder.stop();
+    for field in ["rx_packets", "tx_packets"] {
+        assert!(summary[field].as_u64().unwrap() >= 32 * 64, "{summary}");
+    }
+}
