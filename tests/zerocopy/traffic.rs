@@ -83,7 +83,7 @@ fn a_queue_that_ran_dry_goes_on() {
     let Some(cards) = Cards::new(name) else {
         return;
     };
-    let why = "before 7.0 a wake-up of igb reaches the interrupt of its sending half only";
+    let why = "a wake-up of igb reaches the interrupt of its sending half only (mended in 7.0)";
     let deaf = kind_is("igb") && required() && !kernel_since(7, 0);
     if !kernel_can(name, !deaf, why) {
         return;

@@ -224,7 +224,7 @@ fn one_mode(
         line(&json(args, &name, zero_copy, &tally, &chunks))?;
     } else {
         line(&format!("{how}, {}, attached by netlink", copy(info)))?;
-        report(args, &tally, &chunks)?;
+        report(args, bed.room(), &tally, &chunks)?;
     }
     Ok(fault(args, stop, &name, &tally, &chunks))
 }
@@ -296,8 +296,8 @@ fn json(args: &DemoArgs, mode: &str, zero_copy: bool, tally: &Tally, chunks: &Ch
     .to_string()
 }
 
-fn report(args: &DemoArgs, tally: &Tally, chunks: &Chunks) -> Result<()> {
-    let (size, batch) = (args.size, args.batch);
+fn report(args: &DemoArgs, most: u32, tally: &Tally, chunks: &Chunks) -> Result<()> {
+    let (size, batch) = (args.size, args.batch.min(most));
     let rate = |count| grouped(per_second(count, tally.time));
     let rows = [
         format!(
