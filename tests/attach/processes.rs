@@ -265,7 +265,7 @@ fn kills_at_any_moment_leave_nobody_deaf() {
         return;
     };
     for method in METHODS {
-        for round in 0..rounds(5) {
+        for round in 0..rounds(5).max(4) {
             let (storm, _) = Other::start(&rig, &format!("{method} native storm"));
             rig.inside(|| {
                 let mut storm = Some(storm);

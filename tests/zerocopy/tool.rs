@@ -19,7 +19,7 @@ fn binary() -> PathBuf {
 }
 
 /// A forwarder, running.
-struct Forwarder(Child);
+struct Forwarder(Option<Child>);
 
 impl Forwarder {
     /// Waits until it is bound and attached, and answers with its first line.
@@ -43,24 +43,27 @@ impl Forwarder {
         let mut title = String::new();
         let stderr = child.stderr.as_mut().unwrap();
         BufReader::new(stderr).read_line(&mut title).unwrap();
-        (Self(child), title)
+        (Self(Some(child)), title)
     }
 
     /// Ends it, and answers with what it counted.
     fn stop(mut self) -> Value {
-        let id = i32::try_from(self.0.id()).unwrap();
+        let child = self.0.take().unwrap();
+        let id = i32::try_from(child.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
-        let lines = BufReader::new(self.0.stdout.take().unwrap()).lines();
-        let last = lines.map(Result::unwrap).last().unwrap();
-        assert!(self.0.wait().unwrap().success());
-        serde_json::from_str(&last).unwrap()
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        serde_json::from_str(text.lines().last().unwrap()).unwrap()
     }
 }
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -76,7 +76,7 @@ fn the_fill_ring_may_be_filled_last() {
     both_ways(&cards, setup);
 }
 
-/// A driver whose chunks ran out goes on when it gets some: the fill ring is given nothing at first.
+/// A driver whose chunks ran out goes on when it gets some: what it received is not given back at first.
 #[test]
 fn a_queue_that_ran_dry_goes_on() {
     let name = "a_queue_that_ran_dry_goes_on";
@@ -89,22 +89,21 @@ fn a_queue_that_ran_dry_goes_on() {
         return;
     }
     let (mut from, mut to) = sides(&cards, USUAL);
-    // As many as there are chunks; nothing is given back meanwhile.
+    let mut held = Vec::new();
+    // As many as there are chunks, and no more: an emulated cable holds its sender up while the other end has no room.
     for round in 0..FILL / BATCH {
         from.send(round * BATCH..round * BATCH + BATCH);
+        until("they are received", || {
+            held.extend(to.socket.rx.receive(BATCH).unwrap());
+            held.len() == (round * BATCH + BATCH) as usize
+        });
     }
-    let mut held = Vec::new();
-    until("the fill ring is used up", || {
-        held.extend(to.socket.rx.receive(64).unwrap());
-        held.len() >= 256
-    });
     for frame in held {
         to.pool.put(frame);
     }
     let room = to.pool.len() as u32 - (CHUNKS - FILL);
     assert_eq!(to.socket.fill.fill_from(&mut to.pool, room), Ok(room));
     let _ = to.socket.fill.kick_if_needed().unwrap();
-    // What else was on the way arrives, or was dropped by a card without chunks; then new packets do.
     from.until_it_arrives(&mut to);
     from.account();
     to.account();
