@@ -64,31 +64,16 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let (umem, pool) = Umem::builder().chunks(4096).build().unwrap();
-        let rings = FakeRings {
-            rx: 2048,
-            tx: 2048,
-            fill: 2048,
-            completion: 2048,
-            ..FakeRings::default()
-        };
+        let rings =
+            FakeRings { rx: 2048, tx: 2048, fill: 2048, completion: 2048, ..FakeRings::default() };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
-        Self {
-            umem,
-            pool,
-            socket,
-            kernel,
-        }
+        Self { umem, pool, socket, kernel }
     }
 }
 
 #[inline(never)]
 fn measured_rxdrop<const BATCH: u32>(b: &mut Bench) -> u32 {
-    b.socket
-        .rx
-        .receive(BATCH)
-        .unwrap()
-        .recycle(&mut b.socket.fill)
-        .unwrap()
+    b.socket.rx.receive(BATCH).unwrap().recycle(&mut b.socket.fill).unwrap()
 }
 
 #[inline(never)]
@@ -99,18 +84,8 @@ fn measured_txonly<const BATCH: u32>(b: &mut Bench) -> u32 {
 
 #[inline(never)]
 fn measured_l2fwd<const BATCH: u32>(b: &mut Bench) -> u32 {
-    b.socket
-        .completion
-        .reap(BATCH)
-        .unwrap()
-        .into_fill(&mut b.socket.fill)
-        .unwrap();
-    b.socket
-        .rx
-        .receive(BATCH)
-        .unwrap()
-        .forward(&mut b.socket.tx)
-        .unwrap()
+    b.socket.completion.reap(BATCH).unwrap().into_fill(&mut b.socket.fill).unwrap();
+    b.socket.rx.receive(BATCH).unwrap().forward(&mut b.socket.tx).unwrap()
 }
 
 #[inline(never)]
@@ -119,19 +94,12 @@ fn measured_rxdrop_each<const BATCH: u32>(b: &mut Bench) -> u32 {
     let look = |frame: &mut Frame| {
         black_box(umem.bytes(frame).len());
     };
-    socket
-        .rx
-        .receive(BATCH)
-        .unwrap()
-        .recycle_each(&mut socket.fill, look)
-        .unwrap()
+    socket.rx.receive(BATCH).unwrap().recycle_each(&mut socket.fill, look).unwrap()
 }
 
 #[inline(never)]
 fn measured_txonly_each<const BATCH: u32>(b: &mut Bench) -> u32 {
-    let Bench {
-        umem, pool, socket, ..
-    } = b;
+    let Bench { umem, pool, socket, .. } = b;
     socket.completion.reap_into(pool, BATCH).unwrap();
     let write = |frame: &mut Frame| {
         let _ = frame.truncate(LEN);
@@ -143,28 +111,16 @@ fn measured_txonly_each<const BATCH: u32>(b: &mut Bench) -> u32 {
 #[inline(never)]
 fn measured_l2fwd_each<const BATCH: u32>(b: &mut Bench) -> u32 {
     let Bench { umem, socket, .. } = b;
-    socket
-        .completion
-        .reap(BATCH)
-        .unwrap()
-        .into_fill(&mut socket.fill)
-        .unwrap();
+    socket.completion.reap(BATCH).unwrap().into_fill(&mut socket.fill).unwrap();
     let edit = |frame: &mut Frame| {
         black_box(umem.bytes(frame).len());
     };
-    socket
-        .rx
-        .receive(BATCH)
-        .unwrap()
-        .forward_each(&mut socket.tx, edit)
-        .unwrap()
+    socket.rx.receive(BATCH).unwrap().forward_each(&mut socket.tx, edit).unwrap()
 }
 
 #[inline(never)]
 fn measured_rxdrop_for<const BATCH: u32>(b: &mut Bench) -> u32 {
-    let Bench {
-        umem, pool, socket, ..
-    } = b;
+    let Bench { umem, pool, socket, .. } = b;
     let mut slots = socket.fill.reserve(BATCH).unwrap();
     for frame in socket.rx.receive(BATCH).unwrap() {
         black_box(umem.bytes(&frame).len());
@@ -177,15 +133,8 @@ fn measured_rxdrop_for<const BATCH: u32>(b: &mut Bench) -> u32 {
 
 #[inline(never)]
 fn measured_l2fwd_for<const BATCH: u32>(b: &mut Bench) -> u32 {
-    let Bench {
-        umem, pool, socket, ..
-    } = b;
-    socket
-        .completion
-        .reap(BATCH)
-        .unwrap()
-        .into_fill(&mut socket.fill)
-        .unwrap();
+    let Bench { umem, pool, socket, .. } = b;
+    socket.completion.reap(BATCH).unwrap().into_fill(&mut socket.fill).unwrap();
     let mut slots = socket.tx.reserve(BATCH).unwrap();
     for frame in socket.rx.receive(BATCH).unwrap() {
         black_box(umem.bytes(&frame).len());
@@ -246,10 +195,7 @@ fn measure(case: &str, batch: u32) -> Result<f64, String> {
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no"])
-        .arg(format!(
-            "--toggle-collect=*measured_{}",
-            case.replace('-', "_")
-        ))
+        .arg(format!("--toggle-collect=*measured_{}", case.replace('-', "_")))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(me)
         .env("XSK_BENCH_CASE", format!("{case} {batch}"))
@@ -264,13 +210,10 @@ fn measure(case: &str, batch: u32) -> Result<f64, String> {
         return Err(format!("{case} {batch} failed under valgrind:\n{said}"));
     }
     let total = profile.lines().find_map(|l| l.strip_prefix("summary: "));
-    let total: f64 = total
-        .and_then(|n| n.trim().parse().ok())
-        .ok_or("no summary from callgrind")?;
+    let total: f64 =
+        total.and_then(|n| n.trim().parse().ok()).ok_or("no summary from callgrind")?;
     if total == 0.0 {
-        return Err(format!(
-            "{case} {batch}: callgrind saw no instruction of the loop"
-        ));
+        return Err(format!("{case} {batch}: callgrind saw no instruction of the loop"));
     }
     Ok(total / f64::from(PACKETS))
 }
@@ -300,9 +243,5 @@ fn main() -> ExitCode {
             }
         }
     }
-    if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -116,10 +116,7 @@ fn verifier(corpus: &mut Corpus) {
     corpus.insert(("verifier", "packet".into()), whole);
     let short = b"last insn is not an exit or jmp\nprocessed 0 insns (limit 1000000)".to_vec();
     corpus.insert(("verifier", "no_end".into()), short);
-    corpus.insert(
-        ("verifier", "no_text".into()),
-        vec![0xff, 0xfe, b'\n', 0xc3, 0, b'x'],
-    );
+    corpus.insert(("verifier", "no_text".into()), vec![0xff, 0xfe, b'\n', 0xc3, 0, b'x']);
 }
 
 /// One type of each kind, in the format of `linux/btf.h`.
@@ -147,11 +144,7 @@ fn btf(corpus: &mut Corpus) {
 }
 
 fn btf_of(types: &[&[u32]], strings: &[u8]) -> Vec<u8> {
-    let types: Vec<u8> = types
-        .concat()
-        .iter()
-        .flat_map(|w| w.to_ne_bytes())
-        .collect();
+    let types: Vec<u8> = types.concat().iter().flat_map(|w| w.to_ne_bytes()).collect();
     let len = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap();
     let mut bytes = 0xeb9f_u16.to_ne_bytes().to_vec();
     bytes.extend([1, 0]);
@@ -194,11 +187,7 @@ fn programs(corpus: &mut Corpus) {
     }
     let good = [0x40, 5, 3, 3, 4, 3];
     let socket: &[(&str, &[u8], &[u8])] = &[
-        (
-            "echo",
-            &good,
-            &[0, 8, 1, 60, 3, 0x28, 7, 0x28, 13, 0, 15, 1, 16, 8],
-        ),
+        ("echo", &good, &[0, 8, 1, 60, 3, 0x28, 7, 0x28, 13, 0, 15, 1, 16, 8]),
         (
             "forward_between_two",
             &[0x41, 5, 3, 3, 4, 3],
@@ -207,34 +196,19 @@ fn programs(corpus: &mut Corpus) {
         (
             "closures",
             &good,
-            &[
-                0, 8, 2, 6, 3, 0x28, 23, 0x84, 26, 0x8d, 12, 0x8c, 14, 9, 15, 9, 17, 0x69, 19, 9,
-            ],
+            &[0, 8, 2, 6, 3, 0x28, 23, 0x84, 26, 0x8d, 12, 0x8c, 14, 9, 15, 9, 17, 0x69, 19, 9],
         ),
-        (
-            "forgotten",
-            &good,
-            &[0, 8, 2, 6, 4, 0x26, 8, 0x28, 10, 0x28, 2, 4, 18, 0x28],
-        ),
+        ("forgotten", &good, &[0, 8, 2, 6, 4, 0x26, 8, 0x28, 10, 0x28, 2, 4, 18, 0x28]),
         (
             "pools",
             &good,
-            &[
-                31, 0x30, 32, 0xa0, 29, 3, 29, 0x83, 30, 2, 33, 4, 33, 0x1b, 34, 0, 36, 1,
-            ],
+            &[31, 0x30, 32, 0xa0, 29, 3, 29, 0x83, 30, 2, 33, 4, 33, 0x1b, 34, 0, 36, 1],
         ),
-        (
-            "foreign",
-            &good,
-            &[0, 4, 2, 4, 20, 0, 20, 14, 20, 15, 20, 10, 20, 4],
-        ),
+        ("foreign", &good, &[0, 4, 2, 4, 20, 0, 20, 14, 20, 15, 20, 10, 20, 4]),
         (
             "hostile",
             &[0x42, 5, 3, 3, 4, 3],
-            &[
-                0, 8, 37, 0, 1, 0, 3, 0x28, 40, 0, 2, 0, 16, 8, 42, 2, 9, 0, 0, 8, 43, 0, 9, 9, 3,
-                1,
-            ],
+            &[0, 8, 37, 0, 1, 0, 3, 0x28, 40, 0, 2, 0, 16, 8, 42, 2, 9, 0, 0, 8, 43, 0, 9, 9, 3, 1],
         ),
     ];
     for (name, header, calls) in socket {

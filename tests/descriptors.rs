@@ -1,11 +1,7 @@
 //! Too few descriptors: whatever attaching runs out of them at, it says so, blames nobody else and leaves nothing
 //! behind. One test, for the limit is the whole process's.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -30,18 +26,11 @@ fn too_many_open_files_are_nobody_elses_fault() {
         let usual = getrlimit(Resource::Nofile);
         let mut errors = Vec::new();
         let attachment = (free..free.saturating_add(20)).find_map(|limit| {
-            let fewer = Rlimit {
-                current: Some(limit),
-                maximum: usual.maximum,
-            };
+            let fewer = Rlimit { current: Some(limit), maximum: usual.maximum };
             setrlimit(Resource::Nofile, fewer).unwrap();
             let answer = attach();
             setrlimit(Resource::Nofile, usual).unwrap();
-            assert_eq!(
-                cable.a().xdp().unwrap().is_empty(),
-                answer.is_err(),
-                "{answer:?}"
-            );
+            assert_eq!(cable.a().xdp().unwrap().is_empty(), answer.is_err(), "{answer:?}");
             answer.map_err(|error| errors.push(error)).ok()
         });
         attachment.unwrap().close().unwrap();

@@ -32,11 +32,7 @@ fn with_only<T: Send>(
             // The way back out of the namespace would need a capability: the thread ends inside.
             let inside = namespace.enter().unwrap();
             std::mem::forget(inside);
-            let sets = CapabilitySets {
-                effective: kept,
-                permitted: kept,
-                inheritable: kept,
-            };
+            let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: kept };
             set_capabilities(None, sets).unwrap();
             work()
         });
@@ -74,11 +70,7 @@ fn without_bpf_there_is_no_program() {
         return;
     }
     let cable = Cable::new(1);
-    for kept in [
-        CapabilitySet::NET_ADMIN,
-        CapabilitySet::BPF,
-        CapabilitySet::NET_RAW,
-    ] {
+    for kept in [CapabilitySet::NET_ADMIN, CapabilitySet::BPF, CapabilitySet::NET_RAW] {
         let interface = cable.veth.a().clone();
         let attach = || Attachment::builder(&interface).attach().unwrap_err();
         let error = with_only(kept, &cable.left, attach);
@@ -97,9 +89,8 @@ fn without_sys_admin_nobody_is_joined_and_nothing_is_lost() {
     let first = cable.left.run(attach).unwrap().unwrap();
     let kept = CapabilitySet::NET_ADMIN | CapabilitySet::BPF | CapabilitySet::NET_RAW;
     let interface = cable.veth.a().clone();
-    let error = with_only(kept, &cable.left, || {
-        Attachment::builder(&interface).attach().unwrap_err()
-    });
+    let error =
+        with_only(kept, &cable.left, || Attachment::builder(&interface).attach().unwrap_err());
     says(&error, &["CAP_SYS_ADMIN"]);
     let there = cable.veth.a().xdp().unwrap().programs().next();
     assert_eq!(there.map(|(_, id)| id), Some(first.program_id()));
@@ -148,10 +139,7 @@ fn the_limit_of_locked_memory_is_explained() {
     }
     let namespace = Namespace::new().unwrap();
     let before = getrlimit(Resource::Memlock);
-    let limit = Rlimit {
-        current: Some(64 << 10),
-        maximum: before.maximum,
-    };
+    let limit = Rlimit { current: Some(64 << 10), maximum: before.maximum };
     // Other threads are root, whom the limit does not concern.
     setrlimit(Resource::Memlock, limit).unwrap();
     let error = with_only(CapabilitySet::NET_RAW, &namespace, || {
@@ -162,14 +150,7 @@ fn the_limit_of_locked_memory_is_explained() {
     assert_eq!(error.errno(), Some(Errno::NOBUFS));
     says(
         &error,
-        &[
-            "4194304 bytes",
-            "ENOBUFS",
-            "RLIMIT_MEMLOCK",
-            "65536",
-            "ulimit -l 4096",
-            "CAP_IPC_LOCK",
-        ],
+        &["4194304 bytes", "ENOBUFS", "RLIMIT_MEMLOCK", "65536", "ulimit -l 4096", "CAP_IPC_LOCK"],
     );
 }
 
@@ -231,20 +212,13 @@ fn a_foreign_program_is_left_alone_and_named() {
     let foreign = Program::load("foreign", &pass, c"GPL", 0).unwrap();
     let id = foreign.id();
     let map = XskMap::create("other_map", 1).unwrap();
-    let attach = || {
-        Attachment::builder(cable.veth.a())
-            .program(foreign, map)
-            .attach()
-    };
+    let attach = || Attachment::builder(cable.veth.a()).program(foreign, map).attach();
     let theirs = cable.left.run(attach).unwrap().unwrap();
     for method in [Method::Netlink, Method::Link] {
         let attach = || Attachment::builder(cable.veth.a()).method(method).attach();
         let error = cable.left.run(attach).unwrap().unwrap_err();
         assert!(matches!(error, Error::ForeignProgram { .. }), "{error}");
-        says(
-            &error,
-            &["foreign", &id.to_string(), "xdpdrv off", "--replace"],
-        );
+        says(&error, &["foreign", &id.to_string(), "xdpdrv off", "--replace"]);
     }
     let there = cable.veth.a().xdp().unwrap().programs().next();
     assert_eq!(there.map(|(_, id)| id), Some(id));
@@ -295,23 +269,18 @@ fn a_refused_bind_leaks_nothing_and_can_be_tried_again() {
         let refused = unbound.take().unwrap();
         let refused = refused.bind(cable.veth.a(), 0).unwrap_err();
         unbound = refused.socket;
-        says(
-            &refused.error,
-            &["xsk-a queue 0", "EBUSY", "of trying", "Another socket"],
-        );
+        says(&refused.error, &["xsk-a queue 0", "EBUSY", "of trying", "Another socket"]);
         refused.error.to_string().contains("after 0 ms")
     });
     drop(taken);
-    common::until("the queue is free", || {
-        match unbound.take().unwrap().bind(cable.veth.a(), 0) {
-            Ok(socket) => {
-                assert_eq!(socket.fill.pending(), 64, "what was filled is still there");
-                true
-            }
-            Err(again) => {
-                unbound = again.socket;
-                false
-            }
+    common::until("the queue is free", || match unbound.take().unwrap().bind(cable.veth.a(), 0) {
+        Ok(socket) => {
+            assert_eq!(socket.fill.pending(), 64, "what was filled is still there");
+            true
+        }
+        Err(again) => {
+            unbound = again.socket;
+            false
         }
     });
 }

@@ -22,12 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("program", &["num", "sys", "error"]),
     ("link", &["num", "sys", "error", "program"]),
     ("socket", &["num", "sys", "ring", "umem", "link", "error"]),
-    (
-        "test_util",
-        &[
-            "num", "sys", "ring", "umem", "socket", "program", "link", "error",
-        ],
-    ),
+    ("test_util", &["num", "sys", "ring", "umem", "socket", "program", "link", "error"]),
 ];
 
 /// A test inside the library may use the test bed.
@@ -129,20 +124,14 @@ fn every_module_has_its_place() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let known = ALLOWED.iter().any(|(module, _)| *module == name);
-        assert!(
-            known || name == "lib" || name == "bin",
-            "src/{name} is in no layer"
-        );
+        assert!(known || name == "lib" || name == "bin", "src/{name} is in no layer");
     }
 }
 
 #[test]
 fn the_tool_uses_the_public_api_only() {
     let mut files = Vec::new();
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin"),
-        &mut files,
-    );
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin"), &mut files);
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         for word in ["#[path", "include!("] {

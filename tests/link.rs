@@ -14,11 +14,7 @@ use xsk::test_util::{Namespace, VethPair, admin, privileged};
 fn refused(name: &str) -> bool {
     matches!(
         Interface::by_name(name),
-        Err(Error::Interface {
-            errno: Errno::INVAL,
-            message: Some(_),
-            ..
-        })
+        Err(Error::Interface { errno: Errno::INVAL, message: Some(_), .. })
     )
 }
 
@@ -43,38 +39,15 @@ fn names_that_cannot_be_are_refused() {
 
 #[test]
 fn unknown_interfaces_are_told() {
-    for name in [
-        "fifteen-bytes-x",
-        "sixteen-bytes-16",
-        "nosuchthing",
-        "ümlaut",
-        &"x".repeat(127),
-    ] {
+    for name in ["fifteen-bytes-x", "sixteen-bytes-16", "nosuchthing", "ümlaut", &"x".repeat(127)]
+    {
         let error = Interface::by_name(name).unwrap_err();
-        assert!(
-            matches!(
-                &error,
-                Error::Interface {
-                    errno: Errno::NODEV,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(&error, Error::Interface { errno: Errno::NODEV, .. }), "{error:?}");
         assert!(error.to_string().contains(name), "{error}");
     }
     for index in [0, 0x7fff_ffff, u32::MAX] {
         let error = Interface::by_index(index).unwrap_err();
-        assert!(
-            matches!(
-                &error,
-                Error::Interface {
-                    errno: Errno::NODEV,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(&error, Error::Interface { errno: Errno::NODEV, .. }), "{error:?}");
         assert!(error.to_string().contains(&format!("#{index}")), "{error}");
     }
 }
@@ -84,23 +57,12 @@ fn loopback_is_described() {
     let loopback = Interface::by_name("lo").unwrap();
     assert_eq!(loopback.index(), 1);
     assert_eq!(Interface::by_index(1).unwrap().name(), "lo");
-    assert!(
-        Interface::all()
-            .unwrap()
-            .iter()
-            .any(|interface| interface.name() == "lo")
-    );
+    assert!(Interface::all().unwrap().iter().any(|interface| interface.name() == "lo"));
     let facts = loopback.facts().unwrap();
-    assert_eq!(
-        (facts.name.as_str(), facts.index, facts.kind, facts.master),
-        ("lo", 1, None, None)
-    );
+    assert_eq!((facts.name.as_str(), facts.index, facts.kind, facts.master), ("lo", 1, None, None));
     assert!(facts.mtu > 0);
     // The loopback driver has no channels: its queues are those that it was made with.
-    assert_eq!(
-        loopback.queues().unwrap().max(),
-        facts.rx_queues.max(facts.tx_queues)
-    );
+    assert_eq!(loopback.queues().unwrap().max(), facts.rx_queues.max(facts.tx_queues));
     assert_eq!(loopback.max_queues().unwrap(), 1);
     assert!(loopback.xdp().unwrap().is_empty());
     assert_ne!(loopback.is_in_this_namespace(), Some(false));
@@ -118,28 +80,14 @@ fn features_are_those_of_the_driver() {
         assert!(features.native() && features.redirect());
         assert!(!features.zero_copy());
         assert_eq!(features.zero_copy_max_segments(), None);
-        let loopback = namespace
-            .interface("lo")
-            .unwrap()
-            .xdp_features()
-            .unwrap()
-            .unwrap();
+        let loopback = namespace.interface("lo").unwrap().xdp_features().unwrap().unwrap();
         assert_eq!(loopback.bits(), 0);
         assert!(!loopback.native() && !loopback.redirect());
     }
     drop(namespace);
     admin::delete(pair.a()).unwrap();
     if let Err(error) = pair.a().xdp_features() {
-        assert!(
-            matches!(
-                &error,
-                Error::Interface {
-                    errno: Errno::NODEV,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(&error, Error::Interface { errno: Errno::NODEV, .. }), "{error:?}");
     }
 }
 
@@ -149,24 +97,15 @@ fn an_interface_stays_in_its_namespace() {
         return;
     }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-    let pair = VethPair::builder()
-        .queues(4)
-        .names("port", "port")
-        .build(&left, &right)
-        .unwrap();
+    let pair = VethPair::builder().queues(4).names("port", "port").build(&left, &right).unwrap();
     let port = left.run(|| Interface::by_name("port")).unwrap().unwrap();
     assert_eq!(port.index(), pair.a().index());
     // This thread is in neither namespace.
     assert_ne!(port.is_in_this_namespace(), Some(true));
-    assert_ne!(
-        left.run(|| port.is_in_this_namespace()).unwrap(),
-        Some(false)
-    );
+    assert_ne!(left.run(|| port.is_in_this_namespace()).unwrap(), Some(false));
     assert_eq!(port.queues().unwrap().current(), 4);
     assert!(port.xdp_features().is_ok());
-    right
-        .run(|| assert_eq!(port.facts().unwrap().mac, pair.a().facts().unwrap().mac))
-        .unwrap();
+    right.run(|| assert_eq!(port.facts().unwrap().mac, pair.a().facts().unwrap().mac)).unwrap();
 }
 
 #[test]
@@ -231,10 +170,7 @@ fn an_interface_is_found_by_a_long_other_name() {
         near.run(|| {
             add_other_name(cable.a().index(), name);
             let found = Interface::by_name(name).unwrap();
-            assert_eq!(
-                (found.index(), found.name()),
-                (cable.a().index(), cable.a().name())
-            );
+            assert_eq!((found.index(), found.name()), (cable.a().index(), cable.a().name()));
         })
         .unwrap();
     }

@@ -1,20 +1,11 @@
 //! A forgotten guard delays; it must not stop a ring for good.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::mem_forget,
-    reason = "tests"
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::mem_forget, reason = "tests")]
 
 use xsk::Umem;
 use xsk::test_util::{FakeKernel, FakeRings};
 
 fn rings() -> FakeRings {
-    FakeRings {
-        rx: 2,
-        tx: 2,
-        ..FakeRings::default()
-    }
+    FakeRings { rx: 2, tx: 2, ..FakeRings::default() }
 }
 
 #[test]
@@ -29,12 +20,7 @@ fn a_forgotten_batch_does_not_stop_a_loop_of_whole_batches_from_receiving() {
     let mut received = 0;
     for _ in 0..1000 {
         kernel.deliver(b"more");
-        received += socket
-            .rx
-            .receive(2)
-            .unwrap()
-            .recycle(&mut socket.fill)
-            .unwrap();
+        received += socket.rx.receive(2).unwrap().recycle(&mut socket.fill).unwrap();
     }
     assert!(received > 0, "the two slots never went back to the kernel");
     drop(held);

@@ -29,11 +29,7 @@ fn wait_for_end(interface: &Interface) {
     loop {
         match interface.facts() {
             Err(error) => return assert_eq!(errno_of(&error), ENODEV, "{error}"),
-            Ok(_) => assert!(
-                start.elapsed() < LIMIT,
-                "{} is still there",
-                interface.name()
-            ),
+            Ok(_) => assert!(start.elapsed() < LIMIT, "{} is still there", interface.name()),
         }
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -62,18 +58,12 @@ fn a_pair_is_as_asked() {
         .unwrap();
     for (end, name, mac) in [(pair.a(), "port0", macs[0]), (pair.b(), "port1", macs[1])] {
         let facts = end.facts().unwrap();
-        assert_eq!(
-            (facts.name.as_str(), facts.mtu, facts.mac),
-            (name, 2000, Some(mac))
-        );
+        assert_eq!((facts.name.as_str(), facts.mtu, facts.mac), (name, 2000, Some(mac)));
         assert!(facts.up && facts.carrier && facts.running);
         assert_eq!((facts.rx_queues, facts.tx_queues), (3, 3));
         assert_eq!(facts.kind.as_deref(), Some("veth"));
         let queues = end.queues().unwrap();
-        assert_eq!(
-            (queues.rx, queues.tx, queues.current(), queues.max()),
-            (3, 3, 3, 3)
-        );
+        assert_eq!((queues.rx, queues.tx, queues.current(), queues.max()), (3, 3, 3, 3));
     }
     assert_eq!(left.interface("port0").unwrap().index(), pair.a().index());
     assert_eq!(errno_of(&left.interface("port1").unwrap_err()), ENODEV);
@@ -85,19 +75,8 @@ fn both_ends_may_share_a_namespace() {
     let namespace = Namespace::new().unwrap();
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
     assert_ne!(pair.a().index(), pair.b().index());
-    let again = VethPair::builder()
-        .build(&namespace, &namespace)
-        .unwrap_err();
-    assert!(
-        matches!(
-            again,
-            Error::Interface {
-                errno: rustix::io::Errno::EXIST,
-                ..
-            }
-        ),
-        "{again}"
-    );
+    let again = VethPair::builder().build(&namespace, &namespace).unwrap_err();
+    assert!(matches!(again, Error::Interface { errno: rustix::io::Errno::EXIST, .. }), "{again}");
     assert!(
         pair.a().facts().unwrap().running,
         "a failed build must not harm the pair that was there"
@@ -131,10 +110,7 @@ fn packets_travel_between_addresses() {
     here.send_to(b"hello", there.local_addr().unwrap()).unwrap();
     let mut buffer = [0; 16];
     let (length, from) = there.recv_from(&mut buffer).unwrap();
-    assert_eq!(
-        (&buffer[..length], from),
-        (&b"hello"[..], here.local_addr().unwrap())
-    );
+    assert_eq!((&buffer[..length], from), (&b"hello"[..], here.local_addr().unwrap()));
     assert!(pair.a().facts().unwrap().counters.tx_packets > 0);
 }
 
@@ -158,10 +134,7 @@ fn a_bridge_takes_and_gives_back_its_ports() {
 fn interfaces_are_switched_resized_and_moved() {
     needs_privileges!("interfaces_are_switched_resized_and_moved");
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-    let pair = VethPair::builder()
-        .names("p0", "p1")
-        .build(&left, &left)
-        .unwrap();
+    let pair = VethPair::builder().names("p0", "p1").build(&left, &left).unwrap();
     admin::set_up(pair.a(), false).unwrap();
     let facts = pair.b().facts().unwrap();
     assert!(facts.up && !facts.carrier, "a cable has two ends");
@@ -204,10 +177,7 @@ fn a_dropped_namespace_is_gone() {
     needs_privileges!("a_dropped_namespace_is_gone");
     let left = Namespace::new().unwrap();
     let right = Namespace::new().unwrap();
-    let pair = VethPair::builder()
-        .names("p0", "p1")
-        .build(&left, &left)
-        .unwrap();
+    let pair = VethPair::builder().names("p0", "p1").build(&left, &left).unwrap();
     let moved = admin::move_to(pair.b(), &right).unwrap();
     drop((moved, right));
     wait_for_end(pair.a());
@@ -220,19 +190,12 @@ fn a_panicking_test_leaves_nothing() {
     let left = Namespace::new().unwrap();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let right = Namespace::new().unwrap();
-        let _pair = VethPair::builder()
-            .names("p0", "p1")
-            .build(&left, &right)
-            .unwrap();
+        let _pair = VethPair::builder().names("p0", "p1").build(&left, &right).unwrap();
         let _inside = right.enter().unwrap();
         panic!("as a test does that fails");
     }));
     assert!(panicked.is_err());
-    assert_eq!(
-        Namespace::current().unwrap().cookie(),
-        outside,
-        "the thread is back"
-    );
+    assert_eq!(Namespace::current().unwrap().cookie(), outside, "the thread is back");
     assert_eq!(errno_of(&left.interface("p0").unwrap_err()), ENODEV);
 }
 
@@ -244,17 +207,11 @@ fn a_thread_comes_back() {
     {
         let _inside = first.enter().unwrap();
         assert_eq!(Namespace::current().unwrap().cookie(), first.cookie());
-        second
-            .run(|| assert_eq!(Namespace::current().unwrap().cookie(), second.cookie()))
-            .unwrap();
+        second.run(|| assert_eq!(Namespace::current().unwrap().cookie(), second.cookie())).unwrap();
         assert_eq!(Namespace::current().unwrap().cookie(), first.cookie());
         // Other threads stay where they are.
         let other = std::thread::spawn(|| Namespace::current().unwrap().cookie());
-        assert_eq!(
-            other.join().unwrap(),
-            first.cookie(),
-            "a new thread starts where its maker is"
-        );
+        assert_eq!(other.join().unwrap(), first.cookie(), "a new thread starts where its maker is");
     }
     assert_eq!(Namespace::current().unwrap().cookie(), here);
     assert_ne!(first.cookie(), second.cookie());
@@ -264,14 +221,8 @@ fn a_thread_comes_back() {
 fn a_namespace_is_found_by_thread_and_by_socket() {
     needs_privileges!("a_namespace_is_found_by_thread_and_by_socket");
     let namespace = Namespace::new().unwrap();
-    let socket = namespace
-        .run(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        Namespace::of_socket(&socket).unwrap().cookie(),
-        namespace.cookie()
-    );
+    let socket = namespace.run(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))).unwrap().unwrap();
+    assert_eq!(Namespace::of_socket(&socket).unwrap().cookie(), namespace.cookie());
 
     let (tell, hear) = std::sync::mpsc::channel();
     let (end, wait) = std::sync::mpsc::channel::<()>();
@@ -279,8 +230,7 @@ fn a_namespace_is_found_by_thread_and_by_socket() {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let _inside = inside.enter().unwrap();
-            tell.send(rustix::thread::gettid().as_raw_nonzero().get())
-                .unwrap();
+            tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
             let _ = wait.recv();
         });
         let id = u32::try_from(hear.recv().unwrap()).unwrap();

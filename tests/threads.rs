@@ -10,13 +10,8 @@ use xsk::{Completion, Fill, Frame, Pool, Rx, Socket, Tx, Umem};
 
 const PACKETS: u64 = 2000;
 const CHUNKS: u32 = 6;
-const RINGS: FakeRings = FakeRings {
-    rx: 4,
-    tx: 4,
-    fill: 4,
-    completion: 4,
-    start: Index::new(u32::MAX - 100),
-};
+const RINGS: FakeRings =
+    FakeRings { rx: 4, tx: 4, fill: 4, completion: 4, start: Index::new(u32::MAX - 100) };
 
 /// Calls `step` until it answers that all is done. Where it got nowhere, another thread may go on.
 fn until(what: &str, mut step: impl FnMut() -> bool) {
@@ -52,10 +47,7 @@ fn invert(bytes: &mut [u8]) {
 
 /// Every chunk is in the pool or on the fill ring.
 fn all_home(umem: &Umem, pool: &Pool, fill: &Fill) {
-    assert_eq!(
-        pool.len() + usize::try_from(fill.pending()).unwrap(),
-        umem.chunks()
-    );
+    assert_eq!(pool.len() + usize::try_from(fill.pending()).unwrap(), umem.chunks());
 }
 
 fn set_up() -> (Umem, Pool, FakeKernel, Socket) {
@@ -67,13 +59,7 @@ fn set_up() -> (Umem, Pool, FakeKernel, Socket) {
 #[test]
 fn a_forwarder_and_its_kernel_in_two_threads() {
     let (umem, mut pool, kernel, socket) = set_up();
-    let Socket {
-        mut rx,
-        mut tx,
-        mut fill,
-        mut completion,
-        ..
-    } = socket;
+    let Socket { mut rx, mut tx, mut fill, mut completion, .. } = socket;
     std::thread::scope(|scope| {
         scope.spawn(move || ping_pong(kernel));
         let (mut received, mut reaped) = (0, 0);
@@ -147,13 +133,7 @@ fn reaper(mut completion: Completion, back: mpsc::Sender<Frame>) {
 #[test]
 fn receiver_sender_reaper_and_kernel_in_four_threads() {
     let (umem, pool, kernel, socket) = set_up();
-    let Socket {
-        rx,
-        tx,
-        fill,
-        completion,
-        ..
-    } = socket;
+    let Socket { rx, tx, fill, completion, .. } = socket;
     let (to_sender, from_receiver) = mpsc::channel();
     let (to_receiver, from_reaper) = mpsc::channel();
     let (pool, fill) = std::thread::scope(|scope| {

@@ -69,21 +69,14 @@ fn traffic(mode: ModeChoice, len: usize) {
         receive(&mut right, round * 256, 256, len);
     }
     let home: BTreeSet<u64> = left.pool.addresses().collect();
-    assert_eq!(
-        home.len(),
-        1024,
-        "every chunk of the sender exactly once at home"
-    );
+    assert_eq!(home.len(), 1024, "every chunk of the sender exactly once at home");
     if let Some(census) = right.umem.census() {
         assert_eq!(census.pool + census.receiving, 1024);
     }
     assert_eq!(right.socket.info.statistics().unwrap().rx_dropped, 0);
     slot.close().unwrap();
     drop((left, right));
-    assert!(
-        cable.veth.b().xdp().unwrap().is_empty(),
-        "nothing is left attached"
-    );
+    assert!(cable.veth.b().xdp().unwrap().is_empty(), "nothing is left attached");
 }
 
 #[test]
@@ -125,11 +118,7 @@ fn the_fill_ring_may_be_filled_before_the_socket_is_bound() {
     let cable = Cable::new(1);
     let mut left = End::left(&cable);
     let (umem, mut pool) = Umem::builder().chunks(64).build().unwrap();
-    let mut unbound = cable
-        .right
-        .run(|| Socket::builder(&umem).open())
-        .unwrap()
-        .unwrap();
+    let mut unbound = cable.right.run(|| Socket::builder(&umem).open()).unwrap().unwrap();
     assert_eq!(unbound.fill.fill_from(&mut pool, 64), Ok(64));
     let socket = unbound.bind(cable.veth.b(), 0).unwrap();
     let mut right = End { umem, pool, socket };
@@ -155,9 +144,7 @@ fn one_sided_sockets_receive_and_send() {
     let attachment = cable.right.run(attach).unwrap().unwrap();
     let _slot = receiver.register(&attachment).unwrap();
 
-    out_umem.edit_pool(&mut out_pool, |chunk| {
-        chunk[..60].copy_from_slice(&packet(7, 60))
-    });
+    out_umem.edit_pool(&mut out_pool, |chunk| chunk[..60].copy_from_slice(&packet(7, 60)));
     assert_eq!(sender.tx.send_from(&mut out_pool, 32, 60), Ok(32));
     until("32 completions", || {
         // Once on newer kernels; older ones send 16 at once.
@@ -189,13 +176,7 @@ fn frames_received_on_one_thread_are_sent_by_another() {
     left.fill();
     let _back = attach(&cable.left, cable.veth.a(), ModeChoice::Native, &left);
 
-    let Socket {
-        mut rx,
-        mut tx,
-        mut fill,
-        mut completion,
-        ..
-    } = right.socket;
+    let Socket { mut rx, mut tx, mut fill, mut completion, .. } = right.socket;
     let mut pool: Pool = right.pool;
     let (to_sender, from_receiver) = std::sync::mpsc::channel();
     let (to_receiver, from_sender) = std::sync::mpsc::channel();
@@ -258,15 +239,9 @@ fn a_taken_queue_is_an_error_that_says_how_long_was_waited() {
     let _first = End::left(&cable);
     let (umem, _pool) = Umem::builder().chunks(64).build().unwrap();
     let wait = Duration::from_millis(30);
-    let second = || {
-        Socket::builder(&umem)
-            .bind_wait(wait)
-            .bind(cable.veth.a(), 0)
-    };
+    let second = || Socket::builder(&umem).bind_wait(wait).bind(cable.veth.a(), 0);
     let error = cable.left.run(second).unwrap().unwrap_err();
-    let Error::Bind { waited, .. } = &error else {
-        panic!("{error}")
-    };
+    let Error::Bind { waited, .. } = &error else { panic!("{error}") };
     assert!(*waited >= wait);
     assert!(error.to_string().contains("EBUSY"), "{error}");
 }
@@ -284,11 +259,7 @@ fn settings_that_no_kernel_should_see_are_refused() {
     }
     let bind = |queue, copy| {
         let builder = Socket::builder(&umem).copy_mode(copy);
-        cable
-            .left
-            .run(|| builder.bind(cable.veth.a(), queue))
-            .unwrap()
-            .unwrap_err()
+        cable.left.run(|| builder.bind(cable.veth.a(), queue)).unwrap().unwrap_err()
     };
     // The kernel would cut the number to 16 bits and bind queue 0.
     assert!(matches!(bind(65536, CopyMode::Auto), Error::Setting { .. }));
@@ -297,27 +268,13 @@ fn settings_that_no_kernel_should_see_are_refused() {
     let zero_copy = bind(0, CopyMode::ZeroCopy).to_string();
     assert!(zero_copy.contains("no zero-copy"), "{zero_copy}");
     // The other namespace may have another interface with that index.
-    let other = cable
-        .right
-        .run(|| Socket::builder(&umem).bind(cable.veth.a(), 0));
+    let other = cable.right.run(|| Socket::builder(&umem).bind(cable.veth.a(), 0));
     let elsewhere = other.unwrap().unwrap_err().to_string();
-    assert!(
-        elsewhere.contains("another network namespace"),
-        "{elsewhere}"
-    );
-    for (chunk, headroom) in [
-        (1000, 0),
-        (1024, 0),
-        (3000, 0),
-        (8192, 0),
-        (2048, 2048),
-        (2048, 1792),
-    ] {
-        let error = Umem::builder()
-            .chunk_size(chunk)
-            .headroom(headroom)
-            .build()
-            .unwrap_err();
+    assert!(elsewhere.contains("another network namespace"), "{elsewhere}");
+    for (chunk, headroom) in
+        [(1000, 0), (1024, 0), (3000, 0), (8192, 0), (2048, 2048), (2048, 1792)]
+    {
+        let error = Umem::builder().chunk_size(chunk).headroom(headroom).build().unwrap_err();
         assert!(matches!(error, Error::Setting { .. }), "{error}");
     }
 }
@@ -359,10 +316,7 @@ fn an_interface_that_goes_away_is_a_typed_error() {
     let mut left = End::left(&cable);
     admin::set_up(cable.veth.a(), false).unwrap();
     let down = left.socket.tx.kick().unwrap_err().to_string();
-    assert!(
-        down.contains("ENETDOWN") && down.contains("set it up"),
-        "{down}"
-    );
+    assert!(down.contains("ENETDOWN") && down.contains("set it up"), "{down}");
     admin::delete(cable.veth.a()).unwrap();
     let mut said = String::new();
     until("the interface is gone", || match left.socket.tx.kick() {
@@ -373,10 +327,7 @@ fn an_interface_that_goes_away_is_a_typed_error() {
         Ok(_) => false,
     });
     assert!(said.contains("close the socket"), "{said}");
-    assert_eq!(
-        left.socket.info.error().unwrap(),
-        Some(rustix::io::Errno::NETDOWN)
-    );
+    assert_eq!(left.socket.info.error().unwrap(), Some(rustix::io::Errno::NETDOWN));
 }
 
 #[test]
@@ -413,21 +364,12 @@ fn several_sockets_are_waited_for_together() {
     let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &first);
     let _other = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &second);
     let brief = Some(Duration::from_millis(5));
-    assert_eq!(
-        xsk::wait(&[&first.socket.rx, &second.socket.rx], brief).unwrap(),
-        0
-    );
+    assert_eq!(xsk::wait(&[&first.socket.rx, &second.socket.rx], brief).unwrap(), 0);
     send(&mut left, 0..1, 60);
     let long = Some(common::PATIENCE);
-    assert_eq!(
-        xsk::wait(&[&first.socket, &second.socket], long).unwrap(),
-        1
-    );
+    assert_eq!(xsk::wait(&[&first.socket, &second.socket], long).unwrap(), 1);
     receive(&mut first, 0, 1, 60);
-    assert_eq!(
-        xsk::wait(&[&first.socket, &second.socket, &left.socket], brief).unwrap(),
-        0
-    );
+    assert_eq!(xsk::wait(&[&first.socket, &second.socket, &left.socket], brief).unwrap(), 0);
 }
 
 #[test]
@@ -458,10 +400,7 @@ fn packets_arrive_in_memory_that_the_user_brought() {
     let builder = Umem::builder().chunks(65);
     // SAFETY: exclusive, and mapped until `owner` is dropped.
     let short = unsafe { builder.build_in(memory, ()) }.unwrap_err();
-    assert!(
-        matches!(short, Error::Setting { name: "memory", .. }),
-        "{short}"
-    );
+    assert!(matches!(short, Error::Setting { name: "memory", .. }), "{short}");
     // SAFETY: as above.
     let (umem, pool) = unsafe { Umem::builder().chunks(64).build_in(memory, owner) }.unwrap();
 

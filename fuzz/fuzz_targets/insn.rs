@@ -11,7 +11,8 @@ const REGS: [Reg; 11] = {
     use Reg::*;
     [R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10]
 };
-const SIZES: [(Size, u8); 4] = [(Size::Word, 0), (Size::Half, 0x08), (Size::Byte, 0x10), (Size::Double, 0x18)];
+const SIZES: [(Size, u8); 4] =
+    [(Size::Word, 0), (Size::Half, 0x08), (Size::Byte, 0x10), (Size::Double, 0x18)];
 const WIDTHS: [(Width, i32); 3] = [(Width::W16, 16), (Width::W32, 32), (Width::W64, 64)];
 
 #[derive(Arbitrary, Debug)]

@@ -19,30 +19,19 @@ impl fmt::Display for Said<'_> {
 
 impl Error {
     /// The operation, its parameters, and what the kernel said; without a full stop.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "a list with a line or two for each operation"
-    )]
+    #[expect(clippy::too_many_lines, reason = "a list with a line or two for each operation")]
     pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Setting { name, value, rule } => {
                 write!(f, "{name} {value} is not possible: a possible one {rule}")
             }
-            Self::AllocateUmem {
-                bytes,
-                pages,
-                errno,
-            } => {
+            Self::AllocateUmem { bytes, pages, errno } => {
                 let pages = match pages {
                     Pages::Normal => "",
                     Pages::Huge2M => " in huge pages of 2 MiB",
                     Pages::Huge1G => " in huge pages of 1 GiB",
                 };
-                write!(
-                    f,
-                    "cannot map {bytes} bytes of packet memory{pages}: {}",
-                    Shown(*errno)
-                )
+                write!(f, "cannot map {bytes} bytes of packet memory{pages}: {}", Shown(*errno))
             }
             Self::UmemNumbers => {
                 f.write_str("this process has made 2^32 - 1 UMEMs, and has no number for another")
@@ -50,53 +39,24 @@ impl Error {
             Self::CreateSocket { errno } => {
                 write!(f, "cannot make an AF_XDP socket: {}", Shown(*errno))
             }
-            Self::RegisterUmem {
-                bytes,
-                chunk_size,
-                headroom,
-                errno,
-                ..
-            } => write!(
+            Self::RegisterUmem { bytes, chunk_size, headroom, errno, .. } => write!(
                 f,
                 "cannot register {bytes} bytes of packet memory (chunks of {chunk_size}, headroom {headroom}): {}",
                 Shown(*errno)
             ),
-            Self::CreateRing {
-                ring,
-                entries,
-                errno,
-            } => {
-                write!(
-                    f,
-                    "cannot make the {ring} ring of {entries} entries: {}",
-                    Shown(*errno)
-                )
+            Self::CreateRing { ring, entries, errno } => {
+                write!(f, "cannot make the {ring} ring of {entries} entries: {}", Shown(*errno))
             }
             Self::MapRing { ring, bytes, errno } => {
-                write!(
-                    f,
-                    "cannot map the {ring} ring ({bytes} bytes): {}",
-                    Shown(*errno)
-                )
+                write!(f, "cannot map the {ring} ring ({bytes} bytes): {}", Shown(*errno))
             }
-            Self::Bind {
-                interface,
-                queue,
-                copy,
-                waited,
-                errno,
-                ..
-            } => {
+            Self::Bind { interface, queue, copy, waited, errno, .. } => {
                 let copy = match copy {
                     CopyMode::Auto => "zero-copy if possible",
                     CopyMode::Copy => "copy",
                     CopyMode::ZeroCopy => "zero-copy",
                 };
-                write!(
-                    f,
-                    "cannot bind to {interface} queue {queue} ({copy}): {}",
-                    Shown(*errno)
-                )?;
+                write!(f, "cannot bind to {interface} queue {queue} ({copy}): {}", Shown(*errno))?;
                 if *errno == rustix::io::Errno::BUSY {
                     write!(f, ", after {} ms of trying", waited.as_millis())?;
                 }
@@ -106,26 +66,12 @@ impl Error {
                 write!(f, "the socket option {name} failed: {}", Shown(*errno))
             }
             Self::Kick { ring, errno } => {
-                write!(
-                    f,
-                    "cannot wake the kernel for the {ring} ring: {}",
-                    Shown(*errno)
-                )
+                write!(f, "cannot wake the kernel for the {ring} ring: {}", Shown(*errno))
             }
             Self::Wait { errno } => write!(f, "waiting for packets failed: {}", Shown(*errno)),
             Self::Ring(fault) => write!(f, "{fault}"),
-            Self::Interface {
-                name,
-                operation,
-                errno,
-                message,
-            } => {
-                write!(
-                    f,
-                    "cannot {operation} interface {name}: {}{}",
-                    Shown(*errno),
-                    Said(message)
-                )
+            Self::Interface { name, operation, errno, message } => {
+                write!(f, "cannot {operation} interface {name}: {}{}", Shown(*errno), Said(message))
             }
             Self::Netlink { operation, errno } => {
                 write!(f, "cannot {operation}: {}", Shown(*errno))
@@ -137,49 +83,23 @@ impl Error {
                     Shown(*errno)
                 )
             }
-            Self::CreateMap {
-                name,
-                entries,
-                errno,
-            } => {
-                write!(
-                    f,
-                    "cannot make the BPF map {name} of {entries} slots: {}",
-                    Shown(*errno)
-                )
+            Self::CreateMap { name, entries, errno } => {
+                write!(f, "cannot make the BPF map {name} of {entries} slots: {}", Shown(*errno))
             }
-            Self::UpdateMap {
-                operation,
-                index,
-                entries,
-                errno,
-            } => write!(
+            Self::UpdateMap { operation, index, entries, errno } => write!(
                 f,
                 "cannot {operation} the socket {} slot {index} of the BPF map of {entries} slots: {}",
-                if *operation == "remove" {
-                    "from"
-                } else {
-                    "into"
-                },
+                if *operation == "remove" { "from" } else { "into" },
                 Shown(*errno)
             ),
-            Self::LoadProgram {
-                name,
-                instructions,
-                errno,
-                ..
-            } => {
+            Self::LoadProgram { name, instructions, errno, .. } => {
                 write!(
                     f,
                     "the kernel refused the program {name} of {instructions} instructions: {}",
                     Shown(*errno)
                 )
             }
-            Self::BpfObject {
-                operation,
-                object,
-                errno,
-            } => {
+            Self::BpfObject { operation, object, errno } => {
                 if operation.starts_with("BPF_") {
                     write!(f, "bpf({operation}) failed for {object}: {}", Shown(*errno))
                 } else {
@@ -187,24 +107,13 @@ impl Error {
                 }
             }
             Self::WrongObject { object, wanted } => write!(f, "{object} is not {wanted}"),
-            Self::Attach {
-                interface,
-                mode,
-                method,
-                errno,
-                message,
-            } => write!(
+            Self::Attach { interface, mode, method, errno, message } => write!(
                 f,
                 "cannot attach an XDP program to {interface} in {mode} mode by {method}: {}{}",
                 Shown(*errno),
                 Said(message)
             ),
-            Self::Detach {
-                interface,
-                mode,
-                errno,
-                message,
-            } => write!(
+            Self::Detach { interface, mode, errno, message } => write!(
                 f,
                 "cannot detach the XDP program from {interface} ({mode} mode): {}{}",
                 Shown(*errno),
@@ -213,12 +122,7 @@ impl Error {
             Self::UnsupportedMode { mode, reason } => {
                 write!(f, "{mode} mode is not possible: {reason}")
             }
-            Self::ForeignProgram {
-                interface,
-                id,
-                name,
-                mode,
-            } => {
+            Self::ForeignProgram { interface, id, name, mode } => {
                 write!(
                     f,
                     "another XDP program is attached to {interface} in {mode} mode: id {id}"
@@ -228,11 +132,7 @@ impl Error {
                     None => Ok(()),
                 }
             }
-            Self::OtherAttachment {
-                interface,
-                wanted,
-                found,
-            } => {
+            Self::OtherAttachment { interface, wanted, found } => {
                 write!(f, "{interface}: wanted {wanted}, found {found}")
             }
             Self::AttachLock { waited, errno } => write!(

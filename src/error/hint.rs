@@ -351,11 +351,7 @@ fn detach(interface: &str, mode: Mode, errno: Errno) -> Hint {
             "It is attached by a link, which only its owner can detach: `bpftool link` shows it"
                 .into()
         }
-        _ => format!(
-            "By hand: `ip link set dev {interface} {} off`",
-            ip_word(mode)
-        )
-        .into(),
+        _ => format!("By hand: `ip link set dev {interface} {} off`", ip_word(mode)).into(),
     }
 }
 

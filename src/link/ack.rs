@@ -21,9 +21,7 @@ impl Ack {
         let (error, rest) = i32::read_from_prefix(message.payload).map_err(|_| Malformed)?;
         let (echo, _) = nlmsghdr::read_from_prefix(rest).map_err(|_| Malformed)?;
         let skip = if message.flags & NLM_F_CAPPED == 0 && error != 0 {
-            usize32(echo.nlmsg_len)
-                .max(size_of::<nlmsghdr>())
-                .next_multiple_of(NLMSG_ALIGNTO)
+            usize32(echo.nlmsg_len).max(size_of::<nlmsghdr>()).next_multiple_of(NLMSG_ALIGNTO)
         } else {
             size_of::<nlmsghdr>()
         };
@@ -34,10 +32,7 @@ impl Ack {
     pub(crate) fn of_done(message: &Message<'_>) -> Result<Self, Malformed> {
         match i32::read_from_prefix(message.payload) {
             Ok((error, rest)) => Self::new(error, message.flags, Some(rest)),
-            Err(_) => Ok(Self {
-                errno: None,
-                text: None,
-            }),
+            Err(_) => Ok(Self { errno: None, text: None }),
         }
     }
 

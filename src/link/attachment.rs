@@ -82,11 +82,7 @@ pub(super) enum Hold {
         _links: Vec<Link>,
     },
     /// By a mark; the last one who has such a mark detaches the program, under the lock.
-    Netlink {
-        mark: Mark,
-        lock: LockSocket,
-        program: Program,
-    },
+    Netlink { mark: Mark, lock: LockSocket, program: Program },
     /// By a mark that keeps others of this crate from detaching it; it is not this one's to detach.
     Guest { _mark: Mark },
 }
@@ -114,15 +110,13 @@ impl Attachment {
     pub fn join_foreign(interface: &Interface, map_name: &str) -> Result<Self> {
         AttachmentBuilder::new(interface).join_foreign(|id| {
             let program = Program::from_id(id)?;
-            program
-                .xsk_map(map_name)?
-                .ok_or_else(|| Error::WrongObject {
-                    object: format!(
-                        "program {id}, attached to {} and without a map named {map_name:?},",
-                        interface.name()
-                    ),
-                    wanted: "a program with a map of the name asked for",
-                })
+            program.xsk_map(map_name)?.ok_or_else(|| Error::WrongObject {
+                object: format!(
+                    "program {id}, attached to {} and without a map named {map_name:?},",
+                    interface.name()
+                ),
+                wanted: "a program with a map of the name asked for",
+            })
         })
     }
 
@@ -140,9 +134,7 @@ impl Attachment {
     }
 
     pub(super) fn new(shared: Shared) -> Self {
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// Puts a socket into the slot of `queue`, makes sure that it is there, and that the program still is.
@@ -255,22 +247,14 @@ impl Shared {
     }
 
     fn slot_error(&self, index: u32, errno: Errno) -> Error {
-        Error::UpdateMap {
-            operation: "insert",
-            index,
-            entries: self.map().entries(),
-            errno,
-        }
+        Error::UpdateMap { operation: "insert", index, entries: self.map().entries(), errno }
     }
 
     /// Whether our program is on the interface, and not another one.
     fn is_attached(&self) -> Result<bool> {
         match self.interface.xdp() {
             Ok(state) => Ok(state.program(self.mode) == Some(self.program_id)),
-            Err(Error::Interface {
-                errno: Errno::NODEV,
-                ..
-            }) => Ok(false),
+            Err(Error::Interface { errno: Errno::NODEV, .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -295,12 +279,7 @@ impl Shared {
     fn leave(&mut self, patience: Duration) -> Result<()> {
         // What is held is let go of whatever fails. A copy in a forked child owns nothing.
         let hold = std::mem::replace(&mut self.hold, Hold::Released);
-        let Hold::Netlink {
-            mark,
-            lock,
-            program,
-        } = hold
-        else {
+        let Hold::Netlink { mark, lock, program } = hold else {
             return Ok(());
         };
         if self.owner != getpid() {

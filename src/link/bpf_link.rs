@@ -38,20 +38,18 @@ impl Link {
             Mode::Generic => XDP_FLAGS_SKB_MODE,
             Mode::Hardware => XDP_FLAGS_HW_MODE,
         };
-        bpf::link_create(program, interface.index(), flags)
-            .map(Self)
-            .map_err(|errno| {
-                if is_unknown(errno, bpf::link_create_of_nothing) {
-                    return NO_LINKS;
-                }
-                Error::Attach {
-                    interface: interface.name().to_owned(),
-                    mode,
-                    method: Method::Link,
-                    errno,
-                    message: None,
-                }
-            })
+        bpf::link_create(program, interface.index(), flags).map(Self).map_err(|errno| {
+            if is_unknown(errno, bpf::link_create_of_nothing) {
+                return NO_LINKS;
+            }
+            Error::Attach {
+                interface: interface.name().to_owned(),
+                mode,
+                method: Method::Link,
+                errno,
+                message: None,
+            }
+        })
     }
 
     /// Takes a descriptor of every link that holds the program with the id `program` on an interface of this index.
@@ -61,11 +59,7 @@ impl Link {
     /// namespaces, and to hold those links would keep the program attached there. Needs `CAP_SYS_ADMIN`.
     pub(super) fn find(interface: &Interface, program: u32) -> Result<Vec<Self>> {
         let failed = |operation, id: u32| {
-            move |errno| Error::BpfObject {
-                operation,
-                object: format!("link {id}"),
-                errno,
-            }
+            move |errno| Error::BpfObject { operation, object: format!("link {id}"), errno }
         };
         let mut found = Vec::new();
         let mut id = 0;

@@ -167,18 +167,8 @@ impl AttachmentBuilder {
         };
         match attach_netlink(&self.interface, program.as_fd(), mode, Condition::Vacant) {
             // Busy: somebody else has put one there.
-            Ok(())
-            | Err(Error::Attach {
-                errno: Errno::BUSY | Errno::EXIST,
-                ..
-            }) => why,
-            Err(Error::Attach {
-                interface,
-                mode,
-                method,
-                errno,
-                message,
-            }) => Error::Attach {
+            Ok(()) | Err(Error::Attach { errno: Errno::BUSY | Errno::EXIST, .. }) => why,
+            Err(Error::Attach { interface, mode, method, errno, message }) => Error::Attach {
                 interface,
                 mode,
                 method,
@@ -224,18 +214,12 @@ impl AttachmentBuilder {
         let links = Link::find(&self.interface, program_id).unwrap_or_default();
         let hold = match self.share(&lock, mode, program_id, &map)? {
             Some(share) => share,
-            None => Hold::Guest {
-                _mark: lock.mark(Kind::Guest, program_id)?,
-            },
+            None => Hold::Guest { _mark: lock.mark(Kind::Guest, program_id)? },
         };
         Ok(Attachment::new(Shared {
             mode,
             reason: Reason::Joined,
-            method: if links.is_empty() {
-                Method::Netlink
-            } else {
-                Method::Link
-            },
+            method: if links.is_empty() { Method::Netlink } else { Method::Link },
             program_id,
             joined: true,
             parts: Parts::new(map)?,
@@ -279,17 +263,9 @@ impl AttachmentBuilder {
             let map = XskMap::create(XskMap::DEFAULT_NAME, self.interface.max_queues()?)?;
             let program = load_redirect(&map, false)?;
             let default = Some(program.info()?.tag);
-            return Ok(Own {
-                program,
-                parts: Parts::new(map)?,
-                default,
-            });
+            return Ok(Own { program, parts: Parts::new(map)?, default });
         };
-        Ok(Own {
-            program,
-            parts: Parts::new(map)?,
-            default: None,
-        })
+        Ok(Own { program, parts: Parts::new(map)?, default: None })
     }
 }
 

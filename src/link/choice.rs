@@ -65,9 +65,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Asked => f.write_str("as asked"),
             Self::Native => f.write_str("the driver has it"),
-            Self::NoNative {
-                message: Some(message),
-            } => {
+            Self::NoNative { message: Some(message) } => {
                 write!(f, "the driver has no native mode ({message})")
             }
             Self::NoNative { message: None } => f.write_str("the driver has no native mode"),

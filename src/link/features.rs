@@ -87,10 +87,7 @@ pub(crate) fn family_id(message: &Message<'_>) -> Result<Option<u16>, Malformed>
 /// The number of the family `netdev` in the answer about it; `None` where the kernel has no such family: before 6.3.
 pub(super) fn family(answer: Result<Vec<Reply>, Refusal>) -> Result<Option<u16>, Refusal> {
     let replies = match answer {
-        Err(Refusal {
-            errno: Errno::NOENT,
-            ..
-        }) => return Ok(None),
+        Err(Refusal { errno: Errno::NOENT, .. }) => return Ok(None),
         answer => answer?,
     };
     let id = family_id(&replies.first().ok_or(Malformed)?.message())?;
@@ -98,11 +95,7 @@ pub(super) fn family(answer: Result<Vec<Reply>, Refusal>) -> Result<Option<u16>,
 }
 
 pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, Refusal> {
-    let command = |cmd| genlmsghdr {
-        cmd,
-        version: 1,
-        reserved: 0,
-    };
+    let command = |cmd| genlmsghdr { cmd, version: 1, reserved: 0 };
     let mut request = Request::new(GENL_ID_CTRL, 0, &command(CTRL_CMD_GETFAMILY));
     request.string(CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY_NAME);
     let Some(id) = family(generic.ask(&request))? else {
@@ -111,7 +104,5 @@ pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, 
     let mut request = Request::new(id, 0, &command(NETDEV_CMD_DEV_GET));
     request.u32(NETDEV_A_DEV_IFINDEX, index);
     let replies = generic.ask(&request)?;
-    Ok(Some(XdpFeatures::read(
-        &replies.first().ok_or(Malformed)?.message(),
-    )?))
+    Ok(Some(XdpFeatures::read(&replies.first().ok_or(Malformed)?.message())?))
 }

@@ -40,15 +40,10 @@ struct Sockets {
 impl Sockets {
     fn open() -> Result<Arc<Self>> {
         let open = |family| {
-            Netlink::open(family).map_err(|errno| Error::Netlink {
-                operation: "open a netlink socket",
-                errno,
-            })
+            Netlink::open(family)
+                .map_err(|errno| Error::Netlink { operation: "open a netlink socket", errno })
         };
-        Ok(Arc::new(Self {
-            route: open(Family::Route)?,
-            generic: open(Family::Generic)?,
-        }))
+        Ok(Arc::new(Self { route: open(Family::Route)?, generic: open(Family::Generic)? }))
     }
 }
 
@@ -71,11 +66,7 @@ impl Interface {
         }
         let mut request = Request::new(RTM_GETLINK, 0, &ifinfomsg::default());
         // By either the kernel looks among names of both kinds; they differ in how long a name they take.
-        let kind = if name.len() < IFNAMSIZ {
-            IFLA_IFNAME
-        } else {
-            IFLA_ALT_IFNAME
-        };
+        let kind = if name.len() < IFNAMSIZ { IFLA_IFNAME } else { IFLA_ALT_IFNAME };
         request.string(kind, name);
         Self::find(Sockets::open()?, &request, name)
     }
@@ -88,14 +79,8 @@ impl Interface {
         let name = format!("#{index}");
         match i32::try_from(index) {
             Ok(ifi_index) if ifi_index > 0 => {
-                let request = Request::new(
-                    RTM_GETLINK,
-                    0,
-                    &ifinfomsg {
-                        ifi_index,
-                        ..ifinfomsg::default()
-                    },
-                );
+                let request =
+                    Request::new(RTM_GETLINK, 0, &ifinfomsg { ifi_index, ..ifinfomsg::default() });
                 Self::find(Sockets::open()?, &request, &name)
             }
             _ => Err(Error::Interface {
@@ -121,10 +106,8 @@ impl Interface {
             .map_err(|Refusal { errno, .. }| Error::Netlink { operation, errno })?;
         let mut found = Vec::new();
         for reply in replies {
-            let facts = Facts::read(&reply.message()).map_err(|malformed| Error::Netlink {
-                operation,
-                errno: malformed.into(),
-            })?;
+            let facts = Facts::read(&reply.message())
+                .map_err(|malformed| Error::Netlink { operation, errno: malformed.into() })?;
             found.extend(facts.map(|facts| Self {
                 name: facts.name,
                 index: facts.index,
@@ -143,11 +126,7 @@ impl Interface {
         };
         let replies = sockets.route.ask(request).map_err(error)?;
         let facts = first_facts(&replies).map_err(|errno| error(errno.into()))?;
-        Ok(Self {
-            name: facts.name,
-            index: facts.index,
-            sockets,
-        })
+        Ok(Self { name: facts.name, index: facts.index, sockets })
     }
 
     /// The name that it had when it was found.
@@ -240,8 +219,7 @@ impl Interface {
 
     /// Asks the interface's namespace.
     pub(crate) fn ask(&self, operation: &'static str, request: &Request) -> Result<Vec<Reply>> {
-        self.try_ask(request)
-            .map_err(|refusal| self.error(operation, refusal))
+        self.try_ask(request).map_err(|refusal| self.error(operation, refusal))
     }
 
     fn error(&self, operation: &'static str, refusal: Refusal) -> Error {

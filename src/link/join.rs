@@ -99,9 +99,7 @@ impl AttachmentBuilder {
     /// The program that is attached, unless there is none.
     pub(super) fn there(&self) -> Result<Option<(Mode, u32)>> {
         let state = self.interface.xdp()?;
-        Ok(MODES
-            .into_iter()
-            .find_map(|mode| state.program(mode).map(|id| (mode, id))))
+        Ok(MODES.into_iter().find_map(|mode| state.program(mode).map(|id| (mode, id))))
     }
 
     /// Looks at the interface once and does what is to be done.
@@ -122,9 +120,7 @@ impl AttachmentBuilder {
                 return Ok(There::Ours(own.program.try_clone()?, None));
             }
             let program = Program::from_id(id).ok();
-            let name = program
-                .as_ref()
-                .and_then(|program| Some(program.info().ok()?.name));
+            let name = program.as_ref().and_then(|program| Some(program.info().ok()?.name));
             return Ok(There::Foreign(program, name));
         };
         let look = || {
@@ -138,16 +134,12 @@ impl AttachmentBuilder {
             Ok(There::Foreign(Some(program), Some(info.name)))
         };
         match look() {
-            Err(Error::BpfObject {
-                errno: Errno::NOENT,
-                ..
-            }) => Ok(There::Gone),
+            Err(Error::BpfObject { errno: Errno::NOENT, .. }) => Ok(There::Gone),
             // What cannot be looked at is foreign if it is to be replaced and nobody of ours uses it.
-            Err(Error::BpfObject {
-                errno: Errno::PERM, ..
-            }) if self.replace_foreign
-                && !lock.is_marked(Kind::User, id)?
-                && !lock.is_marked(Kind::Guest, id)? =>
+            Err(Error::BpfObject { errno: Errno::PERM, .. })
+                if self.replace_foreign
+                    && !lock.is_marked(Kind::User, id)?
+                    && !lock.is_marked(Kind::Guest, id)? =>
             {
                 Ok(There::Foreign(None, None))
             }
@@ -161,14 +153,10 @@ impl AttachmentBuilder {
         for mode in self.mode.candidates().iter().copied() {
             match self.put(own, lock, mode, Condition::Vacant) {
                 Ok(hold) => return self.attached(own, mode, hold, reason),
-                Err(Error::Attach {
-                    errno: Errno::OPNOTSUPP,
-                    message,
-                    ..
-                }) if reason == Reason::Native => {
-                    reason = Reason::NoNative {
-                        message: message.clone(),
-                    };
+                Err(Error::Attach { errno: Errno::OPNOTSUPP, message, .. })
+                    if reason == Reason::Native =>
+                {
+                    reason = Reason::NoNative { message: message.clone() };
                     refusal = Some(Error::Attach {
                         interface: self.interface.name().to_owned(),
                         mode,
@@ -178,12 +166,9 @@ impl AttachmentBuilder {
                     });
                 }
                 // Somebody was faster, or the device has another reason of that kind, which lasts.
-                Err(
-                    error @ Error::Attach {
-                        errno: Errno::BUSY | Errno::EXIST,
-                        ..
-                    },
-                ) => return Ok(Step::Again(error)),
+                Err(error @ Error::Attach { errno: Errno::BUSY | Errno::EXIST, .. }) => {
+                    return Ok(Step::Again(error));
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -208,9 +193,9 @@ impl AttachmentBuilder {
     ) -> Result<Hold> {
         let program = own.program.as_fd();
         match self.method {
-            Method::Link => Ok(Hold::Link {
-                _links: vec![Link::create(&self.interface, program, mode)?],
-            }),
+            Method::Link => {
+                Ok(Hold::Link { _links: vec![Link::create(&self.interface, program, mode)?] })
+            }
             Method::Netlink => {
                 let hold = self.hold(lock, &own.program)?;
                 attach_netlink(&self.interface, program, mode, condition)?;
@@ -250,17 +235,9 @@ impl AttachmentBuilder {
             }
         })?;
         if state.program(mode) != Some(program_id) {
-            return Ok(Step::Again(
-                self.other("a program that came right after ours"),
-            ));
+            return Ok(Step::Again(self.other("a program that came right after ours")));
         }
-        Ok(Step::Held(Held {
-            mode,
-            program_id,
-            hold,
-            reason: Some(reason),
-            parts: None,
-        }))
+        Ok(Step::Held(Held { mode, program_id, hold, reason: Some(reason), parts: None }))
     }
 
     /// Joins a program like ours, or removes one that nobody uses any more and that is not what we want.
@@ -289,13 +266,9 @@ impl AttachmentBuilder {
                 }
                 let hold = Hold::Link { _links: links };
                 return Ok(match self.there()? {
-                    Some(there) if there == (mode, id) => Step::Held(Held {
-                        mode,
-                        program_id: id,
-                        hold,
-                        reason: None,
-                        parts,
-                    }),
+                    Some(there) if there == (mode, id) => {
+                        Step::Held(Held { mode, program_id: id, hold, reason: None, parts })
+                    }
                     _ => Step::Again(self.other("a program that has just gone")),
                 });
             }
@@ -314,29 +287,15 @@ impl AttachmentBuilder {
             let hold = if users.marked || own.default.is_some() {
                 self.hold(lock, &program)?
             } else {
-                Hold::Guest {
-                    _mark: lock.mark(Kind::Guest, id)?,
-                }
+                Hold::Guest { _mark: lock.mark(Kind::Guest, id)? }
             };
-            return Ok(Step::Held(Held {
-                mode,
-                program_id: id,
-                hold,
-                reason: None,
-                parts,
-            }));
+            return Ok(Step::Held(Held { mode, program_id: id, hold, reason: None, parts }));
         }
         // A killed process left it behind.
         let first_choice = self.mode.candidates().first() == Some(&mode);
         if fits && first_choice && theirs.map.entries() >= own.parts.map.entries() {
             let hold = self.hold(lock, &program)?;
-            return Ok(Step::Held(Held {
-                mode,
-                program_id: id,
-                hold,
-                reason: None,
-                parts,
-            }));
+            return Ok(Step::Held(Held { mode, program_id: id, hold, reason: None, parts }));
         }
         self.remove(mode, &program)?;
         Ok(Step::Again(self.other(&describe(mode, Method::Netlink))))
@@ -347,16 +306,9 @@ impl AttachmentBuilder {
         let same = Condition::Replacing(program.as_fd());
         match attach_netlink(&self.interface, program.as_fd(), mode, same) {
             // An unknown flag: before 5.7, and so before links.
-            Ok(())
-            | Err(Error::Attach {
-                errno: Errno::INVAL,
-                ..
-            }) => Ok(false),
+            Ok(()) | Err(Error::Attach { errno: Errno::INVAL, .. }) => Ok(false),
             // A link; or no program any more, which the next look will show as well.
-            Err(Error::Attach {
-                errno: Errno::BUSY | Errno::EXIST,
-                ..
-            }) => Ok(true),
+            Err(Error::Attach { errno: Errno::BUSY | Errno::EXIST, .. }) => Ok(true),
             Err(error) => Err(error),
         }
     }
@@ -365,10 +317,7 @@ impl AttachmentBuilder {
     fn remove(&self, mode: Mode, program: &Program) -> Result<bool> {
         match detach_netlink(&self.interface, mode, program.as_fd(), program.id()) {
             Ok(()) => Ok(true),
-            Err(Error::Detach {
-                errno: Errno::EXIST,
-                ..
-            }) => Ok(false),
+            Err(Error::Detach { errno: Errno::EXIST, .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -420,12 +369,7 @@ impl AttachmentBuilder {
         };
         match answer {
             Err(
-                Error::Attach {
-                    errno: Errno::BUSY, ..
-                }
-                | Error::Detach {
-                    errno: Errno::BUSY, ..
-                },
+                Error::Attach { errno: Errno::BUSY, .. } | Error::Detach { errno: Errno::BUSY, .. },
             ) => {
                 // A link holds it: only detaching that helps. Links do not name their namespace, but when there is one
                 // candidate, it is this one.
@@ -436,10 +380,7 @@ impl AttachmentBuilder {
                     _ => Err(foreign()),
                 }
             }
-            Err(Error::Attach {
-                errno: Errno::EXIST,
-                ..
-            }) => Ok(Step::Again(foreign())),
+            Err(Error::Attach { errno: Errno::EXIST, .. }) => Ok(Step::Again(foreign())),
             other => other,
         }
     }

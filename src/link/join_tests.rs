@@ -20,15 +20,10 @@ fn what_cannot_be_read_back_is_taken_off() {
             let mut builder = Attachment::builder(pair.a()).method(method);
             let own = builder.load().unwrap();
             let lock = LockSocket::new().unwrap();
-            let lock = lock
-                .acquire(pair.a().index(), Duration::from_secs(10))
-                .unwrap();
+            let lock = lock.acquire(pair.a().index(), Duration::from_secs(10)).unwrap();
             let hold = builder.put(&own, &lock, Mode::Native, Condition::Vacant);
             assert!(!pair.a().xdp().unwrap().is_empty());
-            let why = Error::Netlink {
-                operation: "look",
-                errno: Errno::NOBUFS,
-            };
+            let why = Error::Netlink { operation: "look", errno: Errno::NOBUFS };
             let unread = Err(why.clone());
             let step = builder.confirmed(&own, Mode::Native, hold.unwrap(), Reason::Asked, unread);
             assert_eq!(step.err(), Some(why));

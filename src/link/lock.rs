@@ -58,17 +58,11 @@ impl LockSocket {
         loop {
             match bind(&self.0, &name) {
                 Ok(()) => {
-                    return Ok(Lock {
-                        socket: self.0,
-                        ifindex,
-                    });
+                    return Ok(Lock { socket: self.0, ifindex });
                 }
                 Err(Errno::ADDRINUSE) if start.elapsed() < patience => sleep(pause),
                 Err(errno @ Errno::ADDRINUSE) => {
-                    return Err(Error::AttachLock {
-                        waited: start.elapsed(),
-                        errno,
-                    });
+                    return Err(Error::AttachLock { waited: start.elapsed(), errno });
                 }
                 Err(errno) => return Err(failed(errno)),
             }
@@ -95,12 +89,7 @@ impl Lock {
                 .map_err(failed("look for marks on the program"))?;
             // Refused: nobody has the name. Broken pipe: the mark was taken off. Anything else, also that its queue is
             // full of such questions, which nobody reads, comes from a mark.
-            let asked = sendto(
-                &self.socket,
-                &[],
-                SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-                &name,
-            );
+            let asked = sendto(&self.socket, &[], SendFlags::DONTWAIT | SendFlags::NOSIGNAL, &name);
             if !matches!(asked, Err(Errno::CONNREFUSED | Errno::PIPE)) {
                 return Ok(true);
             }
@@ -119,10 +108,7 @@ impl Lock {
                 match bind(&socket, &mark(kind, self.ifindex, program, number)?) {
                     Err(Errno::ADDRINUSE) => {}
                     other => {
-                        return other.map(|()| Mark {
-                            socket,
-                            owner: getpid(),
-                        });
+                        return other.map(|()| Mark { socket, owner: getpid() });
                     }
                 }
             }
@@ -155,12 +141,7 @@ fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
 }
 
 fn socket() -> Result<OwnedFd, Errno> {
-    socket_with(
-        AddressFamily::UNIX,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
+    socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }
 
 fn mark(kind: Kind, ifindex: u32, program: u32, number: u32) -> Result<SocketAddrUnix, Errno> {
@@ -183,10 +164,7 @@ mod tests {
     const IFINDEX: u32 = u32::MAX;
 
     fn lock(ifindex: u32) -> Lock {
-        LockSocket::new()
-            .unwrap()
-            .acquire(ifindex, Duration::from_secs(10))
-            .unwrap()
+        LockSocket::new().unwrap().acquire(ifindex, Duration::from_secs(10)).unwrap()
     }
 
     #[test]
@@ -194,11 +172,7 @@ mod tests {
         let held = lock(IFINDEX);
         let patience = Duration::from_millis(20);
         let second = LockSocket::new().unwrap().acquire(IFINDEX, patience);
-        let Err(Error::AttachLock {
-            waited,
-            errno: Errno::ADDRINUSE,
-        }) = second
-        else {
+        let Err(Error::AttachLock { waited, errno: Errno::ADDRINUSE }) = second else {
             panic!("{second:?}");
         };
         assert!(waited >= patience);
@@ -218,10 +192,7 @@ mod tests {
     fn marks_are_seen_until_dropped() {
         let lock = lock(IFINDEX - 2);
         assert!(!lock.is_marked(Kind::User, 7).unwrap());
-        let marks = [
-            lock.mark(Kind::User, 7).unwrap(),
-            lock.mark(Kind::User, 7).unwrap(),
-        ];
+        let marks = [lock.mark(Kind::User, 7).unwrap(), lock.mark(Kind::User, 7).unwrap()];
         let [first, second] = marks;
         drop(first);
         assert!(lock.is_marked(Kind::User, 7).unwrap());

@@ -38,12 +38,8 @@ impl Request {
     /// A request of type `kind` that is to be acknowledged. `fixed` is what follows the header.
     pub(crate) fn new<T: IntoBytes + Immutable>(kind: u16, flags: u16, fixed: &T) -> Self {
         let flags = flags | NLM_F_REQUEST | NLM_F_ACK;
-        let mut request = Self {
-            bytes: nlmsghdr::default().as_bytes().to_vec(),
-            kind,
-            flags,
-            overflow: false,
-        };
+        let mut request =
+            Self { bytes: nlmsghdr::default().as_bytes().to_vec(), kind, flags, overflow: false };
         request.append(fixed.as_bytes());
         request
     }
@@ -89,8 +85,7 @@ impl Request {
     /// Appends bytes that are no attribute: the fixed part of a message, also of one inside an attribute.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> &mut Self {
         self.bytes.extend_from_slice(bytes);
-        self.bytes
-            .resize(self.bytes.len().next_multiple_of(ALIGN), 0);
+        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGN), 0);
         self
     }
 
@@ -115,26 +110,17 @@ impl Request {
 
     fn begin(&mut self, kind: u16) -> usize {
         let start = self.bytes.len();
-        self.append(
-            nlattr {
-                nla_len: 0,
-                nla_type: kind,
-            }
-            .as_bytes(),
-        );
+        self.append(nlattr { nla_len: 0, nla_type: kind }.as_bytes());
         start
     }
 
     fn end(&mut self, start: usize, payload: usize) {
-        let length = payload
-            .checked_add(size_of::<nlattr>())
-            .and_then(|length| u16::try_from(length).ok());
+        let length =
+            payload.checked_add(size_of::<nlattr>()).and_then(|length| u16::try_from(length).ok());
         self.overflow |= length.is_none();
         let length = length.unwrap_or(0).to_ne_bytes();
-        if let Some(field) = self
-            .bytes
-            .get_mut(start..)
-            .and_then(|rest| rest.first_chunk_mut::<2>())
+        if let Some(field) =
+            self.bytes.get_mut(start..).and_then(|rest| rest.first_chunk_mut::<2>())
         {
             *field = length;
         }
@@ -188,9 +174,7 @@ impl<'a> Message<'a> {
 /// A fixed part, and the attributes after it.
 pub(crate) fn split<T: FromBytes>(payload: &[u8]) -> Result<(T, Attributes<'_>), Malformed> {
     let (fixed, _) = T::read_from_prefix(payload).map_err(|_| Malformed)?;
-    let rest = payload
-        .get(size_of::<T>().next_multiple_of(ALIGN)..)
-        .unwrap_or_default();
+    let rest = payload.get(size_of::<T>().next_multiple_of(ALIGN)..).unwrap_or_default();
     Ok((fixed, Attributes(rest)))
 }
 
@@ -206,9 +190,7 @@ pub(crate) struct Attribute<'a> {
 impl<'a> Attribute<'a> {
     /// The payload as a number, or another plain value; longer payloads are cut, as the kernel does it.
     pub(crate) fn value<T: FromBytes>(&self) -> Result<T, Malformed> {
-        T::read_from_prefix(self.payload)
-            .map(|(value, _)| value)
-            .map_err(|_| Malformed)
+        T::read_from_prefix(self.payload).map(|(value, _)| value).map_err(|_| Malformed)
     }
 
     /// The payload as text up to its zero byte.
@@ -218,10 +200,7 @@ impl<'a> Attribute<'a> {
 
     /// The payload up to its first zero byte.
     pub(crate) fn bytes_to_zero(&self) -> &'a [u8] {
-        self.payload
-            .split(|byte| *byte == 0)
-            .next()
-            .unwrap_or_default()
+        self.payload.split(|byte| *byte == 0).next().unwrap_or_default()
     }
 
     /// The attributes inside.
@@ -267,9 +246,7 @@ fn next_part<'a, H: FromBytes>(
         let length = length(&header);
         let payload = all.get(size_of::<H>()..length)?;
         // The last part of a row may lack its padding.
-        *rest = all
-            .get(length.next_multiple_of(ALIGN)..)
-            .unwrap_or_default();
+        *rest = all.get(length.next_multiple_of(ALIGN)..).unwrap_or_default();
         Some((header, payload))
     });
     Some(part.ok_or(Malformed))

@@ -24,10 +24,7 @@ pub(crate) struct Refusal {
 
 impl<T: Into<Errno>> From<T> for Refusal {
     fn from(errno: T) -> Self {
-        Self {
-            errno: errno.into(),
-            text: None,
-        }
+        Self { errno: errno.into(), text: None }
     }
 }
 
@@ -42,12 +39,7 @@ pub(crate) struct Reply {
 impl Reply {
     /// The reply as a message.
     pub(crate) fn message(&self) -> Message<'_> {
-        Message {
-            kind: self.kind,
-            flags: self.flags,
-            sequence: 0,
-            payload: &self.payload,
-        }
+        Message { kind: self.kind, flags: self.flags, sequence: 0, payload: &self.payload }
     }
 }
 
@@ -73,10 +65,7 @@ impl AsFd for Netlink {
 impl Netlink {
     /// Opens a socket in the calling thread's network namespace.
     pub(crate) fn open(family: Family) -> Result<Self, Errno> {
-        Ok(Self {
-            fd: netlink::open(family)?,
-            state: Mutex::default(),
-        })
+        Ok(Self { fd: netlink::open(family)?, state: Mutex::default() })
     }
 
     /// Sends a request and collects everything up to its acknowledgement, or to the end of its dump.
@@ -104,10 +93,7 @@ impl Netlink {
             netlink::receive(self.as_fd(), &mut state.buffer)?;
             if let Some(end) = conversation.read(&state.buffer)? {
                 if let Some(errno) = end.errno {
-                    return Err(Refusal {
-                        errno,
-                        text: end.text,
-                    });
+                    return Err(Refusal { errno, text: end.text });
                 }
                 return Ok((!conversation.interrupted()).then_some(conversation.replies));
             }
@@ -127,12 +113,7 @@ pub(crate) struct Conversation {
 impl Conversation {
     /// Waits for replies with the number `sequence`.
     pub(crate) fn new(sequence: u32, dump: bool) -> Self {
-        Self {
-            sequence,
-            dump,
-            interrupted: false,
-            replies: Vec::new(),
-        }
+        Self { sequence, dump, interrupted: false, replies: Vec::new() }
     }
 
     /// What came so far.

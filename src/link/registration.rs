@@ -43,9 +43,7 @@ impl Claim {
     /// Claims a slot of the map with this number; `None` if it has a registration already.
     pub(super) fn new(map: u32, slot: u32) -> Option<Self> {
         let process = getpid();
-        claimed()
-            .insert(key(process, map, slot))
-            .then(|| Self { process, map, slot })
+        claimed().insert(key(process, map, slot)).then(|| Self { process, map, slot })
     }
 }
 
@@ -66,12 +64,7 @@ fn key(process: Pid, map: u32, slot: u32) -> (i32, u32, u32) {
 
 impl Registration {
     pub(super) fn new(shared: Arc<Shared>, claim: Claim, socket: OwnedFd) -> Self {
-        Self {
-            shared,
-            slot: claim.slot,
-            socket: Some(socket),
-            _claim: claim,
-        }
+        Self { shared, slot: claim.slot, socket: Some(socket), _claim: claim }
     }
 
     /// The slot: the queue's number.
@@ -91,11 +84,9 @@ impl Registration {
     fn leave(&mut self) -> Result<()> {
         match self.socket.take() {
             // A copy in a forked child is not the slot's owner.
-            Some(socket) if self.shared.owner == getpid() => self
-                .shared
-                .map()
-                .remove_own(self.slot, socket.as_fd())
-                .map(drop),
+            Some(socket) if self.shared.owner == getpid() => {
+                self.shared.map().remove_own(self.slot, socket.as_fd()).map(drop)
+            }
             _ => Ok(()),
         }
     }

@@ -36,53 +36,25 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 fn all_recorded() -> Vec<Vec<u8>> {
-    [
-        VETH,
-        REFUSED_WITH_ECHO,
-        REFUSED,
-        ACK,
-        DONE,
-        FAMILY,
-        NO_FAMILY,
-        FEATURES,
-    ]
-    .map(bytes)
-    .to_vec()
+    [VETH, REFUSED_WITH_ECHO, REFUSED, ACK, DONE, FAMILY, NO_FAMILY, FEATURES].map(bytes).to_vec()
 }
 
 #[test]
 fn a_request_is_laid_out_as_the_kernel_reads_it() {
-    let mut request = Request::new(
-        RTM_NEWLINK,
-        0x600,
-        &ifinfomsg {
-            ifi_index: 7,
-            ..ifinfomsg::default()
-        },
-    );
-    request
-        .string(IFLA_IFNAME, "veth0")
-        .u32(IFLA_MTU, 1500)
-        .nest(IFLA_LINKINFO, |info| {
-            info.attribute(1, b"ab");
-        });
+    let mut request =
+        Request::new(RTM_NEWLINK, 0x600, &ifinfomsg { ifi_index: 7, ..ifinfomsg::default() });
+    request.string(IFLA_IFNAME, "veth0").u32(IFLA_MTU, 1500).nest(IFLA_LINKINFO, |info| {
+        info.attribute(1, b"ab");
+    });
     let mut expected = vec![];
     expected.extend(64_u32.to_ne_bytes());
     expected.extend([RTM_NEWLINK, 0x605].map(u16::to_ne_bytes).concat());
-    expected.extend(
-        [0x0102_0304_u32, 0, 0, 7, 0, 0]
-            .map(u32::to_ne_bytes)
-            .concat(),
-    );
+    expected.extend([0x0102_0304_u32, 0, 0, 7, 0, 0].map(u32::to_ne_bytes).concat());
     expected.extend([10, IFLA_IFNAME].map(u16::to_ne_bytes).concat());
     expected.extend(b"veth0\0\0\0");
     expected.extend([8, IFLA_MTU].map(u16::to_ne_bytes).concat());
     expected.extend(1500_u32.to_ne_bytes());
-    expected.extend(
-        [12, IFLA_LINKINFO | NLA_F_NESTED]
-            .map(u16::to_ne_bytes)
-            .concat(),
-    );
+    expected.extend([12, IFLA_LINKINFO | NLA_F_NESTED].map(u16::to_ne_bytes).concat());
     expected.extend([6, 1].map(u16::to_ne_bytes).concat());
     expected.extend(b"ab\0\0");
     assert_eq!(request.finish(0x0102_0304), Some(expected));
@@ -90,19 +62,11 @@ fn a_request_is_laid_out_as_the_kernel_reads_it() {
 
 #[test]
 fn what_is_written_is_read_back() {
-    let mut request = Request::new(
-        RTM_NEWLINK,
-        0,
-        &ifinfomsg {
-            ifi_index: 7,
-            ..ifinfomsg::default()
-        },
-    );
-    request
-        .string(IFLA_IFNAME, "veth0")
-        .nest(IFLA_LINKINFO, |info| {
-            info.string(1, "bridge").attribute(2, &[]);
-        });
+    let mut request =
+        Request::new(RTM_NEWLINK, 0, &ifinfomsg { ifi_index: 7, ..ifinfomsg::default() });
+    request.string(IFLA_IFNAME, "veth0").nest(IFLA_LINKINFO, |info| {
+        info.string(1, "bridge").attribute(2, &[]);
+    });
     let written = request.finish(5).unwrap();
     let message = messages(&written).next().unwrap().unwrap();
     assert_eq!((message.kind, message.sequence), (RTM_NEWLINK, 5));
@@ -118,20 +82,11 @@ fn an_attribute_that_is_too_long_is_not_sent() {
     let longest = usize::from(u16::MAX) - 4;
     let mut request = Request::new(RTM_GETLINK, 0, &ifinfomsg::default());
     assert!(request.attribute(1, &vec![0; longest]).finish(1).is_some());
-    assert!(
-        request
-            .clone()
-            .attribute(1, &vec![0; longest + 1])
-            .finish(1)
-            .is_none()
-    );
+    assert!(request.clone().attribute(1, &vec![0; longest + 1]).finish(1).is_none());
     let nested = request.nest(1, |inner| {
         inner.attribute(1, &vec![0; longest]);
     });
-    assert!(
-        nested.finish(1).is_none(),
-        "the nest is longer than what is in it"
-    );
+    assert!(nested.finish(1).is_none(), "the nest is longer than what is in it");
 }
 
 #[test]
@@ -139,21 +94,12 @@ fn an_interface_is_understood() {
     let veth = bytes(VETH);
     let message = messages(&veth).next().unwrap().unwrap();
     let facts = Facts::read(&message).unwrap().unwrap();
-    assert_eq!(
-        (facts.name.as_str(), facts.index, facts.mtu),
-        ("v0", 3, 1500)
-    );
+    assert_eq!((facts.name.as_str(), facts.index, facts.mtu), ("v0", 3, 1500));
     assert_eq!((facts.rx_queues, facts.tx_queues), (2, 2));
     assert_eq!(facts.mac, Some([0xc2, 0x6a, 0x28, 0xaa, 0x80, 0x5d]));
     assert_eq!(facts.kind.as_deref(), Some("veth"));
-    assert_eq!(
-        (facts.up, facts.carrier, facts.running, facts.master),
-        (false, false, false, None)
-    );
-    assert_eq!(
-        facts.xdp.programs().collect::<Vec<_>>(),
-        [(Mode::Native, 0x23c)]
-    );
+    assert_eq!((facts.up, facts.carrier, facts.running, facts.master), (false, false, false, None));
+    assert_eq!(facts.xdp.programs().collect::<Vec<_>>(), [(Mode::Native, 0x23c)]);
 }
 
 #[test]
@@ -166,13 +112,7 @@ fn a_refusal_is_understood_with_and_without_echo() {
     }
     let ack = bytes(ACK);
     let ack = Ack::of_error(&messages(&ack).next().unwrap().unwrap()).unwrap();
-    assert_eq!(
-        ack,
-        Ack {
-            errno: None,
-            text: None
-        }
-    );
+    assert_eq!(ack, Ack { errno: None, text: None });
 }
 
 #[test]
@@ -191,10 +131,7 @@ fn a_number_that_is_no_error_number_is_malformed() {
 #[test]
 fn generic_netlink_is_understood() {
     let (family, features) = (bytes(FAMILY), bytes(FEATURES));
-    assert_eq!(
-        family_id(&messages(&family).next().unwrap().unwrap()),
-        Ok(Some(20))
-    );
+    assert_eq!(family_id(&messages(&family).next().unwrap().unwrap()), Ok(Some(20)));
     let features = XdpFeatures::read(&messages(&features).next().unwrap().unwrap()).unwrap();
     assert!(
         features.native()
@@ -202,10 +139,7 @@ fn generic_netlink_is_understood() {
             && !features.zero_copy()
             && features.receive_segments()
     );
-    assert_eq!(
-        (features.bits(), features.zero_copy_max_segments()),
-        (0x23, None)
-    );
+    assert_eq!((features.bits(), features.zero_copy_max_segments()), (0x23, None));
 }
 
 #[test]
@@ -231,19 +165,9 @@ fn a_conversation_ends_with_its_own_ack() {
     let mut conversation = Conversation::new(3, false);
     let mut stale = bytes(ACK);
     stale[8] = 2;
-    assert_eq!(
-        conversation.read(&stale),
-        Ok(None),
-        "an answer to an earlier request"
-    );
+    assert_eq!(conversation.read(&stale), Ok(None), "an answer to an earlier request");
     assert_eq!(conversation.read(&bytes(VETH)), Ok(None));
-    assert_eq!(
-        conversation.read(&bytes(ACK)),
-        Ok(Some(Ack {
-            errno: None,
-            text: None
-        }))
-    );
+    assert_eq!(conversation.read(&bytes(ACK)), Ok(Some(Ack { errno: None, text: None })));
     assert_eq!(conversation.replies().len(), 1);
 }
 
@@ -252,16 +176,10 @@ fn a_dump_may_come_in_one_datagram_or_many() {
     let mut part = bytes(VETH);
     part[8] = 11;
     let mut conversation = Conversation::new(11, true);
-    assert_eq!(
-        conversation.read(&[part.clone(), part.clone()].concat()),
-        Ok(None)
-    );
+    assert_eq!(conversation.read(&[part.clone(), part.clone()].concat()), Ok(None));
     assert_eq!(
         conversation.read(&[part.clone(), bytes(DONE)].concat()),
-        Ok(Some(Ack {
-            errno: None,
-            text: None
-        }))
+        Ok(Some(Ack { errno: None, text: None }))
     );
     assert_eq!(conversation.replies().len(), 3);
     assert!(!conversation.interrupted());
@@ -288,11 +206,7 @@ fn lengths_that_lie_are_malformed() {
     for length in [0_u32, 15, 0x500, u32::MAX] {
         let mut spoilt = bytes(VETH);
         spoilt[..4].copy_from_slice(&length.to_ne_bytes());
-        assert_eq!(
-            messages(&spoilt).next().unwrap().unwrap_err(),
-            Malformed,
-            "{length}"
-        );
+        assert_eq!(messages(&spoilt).next().unwrap().unwrap_err(), Malformed, "{length}");
         assert_eq!(messages(&spoilt).count(), 1, "no reading on after that");
     }
     for length in [0_u16, 3, 9, u16::MAX] {

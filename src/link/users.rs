@@ -55,10 +55,9 @@ impl Parts {
 fn unless_refused(census: Result<Census>) -> Result<Option<Census>> {
     match census {
         Ok(census) => Ok(Some(census)),
-        Err(Error::LoadProgram {
-            errno: Errno::INVAL | Errno::ACCESS | Errno::PERM,
-            ..
-        }) => Ok(None),
+        Err(Error::LoadProgram { errno: Errno::INVAL | Errno::ACCESS | Errno::PERM, .. }) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

@@ -42,8 +42,7 @@ impl XdpState {
             (Mode::Generic, self.generic),
             (Mode::Hardware, self.hardware),
         ];
-        all.into_iter()
-            .filter_map(|(mode, id)| id.map(|id| (mode, id)))
+        all.into_iter().filter_map(|(mode, id)| id.map(|id| (mode, id)))
     }
 
     /// Whether there is no program at all.
@@ -113,18 +112,14 @@ pub(crate) fn attach_netlink(
         Condition::Replacing(old) => (XDP_FLAGS_REPLACE, Some(old)),
         Condition::Anything => (0, None),
     };
-    set(
-        interface,
-        program.as_raw_fd(),
-        flags | mode_flag(mode)?,
-        expected,
-    )
-    .map_err(|refusal| Error::Attach {
-        interface: interface.name().to_owned(),
-        mode,
-        method: Method::Netlink,
-        errno: refusal.errno,
-        message: refusal.text,
+    set(interface, program.as_raw_fd(), flags | mode_flag(mode)?, expected).map_err(|refusal| {
+        Error::Attach {
+            interface: interface.name().to_owned(),
+            mode,
+            method: Method::Netlink,
+            errno: refusal.errno,
+            message: refusal.text,
+        }
     })
 }
 
@@ -152,20 +147,14 @@ pub(crate) fn detach_netlink(
     let attached = || interface.xdp().map(|state| state.program(mode) == Some(id));
     match set(interface, -1, flag | XDP_FLAGS_REPLACE, Some(expected)) {
         // An unknown flag: before 5.7.
-        Err(Refusal {
-            errno: Errno::INVAL,
-            ..
-        }) if attached()? => set(interface, -1, flag, None),
+        Err(Refusal { errno: Errno::INVAL, .. }) if attached()? => set(interface, -1, flag, None),
         answer => answer,
     }
     .map_err(error)?;
     // A detach that found nothing to do answers success too.
     if attached()? {
         let text = "the kernel reported success, but the program is still attached".to_owned();
-        return Err(error(Refusal {
-            errno: Errno::EXIST,
-            text: Some(text),
-        }));
+        return Err(error(Refusal { errno: Errno::EXIST, text: Some(text) }));
     }
     Ok(())
 }

@@ -10,13 +10,7 @@ use std::os::fd::AsFd;
 const PASS: i32 = 2;
 
 fn program() -> Program {
-    Program::load(
-        "xsk_test",
-        &[Insn::mov64_imm(Reg::R0, PASS), Insn::exit()],
-        c"GPL",
-        0,
-    )
-    .unwrap()
+    Program::load("xsk_test", &[Insn::mov64_imm(Reg::R0, PASS), Insn::exit()], c"GPL", 0).unwrap()
 }
 
 /// What is attached, as (mode, id).
@@ -46,11 +40,7 @@ impl Bed {
         let ready = || {
             let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
             let pair = VethPair::builder().build(&left, &right).unwrap();
-            Self {
-                pair,
-                ours: program(),
-                other: program(),
-            }
+            Self { pair, ours: program(), other: program() }
         };
         privileged(name).then(ready)
     }
@@ -87,13 +77,9 @@ fn a_vacant_place_is_demanded() {
     let Some(bed) = Bed::new("a_vacant_place_is_demanded") else {
         return;
     };
-    bed.attach(&bed.other, Mode::Native, Condition::Vacant)
-        .unwrap();
+    bed.attach(&bed.other, Mode::Native, Condition::Vacant).unwrap();
     let (errno, text) = refusal(bed.attach(&bed.ours, Mode::Native, Condition::Vacant));
-    assert_eq!(
-        (errno, text.as_deref()),
-        (Errno::BUSY, Some("XDP program already attached"))
-    );
+    assert_eq!((errno, text.as_deref()), (Errno::BUSY, Some("XDP program already attached")));
     let (errno, text) = refusal(bed.attach(&bed.ours, Mode::Generic, Condition::Vacant));
     assert_eq!(errno, Errno::EXIST);
     assert!(text.is_some_and(|text| text.contains("same time")));
@@ -106,8 +92,7 @@ fn only_the_expected_program_is_replaced() {
         return;
     };
     let third = program();
-    bed.attach(&bed.other, Mode::Native, Condition::Vacant)
-        .unwrap();
+    bed.attach(&bed.other, Mode::Native, Condition::Vacant).unwrap();
     let (errno, text) =
         refusal(bed.attach(&third, Mode::Native, Condition::Replacing(bed.ours.as_fd())));
     assert_eq!(
@@ -115,15 +100,9 @@ fn only_the_expected_program_is_replaced() {
         (Errno::EXIST, Some("Active program does not match expected"))
     );
     assert_eq!(bed.state(), [(Mode::Native, bed.other.id())]);
-    bed.attach(
-        &third,
-        Mode::Native,
-        Condition::Replacing(bed.other.as_fd()),
-    )
-    .unwrap();
+    bed.attach(&third, Mode::Native, Condition::Replacing(bed.other.as_fd())).unwrap();
     assert_eq!(bed.state(), [(Mode::Native, third.id())]);
-    bed.attach(&bed.ours, Mode::Native, Condition::Anything)
-        .unwrap();
+    bed.attach(&bed.ours, Mode::Native, Condition::Anything).unwrap();
     assert_eq!(bed.state(), [(Mode::Native, bed.ours.id())]);
 }
 
@@ -134,8 +113,7 @@ fn only_the_expected_program_is_detached() {
     };
     let (errno, _) = refusal(bed.detach(&bed.ours, Mode::Native));
     assert_eq!(errno, Errno::EXIST, "nothing there");
-    bed.attach(&bed.other, Mode::Generic, Condition::Vacant)
-        .unwrap();
+    bed.attach(&bed.other, Mode::Generic, Condition::Vacant).unwrap();
     for mode in [Mode::Generic, Mode::Native] {
         let (errno, text) = refusal(bed.detach(&bed.ours, mode));
         assert_eq!(
@@ -160,21 +138,9 @@ fn hardware_mode_is_refused_by_type() {
         return;
     };
     let attached = bed.attach(&bed.ours, Mode::Hardware, Condition::Vacant);
-    assert!(matches!(
-        attached,
-        Err(Error::UnsupportedMode {
-            mode: Mode::Hardware,
-            ..
-        })
-    ));
+    assert!(matches!(attached, Err(Error::UnsupportedMode { mode: Mode::Hardware, .. })));
     let detached = bed.detach(&bed.ours, Mode::Hardware);
-    assert!(matches!(
-        detached,
-        Err(Error::UnsupportedMode {
-            mode: Mode::Hardware,
-            ..
-        })
-    ));
+    assert!(matches!(detached, Err(Error::UnsupportedMode { mode: Mode::Hardware, .. })));
 }
 
 #[test]
@@ -200,13 +166,9 @@ fn an_interface_that_went_is_told() {
     let Some(bed) = Bed::new("an_interface_that_went_is_told") else {
         return;
     };
-    bed.attach(&bed.ours, Mode::Native, Condition::Vacant)
-        .unwrap();
+    bed.attach(&bed.ours, Mode::Native, Condition::Vacant).unwrap();
     admin::delete(bed.pair.b()).unwrap();
-    assert_eq!(
-        refusal(bed.attach(&bed.ours, Mode::Native, Condition::Vacant)).0,
-        Errno::NODEV
-    );
+    assert_eq!(refusal(bed.attach(&bed.ours, Mode::Native, Condition::Vacant)).0, Errno::NODEV);
     assert_eq!(refusal(bed.detach(&bed.ours, Mode::Native)).0, Errno::NODEV);
 }
 
@@ -218,8 +180,7 @@ fn a_thread_elsewhere_attaches_where_the_interface_is() {
     let elsewhere = Namespace::new().unwrap();
     elsewhere
         .run(|| {
-            bed.attach(&bed.ours, Mode::Native, Condition::Vacant)
-                .unwrap();
+            bed.attach(&bed.ours, Mode::Native, Condition::Vacant).unwrap();
             assert_eq!(bed.state(), [(Mode::Native, bed.ours.id())]);
             bed.detach(&bed.ours, Mode::Native).unwrap();
         })

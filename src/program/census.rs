@@ -25,10 +25,7 @@ impl Census {
     /// [`Error::LoadProgram`](crate::Error::LoadProgram).
     pub fn new(map: &XskMap) -> Result<Self> {
         let program = Program::load("xsk_census", &instructions(map.as_fd()), c"Dual MIT/GPL", 0)?;
-        Ok(Self {
-            program,
-            slots: map.entries(),
-        })
+        Ok(Self { program, slots: map.entries() })
     }
 
     /// The slots that name a socket at this moment, in ascending order.
@@ -41,11 +38,7 @@ impl Census {
         while first < self.slots {
             let bits = self.look(first)?;
             let slots = (first..self.slots).zip(0..PER_RUN);
-            occupied.extend(
-                slots
-                    .filter(|(_, bit)| bits & (1 << bit) != 0)
-                    .map(|(slot, _)| slot),
-            );
+            occupied.extend(slots.filter(|(_, bit)| bits & (1 << bit) != 0).map(|(slot, _)| slot));
             first = first.saturating_add(PER_RUN);
         }
         Ok(occupied)

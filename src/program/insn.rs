@@ -32,17 +32,8 @@ impl Insn {
     const fn new(code: u8, dst: u8, src: u8, off: i16, imm: i32) -> Self {
         // `struct bpf_insn` holds two bit fields of four bits; compilers fill bit fields from the low
         // end on little-endian machines and from the high end on the others.
-        let regs = if cfg!(target_endian = "little") {
-            src << 4 | dst
-        } else {
-            dst << 4 | src
-        };
-        Self(bpf_insn {
-            code,
-            regs,
-            off,
-            imm,
-        })
+        let regs = if cfg!(target_endian = "little") { src << 4 | dst } else { dst << 4 | src };
+        Self(bpf_insn { code, regs, off, imm })
     }
 
     /// The kernel's form.
@@ -126,25 +117,13 @@ impl Insn {
     /// `dst = htobe(dst)`: to or from network byte order.
     #[must_use]
     pub const fn to_be(dst: Reg, width: Width) -> Self {
-        Self::new(
-            BPF_ALU | BPF_TO_BE | BPF_END,
-            dst.bits(),
-            0,
-            0,
-            width.bits(),
-        )
+        Self::new(BPF_ALU | BPF_TO_BE | BPF_END, dst.bits(), 0, 0, width.bits())
     }
 
     /// `dst = htole(dst)`
     #[must_use]
     pub const fn to_le(dst: Reg, width: Width) -> Self {
-        Self::new(
-            BPF_ALU | BPF_TO_LE | BPF_END,
-            dst.bits(),
-            0,
-            0,
-            width.bits(),
-        )
+        Self::new(BPF_ALU | BPF_TO_LE | BPF_END, dst.bits(), 0, 0, width.bits())
     }
 
     /// `dst = bswap(dst)`, whatever the machine's byte order (6.6).
@@ -156,25 +135,13 @@ impl Insn {
     /// `dst = *(size *)(src + off)`, zero-extended.
     #[must_use]
     pub const fn load(size: Size, dst: Reg, src: Reg, off: i16) -> Self {
-        Self::new(
-            BPF_LDX | BPF_MEM | size.bits(),
-            dst.bits(),
-            src.bits(),
-            off,
-            0,
-        )
+        Self::new(BPF_LDX | BPF_MEM | size.bits(), dst.bits(), src.bits(), off, 0)
     }
 
     /// `*(size *)(dst + off) = src`
     #[must_use]
     pub const fn store(size: Size, dst: Reg, off: i16, src: Reg) -> Self {
-        Self::new(
-            BPF_STX | BPF_MEM | size.bits(),
-            dst.bits(),
-            src.bits(),
-            off,
-            0,
-        )
+        Self::new(BPF_STX | BPF_MEM | size.bits(), dst.bits(), src.bits(), off, 0)
     }
 
     /// `*(size *)(dst + off) = imm`, sign-extended for eight bytes.
@@ -197,11 +164,7 @@ impl Insn {
     #[doc(alias = "BPF_PSEUDO_MAP_FD")]
     pub fn load_map_fd(dst: Reg, map: BorrowedFd<'_>) -> [Self; 2] {
         // A borrowed descriptor is never negative.
-        Self::wide(
-            dst,
-            BPF_PSEUDO_MAP_FD,
-            u64::from(map.as_raw_fd().unsigned_abs()),
-        )
+        Self::wide(dst, BPF_PSEUDO_MAP_FD, u64::from(map.as_raw_fd().unsigned_abs()))
     }
 
     const fn wide(dst: Reg, src: u8, imm: u64) -> [Self; 2] {
@@ -233,13 +196,7 @@ impl Insn {
     /// `if dst cond src goto +off`, compared in 64 bits.
     #[must_use]
     pub const fn jump_reg(cond: Cond, dst: Reg, src: Reg, off: i16) -> Self {
-        Self::new(
-            BPF_JMP | BPF_X | cond.bits(),
-            dst.bits(),
-            src.bits(),
-            off,
-            0,
-        )
+        Self::new(BPF_JMP | BPF_X | cond.bits(), dst.bits(), src.bits(), off, 0)
     }
 
     /// `if dst cond imm goto +off`, compared in 32 bits (5.1).
@@ -251,13 +208,7 @@ impl Insn {
     /// `if dst cond src goto +off`, compared in 32 bits (5.1).
     #[must_use]
     pub const fn jump32_reg(cond: Cond, dst: Reg, src: Reg, off: i16) -> Self {
-        Self::new(
-            BPF_JMP32 | BPF_X | cond.bits(),
-            dst.bits(),
-            src.bits(),
-            off,
-            0,
-        )
+        Self::new(BPF_JMP32 | BPF_X | cond.bits(), dst.bits(), src.bits(), off, 0)
     }
 
     /// `r0 = helper(r1, r2, r3, r4, r5)`; R1 to R5 are lost.
@@ -275,16 +226,8 @@ impl Insn {
 
 impl fmt::Debug for Insn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bpf_insn {
-            code,
-            regs,
-            off,
-            imm,
-        } = self.0;
-        write!(
-            f,
-            "Insn({code:#04x} regs {regs:#04x} off {off} imm {imm:#x})"
-        )
+        let bpf_insn { code, regs, off, imm } = self.0;
+        write!(f, "Insn({code:#04x} regs {regs:#04x} off {off} imm {imm:#x})")
     }
 }
 

@@ -162,10 +162,7 @@ impl Program {
         let (info, len) = sys::bpf::prog_info(fd.as_fd(), &mut [])
             .map_err(object::failed("BPF_OBJ_GET_INFO_BY_FD", object()))?;
         if len < PROG_INFO_4_18 || info.r#type != BPF_PROG_TYPE_XDP {
-            return Err(Error::WrongObject {
-                object: object(),
-                wanted: "an XDP program",
-            });
+            return Err(Error::WrongObject { object: object(), wanted: "an XDP program" });
         }
         Ok(Self { fd, id: info.id })
     }
@@ -192,10 +189,9 @@ impl Program {
     /// [`Error::BpfObject`].
     #[doc(alias = "BPF_OBJ_GET_INFO_BY_FD")]
     pub fn info(&self) -> Result<ProgramInfo> {
-        let (info, map_ids) = self.info_with_maps().map_err(object::failed(
-            "BPF_OBJ_GET_INFO_BY_FD",
-            format!("program {}", self.id),
-        ))?;
+        let (info, map_ids) = self
+            .info_with_maps()
+            .map_err(object::failed("BPF_OBJ_GET_INFO_BY_FD", format!("program {}", self.id)))?;
         Ok(ProgramInfo {
             id: info.id,
             tag: info.tag,
@@ -226,11 +222,7 @@ impl Program {
     /// # Errors
     /// [`Error::BpfObject`]; with `EPERM` if the capability is missing.
     pub fn maps(&self) -> Result<Vec<MapInfo>> {
-        self.info()?
-            .map_ids
-            .into_iter()
-            .map(|id| Ok(describe_map(id)?.1))
-            .collect()
+        self.info()?.map_ids.into_iter().map(|id| Ok(describe_map(id)?.1)).collect()
     }
 
     /// Opens the XSKMAP of this name that the program uses, if there is one. Needs `CAP_SYS_ADMIN`.
@@ -263,11 +255,7 @@ impl Program {
         let mut out = vec![0; data.len().saturating_add(4096)];
         let ran = self.run(data, &mut out, ctx)?;
         out.truncate(usize::try_from(ran.data_len).unwrap_or(usize::MAX));
-        Ok(TestRun {
-            retval: ran.retval,
-            data: out,
-            duration: ran.duration,
-        })
+        Ok(TestRun { retval: ran.retval, data: out, duration: ran.duration })
     }
 
     /// [`test_run`](Self::test_run) for the returned value alone.
@@ -310,10 +298,8 @@ impl AsFd for Program {
 
 fn describe_map(id: u32) -> Result<(OwnedFd, MapInfo)> {
     let fd = open_id(id)?;
-    let info = sys::bpf::map_info(fd.as_fd()).map_err(object::failed(
-        "BPF_OBJ_GET_INFO_BY_FD",
-        format!("map {id}"),
-    ))?;
+    let info = sys::bpf::map_info(fd.as_fd())
+        .map_err(object::failed("BPF_OBJ_GET_INFO_BY_FD", format!("map {id}")))?;
     let info = MapInfo {
         id: info.id,
         name: sys::bpf::text(&info.name),
@@ -330,12 +316,7 @@ fn describe_map(id: u32) -> Result<(OwnedFd, MapInfo)> {
 fn frags_are_unknown(flags: u32) -> bool {
     let smallest = [Insn::mov64_imm(Reg::R0, 0), Insn::exit()].map(|insn| insn.raw());
     let takes = |flags| {
-        let load = Load {
-            name: [0; 16],
-            insns: &smallest,
-            license: c"MIT",
-            flags,
-        };
+        let load = Load { name: [0; 16], insns: &smallest, license: c"MIT", flags };
         load_quietly(load)
     };
     flags & BPF_F_XDP_HAS_FRAGS != 0

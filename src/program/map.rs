@@ -36,21 +36,12 @@ impl XskMap {
     /// [`Error::CreateMap`].
     #[doc(alias = "BPF_MAP_CREATE")]
     pub fn create(name: &str, entries: u32) -> Result<Self> {
-        let failed = |errno| Error::CreateMap {
-            name: name.to_owned(),
-            entries,
-            errno,
-        };
+        let failed = |errno| Error::CreateMap { name: name.to_owned(), entries, errno };
         let map = sys::bpf::name(name)
             .and_then(|name| sys::bpf::map_create(name, entries))
             .map_err(failed)?;
         let info = sys::bpf::map_info(map.as_fd()).map_err(failed)?;
-        Ok(Self {
-            map,
-            entries,
-            id: info.id,
-            name: name.to_owned(),
-        })
+        Ok(Self { map, entries, id: info.id, name: name.to_owned() })
     }
 
     /// Takes a descriptor of a map that was made elsewhere.
@@ -93,12 +84,7 @@ impl XskMap {
             });
         };
         let name = sys::bpf::text(&info.name);
-        Ok(Self {
-            map,
-            entries: info.max_entries,
-            id: info.id,
-            name,
-        })
+        Ok(Self { map, entries: info.max_entries, id: info.id, name })
     }
 
     /// Writes `socket` into slot `queue`, unless another socket has the slot. Needs no capability (before 5.19
@@ -162,12 +148,7 @@ impl XskMap {
 
     fn failed(&self, operation: &'static str, index: u32) -> impl FnOnce(Errno) -> Error {
         let entries = self.entries;
-        move |errno| Error::UpdateMap {
-            operation,
-            index,
-            entries,
-            errno,
-        }
+        move |errno| Error::UpdateMap { operation, index, entries, errno }
     }
 
     /// The number of slots.

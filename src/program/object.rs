@@ -14,11 +14,7 @@ pub(super) fn failed(
     object: impl Into<String>,
 ) -> impl FnOnce(Errno) -> Error {
     let object = object.into();
-    move |errno| Error::BpfObject {
-        operation,
-        object,
-        errno,
-    }
+    move |errno| Error::BpfObject { operation, object, errno }
 }
 
 /// `bpf(BPF_OBJ_GET)`

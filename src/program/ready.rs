@@ -55,10 +55,7 @@ fn load_form(map: &XskMap, frags: bool, action_in_flags: bool) -> Result<Program
 /// What it means that the verifier refuses [`by_lookup`].
 fn without_lookup(refused: Error) -> Error {
     match refused {
-        Error::LoadProgram {
-            errno: Errno::INVAL | Errno::ACCESS,
-            ..
-        } => Error::NeedsKernel {
+        Error::LoadProgram { errno: Errno::INVAL | Errno::ACCESS, .. } => Error::NeedsKernel {
             feature: "the default program (others can be attached)",
             version: "5.3",
         },
@@ -138,10 +135,8 @@ mod tests {
         let required = std::env::var_os("XSK_TESTS").is_some_and(|value| value == "require");
         assert!(refusal.is_none() || !required, "{test}: {refusal:?}");
         if refusal.is_some() {
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: {test} needs root (CAP_BPF, CAP_NET_ADMIN)"
-            );
+            let _ =
+                writeln!(std::io::stderr(), "skipped: {test} needs root (CAP_BPF, CAP_NET_ADMIN)");
         }
         refusal.is_none()
     }
@@ -156,11 +151,7 @@ mod tests {
             let program = Program::load(REDIRECT_NAME, &form(map.as_fd()), LICENSE, 0).unwrap();
             assert_eq!(program.verdict(&EMPTY_PACKET).unwrap(), 2);
         }
-        assert_eq!(
-            by_flags(map.as_fd()).len(),
-            6,
-            "five instructions, one of them in two slots"
-        );
+        assert_eq!(by_flags(map.as_fd()).len(), 6, "five instructions, one of them in two slots");
     }
 
     #[test]
@@ -179,10 +170,7 @@ mod tests {
         });
         assert_ne!(old, new, "two forms");
         let usual = redirect(&map).unwrap().info().unwrap();
-        assert_eq!(
-            usual.tag, new,
-            "no kernel from 5.3 on needs the longer form"
-        );
+        assert_eq!(usual.tag, new, "no kernel from 5.3 on needs the longer form");
     }
 
     #[test]

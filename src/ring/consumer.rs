@@ -41,13 +41,7 @@ impl<T: Copy> Consumer<T> {
     pub(crate) fn new(kind: Kind, memory: Memory<T>) -> Self {
         let cursor = Index::new(memory.consumer().load(Ordering::Relaxed));
         let bound = memory.size().wrapping_add(1);
-        Self {
-            memory,
-            cursor,
-            bound,
-            refused: None,
-            kind,
-        }
+        Self { memory, cursor, bound, refused: None, kind }
     }
 
     pub(crate) fn memory(&self) -> &Memory<T> {
@@ -90,17 +84,9 @@ impl<T: Copy> Consumer<T> {
         }
         let (ring, Claim { there, granted }) = (self.kind, claim);
         Wrong::Index(if there > size {
-            Fault::Index {
-                ring,
-                distance: there,
-                size,
-            }
+            Fault::Index { ring, distance: there, size }
         } else {
-            Fault::TooMany {
-                ring,
-                available: there,
-                outstanding: granted,
-            }
+            Fault::TooMany { ring, available: there, outstanding: granted }
         })
     }
 

@@ -89,28 +89,15 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Index {
-                ring,
-                distance,
-                size,
-            } => write!(
+            Self::Index { ring, distance, size } => write!(
                 f,
                 "the kernel's index of the {ring} ring is {distance} entries away from ours, in a ring of {size}"
             ),
-            Self::TooMany {
-                ring,
-                available,
-                outstanding,
-            } => write!(
+            Self::TooMany { ring, available, outstanding } => write!(
                 f,
                 "the {ring} ring holds {available} entries, but the kernel was given only {outstanding}"
             ),
-            Self::Entry {
-                ring,
-                address,
-                len,
-                options,
-            } => write!(
+            Self::Entry { ring, address, len, options } => write!(
                 f,
                 "the {ring} ring's entry {{address {address:#x}, length {len}, options {options:#x}}} {}",
                 if *options == 0 {

@@ -76,10 +76,7 @@ impl Ring {
             entries,
         };
         SHADOWS.with_borrow_mut(|shadows| {
-            shadows.extend(
-                ring.addresses()
-                    .map(|at| (at, Rc::new(UnsafeCell::new(())))),
-            );
+            shadows.extend(ring.addresses().map(|at| (at, Rc::new(UnsafeCell::new(())))));
         });
         Arc::new(ring)
     }
@@ -121,27 +118,18 @@ struct Half<T> {
 }
 
 fn producer(ring: &Arc<Ring>) -> Half<Producer<u64>> {
-    Half {
-        half: Producer::new(Kind::Tx, ring.memory()),
-        ring: Arc::clone(ring),
-    }
+    Half { half: Producer::new(Kind::Tx, ring.memory()), ring: Arc::clone(ring) }
 }
 
 fn consumer(ring: &Arc<Ring>) -> Half<Consumer<u64>> {
-    Half {
-        half: Consumer::new(Kind::Tx, ring.memory()),
-        ring: Arc::clone(ring),
-    }
+    Half { half: Consumer::new(Kind::Tx, ring.memory()), ring: Arc::clone(ring) }
 }
 
 impl Half<Producer<u64>> {
     /// Writes as many of `entries` as have room.
     fn write(&mut self, entries: &[u64]) -> usize {
         let mut writer = self.half.write(entries.len() as u32).unwrap();
-        entries
-            .iter()
-            .take_while(|entry| writer.write(**entry))
-            .count()
+        entries.iter().take_while(|entry| writer.write(**entry)).count()
     }
 }
 
@@ -328,10 +316,7 @@ fn sleeping_kernel(needs_wakeup: fn(&Half<Producer<u64>>) -> bool) {
         let ring = Ring::new(u32::MAX);
         let (mut user, kernel) = (producer(&ring), consumer(&ring));
         let kernel = thread::spawn(move || {
-            kernel
-                .ring
-                .flags
-                .store(XDP_RING_NEED_WAKEUP, Ordering::Relaxed);
+            kernel.ring.flags.store(XDP_RING_NEED_WAKEUP, Ordering::Relaxed);
             fence(Ordering::SeqCst);
             kernel.there() != 0
         });
@@ -374,10 +359,7 @@ fn kernel_that_works_when_called(needs_wakeup: fn(&Half<Producer<u64>>) -> bool)
                 if taken == 2 {
                     break;
                 }
-                kernel
-                    .ring
-                    .flags
-                    .store(XDP_RING_NEED_WAKEUP, Ordering::Relaxed);
+                kernel.ring.flags.store(XDP_RING_NEED_WAKEUP, Ordering::Relaxed);
                 fence(Ordering::SeqCst);
                 if kernel.there() == 0 {
                     called.wait();

@@ -31,13 +31,7 @@ impl<T: Copy> Producer<T> {
     pub(crate) fn counted(kind: Kind, memory: Memory<T>, published: Arc<AtomicU32>) -> Self {
         let cursor = Index::new(memory.producer().load(Ordering::Relaxed));
         published.store(cursor.get(), Ordering::Relaxed);
-        Self {
-            memory,
-            cursor,
-            limit: cursor,
-            kind,
-            published,
-        }
+        Self { memory, cursor, limit: cursor, kind, published }
     }
 
     pub(crate) fn memory(&self) -> &Memory<T> {
@@ -72,11 +66,7 @@ impl<T: Copy> Producer<T> {
     #[inline(never)]
     fn fault(&self, free: u32) -> Option<Fault> {
         let size = self.memory.size();
-        Some(Fault::Index {
-            ring: self.kind,
-            distance: size.wrapping_sub(free),
-            size,
-        })
+        Some(Fault::Index { ring: self.kind, distance: size.wrapping_sub(free), size })
     }
 
     /// Goes on at `index`, if that is ahead: what lies between was given away.

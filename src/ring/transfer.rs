@@ -129,12 +129,7 @@ unsafe fn many<S: Source, D: Sink>(
     count: u32,
     mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
 ) -> u32 {
-    let mut at = Progress {
-        from,
-        to,
-        taken: 0,
-        done: 0,
-    };
+    let mut at = Progress { from, to, taken: 0, done: 0 };
     loop {
         let left = count.wrapping_sub(at.done);
         let (mut write, row) = at.to.row(at.done, left);
@@ -184,11 +179,7 @@ impl<S: Source, D: Sink> Progress<S, D> {
         self.taken = self.done.wrapping_add(1);
         // SAFETY: the row has one more (contract of this function), so the entry can be read.
         let entry = unsafe { read_entry(*read) };
-        *read = if S::DOWN {
-            read.wrapping_sub(1)
-        } else {
-            read.wrapping_add(1)
-        };
+        *read = if S::DOWN { read.wrapping_sub(1) } else { read.wrapping_add(1) };
         let Some(mapped) = map(entry) else {
             self.from.take(self.taken);
             self.taken = 0;

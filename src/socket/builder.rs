@@ -50,24 +50,10 @@ pub struct SocketBuilder<S = Socket> {
 
 impl SocketBuilder<Socket> {
     pub(super) fn new(umem: &Umem) -> Self {
-        let sizes = Sizes {
-            rx: 2048,
-            tx: 2048,
-            fill: 4096,
-            completion: 2048,
-        };
+        let sizes = Sizes { rx: 2048, tx: 2048, fill: 4096, completion: 2048 };
         let wait = Duration::from_secs(2);
-        let bind = BindSettings {
-            copy: CopyMode::Auto,
-            need_wakeup: true,
-            wait,
-        };
-        Self {
-            umem: umem.clone(),
-            sizes,
-            bind,
-            shape: PhantomData,
-        }
+        let bind = BindSettings { copy: CopyMode::Auto, need_wakeup: true, wait };
+        Self { umem: umem.clone(), sizes, bind, shape: PhantomData }
     }
 
     /// A socket that only receives: it has no TX ring, and the completion ring that the kernel demands
@@ -84,12 +70,7 @@ impl SocketBuilder<Socket> {
 
     fn reshape<S>(mut self, resize: impl FnOnce(&mut Sizes)) -> SocketBuilder<S> {
         resize(&mut self.sizes);
-        SocketBuilder {
-            umem: self.umem,
-            sizes: self.sizes,
-            bind: self.bind,
-            shape: PhantomData,
-        }
+        SocketBuilder { umem: self.umem, sizes: self.sizes, bind: self.bind, shape: PhantomData }
     }
 }
 
@@ -168,16 +149,11 @@ impl<S: Shape> SocketBuilder<S> {
         for ring in wanted.iter().flatten() {
             ring.create(fd.as_fd())?;
         }
-        let failed = |errno| Error::SocketOption {
-            name: "XDP_MMAP_OFFSETS",
-            errno,
-        };
+        let failed = |errno| Error::SocketOption { name: "XDP_MMAP_OFFSETS", errno };
         let (offsets, flags_word) = sys::mmap_offsets(fd.as_fd()).map_err(failed)?;
         let mut maps = [None, None, None, None];
         for (map, ring) in maps.iter_mut().zip(wanted) {
-            *map = ring
-                .map(|ring| ring.map(fd.as_fd(), &offsets, flags_word))
-                .transpose()?;
+            *map = ring.map(|ring| ring.map(fd.as_fd(), &offsets, flags_word)).transpose()?;
         }
         let mut bind = self.bind;
         // The flag came together with the word that it speaks of.
@@ -196,33 +172,16 @@ impl<S: Shape> SocketBuilder<S> {
 
     /// The rings that this shape has, in the order RX, TX, fill, completion.
     fn checked_rings(&self) -> Result<[Option<Wanted>; 4]> {
-        let Sizes {
-            rx,
-            tx,
-            fill,
-            completion,
-        } = self.sizes;
+        let Sizes { rx, tx, fill, completion } = self.sizes;
         let ring = |kind, entries: u32, name| {
             if !entries.is_power_of_two() || entries > MAX_RING {
                 let rule = "is a power of two from 1 to 2^20";
-                return Err(Error::Setting {
-                    name,
-                    value: u64::from(entries),
-                    rule,
-                });
+                return Err(Error::Setting { name, value: u64::from(entries), rule });
             }
             Ok(Some(Wanted { kind, entries }))
         };
-        let rx = if S::RX {
-            ring(Kind::Rx, rx, "size of the RX ring")?
-        } else {
-            None
-        };
-        let tx = if S::TX {
-            ring(Kind::Tx, tx, "size of the TX ring")?
-        } else {
-            None
-        };
+        let rx = if S::RX { ring(Kind::Rx, rx, "size of the RX ring")? } else { None };
+        let tx = if S::TX { ring(Kind::Tx, tx, "size of the TX ring")? } else { None };
         let fill = ring(Kind::Fill, fill, "size of the fill ring")?;
         let completion = ring(Kind::Completion, completion, "size of the completion ring")?;
         Ok([rx, tx, fill, completion])
@@ -260,11 +219,7 @@ fn assemble<S: Shape>(
     let completion = memory(completion, Kind::Completion)?;
     let owner = RingOwner::Kernel(maps.map(|map| map.map(|map| map.mapping)));
     let core = Arc::new(Core::new(fd, umem, owner, false));
-    let missing = |ring| Error::MapRing {
-        ring,
-        bytes: 0,
-        errno: Errno::INVAL,
-    };
+    let missing = |ring| Error::MapRing { ring, bytes: 0, errno: Errno::INVAL };
     let rings = Rings {
         rx: rx.map(|memory| Rx::new(memory, Arc::clone(&core))),
         tx: tx.map(|memory| Tx::new(memory, Arc::clone(&core))),

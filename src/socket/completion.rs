@@ -60,12 +60,7 @@ impl Completion {
             Wrong::Entry(address) if self.judge.bounds.contains(address) => {
                 Fault::Repeated { ring, address }
             }
-            Wrong::Entry(address) => Fault::Entry {
-                ring,
-                address,
-                len: 0,
-                options: 0,
-            },
+            Wrong::Entry(address) => Fault::Entry { ring, address, len: 0, options: 0 },
         })
     }
 
@@ -146,9 +141,7 @@ impl Reaped<'_> {
         // ends are exclusively borrowed since.
         let moved = unsafe {
             transfer(&mut from.ring, &mut fill.ring, count, move |address| {
-                judge
-                    .arrived(address, Place::Sending, Place::Receiving)
-                    .then_some(address)
+                judge.arrived(address, Place::Sending, Place::Receiving).then_some(address)
             })
         };
         Ok(moved)
@@ -175,10 +168,7 @@ impl<'a> IntoIterator for Reaped<'a> {
 
     #[inline(always)]
     fn into_iter(self) -> ReapedFrames<'a> {
-        ReapedFrames {
-            entries: self.from.ring.read(self.count),
-            judge: &self.from.judge,
-        }
+        ReapedFrames { entries: self.from.ring.read(self.count), judge: &self.from.judge }
     }
 }
 

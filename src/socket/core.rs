@@ -76,13 +76,7 @@ pub enum Kick {
 impl Core {
     pub(crate) fn new(fd: OwnedFd, umem: Umem, rings: RingOwner, fake: bool) -> Self {
         let fake_kicks = fake.then(AtomicU64::default);
-        Self {
-            fd,
-            fake_kicks,
-            flow: Flow::default(),
-            umem,
-            _rings: rings,
-        }
+        Self { fd, fake_kicks, flow: Flow::default(), umem, _rings: rings }
     }
 
     /// Has the kernel send what is in the TX ring.

@@ -24,10 +24,7 @@ impl Desc {
     /// A packet that is one frame: no options.
     #[inline(always)]
     pub(super) fn new(address: u64, len: u32) -> Self {
-        Self {
-            address,
-            length_and_options: u64::from(len).rotate_left(SHIFT),
-        }
+        Self { address, length_and_options: u64::from(len).rotate_left(SHIFT) }
     }
 
     /// The length with the options above it: too long for any chunk if there are options.
@@ -61,16 +58,9 @@ mod tests {
     #[test]
     fn the_two_words_are_the_kernels_descriptor() {
         let written: xdp_desc = zerocopy::transmute!(Desc::new(0x1234_5678_9abc, 60));
-        let expected = xdp_desc {
-            addr: 0x1234_5678_9abc,
-            len: 60,
-            options: 0,
-        };
+        let expected = xdp_desc { addr: 0x1234_5678_9abc, len: 60, options: 0 };
         assert_eq!(written, expected);
-        let desc: Desc = zerocopy::transmute!(xdp_desc {
-            options: 1,
-            ..expected
-        });
+        let desc: Desc = zerocopy::transmute!(xdp_desc { options: 1, ..expected });
         assert_eq!((desc.len(), desc.options()), (60, 1));
         assert_eq!(desc.length(), 1 << 32 | 60);
     }

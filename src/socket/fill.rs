@@ -65,10 +65,7 @@ impl Fill {
     /// A [`Fault`] if the kernel's side of the ring breaks the rules.
     #[inline(always)]
     pub fn reserve(&mut self, count: u32) -> Result<Filling<'_>, Fault> {
-        Ok(Filling {
-            slots: self.ring.write(count)?,
-            judge: &self.judge,
-        })
+        Ok(Filling { slots: self.ring.write(count)?, judge: &self.judge })
     }
 
     /// Wakes the kernel if it asks for it. A zero-copy driver whose fill ring ran dry asks, and stays
@@ -79,11 +76,7 @@ impl Fill {
     #[inline]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     pub fn kick_if_needed(&mut self) -> Result<Kick> {
-        if self.ring.memory().needs_wakeup() {
-            self.core.kick_fill()
-        } else {
-            Ok(Kick::NotNeeded)
-        }
+        if self.ring.memory().needs_wakeup() { self.core.kick_fill() } else { Ok(Kick::NotNeeded) }
     }
 
     /// Chunks in the ring that the kernel has not taken.

@@ -20,10 +20,7 @@ pub struct Frames<'a> {
 impl<'a> Frames<'a> {
     #[inline(always)]
     pub(super) fn new(rx: &'a mut Rx, count: u32) -> Self {
-        Self {
-            entries: rx.ring.read(count),
-            judge: &rx.judge,
-        }
+        Self { entries: rx.ring.read(count), judge: &rx.judge }
     }
 
     /// Packets not taken yet.

@@ -31,14 +31,7 @@ impl SocketInfo {
         queue: u32,
         (zero_copy, reason): (bool, CopyReason),
     ) -> Self {
-        Self {
-            core,
-            interface: at.name().into(),
-            index: at.index(),
-            queue,
-            zero_copy,
-            reason,
-        }
+        Self { core, interface: at.name().into(), index: at.index(), queue, zero_copy, reason }
     }
 
     /// Of a socket whose kernel is a fake.
@@ -113,14 +106,10 @@ impl SocketInfo {
     #[doc(alias = "XDP_MAX_TX_SKB_BUDGET")]
     pub fn set_tx_budget(&self, packets: u32) -> Result<()> {
         sys::set_tx_budget(self.core.as_fd(), packets).map_err(|errno| match errno {
-            Errno::NOPROTOOPT => Error::NeedsKernel {
-                feature: "XDP_MAX_TX_SKB_BUDGET",
-                version: "6.17",
-            },
-            errno => Error::SocketOption {
-                name: "XDP_MAX_TX_SKB_BUDGET",
-                errno,
-            },
+            Errno::NOPROTOOPT => {
+                Error::NeedsKernel { feature: "XDP_MAX_TX_SKB_BUDGET", version: "6.17" }
+            }
+            errno => Error::SocketOption { name: "XDP_MAX_TX_SKB_BUDGET", errno },
         })
     }
 
@@ -134,10 +123,7 @@ impl SocketInfo {
         match rustix::net::sockopt::socket_error(self.core.as_fd()) {
             Ok(Ok(())) => Ok(None),
             Ok(Err(errno)) => Ok(Some(errno)),
-            Err(errno) => Err(Error::SocketOption {
-                name: "SO_ERROR",
-                errno,
-            }),
+            Err(errno) => Err(Error::SocketOption { name: "SO_ERROR", errno }),
         }
     }
 }

@@ -41,10 +41,7 @@ static ALWAYS_WAKE: std::sync::atomic::AtomicU32 =
 
 impl Wanted {
     pub(super) fn create(self, fd: BorrowedFd<'_>) -> Result<()> {
-        let Self {
-            kind: ring,
-            entries,
-        } = self;
+        let Self { kind: ring, entries } = self;
         let option = match ring {
             Kind::Rx => uapi::XDP_RX_RING,
             Kind::Tx => uapi::XDP_TX_RING,
@@ -71,11 +68,7 @@ impl Wanted {
             Kind::Completion => uapi::XDP_UMEM_PGOFF_COMPLETION_RING,
         };
         let (offsets, len) = self.measure(offsets);
-        let failed = |errno| Error::MapRing {
-            ring: self.kind,
-            bytes: len.unwrap_or(0),
-            errno,
-        };
+        let failed = |errno| Error::MapRing { ring: self.kind, bytes: len.unwrap_or(0), errno };
         let len = len.ok_or(failed(Errno::OVERFLOW))?;
         let mapping = sys::map_ring(fd, len, page).map_err(failed)?;
         Ok(self.found(mapping, offsets, flags_word))
@@ -149,11 +142,7 @@ impl Mapped {
 /// The memory of a ring, if the socket has the ring.
 pub(super) fn memory<T: Copy>(map: &Option<Mapped>, ring: Kind) -> Result<Option<Memory<T>>> {
     let Some(map) = map else { return Ok(None) };
-    let failed = Error::MapRing {
-        ring,
-        bytes: map.mapping.len(),
-        errno: Errno::INVAL,
-    };
+    let failed = Error::MapRing { ring, bytes: map.mapping.len(), errno: Errno::INVAL };
     map.memory().map(Some).ok_or(failed)
 }
 

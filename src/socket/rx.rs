@@ -83,12 +83,7 @@ impl Rx {
         if self.judge.bounds.holds(address, desc.length()) {
             return Some(Fault::Repeated { ring, address });
         }
-        Some(Fault::Entry {
-            ring,
-            address,
-            len: desc.len(),
-            options: desc.options(),
-        })
+        Some(Fault::Entry { ring, address, len: desc.len(), options: desc.options() })
     }
 }
 
@@ -196,12 +191,7 @@ impl<'a> Received<'a> {
             transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
                 // One with options would have been too long: they are 0.
                 judge
-                    .arrived_packet(
-                        desc.address,
-                        desc.length(),
-                        Place::Receiving,
-                        Place::Sending,
-                    )
+                    .arrived_packet(desc.address, desc.length(), Place::Receiving, Place::Sending)
                     .then_some(desc)
             })
         };

@@ -114,13 +114,7 @@ impl sealed::Shape for Socket {
     const TX: bool = true;
 
     fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self> {
-        Some(Self {
-            rx: rings.rx?,
-            tx: rings.tx?,
-            fill,
-            completion: rings.completion,
-            info,
-        })
+        Some(Self { rx: rings.rx?, tx: rings.tx?, fill, completion: rings.completion, info })
     }
 }
 
@@ -129,11 +123,7 @@ impl sealed::Shape for RxSocket {
     const TX: bool = false;
 
     fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self> {
-        Some(Self {
-            rx: rings.rx?,
-            fill,
-            info,
-        })
+        Some(Self { rx: rings.rx?, fill, info })
     }
 }
 
@@ -142,12 +132,7 @@ impl sealed::Shape for TxSocket {
     const TX: bool = true;
 
     fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self> {
-        Some(Self {
-            tx: rings.tx?,
-            completion: rings.completion,
-            fill,
-            info,
-        })
+        Some(Self { tx: rings.tx?, completion: rings.completion, fill, info })
     }
 }
 

@@ -27,10 +27,7 @@ pub struct Statistics {
 }
 
 pub(super) fn read(fd: BorrowedFd<'_>) -> Result<Statistics> {
-    let failed = |errno| Error::SocketOption {
-        name: "XDP_STATISTICS",
-        errno,
-    };
+    let failed = |errno| Error::SocketOption { name: "XDP_STATISTICS", errno };
     let (raw, len) = sys::statistics(fd).map_err(failed)?;
     Ok(of_reply(&raw, len))
 }

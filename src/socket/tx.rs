@@ -45,10 +45,7 @@ impl Tx {
     #[inline(always)]
     #[doc(alias = "xsk_ring_prod__reserve")]
     pub fn reserve(&mut self, count: u32) -> Result<Sending<'_>, Fault> {
-        Ok(Sending {
-            slots: self.ring.write(count)?,
-            judge: &self.judge,
-        })
+        Ok(Sending { slots: self.ring.write(count)?, judge: &self.judge })
     }
 
     /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as
@@ -132,11 +129,7 @@ impl Tx {
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[doc(alias = "sendto")]
     pub fn kick_if_needed(&mut self) -> Result<Kick> {
-        if self.ring.memory().needs_wakeup() {
-            self.core.kick_tx()
-        } else {
-            Ok(Kick::NotNeeded)
-        }
+        if self.ring.memory().needs_wakeup() { self.core.kick_tx() } else { Ok(Kick::NotNeeded) }
     }
 
     /// Has the kernel send, whether it asks or not.
@@ -163,10 +156,7 @@ impl Tx {
 #[cold]
 #[inline(never)]
 #[track_caller]
-#[expect(
-    clippy::panic,
-    reason = "a length that no chunk has is a programming error"
-)]
+#[expect(clippy::panic, reason = "a length that no chunk has is a programming error")]
 fn bad_length(len: u32) -> ! {
     panic!("packets of {len} bytes do not fit the chunks of this UMEM");
 }

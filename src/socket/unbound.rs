@@ -33,13 +33,7 @@ pub struct Unbound<S> {
 
 impl<S: Shape> Unbound<S> {
     pub(super) fn new(core: Arc<Core>, fill: Fill, rings: Rings, bind: BindSettings) -> Self {
-        Self {
-            fill,
-            rings,
-            core,
-            bind,
-            shape: PhantomData,
-        }
+        Self { fill, rings, core, bind, shape: PhantomData }
     }
 
     /// `bind(fd, {AF_XDP, flags, interface, queue}, 16)`: gives the socket a queue of an interface.
@@ -52,29 +46,17 @@ impl<S: Shape> Unbound<S> {
     /// The socket comes back in the [`BindError`], with what is in its fill ring.
     /// [`Error::Setting`] for a queue that the kernel would confuse with another;
     /// [`Error::Bind`] as the kernel answers.
-    #[expect(
-        clippy::result_large_err,
-        reason = "a refused bind gives the socket back"
-    )]
+    #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
         let copy = match self.try_bind(interface, queue) {
             Ok(copy) => copy,
             Err(error) => {
-                return Err(BindError {
-                    error,
-                    socket: Some(self),
-                });
+                return Err(BindError { error, socket: Some(self) });
             }
         };
         let info = SocketInfo::new(Arc::clone(&self.core), interface, queue, copy);
-        let missing = Error::SocketOption {
-            name: "rings",
-            errno: Errno::INVAL,
-        };
-        S::build(self.rings, self.fill, info).ok_or(BindError {
-            error: missing,
-            socket: None,
-        })
+        let missing = Error::SocketOption { name: "rings", errno: Errno::INVAL };
+        S::build(self.rings, self.fill, info).ok_or(BindError { error: missing, socket: None })
     }
 
     /// Binds; answers whether that came to zero-copy, and why.
@@ -82,11 +64,7 @@ impl<S: Shape> Unbound<S> {
         // The kernel cuts the number to 16 bits before it looks whether there is such a queue.
         if queue > u32::from(u16::MAX) {
             let rule = "is below 65536";
-            return Err(Error::Setting {
-                name: "queue",
-                value: u64::from(queue),
-                rule,
-            });
+            return Err(Error::Setting { name: "queue", value: u64::from(queue), rule });
         }
         self.require_same_namespace(interface)?;
         let started = Instant::now();
@@ -125,11 +103,7 @@ impl<S: Shape> Unbound<S> {
         queue: u32,
         started: Instant,
     ) -> Result<(), Errno> {
-        let wakeup = if self.bind.need_wakeup {
-            uapi::XDP_USE_NEED_WAKEUP
-        } else {
-            0
-        };
+        let wakeup = if self.bind.need_wakeup { uapi::XDP_USE_NEED_WAKEUP } else { 0 };
         loop {
             match sys::bind(self.core.as_fd(), mode | wakeup, interface, queue) {
                 Err(Errno::BUSY) if started.elapsed() < self.bind.wait => {

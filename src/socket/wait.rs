@@ -32,20 +32,11 @@ pub fn wait(sockets: &[&dyn AsFd], timeout: Option<Duration>) -> Result<usize> {
     match sockets {
         [one] => poll(&mut [poll_fd(*one)], timeout),
         [one, two] => poll(&mut [poll_fd(*one), poll_fd(*two)], timeout),
-        more => poll(
-            &mut more
-                .iter()
-                .map(|socket| poll_fd(*socket))
-                .collect::<Vec<_>>(),
-            timeout,
-        ),
+        more => poll(&mut more.iter().map(|socket| poll_fd(*socket)).collect::<Vec<_>>(), timeout),
     }
 }
 
-const LONGEST: Timespec = Timespec {
-    tv_sec: 0x7fff_ffff,
-    tv_nsec: 0,
-};
+const LONGEST: Timespec = Timespec { tv_sec: 0x7fff_ffff, tv_nsec: 0 };
 
 fn poll_fd(socket: &dyn AsFd) -> PollFd<'_> {
     PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)

@@ -2,10 +2,7 @@
 //!
 //! Structs and numbers are those of `linux/bpf.h`. Every attribute is passed in the smallest form that
 //! has the fields used, zero-filled, because a kernel refuses non-zero bytes that it does not know.
-#![allow(
-    unsafe_code,
-    reason = "system calls with pointers inside their argument"
-)]
+#![allow(unsafe_code, reason = "system calls with pointers inside their argument")]
 
 use super::syscall::{nr, syscall};
 use crate::num::usize32;
@@ -121,10 +118,7 @@ pub(crate) struct Refused {
 
 /// `bpf(BPF_PROG_LOAD)` of an XDP program, with the verifier's log into `log` unless that is empty.
 pub(crate) fn prog_load(load: Load<'_>, log: &mut [u8]) -> Result<OwnedFd, Refused> {
-    let plain = |errno| Refused {
-        errno,
-        log_true_size: 0,
-    };
+    let plain = |errno| Refused { errno, log_true_size: 0 };
     let mut attr = bpf_attr_prog_load::new_zeroed();
     attr.prog_type = BPF_PROG_TYPE_XDP;
     attr.insn_cnt = u32::try_from(load.insns.len()).map_err(|_| plain(Errno::TOOBIG))?;
@@ -144,10 +138,7 @@ pub(crate) fn prog_load(load: Load<'_>, log: &mut [u8]) -> Result<OwnedFd, Refus
     let result = unsafe { bpf(BPF_PROG_LOAD, &mut attr) };
     match result.and_then(owned) {
         Ok(fd) => Ok(fd),
-        Err(errno) => Err(Refused {
-            errno,
-            log_true_size: attr.log_true_size,
-        }),
+        Err(errno) => Err(Refused { errno, log_true_size: attr.log_true_size }),
     }
 }
 
@@ -205,11 +196,7 @@ pub(crate) fn prog_test_run(
         Err(Errno::NOSPC) if !out.is_empty() => {}
         other => other.map(drop)?,
     }
-    Ok(Ran {
-        retval: attr.retval,
-        data_len: attr.data_size_out,
-        duration: attr.duration,
-    })
+    Ok(Ran { retval: attr.retval, data_len: attr.data_size_out, duration: attr.duration })
 }
 
 /// `bpf(BPF_PROG_GET_FD_BY_ID)`: needs `CAP_SYS_ADMIN`.

@@ -63,10 +63,7 @@ impl Mapping {
     }
 
     fn owned(start: *mut core::ffi::c_void, len: usize) -> Result<Self, Errno> {
-        let mapping = Self {
-            start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?,
-            len,
-        };
+        let mapping = Self { start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?, len };
         // SAFETY: the range is the mapping that was just made. DONTFORK changes nothing for this process.
         unsafe { rustix::mm::madvise(start, len, Advice::LinuxDontFork) }?;
         Ok(mapping)

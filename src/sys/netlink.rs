@@ -29,12 +29,7 @@ pub(crate) fn open(family: Family) -> Result<OwnedFd, Errno> {
         Family::Route => None,
         Family::Generic => Some(netlink::GENERIC),
     };
-    let fd = socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        protocol,
-    )?;
+    let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
     bind(&fd, &SocketAddrNetlink::new(0, 0))?;
     // Acks that do not echo the whole request (4.3), and that say in words what was wrong (4.12). Both only make
     // errors easier to read; a kernel without them works too.
@@ -52,11 +47,7 @@ pub(crate) fn open(family: Family) -> Result<OwnedFd, Errno> {
 pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
     let sent =
         retry_on_intr(|| sendto(fd, bytes, SendFlags::empty(), &SocketAddrNetlink::new(0, 0)))?;
-    if sent == bytes.len() {
-        Ok(())
-    } else {
-        Err(Errno::MSGSIZE)
-    }
+    if sent == bytes.len() { Ok(()) } else { Err(Errno::MSGSIZE) }
 }
 
 /// Reads the kernel's next datagram into `buffer`, which grows as needed, and cuts `buffer` to its length.
@@ -93,11 +84,7 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<(), Er
 }
 
 fn timed_out(errno: Errno) -> Errno {
-    if errno == Errno::AGAIN {
-        Errno::TIMEDOUT
-    } else {
-        errno
-    }
+    if errno == Errno::AGAIN { Errno::TIMEDOUT } else { errno }
 }
 
 #[cfg(test)]

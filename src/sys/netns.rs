@@ -21,11 +21,8 @@ pub(crate) fn is_shared(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Option<bo
     if let (Ok(one), Ok(other)) = (cookie(one), cookie(other)) {
         return Some(one == other);
     }
-    let number = |socket| {
-        fstat(of_socket(socket).ok()?)
-            .ok()
-            .map(|stat| (stat.st_dev, stat.st_ino))
-    };
+    let number =
+        |socket| fstat(of_socket(socket).ok()?).ok().map(|stat| (stat.st_dev, stat.st_ino));
     Some(number(one)? == number(other)?)
 }
 

@@ -27,16 +27,8 @@ fn by_mapping(socket: BorrowedFd<'_>) -> Option<bool> {
     let len = 1;
     // SAFETY: the kernel chooses the address, so nothing that is mapped is touched; the new mapping is
     // read-only and never read.
-    let mapped = unsafe {
-        mmap(
-            std::ptr::null_mut(),
-            len,
-            ProtFlags::READ,
-            MapFlags::SHARED,
-            socket,
-            0,
-        )
-    };
+    let mapped =
+        unsafe { mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, socket, 0) };
     match mapped {
         Ok(address) => {
             // SAFETY: `address` and `len` are those of the mapping just made, to which no reference exists.

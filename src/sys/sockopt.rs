@@ -14,13 +14,7 @@ pub(crate) fn set<T: IntoBytes + Immutable + ?Sized>(
     value: &T,
 ) -> Result<(), Errno> {
     let bytes = value.as_bytes();
-    let args = [
-        fd_arg(fd),
-        arg(level),
-        arg(name),
-        bytes.as_ptr().expose_provenance(),
-        bytes.len(),
-    ];
+    let args = [fd_arg(fd), arg(level), arg(name), bytes.as_ptr().expose_provenance(), bytes.len()];
     // SAFETY: the kernel reads `bytes.len()` bytes at `bytes`, which is borrowed until after the call.
     unsafe { syscall(nr::SETSOCKOPT, args) }.map(drop)
 }

@@ -90,9 +90,9 @@ pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, E
     match usize::try_from(result) {
         Ok(value) => Ok(value),
         // An error is -errno, with errno in 1..4096.
-        Err(_) => Err(Errno::from_raw_os_error(
-            i32::try_from(result.unsigned_abs()).unwrap_or(i32::MAX),
-        )),
+        Err(_) => {
+            Err(Errno::from_raw_os_error(i32::try_from(result.unsigned_abs()).unwrap_or(i32::MAX)))
+        }
     }
 }
 

@@ -10,12 +10,7 @@ use zerocopy::FromZeros;
 
 /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)`
 pub(crate) fn socket() -> Result<OwnedFd, Errno> {
-    rustix::net::socket_with(
-        AddressFamily::XDP,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        None,
-    )
+    rustix::net::socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None)
 }
 
 /// `setsockopt(fd, SOL_XDP, XDP_UMEM_REG, reg, 32)`: always the full length, whose tail older kernels
@@ -35,9 +30,7 @@ pub(crate) fn mmap_offsets(fd: BorrowedFd<'_>) -> Result<(uapi::xdp_mmap_offsets
     let mut offsets = uapi::xdp_mmap_offsets::new_zeroed();
     let len = sockopt::get(fd, uapi::SOL_XDP, uapi::XDP_MMAP_OFFSETS, &mut offsets)?;
     let flags_word = len == size_of_val(&offsets);
-    offsets_of(&offsets, len)
-        .map(|offsets| (offsets, flags_word))
-        .ok_or(Errno::INVAL)
+    offsets_of(&offsets, len).map(|offsets| (offsets, flags_word)).ok_or(Errno::INVAL)
 }
 
 /// The offsets in a reply of `len` bytes.
@@ -57,12 +50,7 @@ pub(crate) fn offsets_of(
     let ring = |v1: uapi::xdp_ring_offset_v1| {
         let flags = v1.consumer.checked_add(4)?;
         let (producer, consumer, desc) = (v1.producer, v1.consumer, v1.desc);
-        Some(uapi::xdp_ring_offset {
-            producer,
-            consumer,
-            desc,
-            flags,
-        })
+        Some(uapi::xdp_ring_offset { producer, consumer, desc, flags })
     };
     Some(uapi::xdp_mmap_offsets {
         rx: ring(old.rx)?,
@@ -127,14 +115,8 @@ mod tests {
         }
         let reply = uapi::xdp_mmap_offsets::read_from_bytes(&bytes).unwrap();
         let offsets = offsets_of(&reply, 96).unwrap();
-        assert_eq!(
-            (offsets.rx.producer, offsets.rx.consumer, offsets.rx.desc),
-            (0, 64, 128)
-        );
-        assert_eq!(
-            (offsets.cr.producer, offsets.cr.flags),
-            (9 * 64, 10 * 64 + 4)
-        );
+        assert_eq!((offsets.rx.producer, offsets.rx.consumer, offsets.rx.desc), (0, 64, 128));
+        assert_eq!((offsets.cr.producer, offsets.cr.flags), (9 * 64, 10 * 64 + 4));
         assert_eq!(offsets_of(&reply, 128).unwrap().as_bytes(), &bytes);
         assert!(offsets_of(&reply, 24).is_none());
     }

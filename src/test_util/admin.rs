@@ -25,14 +25,8 @@ use xsk_uapi::rtnetlink::{
 /// [`Error::Interface`] with what the kernel said.
 pub fn set_up(interface: &Interface, up: bool) -> Result<()> {
     let ifi_flags = if up { IFF_UP } else { 0 };
-    let header = ifinfomsg {
-        ifi_flags,
-        ifi_change: IFF_UP,
-        ..interface.header()
-    };
-    interface
-        .ask("switch", &Request::new(RTM_SETLINK, 0, &header))
-        .map(drop)
+    let header = ifinfomsg { ifi_flags, ifi_change: IFF_UP, ..interface.header() };
+    interface.ask("switch", &Request::new(RTM_SETLINK, 0, &header)).map(drop)
 }
 
 /// Sets the bytes of the largest packet, without the link header.
@@ -69,10 +63,7 @@ pub fn without_ipv6(interface: &Interface) -> Result<()> {
         });
     });
     match answer {
-        Err(Error::Interface {
-            errno: Errno::AFNOSUPPORT | Errno::OPNOTSUPP,
-            ..
-        }) => Ok(()),
+        Err(Error::Interface { errno: Errno::AFNOSUPPORT | Errno::OPNOTSUPP, .. }) => Ok(()),
         answer => answer,
     }
 }
@@ -89,9 +80,7 @@ pub fn add_ipv4(interface: &Interface, address: Ipv4Addr, prefix: u8) -> Result<
         ..ifaddrmsg::default()
     };
     let mut request = Request::new(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header);
-    request
-        .attribute(IFA_LOCAL, &address.octets())
-        .attribute(IFA_ADDRESS, &address.octets());
+    request.attribute(IFA_LOCAL, &address.octets()).attribute(IFA_ADDRESS, &address.octets());
     interface.ask("add an address to", &request).map(drop)
 }
 
@@ -100,19 +89,11 @@ pub fn add_ipv4(interface: &Interface, address: Ipv4Addr, prefix: u8) -> Result<
 /// # Errors
 /// [`Error::Interface`] with what the kernel said: `EEXIST` if the name is taken.
 pub fn add_bridge(namespace: &Namespace, name: &str) -> Result<Interface> {
-    let mut request = Request::new(
-        RTM_NEWLINK,
-        NLM_F_CREATE | NLM_F_EXCL,
-        &ifinfomsg::default(),
-    );
-    request
-        .string(IFLA_IFNAME, name)
-        .nest(IFLA_LINKINFO, |info| {
-            info.string(IFLA_INFO_KIND, "bridge");
-        });
-    namespace
-        .ask(&request)
-        .map_err(|refusal| error(name, "make", refusal))?;
+    let mut request = Request::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifinfomsg::default());
+    request.string(IFLA_IFNAME, name).nest(IFLA_LINKINFO, |info| {
+        info.string(IFLA_INFO_KIND, "bridge");
+    });
+    namespace.ask(&request).map_err(|refusal| error(name, "make", refusal))?;
     let bridge = namespace.interface(name)?;
     without_ipv6(&bridge)?;
     set_up(&bridge, true)?;
@@ -124,9 +105,7 @@ pub fn add_bridge(namespace: &Namespace, name: &str) -> Result<Interface> {
 /// # Errors
 /// [`Error::Interface`] with what the kernel said: `ENODEV` if it is gone, `EOPNOTSUPP` for what is not virtual.
 pub fn delete(interface: &Interface) -> Result<()> {
-    interface
-        .ask("remove", &Request::new(RTM_DELLINK, 0, &interface.header()))
-        .map(drop)
+    interface.ask("remove", &Request::new(RTM_DELLINK, 0, &interface.header())).map(drop)
 }
 
 /// Moves an interface to another namespace, where it is switched off and keeps its name.
@@ -171,10 +150,7 @@ pub fn wait_until(
 /// # Errors
 /// As [`wait_until`].
 pub fn wait_for_carrier(interface: &Interface, limit: Duration) -> Result<()> {
-    wait_until(interface, limit, |facts| {
-        facts.up && facts.carrier && facts.running
-    })
-    .map(drop)
+    wait_until(interface, limit, |facts| facts.up && facts.carrier && facts.running).map(drop)
 }
 
 fn change(

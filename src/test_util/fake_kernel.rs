@@ -1,8 +1,5 @@
 //! The kernel's side of a socket, in plain memory.
-#![allow(
-    unsafe_code,
-    reason = "the other side of raw rings, and of packet memory"
-)]
+#![allow(unsafe_code, reason = "the other side of raw rings, and of packet memory")]
 
 use super::fake_rings::Block;
 use super::hostile::Hostile;
@@ -89,13 +86,7 @@ pub struct FakeRings {
 
 impl Default for FakeRings {
     fn default() -> Self {
-        Self {
-            rx: 2048,
-            tx: 2048,
-            fill: 4096,
-            completion: 2048,
-            start: Index::new(0),
-        }
+        Self { rx: 2048, tx: 2048, fill: 4096, completion: 2048, start: Index::new(0) }
     }
 }
 
@@ -113,21 +104,11 @@ impl FakeKernel {
     /// # Errors
     /// [`Error::Setting`] for a size that is no power of two or above 2^20; as [`new`](Self::new).
     pub fn with(umem: &Umem, rings: FakeRings) -> Result<(Self, Socket)> {
-        let FakeRings {
-            rx,
-            tx,
-            fill,
-            completion,
-            start,
-        } = rings;
+        let FakeRings { rx, tx, fill, completion, start } = rings;
         for entries in [rx, tx, fill, completion] {
             if !entries.is_power_of_two() || entries > 1 << 20 {
                 let rule = "is a power of two from 1 to 2^20";
-                return Err(Error::Setting {
-                    name: "size of a ring",
-                    value: entries.into(),
-                    rule,
-                });
+                return Err(Error::Setting { name: "size of a ring", value: entries.into(), rule });
             }
         }
         let blocks = Arc::new(Blocks {
@@ -189,11 +170,7 @@ impl FakeKernel {
         // else reaches it (I2, I3), and if hostile steps gave it away before, the claim failed.
         unsafe { self.umem.write_as_kernel(address, packet) };
         self.give_up(chunk, Place::Receiving);
-        self.produce_rx(xdp_desc {
-            addr: address,
-            len,
-            options: 0,
-        });
+        self.produce_rx(xdp_desc { addr: address, len, options: 0 });
         true
     }
 
@@ -209,11 +186,7 @@ impl FakeKernel {
             };
             self.give_up(chunk, Place::Receiving);
             let addr = chunk.wrapping_add(u64::from(self.front()));
-            self.produce_rx(xdp_desc {
-                addr,
-                len,
-                options: 0,
-            });
+            self.produce_rx(xdp_desc { addr, len, options: 0 });
             delivered = delivered.wrapping_add(1);
         }
         delivered
@@ -245,9 +218,7 @@ impl FakeKernel {
     }
 
     fn give_up(&self, address: u64, place: Place) {
-        self.umem
-            .ledger()
-            .unclaim(self.umem.bounds(), address, place);
+        self.umem.ledger().unclaim(self.umem.bounds(), address, place);
     }
 
     pub(super) fn produce_rx(&mut self, desc: xdp_desc) {
@@ -347,10 +318,7 @@ impl FakeKernel {
     /// How often the socket woke this kernel.
     #[must_use]
     pub fn kicks(&self) -> u64 {
-        self.core
-            .fake_kicks
-            .as_ref()
-            .map_or(0, |kicks| kicks.load(Ordering::SeqCst))
+        self.core.fake_kicks.as_ref().map_or(0, |kicks| kicks.load(Ordering::SeqCst))
     }
 
     /// Steps that break the rules, to see that packet code and this crate stand them. `None` unless the

@@ -33,20 +33,10 @@ impl Block {
         let layout = Layout::from_size_align(bytes, 64).unwrap_or(Layout::new::<[u64; 24]>());
         // SAFETY: the layout is not empty: it holds the indices at least.
         let memory = unsafe { alloc_zeroed(layout) };
-        let Some(memory) = NonNull::new(memory) else {
-            handle_alloc_error(layout)
-        };
-        let block = Self {
-            start: memory,
-            layout,
-            size,
-        };
-        block
-            .index(0)
-            .store(start.get(), std::sync::atomic::Ordering::Relaxed);
-        block
-            .index(CONSUMER)
-            .store(start.get(), std::sync::atomic::Ordering::Relaxed);
+        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        let block = Self { start: memory, layout, size };
+        block.index(0).store(start.get(), std::sync::atomic::Ordering::Relaxed);
+        block.index(CONSUMER).store(start.get(), std::sync::atomic::Ordering::Relaxed);
         block
     }
 

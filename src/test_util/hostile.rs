@@ -20,11 +20,7 @@ impl<'a> Hostile<'a> {
 
     /// Puts any entry into the RX ring, if there is a slot.
     pub fn receive(&mut self, address: u64, len: u32, options: u32) {
-        self.kernel.produce_rx(xdp_desc {
-            addr: address,
-            len,
-            options,
-        });
+        self.kernel.produce_rx(xdp_desc { addr: address, len, options });
     }
 
     /// Puts any entry into the completion ring, if there is a slot.
@@ -48,13 +44,7 @@ impl<'a> Hostile<'a> {
     }
 
     fn follow(&mut self, ring: Kind, index: Index) {
-        let FakeKernel {
-            rx,
-            tx,
-            fill,
-            completion,
-            ..
-        } = self.kernel;
+        let FakeKernel { rx, tx, fill, completion, .. } = self.kernel;
         match ring {
             Kind::Rx => rx.skip_to(index),
             Kind::Tx => tx.skip_to(index),

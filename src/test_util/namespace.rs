@@ -49,10 +49,7 @@ impl Namespace {
     /// # Errors
     /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
     pub fn current() -> Result<Self> {
-        Self::here().map_err(|errno| Error::Namespace {
-            operation: "ioctl(SIOCGSKNS)",
-            errno,
-        })
+        Self::here().map_err(|errno| Error::Namespace { operation: "ioctl(SIOCGSKNS)", errno })
     }
 
     /// The network namespace that a socket was made in. Needs CAP_NET_ADMIN in it, and CAP_SYS_ADMIN.
@@ -76,10 +73,7 @@ impl Namespace {
     pub fn of_thread(id: u32) -> Result<Self> {
         let operation = "setns(pidfd_open(), CLONE_NEWNET)";
         let id = i32::try_from(id).ok().and_then(Pid::from_raw);
-        let id = id.ok_or(Error::Namespace {
-            operation,
-            errno: Errno::SRCH,
-        })?;
+        let id = id.ok_or(Error::Namespace { operation, errno: Errno::SRCH })?;
         Self::reach(operation, || netns::enter_that_of_thread(id))
     }
 
@@ -103,10 +97,7 @@ impl Namespace {
 
     fn here() -> Result<Self, Errno> {
         let route = Netlink::open(Family::Route)?;
-        Ok(Self {
-            fd: netns::of_socket(route.as_fd())?,
-            route,
-        })
+        Ok(Self { fd: netns::of_socket(route.as_fd())?, route })
     }
 
     /// Puts the calling thread into the namespace, until the answer is dropped. Needs CAP_SYS_ADMIN.
@@ -118,15 +109,9 @@ impl Namespace {
     #[doc(alias = "setns")]
     pub fn enter(&self) -> Result<Inside<'_>> {
         let before = Self::current()?.fd;
-        netns::enter(self.as_fd()).map_err(|errno| Error::Namespace {
-            operation: "setns(CLONE_NEWNET)",
-            errno,
-        })?;
-        Ok(Inside {
-            before,
-            _thread: PhantomData,
-            _namespace: PhantomData,
-        })
+        netns::enter(self.as_fd())
+            .map_err(|errno| Error::Namespace { operation: "setns(CLONE_NEWNET)", errno })?;
+        Ok(Inside { before, _thread: PhantomData, _namespace: PhantomData })
     }
 
     /// Runs `work` on the calling thread, inside the namespace.
@@ -185,10 +170,7 @@ impl Drop for Inside<'_> {
 }
 
 #[cold]
-#[expect(
-    clippy::panic,
-    reason = "later code would work in the wrong namespace; documented"
-)]
+#[expect(clippy::panic, reason = "later code would work in the wrong namespace; documented")]
 fn cannot_leave(errno: Errno) {
     panic!("the thread cannot leave a network namespace: {errno}");
 }

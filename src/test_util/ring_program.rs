@@ -28,11 +28,7 @@ pub fn ring_program(program: &[u8]) {
     for step in steps.chunks_exact(2).take(128) {
         let &[code, count] = step else { return };
         let [one, other] = &mut rings;
-        let (ring, to) = if code & 0x80 == 0 {
-            (one, other)
-        } else {
-            (other, one)
-        };
+        let (ring, to) = if code & 0x80 == 0 { (one, other) } else { (other, one) };
         let n = u32::from(count & 63);
         let part = u32::from(count >> 6);
         match code & 15 {
@@ -117,9 +113,7 @@ impl<'a> Ring<'a> {
 
     fn write(&mut self, reserve: u32, count: u32, forget: bool, next: &mut u64) {
         let granted = self.vacant().min(reserve);
-        let Ok(mut slots) = self.producer.write(reserve) else {
-            unreachable!("no fault was made")
-        };
+        let Ok(mut slots) = self.producer.write(reserve) else { unreachable!("no fault was made") };
         assert_eq!(slots.left(), granted, "reserved");
         for i in 0..count {
             let wrote = slots.write(*next);
@@ -299,16 +293,7 @@ impl<'a> Ring<'a> {
         self.block.consumer().store(lie.get(), Ordering::Relaxed);
         // More than the ring has: what was known before cannot suffice.
         let answer = self.producer.free(self.size.wrapping_add(1));
-        assert!(
-            matches!(
-                answer,
-                Err(Fault::Index {
-                    ring: Kind::Fill,
-                    ..
-                })
-            ),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(Fault::Index { ring: Kind::Fill, .. })), "{answer:?}");
         self.block.consumer().store(released, Ordering::Relaxed);
     }
 
@@ -319,25 +304,16 @@ impl<'a> Ring<'a> {
         let behind = self.at.distance_from(produced);
         assert_eq!(behind, self.unpublished, "published");
         let refused = u32::from(self.refused.is_some());
-        let kept = self
-            .held()
-            .wrapping_add(self.unreleased)
-            .wrapping_add(refused);
+        let kept = self.held().wrapping_add(self.unreleased).wrapping_add(refused);
         assert_eq!(self.at.distance_from(consumed), kept, "given back");
-        assert!(
-            usize32(kept) <= usize32(self.size),
-            "never more than there is room"
-        );
+        assert!(usize32(kept) <= usize32(self.size), "never more than there is room");
     }
 }
 
 /// What a panic that was asked for carries.
 struct Expected;
 
-#[expect(
-    clippy::mem_forget,
-    reason = "a batch that is forgotten is what is tried"
-)]
+#[expect(clippy::mem_forget, reason = "a batch that is forgotten is what is tried")]
 fn forgotten<T>(batch: T) {
     std::mem::forget(batch);
 }

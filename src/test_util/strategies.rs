@@ -44,20 +44,12 @@ pub const MAX_BITS: u32 = 15;
 pub fn config(cases: u32) -> ProptestConfig {
     let asked = ProptestConfig::default();
     let set = |name| std::env::var_os(name).is_some();
-    let cases = if set("PROPTEST_CASES") {
-        asked.cases
-    } else {
-        cases
-    };
+    let cases = if set("PROPTEST_CASES") { asked.cases } else { cases };
     ProptestConfig {
         cases,
         // Inputs that do not apply may be as many, however long the run.
         max_global_rejects: asked.max_global_rejects.max(cases.saturating_mul(4)),
-        rng_seed: if set("PROPTEST_RNG_SEED") {
-            asked.rng_seed
-        } else {
-            RngSeed::Fixed(1)
-        },
+        rng_seed: if set("PROPTEST_RNG_SEED") { asked.rng_seed } else { RngSeed::Fixed(1) },
         failure_persistence: None,
         ..asked
     }
@@ -88,13 +80,7 @@ pub fn index() -> BoxedStrategy<Index> {
 pub fn rings(most_bits: u32) -> BoxedStrategy<FakeRings> {
     let size = || ring_size(most_bits);
     (size(), size(), size(), size(), index())
-        .prop_map(|(rx, tx, fill, completion, start)| FakeRings {
-            rx,
-            tx,
-            fill,
-            completion,
-            start,
-        })
+        .prop_map(|(rx, tx, fill, completion, start)| FakeRings { rx, tx, fill, completion, start })
         .boxed()
 }
 

@@ -29,12 +29,7 @@ pub struct VethPair {
 impl VethPair {
     /// Starts with 1 queue, an MTU of 1500, addresses of the kernel's choice, and the names `xsk-a` and `xsk-b`.
     pub fn builder() -> VethBuilder {
-        VethBuilder {
-            queues: 1,
-            mtu: 1500,
-            macs: None,
-            names: ["xsk-a".into(), "xsk-b".into()],
-        }
+        VethBuilder { queues: 1, mtu: 1500, macs: None, names: ["xsk-a".into(), "xsk-b".into()] }
     }
 
     /// The end in the first namespace.
@@ -108,28 +103,21 @@ impl VethBuilder {
     pub fn build(self, a: &Namespace, b: &Namespace) -> Result<VethPair> {
         let [name_a, name_b] = &self.names;
         let [mac_a, mac_b] = self.macs.map_or([None; 2], |macs| macs.map(Some));
-        let mut request = Request::new(
-            RTM_NEWLINK,
-            NLM_F_CREATE | NLM_F_EXCL,
-            &ifinfomsg::default(),
-        );
+        let mut request =
+            Request::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifinfomsg::default());
         self.describe(&mut request, name_a, mac_a);
         request.nest(IFLA_LINKINFO, |info| {
-            info.string(IFLA_INFO_KIND, "veth")
-                .nest(IFLA_INFO_DATA, |data| {
-                    data.nest(VETH_INFO_PEER, |peer| {
-                        peer.append(ifinfomsg::default().as_bytes());
-                        self.describe(peer, name_b, mac_b);
-                        peer.i32(IFLA_NET_NS_FD, b.as_fd().as_raw_fd());
-                    });
+            info.string(IFLA_INFO_KIND, "veth").nest(IFLA_INFO_DATA, |data| {
+                data.nest(VETH_INFO_PEER, |peer| {
+                    peer.append(ifinfomsg::default().as_bytes());
+                    self.describe(peer, name_b, mac_b);
+                    peer.i32(IFLA_NET_NS_FD, b.as_fd().as_raw_fd());
                 });
+            });
         });
-        a.ask(&request)
-            .map_err(|refusal| admin::error(name_a, "make the pair of", refusal))?;
+        a.ask(&request).map_err(|refusal| admin::error(name_a, "make the pair of", refusal))?;
         let a = a.interface(name_a)?;
-        let b = b
-            .interface(name_b)
-            .inspect_err(|_| drop(admin::delete(&a)))?;
+        let b = b.interface(name_b).inspect_err(|_| drop(admin::delete(&a)))?;
         let pair = VethPair { a, b };
         for end in [&pair.a, &pair.b] {
             admin::without_ipv6(end)?;
@@ -145,9 +133,7 @@ impl VethBuilder {
 
     fn describe(&self, request: &mut Request, name: &str, mac: Option<[u8; 6]>) {
         request.string(IFLA_IFNAME, name).u32(IFLA_MTU, self.mtu);
-        request
-            .u32(IFLA_NUM_RX_QUEUES, self.queues)
-            .u32(IFLA_NUM_TX_QUEUES, self.queues);
+        request.u32(IFLA_NUM_RX_QUEUES, self.queues).u32(IFLA_NUM_TX_QUEUES, self.queues);
         if let Some(mac) = mac {
             request.attribute(IFLA_ADDRESS, &mac);
         }

@@ -144,11 +144,7 @@ impl Whereabouts {
     /// # Errors
     /// The [`Imbalance`], if not.
     pub fn check(self) -> Result<(), Imbalance> {
-        let Self {
-            umem,
-            holders,
-            mut imbalance,
-        } = self;
+        let Self { umem, holders, mut imbalance } = self;
         let chunks = (0_u64..).map(|number| number.wrapping_mul(umem.chunk_size().into()));
         let mut places = umem.places().map(Vec::into_iter);
         for (chunk, holder) in chunks.zip(holders) {
@@ -161,11 +157,7 @@ impl Whereabouts {
                 _ => (),
             }
         }
-        if imbalance == Imbalance::default() {
-            Ok(())
-        } else {
-            Err(imbalance)
-        }
+        if imbalance == Imbalance::default() { Ok(()) } else { Err(imbalance) }
     }
 }
 

@@ -88,20 +88,8 @@ impl Umem {
         };
         let ledger = Ledger::new(usize::try_from(bounds.chunks()).unwrap_or(0));
         let pool = Pool::full(Judge::new(bounds, ledger.clone()));
-        let shared = Shared {
-            headroom,
-            pages,
-            ledger,
-            _memory: memory,
-        };
-        (
-            Self {
-                start,
-                bounds,
-                shared: Arc::new(shared),
-            },
-            pool,
-        )
+        let shared = Shared { headroom, pages, ledger, _memory: memory };
+        (Self { start, bounds, shared: Arc::new(shared) }, pool)
     }
 
     /// The packet's bytes.
@@ -179,9 +167,7 @@ impl Umem {
     #[track_caller]
     pub fn grow_front(&self, frame: &mut Frame, bytes: u32) -> Result<(), Outside> {
         self.bounds.same(frame.umem());
-        let room = frame
-            .address()
-            .wrapping_sub(self.bounds.chunk(frame.address()));
+        let room = frame.address().wrapping_sub(self.bounds.chunk(frame.address()));
         if u64::from(bytes) > room {
             return Err(Outside);
         }
@@ -270,10 +256,7 @@ impl Umem {
     pub(crate) unsafe fn write_as_kernel(&self, address: u64, packet: &[u8]) {
         // SAFETY: inside the area, and nobody else reaches the chunk, by the caller's contract; a packet
         // that is a `&[u8]` is not in it.
-        unsafe {
-            self.at(address)
-                .copy_from_nonoverlapping(packet.as_ptr(), packet.len())
-        };
+        unsafe { self.at(address).copy_from_nonoverlapping(packet.as_ptr(), packet.len()) };
     }
 
     /// Copies `len` bytes at `address` out, as the kernel does.

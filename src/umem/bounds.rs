@@ -60,11 +60,7 @@ impl Bounds {
 
     /// A chunk's size as a length: the kernel allows no chunk above a page.
     #[inline(always)]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::as_conversions,
-        reason = "made of a `u32`"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
     pub(crate) fn chunk_len(&self) -> u32 {
         self.chunk_size() as u32
     }
@@ -93,10 +89,7 @@ impl Bounds {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    #[expect(
-        clippy::panic,
-        reason = "a frame given to another UMEM is a programming error (I6)"
-    )]
+    #[expect(clippy::panic, reason = "a frame given to another UMEM is a programming error (I6)")]
     fn foreign(&self, frame: u32) -> ! {
         let here = self.umem;
         panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");

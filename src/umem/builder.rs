@@ -31,12 +31,7 @@ pub struct UmemBuilder {
 
 impl Default for UmemBuilder {
     fn default() -> Self {
-        Self {
-            chunks: 4096,
-            chunk_size: 4096,
-            headroom: 0,
-            pages: Pages::Normal,
-        }
+        Self { chunks: 4096, chunk_size: 4096, headroom: 0, pages: Pages::Normal }
     }
 }
 
@@ -91,18 +86,11 @@ impl UmemBuilder {
             Pages::Huge2M => (PageFlags::Huge2M, 2 << 20),
             Pages::Huge1G => (PageFlags::Huge1G, 1 << 30),
         };
-        let len = bounds
-            .area
-            .checked_next_multiple_of(page)
-            .and_then(|len| usize::try_from(len).ok());
+        let len =
+            bounds.area.checked_next_multiple_of(page).and_then(|len| usize::try_from(len).ok());
         let len = len.ok_or_else(|| refused(rustix::io::Errno::NOMEM))?;
         let mapping = Mapping::anonymous(len, flags).map_err(refused)?;
-        Ok(Umem::over(
-            Memory::Ours(mapping),
-            bounds,
-            self.headroom,
-            self.pages,
-        ))
+        Ok(Umem::over(Memory::Ours(mapping), bounds, self.headroom, self.pages))
     }
 
     /// Takes memory that is there already: chunks from `memory`'s first byte on, as many as were asked
@@ -132,11 +120,7 @@ impl UmemBuilder {
             return Err(setting("memory", start.addr().get(), "begins at a page"));
         }
         if u64::try_from(memory.len()).unwrap_or(0) < bounds.area {
-            return Err(setting(
-                "memory",
-                memory.len(),
-                "has chunks x chunk size bytes at least",
-            ));
+            return Err(setting("memory", memory.len(), "has chunks x chunk size bytes at least"));
         }
         let memory = Memory::Users(start, Box::new(owner));
         Ok(Umem::over(memory, bounds, self.headroom, self.pages))
@@ -149,11 +133,7 @@ impl UmemBuilder {
             return Err(setting("chunk size", self.chunk_size, rule));
         }
         if self.chunks == 0 || self.chunks > MAX_CHUNKS {
-            return Err(setting(
-                "number of chunks",
-                self.chunks,
-                "is from 1 to 2^30",
-            ));
+            return Err(setting("number of chunks", self.chunks, "is from 1 to 2^30"));
         }
         // Equality is refused by the oldest kernels too; what lies below differs by kernel.
         if self.headroom >= self.chunk_size.saturating_sub(PACKET_HEADROOM) {
@@ -166,9 +146,5 @@ impl UmemBuilder {
 }
 
 fn setting(name: &'static str, value: impl TryInto<u64>, rule: &'static str) -> Error {
-    Error::Setting {
-        name,
-        value: value.try_into().unwrap_or(u64::MAX),
-        rule,
-    }
+    Error::Setting { name, value: value.try_into().unwrap_or(u64::MAX), rule }
 }

@@ -30,11 +30,7 @@ impl Frame {
     /// are inside the chunk (I4, I7).
     #[inline(always)]
     pub(crate) fn mint(bounds: &Bounds, address: u64, len: u32) -> Self {
-        Self {
-            address,
-            len,
-            umem: bounds.umem,
-        }
+        Self { address, len, umem: bounds.umem }
     }
 
     /// Mints the handle to a whole chunk, `chunk` being its first byte; as [`mint`](Self::mint).

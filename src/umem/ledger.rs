@@ -42,11 +42,7 @@ mod kept {
 
     impl Ledger {
         pub(in crate::umem) fn new(chunks: usize) -> Self {
-            Self(
-                (0..chunks)
-                    .map(|_| AtomicU8::new(code(Place::Pool)))
-                    .collect(),
-            )
+            Self((0..chunks).map(|_| AtomicU8::new(code(Place::Pool))).collect())
         }
 
         /// Notes a move; answers whether the chunk was where it should come from.

@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// (invariant I6).
 pub(super) fn next() -> Result<u32> {
     static LAST: AtomicU32 = AtomicU32::new(0);
-    LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-        last.checked_add(1)
-    })
-    .map(|last| last.wrapping_add(1))
-    .map_err(|_| Error::UmemNumbers)
+    LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1))
+        .map(|last| last.wrapping_add(1))
+        .map_err(|_| Error::UmemNumbers)
 }

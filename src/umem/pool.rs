@@ -31,12 +31,7 @@ impl Pool {
     pub(super) fn new(judge: Judge) -> Self {
         // There are 2^30 chunks at the most.
         let size = u32::try_from(judge.bounds.chunks()).unwrap_or(0);
-        Self {
-            judge,
-            slots: vec![0; usize32(size)].into_boxed_slice(),
-            len: 0,
-            size,
-        }
+        Self { judge, slots: vec![0; usize32(size)].into_boxed_slice(), len: 0, size }
     }
 
     /// The pool of all chunks; made once for a UMEM, before anything else can mint a frame.

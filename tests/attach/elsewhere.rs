@@ -10,18 +10,13 @@ use xsk::test_util::{Namespace, admin};
 #[test]
 fn a_program_goes_with_its_link_when_the_interface_is_moved() {
     for method in METHODS {
-        let Some(rig) = Rig::new(
-            "a_program_goes_with_its_link_when_the_interface_is_moved",
-            1,
-        ) else {
+        let Some(rig) = Rig::new("a_program_goes_with_its_link_when_the_interface_is_moved", 1)
+        else {
             return;
         };
         let elsewhere = Namespace::new().unwrap();
         rig.inside(|| {
-            let attachment = Attachment::builder(rig.interface())
-                .method(method)
-                .attach()
-                .unwrap();
+            let attachment = Attachment::builder(rig.interface()).method(method).attach().unwrap();
             let moved = admin::move_to(rig.interface(), &elsewhere).unwrap();
             attachment.close().unwrap();
             assert_eq!(
@@ -35,43 +30,26 @@ fn a_program_goes_with_its_link_when_the_interface_is_moved() {
 
 #[test]
 fn the_thread_may_have_moved_and_the_interface_may_have_gone() {
-    let Some(rig) = Rig::new(
-        "the_thread_may_have_moved_and_the_interface_may_have_gone",
-        1,
-    ) else {
+    let Some(rig) = Rig::new("the_thread_may_have_moved_and_the_interface_may_have_gone", 1) else {
         return;
     };
     let elsewhere = Namespace::new().unwrap();
     for method in METHODS {
-        let attachment = rig.inside(|| {
-            Attachment::builder(rig.interface())
-                .method(method)
-                .attach()
-                .unwrap()
-        });
+        let attachment =
+            rig.inside(|| Attachment::builder(rig.interface()).method(method).attach().unwrap());
         elsewhere.run(|| attachment.close()).unwrap().unwrap();
         rig.assert_vacant();
-        let from_outside = elsewhere
-            .run(|| Attachment::builder(rig.interface()).method(method).attach())
-            .unwrap();
+        let from_outside =
+            elsewhere.run(|| Attachment::builder(rig.interface()).method(method).attach()).unwrap();
         assert!(
-            matches!(
-                from_outside,
-                Err(Error::Interface {
-                    errno: Errno::XDEV,
-                    ..
-                })
-            ),
+            matches!(from_outside, Err(Error::Interface { errno: Errno::XDEV, .. })),
             "{from_outside:?}"
         );
     }
     for method in METHODS {
         let Some(rig) = Rig::new("", 1) else { return };
         rig.inside(|| {
-            let attachment = Attachment::builder(rig.interface())
-                .method(method)
-                .attach()
-                .unwrap();
+            let attachment = Attachment::builder(rig.interface()).method(method).attach().unwrap();
             let registration = attachment.register(0, rx_socket().as_fd()).unwrap();
             admin::delete(rig.interface()).unwrap();
             let late = attachment.register(0, rx_socket().as_fd());
@@ -79,16 +57,7 @@ fn the_thread_may_have_moved_and_the_interface_may_have_gone() {
             registration.close().unwrap();
             attachment.close().unwrap();
             let late = Attachment::builder(rig.interface()).method(method).attach();
-            assert!(
-                matches!(
-                    late,
-                    Err(Error::Interface {
-                        errno: Errno::NODEV,
-                        ..
-                    })
-                ),
-                "{late:?}"
-            );
+            assert!(matches!(late, Err(Error::Interface { errno: Errno::NODEV, .. })), "{late:?}");
         });
     }
 }

@@ -11,10 +11,8 @@ use xsk::link::{Attachment, Method, Mode, ModeChoice};
 use xsk::program::{Census, Program};
 use xsk::test_util::admin;
 
-const MODES: [(ModeChoice, Mode); 2] = [
-    (ModeChoice::Native, Mode::Native),
-    (ModeChoice::Generic, Mode::Generic),
-];
+const MODES: [(ModeChoice, Mode); 2] =
+    [(ModeChoice::Native, Mode::Native), (ModeChoice::Generic, Mode::Generic)];
 
 #[test]
 fn a_foreign_program_is_replaced_only_on_request() {
@@ -35,17 +33,10 @@ fn a_foreign_program_is_replaced_only_on_request() {
                             .attach()
                             .unwrap();
                         let build = || {
-                            Attachment::builder(rig.interface())
-                                .mode(our_choice)
-                                .method(our_method)
+                            Attachment::builder(rig.interface()).mode(our_choice).method(our_method)
                         };
                         let refused = build().attach();
-                        let Err(Error::ForeignProgram {
-                            id: found,
-                            name,
-                            mode,
-                            ..
-                        }) = &refused
+                        let Err(Error::ForeignProgram { id: found, name, mode, .. }) = &refused
                         else {
                             panic!("{refused:?}");
                         };
@@ -122,10 +113,7 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
     };
     rig.inside(|| {
         let nothing = Attachment::join_foreign(rig.interface(), "other_map");
-        assert!(
-            matches!(nothing, Err(Error::OtherAttachment { .. })),
-            "{nothing:?}"
-        );
+        assert!(matches!(nothing, Err(Error::OtherAttachment { .. })), "{nothing:?}");
         for method in METHODS {
             let (program, map) = other_program();
             let id = program.id();
@@ -157,11 +145,7 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
                 registration.close().unwrap();
                 assert_eq!(census.occupied().unwrap(), []);
                 guest.close().unwrap();
-                assert_eq!(
-                    rig.attached(),
-                    Some((Mode::Native, id)),
-                    "a guest detaches nothing"
-                );
+                assert_eq!(rig.attached(), Some((Mode::Native, id)), "a guest detaches nothing");
             }
             theirs.close().unwrap();
             rig.assert_vacant();
@@ -219,17 +203,11 @@ fn a_replaced_program_is_put_back_if_ours_is_refused() {
                 .unwrap();
             // Too much for native mode, which is asked for.
             admin::set_mtu(rig.cable.b(), 9000).unwrap();
-            let refused = Attachment::builder(rig.interface())
-                .replace_foreign(true)
-                .attach();
+            let refused = Attachment::builder(rig.interface()).replace_foreign(true).attach();
             assert!(
                 matches!(
                     refused,
-                    Err(Error::Attach {
-                        mode: Mode::Native,
-                        errno: Errno::RANGE,
-                        ..
-                    })
+                    Err(Error::Attach { mode: Mode::Native, errno: Errno::RANGE, .. })
                 ),
                 "{refused:?}"
             );
@@ -246,10 +224,7 @@ fn a_replaced_program_is_put_back_if_ours_is_refused() {
 
 #[test]
 fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
-    let Some(rig) = Rig::new(
-        "an_abandoned_program_of_ones_own_is_taken_over_on_request",
-        1,
-    ) else {
+    let Some(rig) = Rig::new("an_abandoned_program_of_ones_own_is_taken_over_on_request", 1) else {
         return;
     };
     rig.inside(|| {
@@ -260,10 +235,7 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
         };
         let abandon = || {
             // As a kill leaves it: attached, without a mark.
-            let first = build()
-                .lock_timeout(Duration::from_millis(5))
-                .attach()
-                .unwrap();
+            let first = build().lock_timeout(Duration::from_millis(5)).attach().unwrap();
             without_the_lock(&rig, || assert!(first.close().is_err()));
             assert!(rig.attached().is_some());
         };
@@ -279,17 +251,11 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
         let socket = rx_socket();
         map.insert(0, socket.as_fd()).unwrap();
         let refused = other_mode();
-        assert!(
-            matches!(refused, Err(Error::OtherAttachment { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(Error::OtherAttachment { .. })), "{refused:?}");
         let guest = build().take_over(true).attach().unwrap();
         map.remove(0).unwrap();
         let refused = other_mode();
-        assert!(
-            matches!(refused, Err(Error::OtherAttachment { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(Error::OtherAttachment { .. })), "{refused:?}");
         guest.close().unwrap();
         assert_eq!(rig.attached(), Some((Mode::Native, program.id())));
         let next = other_mode().unwrap();
@@ -319,10 +285,7 @@ fn links_of_another_namespace_are_not_held() {
     };
     let (first, second) = (attach(&here).unwrap(), attach(&there).unwrap());
     let refused = attach(&there);
-    assert!(
-        matches!(refused, Err(Error::OtherAttachment { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::OtherAttachment { .. })), "{refused:?}");
     first.close().unwrap();
     here.assert_vacant();
     // With one left it is clear which one it is.
@@ -355,10 +318,7 @@ fn a_program_that_somebody_else_attached_stays() {
         drop(held);
         for copy in copies {
             let map = xsk::program::XskMap::from_id(map_id(id)).unwrap();
-            let user = Attachment::builder(rig.interface())
-                .program(copy, map)
-                .attach()
-                .unwrap();
+            let user = Attachment::builder(rig.interface()).program(copy, map).attach().unwrap();
             assert!(user.joined());
             user.close().unwrap();
             assert_eq!(rig.attached(), Some((Mode::Native, id)));
@@ -368,10 +328,8 @@ fn a_program_that_somebody_else_attached_stays() {
 
 #[test]
 fn a_socket_is_not_registered_with_a_program_that_was_replaced() {
-    let Some(rig) = Rig::new(
-        "a_socket_is_not_registered_with_a_program_that_was_replaced",
-        1,
-    ) else {
+    let Some(rig) = Rig::new("a_socket_is_not_registered_with_a_program_that_was_replaced", 1)
+    else {
         return;
     };
     rig.inside(|| {

@@ -30,10 +30,7 @@ fn what_is_attached_is_there_and_goes_with_its_owner() {
                     assert_eq!(attachment.reason(), &reason);
                     assert!(!attachment.joined());
                     assert_eq!(attachment.map().entries(), 4, "a slot for each queue");
-                    let info = Program::from_id(attachment.program_id())
-                        .unwrap()
-                        .info()
-                        .unwrap();
+                    let info = Program::from_id(attachment.program_id()).unwrap().info().unwrap();
                     assert_eq!(info.name, "xsk_redirect");
                     assert_eq!(info.map_ids, [attachment.map().id()]);
                     if close {
@@ -56,10 +53,7 @@ fn generic_mode_is_only_for_drivers_without_native() {
     rig.inside(|| {
         let loopback = Interface::by_name("lo").unwrap();
         for method in METHODS {
-            let attachment = Attachment::builder(&loopback)
-                .method(method)
-                .attach()
-                .unwrap();
+            let attachment = Attachment::builder(&loopback).method(method).attach().unwrap();
             assert_eq!(attachment.mode(), Mode::Generic);
             assert!(
                 matches!(attachment.reason(), Reason::NoNative { .. }),
@@ -67,18 +61,12 @@ fn generic_mode_is_only_for_drivers_without_native() {
                 attachment.reason()
             );
             attachment.close().unwrap();
-            let native = Attachment::builder(&loopback)
-                .method(method)
-                .mode(ModeChoice::Native)
-                .attach();
+            let native =
+                Attachment::builder(&loopback).method(method).mode(ModeChoice::Native).attach();
             assert!(
                 matches!(
                     native,
-                    Err(Error::Attach {
-                        errno: Errno::OPNOTSUPP,
-                        mode: Mode::Native,
-                        ..
-                    })
+                    Err(Error::Attach { errno: Errno::OPNOTSUPP, mode: Mode::Native, .. })
                 ),
                 "{native:?}"
             );
@@ -86,27 +74,14 @@ fn generic_mode_is_only_for_drivers_without_native() {
         // Too long packets are an error with the kernel's words, not a silent change of mode.
         admin::set_mtu(rig.cable.b(), 9000).unwrap();
         let long = Attachment::builder(rig.interface()).attach();
-        let Err(Error::Attach {
-            errno: Errno::RANGE,
-            message: Some(message),
-            ..
-        }) = &long
-        else {
+        let Err(Error::Attach { errno: Errno::RANGE, message: Some(message), .. }) = &long else {
             panic!("{long:?}");
         };
         assert!(message.contains("MTU"), "{message}");
         rig.assert_vacant();
-        let hardware = Attachment::builder(rig.interface())
-            .mode(ModeChoice::Hardware)
-            .attach();
+        let hardware = Attachment::builder(rig.interface()).mode(ModeChoice::Hardware).attach();
         assert!(
-            matches!(
-                hardware,
-                Err(Error::UnsupportedMode {
-                    mode: Mode::Hardware,
-                    ..
-                })
-            ),
+            matches!(hardware, Err(Error::UnsupportedMode { mode: Mode::Hardware, .. })),
             "{hardware:?}"
         );
     });
@@ -133,11 +108,7 @@ fn another_mode_or_method_is_refused_while_in_use() {
             };
             assert_eq!(wanted, format!("native mode by {method}"));
             assert_eq!(found, format!("generic mode by {method}"));
-            let other = if method == Method::Link {
-                Method::Netlink
-            } else {
-                Method::Link
-            };
+            let other = if method == Method::Link { Method::Netlink } else { Method::Link };
             let other_method = Attachment::builder(rig.interface()).method(other).attach();
             let Err(Error::OtherAttachment { found, .. }) = other_method else {
                 panic!("{other_method:?}")

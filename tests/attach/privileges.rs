@@ -41,9 +41,7 @@ fn only_joining_needs_sys_admin() {
             (joined, used, Some(first.close()))
         });
         let Some(Error::BpfObject {
-            operation: "BPF_PROG_GET_FD_BY_ID",
-            errno: Errno::PERM,
-            ..
+            operation: "BPF_PROG_GET_FD_BY_ID", errno: Errno::PERM, ..
         }) = &joined
         else {
             panic!("{joined:?}");
@@ -52,22 +50,11 @@ fn only_joining_needs_sys_admin() {
         assert_eq!(closed, Some(Ok(())));
         rig.assert_vacant();
 
-        let nothing = with_only(CapabilitySet::empty(), || {
-            Attachment::builder(rig.interface()).attach()
-        });
-        assert!(
-            matches!(
-                nothing,
-                Err(Error::CreateMap {
-                    errno: Errno::PERM,
-                    ..
-                })
-            ),
-            "{nothing:?}"
-        );
-        let no_attach = with_only(CapabilitySet::BPF, || {
-            Attachment::builder(rig.interface()).attach()
-        });
+        let nothing =
+            with_only(CapabilitySet::empty(), || Attachment::builder(rig.interface()).attach());
+        assert!(matches!(nothing, Err(Error::CreateMap { errno: Errno::PERM, .. })), "{nothing:?}");
+        let no_attach =
+            with_only(CapabilitySet::BPF, || Attachment::builder(rig.interface()).attach());
         assert!(no_attach.is_err(), "{no_attach:?}");
         rig.assert_vacant();
     });
@@ -82,9 +69,7 @@ fn sockets_are_registered_without_any_capability() {
         let attachment = Attachment::builder(rig.interface()).attach().unwrap();
         let socket = rx_socket();
         let registered = with_only(CapabilitySet::empty(), || {
-            attachment
-                .register(0, socket.as_fd())
-                .and_then(xsk::link::Registration::close)
+            attachment.register(0, socket.as_fd()).and_then(xsk::link::Registration::close)
         });
         match registered {
             Ok(()) => {}

@@ -33,11 +33,7 @@ impl Other {
         });
         let stdin = child.stdin.take().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut other = Self {
-            child,
-            stdin,
-            stdout,
-        };
+        let mut other = Self { child, stdin, stdout };
         let answer = other.answer();
         (other, answer)
     }
@@ -90,14 +86,8 @@ fn the_other_process() {
         return;
     };
     let words: Vec<&str> = role.split(' ').collect();
-    let [method, mode, queue] = words[..] else {
-        panic!("{role}")
-    };
-    let method = if method == "link" {
-        Method::Link
-    } else {
-        Method::Netlink
-    };
+    let [method, mode, queue] = words[..] else { panic!("{role}") };
+    let method = if method == "link" { Method::Link } else { Method::Netlink };
     let mode = match mode {
         "native" => ModeChoice::Native,
         "generic" => ModeChoice::Generic,
@@ -108,37 +98,23 @@ fn the_other_process() {
     if queue == "storm" {
         say("ready");
         loop {
-            let attachment = Attachment::builder(&interface)
-                .method(method)
-                .mode(mode)
-                .attach()
-                .unwrap();
+            let attachment =
+                Attachment::builder(&interface).method(method).mode(mode).attach().unwrap();
             let registration = attachment.register(1, rx_socket().as_fd()).unwrap();
             registration.close().unwrap();
             attachment.close().unwrap();
         }
     }
-    let attachment = Attachment::builder(&interface)
-        .method(method)
-        .mode(mode)
-        .attach()
-        .unwrap();
+    let attachment = Attachment::builder(&interface).method(method).mode(mode).attach().unwrap();
     let with_socket: Option<u32> = queue.parse().ok();
     let socket = with_socket.map(|queue| {
         let socket = counting_socket(&interface, queue);
         let registration = attachment.register(queue, socket.as_fd()).unwrap();
         (socket, registration)
     });
-    say(&format!(
-        "{} {}",
-        attachment.program_id(),
-        attachment.joined()
-    ));
+    say(&format!("{} {}", attachment.program_id(), attachment.joined()));
     while lines.next().unwrap().unwrap() == "count" {
-        say(&socket
-            .as_ref()
-            .map_or(0, |(socket, _)| count(socket))
-            .to_string());
+        say(&socket.as_ref().map_or(0, |(socket, _)| count(socket)).to_string());
     }
     if let Some((_, registration)) = socket {
         registration.close().unwrap();
@@ -160,11 +136,8 @@ fn two_processes_share_a_program_and_either_may_end_first() {
                 let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
                 let (second, said) = Other::start(&rig, &format!("{method} auto 1"));
                 assert_eq!(said, format!("{id} true"));
-                let (ending, mut staying) = if first_ends {
-                    (first, second)
-                } else {
-                    (second, first)
-                };
+                let (ending, mut staying) =
+                    if first_ends { (first, second) } else { (second, first) };
                 if killed {
                     ending.kill();
                 } else {
@@ -189,17 +162,15 @@ fn two_processes_share_a_program_and_either_may_end_first() {
 
 #[test]
 fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
-    let Some(rig) = Rig::new(
-        "a_killed_user_leaves_what_its_method_says_and_the_next_start_works",
-        1,
-    ) else {
+    let Some(rig) =
+        Rig::new("a_killed_user_leaves_what_its_method_says_and_the_next_start_works", 1)
+    else {
         return;
     };
     for next_method in METHODS {
-        for (next_mode, mode) in [
-            (ModeChoice::Native, Mode::Native),
-            (ModeChoice::Generic, Mode::Generic),
-        ] {
+        for (next_mode, mode) in
+            [(ModeChoice::Native, Mode::Native), (ModeChoice::Generic, Mode::Generic)]
+        {
             let (other, _) = Other::start(&rig, "link native 0");
             other.kill();
             rig.assert_vacant();
@@ -207,16 +178,9 @@ fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
             let (other, said) = Other::start(&rig, "netlink native 0");
             let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
             other.kill();
-            assert_eq!(
-                rig.attached(),
-                Some((Mode::Native, id)),
-                "netlink leaves it behind"
-            );
+            assert_eq!(rig.attached(), Some((Mode::Native, id)), "netlink leaves it behind");
             let next = rig.inside(|| {
-                Attachment::builder(rig.interface())
-                    .mode(next_mode)
-                    .method(next_method)
-                    .attach()
+                Attachment::builder(rig.interface()).mode(next_mode).method(next_method).attach()
             });
             let next = next.unwrap();
             assert_eq!(rig.attached(), Some((mode, next.program_id())));
@@ -230,9 +194,7 @@ fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
     // Auto takes over what is native, and makes native what is generic.
     for (left, joined) in [("native", true), ("generic", false)] {
         Other::start(&rig, &format!("netlink {left} 0")).0.kill();
-        let next = rig
-            .inside(|| Attachment::builder(rig.interface()).attach())
-            .unwrap();
+        let next = rig.inside(|| Attachment::builder(rig.interface()).attach()).unwrap();
         assert_eq!((next.joined(), next.mode()), (joined, Mode::Native));
         next.close().unwrap();
         rig.assert_vacant();
@@ -247,9 +209,8 @@ fn a_user_without_a_socket_is_not_robbed() {
     for method in METHODS {
         let (silent, said) = Other::start(&rig, &format!("{method} native none"));
         let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
-        let ours = rig
-            .inside(|| Attachment::builder(rig.interface()).method(method).attach())
-            .unwrap();
+        let ours =
+            rig.inside(|| Attachment::builder(rig.interface()).method(method).attach()).unwrap();
         let registration = ours.register(0, rig.inside(rx_socket).as_fd()).unwrap();
         registration.close().unwrap();
         ours.close().unwrap();
@@ -275,10 +236,8 @@ fn kills_at_any_moment_leave_nobody_deaf() {
                             storm.kill();
                         }
                     }
-                    let attachment = Attachment::builder(rig.interface())
-                        .method(method)
-                        .attach()
-                        .unwrap();
+                    let attachment =
+                        Attachment::builder(rig.interface()).method(method).attach().unwrap();
                     let registration = attachment.register(0, rx_socket().as_fd()).unwrap();
                     for _ in 0..20 {
                         assert_eq!(

@@ -27,10 +27,7 @@ impl Rig {
             return None;
         }
         let (near, far) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-        let cable = VethPair::builder()
-            .queues(queues)
-            .build(&near, &far)
-            .unwrap();
+        let cable = VethPair::builder().queues(queues).build(&near, &far).unwrap();
         Some(Self { cable, near, far })
     }
 
@@ -54,10 +51,7 @@ impl Rig {
     pub(crate) fn assert_vacant(&self) {
         let start = Instant::now();
         while let Some(found) = self.attached() {
-            assert!(
-                start.elapsed() < Duration::from_secs(1),
-                "still attached: {found:?}"
-            );
+            assert!(start.elapsed() < Duration::from_secs(1), "still attached: {found:?}");
             std::thread::yield_now();
         }
     }
@@ -84,22 +78,15 @@ impl Sender {
     /// Sends a packet from each port.
     pub(crate) fn send(&self) {
         for socket in &self.0 {
-            socket
-                .send_to(b"?", (Ipv4Addr::new(10, 1, 0, 255), 9))
-                .unwrap();
+            socket.send_to(b"?", (Ipv4Addr::new(10, 1, 0, 255), 9)).unwrap();
         }
     }
 }
 
 /// A socket with an RX ring, bound to nothing: enough for a slot. Made in the thread's namespace.
 pub(crate) fn rx_socket() -> OwnedFd {
-    let socket = socket_with(
-        AddressFamily::XDP,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap();
+    let socket =
+        socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None).unwrap();
     sockopt::set_xdp_rx_ring_size(&socket, 64).unwrap();
     socket
 }

@@ -25,9 +25,7 @@ fn a_registered_socket_receives_and_gives_its_slot_back() {
                 attachment.register(queue, socket.as_fd()).unwrap()
             });
             sender.send();
-            wait_for("packets on both queues", || {
-                sockets.iter().all(|socket| count(socket) > 0)
-            });
+            wait_for("packets on both queues", || sockets.iter().all(|socket| count(socket) > 0));
             let census = Census::new(attachment.map()).unwrap();
             assert_eq!(census.occupied().unwrap(), [0, 1]);
             let [first, second] = slots;
@@ -51,45 +49,23 @@ fn a_slot_that_another_socket_has_is_left_alone() {
         let registration = attachment.register(1, first.as_fd()).unwrap();
         let taken = attachment.register(1, second.as_fd());
         assert!(
-            matches!(
-                taken,
-                Err(Error::UpdateMap {
-                    errno: Errno::EXIST,
-                    index: 1,
-                    ..
-                })
-            ),
+            matches!(taken, Err(Error::UpdateMap { errno: Errno::EXIST, index: 1, .. })),
             "{taken:?}"
         );
         attachment.map().replace(1, second.as_fd()).unwrap();
         registration.close().unwrap();
         let census = Census::new(attachment.map()).unwrap();
-        assert_eq!(
-            census.occupied().unwrap(),
-            [1],
-            "the slot is the second socket's"
-        );
+        assert_eq!(census.occupied().unwrap(), [1], "the slot is the second socket's");
         let beyond = attachment.register(2, second.as_fd());
         assert!(
-            matches!(
-                beyond,
-                Err(Error::UpdateMap {
-                    errno: Errno::TOOBIG,
-                    entries: 2,
-                    ..
-                })
-            ),
+            matches!(beyond, Err(Error::UpdateMap { errno: Errno::TOOBIG, entries: 2, .. })),
             "{beyond:?}"
         );
         // A socket in the map counts as a user, whoever put it there.
         attachment.close().unwrap();
         assert!(rig.attached().is_some());
         drop(second);
-        Attachment::builder(rig.interface())
-            .attach()
-            .unwrap()
-            .close()
-            .unwrap();
+        Attachment::builder(rig.interface()).attach().unwrap().close().unwrap();
         rig.assert_vacant();
     });
 }
@@ -108,13 +84,7 @@ fn a_slot_has_one_registration() {
         for attachment in [&first, &second] {
             let again = attachment.register(0, socket.as_fd());
             assert!(
-                matches!(
-                    again,
-                    Err(Error::UpdateMap {
-                        errno: Errno::EXIST,
-                        ..
-                    })
-                ),
+                matches!(again, Err(Error::UpdateMap { errno: Errno::EXIST, .. })),
                 "{again:?}"
             );
             assert_eq!(census.occupied().unwrap(), [0], "the socket still receives");

@@ -15,21 +15,14 @@ fn the_last_of_two_users_detaches() {
     rig.inside(|| {
         for method in METHODS {
             for mode in [ModeChoice::Native, ModeChoice::Generic] {
-                let build = || {
-                    Attachment::builder(rig.interface())
-                        .mode(mode)
-                        .method(method)
-                };
+                let build = || Attachment::builder(rig.interface()).mode(mode).method(method);
                 let first = build().attach().unwrap();
                 let second = build().attach().unwrap();
                 let third = build().mode(ModeChoice::Auto).attach().unwrap();
                 let id = first.program_id();
                 assert!(!first.joined() && second.joined() && third.joined());
                 assert_eq!((second.program_id(), third.program_id()), (id, id));
-                assert_eq!(
-                    (second.map().id(), second.mode()),
-                    (first.map().id(), first.mode())
-                );
+                assert_eq!((second.map().id(), second.mode()), (first.map().id(), first.mode()));
                 assert_eq!(third.reason(), &Reason::Joined);
                 for attachment in [first, third] {
                     attachment.close().unwrap();
@@ -53,10 +46,7 @@ fn clones_and_registrations_keep_the_program() {
     };
     rig.inside(|| {
         for method in METHODS {
-            let attachment = Attachment::builder(rig.interface())
-                .method(method)
-                .attach()
-                .unwrap();
+            let attachment = Attachment::builder(rig.interface()).method(method).attach().unwrap();
             let clone = attachment.clone();
             let registration = attachment.register(1, rx_socket().as_fd()).unwrap();
             attachment.close().unwrap();

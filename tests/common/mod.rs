@@ -21,9 +21,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub fn kernel_since(major: u32, minor: u32) -> bool {
     let release = rustix::system::uname();
     let release = release.release().to_string_lossy().into_owned();
-    let mut numbers = release
-        .split(|sign: char| !sign.is_ascii_digit())
-        .map_while(|number| number.parse().ok());
+    let mut numbers =
+        release.split(|sign: char| !sign.is_ascii_digit()).map_while(|number| number.parse().ok());
     (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }
 
@@ -46,10 +45,7 @@ pub struct Cable {
 impl Cable {
     pub fn new(queues: u32) -> Self {
         let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-        let veth = VethPair::builder()
-            .queues(queues)
-            .build(&left, &right)
-            .unwrap();
+        let veth = VethPair::builder().queues(queues).build(&left, &right).unwrap();
         Self { left, right, veth }
     }
 }
@@ -73,11 +69,7 @@ impl End {
 
     pub fn at(namespace: &Namespace, interface: &xsk::Interface, queue: u32) -> Self {
         let (umem, pool) = Umem::builder().chunks(1024).build().unwrap();
-        let bind = || {
-            Socket::builder(&umem)
-                .bind_wait(PATIENCE)
-                .bind(interface, queue)
-        };
+        let bind = || Socket::builder(&umem).bind_wait(PATIENCE).bind(interface, queue);
         let socket = namespace.run(bind).unwrap().unwrap();
         Self { umem, pool, socket }
     }

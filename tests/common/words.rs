@@ -18,11 +18,9 @@ const WORDS: &[(Errno, &str, &str)] = &[
 
 /// `text` with glibc's words after the name of an error number, where there are this C library's own, and only there.
 pub(crate) fn of_glibc(text: &str) -> String {
-    WORDS
-        .iter()
-        .fold(text.to_owned(), |text, (errno, name, words)| {
-            let own = std::io::Error::from(*errno).to_string();
-            let own = own.split(" (os error").next().unwrap();
-            text.replace(&format!("{name} ({own})"), &format!("{name} ({words})"))
-        })
+    WORDS.iter().fold(text.to_owned(), |text, (errno, name, words)| {
+        let own = std::io::Error::from(*errno).to_string();
+        let own = own.split(" (os error").next().unwrap();
+        text.replace(&format!("{name} ({own})"), &format!("{name} ({words})"))
+    })
 }

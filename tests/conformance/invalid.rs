@@ -25,10 +25,7 @@ pub(crate) fn aligned_inv_desc_2k_frame_size(mode: ModeChoice) {
 
 fn borders(mode: ModeChoice, chunk_size: u32) {
     let bed = Bed::new(mode);
-    let mut listener = bed.listener(Shape {
-        chunk_size,
-        ..RECEIVER
-    });
+    let mut listener = bed.listener(Shape { chunk_size, ..RECEIVER });
     borders_by_frames(&bed, &mut listener, chunk_size);
     borders_by_descs(&bed, &mut listener, chunk_size);
     drop(listener);
@@ -37,21 +34,14 @@ fn borders(mode: ModeChoice, chunk_size: u32) {
 
 /// Frames go up to each border and not beyond.
 fn borders_by_frames(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
-    let mut sender = bed.left(Shape {
-        chunk_size,
-        ..SENDER
-    });
+    let mut sender = bed.left(Shape { chunk_size, ..SENDER });
     let (umem, pool) = (&sender.umem, &mut sender.pool);
     let packets = stream(3, LEN);
     let [first, middle, last] = [0, chunk_size / 2 - LEN / 2, chunk_size - LEN];
     let mut frames = Vec::new();
     for (packet, offset) in packets.iter().zip([first, middle, last]) {
         // The last packet ends with the memory.
-        let chunk = if offset == last {
-            CHUNKS - 1
-        } else {
-            packet.number
-        };
+        let chunk = if offset == last { CHUNKS - 1 } else { packet.number };
         let chunk = u64::from(chunk * chunk_size);
         let mut others = Vec::new();
         let mut frame = loop {
@@ -75,17 +65,11 @@ fn borders_by_frames(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
         frames.push(frame);
     }
     let mut slots = sender.socket.tx.reserve(3).unwrap();
-    frames
-        .into_iter()
-        .for_each(|frame| slots.push(frame).unwrap());
+    frames.into_iter().for_each(|frame| slots.push(frame).unwrap());
     drop(slots);
     until("three packets have gone", || {
         let _ = sender.socket.tx.kick().unwrap();
-        sender
-            .socket
-            .completion
-            .reap_into(&mut sender.pool, BATCH)
-            .unwrap();
+        sender.socket.completion.reap_into(&mut sender.pool, BATCH).unwrap();
         sender.home().len() == CHUNKS as usize
     });
     receive(listener, &packets, By::Kick, intact, |_| ());
@@ -145,20 +129,13 @@ pub(crate) fn stat_tx_invalid(mode: ModeChoice) {
     let bed = Bed::new(mode);
     let mut listener = bed.listener(RECEIVER);
     let all = stream(PACKETS, LEN);
-    let good: Vec<Packet> = all
-        .iter()
-        .copied()
-        .filter(|packet| packet.number % 2 == 0)
-        .collect();
+    let good: Vec<Packet> = all.iter().copied().filter(|packet| packet.number % 2 == 0).collect();
 
     // By this crate: what is too long is refused when it is written, and never becomes a descriptor.
     let mut sender = bed.left(SENDER);
     let mut frame = sender.pool.take().unwrap();
     for packet in all.iter().filter(|packet| packet.number % 2 == 1) {
-        let packet = Packet {
-            len: TOO_LONG,
-            ..*packet
-        };
+        let packet = Packet { len: TOO_LONG, ..*packet };
         sender.umem.write(&mut frame, &packet.bytes()).unwrap_err();
     }
     sender.pool.put(frame);
@@ -175,18 +152,11 @@ pub(crate) fn stat_tx_invalid(mode: ModeChoice) {
         for packet in batch {
             let address = u64::from(packet.number % CHUNKS) * 4096;
             raw.write(address, *packet);
-            let len = if packet.number % 2 == 0 {
-                LEN
-            } else {
-                TOO_LONG
-            };
+            let len = if packet.number % 2 == 0 { LEN } else { TOO_LONG };
             descs.push(Desc { address, len });
         }
         raw.send(&descs);
-        let batch = batch
-            .iter()
-            .copied()
-            .filter(|packet| packet.number % 2 == 0);
+        let batch = batch.iter().copied().filter(|packet| packet.number % 2 == 0);
         let batch: Vec<Packet> = batch.collect();
         receive(&mut listener, &batch, By::Kick, intact, |_| ());
     }

@@ -24,18 +24,10 @@ fn sender(bed: &Bed, queue: u32) -> Side {
 
 /// What libxdp's `xsk_socket__create` does: the first one attaches, the next ones join.
 fn user(bed: &Bed, queue: u32, method: Method) -> (Listener, u32) {
-    let attach = || {
-        Attachment::builder(bed.cable.veth.b())
-            .mode(bed.mode)
-            .method(method)
-            .attach()
-    };
+    let attach = || Attachment::builder(bed.cable.veth.b()).mode(bed.mode).method(method).attach();
     let attachment = bed.cable.right.run(attach).unwrap().unwrap();
     let id = attachment.program_id();
-    (
-        Listener::new(bed.right(Shape { queue, ..RECEIVER }), &attachment),
-        id,
-    )
+    (Listener::new(bed.right(Shape { queue, ..RECEIVER }), &attachment), id)
 }
 
 fn attached(bed: &Bed) -> Option<u32> {
@@ -77,11 +69,7 @@ fn prog_refcnt_two_in_any_order() {
             let users = [0, 1].map(|queue| user(bed, queue, method));
             assert_eq!(users[0].1, users[1].1, "both use one program");
             let [first, second] = users.map(|(user, _)| user);
-            let (gone, mut left) = if stays == 0 {
-                (second, first)
-            } else {
-                (first, second)
-            };
+            let (gone, mut left) = if stays == 0 { (second, first) } else { (first, second) };
             let program = attached(bed);
             drop(gone);
             assert_eq!(attached(bed), program, "it stays for the other one");
@@ -114,47 +102,33 @@ fn prog_refcnt_two_leave_at_once() {
 
 #[test]
 fn prog_refcnt_one_leaves_and_one_comes_at_once() {
-    for_each_method(
-        "prog_refcnt_one_leaves_and_one_comes_at_once",
-        |bed, method| {
-            let mut from = [0, 1].map(|queue| sender(bed, queue));
-            let (mut here, _) = user(bed, 0, method);
-            for round in 1..10 {
-                let queue = round % 2;
-                let start = Barrier::new(2);
-                let (comes, program) = std::thread::scope(|scope| {
-                    let comes = scope.spawn(|| {
-                        start.wait();
-                        user(bed, queue, method)
-                    });
+    for_each_method("prog_refcnt_one_leaves_and_one_comes_at_once", |bed, method| {
+        let mut from = [0, 1].map(|queue| sender(bed, queue));
+        let (mut here, _) = user(bed, 0, method);
+        for round in 1..10 {
+            let queue = round % 2;
+            let start = Barrier::new(2);
+            let (comes, program) = std::thread::scope(|scope| {
+                let comes = scope.spawn(|| {
                     start.wait();
-                    drop(here);
-                    comes.join().unwrap()
+                    user(bed, queue, method)
                 });
-                here = comes;
-                assert_eq!(
-                    attached(bed),
-                    Some(program),
-                    "the newcomer's program is there"
-                );
-                all_arrive(&mut from[queue as usize], &mut here, &stream(256, LEN));
-            }
-            drop(here);
-        },
-    );
+                start.wait();
+                drop(here);
+                comes.join().unwrap()
+            });
+            here = comes;
+            assert_eq!(attached(bed), Some(program), "the newcomer's program is there");
+            all_arrive(&mut from[queue as usize], &mut here, &stream(256, LEN));
+        }
+        drop(here);
+    });
 }
 
 #[test]
 fn prog_refcnt_three_leave_in_every_order() {
     for_each_method("prog_refcnt_three_leave_in_every_order", |bed, method| {
-        for order in [
-            [0, 1, 2],
-            [0, 2, 1],
-            [1, 0, 2],
-            [1, 2, 0],
-            [2, 0, 1],
-            [2, 1, 0],
-        ] {
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let mut users = [0, 1, 2].map(|queue| Some(user(bed, queue, method)));
             let program = attached(bed);
             assert!(users.iter().flatten().all(|(_, id)| Some(*id) == program));
@@ -181,9 +155,7 @@ fn map_leak() {
             nothing_is_left(bed);
         }
         assert_eq!(maps.len(), 3, "one for each round");
-        until("the maps have gone", || {
-            maps.iter().all(|id| XskMap::from_id(*id).is_err())
-        });
+        until("the maps have gone", || maps.iter().all(|id| XskMap::from_id(*id).is_err()));
     });
 }
 
@@ -191,13 +163,8 @@ fn map_leak() {
 fn umem_flags() {
     // libxdp's test proves that the flags reach the kernel by what it refuses; here nothing odd reaches it.
     for chunk_size in [2049, 3000, 4001] {
-        let refused = Umem::builder()
-            .chunks(CHUNKS)
-            .chunk_size(chunk_size)
-            .build();
-        let Err(Error::Setting { value, .. }) = refused else {
-            panic!("{refused:?}")
-        };
+        let refused = Umem::builder().chunks(CHUNKS).chunk_size(chunk_size).build();
+        let Err(Error::Setting { value, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(value, u64::from(chunk_size));
     }
 }
@@ -218,9 +185,7 @@ fn non_privileged() {
     all_arrive(&mut from, &mut to, &stream(4096, LEN));
     let refused = Socket::builder(&from.umem).open();
     set_capabilities(None, all).unwrap();
-    let Err(Error::CreateSocket { errno: Errno::PERM }) = refused else {
-        panic!("{refused:?}")
-    };
+    let Err(Error::CreateSocket { errno: Errno::PERM }) = refused else { panic!("{refused:?}") };
     drop(to);
     bed.end();
 }
@@ -232,11 +197,7 @@ fn frags() {
     }
     // Packets that may not fit one buffer.
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-    let veth = VethPair::builder()
-        .queues(4)
-        .mtu(5000)
-        .build(&left, &right)
-        .unwrap();
+    let veth = VethPair::builder().queues(4).mtu(5000).build(&left, &right).unwrap();
     let cable = Cable { left, right, veth };
     let mode = ModeChoice::Native;
     let bed = Bed::over(cable, mode);
@@ -247,9 +208,7 @@ fn frags() {
     // Without frags, native mode refuses, in words of the driver's, and generic mode is not taken in its place.
     for choice in [ModeChoice::Native, ModeChoice::Auto] {
         let refused = attach(choice);
-        let Err(Error::Attach { errno, .. }) = &refused else {
-            panic!("{refused:?}")
-        };
+        let Err(Error::Attach { errno, .. }) = &refused else { panic!("{refused:?}") };
         assert_eq!(*errno, Errno::RANGE);
         assert_eq!(attached(&bed), None);
     }

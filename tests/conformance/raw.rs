@@ -67,13 +67,7 @@ impl RawSender {
         let address = SocketAddrXdp::new(SocketAddrXdpFlags::XDP_COPY, interface.index(), 0);
         // The kernel gives a queue back a little later than its socket.
         until("a free queue", || bind(&fd, &address) != Err(Errno::BUSY));
-        Self {
-            fd,
-            tx,
-            completion,
-            memory,
-            start,
-        }
+        Self { fd, tx, completion, memory, start }
     }
 
     /// Puts a packet at an address.
@@ -85,17 +79,12 @@ impl RawSender {
 
     /// Publishes `descs` together and has the kernel look at them until it has taken all; answers what came back.
     pub(crate) fn send(&mut self, descs: &[Desc]) -> Vec<u64> {
-        let Ring {
-            words, producer, ..
-        } = self.tx;
+        let Ring { words, producer, .. } = self.tx;
         let next = words[producer].load(Ordering::Relaxed);
         for (at, desc) in (next..).zip(descs) {
             let slot = self.tx.entries + (at % RING) as usize * 4;
             let address: [u32; 2] = zerocopy::transmute!(desc.address);
-            for (word, value) in words[slot..]
-                .iter()
-                .zip([address[0], address[1], desc.len, 0])
-            {
+            for (word, value) in words[slot..].iter().zip([address[0], address[1], desc.len, 0]) {
                 word.store(value, Ordering::Relaxed);
             }
         }
@@ -143,12 +132,7 @@ impl Ring {
         // SAFETY: as long as the mapping, which is unmapped when nobody has the slice any more; atomics may be
         // written by others.
         let words = unsafe { std::slice::from_raw_parts(start, words) };
-        Self {
-            words,
-            producer,
-            consumer,
-            entries,
-        }
+        Self { words, producer, consumer, entries }
     }
 
     /// Entries that the consumer has not taken.

@@ -34,9 +34,7 @@ pub(crate) fn xdp_prog_cleanup(mode: ModeChoice) {
     // With the second, the slot is empty.
     drop(second);
     let census = Census::new(map).unwrap();
-    crate::common::until("the slot is empty", || {
-        census.occupied().unwrap().is_empty()
-    });
+    crate::common::until("the slot is empty", || census.occupied().unwrap().is_empty());
     attachment.close().unwrap();
     bed.end();
 }
@@ -47,11 +45,8 @@ pub(crate) fn xdp_drop_half(mode: ModeChoice) {
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener_by(drop_half());
     let packets = stream(PACKETS, LEN);
-    let half: Vec<Packet> = packets
-        .iter()
-        .copied()
-        .filter(|packet| packet.number % 2 == 0)
-        .collect();
+    let half: Vec<Packet> =
+        packets.iter().copied().filter(|packet| packet.number % 2 == 0).collect();
     exchange(&mut sender, &mut listener, [&packets, &half], intact);
     assert_eq!(listener.socket.info.statistics().unwrap().rx_dropped, 0);
     drop(listener);
@@ -64,18 +59,13 @@ pub(crate) fn xdp_metadata_copy(mode: ModeChoice) {
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener_by(metadata_copy());
     let packets = stream(PACKETS, LEN);
-    exchange(
-        &mut sender,
-        &mut listener,
-        [&packets, &packets],
-        |umem, frame, packet| {
-            intact(umem, frame, packet);
-            umem.grow_front(frame, META).unwrap();
-            let mut meta = u64::from(packet.number).to_ne_bytes().to_vec();
-            meta.extend([META_FILLING; 6].map(u32::to_ne_bytes).as_flattened());
-            assert_eq!(umem.bytes(frame)[..META as usize], meta);
-        },
-    );
+    exchange(&mut sender, &mut listener, [&packets, &packets], |umem, frame, packet| {
+        intact(umem, frame, packet);
+        umem.grow_front(frame, META).unwrap();
+        let mut meta = u64::from(packet.number).to_ne_bytes().to_vec();
+        meta.extend([META_FILLING; 6].map(u32::to_ne_bytes).as_flattened());
+        assert_eq!(umem.bytes(frame)[..META as usize], meta);
+    });
     drop(listener);
     bed.end();
 }

@@ -31,19 +31,10 @@ pub(crate) struct Shape {
     pub(crate) fill: u32,
 }
 
-pub(crate) const SENDER: Shape = Shape {
-    queue: 0,
-    chunks: CHUNKS,
-    chunk_size: 4096,
-    headroom: 0,
-    rx: RING,
-    fill: 0,
-};
+pub(crate) const SENDER: Shape =
+    Shape { queue: 0, chunks: CHUNKS, chunk_size: 4096, headroom: 0, rx: RING, fill: 0 };
 
-pub(crate) const RECEIVER: Shape = Shape {
-    fill: CHUNKS,
-    ..SENDER
-};
+pub(crate) const RECEIVER: Shape = Shape { fill: CHUNKS, ..SENDER };
 
 /// A cable, and the mode in which programs are attached to its ends.
 pub(crate) struct Bed {
@@ -92,11 +83,7 @@ impl Bed {
     /// Over a cable that was made before.
     pub(crate) fn over(cable: Cable, mode: ModeChoice) -> Self {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        Self {
-            cable,
-            mode,
-            _alone,
-        }
+        Self { cable, mode, _alone }
     }
 
     /// A socket on the left end, where packets are sent.
@@ -324,15 +311,9 @@ pub(crate) fn exchange_by(
             // What comes after the last packet that is expected is dropped, or a mistake that is found below.
             seen.store(u32::MAX, Ordering::SeqCst);
         });
-        send(from, packets, batch, sending, || {
-            seen.load(Ordering::SeqCst)
-        });
+        send(from, packets, batch, sending, || seen.load(Ordering::SeqCst));
     });
     let more = to.socket.rx.receive(1).unwrap().len();
     assert_eq!(more, 0, "a packet too many");
-    assert_eq!(
-        to.census(),
-        before,
-        "the receiver's chunks are where they were"
-    );
+    assert_eq!(to.census(), before, "the receiver's chunks are where they were");
 }

@@ -12,24 +12,15 @@ use xsk::link::ModeChoice;
 pub(crate) fn stat_rx_dropped(mode: ModeChoice) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
-    let mut listener = bed.listener(Shape {
-        headroom: 4096 - 704,
-        ..RECEIVER
-    });
+    let mut listener = bed.listener(Shape { headroom: 4096 - 704, ..RECEIVER });
     let mut packets = stream(PACKETS, LEN);
     for packet in packets.iter_mut().filter(|packet| packet.number % 2 == 1) {
         packet.len = 512;
     }
-    let short: Vec<Packet> = packets
-        .iter()
-        .copied()
-        .filter(|packet| packet.len == LEN)
-        .collect();
+    let short: Vec<Packet> = packets.iter().copied().filter(|packet| packet.len == LEN).collect();
     exchange(&mut sender, &mut listener, [&packets, &short], intact);
     let statistics = || listener.socket.info.statistics().unwrap();
-    until("the last packet was dropped", || {
-        statistics().rx_dropped >= u64::from(PACKETS / 2)
-    });
+    until("the last packet was dropped", || statistics().rx_dropped >= u64::from(PACKETS / 2));
     assert_eq!(statistics().rx_dropped, u64::from(PACKETS / 2));
     assert_eq!(statistics().rx_ring_full, Some(0));
     assert_eq!(statistics().fill_ring_empty, Some(0));
@@ -44,36 +35,19 @@ pub(crate) fn stat_rx_dropped(mode: ModeChoice) {
 pub(crate) fn stat_rx_full(mode: ModeChoice) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
-    let mut listener = bed.listener(Shape {
-        rx: CHUNKS,
-        chunks: 2 * CHUNKS,
-        fill: 2 * CHUNKS,
-        ..RECEIVER
-    });
+    let mut listener =
+        bed.listener(Shape { rx: CHUNKS, chunks: 2 * CHUNKS, fill: 2 * CHUNKS, ..RECEIVER });
     let packets = stream(CHUNKS + CHUNKS / 2, LEN);
     let info = listener.socket.info.clone();
     let lost = || info.statistics().unwrap().rx_ring_full.unwrap();
     let rx = &mut listener.socket.rx;
     let mut arrived = || rx.receive(u32::MAX).unwrap().len();
-    send(&mut sender, &packets, BATCH, By::Kick, || {
-        arrived() + lost() as u32
-    });
-    until("all are accounted for", || {
-        arrived() + lost() as u32 == packets.len() as u32
-    });
+    send(&mut sender, &packets, BATCH, By::Kick, || arrived() + lost() as u32);
+    until("all are accounted for", || arrived() + lost() as u32 == packets.len() as u32);
     assert_eq!((arrived(), lost()), (CHUNKS, u64::from(CHUNKS / 2)));
     let statistics = info.statistics().unwrap();
-    assert_eq!(
-        (statistics.rx_dropped, statistics.fill_ring_empty),
-        (0, Some(0))
-    );
-    receive(
-        &mut listener,
-        &packets[..CHUNKS as usize],
-        By::Kick,
-        intact,
-        |_| (),
-    );
+    assert_eq!((statistics.rx_dropped, statistics.fill_ring_empty), (0, Some(0)));
+    receive(&mut listener, &packets[..CHUNKS as usize], By::Kick, intact, |_| ());
     drop((listener, info));
     bed.end();
 }
@@ -82,19 +56,12 @@ pub(crate) fn stat_rx_full(mode: ModeChoice) {
 pub(crate) fn stat_fill_empty(mode: ModeChoice) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
-    let mut listener = bed.listener(Shape {
-        fill: 0,
-        ..RECEIVER
-    });
+    let mut listener = bed.listener(Shape { fill: 0, ..RECEIVER });
     let packets = stream(PACKETS, LEN);
     let info = listener.socket.info.clone();
     let counted = || info.statistics().unwrap();
-    send(&mut sender, &packets, BATCH, By::Kick, || {
-        counted().rx_dropped as u32
-    });
-    until("all were dropped", || {
-        counted().rx_dropped == u64::from(PACKETS)
-    });
+    send(&mut sender, &packets, BATCH, By::Kick, || counted().rx_dropped as u32);
+    until("all were dropped", || counted().rx_dropped == u64::from(PACKETS));
     assert_eq!(counted().fill_ring_empty, Some(u64::from(PACKETS)));
     assert_eq!(counted().rx_ring_full, Some(0));
     assert_eq!(listener.socket.rx.receive(1).unwrap().len(), 0);

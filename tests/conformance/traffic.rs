@@ -44,16 +44,7 @@ pub(crate) fn send_receive(mode: ModeChoice) {
 /// SEND_RECEIVE_2K_FRAME: chunks of 2048 bytes on both sides.
 pub(crate) fn send_receive_2k_frame(mode: ModeChoice) {
     let chunk_size = 2048;
-    let (from, to) = (
-        Shape {
-            chunk_size,
-            ..SENDER
-        },
-        Shape {
-            chunk_size,
-            ..RECEIVER
-        },
-    );
+    let (from, to) = (Shape { chunk_size, ..SENDER }, Shape { chunk_size, ..RECEIVER });
     one_way(mode, from, to, &stream(PACKETS, LEN));
 }
 
@@ -64,10 +55,7 @@ pub(crate) fn send_receive_single_pkt(mode: ModeChoice) {
 
 /// UMEM_HEADROOM: 128 bytes more before each packet.
 pub(crate) fn umem_headroom(mode: ModeChoice) {
-    let to = Shape {
-        headroom: 128,
-        ..RECEIVER
-    };
+    let to = Shape { headroom: 128, ..RECEIVER };
     one_way(mode, SENDER, to, &stream(PACKETS, LEN));
 }
 
@@ -88,22 +76,15 @@ pub(crate) fn teardown(mode: ModeChoice) {
         assert!(bed.cable.veth.b().xdp().unwrap().is_empty());
     }
     assert_eq!((programs.len(), maps.len()), (10, 10));
-    until("the programs have gone", || {
-        programs.iter().all(|id| Program::from_id(*id).is_err())
-    });
-    until("the maps have gone", || {
-        maps.iter().all(|id| XskMap::from_id(*id).is_err())
-    });
+    until("the programs have gone", || programs.iter().all(|id| Program::from_id(*id).is_err()));
+    until("the maps have gone", || maps.iter().all(|id| XskMap::from_id(*id).is_err()));
     bed.end();
 }
 
 /// BIDIRECTIONAL: both sides can send and receive; first one way, then, on the same sockets, the other.
 pub(crate) fn bidirectional(mode: ModeChoice) {
     let bed = Bed::new(mode);
-    let half = Shape {
-        fill: CHUNKS / 2,
-        ..RECEIVER
-    };
+    let half = Shape { fill: CHUNKS / 2, ..RECEIVER };
     let mut left = Listener::new(bed.left(half), &bed.attach_left());
     let mut right = bed.listener(half);
     let packets = stream(PACKETS, LEN);

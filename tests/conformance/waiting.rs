@@ -83,11 +83,7 @@ pub(crate) fn poll_txq_full(mode: ModeChoice) {
     }
     let bed = Bed::new(mode);
     let chunks = 2 * RING;
-    let mut sender = bed.left(Shape {
-        chunks,
-        chunk_size: 2048,
-        ..SENDER
-    });
+    let mut sender = bed.left(Shape { chunks, chunk_size: 2048, ..SENDER });
     let limit = Duration::from_millis(200);
     let mut waited = Duration::ZERO;
     for number in 0..chunks {

@@ -27,9 +27,7 @@ impl Held {
         for entry in fs::read_dir("/proc/self/fd").unwrap() {
             // The directory itself is closed by now, if it was the one.
             if let Ok(target) = fs::read_link(entry.unwrap().path()) {
-                *descriptors
-                    .entry(kind(&target.to_string_lossy()))
-                    .or_default() += 1;
+                *descriptors.entry(kind(&target.to_string_lossy())).or_default() += 1;
             }
         }
         let mut mappings = BTreeMap::new();
@@ -93,11 +91,7 @@ pub(crate) struct Since {
 impl Since {
     pub(crate) fn now(brand: u32) -> Self {
         let (map, program) = newest();
-        Self {
-            brand,
-            map,
-            program,
-        }
+        Self { brand, map, program }
     }
 
     /// Waits until all are gone, and answers how many numbers were looked at. Fails if there is one left.
@@ -110,13 +104,7 @@ impl Since {
         alive.extend(programs.map(|id| (true, id)));
         let first = alive.len();
         until("BPF objects are gone", || {
-            alive.retain(|(program, id)| {
-                if *program {
-                    self.program(*id)
-                } else {
-                    self.map(*id)
-                }
-            });
+            alive.retain(|(program, id)| if *program { self.program(*id) } else { self.map(*id) });
             if !alive.is_empty() && alive.len() < first {
                 std::thread::yield_now();
             }
@@ -137,8 +125,7 @@ impl Since {
             return false;
         };
         let maps = program.maps().unwrap_or_default();
-        maps.iter()
-            .any(|map| map.name == XskMap::DEFAULT_NAME && map.entries == self.brand)
+        maps.iter().any(|map| map.name == XskMap::DEFAULT_NAME && map.entries == self.brand)
     }
 }
 

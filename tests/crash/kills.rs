@@ -63,8 +63,7 @@ impl Campaign<'_> {
             let mode = self.random.pick(&["native", "generic", "auto"]);
             self.kill(method, mode);
             let mode =
-                self.random
-                    .pick(&[ModeChoice::Auto, ModeChoice::Native, ModeChoice::Generic]);
+                self.random.pick(&[ModeChoice::Auto, ModeChoice::Native, ModeChoice::Generic]);
             let next = self.random.pick(&[Method::Netlink, Method::Link]);
             self.next_start(next, mode, None);
             self.nothing_is_left();
@@ -97,9 +96,7 @@ impl Campaign<'_> {
             Phase::Birth
         } else {
             let group = GROUPS[self.kills / 2 % GROUPS.len()];
-            let phases = Phase::ALL
-                .into_iter()
-                .filter(|phase| phase.group() == group);
+            let phases = Phase::ALL.into_iter().filter(|phase| phase.group() == group);
             let phase = random.pick(&phases.collect::<Vec<_>>());
             for _ in 0..=random.below(2) {
                 victim.wait_for(phase);
@@ -115,20 +112,14 @@ impl Campaign<'_> {
 
     /// The next user comes at once, and nobody cleans up for it.
     fn next_start(&mut self, method: Method, mode: ModeChoice, joins: Option<&str>) {
-        let place = Place {
-            interface: self.rig.interface(),
-            queue: 0,
-            method,
-            mode,
-        };
+        let place = Place { interface: self.rig.interface(), queue: 0, method, mode };
         let (begin, program_first) = (Instant::now(), self.random.below(2) == 0);
         let mut times = Vec::new();
         let mut tell = |phase| times.push((phase, begin.elapsed()));
         let near = self.rig.near();
         let user = near.run(|| place.start(program_first, &mut tell));
-        let mut user = user
-            .unwrap()
-            .unwrap_or_else(|error| panic!("{error}; {:?}", self.histogram));
+        let mut user =
+            user.unwrap().unwrap_or_else(|error| panic!("{error}; {:?}", self.histogram));
         times.push((Phase::Traffic, begin.elapsed()));
         user.receive(8);
         if begin.elapsed() > self.slowest.0 {
@@ -145,13 +136,9 @@ impl Campaign<'_> {
     fn nothing_is_left(&self) {
         self.rig.wait_vacant();
         let near = self.rig.near();
-        until("no AF_XDP socket is left", || {
-            near.run(xdp_sockets).unwrap() == 0
-        });
+        until("no AF_XDP socket is left", || near.run(xdp_sockets).unwrap() == 0);
         assert_eq!(near.run(marks).unwrap(), 0);
-        until("the victims' namespaces are gone", || {
-            interfaces(self.rig) == 2
-        });
+        until("the victims' namespaces are gone", || interfaces(self.rig) == 2);
     }
 
     fn report(&self, kills: u32) {
@@ -168,23 +155,14 @@ impl Campaign<'_> {
         assert_eq!(self.histogram.values().sum::<u32>(), kills);
         eprintln!("{groups:?}");
         for group in GROUPS {
-            assert!(
-                groups.contains_key(group),
-                "no kill hit the {group}: {:?}",
-                self.histogram
-            );
+            assert!(groups.contains_key(group), "no kill hit the {group}: {:?}", self.histogram);
         }
     }
 }
 
 /// Interfaces in the near namespace.
 fn interfaces(rig: &Rig) -> usize {
-    let count = || {
-        std::fs::read_to_string("/proc/thread-self/net/dev")
-            .unwrap()
-            .lines()
-            .count()
-            - 2
-    };
+    let count =
+        || std::fs::read_to_string("/proc/thread-self/net/dev").unwrap().lines().count() - 2;
     rig.near().run(count).unwrap()
 }

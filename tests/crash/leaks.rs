@@ -59,11 +59,7 @@ pub(crate) fn lives(interface: &Interface, seed: u64) {
     }
     assert_eq!(after, before, "after {count} lives, and before");
     let mut out = std::io::stdout();
-    writeln!(
-        out,
-        "@@{count} lives in {time:?}; held before and after: {after:?}"
-    )
-    .unwrap();
+    writeln!(out, "@@{count} lives in {time:?}; held before and after: {after:?}").unwrap();
 }
 
 fn life(interface: &Interface, random: &mut Random, number: u64) {
@@ -80,10 +76,8 @@ fn life(interface: &Interface, random: &mut Random, number: u64) {
         failures(&place, &user.umem, &user.attachment);
         if random.below(2) == 0 {
             // A second user of the same program.
-            let joined = Attachment::builder(interface)
-                .method(place.method)
-                .mode(place.mode)
-                .attach();
+            let joined =
+                Attachment::builder(interface).method(place.method).mode(place.mode).attach();
             parts.push(Box::new(joined.unwrap()));
         }
         let mut user = user;
@@ -93,13 +87,7 @@ fn life(interface: &Interface, random: &mut Random, number: u64) {
             // Without the message of a panic.
             resume_unwind(Box::new("asked for"));
         }
-        let Socket {
-            rx,
-            tx,
-            fill,
-            completion,
-            info,
-        } = user.socket;
+        let Socket { rx, tx, fill, completion, info } = user.socket;
         parts.push(Box::new(rx));
         parts.push(Box::new(tx));
         parts.push(Box::new(fill));
@@ -117,21 +105,14 @@ fn life(interface: &Interface, random: &mut Random, number: u64) {
             resume_unwind(panic);
         }
     }
-    assert!(
-        interface.xdp().unwrap().is_empty(),
-        "left attached: {place:?}"
-    );
+    assert!(interface.xdp().unwrap().is_empty(), "left attached: {place:?}");
     namespace_goes(number);
 }
 
 /// What fails leaves nothing behind either.
 fn failures(place: &Place<'_>, umem: &Umem, attachment: &Attachment) {
     let nowhere = place.interface.queues().unwrap().current();
-    assert!(
-        Socket::builder(umem)
-            .bind(place.interface, nowhere)
-            .is_err()
-    );
+    assert!(Socket::builder(umem).bind(place.interface, nowhere).is_err());
     let other = Socket::builder(umem).rx_size(64).rx_only().open().unwrap();
     assert!(attachment.register(place.queue, other.as_fd()).is_err());
     assert!(attachment.register(nowhere, other.as_fd()).is_err());
@@ -139,10 +120,7 @@ fn failures(place: &Place<'_>, umem: &Umem, attachment: &Attachment) {
         xsk::Mode::Native => ModeChoice::Generic,
         _ => ModeChoice::Native,
     };
-    let refused = Attachment::builder(place.interface)
-        .method(place.method)
-        .mode(mode)
-        .attach();
+    let refused = Attachment::builder(place.interface).method(place.method).mode(mode).attach();
     assert!(refused.is_err(), "{refused:?}");
 }
 

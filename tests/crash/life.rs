@@ -86,22 +86,12 @@ impl Place<'_> {
             let builder = Attachment::builder(self.interface);
             builder.method(self.method).mode(self.mode).attach()
         };
-        let early = if program_first {
-            Some(attach(tell)?)
-        } else {
-            None
-        };
+        let early = if program_first { Some(attach(tell)?) } else { None };
         tell(Phase::Bind);
         // On a machine with far too much to do, the kernel has been seen to give a queue back after 9 s; 2 s are waited
         // by default.
-        let builder = Socket::builder(&umem)
-            .copy_mode(CopyMode::Copy)
-            .bind_wait(PATIENCE);
-        let builder = builder
-            .rx_size(128)
-            .tx_size(64)
-            .fill_size(128)
-            .completion_size(64);
+        let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy).bind_wait(PATIENCE);
+        let builder = builder.rx_size(128).tx_size(64).fill_size(128).completion_size(64);
         let mut socket = builder.bind(self.interface, self.queue)?;
         socket.fill.fill_from(&mut pool, 128)?;
         let attachment = match early {
@@ -110,13 +100,7 @@ impl Place<'_> {
         };
         tell(Phase::Register);
         let slot = socket.register(&attachment)?;
-        Ok(User {
-            umem,
-            pool,
-            socket,
-            slot,
-            attachment,
-        })
+        Ok(User { umem, pool, socket, slot, attachment })
     }
 
     /// A whole life, with a namespace and a cable of its own that are named by `number`.

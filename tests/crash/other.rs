@@ -29,12 +29,7 @@ impl Other {
     pub(crate) fn start(rig: &Rig, role: &str) -> Self {
         let spawn = || {
             Command::new(std::env::current_exe().unwrap())
-                .args([
-                    "other::another_process",
-                    "--exact",
-                    "--nocapture",
-                    "--test-threads=1",
-                ])
+                .args(["other::another_process", "--exact", "--nocapture", "--test-threads=1"])
                 .env(INTERFACE, rig.interface().name())
                 .env(ROLE, role)
                 .stdin(Stdio::piped())
@@ -43,11 +38,7 @@ impl Other {
         };
         let mut child = rig.near().run(spawn).unwrap().unwrap();
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self {
-            child,
-            stdin,
-            stdout,
-        }
+        Self { child, stdin, stdout }
     }
 
     /// Waits until it tells the phase.
@@ -111,18 +102,12 @@ fn another_process() {
         return;
     };
     let words: Vec<&str> = role.split(' ').collect();
-    let [what, method, mode, seed] = words[..] else {
-        panic!("{role}")
-    };
+    let [what, method, mode, seed] = words[..] else { panic!("{role}") };
     let interface = Interface::by_name(&name).unwrap();
     let place = Place {
         interface: &interface,
         queue: u32::from(what == "neighbour"),
-        method: if method == "link" {
-            Method::Link
-        } else {
-            Method::Netlink
-        },
+        method: if method == "link" { Method::Link } else { Method::Netlink },
         mode: match mode {
             "native" => ModeChoice::Native,
             "generic" => ModeChoice::Generic,

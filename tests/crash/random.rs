@@ -9,13 +9,7 @@ pub(crate) struct Random(u64);
 /// The seed of this run: `XSK_SEED`, or the time.
 pub(crate) fn seed() -> u64 {
     std::env::var("XSK_SEED").map_or_else(
-        |_| {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap()
-                .as_nanos() as u64
-                % 1_000_000_000
-        },
+        |_| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 % 1_000_000_000,
         |seed| seed.parse().unwrap(),
     )
 }

@@ -16,10 +16,7 @@ pub(crate) struct Rig {
 impl Rig {
     pub(crate) fn new() -> Self {
         let brand = 9 + std::process::id() % 16;
-        Self {
-            cable: Cable::new(brand),
-            brand,
-        }
+        Self { cable: Cable::new(brand), brand }
     }
 
     /// Where the sockets, the programs and the other processes are.
@@ -50,11 +47,7 @@ impl Rig {
             let (umem, pool) = Umem::builder().chunks(64).build().unwrap();
             let bind = || {
                 let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy);
-                builder
-                    .tx_only()
-                    .tx_size(64)
-                    .completion_size(64)
-                    .bind(self.cable.veth.b(), queue)
+                builder.tx_only().tx_size(64).completion_size(64).bind(self.cable.veth.b(), queue)
             };
             let socket: TxSocket = self.cable.right.run(bind).unwrap().unwrap();
             (umem, pool, socket)
@@ -81,9 +74,7 @@ impl Rig {
     /// Nothing is attached.
     #[track_caller]
     pub(crate) fn wait_vacant(&self) {
-        until("the interface is vacant", || {
-            self.interface().xdp().unwrap().is_empty()
-        });
+        until("the interface is vacant", || self.interface().xdp().unwrap().is_empty());
     }
 }
 

@@ -45,10 +45,7 @@ fn check(said: Said) {
 /// The name of the error's variant.
 fn variant(error: &Error) -> String {
     let whole = format!("{error:?}");
-    whole
-        .chars()
-        .take_while(char::is_ascii_alphanumeric)
-        .collect()
+    whole.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
 #[test]
@@ -70,13 +67,8 @@ fn every_variant_is_pinned() {
 
 /// All errors that are pinned.
 fn pinned() -> Vec<Error> {
-    let all = [
-        memory::said(),
-        sockets::said(),
-        running::said(),
-        objects::said(),
-        attaching::said(),
-    ];
+    let all =
+        [memory::said(), sockets::said(), running::said(), objects::said(), attaching::said()];
     all.into_iter().flatten().map(|(error, _)| error).collect()
 }
 
@@ -86,10 +78,8 @@ fn every_hint_is_pinned() {
     // parameter or the end of the line, in some text.
     let source = include_str!("../../src/error/hint.rs");
     assert!(!source.contains("\\\""), "an escaped quotation mark");
-    let code: Vec<&str> = source
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect();
+    let code: Vec<&str> =
+        source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code = code.join("\n");
     let literals = code.split('"').skip(1).step_by(2);
     let texts: Vec<String> = pinned().iter().map(Error::to_string).collect();
@@ -101,10 +91,7 @@ fn every_hint_is_pinned() {
             continue;
         };
         looked_at += 1;
-        assert!(
-            texts.iter().any(|text| text.contains(part)),
-            "nobody says {part:?}"
-        );
+        assert!(texts.iter().any(|text| text.contains(part)), "nobody says {part:?}");
     }
     assert!(looked_at > 50, "{looked_at}");
 }

@@ -11,12 +11,7 @@ use xsk::{Fault, Frame};
 /// A socket with a good packet and a good completion on the way, and everything else in the pool.
 fn quiet(start: Index) -> World {
     let mut world = World::new(start);
-    let World {
-        pool,
-        kernel,
-        socket,
-        ..
-    } = &mut world;
+    let World { pool, kernel, socket, .. } = &mut world;
     assert_eq!(socket.fill.fill_from(pool, 4), Ok(4));
     assert_eq!(socket.tx.send_from(pool, 4, 60), Ok(4));
     assert_eq!(kernel.transmit_unread(2), 2);
@@ -115,11 +110,7 @@ fn a_bad_entry_ends_a_batch_where_it_is() {
 
 #[test]
 fn every_bad_completion_is_named_once() {
-    let any = if ledger() {
-        address().boxed()
-    } else {
-        outside().boxed()
-    };
+    let any = if ledger() { address().boxed() } else { outside().boxed() };
     let entry = (any, strategies::index(), 0..3_u32);
     proptest!(strategies::config(2000), |((address, start, how) in entry)| {
         let mut world = quiet(start);

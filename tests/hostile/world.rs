@@ -20,37 +20,16 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(start: Index) -> Self {
         let chunks = u32::try_from(CHUNKS).unwrap();
-        let (umem, pool) = Umem::builder()
-            .chunks(chunks)
-            .chunk_size(2048)
-            .build()
-            .unwrap();
-        let rings = FakeRings {
-            rx: 4,
-            tx: 4,
-            fill: 8,
-            completion: 4,
-            start,
-        };
+        let (umem, pool) = Umem::builder().chunks(chunks).chunk_size(2048).build().unwrap();
+        let rings = FakeRings { rx: 4, tx: 4, fill: 8, completion: 4, start };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
-        Self {
-            umem,
-            pool,
-            kernel,
-            socket,
-            held: Vec::new(),
-            faults: 0,
-        }
+        Self { umem, pool, kernel, socket, held: Vec::new(), faults: 0 }
     }
 
     /// Chunks that are ours: in the pool or in hand.
     pub(crate) fn ours(&self) -> BTreeSet<u64> {
         let held = self.held.iter().map(Frame::address);
-        self.pool
-            .addresses()
-            .chain(held)
-            .map(|address| address / CHUNK)
-            .collect()
+        self.pool.addresses().chain(held).map(|address| address / CHUNK).collect()
     }
 
     /// No chunk is twice in our hands; every frame's bytes are inside one chunk, and can be read and
@@ -64,11 +43,7 @@ impl World {
         for frame in &mut self.held {
             let (first, len) = (frame.address(), u64::from(frame.len()));
             assert!(len > 0 && first + len <= AREA, "outside the UMEM");
-            assert_eq!(
-                first / CHUNK,
-                (first + len - 1) / CHUNK,
-                "outside its chunk"
-            );
+            assert_eq!(first / CHUNK, (first + len - 1) / CHUNK, "outside its chunk");
             let bytes = self.umem.bytes_mut(frame);
             assert_eq!(bytes.len() as u64, len);
             bytes[0] = bytes[bytes.len() - 1].wrapping_add(1);
@@ -96,9 +71,7 @@ impl World {
 
     pub(crate) fn step(&mut self, step: &Step) {
         let places = self.umem.places().unwrap();
-        let World {
-            pool, socket, held, ..
-        } = self;
+        let World { pool, socket, held, .. } = self;
         match *step {
             Step::Kernel(ref step) => drop(self.kernel.step(step)),
             Step::Fill(n) => {
@@ -130,17 +103,13 @@ impl World {
                 }
             }
             Step::Recycle(n) => {
-                let result = socket
-                    .rx
-                    .receive(n)
-                    .and_then(|batch| batch.recycle(&mut socket.fill));
+                let result = socket.rx.receive(n).and_then(|batch| batch.recycle(&mut socket.fill));
                 self.count(result);
             }
             Step::RecycleEach(n) => {
                 let umem = &self.umem;
                 let taken = |frame: &Frame| {
-                    held.iter()
-                        .any(|held| held.address() / CHUNK == frame.address() / CHUNK)
+                    held.iter().any(|held| held.address() / CHUNK == frame.address() / CHUNK)
                 };
                 let look = |frame: &mut Frame| {
                     assert!(!taken(frame), "a second frame for a chunk");
@@ -151,10 +120,7 @@ impl World {
                 self.count(result);
             }
             Step::Forward(n) => {
-                let result = socket
-                    .rx
-                    .receive(n)
-                    .and_then(|batch| batch.forward(&mut socket.tx));
+                let result = socket.rx.receive(n).and_then(|batch| batch.forward(&mut socket.tx));
                 self.count(result);
             }
             Step::ForwardEach(n) => {
@@ -174,10 +140,7 @@ impl World {
                 };
                 let frames: Vec<Frame> = batch.into_iter().take(take as usize).collect();
                 for frame in frames {
-                    assert_eq!(
-                        (frame.address() % CHUNK, u64::from(frame.len())),
-                        (0, CHUNK)
-                    );
+                    assert_eq!((frame.address() % CHUNK, u64::from(frame.len())), (0, CHUNK));
                     self.came(frame, &places, Place::Sending);
                 }
             }

@@ -20,11 +20,7 @@ pub(crate) struct Out {
 
 impl Out {
     fn new(size: u32) -> Self {
-        Self {
-            size: size as usize,
-            published: VecDeque::new(),
-            written: VecDeque::new(),
-        }
+        Self { size: size as usize, published: VecDeque::new(), written: VecDeque::new() }
     }
 
     pub(crate) fn free(&self) -> usize {
@@ -49,11 +45,7 @@ pub(crate) struct In {
 
 impl In {
     fn new(size: u32) -> Self {
-        Self {
-            size: size as usize,
-            there: VecDeque::new(),
-            taken: VecDeque::new(),
-        }
+        Self { size: size as usize, there: VecDeque::new(), taken: VecDeque::new() }
     }
 
     /// For the kernel.
@@ -183,14 +175,10 @@ impl Oracle {
         let start = i128::from(chunk(entry.0));
         let (new, most) = match *edit {
             Edit::Truncate(to) => ((address, i128::from(to)), address + len),
-            Edit::Advance(by) => (
-                (address + i128::from(by), len - i128::from(by)),
-                address + len,
-            ),
-            Edit::GrowFront(by) => (
-                (address - i128::from(by), len + i128::from(by)),
-                address + len,
-            ),
+            Edit::Advance(by) => ((address + i128::from(by), len - i128::from(by)), address + len),
+            Edit::GrowFront(by) => {
+                ((address - i128::from(by), len + i128::from(by)), address + len)
+            }
             Edit::SetLen(to) => ((address, i128::from(to)), start + i128::from(CHUNK)),
             Edit::Write(ref bytes) => ((address, bytes.len() as i128), start + i128::from(CHUNK)),
         };

@@ -86,10 +86,7 @@ impl World {
                 let oracle = &mut self.oracle;
                 let moved = oracle.fill.free().min(oracle.pool.len()).min(want as usize);
                 for _ in 0..moved {
-                    oracle
-                        .fill
-                        .written
-                        .push_back((oracle.pool.pop().unwrap(), 0));
+                    oracle.fill.written.push_back((oracle.pool.pop().unwrap(), 0));
                 }
                 oracle.fill.end(End::Drop);
                 assert_eq!(count as usize, moved);
@@ -131,11 +128,7 @@ impl World {
                 let count = batch.forward(&mut self.socket.tx).unwrap();
                 self.expect_forwarded(want, count, None, false);
             }
-            Op::ForwardEach {
-                want,
-                edit: ref how,
-                exchange: on,
-            } => {
+            Op::ForwardEach { want, edit: ref how, exchange: on } => {
                 let batch = self.socket.rx.receive(want).unwrap();
                 let (held, umem) = (&mut self.held, &self.umem);
                 let mut edits = Vec::new();
@@ -151,10 +144,7 @@ impl World {
                 let batch = self.socket.rx.receive(want).unwrap();
                 let count = batch.into_pool(&mut self.pool);
                 let oracle = &mut self.oracle;
-                let moved = oracle
-                    .vacant()
-                    .min(oracle.rx.there.len())
-                    .min(want as usize);
+                let moved = oracle.vacant().min(oracle.rx.there.len()).min(want as usize);
                 for _ in 0..moved {
                     let (address, _) = oracle.rx.take().unwrap();
                     oracle.pool.push(chunk(address));
@@ -168,26 +158,15 @@ impl World {
                 let oracle = &mut self.oracle;
                 let moved = oracle.tx.free().min(oracle.pool.len()).min(want as usize);
                 for _ in 0..moved {
-                    oracle
-                        .tx
-                        .written
-                        .push_back((oracle.pool.pop().unwrap(), len));
+                    oracle.tx.written.push_back((oracle.pool.pop().unwrap(), len));
                 }
                 oracle.tx.end(End::Drop);
                 assert_eq!(count as usize, moved);
             }
-            Op::SendEach {
-                want,
-                edit: ref how,
-                exchange: on,
-            } => self.send_each(want, how, on),
+            Op::SendEach { want, edit: ref how, exchange: on } => self.send_each(want, how, on),
             Op::Reap { want, take, end } => self.reap(want, take, end),
             Op::ReapInto(want) => {
-                let count = self
-                    .socket
-                    .completion
-                    .reap_into(&mut self.pool, want)
-                    .unwrap();
+                let count = self.socket.completion.reap_into(&mut self.pool, want).unwrap();
                 let oracle = &mut self.oracle;
                 let there = oracle.completion.there.len();
                 let moved = oracle.vacant().min(there).min(want as usize);
@@ -252,11 +231,7 @@ impl World {
             Op::KickTx(always) => {
                 let asked = always || self.flags.0;
                 let tx = &mut self.socket.tx;
-                let kick = if always {
-                    tx.kick()
-                } else {
-                    tx.kick_if_needed()
-                };
+                let kick = if always { tx.kick() } else { tx.kick_if_needed() };
                 self.expect_kick(asked, kick.unwrap());
             }
             Op::KickFill => {

@@ -72,13 +72,7 @@ impl Fleet {
         let ports = &mut self.ports;
         let rings = ports.kernel.swap_remove(port).holdings();
         let lost = &mut self.lost[ports.umem.swap_remove(port)];
-        lost.extend(
-            rings
-                .fill
-                .iter()
-                .chain(&rings.kernel)
-                .chain(&rings.completion),
-        );
+        lost.extend(rings.fill.iter().chain(&rings.kernel).chain(&rings.completion));
         lost.extend(rings.rx.iter().chain(&rings.tx).map(|desc| desc.addr));
         drop(ports.rx.swap_remove(port));
         drop(ports.tx.swap_remove(port));
@@ -94,21 +88,11 @@ impl Fleet {
 
     /// Gives every ring an empty batch, so that nothing of a forgotten guard is left.
     fn settle(&mut self) {
-        let Ports {
-            rx,
-            tx,
-            fill,
-            completion,
-            ..
-        } = &mut self.ports;
-        fill.iter_mut()
-            .for_each(|fill| drop(fill.reserve(0).unwrap()));
+        let Ports { rx, tx, fill, completion, .. } = &mut self.ports;
+        fill.iter_mut().for_each(|fill| drop(fill.reserve(0).unwrap()));
         tx.iter_mut().for_each(|tx| drop(tx.reserve(0).unwrap()));
-        rx.iter_mut()
-            .for_each(|rx| drop(rx.receive(0).unwrap().into_iter()));
-        completion
-            .iter_mut()
-            .for_each(|completion| drop(completion.reap(0).unwrap().into_iter()));
+        rx.iter_mut().for_each(|rx| drop(rx.receive(0).unwrap().into_iter()));
+        completion.iter_mut().for_each(|completion| drop(completion.reap(0).unwrap().into_iter()));
     }
 
     /// The law, for every UMEM.
@@ -131,11 +115,7 @@ impl Fleet {
     fn state(&self) -> State {
         let held = |(umem, frame): &(usize, Frame)| (*umem, frame.address(), frame.len());
         State {
-            pools: self
-                .pools
-                .iter()
-                .map(|(_, pool)| pool.addresses().collect())
-                .collect(),
+            pools: self.pools.iter().map(|(_, pool)| pool.addresses().collect()).collect(),
             held: self.held.iter().map(held).collect(),
             rings: self.ports.kernel.iter().map(FakeKernel::holdings).collect(),
         }
@@ -147,10 +127,7 @@ impl Fleet {
         let before = self.state();
         let message = caught(|| call(self)).unwrap_err();
         let message = message.downcast_ref::<String>().map_or("", String::as_str);
-        assert!(
-            message.contains("was given to a ring, pool or area of"),
-            "{message}"
-        );
+        assert!(message.contains("was given to a ring, pool or area of"), "{message}");
         assert_eq!(self.state(), before, "a refused call changed something");
     }
 
@@ -180,12 +157,7 @@ impl Fleet {
                 });
             }
             Op::FillPush { socket, want } if ports > 0 => self.fill_push(s(socket), want),
-            Op::Receive {
-                socket,
-                want,
-                take,
-                forget,
-            } if ports > 0 => {
+            Op::Receive { socket, want, take, forget } if ports > 0 => {
                 let umem = self.ports.umem[s(socket)];
                 let mut frames = self.ports.rx[s(socket)].receive(want).unwrap().into_iter();
                 let taken = frames.by_ref().take(take as usize);
@@ -194,35 +166,23 @@ impl Fleet {
                     std::mem::forget(frames);
                 }
             }
-            Op::Move {
-                from,
-                to,
-                want,
-                how,
-            } if ports > 0 => self.pass_on(s(from), s(to), want, how),
+            Op::Move { from, to, want, how } if ports > 0 => {
+                self.pass_on(s(from), s(to), want, how)
+            }
             Op::IntoPool { socket, pool, want } if ports > 0 => {
                 self.refused_unless(beside(self, socket, pool), |fleet| {
                     let batch = fleet.ports.rx[s(socket)].receive(want).unwrap();
                     batch.into_pool(&mut fleet.pools[p(pool)].1);
                 });
             }
-            Op::Push {
-                socket,
-                want,
-                forget,
-            } if ports > 0 => self.push(s(socket), want, forget),
+            Op::Push { socket, want, forget } if ports > 0 => self.push(s(socket), want, forget),
             Op::SendFrom { socket, pool, want } if ports > 0 => {
                 self.refused_unless(beside(self, socket, pool), |fleet| {
                     let pool = &mut fleet.pools[p(pool)].1;
                     fleet.ports.tx[s(socket)].send_from(pool, want, 60).unwrap();
                 });
             }
-            Op::SendEach {
-                socket,
-                pool,
-                want,
-                trouble,
-            } if ports > 0 => {
+            Op::SendEach { socket, pool, want, trouble } if ports > 0 => {
                 self.refused_unless(beside(self, socket, pool), |fleet| {
                     let (tx, umem) = (&mut fleet.ports.tx[s(socket)], fleet.ports.umem[s(socket)]);
                     let pool = &mut fleet.pools[p(pool)].1;
@@ -231,12 +191,7 @@ impl Fleet {
                     });
                 });
             }
-            Op::Reap {
-                socket,
-                want,
-                take,
-                forget,
-            } if ports > 0 => {
+            Op::Reap { socket, want, take, forget } if ports > 0 => {
                 let umem = self.ports.umem[s(socket)];
                 let completion = &mut self.ports.completion[s(socket)];
                 let mut frames = completion.reap(want).unwrap().into_iter();
@@ -249,9 +204,7 @@ impl Fleet {
             Op::ReapInto { socket, pool, want } if ports > 0 => {
                 self.refused_unless(beside(self, socket, pool), |fleet| {
                     let pool = &mut fleet.pools[p(pool)].1;
-                    fleet.ports.completion[s(socket)]
-                        .reap_into(pool, want)
-                        .unwrap();
+                    fleet.ports.completion[s(socket)].reap_into(pool, want).unwrap();
                 });
             }
             Op::ReapIntoFill { from, to, want } if ports > 0 => {
@@ -370,9 +323,7 @@ impl Fleet {
     fn pass_on(&mut self, from: usize, to: usize, want: u32, how: Move) {
         let umem = self.ports.umem[from];
         self.refused_unless(umem == self.ports.umem[to], |fleet| {
-            let Self {
-                ports, held, lost, ..
-            } = fleet;
+            let Self { ports, held, lost, .. } = fleet;
             let batch = ports.rx[from].receive(want).unwrap();
             let (fill, tx) = (&mut ports.fill[to], &mut ports.tx[to]);
             match how {

@@ -15,24 +15,13 @@ struct Bed {
 fn bed() -> Bed {
     let (umem, mut pool) = Umem::builder().chunks(32).chunk_size(2048).build().unwrap();
     umem.edit_pool(&mut pool, |bytes| bytes.fill(7));
-    let rings = FakeRings {
-        rx: 8,
-        tx: 8,
-        fill: 8,
-        completion: 8,
-        start: Index::new(u32::MAX - 2),
-    };
+    let rings = FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, start: Index::new(u32::MAX - 2) };
     let (mut kernel, mut socket) = FakeKernel::with(&umem, rings).unwrap();
     assert_eq!(socket.fill.fill_from(&mut pool, 4), Ok(4));
     assert_eq!(socket.tx.send_from(&mut pool, 4, 60), Ok(4));
     assert_eq!(kernel.deliver_unwritten(3, 60), 3);
     assert_eq!((kernel.transmit_unread(3), kernel.complete(2)), (3, 2));
-    Bed {
-        umem,
-        pool,
-        kernel,
-        socket,
-    }
+    Bed { umem, pool, kernel, socket }
 }
 
 /// One way to mix two UMEMs up; takes the frame or leaves it.
@@ -42,65 +31,29 @@ const MISTAKES: &[(&str, Mistake)] = &[
     ("Umem::bytes", |here, _, frame| {
         let _ = here.umem.bytes(frame.as_ref().unwrap()).len();
     }),
-    ("Umem::bytes_mut", |here, _, frame| {
-        here.umem.bytes_mut(frame.as_mut().unwrap()).fill(1)
-    }),
-    ("Umem::set_len", |here, _, frame| {
-        here.umem.set_len(frame.as_mut().unwrap(), 9).unwrap()
-    }),
+    ("Umem::bytes_mut", |here, _, frame| here.umem.bytes_mut(frame.as_mut().unwrap()).fill(1)),
+    ("Umem::set_len", |here, _, frame| here.umem.set_len(frame.as_mut().unwrap(), 9).unwrap()),
     ("Umem::grow_front", |here, _, frame| {
         here.umem.grow_front(frame.as_mut().unwrap(), 0).unwrap();
     }),
-    ("Umem::write", |here, _, frame| {
-        here.umem.write(frame.as_mut().unwrap(), b"no").unwrap()
-    }),
+    ("Umem::write", |here, _, frame| here.umem.write(frame.as_mut().unwrap(), b"no").unwrap()),
     ("Umem::edit_pool", |here, there, _| {
         here.umem.edit_pool(&mut there.pool, |bytes| bytes.fill(1))
     }),
-    ("Pool::put", |here, _, frame| {
-        here.pool.put(frame.take().unwrap())
-    }),
-    ("Pool::merge", |here, there, _| {
-        here.pool.merge(there.pool.split(0))
-    }),
-    ("Pool::feed", |here, there, _| {
-        assert_eq!(here.pool.feed(&mut there.pool, 3), 3)
-    }),
+    ("Pool::put", |here, _, frame| here.pool.put(frame.take().unwrap())),
+    ("Pool::merge", |here, there, _| here.pool.merge(there.pool.split(0))),
+    ("Pool::feed", |here, there, _| assert_eq!(here.pool.feed(&mut there.pool, 3), 3)),
     ("Filling::push", |here, _, frame| {
-        drop(
-            here.socket
-                .fill
-                .reserve(2)
-                .unwrap()
-                .push(frame.take().unwrap()),
-        );
+        drop(here.socket.fill.reserve(2).unwrap().push(frame.take().unwrap()));
     }),
     ("Filling::push without a slot", |here, _, frame| {
-        drop(
-            here.socket
-                .fill
-                .reserve(0)
-                .unwrap()
-                .push(frame.take().unwrap()),
-        );
+        drop(here.socket.fill.reserve(0).unwrap().push(frame.take().unwrap()));
     }),
     ("Sending::push", |here, _, frame| {
-        drop(
-            here.socket
-                .tx
-                .reserve(2)
-                .unwrap()
-                .push(frame.take().unwrap()),
-        );
+        drop(here.socket.tx.reserve(2).unwrap().push(frame.take().unwrap()));
     }),
     ("Sending::push without a slot", |here, _, frame| {
-        drop(
-            here.socket
-                .tx
-                .reserve(0)
-                .unwrap()
-                .push(frame.take().unwrap()),
-        );
+        drop(here.socket.tx.reserve(0).unwrap().push(frame.take().unwrap()));
     }),
     ("Fill::fill_from", |here, there, _| {
         let _ = here.socket.fill.fill_from(&mut there.pool, 2).unwrap();
@@ -113,36 +66,21 @@ const MISTAKES: &[(&str, Mistake)] = &[
         let _ = here.socket.tx.send_each(&mut there.pool, 2, never).unwrap();
     }),
     ("Completion::reap_into", |here, there, _| {
-        let _ = here
-            .socket
-            .completion
-            .reap_into(&mut there.pool, 2)
-            .unwrap();
+        let _ = here.socket.completion.reap_into(&mut there.pool, 2).unwrap();
     }),
     ("Reaped::into_fill", |here, there, _| {
         let batch = here.socket.completion.reap(2).unwrap();
         let _ = batch.into_fill(&mut there.socket.fill).unwrap();
     }),
     ("Received::into_pool", |here, there, _| {
-        let _ = here
-            .socket
-            .rx
-            .receive(2)
-            .unwrap()
-            .into_pool(&mut there.pool);
+        let _ = here.socket.rx.receive(2).unwrap().into_pool(&mut there.pool);
     }),
     ("Received::recycle", |here, there, _| {
         let batch = here.socket.rx.receive(2).unwrap();
         let _ = batch.recycle(&mut there.socket.fill).unwrap();
     }),
     ("Received::forward", |here, there, _| {
-        let _ = here
-            .socket
-            .rx
-            .receive(2)
-            .unwrap()
-            .forward(&mut there.socket.tx)
-            .unwrap();
+        let _ = here.socket.rx.receive(2).unwrap().forward(&mut there.socket.tx).unwrap();
     }),
     ("Received::recycle_each", |here, there, _| {
         let never = |_: &mut Frame| unreachable!("called");
@@ -159,13 +97,8 @@ const MISTAKES: &[(&str, Mistake)] = &[
 impl Bed {
     fn state(&mut self) -> (Vec<u64>, xsk::test_util::Holdings, Vec<u8>) {
         let mut bytes = Vec::new();
-        self.umem
-            .edit_pool(&mut self.pool, |chunk| bytes.push(chunk[0]));
-        (
-            self.pool.addresses().collect(),
-            self.kernel.holdings(),
-            bytes,
-        )
+        self.umem.edit_pool(&mut self.pool, |chunk| bytes.push(chunk[0]));
+        (self.pool.addresses().collect(), self.kernel.holdings(), bytes)
     }
 }
 
@@ -179,11 +112,7 @@ fn every_mistake_panics_and_changes_nothing() {
         let message = caught(|| mistake(&mut here, &mut there, &mut frame)).expect_err(name);
         let message = message.downcast::<String>().expect(name);
         assert!(message.starts_with("a frame of UMEM "), "{name}: {message}");
-        assert_eq!(
-            (here.state(), there.state()),
-            before,
-            "{name} changed something"
-        );
+        assert_eq!((here.state(), there.state()), before, "{name} changed something");
         // A frame that was given away is lost; one that was lent is as it was.
         let lost = match &frame {
             None => Some(chunk),
@@ -193,19 +122,13 @@ fn every_mistake_panics_and_changes_nothing() {
             }
         };
         for bed in [&here, &there] {
-            let found = Whereabouts::of(&bed.umem)
-                .pool(&bed.pool)
-                .frames(&frame)
-                .rings(&bed.kernel);
+            let found =
+                Whereabouts::of(&bed.umem).pool(&bed.pool).frames(&frame).rings(&bed.kernel);
             let owner = std::ptr::eq(bed, &there);
             found.lost(lost.filter(|_| owner)).check().expect(name);
         }
         // Both go on.
-        assert_eq!(
-            here.socket.fill.fill_from(&mut here.pool, 1),
-            Ok(1),
-            "{name}"
-        );
+        assert_eq!(here.socket.fill.fill_from(&mut here.pool, 1), Ok(1), "{name}");
         assert!(there.kernel.deliver(b"x"), "{name}");
     }
 }

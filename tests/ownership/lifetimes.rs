@@ -42,18 +42,11 @@ fn what_lay_in_a_closed_sockets_rings_is_lost_and_never_seen_again() {
         socket.fill.fill_from(&mut pool, 8).unwrap();
         assert_eq!(kernel.deliver_unwritten(8, 60), 3);
         for frame in socket.rx.receive(8).unwrap() {
-            assert!(
-                !lost
-                    .iter()
-                    .any(|chunk| chunk / 2048 == frame.address() / 2048)
-            );
+            assert!(!lost.iter().any(|chunk| chunk / 2048 == frame.address() / 2048));
             pool.put(frame);
         }
         assert_eq!(umem.bytes(&held[0]), b"one");
-        let found = Whereabouts::of(&umem)
-            .pool(&pool)
-            .frames(&held)
-            .rings(&kernel);
+        let found = Whereabouts::of(&umem).pool(&pool).frames(&held).rings(&kernel);
         found.lost(lost.iter().copied()).check().unwrap();
     }
     pool.put(held.pop().unwrap());

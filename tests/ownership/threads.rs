@@ -22,13 +22,8 @@ impl Drop for Finally<'_> {
 #[test]
 fn frames_that_change_threads_are_neither_lost_nor_doubled() {
     let (umem, mut pool) = Umem::builder().chunks(48).chunk_size(2048).build().unwrap();
-    let rings = FakeRings {
-        rx: 16,
-        tx: 8,
-        fill: 32,
-        completion: 16,
-        start: Index::new(u32::MAX - 1000),
-    };
+    let rings =
+        FakeRings { rx: 16, tx: 8, fill: 32, completion: 16, start: Index::new(u32::MAX - 1000) };
     let (mut kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
     let (mut rx, mut fill) = (socket.rx, socket.fill);
     let (mut tx, mut completion) = (socket.tx, socket.completion);
@@ -105,9 +100,6 @@ fn frames_that_change_threads_are_neither_lost_nor_doubled() {
         pool.merge(rest);
         (pool, frames)
     });
-    let found = Whereabouts::of(&umem)
-        .pool(&pool)
-        .frames(&left)
-        .rings(&kernel);
+    let found = Whereabouts::of(&umem).pool(&pool).frames(&left).rings(&kernel);
     found.check().unwrap();
 }

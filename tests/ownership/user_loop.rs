@@ -51,12 +51,7 @@ impl Router {
 fn a_users_loop_conserves_chunks_and_sends_what_it_should() {
     let step = (0..2_usize, strategies::kernel_step(40));
     let rings = || strategies::rings(4);
-    let traffic = (
-        rings(),
-        rings(),
-        1..64_u32,
-        prop::collection::vec(step, 1..80),
-    );
+    let traffic = (rings(), rings(), 1..64_u32, prop::collection::vec(step, 1..80));
     proptest!(strategies::config(300), |((a, b, chunks, steps) in traffic)| {
         let (umem, pool) = Umem::builder().chunks(chunks).build()?;
         let (left_kernel, left) = FakeKernel::with(&umem, a)?;

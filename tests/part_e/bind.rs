@@ -16,9 +16,7 @@ fn bind(
     copy: CopyMode,
 ) -> Result<Socket, Error> {
     let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
-    let builder = Socket::builder(&umem)
-        .bind_wait(Duration::ZERO)
-        .copy_mode(copy);
+    let builder = Socket::builder(&umem).bind_wait(Duration::ZERO).copy_mode(copy);
     let bind = || builder.bind(interface, queue);
     namespace.run(bind).unwrap()
 }
@@ -106,10 +104,7 @@ fn e23_a_part_that_is_kept_keeps_the_queue() {
         return;
     }
     let cable = Cable::new(1);
-    let End {
-        socket: Socket { completion, .. },
-        ..
-    } = End::left(&cable);
+    let End { socket: Socket { completion, .. }, .. } = End::left(&cable);
     let error = bind(&cable.left, cable.veth.a(), 0, CopyMode::Auto).unwrap_err();
     assert_eq!(error.errno(), Some(Errno::BUSY));
     let text = error.to_string();

@@ -47,10 +47,7 @@ fn e13_e14_all_of_a_users_memory_counts_up_to_the_limit() {
     }
     let before = getrlimit(Resource::Memlock);
     let set = |bytes| {
-        let limit = Rlimit {
-            current: Some(bytes),
-            maximum: before.maximum,
-        };
+        let limit = Rlimit { current: Some(bytes), maximum: before.maximum };
         setrlimit(Resource::Memlock, limit).unwrap();
     };
     let refused = |error: Error, limit: u64, chunks: u32| {
@@ -81,9 +78,7 @@ fn e13_e14_all_of_a_users_memory_counts_up_to_the_limit() {
         // Another thread is as good as another process: the user is the same.
         refused(open(1).err().unwrap(), limit, 1);
         drop(first);
-        until("memory that was given back is free again", || {
-            open(CHUNKS).is_ok()
-        });
+        until("memory that was given back is free again", || open(CHUNKS).is_ok());
     });
     setrlimit(Resource::Memlock, before).unwrap();
 }
@@ -93,10 +88,7 @@ const CHILD: &str = "XSK_PART_E_CHILD";
 
 /// Root of a user namespace may make sockets in a network namespace that belongs to it, but not lock memory at will.
 #[test]
-#[expect(
-    unsafe_code,
-    reason = "the child goes into its namespaces before it runs"
-)]
+#[expect(unsafe_code, reason = "the child goes into its namespaces before it runs")]
 fn e15_root_of_a_user_namespace_has_the_limit() {
     use std::os::unix::process::CommandExt;
     let name = "e15_root_of_a_user_namespace_has_the_limit";
@@ -108,9 +100,7 @@ fn e15_root_of_a_user_namespace_has_the_limit() {
         return;
     }
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    child
-        .args(["--exact", &format!("limits::{name}"), "--nocapture"])
-        .env(CHILD, "1");
+    child.args(["--exact", &format!("limits::{name}"), "--nocapture"]).env(CHILD, "1");
     let enter = || {
         use rustix::thread::UnshareFlags;
         // SAFETY: the child has one thread, and no descriptors are unshared.
@@ -131,18 +121,12 @@ fn e15_root_of_a_user_namespace_has_the_limit() {
 
 fn in_user_namespace() {
     let limit = u64::from(CHUNKS) * 4096;
-    let hard = Rlimit {
-        current: Some(limit),
-        maximum: Some(limit),
-    };
+    let hard = Rlimit { current: Some(limit), maximum: Some(limit) };
     setrlimit(Resource::Memlock, hard).unwrap();
     let error = open(CHUNKS + 1).err().unwrap();
     assert_eq!(error.errno(), Some(Errno::NOBUFS));
     let text = error.to_string();
-    assert!(
-        text.contains("RLIMIT_MEMLOCK (it is 65536 bytes)"),
-        "{text}"
-    );
+    assert!(text.contains("RLIMIT_MEMLOCK (it is 65536 bytes)"), "{text}");
     // Others of this user may have locked some for a moment.
     until("the limit is taken", || open(CHUNKS).is_ok());
 }

@@ -37,16 +37,14 @@ fn says(error: &Error, expected: &Expect) {
     let mut words: Vec<String> = Vec::new();
     // What is quoted is the kernel's.
     let unquoted = text.split('"').enumerate();
-    let unquoted: String = unquoted
-        .map(|(i, part)| if i % 2 == 0 { part } else { "\"...\"" })
-        .collect();
+    let unquoted: String =
+        unquoted.map(|(i, part)| if i % 2 == 0 { part } else { "\"...\"" }).collect();
     for word in unquoted.split(' ') {
         let before = words.last().map_or("", String::as_str);
         let number = matches!(before, "after" | "program" | "map" | "id")
             && word.starts_with(|c: char| c.is_ascii_digit());
         words.push(if number {
-            word.replace(|c: char| c.is_ascii_digit(), "")
-                .replacen("", "N", 1)
+            word.replace(|c: char| c.is_ascii_digit(), "").replacen("", "N", 1)
         } else {
             word.to_owned()
         });
@@ -88,10 +86,7 @@ fn the_readme_names_tests_that_there_are() {
             .step_by(2)
             .filter(|name| name.contains('_') && !name.contains(['/', ' ']));
         for name in long {
-            assert!(
-                sources.contains(&format!("fn {name}(")),
-                "group {number}: there is no {name}"
-            );
+            assert!(sources.contains(&format!("fn {name}(")), "group {number}: there is no {name}");
         }
         assert!(tests.len() > 10, "group {number} says nothing");
     }

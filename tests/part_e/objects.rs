@@ -19,10 +19,7 @@ fn e54_pins_in_wrong_places() {
     assert!(!directory.join("pin").exists());
     assert_eq!(elsewhere.errno(), Some(Errno::PERM));
     let text = elsewhere.to_string();
-    assert!(
-        text.contains("BPF file system") && text.contains("mount -t bpf"),
-        "{text}"
-    );
+    assert!(text.contains("BPF file system") && text.contains("mount -t bpf"), "{text}");
     let nowhere = map.pin("/no-such-directory/pin").unwrap_err();
     says(
         &nowhere,
@@ -34,16 +31,7 @@ fn e54_pins_in_wrong_places() {
     assert_eq!(nul.errno(), Some(Errno::INVAL));
     // A file that is there and no pin.
     let error = XskMap::from_pin("/proc/self/exe").unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::BpfObject {
-                operation: "BPF_OBJ_GET",
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::BpfObject { operation: "BPF_OBJ_GET", .. }), "{error}");
 }
 
 #[test]

@@ -72,30 +72,10 @@ fn e48_refused_programs_are_explained() {
     });
     let cases: [(&str, Vec<Insn>, Errno, bool); 9] = [
         ("no_exit", vec![pass], Errno::INVAL, true),
-        (
-            "unreachable",
-            vec![pass, Insn::exit(), pass, Insn::exit()],
-            Errno::INVAL,
-            true,
-        ),
-        (
-            "helper",
-            vec![unknown, pass, Insn::exit()],
-            Errno::INVAL,
-            true,
-        ),
-        (
-            "uninitialised",
-            vec![Insn::mov64_reg(r0, Reg::R7), Insn::exit()],
-            Errno::ACCESS,
-            true,
-        ),
-        (
-            "context",
-            vec![Insn::load(Size::Word, r0, r1, 400), Insn::exit()],
-            Errno::ACCESS,
-            true,
-        ),
+        ("unreachable", vec![pass, Insn::exit(), pass, Insn::exit()], Errno::INVAL, true),
+        ("helper", vec![unknown, pass, Insn::exit()], Errno::INVAL, true),
+        ("uninitialised", vec![Insn::mov64_reg(r0, Reg::R7), Insn::exit()], Errno::ACCESS, true),
+        ("context", vec![Insn::load(Size::Word, r0, r1, 400), Insn::exit()], Errno::ACCESS, true),
         (
             "bounds",
             vec![data, Insn::load(Size::Byte, r0, r2, 0), Insn::exit()],
@@ -104,21 +84,14 @@ fn e48_refused_programs_are_explained() {
         ),
         ("empty", vec![], Errno::TOOBIG, false),
         ("bad-name", vec![pass, Insn::exit()], Errno::INVAL, false),
-        (
-            "sixteen_letters_",
-            vec![pass, Insn::exit()],
-            Errno::INVAL,
-            false,
-        ),
+        ("sixteen_letters_", vec![pass, Insn::exit()], Errno::INVAL, false),
     ];
     for (name, insns, errno, logged) in cases {
         let error = Program::load(name, &insns, c"MIT", 0).unwrap_err();
         assert_eq!(error.errno(), Some(errno), "{error}");
         let text = error.to_string();
-        let beginning = format!(
-            "the kernel refused the program {name} of {} instructions: E",
-            insns.len()
-        );
+        let beginning =
+            format!("the kernel refused the program {name} of {} instructions: E", insns.len());
         assert!(text.starts_with(&beginning), "{text}");
         assert_eq!(text.contains("The verifier said:\n"), logged, "{text}");
         // Where there is no log, the hint is what helps.
@@ -134,10 +107,7 @@ fn e48_refused_programs_are_explained() {
     let no_map = Program::load("no_map", &[low, high, pass, Insn::exit()], c"MIT", 0);
     let error = no_map.unwrap_err();
     let errno = error.errno().unwrap();
-    assert!(
-        matches!(errno, Errno::INVAL | Errno::BADF | Errno::ACCESS),
-        "{error}"
-    );
+    assert!(matches!(errno, Errno::INVAL | Errno::BADF | Errno::ACCESS), "{error}");
 }
 
 /// What a redirection into an empty slot answers is in the flags; other flags are for other maps.

@@ -12,9 +12,7 @@ use xsk::{Kick, Pool, Socket, Umem, wait};
 /// A socket whose rings have the sizes given.
 fn sender(cable: &Cable, tx: u32, completion: u32) -> End {
     let (umem, pool) = Umem::builder().chunks(256).build().unwrap();
-    let builder = Socket::builder(&umem)
-        .tx_size(tx)
-        .completion_size(completion);
+    let builder = Socket::builder(&umem).tx_size(tx).completion_size(completion);
     let bind = || builder.bind(cable.veth.a(), 0);
     let socket = cable.left.run(bind).unwrap().unwrap();
     End { umem, pool, socket }

@@ -40,10 +40,7 @@ fn e02_e04_sizes_of_rings_are_looked_at_first() {
         ("size of the RX ring", SocketBuilder::rx_size),
         ("size of the TX ring", SocketBuilder::tx_size),
         ("size of the fill ring", SocketBuilder::fill_size),
-        (
-            "size of the completion ring",
-            SocketBuilder::completion_size,
-        ),
+        ("size of the completion ring", SocketBuilder::completion_size),
     ];
     for (wanted, size) in rings {
         let large = [(1 << 20) + 1, 1 << 21, 1 << 30, 1 << 31, u32::MAX];

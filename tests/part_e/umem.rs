@@ -15,10 +15,7 @@ fn refused(builder: UmemBuilder, name: &str) {
     let Err(error) = builder.build() else {
         panic!("taken");
     };
-    assert!(
-        matches!(error, Error::Setting { name: found, .. } if found == name),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Setting { name: found, .. } if found == name), "{error}");
 }
 
 /// Memory of the test's own, of which `bytes` from `offset` on are brought.
@@ -48,10 +45,7 @@ fn e08_memory_begins_at_a_page_and_is_whole_chunks() {
     let all = ProtFlags::READ | ProtFlags::WRITE;
     for (offset, bytes) in [(64, 16 * 4096), (1, 16 * 4096), (0, 16 * 4096 - 1), (0, 0)] {
         let error = brought(offset, bytes, all).unwrap_err();
-        assert!(
-            matches!(error, Error::Setting { name: "memory", .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Setting { name: "memory", .. }), "{error}");
     }
     // More than is needed is left alone.
     assert_eq!(brought(4096, 17 * 4096, all).unwrap().chunks(), 16);

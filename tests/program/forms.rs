@@ -13,11 +13,7 @@ fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
         let mut insns = vec![Insn::mov64_imm(Reg::R0, 0)];
         insns.extend_from_slice(body);
         insns.push(Insn::exit());
-        Program::load("form", &insns, c"MIT", 0)
-            .unwrap()
-            .test_run(&[0; 64], None)
-            .unwrap()
-            .retval
+        Program::load("form", &insns, c"MIT", 0).unwrap().test_run(&[0; 64], None).unwrap().retval
     };
     let r0 = Reg::R0;
     let alu = [
@@ -35,16 +31,8 @@ fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
         (Alu::Arsh, 0),
     ];
     for (op, expect) in alu {
-        assert_eq!(
-            run(&[Insn::mov64_imm(r0, 7), Insn::alu64_imm(op, r0, 3)]),
-            expect,
-            "{op:?}"
-        );
-        assert_eq!(
-            run(&[Insn::mov32_imm(r0, 7), Insn::alu32_imm(op, r0, 3)]),
-            expect,
-            "{op:?}"
-        );
+        assert_eq!(run(&[Insn::mov64_imm(r0, 7), Insn::alu64_imm(op, r0, 3)]), expect, "{op:?}");
+        assert_eq!(run(&[Insn::mov32_imm(r0, 7), Insn::alu32_imm(op, r0, 3)]), expect, "{op:?}");
         let r1 = Insn::mov64_imm(Reg::R1, 3);
         assert_eq!(
             run(&[Insn::mov64_imm(r0, 7), r1, Insn::alu64_reg(op, r0, Reg::R1)]),
@@ -96,28 +84,13 @@ fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
     assert_eq!(run(&[Insn::mov64_imm(r0, -9), Insn::neg32(r0)]), 9);
     let [low, high] = Insn::load_imm64(r0, 0x1234_5678_9abc_def0);
     assert_eq!(run(&[low, high]), 0x9abc_def0);
-    assert_eq!(
-        run(&[low, high, Insn::alu64_imm(Alu::Rsh, r0, 32)]),
-        0x1234_5678
-    );
-    assert_eq!(
-        run(&[low, high, Insn::to_be(r0, Width::W16)]),
-        u32::from(0xdef0_u16.to_be())
-    );
-    assert_eq!(
-        run(&[low, high, Insn::to_be(r0, Width::W32)]),
-        0x9abc_def0_u32.to_be()
-    );
-    assert_eq!(
-        run(&[low, high, Insn::to_le(r0, Width::W32)]),
-        0x9abc_def0_u32.to_le()
-    );
-    for (size, expect) in [
-        (Size::Byte, 0xff),
-        (Size::Half, 0xffff),
-        (Size::Word, u32::MAX),
-        (Size::Double, u32::MAX),
-    ] {
+    assert_eq!(run(&[low, high, Insn::alu64_imm(Alu::Rsh, r0, 32)]), 0x1234_5678);
+    assert_eq!(run(&[low, high, Insn::to_be(r0, Width::W16)]), u32::from(0xdef0_u16.to_be()));
+    assert_eq!(run(&[low, high, Insn::to_be(r0, Width::W32)]), 0x9abc_def0_u32.to_be());
+    assert_eq!(run(&[low, high, Insn::to_le(r0, Width::W32)]), 0x9abc_def0_u32.to_le());
+    for (size, expect) in
+        [(Size::Byte, 0xff), (Size::Half, 0xffff), (Size::Word, u32::MAX), (Size::Double, u32::MAX)]
+    {
         let clear = Insn::store_imm(Size::Double, Reg::R10, -8, 0);
         let read = Insn::load(size, r0, Reg::R10, -8);
         assert_eq!(
@@ -132,10 +105,7 @@ fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
             "{size:?}"
         );
     }
-    assert_eq!(
-        run(&[Insn::mov64_imm(Reg::R4, 6), Insn::mov64_reg(r0, Reg::R4)]),
-        6
-    );
+    assert_eq!(run(&[Insn::mov64_imm(Reg::R4, 6), Insn::mov64_reg(r0, Reg::R4)]), 6);
     assert_eq!(
         run(&[
             Insn::mov64_imm(Reg::R4, -1),
@@ -144,10 +114,5 @@ fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
         ]),
         1
     );
-    assert!(
-        run(&[
-            Insn::call(Helper::KTIME_GET_NS),
-            Insn::alu64_imm(Alu::Rsh, r0, 20)
-        ]) > 0
-    );
+    assert!(run(&[Insn::call(Helper::KTIME_GET_NS), Insn::alu64_imm(Alu::Rsh, r0, 20)]) > 0);
 }

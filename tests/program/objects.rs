@@ -16,35 +16,20 @@ fn default_program_passes_on_empty_slots_and_redirects_on_taken_ones() {
     let map = XskMap::create(XskMap::DEFAULT_NAME, 2).unwrap();
     let program = redirect(&map).unwrap();
     let packet = [0xff; 60];
-    assert_eq!(
-        program.test_run(&packet, None).unwrap().retval,
-        2,
-        "XDP_PASS"
-    );
+    assert_eq!(program.test_run(&packet, None).unwrap().retval, 2, "XDP_PASS");
     let socket = rx_socket();
     map.insert(0, socket.as_fd()).unwrap();
     let run = program.test_run(&packet, None).unwrap();
     assert_eq!(run.retval, 4, "XDP_REDIRECT");
     assert_eq!(run.data, packet, "the packet is not changed");
     drop(socket);
-    assert_eq!(
-        program.test_run(&packet, None).unwrap().retval,
-        2,
-        "the slot empties itself"
-    );
+    assert_eq!(program.test_run(&packet, None).unwrap().retval, 2, "the slot empties itself");
 
     let info = program.info().unwrap();
-    assert_eq!(
-        (info.name.as_str(), info.kind, info.id),
-        ("xsk_redirect", 6, program.id())
-    );
+    assert_eq!((info.name.as_str(), info.kind, info.id), ("xsk_redirect", 6, program.id()));
     assert_eq!(info.map_ids, [map.id()]);
     let again = redirect(&XskMap::create(XskMap::DEFAULT_NAME, 9).unwrap()).unwrap();
-    assert_eq!(
-        again.info().unwrap().tag,
-        info.tag,
-        "the map is not part of the tag"
-    );
+    assert_eq!(again.info().unwrap().tag, info.tag, "the map is not part of the tag");
     assert_ne!(again.id(), program.id());
 }
 
@@ -61,10 +46,7 @@ fn objects_are_found_by_id_and_fd() {
     assert_eq!(found.info().unwrap(), program.info().unwrap());
     let maps = found.maps().unwrap();
     assert_eq!(maps.len(), 1);
-    assert_eq!(
-        (maps[0].name.as_str(), maps[0].kind, maps[0].entries),
-        ("some.map_1", 17, 7)
-    );
+    assert_eq!((maps[0].name.as_str(), maps[0].kind, maps[0].entries), ("some.map_1", 17, 7));
     let found = found.xsk_map("some.map_1").unwrap().unwrap();
     assert_eq!((found.id(), found.entries()), (map.id(), 7));
     assert!(program.xsk_map("another").unwrap().is_none());
@@ -83,69 +65,23 @@ fn wrong_objects_are_refused() {
     let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();
     let program = redirect(&map).unwrap();
     let as_program = Program::from_fd(map.as_fd().try_clone_to_owned().unwrap());
-    assert!(
-        matches!(as_program, Err(Error::WrongObject { .. })),
-        "{as_program:?}"
-    );
+    assert!(matches!(as_program, Err(Error::WrongObject { .. })), "{as_program:?}");
     let as_map = XskMap::from_fd(program.as_fd().try_clone_to_owned().unwrap());
-    assert!(
-        matches!(as_map, Err(Error::WrongObject { .. })),
-        "{as_map:?}"
-    );
+    assert!(matches!(as_map, Err(Error::WrongObject { .. })), "{as_map:?}");
     let file: OwnedFd = std::fs::File::open("/").unwrap().into();
     let as_map = XskMap::from_fd(file);
-    assert!(
-        matches!(
-            as_map,
-            Err(Error::BpfObject {
-                errno: Errno::INVAL,
-                ..
-            })
-        ),
-        "{as_map:?}"
-    );
+    assert!(matches!(as_map, Err(Error::BpfObject { errno: Errno::INVAL, .. })), "{as_map:?}");
     let missing = Program::from_id(u32::MAX / 2);
-    assert!(
-        matches!(
-            missing,
-            Err(Error::BpfObject {
-                errno: Errno::NOENT,
-                ..
-            })
-        ),
-        "{missing:?}"
-    );
+    assert!(matches!(missing, Err(Error::BpfObject { errno: Errno::NOENT, .. })), "{missing:?}");
     let missing = XskMap::from_pin("/nowhere/map");
-    assert!(
-        matches!(
-            missing,
-            Err(Error::BpfObject {
-                errno: Errno::NOENT,
-                ..
-            })
-        ),
-        "{missing:?}"
-    );
+    assert!(matches!(missing, Err(Error::BpfObject { errno: Errno::NOENT, .. })), "{missing:?}");
     for name in ["no-hyphen", "sixteen_letters_", "no\0nul"] {
         let map = XskMap::create(name, 1);
-        assert!(
-            matches!(
-                map,
-                Err(Error::CreateMap {
-                    errno: Errno::INVAL,
-                    ..
-                })
-            ),
-            "{map:?}"
-        );
+        assert!(matches!(map, Err(Error::CreateMap { errno: Errno::INVAL, .. })), "{map:?}");
     }
     assert!(matches!(
         XskMap::create("m", 0),
-        Err(Error::CreateMap {
-            errno: Errno::INVAL,
-            entries: 0,
-            ..
-        })
+        Err(Error::CreateMap { errno: Errno::INVAL, entries: 0, .. })
     ));
 }
 
@@ -161,18 +97,10 @@ fn pins_outlive_their_makers() {
     // A BPF file system that is mounted nowhere and goes with its descriptor.
     let context = fsopen("bpf", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
     fsconfig_create(&context).unwrap();
-    let mount = fsmount(
-        &context,
-        FsMountFlags::FSMOUNT_CLOEXEC,
-        MountAttrFlags::empty(),
-    )
-    .unwrap();
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap();
     let directory = std::path::PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()));
     if !directory.exists() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: pins_outlive_their_makers (needs /proc)"
-        );
+        let _ = writeln!(std::io::stderr(), "skipped: pins_outlive_their_makers (needs /proc)");
         return;
     }
     let (map_path, program_path) = (directory.join("map"), directory.join("program"));
@@ -184,11 +112,7 @@ fn pins_outlive_their_makers() {
     assert!(
         matches!(
             again,
-            Err(Error::BpfObject {
-                operation: "BPF_OBJ_PIN",
-                errno: Errno::EXIST,
-                ..
-            })
+            Err(Error::BpfObject { operation: "BPF_OBJ_PIN", errno: Errno::EXIST, .. })
         ),
         "{again:?}"
     );

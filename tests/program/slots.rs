@@ -16,10 +16,8 @@ fn a_census_sees_each_slot_and_nothing_else() {
     let map = XskMap::create(XskMap::DEFAULT_NAME, 100).unwrap();
     let census = Census::new(&map).unwrap();
     assert_eq!(census.occupied().unwrap(), []);
-    let sockets: Vec<(u32, OwnedFd)> = [0, 1, 31, 32, 63, 64, 99]
-        .into_iter()
-        .map(|slot| (slot, rx_socket()))
-        .collect();
+    let sockets: Vec<(u32, OwnedFd)> =
+        [0, 1, 31, 32, 63, 64, 99].into_iter().map(|slot| (slot, rx_socket())).collect();
     for (slot, socket) in &sockets {
         map.insert(*slot, socket.as_fd()).unwrap();
     }
@@ -29,11 +27,7 @@ fn a_census_sees_each_slot_and_nothing_else() {
     map.remove(31).unwrap();
     map.remove(31).unwrap();
     drop(sockets);
-    assert_eq!(
-        census.occupied().unwrap(),
-        [],
-        "the slots of closed sockets are empty"
-    );
+    assert_eq!(census.occupied().unwrap(), [], "the slots of closed sockets are empty");
 }
 
 #[test]
@@ -48,41 +42,17 @@ fn slots_are_not_taken_from_others() {
     map.insert(1, first.as_fd()).unwrap();
     let taken = map.insert(1, second.as_fd());
     assert!(
-        matches!(
-            taken,
-            Err(Error::UpdateMap {
-                errno: Errno::EXIST,
-                index: 1,
-                entries: 2,
-                ..
-            })
-        ),
+        matches!(taken, Err(Error::UpdateMap { errno: Errno::EXIST, index: 1, entries: 2, .. })),
         "{taken:?}"
     );
     map.replace(1, second.as_fd()).unwrap();
     drop(first);
     assert_eq!(census.occupied().unwrap(), [1]);
     let beyond = map.insert(2, second.as_fd());
-    assert!(
-        matches!(
-            beyond,
-            Err(Error::UpdateMap {
-                errno: Errno::TOOBIG,
-                ..
-            })
-        ),
-        "{beyond:?}"
-    );
+    assert!(matches!(beyond, Err(Error::UpdateMap { errno: Errno::TOOBIG, .. })), "{beyond:?}");
     let beyond = map.remove(2);
     assert!(
-        matches!(
-            beyond,
-            Err(Error::UpdateMap {
-                errno: Errno::INVAL,
-                operation: "remove",
-                ..
-            })
-        ),
+        matches!(beyond, Err(Error::UpdateMap { errno: Errno::INVAL, operation: "remove", .. })),
         "{beyond:?}"
     );
 }
@@ -93,35 +63,18 @@ fn a_socket_that_cannot_receive_is_not_put_into_a_map() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();
-    let socket = socket_with(
-        AddressFamily::XDP,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap();
+    let socket =
+        socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None).unwrap();
     sockopt::set_xdp_tx_ring_size(&socket, 64).unwrap();
-    for result in [
-        map.insert(0, socket.as_fd()),
-        map.replace(0, socket.as_fd()),
-    ] {
-        assert!(
-            matches!(result, Err(Error::WrongObject { .. })),
-            "{result:?}"
-        );
+    for result in [map.insert(0, socket.as_fd()), map.replace(0, socket.as_fd())] {
+        assert!(matches!(result, Err(Error::WrongObject { .. })), "{result:?}");
     }
     assert_eq!(Census::new(&map).unwrap().occupied().unwrap(), []);
     let udp = std::net::UdpSocket::bind("127.0.0.1:0");
     if let Ok(udp) = udp {
         let other = map.insert(0, udp.as_fd());
         assert!(
-            matches!(
-                other,
-                Err(Error::UpdateMap {
-                    errno: Errno::OPNOTSUPP,
-                    ..
-                })
-            ),
+            matches!(other, Err(Error::UpdateMap { errno: Errno::OPNOTSUPP, .. })),
             "{other:?}"
         );
     }

@@ -11,19 +11,12 @@ fn a_refused_program_comes_with_the_verifiers_log() {
         return;
     }
     let insns = [Insn::mov64_reg(Reg::R0, Reg::R7), Insn::exit()];
-    let Err(Error::LoadProgram {
-        name,
-        instructions,
-        log,
-        errno,
-    }) = Program::load("bad", &insns, c"MIT", 0)
+    let Err(Error::LoadProgram { name, instructions, log, errno }) =
+        Program::load("bad", &insns, c"MIT", 0)
     else {
         panic!("an uninitialised register was accepted");
     };
-    assert_eq!(
-        (name.as_str(), instructions, errno),
-        ("bad", 2, Errno::ACCESS)
-    );
+    assert_eq!((name.as_str(), instructions, errno), ("bad", 2, Errno::ACCESS));
     assert!(log.contains("R7 !read_ok"), "{log}");
 
     // A log of more than the first buffer takes: it is read whole, down to its last line.
@@ -39,23 +32,12 @@ fn a_refused_program_comes_with_the_verifiers_log() {
     };
     assert_eq!(errno, Errno::ACCESS);
     assert!(log.len() > 64 << 10, "{}", log.len());
-    assert!(
-        log.starts_with("0: ") || log.contains("\n0: "),
-        "the head is there: {}",
-        &log[..200]
-    );
+    assert!(log.starts_with("0: ") || log.contains("\n0: "), "the head is there: {}", &log[..200]);
     assert!(log.contains("R7 !read_ok"), "the tail is there");
 
     let none = Program::load("none", &[], c"MIT", 0);
     assert!(
-        matches!(
-            none,
-            Err(Error::LoadProgram {
-                errno: Errno::TOOBIG,
-                instructions: 0,
-                ..
-            })
-        ),
+        matches!(none, Err(Error::LoadProgram { errno: Errno::TOOBIG, instructions: 0, .. })),
         "{none:?}"
     );
 }
@@ -70,9 +52,7 @@ fn a_log_is_shown_up_to_its_zero_byte_whatever_is_in_it() {
         (b"\0behind", ""),
     ] {
         let error = refused_with(buffer);
-        let Error::LoadProgram { log, .. } = &error else {
-            panic!("{error:?}")
-        };
+        let Error::LoadProgram { log, .. } = &error else { panic!("{error:?}") };
         assert_eq!(log, shown);
         assert!(!error.to_string().contains('\0'), "{error:?}");
     }

@@ -8,12 +8,7 @@ fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
     let mut bed = Bed::new();
     for round in 0..200_u32 {
         let batch = round % 17;
-        let Bed {
-            umem,
-            pool,
-            kernel,
-            socket,
-        } = &mut bed;
+        let Bed { umem, pool, kernel, socket } = &mut bed;
         socket.fill.fill_from(pool, batch).unwrap();
         let delivered = kernel.deliver_unwritten(batch, LEN);
         let received = socket.rx.receive(batch).unwrap();
@@ -56,12 +51,7 @@ fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
 fn packets_arrive_and_leave_with_their_bytes() {
     let mut bed = Bed::new();
     for round in 0..60_u8 {
-        let Bed {
-            umem,
-            pool,
-            kernel,
-            socket,
-        } = &mut bed;
+        let Bed { umem, pool, kernel, socket } = &mut bed;
         socket.fill.fill_from(pool, 3).unwrap();
         for i in 0..3 {
             assert!(kernel.deliver(&[round, i, 7]));
@@ -88,12 +78,7 @@ fn packets_arrive_and_leave_with_their_bytes() {
 #[test]
 fn full_rings_take_what_has_room() {
     let mut bed = Bed::new();
-    let Bed {
-        pool,
-        kernel,
-        socket,
-        ..
-    } = &mut bed;
+    let Bed { pool, kernel, socket, .. } = &mut bed;
     assert_eq!(socket.tx.send_from(pool, 100, LEN).unwrap(), 16);
     assert_eq!(socket.tx.send_from(pool, 1, LEN).unwrap(), 0);
     assert_eq!(socket.fill.fill_from(pool, 100).unwrap(), 32);
@@ -105,10 +90,7 @@ fn full_rings_take_what_has_room() {
     let received = socket.rx.receive(5).unwrap();
     assert_eq!(received.recycle(&mut socket.fill).unwrap(), 2);
     let received = socket.rx.receive(5).unwrap();
-    assert_eq!(
-        (received.len(), received.forward(&mut socket.tx)),
-        (3, Ok(0))
-    );
+    assert_eq!((received.len(), received.forward(&mut socket.tx)), (3, Ok(0)));
     let frame = socket.rx.receive(1).unwrap().into_iter().next().unwrap();
     let frame = socket.tx.reserve(1).unwrap().push(frame).unwrap_err();
     let frame = socket.fill.reserve(1).unwrap().push(frame).unwrap_err();
@@ -131,15 +113,7 @@ fn what_is_not_taken_stays_in_the_ring() {
 
     let mut bed = Bed::with_completed(5);
     let Bed { pool, socket, .. } = &mut bed;
-    pool.put(
-        socket
-            .completion
-            .reap(5)
-            .unwrap()
-            .into_iter()
-            .next()
-            .unwrap(),
-    );
+    pool.put(socket.completion.reap(5).unwrap().into_iter().next().unwrap());
     assert_eq!(socket.completion.reap(9).unwrap().len(), 4);
     bed.all_home();
 }

@@ -29,12 +29,7 @@ impl Bed {
             start: Index::new(u32::MAX - 20),
         };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
-        Self {
-            umem,
-            pool,
-            kernel,
-            socket,
-        }
+        Self { umem, pool, kernel, socket }
     }
 
     /// With `count` packets in the RX ring.
@@ -63,12 +58,7 @@ impl Bed {
     /// Takes everything home; answers which chunks are there, each once, and how many are not.
     #[track_caller]
     pub(crate) fn home(&mut self) -> (BTreeSet<u64>, usize) {
-        let Self {
-            pool,
-            kernel,
-            socket,
-            ..
-        } = self;
+        let Self { pool, kernel, socket, .. } = self;
         // What a forgotten guard left is published with the next batch.
         drop(socket.tx.reserve(0).unwrap());
         drop(socket.fill.reserve(0).unwrap());
@@ -83,10 +73,7 @@ impl Bed {
         }
         let home: BTreeSet<u64> = pool.addresses().collect();
         assert_eq!(home.len(), pool.len(), "a chunk is in the pool twice");
-        assert!(
-            home.iter()
-                .all(|a| a % CHUNK == 0 && *a < u64::from(CHUNKS) * CHUNK)
-        );
+        assert!(home.iter().all(|a| a % CHUNK == 0 && *a < u64::from(CHUNKS) * CHUNK));
         if let Some(census) = self.umem.census() {
             assert_eq!(census.pool, home.len());
             assert_eq!((census.receiving, census.sending), (0, 0));

@@ -30,9 +30,7 @@ fn a_panic_loses_the_frame_in_hand_only() {
             let mut bed = Bed::new();
             let Bed { pool, socket, .. } = &mut bed;
             let mut left = at;
-            assert!(panics(|| socket
-                .tx
-                .send_each(pool, count, |_| bomb(&mut left))));
+            assert!(panics(|| socket.tx.send_each(pool, count, |_| bomb(&mut left))));
             assert_eq!(socket.tx.pending(), at - 1);
             assert_eq!(bed.home().1, 1, "send_each {count} {at}");
         }
@@ -43,20 +41,12 @@ fn a_panic_loses_the_frame_in_hand_only() {
 fn frames_that_were_exchanged_are_one_for_each_chunk() {
     for count in [1, 2, 11] {
         let mut bed = Bed::with_received(count);
-        let Bed {
-            pool,
-            kernel,
-            socket,
-            ..
-        } = &mut bed;
+        let Bed { pool, kernel, socket, .. } = &mut bed;
         let Socket { rx, fill, tx, .. } = socket;
         let mut held = pool.take().unwrap();
         let before = chunk(&held);
         let swap = |frame: &mut Frame| std::mem::swap(frame, &mut held);
-        assert_eq!(
-            rx.receive(count).unwrap().recycle_each(fill, swap),
-            Ok(count)
-        );
+        assert_eq!(rx.receive(count).unwrap().recycle_each(fill, swap), Ok(count));
         assert_ne!(chunk(&held), before);
         let swap = |frame: &mut Frame| std::mem::swap(frame, &mut held);
         assert_eq!(kernel.deliver_unwritten(count, LEN), count);

@@ -33,12 +33,7 @@ fn descriptors_outside_a_chunk_are_refused_once_each() {
                 assert_eq!(bed.kernel.deliver_unwritten(2, LEN), 2);
                 assert_eq!(take_all(&mut bed, way), Ok(before));
                 let ring = Kind::Rx;
-                let fault = Fault::Entry {
-                    ring,
-                    address,
-                    len,
-                    options,
-                };
+                let fault = Fault::Entry { ring, address, len, options };
                 assert_eq!(take_all(&mut bed, way), Err(fault));
                 assert_eq!(take_all(&mut bed, way), Ok(2));
                 assert_eq!(take_all(&mut bed, way), Ok(0));
@@ -64,12 +59,7 @@ fn completions_outside_the_area_are_refused_once_each() {
                 _ => Ok(u32::try_from(reaped.into_iter().map(|f| pool.put(f)).count()).unwrap()),
             }
         };
-        let fault = Fault::Entry {
-            ring: Kind::Completion,
-            address,
-            len: 0,
-            options: 0,
-        };
+        let fault = Fault::Entry { ring: Kind::Completion, address, len: 0, options: 0 };
         assert_eq!(reap(), Ok(3));
         assert_eq!(reap(), Err(fault));
         assert_eq!(reap(), Ok(0));
@@ -80,14 +70,7 @@ fn completions_outside_the_area_are_refused_once_each() {
 fn the_ledger_tells_a_chunk_that_comes_back_twice() {
     for way in 0..WAYS {
         let mut bed = Bed::with_received(1);
-        let frame = bed
-            .socket
-            .rx
-            .receive(1)
-            .unwrap()
-            .into_iter()
-            .next()
-            .unwrap();
+        let frame = bed.socket.rx.receive(1).unwrap().into_iter().next().unwrap();
         bed.socket.fill.fill_from(&mut bed.pool, 2).unwrap();
         let address = frame.address();
         let Some(mut hostile) = bed.kernel.hostile() else {
@@ -96,18 +79,12 @@ fn the_ledger_tells_a_chunk_that_comes_back_twice() {
         hostile.receive(address, LEN, 0);
         hostile.complete(address);
         assert_eq!(take_all(&mut bed, way), Ok(0));
-        let fault = Fault::Repeated {
-            ring: Kind::Rx,
-            address,
-        };
+        let fault = Fault::Repeated { ring: Kind::Rx, address };
         assert_eq!(take_all(&mut bed, way), Err(fault));
         bed.socket.tx.send_from(&mut bed.pool, 1, LEN).unwrap();
         let completion = &mut bed.socket.completion;
         assert_eq!(completion.reap_into(&mut bed.pool, 1), Ok(0));
-        let fault = Fault::Repeated {
-            ring: Kind::Completion,
-            address,
-        };
+        let fault = Fault::Repeated { ring: Kind::Completion, address };
         assert_eq!(completion.reap_into(&mut bed.pool, 1), Err(fault));
         bed.pool.put(frame);
     }
@@ -134,10 +111,7 @@ fn a_batch_that_ended_with_a_refused_entry_stays_at_its_end() {
     drop(filling);
     assert_eq!((frames.next(), frames.left()), (None, 0));
     drop(frames);
-    let fault = Fault::Repeated {
-        ring: Kind::Rx,
-        address,
-    };
+    let fault = Fault::Repeated { ring: Kind::Rx, address };
     assert_eq!(bed.socket.rx.receive(8).unwrap_err(), fault);
     // The next one is not passed over.
     assert_eq!(bed.socket.rx.receive(8).unwrap().into_iter().count(), 1);

@@ -16,9 +16,7 @@ fn forgotten_receive_guards_hand_nothing_out_twice() {
     assert_eq!((held.len(), rest.len()), (2, 4));
     let different: BTreeSet<u64> = held.iter().chain(&rest).map(chunk).collect();
     assert_eq!(different.len(), 6);
-    held.into_iter()
-        .chain(rest)
-        .for_each(|frame| pool.put(frame));
+    held.into_iter().chain(rest).for_each(|frame| pool.put(frame));
     bed.all_home();
     // The kernel got all slots of the ring back.
     bed.receive(16);
@@ -36,21 +34,14 @@ fn forgotten_reap_guards_hand_nothing_out_twice() {
     let rest: Vec<Frame> = socket.completion.reap(6).unwrap().into_iter().collect();
     let different: BTreeSet<u64> = held.iter().chain(&rest).map(chunk).collect();
     assert_eq!((held.len(), rest.len(), different.len()), (2, 4, 6));
-    held.into_iter()
-        .chain(rest)
-        .for_each(|frame| pool.put(frame));
+    held.into_iter().chain(rest).for_each(|frame| pool.put(frame));
     bed.all_home();
 }
 
 #[test]
 fn what_a_forgotten_guard_sent_goes_out_with_the_next_batch() {
     let mut bed = Bed::new();
-    let Bed {
-        pool,
-        kernel,
-        socket,
-        ..
-    } = &mut bed;
+    let Bed { pool, kernel, socket, .. } = &mut bed;
     let mut sending = socket.tx.reserve(2).unwrap();
     sending.push(pool.take().unwrap()).unwrap();
     std::mem::forget(sending);

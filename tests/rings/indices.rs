@@ -26,11 +26,7 @@ fn indices_that_cannot_be_are_faults() {
         };
         let size = if ring == Kind::Fill { 32 } else { 16 };
         match fault {
-            Fault::Index {
-                ring: r,
-                distance,
-                size: s,
-            } => {
+            Fault::Index { ring: r, distance, size: s } => {
                 assert_eq!((r, s), (ring, size));
                 assert!(distance > size, "{distance}");
             }
@@ -48,22 +44,11 @@ fn more_than_was_given_is_a_fault() {
     let mut bed = Bed::with_received(2);
     // SAFETY: an index that is refused brings nothing back.
     let mut hostile = unsafe { bed.kernel.hostile_unchecked() };
-    let (rx, completion) = (
-        hostile.published(Kind::Rx),
-        hostile.published(Kind::Completion),
-    );
+    let (rx, completion) = (hostile.published(Kind::Rx), hostile.published(Kind::Completion));
     hostile.set_index(Kind::Rx, rx.advance(1));
     hostile.set_index(Kind::Completion, completion.advance(1));
-    let fault = |ring, available, outstanding| Fault::TooMany {
-        ring,
-        available,
-        outstanding,
-    };
-    let Socket {
-        rx: r,
-        completion: c,
-        ..
-    } = &mut bed.socket;
+    let fault = |ring, available, outstanding| Fault::TooMany { ring, available, outstanding };
+    let Socket { rx: r, completion: c, .. } = &mut bed.socket;
     assert_eq!(r.receive(1).map(drop), Err(fault(Kind::Rx, 3, 2)));
     assert_eq!(c.reap(1).map(drop), Err(fault(Kind::Completion, 1, 0)));
     // SAFETY: as above; these are the right ones.

@@ -6,22 +6,10 @@ use xsk::umem::Census;
 #[test]
 fn the_census_knows_where_chunks_are() {
     let mut bed = Bed::with_received(5);
-    let frame = bed
-        .socket
-        .rx
-        .receive(1)
-        .unwrap()
-        .into_iter()
-        .next()
-        .unwrap();
+    let frame = bed.socket.rx.receive(1).unwrap().into_iter().next().unwrap();
     bed.socket.tx.send_from(&mut bed.pool, 7, LEN).unwrap();
     if let Some(census) = bed.umem.census() {
-        let expected = Census {
-            pool: 52,
-            user: 1,
-            receiving: 4,
-            sending: 7,
-        };
+        let expected = Census { pool: 52, user: 1, receiving: 4, sending: 7 };
         assert_eq!(census, expected);
     }
     bed.pool.put(frame);
@@ -56,29 +44,12 @@ fn a_fake_kernel_keeps_off_chunks_that_were_given_away() {
         |place| u64::try_from(places.iter().position(|p| *p == place).unwrap()).unwrap() * CHUNK;
     hostile.receive(at(xsk::umem::Place::Receiving), LEN, 0);
     hostile.complete(at(xsk::umem::Place::Sending));
-    let mut received = bed
-        .socket
-        .rx
-        .receive(1)
-        .unwrap()
-        .into_iter()
-        .next()
-        .unwrap();
-    let mut reaped = bed
-        .socket
-        .completion
-        .reap(1)
-        .unwrap()
-        .into_iter()
-        .next()
-        .unwrap();
+    let mut received = bed.socket.rx.receive(1).unwrap().into_iter().next().unwrap();
+    let mut reaped = bed.socket.completion.reap(1).unwrap().into_iter().next().unwrap();
     for frame in [&mut received, &mut reaped] {
         bed.umem.write(frame, &[7; 60]).unwrap();
     }
-    assert!(
-        !bed.kernel.deliver(&[9; 60]),
-        "there is no chunk to receive into"
-    );
+    assert!(!bed.kernel.deliver(&[9; 60]), "there is no chunk to receive into");
     assert_eq!(bed.kernel.transmit(), None, "there is no chunk to send");
     for frame in [&received, &reaped] {
         assert_eq!(bed.umem.bytes(frame), &[7; 60]);

@@ -33,9 +33,7 @@ const MARK: &str = "came of it: ";
 fn has_backports() -> bool {
     let release = rustix::system::uname();
     let release = release.release().to_string_lossy().into_owned();
-    [".el", ".amzn", "-default"]
-        .iter()
-        .any(|vendor| release.contains(vendor))
+    [".el", ".amzn", "-default"].iter().any(|vendor| release.contains(vendor))
 }
 
 /// What is wrong with the running kernel's answer, if anything is.
@@ -54,13 +52,7 @@ fn fault(feature: &Feature, answer: &Answer) -> Option<&'static str> {
         _ if new => Some("is missing though the kernel is new enough"),
         Answer::Unsaid => told(
             feature,
-            &[
-                "`None`",
-                "not needed",
-                "it is taken",
-                "the kernel is woken",
-                "what was asked",
-            ],
+            &["`None`", "not needed", "it is taken", "the kernel is woken", "what was asked"],
         ),
         Answer::Refused(error) if !named(&error.to_string()) => {
             Some("is refused without the version")
@@ -115,14 +107,9 @@ fn with_no_memory_to_lock() {
 fn both_tables_are_this_one() {
     let rows: Vec<String> = FEATURES.iter().map(Feature::row).collect();
     let readme = format!("\n\n{HEAD}{}\n\n", rows.join("\n"));
-    assert!(
-        include_str!("../../README.md").contains(&readme),
-        "README.md should have{readme}"
-    );
-    let crate_docs: String = format!("{HEAD}{}", rows.join("\n"))
-        .lines()
-        .map(|line| format!("//! {line}\n"))
-        .collect();
+    assert!(include_str!("../../README.md").contains(&readme), "README.md should have{readme}");
+    let crate_docs: String =
+        format!("{HEAD}{}", rows.join("\n")).lines().map(|line| format!("//! {line}\n")).collect();
     assert!(
         include_str!("../../src/lib.rs").contains(&format!("//!\n{crate_docs}//!\n")),
         "src/lib.rs should have\n{crate_docs}"

@@ -89,15 +89,8 @@ pub(crate) fn link() -> Answer {
 pub(crate) fn statistics() -> Answer {
     let (_cable, end) = end();
     let counted = end.socket.info.statistics().unwrap();
-    let newer = [
-        counted.rx_ring_full,
-        counted.fill_ring_empty,
-        counted.tx_ring_empty,
-    ];
-    assert!(
-        newer.iter().all(Option::is_some) || newer == [None; 3],
-        "{newer:?}"
-    );
+    let newer = [counted.rx_ring_full, counted.fill_ring_empty, counted.tx_ring_empty];
+    assert!(newer.iter().all(Option::is_some) || newer == [None; 3], "{newer:?}");
     counted.rx_ring_full.into()
 }
 
@@ -127,9 +120,8 @@ pub(crate) fn memlock() -> Answer {
     let output = child.env(crate::CHILD, "1").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8(output.stdout).unwrap();
-    let answer = said
-        .lines()
-        .find_map(|line| line.split_once(crate::MARK).map(|(_, answer)| answer));
+    let answer =
+        said.lines().find_map(|line| line.split_once(crate::MARK).map(|(_, answer)| answer));
     match answer.expect("the child says what came of it") {
         "" => Answer::There,
         text => Answer::Said(text.to_owned()),
@@ -138,10 +130,7 @@ pub(crate) fn memlock() -> Answer {
 
 /// In the child: makes a map and a program where no memory may be locked; answers with an error's text, or nothing.
 pub(crate) fn try_without_memlock() -> String {
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Memlock, none).unwrap();
     let made = XskMap::create("xsk_since", 1).map(drop);
     let loaded = Program::load("xsk_since", &pass(), c"MIT", 0).map(drop);
@@ -153,10 +142,7 @@ pub(crate) fn try_without_memlock() -> String {
             for error in [&made, &loaded] {
                 assert_eq!(error.errno(), Some(Errno::PERM), "{error}");
                 let text = error.to_string();
-                assert!(
-                    text.contains("Before 5.11 it can also be RLIMIT_MEMLOCK"),
-                    "{text}"
-                );
+                assert!(text.contains("Before 5.11 it can also be RLIMIT_MEMLOCK"), "{text}");
             }
             made.to_string()
         }

@@ -20,26 +20,14 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
         ("rxdrop -i nope", &["nope", "ENODEV"]),
         ("txonly -i nope", &["nope", "ENODEV"]),
         ("rxdrop -i bad/name", &["bad/name", "EINVAL"]),
-        (
-            "rxdrop -i near -q 2",
-            &["near", "queue 2", "EINVAL", "2 queue(s)"],
-        ),
-        (
-            "txonly -i near -q 2",
-            &["near", "queue 2", "EINVAL", "2 queue(s)"],
-        ),
+        ("rxdrop -i near -q 2", &["near", "queue 2", "EINVAL", "2 queue(s)"]),
+        ("txonly -i near -q 2", &["near", "queue 2", "EINVAL", "2 queue(s)"]),
         ("rxdrop -i near -q 65536", &["queue 65536", "65536"]),
         ("rxdrop -i near --rx-ring 0", &["RX ring 0", "power of two"]),
         ("rxdrop -i near --rx-ring 3", &["RX ring 3", "power of two"]),
-        (
-            "rxdrop -i near --fill-ring 2147483648",
-            &["fill ring 2147483648", "2^20"],
-        ),
+        ("rxdrop -i near --fill-ring 2147483648", &["fill ring 2147483648", "2^20"]),
         ("txonly -i near --tx-ring 3", &["TX ring 3", "power of two"]),
-        (
-            "l2fwd -i near --completion-ring 3",
-            &["completion ring 3", "power of two"],
-        ),
+        ("l2fwd -i near --completion-ring 3", &["completion ring 3", "power of two"]),
         ("rxdrop -i near -f 1000", &["1000", "power of two", "2048"]),
         ("rxdrop -i near -f 1048576", &["1048576", "page"]),
         ("rxdrop -i near --headroom 4096", &["headroom 4096"]),
@@ -51,10 +39,7 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
     for (line, wanted) in cases {
         let ended = Tool::start(&rig.near, line).end();
         for words in wanted {
-            assert!(
-                ended.failure().contains(words),
-                "{line}: {words}: {ended:?}"
-            );
+            assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
         assert_eq!(ended.err.len(), 1, "{ended:?}");
         assert_eq!(ended.out, [""; 0], "{line}");
@@ -95,10 +80,7 @@ fn the_program_of_somebody_else_stays_unless_told_otherwise() {
     for line in ["rxdrop", "rxdrop -S", "l2fwd --attach link"] {
         let ended = rig.start(line).end();
         for words in ["near", "another", "foreign", "--replace"] {
-            assert!(
-                ended.failure().contains(words),
-                "{line}: {words}: {ended:?}"
-            );
+            assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
         assert_eq!(near.xdp().unwrap().programs().next(), before, "{line}");
     }
@@ -143,10 +125,7 @@ fn without_privileges_one_sentence_names_the_capability_and_the_command() {
         let ended = as_nobody(&rig.near, path, line);
         let message = ended.failure();
         assert!(message.contains(capability), "{ended:?}");
-        assert!(
-            message.contains(&format!("`sudo {path} {line}`")),
-            "{ended:?}"
-        );
+        assert!(message.contains(&format!("`sudo {path} {line}`")), "{ended:?}");
         assert_eq!(ended.err.len(), 1, "{ended:?}");
         assert_eq!(rig.attached(), None);
     }
@@ -155,9 +134,6 @@ fn without_privileges_one_sentence_names_the_capability_and_the_command() {
 fn as_nobody(namespace: &Namespace, path: &str, line: &str) -> crate::rig::Ended {
     let mut command = Command::new(path);
     // Setting the user id takes all capabilities away.
-    command
-        .args(line.split_whitespace())
-        .uid(NOBODY)
-        .gid(NOBODY);
+    command.args(line.split_whitespace()).uid(NOBODY).gid(NOBODY);
     Tool::spawn(namespace, &mut command).end()
 }

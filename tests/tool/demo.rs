@@ -23,12 +23,7 @@ const FIELDS: [&str; 13] = [
 
 fn check(object: &str, mode: &str, size: u32, batch: u32, frames: u32) {
     let object: Value = serde_json::from_str(object).unwrap();
-    let fields: BTreeSet<&str> = object
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let fields: BTreeSet<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(fields, BTreeSet::from(FIELDS));
     assert_eq!(object["command"], "demo");
     assert_eq!(object["mode"], mode);
@@ -57,9 +52,7 @@ fn both_modes_lose_nothing_at_any_size_and_batch() {
             let ended = Tool::start(&anywhere, &line).end();
             assert_eq!(ended.status.code(), Some(0), "{ended:?}");
             assert_eq!(ended.err, [""; 0]);
-            let [native, generic] = &ended.out[..] else {
-                panic!("{ended:?}")
-            };
+            let [native, generic] = &ended.out[..] else { panic!("{ended:?}") };
             check(native, "native", size, batch, 5000);
             check(generic, "generic", size, batch, 5000);
         }
@@ -72,17 +65,12 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
         return;
     }
     let here = Namespace::new().unwrap();
-    let cable = VethPair::builder()
-        .names("in", "out")
-        .build(&here, &here)
-        .unwrap();
+    let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
     for (letter, mode) in [("-N", "native"), ("-S", "generic")] {
         let line = format!("demo -i in -o out {letter} --frames 5000 --json");
         let ended = Tool::start(&here, &line).end();
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-        let [only] = &ended.out[..] else {
-            panic!("{ended:?}")
-        };
+        let [only] = &ended.out[..] else { panic!("{ended:?}") };
         check(only, mode, 60, 64, 5000);
         assert_eq!((attached(cable.a()), attached(cable.b())), (None, None));
     }
@@ -91,10 +79,7 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
         assert!(ended.failure().contains(words), "{ended:?}");
     }
     // Frames that arrive nowhere: the run ends, says so, and cleans up.
-    let lonely = VethPair::builder()
-        .names("lonely", "other")
-        .build(&here, &here)
-        .unwrap();
+    let lonely = VethPair::builder().names("lonely", "other").build(&here, &here).unwrap();
     let ended = Tool::start(&here, "demo -i in -o lonely -N --frames 5000").end();
     assert!(ended.failure().contains("lost"), "{ended:?}");
     assert_eq!((attached(cable.a()), attached(lonely.a())), (None, None));

@@ -83,11 +83,7 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
         let start = Instant::now();
         admin::delete(rig.cable.a()).unwrap();
         let ended = tool.end();
-        assert!(
-            start.elapsed() < Duration::from_secs(5),
-            "{line}: {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < Duration::from_secs(5), "{line}: {:?}", start.elapsed());
         assert!(ended.failure().contains("near"), "{line}: {ended:?}");
         assert!(ended.failure().contains("ENODEV"), "{line}: {ended:?}");
     }
@@ -98,10 +94,7 @@ fn an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver() {
     let name = "an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver";
     let Some(rig) = Rig::new(name, 1) else { return };
     let receiver = rig.start("rxdrop -p -C 100").ready();
-    let cable = VethPair::builder()
-        .names("near2", "far2")
-        .build(&rig.near, &rig.far)
-        .unwrap();
+    let cable = VethPair::builder().names("near2", "far2").build(&rig.near, &rig.far).unwrap();
     let sender = Tool::start(&rig.near, "txonly -i near2 --json").ready();
     for end in [rig.cable.a(), cable.a()] {
         admin::set_up(end, false).unwrap();
@@ -135,10 +128,7 @@ fn a_program_that_somebody_takes_off_is_missed_aloud() {
 fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
     let name = "a_demo_that_is_interrupted_still_accounts_for_what_it_sent";
     let Some(rig) = Rig::new(name, 1) else { return };
-    let existing = VethPair::builder()
-        .names("in", "out")
-        .build(&rig.near, &rig.near)
-        .unwrap();
+    let existing = VethPair::builder().names("in", "out").build(&rig.near, &rig.near).unwrap();
     let tool = Tool::start(&rig.near, "demo --frames 4000000000 -i in -o out --json");
     wait_for("the program", || attached(existing.a()).is_some());
     let ended = tool.stop();

@@ -33,11 +33,8 @@ impl Rig {
             return None;
         }
         let (near, far) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-        let cable = VethPair::builder()
-            .queues(queues)
-            .names("near", "far")
-            .build(&near, &far)
-            .unwrap();
+        let cable =
+            VethPair::builder().queues(queues).names("near", "far").build(&near, &far).unwrap();
         Some(Self { cable, near, far })
     }
 
@@ -67,11 +64,7 @@ pub(crate) fn attached(interface: &Interface) -> Option<Mode> {
 
 /// Attaches a program that is not the tool's to the near end, named `foreign`.
 pub(crate) fn foreign(rig: &Rig, replace: bool) -> Attachment {
-    let insns = [
-        Insn::mov64_imm(Reg::R0, 1),
-        Insn::mov64_imm(Reg::R0, 2),
-        Insn::exit(),
-    ];
+    let insns = [Insn::mov64_imm(Reg::R0, 1), Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
     let program = Program::load("foreign", &insns, c"MIT", 0).unwrap();
     let map = XskMap::create("foreign_map", 1).unwrap();
     let builder = Attachment::builder(rig.cable.a()).program(program, map);
@@ -118,17 +111,10 @@ impl Tool {
     }
 
     pub(crate) fn spawn(namespace: &Namespace, command: &mut Command) -> Self {
-        let command = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = namespace.run(|| command.spawn().unwrap()).unwrap();
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self {
-            out: lines(out),
-            err: lines(err),
-            child,
-        }
+        Self { out: lines(out), err: lines(err), child }
     }
 
     /// Waits for the first line, which comes when everything is attached and bound.
@@ -170,11 +156,7 @@ impl Tool {
             assert!(start.elapsed() < LIMIT, "it does not end");
             thread::sleep(Duration::from_millis(1));
         };
-        Ended {
-            status,
-            out: self.out.iter().collect(),
-            err: self.err.iter().collect(),
-        }
+        Ended { status, out: self.out.iter().collect(), err: self.err.iter().collect() }
     }
 
     /// Waits for its end, which is a good one.

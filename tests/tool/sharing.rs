@@ -5,10 +5,7 @@ use xsk::Mode;
 
 #[test]
 fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
-    let Some(rig) = Rig::new(
-        "either_of_two_may_end_first_and_the_other_keeps_receiving",
-        2,
-    ) else {
+    let Some(rig) = Rig::new("either_of_two_may_end_first_and_the_other_keeps_receiving", 2) else {
         return;
     };
     for letters in ["--attach netlink", "--attach link"] {
@@ -17,27 +14,18 @@ fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
                 let case = format!("{letters}, {ends} ends, killed: {killed}");
                 let start = |queue| {
                     let count = if queue == ends { "" } else { "-C 300" };
-                    rig.start(&format!("rxdrop -p -q {queue} {letters} {count}"))
-                        .ready()
+                    rig.start(&format!("rxdrop -p -q {queue} {letters} {count}")).ready()
                 };
                 let (first, second) = (start(0), start(1));
                 let program = rig.cable.a().xdp().unwrap().programs().next();
                 rig.send(1 - ends, 100);
-                let (ending, staying) = if ends == 0 {
-                    (first, second)
-                } else {
-                    (second, first)
-                };
+                let (ending, staying) = if ends == 0 { (first, second) } else { (second, first) };
                 if killed {
                     ending.kill();
                 } else {
                     ending.stop().summary();
                 }
-                assert_eq!(
-                    rig.cable.a().xdp().unwrap().programs().next(),
-                    program,
-                    "{case}"
-                );
+                assert_eq!(rig.cable.a().xdp().unwrap().programs().next(), program, "{case}");
                 assert!(program.is_some());
                 rig.send(1 - ends, 200);
                 assert_eq!(staying.summary()["rx_packets"], 300, "{case}");

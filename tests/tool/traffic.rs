@@ -33,20 +33,12 @@ fn rxdrop_counts_every_packet_and_byte() {
     let Some(rig) = Rig::new("rxdrop_counts_every_packet_and_byte", 1) else {
         return;
     };
-    for (letters, mode) in [
-        ("-N", "native"),
-        ("-S -p", "generic"),
-        ("-c -m -b 1", "native"),
-    ] {
+    for (letters, mode) in [("-N", "native"), ("-S -p", "generic"), ("-c -m -b 1", "native")] {
         let tool = rig.start(&format!("rxdrop -C 1000 {letters}")).ready();
         rig.send(0, 1000);
         let summary = tool.summary();
-        let fields: BTreeSet<&str> = summary
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
+        let fields: BTreeSet<&str> =
+            summary.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(fields, BTreeSet::from(SUMMARY));
         assert_eq!(summary["rx_packets"], 1000);
         assert_eq!(summary["rx_bytes"], 60_000);
@@ -61,10 +53,8 @@ fn rxdrop_counts_every_packet_and_byte() {
 
 #[test]
 fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
-    let Some(rig) = Rig::new(
-        "txonly_sends_as_many_packets_as_asked_and_attaches_nothing",
-        1,
-    ) else {
+    let Some(rig) = Rig::new("txonly_sends_as_many_packets_as_asked_and_attaches_nothing", 1)
+    else {
         return;
     };
     for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
@@ -96,18 +86,11 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
             .far
             .run(|| {
                 let (umem, pool) = Umem::builder().chunks(64).build().unwrap();
-                let socket = Socket::builder(&umem)
-                    .bind_wait(LIMIT)
-                    .bind(far, 0)
-                    .unwrap();
+                let socket = Socket::builder(&umem).bind_wait(LIMIT).bind(far, 0).unwrap();
                 (umem, pool, socket)
             })
             .unwrap();
-        let program = rig
-            .far
-            .run(|| Attachment::builder(far).attach())
-            .unwrap()
-            .unwrap();
+        let program = rig.far.run(|| Attachment::builder(far).attach()).unwrap().unwrap();
         let registration = socket.register(&program).unwrap();
         socket.fill.fill_from(&mut pool, 32).unwrap();
         let mut number = 0_u8;
@@ -152,10 +135,7 @@ fn what_is_eaten_does_not_reach_the_stack_until_the_end() {
     let Some(rig) = Rig::new(name, 1) else { return };
     let bridge = admin::add_bridge(&rig.near, "br1").unwrap();
     let (second, far) = (&rig.near, &rig.far);
-    let cable = VethPair::builder()
-        .names("port", "peer")
-        .build(second, far)
-        .unwrap();
+    let cable = VethPair::builder().names("port", "peer").build(second, far).unwrap();
     admin::set_master(cable.a(), Some(&bridge)).unwrap();
     // By a veth in native mode, and by a bridge in generic mode.
     for (near, far, line, net) in [
@@ -164,27 +144,13 @@ fn what_is_eaten_does_not_reach_the_stack_until_the_end() {
     ] {
         admin::add_ipv4(near, Ipv4Addr::new(10, net, 0, 1), 24).unwrap();
         admin::add_ipv4(far, Ipv4Addr::new(10, net, 0, 2), 24).unwrap();
-        let inbox = rig
-            .near
-            .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
-            .unwrap()
-            .unwrap();
-        inbox
-            .set_read_timeout(Some(Duration::from_millis(20)))
-            .unwrap();
+        let inbox = rig.near.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).unwrap().unwrap();
+        inbox.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let port = inbox.local_addr().unwrap().port();
-        let outbox = rig
-            .far
-            .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
-            .unwrap()
-            .unwrap();
+        let outbox = rig.far.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).unwrap().unwrap();
         outbox.set_broadcast(true).unwrap();
         // Broadcasts need no ARP, which would be eaten too.
-        let send = || {
-            outbox
-                .send_to(b"?", (Ipv4Addr::new(10, net, 0, 255), port))
-                .unwrap()
-        };
+        let send = || outbox.send_to(b"?", (Ipv4Addr::new(10, net, 0, 255), port)).unwrap();
         let comes = || inbox.recv(&mut [0; 8]).is_ok();
         wait_for("a packet before", || {
             send();
@@ -213,10 +179,8 @@ fn what_is_eaten_does_not_reach_the_stack_until_the_end() {
 
 #[test]
 fn reports_come_at_their_intervals_until_the_duration_is_over() {
-    let Some(rig) = Rig::new(
-        "reports_come_at_their_intervals_until_the_duration_is_over",
-        1,
-    ) else {
+    let Some(rig) = Rig::new("reports_come_at_their_intervals_until_the_duration_is_over", 1)
+    else {
         return;
     };
     let ended = rig.start("rxdrop -p -n 1 -d 3").ready().end();
@@ -232,13 +196,7 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
     let text = Tool::start(&rig.near, &format!("rxdrop -p -d 2 -x -i near -S {WAIT}")).end();
     assert_eq!(text.status.code(), Some(0), "{text:?}");
     let first = &text.out[0];
-    for words in [
-        "near",
-        "queue 0",
-        "generic mode (as asked)",
-        "copy",
-        "netlink",
-    ] {
+    for words in ["near", "queue 0", "generic mode (as asked)", "copy", "netlink"] {
         assert!(first.contains(words), "{first}");
     }
     let text = text.out.join("\n");

@@ -56,16 +56,12 @@ fn a_refusal_by_a_driver_that_promised_is_explained() {
     let promised = cards.one.xdp_features().unwrap();
     let text = error.to_string();
     match error.errno() {
-        Some(Errno::INVAL) => assert!(
-            text.contains("virtio card without iommu_platform"),
-            "{text}"
-        ),
+        Some(Errno::INVAL) => {
+            assert!(text.contains("virtio card without iommu_platform"), "{text}")
+        }
         Some(Errno::OPNOTSUPP) => {
             assert!(text.contains("has no zero-copy"), "{text}");
-            assert!(
-                !promised.is_some_and(|features| features.zero_copy()),
-                "{promised:?}"
-            );
+            assert!(!promised.is_some_and(|features| features.zero_copy()), "{promised:?}");
         }
         other => panic!("{other:?}: {text}"),
     }
@@ -76,10 +72,7 @@ fn copy_mode_is_had_where_it_is_asked_for() {
     let Some(cards) = Cards::new("copy_mode_is_had_where_it_is_asked_for") else {
         return;
     };
-    let setup = Setup {
-        copy: CopyMode::Copy,
-        ..USUAL
-    };
+    let setup = Setup { copy: CopyMode::Copy, ..USUAL };
     let (mut from, mut to) = sides(&cards, setup);
     for side in [&from, &to] {
         assert!(!side.socket.info.is_zero_copy());

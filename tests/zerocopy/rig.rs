@@ -44,11 +44,7 @@ impl Cards {
             admin::set_up(&card, true).unwrap();
             card
         });
-        Some(Self {
-            one,
-            two,
-            _turn: turn,
-        })
+        Some(Self { one, two, _turn: turn })
     }
 }
 
@@ -78,11 +74,8 @@ pub(crate) enum When {
     Last,
 }
 
-pub(crate) const USUAL: Setup = Setup {
-    copy: CopyMode::Auto,
-    need_wakeup: true,
-    fill: When::BeforeBind,
-};
+pub(crate) const USUAL: Setup =
+    Setup { copy: CopyMode::Auto, need_wakeup: true, fill: When::BeforeBind };
 
 /// To everybody: a card may pass over what is for another address.
 pub(crate) fn broadcast(number: u32) -> Vec<u8> {
@@ -136,26 +129,13 @@ impl Side {
         fill(&mut unbound.fill, When::BeforeBind);
         let mut socket = unbound.bind(card, 0).unwrap();
         fill(&mut socket.fill, When::BeforeAttach);
-        let attachment = Attachment::builder(card)
-            .mode(ModeChoice::Native)
-            .attach()
-            .unwrap();
+        let attachment = Attachment::builder(card).mode(ModeChoice::Native).attach().unwrap();
         let registration = socket.register(&attachment).unwrap();
         fill(&mut socket.fill, When::Last);
         let _ = socket.fill.kick_if_needed().unwrap();
-        let side = Self {
-            umem,
-            pool,
-            socket,
-            registration,
-            attachment,
-        };
+        let side = Self { umem, pool, socket, registration, attachment };
         if required() && setup.copy != CopyMode::Copy {
-            assert!(
-                side.socket.info.is_zero_copy(),
-                "{}",
-                side.socket.info.copy_reason()
-            );
+            assert!(side.socket.info.is_zero_copy(), "{}", side.socket.info.copy_reason());
         }
         side
     }
@@ -190,20 +170,14 @@ impl Side {
             let left = numbers.end - next;
             let umem = &self.umem;
             let mut number = next;
-            let sent = self
-                .socket
-                .tx
-                .send_each(&mut self.pool, left.min(64), |frame| {
-                    umem.write(frame, &packet(number)).unwrap();
-                    number += 1;
-                });
+            let sent = self.socket.tx.send_each(&mut self.pool, left.min(64), |frame| {
+                umem.write(frame, &packet(number)).unwrap();
+                number += 1;
+            });
             next += sent.unwrap();
             assert_eq!(next, number);
             let _ = self.socket.tx.kick_if_needed().unwrap();
-            self.socket
-                .completion
-                .reap_into(&mut self.pool, 64)
-                .unwrap();
+            self.socket.completion.reap_into(&mut self.pool, 64).unwrap();
             next == numbers.end && self.pool.len() == home
         });
     }
@@ -239,11 +213,7 @@ impl Side {
         assert_eq!(home.len(), self.pool.len(), "a chunk is here twice");
         assert_eq!(self.pool.len(), (CHUNKS - FILL) as usize);
         if let Some(census) = self.umem.census() {
-            assert_eq!(
-                census.pool + census.receiving,
-                CHUNKS as usize,
-                "{census:?}"
-            );
+            assert_eq!(census.pool + census.receiving, CHUNKS as usize, "{census:?}");
         }
         let statistics = self.socket.info.statistics().unwrap();
         assert_eq!(statistics.rx_invalid_descs, 0, "{statistics:?}");

@@ -11,11 +11,7 @@ use xsk::Interface;
 /// In a guest the tool lies beside the tests.
 fn binary() -> PathBuf {
     let beside = std::env::current_exe().unwrap().with_file_name("xsk");
-    if beside.exists() {
-        beside
-    } else {
-        env!("CARGO_BIN_EXE_xsk").into()
-    }
+    if beside.exists() { beside } else { env!("CARGO_BIN_EXE_xsk").into() }
 }
 
 /// A forwarder, running.
@@ -25,16 +21,7 @@ impl Forwarder {
     /// Waits until it is bound and attached, and answers with its first line.
     fn start(card: &Interface) -> (Self, String) {
         let mut child = Command::new(binary())
-            .args([
-                "l2fwd",
-                "-N",
-                "-p",
-                "--json",
-                "--wait",
-                "20000",
-                "-i",
-                card.name(),
-            ])
+            .args(["l2fwd", "-N", "-p", "--json", "--wait", "20000", "-i", card.name()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -39,10 +39,7 @@ fn packets_go_both_ways_without_need_wakeup() {
     let Some(cards) = Cards::new("packets_go_both_ways_without_need_wakeup") else {
         return;
     };
-    let setup = Setup {
-        need_wakeup: false,
-        ..USUAL
-    };
+    let setup = Setup { need_wakeup: false, ..USUAL };
     both_ways(&cards, setup);
 }
 
@@ -51,10 +48,7 @@ fn the_fill_ring_may_be_filled_after_bind() {
     let Some(cards) = Cards::new("the_fill_ring_may_be_filled_after_bind") else {
         return;
     };
-    let setup = Setup {
-        fill: When::BeforeAttach,
-        ..USUAL
-    };
+    let setup = Setup { fill: When::BeforeAttach, ..USUAL };
     both_ways(&cards, setup);
 }
 
@@ -69,10 +63,7 @@ fn the_fill_ring_may_be_filled_last() {
     if !kernel_can(name, !(kind_is("igb") && required()), why) {
         return;
     }
-    let setup = Setup {
-        fill: When::Last,
-        ..USUAL
-    };
+    let setup = Setup { fill: When::Last, ..USUAL };
     both_ways(&cards, setup);
 }
 

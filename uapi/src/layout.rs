@@ -111,17 +111,9 @@ const STRUCT_COUNT: usize = {
     count
 };
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "evaluated by the compiler, which refuses a bad index"
-)]
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses a bad index")]
 const fn concat_structs<const N: usize>() -> [Struct; N] {
-    let mut all = [Struct {
-        name: "",
-        size: 0,
-        origin: Origin::Same,
-        fields: &[],
-    }; N];
+    let mut all = [Struct { name: "", size: 0, origin: Origin::Same, fields: &[] }; N];
     let (mut at, mut parts) = (0_usize, PARTS);
     while let [part, tail @ ..] = parts {
         let mut rest = *part;

@@ -71,11 +71,7 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
-#![allow(
-    non_camel_case_types,
-    non_upper_case_globals,
-    reason = "kernel names are kept"
-)]
+#![allow(non_camel_case_types, non_upper_case_globals, reason = "kernel names are kept")]
 
 #[cfg(target_pointer_width = "16")]
 compile_error!("Linux has no 16-bit machines");

@@ -57,9 +57,7 @@ fn kernel(test: &str) -> Result<Option<Btf>, String> {
 /// The running kernel, against the one that the crate describes.
 fn age() -> Ordering {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release
-        .split(['.', '-', '\n'])
-        .map_while(|part| part.parse::<u32>().ok());
+    let mut numbers = release.split(['.', '-', '\n']).map_while(|part| part.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
         (Some(major), Some(minor)) => (major, minor).cmp(&DESCRIBED),
         _ => Ordering::Equal,
@@ -76,11 +74,7 @@ fn judge(findings: Vec<Finding>) -> Vec<String> {
             Missing(text) => wrong.push(text),
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "the crate and the kernel differ:\n  {}",
-        wrong.join("\n  ")
-    );
+    assert!(wrong.is_empty(), "the crate and the kernel differ:\n  {}", wrong.join("\n  "));
     missing
 }
 
@@ -94,15 +88,10 @@ fn compare(ours: &Struct, members: &[Member], whole: bool) -> Vec<Finding> {
         let fits = |m: &&Member| {
             m.bit == bit(field.offset) && (m.size == field.size || m.size == 0 || m.bits != 0)
         };
-        let mut named = members
-            .iter()
-            .filter(|m| m.name == field.kernel_name)
-            .peekable();
+        let mut named = members.iter().filter(|m| m.name == field.kernel_name).peekable();
         match named.peek().copied() {
-            None => findings.push(Missing(format!(
-                "{path}: the kernel has no field {}",
-                field.kernel_name
-            ))),
+            None => findings
+                .push(Missing(format!("{path}: the kernel has no field {}", field.kernel_name))),
             Some(first) if named.find(fits).is_none() => findings.push(Wrong(format!(
                 "{path}: offset {} size {} here, offset {} size {} in the kernel",
                 field.offset,
@@ -115,19 +104,12 @@ fn compare(ours: &Struct, members: &[Member], whole: bool) -> Vec<Finding> {
     }
     for member in members.iter().filter(|m| whole && m.bit < bit(ours.size)) {
         // A second name of the same bytes, or one of several bit-fields in them, is known too.
-        let known = ours
-            .fields
-            .iter()
-            .filter(|field| !field.is_padding())
-            .any(|field| {
-                let (start, end) = (
-                    bit(field.offset),
-                    bit(field.offset.saturating_add(field.size)),
-                );
-                field.kernel_name == member.name
-                    || (start == member.bit && field.size == member.size)
-                    || (member.bits != 0 && (start..end).contains(&member.bit))
-            });
+        let known = ours.fields.iter().filter(|field| !field.is_padding()).any(|field| {
+            let (start, end) = (bit(field.offset), bit(field.offset.saturating_add(field.size)));
+            field.kernel_name == member.name
+                || (start == member.bit && field.size == member.size)
+                || (member.bits != 0 && (start..end).contains(&member.bit))
+        });
         if !known {
             findings.push(Wrong(format!(
                 "{}: the kernel's field {} at offset {} size {} is not here",
@@ -144,10 +126,7 @@ fn compare(ours: &Struct, members: &[Member], whole: bool) -> Vec<Finding> {
 /// Compares one struct with a type of the kernel that is to be as long, or at least as long.
 fn compare_type(btf: &Btf, ours: &Struct, id: u32, exact: bool) -> Vec<Finding> {
     let (Some(members), Some(there)) = (btf.members(id, false), btf.size(id)) else {
-        return vec![Wrong(format!(
-            "{}: the kernel's type {id} cannot be followed",
-            ours.name
-        ))];
+        return vec![Wrong(format!("{}: the kernel's type {id} cannot be followed", ours.name))];
     };
     let (mut findings, here) = (compare(ours, &members, true), ours.size);
     let text = format!("{}: size {here} here, {there} in the kernel", ours.name);
@@ -183,10 +162,7 @@ fn structs_match_the_running_kernel() -> Result<(), String> {
             Origin::Part(name) => (name, false),
         };
         let Some(id) = btf.find(name) else {
-            findings.push(Missing(format!(
-                "{}: the kernel has no type {name}",
-                ours.name
-            )));
+            findings.push(Missing(format!("{}: the kernel has no type {name}", ours.name)));
             continue;
         };
         findings.extend(match ours.origin {
@@ -194,10 +170,7 @@ fn structs_match_the_running_kernel() -> Result<(), String> {
             // The member that differs least is the one meant.
             Origin::Attr => {
                 let members = btf.alternatives(id).into_iter();
-                members
-                    .map(|id| compare_type(&btf, ours, id, false))
-                    .min_by_key(Vec::len)
-                    .unwrap()
+                members.map(|id| compare_type(&btf, ours, id, false)).min_by_key(Vec::len).unwrap()
             }
             _ => compare_type(&btf, ours, id, exact),
         });
@@ -211,10 +184,7 @@ fn structs_match_the_running_kernel() -> Result<(), String> {
         absent.join(", "),
     ));
     if !newer.is_empty() {
-        say(&format!(
-            "btf: newer than this kernel: {}",
-            newer.join("; ")
-        ));
+        say(&format!("btf: newer than this kernel: {}", newer.join("; ")));
     }
     Ok(())
 }
@@ -244,9 +214,7 @@ fn constants_match_the_running_kernel() -> Result<(), String> {
         }
     }
     judge(findings);
-    say(&format!(
-        "btf: {compared} of {total} constants compared; the others are macros in C"
-    ));
+    say(&format!("btf: {compared} of {total} constants compared; the others are macros in C"));
     Ok(())
 }
 
@@ -254,20 +222,13 @@ fn constants_match_the_running_kernel() -> Result<(), String> {
 fn table_is_sound() {
     for (at, ours) in layout::ALL.iter().enumerate() {
         assert!(
-            layout::ALL
-                .iter()
-                .skip(at.saturating_add(1))
-                .all(|s| s.name != ours.name),
+            layout::ALL.iter().skip(at.saturating_add(1)).all(|s| s.name != ours.name),
             "{} twice",
             ours.name
         );
         let mut end = 0;
         for field in ours.fields {
-            assert_eq!(
-                field.offset, end,
-                "{}.{} follows a gap",
-                ours.name, field.name
-            );
+            assert_eq!(field.offset, end, "{}.{} follows a gap", ours.name, field.name);
             end = end.saturating_add(field.size);
         }
         assert_eq!(end, ours.size, "{} ends in a gap", ours.name);
@@ -299,13 +260,7 @@ fn btf_of(types: &[u32]) -> Vec<u8> {
     let len = |bytes: usize| u32::try_from(bytes).unwrap_or(0).to_ne_bytes();
     let mut bytes = Vec::from(BTF_MAGIC.to_ne_bytes());
     bytes.extend([BTF_VERSION, 0]);
-    for number in [
-        len(24),
-        len(0),
-        len(types.len()),
-        len(types.len()),
-        len(strings.len()),
-    ] {
+    for number in [len(24), len(0), len(types.len()), len(types.len()), len(strings.len())] {
         bytes.extend(number);
     }
     bytes.extend(types);
@@ -316,12 +271,7 @@ fn btf_of(types: &[u32]) -> Vec<u8> {
 /// Asks everything of every type.
 fn walk(btf: &Btf) {
     for id in 0..u32::try_from(btf.len()).unwrap_or(0).saturating_add(2) {
-        let _ = (
-            btf.size(id),
-            btf.alternatives(id),
-            btf.members(id, false),
-            btf.members(id, true),
-        );
+        let _ = (btf.size(id), btf.alternatives(id), btf.members(id, false), btf.members(id, true));
     }
     btf.enumerators().for_each(drop);
 }
@@ -332,12 +282,8 @@ fn reader_survives_broken_input() -> Result<(), String> {
     let btf = Btf::parse(&good)?;
     let id = btf.find("b").ok_or("no struct b")?;
     assert_eq!((btf.len(), btf.size(id)), (5, Some(4)));
-    let names: Vec<String> = btf
-        .members(id, false)
-        .ok_or("no members")?
-        .into_iter()
-        .map(|m| m.name)
-        .collect();
+    let names: Vec<String> =
+        btf.members(id, false).ok_or("no members")?.into_iter().map(|m| m.name).collect();
     assert_eq!(names, ["c"]);
     assert_eq!(btf.enumerators().collect::<Vec<_>>(), [("f", 7)]);
     walk(&btf);

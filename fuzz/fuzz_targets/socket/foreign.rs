@@ -56,7 +56,8 @@ impl World {
                 let given = match socket.rx.receive(1) {
                     Ok(batch) => refused(|| {
                         batch.recycle_each(to, |frame| {
-                            swapped = foreign.take().map(|foreign| std::mem::replace(frame, foreign));
+                            swapped =
+                                foreign.take().map(|foreign| std::mem::replace(frame, foreign));
                         })
                     }),
                     Err(_) => false,

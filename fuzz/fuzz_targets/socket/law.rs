@@ -28,7 +28,8 @@ pub fn mark(umem: &Umem, frame: &mut Frame) {
 pub fn marked(umem: &Umem, frame: &Frame) -> bool {
     let bytes = umem.bytes(frame);
     bytes.len() == frame.len() as usize
-        && frame.address() / u64::from(CHUNK) == (frame.address() + u64::from(frame.len()) - 1) / u64::from(CHUNK)
+        && frame.address() / u64::from(CHUNK)
+            == (frame.address() + u64::from(frame.len()) - 1) / u64::from(CHUNK)
         && bytes[0] == (frame.address() / u64::from(CHUNK)) as u8 | 0x40
 }
 

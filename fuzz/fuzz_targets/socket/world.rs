@@ -105,10 +105,15 @@ impl World {
                             }
                         }
                     }
-                    11 => drop(Self::good(hostile, socket.tx.send_from(pool, count, 1 + u32::from(n)))),
+                    11 => drop(Self::good(
+                        hostile,
+                        socket.tx.send_from(pool, count, 1 + u32::from(n)),
+                    )),
                     12 => {
                         let tx = &mut socket.tx;
-                        let each = |edit: &mut dyn FnMut(&mut Frame)| tx.send_each(pool, u32::from(n >> 5), edit);
+                        let each = |edit: &mut dyn FnMut(&mut Frame)| {
+                            tx.send_each(pool, u32::from(n >> 5), edit)
+                        };
                         if let Some(sent) = with_closure(umem, held, lost, n, each) {
                             Self::good(hostile, sent);
                         }
@@ -146,7 +151,11 @@ impl World {
                         let some = pools[p].split(count as usize);
                         pools[1 - p].merge(some);
                     }
-                    31 => keep(umem, held, std::iter::from_fn(|| pool.take()).take(usize::from(n >> 4 & 7))),
+                    31 => keep(
+                        umem,
+                        held,
+                        std::iter::from_fn(|| pool.take()).take(usize::from(n >> 4 & 7)),
+                    ),
                     32 => give(umem, held, n >> 5, |frame| {
                         pool.put(frame);
                         Ok(())
@@ -221,7 +230,12 @@ fn keep(umem: &Umem, held: &mut Vec<Frame>, frames: impl Iterator<Item = Frame>)
 }
 
 /// Gives frames away until one comes back.
-fn give(umem: &Umem, held: &mut Vec<Frame>, most: u8, mut to: impl FnMut(Frame) -> Result<(), Frame>) {
+fn give(
+    umem: &Umem,
+    held: &mut Vec<Frame>,
+    most: u8,
+    mut to: impl FnMut(Frame) -> Result<(), Frame>,
+) {
     for _ in 0..most {
         let Some(frame) = held.pop() else { return };
         assert!(marked(umem, &frame), "{frame:?}: somebody wrote there");

@@ -42,25 +42,14 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<()> {
             faults.extend(one_mode(args, &bed, mode, number, stop)?);
         }
     }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Text(faults.join("; ")))
-    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::Text(faults.join("; "))) }
 }
 
 /// Two interfaces with a cable between them.
 #[derive(Debug)]
 enum Bed {
-    Own {
-        cable: VethPair,
-        from: Namespace,
-        to: Namespace,
-    },
-    Existing {
-        from: Interface,
-        to: Interface,
-    },
+    Own { cable: VethPair, from: Namespace, to: Namespace },
+    Existing { from: Interface, to: Interface },
 }
 
 impl Bed {
@@ -248,17 +237,8 @@ impl Chunks {
         let Sender { umem, pool, .. } = sender;
         let (home, strange) = home(umem, pool);
         let pending = receiver.socket.fill.pending();
-        let astray = if receiver.socket.info.is_zero_copy() {
-            0
-        } else {
-            CHUNKS.abs_diff(pending)
-        };
-        Ok(Self {
-            all: umem.chunks(),
-            home,
-            strange,
-            astray,
-        })
+        let astray = if receiver.socket.info.is_zero_copy() { 0 } else { CHUNKS.abs_diff(pending) };
+        Ok(Self { all: umem.chunks(), home, strange, astray })
     }
 
     fn are_home(&self) -> bool {
@@ -306,11 +286,7 @@ fn report(args: &DemoArgs, most: u32, tally: &Tally, chunks: &Chunks) -> Result<
             tally.time.as_secs_f64(),
             rate(tally.sent)
         ),
-        format!(
-            "received  {} frames: {} per second",
-            grouped(tally.arrived),
-            rate(tally.arrived)
-        ),
+        format!("received  {} frames: {} per second", grouped(tally.arrived), rate(tally.arrived)),
         format!(
             "lost {}, corrupt {}, duplicated {}",
             tally.lost(),
@@ -348,17 +324,12 @@ fn fault(
         ));
     }
     if tally.sent < args.frames && !stop.is_asked() {
-        faults.push(format!(
-            "{} of {} frames were sent",
-            tally.sent, args.frames
-        ));
+        faults.push(format!("{} of {} frames were sent", tally.sent, args.frames));
     }
     let wrong = [tally.lost(), tally.corrupt, tally.duplicated];
     if wrong != [0; 3] {
         let [lost, corrupt, duplicated] = wrong;
-        faults.push(format!(
-            "lost {lost}, corrupt {corrupt}, duplicated {duplicated}"
-        ));
+        faults.push(format!("lost {lost}, corrupt {corrupt}, duplicated {duplicated}"));
     }
     if !chunks.are_home() {
         faults.push(format!(

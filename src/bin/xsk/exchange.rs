@@ -63,10 +63,7 @@ pub(crate) struct Tally {
 impl Tally {
     fn new(frames: u64) -> Self {
         let words = usize::try_from(frames.div_ceil(64)).unwrap_or(usize::MAX);
-        Self {
-            seen: vec![0; words],
-            ..Self::default()
-        }
+        Self { seen: vec![0; words], ..Self::default() }
     }
 
     /// Frames that were sent and did not arrive whole.
@@ -76,9 +73,7 @@ impl Tally {
 
     /// Frames that are on their way.
     fn flying(&self) -> u64 {
-        self.sent
-            .saturating_sub(self.arrived)
-            .saturating_sub(self.corrupt)
+        self.sent.saturating_sub(self.arrived).saturating_sub(self.corrupt)
     }
 
     /// Frames that may still arrive: those that fly, less those that were given up.
@@ -146,10 +141,7 @@ pub(crate) fn exchange(
     loop {
         let sent = send(plan, frames, sender, &mut tally)?;
         let received = receive(plan, receiver, &mut tally)?;
-        let reaped = sender
-            .socket
-            .completion
-            .reap_into(&mut sender.pool, CHUNKS)?;
+        let reaped = sender.socket.completion.reap_into(&mut sender.pool, CHUNKS)?;
         if sent | received | reaped != 0 {
             moved = true;
         } else {
@@ -184,9 +176,7 @@ pub(crate) fn exchange(
             let rate = grouped(per_second(tally.arrived, now.duration_since(start)));
             let (arrived, frames) = (grouped(tally.arrived), grouped(frames));
             let name = plan.name;
-            plan.progress.show(&format!(
-                "{name}: {arrived} of {frames} frames, {rate} per second"
-            ));
+            plan.progress.show(&format!("{name}: {arrived} of {frames} frames, {rate} per second"));
         }
     }
     tally.time = if tally.stalled || tally.given_up > 0 {
@@ -262,11 +252,7 @@ mod tests {
         tally.note(Seen::Foreign);
         assert_eq!((tally.duplicated, tally.foreign, tally.lost()), (1, 1, 1));
         tally.note(Seen::Corrupt);
-        assert_eq!(
-            (tally.corrupt, tally.lost()),
-            (1, 0),
-            "the missing one came, spoilt"
-        );
+        assert_eq!((tally.corrupt, tally.lost()), (1, 0), "the missing one came, spoilt");
         for never_sent in [100, 128, u64::MAX] {
             tally.note(Seen::Frame(never_sent));
         }

@@ -61,9 +61,9 @@ fn missing_capability(error: &Error) -> Option<(&'static str, &'static str)> {
     match error {
         Error::CreateSocket { .. } => Some(("make an AF_XDP socket", "CAP_NET_RAW")),
         // EACCES is the verifier's: no matter of privileges.
-        Error::LoadProgram {
-            errno: Errno::PERM, ..
-        } => Some(("load an XDP program", "CAP_BPF and CAP_NET_ADMIN")),
+        Error::LoadProgram { errno: Errno::PERM, .. } => {
+            Some(("load an XDP program", "CAP_BPF and CAP_NET_ADMIN"))
+        }
         Error::CreateMap { .. } => Some(("make a BPF map", "CAP_BPF and CAP_NET_ADMIN")),
         Error::Attach { .. } | Error::Detach { .. } => {
             Some(("attach an XDP program", "CAP_NET_ADMIN"))

@@ -16,17 +16,14 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let (umem, mut pool) = port::umem(args)?;
     let mut unbound = port::socket(args, &umem).open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
-    let mut socket = unbound
-        .bind(&interface, args.queue)
-        .map_err(xsk::Error::from)?;
+    let mut socket = unbound.bind(&interface, args.queue).map_err(xsk::Error::from)?;
     let hold = Hold::take(args, &interface, |program| socket.register(program))?;
     let program = Some(hold.attachment());
     let title = port::title(&socket.info, program);
     let info = socket.info.clone();
     let mut session = Session::new(args, stop, interface, info, "l2fwd", program);
-    let outcome = session
-        .title(&title)
-        .and_then(|()| forward(args, &umem, &mut socket, &mut session));
+    let outcome =
+        session.title(&title).and_then(|()| forward(args, &umem, &mut socket, &mut session));
     session.end(outcome, Some(hold))
 }
 
@@ -36,13 +33,7 @@ fn forward(
     socket: &mut Socket,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let Socket {
-        rx,
-        tx,
-        fill,
-        completion,
-        info,
-    } = socket;
+    let Socket { rx, tx, fill, completion, info } = socket;
     let mut left = args.count.unwrap_or(u64::MAX);
     // Packets whose chunks are not back yet.
     let mut sending = 0_u32;
@@ -84,11 +75,7 @@ fn forward(
 
 /// Has the kernel send what is in the TX ring.
 pub(crate) fn kick(args: &PortArgs, tx: &mut Tx) -> xsk::Result<Kick> {
-    if args.no_need_wakeup {
-        tx.kick()
-    } else {
-        tx.kick_if_needed()
-    }
+    if args.no_need_wakeup { tx.kick() } else { tx.kick_if_needed() }
 }
 
 /// Swaps the first two fields of an Ethernet header.

@@ -15,9 +15,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(wanted: bool) -> Self {
-        Self {
-            live: wanted && io::stderr().is_terminal(),
-        }
+        Self { live: wanted && io::stderr().is_terminal() }
     }
 
     pub(crate) fn is_live(&self) -> bool {

@@ -63,25 +63,7 @@ impl Run {
         let Some((header, _)) = bytes.split_first_chunk::<HEADER>() else {
             return Seen::Foreign;
         };
-        let [
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            type0,
-            type1,
-            mark0,
-            mark1,
-            tail @ ..,
-        ] = header;
+        let [_, _, _, _, _, _, _, _, _, _, _, _, type0, type1, mark0, mark1, tail @ ..] = header;
         let number = tail.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
         let ours = [*type0, *type1] == ETHERTYPE && [*mark0, *mark1] == MARK;
         if !ours || number != Some(self.number) {
@@ -122,9 +104,7 @@ fn checksum(sequence: u64, payload: &[u8]) -> u64 {
     let words = payload.chunks_exact(8);
     let tail = words.remainder();
     for bytes in words {
-        add(bytes
-            .first_chunk()
-            .map_or(0, |word| u64::from_le_bytes(*word)));
+        add(bytes.first_chunk().map_or(0, |word| u64::from_le_bytes(*word)));
     }
     let mut last = [0; 8];
     for (to, from) in last.iter_mut().zip(tail) {
@@ -139,12 +119,7 @@ mod tests {
     use super::*;
 
     fn run(size: usize) -> Run {
-        Run {
-            to: [1; 6],
-            from: [2; 6],
-            number: 7,
-            size,
-        }
+        Run { to: [1; 6], from: [2; 6], number: 7, size }
     }
 
     #[test]
@@ -155,10 +130,7 @@ mod tests {
             assert_eq!(run(size).check(&bytes), Seen::Frame(1234));
             bytes.resize(size + 3, 0);
             assert_eq!(run(size).check(&bytes), Seen::Frame(1234), "padded");
-            let other = Run {
-                number: 8,
-                ..run(size)
-            };
+            let other = Run { number: 8, ..run(size) };
             assert_eq!(other.check(&bytes), Seen::Foreign);
         }
     }

@@ -45,10 +45,7 @@ pub(crate) struct Hold {
 
 impl Hold {
     pub(crate) fn new(attachment: Attachment, registration: Registration) -> Self {
-        Self {
-            attachment,
-            registration: Some(registration),
-        }
+        Self { attachment, registration: Some(registration) }
     }
 
     /// A share in the program of an interface that only sends, if it needs one: many drivers send in zero-copy mode
@@ -62,10 +59,7 @@ impl Hold {
             return Ok(None);
         }
         let attachment = builder.mode(ModeChoice::Native).attach()?;
-        Ok(Some(Self {
-            attachment,
-            registration: None,
-        }))
+        Ok(Some(Self { attachment, registration: None }))
     }
 
     /// Attaches or joins, and puts a socket in its slot with `register`.
@@ -105,9 +99,7 @@ pub(crate) fn wait_for_link(interface: &Interface, stop: &Stop) -> Result<()> {
         }
         let name = interface.name();
         if !facts.up {
-            return Err(Failure::Text(format!(
-                "{name} is down: `ip link set dev {name} up`"
-            )));
+            return Err(Failure::Text(format!("{name} is down: `ip link set dev {name} up`")));
         }
         if start.elapsed() > LINK {
             return Err(Failure::Text(format!(
@@ -121,11 +113,7 @@ pub(crate) fn wait_for_link(interface: &Interface, stop: &Stop) -> Result<()> {
 
 /// Zero-copy or copy, and why.
 pub(crate) fn copy(info: &SocketInfo) -> String {
-    let name = if info.is_zero_copy() {
-        "zero-copy"
-    } else {
-        "copy"
-    };
+    let name = if info.is_zero_copy() { "zero-copy" } else { "copy" };
     format!("{name} ({})", info.copy_reason())
 }
 

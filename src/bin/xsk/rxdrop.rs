@@ -13,17 +13,13 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let (umem, mut pool) = port::umem(args)?;
     let mut unbound = port::socket(args, &umem).rx_only().open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
-    let mut socket = unbound
-        .bind(&interface, args.queue)
-        .map_err(xsk::Error::from)?;
+    let mut socket = unbound.bind(&interface, args.queue).map_err(xsk::Error::from)?;
     let hold = Hold::take(args, &interface, |program| socket.register(program))?;
     let program = Some(hold.attachment());
     let title = port::title(&socket.info, program);
     let info = socket.info.clone();
     let mut session = Session::new(args, stop, interface, info, "rxdrop", program);
-    let outcome = session
-        .title(&title)
-        .and_then(|()| receive(args, &mut socket, &mut session));
+    let outcome = session.title(&title).and_then(|()| receive(args, &mut socket, &mut session));
     session.end(outcome, Some(hold))
 }
 

@@ -113,9 +113,7 @@ impl<'a> Session<'a> {
         };
         // Which says that the interface is gone, if it is.
         let name = self.interface.facts()?.name;
-        Err(Failure::Text(format!(
-            "the socket on {name} does not work any more: {errno}"
-        )))
+        Err(Failure::Text(format!("the socket on {name} does not work any more: {errno}")))
     }
 
     /// A wake-up that failed, as what it means.
@@ -146,13 +144,9 @@ impl<'a> Session<'a> {
 
     fn report(&mut self, now: Instant) -> Result<()> {
         self.check_program()?;
-        let report = Report {
-            counts: self.counts,
-            kernel: self.info.statistics()?,
-        };
+        let report = Report { counts: self.counts, kernel: self.info.statistics()? };
         let (last, before) = std::mem::replace(&mut self.last, (now, report));
-        self.table
-            .interval(&before, &report, now.duration_since(last))?;
+        self.table.interval(&before, &report, now.duration_since(last))?;
         Ok(())
     }
 

@@ -125,15 +125,8 @@ impl Table {
         line("\nSummary")?;
         let kernel = kernel.map(|(name, value)| (name, value, value));
         self.rows(&all.counts, &all.counts, kernel, time)?;
-        let Counts {
-            rx_bytes, tx_bytes, ..
-        } = all.counts;
-        line(&format!(
-            "{:<26}{:>17}{:>17}",
-            "bytes (rx, tx)",
-            grouped(rx_bytes),
-            grouped(tx_bytes)
-        ))
+        let Counts { rx_bytes, tx_bytes, .. } = all.counts;
+        line(&format!("{:<26}{:>17}{:>17}", "bytes (rx, tx)", grouped(rx_bytes), grouped(tx_bytes)))
     }
 
     /// What happened in `time`, and altogether.
@@ -151,10 +144,9 @@ impl Table {
         };
         let seconds = format!("{:.2} s", time.as_secs_f64());
         row(&seconds, "packets/s".into(), "packets".into());
-        for (name, count, all) in [
-            ("rx", counts.rx_packets, all.rx_packets),
-            ("tx", counts.tx_packets, all.tx_packets),
-        ] {
+        for (name, count, all) in
+            [("rx", counts.rx_packets, all.rx_packets), ("tx", counts.tx_packets, all.tx_packets)]
+        {
             row(name, grouped(per_second(count, time)), grouped(all));
         }
         if self.extra {

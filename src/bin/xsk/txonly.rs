@@ -40,13 +40,10 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
             *to = *from;
         }
     });
-    let mut socket = port::socket(port, &umem)
-        .tx_only()
-        .bind(&interface, port.queue)?;
+    let mut socket = port::socket(port, &umem).tx_only().bind(&interface, port.queue)?;
     one_call_a_batch(port, &socket)?;
-    let builder = Attachment::builder(&interface)
-        .method(port.attach.into())
-        .replace_foreign(port.replace);
+    let builder =
+        Attachment::builder(&interface).method(port.attach.into()).replace_foreign(port.replace);
     let program = Hold::to_send(builder, &interface, &socket.info)?;
     if program.is_some() {
         port::wait_for_link(&interface, stop)?;
@@ -54,9 +51,8 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     let title = port::title(&socket.info, program.as_ref().map(Hold::attachment));
     let info = socket.info.clone();
     let mut session = Session::new(port, stop, interface, info, "txonly", None);
-    let outcome = session
-        .title(&title)
-        .and_then(|()| send(args, &mut pool, &mut socket, &mut session));
+    let outcome =
+        session.title(&title).and_then(|()| send(args, &mut pool, &mut socket, &mut session));
     session.end(outcome, program)
 }
 
@@ -79,12 +75,7 @@ fn send(
     socket: &mut TxSocket,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let TxSocket {
-        tx,
-        completion,
-        info,
-        ..
-    } = socket;
+    let TxSocket { tx, completion, info, .. } = socket;
     let TxArgs { port, size } = args;
     let home = pool.len();
     let mut left = port.count.unwrap_or(u64::MAX);
@@ -121,10 +112,7 @@ fn packet(size: u32, from: [u8; 6]) -> Vec<u8> {
     ip.extend([198, 18, 0, 1, 198, 18, 0, 2]);
     let sum: u32 = ip
         .chunks_exact(2)
-        .map(|pair| {
-            pair.iter()
-                .fold(0, |word, byte| word << 8 | u32::from(*byte))
-        })
+        .map(|pair| pair.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)))
         .fold(0, u32::wrapping_add);
     // Twice: adding the carry may carry again.
     let carried = |sum: u32| (sum & 0xffff).wrapping_add(sum >> 16);

@@ -7,20 +7,12 @@ use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_ring_offset};
 use zerocopy::FromZeros;
 
 /// Two indices, a flags word, and four entries of 16 bytes to the end of the mapping.
-const GOOD: xdp_ring_offset = xdp_ring_offset {
-    producer: 0,
-    consumer: 64,
-    flags: 72,
-    desc: 128,
-};
+const GOOD: xdp_ring_offset = xdp_ring_offset { producer: 0, consumer: 64, flags: 72, desc: 128 };
 const LEN: usize = 192;
 
 /// Whether a TX ring of four entries is found there in a mapping of `len` bytes.
 fn is_found(offsets: xdp_ring_offset, len: usize, flags_word: bool) -> bool {
-    let wanted = Wanted {
-        kind: Kind::Tx,
-        entries: 4,
-    };
+    let wanted = Wanted { kind: Kind::Tx, entries: 4 };
     let mapping = Mapping::anonymous(len, PageFlags::Normal).unwrap();
     let map = Some(wanted.found(mapping, offsets, flags_word));
     memory::<[u64; 2]>(&map, Kind::Tx).is_ok()
@@ -30,22 +22,12 @@ fn is_found(offsets: xdp_ring_offset, len: usize, flags_word: bool) -> bool {
 fn a_ring_is_as_long_as_its_entries_after_their_start() {
     let measured = |kind, entries, desc| {
         let mut offsets = xdp_mmap_offsets::new_zeroed();
-        for ring in [
-            &mut offsets.rx,
-            &mut offsets.tx,
-            &mut offsets.fr,
-            &mut offsets.cr,
-        ] {
+        for ring in [&mut offsets.rx, &mut offsets.tx, &mut offsets.fr, &mut offsets.cr] {
             ring.desc = desc;
         }
         Wanted { kind, entries }.measure(&offsets).1
     };
-    for (kind, entry) in [
-        (Kind::Rx, 16),
-        (Kind::Tx, 16),
-        (Kind::Fill, 8),
-        (Kind::Completion, 8),
-    ] {
+    for (kind, entry) in [(Kind::Rx, 16), (Kind::Tx, 16), (Kind::Fill, 8), (Kind::Completion, 8)] {
         assert_eq!(measured(kind, 4, 128), Some(128 + 4 * entry));
         let most = u64::try_from(usize::MAX - 4 * entry).unwrap();
         assert_eq!(measured(kind, 4, most), Some(usize::MAX));
@@ -60,12 +42,8 @@ fn every_part_lies_in_the_mapping_or_the_ring_is_refused() {
     let end = u64::try_from(LEN).unwrap();
     let with = |part: usize, offset: u64| {
         let mut offsets = GOOD;
-        *[
-            &mut offsets.producer,
-            &mut offsets.consumer,
-            &mut offsets.flags,
-            &mut offsets.desc,
-        ][part] = offset;
+        *[&mut offsets.producer, &mut offsets.consumer, &mut offsets.flags, &mut offsets.desc]
+            [part] = offset;
         is_found(offsets, LEN, true)
     };
     for part in 0..3 {
@@ -89,10 +67,7 @@ fn every_part_lies_in_the_mapping_or_the_ring_is_refused() {
 
 #[test]
 fn before_5_4_nothing_is_read_where_the_flags_would_be() {
-    let offsets = xdp_ring_offset {
-        flags: u64::MAX,
-        ..GOOD
-    };
+    let offsets = xdp_ring_offset { flags: u64::MAX, ..GOOD };
     assert!(!is_found(offsets, LEN, true));
     assert!(is_found(offsets, LEN, false));
 }

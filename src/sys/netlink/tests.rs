@@ -52,19 +52,13 @@ fn what_another_process_sent_is_thrown_away() {
     assert_ne!(address.pid(), 0);
     for payload in [0, 40_000] {
         let lie = message(NLMSG_ERROR, 5, payload);
-        assert_eq!(
-            sendto(&other, &lie, SendFlags::empty(), &address),
-            Ok(lie.len())
-        );
+        assert_eq!(sendto(&other, &lie, SendFlags::empty(), &address), Ok(lie.len()));
     }
     send(fd.as_fd(), &message(NLMSG_NOOP, 5, 0)).unwrap();
     let mut buffer = Vec::new();
     receive(fd.as_fd(), &mut buffer).unwrap();
     // An acknowledgement is a number and the request's header.
     let (header, rest) = nlmsghdr::read_from_prefix(&buffer).unwrap();
-    assert_eq!(
-        (header.nlmsg_type, header.nlmsg_pid),
-        (NLMSG_ERROR, address.pid())
-    );
+    assert_eq!((header.nlmsg_type, header.nlmsg_pid), (NLMSG_ERROR, address.pid()));
     assert_eq!(rest.len(), 4 + size_of::<nlmsghdr>());
 }

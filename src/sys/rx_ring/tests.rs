@@ -32,13 +32,8 @@ fn both_ways_tell_of_a_bound_socket_without_rx() {
 
 #[test]
 fn nothing_else_is_waited_for() {
-    let other = socket_with(
-        AddressFamily::INET,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap();
+    let other =
+        socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None).unwrap();
     assert_eq!(by_receiving(other.as_fd()), None);
     assert_eq!(by_receiving(std::io::stdin().as_fd()), None);
 }

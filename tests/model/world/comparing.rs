@@ -16,15 +16,9 @@ impl World {
     /// Everything there is, in both worlds.
     pub(crate) fn compare(&self) {
         let oracle = &self.oracle;
-        assert!(
-            self.pool.addresses().eq(oracle.pool.iter().copied()),
-            "pool"
-        );
+        assert!(self.pool.addresses().eq(oracle.pool.iter().copied()), "pool");
         assert_eq!(self.pool.len(), oracle.pool.len());
-        assert!(
-            self.held.iter().map(entry).eq(oracle.held.iter().copied()),
-            "frames"
-        );
+        assert!(self.held.iter().map(entry).eq(oracle.held.iter().copied()), "frames");
         for frame in &self.held {
             assert_eq!(self.umem.bytes(frame), oracle.bytes(entry(frame)));
         }
@@ -47,27 +41,11 @@ impl World {
 
     /// Ends every forgotten guard's delay, and asks where the chunks are.
     pub(crate) fn settle(&mut self) {
-        let none = Op::Receive {
-            want: 0,
-            take: 0,
-            end: End::Drop,
-        };
+        let none = Op::Receive { want: 0, take: 0, end: End::Drop };
         self.step(&none);
-        self.step(&Op::Reap {
-            want: 0,
-            take: 0,
-            end: End::Drop,
-        });
-        self.step(&Op::FillPush {
-            reserve: 0,
-            push: 0,
-            end: End::Drop,
-        });
-        self.step(&Op::TxPush {
-            reserve: 0,
-            push: 0,
-            end: End::Drop,
-        });
+        self.step(&Op::Reap { want: 0, take: 0, end: End::Drop });
+        self.step(&Op::FillPush { reserve: 0, push: 0, end: End::Drop });
+        self.step(&Op::TxPush { reserve: 0, push: 0, end: End::Drop });
         self.compare();
         let found = Whereabouts::of(&self.umem)
             .pool(&self.pool)

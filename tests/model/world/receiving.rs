@@ -30,11 +30,7 @@ impl World {
         let mut left = oracle.completion.there.len().min(want as usize);
         for _ in upto(take) {
             let frame = frames.next();
-            let taken = if left == 0 {
-                None
-            } else {
-                oracle.completion.take()
-            };
+            let taken = if left == 0 { None } else { oracle.completion.take() };
             let expected = taken.map(|(address, _)| (chunk(address), CHUNK as u32));
             assert_eq!(frame.as_ref().map(entry), expected);
             let Some(frame) = frame else { break };
@@ -49,11 +45,7 @@ impl World {
 
     pub(super) fn expect_recycled(&mut self, want: u32, count: u32, on: bool) {
         let oracle = &mut self.oracle;
-        let moved = oracle
-            .fill
-            .free()
-            .min(oracle.rx.there.len())
-            .min(want as usize);
+        let moved = oracle.fill.free().min(oracle.rx.there.len()).min(want as usize);
         for number in 0..moved {
             let mut entry = oracle.rx.take().unwrap();
             exchange(on, number, &mut entry, &mut oracle.held);
@@ -72,11 +64,7 @@ impl World {
         on: bool,
     ) -> Vec<bool> {
         let oracle = &mut self.oracle;
-        let moved = oracle
-            .tx
-            .free()
-            .min(oracle.rx.there.len())
-            .min(want as usize);
+        let moved = oracle.tx.free().min(oracle.rx.there.len()).min(want as usize);
         let mut edits = Vec::new();
         for number in 0..moved {
             let mut entry = oracle.rx.take().unwrap();

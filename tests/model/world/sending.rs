@@ -43,10 +43,7 @@ impl World {
                 break;
             }
             left = left.checked_sub(1).unwrap();
-            oracle
-                .tx
-                .written
-                .push_back(oracle.held.pop_front().unwrap());
+            oracle.tx.written.push_back(oracle.held.pop_front().unwrap());
         }
         end(guard, how);
         oracle.tx.end(how);
@@ -59,11 +56,7 @@ impl World {
             exchange(on, edits.len(), frame, held);
             edits.push(edit(umem, frame, how));
         };
-        let count = self
-            .socket
-            .tx
-            .send_each(&mut self.pool, want, write)
-            .unwrap();
+        let count = self.socket.tx.send_each(&mut self.pool, want, write).unwrap();
         let oracle = &mut self.oracle;
         let moved = oracle.tx.free().min(oracle.pool.len()).min(want as usize);
         let mut expected = Vec::new();

@@ -43,9 +43,7 @@ impl Btf {
     /// Reads all types.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Btf, String> {
         let half = |at: usize| {
-            Some(u16::from_ne_bytes(
-                bytes.get(at..at.checked_add(2)?)?.try_into().ok()?,
-            ))
+            Some(u16::from_ne_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
         };
         if half(0) != Some(BTF_MAGIC) {
             return Err("no type information in this machine's byte order".into());
@@ -58,10 +56,7 @@ impl Btf {
             bytes.get(start..start.checked_add(len)?)
         };
         let (types, strings) = (part(8).ok_or_else(short)?, part(16).ok_or_else(short)?);
-        let mut btf = Btf {
-            types: Vec::new(),
-            strings: strings.to_vec(),
-        };
+        let mut btf = Btf { types: Vec::new(), strings: strings.to_vec() };
         let mut rest = types;
         while !rest.is_empty() {
             let (ty, tail) =
@@ -96,9 +91,9 @@ impl Btf {
             BTF_KIND_INT | BTF_KIND_STRUCT | BTF_KIND_UNION | BTF_KIND_ENUM | BTF_KIND_FLOAT
             | BTF_KIND_DATASEC | BTF_KIND_ENUM64 => widen(ty.size),
             BTF_KIND_PTR => Some(size_of::<usize>()),
-            BTF_KIND_ARRAY => self
-                .size_within(*ty.words.first()?, depth)?
-                .checked_mul(widen(*ty.words.get(2)?)?),
+            BTF_KIND_ARRAY => {
+                self.size_within(*ty.words.first()?, depth)?.checked_mul(widen(*ty.words.get(2)?)?)
+            }
             BTF_KIND_TYPEDEF | BTF_KIND_VOLATILE | BTF_KIND_CONST | BTF_KIND_RESTRICT
             | BTF_KIND_TYPE_TAG => self.size_within(ty.size, depth),
             _ => None,
@@ -108,10 +103,7 @@ impl Btf {
     /// The members of a struct or union one by one with their types, named or not.
     pub(crate) fn alternatives(&self, id: u32) -> Vec<u32> {
         self.get(id).map_or(Vec::new(), |ty| {
-            ty.words
-                .chunks_exact(3)
-                .filter_map(|m| m.get(1).copied())
-                .collect()
+            ty.words.chunks_exact(3).filter_map(|m| m.get(1).copied()).collect()
         })
     }
 
@@ -139,20 +131,12 @@ impl Btf {
             let &[name, of, offset] = member else {
                 return None;
             };
-            let (bit, bits) = if ty.flag {
-                (offset & 0xff_ffff, offset >> 24)
-            } else {
-                (offset, 0)
-            };
+            let (bit, bits) =
+                if ty.flag { (offset & 0xff_ffff, offset >> 24) } else { (offset, 0) };
             let bit = base.checked_add(widen(bit)?)?;
             let name = self.string(name)?;
             if !name.is_empty() {
-                found.push(Member {
-                    name: name.into(),
-                    bit,
-                    size: self.size(of)?,
-                    bits,
-                });
+                found.push(Member { name: name.into(), bit, size: self.size(of)?, bits });
             }
             let inner = self.get(self.resolve(of)?)?;
             if inner.is_aggregate() && (deep || name.is_empty()) {
@@ -170,25 +154,22 @@ impl Btf {
                 BTF_KIND_ENUM64 => 3,
                 _ => usize::MAX,
             };
-            ty.words
-                .chunks_exact(step)
-                .filter_map(|value| match (value, ty.flag) {
-                    (&[name, low], true) => Some((
-                        self.string(name)?,
-                        i32::from_ne_bytes(low.to_ne_bytes()).into(),
-                    )),
-                    (&[name, low], false) => Some((self.string(name)?, low.into())),
-                    (&[name, low, high], signed) => {
-                        let all = u64::from(high) << 32 | u64::from(low);
-                        let value = if signed {
-                            i64::from_ne_bytes(all.to_ne_bytes()).into()
-                        } else {
-                            all.into()
-                        };
-                        Some((self.string(name)?, value))
-                    }
-                    _ => None,
-                })
+            ty.words.chunks_exact(step).filter_map(|value| match (value, ty.flag) {
+                (&[name, low], true) => {
+                    Some((self.string(name)?, i32::from_ne_bytes(low.to_ne_bytes()).into()))
+                }
+                (&[name, low], false) => Some((self.string(name)?, low.into())),
+                (&[name, low, high], signed) => {
+                    let all = u64::from(high) << 32 | u64::from(low);
+                    let value = if signed {
+                        i64::from_ne_bytes(all.to_ne_bytes()).into()
+                    } else {
+                        all.into()
+                    };
+                    Some((self.string(name)?, value))
+                }
+                _ => None,
+            })
         })
     }
 
@@ -234,20 +215,8 @@ impl Type {
             _ => return None,
         };
         let (records, rest) = bytes.get(12..)?.split_at_checked(extra)?;
-        let words = records
-            .chunks_exact(4)
-            .filter_map(|chunk| word(chunk, 0))
-            .collect();
-        Some((
-            Type {
-                name,
-                kind,
-                flag: info >> 31 == 1,
-                size,
-                words,
-            },
-            rest,
-        ))
+        let words = records.chunks_exact(4).filter_map(|chunk| word(chunk, 0)).collect();
+        Some((Type { name, kind, flag: info >> 31 == 1, size, words }, rest))
     }
 
     fn is_aggregate(&self) -> bool {
@@ -256,9 +225,7 @@ impl Type {
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(
-        bytes.get(at..at.checked_add(4)?)?.try_into().ok()?,
-    ))
+    Some(u32::from_ne_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
 fn widen(value: u32) -> Option<usize> {
