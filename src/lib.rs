@@ -125,24 +125,29 @@
 //! - `ledger`: the ledger in release builds;
 //! - `cli`: the tool `xsk`.
 
+pub mod attach;
+pub mod bpf;
 mod error;
-pub mod link;
+pub mod interface;
+mod netlink;
 mod num;
-pub mod program;
 pub mod ring;
 pub mod socket;
 mod sys;
 #[cfg(feature = "test-util")]
 pub mod test_util;
+mod types;
 pub mod umem;
 
+pub use attach::{Attachment, ModeChoice, Registration};
 pub use error::{Error, Result};
-pub use link::{Attachment, Interface, Method, Mode, ModeChoice, Registration};
+pub use interface::Interface;
 pub use ring::Fault;
 pub use socket::{
-    Completion, CopyMode, Fill, Kick, Received, Rx, RxSocket, Socket, SocketInfo, Statistics, Tx,
-    TxSocket, wait,
+    Completion, Fill, Kick, Received, Rx, RxSocket, Socket, SocketInfo, Statistics, Tx, TxSocket,
+    wait,
 };
+pub use types::{CopyMode, Method, Mode};
 pub use umem::{Frame, Pool, Umem};
 pub use xsk_uapi as uapi;
 

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use xsk::program::{Cond, Helper, Insn, Reg, Size};
+use xsk::bpf::{Cond, Helper, Insn, Reg, Size};
 
 /// By target and name.
 type Corpus = BTreeMap<(&'static str, String), Vec<u8>>;

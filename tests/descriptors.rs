@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::os::fd::AsRawFd;
 use xsk::Error;
-use xsk::link::Attachment;
+use xsk::attach::Attachment;
 use xsk::test_util::{Namespace, VethPair, privileged};
 
 #[test]

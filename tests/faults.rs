@@ -16,8 +16,8 @@ use common::{Cable, End};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use std::time::Duration;
-use xsk::link::{Attachment, ModeChoice};
-use xsk::test_util::{Namespace, admin, privileged};
+use xsk::attach::{Attachment, ModeChoice};
+use xsk::test_util::{Namespace, ip, privileged};
 use xsk::umem::Pages;
 use xsk::{Error, Interface, Method, Socket, Umem};
 
@@ -206,7 +206,7 @@ fn a_foreign_program_is_left_alone_and_named() {
     if !privileged("a_foreign_program_is_left_alone_and_named") {
         return;
     }
-    use xsk::program::{Insn, Program, Reg, XskMap};
+    use xsk::bpf::{Insn, Program, Reg, XskMap};
     let cable = Cable::new(1);
     let pass = [Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
     let foreign = Program::load("foreign", &pass, c"GPL", 0).unwrap();
@@ -232,7 +232,7 @@ fn a_large_mtu_in_native_mode_is_an_error_and_not_generic_mode() {
         return;
     }
     let cable = Cable::new(1);
-    admin::set_mtu(cable.veth.b(), 9000).unwrap();
+    ip::set_mtu(cable.veth.b(), 9000).unwrap();
     let attach = || Attachment::builder(cable.veth.a()).attach();
     let error = cable.left.run(attach).unwrap().unwrap_err();
     says(&error, &["native", "ERANGE", "mtu"]);
@@ -245,7 +245,7 @@ fn where_there_is_no_native_mode_generic_is_chosen_and_says_why() {
         return;
     }
     let namespace = Namespace::new().unwrap();
-    let bridge = admin::add_bridge(&namespace, "br1").unwrap();
+    let bridge = ip::add_bridge(&namespace, "br1").unwrap();
     let attach = || Attachment::builder(&bridge).attach();
     let attachment = namespace.run(attach).unwrap().unwrap();
     assert_eq!(attachment.mode(), xsk::Mode::Generic);

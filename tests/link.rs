@@ -7,8 +7,9 @@
 
 use rustix::io::Errno;
 use xsk::Error;
-use xsk::link::{Interface, Mode};
-use xsk::test_util::{Namespace, VethPair, admin, privileged};
+use xsk::attach::Mode;
+use xsk::interface::Interface;
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 /// Finds out whether `name` is refused as one that no interface can have.
 fn refused(name: &str) -> bool {
@@ -85,7 +86,7 @@ fn features_are_those_of_the_driver() {
         assert!(!loopback.native() && !loopback.redirect());
     }
     drop(namespace);
-    admin::delete(pair.a()).unwrap();
+    ip::delete(pair.a()).unwrap();
     if let Err(error) = pair.a().xdp_features() {
         assert!(matches!(&error, Error::Interface { errno: Errno::NODEV, .. }), "{error:?}");
     }

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 use xsk::Error;
-use xsk::link::Interface;
-use xsk::test_util::{Namespace, VethPair, admin, privileged};
+use xsk::interface::Interface;
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -102,8 +102,8 @@ fn packets_travel_between_addresses() {
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().build(&left, &right).unwrap();
     let (a, b) = (Ipv4Addr::new(10, 9, 8, 1), Ipv4Addr::new(10, 9, 8, 2));
-    admin::add_ipv4(pair.a(), a, 24).unwrap();
-    admin::add_ipv4(pair.b(), b, 24).unwrap();
+    ip::add_ipv4(pair.a(), a, 24).unwrap();
+    ip::add_ipv4(pair.b(), b, 24).unwrap();
     let here = left.run(|| UdpSocket::bind((a, 0))).unwrap().unwrap();
     let there = right.run(|| UdpSocket::bind((b, 0))).unwrap().unwrap();
     there.set_read_timeout(Some(LIMIT)).unwrap();
@@ -119,14 +119,14 @@ fn a_bridge_takes_and_gives_back_its_ports() {
     needs_privileges!("a_bridge_takes_and_gives_back_its_ports");
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().build(&left, &right).unwrap();
-    let bridge = admin::add_bridge(&right, "br1").unwrap();
+    let bridge = ip::add_bridge(&right, "br1").unwrap();
     assert_eq!(bridge.facts().unwrap().kind.as_deref(), Some("bridge"));
-    admin::set_master(pair.b(), Some(&bridge)).unwrap();
+    ip::set_master(pair.b(), Some(&bridge)).unwrap();
     assert_eq!(pair.b().facts().unwrap().master, Some(bridge.index()));
-    admin::wait_for_carrier(&bridge, LIMIT).unwrap();
-    admin::set_master(pair.b(), None).unwrap();
+    ip::wait_for_carrier(&bridge, LIMIT).unwrap();
+    ip::set_master(pair.b(), None).unwrap();
     assert_eq!(pair.b().facts().unwrap().master, None);
-    admin::delete(&bridge).unwrap();
+    ip::delete(&bridge).unwrap();
     wait_for_end(&bridge);
 }
 
@@ -135,12 +135,12 @@ fn interfaces_are_switched_resized_and_moved() {
     needs_privileges!("interfaces_are_switched_resized_and_moved");
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().names("p0", "p1").build(&left, &left).unwrap();
-    admin::set_up(pair.a(), false).unwrap();
+    ip::set_up(pair.a(), false).unwrap();
     let facts = pair.b().facts().unwrap();
     assert!(facts.up && !facts.carrier, "a cable has two ends");
-    admin::set_mtu(pair.a(), 9000).unwrap();
+    ip::set_mtu(pair.a(), 9000).unwrap();
     assert_eq!(pair.a().facts().unwrap().mtu, 9000);
-    let moved = admin::move_to(pair.b(), &right).unwrap();
+    let moved = ip::move_to(pair.b(), &right).unwrap();
     assert_eq!(moved.name(), "p1");
     assert_eq!(errno_of(&pair.b().facts().unwrap_err()), ENODEV);
     assert!(!moved.facts().unwrap().up);
@@ -165,7 +165,7 @@ fn a_pair_of_which_an_end_was_deleted_drops_quietly() {
     needs_privileges!("a_pair_of_which_an_end_was_deleted_drops_quietly");
     let namespace = Namespace::new().unwrap();
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
-    admin::delete(pair.b()).unwrap();
+    ip::delete(pair.b()).unwrap();
     drop(pair);
     VethPair::builder().build(&namespace, &namespace).unwrap();
 }
@@ -178,7 +178,7 @@ fn a_dropped_namespace_is_gone() {
     let left = Namespace::new().unwrap();
     let right = Namespace::new().unwrap();
     let pair = VethPair::builder().names("p0", "p1").build(&left, &left).unwrap();
-    let moved = admin::move_to(pair.b(), &right).unwrap();
+    let moved = ip::move_to(pair.b(), &right).unwrap();
     drop((moved, right));
     wait_for_end(pair.a());
 }

@@ -15,8 +15,8 @@ mod common;
 use common::{Cable, End, attach, packet, until};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use xsk::link::{Attachment, ModeChoice};
-use xsk::test_util::{admin, privileged};
+use xsk::attach::{Attachment, ModeChoice};
+use xsk::test_util::{ip, privileged};
 use xsk::{CopyMode, Error, Kick, Pool, Socket, Umem};
 
 /// Sends packets `numbers` from `end`, kicking and reaping until all have gone and come back.
@@ -314,10 +314,10 @@ fn an_interface_that_goes_away_is_a_typed_error() {
     }
     let cable = Cable::new(1);
     let mut left = End::left(&cable);
-    admin::set_up(cable.veth.a(), false).unwrap();
+    ip::set_up(cable.veth.a(), false).unwrap();
     let down = left.socket.tx.kick().unwrap_err().to_string();
     assert!(down.contains("ENETDOWN") && down.contains("set it up"), "{down}");
-    admin::delete(cable.veth.a()).unwrap();
+    ip::delete(cable.veth.a()).unwrap();
     let mut said = String::new();
     until("the interface is gone", || match left.socket.tx.kick() {
         Err(error) => {

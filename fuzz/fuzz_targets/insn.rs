@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use std::os::fd::BorrowedFd;
-use xsk::program::{Alu, Cond, Helper, Insn, Reg, Size, Width};
+use xsk::bpf::{Alu, Cond, Helper, Insn, Reg, Size, Width};
 use xsk::uapi::bpf::bpf_insn;
 
 const REGS: [Reg; 11] = {

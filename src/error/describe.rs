@@ -1,8 +1,7 @@
 //! What failed, with its parameters and the kernel's words.
 
 use super::{Error, Shown};
-use crate::socket::CopyMode;
-use crate::umem::Pages;
+use crate::types::{CopyMode, Pages};
 use std::fmt;
 
 /// The kernel's extended acknowledgement, as it follows the error number.

@@ -1,9 +1,7 @@
 //! What to do about an error: the part that an operator reads at night.
 
 use super::Error;
-use crate::link::{Method, Mode};
-use crate::socket::CopyMode;
-use crate::umem::Pages;
+use crate::types::{CopyMode, Method, Mode, Pages};
 use rustix::io::Errno;
 use std::borrow::Cow;
 

@@ -4,7 +4,8 @@ mod describe;
 mod errno;
 mod hint;
 
-use crate::{link, ring, umem};
+use crate::ring;
+use crate::types::{CopyMode, Kind, Method, Mode, Pages};
 use rustix::io::Errno;
 use std::fmt;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub enum Error {
         /// Bytes asked for.
         bytes: usize,
         /// Pages asked for.
-        pages: umem::Pages,
+        pages: Pages,
         /// What `mmap(2)` or `madvise(2)` said.
         errno: Errno,
     },
@@ -63,7 +64,7 @@ pub enum Error {
     /// A ring could not be created (`setsockopt(XDP_RX_RING)` and its three sisters).
     CreateRing {
         /// Which ring.
-        ring: ring::Kind,
+        ring: Kind,
         /// Entries asked for.
         entries: u32,
         /// What the kernel said.
@@ -72,7 +73,7 @@ pub enum Error {
     /// A ring could not be mapped.
     MapRing {
         /// Which ring.
-        ring: ring::Kind,
+        ring: Kind,
         /// Bytes of the mapping.
         bytes: usize,
         /// What the kernel said.
@@ -87,7 +88,7 @@ pub enum Error {
         /// How many queues the interface has, where it could be asked.
         queues: Option<u32>,
         /// Copy, zero-copy, or the kernel's choice.
-        copy: crate::socket::CopyMode,
+        copy: CopyMode,
         /// How long the queue's previous owner was waited for.
         waited: Duration,
         /// What the kernel said.
@@ -103,7 +104,7 @@ pub enum Error {
     /// A wake-up of the kernel failed for good.
     Kick {
         /// Which ring was to be worked on.
-        ring: ring::Kind,
+        ring: Kind,
         /// What the kernel said.
         errno: Errno,
     },
@@ -192,9 +193,9 @@ pub enum Error {
         /// The interface's name.
         interface: String,
         /// The mode asked for.
-        mode: link::Mode,
+        mode: Mode,
         /// By netlink or by link.
-        method: link::Method,
+        method: Method,
         /// What the kernel said.
         errno: Errno,
         /// The kernel's extended acknowledgement (netlink only).
@@ -205,7 +206,7 @@ pub enum Error {
         /// The interface's name.
         interface: String,
         /// The mode it was attached in.
-        mode: link::Mode,
+        mode: Mode,
         /// What the kernel said.
         errno: Errno,
         /// The kernel's extended acknowledgement (netlink only).
@@ -214,7 +215,7 @@ pub enum Error {
     /// A mode that this crate does not attach in, because nothing could use it.
     UnsupportedMode {
         /// The mode asked for.
-        mode: link::Mode,
+        mode: Mode,
         /// Why not.
         reason: &'static str,
     },
@@ -227,7 +228,7 @@ pub enum Error {
         /// The other program's name, where it could be read.
         name: Option<String>,
         /// The mode that it is attached in.
-        mode: link::Mode,
+        mode: Mode,
     },
     /// This crate's program is attached in another way than the one asked for.
     OtherAttachment {

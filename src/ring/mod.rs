@@ -7,21 +7,18 @@
 
 mod atomic;
 mod consumer;
-mod fault;
+mod error;
 mod index;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod memory;
 mod producer;
-mod reader;
 pub(crate) mod transfer;
-mod writer;
 
+pub use crate::types::Kind;
 pub(crate) use atomic::AtomicU32;
-pub(crate) use consumer::{Claim, Consumer, Wrong};
-pub use fault::{Fault, Kind};
+pub(crate) use consumer::{Claim, Consumer, Reader, Wrong};
+pub use error::Fault;
 pub use index::Index;
 pub(crate) use memory::{Memory, Parts};
-pub(crate) use producer::Producer;
-pub(crate) use reader::Reader;
-pub(crate) use writer::Writer;
+pub(crate) use producer::{Producer, Writer};

@@ -1,7 +1,7 @@
 //! The producing half of a ring: fill and TX for the user, RX and completion for the other side.
 
-use super::atomic::{AtomicU32, Ordering};
-use super::{Fault, Index, Kind, Memory, Writer};
+use super::atomic::{AtomicU32, Ordering, write_entry};
+use super::{Fault, Index, Kind, Memory};
 use std::sync::Arc;
 
 /// The only producer of a ring.
@@ -105,5 +105,50 @@ impl<T: Copy> Producer<T> {
         // Release: the entries are written before the other side can see the index.
         let index = self.memory.producer();
         index.store(cursor.get(), Ordering::Release);
+    }
+}
+
+/// Writes entries into reserved slots; those written are published when this is dropped.
+///
+/// The ring's cursor moves with every entry: what a forgotten writer wrote is published with the next
+/// batch (invariant I1).
+#[derive(Debug)]
+pub(crate) struct Writer<'a, T: Copy> {
+    ring: &'a mut Producer<T>,
+    end: Index,
+}
+
+impl<'a, T: Copy> Writer<'a, T> {
+    /// The next `count` slots, which [`Producer::free`] said are free.
+    #[inline(always)]
+    pub(super) fn new(ring: &'a mut Producer<T>, count: u32) -> Self {
+        let end = ring.cursor.advance(count);
+        Self { ring, end }
+    }
+
+    /// Writes an entry into the next slot; answers whether there was one.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, entry: T) -> bool {
+        let at = self.ring.cursor;
+        if at == self.end {
+            return false;
+        }
+        // SAFETY: `at` is before the end of the slots that the consumer gave back (I8).
+        unsafe { write_entry(self.ring.memory.slot(at), entry) };
+        self.ring.cursor = at.advance(1);
+        true
+    }
+
+    /// Slots left.
+    #[inline(always)]
+    pub(crate) fn left(&self) -> u32 {
+        self.end.distance_from(self.ring.cursor)
+    }
+}
+
+impl<T: Copy> Drop for Writer<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.ring.publish();
     }
 }

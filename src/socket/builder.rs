@@ -1,9 +1,10 @@
 //! What a socket is to be like, checked before the kernel sees it.
 
-use super::core::{Core, RingOwner};
-use super::mapped::{Mapped, Wanted, memory};
-use super::shape::{Rings, Shape};
-use super::{Completion, CopyMode, Fill, Rx, RxSocket, Socket, Tx, TxSocket, Unbound};
+use super::inner::{Core, RingOwner};
+use super::ring_set::{Mapped, Wanted, memory};
+use super::{
+    Completion, CopyMode, Fill, Rings, Rx, RxSocket, Shape, Socket, Tx, TxSocket, Unbound,
+};
 use crate::error::{Error, Result};
 use crate::ring::Kind;
 use crate::sys::xsk as sys;
@@ -46,6 +47,14 @@ pub struct SocketBuilder<S = Socket> {
     sizes: Sizes,
     bind: BindSettings,
     shape: PhantomData<fn() -> S>,
+}
+
+impl Socket {
+    /// Describes a socket over `umem`; see [`SocketBuilder::rx_only`] and
+    /// [`tx_only`](SocketBuilder::tx_only) for the other kinds.
+    pub fn builder(umem: &Umem) -> SocketBuilder {
+        SocketBuilder::new(umem)
+    }
 }
 
 impl SocketBuilder<Socket> {
@@ -166,7 +175,7 @@ impl<S: Shape> SocketBuilder<S> {
     ///
     /// # Errors
     /// As both.
-    pub fn bind(self, interface: &crate::link::Interface, queue: u32) -> Result<S> {
+    pub fn bind(self, interface: &crate::interface::Interface, queue: u32) -> Result<S> {
         Ok(self.open()?.bind(interface, queue)?)
     }
 

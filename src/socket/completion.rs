@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
 use super::Fill;
-use super::core::Core;
+use super::inner::Core;
 use crate::num::usize32;
 use crate::ring::transfer::transfer;
 use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Reader, Wrong};

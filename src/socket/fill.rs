@@ -1,7 +1,7 @@
 //! Chunks on their way to the kernel, to receive into.
 #![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
-use super::core::{Core, Kick};
+use super::inner::{Core, Kick};
 use crate::error::Result;
 use crate::ring::transfer::transfer;
 use crate::ring::{Fault, Kind, Memory, Producer, Writer};

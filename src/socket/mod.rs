@@ -6,48 +6,137 @@
 
 mod builder;
 mod completion;
-mod copy;
-pub(crate) mod core;
+mod copy_reason;
 mod desc;
 mod fill;
-mod frames;
-mod info;
-mod mapped;
+mod handle;
+pub(crate) mod inner;
 mod replies;
+mod ring_set;
 mod rx;
-mod shape;
-mod stats;
+mod statistics;
 mod tx;
 mod unbound;
 mod wait;
 
-pub use self::copy::CopyReason;
-pub use self::core::Kick;
+pub use crate::types::CopyMode;
 pub use builder::SocketBuilder;
 pub use completion::{Completion, Reaped, ReapedFrames};
+pub use copy_reason::CopyReason;
 pub use fill::{Fill, Filling};
-pub use frames::Frames;
-pub use info::SocketInfo;
+pub use handle::SocketInfo;
+pub use inner::Kick;
 #[doc(hidden)]
 pub use replies::parse_any;
-pub use rx::{Received, Rx};
-pub use shape::{RxSocket, Shape, Socket, TxSocket};
-pub use stats::Statistics;
+pub use rx::{Frames, Received, Rx};
+pub use statistics::Statistics;
 pub use tx::{Sending, Tx};
 pub use unbound::{BindError, Unbound};
 pub use wait::wait;
 
-/// Whether packets are copied between the kernel's buffers and the UMEM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum CopyMode {
-    /// Zero-copy where driver and queue can, else copy, and why: [`SocketInfo::copy_reason`].
-    ///
-    /// Zero-copy is tried first, and copy mode when that is refused. (The kernel's own choice, a bind with neither
-    /// flag, does the same and keeps the reason to itself.)
-    #[default]
-    Auto,
-    /// Always copy (`XDP_COPY`).
-    Copy,
-    /// Zero-copy or nothing (`XDP_ZEROCOPY`).
-    ZeroCopy,
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A socket that receives and sends.
+///
+/// The rings are separate values: take the socket apart to use them from several threads. The socket is
+/// closed, and its queue free some 20 ms later, when the last of its parts is dropped.
+#[derive(Debug)]
+pub struct Socket {
+    /// Received packets.
+    pub rx: Rx,
+    /// Packets to send.
+    pub tx: Tx,
+    /// Chunks to receive into.
+    pub fill: Fill,
+    /// Chunks whose packets were sent.
+    pub completion: Completion,
+    /// What the socket is bound to, its mode, its counters.
+    pub info: SocketInfo,
 }
+
+/// A socket that only receives.
+#[derive(Debug)]
+pub struct RxSocket {
+    /// Received packets.
+    pub rx: Rx,
+    /// Chunks to receive into.
+    pub fill: Fill,
+    /// What the socket is bound to, its mode, its counters.
+    pub info: SocketInfo,
+}
+
+/// A socket that only sends.
+#[derive(Debug)]
+pub struct TxSocket {
+    /// Packets to send.
+    pub tx: Tx,
+    /// Chunks whose packets were sent.
+    pub completion: Completion,
+    /// The fill ring that the kernel demands. Nothing is ever received into it, but some zero-copy
+    /// drivers want it filled before they send; what is put in here does not come back.
+    pub fill: Fill,
+    /// What the socket is bound to, its mode, its counters.
+    pub info: SocketInfo,
+}
+
+/// A kind of bound socket: [`Socket`], [`RxSocket`] or [`TxSocket`].
+pub trait Shape: sealed::Shape {}
+impl<S: sealed::Shape> Shape for S {}
+
+pub(super) mod sealed {
+    use super::{Fill, Rings, SocketInfo};
+
+    pub trait Shape: Sized {
+        const RX: bool;
+        const TX: bool;
+
+        /// The socket of this kind; `None` if a ring that it has is missing.
+        fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self>;
+    }
+}
+
+/// The rings that are no use before `bind(2)`.
+#[derive(Debug)]
+pub struct Rings {
+    pub(super) rx: Option<Rx>,
+    pub(super) tx: Option<Tx>,
+    pub(super) completion: Completion,
+}
+
+impl sealed::Shape for Socket {
+    const RX: bool = true;
+    const TX: bool = true;
+
+    fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self> {
+        Some(Self { rx: rings.rx?, tx: rings.tx?, fill, completion: rings.completion, info })
+    }
+}
+
+impl sealed::Shape for RxSocket {
+    const RX: bool = true;
+    const TX: bool = false;
+
+    fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self> {
+        Some(Self { rx: rings.rx?, fill, info })
+    }
+}
+
+impl sealed::Shape for TxSocket {
+    const RX: bool = false;
+    const TX: bool = true;
+
+    fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self> {
+        Some(Self { tx: rings.tx?, completion: rings.completion, fill, info })
+    }
+}
+
+macro_rules! as_fd {
+    ($($socket:ty),*) => {$(
+        impl AsFd for $socket {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.info.as_fd()
+            }
+        }
+    )*};
+}
+as_fd!(Socket, RxSocket, TxSocket);

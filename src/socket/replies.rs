@@ -1,11 +1,12 @@
 //! The kernel's replies about a socket, of any bytes and any length.
 
 use super::Statistics;
-use super::mapped::{Wanted, memory};
-use super::stats;
+use super::ring_set::{Wanted, memory};
+use super::statistics;
 use crate::ring::{AtomicU32, Kind, Producer};
-use crate::sys::memory::{Mapping, PageFlags};
+use crate::sys::memory::Mapping;
 use crate::sys::xsk as sys;
+use crate::types::Pages;
 use std::sync::Arc;
 use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_statistics};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
@@ -21,7 +22,7 @@ const LONGEST: usize = 64 << 10;
 pub fn parse_any(bytes: &[u8]) -> (Statistics, u32) {
     let mut raw = xdp_statistics::new_zeroed();
     let len = reply(&mut raw, bytes);
-    let statistics = stats::of_reply(&raw, len);
+    let statistics = statistics::of_reply(&raw, len);
     (statistics, rings(bytes).unwrap_or(0))
 }
 
@@ -38,7 +39,7 @@ fn rings(bytes: &[u8]) -> Option<u32> {
         let Some(len) = len.filter(|len| *len <= LONGEST) else {
             continue;
         };
-        let Ok(mapping) = Mapping::anonymous(len, PageFlags::Normal) else {
+        let Ok(mapping) = Mapping::anonymous(len, Pages::Normal) else {
             continue;
         };
         let map = Some(wanted.found(mapping, offsets, flags_word));
@@ -52,7 +53,7 @@ fn rings(bytes: &[u8]) -> Option<u32> {
 }
 
 /// Writes every slot of a ring that nobody else has.
-fn write_all<T: Copy + FromZeros>(kind: Kind, map: &Option<super::mapped::Mapped>) -> Option<()> {
+fn write_all<T: Copy + FromZeros>(kind: Kind, map: &Option<super::ring_set::Mapped>) -> Option<()> {
     let memory = memory::<T>(map, kind).ok()??;
     let size = memory.size();
     let mut ring = Producer::counted(kind, memory, Arc::<AtomicU32>::default());

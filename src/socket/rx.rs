@@ -1,11 +1,12 @@
 //! Packets on their way in.
 #![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
-use super::core::Core;
 use super::desc::Desc;
-use super::{Fill, Frames, Tx};
+use super::inner::Core;
+use super::{Fill, Tx};
+use crate::num::usize32;
 use crate::ring::transfer::{transfer, transfer_each};
-use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Wrong};
+use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Reader, Wrong};
 use crate::umem::{Frame, Judge, Place, Pool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -276,6 +277,50 @@ impl<'a> IntoIterator for Received<'a> {
     #[inline(always)]
     fn into_iter(self) -> Frames<'a> {
         Frames::new(self.rx, self.count)
+    }
+}
+
+/// The frames of a received batch.
+///
+/// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the others
+/// for the next [`Rx::receive`]; forgetting it (`std::mem::forget`) delays that until then.
+#[derive(Debug)]
+pub struct Frames<'a> {
+    entries: Reader<'a, Desc>,
+    judge: &'a Judge,
+}
+
+impl<'a> Frames<'a> {
+    #[inline(always)]
+    pub(super) fn new(rx: &'a mut Rx, count: u32) -> Self {
+        Self { entries: rx.ring.read(count), judge: &rx.judge }
+    }
+
+    /// Packets not taken yet.
+    #[inline]
+    #[must_use]
+    pub fn left(&self) -> u32 {
+        self.entries.left()
+    }
+}
+
+impl Iterator for Frames<'_> {
+    type Item = Frame;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Frame> {
+        let desc = self.entries.take()?;
+        let frame = mint(self.judge, desc);
+        if frame.is_none() {
+            self.entries.refuse(desc);
+        }
+        frame
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // A bad entry ends the batch early.
+        (0, Some(usize32(self.left())))
     }
 }
 

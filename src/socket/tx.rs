@@ -1,8 +1,8 @@
 //! Packets on their way out.
 #![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
-use super::core::{Core, Kick};
 use super::desc::Desc;
+use super::inner::{Core, Kick};
 use crate::error::Result;
 use crate::ring::transfer::{transfer, transfer_each};
 use crate::ring::{Fault, Kind, Memory, Producer, Writer};

@@ -1,12 +1,11 @@
 //! A socket with rings and memory, on its way to a queue.
 
 use super::builder::BindSettings;
-use super::copy::CopyReason;
-use super::core::Core;
-use super::shape::{Rings, Shape};
-use super::{CopyMode, Fill, SocketInfo};
+use super::copy_reason::CopyReason;
+use super::inner::Core;
+use super::{CopyMode, Fill, Rings, Shape, SocketInfo};
 use crate::error::{Error, Result};
-use crate::link::Interface;
+use crate::interface::Interface;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
 use std::fmt;

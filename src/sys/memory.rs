@@ -1,6 +1,7 @@
 //! Mappings that own themselves.
 #![allow(unsafe_code, reason = "mmap, madvise and munmap")]
 
+use crate::types::Pages;
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 use std::os::fd::BorrowedFd;
@@ -18,21 +19,13 @@ unsafe impl Send for Mapping {}
 // SAFETY: as above: a shared reference only tells where it is.
 unsafe impl Sync for Mapping {}
 
-/// Sizes of pages as `mmap(2)` takes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PageFlags {
-    Normal,
-    Huge2M,
-    Huge1G,
-}
-
 impl Mapping {
     /// Anonymous private memory, zeroed, that a child of `fork(2)` does not get (invariant I13).
-    pub(crate) fn anonymous(len: usize, pages: PageFlags) -> Result<Self, Errno> {
+    pub(crate) fn anonymous(len: usize, pages: Pages) -> Result<Self, Errno> {
         let size = match pages {
-            PageFlags::Normal => MapFlags::empty(),
-            PageFlags::Huge2M => MapFlags::HUGETLB | MapFlags::HUGE_2MB,
-            PageFlags::Huge1G => MapFlags::HUGETLB | MapFlags::HUGE_1GB,
+            Pages::Normal => MapFlags::empty(),
+            Pages::Huge2M => MapFlags::HUGETLB | MapFlags::HUGE_2MB,
+            Pages::Huge1G => MapFlags::HUGETLB | MapFlags::HUGE_1GB,
         };
         // SAFETY: a new mapping at an address of the kernel's choice touches no other memory.
         let start = unsafe {

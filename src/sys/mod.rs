@@ -10,6 +10,5 @@ pub(crate) mod ethtool;
 pub(crate) mod memory;
 pub(crate) mod netlink;
 pub(crate) mod netns;
-pub(crate) mod rx_ring;
 pub(crate) mod sockopt;
 pub(crate) mod xsk;

@@ -1,12 +1,13 @@
 //! The kernel's side of a socket, in plain memory.
 #![allow(unsafe_code, reason = "the other side of raw rings, and of packet memory")]
 
-use super::fake_rings::Block;
+use super::fake_rings::FakeRings;
 use super::hostile::Hostile;
+use super::ring_block::Block;
 use crate::error::{Error, Result};
 use crate::num::usize32;
-use crate::ring::{Consumer, Index, Kind, Producer};
-use crate::socket::core::{Core, RingOwner};
+use crate::ring::{Consumer, Kind, Producer};
+use crate::socket::inner::{Core, RingOwner};
 use crate::socket::{Completion, Fill, Rx, Socket, SocketInfo, Tx};
 use crate::umem::{Place, Umem};
 use rustix::event::EventfdFlags;
@@ -67,27 +68,6 @@ pub(super) struct Blocks {
     pub(super) tx: Block,
     pub(super) fill: Block,
     pub(super) completion: Block,
-}
-
-/// How a [`FakeKernel`] is to be made: sizes of the rings, and where their indices begin.
-#[derive(Debug, Clone, Copy)]
-pub struct FakeRings {
-    /// Entries of the RX ring; every size is a power of two, 2^20 at the most.
-    pub rx: u32,
-    /// Entries of the TX ring.
-    pub tx: u32,
-    /// Entries of the fill ring.
-    pub fill: u32,
-    /// Entries of the completion ring.
-    pub completion: u32,
-    /// Where all indices begin: near `u32::MAX`, to see them wrap.
-    pub start: Index,
-}
-
-impl Default for FakeRings {
-    fn default() -> Self {
-        Self { rx: 2048, tx: 2048, fill: 4096, completion: 2048, start: Index::new(0) }
-    }
 }
 
 impl FakeKernel {

@@ -16,36 +16,38 @@
 //! let cable = VethPair::builder().queues(2).mtu(1500).build(&left, &right)?;
 //! assert_eq!(cable.a().queues()?.current(), 2);
 //! // An interface is found in the namespace of the thread that asks.
-//! let found = left.run(|| xsk::link::Interface::by_name(cable.a().name()))??;
+//! let found = left.run(|| xsk::interface::Interface::by_name(cable.a().name()))??;
 //! assert_eq!(found.index(), cable.a().index());
 //! # Ok(())
 //! # }
 //! ```
 
-pub mod admin;
+mod chunk_audit;
 mod fake_kernel;
 mod fake_rings;
-mod holdings;
 mod hostile;
+pub mod ip;
 mod kernel_step;
 #[cfg(doctest)]
 mod misuse;
 mod namespace;
 mod privilege;
+mod ring_block;
+mod ring_contents;
 mod ring_program;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 mod veth;
-mod whereabouts;
 
 pub use crate::ring::Index;
-pub use fake_kernel::{FakeKernel, FakeRings};
-pub use holdings::Holdings;
+pub use chunk_audit::{Holder, Imbalance, Whereabouts};
+pub use fake_kernel::FakeKernel;
+pub use fake_rings::FakeRings;
 pub use hostile::Hostile;
 pub use kernel_step::{KernelStep, Stepped};
 pub use namespace::{Inside, Namespace};
 pub use privilege::privileged;
+pub use ring_contents::Holdings;
 #[doc(hidden)]
 pub use ring_program::ring_program;
 pub use veth::{VethBuilder, VethPair};
-pub use whereabouts::{Holder, Imbalance, Whereabouts};

@@ -1,12 +1,12 @@
 //! Private network namespaces, held by a descriptor.
 
-use super::admin;
-use crate::link::Interface;
-use crate::link::message::Request;
-use crate::link::netlink::{Netlink, Refusal};
+use super::ip;
+use crate::error::{Error, Result};
+use crate::interface::Interface;
+use crate::netlink::message::Request;
+use crate::netlink::{Netlink, Refusal};
 use crate::sys::netlink::Family;
 use crate::sys::netns;
-use crate::{Error, Result};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::marker::PhantomData;
@@ -40,7 +40,7 @@ impl Namespace {
     pub fn new() -> Result<Self> {
         let namespace = Self::reach("unshare(CLONE_NEWNET)", netns::unshare)?;
         let loopback = namespace.interface("lo")?;
-        admin::set_up(&loopback, true)?;
+        ip::set_up(&loopback, true)?;
         Ok(namespace)
     }
 

@@ -1,7 +1,7 @@
 //! Tests that need privileges: run, skipped by name, or demanded.
 
 use super::Namespace;
-use crate::program::XskMap;
+use crate::bpf::XskMap;
 use std::io::Write;
 use std::sync::OnceLock;
 

@@ -1,7 +1,7 @@
 //! Programs of steps on two rings, against queues that cannot be wrong.
 #![allow(unsafe_code, reason = "rings are raw memory")]
 
-use super::fake_rings::Block;
+use super::ring_block::Block;
 use crate::num::usize32;
 use crate::ring::transfer::{transfer, transfer_each};
 use crate::ring::{Consumer, Fault, Index, Kind, Producer, Wrong};

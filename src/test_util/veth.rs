@@ -1,9 +1,9 @@
 //! Pairs of virtual Ethernet interfaces.
 
-use super::{Namespace, admin};
-use crate::Result;
-use crate::link::Interface;
-use crate::link::message::Request;
+use super::{Namespace, ip};
+use crate::error::Result;
+use crate::interface::Interface;
+use crate::netlink::message::Request;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 use xsk_uapi::if_link::{
@@ -50,8 +50,7 @@ impl Drop for VethPair {
         // Either end takes the other with it. An end that was removed or moved is not found any more, and its index
         // may by now be that of an interface of somebody else.
         for end in [&self.a, &self.b] {
-            if end.facts().is_ok_and(|facts| facts.name == end.name()) && admin::delete(end).is_ok()
-            {
+            if end.facts().is_ok_and(|facts| facts.name == end.name()) && ip::delete(end).is_ok() {
                 return;
             }
         }
@@ -115,18 +114,18 @@ impl VethBuilder {
                 });
             });
         });
-        a.ask(&request).map_err(|refusal| admin::error(name_a, "make the pair of", refusal))?;
+        a.ask(&request).map_err(|refusal| ip::error(name_a, "make the pair of", refusal))?;
         let a = a.interface(name_a)?;
-        let b = b.interface(name_b).inspect_err(|_| drop(admin::delete(&a)))?;
+        let b = b.interface(name_b).inspect_err(|_| drop(ip::delete(&a)))?;
         let pair = VethPair { a, b };
         for end in [&pair.a, &pair.b] {
-            admin::without_ipv6(end)?;
+            ip::without_ipv6(end)?;
         }
         for end in [&pair.a, &pair.b] {
-            admin::set_up(end, true)?;
+            ip::set_up(end, true)?;
         }
         for end in [&pair.a, &pair.b] {
-            admin::wait_for_carrier(end, CARRIER)?;
+            ip::wait_for_carrier(end, CARRIER)?;
         }
         Ok(pair)
     }

@@ -1,11 +1,10 @@
 //! Making packet memory: every rule that the kernel has for it, checked before the kernel sees it.
 #![allow(unsafe_code, reason = "memory that the user brings")]
 
-use super::area::Memory;
-use super::bounds::Bounds;
-use super::{Pages, Pool, Umem, number};
+use super::geometry::{Bounds, next_umem_id};
+use super::{Memory, Pages, Pool, Umem};
 use crate::error::{Error, Result};
-use crate::sys::memory::{Mapping, PageFlags};
+use crate::sys::memory::Mapping;
 use std::any::Any;
 use std::ptr::NonNull;
 
@@ -32,6 +31,13 @@ pub struct UmemBuilder {
 impl Default for UmemBuilder {
     fn default() -> Self {
         Self { chunks: 4096, chunk_size: 4096, headroom: 0, pages: Pages::Normal }
+    }
+}
+
+impl Umem {
+    /// Describes packet memory to be made.
+    pub fn builder() -> UmemBuilder {
+        UmemBuilder::default()
     }
 }
 
@@ -81,15 +87,15 @@ impl UmemBuilder {
             pages: self.pages,
             errno,
         };
-        let (flags, page) = match self.pages {
-            Pages::Normal => (PageFlags::Normal, 1),
-            Pages::Huge2M => (PageFlags::Huge2M, 2 << 20),
-            Pages::Huge1G => (PageFlags::Huge1G, 1 << 30),
+        let page = match self.pages {
+            Pages::Normal => 1,
+            Pages::Huge2M => 2 << 20,
+            Pages::Huge1G => 1 << 30,
         };
         let len =
             bounds.area.checked_next_multiple_of(page).and_then(|len| usize::try_from(len).ok());
         let len = len.ok_or_else(|| refused(rustix::io::Errno::NOMEM))?;
-        let mapping = Mapping::anonymous(len, flags).map_err(refused)?;
+        let mapping = Mapping::anonymous(len, self.pages).map_err(refused)?;
         Ok(Umem::over(Memory::Ours(mapping), bounds, self.headroom, self.pages))
     }
 
@@ -140,7 +146,7 @@ impl UmemBuilder {
             let rule = "is below the chunk size less the kernel's 256 bytes";
             return Err(setting("headroom", self.headroom, rule));
         }
-        let umem = number::next()?;
+        let umem = next_umem_id()?;
         Ok(Bounds::new(umem, self.chunks, self.chunk_size))
     }
 }

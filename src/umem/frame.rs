@@ -1,6 +1,6 @@
 //! The owned handle to one chunk.
 
-use super::bounds::Bounds;
+use super::geometry::Bounds;
 
 /// The owned handle to one chunk of a [`Umem`](super::Umem), and to the packet's bytes in it.
 ///

@@ -32,7 +32,7 @@ pub struct Census {
 #[cfg(any(debug_assertions, feature = "ledger"))]
 mod kept {
     use super::{Census, Place};
-    use crate::umem::bounds::Bounds;
+    use crate::umem::geometry::Bounds;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -113,7 +113,7 @@ mod kept {
 #[cfg(not(any(debug_assertions, feature = "ledger")))]
 mod kept {
     use super::{Census, Place};
-    use crate::umem::bounds::Bounds;
+    use crate::umem::geometry::Bounds;
 
     /// No ledger: every question costs nothing and every move is believed.
     #[derive(Debug, Clone)]

@@ -1,29 +1,295 @@
 //! Packet memory: the area, the owned handles to its chunks, and pools of free ones.
+#![allow(unsafe_code, reason = "frames are slices of raw packet memory")]
 
-mod area;
-pub(crate) mod bounds;
 mod builder;
 mod frame;
-mod judge;
+mod frame_pool;
+pub(crate) mod geometry;
 mod ledger;
-mod number;
-mod pool;
 
-pub use area::Umem;
+pub use crate::types::Pages;
 pub use builder::UmemBuilder;
 pub use frame::{Frame, Outside};
-pub(crate) use judge::Judge;
+pub use frame_pool::Pool;
+pub(crate) use geometry::Judge;
 pub use ledger::{Census, Place};
-pub use pool::Pool;
 
-/// The pages that packet memory is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pages {
-    /// The system's ordinary pages.
-    #[default]
-    Normal,
-    /// Huge pages of 2 MiB, which the system must have reserved (`vm.nr_hugepages`).
-    Huge2M,
-    /// Huge pages of 1 GiB, which the system must have reserved, best at boot.
-    Huge1G,
+use crate::num::usize32;
+use crate::sys::memory::Mapping;
+use geometry::Bounds;
+use ledger::Ledger;
+use std::any::Any;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Packet memory: an area of equal chunks, shared with the kernel by every socket made for it.
+///
+/// A `Umem` is a handle; clones are the same memory, which lives until the last handle *and* the last
+/// socket of it are gone, so nothing can be dropped in a wrong order. Make one with
+/// [`Umem::builder`]. It may be used from several threads at once: bytes are reached only with a
+/// [`Frame`], and there is one frame for a chunk at the most.
+///
+/// A child made by `fork(2)` does not have the memory (`MADV_DONTFORK`): only the parent may use it.
+#[derive(Debug, Clone)]
+pub struct Umem {
+    // Beside the `Arc`, not behind it: the data path reads these, and nothing else.
+    start: NonNull<u8>,
+    bounds: Bounds,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    headroom: u32,
+    pages: Pages,
+    ledger: Ledger,
+    /// Keeps the memory.
+    _memory: Memory,
+}
+
+/// Who owns the memory.
+pub(super) enum Memory {
+    Ours(Mapping),
+    /// The user's, with whatever keeps it allocated (invariant I12).
+    Users(
+        NonNull<u8>,
+        #[allow(dead_code, reason = "kept for its drop")] Box<dyn Any + Send + Sync>,
+    ),
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ours(mapping) => f.debug_tuple("Ours").field(mapping).finish(),
+            Self::Users(start, _) => f.debug_tuple("Users").field(start).finish_non_exhaustive(),
+        }
+    }
+}
+
+// SAFETY: the pointer in `Users` is only carried; the memory is exclusive to the UMEM (I12), and what
+// owns it is `Send + Sync`.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+// SAFETY: bytes of the area are reached only with a frame, of which there is one for a chunk (I3): a
+// shared frame gives shared bytes, an exclusive one exclusive bytes, whatever the thread.
+unsafe impl Send for Umem {}
+// SAFETY: as above.
+unsafe impl Sync for Umem {}
+
+impl Umem {
+    /// The UMEM over `memory`, with the pool of all its chunks.
+    ///
+    /// `memory` is `bounds.area` bytes long at least and exclusive to this UMEM.
+    pub(super) fn over(
+        memory: Memory,
+        bounds: Bounds,
+        headroom: u32,
+        pages: Pages,
+    ) -> (Self, Pool) {
+        let start = match &memory {
+            Memory::Ours(mapping) => mapping.start(),
+            Memory::Users(start, _) => *start,
+        };
+        let ledger = Ledger::new(usize::try_from(bounds.chunks()).unwrap_or(0));
+        let pool = Pool::full(Judge::new(bounds, ledger.clone()));
+        let shared = Shared { headroom, pages, ledger, _memory: memory };
+        (Self { start, bounds, shared: Arc::new(shared) }, pool)
+    }
+
+    /// The packet's bytes.
+    ///
+    /// # Panics
+    /// If the frame is of another UMEM.
+    #[inline(always)]
+    #[must_use]
+    #[track_caller]
+    pub fn bytes<'a>(&'a self, frame: &'a Frame) -> &'a [u8] {
+        let start = self.first_byte(frame);
+        // SAFETY: the frame is of this UMEM, so it describes bytes inside one chunk of this area (I4),
+        // which lives as long as `self` (I5). Nobody writes them: the frame is borrowed, it is the only
+        // one of its chunk (I3), and the kernel does not hold the chunk while a frame of it exists (I2).
+        unsafe { std::slice::from_raw_parts(start, usize32(frame.len())) }
+    }
+
+    /// The packet's bytes, to edit in place.
+    ///
+    /// # Panics
+    /// If the frame is of another UMEM.
+    #[inline(always)]
+    #[must_use]
+    #[track_caller]
+    pub fn bytes_mut<'a>(&'a self, frame: &'a mut Frame) -> &'a mut [u8] {
+        let start = self.first_byte(frame);
+        // SAFETY: as in `bytes`, and the frame is borrowed exclusively, so nobody else looks (I3).
+        unsafe { std::slice::from_raw_parts_mut(start, usize32(frame.len())) }
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn first_byte(&self, frame: &Frame) -> *mut u8 {
+        self.bounds.same(frame.umem());
+        self.at(frame.address())
+    }
+
+    /// A pointer to the byte at `address`, which is inside the area.
+    #[inline(always)]
+    fn at(&self, address: u64) -> *mut u8 {
+        let offset = usize::try_from(address).unwrap_or(0);
+        // SAFETY: callers pass an address below `bounds.area` (I4 for frames, the pool's own chunks
+        // else), and the memory is that long (contract of `over`).
+        unsafe { self.start.as_ptr().add(offset) }
+    }
+
+    /// Sets the packet's length, longer or shorter, without touching a byte.
+    ///
+    /// # Errors
+    /// [`Outside`] if `len` is 0 or reaches beyond the chunk; the frame is left as it was.
+    ///
+    /// # Panics
+    /// If the frame is of another UMEM.
+    #[inline]
+    #[track_caller]
+    pub fn set_len(&self, frame: &mut Frame, len: u32) -> Result<(), Outside> {
+        self.bounds.same(frame.umem());
+        if !self.bounds.holds(frame.address(), u64::from(len)) {
+            return Err(Outside);
+        }
+        frame.set(frame.address(), len);
+        Ok(())
+    }
+
+    /// Puts `bytes` bytes of the chunk's free front before the packet: room for a header.
+    ///
+    /// A received packet has the UMEM's headroom and the kernel's 256 bytes before it.
+    ///
+    /// # Errors
+    /// [`Outside`] if the chunk has less room there; the frame is left as it was.
+    ///
+    /// # Panics
+    /// If the frame is of another UMEM.
+    #[inline]
+    #[track_caller]
+    pub fn grow_front(&self, frame: &mut Frame, bytes: u32) -> Result<(), Outside> {
+        self.bounds.same(frame.umem());
+        let room = frame.address().wrapping_sub(self.bounds.chunk(frame.address()));
+        if u64::from(bytes) > room {
+            return Err(Outside);
+        }
+        let len = frame.len().checked_add(bytes).ok_or(Outside)?;
+        frame.set(frame.address().wrapping_sub(u64::from(bytes)), len);
+        Ok(())
+    }
+
+    /// Copies `packet` to where the frame begins, and makes the frame as long as it.
+    ///
+    /// # Errors
+    /// [`Outside`] if the packet is empty or longer than what the chunk has from there on; nothing is
+    /// written then.
+    ///
+    /// # Panics
+    /// If the frame is of another UMEM.
+    #[inline]
+    #[track_caller]
+    pub fn write(&self, frame: &mut Frame, packet: &[u8]) -> Result<(), Outside> {
+        self.set_len(frame, u32::try_from(packet.len()).map_err(|_| Outside)?)?;
+        self.bytes_mut(frame).copy_from_slice(packet);
+        Ok(())
+    }
+
+    /// Calls `edit` with the bytes of every free chunk of `pool`: to lay a packet into each before
+    /// sending them over and over, for example.
+    ///
+    /// # Panics
+    /// If the pool is of another UMEM.
+    #[track_caller]
+    pub fn edit_pool(&self, pool: &mut Pool, mut edit: impl FnMut(&mut [u8])) {
+        self.bounds.same(pool.bounds().umem);
+        let len = usize::try_from(self.bounds.chunk_size()).unwrap_or(0);
+        for chunk in pool.addresses() {
+            // SAFETY: a pool's address is the first byte of a chunk of this area, `len` bytes long; the
+            // chunk is in the exclusively borrowed pool, so there is no frame of it (I2, I3).
+            edit(unsafe { std::slice::from_raw_parts_mut(self.at(chunk), len) });
+        }
+    }
+
+    /// Bytes of a chunk.
+    #[must_use]
+    pub fn chunk_size(&self) -> u32 {
+        u32::try_from(self.bounds.chunk_size()).unwrap_or(u32::MAX)
+    }
+
+    /// The number of chunks.
+    #[must_use]
+    pub fn chunks(&self) -> usize {
+        usize::try_from(self.bounds.chunks()).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes that the kernel leaves free before a received packet, beside its own 256.
+    #[must_use]
+    pub fn headroom(&self) -> u32 {
+        self.shared.headroom
+    }
+
+    /// The pages that the memory is made of.
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        self.shared.pages
+    }
+
+    /// Where the chunks are, as the ledger knows: in debug builds and with feature `ledger`; `None`
+    /// without it.
+    ///
+    /// A frame or pool that was dropped still counts where it was.
+    #[must_use]
+    pub fn census(&self) -> Option<Census> {
+        self.shared.ledger.census()
+    }
+
+    /// The place of every chunk, in the order of addresses, as [`census`](Self::census) counts them.
+    #[must_use]
+    pub fn places(&self) -> Option<Vec<Place>> {
+        self.shared.ledger.places()
+    }
+
+    /// Writes `packet` at `address`, as the kernel does.
+    ///
+    /// # Safety
+    /// The bytes from `address` on, as many as `packet` has, are inside one chunk of the area, and no
+    /// frame of it is alive: the kernel holds it.
+    #[cfg(feature = "test-util")]
+    pub(crate) unsafe fn write_as_kernel(&self, address: u64, packet: &[u8]) {
+        // SAFETY: inside the area, and nobody else reaches the chunk, by the caller's contract; a packet
+        // that is a `&[u8]` is not in it.
+        unsafe { self.at(address).copy_from_nonoverlapping(packet.as_ptr(), packet.len()) };
+    }
+
+    /// Copies `len` bytes at `address` out, as the kernel does.
+    ///
+    /// # Safety
+    /// As [`write_as_kernel`](Self::write_as_kernel).
+    #[cfg(feature = "test-util")]
+    pub(crate) unsafe fn read_as_kernel(&self, address: u64, len: usize) -> Vec<u8> {
+        // SAFETY: inside the area, and nobody writes the chunk, by the caller's contract.
+        unsafe { std::slice::from_raw_parts(self.at(address), len) }.to_vec()
+    }
+
+    /// The area's first byte.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    #[cfg(feature = "test-util")]
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.shared.ledger
+    }
+
+    /// For a ring half.
+    pub(crate) fn judge(&self) -> Judge {
+        Judge::new(self.bounds, self.shared.ledger.clone())
+    }
 }

@@ -4,8 +4,8 @@ use crate::rig::{METHODS, Rig, rx_socket};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::Error;
-use xsk::link::{Attachment, Method};
-use xsk::test_util::{Namespace, admin};
+use xsk::attach::{Attachment, Method};
+use xsk::test_util::{Namespace, ip};
 
 #[test]
 fn a_program_goes_with_its_link_when_the_interface_is_moved() {
@@ -17,7 +17,7 @@ fn a_program_goes_with_its_link_when_the_interface_is_moved() {
         let elsewhere = Namespace::new().unwrap();
         rig.inside(|| {
             let attachment = Attachment::builder(rig.interface()).method(method).attach().unwrap();
-            let moved = admin::move_to(rig.interface(), &elsewhere).unwrap();
+            let moved = ip::move_to(rig.interface(), &elsewhere).unwrap();
             attachment.close().unwrap();
             assert_eq!(
                 moved.xdp().unwrap().is_empty(),
@@ -51,7 +51,7 @@ fn the_thread_may_have_moved_and_the_interface_may_have_gone() {
         rig.inside(|| {
             let attachment = Attachment::builder(rig.interface()).method(method).attach().unwrap();
             let registration = attachment.register(0, rx_socket().as_fd()).unwrap();
-            admin::delete(rig.interface()).unwrap();
+            ip::delete(rig.interface()).unwrap();
             let late = attachment.register(0, rx_socket().as_fd());
             assert!(late.is_err(), "{late:?}");
             registration.close().unwrap();

@@ -7,9 +7,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 use xsk::Error;
-use xsk::link::{Attachment, Method, Mode, ModeChoice};
-use xsk::program::{Census, Program};
-use xsk::test_util::admin;
+use xsk::attach::{Attachment, Method, Mode, ModeChoice};
+use xsk::bpf::{Census, Program};
+use xsk::test_util::ip;
 
 const MODES: [(ModeChoice, Mode); 2] =
     [(ModeChoice::Native, Mode::Native), (ModeChoice::Generic, Mode::Generic)];
@@ -79,7 +79,7 @@ fn a_program_of_ones_own_is_attached_and_joined() {
             let (program, map) = other_program();
             let again = program.try_clone().unwrap();
             let id = program.id();
-            let same_map = || xsk::program::XskMap::from_id(map_id(id)).unwrap();
+            let same_map = || xsk::bpf::XskMap::from_id(map_id(id)).unwrap();
             let build = || Attachment::builder(rig.interface()).method(method);
             let first = build().program(program, map).attach().unwrap();
             let second = build().program(again, same_map()).attach().unwrap();
@@ -131,7 +131,7 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
             let by_name = Attachment::join_foreign(rig.interface(), "other_map").unwrap();
             let by_map = Attachment::with_map(
                 rig.interface(),
-                xsk::program::XskMap::from_id(map_id(id)).unwrap(),
+                xsk::bpf::XskMap::from_id(map_id(id)).unwrap(),
             )
             .unwrap();
             for guest in [by_name, by_map] {
@@ -202,7 +202,7 @@ fn a_replaced_program_is_put_back_if_ours_is_refused() {
                 .attach()
                 .unwrap();
             // Too much for native mode, which is asked for.
-            admin::set_mtu(rig.cable.b(), 9000).unwrap();
+            ip::set_mtu(rig.cable.b(), 9000).unwrap();
             let refused = Attachment::builder(rig.interface()).replace_foreign(true).attach();
             assert!(
                 matches!(
@@ -230,7 +230,7 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
     rig.inside(|| {
         let (program, map) = other_program();
         let build = || {
-            let map = xsk::program::XskMap::from_id(map.id()).unwrap();
+            let map = xsk::bpf::XskMap::from_id(map.id()).unwrap();
             Attachment::builder(rig.interface()).program(program.try_clone().unwrap(), map)
         };
         let abandon = || {
@@ -276,7 +276,7 @@ fn links_of_another_namespace_are_not_held() {
     let (program, map) = other_program();
     let attach = |rig: &Rig| {
         rig.inside(|| {
-            let map = xsk::program::XskMap::from_id(map.id()).unwrap();
+            let map = xsk::bpf::XskMap::from_id(map.id()).unwrap();
             Attachment::builder(rig.interface())
                 .program(program.try_clone().unwrap(), map)
                 .method(Method::Link)
@@ -317,7 +317,7 @@ fn a_program_that_somebody_else_attached_stays() {
         assert!(first.close().is_err());
         drop(held);
         for copy in copies {
-            let map = xsk::program::XskMap::from_id(map_id(id)).unwrap();
+            let map = xsk::bpf::XskMap::from_id(map_id(id)).unwrap();
             let user = Attachment::builder(rig.interface()).program(copy, map).attach().unwrap();
             assert!(user.joined());
             user.close().unwrap();

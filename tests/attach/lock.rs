@@ -7,7 +7,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 use xsk::Error;
-use xsk::link::{Attachment, Mode};
+use xsk::attach::{Attachment, Mode};
 
 #[test]
 fn dropping_does_not_wait_as_long_as_closing() {

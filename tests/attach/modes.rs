@@ -3,9 +3,10 @@
 use crate::rig::{METHODS, Rig};
 use rustix::io::Errno;
 use xsk::Error;
-use xsk::link::{Attachment, Interface, Method, Mode, ModeChoice, Reason};
-use xsk::program::Program;
-use xsk::test_util::admin;
+use xsk::attach::{Attachment, Method, Mode, ModeChoice, Reason};
+use xsk::bpf::Program;
+use xsk::interface::Interface;
+use xsk::test_util::ip;
 
 #[test]
 fn what_is_attached_is_there_and_goes_with_its_owner() {
@@ -72,7 +73,7 @@ fn generic_mode_is_only_for_drivers_without_native() {
             );
         }
         // Too long packets are an error with the kernel's words, not a silent change of mode.
-        admin::set_mtu(rig.cable.b(), 9000).unwrap();
+        ip::set_mtu(rig.cable.b(), 9000).unwrap();
         let long = Attachment::builder(rig.interface()).attach();
         let Err(Error::Attach { errno: Errno::RANGE, message: Some(message), .. }) = &long else {
             panic!("{long:?}");

@@ -6,8 +6,8 @@ use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
 use xsk::Error;
-use xsk::link::{Attachment, Mode};
-use xsk::program::XskMap;
+use xsk::attach::{Attachment, Mode};
+use xsk::bpf::XskMap;
 
 /// Runs with nothing but these capabilities.
 fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
@@ -69,7 +69,7 @@ fn sockets_are_registered_without_any_capability() {
         let attachment = Attachment::builder(rig.interface()).attach().unwrap();
         let socket = rx_socket();
         let registered = with_only(CapabilitySet::empty(), || {
-            attachment.register(0, socket.as_fd()).and_then(xsk::link::Registration::close)
+            attachment.register(0, socket.as_fd()).and_then(xsk::attach::Registration::close)
         });
         match registered {
             Ok(()) => {}

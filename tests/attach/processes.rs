@@ -5,7 +5,8 @@ use crate::rig::{Rig, count, counting_socket, rx_socket, wait_for};
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use xsk::link::{Attachment, Interface, Method, Mode, ModeChoice};
+use xsk::attach::{Attachment, Method, Mode, ModeChoice};
+use xsk::interface::Interface;
 
 const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
 const NAME: &str = "XSK_TEST_INTERFACE";

@@ -6,9 +6,10 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, soc
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use xsk::link::{Interface, Method, Mode};
-use xsk::program::{Helper, Insn, Program, Reg, Size, XskMap};
-use xsk::test_util::{Namespace, VethPair, admin, privileged};
+use xsk::attach::{Method, Mode};
+use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
+use xsk::interface::Interface;
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
@@ -58,7 +59,7 @@ impl Rig {
 
     /// A sender of packets with ever other ports, so that they come in on every queue.
     pub(crate) fn sender(&self) -> Sender {
-        admin::add_ipv4(self.cable.b(), Ipv4Addr::new(10, 1, 0, 2), 24).unwrap();
+        ip::add_ipv4(self.cable.b(), Ipv4Addr::new(10, 1, 0, 2), 24).unwrap();
         let sockets = self.far.run(|| {
             (0..64)
                 .map(|_| {

@@ -4,8 +4,8 @@ use crate::rig::{Rig, count, counting_socket, rx_socket, wait_for};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::Error;
-use xsk::link::Attachment;
-use xsk::program::Census;
+use xsk::attach::Attachment;
+use xsk::bpf::Census;
 
 #[test]
 fn a_registered_socket_receives_and_gives_its_slot_back() {

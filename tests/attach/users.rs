@@ -5,7 +5,7 @@ use crate::rig::{METHODS, Rig, rx_socket};
 use std::os::fd::AsFd;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
-use xsk::link::{Attachment, Mode, ModeChoice, Reason};
+use xsk::attach::{Attachment, Mode, ModeChoice, Reason};
 
 #[test]
 fn the_last_of_two_users_detaches() {

@@ -10,7 +10,7 @@
 )]
 
 use std::time::{Duration, Instant};
-use xsk::link::{Attachment, ModeChoice, Registration};
+use xsk::attach::{Attachment, ModeChoice, Registration};
 use xsk::test_util::{Namespace, VethPair};
 use xsk::{Pool, Socket, Umem};
 

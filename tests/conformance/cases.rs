@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use xsk::link::ModeChoice;
+use xsk::attach::ModeChoice;
 use xsk::test_util::privileged;
 
 /// A case of the kernel's suite.
@@ -30,12 +30,12 @@ macro_rules! cases {
         mod $name {
             #[test]
             fn native() {
-                super::run(concat!(stringify!($name), "::native"), xsk::link::ModeChoice::Native, $case);
+                super::run(concat!(stringify!($name), "::native"), xsk::attach::ModeChoice::Native, $case);
             }
 
             #[test]
             fn generic() {
-                super::run(concat!(stringify!($name), "::generic"), xsk::link::ModeChoice::Generic, $case);
+                super::run(concat!(stringify!($name), "::generic"), xsk::attach::ModeChoice::Generic, $case);
             }
         }
     };

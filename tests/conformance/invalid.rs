@@ -7,7 +7,7 @@ use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use crate::raw::{Desc, RawSender};
 use crate::rig::{BATCH, Bed, By, CHUNKS, Listener, RECEIVER, SENDER, Shape, exchange, receive};
 use std::collections::BTreeSet;
-use xsk::link::ModeChoice;
+use xsk::attach::ModeChoice;
 
 /// Longer than any chunk (`XSK_UMEM__INVALID_FRAME_SIZE`, one more than a jumbo frame).
 const TOO_LONG: u32 = 9001;

@@ -3,7 +3,7 @@
 
 use crate::packets::HEADER;
 use std::os::fd::AsFd;
-use xsk::program::{Alu, Cond, Helper, Insn, Program, Reg, Size, Width, XskMap};
+use xsk::bpf::{Alu, Cond, Helper, Insn, Program, Reg, Size, Width, XskMap};
 
 const XDP_DROP: i32 = 1;
 /// Offsets in `struct xdp_md`.

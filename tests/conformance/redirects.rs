@@ -5,8 +5,8 @@ use crate::programs::{META, META_FILLING, adjust_tail, drop_half, metadata_copy,
 use crate::rig::{Bed, Listener, RECEIVER, SENDER, Shape, exchange};
 use crate::traffic::all_arrive;
 use std::os::fd::AsFd;
-use xsk::link::ModeChoice;
-use xsk::program::Census;
+use xsk::attach::ModeChoice;
+use xsk::bpf::Census;
 
 /// XDP_PROG_CLEANUP: two sockets at each end; the second takes the slot of the first, which lives on, and later ends,
 /// without disturbing it.

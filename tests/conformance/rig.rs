@@ -8,8 +8,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use xsk::link::{Attachment, ModeChoice, Registration};
-use xsk::program::{Program, XskMap};
+use xsk::attach::{Attachment, ModeChoice, Registration};
+use xsk::bpf::{Program, XskMap};
 use xsk::{CopyMode, Frame, Interface, Mode, Pool, Socket, Umem, wait};
 
 pub(crate) const CHUNKS: u32 = 1024;

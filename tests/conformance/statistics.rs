@@ -3,7 +3,7 @@
 use crate::common::until;
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use crate::rig::{BATCH, Bed, By, CHUNKS, RECEIVER, SENDER, Shape, exchange, receive, send};
-use xsk::link::ModeChoice;
+use xsk::attach::ModeChoice;
 
 /// STAT_RX_DROPPED: every other packet is longer than what the headroom leaves of a chunk.
 ///

@@ -6,8 +6,8 @@ use crate::rig::{
     BATCH, Bed, By, CHUNKS, Listener, RECEIVER, SENDER, Shape, Side, exchange, receive,
 };
 use std::collections::BTreeSet;
-use xsk::link::ModeChoice;
-use xsk::program::{Program, XskMap};
+use xsk::attach::ModeChoice;
+use xsk::bpf::{Program, XskMap};
 use xsk::{Kick, Statistics};
 
 /// All packets arrive, in order and intact, and nothing was counted as lost.

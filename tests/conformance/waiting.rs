@@ -8,7 +8,7 @@ use crate::rig::{
 use rustix::thread::gettid;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
-use xsk::link::ModeChoice;
+use xsk::attach::ModeChoice;
 use xsk::wait;
 
 /// POLL_RX: the receiver sleeps until packets come: first until one does, which is sent when it is seen to sleep.

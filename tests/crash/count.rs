@@ -3,7 +3,7 @@
 use crate::common::until;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use xsk::program::{Program, XskMap, redirect};
+use xsk::bpf::{Program, XskMap, redirect};
 
 /// What this process has, and what sockets its network namespace has; equal if nothing leaked.
 #[derive(Debug, Clone, PartialEq, Eq)]

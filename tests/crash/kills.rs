@@ -10,7 +10,7 @@ use crate::rig::Rig;
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use xsk::link::{Method, ModeChoice};
+use xsk::attach::{Method, ModeChoice};
 use xsk::test_util::privileged;
 
 /// What has to be hit.

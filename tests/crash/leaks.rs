@@ -12,8 +12,8 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
-use xsk::link::{Attachment, Method, ModeChoice};
-use xsk::test_util::{Namespace, VethPair, admin, privileged};
+use xsk::attach::{Attachment, Method, ModeChoice};
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 use xsk::{Interface, Socket, Umem};
 
 /// Lives before the first count: what a process makes once, it has by then.
@@ -130,7 +130,7 @@ fn namespace_goes(number: u64) {
     let cable = VethPair::builder().names(format!("own{number}"), format!("far{number}"));
     let cable = cable.build(&here, &here).unwrap();
     let there = Namespace::new().unwrap();
-    drop(admin::move_to(cable.b(), &there).unwrap());
+    drop(ip::move_to(cable.b(), &there).unwrap());
     assert!(cable.a().facts().is_ok());
     drop(there);
     until("the namespace is gone", || cable.a().facts().is_err());

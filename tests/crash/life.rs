@@ -3,7 +3,7 @@
 use crate::common::{PATIENCE, packet};
 use crate::random::Random;
 use std::time::Instant;
-use xsk::link::{Attachment, Method, ModeChoice, Registration};
+use xsk::attach::{Attachment, Method, ModeChoice, Registration};
 use xsk::test_util::{Namespace, VethPair};
 use xsk::{CopyMode, Interface, Pool, Result, Socket, Umem};
 

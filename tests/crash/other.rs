@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use xsk::Interface;
-use xsk::link::{Method, ModeChoice};
+use xsk::attach::{Method, ModeChoice};
 
 const ROLE: &str = "XSK_CRASH_ROLE";
 const INTERFACE: &str = "XSK_CRASH_INTERFACE";

@@ -5,7 +5,7 @@ use crate::says;
 use expect_test::expect;
 use rustix::io::Errno;
 use std::time::Duration;
-use xsk::test_util::{Namespace, admin, privileged};
+use xsk::test_util::{Namespace, ip, privileged};
 use xsk::{CopyMode, Error, Interface, Socket, Umem};
 
 /// Binds a new socket to a queue; does not wait for it.
@@ -63,7 +63,7 @@ fn e21_queues_and_interfaces_that_are_not_there() {
     let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
     let open = || Socket::builder(&umem).open();
     let unbound = cable.left.run(open).unwrap().unwrap();
-    admin::delete(cable.veth.a()).unwrap();
+    ip::delete(cable.veth.a()).unwrap();
     let refused = unbound.bind(cable.veth.a(), 0).unwrap_err();
     assert!(refused.socket.is_some());
     says(
@@ -124,7 +124,7 @@ fn e26_a_socket_does_not_outlive_its_interface() {
     }
     let cable = Cable::new(1);
     let mut left = End::left(&cable);
-    admin::delete(cable.veth.a()).unwrap();
+    ip::delete(cable.veth.a()).unwrap();
     let error = left.socket.tx.kick().unwrap_err();
     says(
         &error,

@@ -4,8 +4,8 @@ use crate::common::Cable;
 use crate::says;
 use expect_test::expect;
 use rustix::io::Errno;
-use xsk::program::XskMap;
-use xsk::test_util::{admin, privileged};
+use xsk::bpf::XskMap;
+use xsk::test_util::{ip, privileged};
 use xsk::{Error, Interface};
 
 #[test]
@@ -41,7 +41,7 @@ fn e57_an_interface_that_is_gone_is_named_by_every_question() {
     }
     let cable = Cable::new(1);
     let gone: &Interface = cable.veth.a();
-    admin::delete(gone).unwrap();
+    ip::delete(gone).unwrap();
     let answers = [
         gone.facts().err(),
         gone.queues().err(),

@@ -6,7 +6,7 @@ use expect_test::expect;
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::AsFd;
-use xsk::program::{Helper, Insn, Program, Reg, Size, XskMap};
+use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::test_util::{Namespace, privileged};
 use xsk::{Attachment, Error, Method, ModeChoice};
 
@@ -175,7 +175,7 @@ fn e50_a_large_packet_size_at_the_other_end() {
         return;
     }
     let cable = Cable::new(1);
-    xsk::test_util::admin::set_mtu(cable.veth.b(), 9000).unwrap();
+    xsk::test_util::ip::set_mtu(cable.veth.b(), 9000).unwrap();
     let error = |method| {
         let builder = Attachment::builder(cable.veth.a()).method(method);
         let builder = builder.mode(ModeChoice::Native);

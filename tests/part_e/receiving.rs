@@ -6,7 +6,7 @@ use expect_test::expect;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::time::Duration;
-use xsk::test_util::{admin, privileged};
+use xsk::test_util::{ip, privileged};
 use xsk::{Attachment, Socket, Umem};
 
 /// Sends one packet from `end` and waits for its chunk.
@@ -67,10 +67,10 @@ fn e41_waiting_ends_at_the_timeout_and_the_error_is_told_once() {
     let cable = Cable::new(1);
     let left = End::left(&cable);
     let wait = || xsk::wait(&[&left.socket.rx], Some(Duration::from_millis(5)));
-    admin::set_up(cable.veth.a(), false).unwrap();
+    ip::set_up(cable.veth.a(), false).unwrap();
     assert_eq!(wait(), Ok(0));
     assert_eq!(left.socket.info.error(), Ok(None));
-    admin::delete(cable.veth.a()).unwrap();
+    ip::delete(cable.veth.a()).unwrap();
     let mut told = None;
     until("the socket knows", || {
         told = left.socket.info.error().unwrap();
@@ -121,7 +121,7 @@ fn e44_an_interface_that_is_moved_is_lost_to_its_socket() {
     }
     let cable = Cable::new(1);
     let mut left = End::left(&cable);
-    let moved = admin::move_to(cable.veth.a(), &cable.right).unwrap();
+    let moved = ip::move_to(cable.veth.a(), &cable.right).unwrap();
     let mut error = None;
     until("the socket has lost it", || {
         error = left.socket.tx.kick().err();
@@ -136,6 +136,6 @@ fn e44_an_interface_that_is_moved_is_lost_to_its_socket() {
     assert_eq!(left.socket.info.error(), Ok(Some(Errno::NETDOWN)));
     drop(left);
     // Where it is now it can be bound.
-    admin::set_up(&moved, true).unwrap();
+    ip::set_up(&moved, true).unwrap();
     drop(End::at(&cable.right, &moved, 0));
 }

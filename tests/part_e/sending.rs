@@ -6,7 +6,7 @@ use expect_test::expect;
 use rustix::net::sockopt;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use xsk::test_util::{admin, privileged};
+use xsk::test_util::{ip, privileged};
 use xsk::{Kick, Pool, Socket, Umem, wait};
 
 /// A socket whose rings have the sizes given.
@@ -55,7 +55,7 @@ fn e27_a_socket_that_is_switched_off_and_one_that_only_sends() {
     let builder = Socket::builder(&umem).tx_only();
     let bind = || builder.bind(cable.veth.a(), 0);
     let mut socket = cable.left.run(bind).unwrap().unwrap();
-    admin::set_up(cable.veth.a(), false).unwrap();
+    ip::set_up(cable.veth.a(), false).unwrap();
     let error = socket.tx.kick().unwrap_err();
     says(
         &error,

@@ -1,6 +1,6 @@
 //! Every form of instruction, by what it does.
 
-use xsk::program::{Alu, Cond, Helper, Insn, Program, Reg, Size};
+use xsk::bpf::{Alu, Cond, Helper, Insn, Program, Reg, Size};
 use xsk::test_util::privileged;
 
 #[test]
@@ -8,7 +8,7 @@ fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
     if !privileged("every_form_of_instruction_is_what_the_kernel_takes_it_for") {
         return;
     }
-    use xsk::program::Width;
+    use xsk::bpf::Width;
     let run = |body: &[Insn]| {
         let mut insns = vec![Insn::mov64_imm(Reg::R0, 0)];
         insns.extend_from_slice(body);

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use xsk::Error;
-use xsk::program::{Program, XskMap, redirect};
+use xsk::bpf::{Program, XskMap, redirect};
 use xsk::test_util::privileged;
 
 #[test]

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt, xdp};
 use std::os::fd::{AsFd, OwnedFd};
 use xsk::Error;
-use xsk::program::{Census, XskMap};
+use xsk::bpf::{Census, XskMap};
 use xsk::test_util::privileged;
 
 #[test]

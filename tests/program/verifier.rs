@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use xsk::Error;
-use xsk::program::{Alu, Insn, Program, Reg, refused_with};
+use xsk::bpf::{Alu, Insn, Program, Reg, refused_with};
 use xsk::test_util::privileged;
 
 #[test]

@@ -7,8 +7,8 @@ use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
-use xsk::link::{Attachment, Method};
-use xsk::program::{Insn, Program, Reg, XskMap, redirect};
+use xsk::attach::{Attachment, Method};
+use xsk::bpf::{Insn, Program, Reg, XskMap, redirect};
 use xsk::{Error, Socket, Umem};
 
 /// What the running kernel, through the crate, says to a feature.

@@ -4,7 +4,7 @@ use crate::rig::{Rig, Tool, attached, foreign, wait_for};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use xsk::Mode;
-use xsk::test_util::{VethPair, admin};
+use xsk::test_util::{VethPair, ip};
 
 #[test]
 fn a_signal_ends_it_well_and_nothing_stays_attached() {
@@ -81,7 +81,7 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
         let Some(rig) = Rig::new(name, 1) else { return };
         let tool = rig.start(line).ready();
         let start = Instant::now();
-        admin::delete(rig.cable.a()).unwrap();
+        ip::delete(rig.cable.a()).unwrap();
         let ended = tool.end();
         assert!(start.elapsed() < Duration::from_secs(5), "{line}: {:?}", start.elapsed());
         assert!(ended.failure().contains("near"), "{line}: {ended:?}");
@@ -97,12 +97,12 @@ fn an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver() {
     let cable = VethPair::builder().names("near2", "far2").build(&rig.near, &rig.far).unwrap();
     let sender = Tool::start(&rig.near, "txonly -i near2 --json").ready();
     for end in [rig.cable.a(), cable.a()] {
-        admin::set_up(end, false).unwrap();
+        ip::set_up(end, false).unwrap();
     }
     let ended = sender.end();
     assert!(ended.failure().contains("ENETDOWN"), "{ended:?}");
-    admin::set_up(rig.cable.a(), true).unwrap();
-    admin::wait_for_carrier(rig.cable.a(), Duration::from_secs(10)).unwrap();
+    ip::set_up(rig.cable.a(), true).unwrap();
+    ip::wait_for_carrier(rig.cable.a(), Duration::from_secs(10)).unwrap();
     rig.send(0, 100);
     assert_eq!(receiver.summary()["rx_packets"], 100);
     assert_eq!((rig.attached(), attached(cable.a())), (None, None));

@@ -7,8 +7,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use xsk::link::{Attachment, Interface, Mode};
-use xsk::program::{Insn, Program, Reg, XskMap};
+use xsk::attach::{Attachment, Mode};
+use xsk::bpf::{Insn, Program, Reg, XskMap};
+use xsk::interface::Interface;
 use xsk::test_util::{Namespace, VethPair, privileged};
 
 /// The binary under test.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
-use xsk::test_util::{VethPair, admin};
+use xsk::test_util::{VethPair, ip};
 use xsk::{Attachment, Socket, Umem};
 
 const SUMMARY: [&str; 17] = [
@@ -133,17 +133,17 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
 fn what_is_eaten_does_not_reach_the_stack_until_the_end() {
     let name = "what_is_eaten_does_not_reach_the_stack_until_the_end";
     let Some(rig) = Rig::new(name, 1) else { return };
-    let bridge = admin::add_bridge(&rig.near, "br1").unwrap();
+    let bridge = ip::add_bridge(&rig.near, "br1").unwrap();
     let (second, far) = (&rig.near, &rig.far);
     let cable = VethPair::builder().names("port", "peer").build(second, far).unwrap();
-    admin::set_master(cable.a(), Some(&bridge)).unwrap();
+    ip::set_master(cable.a(), Some(&bridge)).unwrap();
     // By a veth in native mode, and by a bridge in generic mode.
     for (near, far, line, net) in [
         (rig.cable.a(), rig.cable.b(), "rxdrop -p --json -i near", 1),
         (&bridge, cable.b(), "rxdrop -p --json -i br1 -S", 2),
     ] {
-        admin::add_ipv4(near, Ipv4Addr::new(10, net, 0, 1), 24).unwrap();
-        admin::add_ipv4(far, Ipv4Addr::new(10, net, 0, 2), 24).unwrap();
+        ip::add_ipv4(near, Ipv4Addr::new(10, net, 0, 1), 24).unwrap();
+        ip::add_ipv4(far, Ipv4Addr::new(10, net, 0, 2), 24).unwrap();
         let inbox = rig.near.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).unwrap().unwrap();
         inbox.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let port = inbox.local_addr().unwrap().port();

@@ -4,7 +4,7 @@ use crate::common::{PATIENCE, kernel_can, packet, until};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use xsk::test_util::admin;
+use xsk::test_util::ip;
 use xsk::{
     Attachment, CopyMode, Error, Fill, Interface, ModeChoice, Pool, Registration, Socket, Umem,
 };
@@ -40,8 +40,8 @@ impl Cards {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let [one, two] = pair.map(|(one, two)| [one, two])?.map(|name| {
             let card = Interface::by_name(name).unwrap();
-            admin::without_ipv6(&card).unwrap();
-            admin::set_up(&card, true).unwrap();
+            ip::without_ipv6(&card).unwrap();
+            ip::set_up(&card, true).unwrap();
             card
         });
         Some(Self { one, two, _turn: turn })
@@ -108,7 +108,7 @@ pub(crate) fn sides(cards: &Cards, setup: Setup) -> (Side, Side) {
 
 pub(crate) fn wait_for_links(cards: &Cards) {
     for card in [&cards.one, &cards.two] {
-        admin::wait_for_carrier(card, PATIENCE).unwrap();
+        ip::wait_for_carrier(card, PATIENCE).unwrap();
     }
 }
 

@@ -4,7 +4,7 @@ use crate::args::PortArgs;
 use crate::failure::{Failure, Result};
 use crate::signals::Stop;
 use std::time::{Duration, Instant};
-use xsk::link::AttachmentBuilder;
+use xsk::attach::AttachmentBuilder;
 use xsk::socket::SocketBuilder;
 use xsk::{Attachment, Interface, Mode, ModeChoice, Pool, Registration, Socket, SocketInfo, Umem};
 

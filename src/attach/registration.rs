@@ -1,0 +1,100 @@
+//! A socket's slot in the map of an attached program.
+
+use super::ownership::Shared;
+use crate::error::Result;
+use rustix::process::{Pid, getpid};
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A socket in its slot: packets of the queue go to it while this value lives.
+///
+/// Dropping it empties the slot, unless another socket has it by then. It keeps the
+/// [`Attachment`](super::Attachment) alive, and a descriptor of the socket open: the kernel lets go of the socket,
+/// its queue and its memory only after this value is dropped. If it is the last that is left of the attachment,
+/// dropping it also leaves the program, as dropping the attachment does: that waits for another process which is just
+/// attaching or leaving, but not longer than a second.
+#[derive(Debug)]
+#[must_use = "dropping it takes the socket out of the map"]
+pub struct Registration {
+    shared: Arc<Shared>,
+    slot: u32,
+    /// Proves, while it is open, whose the slot is. `None` once the slot is given up.
+    socket: Option<OwnedFd>,
+    /// Given back after the slot was emptied.
+    _claim: Claim,
+}
+
+/// A slot of a map, which only one registration of this process has at a time.
+///
+/// The kernel takes a socket twice into the same slot without a word, and cannot say then which of the two is gone.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// A forked child has its own slots, and a copy of what its parent had claimed.
+    process: Pid,
+    map: u32,
+    slot: u32,
+}
+
+/// The slots with a registration, of all attachments.
+static CLAIMED: Mutex<BTreeSet<(i32, u32, u32)>> = Mutex::new(BTreeSet::new());
+
+impl Claim {
+    /// Claims a slot of the map with this number; `None` if it has a registration already.
+    pub(super) fn new(map: u32, slot: u32) -> Option<Self> {
+        let process = getpid();
+        claimed().insert(key(process, map, slot)).then(|| Self { process, map, slot })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        claimed().remove(&key(self.process, self.map, self.slot));
+    }
+}
+
+fn claimed() -> MutexGuard<'static, BTreeSet<(i32, u32, u32)>> {
+    // A set is whole after every call, whoever panicked.
+    CLAIMED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn key(process: Pid, map: u32, slot: u32) -> (i32, u32, u32) {
+    (process.as_raw_nonzero().get(), map, slot)
+}
+
+impl Registration {
+    pub(super) fn new(shared: Arc<Shared>, claim: Claim, socket: OwnedFd) -> Self {
+        Self { shared, slot: claim.slot, socket: Some(socket), _claim: claim }
+    }
+
+    /// The slot: the queue's number.
+    #[must_use]
+    pub fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// Empties the slot as dropping does, and says if that failed.
+    ///
+    /// # Errors
+    /// [`Error::UpdateMap`](crate::Error::UpdateMap).
+    pub fn close(mut self) -> Result<()> {
+        self.leave()
+    }
+
+    fn leave(&mut self) -> Result<()> {
+        match self.socket.take() {
+            // A copy in a forked child is not the slot's owner.
+            Some(socket) if self.shared.owner == getpid() => {
+                self.shared.map().remove_own(self.slot, socket.as_fd()).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // The kernel empties the slot when the socket is closed: this only does it earlier.
+        let _ = self.leave();
+    }
+}

@@ -1,0 +1,236 @@
+//! BPF instructions as values: one constructor for each form, named by its effect.
+
+use super::operand::{Alu, Cond, Helper, Reg, Size, Width};
+use std::fmt;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use xsk_uapi::bpf::{
+    BPF_ALU, BPF_ALU64, BPF_CALL, BPF_END, BPF_EXIT, BPF_IMM, BPF_JA, BPF_JMP, BPF_JMP32, BPF_LD,
+    BPF_LDX, BPF_MEM, BPF_NEG, BPF_PSEUDO_MAP_FD, BPF_ST, BPF_STX, BPF_TO_BE, BPF_TO_LE, BPF_X,
+    bpf_insn,
+};
+
+/// One eight-byte slot of a BPF program: an instruction, or half of a 16-byte one.
+///
+/// The constructors say nothing about whether a program made of them is accepted: that is the
+/// verifier's to judge, when [`Program::load`](super::Program::load) hands them to the kernel. Jump
+/// offsets count slots from the one after the jump.
+///
+/// The encoding is that of the kernel's `Documentation/bpf/standardization/instruction-set.rst`.
+///
+/// ```
+/// use xsk::bpf::{Insn, Reg};
+/// // return XDP_PASS;
+/// let program = [Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
+/// assert_eq!(program[0].to_bytes(), [0xb7, 0, 0, 0, 2, 0, 0, 0]);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+#[doc(alias = "bpf_insn")]
+pub struct Insn(bpf_insn);
+
+impl Insn {
+    const fn new(code: u8, dst: u8, src: u8, off: i16, imm: i32) -> Self {
+        // `struct bpf_insn` holds two bit fields of four bits; compilers fill bit fields from the low
+        // end on little-endian machines and from the high end on the others.
+        let regs = if cfg!(target_endian = "little") { src << 4 | dst } else { dst << 4 | src };
+        Self(bpf_insn { code, regs, off, imm })
+    }
+
+    /// The kernel's form.
+    #[must_use]
+    pub const fn raw(self) -> bpf_insn {
+        self.0
+    }
+
+    /// An instruction from the kernel's form, unchecked: the verifier judges it.
+    #[must_use]
+    pub const fn from_raw(raw: bpf_insn) -> Self {
+        Self(raw)
+    }
+
+    /// The eight bytes as they lie in memory.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 8] {
+        zerocopy::transmute!(self.0)
+    }
+
+    /// `dst = imm`, sign-extended to 64 bits.
+    #[must_use]
+    pub const fn mov64_imm(dst: Reg, imm: i32) -> Self {
+        Self::alu64_imm(Alu::Mov, dst, imm)
+    }
+
+    /// `dst = src`
+    #[must_use]
+    pub const fn mov64_reg(dst: Reg, src: Reg) -> Self {
+        Self::alu64_reg(Alu::Mov, dst, src)
+    }
+
+    /// `dst = imm` as 32 bits; the upper half becomes zero.
+    #[must_use]
+    pub const fn mov32_imm(dst: Reg, imm: i32) -> Self {
+        Self::alu32_imm(Alu::Mov, dst, imm)
+    }
+
+    /// `dst = src` as 32 bits; the upper half becomes zero.
+    #[must_use]
+    pub const fn mov32_reg(dst: Reg, src: Reg) -> Self {
+        Self::alu32_reg(Alu::Mov, dst, src)
+    }
+
+    /// `dst = dst op imm` in 64 bits, with `imm` sign-extended.
+    #[must_use]
+    pub const fn alu64_imm(op: Alu, dst: Reg, imm: i32) -> Self {
+        Self::new(BPF_ALU64 | op.bits(), dst.bits(), 0, 0, imm)
+    }
+
+    /// `dst = dst op src` in 64 bits.
+    #[must_use]
+    pub const fn alu64_reg(op: Alu, dst: Reg, src: Reg) -> Self {
+        Self::new(BPF_ALU64 | BPF_X | op.bits(), dst.bits(), src.bits(), 0, 0)
+    }
+
+    /// `dst = dst op imm` in 32 bits; the upper half becomes zero.
+    #[must_use]
+    pub const fn alu32_imm(op: Alu, dst: Reg, imm: i32) -> Self {
+        Self::new(BPF_ALU | op.bits(), dst.bits(), 0, 0, imm)
+    }
+
+    /// `dst = dst op src` in 32 bits; the upper half becomes zero.
+    #[must_use]
+    pub const fn alu32_reg(op: Alu, dst: Reg, src: Reg) -> Self {
+        Self::new(BPF_ALU | BPF_X | op.bits(), dst.bits(), src.bits(), 0, 0)
+    }
+
+    /// `dst = -dst` in 64 bits.
+    #[must_use]
+    pub const fn neg64(dst: Reg) -> Self {
+        Self::new(BPF_ALU64 | BPF_NEG, dst.bits(), 0, 0, 0)
+    }
+
+    /// `dst = -dst` in 32 bits; the upper half becomes zero.
+    #[must_use]
+    pub const fn neg32(dst: Reg) -> Self {
+        Self::new(BPF_ALU | BPF_NEG, dst.bits(), 0, 0, 0)
+    }
+
+    /// `dst = htobe(dst)`: to or from network byte order.
+    #[must_use]
+    pub const fn to_be(dst: Reg, width: Width) -> Self {
+        Self::new(BPF_ALU | BPF_TO_BE | BPF_END, dst.bits(), 0, 0, width.bits())
+    }
+
+    /// `dst = htole(dst)`
+    #[must_use]
+    pub const fn to_le(dst: Reg, width: Width) -> Self {
+        Self::new(BPF_ALU | BPF_TO_LE | BPF_END, dst.bits(), 0, 0, width.bits())
+    }
+
+    /// `dst = bswap(dst)`, whatever the machine's byte order (6.6).
+    #[must_use]
+    pub const fn swap_bytes(dst: Reg, width: Width) -> Self {
+        Self::new(BPF_ALU64 | BPF_END, dst.bits(), 0, 0, width.bits())
+    }
+
+    /// `dst = *(size *)(src + off)`, zero-extended.
+    #[must_use]
+    pub const fn load(size: Size, dst: Reg, src: Reg, off: i16) -> Self {
+        Self::new(BPF_LDX | BPF_MEM | size.bits(), dst.bits(), src.bits(), off, 0)
+    }
+
+    /// `*(size *)(dst + off) = src`
+    #[must_use]
+    pub const fn store(size: Size, dst: Reg, off: i16, src: Reg) -> Self {
+        Self::new(BPF_STX | BPF_MEM | size.bits(), dst.bits(), src.bits(), off, 0)
+    }
+
+    /// `*(size *)(dst + off) = imm`, sign-extended for eight bytes.
+    #[must_use]
+    pub const fn store_imm(size: Size, dst: Reg, off: i16, imm: i32) -> Self {
+        Self::new(BPF_ST | BPF_MEM | size.bits(), dst.bits(), 0, off, imm)
+    }
+
+    /// `dst = imm`, all 64 bits: two slots, of which the second is no jump target.
+    #[must_use]
+    pub const fn load_imm64(dst: Reg, imm: u64) -> [Self; 2] {
+        Self::wide(dst, 0, imm)
+    }
+
+    /// `dst = ` the map behind `map`: two slots.
+    ///
+    /// Only the descriptor's number goes into the instruction: keep `map` open until the program is
+    /// loaded. From then on the program keeps the map alive itself.
+    #[must_use]
+    #[doc(alias = "BPF_PSEUDO_MAP_FD")]
+    pub fn load_map_fd(dst: Reg, map: BorrowedFd<'_>) -> [Self; 2] {
+        // A borrowed descriptor is never negative.
+        Self::wide(dst, BPF_PSEUDO_MAP_FD, u64::from(map.as_raw_fd().unsigned_abs()))
+    }
+
+    const fn wide(dst: Reg, src: u8, imm: u64) -> [Self; 2] {
+        let [a, b, c, d, e, f, g, h] = imm.to_le_bytes();
+        [
+            Self::new(
+                BPF_LD | BPF_IMM | Size::Double.bits(),
+                dst.bits(),
+                src,
+                0,
+                i32::from_le_bytes([a, b, c, d]),
+            ),
+            Self::new(0, 0, 0, 0, i32::from_le_bytes([e, f, g, h])),
+        ]
+    }
+
+    /// `goto +off`
+    #[must_use]
+    pub const fn jump(off: i16) -> Self {
+        Self::new(BPF_JMP | BPF_JA, 0, 0, off, 0)
+    }
+
+    /// `if dst cond imm goto +off`, compared in 64 bits with `imm` sign-extended.
+    #[must_use]
+    pub const fn jump_imm(cond: Cond, dst: Reg, imm: i32, off: i16) -> Self {
+        Self::new(BPF_JMP | cond.bits(), dst.bits(), 0, off, imm)
+    }
+
+    /// `if dst cond src goto +off`, compared in 64 bits.
+    #[must_use]
+    pub const fn jump_reg(cond: Cond, dst: Reg, src: Reg, off: i16) -> Self {
+        Self::new(BPF_JMP | BPF_X | cond.bits(), dst.bits(), src.bits(), off, 0)
+    }
+
+    /// `if dst cond imm goto +off`, compared in 32 bits (5.1).
+    #[must_use]
+    pub const fn jump32_imm(cond: Cond, dst: Reg, imm: i32, off: i16) -> Self {
+        Self::new(BPF_JMP32 | cond.bits(), dst.bits(), 0, off, imm)
+    }
+
+    /// `if dst cond src goto +off`, compared in 32 bits (5.1).
+    #[must_use]
+    pub const fn jump32_reg(cond: Cond, dst: Reg, src: Reg, off: i16) -> Self {
+        Self::new(BPF_JMP32 | BPF_X | cond.bits(), dst.bits(), src.bits(), off, 0)
+    }
+
+    /// `r0 = helper(r1, r2, r3, r4, r5)`; R1 to R5 are lost.
+    #[must_use]
+    pub const fn call(helper: Helper) -> Self {
+        Self::new(BPF_JMP | BPF_CALL, 0, 0, 0, helper.0)
+    }
+
+    /// `return r0`
+    #[must_use]
+    pub const fn exit() -> Self {
+        Self::new(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+    }
+}
+
+impl fmt::Debug for Insn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bpf_insn { code, regs, off, imm } = self.0;
+        write!(f, "Insn({code:#04x} regs {regs:#04x} off {off} imm {imm:#x})")
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_endian = "little")]
+mod tests;

@@ -1,0 +1,36 @@
+//! What programs and maps have in common: errors, paths, pins.
+
+use crate::error::{Error, Result};
+use crate::sys;
+use rustix::io::Errno;
+use std::ffi::CString;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Makes the error of an operation on one object.
+pub(super) fn failed(
+    operation: &'static str,
+    object: impl Into<String>,
+) -> impl FnOnce(Errno) -> Error {
+    let object = object.into();
+    move |errno| Error::BpfObject { operation, object, errno }
+}
+
+/// `bpf(BPF_OBJ_GET)`
+pub(super) fn open(path: &Path) -> Result<OwnedFd> {
+    c_path(path)
+        .and_then(|path| sys::bpf::obj_get(&path))
+        .map_err(failed("BPF_OBJ_GET", path.display().to_string()))
+}
+
+/// `bpf(BPF_OBJ_PIN)`
+pub(super) fn pin(fd: BorrowedFd<'_>, path: &Path) -> Result<()> {
+    c_path(path)
+        .and_then(|path| sys::bpf::obj_pin(fd, &path))
+        .map_err(failed("BPF_OBJ_PIN", path.display().to_string()))
+}
+
+fn c_path(path: &Path) -> Result<CString, Errno> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)
+}

@@ -1,0 +1,108 @@
+//! What a driver can do with XDP, from the generic netlink family `netdev`.
+
+use crate::netlink::message::{Malformed, Message, Request};
+use crate::netlink::{Netlink, Refusal, Reply};
+use rustix::io::Errno;
+use xsk_uapi::genetlink::{
+    CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY, GENL_ID_CTRL, genlmsghdr,
+};
+use xsk_uapi::netdev::{
+    NETDEV_A_DEV_IFINDEX, NETDEV_A_DEV_XDP_FEATURES, NETDEV_A_DEV_XDP_ZC_MAX_SEGS,
+    NETDEV_CMD_DEV_GET, NETDEV_FAMILY_NAME, NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_REDIRECT,
+    NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
+};
+
+/// What a driver can do with XDP programs and AF_XDP sockets (`NETDEV_A_DEV_XDP_FEATURES`, linux/netdev.h, 6.3).
+///
+/// Bits may change while programs come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct XdpFeatures {
+    bits: u64,
+    max_segments: Option<u32>,
+}
+
+impl XdpFeatures {
+    /// Runs programs in native mode and obeys ABORTED, DROP, PASS and TX (`NETDEV_XDP_ACT_BASIC`).
+    #[must_use]
+    pub fn native(&self) -> bool {
+        self.bits & NETDEV_XDP_ACT_BASIC != 0
+    }
+
+    /// Obeys REDIRECT, which AF_XDP needs, in native mode (`NETDEV_XDP_ACT_REDIRECT`).
+    #[must_use]
+    pub fn redirect(&self) -> bool {
+        self.bits & NETDEV_XDP_ACT_REDIRECT != 0
+    }
+
+    /// Takes AF_XDP sockets in zero-copy mode (`NETDEV_XDP_ACT_XSK_ZEROCOPY`).
+    #[must_use]
+    pub fn zero_copy(&self) -> bool {
+        self.bits & NETDEV_XDP_ACT_XSK_ZEROCOPY != 0
+    }
+
+    /// Gives programs packets that lie in several buffers (`NETDEV_XDP_ACT_RX_SG`).
+    #[must_use]
+    pub fn receive_segments(&self) -> bool {
+        self.bits & NETDEV_XDP_ACT_RX_SG != 0
+    }
+
+    /// How many frames a packet may have in zero-copy mode (`NETDEV_A_DEV_XDP_ZC_MAX_SEGS`, 6.6): 1 means
+    /// that each packet has to fit into one. `None` without zero-copy mode, and where the kernel does not say.
+    #[must_use]
+    pub fn zero_copy_max_segments(&self) -> Option<u32> {
+        self.max_segments
+    }
+
+    /// The kernel's word (`enum netdev_xdp_act`).
+    #[must_use]
+    pub fn bits(&self) -> u64 {
+        self.bits
+    }
+
+    pub(crate) fn read(message: &Message<'_>) -> Result<Self, Malformed> {
+        let mut features = Self::default();
+        for attribute in message.split::<genlmsghdr>()?.1 {
+            let attribute = attribute?;
+            match attribute.kind {
+                NETDEV_A_DEV_XDP_FEATURES => features.bits = attribute.value()?,
+                NETDEV_A_DEV_XDP_ZC_MAX_SEGS => features.max_segments = Some(attribute.value()?),
+                _ => {}
+            }
+        }
+        Ok(features)
+    }
+}
+
+/// The number of a generic netlink family.
+pub(crate) fn family_id(message: &Message<'_>) -> Result<Option<u16>, Malformed> {
+    for attribute in message.split::<genlmsghdr>()?.1 {
+        let attribute = attribute?;
+        if attribute.kind == CTRL_ATTR_FAMILY_ID {
+            return attribute.value().map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// The number of the family `netdev` in the answer about it; `None` where the kernel has no such family: before 6.3.
+pub(super) fn family(answer: Result<Vec<Reply>, Refusal>) -> Result<Option<u16>, Refusal> {
+    let replies = match answer {
+        Err(Refusal { errno: Errno::NOENT, .. }) => return Ok(None),
+        answer => answer?,
+    };
+    let id = family_id(&replies.first().ok_or(Malformed)?.message())?;
+    Ok(Some(id.ok_or(Malformed)?))
+}
+
+pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, Refusal> {
+    let command = |cmd| genlmsghdr { cmd, version: 1, reserved: 0 };
+    let mut request = Request::new(GENL_ID_CTRL, 0, &command(CTRL_CMD_GETFAMILY));
+    request.string(CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY_NAME);
+    let Some(id) = family(generic.ask(&request))? else {
+        return Ok(None);
+    };
+    let mut request = Request::new(id, 0, &command(NETDEV_CMD_DEV_GET));
+    request.u32(NETDEV_A_DEV_IFINDEX, index);
+    let replies = generic.ask(&request)?;
+    Ok(Some(XdpFeatures::read(&replies.first().ok_or(Malformed)?.message())?))
+}

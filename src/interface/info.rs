@@ -1,0 +1,105 @@
+//! What the kernel says of an interface in one `RTM_NEWLINK` message.
+
+use super::programs::XdpState;
+use crate::netlink::message::{Malformed, Message};
+use xsk_uapi::if_link::{
+    IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
+    IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES, IFLA_STATS64, IFLA_XDP,
+};
+use xsk_uapi::rtnetlink::{IFF_LOWER_UP, IFF_RUNNING, IFF_UP, RTM_NEWLINK, ifinfomsg};
+use zerocopy::FromBytes;
+
+/// An interface at one moment (`RTM_GETLINK`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Facts {
+    /// Its name.
+    pub name: String,
+    /// Its index.
+    pub index: u32,
+    /// Bytes of the largest packet without the link header.
+    pub mtu: u32,
+    /// Whether it was switched on (`IFF_UP`).
+    pub up: bool,
+    /// Whether the cable, or what stands for it, works too (`IFF_LOWER_UP`).
+    pub carrier: bool,
+    /// Whether the kernel uses it by now (`IFF_RUNNING`), which comes a moment after `up` and `carrier`.
+    pub running: bool,
+    /// Its Ethernet address; `None` if it has none of six bytes.
+    pub mac: Option<[u8; 6]>,
+    /// RX queues that it was made with (`IFLA_NUM_RX_QUEUES`); the driver may use fewer.
+    pub rx_queues: u32,
+    /// TX queues that it was made with (`IFLA_NUM_TX_QUEUES`); the driver may use fewer.
+    pub tx_queues: u32,
+    /// What software interface it is: `veth`, `bridge`; `None` for a card.
+    pub kind: Option<String>,
+    /// The index of the bridge or bond that it belongs to.
+    pub master: Option<u32>,
+    /// The interface's packet counters.
+    pub counters: Counters,
+    /// The XDP programs on it.
+    pub xdp: XdpState,
+}
+
+/// An interface's packet counters (`struct rtnl_link_stats64`, linux/if_link.h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes)]
+#[repr(C)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Packets received.
+    pub rx_packets: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Bad packets received.
+    pub rx_errors: u64,
+    /// Packets that could not be sent.
+    pub tx_errors: u64,
+    /// Packets received and thrown away.
+    pub rx_dropped: u64,
+    /// Packets thrown away instead of being sent.
+    pub tx_dropped: u64,
+}
+
+impl Facts {
+    /// Reads an `RTM_NEWLINK`; `None` for another message.
+    pub(crate) fn read(message: &Message<'_>) -> Result<Option<Self>, Malformed> {
+        if message.kind != RTM_NEWLINK {
+            return Ok(None);
+        }
+        let (header, attributes) = message.split::<ifinfomsg>()?;
+        let mut facts = Self {
+            index: u32::try_from(header.ifi_index).map_err(|_| Malformed)?,
+            up: header.ifi_flags & IFF_UP != 0,
+            running: header.ifi_flags & IFF_RUNNING != 0,
+            carrier: header.ifi_flags & IFF_LOWER_UP != 0,
+            ..Self::default()
+        };
+        for attribute in attributes {
+            let attribute = attribute?;
+            match attribute.kind {
+                IFLA_IFNAME => facts.name = attribute.text(),
+                IFLA_MTU => facts.mtu = attribute.value()?,
+                IFLA_ADDRESS => facts.mac = attribute.payload.try_into().ok(),
+                IFLA_NUM_RX_QUEUES => facts.rx_queues = attribute.value()?,
+                IFLA_NUM_TX_QUEUES => facts.tx_queues = attribute.value()?,
+                IFLA_MASTER => facts.master = Some(attribute.value()?),
+                IFLA_STATS64 => facts.counters = attribute.value()?,
+                IFLA_XDP => facts.xdp = XdpState::read(attribute.nested())?,
+                IFLA_LINKINFO => {
+                    for info in attribute.nested() {
+                        let info = info?;
+                        if info.kind == IFLA_INFO_KIND {
+                            facts.kind = Some(info.text());
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(Some(facts))
+    }
+}

@@ -1,0 +1,290 @@
+//! A network interface, found once and asked about later, whatever became of the calling thread.
+
+mod features;
+mod info;
+mod programs;
+mod queues;
+#[cfg(test)]
+mod tests;
+
+pub use features::XdpFeatures;
+pub use info::{Counters, Facts};
+pub use programs::XdpState;
+pub use queues::Queues;
+
+use crate::error::{Error, Result};
+use crate::netlink::message::Request;
+use crate::netlink::{Netlink, Refusal, Reply};
+use crate::sys::netlink::Family;
+use crate::sys::{ethtool, netns};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use xsk_uapi::if_link::{IFLA_ALT_IFNAME, IFLA_IFNAME};
+use xsk_uapi::netlink::NLM_F_DUMP;
+use xsk_uapi::rtnetlink::{IFNAMSIZ, RTM_GETLINK, ifinfomsg};
+
+/// `ALTIFNAMSIZ` (linux/if.h, 5.5): the bytes of another name, with its final zero.
+const ALTIFNAMSIZ: usize = 128;
+
+/// A network interface.
+///
+/// It is known by its index in the network namespace in which it was looked up. All calls go to that
+/// namespace, even if the calling thread has moved to another; a renamed interface is still found. An interface
+/// that was removed, or moved to another namespace, answers `ENODEV`. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Interface {
+    name: String,
+    index: u32,
+    sockets: Arc<Sockets>,
+}
+
+/// The ways to the kernel. Both are opened at once, for a later thread may be in another namespace.
+#[derive(Debug)]
+struct Sockets {
+    route: Netlink,
+    generic: Netlink,
+}
+
+impl Sockets {
+    fn open() -> Result<Arc<Self>> {
+        let open = |family| {
+            Netlink::open(family)
+                .map_err(|errno| Error::Netlink { operation: "open a netlink socket", errno })
+        };
+        Ok(Arc::new(Self { route: open(Family::Route)?, generic: open(Family::Generic)? }))
+    }
+}
+
+impl Interface {
+    /// Finds an interface of the calling thread's network namespace by its name, or by one of its other names (5.5).
+    ///
+    /// # Errors
+    /// [`Error::Interface`] with `ENODEV` if there is none, with `EINVAL` for what can be no name: nothing, more
+    /// than 127 bytes, `.`, `..`, or with a zero byte, a slash, a colon or a space in it. Only other names have more
+    /// than 15 bytes; before 5.5 there are none, and a longer name is refused by the kernel (`EINVAL`).
+    /// [`Error::Netlink`] if the kernel cannot be asked.
+    pub fn by_name(name: &str) -> Result<Self> {
+        if let Some(rule) = broken_rule(name) {
+            return Err(Error::Interface {
+                name: name.to_owned(),
+                operation: "find",
+                errno: Errno::INVAL,
+                message: Some(rule.to_owned()),
+            });
+        }
+        let mut request = Request::new(RTM_GETLINK, 0, &ifinfomsg::default());
+        // By either the kernel looks among names of both kinds; they differ in how long a name they take.
+        let kind = if name.len() < IFNAMSIZ { IFLA_IFNAME } else { IFLA_ALT_IFNAME };
+        request.string(kind, name);
+        Self::find(Sockets::open()?, &request, name)
+    }
+
+    /// Finds an interface of the calling thread's network namespace by its index.
+    ///
+    /// # Errors
+    /// As [`by_name`](Self::by_name).
+    pub fn by_index(index: u32) -> Result<Self> {
+        let name = format!("#{index}");
+        match i32::try_from(index) {
+            Ok(ifi_index) if ifi_index > 0 => {
+                let request =
+                    Request::new(RTM_GETLINK, 0, &ifinfomsg { ifi_index, ..ifinfomsg::default() });
+                Self::find(Sockets::open()?, &request, &name)
+            }
+            _ => Err(Error::Interface {
+                name,
+                operation: "find",
+                errno: Errno::NODEV,
+                message: None,
+            }),
+        }
+    }
+
+    /// All interfaces of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// [`Error::Netlink`] if the kernel cannot be asked.
+    pub fn all() -> Result<Vec<Self>> {
+        let operation = "list interfaces";
+        let sockets = Sockets::open()?;
+        let request = Request::new(RTM_GETLINK, NLM_F_DUMP, &ifinfomsg::default());
+        let replies = sockets
+            .route
+            .ask(&request)
+            .map_err(|Refusal { errno, .. }| Error::Netlink { operation, errno })?;
+        let mut found = Vec::new();
+        for reply in replies {
+            let facts = Facts::read(&reply.message())
+                .map_err(|malformed| Error::Netlink { operation, errno: malformed.into() })?;
+            found.extend(facts.map(|facts| Self {
+                name: facts.name,
+                index: facts.index,
+                sockets: Arc::clone(&sockets),
+            }));
+        }
+        Ok(found)
+    }
+
+    fn find(sockets: Arc<Sockets>, request: &Request, name: &str) -> Result<Self> {
+        let error = |refusal: Refusal| Error::Interface {
+            name: name.to_owned(),
+            operation: "find",
+            errno: refusal.errno,
+            message: refusal.text,
+        };
+        let replies = sockets.route.ask(request).map_err(error)?;
+        let facts = first_facts(&replies).map_err(|errno| error(errno.into()))?;
+        Ok(Self { name: facts.name, index: facts.index, sockets })
+    }
+
+    /// The name that it had when it was found.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The index in its network namespace.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// What the kernel says of it now.
+    ///
+    /// # Errors
+    /// [`Error::Interface`]; with `ENODEV` if it is gone.
+    pub fn facts(&self) -> Result<Facts> {
+        let request = Request::new(RTM_GETLINK, 0, &self.header());
+        let replies = self.ask("ask about", &request)?;
+        first_facts(&replies).map_err(|errno| self.error("ask about", errno.into()))
+    }
+
+    /// The XDP programs on it now.
+    ///
+    /// # Errors
+    /// [`Error::Interface`]; with `ENODEV` if it is gone.
+    pub fn xdp(&self) -> Result<XdpState> {
+        Ok(self.facts()?.xdp)
+    }
+
+    /// How many queues it has, and can have.
+    ///
+    /// Taken from the driver (`ETHTOOL_GCHANNELS`); for a driver that does not say, from the number of queues
+    /// that it was made with.
+    ///
+    /// # Errors
+    /// [`Error::Interface`]; with `ENODEV` if it is gone.
+    #[doc(alias = "ETHTOOL_GCHANNELS")]
+    pub fn queues(&self) -> Result<Queues> {
+        let facts = self.facts()?;
+        match ethtool::channels(self.sockets.route.as_fd(), facts.name.as_bytes()) {
+            Ok(channels) => Ok(Queues::of_channels(&channels)),
+            // A driver without channels.
+            Err(Errno::OPNOTSUPP) => Ok(Queues::of_facts(&facts)),
+            Err(errno) => Err(self.error("ask for the channels of", errno.into())),
+        }
+    }
+
+    /// How many queues it can have at most: the size that a map of its sockets needs.
+    ///
+    /// # Errors
+    /// As [`queues`](Self::queues).
+    pub fn max_queues(&self) -> Result<u32> {
+        Ok(self.queues()?.max())
+    }
+
+    /// What its driver can do with XDP programs and AF_XDP sockets (6.3).
+    ///
+    /// `None` where the kernel cannot tell. Programs may be attached and sockets bound all the same.
+    ///
+    /// # Errors
+    /// [`Error::Interface`]; with `ENODEV` if it is gone.
+    pub fn xdp_features(&self) -> Result<Option<XdpFeatures>> {
+        features::ask(&self.sockets.generic, self.index)
+            .map_err(|refusal| self.error("ask for the XDP features of", refusal))
+    }
+
+    /// Whether the calling thread is in the network namespace of this interface; `None` if the kernel does not
+    /// tell: before 5.14 without CAP_NET_ADMIN.
+    ///
+    /// Sockets, and programs attached by [`Method::Link`](crate::Method::Link), go to the thread's namespace.
+    #[must_use]
+    pub fn is_in_this_namespace(&self) -> Option<bool> {
+        let here = Netlink::open(Family::Route).ok()?;
+        self.shares_namespace_with(here.as_fd())
+    }
+
+    /// Whether `socket` was made in the network namespace of this interface; `None` if the kernel does not tell.
+    pub(crate) fn shares_namespace_with(&self, socket: BorrowedFd<'_>) -> Option<bool> {
+        netns::is_shared(self.sockets.route.as_fd(), socket)
+    }
+
+    /// The fixed part of a request about this interface.
+    pub(crate) fn header(&self) -> ifinfomsg {
+        // An index that came from the kernel is positive.
+        ifinfomsg {
+            ifi_index: i32::try_from(self.index).unwrap_or_default(),
+            ..ifinfomsg::default()
+        }
+    }
+
+    /// Asks the interface's namespace; the caller makes the error.
+    pub(crate) fn try_ask(&self, request: &Request) -> Result<Vec<Reply>, Refusal> {
+        self.sockets.route.ask(request)
+    }
+
+    /// Asks the interface's namespace.
+    pub(crate) fn ask(&self, operation: &'static str, request: &Request) -> Result<Vec<Reply>> {
+        self.try_ask(request).map_err(|refusal| self.error(operation, refusal))
+    }
+
+    fn error(&self, operation: &'static str, refusal: Refusal) -> Error {
+        Error::Interface {
+            name: self.name.clone(),
+            operation,
+            errno: refusal.errno,
+            message: refusal.text,
+        }
+    }
+}
+
+fn first_facts(replies: &[Reply]) -> Result<Facts, Errno> {
+    for reply in replies {
+        if let Some(facts) = Facts::read(&reply.message())? {
+            return Ok(facts);
+        }
+    }
+    Err(Errno::BADMSG)
+}
+
+/// The rule of `dev_valid_name` (net/core/dev.c) that `name` breaks.
+fn broken_rule(name: &str) -> Option<&'static str> {
+    if name.is_empty() || name == "." || name == ".." {
+        return Some("an interface name must not be empty, \".\" or \"..\"");
+    }
+    if name.len() >= ALTIFNAMSIZ {
+        return Some("an interface name has at most 15 bytes, another name of it at most 127");
+    }
+    let bad =
+        |byte: u8| matches!(byte, 0 | b'/' | b':') || byte.is_ascii_whitespace() || byte == 0x0b;
+    name.bytes()
+        .any(bad)
+        .then_some("an interface name has no zero byte, slash, colon or space in it")
+}
+
+/// Reads `bytes` as every kind of netlink answer that this crate knows: the entry point of a fuzz target.
+#[doc(hidden)]
+pub fn parse_any(bytes: &[u8]) {
+    use crate::netlink::{ack, conversation, message};
+    for message in message::messages(bytes).flatten() {
+        let _ = Facts::read(&message);
+        let _ = XdpFeatures::read(&message);
+        let _ = features::family_id(&message);
+        let _ = ack::Ack::of_error(&message);
+        let _ = ack::Ack::of_done(&message);
+        for dump in [false, true] {
+            let _ = conversation::Conversation::new(message.sequence, dump).read(bytes);
+        }
+    }
+}

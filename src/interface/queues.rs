@@ -1,0 +1,51 @@
+//! How many queues an interface has.
+
+use super::info::Facts;
+use xsk_uapi::ethtool::ethtool_channels;
+
+/// The queue counts of an interface. A queue number is valid if it is below [`current`](Self::current).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Queues {
+    /// RX queues in use.
+    pub rx: u32,
+    /// TX queues in use.
+    pub tx: u32,
+    /// RX queues that can be had at most.
+    pub max_rx: u32,
+    /// TX queues that can be had at most.
+    pub max_tx: u32,
+}
+
+impl Queues {
+    /// Queues in use: the larger of RX and TX, as `bind(2)` of an AF_XDP socket counts them.
+    #[must_use]
+    pub fn current(&self) -> u32 {
+        self.rx.max(self.tx)
+    }
+
+    /// Queues that can be had at most: the larger of RX and TX, and never less than one.
+    #[must_use]
+    pub fn max(&self) -> u32 {
+        self.max_rx.max(self.max_tx).max(self.current()).max(1)
+    }
+
+    /// A combined channel is an RX and a TX queue.
+    pub(crate) fn of_channels(channels: &ethtool_channels) -> Self {
+        Self {
+            rx: channels.rx_count.saturating_add(channels.combined_count),
+            tx: channels.tx_count.saturating_add(channels.combined_count),
+            max_rx: channels.max_rx.max(channels.max_combined),
+            max_tx: channels.max_tx.max(channels.max_combined),
+        }
+    }
+
+    pub(crate) fn of_facts(facts: &Facts) -> Self {
+        Self {
+            rx: facts.rx_queues,
+            tx: facts.tx_queues,
+            max_rx: facts.rx_queues,
+            max_tx: facts.tx_queues,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the other side of a ring can do wrong.
+
+use crate::types::Kind;
+use std::fmt;
+
+/// A rule of the ring protocol that the other side broke.
+///
+/// The kernel does not do this: seeing one means that something else writes to the ring's memory, or
+/// that a descriptor given to the kernel was not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The kernel's index is further ahead than the ring is long.
+    Index {
+        /// Which ring.
+        ring: Kind,
+        /// The distance between the kernel's index and ours.
+        distance: u32,
+        /// The ring's number of entries.
+        size: u32,
+    },
+    /// More entries came back than were ever given.
+    TooMany {
+        /// Which ring.
+        ring: Kind,
+        /// Entries that are there.
+        available: u32,
+        /// Entries that can be there at the most.
+        outstanding: u32,
+    },
+    /// An entry names bytes that are not inside one chunk of the UMEM, or has options that this crate
+    /// does not know.
+    Entry {
+        /// Which ring.
+        ring: Kind,
+        /// The address.
+        address: u64,
+        /// The length; 0 on the completion ring, whose entries have none.
+        len: u32,
+        /// The options; 0 on the completion ring.
+        options: u32,
+    },
+    /// An entry names a chunk that the kernel does not hold, as the ledger knows.
+    Repeated {
+        /// Which ring.
+        ring: Kind,
+        /// The address.
+        address: u64,
+    },
+}
+
+impl Fault {
+    /// The fault that there is.
+    ///
+    /// Where a function that is not inlined answers with a plain `Fault`, the optimiser takes its bytes
+    /// for a `Result` that might be `Ok`, and keeps in registers what would be needed then.
+    #[inline(always)]
+    pub(crate) fn certain(fault: Option<Self>) -> Self {
+        match fault {
+            Some(fault) => fault,
+            None => unreachable!("a cold path without a fault"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index { ring, distance, size } => write!(
+                f,
+                "the kernel's index of the {ring} ring is {distance} entries away from ours, in a ring of {size}"
+            ),
+            Self::TooMany { ring, available, outstanding } => write!(
+                f,
+                "the {ring} ring holds {available} entries, but the kernel was given only {outstanding}"
+            ),
+            Self::Entry { ring, address, len, options } => write!(
+                f,
+                "the {ring} ring's entry {{address {address:#x}, length {len}, options {options:#x}}} {}",
+                if *options == 0 {
+                    "is not inside a chunk of the UMEM"
+                } else {
+                    "has options that this crate does not know"
+                }
+            ),
+            Self::Repeated { ring, address } => write!(
+                f,
+                "the {ring} ring's entry {address:#x} names a chunk that the kernel does not hold"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,89 @@
+//! Where the kernel says that a ring's parts are: inside the mapping and aligned, or refused.
+
+use super::{Wanted, memory};
+use crate::ring::Kind;
+use crate::sys::memory::Mapping;
+use crate::types::Pages;
+use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_ring_offset};
+use zerocopy::FromZeros;
+
+/// Two indices, a flags word, and four entries of 16 bytes to the end of the mapping.
+const GOOD: xdp_ring_offset = xdp_ring_offset { producer: 0, consumer: 64, flags: 72, desc: 128 };
+const LEN: usize = 192;
+
+/// Whether a TX ring of four entries is found there in a mapping of `len` bytes.
+fn is_found(offsets: xdp_ring_offset, len: usize, flags_word: bool) -> bool {
+    let wanted = Wanted { kind: Kind::Tx, entries: 4 };
+    let mapping = Mapping::anonymous(len, Pages::Normal).unwrap();
+    let map = Some(wanted.found(mapping, offsets, flags_word));
+    memory::<[u64; 2]>(&map, Kind::Tx).is_ok()
+}
+
+#[test]
+fn a_ring_is_as_long_as_its_entries_after_their_start() {
+    let measured = |kind, entries, desc| {
+        let mut offsets = xdp_mmap_offsets::new_zeroed();
+        for ring in [&mut offsets.rx, &mut offsets.tx, &mut offsets.fr, &mut offsets.cr] {
+            ring.desc = desc;
+        }
+        Wanted { kind, entries }.measure(&offsets).1
+    };
+    for (kind, entry) in [(Kind::Rx, 16), (Kind::Tx, 16), (Kind::Fill, 8), (Kind::Completion, 8)] {
+        assert_eq!(measured(kind, 4, 128), Some(128 + 4 * entry));
+        let most = u64::try_from(usize::MAX - 4 * entry).unwrap();
+        assert_eq!(measured(kind, 4, most), Some(usize::MAX));
+        assert_eq!(measured(kind, 4, most + 1), None, "no length, not a short");
+    }
+}
+
+#[test]
+fn every_part_lies_in_the_mapping_or_the_ring_is_refused() {
+    assert!(is_found(GOOD, LEN, true));
+    assert!(!is_found(GOOD, LEN - 1, true), "the last entry is cut off");
+    let end = u64::try_from(LEN).unwrap();
+    let with = |part: usize, offset: u64| {
+        let mut offsets = GOOD;
+        *[&mut offsets.producer, &mut offsets.consumer, &mut offsets.flags, &mut offsets.desc]
+            [part] = offset;
+        is_found(offsets, LEN, true)
+    };
+    for part in 0..3 {
+        assert!(with(part, end - 4), "part {part}: the last word");
+        for beyond in [end, end + 4, 1 << 40, u64::MAX - 3, u64::MAX - 7] {
+            assert!(!with(part, beyond), "part {part} at {beyond}");
+        }
+        for crooked in [1, 2, 3, 62, end - 3] {
+            assert!(!with(part, crooked), "part {part} at {crooked}");
+        }
+    }
+    for beyond in [136, end, 1 << 40, u64::MAX - 63, u64::MAX - 7] {
+        assert!(!with(3, beyond), "entries at {beyond}");
+    }
+    // i386 aligns a `u64` to 4 bytes.
+    let align = u64::try_from(align_of::<u64>()).unwrap();
+    for at in [1, 2, 4, 124] {
+        assert_eq!(with(3, at), at % align == 0, "entries at {at}");
+    }
+}
+
+#[test]
+fn before_5_4_nothing_is_read_where_the_flags_would_be() {
+    let offsets = xdp_ring_offset { flags: u64::MAX, ..GOOD };
+    assert!(!is_found(offsets, LEN, true));
+    assert!(is_found(offsets, LEN, false));
+}
+
+#[test]
+fn before_5_4_a_tx_ring_always_asks_for_a_wake_up_and_others_never_do() {
+    for (kind, flags_word, asks) in [
+        (Kind::Tx, true, false),
+        (Kind::Tx, false, true),
+        (Kind::Rx, false, false),
+        (Kind::Fill, false, false),
+    ] {
+        let mapping = Mapping::anonymous(LEN, Pages::Normal).unwrap();
+        let map = Some(Wanted { kind, entries: 4 }.found(mapping, GOOD, flags_word));
+        let memory = memory::<[u64; 2]>(&map, kind).unwrap().unwrap();
+        assert_eq!(memory.needs_wakeup(), asks, "{kind}, {flags_word}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Rings in plain memory, for both sides.
+#![allow(unsafe_code, reason = "rings are raw memory")]
+
+use crate::num::usize32;
+use crate::ring::{AtomicU32, Index, Memory, Parts};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use zerocopy::FromBytes;
+
+/// Where the parts of a ring lie: each index in a cache line of its own, as in the kernel.
+const CONSUMER: usize = 64;
+const FLAGS: usize = 128;
+const ENTRIES: usize = 192;
+
+/// The memory of one ring.
+#[derive(Debug)]
+pub(super) struct Block {
+    start: NonNull<u8>,
+    layout: Layout,
+    size: u32,
+}
+
+// SAFETY: the block is only carried; what lies in it is reached through `Memory`.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// Memory for a ring of `size` entries of `entry` bytes, whose indices begin at `start`.
+    pub(super) fn new(size: u32, entry: usize, start: Index) -> Self {
+        let bytes = ENTRIES.saturating_add(usize32(size).saturating_mul(entry));
+        let layout = Layout::from_size_align(bytes, 64).unwrap_or(Layout::new::<[u64; 24]>());
+        // SAFETY: the layout is not empty: it holds the indices at least.
+        let memory = unsafe { alloc_zeroed(layout) };
+        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        let block = Self { start: memory, layout, size };
+        block.index(0).store(start.get(), std::sync::atomic::Ordering::Relaxed);
+        block.index(CONSUMER).store(start.get(), std::sync::atomic::Ordering::Relaxed);
+        block
+    }
+
+    fn part(&self, offset: usize) -> NonNull<u8> {
+        // SAFETY: all offsets used are inside the layout made in `new`.
+        unsafe { self.start.add(offset) }
+    }
+
+    fn index(&self, offset: usize) -> &AtomicU32 {
+        // SAFETY: four aligned, zeroed bytes inside the block, only ever used as an atomic.
+        unsafe { self.part(offset).cast::<AtomicU32>().as_ref() }
+    }
+
+    /// The ring, once for the user's side and once for the kernel's.
+    ///
+    /// # Safety
+    /// `T` has the size that the block was made for; the block outlives both answers; no other pair is
+    /// made from it.
+    pub(super) unsafe fn sides<T: Copy>(&self) -> (Memory<T>, Memory<T>) {
+        // SAFETY: aligned parts of the block, which outlives the ring by the caller's contract.
+        let user = unsafe { Memory::new(self.parts()) };
+        // SAFETY: as above, for the other side of the protocol.
+        let kernel = unsafe { Memory::new(self.parts()) };
+        (user, kernel)
+    }
+
+    fn parts<T>(&self) -> Parts<T> {
+        Parts {
+            producer: self.part(0).cast(),
+            consumer: self.part(CONSUMER).cast(),
+            flags: self.part(FLAGS).cast(),
+            entries: self.part(ENTRIES).cast(),
+            size: self.size,
+        }
+    }
+
+    /// The entries between the two published indices, oldest first; as many as the ring has, at the most.
+    ///
+    /// `T` has the size that the block was made for.
+    pub(super) fn entries<T: FromBytes + Copy>(&self) -> Vec<T> {
+        let entry = self.layout.size().saturating_sub(ENTRIES);
+        assert_eq!(
+            usize32(self.size).saturating_mul(size_of::<T>()),
+            entry,
+            "entries of another size"
+        );
+        let from = Index::new(self.consumer().load(Ordering::Acquire));
+        let to = Index::new(self.producer().load(Ordering::Acquire));
+        let mask = self.size.wrapping_sub(1);
+        let there = to.distance_from(from).min(self.size);
+        let entries = self.part(ENTRIES).cast::<T>().as_ptr();
+        (0..there)
+            .map(|at| entries.wrapping_add(usize32(from.advance(at).slot(mask))))
+            // SAFETY: the slot is inside the block, which has room for `size` values of `T` (just
+            // asserted) at an alignment of 64, zeroed when made; any bytes are a `T`. Its producer
+            // published it, and writes it again only when the consumer's index has passed it.
+            .map(|slot| unsafe { slot.read() })
+            .collect()
+    }
+
+    pub(super) fn flags(&self) -> &AtomicU32 {
+        self.index(FLAGS)
+    }
+
+    pub(super) fn producer(&self) -> &AtomicU32 {
+        self.index(0)
+    }
+
+    pub(super) fn consumer(&self) -> &AtomicU32 {
+        self.index(CONSUMER)
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout; every half keeps the block alive.
+        unsafe { dealloc(self.start.as_ptr(), self.layout) };
+    }
+}

@@ -1,0 +1,209 @@
+//! Free chunks, in the user's hands.
+#![allow(unsafe_code, reason = "rows of slots, for transfers to and from rings")]
+
+use super::frame::Frame;
+use super::geometry::{Bounds, Judge};
+use super::ledger::Place;
+use crate::num::usize32;
+use crate::ring::transfer::{Sink, Source};
+
+/// A stack of free chunks of one UMEM.
+///
+/// [`Umem::builder`](super::Umem::builder) makes the first, with every chunk. Pools can be split and
+/// merged and moved between threads; a thread that only receives and one that only sends feed one
+/// another by passing pools or frames.
+///
+/// Dropping a pool is safe and loses its chunks until the UMEM ends.
+#[must_use = "a dropped pool's chunks are lost until its UMEM ends"]
+#[derive(Debug)]
+pub struct Pool {
+    judge: Judge,
+    /// First bytes of free chunks; only those below `len` count. There is a slot for every chunk of the
+    /// UMEM, so one without a slot is one that came back twice (the axiom of I9), and is let go.
+    slots: Box<[u64]>,
+    /// At most `slots.len()`, which is `size`.
+    len: u32,
+    size: u32,
+}
+
+impl Pool {
+    pub(super) fn new(judge: Judge) -> Self {
+        // There are 2^30 chunks at the most.
+        let size = u32::try_from(judge.bounds.chunks()).unwrap_or(0);
+        Self { judge, slots: vec![0; usize32(size)].into_boxed_slice(), len: 0, size }
+    }
+
+    /// The pool of all chunks; made once for a UMEM, before anything else can mint a frame.
+    pub(super) fn full(judge: Judge) -> Self {
+        let mut pool = Self::new(judge);
+        let bounds = pool.judge.bounds;
+        // The last slot is taken first: chunks leave in the order of their addresses.
+        let chunks = (0..bounds.chunks()).rev();
+        for (slot, chunk) in pool.slots.iter_mut().zip(chunks) {
+            *slot = chunk.wrapping_mul(bounds.chunk_size());
+        }
+        pool.len = pool.size;
+        pool
+    }
+
+    /// The number of free chunks in the pool.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        usize32(self.len)
+    }
+
+    /// Whether the pool is empty.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes a chunk, as a frame over all its bytes; `None` from an empty pool.
+    ///
+    /// The bytes are what the chunk's last packet left there. Write a packet and set its length with
+    /// [`Umem::write`](super::Umem::write), or edit [`Umem::bytes_mut`](super::Umem::bytes_mut) and
+    /// [`Frame::truncate`].
+    #[inline]
+    pub fn take(&mut self) -> Option<Frame> {
+        let top = self.len.checked_sub(1)?;
+        let chunk = *self.slots.get(usize32(top))?;
+        self.len = top;
+        self.judge.moved(chunk, Place::Pool, Place::User);
+        Some(Frame::whole(&self.judge.bounds, chunk))
+    }
+
+    /// Puts a frame's chunk back.
+    ///
+    /// # Panics
+    /// If the frame is of another UMEM.
+    #[inline]
+    #[track_caller]
+    pub fn put(&mut self, frame: Frame) {
+        self.judge.same(frame.umem());
+        let (address, _) = frame.consume();
+        self.judge.moved(address, Place::User, Place::Pool);
+        if let Some(slot) = self.slots.get_mut(usize32(self.len)) {
+            *slot = self.judge.bounds.chunk(address);
+            self.len = self.len.wrapping_add(1);
+        }
+    }
+
+    /// Splits up to `chunks` chunks off into a pool of their own, for another thread, say.
+    ///
+    /// Every pool has room for all chunks of the UMEM, 8 bytes for each, so that nothing is allocated later.
+    pub fn split(&mut self, chunks: usize) -> Self {
+        let mut other = Self::new(self.judge.clone());
+        self.feed(&mut other, chunks);
+        other
+    }
+
+    /// Puts all chunks of `other` into this pool.
+    ///
+    /// # Panics
+    /// If `other` is a pool of another UMEM.
+    #[track_caller]
+    pub fn merge(&mut self, mut other: Self) {
+        let all = other.len();
+        other.feed(self, all);
+    }
+
+    /// Moves up to `chunks` chunks into `other`; answers how many.
+    ///
+    /// # Panics
+    /// If `other` is a pool of another UMEM.
+    #[track_caller]
+    pub fn feed(&mut self, other: &mut Self, chunks: usize) -> usize {
+        other.judge.same(self.judge.bounds.umem);
+        let (vacant, there) = (other.size.wrapping_sub(other.len), self.len);
+        let count = u32::try_from(chunks).unwrap_or(u32::MAX);
+        let count = count.min(there).min(vacant);
+        let (rest, free) = (there.wrapping_sub(count), usize32(other.len));
+        let from = self.slots.iter().take(usize32(there)).skip(usize32(rest));
+        for (to, from) in other.slots.iter_mut().skip(free).zip(from) {
+            *to = *from;
+        }
+        other.len = other.len.wrapping_add(count);
+        self.len = rest;
+        usize32(count)
+    }
+
+    /// At most `count` chunks of the top, to move into a ring.
+    #[inline(always)]
+    pub(crate) fn top(&mut self, count: u32) -> (Top<'_>, u32) {
+        let count = count.min(self.len);
+        (Top(self), count)
+    }
+
+    /// Vacant slots for at most `count` chunks, to move there from a ring.
+    #[inline(always)]
+    pub(crate) fn vacant(&mut self, count: u32) -> (Vacant<'_>, u32) {
+        if count == 0 {
+            return (Vacant(self), 0);
+        }
+        let count = count.min(self.size.wrapping_sub(self.len));
+        (Vacant(self), count)
+    }
+
+    #[inline(always)]
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.judge.bounds
+    }
+
+    /// The first bytes of the pool's chunks, in bytes from the beginning of the UMEM, in no order: which
+    /// chunks are here, for tests of conservation.
+    pub fn addresses(&self) -> impl Iterator<Item = u64> + '_ {
+        self.slots.iter().take(self.len()).copied()
+    }
+}
+
+/// The topmost chunks of a pool, from the top down.
+#[derive(Debug)]
+pub(crate) struct Top<'a>(&'a mut Pool);
+
+// SAFETY: `top` counted the chunks, and `skip + most` are no more; they lie below `len`, which is inside
+// the slots, each below the one before.
+unsafe impl Source for Top<'_> {
+    type Entry = u64;
+    const DOWN: bool = true;
+
+    #[inline(always)]
+    fn row(&mut self, skip: u32, most: u32) -> (*const u64, u32) {
+        let top = self.0.len.wrapping_sub(skip).wrapping_sub(1);
+        (self.0.slots.as_ptr().wrapping_add(usize32(top)), most)
+    }
+
+    type Mark = ();
+
+    #[inline(always)]
+    fn take(&mut self, count: u32) {
+        self.0.len = self.0.len.wrapping_sub(count);
+    }
+
+    #[inline(always)]
+    fn refuse(&mut self, _: u64) {}
+
+    #[inline(always)]
+    fn finish(&mut self, (): ()) {}
+}
+
+/// Vacant slots of a pool, from the bottom up.
+#[derive(Debug)]
+pub(crate) struct Vacant<'a>(&'a mut Pool);
+
+// SAFETY: slots from `len` on are vacant, up to the pool's size.
+unsafe impl Sink for Vacant<'_> {
+    type Entry = u64;
+
+    #[inline(always)]
+    fn row(&mut self, skip: u32, most: u32) -> (*mut u64, u32) {
+        let free = self.0.len.wrapping_add(skip);
+        (self.0.slots.as_mut_ptr().wrapping_add(usize32(free)), most)
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, count: u32) {
+        self.0.len = self.0.len.wrapping_add(count);
+    }
+}

@@ -1,0 +1,177 @@
+//! The numbers by which an address is judged: whose it is, and where its chunk begins and ends.
+
+use super::ledger::{Ledger, Place};
+use crate::error::{Error, Result};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What is the same for every frame of a UMEM; each ring half and pool carries a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// The UMEM's number, unique in the process; 0 is nobody's.
+    pub(crate) umem: u32,
+    /// Bytes of the area: a whole number of chunks.
+    pub(crate) area: u64,
+    /// The bits of an address that say which chunk it is in; a chunk's size is a power of two.
+    chunk_bits: u64,
+}
+
+impl Bounds {
+    /// The bounds of UMEM number `umem`: `chunks` chunks of `chunk_size` bytes, a power of two.
+    pub(crate) fn new(umem: u32, chunks: u32, chunk_size: u32) -> Self {
+        Self {
+            umem,
+            area: u64::from(chunks).wrapping_mul(u64::from(chunk_size)),
+            chunk_bits: u64::from(chunk_size).wrapping_neg(),
+        }
+    }
+
+    /// Whether `address` is a byte of the area.
+    #[inline(always)]
+    pub(crate) fn contains(&self, address: u64) -> bool {
+        address < self.area
+    }
+
+    /// Whether `address` is in the area and the bytes from it, as many as `len`, end in its chunk.
+    /// `len` is at least 1; a larger word than 32 bits (a length with options above it) is refused too.
+    #[inline(always)]
+    pub(crate) fn holds(&self, address: u64, len: u64) -> bool {
+        if !self.contains(address) {
+            return false;
+        }
+        // With the chunk's bits set, an address is as far below 2^64 as the chunk's end is from it.
+        let last = (address | self.chunk_bits).checked_add(len.wrapping_sub(1));
+        last.is_some()
+    }
+
+    /// Whether a packet of `len` bytes can be in a chunk.
+    #[inline(always)]
+    pub(crate) fn fits(&self, len: u32) -> bool {
+        let last = self.chunk_bits.checked_add(u64::from(len).wrapping_sub(1));
+        last.is_some()
+    }
+
+    /// The first byte of the chunk that `address` is in.
+    #[inline(always)]
+    pub(crate) fn chunk(&self, address: u64) -> u64 {
+        address & self.chunk_bits
+    }
+
+    /// A chunk's size.
+    #[inline(always)]
+    pub(crate) fn chunk_size(&self) -> u64 {
+        self.chunk_bits.wrapping_neg()
+    }
+
+    /// A chunk's size as a length: the kernel allows no chunk above a page.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
+    pub(crate) fn chunk_len(&self) -> u32 {
+        self.chunk_size() as u32
+    }
+
+    /// The number of chunks.
+    pub(crate) fn chunks(&self) -> u64 {
+        self.area.checked_div(self.chunk_size()).unwrap_or(0)
+    }
+
+    /// The number of the chunk that `address` is in.
+    #[cfg(any(debug_assertions, feature = "ledger"))]
+    pub(crate) fn index(&self, address: u64) -> usize {
+        let index = address.checked_div(self.chunk_size()).unwrap_or(0);
+        usize::try_from(index).unwrap_or(usize::MAX)
+    }
+
+    /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn same(&self, umem: u32) {
+        if self.umem != umem {
+            self.foreign(umem);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    #[expect(clippy::panic, reason = "a frame given to another UMEM is a programming error (I6)")]
+    fn foreign(&self, frame: u32) -> ! {
+        let here = self.umem;
+        panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
+    }
+}
+
+/// What addresses are judged by; each ring half and pool has one.
+#[derive(Debug, Clone)]
+pub(crate) struct Judge {
+    pub(crate) bounds: Bounds,
+    ledger: Ledger,
+}
+
+impl Judge {
+    pub(crate) fn new(bounds: Bounds, ledger: Ledger) -> Self {
+        Self { bounds, ledger }
+    }
+
+    /// Whether `address`, which the kernel's side wrote, is in the area, and its chunk can come `from`
+    /// there; if so, notes that it is at `to` now.
+    #[inline(always)]
+    pub(crate) fn arrived(&self, address: u64, from: Place, to: Place) -> bool {
+        self.bounds.contains(address) && self.ledger.moved(&self.bounds, address, from, to)
+    }
+
+    /// As [`arrived`](Self::arrived), for `len` bytes from `address` on, in one chunk.
+    #[inline(always)]
+    pub(crate) fn arrived_packet(&self, address: u64, len: u64, from: Place, to: Place) -> bool {
+        self.bounds.holds(address, len) && self.ledger.moved(&self.bounds, address, from, to)
+    }
+
+    /// Notes a move of a chunk that was ours to move.
+    #[inline(always)]
+    pub(crate) fn moved(&self, address: u64, from: Place, to: Place) {
+        self.ledger.moved(&self.bounds, address, from, to);
+    }
+
+    /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn same(&self, umem: u32) {
+        self.bounds.same(umem);
+    }
+}
+
+/// A number that no UMEM of this process ever had.
+///
+/// Numbers are not used again, so a frame that outlived its UMEM can never pass for one of another
+/// (invariant I6).
+pub(super) fn next_umem_id() -> Result<u32> {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1))
+        .map(|last| last.wrapping_add(1))
+        .map_err(|_| Error::UmemNumbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bounds;
+
+    #[test]
+    fn only_bytes_inside_one_chunk_are_held() {
+        let bounds = Bounds::new(1, 3, 4096);
+        for (address, len, held) in [
+            (0, 1, true),
+            (0, 4096, true),
+            (0, 4097, false),
+            (4095, 1, true),
+            (4095, 2, false),
+            (3 * 4096 - 1, 1, true),
+            (3 * 4096, 1, false),
+            (u64::MAX, 1, false),
+            (256, 0, false),
+            (256, 1 << 32 | 60, false),
+            (256, u64::MAX, false),
+            (256, u64::MAX - 300, false),
+        ] {
+            assert_eq!(bounds.holds(address, len), held, "{address} {len}");
+        }
+    }
+}
