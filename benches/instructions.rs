@@ -19,7 +19,7 @@
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Frame, Pool, Socket, Umem};
+use xsk::{Frame, FramePool, Socket, Umem};
 
 /// Loop, batch, and the limit that a change must not pass.
 const CASES: &[(&str, u32, f64)] = &[
@@ -56,14 +56,14 @@ const LEN: u32 = 60;
 /// What a loop works with.
 struct Bench {
     umem: Umem,
-    pool: Pool,
+    pool: FramePool,
     socket: Socket,
     kernel: FakeKernel,
 }
 
 impl Bench {
     fn new() -> Self {
-        let (umem, pool) = Umem::builder().chunks(4096).build().unwrap();
+        let (umem, pool) = Umem::builder().chunk_count(4096).build().unwrap();
         let rings =
             FakeRings { rx: 2048, tx: 2048, fill: 2048, completion: 2048, ..FakeRings::default() };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
@@ -84,7 +84,7 @@ fn measured_txonly<const BATCH: u32>(b: &mut Bench) -> u32 {
 
 #[inline(never)]
 fn measured_l2fwd<const BATCH: u32>(b: &mut Bench) -> u32 {
-    b.socket.completion.reap(BATCH).unwrap().into_fill(&mut b.socket.fill).unwrap();
+    b.socket.completion.reap(BATCH).unwrap().recycle(&mut b.socket.fill).unwrap();
     b.socket.rx.receive(BATCH).unwrap().forward(&mut b.socket.tx).unwrap()
 }
 
@@ -111,7 +111,7 @@ fn measured_txonly_each<const BATCH: u32>(b: &mut Bench) -> u32 {
 #[inline(never)]
 fn measured_l2fwd_each<const BATCH: u32>(b: &mut Bench) -> u32 {
     let Bench { umem, socket, .. } = b;
-    socket.completion.reap(BATCH).unwrap().into_fill(&mut socket.fill).unwrap();
+    socket.completion.reap(BATCH).unwrap().recycle(&mut socket.fill).unwrap();
     let edit = |frame: &mut Frame| {
         black_box(umem.bytes(frame).len());
     };
@@ -128,13 +128,13 @@ fn measured_rxdrop_for<const BATCH: u32>(b: &mut Bench) -> u32 {
             pool.put(frame);
         }
     }
-    BATCH - slots.left()
+    BATCH - slots.remaining()
 }
 
 #[inline(never)]
 fn measured_l2fwd_for<const BATCH: u32>(b: &mut Bench) -> u32 {
     let Bench { umem, pool, socket, .. } = b;
-    socket.completion.reap(BATCH).unwrap().into_fill(&mut socket.fill).unwrap();
+    socket.completion.reap(BATCH).unwrap().recycle(&mut socket.fill).unwrap();
     let mut slots = socket.tx.reserve(BATCH).unwrap();
     for frame in socket.rx.receive(BATCH).unwrap() {
         black_box(umem.bytes(&frame).len());
@@ -142,7 +142,7 @@ fn measured_l2fwd_for<const BATCH: u32>(b: &mut Bench) -> u32 {
             pool.put(frame);
         }
     }
-    BATCH - slots.left()
+    BATCH - slots.remaining()
 }
 
 /// The loop to measure.

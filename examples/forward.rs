@@ -6,7 +6,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "counts of a burst")]
 
 use std::time::Duration;
-use xsk::{Attachment, Interface, Pool, Registration, Socket, Umem, wait};
+use xsk::{Attachment, FramePool, Interface, Registration, Socket, Umem, wait};
 
 const BURST: u32 = 64;
 
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(a), Some(b)) = (names.next(), names.next()) else {
         return Err("usage: forward INTERFACE INTERFACE".into());
     };
-    let (umem, mut pool) = Umem::builder().chunks(16384).build()?;
+    let (umem, mut pool) = Umem::builder().chunk_count(16384).build()?;
     let (mut a, _slot_a) = port(&umem, &mut pool, &a)?;
     let (mut b, _slot_b) = port(&umem, &mut pool, &b)?;
     loop {
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// A socket on queue 0 of an interface, ready to receive.
-fn port(umem: &Umem, pool: &mut Pool, name: &str) -> xsk::Result<(Socket, Registration)> {
+fn port(umem: &Umem, pool: &mut FramePool, name: &str) -> xsk::Result<(Socket, Registration)> {
     let interface = Interface::by_name(name)?;
     let mut socket = Socket::builder(umem).open()?;
     socket.fill.fill_from(pool, 4096)?;
@@ -40,7 +40,12 @@ fn port(umem: &Umem, pool: &mut Pool, name: &str) -> xsk::Result<(Socket, Regist
 }
 
 /// One burst from one port to another one; answers how many packets came.
-fn forward(umem: &Umem, pool: &mut Pool, from: &mut Socket, to: &mut Socket) -> xsk::Result<u32> {
+fn forward(
+    umem: &Umem,
+    pool: &mut FramePool,
+    from: &mut Socket,
+    to: &mut Socket,
+) -> xsk::Result<u32> {
     to.completion.reap_into(pool, BURST)?;
     from.fill.fill_from(pool, BURST)?;
     let mut out = to.tx.reserve(BURST)?;

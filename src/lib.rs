@@ -16,7 +16,7 @@
 //! - [`Tx`] gives it packets to send; [`Completion`] brings their chunks back;
 //! - a [`Frame`] is a chunk in your hands. There is never more than one for a chunk, so the bytes that
 //!   [`Umem::bytes_mut`] shows are yours alone, and no `unsafe` is needed for anything here;
-//! - a [`Pool`] holds chunks that nobody uses at the moment.
+//! - a [`FramePool`] holds chunks that nobody uses at the moment.
 //!
 //! Packets come to a socket only if an XDP program on its interface sends them there. [`Attachment`]
 //! attaches one of ours (or joins it where it is attached already, or uses yours), and
@@ -24,8 +24,8 @@
 //!
 //! # Attaching, and what a kill leaves behind
 //!
-//! By [`Method::Netlink`], the default, the program *stays* if the process is killed; it passes every
-//! packet to the kernel's stack, and the next start takes it over. By [`Method::Link`] the kernel
+//! By [`AttachMethod::Netlink`], the default, the program *stays* if the process is killed; it passes every
+//! packet to the kernel's stack, and the next start takes it over. By [`AttachMethod::Link`] the kernel
 //! detaches it. When the last user ends in an orderly way, it is detached in both cases. A program of
 //! somebody else's is never replaced unless you say so, and never detached.
 //!
@@ -38,7 +38,7 @@
 //! # fn main() -> xsk::Result<()> {
 //! const BURST: u32 = 64;
 //! let interface = Interface::by_name("eth1")?;
-//! let (umem, mut pool) = Umem::builder().chunks(8192).build()?;
+//! let (umem, mut pool) = Umem::builder().chunk_count(8192).build()?;
 //! let mut port = Socket::builder(&umem).open()?;
 //! port.fill.fill_from(&mut pool, 4096)?; // before bind: zero-copy cards take their first chunks there
 //! let mut port = port.bind(&interface, 0)?;
@@ -76,14 +76,14 @@
 //! # Whole batches
 //!
 //! Where the loop above is too slow, whole batches move without a look at each frame, or with one, in
-//! half of the instructions: [`Received::recycle`], [`Received::forward`], [`Received::forward_each`],
-//! [`Tx::send_from`], [`socket::Reaped::into_fill`].
+//! half of the instructions: [`RxBatch::recycle`], [`RxBatch::forward`], [`RxBatch::forward_each`],
+//! [`Tx::send_from`], [`socket::CompletionBatch::recycle`].
 //!
 //! # What is an error and what is not
 //!
 //! A full or empty ring is no error: calls answer how many entries they moved, or give the frame back.
 //! `EAGAIN`, `EBUSY` and `ENOBUFS` of a wake-up are progress ([`Kick`]). Everything else is an [`Error`]
-//! that says what was tried, what the kernel said, and what to do. A [`Fault`] means that the other side
+//! that says what was tried, what the kernel said, and what to do. A [`RingError`] means that the other side
 //! of a ring broke the protocol, which the kernel does not do. Giving a frame to another UMEM's ring,
 //! pool or area is a programming error and panics, before anything is written.
 //!
@@ -91,21 +91,21 @@
 //!
 //! Dropping a frame or a pool is safe; its chunks are gone until the UMEM ends. So are the chunks that
 //! lay in the rings of a socket that was closed. In debug builds and with feature `ledger` the UMEM knows
-//! where each chunk is: [`Umem::census`].
+//! where each chunk is: [`Umem::chunk_counts`].
 //!
 //! # Kernels
 //!
 //! | feature | since | without it |
 //! |---|---|---|
-//! | the default program (`program::redirect`) | 5.3 | `NeedsKernel`; a program of your own can be attached |
+//! | the default program (`bpf::redirect`) | 5.3 | `NeedsKernel`; a program of your own can be attached |
 //! | the mode read back from the kernel (`is_zero_copy`) | 5.3 | what was asked of `bind` last, and done |
 //! | need-wakeup | 5.4 | the kernel is woken for every batch that is sent |
-//! | `Method::Link`, `--attach link` | 5.9 | `NeedsKernel` |
+//! | `AttachMethod::Link`, `--attach link` | 5.9 | `NeedsKernel` |
 //! | `Statistics`: `rx_ring_full`, `fill_ring_empty`, `tx_ring_empty` | 5.9 | `None` |
 //! | `XskMap::insert` of a socket that is not bound yet | 5.10 | `UpdateMap`, which names 5.10 |
 //! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
 //! | `XskMap::insert` refuses a bound socket that only sends | 5.11 | it is taken: put no such socket into a map |
-//! | an interface in another namespace is told without `CAP_NET_ADMIN` | 5.14 | `is_in_this_namespace` is `None` |
+//! | an interface in another namespace is told without `CAP_NET_ADMIN` | 5.14 | `is_in_current_netns` is `None` |
 //! | programs for packets in several buffers (`BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
 //! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |
 //! | what a driver can do with XDP (`xdp_features`) | 6.3 | `None`: nothing is claimed |
@@ -139,16 +139,16 @@ pub mod test_util;
 mod types;
 pub mod umem;
 
-pub use attach::{Attachment, ModeChoice, Registration};
+pub use attach::{AttachMode, Attachment, Registration};
 pub use error::{Error, Result};
 pub use interface::Interface;
-pub use ring::Fault;
+pub use ring::RingError;
 pub use socket::{
-    Completion, Fill, Kick, Received, Rx, RxSocket, Socket, SocketInfo, Statistics, Tx, TxSocket,
+    Completion, Fill, Kick, Rx, RxBatch, RxSocket, Socket, SocketHandle, Statistics, Tx, TxSocket,
     wait,
 };
-pub use types::{CopyMode, Method, Mode};
-pub use umem::{Frame, Pool, Umem};
+pub use types::{AttachMethod, CopyMode, XdpMode};
+pub use umem::{Frame, FramePool, Umem};
 pub use xsk_uapi as uapi;
 
 /// The examples of the README are compiled with the documentation tests.

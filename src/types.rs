@@ -4,7 +4,7 @@ use std::fmt;
 
 /// One of the four rings of an AF_XDP socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum RingKind {
     /// Packets received: the kernel produces.
     Rx,
     /// Packets to send: the user produces.
@@ -15,7 +15,7 @@ pub enum Kind {
     Completion,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for RingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Rx => "RX",
@@ -30,7 +30,7 @@ impl fmt::Display for Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CopyMode {
     /// Zero-copy where driver and queue can, else copy, and why:
-    /// [`SocketInfo::copy_reason`](crate::SocketInfo::copy_reason).
+    /// [`SocketHandle::copy_reason`](crate::SocketHandle::copy_reason).
     ///
     /// Zero-copy is tried first, and copy mode when that is refused. (The kernel's own choice, a bind with neither
     /// flag, does the same and keeps the reason to itself.)
@@ -44,7 +44,7 @@ pub enum CopyMode {
 
 /// The pages that packet memory is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pages {
+pub enum PageSize {
     /// The system's ordinary pages.
     #[default]
     Normal,
@@ -56,7 +56,7 @@ pub enum Pages {
 
 /// Where in the receive path a program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mode {
+pub enum XdpMode {
     /// In the driver (`XDP_FLAGS_DRV_MODE`).
     Native,
     /// In the network stack, after an skb was made (`XDP_FLAGS_SKB_MODE`).
@@ -65,7 +65,7 @@ pub enum Mode {
     Hardware,
 }
 
-impl fmt::Display for Mode {
+impl fmt::Display for XdpMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Native => "native",
@@ -77,7 +77,7 @@ impl fmt::Display for Mode {
 
 /// What holds a program on its interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Method {
+pub enum AttachMethod {
     /// Attached by rtnetlink. If the process is killed, the program stays and passes every packet to
     /// the kernel's stack.
     #[default]
@@ -86,7 +86,7 @@ pub enum Method {
     Link,
 }
 
-impl fmt::Display for Method {
+impl fmt::Display for AttachMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Netlink => "netlink",

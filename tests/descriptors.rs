@@ -30,7 +30,11 @@ fn too_many_open_files_are_nobody_elses_fault() {
             setrlimit(Resource::Nofile, fewer).unwrap();
             let answer = attach();
             setrlimit(Resource::Nofile, usual).unwrap();
-            assert_eq!(cable.a().xdp().unwrap().is_empty(), answer.is_err(), "{answer:?}");
+            assert_eq!(
+                cable.a().attached_programs().unwrap().is_empty(),
+                answer.is_err(),
+                "{answer:?}"
+            );
             answer.map_err(|error| errors.push(error)).ok()
         });
         attachment.unwrap().close().unwrap();

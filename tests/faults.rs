@@ -16,10 +16,10 @@ use common::{Cable, End};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use std::time::Duration;
-use xsk::attach::{Attachment, ModeChoice};
+use xsk::attach::{AttachMode, Attachment};
 use xsk::test_util::{Namespace, ip, privileged};
-use xsk::umem::Pages;
-use xsk::{Error, Interface, Method, Socket, Umem};
+use xsk::umem::PageSize;
+use xsk::{AttachMethod, Error, Interface, Socket, Umem};
 
 /// Runs `work` in a thread of its own that has only the capabilities `kept`, in `namespace`.
 fn with_only<T: Send>(
@@ -57,7 +57,7 @@ fn without_net_raw_there_is_no_socket() {
     let namespace = Namespace::new().unwrap();
     let kept = CapabilitySet::NET_ADMIN | CapabilitySet::BPF;
     let error = with_only(kept, &namespace, || {
-        let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+        let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
         Socket::builder(&umem).open().unwrap_err()
     });
     assert_eq!(error, Error::CreateSocket { errno: Errno::PERM });
@@ -75,7 +75,7 @@ fn without_bpf_there_is_no_program() {
         let attach = || Attachment::builder(&interface).attach().unwrap_err();
         let error = with_only(kept, &cable.left, attach);
         says(&error, &["EPERM", "CAP_BPF and CAP_NET_ADMIN", "sudo"]);
-        assert!(cable.veth.a().xdp().unwrap().is_empty());
+        assert!(cable.veth.a().attached_programs().unwrap().is_empty());
     }
 }
 
@@ -92,7 +92,7 @@ fn without_sys_admin_nobody_is_joined_and_nothing_is_lost() {
     let error =
         with_only(kept, &cable.left, || Attachment::builder(&interface).attach().unwrap_err());
     says(&error, &["CAP_SYS_ADMIN"]);
-    let there = cable.veth.a().xdp().unwrap().programs().next();
+    let there = cable.veth.a().attached_programs().unwrap().programs().next();
     assert_eq!(there.map(|(_, id)| id), Some(first.program_id()));
 }
 
@@ -122,7 +122,7 @@ fn a_kernel_without_af_xdp_is_named() {
         let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).unwrap();
         let program: seccompiler::BpfProgram = filter.try_into().unwrap();
         apply_filter(&program).unwrap();
-        let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+        let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
         Socket::builder(&umem).open().unwrap_err()
     })
     .join()
@@ -143,7 +143,7 @@ fn the_limit_of_locked_memory_is_explained() {
     // Other threads are root, whom the limit does not concern.
     setrlimit(Resource::Memlock, limit).unwrap();
     let error = with_only(CapabilitySet::NET_RAW, &namespace, || {
-        let (umem, _pool) = Umem::builder().chunks(1024).build().unwrap();
+        let (umem, _pool) = Umem::builder().chunk_count(1024).build().unwrap();
         Socket::builder(&umem).open().unwrap_err()
     });
     setrlimit(Resource::Memlock, before).unwrap();
@@ -156,7 +156,7 @@ fn the_limit_of_locked_memory_is_explained() {
 
 #[test]
 fn huge_pages_that_are_not_there_are_explained() {
-    let huge = Umem::builder().chunks(1 << 19).pages(Pages::Huge1G);
+    let huge = Umem::builder().chunk_count(1 << 19).page_size(PageSize::Huge1G);
     match huge.build() {
         // A machine that has them reserved is welcome.
         Ok(_) => {}
@@ -172,7 +172,7 @@ fn too_much_headroom_is_the_kernels_to_refuse_and_ours_to_explain() {
     if !privileged("too_much_headroom_is_the_kernels_to_refuse_and_ours_to_explain") {
         return;
     }
-    let builder = Umem::builder().chunks(16).chunk_size(2048).headroom(1791);
+    let builder = Umem::builder().chunk_count(16).chunk_size(2048).headroom(1791);
     let (umem, _pool) = builder.build().unwrap();
     // Older kernels take it.
     if let Err(error) = Socket::builder(&umem).open() {
@@ -196,7 +196,7 @@ fn hardware_mode_is_refused() {
         return;
     }
     let cable = Cable::new(1);
-    let builder = Attachment::builder(cable.veth.a()).mode(ModeChoice::Hardware);
+    let builder = Attachment::builder(cable.veth.a()).mode(AttachMode::Hardware);
     let error = cable.left.run(|| builder.attach()).unwrap().unwrap_err();
     assert!(matches!(error, Error::UnsupportedMode { .. }), "{error}");
 }
@@ -214,16 +214,16 @@ fn a_foreign_program_is_left_alone_and_named() {
     let map = XskMap::create("other_map", 1).unwrap();
     let attach = || Attachment::builder(cable.veth.a()).program(foreign, map).attach();
     let theirs = cable.left.run(attach).unwrap().unwrap();
-    for method in [Method::Netlink, Method::Link] {
+    for method in [AttachMethod::Netlink, AttachMethod::Link] {
         let attach = || Attachment::builder(cable.veth.a()).method(method).attach();
         let error = cable.left.run(attach).unwrap().unwrap_err();
         assert!(matches!(error, Error::ForeignProgram { .. }), "{error}");
         says(&error, &["foreign", &id.to_string(), "xdpdrv off", "--replace"]);
     }
-    let there = cable.veth.a().xdp().unwrap().programs().next();
+    let there = cable.veth.a().attached_programs().unwrap().programs().next();
     assert_eq!(there.map(|(_, id)| id), Some(id));
     theirs.close().unwrap();
-    assert!(cable.veth.a().xdp().unwrap().is_empty());
+    assert!(cable.veth.a().attached_programs().unwrap().is_empty());
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_large_mtu_in_native_mode_is_an_error_and_not_generic_mode() {
     let attach = || Attachment::builder(cable.veth.a()).attach();
     let error = cable.left.run(attach).unwrap().unwrap_err();
     says(&error, &["native", "ERANGE", "mtu"]);
-    assert!(cable.veth.a().xdp().unwrap().is_empty());
+    assert!(cable.veth.a().attached_programs().unwrap().is_empty());
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn where_there_is_no_native_mode_generic_is_chosen_and_says_why() {
     let bridge = ip::add_bridge(&namespace, "br1").unwrap();
     let attach = || Attachment::builder(&bridge).attach();
     let attachment = namespace.run(attach).unwrap().unwrap();
-    assert_eq!(attachment.mode(), xsk::Mode::Generic);
+    assert_eq!(attachment.mode(), xsk::XdpMode::Generic);
     assert!(attachment.reason().to_string().contains("no native mode"));
 }
 
@@ -259,8 +259,8 @@ fn a_refused_bind_leaks_nothing_and_can_be_tried_again() {
     }
     let cable = Cable::new(1);
     let taken = End::left(&cable);
-    let (umem, mut pool) = Umem::builder().chunks(64).build().unwrap();
-    let builder = Socket::builder(&umem).bind_wait(Duration::ZERO);
+    let (umem, mut pool) = Umem::builder().chunk_count(64).build().unwrap();
+    let builder = Socket::builder(&umem).bind_timeout(Duration::ZERO);
     let mut unbound = cable.left.run(|| builder.open()).unwrap().unwrap();
     unbound.fill.fill_from(&mut pool, 64).unwrap();
     let mut unbound = Some(unbound);

@@ -7,7 +7,7 @@
 
 use rustix::io::Errno;
 use xsk::Error;
-use xsk::attach::Mode;
+use xsk::attach::XdpMode;
 use xsk::interface::Interface;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
@@ -59,14 +59,14 @@ fn loopback_is_described() {
     assert_eq!(loopback.index(), 1);
     assert_eq!(Interface::by_index(1).unwrap().name(), "lo");
     assert!(Interface::all().unwrap().iter().any(|interface| interface.name() == "lo"));
-    let facts = loopback.facts().unwrap();
-    assert_eq!((facts.name.as_str(), facts.index, facts.kind, facts.master), ("lo", 1, None, None));
-    assert!(facts.mtu > 0);
+    let info = loopback.info().unwrap();
+    assert_eq!((info.name.as_str(), info.index, info.kind, info.master), ("lo", 1, None, None));
+    assert!(info.mtu > 0);
     // The loopback driver has no channels: its queues are those that it was made with.
-    assert_eq!(loopback.queues().unwrap().max(), facts.rx_queues.max(facts.tx_queues));
+    assert_eq!(loopback.queues().unwrap().max(), info.rx_queues.max(info.tx_queues));
     assert_eq!(loopback.max_queues().unwrap(), 1);
-    assert!(loopback.xdp().unwrap().is_empty());
-    assert_ne!(loopback.is_in_this_namespace(), Some(false));
+    assert!(loopback.attached_programs().unwrap().is_empty());
+    assert_ne!(loopback.is_in_current_netns(), Some(false));
 }
 
 #[test]
@@ -102,11 +102,11 @@ fn an_interface_stays_in_its_namespace() {
     let port = left.run(|| Interface::by_name("port")).unwrap().unwrap();
     assert_eq!(port.index(), pair.a().index());
     // This thread is in neither namespace.
-    assert_ne!(port.is_in_this_namespace(), Some(true));
-    assert_ne!(left.run(|| port.is_in_this_namespace()).unwrap(), Some(false));
+    assert_ne!(port.is_in_current_netns(), Some(true));
+    assert_ne!(left.run(|| port.is_in_current_netns()).unwrap(), Some(false));
     assert_eq!(port.queues().unwrap().current(), 4);
     assert!(port.xdp_features().is_ok());
-    right.run(|| assert_eq!(port.facts().unwrap().mac, pair.a().facts().unwrap().mac)).unwrap();
+    right.run(|| assert_eq!(port.info().unwrap().mac, pair.a().info().unwrap().mac)).unwrap();
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn an_interface_may_be_asked_by_many_threads() {
         for end in [pair.a(), pair.b(), pair.a(), pair.b()] {
             scope.spawn(move || {
                 for _ in 0..200 {
-                    assert_eq!(end.facts().unwrap().index, end.index());
+                    assert_eq!(end.info().unwrap().index, end.index());
                 }
             });
         }
@@ -153,9 +153,9 @@ fn nothing_is_attached_to_a_new_interface() {
     }
     let namespace = Namespace::new().unwrap();
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
-    let state = pair.a().xdp().unwrap();
+    let state = pair.a().attached_programs().unwrap();
     assert!(state.is_empty());
-    for mode in [Mode::Native, Mode::Generic, Mode::Hardware] {
+    for mode in [XdpMode::Native, XdpMode::Generic, XdpMode::Hardware] {
         assert_eq!(state.program(mode), None);
     }
 }

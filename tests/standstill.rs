@@ -10,7 +10,7 @@ fn rings() -> FakeRings {
 
 #[test]
 fn a_forgotten_batch_does_not_stop_a_loop_of_whole_batches_from_receiving() {
-    let (umem, mut pool) = Umem::builder().chunks(8).build().unwrap();
+    let (umem, mut pool) = Umem::builder().chunk_count(8).build().unwrap();
     let (mut kernel, mut socket) = FakeKernel::with(&umem, rings()).unwrap();
     socket.fill.fill_from(&mut pool, 8).unwrap();
     assert_eq!(kernel.deliver_unwritten(2, 60), 2);
@@ -28,7 +28,7 @@ fn a_forgotten_batch_does_not_stop_a_loop_of_whole_batches_from_receiving() {
 
 #[test]
 fn a_forgotten_batch_does_not_stop_a_loop_of_whole_batches_from_sending() {
-    let (umem, mut pool) = Umem::builder().chunks(8).build().unwrap();
+    let (umem, mut pool) = Umem::builder().chunk_count(8).build().unwrap();
     let (mut kernel, mut socket) = FakeKernel::with(&umem, rings()).unwrap();
     let mut slots = socket.tx.reserve(2).unwrap();
     slots.push(pool.take().unwrap()).unwrap();

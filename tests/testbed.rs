@@ -27,7 +27,7 @@ const ENODEV: i32 = 19;
 fn wait_for_end(interface: &Interface) {
     let start = Instant::now();
     loop {
-        match interface.facts() {
+        match interface.info() {
             Err(error) => return assert_eq!(errno_of(&error), ENODEV, "{error}"),
             Ok(_) => assert!(start.elapsed() < LIMIT, "{} is still there", interface.name()),
         }
@@ -41,7 +41,7 @@ fn a_new_namespace_has_nothing_but_loopback() {
     let namespace = Namespace::new().unwrap();
     let all = namespace.run(Interface::all).unwrap().unwrap();
     assert_eq!(all.iter().map(Interface::name).collect::<Vec<_>>(), ["lo"]);
-    assert!(all[0].facts().unwrap().up);
+    assert!(all[0].info().unwrap().up);
 }
 
 #[test]
@@ -57,11 +57,11 @@ fn a_pair_is_as_asked() {
         .build(&left, &right)
         .unwrap();
     for (end, name, mac) in [(pair.a(), "port0", macs[0]), (pair.b(), "port1", macs[1])] {
-        let facts = end.facts().unwrap();
-        assert_eq!((facts.name.as_str(), facts.mtu, facts.mac), (name, 2000, Some(mac)));
-        assert!(facts.up && facts.carrier && facts.running);
-        assert_eq!((facts.rx_queues, facts.tx_queues), (3, 3));
-        assert_eq!(facts.kind.as_deref(), Some("veth"));
+        let info = end.info().unwrap();
+        assert_eq!((info.name.as_str(), info.mtu, info.mac), (name, 2000, Some(mac)));
+        assert!(info.up && info.carrier && info.running);
+        assert_eq!((info.rx_queues, info.tx_queues), (3, 3));
+        assert_eq!(info.kind.as_deref(), Some("veth"));
         let queues = end.queues().unwrap();
         assert_eq!((queues.rx, queues.tx, queues.current(), queues.max()), (3, 3, 3, 3));
     }
@@ -78,7 +78,7 @@ fn both_ends_may_share_a_namespace() {
     let again = VethPair::builder().build(&namespace, &namespace).unwrap_err();
     assert!(matches!(again, Error::Interface { errno: rustix::io::Errno::EXIST, .. }), "{again}");
     assert!(
-        pair.a().facts().unwrap().running,
+        pair.a().info().unwrap().running,
         "a failed build must not harm the pair that was there"
     );
 }
@@ -91,7 +91,7 @@ fn a_pair_is_silent() {
     // With an address that it made itself, the kernel would ask for duplicates and routers within two seconds.
     std::thread::sleep(Duration::from_millis(2500));
     for end in [pair.a(), pair.b()] {
-        let counters = end.facts().unwrap().counters;
+        let counters = end.info().unwrap().counters;
         assert_eq!((counters.rx_packets, counters.tx_packets), (0, 0));
     }
 }
@@ -111,7 +111,7 @@ fn packets_travel_between_addresses() {
     let mut buffer = [0; 16];
     let (length, from) = there.recv_from(&mut buffer).unwrap();
     assert_eq!((&buffer[..length], from), (&b"hello"[..], here.local_addr().unwrap()));
-    assert!(pair.a().facts().unwrap().counters.tx_packets > 0);
+    assert!(pair.a().info().unwrap().counters.tx_packets > 0);
 }
 
 #[test]
@@ -120,12 +120,12 @@ fn a_bridge_takes_and_gives_back_its_ports() {
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().build(&left, &right).unwrap();
     let bridge = ip::add_bridge(&right, "br1").unwrap();
-    assert_eq!(bridge.facts().unwrap().kind.as_deref(), Some("bridge"));
+    assert_eq!(bridge.info().unwrap().kind.as_deref(), Some("bridge"));
     ip::set_master(pair.b(), Some(&bridge)).unwrap();
-    assert_eq!(pair.b().facts().unwrap().master, Some(bridge.index()));
+    assert_eq!(pair.b().info().unwrap().master, Some(bridge.index()));
     ip::wait_for_carrier(&bridge, LIMIT).unwrap();
     ip::set_master(pair.b(), None).unwrap();
-    assert_eq!(pair.b().facts().unwrap().master, None);
+    assert_eq!(pair.b().info().unwrap().master, None);
     ip::delete(&bridge).unwrap();
     wait_for_end(&bridge);
 }
@@ -136,14 +136,14 @@ fn interfaces_are_switched_resized_and_moved() {
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().names("p0", "p1").build(&left, &left).unwrap();
     ip::set_up(pair.a(), false).unwrap();
-    let facts = pair.b().facts().unwrap();
-    assert!(facts.up && !facts.carrier, "a cable has two ends");
+    let info = pair.b().info().unwrap();
+    assert!(info.up && !info.carrier, "a cable has two ends");
     ip::set_mtu(pair.a(), 9000).unwrap();
-    assert_eq!(pair.a().facts().unwrap().mtu, 9000);
+    assert_eq!(pair.a().info().unwrap().mtu, 9000);
     let moved = ip::move_to(pair.b(), &right).unwrap();
     assert_eq!(moved.name(), "p1");
-    assert_eq!(errno_of(&pair.b().facts().unwrap_err()), ENODEV);
-    assert!(!moved.facts().unwrap().up);
+    assert_eq!(errno_of(&pair.b().info().unwrap_err()), ENODEV);
+    assert!(!moved.info().unwrap().up);
     drop(pair);
     wait_for_end(&moved);
 }
@@ -156,7 +156,7 @@ fn a_dropped_pair_is_gone() {
     let (a, b) = (pair.a().clone(), pair.b().clone());
     drop(pair);
     for end in [&a, &b] {
-        assert_eq!(errno_of(&end.facts().unwrap_err()), ENODEV);
+        assert_eq!(errno_of(&end.info().unwrap_err()), ENODEV);
     }
 }
 
@@ -248,5 +248,5 @@ fn an_interface_outlives_its_namespace_value() {
     let namespace = Namespace::new().unwrap();
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
     drop(namespace);
-    assert!(pair.a().facts().unwrap().running);
+    assert!(pair.a().info().unwrap().running);
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use xsk::ring::Index;
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Completion, Fill, Frame, Pool, Rx, Socket, Tx, Umem};
+use xsk::{Completion, Fill, Frame, FramePool, Rx, Socket, Tx, Umem};
 
 const PACKETS: u64 = 2000;
 const CHUNKS: u32 = 6;
@@ -46,12 +46,12 @@ fn invert(bytes: &mut [u8]) {
 }
 
 /// Every chunk is in the pool or on the fill ring.
-fn all_home(umem: &Umem, pool: &Pool, fill: &Fill) {
-    assert_eq!(pool.len() + usize::try_from(fill.pending()).unwrap(), umem.chunks());
+fn all_home(umem: &Umem, pool: &FramePool, fill: &Fill) {
+    assert_eq!(pool.len() + usize::try_from(fill.pending()).unwrap(), umem.chunk_count());
 }
 
-fn set_up() -> (Umem, Pool, FakeKernel, Socket) {
-    let (umem, pool) = Umem::builder().chunks(CHUNKS).build().unwrap();
+fn set_up() -> (Umem, FramePool, FakeKernel, Socket) {
+    let (umem, pool) = Umem::builder().chunk_count(CHUNKS).build().unwrap();
     let (kernel, socket) = FakeKernel::with(&umem, RINGS).unwrap();
     (umem, pool, kernel, socket)
 }
@@ -67,7 +67,7 @@ fn a_forwarder_and_its_kernel_in_two_threads() {
             reaped += completion.reap_into(&mut pool, 3).unwrap();
             fill.fill_from(&mut pool, 3).unwrap();
             let mut out = tx.reserve(3).unwrap();
-            for mut frame in rx.receive(out.left()).unwrap() {
+            for mut frame in rx.receive(out.remaining()).unwrap() {
                 invert(umem.bytes_mut(&mut frame));
                 out.push(frame).unwrap();
                 received += 1;
@@ -82,10 +82,10 @@ fn a_forwarder_and_its_kernel_in_two_threads() {
 fn receiver(
     mut rx: Rx,
     mut fill: Fill,
-    mut pool: Pool,
+    mut pool: FramePool,
     back: mpsc::Receiver<Frame>,
     on: mpsc::Sender<Frame>,
-) -> (Pool, Fill) {
+) -> (FramePool, Fill) {
     let mut returned = 0;
     until("receiving", || {
         for frame in back.try_iter() {
@@ -106,7 +106,7 @@ fn sender(umem: &Umem, mut tx: Tx, from: mpsc::Receiver<Frame>) {
     let mut sent = 0;
     until("sending", || {
         let mut out = tx.reserve(3).unwrap();
-        while out.left() > 0 {
+        while out.remaining() > 0 {
             let Ok(mut frame) = from.try_recv() else {
                 break;
             };

@@ -15,18 +15,18 @@ mod common;
 use common::{Cable, End, attach, packet, until};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use xsk::attach::{Attachment, ModeChoice};
+use xsk::attach::{AttachMode, Attachment};
 use xsk::test_util::{ip, privileged};
-use xsk::{CopyMode, Error, Kick, Pool, Socket, Umem};
+use xsk::{CopyMode, Error, FramePool, Kick, Socket, Umem};
 
 /// Sends packets `numbers` from `end`, kicking and reaping until all have gone and come back.
 fn send(end: &mut End, numbers: std::ops::Range<u32>, len: usize) {
     let mut next = numbers.start;
     let chunks = end.pool.len();
     until("sending", || {
-        let room = end.socket.tx.reserve(numbers.end - next).unwrap().left();
+        let room = end.socket.tx.reserve(numbers.end - next).unwrap().remaining();
         let mut slots = end.socket.tx.reserve(room).unwrap();
-        while next < numbers.end && slots.left() > 0 {
+        while next < numbers.end && slots.remaining() > 0 {
             let Some(mut frame) = end.pool.take() else {
                 break;
             };
@@ -59,7 +59,7 @@ fn receive(end: &mut End, first: u32, count: u32, len: usize) {
     });
 }
 
-fn traffic(mode: ModeChoice, len: usize) {
+fn traffic(mode: AttachMode, len: usize) {
     let cable = Cable::new(1);
     let (mut left, mut right) = (End::left(&cable), End::right(&cable));
     right.fill();
@@ -70,28 +70,28 @@ fn traffic(mode: ModeChoice, len: usize) {
     }
     let home: BTreeSet<u64> = left.pool.addresses().collect();
     assert_eq!(home.len(), 1024, "every chunk of the sender exactly once at home");
-    if let Some(census) = right.umem.census() {
+    if let Some(census) = right.umem.chunk_counts() {
         assert_eq!(census.pool + census.receiving, 1024);
     }
-    assert_eq!(right.socket.info.statistics().unwrap().rx_dropped, 0);
+    assert_eq!(right.socket.handle.statistics().unwrap().rx_dropped, 0);
     slot.close().unwrap();
     drop((left, right));
-    assert!(cable.veth.b().xdp().unwrap().is_empty(), "nothing is left attached");
+    assert!(cable.veth.b().attached_programs().unwrap().is_empty(), "nothing is left attached");
 }
 
 #[test]
 fn packets_travel_in_native_mode() {
     if privileged("packets_travel_in_native_mode") {
-        traffic(ModeChoice::Native, 60);
-        traffic(ModeChoice::Native, 1500);
+        traffic(AttachMode::Native, 60);
+        traffic(AttachMode::Native, 1500);
     }
 }
 
 #[test]
 fn packets_travel_in_generic_mode() {
     if privileged("packets_travel_in_generic_mode") {
-        traffic(ModeChoice::Generic, 60);
-        traffic(ModeChoice::Generic, 1500);
+        traffic(AttachMode::Generic, 60);
+        traffic(AttachMode::Generic, 1500);
     }
 }
 
@@ -117,12 +117,12 @@ fn the_fill_ring_may_be_filled_before_the_socket_is_bound() {
     }
     let cable = Cable::new(1);
     let mut left = End::left(&cable);
-    let (umem, mut pool) = Umem::builder().chunks(64).build().unwrap();
+    let (umem, mut pool) = Umem::builder().chunk_count(64).build().unwrap();
     let mut unbound = cable.right.run(|| Socket::builder(&umem).open()).unwrap().unwrap();
     assert_eq!(unbound.fill.fill_from(&mut pool, 64), Ok(64));
     let socket = unbound.bind(cable.veth.b(), 0).unwrap();
     let mut right = End { umem, pool, socket };
-    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Auto, &right);
+    let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Auto, &right);
     send(&mut left, 0..64, 60);
     receive(&mut right, 0, 64, 60);
 }
@@ -133,8 +133,8 @@ fn one_sided_sockets_receive_and_send() {
         return;
     }
     let cable = Cable::new(1);
-    let (out_umem, mut out_pool) = Umem::builder().chunks(64).build().unwrap();
-    let (in_umem, mut in_pool) = Umem::builder().chunks(64).chunk_size(2048).build().unwrap();
+    let (out_umem, mut out_pool) = Umem::builder().chunk_count(64).build().unwrap();
+    let (in_umem, mut in_pool) = Umem::builder().chunk_count(64).chunk_size(2048).build().unwrap();
     let tx_only = || Socket::builder(&out_umem).tx_only().bind(cable.veth.a(), 0);
     let mut sender = cable.left.run(tx_only).unwrap().unwrap();
     let rx_only = || Socket::builder(&in_umem).rx_only().bind(cable.veth.b(), 0);
@@ -144,7 +144,8 @@ fn one_sided_sockets_receive_and_send() {
     let attachment = cable.right.run(attach).unwrap().unwrap();
     let _slot = receiver.register(&attachment).unwrap();
 
-    out_umem.edit_pool(&mut out_pool, |chunk| chunk[..60].copy_from_slice(&packet(7, 60)));
+    out_umem
+        .for_each_free_chunk(&mut out_pool, |chunk| chunk[..60].copy_from_slice(&packet(7, 60)));
     assert_eq!(sender.tx.send_from(&mut out_pool, 32, 60), Ok(32));
     until("32 completions", || {
         // Once on newer kernels; older ones send 16 at once.
@@ -172,12 +173,12 @@ fn frames_received_on_one_thread_are_sent_by_another() {
     let cable = Cable::new(1);
     let (mut left, mut right) = (End::left(&cable), End::right(&cable));
     right.fill();
-    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &right);
+    let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Native, &right);
     left.fill();
-    let _back = attach(&cable.left, cable.veth.a(), ModeChoice::Native, &left);
+    let _back = attach(&cable.left, cable.veth.a(), AttachMode::Native, &left);
 
     let Socket { mut rx, mut tx, mut fill, mut completion, .. } = right.socket;
-    let mut pool: Pool = right.pool;
+    let mut pool: FramePool = right.pool;
     let (to_sender, from_receiver) = std::sync::mpsc::channel();
     let (to_receiver, from_sender) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
@@ -237,9 +238,9 @@ fn a_taken_queue_is_an_error_that_says_how_long_was_waited() {
     }
     let cable = Cable::new(1);
     let _first = End::left(&cable);
-    let (umem, _pool) = Umem::builder().chunks(64).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
     let wait = Duration::from_millis(30);
-    let second = || Socket::builder(&umem).bind_wait(wait).bind(cable.veth.a(), 0);
+    let second = || Socket::builder(&umem).bind_timeout(wait).bind(cable.veth.a(), 0);
     let error = cable.left.run(second).unwrap().unwrap_err();
     let Error::Bind { waited, .. } = &error else { panic!("{error}") };
     assert!(*waited >= wait);
@@ -252,7 +253,7 @@ fn settings_that_no_kernel_should_see_are_refused() {
         return;
     }
     let cable = Cable::new(2);
-    let (umem, _pool) = Umem::builder().chunks(64).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
     for size in [0, 3, 1 << 21, 1 << 31] {
         let error = Socket::builder(&umem).rx_size(size).open().unwrap_err();
         assert!(matches!(error, Error::Setting { .. }), "{error}");
@@ -286,12 +287,12 @@ fn headroom_is_before_the_packet_and_can_take_a_header() {
     }
     let cable = Cable::new(1);
     let mut left = End::left(&cable);
-    let (umem, pool) = Umem::builder().chunks(1024).headroom(128).build().unwrap();
+    let (umem, pool) = Umem::builder().chunk_count(1024).headroom(128).build().unwrap();
     let bind = || Socket::builder(&umem).bind(cable.veth.b(), 0);
     let socket = cable.right.run(bind).unwrap().unwrap();
     let mut right = End { umem, pool, socket };
     right.fill();
-    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &right);
+    let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Native, &right);
     send(&mut left, 0..1, 60);
     let mut received = None;
     until("a packet", || {
@@ -327,7 +328,7 @@ fn an_interface_that_goes_away_is_a_typed_error() {
         Ok(_) => false,
     });
     assert!(said.contains("close the socket"), "{said}");
-    assert_eq!(left.socket.info.error().unwrap(), Some(rustix::io::Errno::NETDOWN));
+    assert_eq!(left.socket.handle.take_error().unwrap(), Some(rustix::io::Errno::NETDOWN));
 }
 
 #[test]
@@ -361,8 +362,8 @@ fn several_sockets_are_waited_for_together() {
     let mut second = End::at(&cable.right, cable.veth.b(), 1);
     first.fill();
     second.fill();
-    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &first);
-    let _other = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &second);
+    let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Native, &first);
+    let _other = attach(&cable.right, cable.veth.b(), AttachMode::Native, &second);
     let brief = Some(Duration::from_millis(5));
     assert_eq!(xsk::wait(&[&first.socket.rx, &second.socket.rx], brief).unwrap(), 0);
     send(&mut left, 0..1, 60);
@@ -397,12 +398,12 @@ fn packets_arrive_in_memory_that_the_user_brought() {
     let owner = Owner(start.expose_provenance());
     let memory = std::ptr::NonNull::new(start.cast::<u8>()).unwrap();
     let memory = std::ptr::NonNull::slice_from_raw_parts(memory, BYTES);
-    let builder = Umem::builder().chunks(65);
+    let builder = Umem::builder().chunk_count(65);
     // SAFETY: exclusive, and mapped until `owner` is dropped.
     let short = unsafe { builder.build_in(memory, ()) }.unwrap_err();
     assert!(matches!(short, Error::Setting { name: "memory", .. }), "{short}");
     // SAFETY: as above.
-    let (umem, pool) = unsafe { Umem::builder().chunks(64).build_in(memory, owner) }.unwrap();
+    let (umem, pool) = unsafe { Umem::builder().chunk_count(64).build_in(memory, owner) }.unwrap();
 
     let cable = Cable::new(1);
     let mut left = End::left(&cable);
@@ -410,7 +411,7 @@ fn packets_arrive_in_memory_that_the_user_brought() {
     let socket = cable.right.run(bind).unwrap().unwrap();
     let mut right = End { umem, pool, socket };
     right.socket.fill.fill_from(&mut right.pool, 64).unwrap();
-    let _slot = attach(&cable.right, cable.veth.b(), ModeChoice::Native, &right);
+    let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Native, &right);
     send(&mut left, 0..32, 60);
     receive(&mut right, 0, 32, 60);
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::sys::bpf;
-use crate::types::{Method, Mode};
+use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use xsk_uapi::bpf::BPF_LINK_TYPE_XDP;
@@ -11,7 +11,7 @@ use xsk_uapi::if_link::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MOD
 
 /// What a kernel without XDP links comes to.
 const NO_LINKS: Error = Error::NeedsKernel {
-    feature: "attaching by link (`Method::Link`, `--attach link`)",
+    feature: "attaching by link (`AttachMethod::Link`, `--attach link`)",
     version: "5.9",
 };
 
@@ -32,12 +32,12 @@ impl Link {
     pub(super) fn create(
         interface: &Interface,
         program: BorrowedFd<'_>,
-        mode: Mode,
+        mode: XdpMode,
     ) -> Result<Self> {
         let flags = match mode {
-            Mode::Native => XDP_FLAGS_DRV_MODE,
-            Mode::Generic => XDP_FLAGS_SKB_MODE,
-            Mode::Hardware => XDP_FLAGS_HW_MODE,
+            XdpMode::Native => XDP_FLAGS_DRV_MODE,
+            XdpMode::Generic => XDP_FLAGS_SKB_MODE,
+            XdpMode::Hardware => XDP_FLAGS_HW_MODE,
         };
         bpf::link_create(program, interface.index(), flags).map(Self).map_err(|errno| {
             if is_unknown(errno, bpf::link_create_of_nothing) {
@@ -46,7 +46,7 @@ impl Link {
             Error::Attach {
                 interface: interface.name().to_owned(),
                 mode,
-                method: Method::Link,
+                method: AttachMethod::Link,
                 errno,
                 message: None,
             }

@@ -1,16 +1,16 @@
 //! What an attachment is to be like, and the loop that brings it about.
 
 use super::bpf_link::Link;
-use super::lock::{Kind, Lock, LockSocket};
+use super::lock::{Lock, LockSocket, MarkKind};
 use super::netlink::{Condition, attach_netlink};
-use super::ownership::{Hold, Shared};
-use super::protocol::{Held, Step};
-use super::usage::Parts;
-use super::{Attachment, ModeChoice, Reason};
+use super::ownership::{Ownership, Shared};
+use super::protocol::{Attached, Step};
+use super::usage::MapAndProbe;
+use super::{AttachMode, Attachment, ModeReason};
 use crate::bpf::{Program, REDIRECT_NAME, XskMap, load_redirect};
 use crate::error::{Error, Result};
 use crate::interface::Interface;
-use crate::types::{Method, Mode};
+use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use rustix::process::getpid;
 use std::os::fd::AsFd;
@@ -27,8 +27,8 @@ const PAUSE: Duration = Duration::from_micros(250);
 #[must_use]
 pub struct AttachmentBuilder {
     pub(super) interface: Interface,
-    pub(super) mode: ModeChoice,
-    pub(super) method: Method,
+    pub(super) mode: AttachMode,
+    pub(super) method: AttachMethod,
     pub(super) replace_foreign: bool,
     pub(super) take_over: bool,
     pub(super) program: Option<(Program, XskMap)>,
@@ -36,9 +36,9 @@ pub struct AttachmentBuilder {
 }
 
 /// What this builder would attach.
-pub(super) struct Own {
+pub(super) struct Candidate {
     pub(super) program: Program,
-    pub(super) parts: Parts,
+    pub(super) parts: MapAndProbe,
     /// The tag of the default program; `None` for one of the user's.
     pub(super) default: Option<[u8; 8]>,
 }
@@ -94,8 +94,8 @@ impl AttachmentBuilder {
     pub(super) fn new(interface: &Interface) -> Self {
         Self {
             interface: interface.clone(),
-            mode: ModeChoice::Auto,
-            method: Method::Netlink,
+            mode: AttachMode::Auto,
+            method: AttachMethod::Netlink,
             replace_foreign: false,
             take_over: false,
             program: None,
@@ -103,15 +103,15 @@ impl AttachmentBuilder {
         }
     }
 
-    /// The mode; [`ModeChoice::Auto`] unless told otherwise.
-    pub fn mode(mut self, mode: ModeChoice) -> Self {
+    /// The mode; [`AttachMode::Auto`] unless told otherwise.
+    pub fn mode(mut self, mode: AttachMode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// What holds the program: [`Method::Netlink`] unless told otherwise, after which a killed process leaves it behind,
-    /// passing every packet to the kernel's stack; [`Method::Link`] (5.9) has the kernel detach it.
-    pub fn method(mut self, method: Method) -> Self {
+    /// What holds the program: [`AttachMethod::Netlink`] unless told otherwise, after which a killed process leaves it behind,
+    /// passing every packet to the kernel's stack; [`AttachMethod::Link`] (5.9) has the kernel detach it.
+    pub fn method(mut self, method: AttachMethod) -> Self {
         self.method = method;
         self
     }
@@ -131,7 +131,7 @@ impl AttachmentBuilder {
     /// attached it did not use this crate, or were killed; it cannot be told which, so it is left on the interface in the
     /// end. [`take_over`](Self::take_over) says that they were killed.
     ///
-    /// One program may be attached to several interfaces. By [`Method::Link`] it cannot be joined, though, while it is on
+    /// One program may be attached to several interfaces. By [`AttachMethod::Link`] it cannot be joined, though, while it is on
     /// interfaces with the same number in several network namespaces: the kernel does not say which link is in which.
     pub fn program(mut self, program: Program, map: XskMap) -> Self {
         self.program = Some((program, map));
@@ -164,38 +164,43 @@ impl AttachmentBuilder {
     /// # Errors
     /// - [`Error::ForeignProgram`]: another program is attached, and it is not to be replaced.
     /// - [`Error::OtherAttachment`]: this crate's program is attached and in use, in another mode or by another method.
-    /// - [`Error::UnsupportedMode`] for [`ModeChoice::Hardware`].
+    /// - [`Error::UnsupportedMode`] for [`AttachMode::Hardware`].
     /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced could not be.
     /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach. [`Error::NeedsKernel`]: before 5.3 there is
-    ///   no default one, and before 5.9 no [`Method::Link`].
+    ///   no default one, and before 5.9 no [`AttachMethod::Link`].
     /// - [`Error::Netlink`]: a socket failed, such as for too many open files.
     /// - [`Error::BpfObject`] with `EPERM`: a program is attached, and `CAP_SYS_ADMIN` is missing to look at it.
     /// - [`Error::AttachLock`]: another process took too long.
     /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the thread (`EXDEV`).
     pub fn attach(mut self) -> Result<Attachment> {
-        if self.mode == ModeChoice::Hardware {
+        if self.mode == AttachMode::Hardware {
             return Err(Error::UnsupportedMode {
-                mode: Mode::Hardware,
+                mode: XdpMode::Hardware,
                 reason: "a program that runs on the card cannot hand packets to a socket",
             });
         }
         self.require_namespace()?;
-        let own = self.load()?;
+        let candidate = self.load()?;
         let lock = LockSocket::new()?.acquire(self.interface.index(), self.patience)?;
         let mut removed = None;
-        match self.steps(&own, &lock, &mut removed) {
-            Ok(held) => Ok(self.finish(own, held)),
+        match self.steps(&candidate, &lock, &mut removed) {
+            Ok(attached) => Ok(self.finish(candidate, attached)),
             Err(error) => Err(self.put_back(removed, error)),
         }
     }
 
     /// Steps until one holds; a foreign program that was taken off on the way goes to `removed`.
-    fn steps(&self, own: &Own, lock: &Lock, removed: &mut Option<(Mode, Program)>) -> Result<Held> {
+    fn steps(
+        &self,
+        candidate: &Candidate,
+        lock: &Lock,
+        removed: &mut Option<(XdpMode, Program)>,
+    ) -> Result<Attached> {
         let mut pause = PAUSE;
         for attempt in 1..=ATTEMPTS {
-            let why = match self.step(own, lock)? {
-                Step::Held(held) => return Ok(held),
-                Step::Again(why) => why,
+            let why = match self.step(candidate, lock)? {
+                Step::Attached(attached) => return Ok(attached),
+                Step::Retry(why) => why,
                 Step::Removed(mode, program, why) => {
                     *removed = Some((mode, program));
                     why
@@ -207,11 +212,11 @@ impl AttachmentBuilder {
             sleep(pause);
             pause = pause.saturating_mul(2);
         }
-        Err(self.other("something that does not change all the time"))
+        Err(self.conflict("something that does not change all the time"))
     }
 
     /// Puts a foreign program back that was taken off for ours, which could not be attached for `why`.
-    fn put_back(&self, removed: Option<(Mode, Program)>, why: Error) -> Error {
+    fn put_back(&self, removed: Option<(XdpMode, Program)>, why: Error) -> Error {
         let Some((mode, program)) = removed else {
             return why;
         };
@@ -233,16 +238,16 @@ impl AttachmentBuilder {
         }
     }
 
-    fn finish(self, own: Own, held: Held) -> Attachment {
+    fn finish(self, candidate: Candidate, attached: Attached) -> Attachment {
         Attachment::new(Shared {
             interface: self.interface,
-            mode: held.mode,
-            joined: held.reason.is_none(),
-            reason: held.reason.unwrap_or(Reason::Joined),
+            mode: attached.mode,
+            joined: attached.reason.is_none(),
+            reason: attached.reason.unwrap_or(ModeReason::Joined),
             method: self.method,
-            program_id: held.program_id,
-            parts: held.parts.unwrap_or(own.parts),
-            hold: held.hold,
+            program_id: attached.program_id,
+            parts: attached.parts.unwrap_or(candidate.parts),
+            ownership: attached.ownership,
             patience: self.patience,
             owner: getpid(),
         })
@@ -262,18 +267,18 @@ impl AttachmentBuilder {
         })?;
         let map = map(program_id)?;
         let links = Link::find(&self.interface, program_id).unwrap_or_default();
-        let hold = match self.share(&lock, mode, program_id, &map)? {
+        let ownership = match self.share(&lock, mode, program_id, &map)? {
             Some(share) => share,
-            None => Hold::Guest { _mark: lock.mark(Kind::Guest, program_id)? },
+            None => Ownership::Guest { _mark: lock.mark(MarkKind::Guest, program_id)? },
         };
         Ok(Attachment::new(Shared {
             mode,
-            reason: Reason::Joined,
-            method: if links.is_empty() { Method::Netlink } else { Method::Link },
+            reason: ModeReason::Joined,
+            method: if links.is_empty() { AttachMethod::Netlink } else { AttachMethod::Link },
             program_id,
             joined: true,
-            parts: Parts::new(map)?,
-            hold,
+            parts: MapAndProbe::new(map)?,
+            ownership,
             patience: self.patience,
             interface: self.interface,
             owner: getpid(),
@@ -282,22 +287,28 @@ impl AttachmentBuilder {
 
     /// A share in a program that users of this crate have attached by netlink: all of them might leave before a guest
     /// does, who has to detach it then. `None` if it is somebody else's to detach, or may not be opened.
-    fn share(&self, lock: &Lock, mode: Mode, id: u32, map: &XskMap) -> Result<Option<Hold>> {
+    fn share(
+        &self,
+        lock: &Lock,
+        mode: XdpMode,
+        id: u32,
+        map: &XskMap,
+    ) -> Result<Option<Ownership>> {
         let Ok(program) = Program::from_id(id) else {
             return Ok(None);
         };
-        if !lock.is_marked(Kind::User, id)? && !is_default(&program, map) {
+        if !lock.is_marked(MarkKind::User, id)? && !is_default(&program, map) {
             return Ok(None);
         }
         match self.held_by_link(mode, &program) {
-            Ok(false) => self.hold(lock, &program).map(Some),
+            Ok(false) => self.mark_used(lock, &program).map(Some),
             // Who may not attach may not detach either.
             Ok(true) | Err(_) => Ok(None),
         }
     }
 
     fn require_namespace(&self) -> Result<()> {
-        if self.interface.is_in_this_namespace() != Some(false) {
+        if self.interface.is_in_current_netns() != Some(false) {
             return Ok(());
         }
         Err(Error::Interface {
@@ -308,14 +319,14 @@ impl AttachmentBuilder {
         })
     }
 
-    pub(super) fn load(&mut self) -> Result<Own> {
+    pub(super) fn load(&mut self) -> Result<Candidate> {
         let Some((program, map)) = self.program.take() else {
             let map = XskMap::create(XskMap::DEFAULT_NAME, self.interface.max_queues()?)?;
             let program = load_redirect(&map, false)?;
             let default = Some(program.info()?.tag);
-            return Ok(Own { program, parts: Parts::new(map)?, default });
+            return Ok(Candidate { program, parts: MapAndProbe::new(map)?, default });
         };
-        Ok(Own { program, parts: Parts::new(map)?, default: None })
+        Ok(Candidate { program, parts: MapAndProbe::new(map)?, default: None })
     }
 }
 

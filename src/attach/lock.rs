@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// What a mark says about its holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MarkKind {
     /// It attached the program, or joined those who did: the last of them detaches.
     User,
     /// It uses a program that somebody else takes care of.
@@ -83,7 +83,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`Error::Netlink`] if it cannot be found out.
-    pub(super) fn is_marked(&self, kind: Kind, program: u32) -> Result<bool> {
+    pub(super) fn is_marked(&self, kind: MarkKind, program: u32) -> Result<bool> {
         for number in 0..MARKS {
             let name = mark(kind, self.ifindex, program, number)
                 .map_err(failed("look for marks on the program"))?;
@@ -101,7 +101,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`Error::Netlink`]; with `EADDRINUSE` if there are too many.
-    pub(super) fn mark(&self, kind: Kind, program: u32) -> Result<Mark> {
+    pub(super) fn mark(&self, kind: MarkKind, program: u32) -> Result<Mark> {
         let bound = || {
             let socket = socket()?;
             for number in 0..MARKS {
@@ -144,10 +144,10 @@ fn socket() -> Result<OwnedFd, Errno> {
     socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }
 
-fn mark(kind: Kind, ifindex: u32, program: u32, number: u32) -> Result<SocketAddrUnix, Errno> {
+fn mark(kind: MarkKind, ifindex: u32, program: u32, number: u32) -> Result<SocketAddrUnix, Errno> {
     let kind = match kind {
-        Kind::User => "user",
-        Kind::Guest => "guest",
+        MarkKind::User => "user",
+        MarkKind::Guest => "guest",
     };
     address(&format!("xsk/{kind}/{ifindex}/{program}/{number}"))
 }
@@ -191,22 +191,22 @@ mod tests {
     #[test]
     fn marks_are_seen_until_dropped() {
         let lock = lock(IFINDEX - 2);
-        assert!(!lock.is_marked(Kind::User, 7).unwrap());
-        let marks = [lock.mark(Kind::User, 7).unwrap(), lock.mark(Kind::User, 7).unwrap()];
+        assert!(!lock.is_marked(MarkKind::User, 7).unwrap());
+        let marks = [lock.mark(MarkKind::User, 7).unwrap(), lock.mark(MarkKind::User, 7).unwrap()];
         let [first, second] = marks;
         drop(first);
-        assert!(lock.is_marked(Kind::User, 7).unwrap());
-        assert!(!lock.is_marked(Kind::Guest, 7).unwrap());
-        assert!(!lock.is_marked(Kind::User, 70).unwrap());
+        assert!(lock.is_marked(MarkKind::User, 7).unwrap());
+        assert!(!lock.is_marked(MarkKind::Guest, 7).unwrap());
+        assert!(!lock.is_marked(MarkKind::User, 70).unwrap());
         // Asking does not wear a mark out, and a second descriptor, such as a forked child's, does not keep it up.
         for _ in 0..2000 {
-            assert!(lock.is_marked(Kind::User, 7).unwrap());
+            assert!(lock.is_marked(MarkKind::User, 7).unwrap());
         }
         let copy = second.socket.try_clone().unwrap();
         drop(second);
-        assert!(!lock.is_marked(Kind::User, 7).unwrap());
-        let third = lock.mark(Kind::User, 7).unwrap();
-        assert!(lock.is_marked(Kind::User, 7).unwrap());
+        assert!(!lock.is_marked(MarkKind::User, 7).unwrap());
+        let third = lock.mark(MarkKind::User, 7).unwrap();
+        assert!(lock.is_marked(MarkKind::User, 7).unwrap());
         drop((third, copy));
     }
 }

@@ -4,12 +4,12 @@
 //! packets to sockets, or joins the users of the one that is there.
 //!
 //! # When the process is killed
-//! What a process attached and could not detach any more depends on the [`Method`]:
-//! - [`Method::Netlink`], the default: the program stays. Its map is empty, because the kernel takes the sockets of a
+//! What a process attached and could not detach any more depends on the [`AttachMethod`]:
+//! - [`AttachMethod::Netlink`], the default: the program stays. Its map is empty, because the kernel takes the sockets of a
 //!   dead process out of it, so every packet goes to the kernel's stack as if no program were there. The next
 //!   [`Attachment`] to the interface takes the program over, or replaces it; a program of one's own only if
 //!   [`AttachmentBuilder::take_over`] says so.
-//! - [`Method::Link`] (5.9): the kernel detaches it with the last process that holds the link.
+//! - [`AttachMethod::Link`] (5.9): the kernel detaches it with the last process that holds the link.
 //!
 //! # Sharing a program
 //! The queues of an interface can belong to sockets of several processes; an interface takes one program. So the
@@ -21,7 +21,7 @@
 //!
 //! Users of a program attached by netlink know of each other by marks: abstract Unix sockets that vanish with their
 //! process, which any process in the network namespace could fake. A hostile one could keep a program attached, or
-//! new users waiting ([`Error::AttachLock`](crate::Error::AttachLock)); nothing more.
+//! new users waiting ([`Error::AttachLock`]); nothing more.
 
 mod bpf_link;
 mod builder;
@@ -39,9 +39,9 @@ mod protocol_tests;
 mod registration;
 mod usage;
 
-pub use crate::types::{Method, Mode};
+pub use crate::types::{AttachMethod, XdpMode};
 pub use builder::AttachmentBuilder;
-pub use mode::{ModeChoice, Reason};
+pub use mode::{AttachMode, ModeReason};
 pub use registration::Registration;
 
 use crate::bpf::XskMap;
@@ -49,7 +49,7 @@ use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::socket::{RxSocket, Socket};
 use ownership::Shared;
-use registration::Claim;
+use registration::SlotReservation;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -60,9 +60,9 @@ use std::sync::Arc;
 /// queue of an interface can belong to another process. Sockets are put into their slots with
 /// [`register`](Self::register), before or after they are bound.
 ///
-/// **If the process is killed**: attached by [`Method::Netlink`], the default, the program stays and passes every
+/// **If the process is killed**: attached by [`AttachMethod::Netlink`], the default, the program stays and passes every
 /// packet to the kernel's stack; the next start takes it over (one of your own if
-/// [`take_over`](AttachmentBuilder::take_over) says so). Attached by [`Method::Link`], the kernel detaches it.
+/// [`take_over`](AttachmentBuilder::take_over) says so). Attached by [`AttachMethod::Link`], the kernel detaches it.
 ///
 /// The last user detaches the program. This value, its clones and its registrations together are one user; another
 /// one is made by attaching again, here or in another process. A process that was killed is no user any more.
@@ -116,13 +116,13 @@ impl Attachment {
         let shared = &self.shared;
         let copy =
             fcntl_dupfd_cloexec(socket, 0).map_err(|errno| shared.slot_error(queue, errno))?;
-        let claim = Claim::new(shared.map().id(), queue)
+        let reservation = SlotReservation::new(shared.map().id(), queue)
             .ok_or_else(|| shared.slot_error(queue, Errno::EXIST))?;
         shared.map().insert(queue, socket)?;
         // From here on, an early return drops this and empties the slot.
-        let registration = Registration::new(Arc::clone(shared), claim, copy);
-        if let Some(census) = &shared.parts.census {
-            if !census.is_occupied(queue)? {
+        let registration = Registration::new(Arc::clone(shared), reservation, copy);
+        if let Some(probe) = &shared.parts.probe {
+            if !probe.is_occupied(queue)? {
                 return Err(shared.slot_error(queue, Errno::NOENT));
             }
         }
@@ -138,20 +138,20 @@ impl Attachment {
 
     /// The mode that the program is attached in.
     #[must_use]
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> XdpMode {
         self.shared.mode
     }
 
     /// Why it is attached in this mode.
     #[must_use]
-    pub fn reason(&self) -> &Reason {
+    pub fn reason(&self) -> &ModeReason {
         &self.shared.reason
     }
 
     /// What holds the program on the interface. Of a program that somebody else attached, and whose links may not be
     /// looked at for want of `CAP_SYS_ADMIN`, netlink is assumed.
     #[must_use]
-    pub fn method(&self) -> Method {
+    pub fn method(&self) -> AttachMethod {
         self.shared.method
     }
 
@@ -191,12 +191,12 @@ impl Attachment {
     /// program has taken its place.
     ///
     /// An interface that was moved to another network namespace looks like one that is gone. Its sockets are unbound
-    /// for good, but a program attached by [`Method::Netlink`] stays on it, and can only be taken off there (`ip link
-    /// set dev NAME xdp off`). One attached by [`Method::Link`] is detached: use that where interfaces are moved.
+    /// for good, but a program attached by [`AttachMethod::Netlink`] stays on it, and can only be taken off there (`ip link
+    /// set dev NAME xdp off`). One attached by [`AttachMethod::Link`] is detached: use that where interfaces are moved.
     pub fn close(self) -> Result<()> {
         Arc::into_inner(self.shared).map_or(Ok(()), |mut shared| {
             let patience = shared.patience;
-            shared.leave(patience)
+            shared.release(patience)
         })
     }
 }
@@ -214,15 +214,15 @@ macro_rules! register {
             /// [`Error::OtherAttachment`] if the program is on another
             /// interface; else as [`Attachment::register`].
             pub fn register(&self, program: &Attachment) -> Result<Registration> {
-                let (here, there) = (self.info.interface_index(), program.interface());
+                let (here, there) = (self.handle.interface_index(), program.interface());
                 if here != there.index() {
                     return Err(Error::OtherAttachment {
                         interface: there.name().to_owned(),
-                        wanted: format!("a program on {}", self.info.interface()),
+                        wanted: format!("a program on {}", self.handle.interface()),
                         found: format!("one on {}", there.name()),
                     });
                 }
-                program.register(self.info.queue(), self.as_fd())
+                program.register(self.handle.queue(), self.as_fd())
             }
         }
     )*};

@@ -1,11 +1,11 @@
 //! The mode that is asked for, and why the one in use is what it is.
 
-use crate::types::Mode;
+use crate::types::XdpMode;
 use std::fmt;
 
 /// The mode to attach in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum ModeChoice {
+pub enum AttachMode {
     /// Native, and generic only where the driver has no native mode (`EOPNOTSUPP`). Any other refusal is an error:
     /// generic mode has a third of the speed, which nobody should get without having been told.
     ///
@@ -20,19 +20,19 @@ pub enum ModeChoice {
     Hardware,
 }
 
-impl ModeChoice {
+impl AttachMode {
     /// The modes to try, in this order.
-    pub(super) fn candidates(self) -> &'static [Mode] {
+    pub(super) fn candidates(self) -> &'static [XdpMode] {
         match self {
-            Self::Auto => &[Mode::Native, Mode::Generic],
-            Self::Native => &[Mode::Native],
-            Self::Generic => &[Mode::Generic],
+            Self::Auto => &[XdpMode::Native, XdpMode::Generic],
+            Self::Native => &[XdpMode::Native],
+            Self::Generic => &[XdpMode::Generic],
             Self::Hardware => &[],
         }
     }
 }
 
-impl fmt::Display for ModeChoice {
+impl fmt::Display for AttachMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Auto => "any",
@@ -46,7 +46,7 @@ impl fmt::Display for ModeChoice {
 /// Why a program is attached in the mode that it is attached in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum ModeReason {
     /// This mode was asked for.
     Asked,
     /// The driver has a native mode.
@@ -60,7 +60,7 @@ pub enum Reason {
     Joined,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for ModeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Asked => f.write_str("as asked"),

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::netlink::Refusal;
 use crate::netlink::message::Request;
-use crate::types::{Method, Mode};
+use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use xsk_uapi::if_link::{
@@ -31,7 +31,7 @@ pub(crate) enum Condition<'a> {
 pub(crate) fn attach_netlink(
     interface: &Interface,
     program: BorrowedFd<'_>,
-    mode: Mode,
+    mode: XdpMode,
     condition: Condition<'_>,
 ) -> Result<()> {
     let (flags, expected) = match condition {
@@ -43,7 +43,7 @@ pub(crate) fn attach_netlink(
         Error::Attach {
             interface: interface.name().to_owned(),
             mode,
-            method: Method::Netlink,
+            method: AttachMethod::Netlink,
             errno: refusal.errno,
             message: refusal.text,
         }
@@ -60,7 +60,7 @@ pub(crate) fn attach_netlink(
 /// afterwards; `EBUSY` if a link holds it; what else the kernel says. [`Error::UnsupportedMode`] for hardware mode.
 pub(crate) fn detach_netlink(
     interface: &Interface,
-    mode: Mode,
+    mode: XdpMode,
     expected: BorrowedFd<'_>,
     id: u32,
 ) -> Result<()> {
@@ -71,7 +71,7 @@ pub(crate) fn detach_netlink(
         errno: refusal.errno,
         message: refusal.text,
     };
-    let attached = || interface.xdp().map(|state| state.program(mode) == Some(id));
+    let attached = || interface.attached_programs().map(|state| state.program(mode) == Some(id));
     match set(interface, -1, flag | XDP_FLAGS_REPLACE, Some(expected)) {
         // An unknown flag: before 5.7.
         Err(Refusal { errno: Errno::INVAL, .. }) if attached()? => set(interface, -1, flag, None),
@@ -102,11 +102,11 @@ fn set(
     interface.try_ask(&request).map(drop)
 }
 
-fn mode_flag(mode: Mode) -> Result<u32> {
+fn mode_flag(mode: XdpMode) -> Result<u32> {
     match mode {
-        Mode::Native => Ok(XDP_FLAGS_DRV_MODE),
-        Mode::Generic => Ok(XDP_FLAGS_SKB_MODE),
-        Mode::Hardware => Err(Error::UnsupportedMode {
+        XdpMode::Native => Ok(XDP_FLAGS_DRV_MODE),
+        XdpMode::Generic => Ok(XDP_FLAGS_SKB_MODE),
+        XdpMode::Hardware => Err(Error::UnsupportedMode {
             mode,
             reason: "a program that runs on the card cannot hand packets to a socket",
         }),

@@ -5,7 +5,7 @@ use crate::bpf::{Insn, Program, Reg};
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::test_util::{Namespace, VethPair, ip, privileged};
-use crate::types::Mode;
+use crate::types::XdpMode;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 
@@ -16,8 +16,8 @@ fn program() -> Program {
 }
 
 /// What is attached, as (mode, id).
-fn state(interface: &Interface) -> Vec<(Mode, u32)> {
-    interface.xdp().unwrap().programs().collect()
+fn state(interface: &Interface) -> Vec<(XdpMode, u32)> {
+    interface.attached_programs().unwrap().programs().collect()
 }
 
 /// The error number and the kernel's words of a refused attachment.
@@ -47,15 +47,15 @@ impl Bed {
         privileged(name).then(ready)
     }
 
-    fn attach(&self, program: &Program, mode: Mode, condition: Condition<'_>) -> Result<()> {
+    fn attach(&self, program: &Program, mode: XdpMode, condition: Condition<'_>) -> Result<()> {
         attach_netlink(self.pair.a(), program.as_fd(), mode, condition)
     }
 
-    fn detach(&self, program: &Program, mode: Mode) -> Result<()> {
+    fn detach(&self, program: &Program, mode: XdpMode) -> Result<()> {
         detach_netlink(self.pair.a(), mode, program.as_fd(), program.id())
     }
 
-    fn state(&self) -> Vec<(Mode, u32)> {
+    fn state(&self) -> Vec<(XdpMode, u32)> {
         state(self.pair.a())
     }
 }
@@ -65,7 +65,7 @@ fn a_program_comes_and_goes_in_both_modes() {
     let Some(bed) = Bed::new("a_program_comes_and_goes_in_both_modes") else {
         return;
     };
-    for mode in [Mode::Native, Mode::Generic] {
+    for mode in [XdpMode::Native, XdpMode::Generic] {
         assert_eq!(bed.state(), []);
         bed.attach(&bed.ours, mode, Condition::Vacant).unwrap();
         assert_eq!(bed.state(), [(mode, bed.ours.id())]);
@@ -79,13 +79,13 @@ fn a_vacant_place_is_demanded() {
     let Some(bed) = Bed::new("a_vacant_place_is_demanded") else {
         return;
     };
-    bed.attach(&bed.other, Mode::Native, Condition::Vacant).unwrap();
-    let (errno, text) = refusal(bed.attach(&bed.ours, Mode::Native, Condition::Vacant));
+    bed.attach(&bed.other, XdpMode::Native, Condition::Vacant).unwrap();
+    let (errno, text) = refusal(bed.attach(&bed.ours, XdpMode::Native, Condition::Vacant));
     assert_eq!((errno, text.as_deref()), (Errno::BUSY, Some("XDP program already attached")));
-    let (errno, text) = refusal(bed.attach(&bed.ours, Mode::Generic, Condition::Vacant));
+    let (errno, text) = refusal(bed.attach(&bed.ours, XdpMode::Generic, Condition::Vacant));
     assert_eq!(errno, Errno::EXIST);
     assert!(text.is_some_and(|text| text.contains("same time")));
-    assert_eq!(bed.state(), [(Mode::Native, bed.other.id())]);
+    assert_eq!(bed.state(), [(XdpMode::Native, bed.other.id())]);
 }
 
 #[test]
@@ -94,18 +94,18 @@ fn only_the_expected_program_is_replaced() {
         return;
     };
     let third = program();
-    bed.attach(&bed.other, Mode::Native, Condition::Vacant).unwrap();
+    bed.attach(&bed.other, XdpMode::Native, Condition::Vacant).unwrap();
     let (errno, text) =
-        refusal(bed.attach(&third, Mode::Native, Condition::Replacing(bed.ours.as_fd())));
+        refusal(bed.attach(&third, XdpMode::Native, Condition::Replacing(bed.ours.as_fd())));
     assert_eq!(
         (errno, text.as_deref()),
         (Errno::EXIST, Some("Active program does not match expected"))
     );
-    assert_eq!(bed.state(), [(Mode::Native, bed.other.id())]);
-    bed.attach(&third, Mode::Native, Condition::Replacing(bed.other.as_fd())).unwrap();
-    assert_eq!(bed.state(), [(Mode::Native, third.id())]);
-    bed.attach(&bed.ours, Mode::Native, Condition::Anything).unwrap();
-    assert_eq!(bed.state(), [(Mode::Native, bed.ours.id())]);
+    assert_eq!(bed.state(), [(XdpMode::Native, bed.other.id())]);
+    bed.attach(&third, XdpMode::Native, Condition::Replacing(bed.other.as_fd())).unwrap();
+    assert_eq!(bed.state(), [(XdpMode::Native, third.id())]);
+    bed.attach(&bed.ours, XdpMode::Native, Condition::Anything).unwrap();
+    assert_eq!(bed.state(), [(XdpMode::Native, bed.ours.id())]);
 }
 
 #[test]
@@ -113,24 +113,24 @@ fn only_the_expected_program_is_detached() {
     let Some(bed) = Bed::new("only_the_expected_program_is_detached") else {
         return;
     };
-    let (errno, _) = refusal(bed.detach(&bed.ours, Mode::Native));
+    let (errno, _) = refusal(bed.detach(&bed.ours, XdpMode::Native));
     assert_eq!(errno, Errno::EXIST, "nothing there");
-    bed.attach(&bed.other, Mode::Generic, Condition::Vacant).unwrap();
-    for mode in [Mode::Generic, Mode::Native] {
+    bed.attach(&bed.other, XdpMode::Generic, Condition::Vacant).unwrap();
+    for mode in [XdpMode::Generic, XdpMode::Native] {
         let (errno, text) = refusal(bed.detach(&bed.ours, mode));
         assert_eq!(
             (errno, text.as_deref()),
             (Errno::EXIST, Some("Active program does not match expected"))
         );
     }
-    let (errno, _) = refusal(bed.detach(&bed.other, Mode::Native));
+    let (errno, _) = refusal(bed.detach(&bed.other, XdpMode::Native));
     assert_eq!(
         errno,
         Errno::EXIST,
         "the wrong mode, which alone would be a success that does nothing"
     );
-    assert_eq!(bed.state(), [(Mode::Generic, bed.other.id())]);
-    bed.detach(&bed.other, Mode::Generic).unwrap();
+    assert_eq!(bed.state(), [(XdpMode::Generic, bed.other.id())]);
+    bed.detach(&bed.other, XdpMode::Generic).unwrap();
     assert_eq!(bed.state(), []);
 }
 
@@ -139,10 +139,10 @@ fn hardware_mode_is_refused_by_type() {
     let Some(bed) = Bed::new("hardware_mode_is_refused_by_type") else {
         return;
     };
-    let attached = bed.attach(&bed.ours, Mode::Hardware, Condition::Vacant);
-    assert!(matches!(attached, Err(Error::UnsupportedMode { mode: Mode::Hardware, .. })));
-    let detached = bed.detach(&bed.ours, Mode::Hardware);
-    assert!(matches!(detached, Err(Error::UnsupportedMode { mode: Mode::Hardware, .. })));
+    let attached = bed.attach(&bed.ours, XdpMode::Hardware, Condition::Vacant);
+    assert!(matches!(attached, Err(Error::UnsupportedMode { mode: XdpMode::Hardware, .. })));
+    let detached = bed.detach(&bed.ours, XdpMode::Hardware);
+    assert!(matches!(detached, Err(Error::UnsupportedMode { mode: XdpMode::Hardware, .. })));
 }
 
 #[test]
@@ -151,13 +151,13 @@ fn what_the_driver_refuses_is_told_in_its_words() {
         return;
     };
     ip::set_mtu(bed.pair.b(), 9000).unwrap();
-    let (errno, text) = refusal(bed.attach(&bed.ours, Mode::Native, Condition::Vacant));
+    let (errno, text) = refusal(bed.attach(&bed.ours, XdpMode::Native, Condition::Vacant));
     assert_eq!(errno, Errno::RANGE);
     assert!(text.is_some_and(|text| text.contains("MTU")));
 
     let namespace = Namespace::new().unwrap();
     let loopback = namespace.interface("lo").unwrap();
-    let refused = attach_netlink(&loopback, bed.ours.as_fd(), Mode::Native, Condition::Vacant);
+    let refused = attach_netlink(&loopback, bed.ours.as_fd(), XdpMode::Native, Condition::Vacant);
     let (errno, text) = refusal(refused);
     assert_eq!(errno, Errno::OPNOTSUPP);
     assert!(text.is_some());
@@ -168,10 +168,10 @@ fn an_interface_that_went_is_told() {
     let Some(bed) = Bed::new("an_interface_that_went_is_told") else {
         return;
     };
-    bed.attach(&bed.ours, Mode::Native, Condition::Vacant).unwrap();
+    bed.attach(&bed.ours, XdpMode::Native, Condition::Vacant).unwrap();
     ip::delete(bed.pair.b()).unwrap();
-    assert_eq!(refusal(bed.attach(&bed.ours, Mode::Native, Condition::Vacant)).0, Errno::NODEV);
-    assert_eq!(refusal(bed.detach(&bed.ours, Mode::Native)).0, Errno::NODEV);
+    assert_eq!(refusal(bed.attach(&bed.ours, XdpMode::Native, Condition::Vacant)).0, Errno::NODEV);
+    assert_eq!(refusal(bed.detach(&bed.ours, XdpMode::Native)).0, Errno::NODEV);
 }
 
 #[test]
@@ -182,9 +182,9 @@ fn a_thread_elsewhere_attaches_where_the_interface_is() {
     let elsewhere = Namespace::new().unwrap();
     elsewhere
         .run(|| {
-            bed.attach(&bed.ours, Mode::Native, Condition::Vacant).unwrap();
-            assert_eq!(bed.state(), [(Mode::Native, bed.ours.id())]);
-            bed.detach(&bed.ours, Mode::Native).unwrap();
+            bed.attach(&bed.ours, XdpMode::Native, Condition::Vacant).unwrap();
+            assert_eq!(bed.state(), [(XdpMode::Native, bed.ours.id())]);
+            bed.detach(&bed.ours, XdpMode::Native).unwrap();
         })
         .unwrap();
 }

@@ -1,14 +1,14 @@
 //! How a user holds an attached program, and how it lets go.
 
-use super::Reason;
+use super::ModeReason;
 use super::bpf_link::Link;
 use super::lock::{LockSocket, Mark};
 use super::netlink::detach_netlink;
-use super::usage::Parts;
+use super::usage::MapAndProbe;
 use crate::bpf::{Program, XskMap};
 use crate::error::{Error, Result};
 use crate::interface::Interface;
-use crate::types::{Method, Mode};
+use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid};
 use std::os::fd::AsFd;
@@ -21,13 +21,13 @@ const DROP_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) interface: Interface,
-    pub(super) mode: Mode,
-    pub(super) reason: Reason,
-    pub(super) method: Method,
+    pub(super) mode: XdpMode,
+    pub(super) reason: ModeReason,
+    pub(super) method: AttachMethod,
     pub(super) program_id: u32,
     pub(super) joined: bool,
-    pub(super) parts: Parts,
-    pub(super) hold: Hold,
+    pub(super) parts: MapAndProbe,
+    pub(super) ownership: Ownership,
     pub(super) patience: Duration,
     /// The process that made it.
     pub(super) owner: Pid,
@@ -35,7 +35,7 @@ pub(super) struct Shared {
 
 /// How this user holds the program.
 #[derive(Debug)]
-pub(super) enum Hold {
+pub(super) enum Ownership {
     /// Not any more.
     Released,
     /// By descriptors of its link: the kernel counts them.
@@ -60,7 +60,7 @@ impl Shared {
 
     /// Whether our program is on the interface, and not another one.
     fn is_attached(&self) -> Result<bool> {
-        match self.interface.xdp() {
+        match self.interface.attached_programs() {
             Ok(state) => Ok(state.program(self.mode) == Some(self.program_id)),
             Err(Error::Interface { errno: Errno::NODEV, .. }) => Ok(false),
             Err(error) => Err(error),
@@ -68,7 +68,7 @@ impl Shared {
     }
 
     pub(super) fn require_attached(&self) -> Result<()> {
-        let state = self.interface.xdp()?;
+        let state = self.interface.attached_programs()?;
         if state.program(self.mode) == Some(self.program_id) {
             return Ok(());
         }
@@ -84,10 +84,10 @@ impl Shared {
     }
 
     /// Lets go of the program; `patience` is for the lock.
-    pub(super) fn leave(&mut self, patience: Duration) -> Result<()> {
+    pub(super) fn release(&mut self, patience: Duration) -> Result<()> {
         // What is held is let go of whatever fails. A copy in a forked child owns nothing.
-        let hold = std::mem::replace(&mut self.hold, Hold::Released);
-        let Hold::Netlink { mark, lock, program } = hold else {
+        let ownership = std::mem::replace(&mut self.ownership, Ownership::Released);
+        let Ownership::Netlink { mark, lock, program } = ownership else {
             return Ok(());
         };
         if self.owner != getpid() {
@@ -110,6 +110,6 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // Who wants to know calls `close`.
-        let _ = self.leave(self.patience.min(DROP_PATIENCE));
+        let _ = self.release(self.patience.min(DROP_PATIENCE));
     }
 }

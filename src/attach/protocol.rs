@@ -52,112 +52,112 @@
 //! what they put there, and registering a socket looks again at what is attached.
 
 use super::bpf_link::Link;
-use super::builder::{AttachmentBuilder, Own};
-use super::lock::{Kind, Lock, LockSocket};
+use super::builder::{AttachmentBuilder, Candidate};
+use super::lock::{Lock, LockSocket, MarkKind};
 use super::netlink::{Condition, attach_netlink, detach_netlink};
-use super::ownership::Hold;
-use super::usage::Parts;
-use super::{ModeChoice, Reason};
+use super::ownership::Ownership;
+use super::usage::MapAndProbe;
+use super::{AttachMode, ModeReason};
 use crate::bpf::{Program, REDIRECT_NAME, XskMap};
 use crate::error::{Error, Result};
-use crate::interface::XdpState;
-use crate::types::{Method, Mode};
+use crate::interface::AttachedPrograms;
+use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 
 /// The modes that a program which stands in our way can be in. One on the card does not.
-const MODES: [Mode; 2] = [Mode::Native, Mode::Generic];
+const MODES: [XdpMode; 2] = [XdpMode::Native, XdpMode::Generic];
 
 /// An attachment that holds.
-pub(super) struct Held {
-    pub(super) mode: Mode,
+pub(super) struct Attached {
+    pub(super) mode: XdpMode,
     pub(super) program_id: u32,
-    pub(super) hold: Hold,
+    pub(super) ownership: Ownership,
     /// `None` if the program was there already.
-    pub(super) reason: Option<Reason>,
+    pub(super) reason: Option<ModeReason>,
     /// The map of the program that was there, if it is another than ours.
-    pub(super) parts: Option<Parts>,
+    pub(super) parts: Option<MapAndProbe>,
 }
 
 /// One look at the interface came to this.
 pub(super) enum Step {
-    Held(Held),
+    Attached(Attached),
     /// Something changed meanwhile: look again, and if that never ends, this is why.
-    Again(Error),
+    Retry(Error),
     /// The same, after this foreign program was taken off: it is put back if ours cannot be attached.
-    Removed(Mode, Program, Error),
+    Removed(XdpMode, Program, Error),
 }
 
 /// The program that is attached.
-enum There {
+enum Found {
     /// The user's own, or a default program like ours with these parts.
-    Ours(Program, Option<Parts>),
+    Ours(Program, Option<MapAndProbe>),
     Foreign(Option<Program>, Option<String>),
     Gone,
 }
 
 impl AttachmentBuilder {
     /// The program that is attached, unless there is none.
-    pub(super) fn there(&self) -> Result<Option<(Mode, u32)>> {
-        let state = self.interface.xdp()?;
+    pub(super) fn there(&self) -> Result<Option<(XdpMode, u32)>> {
+        let state = self.interface.attached_programs()?;
         Ok(MODES.into_iter().find_map(|mode| state.program(mode).map(|id| (mode, id))))
     }
 
     /// Looks at the interface once and does what is to be done.
-    pub(super) fn step(&self, own: &Own, lock: &Lock) -> Result<Step> {
+    pub(super) fn step(&self, candidate: &Candidate, lock: &Lock) -> Result<Step> {
         let Some((mode, id)) = self.there()? else {
-            return self.attach_to_vacant(own, lock);
+            return self.attach_to_vacant(candidate, lock);
         };
-        match self.identify(own, lock, id)? {
-            There::Gone => Ok(Step::Again(self.other("a program that has just gone"))),
-            There::Ours(program, parts) => self.join(own, lock, mode, program, parts),
-            There::Foreign(program, name) => self.replace(own, lock, mode, id, program, name),
+        match self.identify(candidate, lock, id)? {
+            Found::Gone => Ok(Step::Retry(self.conflict("a program that has just gone"))),
+            Found::Ours(program, parts) => self.join(candidate, lock, mode, program, parts),
+            Found::Foreign(program, name) => self.replace(candidate, lock, mode, id, program, name),
         }
     }
 
-    fn identify(&self, own: &Own, lock: &Lock, id: u32) -> Result<There> {
-        let Some(tag) = own.default else {
-            if id == own.program.id() {
-                return Ok(There::Ours(own.program.try_clone()?, None));
+    fn identify(&self, candidate: &Candidate, lock: &Lock, id: u32) -> Result<Found> {
+        let Some(tag) = candidate.default else {
+            if id == candidate.program.id() {
+                return Ok(Found::Ours(candidate.program.try_clone()?, None));
             }
             let program = Program::from_id(id).ok();
             let name = program.as_ref().and_then(|program| Some(program.info().ok()?.name));
-            return Ok(There::Foreign(program, name));
+            return Ok(Found::Foreign(program, name));
         };
         let look = || {
             let program = Program::from_id(id)?;
             let info = program.info()?;
             if info.name == REDIRECT_NAME && info.tag == tag {
                 if let Some(map) = program.xsk_map(XskMap::DEFAULT_NAME)? {
-                    return Ok(There::Ours(program, Some(Parts::new(map)?)));
+                    return Ok(Found::Ours(program, Some(MapAndProbe::new(map)?)));
                 }
             }
-            Ok(There::Foreign(Some(program), Some(info.name)))
+            Ok(Found::Foreign(Some(program), Some(info.name)))
         };
         match look() {
-            Err(Error::BpfObject { errno: Errno::NOENT, .. }) => Ok(There::Gone),
+            Err(Error::BpfObject { errno: Errno::NOENT, .. }) => Ok(Found::Gone),
             // What cannot be looked at is foreign if it is to be replaced and nobody of ours uses it.
             Err(Error::BpfObject { errno: Errno::PERM, .. })
                 if self.replace_foreign
-                    && !lock.is_marked(Kind::User, id)?
-                    && !lock.is_marked(Kind::Guest, id)? =>
+                    && !lock.is_marked(MarkKind::User, id)?
+                    && !lock.is_marked(MarkKind::Guest, id)? =>
             {
-                Ok(There::Foreign(None, None))
+                Ok(Found::Foreign(None, None))
             }
             other => other,
         }
     }
 
-    fn attach_to_vacant(&self, own: &Own, lock: &Lock) -> Result<Step> {
+    fn attach_to_vacant(&self, candidate: &Candidate, lock: &Lock) -> Result<Step> {
         let mut reason = self.first_reason();
         let mut refusal = None;
         for mode in self.mode.candidates().iter().copied() {
-            match self.put(own, lock, mode, Condition::Vacant) {
-                Ok(hold) => return self.attached(own, mode, hold, reason),
+            match self.attach_new(candidate, lock, mode, Condition::Vacant) {
+                Ok(ownership) => return self.attached(candidate, mode, ownership, reason),
                 Err(Error::Attach { errno: Errno::OPNOTSUPP, message, .. })
-                    if reason == Reason::Native =>
+                    if reason == ModeReason::Native =>
                 {
-                    reason = Reason::NoNative { message: message.clone() };
+                    reason = ModeReason::NoNative { message: message.clone() };
                     refusal = Some(Error::Attach {
                         interface: self.interface.name().to_owned(),
                         mode,
@@ -168,142 +168,170 @@ impl AttachmentBuilder {
                 }
                 // Somebody was faster, or the device has another reason of that kind, which lasts.
                 Err(error @ Error::Attach { errno: Errno::BUSY | Errno::EXIST, .. }) => {
-                    return Ok(Step::Again(error));
+                    return Ok(Step::Retry(error));
                 }
                 Err(error) => return Err(error),
             }
         }
-        Err(refusal.unwrap_or_else(|| self.other("an interface that takes no program")))
+        Err(refusal.unwrap_or_else(|| self.conflict("an interface that takes no program")))
     }
 
     /// Why the first candidate is the mode, if it is.
-    fn first_reason(&self) -> Reason {
+    fn first_reason(&self) -> ModeReason {
         match self.mode {
-            ModeChoice::Auto => Reason::Native,
-            _ => Reason::Asked,
+            AttachMode::Auto => ModeReason::Native,
+            _ => ModeReason::Asked,
         }
     }
 
     /// Marks our program and attaches it.
-    pub(super) fn put(
+    pub(super) fn attach_new(
         &self,
-        own: &Own,
+        candidate: &Candidate,
         lock: &Lock,
-        mode: Mode,
+        mode: XdpMode,
         condition: Condition<'_>,
-    ) -> Result<Hold> {
-        let program = own.program.as_fd();
+    ) -> Result<Ownership> {
+        let program = candidate.program.as_fd();
         match self.method {
-            Method::Link => {
-                Ok(Hold::Link { _links: vec![Link::create(&self.interface, program, mode)?] })
+            AttachMethod::Link => {
+                Ok(Ownership::Link { _links: vec![Link::create(&self.interface, program, mode)?] })
             }
-            Method::Netlink => {
-                let hold = self.hold(lock, &own.program)?;
+            AttachMethod::Netlink => {
+                let ownership = self.mark_used(lock, &candidate.program)?;
                 attach_netlink(&self.interface, program, mode, condition)?;
-                Ok(hold)
+                Ok(ownership)
             }
         }
     }
 
-    pub(super) fn hold(&self, lock: &Lock, program: &Program) -> Result<Hold> {
-        Ok(Hold::Netlink {
-            mark: lock.mark(Kind::User, program.id())?,
+    pub(super) fn mark_used(&self, lock: &Lock, program: &Program) -> Result<Ownership> {
+        Ok(Ownership::Netlink {
+            mark: lock.mark(MarkKind::User, program.id())?,
             lock: LockSocket::new()?,
             program: program.try_clone()?,
         })
     }
 
     /// Reads back that what was attached is there.
-    fn attached(&self, own: &Own, mode: Mode, hold: Hold, reason: Reason) -> Result<Step> {
-        self.confirmed(own, mode, hold, reason, self.interface.xdp())
+    fn attached(
+        &self,
+        candidate: &Candidate,
+        mode: XdpMode,
+        ownership: Ownership,
+        reason: ModeReason,
+    ) -> Result<Step> {
+        self.verify_attached(candidate, mode, ownership, reason, self.interface.attached_programs())
     }
 
-    pub(super) fn confirmed(
+    pub(super) fn verify_attached(
         &self,
-        own: &Own,
-        mode: Mode,
-        hold: Hold,
-        reason: Reason,
-        state: Result<XdpState>,
+        candidate: &Candidate,
+        mode: XdpMode,
+        ownership: Ownership,
+        reason: ModeReason,
+        state: Result<AttachedPrograms>,
     ) -> Result<Step> {
-        let program_id = own.program.id();
+        let program_id = candidate.program.id();
         let state = state.inspect_err(|_| {
             // Nobody will know of the attachment. A link goes with its hold; what netlink attached must be taken off,
             // of which the kernel may tell us as little as of the rest.
-            if matches!(hold, Hold::Netlink { .. }) {
-                let program = own.program.as_fd();
+            if matches!(ownership, Ownership::Netlink { .. }) {
+                let program = candidate.program.as_fd();
                 let _ = detach_netlink(&self.interface, mode, program, program_id);
             }
         })?;
         if state.program(mode) != Some(program_id) {
-            return Ok(Step::Again(self.other("a program that came right after ours")));
+            return Ok(Step::Retry(self.conflict("a program that came right after ours")));
         }
-        Ok(Step::Held(Held { mode, program_id, hold, reason: Some(reason), parts: None }))
+        Ok(Step::Attached(Attached {
+            mode,
+            program_id,
+            ownership,
+            reason: Some(reason),
+            parts: None,
+        }))
     }
 
     /// Joins a program like ours, or removes one that nobody uses any more and that is not what we want.
     fn join(
         &self,
-        own: &Own,
+        candidate: &Candidate,
         lock: &Lock,
-        mode: Mode,
+        mode: XdpMode,
         program: Program,
-        parts: Option<Parts>,
+        parts: Option<MapAndProbe>,
     ) -> Result<Step> {
         let id = program.id();
-        let theirs = parts.as_ref().unwrap_or(&own.parts);
-        if self.method == Method::Link {
+        let theirs = parts.as_ref().unwrap_or(&candidate.parts);
+        if self.method == AttachMethod::Link {
             let links = Link::find(&self.interface, id)?;
             // With the descriptor in hand the kernel does not detach it any more; but it might have before.
             if !links.is_empty() && self.held_by_link(mode, &program)? {
                 if links.len() > 1 {
                     // To hold the others' links would keep their programs attached when they have left.
-                    return Err(self.other(
+                    return Err(self.conflict(
                         "that very program, by links in several network namespaces, which cannot be told apart",
                     ));
                 }
                 if !self.mode.candidates().contains(&mode) {
-                    return Err(self.other(&describe(mode, Method::Link)));
+                    return Err(self.conflict(&describe(mode, AttachMethod::Link)));
                 }
-                let hold = Hold::Link { _links: links };
+                let ownership = Ownership::Link { _links: links };
                 return Ok(match self.there()? {
-                    Some(there) if there == (mode, id) => {
-                        Step::Held(Held { mode, program_id: id, hold, reason: None, parts })
-                    }
-                    _ => Step::Again(self.other("a program that has just gone")),
+                    Some(there) if there == (mode, id) => Step::Attached(Attached {
+                        mode,
+                        program_id: id,
+                        ownership,
+                        reason: None,
+                        parts,
+                    }),
+                    _ => Step::Retry(self.conflict("a program that has just gone")),
                 });
             }
         }
         if self.held_by_link(mode, &program)? {
             // It may be a link that is just going.
-            return Ok(Step::Again(self.other(&describe(mode, Method::Link))));
+            return Ok(Step::Retry(self.conflict(&describe(mode, AttachMethod::Link))));
         }
         let users = theirs.users(lock, id)?;
-        let fits = self.method == Method::Netlink && self.mode.candidates().contains(&mode);
-        if users.any() || (own.default.is_none() && !self.take_over) {
+        let fits = self.method == AttachMethod::Netlink && self.mode.candidates().contains(&mode);
+        if users.any() || (candidate.default.is_none() && !self.take_over) {
             if !fits {
-                return Err(self.other(&describe(mode, Method::Netlink)));
+                return Err(self.conflict(&describe(mode, AttachMethod::Netlink)));
             }
             // A program of the user's that nobody of ours attached is not ours to detach.
-            let hold = if users.marked || own.default.is_some() {
-                self.hold(lock, &program)?
+            let ownership = if users.marked || candidate.default.is_some() {
+                self.mark_used(lock, &program)?
             } else {
-                Hold::Guest { _mark: lock.mark(Kind::Guest, id)? }
+                Ownership::Guest { _mark: lock.mark(MarkKind::Guest, id)? }
             };
-            return Ok(Step::Held(Held { mode, program_id: id, hold, reason: None, parts }));
+            return Ok(Step::Attached(Attached {
+                mode,
+                program_id: id,
+                ownership,
+                reason: None,
+                parts,
+            }));
         }
         // A killed process left it behind.
         let first_choice = self.mode.candidates().first() == Some(&mode);
-        if fits && first_choice && theirs.map.entries() >= own.parts.map.entries() {
-            let hold = self.hold(lock, &program)?;
-            return Ok(Step::Held(Held { mode, program_id: id, hold, reason: None, parts }));
+        if fits && first_choice && theirs.map.entries() >= candidate.parts.map.entries() {
+            let ownership = self.mark_used(lock, &program)?;
+            return Ok(Step::Attached(Attached {
+                mode,
+                program_id: id,
+                ownership,
+                reason: None,
+                parts,
+            }));
         }
         self.remove(mode, &program)?;
-        Ok(Step::Again(self.other(&describe(mode, Method::Netlink))))
+        Ok(Step::Retry(self.conflict(&describe(mode, AttachMethod::Netlink))))
     }
 
     /// Whether the program is held by a link: netlink may not even replace it by itself then.
-    pub(super) fn held_by_link(&self, mode: Mode, program: &Program) -> Result<bool> {
+    pub(super) fn held_by_link(&self, mode: XdpMode, program: &Program) -> Result<bool> {
         let same = Condition::Replacing(program.as_fd());
         match attach_netlink(&self.interface, program.as_fd(), mode, same) {
             // An unknown flag: before 5.7, and so before links.
@@ -315,7 +343,7 @@ impl AttachmentBuilder {
     }
 
     /// Takes a program off that netlink attached; `false` if it was not there any more.
-    fn remove(&self, mode: Mode, program: &Program) -> Result<bool> {
+    fn remove(&self, mode: XdpMode, program: &Program) -> Result<bool> {
         match detach_netlink(&self.interface, mode, program.as_fd(), program.id()) {
             Ok(()) => Ok(true),
             Err(Error::Detach { errno: Errno::EXIST, .. }) => Ok(false),
@@ -326,9 +354,9 @@ impl AttachmentBuilder {
     /// Replaces somebody else's program, if it is to be.
     fn replace(
         &self,
-        own: &Own,
+        candidate: &Candidate,
         lock: &Lock,
-        mode: Mode,
+        mode: XdpMode,
         id: u32,
         program: Option<Program>,
         name: Option<String>,
@@ -343,12 +371,12 @@ impl AttachmentBuilder {
             return Err(foreign());
         }
         let in_place =
-            self.method == Method::Netlink && self.mode.candidates().first() == Some(&mode);
+            self.method == AttachMethod::Netlink && self.mode.candidates().first() == Some(&mode);
         // A second descriptor is made while nothing has changed yet.
         let kept = program.as_ref().map(Program::try_clone).transpose()?;
         let removed = || match kept {
             Some(program) => Ok(Step::Removed(mode, program, foreign())),
-            None => Ok(Step::Again(foreign())),
+            None => Ok(Step::Retry(foreign())),
         };
         let answer = match &program {
             _ if in_place => {
@@ -356,14 +384,16 @@ impl AttachmentBuilder {
                     Some(program) => Condition::Replacing(program.as_fd()),
                     None => Condition::Anything,
                 };
-                match self.put(own, lock, mode, condition) {
-                    Ok(hold) => return self.attached(own, mode, hold, self.first_reason()),
+                match self.attach_new(candidate, lock, mode, condition) {
+                    Ok(ownership) => {
+                        return self.attached(candidate, mode, ownership, self.first_reason());
+                    }
                     Err(error) => Err(error),
                 }
             }
             Some(program) => match self.remove(mode, program) {
                 Ok(true) => return removed(),
-                Ok(false) => Ok(Step::Again(foreign())),
+                Ok(false) => Ok(Step::Retry(foreign())),
                 Err(error) => Err(error),
             },
             None => Err(foreign()),
@@ -377,16 +407,16 @@ impl AttachmentBuilder {
                 let links = Link::find(&self.interface, id)?;
                 match links.as_slice() {
                     [link] if link.detach().is_ok() => removed(),
-                    [] => Ok(Step::Again(foreign())),
+                    [] => Ok(Step::Retry(foreign())),
                     _ => Err(foreign()),
                 }
             }
-            Err(Error::Attach { errno: Errno::EXIST, .. }) => Ok(Step::Again(foreign())),
+            Err(Error::Attach { errno: Errno::EXIST, .. }) => Ok(Step::Retry(foreign())),
             other => other,
         }
     }
 
-    pub(super) fn other(&self, found: &str) -> Error {
+    pub(super) fn conflict(&self, found: &str) -> Error {
         Error::OtherAttachment {
             interface: self.interface.name().to_owned(),
             wanted: format!("{} mode by {}", self.mode, self.method),
@@ -395,6 +425,6 @@ impl AttachmentBuilder {
     }
 }
 
-fn describe(mode: Mode, method: Method) -> String {
+fn describe(mode: XdpMode, method: AttachMethod) -> String {
     format!("{mode} mode by {method}")
 }

@@ -22,14 +22,14 @@ pub struct Registration {
     /// Proves, while it is open, whose the slot is. `None` once the slot is given up.
     socket: Option<OwnedFd>,
     /// Given back after the slot was emptied.
-    _claim: Claim,
+    _reservation: SlotReservation,
 }
 
 /// A slot of a map, which only one registration of this process has at a time.
 ///
 /// The kernel takes a socket twice into the same slot without a word, and cannot say then which of the two is gone.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(super) struct SlotReservation {
     /// A forked child has its own slots, and a copy of what its parent had claimed.
     process: Pid,
     map: u32,
@@ -37,25 +37,25 @@ pub(super) struct Claim {
 }
 
 /// The slots with a registration, of all attachments.
-static CLAIMED: Mutex<BTreeSet<(i32, u32, u32)>> = Mutex::new(BTreeSet::new());
+static RESERVED: Mutex<BTreeSet<(i32, u32, u32)>> = Mutex::new(BTreeSet::new());
 
-impl Claim {
+impl SlotReservation {
     /// Claims a slot of the map with this number; `None` if it has a registration already.
     pub(super) fn new(map: u32, slot: u32) -> Option<Self> {
         let process = getpid();
-        claimed().insert(key(process, map, slot)).then(|| Self { process, map, slot })
+        reserved().insert(key(process, map, slot)).then(|| Self { process, map, slot })
     }
 }
 
-impl Drop for Claim {
+impl Drop for SlotReservation {
     fn drop(&mut self) {
-        claimed().remove(&key(self.process, self.map, self.slot));
+        reserved().remove(&key(self.process, self.map, self.slot));
     }
 }
 
-fn claimed() -> MutexGuard<'static, BTreeSet<(i32, u32, u32)>> {
+fn reserved() -> MutexGuard<'static, BTreeSet<(i32, u32, u32)>> {
     // A set is whole after every call, whoever panicked.
-    CLAIMED.lock().unwrap_or_else(PoisonError::into_inner)
+    RESERVED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn key(process: Pid, map: u32, slot: u32) -> (i32, u32, u32) {
@@ -63,8 +63,8 @@ fn key(process: Pid, map: u32, slot: u32) -> (i32, u32, u32) {
 }
 
 impl Registration {
-    pub(super) fn new(shared: Arc<Shared>, claim: Claim, socket: OwnedFd) -> Self {
-        Self { shared, slot: claim.slot, socket: Some(socket), _claim: claim }
+    pub(super) fn new(shared: Arc<Shared>, reservation: SlotReservation, socket: OwnedFd) -> Self {
+        Self { shared, slot: reservation.slot, socket: Some(socket), _reservation: reservation }
     }
 
     /// The slot: the queue's number.
@@ -78,10 +78,10 @@ impl Registration {
     /// # Errors
     /// [`Error::UpdateMap`](crate::Error::UpdateMap).
     pub fn close(mut self) -> Result<()> {
-        self.leave()
+        self.release()
     }
 
-    fn leave(&mut self) -> Result<()> {
+    fn release(&mut self) -> Result<()> {
         match self.socket.take() {
             // A copy in a forked child is not the slot's owner.
             Some(socket) if self.shared.owner == getpid() => {
@@ -95,6 +95,6 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         // The kernel empties the slot when the socket is closed: this only does it earlier.
-        let _ = self.leave();
+        let _ = self.release();
     }
 }

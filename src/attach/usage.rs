@@ -1,16 +1,16 @@
 //! Who uses a program.
 
-use super::lock::{Kind, Lock};
-use crate::bpf::{Census, XskMap};
+use super::lock::{Lock, MarkKind};
+use crate::bpf::{SlotProbe, XskMap};
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 
 /// A program's map, and a way to ask it.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(super) struct MapAndProbe {
     pub(super) map: XskMap,
     /// `None` before 5.3, which lets no program look into the map, and where nothing may be loaded.
-    pub(super) census: Option<Census>,
+    pub(super) probe: Option<SlotProbe>,
 }
 
 /// Who uses a program, other than the one who asks.
@@ -28,33 +28,33 @@ impl Users {
     }
 }
 
-impl Parts {
+impl MapAndProbe {
     /// A map, and a census of it where the kernel has one for us.
     ///
     /// # Errors
     /// [`Error::LoadProgram`] for want of memory or descriptors: a census that is missing for that would be
     /// missed.
     pub(super) fn new(map: XskMap) -> Result<Self> {
-        let census = unless_refused(Census::new(&map))?;
-        Ok(Self { map, census })
+        let probe = unless_refused(SlotProbe::new(&map))?;
+        Ok(Self { map, probe })
     }
 
     pub(super) fn users(&self, lock: &Lock, program: u32) -> Result<Users> {
-        let occupied = match &self.census {
-            Some(census) => !census.occupied()?.is_empty(),
+        let occupied = match &self.probe {
+            Some(probe) => !probe.occupied()?.is_empty(),
             None => false,
         };
         Ok(Users {
-            marked: lock.is_marked(Kind::User, program)?,
-            others: occupied || lock.is_marked(Kind::Guest, program)?,
+            marked: lock.is_marked(MarkKind::User, program)?,
+            others: occupied || lock.is_marked(MarkKind::Guest, program)?,
         })
     }
 }
 
 /// `None` for what the verifier refuses, as before 5.3, or the process may not load.
-fn unless_refused(census: Result<Census>) -> Result<Option<Census>> {
-    match census {
-        Ok(census) => Ok(Some(census)),
+fn unless_refused(probe: Result<SlotProbe>) -> Result<Option<SlotProbe>> {
+    match probe {
+        Ok(probe) => Ok(Some(probe)),
         Err(Error::LoadProgram { errno: Errno::INVAL | Errno::ACCESS | Errno::PERM, .. }) => {
             Ok(None)
         }
@@ -66,7 +66,7 @@ fn unless_refused(census: Result<Census>) -> Result<Option<Census>> {
 mod tests {
     use super::*;
 
-    fn refused(errno: Errno) -> Result<Option<Census>> {
+    fn refused(errno: Errno) -> Result<Option<SlotProbe>> {
         unless_refused(Err(Error::LoadProgram {
             name: String::new(),
             instructions: 0,

@@ -6,7 +6,7 @@
 //! [`Attachment`](crate::attach) loads the default program by itself.
 //!
 //! # The default program
-//! [`redirect`] loads it for a map: packets go to the socket in the slot of their queue, and to the kernel's
+//! [`redirect()`] loads it for a map: packets go to the socket in the slot of their queue, and to the kernel's
 //! stack where that slot is empty. So a queue without a socket, and an interface whose sockets have all
 //! gone, work as if no program were there. It needs Linux 5.3.
 //!
@@ -45,7 +45,7 @@
 //! # Privileges
 //! | call | needs |
 //! |---|---|
-//! | [`XskMap::create`], [`Program::load`], [`redirect`], [`Census::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
+//! | [`XskMap::create`], [`Program::load`], [`redirect()`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
 //! | [`XskMap::from_id`], [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
 //! | `from_pin`, `pin` | the file's permissions |
 //! | the rest, on descriptors that one has | nothing |
@@ -63,14 +63,14 @@ pub use operand::{Alu, Cond, Helper, Reg, Size, Width};
 pub use program::{MapInfo, Program, ProgramInfo, TestRun};
 pub use redirect::redirect;
 pub(crate) use redirect::{REDIRECT_NAME, load_redirect};
-pub use slot_probe::Census;
+pub use slot_probe::SlotProbe;
 pub use xsk_map::XskMap;
 
 /// The error of a program that was refused with `log` in the verifier's buffer: the entry point of a fuzz target.
 #[doc(hidden)]
 #[must_use]
-pub fn refused_with(log: &[u8]) -> crate::Error {
-    crate::Error::LoadProgram {
+pub fn refused_with(log: &[u8]) -> crate::error::Error {
+    crate::error::Error::LoadProgram {
         name: "fuzzed".into(),
         instructions: log.len(),
         log: program::text_of(log),

@@ -13,18 +13,18 @@ const PER_RUN: u32 = 32;
 /// Loading it needs what loading any program needs; asking needs no capability. Since 5.3: earlier
 /// kernels let no program look into an XSKMAP.
 #[derive(Debug)]
-pub struct Census {
+pub struct SlotProbe {
     program: Program,
     slots: u32,
 }
 
-impl Census {
+impl SlotProbe {
     /// Loads the program for one map, which it keeps alive.
     ///
     /// # Errors
     /// [`Error::LoadProgram`](crate::Error::LoadProgram).
     pub fn new(map: &XskMap) -> Result<Self> {
-        let program = Program::load("xsk_census", &instructions(map.as_fd()), c"Dual MIT/GPL", 0)?;
+        let program = Program::load("xsk_slots", &instructions(map.as_fd()), c"Dual MIT/GPL", 0)?;
         Ok(Self { program, slots: map.entries() })
     }
 

@@ -12,7 +12,7 @@ use xsk_uapi::bpf::{BPF_ANY, BPF_NOEXIST};
 ///
 /// A slot names a socket without keeping it alive: the kernel empties the slot when the socket is closed
 /// and its rings are unmapped, also when the process is killed. What a slot holds cannot be read by a
-/// system call; [`Census`](super::Census) asks by running a program.
+/// system call; [`SlotProbe`](super::SlotProbe) asks by running a program.
 #[derive(Debug)]
 #[doc(alias = "BPF_MAP_TYPE_XSKMAP")]
 pub struct XskMap {

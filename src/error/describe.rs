@@ -1,7 +1,7 @@
 //! What failed, with its parameters and the kernel's words.
 
 use super::{Error, Shown};
-use crate::types::{CopyMode, Pages};
+use crate::types::{CopyMode, PageSize};
 use std::fmt;
 
 /// The kernel's extended acknowledgement, as it follows the error number.
@@ -24,11 +24,11 @@ impl Error {
             Self::Setting { name, value, rule } => {
                 write!(f, "{name} {value} is not possible: a possible one {rule}")
             }
-            Self::AllocateUmem { bytes, pages, errno } => {
-                let pages = match pages {
-                    Pages::Normal => "",
-                    Pages::Huge2M => " in huge pages of 2 MiB",
-                    Pages::Huge1G => " in huge pages of 1 GiB",
+            Self::AllocateUmem { bytes, page_size, errno } => {
+                let pages = match page_size {
+                    PageSize::Normal => "",
+                    PageSize::Huge2M => " in huge pages of 2 MiB",
+                    PageSize::Huge1G => " in huge pages of 1 GiB",
                 };
                 write!(f, "cannot map {bytes} bytes of packet memory{pages}: {}", Shown(*errno))
             }

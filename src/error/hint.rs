@@ -1,7 +1,7 @@
 //! What to do about an error: the part that an operator reads at night.
 
 use super::Error;
-use crate::types::{CopyMode, Method, Mode, Pages};
+use crate::types::{AttachMethod, CopyMode, PageSize, XdpMode};
 use rustix::io::Errno;
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ pub(super) fn of(error: &Error) -> Hint {
 
 fn of_operation(error: &Error) -> Hint {
     match error {
-        Error::AllocateUmem { bytes, pages, errno } => allocate(*bytes, *pages, *errno),
+        Error::AllocateUmem { bytes, page_size, errno } => allocate(*bytes, *page_size, *errno),
         Error::UmemNumbers => "Start the process again; and make UMEMs once, not for each packet or connection".into(),
         Error::CreateSocket { errno: Errno::PERM } => {
             needs("CAP_NET_RAW in the user namespace that owns this network namespace")
@@ -141,14 +141,14 @@ fn needs(capability: &str) -> Hint {
     .into()
 }
 
-fn allocate(bytes: usize, pages: Pages, errno: Errno) -> Hint {
-    let (kilobytes, page) = match pages {
-        Pages::Normal if errno == Errno::NOMEM => {
+fn allocate(bytes: usize, page_size: PageSize, errno: Errno) -> Hint {
+    let (kilobytes, page) = match page_size {
+        PageSize::Normal if errno == Errno::NOMEM => {
             return "There is not enough memory, or not enough is allowed (`ulimit -v`): ask for fewer chunks".into();
         }
-        Pages::Normal => return "".into(),
-        Pages::Huge2M => (2048, 2 << 20),
-        Pages::Huge1G => (1 << 20, 1 << 30),
+        PageSize::Normal => return "".into(),
+        PageSize::Huge2M => (2048, 2 << 20),
+        PageSize::Huge1G => (1 << 20, 1 << 30),
     };
     if errno == Errno::INVAL {
         return "This system has no huge pages of that size: use ordinary pages".into();
@@ -308,19 +308,19 @@ fn object(operation: &str, errno: Errno) -> Hint {
     }
 }
 
-fn attach(interface: &str, mode: Mode, method: Method, errno: Errno) -> Hint {
+fn attach(interface: &str, mode: XdpMode, method: AttachMethod, errno: Errno) -> Hint {
     match errno {
         Errno::PERM => needs("CAP_NET_ADMIN in the user namespace that owns this network namespace"),
-        Errno::OPNOTSUPP if mode == Mode::Native => {
+        Errno::OPNOTSUPP if mode == XdpMode::Native => {
             format!("The driver of {interface} has no native XDP: use generic mode (`-S`)").into()
         }
-        Errno::INVAL if method == Method::Link => {
+        Errno::INVAL if method == AttachMethod::Link => {
             format!(
                 "Either {interface} is gone, or its driver refuses the program: attached by netlink it would say why"
             )
             .into()
         }
-        Errno::RANGE | Errno::INVAL if mode == Mode::Native => format!(
+        Errno::RANGE | Errno::INVAL if mode == XdpMode::Native => format!(
             "Often the MTU is too large for XDP in this driver: `ip link set dev {interface} mtu 1500` (on \
              a veth, of its peer)"
         )
@@ -339,7 +339,7 @@ fn attach(interface: &str, mode: Mode, method: Method, errno: Errno) -> Hint {
     }
 }
 
-fn detach(interface: &str, mode: Mode, errno: Errno) -> Hint {
+fn detach(interface: &str, mode: XdpMode, errno: Errno) -> Hint {
     match errno {
         Errno::PERM => {
             needs("CAP_NET_ADMIN in the user namespace that owns this network namespace")
@@ -354,10 +354,10 @@ fn detach(interface: &str, mode: Mode, errno: Errno) -> Hint {
 }
 
 /// What iproute2 calls a mode.
-fn ip_word(mode: Mode) -> &'static str {
+fn ip_word(mode: XdpMode) -> &'static str {
     match mode {
-        Mode::Native => "xdpdrv",
-        Mode::Generic => "xdpgeneric",
-        Mode::Hardware => "xdpoffload",
+        XdpMode::Native => "xdpdrv",
+        XdpMode::Generic => "xdpgeneric",
+        XdpMode::Hardware => "xdpoffload",
     }
 }

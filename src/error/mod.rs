@@ -5,7 +5,7 @@ mod errno;
 mod hint;
 
 use crate::ring;
-use crate::types::{CopyMode, Kind, Method, Mode, Pages};
+use crate::types::{AttachMethod, CopyMode, PageSize, RingKind, XdpMode};
 use rustix::io::Errno;
 use std::fmt;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub enum Error {
         /// Bytes asked for.
         bytes: usize,
         /// Pages asked for.
-        pages: Pages,
+        page_size: PageSize,
         /// What `mmap(2)` or `madvise(2)` said.
         errno: Errno,
     },
@@ -64,7 +64,7 @@ pub enum Error {
     /// A ring could not be created (`setsockopt(XDP_RX_RING)` and its three sisters).
     CreateRing {
         /// Which ring.
-        ring: Kind,
+        ring: RingKind,
         /// Entries asked for.
         entries: u32,
         /// What the kernel said.
@@ -73,7 +73,7 @@ pub enum Error {
     /// A ring could not be mapped.
     MapRing {
         /// Which ring.
-        ring: Kind,
+        ring: RingKind,
         /// Bytes of the mapping.
         bytes: usize,
         /// What the kernel said.
@@ -104,7 +104,7 @@ pub enum Error {
     /// A wake-up of the kernel failed for good.
     Kick {
         /// Which ring was to be worked on.
-        ring: Kind,
+        ring: RingKind,
         /// What the kernel said.
         errno: Errno,
     },
@@ -114,7 +114,7 @@ pub enum Error {
         errno: Errno,
     },
     /// The other side of a ring wrote what it must not.
-    Ring(ring::Fault),
+    Ring(ring::RingError),
     /// An interface could not be found or asked about.
     Interface {
         /// The name, or `#` and the index.
@@ -193,9 +193,9 @@ pub enum Error {
         /// The interface's name.
         interface: String,
         /// The mode asked for.
-        mode: Mode,
+        mode: XdpMode,
         /// By netlink or by link.
-        method: Method,
+        method: AttachMethod,
         /// What the kernel said.
         errno: Errno,
         /// The kernel's extended acknowledgement (netlink only).
@@ -206,7 +206,7 @@ pub enum Error {
         /// The interface's name.
         interface: String,
         /// The mode it was attached in.
-        mode: Mode,
+        mode: XdpMode,
         /// What the kernel said.
         errno: Errno,
         /// The kernel's extended acknowledgement (netlink only).
@@ -215,7 +215,7 @@ pub enum Error {
     /// A mode that this crate does not attach in, because nothing could use it.
     UnsupportedMode {
         /// The mode asked for.
-        mode: Mode,
+        mode: XdpMode,
         /// Why not.
         reason: &'static str,
     },
@@ -228,7 +228,7 @@ pub enum Error {
         /// The other program's name, where it could be read.
         name: Option<String>,
         /// The mode that it is attached in.
-        mode: Mode,
+        mode: XdpMode,
     },
     /// This crate's program is attached in another way than the one asked for.
     OtherAttachment {
@@ -318,8 +318,8 @@ impl std::error::Error for Error {
     }
 }
 
-impl From<ring::Fault> for Error {
-    fn from(fault: ring::Fault) -> Self {
+impl From<ring::RingError> for Error {
+    fn from(fault: ring::RingError) -> Self {
         Self::Ring(fault)
     }
 }

@@ -1,6 +1,6 @@
 //! What the kernel says of an interface in one `RTM_NEWLINK` message.
 
-use super::programs::XdpState;
+use super::programs::AttachedPrograms;
 use crate::netlink::message::{Malformed, Message};
 use xsk_uapi::if_link::{
     IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
@@ -12,7 +12,7 @@ use zerocopy::FromBytes;
 /// An interface at one moment (`RTM_GETLINK`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Facts {
+pub struct InterfaceInfo {
     /// Its name.
     pub name: String,
     /// Its index.
@@ -36,16 +36,16 @@ pub struct Facts {
     /// The index of the bridge or bond that it belongs to.
     pub master: Option<u32>,
     /// The interface's packet counters.
-    pub counters: Counters,
+    pub counters: InterfaceCounters,
     /// The XDP programs on it.
-    pub xdp: XdpState,
+    pub programs: AttachedPrograms,
 }
 
 /// An interface's packet counters (`struct rtnl_link_stats64`, linux/if_link.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes)]
 #[repr(C)]
 #[non_exhaustive]
-pub struct Counters {
+pub struct InterfaceCounters {
     /// Packets received.
     pub rx_packets: u64,
     /// Packets sent.
@@ -64,14 +64,14 @@ pub struct Counters {
     pub tx_dropped: u64,
 }
 
-impl Facts {
+impl InterfaceInfo {
     /// Reads an `RTM_NEWLINK`; `None` for another message.
     pub(crate) fn read(message: &Message<'_>) -> Result<Option<Self>, Malformed> {
         if message.kind != RTM_NEWLINK {
             return Ok(None);
         }
         let (header, attributes) = message.split::<ifinfomsg>()?;
-        let mut facts = Self {
+        let mut found = Self {
             index: u32::try_from(header.ifi_index).map_err(|_| Malformed)?,
             up: header.ifi_flags & IFF_UP != 0,
             running: header.ifi_flags & IFF_RUNNING != 0,
@@ -81,25 +81,25 @@ impl Facts {
         for attribute in attributes {
             let attribute = attribute?;
             match attribute.kind {
-                IFLA_IFNAME => facts.name = attribute.text(),
-                IFLA_MTU => facts.mtu = attribute.value()?,
-                IFLA_ADDRESS => facts.mac = attribute.payload.try_into().ok(),
-                IFLA_NUM_RX_QUEUES => facts.rx_queues = attribute.value()?,
-                IFLA_NUM_TX_QUEUES => facts.tx_queues = attribute.value()?,
-                IFLA_MASTER => facts.master = Some(attribute.value()?),
-                IFLA_STATS64 => facts.counters = attribute.value()?,
-                IFLA_XDP => facts.xdp = XdpState::read(attribute.nested())?,
+                IFLA_IFNAME => found.name = attribute.text(),
+                IFLA_MTU => found.mtu = attribute.value()?,
+                IFLA_ADDRESS => found.mac = attribute.payload.try_into().ok(),
+                IFLA_NUM_RX_QUEUES => found.rx_queues = attribute.value()?,
+                IFLA_NUM_TX_QUEUES => found.tx_queues = attribute.value()?,
+                IFLA_MASTER => found.master = Some(attribute.value()?),
+                IFLA_STATS64 => found.counters = attribute.value()?,
+                IFLA_XDP => found.programs = AttachedPrograms::read(attribute.nested())?,
                 IFLA_LINKINFO => {
-                    for info in attribute.nested() {
-                        let info = info?;
-                        if info.kind == IFLA_INFO_KIND {
-                            facts.kind = Some(info.text());
+                    for part in attribute.nested() {
+                        let part = part?;
+                        if part.kind == IFLA_INFO_KIND {
+                            found.kind = Some(part.text());
                         }
                     }
                 }
                 _ => {}
             }
         }
-        Ok(Some(facts))
+        Ok(Some(found))
     }
 }

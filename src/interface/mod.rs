@@ -8,8 +8,8 @@ mod queues;
 mod tests;
 
 pub use features::XdpFeatures;
-pub use info::{Counters, Facts};
-pub use programs::XdpState;
+pub use info::{InterfaceCounters, InterfaceInfo};
+pub use programs::AttachedPrograms;
 pub use queues::Queues;
 
 use crate::error::{Error, Result};
@@ -115,11 +115,11 @@ impl Interface {
             .map_err(|Refusal { errno, .. }| Error::Netlink { operation, errno })?;
         let mut found = Vec::new();
         for reply in replies {
-            let facts = Facts::read(&reply.message())
+            let info = InterfaceInfo::read(&reply.message())
                 .map_err(|malformed| Error::Netlink { operation, errno: malformed.into() })?;
-            found.extend(facts.map(|facts| Self {
-                name: facts.name,
-                index: facts.index,
+            found.extend(info.map(|info| Self {
+                name: info.name,
+                index: info.index,
                 sockets: Arc::clone(&sockets),
             }));
         }
@@ -134,8 +134,8 @@ impl Interface {
             message: refusal.text,
         };
         let replies = sockets.route.ask(request).map_err(error)?;
-        let facts = first_facts(&replies).map_err(|errno| error(errno.into()))?;
-        Ok(Self { name: facts.name, index: facts.index, sockets })
+        let info = first_info(&replies).map_err(|errno| error(errno.into()))?;
+        Ok(Self { name: info.name, index: info.index, sockets })
     }
 
     /// The name that it had when it was found.
@@ -154,18 +154,18 @@ impl Interface {
     ///
     /// # Errors
     /// [`Error::Interface`]; with `ENODEV` if it is gone.
-    pub fn facts(&self) -> Result<Facts> {
+    pub fn info(&self) -> Result<InterfaceInfo> {
         let request = Request::new(RTM_GETLINK, 0, &self.header());
         let replies = self.ask("ask about", &request)?;
-        first_facts(&replies).map_err(|errno| self.error("ask about", errno.into()))
+        first_info(&replies).map_err(|errno| self.error("ask about", errno.into()))
     }
 
     /// The XDP programs on it now.
     ///
     /// # Errors
     /// [`Error::Interface`]; with `ENODEV` if it is gone.
-    pub fn xdp(&self) -> Result<XdpState> {
-        Ok(self.facts()?.xdp)
+    pub fn attached_programs(&self) -> Result<AttachedPrograms> {
+        Ok(self.info()?.programs)
     }
 
     /// How many queues it has, and can have.
@@ -177,11 +177,11 @@ impl Interface {
     /// [`Error::Interface`]; with `ENODEV` if it is gone.
     #[doc(alias = "ETHTOOL_GCHANNELS")]
     pub fn queues(&self) -> Result<Queues> {
-        let facts = self.facts()?;
-        match ethtool::channels(self.sockets.route.as_fd(), facts.name.as_bytes()) {
+        let info = self.info()?;
+        match ethtool::channels(self.sockets.route.as_fd(), info.name.as_bytes()) {
             Ok(channels) => Ok(Queues::of_channels(&channels)),
             // A driver without channels.
-            Err(Errno::OPNOTSUPP) => Ok(Queues::of_facts(&facts)),
+            Err(Errno::OPNOTSUPP) => Ok(Queues::of_info(&info)),
             Err(errno) => Err(self.error("ask for the channels of", errno.into())),
         }
     }
@@ -208,9 +208,9 @@ impl Interface {
     /// Whether the calling thread is in the network namespace of this interface; `None` if the kernel does not
     /// tell: before 5.14 without CAP_NET_ADMIN.
     ///
-    /// Sockets, and programs attached by [`Method::Link`](crate::Method::Link), go to the thread's namespace.
+    /// Sockets, and programs attached by [`AttachMethod::Link`](crate::AttachMethod::Link), go to the thread's namespace.
     #[must_use]
-    pub fn is_in_this_namespace(&self) -> Option<bool> {
+    pub fn is_in_current_netns(&self) -> Option<bool> {
         let here = Netlink::open(Family::Route).ok()?;
         self.shares_namespace_with(here.as_fd())
     }
@@ -249,10 +249,10 @@ impl Interface {
     }
 }
 
-fn first_facts(replies: &[Reply]) -> Result<Facts, Errno> {
+fn first_info(replies: &[Reply]) -> Result<InterfaceInfo, Errno> {
     for reply in replies {
-        if let Some(facts) = Facts::read(&reply.message())? {
-            return Ok(facts);
+        if let Some(info) = InterfaceInfo::read(&reply.message())? {
+            return Ok(info);
         }
     }
     Err(Errno::BADMSG)
@@ -278,7 +278,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
 pub fn parse_any(bytes: &[u8]) {
     use crate::netlink::{ack, conversation, message};
     for message in message::messages(bytes).flatten() {
-        let _ = Facts::read(&message);
+        let _ = InterfaceInfo::read(&message);
         let _ = XdpFeatures::read(&message);
         let _ = features::family_id(&message);
         let _ = ack::Ack::of_error(&message);

@@ -1,7 +1,7 @@
 //! The XDP programs on an interface, as netlink tells of them.
 
 use crate::netlink::message::{Attributes, Malformed};
-use crate::types::Mode;
+use crate::types::XdpMode;
 use xsk_uapi::if_link::{
     IFLA_XDP_ATTACHED, IFLA_XDP_DRV_PROG_ID, IFLA_XDP_HW_PROG_ID, IFLA_XDP_PROG_ID,
     IFLA_XDP_SKB_PROG_ID, XDP_ATTACHED_DRV, XDP_ATTACHED_HW, XDP_ATTACHED_SKB,
@@ -11,29 +11,29 @@ use xsk_uapi::if_link::{
 ///
 /// A card may run one in hardware besides another. Programs attached by a link are counted too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct XdpState {
+pub struct AttachedPrograms {
     native: Option<u32>,
     generic: Option<u32>,
     hardware: Option<u32>,
 }
 
-impl XdpState {
+impl AttachedPrograms {
     /// The id of the program attached in `mode`.
     #[must_use]
-    pub fn program(&self, mode: Mode) -> Option<u32> {
+    pub fn program(&self, mode: XdpMode) -> Option<u32> {
         match mode {
-            Mode::Native => self.native,
-            Mode::Generic => self.generic,
-            Mode::Hardware => self.hardware,
+            XdpMode::Native => self.native,
+            XdpMode::Generic => self.generic,
+            XdpMode::Hardware => self.hardware,
         }
     }
 
     /// The modes in which there is a program, with its id.
-    pub fn programs(&self) -> impl Iterator<Item = (Mode, u32)> + use<> {
+    pub fn programs(&self) -> impl Iterator<Item = (XdpMode, u32)> + use<> {
         let all = [
-            (Mode::Native, self.native),
-            (Mode::Generic, self.generic),
-            (Mode::Hardware, self.hardware),
+            (XdpMode::Native, self.native),
+            (XdpMode::Generic, self.generic),
+            (XdpMode::Hardware, self.hardware),
         ];
         all.into_iter().filter_map(|(mode, id)| id.map(|id| (mode, id)))
     }

@@ -1,6 +1,6 @@
 //! How many queues an interface has.
 
-use super::info::Facts;
+use super::info::InterfaceInfo;
 use xsk_uapi::ethtool::ethtool_channels;
 
 /// The queue counts of an interface. A queue number is valid if it is below [`current`](Self::current).
@@ -40,12 +40,12 @@ impl Queues {
         }
     }
 
-    pub(crate) fn of_facts(facts: &Facts) -> Self {
+    pub(crate) fn of_info(info: &InterfaceInfo) -> Self {
         Self {
-            rx: facts.rx_queues,
-            tx: facts.tx_queues,
-            max_rx: facts.rx_queues,
-            max_tx: facts.tx_queues,
+            rx: info.rx_queues,
+            tx: info.tx_queues,
+            max_rx: info.rx_queues,
+            max_tx: info.tx_queues,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Netlink's format: recorded messages of Linux 6.18, and what is left of them when they are cut or spoilt.
 
 use super::features::{XdpFeatures, family, family_id};
-use super::{Facts, parse_any};
+use super::{InterfaceInfo, parse_any};
 use crate::netlink::ack::Ack;
 use crate::netlink::conversation::{Conversation, Refusal};
 use crate::netlink::message::{Attributes, Malformed, Request, messages};
-use crate::types::Mode;
+use crate::types::XdpMode;
 use rustix::io::Errno;
 use xsk_uapi::if_link::{IFLA_IFNAME, IFLA_LINKINFO, IFLA_MTU};
 use xsk_uapi::netlink::{NLA_F_NESTED, NLMSG_DONE};
@@ -71,9 +71,9 @@ fn what_is_written_is_read_back() {
     let written = request.finish(5).unwrap();
     let message = messages(&written).next().unwrap().unwrap();
     assert_eq!((message.kind, message.sequence), (RTM_NEWLINK, 5));
-    let facts = Facts::read(&message).unwrap().unwrap();
+    let info = InterfaceInfo::read(&message).unwrap().unwrap();
     assert_eq!(
-        (facts.index, facts.name.as_str(), facts.kind.as_deref()),
+        (info.index, info.name.as_str(), info.kind.as_deref()),
         (7, "veth0", Some("bridge"))
     );
 }
@@ -94,13 +94,13 @@ fn an_attribute_that_is_too_long_is_not_sent() {
 fn an_interface_is_understood() {
     let veth = bytes(VETH);
     let message = messages(&veth).next().unwrap().unwrap();
-    let facts = Facts::read(&message).unwrap().unwrap();
-    assert_eq!((facts.name.as_str(), facts.index, facts.mtu), ("v0", 3, 1500));
-    assert_eq!((facts.rx_queues, facts.tx_queues), (2, 2));
-    assert_eq!(facts.mac, Some([0xc2, 0x6a, 0x28, 0xaa, 0x80, 0x5d]));
-    assert_eq!(facts.kind.as_deref(), Some("veth"));
-    assert_eq!((facts.up, facts.carrier, facts.running, facts.master), (false, false, false, None));
-    assert_eq!(facts.xdp.programs().collect::<Vec<_>>(), [(Mode::Native, 0x23c)]);
+    let info = InterfaceInfo::read(&message).unwrap().unwrap();
+    assert_eq!((info.name.as_str(), info.index, info.mtu), ("v0", 3, 1500));
+    assert_eq!((info.rx_queues, info.tx_queues), (2, 2));
+    assert_eq!(info.mac, Some([0xc2, 0x6a, 0x28, 0xaa, 0x80, 0x5d]));
+    assert_eq!(info.kind.as_deref(), Some("veth"));
+    assert_eq!((info.up, info.carrier, info.running, info.master), (false, false, false, None));
+    assert_eq!(info.programs.programs().collect::<Vec<_>>(), [(XdpMode::Native, 0x23c)]);
 }
 
 #[test]

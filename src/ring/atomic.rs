@@ -12,7 +12,7 @@ pub(crate) use loom::sync::atomic::{AtomicU32, Ordering, fence};
 /// Reads an entry.
 ///
 /// # Safety
-/// As [`pointer::read`](std::primitive::pointer::read).
+/// As `pointer::read`.
 #[inline(always)]
 pub(super) unsafe fn read_entry<T: Copy>(at: *const T) -> T {
     #[cfg(all(test, loom))]
@@ -24,7 +24,7 @@ pub(super) unsafe fn read_entry<T: Copy>(at: *const T) -> T {
 /// Writes an entry.
 ///
 /// # Safety
-/// As [`pointer::write`](std::primitive::pointer::write).
+/// As `pointer::write`.
 #[inline(always)]
 pub(super) unsafe fn write_entry<T: Copy>(at: *mut T, entry: T) {
     #[cfg(all(test, loom))]

@@ -1,7 +1,7 @@
 //! The consuming half of a ring: RX and completion for the user, fill and TX for the other side.
 
 use super::atomic::{Ordering, read_entry};
-use super::{Fault, Index, Kind, Memory};
+use super::{Index, Memory, RingError, RingKind};
 
 /// The only consumer of a ring.
 ///
@@ -14,34 +14,34 @@ pub(crate) struct Consumer<T> {
     pub(crate) cursor: Index,
     /// One more than the most entries that can be there: the ring's size and one, or 0, which no number
     /// is below, while a refused entry waits. So one comparison finds both.
-    bound: u32,
+    max_available: u32,
     /// An entry that was taken and refused, for the next call to answer with.
     refused: Option<T>,
-    kind: Kind,
+    kind: RingKind,
 }
 
 /// What the producer claims, and it cannot be; or a refused entry waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Claim {
-    there: u32,
-    granted: u32,
+pub(crate) struct Suspect {
+    available: u32,
+    most_allowed: u32,
 }
 
 /// What is wrong with a ring.
 #[derive(Debug)]
-pub(crate) enum Wrong<T> {
+pub(crate) enum Diagnosis<T> {
     /// Its index.
-    Index(Fault),
+    Index(RingError),
     /// An entry that was taken, and refused.
     Entry(T),
 }
 
 impl<T: Copy> Consumer<T> {
     /// The consumer of a ring.
-    pub(crate) fn new(kind: Kind, memory: Memory<T>) -> Self {
+    pub(crate) fn new(kind: RingKind, memory: Memory<T>) -> Self {
         let cursor = Index::new(memory.consumer().load(Ordering::Relaxed));
-        let bound = memory.size().wrapping_add(1);
-        Self { memory, cursor, bound, refused: None, kind }
+        let max_available = memory.capacity().wrapping_add(1);
+        Self { memory, cursor, max_available, refused: None, kind }
     }
 
     pub(crate) fn memory(&self) -> &Memory<T> {
@@ -49,7 +49,7 @@ impl<T: Copy> Consumer<T> {
     }
 
     /// How many entries, up to `wanted`, are there to take. There can be no more of them than up to what
-    /// `granted` answers.
+    /// `most_allowed` answers.
     ///
     /// The producer's index is read each time. That misses the cache only if the producer published
     /// something since, and then it is worth it.
@@ -57,36 +57,36 @@ impl<T: Copy> Consumer<T> {
     pub(crate) fn available(
         &self,
         wanted: u32,
-        granted: impl FnOnce() -> Index,
-    ) -> Result<u32, Claim> {
+        most_allowed: impl FnOnce() -> Index,
+    ) -> Result<u32, Suspect> {
         // Acquire: the entries are read after the index that hands them over.
         let producer = Index::new(self.memory.producer().load(Ordering::Acquire));
-        let there = producer.distance_from(self.cursor);
-        if there == 0 {
+        let available = producer.distance_from(self.cursor);
+        if available == 0 {
             return Ok(0);
         }
-        let granted = granted().distance_from(self.cursor);
-        if there > granted || there >= self.bound {
-            return Err(Claim { there, granted });
+        let most_allowed = most_allowed().distance_from(self.cursor);
+        if available > most_allowed || available >= self.max_available {
+            return Err(Suspect { available, most_allowed });
         }
-        Ok(there.min(wanted))
+        Ok(available.min(wanted))
     }
 
     /// What is wrong, after [`available`](Self::available) refused the producer's claim. A refused entry
     /// is told once.
-    pub(crate) fn wrong(&mut self, claim: Claim) -> Wrong<T> {
-        let size = self.memory.size();
-        self.bound = size.wrapping_add(1);
+    pub(crate) fn diagnose(&mut self, suspect: Suspect) -> Diagnosis<T> {
+        let size = self.memory.capacity();
+        self.max_available = size.wrapping_add(1);
         if let Some(entry) = self.refused.take() {
             self.cursor = self.cursor.advance(1);
             self.release();
-            return Wrong::Entry(entry);
+            return Diagnosis::Entry(entry);
         }
-        let (ring, Claim { there, granted }) = (self.kind, claim);
-        Wrong::Index(if there > size {
-            Fault::Index { ring, distance: there, size }
+        let (ring, Suspect { available, most_allowed }) = (self.kind, suspect);
+        Diagnosis::Index(if available > size {
+            RingError::BadIndex { ring, distance: available, size }
         } else {
-            Fault::TooMany { ring, available: there, outstanding: granted }
+            RingError::TooManyEntries { ring, available, outstanding: most_allowed }
         })
     }
 
@@ -96,7 +96,7 @@ impl<T: Copy> Consumer<T> {
     #[inline(never)]
     pub(crate) fn refuse(&mut self, entry: T) {
         self.refused = Some(entry);
-        self.bound = 0;
+        self.max_available = 0;
         self.cursor = self.cursor.advance(u32::MAX);
         self.release();
     }
@@ -162,7 +162,7 @@ impl<'a, T: Copy> Reader<'a, T> {
 
     /// Entries not taken yet.
     #[inline(always)]
-    pub(crate) fn left(&self) -> u32 {
+    pub(crate) fn remaining(&self) -> u32 {
         self.end.distance_from(self.ring.cursor)
     }
 

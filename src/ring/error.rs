@@ -1,6 +1,6 @@
 //! What the other side of a ring can do wrong.
 
-use crate::types::Kind;
+use crate::types::RingKind;
 use std::fmt;
 
 /// A rule of the ring protocol that the other side broke.
@@ -9,20 +9,20 @@ use std::fmt;
 /// that a descriptor given to the kernel was not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum RingError {
     /// The kernel's index is further ahead than the ring is long.
-    Index {
+    BadIndex {
         /// Which ring.
-        ring: Kind,
+        ring: RingKind,
         /// The distance between the kernel's index and ours.
         distance: u32,
         /// The ring's number of entries.
         size: u32,
     },
     /// More entries came back than were ever given.
-    TooMany {
+    TooManyEntries {
         /// Which ring.
-        ring: Kind,
+        ring: RingKind,
         /// Entries that are there.
         available: u32,
         /// Entries that can be there at the most.
@@ -30,9 +30,9 @@ pub enum Fault {
     },
     /// An entry names bytes that are not inside one chunk of the UMEM, or has options that this crate
     /// does not know.
-    Entry {
+    BadEntry {
         /// Which ring.
-        ring: Kind,
+        ring: RingKind,
         /// The address.
         address: u64,
         /// The length; 0 on the completion ring, whose entries have none.
@@ -41,21 +41,21 @@ pub enum Fault {
         options: u32,
     },
     /// An entry names a chunk that the kernel does not hold, as the ledger knows.
-    Repeated {
+    DuplicateChunk {
         /// Which ring.
-        ring: Kind,
+        ring: RingKind,
         /// The address.
         address: u64,
     },
 }
 
-impl Fault {
+impl RingError {
     /// The fault that there is.
     ///
-    /// Where a function that is not inlined answers with a plain `Fault`, the optimiser takes its bytes
+    /// Where a function that is not inlined answers with a plain `RingError`, the optimiser takes its bytes
     /// for a `Result` that might be `Ok`, and keeps in registers what would be needed then.
     #[inline(always)]
-    pub(crate) fn certain(fault: Option<Self>) -> Self {
+    pub(crate) fn expect_fault(fault: Option<Self>) -> Self {
         match fault {
             Some(fault) => fault,
             None => unreachable!("a cold path without a fault"),
@@ -63,18 +63,18 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for RingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Index { ring, distance, size } => write!(
+            Self::BadIndex { ring, distance, size } => write!(
                 f,
                 "the kernel's index of the {ring} ring is {distance} entries away from ours, in a ring of {size}"
             ),
-            Self::TooMany { ring, available, outstanding } => write!(
+            Self::TooManyEntries { ring, available, outstanding } => write!(
                 f,
                 "the {ring} ring holds {available} entries, but the kernel was given only {outstanding}"
             ),
-            Self::Entry { ring, address, len, options } => write!(
+            Self::BadEntry { ring, address, len, options } => write!(
                 f,
                 "the {ring} ring's entry {{address {address:#x}, length {len}, options {options:#x}}} {}",
                 if *options == 0 {
@@ -83,7 +83,7 @@ impl fmt::Display for Fault {
                     "has options that this crate does not know"
                 }
             ),
-            Self::Repeated { ring, address } => write!(
+            Self::DuplicateChunk { ring, address } => write!(
                 f,
                 "the {ring} ring's entry {address:#x} names a chunk that the kernel does not hold"
             ),
@@ -91,4 +91,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for RingError {}

@@ -16,7 +16,7 @@
 )]
 
 use super::transfer::transfer;
-use super::{AtomicU32, Consumer, Index, Kind, Memory, Parts, Producer};
+use super::{AtomicU32, Consumer, Index, Memory, Parts, Producer, RingKind};
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{Ordering, fence};
 use loom::thread;
@@ -118,11 +118,11 @@ struct Half<T> {
 }
 
 fn producer(ring: &Arc<Ring>) -> Half<Producer<u64>> {
-    Half { half: Producer::new(Kind::Tx, ring.memory()), ring: Arc::clone(ring) }
+    Half { half: Producer::new(RingKind::Tx, ring.memory()), ring: Arc::clone(ring) }
 }
 
 fn consumer(ring: &Arc<Ring>) -> Half<Consumer<u64>> {
-    Half { half: Consumer::new(Kind::Tx, ring.memory()), ring: Arc::clone(ring) }
+    Half { half: Consumer::new(RingKind::Tx, ring.memory()), ring: Arc::clone(ring) }
 }
 
 impl Half<Producer<u64>> {
@@ -229,7 +229,7 @@ fn what_comes_back_was_given_as_every_thread_sees() {
         let (tx, completion) = (Ring::new(u32::MAX), Ring::new(u32::MAX));
         let sent = Arc::new(AtomicU32::new(0));
         let mut to = Half {
-            half: Producer::counted(Kind::Tx, tx.memory(), Arc::clone(&sent)),
+            half: Producer::counted(RingKind::Tx, tx.memory(), Arc::clone(&sent)),
             ring: Arc::clone(&tx),
         };
         let (mut taken, mut back) = (consumer(&tx), producer(&completion));
@@ -239,8 +239,8 @@ fn what_comes_back_was_given_as_every_thread_sees() {
         let kernel = thread::spawn(move || (complete() + complete(), complete));
         let mut got = Vec::new();
         let mut reap = || {
-            let granted = || Index::new(sent.load(Ordering::Relaxed));
-            let count = reaped.half.available(SIZE, granted).unwrap();
+            let most_allowed = || Index::new(sent.load(Ordering::Relaxed));
+            let count = reaped.half.available(SIZE, most_allowed).unwrap();
             let mut reader = reaped.half.read(count);
             got.extend(std::iter::from_fn(|| reader.take()));
         };

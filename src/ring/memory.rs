@@ -75,7 +75,7 @@ impl<T: Copy> Memory<T> {
 
     /// The ring's number of entries.
     #[inline(always)]
-    pub(crate) fn size(&self) -> u32 {
+    pub(crate) fn capacity(&self) -> u32 {
         self.size
     }
 
@@ -119,6 +119,6 @@ impl<T: Copy> Memory<T> {
     /// How many entries from `from` on, `count` at the most, lie in one row before the ring's end.
     #[inline(always)]
     pub(super) fn row(&self, from: Index, count: u32) -> u32 {
-        count.min(self.size().wrapping_sub(from.slot(self.mask)))
+        count.min(self.capacity().wrapping_sub(from.slot(self.mask)))
     }
 }

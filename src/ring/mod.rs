@@ -15,10 +15,10 @@ mod memory;
 mod producer;
 pub(crate) mod transfer;
 
-pub use crate::types::Kind;
+pub use crate::types::RingKind;
 pub(crate) use atomic::AtomicU32;
-pub(crate) use consumer::{Claim, Consumer, Reader, Wrong};
-pub use error::Fault;
+pub(crate) use consumer::{Consumer, Diagnosis, Reader, Suspect};
+pub use error::RingError;
 pub use index::Index;
 pub(crate) use memory::{Memory, Parts};
 pub(crate) use producer::{Producer, Writer};

@@ -1,7 +1,7 @@
 //! The producing half of a ring: fill and TX for the user, RX and completion for the other side.
 
 use super::atomic::{AtomicU32, Ordering, write_entry};
-use super::{Fault, Index, Kind, Memory};
+use super::{Index, Memory, RingError, RingKind};
 use std::sync::Arc;
 
 /// The only producer of a ring.
@@ -14,7 +14,7 @@ pub(crate) struct Producer<T> {
     pub(crate) cursor: Index,
     /// The first position that is not known to be free.
     limit: Index,
-    kind: Kind,
+    kind: RingKind,
     /// How many entries were ever published, modulo 2^32, for who consumes what comes of them. The
     /// other side cannot write this one.
     published: Arc<AtomicU32>,
@@ -23,12 +23,12 @@ pub(crate) struct Producer<T> {
 impl<T: Copy> Producer<T> {
     /// The producer of a ring.
     #[cfg(feature = "test-util")]
-    pub(crate) fn new(kind: Kind, memory: Memory<T>) -> Self {
+    pub(crate) fn new(kind: RingKind, memory: Memory<T>) -> Self {
         Self::counted(kind, memory, Arc::default())
     }
 
     /// The producer of a ring that keeps the count of its entries in `published`.
-    pub(crate) fn counted(kind: Kind, memory: Memory<T>, published: Arc<AtomicU32>) -> Self {
+    pub(crate) fn counted(kind: RingKind, memory: Memory<T>, published: Arc<AtomicU32>) -> Self {
         let cursor = Index::new(memory.producer().load(Ordering::Relaxed));
         published.store(cursor.get(), Ordering::Relaxed);
         Self { memory, cursor, limit: cursor, kind, published }
@@ -42,7 +42,7 @@ impl<T: Copy> Producer<T> {
     ///
     /// The other side's index is read only when what is known does not suffice.
     #[inline(always)]
-    pub(crate) fn free(&mut self, wanted: u32) -> Result<u32, Fault> {
+    pub(crate) fn free(&mut self, wanted: u32) -> Result<u32, RingError> {
         if wanted == 0 {
             return Ok(0);
         }
@@ -51,11 +51,11 @@ impl<T: Copy> Producer<T> {
         }
         // Acquire: what we write into an entry must not pass the other side's reading of it.
         let consumer = Index::new(self.memory.consumer().load(Ordering::Acquire));
-        let size = self.memory.size();
+        let size = self.memory.capacity();
         let limit = consumer.advance(size);
         let free = limit.distance_from(self.cursor);
         if free > size {
-            return Err(Fault::certain(self.fault(free)));
+            return Err(RingError::expect_fault(self.fault(free)));
         }
         self.limit = limit;
         Ok(free.min(wanted))
@@ -64,9 +64,9 @@ impl<T: Copy> Producer<T> {
     /// More slots than there are would be free: the consumer's index is not where it can be.
     #[cold]
     #[inline(never)]
-    fn fault(&self, free: u32) -> Option<Fault> {
-        let size = self.memory.size();
-        Some(Fault::Index { ring: self.kind, distance: size.wrapping_sub(free), size })
+    fn fault(&self, free: u32) -> Option<RingError> {
+        let size = self.memory.capacity();
+        Some(RingError::BadIndex { ring: self.kind, distance: size.wrapping_sub(free), size })
     }
 
     /// Goes on at `index`, if that is ahead: what lies between was given away.
@@ -80,7 +80,7 @@ impl<T: Copy> Producer<T> {
 
     /// A batch of `count` slots, or of as many as are free.
     #[inline(always)]
-    pub(crate) fn write(&mut self, count: u32) -> Result<Writer<'_, T>, Fault> {
+    pub(crate) fn write(&mut self, count: u32) -> Result<Writer<'_, T>, RingError> {
         let count = self.free(count)?;
         Ok(Writer::new(self, count))
     }
@@ -141,7 +141,7 @@ impl<'a, T: Copy> Writer<'a, T> {
 
     /// Slots left.
     #[inline(always)]
-    pub(crate) fn left(&self) -> u32 {
+    pub(crate) fn remaining(&self) -> u32 {
         self.end.distance_from(self.ring.cursor)
     }
 }

@@ -1,12 +1,12 @@
 //! What a socket is to be like, checked before the kernel sees it.
 
-use super::inner::{Core, RingOwner};
-use super::ring_set::{Mapped, Wanted, memory};
+use super::inner::{Inner, RingOwner};
+use super::ring_set::{MappedRing, RingSpec, memory};
 use super::{
-    Completion, CopyMode, Fill, Rings, Rx, RxSocket, Shape, Socket, Tx, TxSocket, Unbound,
+    Completion, CopyMode, Fill, Rings, Rx, RxSocket, Socket, SocketKind, Tx, TxSocket, Unbound,
 };
 use crate::error::{Error, Result};
-use crate::ring::Kind;
+use crate::ring::RingKind;
 use crate::sys::xsk as sys;
 use crate::umem::Umem;
 use rustix::io::Errno;
@@ -83,7 +83,7 @@ impl SocketBuilder<Socket> {
     }
 }
 
-impl<S: Shape> SocketBuilder<S> {
+impl<S: SocketKind> SocketBuilder<S> {
     /// Entries of the RX ring: a power of two, 2^20 at the most, as for all rings.
     #[doc(alias = "XDP_RX_RING")]
     pub fn rx_size(mut self, entries: u32) -> Self {
@@ -113,10 +113,10 @@ impl<S: Shape> SocketBuilder<S> {
     }
 
     /// Copy, zero-copy, or zero-copy where possible. What came of it:
-    /// [`SocketInfo::is_zero_copy`], and why: [`SocketInfo::copy_reason`].
+    /// [`SocketHandle::is_zero_copy`], and why: [`SocketHandle::copy_reason`].
     ///
-    /// [`SocketInfo::is_zero_copy`]: super::SocketInfo::is_zero_copy
-    /// [`SocketInfo::copy_reason`]: super::SocketInfo::copy_reason
+    /// [`SocketHandle::is_zero_copy`]: super::SocketHandle::is_zero_copy
+    /// [`SocketHandle::copy_reason`]: super::SocketHandle::copy_reason
     #[doc(alias = "XDP_ZEROCOPY")]
     #[doc(alias = "XDP_COPY")]
     pub fn copy_mode(mut self, copy: CopyMode) -> Self {
@@ -135,7 +135,7 @@ impl<S: Shape> SocketBuilder<S> {
     ///
     /// The kernel frees a queue some 20 ms after its socket was closed, or later where it is busy with
     /// other interfaces, so a program that is restarted finds it taken for a moment. A queue that somebody else really uses stays taken.
-    pub fn bind_wait(mut self, wait: Duration) -> Self {
+    pub fn bind_timeout(mut self, wait: Duration) -> Self {
         self.bind.wait = wait;
         self
     }
@@ -152,16 +152,16 @@ impl<S: Shape> SocketBuilder<S> {
     /// [`Error::Setting`] for a ring size that no kernel should be asked for; [`Error::CreateSocket`],
     /// [`Error::RegisterUmem`], [`Error::CreateRing`], [`Error::MapRing`] as the kernel answers.
     pub fn open(self) -> Result<Unbound<S>> {
-        let wanted = self.checked_rings()?;
+        let specs = self.checked_rings()?;
         let fd = sys::socket().map_err(|errno| Error::CreateSocket { errno })?;
         register(fd.as_fd(), &self.umem)?;
-        for ring in wanted.iter().flatten() {
+        for ring in specs.iter().flatten() {
             ring.create(fd.as_fd())?;
         }
         let failed = |errno| Error::SocketOption { name: "XDP_MMAP_OFFSETS", errno };
         let (offsets, flags_word) = sys::mmap_offsets(fd.as_fd()).map_err(failed)?;
         let mut maps = [None, None, None, None];
-        for (map, ring) in maps.iter_mut().zip(wanted) {
+        for (map, ring) in maps.iter_mut().zip(specs) {
             *map = ring.map(|ring| ring.map(fd.as_fd(), &offsets, flags_word)).transpose()?;
         }
         let mut bind = self.bind;
@@ -180,19 +180,19 @@ impl<S: Shape> SocketBuilder<S> {
     }
 
     /// The rings that this shape has, in the order RX, TX, fill, completion.
-    fn checked_rings(&self) -> Result<[Option<Wanted>; 4]> {
+    fn checked_rings(&self) -> Result<[Option<RingSpec>; 4]> {
         let Sizes { rx, tx, fill, completion } = self.sizes;
         let ring = |kind, entries: u32, name| {
             if !entries.is_power_of_two() || entries > MAX_RING {
                 let rule = "is a power of two from 1 to 2^20";
                 return Err(Error::Setting { name, value: u64::from(entries), rule });
             }
-            Ok(Some(Wanted { kind, entries }))
+            Ok(Some(RingSpec { kind, entries }))
         };
-        let rx = if S::RX { ring(Kind::Rx, rx, "size of the RX ring")? } else { None };
-        let tx = if S::TX { ring(Kind::Tx, tx, "size of the TX ring")? } else { None };
-        let fill = ring(Kind::Fill, fill, "size of the fill ring")?;
-        let completion = ring(Kind::Completion, completion, "size of the completion ring")?;
+        let rx = if S::RX { ring(RingKind::Rx, rx, "size of the RX ring")? } else { None };
+        let tx = if S::TX { ring(RingKind::Tx, tx, "size of the TX ring")? } else { None };
+        let fill = ring(RingKind::Fill, fill, "size of the fill ring")?;
+        let completion = ring(RingKind::Completion, completion, "size of the completion ring")?;
         Ok([rx, tx, fill, completion])
     }
 }
@@ -200,7 +200,7 @@ impl<S: Shape> SocketBuilder<S> {
 fn register(fd: BorrowedFd<'_>, umem: &Umem) -> Result<()> {
     let reg = xdp_umem_reg {
         addr: u64::try_from(umem.start().as_ptr().expose_provenance()).unwrap_or(0),
-        len: umem.bounds().area,
+        len: umem.geometry().area,
         chunk_size: umem.chunk_size(),
         headroom: umem.headroom(),
         ..xdp_umem_reg::default()
@@ -215,28 +215,28 @@ fn register(fd: BorrowedFd<'_>, umem: &Umem) -> Result<()> {
 }
 
 /// Halves over the mapped rings, and what keeps them.
-fn assemble<S: Shape>(
+fn assemble<S: SocketKind>(
     fd: OwnedFd,
     umem: Umem,
-    maps: [Option<Mapped>; 4],
+    maps: [Option<MappedRing>; 4],
     bind: BindSettings,
 ) -> Result<Unbound<S>> {
     let [rx, tx, fill, completion] = &maps;
-    let rx = memory(rx, Kind::Rx)?;
-    let tx = memory(tx, Kind::Tx)?;
-    let fill = memory(fill, Kind::Fill)?;
-    let completion = memory(completion, Kind::Completion)?;
+    let rx = memory(rx, RingKind::Rx)?;
+    let tx = memory(tx, RingKind::Tx)?;
+    let fill = memory(fill, RingKind::Fill)?;
+    let completion = memory(completion, RingKind::Completion)?;
     let owner = RingOwner::Kernel(maps.map(|map| map.map(|map| map.mapping)));
-    let core = Arc::new(Core::new(fd, umem, owner, false));
+    let inner = Arc::new(Inner::new(fd, umem, owner, false));
     let missing = |ring| Error::MapRing { ring, bytes: 0, errno: Errno::INVAL };
     let rings = Rings {
-        rx: rx.map(|memory| Rx::new(memory, Arc::clone(&core))),
-        tx: tx.map(|memory| Tx::new(memory, Arc::clone(&core))),
+        rx: rx.map(|memory| Rx::new(memory, Arc::clone(&inner))),
+        tx: tx.map(|memory| Tx::new(memory, Arc::clone(&inner))),
         completion: Completion::new(
-            completion.ok_or(missing(Kind::Completion))?,
-            Arc::clone(&core),
+            completion.ok_or(missing(RingKind::Completion))?,
+            Arc::clone(&inner),
         ),
     };
-    let fill = Fill::new(fill.ok_or(missing(Kind::Fill))?, Arc::clone(&core));
-    Ok(Unbound::new(core, fill, rings, bind))
+    let fill = Fill::new(fill.ok_or(missing(RingKind::Fill))?, Arc::clone(&inner));
+    Ok(Unbound::new(inner, fill, rings, bind))
 }

@@ -2,11 +2,13 @@
 #![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
 use super::Fill;
-use super::inner::Core;
+use super::inner::Inner;
 use crate::num::usize32;
 use crate::ring::transfer::transfer;
-use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Reader, Wrong};
-use crate::umem::{Frame, Judge, Place, Pool};
+use crate::ring::{
+    AtomicU32, Consumer, Diagnosis, Index, Memory, Reader, RingError, RingKind, Suspect,
+};
+use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,19 +20,19 @@ use std::sync::atomic::Ordering;
 #[doc(alias = "XDP_UMEM_COMPLETION_RING")]
 pub struct Completion {
     ring: Consumer<u64>,
-    judge: Judge,
+    checker: Checker,
     /// How many descriptors were ever given to the kernel to send.
     sent: Arc<AtomicU32>,
-    core: Arc<Core>,
+    inner: Arc<Inner>,
 }
 
 impl Completion {
-    pub(crate) fn new(memory: Memory<u64>, core: Arc<Core>) -> Self {
+    pub(crate) fn new(memory: Memory<u64>, inner: Arc<Inner>) -> Self {
         Self {
-            ring: Consumer::new(Kind::Completion, memory),
-            judge: core.umem.judge(),
-            sent: Arc::clone(&core.flow.sent),
-            core,
+            ring: Consumer::new(RingKind::Completion, memory),
+            checker: inner.umem.checker(),
+            sent: Arc::clone(&inner.counts.sent),
+            inner,
         }
     }
 
@@ -38,29 +40,29 @@ impl Completion {
     /// whole. A frame spans its whole chunk: what the packet was is over.
     ///
     /// # Errors
-    /// A [`Fault`] if the kernel's side of the ring breaks the rules. One in an entry is found while the
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found while the
     /// batch is taken: it ends the batch there, nothing is made of it, and the *next* call answers with
     /// it, once.
     #[inline(always)]
-    pub fn reap(&mut self, count: u32) -> Result<Reaped<'_>, Fault> {
+    pub fn reap(&mut self, count: u32) -> Result<CompletionBatch<'_>, RingError> {
         // Relaxed: the kernel's index, read with acquire just before, came after what was sent.
-        let granted = || Index::new(self.sent.load(Ordering::Relaxed));
-        match self.ring.available(count, granted) {
-            Ok(count) => Ok(Reaped { from: self, count }),
-            Err(claim) => Err(Fault::certain(self.fault(claim))),
+        let most_allowed = || Index::new(self.sent.load(Ordering::Relaxed));
+        match self.ring.available(count, most_allowed) {
+            Ok(count) => Ok(CompletionBatch { from: self, count }),
+            Err(suspect) => Err(RingError::expect_fault(self.fault(suspect))),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn fault(&mut self, claim: Claim) -> Option<Fault> {
-        let ring = Kind::Completion;
-        Some(match self.ring.wrong(claim) {
-            Wrong::Index(fault) => fault,
-            Wrong::Entry(address) if self.judge.bounds.contains(address) => {
-                Fault::Repeated { ring, address }
+    fn fault(&mut self, suspect: Suspect) -> Option<RingError> {
+        let ring = RingKind::Completion;
+        Some(match self.ring.diagnose(suspect) {
+            Diagnosis::Index(fault) => fault,
+            Diagnosis::Entry(address) if self.checker.geometry.contains(address) => {
+                RingError::DuplicateChunk { ring, address }
             }
-            Wrong::Entry(address) => Fault::Entry { ring, address, len: 0, options: 0 },
+            Diagnosis::Entry(address) => RingError::BadEntry { ring, address, len: 0, options: 0 },
         })
     }
 
@@ -74,50 +76,50 @@ impl Completion {
     #[inline(always)]
     #[track_caller]
     #[doc(alias = "xsk_ring_cons__comp_addr")]
-    pub fn reap_into(&mut self, pool: &mut Pool, count: u32) -> Result<u32, Fault> {
-        Ok(self.reap(count)?.into_pool(pool))
+    pub fn reap_into(&mut self, pool: &mut FramePool, count: u32) -> Result<u32, RingError> {
+        Ok(self.reap(count)?.reclaim(pool))
     }
 
     /// The ring's number of entries.
     #[must_use]
-    pub fn size(&self) -> u32 {
-        self.ring.memory().size()
+    pub fn capacity(&self) -> u32 {
+        self.ring.memory().capacity()
     }
 }
 
 impl AsFd for Completion {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.core.as_fd()
+        self.inner.as_fd()
     }
 }
 
 /// A batch of chunks that came back: frames to iterate over, or to be passed on whole.
 #[derive(Debug)]
 #[must_use = "chunks that are not taken stay in the ring"]
-pub struct Reaped<'a> {
+pub struct CompletionBatch<'a> {
     from: &'a mut Completion,
     count: u32,
 }
 
-impl Reaped<'_> {
+impl CompletionBatch<'_> {
     /// Puts the chunks into `pool`; answers how many.
     ///
     /// # Panics
     /// If `pool` is of another UMEM.
     #[inline(always)]
     #[track_caller]
-    pub fn into_pool(self, pool: &mut Pool) -> u32 {
+    pub fn reclaim(self, pool: &mut FramePool) -> u32 {
         let Self { from, count } = self;
-        pool.bounds().same(from.judge.bounds.umem);
+        pool.geometry().assert_same_umem(from.checker.geometry.umem);
         let (to, count) = pool.vacant(count);
-        let judge = &from.judge;
+        let checker = &from.checker;
         // SAFETY: `available` said that `count` entries are there, `vacant` that so many slots are; both
         // ends are exclusively borrowed since.
         unsafe {
             transfer(&mut from.ring, to, count, move |address| {
-                judge
-                    .arrived(address, Place::Sending, Place::Pool)
-                    .then(|| judge.bounds.chunk(address))
+                checker
+                    .accept_chunk(address, ChunkPlace::Sending, ChunkPlace::Pool)
+                    .then(|| checker.geometry.chunk(address))
             })
         }
     }
@@ -126,22 +128,24 @@ impl Reaped<'_> {
     /// stays in the completion ring.
     ///
     /// # Errors
-    /// A [`Fault`] of the fill ring.
+    /// A [`RingError`] of the fill ring.
     ///
     /// # Panics
     /// If `fill` is of another UMEM.
     #[inline(always)]
     #[track_caller]
-    pub fn into_fill(self, fill: &mut Fill) -> Result<u32, Fault> {
+    pub fn recycle(self, fill: &mut Fill) -> Result<u32, RingError> {
         let Self { from, count } = self;
-        fill.judge.same(from.judge.bounds.umem);
+        fill.checker.assert_same_umem(from.checker.geometry.umem);
         let count = fill.ring.free(count)?;
-        let judge = &from.judge;
+        let checker = &from.checker;
         // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
         // ends are exclusively borrowed since.
         let moved = unsafe {
             transfer(&mut from.ring, &mut fill.ring, count, move |address| {
-                judge.arrived(address, Place::Sending, Place::Receiving).then_some(address)
+                checker
+                    .accept_chunk(address, ChunkPlace::Sending, ChunkPlace::Receiving)
+                    .then_some(address)
             })
         };
         Ok(moved)
@@ -162,13 +166,13 @@ impl Reaped<'_> {
     }
 }
 
-impl<'a> IntoIterator for Reaped<'a> {
+impl<'a> IntoIterator for CompletionBatch<'a> {
     type Item = Frame;
-    type IntoIter = ReapedFrames<'a>;
+    type IntoIter = CompletionFrames<'a>;
 
     #[inline(always)]
-    fn into_iter(self) -> ReapedFrames<'a> {
-        ReapedFrames { entries: self.from.ring.read(self.count), judge: &self.from.judge }
+    fn into_iter(self) -> CompletionFrames<'a> {
+        CompletionFrames { entries: self.from.ring.read(self.count), checker: &self.from.checker }
     }
 }
 
@@ -177,28 +181,28 @@ impl<'a> IntoIterator for Reaped<'a> {
 /// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the others
 /// for the next [`Completion::reap`].
 #[derive(Debug)]
-pub struct ReapedFrames<'a> {
+pub struct CompletionFrames<'a> {
     entries: Reader<'a, u64>,
-    judge: &'a Judge,
+    checker: &'a Checker,
 }
 
-impl Iterator for ReapedFrames<'_> {
+impl Iterator for CompletionFrames<'_> {
     type Item = Frame;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Frame> {
         let address = self.entries.take()?;
-        let Judge { bounds, .. } = self.judge;
-        if !self.judge.arrived(address, Place::Sending, Place::User) {
+        let Checker { geometry, .. } = self.checker;
+        if !self.checker.accept_chunk(address, ChunkPlace::Sending, ChunkPlace::User) {
             self.entries.refuse(address);
             return None;
         }
         // A completion names an address in the chunk that was sent, not the chunk (I9).
-        Some(Frame::whole(bounds, bounds.chunk(address)))
+        Some(Frame::whole(geometry, geometry.chunk(address)))
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(usize32(self.entries.left())))
+        (0, Some(usize32(self.entries.remaining())))
     }
 }

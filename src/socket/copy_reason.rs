@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 use std::fmt;
 
-/// Why a socket is in zero-copy or in copy mode: [`SocketInfo::copy_reason`](super::SocketInfo::copy_reason).
+/// Why a socket is in zero-copy or in copy mode: [`SocketHandle::copy_reason`](super::SocketHandle::copy_reason).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CopyReason {

@@ -1,11 +1,11 @@
 //! Chunks on their way to the kernel, to receive into.
 #![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
-use super::inner::{Core, Kick};
+use super::inner::{Inner, Kick};
 use crate::error::Result;
 use crate::ring::transfer::transfer;
-use crate::ring::{Fault, Kind, Memory, Producer, Writer};
-use crate::umem::{Frame, Judge, Place, Pool};
+use crate::ring::{Memory, Producer, RingError, RingKind, Writer};
+use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -17,17 +17,17 @@ use std::sync::Arc;
 #[doc(alias = "XDP_UMEM_FILL_RING")]
 pub struct Fill {
     pub(super) ring: Producer<u64>,
-    pub(super) judge: Judge,
-    pub(super) core: Arc<Core>,
+    pub(super) checker: Checker,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl Fill {
-    pub(crate) fn new(memory: Memory<u64>, core: Arc<Core>) -> Self {
-        let published = Arc::clone(&core.flow.filled);
+    pub(crate) fn new(memory: Memory<u64>, inner: Arc<Inner>) -> Self {
+        let published = Arc::clone(&inner.counts.filled);
         Self {
-            ring: Producer::counted(Kind::Fill, memory, published),
-            judge: core.umem.judge(),
-            core,
+            ring: Producer::counted(RingKind::Fill, memory, published),
+            checker: inner.umem.checker(),
+            inner,
         }
     }
 
@@ -35,37 +35,37 @@ impl Fill {
     /// how many.
     ///
     /// # Errors
-    /// A [`Fault`] if the kernel's side of the ring breaks the rules.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     ///
     /// # Panics
     /// If `pool` is of another UMEM.
     #[inline(always)]
     #[track_caller]
     #[doc(alias = "xsk_ring_prod__reserve")]
-    pub fn fill_from(&mut self, pool: &mut Pool, count: u32) -> Result<u32, Fault> {
-        self.judge.same(pool.bounds().umem);
+    pub fn fill_from(&mut self, pool: &mut FramePool, count: u32) -> Result<u32, RingError> {
+        self.checker.assert_same_umem(pool.geometry().umem);
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
-        let judge = &self.judge;
+        let checker = &self.checker;
         // SAFETY: `top` said that `count` entries are there, `free` that so many slots are; both
         // ends are exclusively borrowed since.
         let moved = unsafe {
             transfer(from, &mut self.ring, count, move |chunk| {
-                judge.moved(chunk, Place::Pool, Place::Receiving);
+                checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::Receiving);
                 Some(chunk)
             })
         };
         Ok(moved)
     }
 
-    /// Reserves up to `count` slots, to give single frames back with [`Filling::push`]. They are
+    /// Reserves up to `count` slots, to give single frames back with [`FillBatch::push`]. They are
     /// published together when the answer is dropped.
     ///
     /// # Errors
-    /// A [`Fault`] if the kernel's side of the ring breaks the rules.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     #[inline(always)]
-    pub fn reserve(&mut self, count: u32) -> Result<Filling<'_>, Fault> {
-        Ok(Filling { slots: self.ring.write(count)?, judge: &self.judge })
+    pub fn reserve(&mut self, count: u32) -> Result<FillBatch<'_>, RingError> {
+        Ok(FillBatch { slots: self.ring.write(count)?, checker: &self.checker })
     }
 
     /// Wakes the kernel if it asks for it. A zero-copy driver whose fill ring ran dry asks, and stays
@@ -76,7 +76,7 @@ impl Fill {
     #[inline]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     pub fn kick_if_needed(&mut self) -> Result<Kick> {
-        if self.ring.memory().needs_wakeup() { self.core.kick_fill() } else { Ok(Kick::NotNeeded) }
+        if self.ring.memory().needs_wakeup() { self.inner.kick_fill() } else { Ok(Kick::NotNeeded) }
     }
 
     /// Chunks in the ring that the kernel has not taken.
@@ -87,25 +87,25 @@ impl Fill {
 
     /// The ring's number of entries.
     #[must_use]
-    pub fn size(&self) -> u32 {
-        self.ring.memory().size()
+    pub fn capacity(&self) -> u32 {
+        self.ring.memory().capacity()
     }
 }
 
 impl AsFd for Fill {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.core.as_fd()
+        self.inner.as_fd()
     }
 }
 
 /// Reserved slots of the fill ring.
 #[derive(Debug)]
-pub struct Filling<'a> {
+pub struct FillBatch<'a> {
     slots: Writer<'a, u64>,
-    judge: &'a Judge,
+    checker: &'a Checker,
 }
 
-impl Filling<'_> {
+impl FillBatch<'_> {
     /// Gives the frame's chunk to the kernel; gives the frame back if no slot is left.
     ///
     /// # Errors
@@ -116,19 +116,19 @@ impl Filling<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.judge.same(frame.umem());
+        self.checker.assert_same_umem(frame.umem());
         if !self.slots.write(frame.address()) {
             return Err(frame);
         }
         let (address, _) = frame.consume();
-        self.judge.moved(address, Place::User, Place::Receiving);
+        self.checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
         Ok(())
     }
 
     /// Slots left.
     #[inline]
     #[must_use]
-    pub fn left(&self) -> u32 {
-        self.slots.left()
+    pub fn remaining(&self) -> u32 {
+        self.slots.remaining()
     }
 }

@@ -1,7 +1,7 @@
 //! What a bound socket is bound to, and how it fares.
 
 use super::copy_reason::CopyReason;
-use super::inner::Core;
+use super::inner::Inner;
 use super::statistics::{self, Statistics};
 use crate::error::{Error, Result};
 use crate::interface::Interface;
@@ -15,8 +15,8 @@ use std::sync::Arc;
 ///
 /// It is a part of the socket: the socket is open as long as this lives.
 #[derive(Debug, Clone)]
-pub struct SocketInfo {
-    core: Arc<Core>,
+pub struct SocketHandle {
+    inner: Arc<Inner>,
     interface: Arc<str>,
     index: u32,
     queue: u32,
@@ -24,21 +24,21 @@ pub struct SocketInfo {
     reason: CopyReason,
 }
 
-impl SocketInfo {
+impl SocketHandle {
     pub(super) fn new(
-        core: Arc<Core>,
+        inner: Arc<Inner>,
         at: &Interface,
         queue: u32,
         (zero_copy, reason): (bool, CopyReason),
     ) -> Self {
-        Self { core, interface: at.name().into(), index: at.index(), queue, zero_copy, reason }
+        Self { inner, interface: at.name().into(), index: at.index(), queue, zero_copy, reason }
     }
 
     /// Of a socket whose kernel is a fake.
     #[cfg(feature = "test-util")]
-    pub(crate) fn fake(core: Arc<Core>) -> Self {
+    pub(crate) fn fake(inner: Arc<Inner>) -> Self {
         Self {
-            core,
+            inner,
             interface: "fake".into(),
             index: 0,
             queue: 0,
@@ -82,7 +82,7 @@ impl SocketInfo {
     /// The socket's packet memory.
     #[must_use]
     pub fn umem(&self) -> &Umem {
-        &self.core.umem
+        &self.inner.umem
     }
 
     /// `getsockopt(fd, SOL_XDP, XDP_STATISTICS, ...)`: the kernel's counters since the socket was made.
@@ -90,10 +90,10 @@ impl SocketInfo {
     /// # Errors
     /// [`Error::SocketOption`] if the kernel refuses.
     pub fn statistics(&self) -> Result<Statistics> {
-        if self.core.fake_kicks.is_some() {
+        if self.inner.fake_kicks.is_some() {
             return Ok(Statistics::default());
         }
-        statistics::read(self.core.as_fd())
+        statistics::read(self.inner.as_fd())
     }
 
     /// `setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &packets, 4)`: how many packets one wake-up sends at the
@@ -105,7 +105,7 @@ impl SocketInfo {
     /// range, or on a socket without a TX ring.
     #[doc(alias = "XDP_MAX_TX_SKB_BUDGET")]
     pub fn set_tx_budget(&self, packets: u32) -> Result<()> {
-        sys::set_tx_budget(self.core.as_fd(), packets).map_err(|errno| match errno {
+        sys::set_tx_budget(self.inner.as_fd(), packets).map_err(|errno| match errno {
             Errno::NOPROTOOPT => {
                 Error::NeedsKernel { feature: "XDP_MAX_TX_SKB_BUDGET", version: "6.17" }
             }
@@ -119,8 +119,8 @@ impl SocketInfo {
     ///
     /// # Errors
     /// [`Error::SocketOption`] if the kernel refuses.
-    pub fn error(&self) -> Result<Option<Errno>> {
-        match rustix::net::sockopt::socket_error(self.core.as_fd()) {
+    pub fn take_error(&self) -> Result<Option<Errno>> {
+        match rustix::net::sockopt::socket_error(self.inner.as_fd()) {
             Ok(Ok(())) => Ok(None),
             Ok(Err(errno)) => Ok(Some(errno)),
             Err(errno) => Err(Error::SocketOption { name: "SO_ERROR", errno }),
@@ -128,8 +128,8 @@ impl SocketInfo {
     }
 }
 
-impl AsFd for SocketInfo {
+impl AsFd for SocketHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.core.as_fd()
+        self.inner.as_fd()
     }
 }

@@ -1,7 +1,7 @@
 //! What the parts of one socket share: its descriptor, its mappings, its UMEM, and two counters.
 
 use crate::error::{Error, Result};
-use crate::ring::{AtomicU32, Kind};
+use crate::ring::{AtomicU32, RingKind};
 use crate::sys::memory::Mapping;
 use crate::sys::xsk as sys;
 use crate::umem::Umem;
@@ -15,11 +15,11 @@ use std::sync::atomic::AtomicU64;
 /// The kernel frees the queue only when the descriptor is closed *and* no ring is mapped any more: both
 /// happen here, together.
 #[derive(Debug)]
-pub(crate) struct Core {
+pub(crate) struct Inner {
     pub(crate) fd: OwnedFd,
     /// Set for the rings of a fake kernel, which counts wake-ups in place of being called.
     pub(crate) fake_kicks: Option<AtomicU64>,
-    pub(crate) flow: Flow,
+    pub(crate) counts: GivenCounts,
     pub(crate) umem: Umem,
     /// Keeps the rings mapped, or allocated.
     _rings: RingOwner,
@@ -46,7 +46,7 @@ impl std::fmt::Debug for RingOwner {
 
 /// How many entries were ever given to the kernel, modulo 2^32. Never more come back (invariant I7).
 #[derive(Debug, Default)]
-pub(crate) struct Flow {
+pub(crate) struct GivenCounts {
     /// Chunks published in the fill ring.
     pub(crate) filled: Arc<AtomicU32>,
     /// Descriptors published in the TX ring.
@@ -73,25 +73,29 @@ pub enum Kick {
     NoBuffers,
 }
 
-impl Core {
+impl Inner {
     pub(crate) fn new(fd: OwnedFd, umem: Umem, rings: RingOwner, fake: bool) -> Self {
         let fake_kicks = fake.then(AtomicU64::default);
-        Self { fd, fake_kicks, flow: Flow::default(), umem, _rings: rings }
+        Self { fd, fake_kicks, counts: GivenCounts::default(), umem, _rings: rings }
     }
 
     /// Has the kernel send what is in the TX ring.
     #[cold]
     pub(super) fn kick_tx(&self) -> Result<Kick> {
-        self.kick(Kind::Tx, sys::wake_tx)
+        self.kick(RingKind::Tx, sys::wake_tx)
     }
 
     /// Has a zero-copy driver look at the fill ring.
     #[cold]
     pub(super) fn kick_fill(&self) -> Result<Kick> {
-        self.kick(Kind::Fill, sys::wake_rx)
+        self.kick(RingKind::Fill, sys::wake_rx)
     }
 
-    fn kick(&self, ring: Kind, call: impl Fn(BorrowedFd<'_>) -> Result<(), Errno>) -> Result<Kick> {
+    fn kick(
+        &self,
+        ring: RingKind,
+        call: impl Fn(BorrowedFd<'_>) -> Result<(), Errno>,
+    ) -> Result<Kick> {
         if let Some(kicks) = &self.fake_kicks {
             kicks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             return Ok(Kick::Done);
@@ -109,7 +113,7 @@ impl Core {
     }
 }
 
-impl AsFd for Core {
+impl AsFd for Inner {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }

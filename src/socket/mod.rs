@@ -2,7 +2,7 @@
 //!
 //! [`Socket::builder`] describes a socket, [`SocketBuilder::open`] makes it with its rings and registers
 //! the UMEM, [`Unbound::bind`] gives it a queue. A bound socket is a bundle of independent parts:
-//! [`Rx`], [`Fill`], [`Tx`], [`Completion`] and [`SocketInfo`].
+//! [`Rx`], [`Fill`], [`Tx`], [`Completion`] and [`SocketHandle`].
 
 mod builder;
 mod completion;
@@ -21,16 +21,16 @@ mod wait;
 
 pub use crate::types::CopyMode;
 pub use builder::SocketBuilder;
-pub use completion::{Completion, Reaped, ReapedFrames};
+pub use completion::{Completion, CompletionBatch, CompletionFrames};
 pub use copy_reason::CopyReason;
-pub use fill::{Fill, Filling};
-pub use handle::SocketInfo;
+pub use fill::{Fill, FillBatch};
+pub use handle::SocketHandle;
 pub use inner::Kick;
 #[doc(hidden)]
 pub use replies::parse_any;
-pub use rx::{Frames, Received, Rx};
+pub use rx::{Rx, RxBatch, RxFrames};
 pub use statistics::Statistics;
-pub use tx::{Sending, Tx};
+pub use tx::{Tx, TxBatch};
 pub use unbound::{BindError, Unbound};
 pub use wait::wait;
 
@@ -51,7 +51,7 @@ pub struct Socket {
     /// Chunks whose packets were sent.
     pub completion: Completion,
     /// What the socket is bound to, its mode, its counters.
-    pub info: SocketInfo,
+    pub handle: SocketHandle,
 }
 
 /// A socket that only receives.
@@ -62,7 +62,7 @@ pub struct RxSocket {
     /// Chunks to receive into.
     pub fill: Fill,
     /// What the socket is bound to, its mode, its counters.
-    pub info: SocketInfo,
+    pub handle: SocketHandle,
 }
 
 /// A socket that only sends.
@@ -76,22 +76,22 @@ pub struct TxSocket {
     /// drivers want it filled before they send; what is put in here does not come back.
     pub fill: Fill,
     /// What the socket is bound to, its mode, its counters.
-    pub info: SocketInfo,
+    pub handle: SocketHandle,
 }
 
 /// A kind of bound socket: [`Socket`], [`RxSocket`] or [`TxSocket`].
-pub trait Shape: sealed::Shape {}
-impl<S: sealed::Shape> Shape for S {}
+pub trait SocketKind: sealed::SocketKind {}
+impl<S: sealed::SocketKind> SocketKind for S {}
 
 pub(super) mod sealed {
-    use super::{Fill, Rings, SocketInfo};
+    use super::{Fill, Rings, SocketHandle};
 
-    pub trait Shape: Sized {
+    pub trait SocketKind: Sized {
         const RX: bool;
         const TX: bool;
 
         /// The socket of this kind; `None` if a ring that it has is missing.
-        fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self>;
+        fn build(rings: Rings, fill: Fill, handle: SocketHandle) -> Option<Self>;
     }
 }
 
@@ -103,30 +103,30 @@ pub struct Rings {
     pub(super) completion: Completion,
 }
 
-impl sealed::Shape for Socket {
+impl sealed::SocketKind for Socket {
     const RX: bool = true;
     const TX: bool = true;
 
-    fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self> {
-        Some(Self { rx: rings.rx?, tx: rings.tx?, fill, completion: rings.completion, info })
+    fn build(rings: Rings, fill: Fill, handle: SocketHandle) -> Option<Self> {
+        Some(Self { rx: rings.rx?, tx: rings.tx?, fill, completion: rings.completion, handle })
     }
 }
 
-impl sealed::Shape for RxSocket {
+impl sealed::SocketKind for RxSocket {
     const RX: bool = true;
     const TX: bool = false;
 
-    fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self> {
-        Some(Self { rx: rings.rx?, fill, info })
+    fn build(rings: Rings, fill: Fill, handle: SocketHandle) -> Option<Self> {
+        Some(Self { rx: rings.rx?, fill, handle })
     }
 }
 
-impl sealed::Shape for TxSocket {
+impl sealed::SocketKind for TxSocket {
     const RX: bool = false;
     const TX: bool = true;
 
-    fn build(rings: Rings, fill: Fill, info: SocketInfo) -> Option<Self> {
-        Some(Self { tx: rings.tx?, completion: rings.completion, fill, info })
+    fn build(rings: Rings, fill: Fill, handle: SocketHandle) -> Option<Self> {
+        Some(Self { tx: rings.tx?, completion: rings.completion, fill, handle })
     }
 }
 
@@ -134,7 +134,7 @@ macro_rules! as_fd {
     ($($socket:ty),*) => {$(
         impl AsFd for $socket {
             fn as_fd(&self) -> BorrowedFd<'_> {
-                self.info.as_fd()
+                self.handle.as_fd()
             }
         }
     )*};

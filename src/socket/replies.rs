@@ -1,12 +1,12 @@
 //! The kernel's replies about a socket, of any bytes and any length.
 
 use super::Statistics;
-use super::ring_set::{Wanted, memory};
+use super::ring_set::{RingSpec, memory};
 use super::statistics;
-use crate::ring::{AtomicU32, Kind, Producer};
+use crate::ring::{AtomicU32, Producer, RingKind};
 use crate::sys::memory::Mapping;
 use crate::sys::xsk as sys;
-use crate::types::Pages;
+use crate::types::PageSize;
 use std::sync::Arc;
 use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_statistics};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
@@ -33,19 +33,19 @@ fn rings(bytes: &[u8]) -> Option<u32> {
     let (entries, flags_word) = (1 << (size & 15), len == size_of_val(&raw));
     let offsets = sys::offsets_of(&raw, len)?;
     let mut rings: u32 = 0;
-    for kind in [Kind::Rx, Kind::Tx, Kind::Fill, Kind::Completion] {
-        let wanted = Wanted { kind, entries };
+    for kind in [RingKind::Rx, RingKind::Tx, RingKind::Fill, RingKind::Completion] {
+        let wanted = RingSpec { kind, entries };
         let (offsets, len) = wanted.measure(&offsets);
         let Some(len) = len.filter(|len| *len <= LONGEST) else {
             continue;
         };
-        let Ok(mapping) = Mapping::anonymous(len, Pages::Normal) else {
+        let Ok(mapping) = Mapping::anonymous(len, PageSize::Normal) else {
             continue;
         };
         let map = Some(wanted.found(mapping, offsets, flags_word));
         let written = match kind {
-            Kind::Rx | Kind::Tx => write_all::<[u64; 2]>(kind, &map),
-            Kind::Fill | Kind::Completion => write_all::<u64>(kind, &map),
+            RingKind::Rx | RingKind::Tx => write_all::<[u64; 2]>(kind, &map),
+            RingKind::Fill | RingKind::Completion => write_all::<u64>(kind, &map),
         };
         rings = rings.wrapping_add(u32::from(written.is_some()));
     }
@@ -53,9 +53,12 @@ fn rings(bytes: &[u8]) -> Option<u32> {
 }
 
 /// Writes every slot of a ring that nobody else has.
-fn write_all<T: Copy + FromZeros>(kind: Kind, map: &Option<super::ring_set::Mapped>) -> Option<()> {
+fn write_all<T: Copy + FromZeros>(
+    kind: RingKind,
+    map: &Option<super::ring_set::MappedRing>,
+) -> Option<()> {
     let memory = memory::<T>(map, kind).ok()??;
-    let size = memory.size();
+    let size = memory.capacity();
     let mut ring = Producer::counted(kind, memory, Arc::<AtomicU32>::default());
     let mut slots = ring.write(size).ok()?;
     while slots.write(T::new_zeroed()) {}

@@ -1,7 +1,7 @@
 //! A ring of a socket: made, mapped, and found in its mapping.
 
 use crate::error::{Error, Result};
-use crate::ring::{AtomicU32, Kind, Memory, Parts};
+use crate::ring::{AtomicU32, Memory, Parts, RingKind};
 use crate::sys::memory::Mapping;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
@@ -12,14 +12,14 @@ use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_ring_offset};
 
 /// A ring to be made.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
-    pub(super) kind: Kind,
+pub(super) struct RingSpec {
+    pub(super) kind: RingKind,
     pub(super) entries: u32,
 }
 
 /// A ring that was made and mapped.
 #[derive(Debug)]
-pub(super) struct Mapped {
+pub(super) struct MappedRing {
     pub(super) mapping: Mapping,
     offsets: xdp_ring_offset,
     flags: Flags,
@@ -39,14 +39,14 @@ enum Flags {
 static ALWAYS_WAKE: std::sync::atomic::AtomicU32 =
     std::sync::atomic::AtomicU32::new(uapi::XDP_RING_NEED_WAKEUP);
 
-impl Wanted {
+impl RingSpec {
     pub(super) fn create(self, fd: BorrowedFd<'_>) -> Result<()> {
         let Self { kind: ring, entries } = self;
         let option = match ring {
-            Kind::Rx => uapi::XDP_RX_RING,
-            Kind::Tx => uapi::XDP_TX_RING,
-            Kind::Fill => uapi::XDP_UMEM_FILL_RING,
-            Kind::Completion => uapi::XDP_UMEM_COMPLETION_RING,
+            RingKind::Rx => uapi::XDP_RX_RING,
+            RingKind::Tx => uapi::XDP_TX_RING,
+            RingKind::Fill => uapi::XDP_UMEM_FILL_RING,
+            RingKind::Completion => uapi::XDP_UMEM_COMPLETION_RING,
         };
         sys::create_ring(fd, option, entries).map_err(|errno| Error::CreateRing {
             ring,
@@ -60,12 +60,12 @@ impl Wanted {
         fd: BorrowedFd<'_>,
         offsets: &xdp_mmap_offsets,
         flags_word: bool,
-    ) -> Result<Mapped> {
+    ) -> Result<MappedRing> {
         let page = match self.kind {
-            Kind::Rx => uapi::XDP_PGOFF_RX_RING,
-            Kind::Tx => uapi::XDP_PGOFF_TX_RING,
-            Kind::Fill => uapi::XDP_UMEM_PGOFF_FILL_RING,
-            Kind::Completion => uapi::XDP_UMEM_PGOFF_COMPLETION_RING,
+            RingKind::Rx => uapi::XDP_PGOFF_RX_RING,
+            RingKind::Tx => uapi::XDP_PGOFF_TX_RING,
+            RingKind::Fill => uapi::XDP_UMEM_PGOFF_FILL_RING,
+            RingKind::Completion => uapi::XDP_UMEM_PGOFF_COMPLETION_RING,
         };
         let (offsets, len) = self.measure(offsets);
         let failed = |errno| Error::MapRing { ring: self.kind, bytes: len.unwrap_or(0), errno };
@@ -77,10 +77,10 @@ impl Wanted {
     /// Where this ring's parts are, and how long its mapping has to be; no length if the end of that is out of reach.
     pub(super) fn measure(self, offsets: &xdp_mmap_offsets) -> (xdp_ring_offset, Option<usize>) {
         let (offsets, entry) = match self.kind {
-            Kind::Rx => (offsets.rx, 16),
-            Kind::Tx => (offsets.tx, 16),
-            Kind::Fill => (offsets.fr, 8),
-            Kind::Completion => (offsets.cr, 8),
+            RingKind::Rx => (offsets.rx, 16),
+            RingKind::Tx => (offsets.tx, 16),
+            RingKind::Fill => (offsets.fr, 8),
+            RingKind::Completion => (offsets.cr, 8),
         };
         let len = u64::from(self.entries)
             .checked_mul(entry)
@@ -94,12 +94,12 @@ impl Wanted {
         mapping: Mapping,
         offsets: xdp_ring_offset,
         flags_word: bool,
-    ) -> Mapped {
-        Mapped {
+    ) -> MappedRing {
+        MappedRing {
             mapping,
             offsets,
             flags: match self.kind {
-                Kind::Tx if !flags_word => Flags::AlwaysWake,
+                RingKind::Tx if !flags_word => Flags::AlwaysWake,
                 _ => Flags::InRing,
             },
             entries: self.entries,
@@ -107,7 +107,7 @@ impl Wanted {
     }
 }
 
-impl Mapped {
+impl MappedRing {
     /// The ring as raw memory; `None` if the kernel's offsets do not lie in the mapping.
     #[expect(unsafe_code, reason = "the ring is raw memory")]
     fn memory<T: Copy>(&self) -> Option<Memory<T>> {
@@ -133,14 +133,17 @@ impl Mapped {
             size: self.entries,
         };
         // SAFETY: `at` checked that each part lies in the mapping, aligned; the mapping is kept by the
-        // `Core` that every half holds. This process made the ring with a virgin descriptor and makes
+        // `Inner` that every half holds. This process made the ring with a virgin descriptor and makes
         // one half of it, here, once (I11).
         Some(unsafe { Memory::new(parts) })
     }
 }
 
 /// The memory of a ring, if the socket has the ring.
-pub(super) fn memory<T: Copy>(map: &Option<Mapped>, ring: Kind) -> Result<Option<Memory<T>>> {
+pub(super) fn memory<T: Copy>(
+    map: &Option<MappedRing>,
+    ring: RingKind,
+) -> Result<Option<Memory<T>>> {
     let Some(map) = map else { return Ok(None) };
     let failed = Error::MapRing { ring, bytes: map.mapping.len(), errno: Errno::INVAL };
     map.memory().map(Some).ok_or(failed)

@@ -2,12 +2,14 @@
 #![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
 use super::desc::Desc;
-use super::inner::Core;
+use super::inner::Inner;
 use super::{Fill, Tx};
 use crate::num::usize32;
 use crate::ring::transfer::{transfer, transfer_each};
-use crate::ring::{AtomicU32, Claim, Consumer, Fault, Index, Kind, Memory, Reader, Wrong};
-use crate::umem::{Frame, Judge, Place, Pool};
+use crate::ring::{
+    AtomicU32, Consumer, Diagnosis, Index, Memory, Reader, RingError, RingKind, Suspect,
+};
+use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,19 +23,19 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[doc(alias = "XDP_RX_RING")]
 pub struct Rx {
     pub(super) ring: Consumer<Desc>,
-    pub(super) judge: Judge,
+    pub(super) checker: Checker,
     /// How many chunks were ever given to the kernel to receive into.
     filled: Arc<AtomicU32>,
-    core: Arc<Core>,
+    inner: Arc<Inner>,
 }
 
 impl Rx {
-    pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
+    pub(crate) fn new(memory: Memory<xdp_desc>, inner: Arc<Inner>) -> Self {
         Self {
-            ring: Consumer::new(Kind::Rx, memory.cast()),
-            judge: core.umem.judge(),
-            filled: Arc::clone(&core.flow.filled),
-            core,
+            ring: Consumer::new(RingKind::Rx, memory.cast()),
+            checker: inner.umem.checker(),
+            filled: Arc::clone(&inner.counts.filled),
+            inner,
         }
     }
 
@@ -43,7 +45,7 @@ impl Rx {
     /// the ring.
     ///
     /// ```no_run
-    /// # fn f(umem: &xsk::Umem, rx: &mut xsk::Rx, pool: &mut xsk::Pool) -> xsk::Result<()> {
+    /// # fn f(umem: &xsk::Umem, rx: &mut xsk::Rx, pool: &mut xsk::FramePool) -> xsk::Result<()> {
     /// for frame in rx.receive(64)? {
     ///     println!("{} bytes", umem.bytes(&frame).len());
     ///     pool.put(frame);
@@ -52,80 +54,80 @@ impl Rx {
     /// ```
     ///
     /// # Errors
-    /// A [`Fault`] if the kernel's side of the ring breaks the rules. One in an entry is found while
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found while
     /// the batch is taken: it ends the batch there, its chunk is lost, and the *next* call answers with
     /// it, once.
     #[inline(always)]
     #[doc(alias = "xsk_ring_cons__peek")]
-    pub fn receive(&mut self, count: u32) -> Result<Received<'_>, Fault> {
+    pub fn receive(&mut self, count: u32) -> Result<RxBatch<'_>, RingError> {
         // Relaxed: the kernel's index, read with acquire just before, came after what filled the ring.
-        let granted = || Index::new(self.filled.load(Ordering::Relaxed));
-        match self.ring.available(count, granted) {
-            Ok(count) => Ok(Received { rx: self, count }),
-            Err(claim) => Err(Fault::certain(self.fault(claim))),
+        let most_allowed = || Index::new(self.filled.load(Ordering::Relaxed));
+        match self.ring.available(count, most_allowed) {
+            Ok(count) => Ok(RxBatch { rx: self, count }),
+            Err(suspect) => Err(RingError::expect_fault(self.fault(suspect))),
         }
     }
 
     /// The ring's number of entries.
     #[must_use]
-    pub fn size(&self) -> u32 {
-        self.ring.memory().size()
+    pub fn capacity(&self) -> u32 {
+        self.ring.memory().capacity()
     }
 
     #[cold]
     #[inline(never)]
-    fn fault(&mut self, claim: Claim) -> Option<Fault> {
-        let ring = Kind::Rx;
-        let desc = match self.ring.wrong(claim) {
-            Wrong::Index(fault) => return Some(fault),
-            Wrong::Entry(desc) => desc,
+    fn fault(&mut self, suspect: Suspect) -> Option<RingError> {
+        let ring = RingKind::Rx;
+        let desc = match self.ring.diagnose(suspect) {
+            Diagnosis::Index(fault) => return Some(fault),
+            Diagnosis::Entry(desc) => desc,
         };
         let address = desc.address;
-        if self.judge.bounds.holds(address, desc.length()) {
-            return Some(Fault::Repeated { ring, address });
+        if self.checker.geometry.contains_packet(address, desc.length()) {
+            return Some(RingError::DuplicateChunk { ring, address });
         }
-        Some(Fault::Entry { ring, address, len: desc.len(), options: desc.options() })
+        Some(RingError::BadEntry { ring, address, len: desc.len(), options: desc.options() })
     }
 }
 
 impl AsFd for Rx {
     /// The socket; readable (`POLLIN`) while the RX ring holds packets.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.core.as_fd()
+        self.inner.as_fd()
     }
 }
 
 /// A received batch: frames to iterate over, or to be passed on whole.
 #[derive(Debug)]
 #[must_use = "packets that are not taken stay in the ring"]
-pub struct Received<'a> {
+pub struct RxBatch<'a> {
     rx: &'a mut Rx,
     count: u32,
 }
 
-impl<'a> Received<'a> {
+impl<'a> RxBatch<'a> {
     /// Gives as many of the packets' chunks back to the fill ring as it has room for, unread; answers
     /// how many. The rest stays in the RX ring.
     ///
     /// # Errors
-    /// A [`Fault`] of the fill ring. One of an RX entry ends the batch and is answered by the next
+    /// A [`RingError`] of the fill ring. One of an RX entry ends the batch and is answered by the next
     /// [`Rx::receive`].
     ///
     /// # Panics
     /// If `fill` is of another UMEM.
     #[inline(always)]
     #[track_caller]
-    pub fn recycle(self, fill: &mut Fill) -> Result<u32, Fault> {
+    pub fn recycle(self, fill: &mut Fill) -> Result<u32, RingError> {
         let Self { rx, count } = self;
-        fill.judge.same(rx.judge.bounds.umem);
+        fill.checker.assert_same_umem(rx.checker.geometry.umem);
         let count = fill.ring.free(count)?;
-        let judge = &rx.judge;
+        let checker = &rx.checker;
         // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
         // ends are exclusively borrowed since.
         let moved = unsafe {
             transfer(&mut rx.ring, &mut fill.ring, count, move |desc| {
-                judge
-                    .arrived(desc.address, Place::Receiving, Place::Receiving)
+                checker
+                    .accept_chunk(desc.address, ChunkPlace::Receiving, ChunkPlace::Receiving)
                     .then_some(desc.address)
             })
         };
@@ -150,20 +152,20 @@ impl<'a> Received<'a> {
         self,
         fill: &mut Fill,
         mut look: impl FnMut(&mut Frame),
-    ) -> Result<u32, Fault> {
+    ) -> Result<u32, RingError> {
         let Self { rx, count } = self;
-        fill.judge.same(rx.judge.bounds.umem);
+        fill.checker.assert_same_umem(rx.checker.geometry.umem);
         let count = fill.ring.free(count)?;
-        let judge = &rx.judge;
+        let checker = &rx.checker;
         // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
         // ends are exclusively borrowed since.
         let moved = unsafe {
             transfer_each(&mut rx.ring, &mut fill.ring, count, move |desc| {
-                let mut frame = mint(judge, desc)?;
+                let mut frame = mint(checker, desc)?;
                 look(&mut frame);
-                judge.same(frame.umem());
+                checker.assert_same_umem(frame.umem());
                 let (address, _) = frame.consume();
-                judge.moved(address, Place::User, Place::Receiving);
+                checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
                 Some(address)
             })
         };
@@ -174,25 +176,30 @@ impl<'a> Received<'a> {
     /// rest stays in the RX ring.
     ///
     /// # Errors
-    /// A [`Fault`] of the TX ring. One of an RX entry ends the batch and is answered by the next
+    /// A [`RingError`] of the TX ring. One of an RX entry ends the batch and is answered by the next
     /// [`Rx::receive`].
     ///
     /// # Panics
     /// If `tx` is of another UMEM.
     #[inline(always)]
     #[track_caller]
-    pub fn forward(self, tx: &mut Tx) -> Result<u32, Fault> {
+    pub fn forward(self, tx: &mut Tx) -> Result<u32, RingError> {
         let Self { rx, count } = self;
-        tx.judge.same(rx.judge.bounds.umem);
+        tx.checker.assert_same_umem(rx.checker.geometry.umem);
         let count = tx.ring.free(count)?;
-        let judge = &rx.judge;
+        let checker = &rx.checker;
         // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
         // ends are exclusively borrowed since.
         let moved = unsafe {
             transfer(&mut rx.ring, &mut tx.ring, count, move |desc| {
                 // One with options would have been too long: they are 0.
-                judge
-                    .arrived_packet(desc.address, desc.length(), Place::Receiving, Place::Sending)
+                checker
+                    .accept_packet(
+                        desc.address,
+                        desc.length(),
+                        ChunkPlace::Receiving,
+                        ChunkPlace::Sending,
+                    )
                     .then_some(desc)
             })
         };
@@ -213,20 +220,24 @@ impl<'a> Received<'a> {
     /// before stays done, and the chunk of the frame that it had is lost.
     #[inline(always)]
     #[track_caller]
-    pub fn forward_each(self, tx: &mut Tx, mut edit: impl FnMut(&mut Frame)) -> Result<u32, Fault> {
+    pub fn forward_each(
+        self,
+        tx: &mut Tx,
+        mut edit: impl FnMut(&mut Frame),
+    ) -> Result<u32, RingError> {
         let Self { rx, count } = self;
-        tx.judge.same(rx.judge.bounds.umem);
+        tx.checker.assert_same_umem(rx.checker.geometry.umem);
         let count = tx.ring.free(count)?;
-        let judge = &rx.judge;
+        let checker = &rx.checker;
         // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
         // ends are exclusively borrowed since.
         let moved = unsafe {
             transfer_each(&mut rx.ring, &mut tx.ring, count, move |desc| {
-                let mut frame = mint(judge, desc)?;
+                let mut frame = mint(checker, desc)?;
                 edit(&mut frame);
-                judge.same(frame.umem());
+                checker.assert_same_umem(frame.umem());
                 let (address, len) = frame.consume();
-                judge.moved(address, Place::User, Place::Sending);
+                checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
                 Some(Desc::new(address, len))
             })
         };
@@ -239,18 +250,18 @@ impl<'a> Received<'a> {
     /// If `pool` is of another UMEM.
     #[inline(always)]
     #[track_caller]
-    pub fn into_pool(self, pool: &mut Pool) -> u32 {
+    pub fn reclaim(self, pool: &mut FramePool) -> u32 {
         let Self { rx, count } = self;
-        pool.bounds().same(rx.judge.bounds.umem);
+        pool.geometry().assert_same_umem(rx.checker.geometry.umem);
         let (to, count) = pool.vacant(count);
-        let judge = &rx.judge;
+        let checker = &rx.checker;
         // SAFETY: `available` said that `count` entries are there, `vacant` that so many slots are; both
         // ends are exclusively borrowed since.
         unsafe {
             transfer(&mut rx.ring, to, count, move |desc| {
-                judge
-                    .arrived(desc.address, Place::Receiving, Place::Pool)
-                    .then(|| judge.bounds.chunk(desc.address))
+                checker
+                    .accept_chunk(desc.address, ChunkPlace::Receiving, ChunkPlace::Pool)
+                    .then(|| checker.geometry.chunk(desc.address))
             })
         }
     }
@@ -270,13 +281,13 @@ impl<'a> Received<'a> {
     }
 }
 
-impl<'a> IntoIterator for Received<'a> {
+impl<'a> IntoIterator for RxBatch<'a> {
     type Item = Frame;
-    type IntoIter = Frames<'a>;
+    type IntoIter = RxFrames<'a>;
 
     #[inline(always)]
-    fn into_iter(self) -> Frames<'a> {
-        Frames::new(self.rx, self.count)
+    fn into_iter(self) -> RxFrames<'a> {
+        RxFrames::new(self.rx, self.count)
     }
 }
 
@@ -285,32 +296,32 @@ impl<'a> IntoIterator for Received<'a> {
 /// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the others
 /// for the next [`Rx::receive`]; forgetting it (`std::mem::forget`) delays that until then.
 #[derive(Debug)]
-pub struct Frames<'a> {
+pub struct RxFrames<'a> {
     entries: Reader<'a, Desc>,
-    judge: &'a Judge,
+    checker: &'a Checker,
 }
 
-impl<'a> Frames<'a> {
+impl<'a> RxFrames<'a> {
     #[inline(always)]
     pub(super) fn new(rx: &'a mut Rx, count: u32) -> Self {
-        Self { entries: rx.ring.read(count), judge: &rx.judge }
+        Self { entries: rx.ring.read(count), checker: &rx.checker }
     }
 
     /// Packets not taken yet.
     #[inline]
     #[must_use]
-    pub fn left(&self) -> u32 {
-        self.entries.left()
+    pub fn remaining(&self) -> u32 {
+        self.entries.remaining()
     }
 }
 
-impl Iterator for Frames<'_> {
+impl Iterator for RxFrames<'_> {
     type Item = Frame;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Frame> {
         let desc = self.entries.take()?;
-        let frame = mint(self.judge, desc);
+        let frame = mint(self.checker, desc);
         if frame.is_none() {
             self.entries.refuse(desc);
         }
@@ -320,14 +331,14 @@ impl Iterator for Frames<'_> {
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         // A bad entry ends the batch early.
-        (0, Some(usize32(self.left())))
+        (0, Some(usize32(self.remaining())))
     }
 }
 
 /// The frame of a received descriptor, if it is a good one (invariants I2, I4, I7).
 #[inline(always)]
-pub(super) fn mint(judge: &Judge, desc: Desc) -> Option<Frame> {
-    judge
-        .arrived_packet(desc.address, desc.length(), Place::Receiving, Place::User)
-        .then(|| Frame::mint(&judge.bounds, desc.address, desc.len()))
+pub(super) fn mint(checker: &Checker, desc: Desc) -> Option<Frame> {
+    checker
+        .accept_packet(desc.address, desc.length(), ChunkPlace::Receiving, ChunkPlace::User)
+        .then(|| Frame::mint(&checker.geometry, desc.address, desc.len()))
 }

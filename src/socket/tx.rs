@@ -2,11 +2,11 @@
 #![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
 
 use super::desc::Desc;
-use super::inner::{Core, Kick};
+use super::inner::{Inner, Kick};
 use crate::error::Result;
 use crate::ring::transfer::{transfer, transfer_each};
-use crate::ring::{Fault, Kind, Memory, Producer, Writer};
-use crate::umem::{Frame, Judge, Place, Pool};
+use crate::ring::{Memory, Producer, RingError, RingKind, Writer};
+use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use xsk_uapi::if_xdp::xdp_desc;
@@ -21,58 +21,63 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[doc(alias = "XDP_TX_RING")]
 pub struct Tx {
     pub(super) ring: Producer<Desc>,
-    pub(super) judge: Judge,
-    pub(super) core: Arc<Core>,
+    pub(super) checker: Checker,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl Tx {
-    pub(crate) fn new(memory: Memory<xdp_desc>, core: Arc<Core>) -> Self {
-        let published = Arc::clone(&core.flow.sent);
+    pub(crate) fn new(memory: Memory<xdp_desc>, inner: Arc<Inner>) -> Self {
+        let published = Arc::clone(&inner.counts.sent);
         Self {
-            ring: Producer::counted(Kind::Tx, memory.cast(), published),
-            judge: core.umem.judge(),
-            core,
+            ring: Producer::counted(RingKind::Tx, memory.cast(), published),
+            checker: inner.umem.checker(),
+            inner,
         }
     }
 
-    /// Reserves up to `count` slots, for [`Sending::push`]. What was pushed is published at once when
+    /// Reserves up to `count` slots, for [`TxBatch::push`]. What was pushed is published at once when
     /// the answer is dropped: one release store for the batch.
     ///
     /// Forgetting the answer (`std::mem::forget`) delays that until the next batch.
     ///
     /// # Errors
-    /// A [`Fault`] if the kernel's side of the ring breaks the rules.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     #[inline(always)]
     #[doc(alias = "xsk_ring_prod__reserve")]
-    pub fn reserve(&mut self, count: u32) -> Result<Sending<'_>, Fault> {
-        Ok(Sending { slots: self.ring.write(count)?, judge: &self.judge })
+    pub fn reserve(&mut self, count: u32) -> Result<TxBatch<'_>, RingError> {
+        Ok(TxBatch { slots: self.ring.write(count)?, checker: &self.checker })
     }
 
     /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as
     /// there are and have room. Answers how many.
     ///
-    /// For senders whose packets lie ready in their chunks ([`Umem::edit_pool`](crate::Umem::edit_pool)).
+    /// For senders whose packets lie ready in their chunks ([`Umem::for_each_free_chunk`](crate::Umem::for_each_free_chunk)).
     ///
     /// # Errors
-    /// A [`Fault`] if the kernel's side of the ring breaks the rules.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     ///
     /// # Panics
     /// If `pool` is of another UMEM, or `len` is 0 or more than a chunk.
     #[inline(always)]
     #[track_caller]
-    pub fn send_from(&mut self, pool: &mut Pool, count: u32, len: u32) -> Result<u32, Fault> {
-        self.judge.same(pool.bounds().umem);
-        if !self.judge.bounds.fits(len) {
+    pub fn send_from(
+        &mut self,
+        pool: &mut FramePool,
+        count: u32,
+        len: u32,
+    ) -> Result<u32, RingError> {
+        self.checker.assert_same_umem(pool.geometry().umem);
+        if !self.checker.geometry.fits(len) {
             bad_length(len);
         }
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
-        let judge = &self.judge;
+        let checker = &self.checker;
         // SAFETY: `top` said that `count` entries are there, `free` that so many slots are; both
         // ends are exclusively borrowed since.
         let moved = unsafe {
             transfer(from, &mut self.ring, count, move |chunk| {
-                judge.moved(chunk, Place::Pool, Place::Sending);
+                checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::Sending);
                 Some(Desc::new(chunk, len))
             })
         };
@@ -84,7 +89,7 @@ impl Tx {
     /// there are and have room. Answers how many.
     ///
     /// # Errors
-    /// A [`Fault`] if the kernel's side of the ring breaks the rules.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     ///
     /// # Panics
     /// If `pool`, or a frame that was exchanged, is of another UMEM. If `write` panics, what was done
@@ -93,24 +98,24 @@ impl Tx {
     #[track_caller]
     pub fn send_each(
         &mut self,
-        pool: &mut Pool,
+        pool: &mut FramePool,
         count: u32,
         mut write: impl FnMut(&mut Frame),
-    ) -> Result<u32, Fault> {
-        self.judge.same(pool.bounds().umem);
+    ) -> Result<u32, RingError> {
+        self.checker.assert_same_umem(pool.geometry().umem);
         let (from, count) = pool.top(count);
         let count = self.ring.free(count)?;
-        let judge = &self.judge;
+        let checker = &self.checker;
         // SAFETY: `top` said that `count` entries are there, `free` that so many slots are; both
         // ends are exclusively borrowed since.
         let moved = unsafe {
             transfer_each(from, &mut self.ring, count, move |chunk| {
-                judge.moved(chunk, Place::Pool, Place::User);
-                let mut frame = Frame::whole(&judge.bounds, chunk);
+                checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::User);
+                let mut frame = Frame::whole(&checker.geometry, chunk);
                 write(&mut frame);
-                judge.same(frame.umem());
+                checker.assert_same_umem(frame.umem());
                 let (address, len) = frame.consume();
-                judge.moved(address, Place::User, Place::Sending);
+                checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
                 Some(Desc::new(address, len))
             })
         };
@@ -129,7 +134,7 @@ impl Tx {
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[doc(alias = "sendto")]
     pub fn kick_if_needed(&mut self) -> Result<Kick> {
-        if self.ring.memory().needs_wakeup() { self.core.kick_tx() } else { Ok(Kick::NotNeeded) }
+        if self.ring.memory().needs_wakeup() { self.inner.kick_tx() } else { Ok(Kick::NotNeeded) }
     }
 
     /// Has the kernel send, whether it asks or not.
@@ -137,7 +142,7 @@ impl Tx {
     /// # Errors
     /// As [`kick_if_needed`](Self::kick_if_needed).
     pub fn kick(&mut self) -> Result<Kick> {
-        self.core.kick_tx()
+        self.inner.kick_tx()
     }
 
     /// Packets in the ring that the kernel has not taken.
@@ -148,8 +153,8 @@ impl Tx {
 
     /// The ring's number of entries.
     #[must_use]
-    pub fn size(&self) -> u32 {
-        self.ring.memory().size()
+    pub fn capacity(&self) -> u32 {
+        self.ring.memory().capacity()
     }
 }
 
@@ -162,20 +167,20 @@ fn bad_length(len: u32) -> ! {
 }
 
 impl AsFd for Tx {
-    /// The socket. Do not wait for `POLLOUT` on it: see [`wait`](super::wait).
+    /// The socket. Do not wait for `POLLOUT` on it: see [`wait`](super::wait()).
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.core.as_fd()
+        self.inner.as_fd()
     }
 }
 
 /// Reserved slots of the TX ring.
 #[derive(Debug)]
-pub struct Sending<'a> {
+pub struct TxBatch<'a> {
     slots: Writer<'a, Desc>,
-    judge: &'a Judge,
+    checker: &'a Checker,
 }
 
-impl Sending<'_> {
+impl TxBatch<'_> {
     /// Sends the frame's packet; gives the frame back if no slot is left.
     ///
     /// # Errors
@@ -186,20 +191,20 @@ impl Sending<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.judge.same(frame.umem());
+        self.checker.assert_same_umem(frame.umem());
         // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
         if !self.slots.write(Desc::new(frame.address(), frame.len())) {
             return Err(frame);
         }
         let (address, _) = frame.consume();
-        self.judge.moved(address, Place::User, Place::Sending);
+        self.checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
         Ok(())
     }
 
     /// Slots left.
     #[inline]
     #[must_use]
-    pub fn left(&self) -> u32 {
-        self.slots.left()
+    pub fn remaining(&self) -> u32 {
+        self.slots.remaining()
     }
 }

@@ -2,8 +2,8 @@
 
 use super::builder::BindSettings;
 use super::copy_reason::CopyReason;
-use super::inner::Core;
-use super::{CopyMode, Fill, Rings, Shape, SocketInfo};
+use super::inner::Inner;
+use super::{CopyMode, Fill, Rings, SocketHandle, SocketKind};
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::sys::xsk as sys;
@@ -25,21 +25,21 @@ pub struct Unbound<S> {
     /// The fill ring, to be filled before or after binding.
     pub fill: Fill,
     rings: Rings,
-    core: Arc<Core>,
+    inner: Arc<Inner>,
     bind: BindSettings,
     shape: PhantomData<fn() -> S>,
 }
 
-impl<S: Shape> Unbound<S> {
-    pub(super) fn new(core: Arc<Core>, fill: Fill, rings: Rings, bind: BindSettings) -> Self {
-        Self { fill, rings, core, bind, shape: PhantomData }
+impl<S: SocketKind> Unbound<S> {
+    pub(super) fn new(inner: Arc<Inner>, fill: Fill, rings: Rings, bind: BindSettings) -> Self {
+        Self { fill, rings, inner, bind, shape: PhantomData }
     }
 
     /// `bind(fd, {AF_XDP, flags, interface, queue}, 16)`: gives the socket a queue of an interface.
     ///
     /// Works whether or not a program is attached that redirects to the socket; without one, nothing is
     /// received. While the queue is taken, tries again for as long as
-    /// [`bind_wait`](super::SocketBuilder::bind_wait) says.
+    /// [`bind_timeout`](super::SocketBuilder::bind_timeout) says.
     ///
     /// # Errors
     /// The socket comes back in the [`BindError`], with what is in its fill ring.
@@ -53,9 +53,9 @@ impl<S: Shape> Unbound<S> {
                 return Err(BindError { error, socket: Some(self) });
             }
         };
-        let info = SocketInfo::new(Arc::clone(&self.core), interface, queue, copy);
+        let handle = SocketHandle::new(Arc::clone(&self.inner), interface, queue, copy);
         let missing = Error::SocketOption { name: "rings", errno: Errno::INVAL };
-        S::build(self.rings, self.fill, info).ok_or(BindError { error: missing, socket: None })
+        S::build(self.rings, self.fill, handle).ok_or(BindError { error: missing, socket: None })
     }
 
     /// Binds; answers whether that came to zero-copy, and why.
@@ -86,7 +86,7 @@ impl<S: Shape> Unbound<S> {
             waited,
             errno,
         })?;
-        let zero_copy = match sys::options(self.core.as_fd()) {
+        let zero_copy = match sys::options(self.inner.as_fd()) {
             Ok(options) => options & uapi::XDP_OPTIONS_ZEROCOPY != 0,
             // Before 5.3 the kernel does not tell; what was asked of it last, it did.
             Err(_) => self.bind.copy == CopyMode::ZeroCopy || reason == CopyReason::ZeroCopy,
@@ -104,7 +104,7 @@ impl<S: Shape> Unbound<S> {
     ) -> Result<(), Errno> {
         let wakeup = if self.bind.need_wakeup { uapi::XDP_USE_NEED_WAKEUP } else { 0 };
         loop {
-            match sys::bind(self.core.as_fd(), mode | wakeup, interface, queue) {
+            match sys::bind(self.inner.as_fd(), mode | wakeup, interface, queue) {
                 Err(Errno::BUSY) if started.elapsed() < self.bind.wait => {
                     std::thread::sleep(PAUSE.min(self.bind.wait.saturating_sub(started.elapsed())));
                 }
@@ -116,7 +116,7 @@ impl<S: Shape> Unbound<S> {
     /// The kernel looks the index up in the namespace that the socket was made in, where another
     /// interface may have it.
     fn require_same_namespace(&self, interface: &Interface) -> Result<()> {
-        if interface.shares_namespace_with(self.core.as_fd()) != Some(false) {
+        if interface.shares_namespace_with(self.inner.as_fd()) != Some(false) {
             return Ok(());
         }
         Err(Error::Interface {
@@ -130,7 +130,7 @@ impl<S: Shape> Unbound<S> {
 
 impl<S> AsFd for Unbound<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.core.as_fd()
+        self.inner.as_fd()
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 ///   not look at. Instead: reap, and when nothing can be reserved, kick and wait a bounded time.
 /// - *The interface going away.* The kernel wakes nobody, and `POLLERR` never comes: use a timeout, and
 ///   see what [`Tx::kick_if_needed`](super::Tx::kick_if_needed) or
-///   [`SocketInfo::error`](super::SocketInfo::error) answers after it.
+///   [`SocketHandle::take_error`](super::SocketHandle::take_error) answers after it.
 ///
 /// In copy mode the call also sends what is in the TX ring of each socket, as a kick would, whatever was
 /// asked for.

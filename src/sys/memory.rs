@@ -1,7 +1,7 @@
 //! Mappings that own themselves.
 #![allow(unsafe_code, reason = "mmap, madvise and munmap")]
 
-use crate::types::Pages;
+use crate::types::PageSize;
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 use std::os::fd::BorrowedFd;
@@ -21,11 +21,11 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Anonymous private memory, zeroed, that a child of `fork(2)` does not get (invariant I13).
-    pub(crate) fn anonymous(len: usize, pages: Pages) -> Result<Self, Errno> {
+    pub(crate) fn anonymous(len: usize, pages: PageSize) -> Result<Self, Errno> {
         let size = match pages {
-            Pages::Normal => MapFlags::empty(),
-            Pages::Huge2M => MapFlags::HUGETLB | MapFlags::HUGE_2MB,
-            Pages::Huge1G => MapFlags::HUGETLB | MapFlags::HUGE_1GB,
+            PageSize::Normal => MapFlags::empty(),
+            PageSize::Huge2M => MapFlags::HUGETLB | MapFlags::HUGE_2MB,
+            PageSize::Huge1G => MapFlags::HUGETLB | MapFlags::HUGE_1GB,
         };
         // SAFETY: a new mapping at an address of the kernel's choice touches no other memory.
         let start = unsafe {

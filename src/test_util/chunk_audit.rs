@@ -1,12 +1,12 @@
 //! The law of conservation: every chunk of a UMEM is in one place.
 
-use super::{FakeKernel, Holdings};
-use crate::umem::{Frame, Place, Pool, Umem};
+use super::{FakeKernel, RingContents};
+use crate::umem::{ChunkPlace, Frame, FramePool, Umem};
 use std::fmt;
 
 /// Who has a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Holder {
+pub enum ChunkHolder {
     /// A pool.
     Pool,
     /// The user, as a frame.
@@ -32,99 +32,99 @@ pub enum Holder {
 /// the ledger on (debug builds, feature `ledger`) its books are compared too.
 ///
 /// Ask while no call is under way, and after each ring whose guard was forgotten had another batch (see
-/// [`Holdings`]).
+/// [`RingContents`]).
 ///
 /// ```
-/// use xsk::test_util::{FakeKernel, Whereabouts};
+/// use xsk::test_util::{FakeKernel, ChunkAudit};
 ///
-/// let (umem, mut pool) = xsk::Umem::builder().chunks(16).build()?;
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
 /// let (mut kernel, mut socket) = FakeKernel::new(&umem)?;
 /// socket.fill.fill_from(&mut pool, 8)?;
 /// kernel.deliver(b"hello");
 /// let held: Vec<_> = socket.rx.receive(8)?.into_iter().collect();
-/// Whereabouts::of(&umem).pool(&pool).frames(&held).rings(&kernel).check()?;
+/// ChunkAudit::of(&umem).pool(&pool).frames(&held).rings(&kernel).check()?;
 ///
 /// // Without the frame, a chunk is missing.
-/// let imbalance = Whereabouts::of(&umem).pool(&pool).rings(&kernel).check();
+/// let imbalance = ChunkAudit::of(&umem).pool(&pool).rings(&kernel).check();
 /// assert_eq!(imbalance.map_err(|found| found.missing.len()), Err(1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing is found before `check`"]
-pub struct Whereabouts {
+pub struct ChunkAudit {
     umem: Umem,
     /// Of each chunk, in the order of addresses.
-    holders: Vec<Option<Holder>>,
-    imbalance: Imbalance,
+    holders: Vec<Option<ChunkHolder>>,
+    imbalance: AuditError,
 }
 
-/// What is wrong about the [`Whereabouts`] of chunks.
+/// What is wrong about the [`ChunkAudit`] of chunks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Imbalance {
+pub struct AuditError {
     /// Chunks that nobody has.
     pub missing: Vec<u64>,
     /// Chunks in two places.
-    pub twice: Vec<(u64, Holder, Holder)>,
+    pub twice: Vec<(u64, ChunkHolder, ChunkHolder)>,
     /// Addresses outside the UMEM, and who has them.
-    pub outside: Vec<(u64, Holder)>,
+    pub outside: Vec<(u64, ChunkHolder)>,
     /// Chunks that the ledger has in another place than they are.
-    pub ledger: Vec<(u64, Holder, Place)>,
+    pub ledger: Vec<(u64, ChunkHolder, ChunkPlace)>,
 }
 
-impl Whereabouts {
+impl ChunkAudit {
     /// Of the chunks of `umem`. Frames, pools and kernels of other UMEMs are passed over.
     pub fn of(umem: &Umem) -> Self {
         Self {
             umem: umem.clone(),
-            holders: vec![None; umem.chunks()],
-            imbalance: Imbalance::default(),
+            holders: vec![None; umem.chunk_count()],
+            imbalance: AuditError::default(),
         }
     }
 
     /// The chunks in `pool`.
-    pub fn pool(mut self, pool: &Pool) -> Self {
-        if pool.bounds() == self.umem.bounds() {
-            self.add(Holder::Pool, pool.addresses());
+    pub fn pool(mut self, pool: &FramePool) -> Self {
+        if pool.geometry() == self.umem.geometry() {
+            self.add(ChunkHolder::Pool, pool.addresses());
         }
         self
     }
 
     /// The chunks in the user's hands.
     pub fn frames<'a>(mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Self {
-        let umem = self.umem.bounds().umem;
+        let umem = self.umem.geometry().umem;
         let ours = frames.into_iter().filter(|frame| frame.umem() == umem);
-        self.add(Holder::User, ours.map(Frame::address));
+        self.add(ChunkHolder::User, ours.map(Frame::address));
         self
     }
 
     /// The chunks in a socket's rings, and with its kernel.
     pub fn rings(self, kernel: &FakeKernel) -> Self {
-        if kernel.umem.bounds() == self.umem.bounds() {
-            self.holdings(&kernel.holdings())
+        if kernel.umem.geometry() == self.umem.geometry() {
+            self.ring_contents(&kernel.ring_contents())
         } else {
             self
         }
     }
 
     /// As [`rings`](Self::rings), for rings of this UMEM that were looked at before.
-    pub fn holdings(mut self, holdings: &Holdings) -> Self {
-        self.add(Holder::Fill, holdings.fill.iter().copied());
-        self.add(Holder::Rx, holdings.rx.iter().map(|desc| desc.addr));
-        self.add(Holder::Tx, holdings.tx.iter().map(|desc| desc.addr));
-        self.add(Holder::Kernel, holdings.kernel.iter().copied());
-        self.add(Holder::Completion, holdings.completion.iter().copied());
+    pub fn ring_contents(mut self, holdings: &RingContents) -> Self {
+        self.add(ChunkHolder::Fill, holdings.fill.iter().copied());
+        self.add(ChunkHolder::Rx, holdings.rx.iter().map(|desc| desc.addr));
+        self.add(ChunkHolder::Tx, holdings.tx.iter().map(|desc| desc.addr));
+        self.add(ChunkHolder::Kernel, holdings.kernel.iter().copied());
+        self.add(ChunkHolder::Completion, holdings.completion.iter().copied());
         self
     }
 
     /// Chunks that were lost, which is allowed, by any address in them: those of dropped frames and
     /// pools, and in the rings of closed sockets.
     pub fn lost(mut self, addresses: impl IntoIterator<Item = u64>) -> Self {
-        self.add(Holder::Lost, addresses);
+        self.add(ChunkHolder::Lost, addresses);
         self
     }
 
-    fn add(&mut self, holder: Holder, addresses: impl IntoIterator<Item = u64>) {
-        let bounds = *self.umem.bounds();
+    fn add(&mut self, holder: ChunkHolder, addresses: impl IntoIterator<Item = u64>) {
+        let bounds = *self.umem.geometry();
         for address in addresses {
             let number = address.checked_div(bounds.chunk_size());
             let number = number.and_then(|number| usize::try_from(number).ok());
@@ -142,11 +142,11 @@ impl Whereabouts {
     /// Whether every chunk is in one place.
     ///
     /// # Errors
-    /// The [`Imbalance`], if not.
-    pub fn check(self) -> Result<(), Imbalance> {
+    /// The [`AuditError`], if not.
+    pub fn check(self) -> Result<(), AuditError> {
         let Self { umem, holders, mut imbalance } = self;
         let chunks = (0_u64..).map(|number| number.wrapping_mul(umem.chunk_size().into()));
-        let mut places = umem.places().map(Vec::into_iter);
+        let mut places = umem.chunk_places().map(Vec::into_iter);
         for (chunk, holder) in chunks.zip(holders) {
             let place = places.as_mut().and_then(Iterator::next);
             match (holder, place) {
@@ -157,24 +157,24 @@ impl Whereabouts {
                 _ => (),
             }
         }
-        if imbalance == Imbalance::default() { Ok(()) } else { Err(imbalance) }
+        if imbalance == AuditError::default() { Ok(()) } else { Err(imbalance) }
     }
 }
 
-impl Holder {
+impl ChunkHolder {
     /// Whether the ledger counts what is with this holder at `place`.
-    fn is_at(self, place: Place) -> bool {
+    fn is_at(self, place: ChunkPlace) -> bool {
         match self {
-            Self::Pool => place == Place::Pool,
-            Self::User => place == Place::User,
-            Self::Fill | Self::Rx => place == Place::Receiving,
-            Self::Tx | Self::Kernel | Self::Completion => place == Place::Sending,
+            Self::Pool => place == ChunkPlace::Pool,
+            Self::User => place == ChunkPlace::User,
+            Self::Fill | Self::Rx => place == ChunkPlace::Receiving,
+            Self::Tx | Self::Kernel | Self::Completion => place == ChunkPlace::Sending,
             Self::Lost => true,
         }
     }
 }
 
-impl fmt::Display for Imbalance {
+impl fmt::Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -185,4 +185,4 @@ impl fmt::Display for Imbalance {
     }
 }
 
-impl std::error::Error for Imbalance {}
+impl std::error::Error for AuditError {}

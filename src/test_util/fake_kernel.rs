@@ -3,13 +3,13 @@
 
 use super::fake_rings::FakeRings;
 use super::hostile::Hostile;
-use super::ring_block::Block;
+use super::ring_block::RingBlock;
 use crate::error::{Error, Result};
 use crate::num::usize32;
-use crate::ring::{Consumer, Kind, Producer};
-use crate::socket::inner::{Core, RingOwner};
-use crate::socket::{Completion, Fill, Rx, Socket, SocketInfo, Tx};
-use crate::umem::{Place, Umem};
+use crate::ring::{Consumer, Producer, RingKind};
+use crate::socket::inner::{Inner, RingOwner};
+use crate::socket::{Completion, Fill, Rx, Socket, SocketHandle, Tx};
+use crate::umem::{ChunkPlace, Umem};
 use rustix::event::EventfdFlags;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const PACKET_HEADROOM: u32 = 256;
 /// ```
 /// use xsk::test_util::FakeKernel;
 ///
-/// let (umem, mut pool) = xsk::Umem::builder().chunks(16).build()?;
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
 /// let (mut kernel, mut socket) = FakeKernel::new(&umem)?;
 /// socket.fill.fill_from(&mut pool, 8)?;
 /// assert!(kernel.deliver(b"hello"));
@@ -48,7 +48,7 @@ const PACKET_HEADROOM: u32 = 256;
 /// ```
 #[derive(Debug)]
 pub struct FakeKernel {
-    pub(super) blocks: Arc<Blocks>,
+    pub(super) blocks: Arc<RingBlocks>,
     pub(super) rx: Producer<xdp_desc>,
     pub(super) tx: Consumer<xdp_desc>,
     pub(super) fill: Consumer<u64>,
@@ -56,18 +56,18 @@ pub struct FakeKernel {
     /// Addresses of sent packets that are not completed yet.
     pub(super) unfinished: VecDeque<u64>,
     pub(super) umem: Umem,
-    core: Arc<Core>,
+    inner: Arc<Inner>,
     /// Whether the descriptor is readable.
     readable: bool,
 }
 
 /// The memory of the four rings.
 #[derive(Debug)]
-pub(super) struct Blocks {
-    pub(super) rx: Block,
-    pub(super) tx: Block,
-    pub(super) fill: Block,
-    pub(super) completion: Block,
+pub(super) struct RingBlocks {
+    pub(super) rx: RingBlock,
+    pub(super) tx: RingBlock,
+    pub(super) fill: RingBlock,
+    pub(super) completion: RingBlock,
 }
 
 impl FakeKernel {
@@ -91,17 +91,17 @@ impl FakeKernel {
                 return Err(Error::Setting { name: "size of a ring", value: entries.into(), rule });
             }
         }
-        let blocks = Arc::new(Blocks {
-            rx: Block::new(rx, 16, start),
-            tx: Block::new(tx, 16, start),
-            fill: Block::new(fill, 8, start),
-            completion: Block::new(completion, 8, start),
+        let blocks = Arc::new(RingBlocks {
+            rx: RingBlock::new(rx, 16, start),
+            tx: RingBlock::new(tx, 16, start),
+            fill: RingBlock::new(fill, 8, start),
+            completion: RingBlock::new(completion, 8, start),
         });
         let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| Error::CreateSocket { errno })?;
-        let keep: Arc<dyn std::any::Any + Send + Sync> = Arc::<Blocks>::clone(&blocks);
-        let core = Arc::new(Core::new(fd, umem.clone(), RingOwner::Fake(keep), true));
-        // SAFETY: made for entries of 16 bytes, kept by `core` and by the kernel; the only pair.
+        let keep: Arc<dyn std::any::Any + Send + Sync> = Arc::<RingBlocks>::clone(&blocks);
+        let inner = Arc::new(Inner::new(fd, umem.clone(), RingOwner::Fake(keep), true));
+        // SAFETY: made for entries of 16 bytes, kept by `inner` and by the kernel; the only pair.
         let (user_rx, rx) = unsafe { blocks.rx.sides::<xdp_desc>() };
         // SAFETY: as above.
         let (user_tx, tx) = unsafe { blocks.tx.sides::<xdp_desc>() };
@@ -110,21 +110,21 @@ impl FakeKernel {
         // SAFETY: as above.
         let (user_completion, completion) = unsafe { blocks.completion.sides::<u64>() };
         let socket = Socket {
-            rx: Rx::new(user_rx, Arc::clone(&core)),
-            tx: Tx::new(user_tx, Arc::clone(&core)),
-            fill: Fill::new(user_fill, Arc::clone(&core)),
-            completion: Completion::new(user_completion, Arc::clone(&core)),
-            info: SocketInfo::fake(Arc::clone(&core)),
+            rx: Rx::new(user_rx, Arc::clone(&inner)),
+            tx: Tx::new(user_tx, Arc::clone(&inner)),
+            fill: Fill::new(user_fill, Arc::clone(&inner)),
+            completion: Completion::new(user_completion, Arc::clone(&inner)),
+            handle: SocketHandle::fake(Arc::clone(&inner)),
         };
         let kernel = Self {
-            rx: Producer::new(Kind::Rx, rx),
-            tx: Consumer::new(Kind::Tx, tx),
-            fill: Consumer::new(Kind::Fill, fill),
-            completion: Producer::new(Kind::Completion, completion),
+            rx: Producer::new(RingKind::Rx, rx),
+            tx: Consumer::new(RingKind::Tx, tx),
+            fill: Consumer::new(RingKind::Fill, fill),
+            completion: Producer::new(RingKind::Completion, completion),
             unfinished: VecDeque::new(),
             umem: umem.clone(),
             blocks,
-            core,
+            inner,
             readable: false,
         };
         Ok((kernel, socket))
@@ -149,7 +149,7 @@ impl FakeKernel {
         // `take_chunk`), with `len` bytes from `address` on inside it; until it is in the RX ring nobody
         // else reaches it (I2, I3), and if hostile steps gave it away before, the claim failed.
         unsafe { self.umem.write_as_kernel(address, packet) };
-        self.give_up(chunk, Place::Receiving);
+        self.give_up(chunk, ChunkPlace::Receiving);
         self.produce_rx(xdp_desc { addr: address, len, options: 0 });
         true
     }
@@ -164,7 +164,7 @@ impl FakeKernel {
             let Some(chunk) = self.take_chunk() else {
                 break;
             };
-            self.give_up(chunk, Place::Receiving);
+            self.give_up(chunk, ChunkPlace::Receiving);
             let addr = chunk.wrapping_add(u64::from(self.front()));
             self.produce_rx(xdp_desc { addr, len, options: 0 });
             delivered = delivered.wrapping_add(1);
@@ -186,19 +186,19 @@ impl FakeKernel {
                 return None;
             }
             let address = self.fill.read(1).take()?;
-            let bounds = *self.umem.bounds();
-            if bounds.contains(address) && self.claim(address, Place::Receiving) {
+            let bounds = *self.umem.geometry();
+            if bounds.contains(address) && self.claim(address, ChunkPlace::Receiving) {
                 return Some(bounds.chunk(address));
             }
         }
     }
 
-    fn claim(&self, address: u64, place: Place) -> bool {
-        self.umem.ledger().claim(self.umem.bounds(), address, place)
+    fn claim(&self, address: u64, place: ChunkPlace) -> bool {
+        self.umem.ledger().claim(self.umem.geometry(), address, place)
     }
 
-    fn give_up(&self, address: u64, place: Place) {
-        self.umem.ledger().unclaim(self.umem.bounds(), address, place);
+    fn give_up(&self, address: u64, place: ChunkPlace) {
+        self.umem.ledger().unclaim(self.umem.geometry(), address, place);
     }
 
     pub(super) fn produce_rx(&mut self, desc: xdp_desc) {
@@ -206,7 +206,7 @@ impl FakeKernel {
             slot.write(desc);
         }
         if !self.readable {
-            let _ = rustix::io::write(&self.core.fd, &1_u64.to_ne_bytes());
+            let _ = rustix::io::write(&self.inner.fd, &1_u64.to_ne_bytes());
             self.readable = true;
         }
     }
@@ -220,7 +220,7 @@ impl FakeKernel {
         // one chunk (I4), which is with this kernel (I2): it is claimed, so hostile steps neither gave it
         // away before nor can now.
         let packet = unsafe { self.umem.read_as_kernel(desc.addr, usize32(desc.len)) };
-        self.give_up(desc.addr, Place::Sending);
+        self.give_up(desc.addr, ChunkPlace::Sending);
         Some(packet)
     }
 
@@ -229,7 +229,7 @@ impl FakeKernel {
         let mut taken: u32 = 0;
         while taken < count {
             let Some(desc) = self.take_sent() else { break };
-            self.give_up(desc.addr, Place::Sending);
+            self.give_up(desc.addr, ChunkPlace::Sending);
             taken = taken.wrapping_add(1);
         }
         taken
@@ -246,7 +246,7 @@ impl FakeKernel {
                 return None;
             }
             let desc = self.tx.read(1).take()?;
-            if desc.options == 0 && self.claim(desc.addr, Place::Sending) {
+            if desc.options == 0 && self.claim(desc.addr, ChunkPlace::Sending) {
                 self.unfinished.push_back(desc.addr);
                 return Some(desc);
             }
@@ -257,7 +257,7 @@ impl FakeKernel {
     fn drain_if_empty(&mut self) {
         if self.readable && self.rx.pending() == 0 {
             let mut count = [0; 8];
-            let _ = rustix::io::read(&self.core.fd, &mut count);
+            let _ = rustix::io::read(&self.inner.fd, &mut count);
             self.readable = false;
         }
     }
@@ -285,12 +285,12 @@ impl FakeKernel {
     }
 
     /// Sets or clears the need-wakeup flag of the TX or fill ring; other rings have none that counts.
-    pub fn set_need_wakeup(&mut self, ring: Kind, on: bool) {
+    pub fn set_need_wakeup(&mut self, ring: RingKind, on: bool) {
         let flags = match ring {
-            Kind::Tx => self.blocks.tx.flags(),
-            Kind::Fill => self.blocks.fill.flags(),
-            Kind::Rx => self.blocks.rx.flags(),
-            Kind::Completion => self.blocks.completion.flags(),
+            RingKind::Tx => self.blocks.tx.flags(),
+            RingKind::Fill => self.blocks.fill.flags(),
+            RingKind::Rx => self.blocks.rx.flags(),
+            RingKind::Completion => self.blocks.completion.flags(),
         };
         flags.store(if on { XDP_RING_NEED_WAKEUP } else { 0 }, Ordering::SeqCst);
     }
@@ -298,14 +298,14 @@ impl FakeKernel {
     /// How often the socket woke this kernel.
     #[must_use]
     pub fn kicks(&self) -> u64 {
-        self.core.fake_kicks.as_ref().map_or(0, |kicks| kicks.load(Ordering::SeqCst))
+        self.inner.fake_kicks.as_ref().map_or(0, |kicks| kicks.load(Ordering::SeqCst))
     }
 
     /// Steps that break the rules, to see that packet code and this crate stand them. `None` unless the
     /// ledger is on (debug builds, feature `ledger`): without it nobody can tell a chunk that is given
     /// twice.
     pub fn hostile(&mut self) -> Option<Hostile<'_>> {
-        self.umem.census()?;
+        self.umem.chunk_counts()?;
         Some(Hostile::new(self, true))
     }
 

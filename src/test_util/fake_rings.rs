@@ -2,7 +2,7 @@
 
 use crate::ring::Index;
 
-/// How a [`FakeKernel`] is to be made: sizes of the rings, and where their indices begin.
+/// How a [`FakeKernel`](super::FakeKernel) is to be made: sizes of the rings, and where their indices begin.
 #[derive(Debug, Clone, Copy)]
 pub struct FakeRings {
     /// Entries of the RX ring; every size is a power of two, 2^20 at the most.

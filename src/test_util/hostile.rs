@@ -1,7 +1,7 @@
 //! What a kernel must not do.
 
 use super::FakeKernel;
-use crate::ring::{Index, Kind};
+use crate::ring::{Index, RingKind};
 use std::sync::atomic::Ordering;
 use xsk_uapi::if_xdp::xdp_desc;
 
@@ -36,36 +36,36 @@ impl<'a> Hostile<'a> {
     /// From [`FakeKernel::hostile`], an index ahead of where the kernel is takes it along: it does not come
     /// back for slots that it gave away. From [`FakeKernel::hostile_unchecked`] it stays where it is, and an
     /// index can be put right again.
-    pub fn set_index(&mut self, ring: Kind, index: Index) {
+    pub fn set_index(&mut self, ring: RingKind, index: Index) {
         if self.follows {
             self.follow(ring, index);
         }
         self.index(ring).store(index.get(), Ordering::Release);
     }
 
-    fn follow(&mut self, ring: Kind, index: Index) {
+    fn follow(&mut self, ring: RingKind, index: Index) {
         let FakeKernel { rx, tx, fill, completion, .. } = self.kernel;
         match ring {
-            Kind::Rx => rx.skip_to(index),
-            Kind::Tx => tx.skip_to(index),
-            Kind::Fill => fill.skip_to(index),
-            Kind::Completion => completion.skip_to(index),
+            RingKind::Rx => rx.skip_to(index),
+            RingKind::Tx => tx.skip_to(index),
+            RingKind::Fill => fill.skip_to(index),
+            RingKind::Completion => completion.skip_to(index),
         }
     }
 
     /// The index that the kernel's side of `ring` published last.
     #[must_use]
-    pub fn published(&self, ring: Kind) -> Index {
+    pub fn published(&self, ring: RingKind) -> Index {
         Index::new(self.index(ring).load(Ordering::Acquire))
     }
 
-    fn index(&self, ring: Kind) -> &crate::ring::AtomicU32 {
+    fn index(&self, ring: RingKind) -> &crate::ring::AtomicU32 {
         let blocks = &self.kernel.blocks;
         match ring {
-            Kind::Rx => blocks.rx.producer(),
-            Kind::Completion => blocks.completion.producer(),
-            Kind::Fill => blocks.fill.consumer(),
-            Kind::Tx => blocks.tx.consumer(),
+            RingKind::Rx => blocks.rx.producer(),
+            RingKind::Completion => blocks.completion.producer(),
+            RingKind::Fill => blocks.fill.consumer(),
+            RingKind::Tx => blocks.tx.consumer(),
         }
     }
 }

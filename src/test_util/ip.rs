@@ -2,7 +2,7 @@
 
 use super::Namespace;
 use crate::error::{Error, Result};
-use crate::interface::{Facts, Interface};
+use crate::interface::{Interface, InterfaceInfo};
 use crate::netlink::Refusal;
 use crate::netlink::message::Request;
 use rustix::io::Errno;
@@ -113,7 +113,7 @@ pub fn delete(interface: &Interface) -> Result<()> {
 /// # Errors
 /// [`Error::Interface`] with what the kernel said: `EEXIST` if the name is taken there.
 pub fn move_to(interface: &Interface, namespace: &Namespace) -> Result<Interface> {
-    let name = interface.facts()?.name;
+    let name = interface.info()?.name;
     change(interface, "move", |request| {
         request.i32(IFLA_NET_NS_FD, namespace.as_fd().as_raw_fd());
     })?;
@@ -127,14 +127,14 @@ pub fn move_to(interface: &Interface, namespace: &Namespace) -> Result<Interface
 pub fn wait_until(
     interface: &Interface,
     limit: Duration,
-    condition: impl Fn(&Facts) -> bool,
-) -> Result<Facts> {
+    condition: impl Fn(&InterfaceInfo) -> bool,
+) -> Result<InterfaceInfo> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
-        let facts = interface.facts()?;
-        if condition(&facts) {
-            return Ok(facts);
+        let info = interface.info()?;
+        if condition(&info) {
+            return Ok(info);
         }
         if start.elapsed() > limit {
             return Err(error(interface.name(), "wait for", Errno::TIMEDOUT.into()));
@@ -150,7 +150,7 @@ pub fn wait_until(
 /// # Errors
 /// As [`wait_until`].
 pub fn wait_for_carrier(interface: &Interface, limit: Duration) -> Result<()> {
-    wait_until(interface, limit, |facts| facts.up && facts.carrier && facts.running).map(drop)
+    wait_until(interface, limit, |info| info.up && info.carrier && info.running).map(drop)
 }
 
 fn change(

@@ -1,7 +1,7 @@
 //! What a kernel does next, as a value.
 
 use super::FakeKernel;
-use crate::ring::Kind;
+use crate::ring::RingKind;
 
 /// A step of a [`FakeKernel`], to make random programs of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub enum KernelStep {
     /// [`FakeKernel::complete`], up to so many packets.
     Complete(u32),
     /// [`FakeKernel::set_need_wakeup`].
-    NeedWakeup(Kind, bool),
+    NeedWakeup(RingKind, bool),
 }
 
 /// What came of a [`KernelStep`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stepped {
+pub enum StepOutcome {
     /// So many packets arrived.
     Delivered(u32),
     /// These packets were sent.
@@ -38,19 +38,19 @@ pub enum Stepped {
 
 impl FakeKernel {
     /// Takes a step.
-    pub fn step(&mut self, step: &KernelStep) -> Stepped {
+    pub fn step(&mut self, step: &KernelStep) -> StepOutcome {
         match *step {
-            KernelStep::Deliver(ref packet) => Stepped::Delivered(self.deliver(packet).into()),
+            KernelStep::Deliver(ref packet) => StepOutcome::Delivered(self.deliver(packet).into()),
             KernelStep::DeliverUnwritten { count, len } => {
-                Stepped::Delivered(self.deliver_unwritten(count, len))
+                StepOutcome::Delivered(self.deliver_unwritten(count, len))
             }
             KernelStep::Transmit(count) => {
-                Stepped::Transmitted((0..count).map_while(|_| self.transmit()).collect())
+                StepOutcome::Transmitted((0..count).map_while(|_| self.transmit()).collect())
             }
-            KernelStep::Complete(count) => Stepped::Completed(self.complete(count)),
+            KernelStep::Complete(count) => StepOutcome::Completed(self.complete(count)),
             KernelStep::NeedWakeup(ring, on) => {
                 self.set_need_wakeup(ring, on);
-                Stepped::Flagged
+                StepOutcome::Flagged
             }
         }
     }

@@ -15,19 +15,19 @@
 //! # }
 //! ```
 //! ```compile_fail,E0382
-//! # fn f(pool: &mut xsk::Pool, frame: xsk::Frame) {
+//! # fn f(pool: &mut xsk::FramePool, frame: xsk::Frame) {
 //! pool.put(frame);
 //! pool.put(frame);
 //! # }
 //! ```
 //! ```compile_fail,E0382
-//! # fn f(pool: &mut xsk::Pool, other: xsk::Pool) {
-//! pool.merge(other);
+//! # fn f(pool: &mut xsk::FramePool, other: xsk::FramePool) {
+//! pool.append(other);
 //! other.len();
 //! # }
 //! ```
 //! ```compile_fail,E0505
-//! # fn f(umem: &xsk::Umem, pool: &mut xsk::Pool, frame: xsk::Frame) {
+//! # fn f(umem: &xsk::Umem, pool: &mut xsk::FramePool, frame: xsk::Frame) {
 //! let bytes = umem.bytes(&frame);
 //! pool.put(frame);
 //! assert!(!bytes.is_empty());
@@ -69,7 +69,7 @@
 //! # }
 //! ```
 //! ```compile_fail,E0599
-//! # fn f(pool: xsk::Pool) {
+//! # fn f(pool: xsk::FramePool) {
 //! let _ = pool.clone();
 //! # }
 //! ```
@@ -109,9 +109,9 @@
 //! # }
 //! ```
 //! ```compile_fail,E0521
-//! # fn f(umem: xsk::Umem, mut pool: xsk::Pool) {
+//! # fn f(umem: xsk::Umem, mut pool: xsk::FramePool) {
 //! let mut kept: Option<&mut [u8]> = None;
-//! umem.edit_pool(&mut pool, |bytes| kept = Some(bytes));
+//! umem.for_each_free_chunk(&mut pool, |bytes| kept = Some(bytes));
 //! # }
 //! ```
 //! ```compile_fail,E0521
@@ -121,7 +121,7 @@
 //! # }
 //! ```
 //! ```compile_fail,E0507
-//! # fn f(rx: &mut xsk::Rx, tx: &mut xsk::Tx, pool: &mut xsk::Pool) {
+//! # fn f(rx: &mut xsk::Rx, tx: &mut xsk::Tx, pool: &mut xsk::FramePool) {
 //! let _ = rx.receive(1).unwrap().forward_each(tx, |frame| pool.put(*frame));
 //! # }
 //! ```
@@ -208,7 +208,7 @@
 //!
 //! The same, used as meant, does compile:
 //! ```
-//! # fn f(umem: &xsk::Umem, pool: &mut xsk::Pool, mut socket: xsk::Socket, mut frame: xsk::Frame) {
+//! # fn f(umem: &xsk::Umem, pool: &mut xsk::FramePool, mut socket: xsk::Socket, mut frame: xsk::Frame) {
 //! let mut slots = socket.tx.reserve(1).unwrap();
 //! assert!(!umem.bytes(&frame).is_empty());
 //! umem.bytes_mut(&mut frame).fill(0);
@@ -217,9 +217,9 @@
 //!     pool.put(frame);
 //! }
 //! drop(slots);
-//! let other = pool.split(1);
-//! pool.merge(other);
-//! umem.edit_pool(pool, |bytes| bytes.fill(0));
+//! let other = pool.split_off(1);
+//! pool.append(other);
+//! umem.for_each_free_chunk(pool, |bytes| bytes.fill(0));
 //! let _ = socket.rx.receive(1).unwrap().recycle_each(&mut socket.fill, |frame| drop(frame.len()));
 //! let _ = socket.rx.receive(1).unwrap().forward(&mut socket.tx);
 //! # }

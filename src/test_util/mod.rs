@@ -1,7 +1,7 @@
 //! A test bed: a fake kernel for tests without root, and private network namespaces with virtual cables
 //! between them for tests with it.
 //!
-//! [`FakeKernel`] is the other side of a socket's rings, in plain memory. [`Whereabouts`] finds out
+//! [`FakeKernel`] is the other side of a socket's rings, in plain memory. [`ChunkAudit`] finds out
 //! whether every chunk is somewhere, and none in two places. With feature `proptest`, module `strategies`
 //! makes random programs of the kernel's steps, to check your own loop with.
 //!
@@ -40,14 +40,14 @@ pub mod strategies;
 mod veth;
 
 pub use crate::ring::Index;
-pub use chunk_audit::{Holder, Imbalance, Whereabouts};
+pub use chunk_audit::{AuditError, ChunkAudit, ChunkHolder};
 pub use fake_kernel::FakeKernel;
 pub use fake_rings::FakeRings;
 pub use hostile::Hostile;
-pub use kernel_step::{KernelStep, Stepped};
-pub use namespace::{Inside, Namespace};
+pub use kernel_step::{KernelStep, StepOutcome};
+pub use namespace::{Namespace, NetnsGuard};
 pub use privilege::privileged;
-pub use ring_contents::Holdings;
+pub use ring_contents::RingContents;
 #[doc(hidden)]
 pub use ring_program::ring_program;
 pub use veth::{VethBuilder, VethPair};

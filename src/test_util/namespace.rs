@@ -107,11 +107,11 @@ impl Namespace {
     /// # Errors
     /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
     #[doc(alias = "setns")]
-    pub fn enter(&self) -> Result<Inside<'_>> {
+    pub fn enter(&self) -> Result<NetnsGuard<'_>> {
         let before = Self::current()?.fd;
         netns::enter(self.as_fd())
             .map_err(|errno| Error::Namespace { operation: "setns(CLONE_NEWNET)", errno })?;
-        Ok(Inside { before, _thread: PhantomData, _namespace: PhantomData })
+        Ok(NetnsGuard { before, _thread: PhantomData, _namespace: PhantomData })
     }
 
     /// Runs `work` on the calling thread, inside the namespace.
@@ -151,16 +151,16 @@ impl Namespace {
 /// capabilities up meanwhile stays inside.
 #[must_use = "dropping it brings the thread back"]
 #[derive(Debug)]
-pub struct Inside<'a> {
+pub struct NetnsGuard<'a> {
     before: OwnedFd,
     /// Only this thread can be brought back: not `Send`.
     _thread: PhantomData<*const ()>,
     _namespace: PhantomData<&'a Namespace>,
 }
 
-static_assertions::assert_not_impl_any!(Inside<'static>: Send);
+static_assertions::assert_not_impl_any!(NetnsGuard<'static>: Send);
 
-impl Drop for Inside<'_> {
+impl Drop for NetnsGuard<'_> {
     fn drop(&mut self) {
         match netns::enter(self.before.as_fd()) {
             Err(errno) if !std::thread::panicking() => cannot_leave(errno),

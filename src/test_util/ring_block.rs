@@ -15,18 +15,18 @@ const ENTRIES: usize = 192;
 
 /// The memory of one ring.
 #[derive(Debug)]
-pub(super) struct Block {
+pub(super) struct RingBlock {
     start: NonNull<u8>,
     layout: Layout,
     size: u32,
 }
 
 // SAFETY: the block is only carried; what lies in it is reached through `Memory`.
-unsafe impl Send for Block {}
+unsafe impl Send for RingBlock {}
 // SAFETY: as above.
-unsafe impl Sync for Block {}
+unsafe impl Sync for RingBlock {}
 
-impl Block {
+impl RingBlock {
     /// Memory for a ring of `size` entries of `entry` bytes, whose indices begin at `start`.
     pub(super) fn new(size: u32, entry: usize, start: Index) -> Self {
         let bytes = ENTRIES.saturating_add(usize32(size).saturating_mul(entry));
@@ -110,7 +110,7 @@ impl Block {
     }
 }
 
-impl Drop for Block {
+impl Drop for RingBlock {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with this layout; every half keeps the block alive.
         unsafe { dealloc(self.start.as_ptr(), self.layout) };

@@ -10,7 +10,7 @@ use xsk_uapi::if_xdp::xdp_desc;
 /// and did not release still is. Both end with the next guard of
 /// that ring that is dropped, even one of no entries, or the next batch of it that is passed on whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Holdings {
+pub struct RingContents {
     /// In the fill ring: addresses that the kernel did not take.
     pub fill: Vec<u64>,
     /// In the RX ring: packets that the user did not take.
@@ -29,8 +29,8 @@ impl FakeKernel {
     /// While another thread uses the socket, the answer is one of the states that it goes through, ring
     /// by ring.
     #[must_use]
-    pub fn holdings(&self) -> Holdings {
-        Holdings {
+    pub fn ring_contents(&self) -> RingContents {
+        RingContents {
             fill: self.blocks.fill.entries(),
             rx: self.blocks.rx.entries(),
             tx: self.blocks.tx.entries(),

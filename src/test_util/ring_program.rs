@@ -1,10 +1,10 @@
 //! Programs of steps on two rings, against queues that cannot be wrong.
 #![allow(unsafe_code, reason = "rings are raw memory")]
 
-use super::ring_block::Block;
+use super::ring_block::RingBlock;
 use crate::num::usize32;
 use crate::ring::transfer::{transfer, transfer_each};
-use crate::ring::{Consumer, Fault, Index, Kind, Producer, Wrong};
+use crate::ring::{Consumer, Diagnosis, Index, Producer, RingError, RingKind};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
@@ -22,7 +22,7 @@ pub fn ring_program(program: &[u8]) {
         return;
     };
     let start = Index::new(u32::from_le_bytes([a, b, c, d]));
-    let blocks = [first, second].map(|size| Block::new(1 << (size & 7), 8, start));
+    let blocks = [first, second].map(|size| RingBlock::new(1 << (size & 7), 8, start));
     let mut rings = blocks.each_ref().map(|block| Ring::new(block, start));
     let mut next = 0;
     for step in steps.chunks_exact(2).take(128) {
@@ -61,7 +61,7 @@ enum End {
 
 /// A ring and what it should hold.
 struct Ring<'a> {
-    block: &'a Block,
+    block: &'a RingBlock,
     producer: Producer<u64>,
     consumer: Consumer<u64>,
     size: u32,
@@ -78,14 +78,14 @@ struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    fn new(block: &'a Block, start: Index) -> Self {
+    fn new(block: &'a RingBlock, start: Index) -> Self {
         // SAFETY: made for entries of 8 bytes, outlives this by its lifetime, and this is the only pair.
         let (user, kernel) = unsafe { block.sides::<u64>() };
-        let size = user.size();
+        let size = user.capacity();
         Self {
             block,
-            producer: Producer::new(Kind::Fill, user),
-            consumer: Consumer::new(Kind::Fill, kernel),
+            producer: Producer::new(RingKind::Fill, user),
+            consumer: Consumer::new(RingKind::Fill, kernel),
             size,
             held: VecDeque::new(),
             unpublished: 0,
@@ -114,7 +114,7 @@ impl<'a> Ring<'a> {
     fn write(&mut self, reserve: u32, count: u32, forget: bool, next: &mut u64) {
         let granted = self.vacant().min(reserve);
         let Ok(mut slots) = self.producer.write(reserve) else { unreachable!("no fault was made") };
-        assert_eq!(slots.left(), granted, "reserved");
+        assert_eq!(slots.remaining(), granted, "reserved");
         for i in 0..count {
             let wrote = slots.write(*next);
             assert_eq!(wrote, i < granted, "written");
@@ -143,7 +143,7 @@ impl<'a> Ring<'a> {
                 count
             }
             Err(claim) => {
-                let Wrong::Entry(entry) = self.consumer.wrong(claim) else {
+                let Diagnosis::Entry(entry) = self.consumer.diagnose(claim) else {
                     unreachable!("no index was wrong")
                 };
                 assert_eq!(Some(entry), self.refused.take(), "told");
@@ -275,9 +275,9 @@ impl<'a> Ring<'a> {
             Ok(_) => unreachable!("a lie was believed"),
             Err(claim) => {
                 let size = self.size;
-                let fault = self.consumer.wrong(claim);
+                let fault = self.consumer.diagnose(claim);
                 assert!(
-                    matches!(fault, Wrong::Index(Fault::Index { ring: Kind::Fill, distance: d, size: s }) if d == distance && s == size),
+                    matches!(fault, Diagnosis::Index(RingError::BadIndex { ring: RingKind::Fill, distance: d, size: s }) if d == distance && s == size),
                     "{fault:?}"
                 );
             }
@@ -293,7 +293,10 @@ impl<'a> Ring<'a> {
         self.block.consumer().store(lie.get(), Ordering::Relaxed);
         // More than the ring has: what was known before cannot suffice.
         let answer = self.producer.free(self.size.wrapping_add(1));
-        assert!(matches!(answer, Err(Fault::Index { ring: Kind::Fill, .. })), "{answer:?}");
+        assert!(
+            matches!(answer, Err(RingError::BadIndex { ring: RingKind::Fill, .. })),
+            "{answer:?}"
+        );
         self.block.consumer().store(released, Ordering::Relaxed);
     }
 

@@ -5,13 +5,13 @@
 //!
 //! ```
 //! use proptest::prelude::*;
-//! use xsk::test_util::{FakeKernel, Whereabouts, strategies};
+//! use xsk::test_util::{FakeKernel, ChunkAudit, strategies};
 //!
 //! /// The code under test: echoes what it can, and drops the rest.
-//! fn echo(port: &mut xsk::Socket, pool: &mut xsk::Pool) -> xsk::Result<()> {
+//! fn echo(port: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
 //!     port.completion.reap_into(pool, 64)?;
 //!     port.rx.receive(64)?.forward(&mut port.tx)?;
-//!     port.rx.receive(64)?.into_pool(pool);
+//!     port.rx.receive(64)?.reclaim(pool);
 //!     port.fill.fill_from(pool, 64)?;
 //!     Ok(())
 //! }
@@ -19,18 +19,18 @@
 //! let steps = prop::collection::vec(strategies::kernel_step(100), 1..50);
 //! let program = (strategies::rings(4), steps);
 //! proptest!(strategies::config(64), |((rings, steps) in program)| {
-//!     let (umem, mut pool) = xsk::Umem::builder().chunks(32).build()?;
+//!     let (umem, mut pool) = xsk::Umem::builder().chunk_count(32).build()?;
 //!     let (mut kernel, mut port) = FakeKernel::with(&umem, rings)?;
 //!     for step in &steps {
 //!         kernel.step(step);
 //!         echo(&mut port, &mut pool)?;
-//!         Whereabouts::of(&umem).pool(&pool).rings(&kernel).check()?;
+//!         ChunkAudit::of(&umem).pool(&pool).rings(&kernel).check()?;
 //!     }
 //! });
 //! ```
 
 use super::{FakeRings, Index, KernelStep};
-use crate::ring::Kind;
+use crate::ring::RingKind;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
@@ -104,7 +104,7 @@ pub fn packet(longest: u16) -> BoxedStrategy<Vec<u8>> {
 /// A step of the kernel; packets have up to `longest` bytes.
 pub fn kernel_step(longest: u16) -> BoxedStrategy<KernelStep> {
     let len = 1..=u32::from(longest.max(1));
-    let flag = (select(vec![Kind::Tx, Kind::Fill]), any::<bool>());
+    let flag = (select(vec![RingKind::Tx, RingKind::Fill]), any::<bool>());
     prop_oneof![
         4 => packet(longest).prop_map(KernelStep::Deliver),
         3 => (burst(), len).prop_map(|(count, len)| KernelStep::DeliverUnwritten { count, len }),

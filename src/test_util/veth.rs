@@ -50,7 +50,7 @@ impl Drop for VethPair {
         // Either end takes the other with it. An end that was removed or moved is not found any more, and its index
         // may by now be that of an interface of somebody else.
         for end in [&self.a, &self.b] {
-            if end.facts().is_ok_and(|facts| facts.name == end.name()) && ip::delete(end).is_ok() {
+            if end.info().is_ok_and(|facts| facts.name == end.name()) && ip::delete(end).is_ok() {
                 return;
             }
         }

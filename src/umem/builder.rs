@@ -1,8 +1,8 @@
 //! Making packet memory: every rule that the kernel has for it, checked before the kernel sees it.
 #![allow(unsafe_code, reason = "memory that the user brings")]
 
-use super::geometry::{Bounds, next_umem_id};
-use super::{Memory, Pages, Pool, Umem};
+use super::geometry::{Geometry, next_umem_id};
+use super::{FramePool, Memory, PageSize, Umem};
 use crate::error::{Error, Result};
 use crate::sys::memory::Mapping;
 use std::any::Any;
@@ -25,12 +25,12 @@ pub struct UmemBuilder {
     chunks: u32,
     chunk_size: u32,
     headroom: u32,
-    pages: Pages,
+    page_size: PageSize,
 }
 
 impl Default for UmemBuilder {
     fn default() -> Self {
-        Self { chunks: 4096, chunk_size: 4096, headroom: 0, pages: Pages::Normal }
+        Self { chunks: 4096, chunk_size: 4096, headroom: 0, page_size: PageSize::Normal }
     }
 }
 
@@ -43,7 +43,7 @@ impl Umem {
 
 impl UmemBuilder {
     /// The number of chunks.
-    pub fn chunks(mut self, chunks: u32) -> Self {
+    pub fn chunk_count(mut self, chunks: u32) -> Self {
         self.chunks = chunks;
         self
     }
@@ -66,8 +66,8 @@ impl UmemBuilder {
     }
 
     /// The pages that the memory is to be made of.
-    pub fn pages(mut self, pages: Pages) -> Self {
-        self.pages = pages;
+    pub fn page_size(mut self, page_size: PageSize) -> Self {
+        self.page_size = page_size;
         self
     }
 
@@ -80,23 +80,23 @@ impl UmemBuilder {
     /// [`Error::Setting`] for what no kernel takes; [`Error::AllocateUmem`] if the memory cannot be
     /// mapped: for huge pages, most often because the system has none reserved;
     /// [`Error::UmemNumbers`] after 2^32 - 1 UMEMs in one process.
-    pub fn build(self) -> Result<(Umem, Pool)> {
-        let bounds = self.bounds()?;
+    pub fn build(self) -> Result<(Umem, FramePool)> {
+        let geometry = self.geometry()?;
         let refused = |errno| Error::AllocateUmem {
-            bytes: usize::try_from(bounds.area).unwrap_or(usize::MAX),
-            pages: self.pages,
+            bytes: usize::try_from(geometry.area).unwrap_or(usize::MAX),
+            page_size: self.page_size,
             errno,
         };
-        let page = match self.pages {
-            Pages::Normal => 1,
-            Pages::Huge2M => 2 << 20,
-            Pages::Huge1G => 1 << 30,
+        let page = match self.page_size {
+            PageSize::Normal => 1,
+            PageSize::Huge2M => 2 << 20,
+            PageSize::Huge1G => 1 << 30,
         };
         let len =
-            bounds.area.checked_next_multiple_of(page).and_then(|len| usize::try_from(len).ok());
+            geometry.area.checked_next_multiple_of(page).and_then(|len| usize::try_from(len).ok());
         let len = len.ok_or_else(|| refused(rustix::io::Errno::NOMEM))?;
-        let mapping = Mapping::anonymous(len, self.pages).map_err(refused)?;
-        Ok(Umem::over(Memory::Ours(mapping), bounds, self.headroom, self.pages))
+        let mapping = Mapping::anonymous(len, self.page_size).map_err(refused)?;
+        Ok(Umem::over(Memory::Ours(mapping), geometry, self.headroom, self.page_size))
     }
 
     /// Takes memory that is there already: chunks from `memory`'s first byte on, as many as were asked
@@ -119,20 +119,20 @@ impl UmemBuilder {
         self,
         memory: NonNull<[u8]>,
         owner: impl Any + Send + Sync,
-    ) -> Result<(Umem, Pool)> {
-        let bounds = self.bounds()?;
+    ) -> Result<(Umem, FramePool)> {
+        let geometry = self.geometry()?;
         let start = memory.cast::<u8>();
         if start.addr().get() & rustix::param::page_size().wrapping_sub(1) != 0 {
             return Err(setting("memory", start.addr().get(), "begins at a page"));
         }
-        if u64::try_from(memory.len()).unwrap_or(0) < bounds.area {
+        if u64::try_from(memory.len()).unwrap_or(0) < geometry.area {
             return Err(setting("memory", memory.len(), "has chunks x chunk size bytes at least"));
         }
         let memory = Memory::Users(start, Box::new(owner));
-        Ok(Umem::over(memory, bounds, self.headroom, self.pages))
+        Ok(Umem::over(memory, geometry, self.headroom, self.page_size))
     }
 
-    fn bounds(&self) -> Result<Bounds> {
+    fn geometry(&self) -> Result<Geometry> {
         let page = u32::try_from(rustix::param::page_size()).unwrap_or(4096);
         if !self.chunk_size.is_power_of_two() || !(MIN_CHUNK..=page).contains(&self.chunk_size) {
             let rule = "is a power of two from 2048 to the page size";
@@ -147,7 +147,7 @@ impl UmemBuilder {
             return Err(setting("headroom", self.headroom, rule));
         }
         let umem = next_umem_id()?;
-        Ok(Bounds::new(umem, self.chunks, self.chunk_size))
+        Ok(Geometry::new(umem, self.chunks, self.chunk_size))
     }
 }
 

@@ -1,10 +1,10 @@
 //! The owned handle to one chunk.
 
-use super::geometry::Bounds;
+use super::geometry::Geometry;
 
 /// The owned handle to one chunk of a [`Umem`](super::Umem), and to the packet's bytes in it.
 ///
-/// A frame comes from a [`Pool`](super::Pool), from receiving or from reaping, and goes back to a pool,
+/// A frame comes from a [`FramePool`](super::FramePool), from receiving or from reaping, and goes back to a pool,
 /// into the fill ring, or out by the TX ring. There is never more than one for a chunk, so a frame is
 /// neither `Copy` nor `Clone`. Its bytes are reached with [`Umem::bytes`](super::Umem::bytes) and
 /// [`Umem::bytes_mut`](super::Umem::bytes_mut).
@@ -29,14 +29,14 @@ impl Frame {
     /// pool, from the RX ring or from the completion ring (invariant I2), and checked that the bytes
     /// are inside the chunk (I4, I7).
     #[inline(always)]
-    pub(crate) fn mint(bounds: &Bounds, address: u64, len: u32) -> Self {
-        Self { address, len, umem: bounds.umem }
+    pub(crate) fn mint(geometry: &Geometry, address: u64, len: u32) -> Self {
+        Self { address, len, umem: geometry.umem }
     }
 
     /// Mints the handle to a whole chunk, `chunk` being its first byte; as [`mint`](Self::mint).
     #[inline(always)]
-    pub(crate) fn whole(bounds: &Bounds, chunk: u64) -> Self {
-        Self::mint(bounds, chunk, bounds.chunk_len())
+    pub(crate) fn whole(geometry: &Geometry, chunk: u64) -> Self {
+        Self::mint(geometry, chunk, geometry.chunk_len())
     }
 
     /// Ends the handle; its chunk's place is the caller's concern from here on.
@@ -69,11 +69,11 @@ impl Frame {
     /// Shortens the packet at its end to `len` bytes.
     ///
     /// # Errors
-    /// [`Outside`] if `len` is 0 or more than the packet's length; the frame is left as it was.
+    /// [`OutOfBounds`] if `len` is 0 or more than the packet's length; the frame is left as it was.
     #[inline]
-    pub fn truncate(&mut self, len: u32) -> Result<(), Outside> {
+    pub fn truncate(&mut self, len: u32) -> Result<(), OutOfBounds> {
         if len == 0 || len > self.len {
-            return Err(Outside);
+            return Err(OutOfBounds);
         }
         self.len = len;
         Ok(())
@@ -82,11 +82,11 @@ impl Frame {
     /// Takes `bytes` off the packet's front: a header that was dealt with.
     ///
     /// # Errors
-    /// [`Outside`] if nothing of the packet would be left; the frame is left as it was.
+    /// [`OutOfBounds`] if nothing of the packet would be left; the frame is left as it was.
     #[inline]
-    pub fn advance(&mut self, bytes: u32) -> Result<(), Outside> {
+    pub fn advance(&mut self, bytes: u32) -> Result<(), OutOfBounds> {
         match self.len.checked_sub(bytes) {
-            None | Some(0) => Err(Outside),
+            None | Some(0) => Err(OutOfBounds),
             Some(len) => {
                 self.address = self.address.wrapping_add(u64::from(bytes));
                 self.len = len;
@@ -95,7 +95,7 @@ impl Frame {
         }
     }
 
-    /// Sets new bounds, which the caller checked to be inside the same chunk (invariant I4).
+    /// Sets new geometry, which the caller checked to be inside the same chunk (invariant I4).
     #[inline(always)]
     pub(super) fn set(&mut self, address: u64, len: u32) {
         self.address = address;
@@ -105,12 +105,12 @@ impl Frame {
 
 /// Bounds that a frame cannot have: it would be empty, or reach beyond its chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outside;
+pub struct OutOfBounds;
 
-impl std::fmt::Display for Outside {
+impl std::fmt::Display for OutOfBounds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a frame holds at least one byte and stays inside its chunk")
     }
 }
 
-impl std::error::Error for Outside {}
+impl std::error::Error for OutOfBounds {}

@@ -2,8 +2,8 @@
 #![allow(unsafe_code, reason = "rows of slots, for transfers to and from rings")]
 
 use super::frame::Frame;
-use super::geometry::{Bounds, Judge};
-use super::ledger::Place;
+use super::geometry::{Checker, Geometry};
+use super::ledger::ChunkPlace;
 use crate::num::usize32;
 use crate::ring::transfer::{Sink, Source};
 
@@ -16,8 +16,8 @@ use crate::ring::transfer::{Sink, Source};
 /// Dropping a pool is safe and loses its chunks until the UMEM ends.
 #[must_use = "a dropped pool's chunks are lost until its UMEM ends"]
 #[derive(Debug)]
-pub struct Pool {
-    judge: Judge,
+pub struct FramePool {
+    checker: Checker,
     /// First bytes of free chunks; only those below `len` count. There is a slot for every chunk of the
     /// UMEM, so one without a slot is one that came back twice (the axiom of I9), and is let go.
     slots: Box<[u64]>,
@@ -26,21 +26,21 @@ pub struct Pool {
     size: u32,
 }
 
-impl Pool {
-    pub(super) fn new(judge: Judge) -> Self {
+impl FramePool {
+    pub(super) fn new(checker: Checker) -> Self {
         // There are 2^30 chunks at the most.
-        let size = u32::try_from(judge.bounds.chunks()).unwrap_or(0);
-        Self { judge, slots: vec![0; usize32(size)].into_boxed_slice(), len: 0, size }
+        let size = u32::try_from(checker.geometry.chunk_count()).unwrap_or(0);
+        Self { checker, slots: vec![0; usize32(size)].into_boxed_slice(), len: 0, size }
     }
 
     /// The pool of all chunks; made once for a UMEM, before anything else can mint a frame.
-    pub(super) fn full(judge: Judge) -> Self {
-        let mut pool = Self::new(judge);
-        let bounds = pool.judge.bounds;
+    pub(super) fn full(checker: Checker) -> Self {
+        let mut pool = Self::new(checker);
+        let geometry = pool.checker.geometry;
         // The last slot is taken first: chunks leave in the order of their addresses.
-        let chunks = (0..bounds.chunks()).rev();
+        let chunks = (0..geometry.chunk_count()).rev();
         for (slot, chunk) in pool.slots.iter_mut().zip(chunks) {
-            *slot = chunk.wrapping_mul(bounds.chunk_size());
+            *slot = chunk.wrapping_mul(geometry.chunk_size());
         }
         pool.len = pool.size;
         pool
@@ -70,8 +70,8 @@ impl Pool {
         let top = self.len.checked_sub(1)?;
         let chunk = *self.slots.get(usize32(top))?;
         self.len = top;
-        self.judge.moved(chunk, Place::Pool, Place::User);
-        Some(Frame::whole(&self.judge.bounds, chunk))
+        self.checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::User);
+        Some(Frame::whole(&self.checker.geometry, chunk))
     }
 
     /// Puts a frame's chunk back.
@@ -81,11 +81,11 @@ impl Pool {
     #[inline]
     #[track_caller]
     pub fn put(&mut self, frame: Frame) {
-        self.judge.same(frame.umem());
+        self.checker.assert_same_umem(frame.umem());
         let (address, _) = frame.consume();
-        self.judge.moved(address, Place::User, Place::Pool);
+        self.checker.record_move(address, ChunkPlace::User, ChunkPlace::Pool);
         if let Some(slot) = self.slots.get_mut(usize32(self.len)) {
-            *slot = self.judge.bounds.chunk(address);
+            *slot = self.checker.geometry.chunk(address);
             self.len = self.len.wrapping_add(1);
         }
     }
@@ -93,9 +93,9 @@ impl Pool {
     /// Splits up to `chunks` chunks off into a pool of their own, for another thread, say.
     ///
     /// Every pool has room for all chunks of the UMEM, 8 bytes for each, so that nothing is allocated later.
-    pub fn split(&mut self, chunks: usize) -> Self {
-        let mut other = Self::new(self.judge.clone());
-        self.feed(&mut other, chunks);
+    pub fn split_off(&mut self, chunks: usize) -> Self {
+        let mut other = Self::new(self.checker.clone());
+        self.move_to(&mut other, chunks);
         other
     }
 
@@ -104,9 +104,9 @@ impl Pool {
     /// # Panics
     /// If `other` is a pool of another UMEM.
     #[track_caller]
-    pub fn merge(&mut self, mut other: Self) {
+    pub fn append(&mut self, mut other: Self) {
         let all = other.len();
-        other.feed(self, all);
+        other.move_to(self, all);
     }
 
     /// Moves up to `chunks` chunks into `other`; answers how many.
@@ -114,8 +114,8 @@ impl Pool {
     /// # Panics
     /// If `other` is a pool of another UMEM.
     #[track_caller]
-    pub fn feed(&mut self, other: &mut Self, chunks: usize) -> usize {
-        other.judge.same(self.judge.bounds.umem);
+    pub fn move_to(&mut self, other: &mut Self, chunks: usize) -> usize {
+        other.checker.assert_same_umem(self.checker.geometry.umem);
         let (vacant, there) = (other.size.wrapping_sub(other.len), self.len);
         let count = u32::try_from(chunks).unwrap_or(u32::MAX);
         let count = count.min(there).min(vacant);
@@ -147,8 +147,8 @@ impl Pool {
     }
 
     #[inline(always)]
-    pub(crate) fn bounds(&self) -> &Bounds {
-        &self.judge.bounds
+    pub(crate) fn geometry(&self) -> &Geometry {
+        &self.checker.geometry
     }
 
     /// The first bytes of the pool's chunks, in bytes from the beginning of the UMEM, in no order: which
@@ -160,7 +160,7 @@ impl Pool {
 
 /// The topmost chunks of a pool, from the top down.
 #[derive(Debug)]
-pub(crate) struct Top<'a>(&'a mut Pool);
+pub(crate) struct Top<'a>(&'a mut FramePool);
 
 // SAFETY: `top` counted the chunks, and `skip + most` are no more; they lie below `len`, which is inside
 // the slots, each below the one before.
@@ -190,7 +190,7 @@ unsafe impl Source for Top<'_> {
 
 /// Vacant slots of a pool, from the bottom up.
 #[derive(Debug)]
-pub(crate) struct Vacant<'a>(&'a mut Pool);
+pub(crate) struct Vacant<'a>(&'a mut FramePool);
 
 // SAFETY: slots from `len` on are vacant, up to the pool's size.
 unsafe impl Sink for Vacant<'_> {

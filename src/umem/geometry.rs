@@ -1,12 +1,12 @@
 //! The numbers by which an address is judged: whose it is, and where its chunk begins and ends.
 
-use super::ledger::{Ledger, Place};
+use super::ledger::{ChunkPlace, Ledger};
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What is the same for every frame of a UMEM; each ring half and pool carries a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bounds {
+pub(crate) struct Geometry {
     /// The UMEM's number, unique in the process; 0 is nobody's.
     pub(crate) umem: u32,
     /// Bytes of the area: a whole number of chunks.
@@ -15,8 +15,8 @@ pub(crate) struct Bounds {
     chunk_bits: u64,
 }
 
-impl Bounds {
-    /// The bounds of UMEM number `umem`: `chunks` chunks of `chunk_size` bytes, a power of two.
+impl Geometry {
+    /// The geometry of UMEM number `umem`: `chunks` chunks of `chunk_size` bytes, a power of two.
     pub(crate) fn new(umem: u32, chunks: u32, chunk_size: u32) -> Self {
         Self {
             umem,
@@ -34,7 +34,7 @@ impl Bounds {
     /// Whether `address` is in the area and the bytes from it, as many as `len`, end in its chunk.
     /// `len` is at least 1; a larger word than 32 bits (a length with options above it) is refused too.
     #[inline(always)]
-    pub(crate) fn holds(&self, address: u64, len: u64) -> bool {
+    pub(crate) fn contains_packet(&self, address: u64, len: u64) -> bool {
         if !self.contains(address) {
             return false;
         }
@@ -70,7 +70,7 @@ impl Bounds {
     }
 
     /// The number of chunks.
-    pub(crate) fn chunks(&self) -> u64 {
+    pub(crate) fn chunk_count(&self) -> u64 {
         self.area.checked_div(self.chunk_size()).unwrap_or(0)
     }
 
@@ -84,9 +84,9 @@ impl Bounds {
     /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn same(&self, umem: u32) {
+    pub(crate) fn assert_same_umem(&self, umem: u32) {
         if self.umem != umem {
-            self.foreign(umem);
+            self.wrong_umem(umem);
         }
     }
 
@@ -94,7 +94,7 @@ impl Bounds {
     #[inline(never)]
     #[track_caller]
     #[expect(clippy::panic, reason = "a frame given to another UMEM is a programming error (I6)")]
-    fn foreign(&self, frame: u32) -> ! {
+    fn wrong_umem(&self, frame: u32) -> ! {
         let here = self.umem;
         panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
     }
@@ -102,40 +102,48 @@ impl Bounds {
 
 /// What addresses are judged by; each ring half and pool has one.
 #[derive(Debug, Clone)]
-pub(crate) struct Judge {
-    pub(crate) bounds: Bounds,
+pub(crate) struct Checker {
+    pub(crate) geometry: Geometry,
     ledger: Ledger,
 }
 
-impl Judge {
-    pub(crate) fn new(bounds: Bounds, ledger: Ledger) -> Self {
-        Self { bounds, ledger }
+impl Checker {
+    pub(crate) fn new(geometry: Geometry, ledger: Ledger) -> Self {
+        Self { geometry, ledger }
     }
 
     /// Whether `address`, which the kernel's side wrote, is in the area, and its chunk can come `from`
     /// there; if so, notes that it is at `to` now.
     #[inline(always)]
-    pub(crate) fn arrived(&self, address: u64, from: Place, to: Place) -> bool {
-        self.bounds.contains(address) && self.ledger.moved(&self.bounds, address, from, to)
+    pub(crate) fn accept_chunk(&self, address: u64, from: ChunkPlace, to: ChunkPlace) -> bool {
+        self.geometry.contains(address)
+            && self.ledger.record_move(&self.geometry, address, from, to)
     }
 
-    /// As [`arrived`](Self::arrived), for `len` bytes from `address` on, in one chunk.
+    /// As [`accept_chunk`](Self::accept_chunk), for `len` bytes from `address` on, in one chunk.
     #[inline(always)]
-    pub(crate) fn arrived_packet(&self, address: u64, len: u64, from: Place, to: Place) -> bool {
-        self.bounds.holds(address, len) && self.ledger.moved(&self.bounds, address, from, to)
+    pub(crate) fn accept_packet(
+        &self,
+        address: u64,
+        len: u64,
+        from: ChunkPlace,
+        to: ChunkPlace,
+    ) -> bool {
+        self.geometry.contains_packet(address, len)
+            && self.ledger.record_move(&self.geometry, address, from, to)
     }
 
     /// Notes a move of a chunk that was ours to move.
     #[inline(always)]
-    pub(crate) fn moved(&self, address: u64, from: Place, to: Place) {
-        self.ledger.moved(&self.bounds, address, from, to);
+    pub(crate) fn record_move(&self, address: u64, from: ChunkPlace, to: ChunkPlace) {
+        self.ledger.record_move(&self.geometry, address, from, to);
     }
 
     /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn same(&self, umem: u32) {
-        self.bounds.same(umem);
+    pub(crate) fn assert_same_umem(&self, umem: u32) {
+        self.geometry.assert_same_umem(umem);
     }
 }
 
@@ -152,11 +160,11 @@ pub(super) fn next_umem_id() -> Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::Bounds;
+    use super::Geometry;
 
     #[test]
     fn only_bytes_inside_one_chunk_are_held() {
-        let bounds = Bounds::new(1, 3, 4096);
+        let geometry = Geometry::new(1, 3, 4096);
         for (address, len, held) in [
             (0, 1, true),
             (0, 4096, true),
@@ -171,7 +179,7 @@ mod tests {
             (256, u64::MAX, false),
             (256, u64::MAX - 300, false),
         ] {
-            assert_eq!(bounds.holds(address, len), held, "{address} {len}");
+            assert_eq!(geometry.contains_packet(address, len), held, "{address} {len}");
         }
     }
 }

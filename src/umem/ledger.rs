@@ -5,7 +5,7 @@
 
 /// Where a chunk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum ChunkPlace {
     /// In a pool (or lost with a dropped one).
     Pool,
     /// In the user's hands, as a frame (or lost with a dropped one).
@@ -16,9 +16,9 @@ pub enum Place {
     Sending,
 }
 
-/// How many chunks are at each [`Place`].
+/// How many chunks are at each [`ChunkPlace`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Census {
+pub struct ChunkCounts {
     /// Chunks in pools.
     pub pool: usize,
     /// Chunks in the user's hands.
@@ -31,8 +31,8 @@ pub struct Census {
 
 #[cfg(any(debug_assertions, feature = "ledger"))]
 mod kept {
-    use super::{Census, Place};
-    use crate::umem::geometry::Bounds;
+    use super::{ChunkCounts, ChunkPlace};
+    use crate::umem::geometry::Geometry;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -42,38 +42,44 @@ mod kept {
 
     impl Ledger {
         pub(in crate::umem) fn new(chunks: usize) -> Self {
-            Self((0..chunks).map(|_| AtomicU8::new(code(Place::Pool))).collect())
+            Self((0..chunks).map(|_| AtomicU8::new(code(ChunkPlace::Pool))).collect())
         }
 
         /// Notes a move; answers whether the chunk was where it should come from.
-        pub(crate) fn moved(&self, bounds: &Bounds, address: u64, from: Place, to: Place) -> bool {
-            self.exchange(bounds, address, code(from), code(to))
+        pub(crate) fn record_move(
+            &self,
+            geometry: &Geometry,
+            address: u64,
+            from: ChunkPlace,
+            to: ChunkPlace,
+        ) -> bool {
+            self.exchange(geometry, address, code(from), code(to))
         }
 
         /// Keeps a chunk that is at `place`, with the kernel, from leaving there while a fake kernel
         /// reads or writes its bytes; answers whether it was there.
         #[cfg(feature = "test-util")]
-        pub(crate) fn claim(&self, bounds: &Bounds, address: u64, place: Place) -> bool {
-            self.exchange(bounds, address, code(place), code(place) | CLAIMED)
+        pub(crate) fn claim(&self, geometry: &Geometry, address: u64, place: ChunkPlace) -> bool {
+            self.exchange(geometry, address, code(place), code(place) | CLAIMED)
         }
 
         /// The end of a [`claim`](Self::claim).
         #[cfg(feature = "test-util")]
-        pub(crate) fn unclaim(&self, bounds: &Bounds, address: u64, place: Place) {
-            self.exchange(bounds, address, code(place) | CLAIMED, code(place));
+        pub(crate) fn unclaim(&self, geometry: &Geometry, address: u64, place: ChunkPlace) {
+            self.exchange(geometry, address, code(place) | CLAIMED, code(place));
         }
 
-        fn exchange(&self, bounds: &Bounds, address: u64, from: u8, to: u8) -> bool {
+        fn exchange(&self, geometry: &Geometry, address: u64, from: u8, to: u8) -> bool {
             // A good kernel hands the chunk over by a ring, and needs no order here; from a hostile one
             // a chunk can come without.
             let order = (Ordering::AcqRel, Ordering::Acquire);
             self.0
-                .get(bounds.index(address))
+                .get(geometry.index(address))
                 .is_some_and(|place| place.compare_exchange(from, to, order.0, order.1).is_ok())
         }
 
-        pub(in crate::umem) fn census(&self) -> Option<Census> {
-            let mut census = Census::default();
+        pub(in crate::umem) fn chunk_counts(&self) -> Option<ChunkCounts> {
+            let mut census = ChunkCounts::default();
             for place in self.0.iter() {
                 let count = match place.load(Ordering::Relaxed) & !CLAIMED {
                     0 => &mut census.pool,
@@ -86,12 +92,12 @@ mod kept {
             Some(census)
         }
 
-        pub(in crate::umem) fn places(&self) -> Option<Vec<Place>> {
+        pub(in crate::umem) fn chunk_places(&self) -> Option<Vec<ChunkPlace>> {
             let place = |byte: &AtomicU8| match byte.load(Ordering::Relaxed) & !CLAIMED {
-                0 => Place::Pool,
-                1 => Place::User,
-                2 => Place::Receiving,
-                _ => Place::Sending,
+                0 => ChunkPlace::Pool,
+                1 => ChunkPlace::User,
+                2 => ChunkPlace::Receiving,
+                _ => ChunkPlace::Sending,
             };
             Some(self.0.iter().map(place).collect())
         }
@@ -100,20 +106,20 @@ mod kept {
     /// Added to the place of a chunk whose bytes a fake kernel has in hand.
     const CLAIMED: u8 = 4;
 
-    const fn code(place: Place) -> u8 {
+    const fn code(place: ChunkPlace) -> u8 {
         match place {
-            Place::Pool => 0,
-            Place::User => 1,
-            Place::Receiving => 2,
-            Place::Sending => 3,
+            ChunkPlace::Pool => 0,
+            ChunkPlace::User => 1,
+            ChunkPlace::Receiving => 2,
+            ChunkPlace::Sending => 3,
         }
     }
 }
 
 #[cfg(not(any(debug_assertions, feature = "ledger")))]
 mod kept {
-    use super::{Census, Place};
-    use crate::umem::geometry::Bounds;
+    use super::{ChunkCounts, ChunkPlace};
+    use crate::umem::geometry::Geometry;
 
     /// No ledger: every question costs nothing and every move is believed.
     #[derive(Debug, Clone)]
@@ -125,23 +131,29 @@ mod kept {
         }
 
         #[inline(always)]
-        pub(crate) fn moved(&self, _: &Bounds, _: u64, _: Place, _: Place) -> bool {
+        pub(crate) fn record_move(
+            &self,
+            _: &Geometry,
+            _: u64,
+            _: ChunkPlace,
+            _: ChunkPlace,
+        ) -> bool {
             true
         }
 
         #[cfg(feature = "test-util")]
-        pub(crate) fn claim(&self, _: &Bounds, _: u64, _: Place) -> bool {
+        pub(crate) fn claim(&self, _: &Geometry, _: u64, _: ChunkPlace) -> bool {
             true
         }
 
         #[cfg(feature = "test-util")]
-        pub(crate) fn unclaim(&self, _: &Bounds, _: u64, _: Place) {}
+        pub(crate) fn unclaim(&self, _: &Geometry, _: u64, _: ChunkPlace) {}
 
-        pub(in crate::umem) fn census(&self) -> Option<Census> {
+        pub(in crate::umem) fn chunk_counts(&self) -> Option<ChunkCounts> {
             None
         }
 
-        pub(in crate::umem) fn places(&self) -> Option<Vec<Place>> {
+        pub(in crate::umem) fn chunk_places(&self) -> Option<Vec<ChunkPlace>> {
             None
         }
     }

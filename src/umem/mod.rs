@@ -7,16 +7,16 @@ mod frame_pool;
 pub(crate) mod geometry;
 mod ledger;
 
-pub use crate::types::Pages;
+pub use crate::types::PageSize;
 pub use builder::UmemBuilder;
-pub use frame::{Frame, Outside};
-pub use frame_pool::Pool;
-pub(crate) use geometry::Judge;
-pub use ledger::{Census, Place};
+pub use frame::{Frame, OutOfBounds};
+pub use frame_pool::FramePool;
+pub(crate) use geometry::Checker;
+pub use ledger::{ChunkCounts, ChunkPlace};
 
 use crate::num::usize32;
 use crate::sys::memory::Mapping;
-use geometry::Bounds;
+use geometry::Geometry;
 use ledger::Ledger;
 use std::any::Any;
 use std::ptr::NonNull;
@@ -34,14 +34,14 @@ use std::sync::Arc;
 pub struct Umem {
     // Beside the `Arc`, not behind it: the data path reads these, and nothing else.
     start: NonNull<u8>,
-    bounds: Bounds,
+    geometry: Geometry,
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
     headroom: u32,
-    pages: Pages,
+    page_size: PageSize,
     ledger: Ledger,
     /// Keeps the memory.
     _memory: Memory,
@@ -80,21 +80,21 @@ unsafe impl Sync for Umem {}
 impl Umem {
     /// The UMEM over `memory`, with the pool of all its chunks.
     ///
-    /// `memory` is `bounds.area` bytes long at least and exclusive to this UMEM.
+    /// `memory` is `geometry.area` bytes long at least and exclusive to this UMEM.
     pub(super) fn over(
         memory: Memory,
-        bounds: Bounds,
+        geometry: Geometry,
         headroom: u32,
-        pages: Pages,
-    ) -> (Self, Pool) {
+        page_size: PageSize,
+    ) -> (Self, FramePool) {
         let start = match &memory {
             Memory::Ours(mapping) => mapping.start(),
             Memory::Users(start, _) => *start,
         };
-        let ledger = Ledger::new(usize::try_from(bounds.chunks()).unwrap_or(0));
-        let pool = Pool::full(Judge::new(bounds, ledger.clone()));
-        let shared = Shared { headroom, pages, ledger, _memory: memory };
-        (Self { start, bounds, shared: Arc::new(shared) }, pool)
+        let ledger = Ledger::new(usize::try_from(geometry.chunk_count()).unwrap_or(0));
+        let pool = FramePool::full(Checker::new(geometry, ledger.clone()));
+        let shared = Shared { headroom, page_size, ledger, _memory: memory };
+        (Self { start, geometry, shared: Arc::new(shared) }, pool)
     }
 
     /// The packet's bytes.
@@ -128,7 +128,7 @@ impl Umem {
     #[inline(always)]
     #[track_caller]
     fn first_byte(&self, frame: &Frame) -> *mut u8 {
-        self.bounds.same(frame.umem());
+        self.geometry.assert_same_umem(frame.umem());
         self.at(frame.address())
     }
 
@@ -136,7 +136,7 @@ impl Umem {
     #[inline(always)]
     fn at(&self, address: u64) -> *mut u8 {
         let offset = usize::try_from(address).unwrap_or(0);
-        // SAFETY: callers pass an address below `bounds.area` (I4 for frames, the pool's own chunks
+        // SAFETY: callers pass an address below `geometry.area` (I4 for frames, the pool's own chunks
         // else), and the memory is that long (contract of `over`).
         unsafe { self.start.as_ptr().add(offset) }
     }
@@ -144,16 +144,16 @@ impl Umem {
     /// Sets the packet's length, longer or shorter, without touching a byte.
     ///
     /// # Errors
-    /// [`Outside`] if `len` is 0 or reaches beyond the chunk; the frame is left as it was.
+    /// [`OutOfBounds`] if `len` is 0 or reaches beyond the chunk; the frame is left as it was.
     ///
     /// # Panics
     /// If the frame is of another UMEM.
     #[inline]
     #[track_caller]
-    pub fn set_len(&self, frame: &mut Frame, len: u32) -> Result<(), Outside> {
-        self.bounds.same(frame.umem());
-        if !self.bounds.holds(frame.address(), u64::from(len)) {
-            return Err(Outside);
+    pub fn set_len(&self, frame: &mut Frame, len: u32) -> Result<(), OutOfBounds> {
+        self.geometry.assert_same_umem(frame.umem());
+        if !self.geometry.contains_packet(frame.address(), u64::from(len)) {
+            return Err(OutOfBounds);
         }
         frame.set(frame.address(), len);
         Ok(())
@@ -164,19 +164,19 @@ impl Umem {
     /// A received packet has the UMEM's headroom and the kernel's 256 bytes before it.
     ///
     /// # Errors
-    /// [`Outside`] if the chunk has less room there; the frame is left as it was.
+    /// [`OutOfBounds`] if the chunk has less room there; the frame is left as it was.
     ///
     /// # Panics
     /// If the frame is of another UMEM.
     #[inline]
     #[track_caller]
-    pub fn grow_front(&self, frame: &mut Frame, bytes: u32) -> Result<(), Outside> {
-        self.bounds.same(frame.umem());
-        let room = frame.address().wrapping_sub(self.bounds.chunk(frame.address()));
+    pub fn grow_front(&self, frame: &mut Frame, bytes: u32) -> Result<(), OutOfBounds> {
+        self.geometry.assert_same_umem(frame.umem());
+        let room = frame.address().wrapping_sub(self.geometry.chunk(frame.address()));
         if u64::from(bytes) > room {
-            return Err(Outside);
+            return Err(OutOfBounds);
         }
-        let len = frame.len().checked_add(bytes).ok_or(Outside)?;
+        let len = frame.len().checked_add(bytes).ok_or(OutOfBounds)?;
         frame.set(frame.address().wrapping_sub(u64::from(bytes)), len);
         Ok(())
     }
@@ -184,15 +184,15 @@ impl Umem {
     /// Copies `packet` to where the frame begins, and makes the frame as long as it.
     ///
     /// # Errors
-    /// [`Outside`] if the packet is empty or longer than what the chunk has from there on; nothing is
+    /// [`OutOfBounds`] if the packet is empty or longer than what the chunk has from there on; nothing is
     /// written then.
     ///
     /// # Panics
     /// If the frame is of another UMEM.
     #[inline]
     #[track_caller]
-    pub fn write(&self, frame: &mut Frame, packet: &[u8]) -> Result<(), Outside> {
-        self.set_len(frame, u32::try_from(packet.len()).map_err(|_| Outside)?)?;
+    pub fn write(&self, frame: &mut Frame, packet: &[u8]) -> Result<(), OutOfBounds> {
+        self.set_len(frame, u32::try_from(packet.len()).map_err(|_| OutOfBounds)?)?;
         self.bytes_mut(frame).copy_from_slice(packet);
         Ok(())
     }
@@ -203,9 +203,9 @@ impl Umem {
     /// # Panics
     /// If the pool is of another UMEM.
     #[track_caller]
-    pub fn edit_pool(&self, pool: &mut Pool, mut edit: impl FnMut(&mut [u8])) {
-        self.bounds.same(pool.bounds().umem);
-        let len = usize::try_from(self.bounds.chunk_size()).unwrap_or(0);
+    pub fn for_each_free_chunk(&self, pool: &mut FramePool, mut edit: impl FnMut(&mut [u8])) {
+        self.geometry.assert_same_umem(pool.geometry().umem);
+        let len = usize::try_from(self.geometry.chunk_size()).unwrap_or(0);
         for chunk in pool.addresses() {
             // SAFETY: a pool's address is the first byte of a chunk of this area, `len` bytes long; the
             // chunk is in the exclusively borrowed pool, so there is no frame of it (I2, I3).
@@ -216,13 +216,13 @@ impl Umem {
     /// Bytes of a chunk.
     #[must_use]
     pub fn chunk_size(&self) -> u32 {
-        u32::try_from(self.bounds.chunk_size()).unwrap_or(u32::MAX)
+        u32::try_from(self.geometry.chunk_size()).unwrap_or(u32::MAX)
     }
 
     /// The number of chunks.
     #[must_use]
-    pub fn chunks(&self) -> usize {
-        usize::try_from(self.bounds.chunks()).unwrap_or(usize::MAX)
+    pub fn chunk_count(&self) -> usize {
+        usize::try_from(self.geometry.chunk_count()).unwrap_or(usize::MAX)
     }
 
     /// Bytes that the kernel leaves free before a received packet, beside its own 256.
@@ -233,8 +233,8 @@ impl Umem {
 
     /// The pages that the memory is made of.
     #[must_use]
-    pub fn pages(&self) -> Pages {
-        self.shared.pages
+    pub fn page_size(&self) -> PageSize {
+        self.shared.page_size
     }
 
     /// Where the chunks are, as the ledger knows: in debug builds and with feature `ledger`; `None`
@@ -242,14 +242,14 @@ impl Umem {
     ///
     /// A frame or pool that was dropped still counts where it was.
     #[must_use]
-    pub fn census(&self) -> Option<Census> {
-        self.shared.ledger.census()
+    pub fn chunk_counts(&self) -> Option<ChunkCounts> {
+        self.shared.ledger.chunk_counts()
     }
 
-    /// The place of every chunk, in the order of addresses, as [`census`](Self::census) counts them.
+    /// The place of every chunk, in the order of addresses, as [`chunk_counts`](Self::chunk_counts) counts them.
     #[must_use]
-    pub fn places(&self) -> Option<Vec<Place>> {
-        self.shared.ledger.places()
+    pub fn chunk_places(&self) -> Option<Vec<ChunkPlace>> {
+        self.shared.ledger.chunk_places()
     }
 
     /// Writes `packet` at `address`, as the kernel does.
@@ -279,8 +279,8 @@ impl Umem {
         self.start
     }
 
-    pub(crate) fn bounds(&self) -> &Bounds {
-        &self.bounds
+    pub(crate) fn geometry(&self) -> &Geometry {
+        &self.geometry
     }
 
     #[cfg(feature = "test-util")]
@@ -289,7 +289,7 @@ impl Umem {
     }
 
     /// For a ring half.
-    pub(crate) fn judge(&self) -> Judge {
-        Judge::new(self.bounds, self.shared.ledger.clone())
+    pub(crate) fn checker(&self) -> Checker {
+        Checker::new(self.geometry, self.shared.ledger.clone())
     }
 }

@@ -4,7 +4,7 @@ use crate::rig::{METHODS, Rig, rx_socket};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::Error;
-use xsk::attach::{Attachment, Method};
+use xsk::attach::{AttachMethod, Attachment};
 use xsk::test_util::{Namespace, ip};
 
 #[test]
@@ -20,8 +20,8 @@ fn a_program_goes_with_its_link_when_the_interface_is_moved() {
             let moved = ip::move_to(rig.interface(), &elsewhere).unwrap();
             attachment.close().unwrap();
             assert_eq!(
-                moved.xdp().unwrap().is_empty(),
-                method == Method::Link,
+                moved.attached_programs().unwrap().is_empty(),
+                method == AttachMethod::Link,
                 "{method}: as documented"
             );
         });

@@ -7,12 +7,12 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 use xsk::Error;
-use xsk::attach::{Attachment, Method, Mode, ModeChoice};
-use xsk::bpf::{Census, Program};
+use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
+use xsk::bpf::{Program, SlotProbe};
 use xsk::test_util::ip;
 
-const MODES: [(ModeChoice, Mode); 2] =
-    [(ModeChoice::Native, Mode::Native), (ModeChoice::Generic, Mode::Generic)];
+const MODES: [(AttachMode, XdpMode); 2] =
+    [(AttachMode::Native, XdpMode::Native), (AttachMode::Generic, XdpMode::Generic)];
 
 #[test]
 fn a_foreign_program_is_replaced_only_on_request() {
@@ -23,7 +23,7 @@ fn a_foreign_program_is_replaced_only_on_request() {
         for their_method in METHODS {
             for (their_choice, their_mode) in MODES {
                 for our_method in METHODS {
-                    for our_choice in [ModeChoice::Auto, ModeChoice::Generic] {
+                    for our_choice in [AttachMode::Auto, AttachMode::Generic] {
                         let (program, map) = other_program();
                         let id = program.id();
                         let theirs = Attachment::builder(rig.interface())
@@ -47,10 +47,10 @@ fn a_foreign_program_is_replaced_only_on_request() {
                         assert_eq!(rig.attached(), Some((their_mode, id)));
 
                         let ours = build().replace_foreign(true).attach().unwrap();
-                        let mode = if our_choice == ModeChoice::Auto {
-                            Mode::Native
+                        let mode = if our_choice == AttachMode::Auto {
+                            XdpMode::Native
                         } else {
-                            Mode::Generic
+                            XdpMode::Generic
                         };
                         assert_eq!(rig.attached(), Some((mode, ours.program_id())));
                         assert!(!ours.joined());
@@ -85,7 +85,7 @@ fn a_program_of_ones_own_is_attached_and_joined() {
             let second = build().program(again, same_map()).attach().unwrap();
             assert_eq!((first.joined(), second.joined()), (false, true));
             first.close().unwrap();
-            assert_eq!(rig.attached(), Some((Mode::Native, id)));
+            assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
             let registration = second.register(1, rx_socket().as_fd()).unwrap();
             registration.close().unwrap();
             second.close().unwrap();
@@ -117,7 +117,7 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
         for method in METHODS {
             let (program, map) = other_program();
             let id = program.id();
-            let census = Census::new(&map).unwrap();
+            let census = SlotProbe::new(&map).unwrap();
             let theirs = Attachment::builder(rig.interface())
                 .program(program, map)
                 .method(method)
@@ -137,7 +137,7 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
             for guest in [by_name, by_map] {
                 assert_eq!(
                     (guest.program_id(), guest.mode(), guest.method()),
-                    (id, Mode::Native, method)
+                    (id, XdpMode::Native, method)
                 );
                 assert!(guest.joined());
                 let registration = guest.register(0, rx_socket().as_fd()).unwrap();
@@ -145,7 +145,7 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
                 registration.close().unwrap();
                 assert_eq!(census.occupied().unwrap(), []);
                 guest.close().unwrap();
-                assert_eq!(rig.attached(), Some((Mode::Native, id)), "a guest detaches nothing");
+                assert_eq!(rig.attached(), Some((XdpMode::Native, id)), "a guest detaches nothing");
             }
             theirs.close().unwrap();
             rig.assert_vacant();
@@ -163,7 +163,7 @@ fn a_guest_is_not_left_deaf() {
         let id = host.program_id();
         let guest = Attachment::join_foreign(rig.interface(), "xsks_map").unwrap();
         host.close().unwrap();
-        assert_eq!(rig.attached(), Some((Mode::Native, id)));
+        assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
         let registration = guest.register(0, rx_socket().as_fd()).unwrap();
         registration.close().unwrap();
         // It is the last one who uses what this crate attached.
@@ -197,7 +197,7 @@ fn a_replaced_program_is_put_back_if_ours_is_refused() {
             let id = program.id();
             let theirs = Attachment::builder(rig.interface())
                 .program(program, map)
-                .mode(ModeChoice::Generic)
+                .mode(AttachMode::Generic)
                 .method(their_method)
                 .attach()
                 .unwrap();
@@ -207,15 +207,15 @@ fn a_replaced_program_is_put_back_if_ours_is_refused() {
             assert!(
                 matches!(
                     refused,
-                    Err(Error::Attach { mode: Mode::Native, errno: Errno::RANGE, .. })
+                    Err(Error::Attach { mode: XdpMode::Native, errno: Errno::RANGE, .. })
                 ),
                 "{refused:?}"
             );
-            assert_eq!(rig.attached(), Some((Mode::Generic, id)));
+            assert_eq!(rig.attached(), Some((XdpMode::Generic, id)));
             theirs.close().unwrap();
             assert_eq!(
                 rig.attached().is_some(),
-                their_method == Method::Link,
+                their_method == AttachMethod::Link,
                 "a spent link detaches nothing"
             );
         });
@@ -246,7 +246,7 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
         rig.assert_vacant();
 
         abandon();
-        let other_mode = || build().mode(ModeChoice::Generic).take_over(true).attach();
+        let other_mode = || build().mode(AttachMode::Generic).take_over(true).attach();
         // With a socket in the map, or a guest, it is not abandoned.
         let socket = rx_socket();
         map.insert(0, socket.as_fd()).unwrap();
@@ -257,10 +257,10 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
         let refused = other_mode();
         assert!(matches!(refused, Err(Error::OtherAttachment { .. })), "{refused:?}");
         guest.close().unwrap();
-        assert_eq!(rig.attached(), Some((Mode::Native, program.id())));
+        assert_eq!(rig.attached(), Some((XdpMode::Native, program.id())));
         let next = other_mode().unwrap();
         assert!(!next.joined());
-        assert_eq!(rig.attached(), Some((Mode::Generic, program.id())));
+        assert_eq!(rig.attached(), Some((XdpMode::Generic, program.id())));
         next.close().unwrap();
         rig.assert_vacant();
     });
@@ -279,7 +279,7 @@ fn links_of_another_namespace_are_not_held() {
             let map = xsk::bpf::XskMap::from_id(map.id()).unwrap();
             Attachment::builder(rig.interface())
                 .program(program.try_clone().unwrap(), map)
-                .method(Method::Link)
+                .method(AttachMethod::Link)
                 .attach()
         })
     };
@@ -321,7 +321,7 @@ fn a_program_that_somebody_else_attached_stays() {
             let user = Attachment::builder(rig.interface()).program(copy, map).attach().unwrap();
             assert!(user.joined());
             user.close().unwrap();
-            assert_eq!(rig.attached(), Some((Mode::Native, id)));
+            assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
         }
     });
 }
@@ -347,7 +347,7 @@ fn a_socket_is_not_registered_with_a_program_that_was_replaced() {
             panic!("{late:?}");
         };
         assert_eq!(*found, format!("program {id} in native mode"));
-        assert_eq!(Census::new(ours.map()).unwrap().occupied().unwrap(), []);
+        assert_eq!(SlotProbe::new(ours.map()).unwrap().occupied().unwrap(), []);
         theirs.close().unwrap();
         let late = ours.register(0, socket.as_fd());
         assert!(

@@ -7,7 +7,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 use xsk::Error;
-use xsk::attach::{Attachment, Mode};
+use xsk::attach::{Attachment, XdpMode};
 
 #[test]
 fn dropping_does_not_wait_as_long_as_closing() {
@@ -47,7 +47,7 @@ fn a_lock_that_is_held_too_long_is_an_error() {
         let id = attachment.program_id();
         let left = attachment.close();
         assert!(matches!(left, Err(Error::AttachLock { .. })), "{left:?}");
-        assert_eq!(rig.attached(), Some((Mode::Native, id)));
+        assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
         drop(held);
         let next = build().attach().unwrap();
         assert_eq!(

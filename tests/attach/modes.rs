@@ -3,7 +3,7 @@
 use crate::rig::{METHODS, Rig};
 use rustix::io::Errno;
 use xsk::Error;
-use xsk::attach::{Attachment, Method, Mode, ModeChoice, Reason};
+use xsk::attach::{AttachMethod, AttachMode, Attachment, ModeReason, XdpMode};
 use xsk::bpf::Program;
 use xsk::interface::Interface;
 use xsk::test_util::ip;
@@ -16,9 +16,9 @@ fn what_is_attached_is_there_and_goes_with_its_owner() {
     rig.inside(|| {
         for method in METHODS {
             for (choice, mode, reason) in [
-                (ModeChoice::Auto, Mode::Native, Reason::Native),
-                (ModeChoice::Native, Mode::Native, Reason::Asked),
-                (ModeChoice::Generic, Mode::Generic, Reason::Asked),
+                (AttachMode::Auto, XdpMode::Native, ModeReason::Native),
+                (AttachMode::Native, XdpMode::Native, ModeReason::Asked),
+                (AttachMode::Generic, XdpMode::Generic, ModeReason::Asked),
             ] {
                 for close in [true, false] {
                     let attachment = Attachment::builder(rig.interface())
@@ -55,19 +55,19 @@ fn generic_mode_is_only_for_drivers_without_native() {
         let loopback = Interface::by_name("lo").unwrap();
         for method in METHODS {
             let attachment = Attachment::builder(&loopback).method(method).attach().unwrap();
-            assert_eq!(attachment.mode(), Mode::Generic);
+            assert_eq!(attachment.mode(), XdpMode::Generic);
             assert!(
-                matches!(attachment.reason(), Reason::NoNative { .. }),
+                matches!(attachment.reason(), ModeReason::NoNative { .. }),
                 "{:?}",
                 attachment.reason()
             );
             attachment.close().unwrap();
             let native =
-                Attachment::builder(&loopback).method(method).mode(ModeChoice::Native).attach();
+                Attachment::builder(&loopback).method(method).mode(AttachMode::Native).attach();
             assert!(
                 matches!(
                     native,
-                    Err(Error::Attach { errno: Errno::OPNOTSUPP, mode: Mode::Native, .. })
+                    Err(Error::Attach { errno: Errno::OPNOTSUPP, mode: XdpMode::Native, .. })
                 ),
                 "{native:?}"
             );
@@ -80,9 +80,9 @@ fn generic_mode_is_only_for_drivers_without_native() {
         };
         assert!(message.contains("MTU"), "{message}");
         rig.assert_vacant();
-        let hardware = Attachment::builder(rig.interface()).mode(ModeChoice::Hardware).attach();
+        let hardware = Attachment::builder(rig.interface()).mode(AttachMode::Hardware).attach();
         assert!(
-            matches!(hardware, Err(Error::UnsupportedMode { mode: Mode::Hardware, .. })),
+            matches!(hardware, Err(Error::UnsupportedMode { mode: XdpMode::Hardware, .. })),
             "{hardware:?}"
         );
     });
@@ -96,12 +96,12 @@ fn another_mode_or_method_is_refused_while_in_use() {
     rig.inside(|| {
         for method in METHODS {
             let there = Attachment::builder(rig.interface())
-                .mode(ModeChoice::Generic)
+                .mode(AttachMode::Generic)
                 .method(method)
                 .attach()
                 .unwrap();
             let other_mode = Attachment::builder(rig.interface())
-                .mode(ModeChoice::Native)
+                .mode(AttachMode::Native)
                 .method(method)
                 .attach();
             let Err(Error::OtherAttachment { wanted, found, .. }) = other_mode else {
@@ -109,7 +109,11 @@ fn another_mode_or_method_is_refused_while_in_use() {
             };
             assert_eq!(wanted, format!("native mode by {method}"));
             assert_eq!(found, format!("generic mode by {method}"));
-            let other = if method == Method::Link { Method::Netlink } else { Method::Link };
+            let other = if method == AttachMethod::Link {
+                AttachMethod::Netlink
+            } else {
+                AttachMethod::Link
+            };
             let other_method = Attachment::builder(rig.interface()).method(other).attach();
             let Err(Error::OtherAttachment { found, .. }) = other_method else {
                 panic!("{other_method:?}")
@@ -117,7 +121,7 @@ fn another_mode_or_method_is_refused_while_in_use() {
             assert_eq!(found, format!("generic mode by {method}"));
             assert_eq!(
                 rig.attached(),
-                Some((Mode::Generic, there.program_id())),
+                Some((XdpMode::Generic, there.program_id())),
                 "nothing has changed"
             );
             there.close().unwrap();

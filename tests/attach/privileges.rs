@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
 use xsk::Error;
-use xsk::attach::{Attachment, Mode};
+use xsk::attach::{Attachment, XdpMode};
 use xsk::bpf::XskMap;
 
 /// Runs with nothing but these capabilities.
@@ -46,7 +46,7 @@ fn only_joining_needs_sys_admin() {
         else {
             panic!("{joined:?}");
         };
-        assert_eq!(used, Some((Mode::Native, Ok(()))));
+        assert_eq!(used, Some((XdpMode::Native, Ok(()))));
         assert_eq!(closed, Some(Ok(())));
         rig.assert_vacant();
 

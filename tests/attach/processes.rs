@@ -5,10 +5,10 @@ use crate::rig::{Rig, count, counting_socket, rx_socket, wait_for};
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use xsk::attach::{Attachment, Method, Mode, ModeChoice};
+use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::interface::Interface;
 
-const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
+const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 const NAME: &str = "XSK_TEST_INTERFACE";
 const ROLE: &str = "XSK_TEST_ROLE";
 
@@ -88,11 +88,11 @@ fn the_other_process() {
     };
     let words: Vec<&str> = role.split(' ').collect();
     let [method, mode, queue] = words[..] else { panic!("{role}") };
-    let method = if method == "link" { Method::Link } else { Method::Netlink };
+    let method = if method == "link" { AttachMethod::Link } else { AttachMethod::Netlink };
     let mode = match mode {
-        "native" => ModeChoice::Native,
-        "generic" => ModeChoice::Generic,
-        _ => ModeChoice::Auto,
+        "native" => AttachMode::Native,
+        "generic" => AttachMode::Generic,
+        _ => AttachMode::Auto,
     };
     let interface = Interface::by_name(&name).unwrap();
     let mut lines = std::io::stdin().lines();
@@ -146,7 +146,7 @@ fn two_processes_share_a_program_and_either_may_end_first() {
                 }
                 assert_eq!(
                     rig.attached(),
-                    Some((Mode::Native, id)),
+                    Some((XdpMode::Native, id)),
                     "{method} {first_ends} {killed}"
                 );
                 let before: u64 = staying.ask("count").parse().unwrap();
@@ -170,7 +170,7 @@ fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
     };
     for next_method in METHODS {
         for (next_mode, mode) in
-            [(ModeChoice::Native, Mode::Native), (ModeChoice::Generic, Mode::Generic)]
+            [(AttachMode::Native, XdpMode::Native), (AttachMode::Generic, XdpMode::Generic)]
         {
             let (other, _) = Other::start(&rig, "link native 0");
             other.kill();
@@ -179,13 +179,13 @@ fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
             let (other, said) = Other::start(&rig, "netlink native 0");
             let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
             other.kill();
-            assert_eq!(rig.attached(), Some((Mode::Native, id)), "netlink leaves it behind");
+            assert_eq!(rig.attached(), Some((XdpMode::Native, id)), "netlink leaves it behind");
             let next = rig.inside(|| {
                 Attachment::builder(rig.interface()).mode(next_mode).method(next_method).attach()
             });
             let next = next.unwrap();
             assert_eq!(rig.attached(), Some((mode, next.program_id())));
-            let same = next_method == Method::Netlink && mode == Mode::Native;
+            let same = next_method == AttachMethod::Netlink && mode == XdpMode::Native;
             assert_eq!(next.joined(), same);
             assert_eq!(next.program_id() == id, same);
             next.close().unwrap();
@@ -196,7 +196,7 @@ fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
     for (left, joined) in [("native", true), ("generic", false)] {
         Other::start(&rig, &format!("netlink {left} 0")).0.kill();
         let next = rig.inside(|| Attachment::builder(rig.interface()).attach()).unwrap();
-        assert_eq!((next.joined(), next.mode()), (joined, Mode::Native));
+        assert_eq!((next.joined(), next.mode()), (joined, XdpMode::Native));
         next.close().unwrap();
         rig.assert_vacant();
     }
@@ -215,7 +215,7 @@ fn a_user_without_a_socket_is_not_robbed() {
         let registration = ours.register(0, rig.inside(rx_socket).as_fd()).unwrap();
         registration.close().unwrap();
         ours.close().unwrap();
-        assert_eq!(rig.attached(), Some((Mode::Native, id)));
+        assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
         silent.leave();
         rig.assert_vacant();
     }
@@ -243,7 +243,7 @@ fn kills_at_any_moment_leave_nobody_deaf() {
                     for _ in 0..20 {
                         assert_eq!(
                             rig.attached(),
-                            Some((Mode::Native, attachment.program_id())),
+                            Some((XdpMode::Native, attachment.program_id())),
                             "deaf"
                         );
                     }

@@ -6,13 +6,13 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, soc
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use xsk::attach::{Method, Mode};
+use xsk::attach::{AttachMethod, XdpMode};
 use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::interface::Interface;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
-pub(crate) const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
+pub(crate) const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 
 /// A cable between two namespaces; the near end is the one to attach to.
 pub(crate) struct Rig {
@@ -42,8 +42,8 @@ impl Rig {
     }
 
     /// What is attached to the near end.
-    pub(crate) fn attached(&self) -> Option<(Mode, u32)> {
-        self.interface().xdp().unwrap().programs().next()
+    pub(crate) fn attached(&self) -> Option<(XdpMode, u32)> {
+        self.interface().attached_programs().unwrap().programs().next()
     }
 
     /// Nothing is attached. A link may be held for a moment longer by anybody who is just looking at all links, as

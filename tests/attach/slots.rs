@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::Error;
 use xsk::attach::Attachment;
-use xsk::bpf::Census;
+use xsk::bpf::SlotProbe;
 
 #[test]
 fn a_registered_socket_receives_and_gives_its_slot_back() {
@@ -26,7 +26,7 @@ fn a_registered_socket_receives_and_gives_its_slot_back() {
             });
             sender.send();
             wait_for("packets on both queues", || sockets.iter().all(|socket| count(socket) > 0));
-            let census = Census::new(attachment.map()).unwrap();
+            let census = SlotProbe::new(attachment.map()).unwrap();
             assert_eq!(census.occupied().unwrap(), [0, 1]);
             let [first, second] = slots;
             assert_eq!((first.slot(), second.slot()), (0, 1));
@@ -54,7 +54,7 @@ fn a_slot_that_another_socket_has_is_left_alone() {
         );
         attachment.map().replace(1, second.as_fd()).unwrap();
         registration.close().unwrap();
-        let census = Census::new(attachment.map()).unwrap();
+        let census = SlotProbe::new(attachment.map()).unwrap();
         assert_eq!(census.occupied().unwrap(), [1], "the slot is the second socket's");
         let beyond = attachment.register(2, second.as_fd());
         assert!(
@@ -78,7 +78,7 @@ fn a_slot_has_one_registration() {
     rig.inside(|| {
         let first = Attachment::builder(rig.interface()).attach().unwrap();
         let second = Attachment::builder(rig.interface()).attach().unwrap();
-        let census = Census::new(first.map()).unwrap();
+        let census = SlotProbe::new(first.map()).unwrap();
         let socket = rx_socket();
         let registration = first.register(0, socket.as_fd()).unwrap();
         for attachment in [&first, &second] {

@@ -5,7 +5,7 @@ use crate::rig::{METHODS, Rig, rx_socket};
 use std::os::fd::AsFd;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
-use xsk::attach::{Attachment, Mode, ModeChoice, Reason};
+use xsk::attach::{AttachMode, Attachment, ModeReason, XdpMode};
 
 #[test]
 fn the_last_of_two_users_detaches() {
@@ -14,16 +14,16 @@ fn the_last_of_two_users_detaches() {
     };
     rig.inside(|| {
         for method in METHODS {
-            for mode in [ModeChoice::Native, ModeChoice::Generic] {
+            for mode in [AttachMode::Native, AttachMode::Generic] {
                 let build = || Attachment::builder(rig.interface()).mode(mode).method(method);
                 let first = build().attach().unwrap();
                 let second = build().attach().unwrap();
-                let third = build().mode(ModeChoice::Auto).attach().unwrap();
+                let third = build().mode(AttachMode::Auto).attach().unwrap();
                 let id = first.program_id();
                 assert!(!first.joined() && second.joined() && third.joined());
                 assert_eq!((second.program_id(), third.program_id()), (id, id));
                 assert_eq!((second.map().id(), second.mode()), (first.map().id(), first.mode()));
-                assert_eq!(third.reason(), &Reason::Joined);
+                assert_eq!(third.reason(), &ModeReason::Joined);
                 for attachment in [first, third] {
                     attachment.close().unwrap();
                     assert_eq!(
@@ -79,12 +79,12 @@ fn threads_attach_and_leave_at_random() {
                             std::thread::yield_now();
                             assert_eq!(
                                 rig.attached(),
-                                Some((Mode::Native, attachment.program_id()))
+                                Some((XdpMode::Native, attachment.program_id()))
                             );
                             registration.close().unwrap();
                             assert_eq!(
                                 rig.attached(),
-                                Some((Mode::Native, attachment.program_id()))
+                                Some((XdpMode::Native, attachment.program_id()))
                             );
                             attachment.close().unwrap();
                         }
@@ -123,7 +123,7 @@ fn a_joiner_meets_a_leaver_at_every_moment() {
         });
         assert_eq!(
             rig.attached(),
-            Some((Mode::Native, joiner.program_id())),
+            Some((XdpMode::Native, joiner.program_id())),
             "deaf at step {step}"
         );
         joiner.close().unwrap();

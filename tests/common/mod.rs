@@ -10,9 +10,9 @@
 )]
 
 use std::time::{Duration, Instant};
-use xsk::attach::{Attachment, ModeChoice, Registration};
+use xsk::attach::{AttachMode, Attachment, Registration};
 use xsk::test_util::{Namespace, VethPair};
-use xsk::{Pool, Socket, Umem};
+use xsk::{FramePool, Socket, Umem};
 
 /// How long anything may take on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -53,7 +53,7 @@ impl Cable {
 /// A socket with its memory, at one end of a cable.
 pub struct End {
     pub umem: Umem,
-    pub pool: Pool,
+    pub pool: FramePool,
     pub socket: Socket,
 }
 
@@ -68,8 +68,8 @@ impl End {
     }
 
     pub fn at(namespace: &Namespace, interface: &xsk::Interface, queue: u32) -> Self {
-        let (umem, pool) = Umem::builder().chunks(1024).build().unwrap();
-        let bind = || Socket::builder(&umem).bind_wait(PATIENCE).bind(interface, queue);
+        let (umem, pool) = Umem::builder().chunk_count(1024).build().unwrap();
+        let bind = || Socket::builder(&umem).bind_timeout(PATIENCE).bind(interface, queue);
         let socket = namespace.run(bind).unwrap().unwrap();
         Self { umem, pool, socket }
     }
@@ -84,7 +84,7 @@ impl End {
 pub fn attach(
     namespace: &Namespace,
     interface: &xsk::Interface,
-    mode: ModeChoice,
+    mode: AttachMode,
     end: &End,
 ) -> Registration {
     let attach = || Attachment::builder(interface).mode(mode).attach();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use xsk::attach::ModeChoice;
+use xsk::attach::AttachMode;
 use xsk::test_util::privileged;
 
 /// A case of the kernel's suite.
@@ -30,12 +30,12 @@ macro_rules! cases {
         mod $name {
             #[test]
             fn native() {
-                super::run(concat!(stringify!($name), "::native"), xsk::attach::ModeChoice::Native, $case);
+                super::run(concat!(stringify!($name), "::native"), xsk::attach::AttachMode::Native, $case);
             }
 
             #[test]
             fn generic() {
-                super::run(concat!(stringify!($name), "::generic"), xsk::attach::ModeChoice::Generic, $case);
+                super::run(concat!(stringify!($name), "::generic"), xsk::attach::AttachMode::Generic, $case);
             }
         }
     };
@@ -87,7 +87,7 @@ cases! {
     35 "TX_QUEUE_CONSUMER" tx_queue_consumer runs(crate::traffic::tx_queue_consumer);
 }
 
-fn run(name: &str, mode: ModeChoice, case: fn(ModeChoice)) {
+fn run(name: &str, mode: AttachMode, case: fn(AttachMode)) {
     if privileged(name) {
         case(mode);
     }

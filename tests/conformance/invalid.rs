@@ -7,23 +7,23 @@ use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use crate::raw::{Desc, RawSender};
 use crate::rig::{BATCH, Bed, By, CHUNKS, Listener, RECEIVER, SENDER, Shape, exchange, receive};
 use std::collections::BTreeSet;
-use xsk::attach::ModeChoice;
+use xsk::attach::AttachMode;
 
 /// Longer than any chunk (`XSK_UMEM__INVALID_FRAME_SIZE`, one more than a jumbo frame).
 const TOO_LONG: u32 = 9001;
 const HALF: u64 = LEN as u64 / 2;
 
 /// ALIGNED_INV_DESC: at, before and beyond every border that a descriptor can cross.
-pub(crate) fn aligned_inv_desc(mode: ModeChoice) {
+pub(crate) fn aligned_inv_desc(mode: AttachMode) {
     borders(mode, 4096);
 }
 
 /// ALIGNED_INV_DESC_2K_FRAME_SIZE: the same with chunks of 2048 bytes, where address 2048 is a border too.
-pub(crate) fn aligned_inv_desc_2k_frame_size(mode: ModeChoice) {
+pub(crate) fn aligned_inv_desc_2k_frame_size(mode: AttachMode) {
     borders(mode, 2048);
 }
 
-fn borders(mode: ModeChoice, chunk_size: u32) {
+fn borders(mode: AttachMode, chunk_size: u32) {
     let bed = Bed::new(mode);
     let mut listener = bed.listener(Shape { chunk_size, ..RECEIVER });
     borders_by_frames(&bed, &mut listener, chunk_size);
@@ -73,7 +73,7 @@ fn borders_by_frames(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
         sender.home().len() == CHUNKS as usize
     });
     receive(listener, &packets, By::Kick, intact, |_| ());
-    let statistics = sender.socket.info.statistics().unwrap();
+    let statistics = sender.socket.handle.statistics().unwrap();
     assert_eq!(statistics.tx_invalid_descs, 0);
 }
 
@@ -125,7 +125,7 @@ fn borders_by_descs(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
 }
 
 /// STAT_TX_INVALID: every other descriptor is too long.
-pub(crate) fn stat_tx_invalid(mode: ModeChoice) {
+pub(crate) fn stat_tx_invalid(mode: AttachMode) {
     let bed = Bed::new(mode);
     let mut listener = bed.listener(RECEIVER);
     let all = stream(PACKETS, LEN);
@@ -140,7 +140,7 @@ pub(crate) fn stat_tx_invalid(mode: ModeChoice) {
     }
     sender.pool.put(frame);
     exchange(&mut sender, &mut listener, [&good, &good], intact);
-    let statistics = sender.socket.info.statistics().unwrap();
+    let statistics = sender.socket.handle.statistics().unwrap();
     assert_eq!(statistics.tx_invalid_descs, 0);
     drop(sender);
 

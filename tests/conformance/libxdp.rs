@@ -8,13 +8,13 @@ use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::collections::BTreeSet;
 use std::sync::Barrier;
-use xsk::attach::{Attachment, Method, ModeChoice};
+use xsk::attach::{AttachMethod, AttachMode, Attachment};
 use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethPair, privileged};
-use xsk::{Error, Mode, Socket, Umem};
+use xsk::{Error, Socket, Umem, XdpMode};
 use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
 
-const METHODS: [Method; 2] = [Method::Netlink, Method::Link];
+const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 
 /// Two sockets on queues of their own, one at each end.
 fn sender(bed: &Bed, queue: u32) -> Side {
@@ -23,7 +23,7 @@ fn sender(bed: &Bed, queue: u32) -> Side {
 }
 
 /// What libxdp's `xsk_socket__create` does: the first one attaches, the next ones join.
-fn user(bed: &Bed, queue: u32, method: Method) -> (Listener, u32) {
+fn user(bed: &Bed, queue: u32, method: AttachMethod) -> (Listener, u32) {
     let attach = || Attachment::builder(bed.cable.veth.b()).mode(bed.mode).method(method).attach();
     let attachment = bed.cable.right.run(attach).unwrap().unwrap();
     let id = attachment.program_id();
@@ -31,7 +31,7 @@ fn user(bed: &Bed, queue: u32, method: Method) -> (Listener, u32) {
 }
 
 fn attached(bed: &Bed) -> Option<u32> {
-    Some(bed.cable.veth.b().xdp().unwrap().programs().next()?.1)
+    Some(bed.cable.veth.b().attached_programs().unwrap().programs().next()?.1)
 }
 
 /// A link may be held for a moment longer by anybody who is just looking at all links, as other tests do.
@@ -41,9 +41,9 @@ fn nothing_is_left(bed: &Bed) {
 }
 
 /// For each method of attaching, in native mode.
-fn for_each_method(test: &str, check: fn(&Bed, Method)) {
+fn for_each_method(test: &str, check: fn(&Bed, AttachMethod)) {
     if privileged(test) {
-        let bed = Bed::new(ModeChoice::Native);
+        let bed = Bed::new(AttachMode::Native);
         for method in METHODS {
             check(&bed, method);
             nothing_is_left(&bed);
@@ -163,7 +163,7 @@ fn map_leak() {
 fn umem_flags() {
     // libxdp's test proves that the flags reach the kernel by what it refuses; here nothing odd reaches it.
     for chunk_size in [2049, 3000, 4001] {
-        let refused = Umem::builder().chunks(CHUNKS).chunk_size(chunk_size).build();
+        let refused = Umem::builder().chunk_count(CHUNKS).chunk_size(chunk_size).build();
         let Err(Error::Setting { value, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(value, u64::from(chunk_size));
     }
@@ -174,7 +174,7 @@ fn non_privileged() {
     if !privileged("non_privileged") {
         return;
     }
-    let bed = Bed::new(ModeChoice::Native);
+    let bed = Bed::new(AttachMode::Native);
     let mut from = bed.left(SENDER);
     let mut to = bed.listener(RECEIVER);
     let all = capabilities(None).unwrap();
@@ -199,21 +199,21 @@ fn frags() {
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let veth = VethPair::builder().queues(4).mtu(5000).build(&left, &right).unwrap();
     let cable = Cable { left, right, veth };
-    let mode = ModeChoice::Native;
+    let mode = AttachMode::Native;
     let bed = Bed::over(cable, mode);
     let attach = |mode| {
         let attach = || Attachment::builder(bed.cable.veth.b()).mode(mode).attach();
         bed.cable.right.run(attach).unwrap()
     };
     // Without frags, native mode refuses, in words of the driver's, and generic mode is not taken in its place.
-    for choice in [ModeChoice::Native, ModeChoice::Auto] {
+    for choice in [AttachMode::Native, AttachMode::Auto] {
         let refused = attach(choice);
         let Err(Error::Attach { errno, .. }) = &refused else { panic!("{refused:?}") };
         assert_eq!(*errno, Errno::RANGE);
         assert_eq!(attached(&bed), None);
     }
-    let generic = attach(ModeChoice::Generic).unwrap();
-    assert_eq!(generic.mode(), Mode::Generic);
+    let generic = attach(AttachMode::Generic).unwrap();
+    assert_eq!(generic.mode(), XdpMode::Generic);
     generic.close().unwrap();
 
     let can = kernel_since(5, 18);

@@ -5,15 +5,15 @@ use crate::programs::{META, META_FILLING, adjust_tail, drop_half, metadata_copy,
 use crate::rig::{Bed, Listener, RECEIVER, SENDER, Shape, exchange};
 use crate::traffic::all_arrive;
 use std::os::fd::AsFd;
-use xsk::attach::ModeChoice;
-use xsk::bpf::Census;
+use xsk::attach::AttachMode;
+use xsk::bpf::SlotProbe;
 
 /// XDP_PROG_CLEANUP: two sockets at each end; the second takes the slot of the first, which lives on, and later ends,
 /// without disturbing it.
 ///
 /// The kernel's case has both sockets on one queue, by XDP_SHARED_UMEM; here each has its own queue, and the program
 /// sends everything to one slot, as the kernel's does.
-pub(crate) fn xdp_prog_cleanup(mode: ModeChoice) {
+pub(crate) fn xdp_prog_cleanup(mode: AttachMode) {
     let bed = Bed::new(mode);
     let on = |shape, queue| Shape { queue, ..shape };
     let mut from = [0, 1].map(|queue| bed.left(on(SENDER, bed.sending_queue(queue))));
@@ -29,18 +29,18 @@ pub(crate) fn xdp_prog_cleanup(mode: ModeChoice) {
     assert_eq!(first.socket.rx.receive(1).unwrap().len(), 0);
     // The end of the first socket leaves the slot to the second.
     drop(first);
-    assert_eq!(Census::new(map).unwrap().occupied().unwrap(), [0]);
+    assert_eq!(SlotProbe::new(map).unwrap().occupied().unwrap(), [0]);
     all_arrive(&mut from[1], &mut second, &packets);
     // With the second, the slot is empty.
     drop(second);
-    let census = Census::new(map).unwrap();
+    let census = SlotProbe::new(map).unwrap();
     crate::common::until("the slot is empty", || census.occupied().unwrap().is_empty());
     attachment.close().unwrap();
     bed.end();
 }
 
 /// XDP_DROP_HALF: the program drops every other packet.
-pub(crate) fn xdp_drop_half(mode: ModeChoice) {
+pub(crate) fn xdp_drop_half(mode: AttachMode) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener_by(drop_half());
@@ -48,13 +48,13 @@ pub(crate) fn xdp_drop_half(mode: ModeChoice) {
     let half: Vec<Packet> =
         packets.iter().copied().filter(|packet| packet.number % 2 == 0).collect();
     exchange(&mut sender, &mut listener, [&packets, &half], intact);
-    assert_eq!(listener.socket.info.statistics().unwrap().rx_dropped, 0);
+    assert_eq!(listener.socket.handle.statistics().unwrap().rx_dropped, 0);
     drop(listener);
     bed.end();
 }
 
 /// XDP_METADATA_COPY: what the program writes before the packet is before it in the chunk.
-pub(crate) fn xdp_metadata_copy(mode: ModeChoice) {
+pub(crate) fn xdp_metadata_copy(mode: AttachMode) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener_by(metadata_copy());
@@ -71,7 +71,7 @@ pub(crate) fn xdp_metadata_copy(mode: ModeChoice) {
 }
 
 /// XDP_ADJUST_TAIL_SHRINK: the program takes 4 bytes off.
-pub(crate) fn xdp_adjust_tail_shrink(mode: ModeChoice) {
+pub(crate) fn xdp_adjust_tail_shrink(mode: AttachMode) {
     tail(mode, LEN, -4, |packet| {
         let mut bytes = packet.bytes();
         bytes.truncate(LEN as usize - 4);
@@ -83,7 +83,7 @@ pub(crate) fn xdp_adjust_tail_shrink(mode: ModeChoice) {
 ///
 /// To packets of 60 bytes: a native veth copies each into a buffer whose room for data is a multiple of 64 bytes, so
 /// one of 64 has no room to grow, unless it is the last in its page (seen on 6.18: one in six grew).
-pub(crate) fn xdp_adjust_tail_grow(mode: ModeChoice) {
+pub(crate) fn xdp_adjust_tail_grow(mode: AttachMode) {
     tail(mode, LEN - 4, 4, |packet| {
         let mut bytes = packet.bytes();
         let number = (packet.number as u16).to_be_bytes();
@@ -92,7 +92,7 @@ pub(crate) fn xdp_adjust_tail_grow(mode: ModeChoice) {
     });
 }
 
-fn tail(mode: ModeChoice, len: u32, delta: i32, becomes: fn(Packet) -> Vec<u8>) {
+fn tail(mode: AttachMode, len: u32, delta: i32, becomes: fn(Packet) -> Vec<u8>) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener_by(adjust_tail(len as i16, delta));

@@ -8,9 +8,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use xsk::attach::{Attachment, ModeChoice, Registration};
+use xsk::attach::{AttachMode, Attachment, Registration};
 use xsk::bpf::{Program, XskMap};
-use xsk::{CopyMode, Frame, Interface, Mode, Pool, Socket, Umem, wait};
+use xsk::{CopyMode, Frame, FramePool, Interface, Socket, Umem, XdpMode, wait};
 
 pub(crate) const CHUNKS: u32 = 1024;
 pub(crate) const RING: u32 = 2048;
@@ -39,7 +39,7 @@ pub(crate) const RECEIVER: Shape = Shape { fill: CHUNKS, ..SENDER };
 /// A cable, and the mode in which programs are attached to its ends.
 pub(crate) struct Bed {
     pub(crate) cable: Cable,
-    pub(crate) mode: ModeChoice,
+    pub(crate) mode: AttachMode,
     /// One case at a time.
     _alone: MutexGuard<'static, ()>,
 }
@@ -52,7 +52,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// A socket and its memory.
 pub(crate) struct Side {
     pub(crate) umem: Umem,
-    pub(crate) pool: Pool,
+    pub(crate) pool: FramePool,
     pub(crate) socket: Socket,
 }
 
@@ -76,12 +76,12 @@ impl DerefMut for Listener {
 }
 
 impl Bed {
-    pub(crate) fn new(mode: ModeChoice) -> Self {
+    pub(crate) fn new(mode: AttachMode) -> Self {
         Self::over(Cable::new(QUEUES), mode)
     }
 
     /// Over a cable that was made before.
-    pub(crate) fn over(cable: Cable, mode: ModeChoice) -> Self {
+    pub(crate) fn over(cable: Cable, mode: AttachMode) -> Self {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         Self { cable, mode, _alone }
     }
@@ -124,7 +124,7 @@ impl Bed {
     /// more than the queue of arrival, but for number 0 (`skb_get_rx_queue` of the number that TX left in the packet).
     pub(crate) fn sending_queue(&self, queue: u32) -> u32 {
         match self.mode {
-            ModeChoice::Generic if queue > 0 => queue + 1,
+            AttachMode::Generic if queue > 0 => queue + 1,
             _ => queue,
         }
     }
@@ -133,20 +133,20 @@ impl Bed {
     #[track_caller]
     pub(crate) fn end(self) {
         for end in [self.cable.veth.a(), self.cable.veth.b()] {
-            assert!(end.xdp().unwrap().is_empty(), "{end:?}");
+            assert!(end.attached_programs().unwrap().is_empty(), "{end:?}");
         }
     }
 }
 
-fn attach(end: &Interface, mode: ModeChoice, program: Option<(Program, XskMap)>) -> Attachment {
+fn attach(end: &Interface, mode: AttachMode, program: Option<(Program, XskMap)>) -> Attachment {
     let mut builder = Attachment::builder(end).mode(mode);
     if let Some((program, map)) = program {
         builder = builder.program(program, map);
     }
     let attachment = builder.attach().unwrap();
     let wanted = match mode {
-        ModeChoice::Generic => Mode::Generic,
-        _ => Mode::Native,
+        AttachMode::Generic => XdpMode::Generic,
+        _ => XdpMode::Native,
     };
     assert_eq!(attachment.mode(), wanted);
     attachment
@@ -163,7 +163,7 @@ impl Side {
     /// Binds in the calling thread's namespace.
     fn new(interface: &Interface, shape: Shape) -> Self {
         let builder = Umem::builder()
-            .chunks(shape.chunks)
+            .chunk_count(shape.chunks)
             .chunk_size(shape.chunk_size)
             .headroom(shape.headroom);
         let (umem, mut pool) = builder.build().unwrap();
@@ -173,10 +173,10 @@ impl Side {
             .fill_size(RING)
             .completion_size(RING)
             .copy_mode(CopyMode::Copy)
-            .bind_wait(PATIENCE)
+            .bind_timeout(PATIENCE)
             .bind(interface, shape.queue)
             .unwrap();
-        assert!(!socket.info.is_zero_copy());
+        assert!(!socket.handle.is_zero_copy());
         assert_eq!(
             socket.fill.fill_from(&mut pool, shape.fill),
             Ok(shape.fill),
@@ -192,7 +192,7 @@ impl Side {
 
     /// Where chunks are that the ledger knows of: pool, user, receiving, sending.
     pub(crate) fn census(&self) -> Option<[usize; 4]> {
-        let census = self.umem.census()?;
+        let census = self.umem.chunk_counts()?;
         Some([census.pool, census.user, census.receiving, census.sending])
     }
 }
@@ -232,7 +232,7 @@ pub(crate) fn send(
         let room = ON_THE_WAY.saturating_sub(sent - done().min(sent));
         if room >= batch {
             let mut slots = socket.tx.reserve(batch).unwrap();
-            while slots.left() > 0 && !pool.is_empty() {
+            while slots.remaining() > 0 && !pool.is_empty() {
                 let Some(packet) = rest.next() else { break };
                 let mut frame = pool.take().unwrap();
                 umem.write(&mut frame, &packet.bytes()).unwrap();
@@ -247,7 +247,7 @@ pub(crate) fn send(
         rest.len() == 0 && pool.len() == home.len()
     });
     assert_eq!(side.home(), home, "every chunk came back, each once");
-    let statistics = side.socket.info.statistics().unwrap();
+    let statistics = side.socket.handle.statistics().unwrap();
     assert_eq!(statistics.tx_invalid_descs, 0);
 }
 

@@ -3,13 +3,13 @@
 use crate::common::until;
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use crate::rig::{BATCH, Bed, By, CHUNKS, RECEIVER, SENDER, Shape, exchange, receive, send};
-use xsk::attach::ModeChoice;
+use xsk::attach::AttachMode;
 
 /// STAT_RX_DROPPED: every other packet is longer than what the headroom leaves of a chunk.
 ///
 /// The kernel's case leaves room for 3 packets of 64 bytes; newer kernels allow no headroom above 3392 bytes, which
 /// leaves 448, or 128 where they keep the room of `struct skb_shared_info` free.
-pub(crate) fn stat_rx_dropped(mode: ModeChoice) {
+pub(crate) fn stat_rx_dropped(mode: AttachMode) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener(Shape { headroom: 4096 - 704, ..RECEIVER });
@@ -19,7 +19,7 @@ pub(crate) fn stat_rx_dropped(mode: ModeChoice) {
     }
     let short: Vec<Packet> = packets.iter().copied().filter(|packet| packet.len == LEN).collect();
     exchange(&mut sender, &mut listener, [&packets, &short], intact);
-    let statistics = || listener.socket.info.statistics().unwrap();
+    let statistics = || listener.socket.handle.statistics().unwrap();
     until("the last packet was dropped", || statistics().rx_dropped >= u64::from(PACKETS / 2));
     assert_eq!(statistics().rx_dropped, u64::from(PACKETS / 2));
     assert_eq!(statistics().rx_ring_full, Some(0));
@@ -32,13 +32,13 @@ pub(crate) fn stat_rx_dropped(mode: ModeChoice) {
 /// what is in the ring is whole.
 ///
 /// The kernel's case gives chunks back without taking their packets; here there are 2048 of them.
-pub(crate) fn stat_rx_full(mode: ModeChoice) {
+pub(crate) fn stat_rx_full(mode: AttachMode) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener =
         bed.listener(Shape { rx: CHUNKS, chunks: 2 * CHUNKS, fill: 2 * CHUNKS, ..RECEIVER });
     let packets = stream(CHUNKS + CHUNKS / 2, LEN);
-    let info = listener.socket.info.clone();
+    let info = listener.socket.handle.clone();
     let lost = || info.statistics().unwrap().rx_ring_full.unwrap();
     let rx = &mut listener.socket.rx;
     let mut arrived = || rx.receive(u32::MAX).unwrap().len();
@@ -53,12 +53,12 @@ pub(crate) fn stat_rx_full(mode: ModeChoice) {
 }
 
 /// STAT_FILL_EMPTY: nothing is ever given to the fill ring, and each packet finds it empty.
-pub(crate) fn stat_fill_empty(mode: ModeChoice) {
+pub(crate) fn stat_fill_empty(mode: AttachMode) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener(Shape { fill: 0, ..RECEIVER });
     let packets = stream(PACKETS, LEN);
-    let info = listener.socket.info.clone();
+    let info = listener.socket.handle.clone();
     let counted = || info.statistics().unwrap();
     send(&mut sender, &packets, BATCH, By::Kick, || counted().rx_dropped as u32);
     until("all were dropped", || counted().rx_dropped == u64::from(PACKETS));

@@ -6,7 +6,7 @@ use crate::rig::{
     BATCH, Bed, By, CHUNKS, Listener, RECEIVER, SENDER, Shape, Side, exchange, receive,
 };
 use std::collections::BTreeSet;
-use xsk::attach::ModeChoice;
+use xsk::attach::AttachMode;
 use xsk::bpf::{Program, XskMap};
 use xsk::{Kick, Statistics};
 
@@ -23,10 +23,10 @@ pub(crate) fn all_arrive(from: &mut Side, to: &mut Side, packets: &[Packet]) {
         ];
         assert_eq!(counters, [0; 4]);
     };
-    clean(to.socket.info.statistics().unwrap());
+    clean(to.socket.handle.statistics().unwrap());
 }
 
-fn one_way(mode: ModeChoice, from: Shape, to: Shape, packets: &[Packet]) {
+fn one_way(mode: AttachMode, from: Shape, to: Shape, packets: &[Packet]) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(from);
     let mut listener = bed.listener(to);
@@ -37,30 +37,30 @@ fn one_way(mode: ModeChoice, from: Shape, to: Shape, packets: &[Packet]) {
 }
 
 /// SEND_RECEIVE: the defaults.
-pub(crate) fn send_receive(mode: ModeChoice) {
+pub(crate) fn send_receive(mode: AttachMode) {
     one_way(mode, SENDER, RECEIVER, &stream(PACKETS, LEN));
 }
 
 /// SEND_RECEIVE_2K_FRAME: chunks of 2048 bytes on both sides.
-pub(crate) fn send_receive_2k_frame(mode: ModeChoice) {
+pub(crate) fn send_receive_2k_frame(mode: AttachMode) {
     let chunk_size = 2048;
     let (from, to) = (Shape { chunk_size, ..SENDER }, Shape { chunk_size, ..RECEIVER });
     one_way(mode, from, to, &stream(PACKETS, LEN));
 }
 
 /// SEND_RECEIVE_SINGLE_PKT: one packet does not wait for others.
-pub(crate) fn send_receive_single_pkt(mode: ModeChoice) {
+pub(crate) fn send_receive_single_pkt(mode: AttachMode) {
     one_way(mode, SENDER, RECEIVER, &stream(1, LEN));
 }
 
 /// UMEM_HEADROOM: 128 bytes more before each packet.
-pub(crate) fn umem_headroom(mode: ModeChoice) {
+pub(crate) fn umem_headroom(mode: AttachMode) {
     let to = Shape { headroom: 128, ..RECEIVER };
     one_way(mode, SENDER, to, &stream(PACKETS, LEN));
 }
 
 /// TEARDOWN: ten times on the same interfaces, sockets, memory, program and map made anew.
-pub(crate) fn teardown(mode: ModeChoice) {
+pub(crate) fn teardown(mode: AttachMode) {
     let bed = Bed::new(mode);
     let (mut programs, mut maps) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..10 {
@@ -73,7 +73,7 @@ pub(crate) fn teardown(mode: ModeChoice) {
         drop(attachment);
         all_arrive(&mut sender, &mut listener, &stream(PACKETS, LEN));
         drop(listener);
-        assert!(bed.cable.veth.b().xdp().unwrap().is_empty());
+        assert!(bed.cable.veth.b().attached_programs().unwrap().is_empty());
     }
     assert_eq!((programs.len(), maps.len()), (10, 10));
     until("the programs have gone", || programs.iter().all(|id| Program::from_id(*id).is_err()));
@@ -82,7 +82,7 @@ pub(crate) fn teardown(mode: ModeChoice) {
 }
 
 /// BIDIRECTIONAL: both sides can send and receive; first one way, then, on the same sockets, the other.
-pub(crate) fn bidirectional(mode: ModeChoice) {
+pub(crate) fn bidirectional(mode: AttachMode) {
     let bed = Bed::new(mode);
     let half = Shape { fill: CHUNKS / 2, ..RECEIVER };
     let mut left = Listener::new(bed.left(half), &bed.attach_left());
@@ -99,7 +99,7 @@ pub(crate) fn bidirectional(mode: ModeChoice) {
 
 /// TX_QUEUE_CONSUMER: a wake-up sends 32 packets, says that there are more, and the ring's consumer index has moved
 /// by as many when it answers.
-pub(crate) fn tx_queue_consumer(mode: ModeChoice) {
+pub(crate) fn tx_queue_consumer(mode: AttachMode) {
     let why = "the kernel moves the index at its next look at the ring (mended in 6.17)";
     if !kernel_can("tx_queue_consumer", kernel_since(6, 17), why) {
         return;

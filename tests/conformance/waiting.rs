@@ -8,17 +8,17 @@ use crate::rig::{
 use rustix::thread::gettid;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
-use xsk::attach::ModeChoice;
+use xsk::attach::AttachMode;
 use xsk::wait;
 
 /// POLL_RX: the receiver sleeps until packets come: first until one does, which is sent when it is seen to sleep.
-pub(crate) fn poll_rx(mode: ModeChoice) {
+pub(crate) fn poll_rx(mode: AttachMode) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener(RECEIVER);
     let thread = AtomicI32::new(0);
     let one = stream(1, LEN);
-    let info = listener.socket.info.clone();
+    let info = listener.socket.handle.clone();
     std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| {
             thread.store(gettid().as_raw_nonzero().get(), Ordering::SeqCst);
@@ -47,7 +47,7 @@ fn asleep(thread: i32) -> bool {
 }
 
 /// POLL_TX: the sender waits until there is room; in copy mode that wait is what sends.
-pub(crate) fn poll_tx(mode: ModeChoice) {
+pub(crate) fn poll_tx(mode: AttachMode) {
     let bed = Bed::new(mode);
     let mut sender = bed.left(SENDER);
     let mut listener = bed.listener(RECEIVER);
@@ -60,7 +60,7 @@ pub(crate) fn poll_tx(mode: ModeChoice) {
 }
 
 /// POLL_RXQ_FULL: nobody sends, and the wait ends with its timeout.
-pub(crate) fn poll_rxq_full(mode: ModeChoice) {
+pub(crate) fn poll_rxq_full(mode: AttachMode) {
     let bed = Bed::new(mode);
     let listener = bed.listener(RECEIVER);
     let (limit, start) = (Duration::from_millis(200), Instant::now());
@@ -75,7 +75,7 @@ pub(crate) fn poll_rxq_full(mode: ModeChoice) {
 /// runs full, then the TX ring, and the wait for room ends with its timeout. Once reaped, it goes on.
 ///
 /// The kernel's case uses the same chunks for several packets; here each has its own, so there are more of them.
-pub(crate) fn poll_txq_full(mode: ModeChoice) {
+pub(crate) fn poll_txq_full(mode: AttachMode) {
     let why = "poll(2) for POLLOUT never ends there while the completion ring is full: each look at the socket builds \
                a packet, and giving it up wakes poll again";
     if !kernel_can("poll_txq_full", kernel_since(6, 1), why) {

@@ -10,7 +10,7 @@ use crate::rig::Rig;
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use xsk::attach::{Method, ModeChoice};
+use xsk::attach::{AttachMethod, AttachMode};
 use xsk::test_util::privileged;
 
 /// What has to be hit.
@@ -34,7 +34,7 @@ fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
     };
     let since = Since::now(rig.brand);
     rig.with_traffic(|| {
-        for method in [Method::Netlink, Method::Link] {
+        for method in [AttachMethod::Netlink, AttachMethod::Link] {
             campaign.alone(method, each);
             campaign.beside(method, each);
         }
@@ -58,26 +58,26 @@ struct Campaign<'a> {
 
 impl Campaign<'_> {
     /// The victim has the interface for itself. Whoever comes next may want another mode and method.
-    fn alone(&mut self, method: Method, kills: u32) {
+    fn alone(&mut self, method: AttachMethod, kills: u32) {
         for _ in 0..kills {
             let mode = self.random.pick(&["native", "generic", "auto"]);
             self.kill(method, mode);
             let mode =
-                self.random.pick(&[ModeChoice::Auto, ModeChoice::Native, ModeChoice::Generic]);
-            let next = self.random.pick(&[Method::Netlink, Method::Link]);
+                self.random.pick(&[AttachMode::Auto, AttachMode::Native, AttachMode::Generic]);
+            let next = self.random.pick(&[AttachMethod::Netlink, AttachMethod::Link]);
             self.next_start(next, mode, None);
             self.nothing_is_left();
         }
     }
 
     /// Another process receives on another queue all the time, by the same program.
-    fn beside(&mut self, method: Method, kills: u32) {
+    fn beside(&mut self, method: AttachMethod, kills: u32) {
         let mut neighbour = Other::start(self.rig, &format!("neighbour {method} native 0"));
         let program = neighbour.ask();
         for _ in 0..kills {
             self.kill(method, "native");
             assert_eq!(neighbour.ask(), program, "deaf after a kill");
-            self.next_start(method, ModeChoice::Native, Some(&program));
+            self.next_start(method, AttachMode::Native, Some(&program));
             assert_eq!(neighbour.ask(), program, "deaf after the next start");
         }
         neighbour.end();
@@ -86,7 +86,7 @@ impl Campaign<'_> {
 
     /// Starts a victim and kills it, every other time at any time, else soon after a phase of one of the groups in turn
     /// has begun.
-    fn kill(&mut self, method: Method, mode: &str) {
+    fn kill(&mut self, method: AttachMethod, mode: &str) {
         let random = &mut self.random;
         let seed = random.below(1_000_000);
         let mut victim = Other::start(self.rig, &format!("victim {method} {mode} {seed}"));
@@ -111,7 +111,7 @@ impl Campaign<'_> {
     }
 
     /// The next user comes at once, and nobody cleans up for it.
-    fn next_start(&mut self, method: Method, mode: ModeChoice, joins: Option<&str>) {
+    fn next_start(&mut self, method: AttachMethod, mode: AttachMode, joins: Option<&str>) {
         let place = Place { interface: self.rig.interface(), queue: 0, method, mode };
         let (begin, program_first) = (Instant::now(), self.random.below(2) == 0);
         let mut times = Vec::new();

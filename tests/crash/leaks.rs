@@ -12,7 +12,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
-use xsk::attach::{Attachment, Method, ModeChoice};
+use xsk::attach::{AttachMethod, AttachMode, Attachment};
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
 use xsk::{Interface, Socket, Umem};
 
@@ -66,8 +66,8 @@ fn life(interface: &Interface, random: &mut Random, number: u64) {
     let place = Place {
         interface,
         queue: random.below(2) as u32,
-        method: random.pick(&[Method::Netlink, Method::Link]),
-        mode: random.pick(&[ModeChoice::Auto, ModeChoice::Native, ModeChoice::Generic]),
+        method: random.pick(&[AttachMethod::Netlink, AttachMethod::Link]),
+        mode: random.pick(&[AttachMode::Auto, AttachMode::Native, AttachMode::Generic]),
     };
     let panics = random.below(5) == 0;
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -87,12 +87,12 @@ fn life(interface: &Interface, random: &mut Random, number: u64) {
             // Without the message of a panic.
             resume_unwind(Box::new("asked for"));
         }
-        let Socket { rx, tx, fill, completion, info } = user.socket;
+        let Socket { rx, tx, fill, completion, handle } = user.socket;
         parts.push(Box::new(rx));
         parts.push(Box::new(tx));
         parts.push(Box::new(fill));
         parts.push(Box::new(completion));
-        parts.push(Box::new(info));
+        parts.push(Box::new(handle));
         parts.push(Box::new(user.umem));
         parts.push(Box::new(user.pool));
         parts.push(Box::new(user.slot));
@@ -105,7 +105,7 @@ fn life(interface: &Interface, random: &mut Random, number: u64) {
             resume_unwind(panic);
         }
     }
-    assert!(interface.xdp().unwrap().is_empty(), "left attached: {place:?}");
+    assert!(interface.attached_programs().unwrap().is_empty(), "left attached: {place:?}");
     namespace_goes(number);
 }
 
@@ -117,8 +117,8 @@ fn failures(place: &Place<'_>, umem: &Umem, attachment: &Attachment) {
     assert!(attachment.register(place.queue, other.as_fd()).is_err());
     assert!(attachment.register(nowhere, other.as_fd()).is_err());
     let mode = match attachment.mode() {
-        xsk::Mode::Native => ModeChoice::Generic,
-        _ => ModeChoice::Native,
+        xsk::XdpMode::Native => AttachMode::Generic,
+        _ => AttachMode::Native,
     };
     let refused = Attachment::builder(place.interface).method(place.method).mode(mode).attach();
     assert!(refused.is_err(), "{refused:?}");
@@ -131,7 +131,7 @@ fn namespace_goes(number: u64) {
     let cable = cable.build(&here, &here).unwrap();
     let there = Namespace::new().unwrap();
     drop(ip::move_to(cable.b(), &there).unwrap());
-    assert!(cable.a().facts().is_ok());
+    assert!(cable.a().info().is_ok());
     drop(there);
-    until("the namespace is gone", || cable.a().facts().is_err());
+    until("the namespace is gone", || cable.a().info().is_err());
 }

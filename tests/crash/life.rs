@@ -3,9 +3,9 @@
 use crate::common::{PATIENCE, packet};
 use crate::random::Random;
 use std::time::Instant;
-use xsk::attach::{Attachment, Method, ModeChoice, Registration};
+use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
 use xsk::test_util::{Namespace, VethPair};
-use xsk::{CopyMode, Interface, Pool, Result, Socket, Umem};
+use xsk::{CopyMode, FramePool, Interface, Result, Socket, Umem};
 
 /// What is under way. The letter is what a victim tells its killer when the phase begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,14 +63,14 @@ impl Phase {
 pub(crate) struct Place<'a> {
     pub(crate) interface: &'a Interface,
     pub(crate) queue: u32,
-    pub(crate) method: Method,
-    pub(crate) mode: ModeChoice,
+    pub(crate) method: AttachMethod,
+    pub(crate) mode: AttachMode,
 }
 
 /// A user at work.
 pub(crate) struct User {
     pub(crate) umem: Umem,
-    pub(crate) pool: Pool,
+    pub(crate) pool: FramePool,
     pub(crate) socket: Socket,
     pub(crate) slot: Registration,
     pub(crate) attachment: Attachment,
@@ -80,7 +80,7 @@ impl Place<'_> {
     /// Sets everything up, in one of both orders; in the interface's namespace.
     pub(crate) fn start(&self, program_first: bool, tell: &mut impl FnMut(Phase)) -> Result<User> {
         tell(Phase::Memory);
-        let (umem, mut pool) = Umem::builder().chunks(256).build()?;
+        let (umem, mut pool) = Umem::builder().chunk_count(256).build()?;
         let attach = |tell: &mut dyn FnMut(Phase)| {
             tell(Phase::Attach);
             let builder = Attachment::builder(self.interface);
@@ -90,7 +90,7 @@ impl Place<'_> {
         tell(Phase::Bind);
         // On a machine with far too much to do, the kernel has been seen to give a queue back after 9 s; 2 s are waited
         // by default.
-        let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy).bind_wait(PATIENCE);
+        let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy).bind_timeout(PATIENCE);
         let builder = builder.rx_size(128).tx_size(64).fill_size(128).completion_size(64);
         let mut socket = builder.bind(self.interface, self.queue)?;
         socket.fill.fill_from(&mut pool, 128)?;
@@ -155,7 +155,7 @@ impl User {
             assert_eq!(self.umem.bytes(&frame).len(), 60);
             self.pool.put(frame);
             count += 1;
-            if out.left() > 0 {
+            if out.remaining() > 0 {
                 if let Some(mut frame) = self.pool.take() {
                     self.umem.write(&mut frame, &packet(count, 60)).unwrap();
                     out.push(frame).unwrap();

@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use xsk::Interface;
-use xsk::attach::{Method, ModeChoice};
+use xsk::attach::{AttachMethod, AttachMode};
 
 const ROLE: &str = "XSK_CRASH_ROLE";
 const INTERFACE: &str = "XSK_CRASH_INTERFACE";
@@ -107,11 +107,11 @@ fn another_process() {
     let place = Place {
         interface: &interface,
         queue: u32::from(what == "neighbour"),
-        method: if method == "link" { Method::Link } else { Method::Netlink },
+        method: if method == "link" { AttachMethod::Link } else { AttachMethod::Netlink },
         mode: match mode {
-            "native" => ModeChoice::Native,
-            "generic" => ModeChoice::Generic,
-            _ => ModeChoice::Auto,
+            "native" => AttachMode::Native,
+            "generic" => AttachMode::Generic,
+            _ => AttachMode::Auto,
         },
     };
     let seed = seed.parse().unwrap();

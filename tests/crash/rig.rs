@@ -44,7 +44,7 @@ impl Rig {
     fn feed(&self, stop: &AtomicBool) {
         // In generic mode veth tells queue 0 of what was sent on its queue 1, and queue 1 of what was sent on 2.
         let mut senders = [0, 1, 2].map(|queue| {
-            let (umem, pool) = Umem::builder().chunks(64).build().unwrap();
+            let (umem, pool) = Umem::builder().chunk_count(64).build().unwrap();
             let bind = || {
                 let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy);
                 builder.tx_only().tx_size(64).completion_size(64).bind(self.cable.veth.b(), queue)
@@ -57,7 +57,7 @@ impl Rig {
             for (umem, pool, socket) in &mut senders {
                 socket.completion.reap_into(pool, 64).unwrap();
                 let mut slots = socket.tx.reserve(16).unwrap();
-                while slots.left() > 0 {
+                while slots.remaining() > 0 {
                     let Some(mut frame) = pool.take() else { break };
                     umem.write(&mut frame, &packet(number, 60)).unwrap();
                     slots.push(frame).unwrap();
@@ -74,7 +74,9 @@ impl Rig {
     /// Nothing is attached.
     #[track_caller]
     pub(crate) fn wait_vacant(&self) {
-        until("the interface is vacant", || self.interface().xdp().unwrap().is_empty());
+        until("the interface is vacant", || {
+            self.interface().attached_programs().unwrap().is_empty()
+        });
     }
 }
 

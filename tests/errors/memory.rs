@@ -4,7 +4,7 @@ use crate::Said;
 use expect_test::expect;
 use rustix::io::Errno;
 use xsk::Error;
-use xsk::umem::Pages;
+use xsk::umem::PageSize;
 
 #[test]
 fn texts() {
@@ -15,9 +15,9 @@ fn texts() {
 #[rustfmt::skip]
 pub(crate) fn said() -> Said {
     let setting = |name, value, rule| Error::Setting { name, value, rule };
-    let allocate = |pages, errno| Error::AllocateUmem {
+    let allocate = |page_size, errno| Error::AllocateUmem {
         bytes: 3 << 20,
-        pages,
+        page_size,
         errno,
     };
     let register = |headroom, memlock, errno| Error::RegisterUmem {
@@ -42,15 +42,15 @@ pub(crate) fn said() -> Said {
             expect!["size of the RX ring 3 is not possible: a possible one is a power of two from 1 to 2^20"]),
         (setting("queue", 65536, "is below 65536"),
             expect!["queue 65536 is not possible: a possible one is below 65536"]),
-        (allocate(Pages::Normal, Errno::NOMEM),
+        (allocate(PageSize::Normal, Errno::NOMEM),
             expect!["cannot map 3145728 bytes of packet memory: ENOMEM (Cannot allocate memory). There is not enough memory, or not enough is allowed (`ulimit -v`): ask for fewer chunks"]),
-        (allocate(Pages::Normal, Errno::AGAIN),
+        (allocate(PageSize::Normal, Errno::AGAIN),
             expect!["cannot map 3145728 bytes of packet memory: EAGAIN (Resource temporarily unavailable)"]),
-        (allocate(Pages::Huge2M, Errno::NOMEM),
+        (allocate(PageSize::Huge2M, Errno::NOMEM),
             expect!["cannot map 3145728 bytes of packet memory in huge pages of 2 MiB: ENOMEM (Cannot allocate memory). It takes 2 free huge page(s): as root, raise the number in `/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages` by that many; or use ordinary pages"]),
-        (allocate(Pages::Huge1G, Errno::NOMEM),
+        (allocate(PageSize::Huge1G, Errno::NOMEM),
             expect!["cannot map 3145728 bytes of packet memory in huge pages of 1 GiB: ENOMEM (Cannot allocate memory). It takes 1 free huge page(s): as root, raise the number in `/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages` by that many; or use ordinary pages"]),
-        (allocate(Pages::Huge1G, Errno::INVAL),
+        (allocate(PageSize::Huge1G, Errno::INVAL),
             expect!["cannot map 3145728 bytes of packet memory in huge pages of 1 GiB: EINVAL (Invalid argument). This system has no huge pages of that size: use ordinary pages"]),
         (Error::UmemNumbers,
             expect!["this process has made 2^32 - 1 UMEMs, and has no number for another. Start the process again; and make UMEMs once, not for each packet or connection"]),

@@ -4,7 +4,7 @@ use crate::Said;
 use expect_test::expect;
 use rustix::io::Errno;
 use std::time::Duration;
-use xsk::ring::Kind;
+use xsk::ring::RingKind;
 use xsk::{CopyMode, Error};
 
 #[test]
@@ -44,13 +44,13 @@ pub(crate) fn said() -> Said {
             expect!["cannot make an AF_XDP socket: ENFILE (Too many open files in system). The whole system has too many open files: raise `sysctl fs.file-max`"]),
         (Error::CreateSocket { errno: Errno::NOMEM },
             expect!["cannot make an AF_XDP socket: ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the limit of the control group is reached"]),
-        (create_ring(Kind::Rx, Errno::NOMEM),
+        (create_ring(RingKind::Rx, Errno::NOMEM),
             expect!["cannot make the RX ring of 4096 entries: ENOMEM (Cannot allocate memory). The kernel has no memory for it; before 6.3 a ring must lie in contiguous pages: ask for fewer entries"]),
-        (create_ring(Kind::Fill, Errno::INVAL),
+        (create_ring(RingKind::Fill, Errno::INVAL),
             expect!["cannot make the fill ring of 4096 entries: EINVAL (Invalid argument)"]),
-        (map_ring(Kind::Tx, Errno::BUSY),
+        (map_ring(RingKind::Tx, Errno::BUSY),
             expect!["cannot map the TX ring (33088 bytes): EBUSY (Device or resource busy). Before Linux 6.4 a ring cannot be mapped after bind"]),
-        (map_ring(Kind::Completion, Errno::NOMEM),
+        (map_ring(RingKind::Completion, Errno::NOMEM),
             expect!["cannot map the completion ring (33088 bytes): ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the limit of the control group is reached"]),
         (bind(2, Some(2), CopyMode::Auto, Errno::INVAL),
             expect!["cannot bind to eth1 queue 2 (zero-copy if possible): EINVAL (Invalid argument). eth1 has 2 queue(s), numbered from 0 (`ethtool -l eth1`)"]),

@@ -3,10 +3,10 @@
 use crate::input::{AREA, CHUNK, address, len, options, outside};
 use crate::world::{World, ledger, unchecked};
 use proptest::prelude::*;
-use xsk::ring::Kind;
+use xsk::ring::RingKind;
 use xsk::test_util::{Index, strategies};
-use xsk::umem::Place;
-use xsk::{Fault, Frame};
+use xsk::umem::ChunkPlace;
+use xsk::{Frame, RingError};
 
 /// A socket with a good packet and a good completion on the way, and everything else in the pool.
 fn quiet(start: Index) -> World {
@@ -30,23 +30,23 @@ fn every_bad_rx_entry_is_named_once() {
         let good = good_packet(address, len, options);
         prop_assume!(ledger() || !good);
         let mut world = quiet(start);
-        let places = world.umem.places();
+        let places = world.umem.chunk_places();
         // SAFETY: without the ledger, only entries that are wrong in themselves come here.
         unsafe { unchecked(&mut world.kernel) }.receive(address, len, options);
         world.kernel.deliver(b"good");
         let chunk = usize::try_from(address / CHUNK).unwrap_or(usize::MAX);
         let place = places.and_then(|places| places.get(chunk).copied());
-        let taken = good && place == Some(Place::Receiving);
+        let taken = good && place == Some(ChunkPlace::Receiving);
         let frames: Vec<Frame> = world.socket.rx.receive(1).unwrap().into_iter().collect();
-        let ring = Kind::Rx;
+        let ring = RingKind::Rx;
         if taken {
             prop_assert_eq!((frames[0].address(), frames[0].len()), (address, len));
         } else {
             prop_assert!(frames.is_empty());
             let fault = if good {
-                Fault::Repeated { ring, address }
+                RingError::DuplicateChunk { ring, address }
             } else {
-                Fault::Entry { ring, address, len, options }
+                RingError::BadEntry { ring, address, len, options }
             };
             prop_assert_eq!(world.socket.rx.receive(9).map(drop), Err(fault));
             // SAFETY: the index is far beyond the ring, so no entry is taken while it stands.
@@ -54,7 +54,7 @@ fn every_bad_rx_entry_is_named_once() {
             let right = hostile.published(ring);
             hostile.set_index(ring, right.advance(100));
             let next = world.socket.rx.receive(9).map(drop);
-            prop_assert!(matches!(next, Err(Fault::Index { .. })), "told twice: {:?}", next);
+            prop_assert!(matches!(next, Err(RingError::BadIndex { .. })), "told twice: {:?}", next);
             // SAFETY: this is where it was.
             unsafe { unchecked(&mut world.kernel) }.set_index(ring, right);
         }
@@ -96,9 +96,9 @@ fn a_bad_entry_ends_a_batch_where_it_is() {
             _ => Ok(u32::try_from(batch.into_iter().count()).unwrap()),
         };
         prop_assert_eq!(moved, Ok(1));
-        let fault = Fault::Entry { ring: Kind::Rx, address, len, options };
+        let fault = RingError::BadEntry { ring: RingKind::Rx, address, len, options };
         prop_assert_eq!(socket.rx.receive(9).map(drop), Err(fault));
-        let rings = kernel.holdings();
+        let rings = kernel.ring_contents();
         prop_assert_eq!(rings.rx.len(), 1, "what came after it stays in the ring");
         prop_assert_eq!(rings.fill.len(), if how < 2 { 3 } else { 2 });
         prop_assert_eq!(rings.tx.len(), usize::from(how == 2 || how == 3));
@@ -115,26 +115,26 @@ fn every_bad_completion_is_named_once() {
     proptest!(strategies::config(2000), |((address, start, how) in entry)| {
         let mut world = quiet(start);
         let chunk = usize::try_from(address / CHUNK).unwrap_or(usize::MAX);
-        let place = world.umem.places().and_then(|places| places.get(chunk).copied());
+        let place = world.umem.chunk_places().and_then(|places| places.get(chunk).copied());
         // SAFETY: without the ledger, only addresses outside the UMEM come here.
         unsafe { unchecked(&mut world.kernel) }.complete(address);
         let World { pool, socket, held, kernel, .. } = &mut world;
-        let (had, filled) = (pool.len(), kernel.holdings().fill.len());
+        let (had, filled) = (pool.len(), kernel.ring_contents().fill.len());
         let batch = socket.completion.reap(1).unwrap();
         match how {
             0 => held.extend(batch),
-            1 => assert!(batch.into_pool(pool) <= 1),
-            _ => assert!(batch.into_fill(&mut socket.fill).unwrap() <= 1),
+            1 => assert!(batch.reclaim(pool) <= 1),
+            _ => assert!(batch.recycle(&mut socket.fill).unwrap() <= 1),
         }
-        let came = held.len() + pool.len() - had + kernel.holdings().fill.len() - filled;
-        prop_assert_eq!(came == 1, place == Some(Place::Sending), "{} came", came);
-        let ring = Kind::Completion;
+        let came = held.len() + pool.len() - had + kernel.ring_contents().fill.len() - filled;
+        prop_assert_eq!(came == 1, place == Some(ChunkPlace::Sending), "{} came", came);
+        let ring = RingKind::Completion;
         let answer = socket.completion.reap(1).map(drop);
         if came == 0 {
             let fault = if address < AREA {
-                Fault::Repeated { ring, address }
+                RingError::DuplicateChunk { ring, address }
             } else {
-                Fault::Entry { ring, address, len: 0, options: 0 }
+                RingError::BadEntry { ring, address, len: 0, options: 0 }
             };
             prop_assert_eq!(answer, Err(fault));
         }

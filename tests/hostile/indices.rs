@@ -3,9 +3,9 @@
 use crate::input::kind;
 use crate::world::{World, unchecked};
 use proptest::prelude::*;
-use xsk::ring::Kind;
+use xsk::ring::RingKind;
 use xsk::test_util::strategies;
-use xsk::{Fault, Frame};
+use xsk::{Frame, RingError};
 
 /// Any value of any index: refused if it cannot be, by the right name; and forgotten when it is right
 /// again.
@@ -26,14 +26,14 @@ fn an_index_that_cannot_be_is_refused_on_every_ring() {
         let mut hostile = unsafe { unchecked(kernel) };
         let right = hostile.published(ring);
         hostile.set_index(ring, right.advance(far));
-        let size = if ring == Kind::Fill { 8 } else { 4 };
-        let too_many = |there| Fault::TooMany { ring, available: there, outstanding: 2 + more };
-        let ahead = |distance| Fault::Index { ring, distance, size };
+        let size = if ring == RingKind::Fill { 8 } else { 4 };
+        let too_many = |there| RingError::TooManyEntries { ring, available: there, outstanding: 2 + more };
+        let ahead = |distance| RingError::BadIndex { ring, distance, size };
         let (answer, expected) = match ring {
             // One is there: now `1 + far`.
-            Kind::Rx | Kind::Completion => {
+            RingKind::Rx | RingKind::Completion => {
                 let answer = match ring {
-                    Kind::Rx => socket.rx.receive(99).map(|batch| batch.len()),
+                    RingKind::Rx => socket.rx.receive(99).map(|batch| batch.len()),
                     _ => socket.completion.reap(99).map(|batch| batch.len()),
                 };
                 let there = far.wrapping_add(1);
@@ -45,10 +45,10 @@ fn an_index_that_cannot_be_is_refused_on_every_ring() {
                 (answer, expected)
             }
             // `1 + more` are pending: now fewer by `far`.
-            Kind::Fill | Kind::Tx => {
+            RingKind::Fill | RingKind::Tx => {
                 let answer = match ring {
-                    Kind::Fill => socket.fill.reserve(99).map(|slots| slots.left()),
-                    _ => socket.tx.reserve(99).map(|slots| slots.left()),
+                    RingKind::Fill => socket.fill.reserve(99).map(|slots| slots.remaining()),
+                    _ => socket.tx.reserve(99).map(|slots| slots.remaining()),
                 };
                 let pending = (1 + more).wrapping_sub(far);
                 let expected = if pending <= size { Ok(size - pending) } else { Err(ahead(pending)) };

@@ -1,7 +1,7 @@
 //! What a hostile kernel may write.
 
 use proptest::prelude::*;
-use xsk::ring::Kind;
+use xsk::ring::RingKind;
 
 pub(crate) const CHUNK: u64 = 2048;
 pub(crate) const CHUNKS: u64 = 12;
@@ -44,6 +44,6 @@ pub(crate) fn options() -> impl Strategy<Value = u32> {
     prop_oneof![4 => Just(0), 1 => (0..32_u32).prop_map(|bit| 1 << bit), 1 => any::<u32>()]
 }
 
-pub(crate) fn kind() -> impl Strategy<Value = Kind> {
-    prop::sample::select(vec![Kind::Rx, Kind::Tx, Kind::Fill, Kind::Completion])
+pub(crate) fn kind() -> impl Strategy<Value = RingKind> {
+    prop::sample::select(vec![RingKind::Rx, RingKind::Tx, RingKind::Fill, RingKind::Completion])
 }

@@ -2,7 +2,7 @@
 
 use crate::input::{address, kind, len, options};
 use proptest::prelude::*;
-use xsk::ring::Kind;
+use xsk::ring::RingKind;
 use xsk::test_util::{KernelStep, strategies};
 
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub(crate) enum Step {
     HostileReceive(u64, u32, u32),
     HostileComplete(u64),
     /// An index this far from where it is.
-    HostileIndex(Kind, u32),
+    HostileIndex(RingKind, u32),
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {

@@ -4,13 +4,13 @@ use crate::input::{AREA, CHUNK, CHUNKS};
 use crate::step::Step;
 use std::collections::BTreeSet;
 use xsk::test_util::{FakeKernel, FakeRings, Hostile, Index};
-use xsk::umem::Place;
-use xsk::{Fault, Frame, Pool, Socket, Umem};
+use xsk::umem::ChunkPlace;
+use xsk::{Frame, FramePool, RingError, Socket, Umem};
 
 /// Where the test knows a chunk to be, from the library's answers alone; as a set, chunk by chunk.
 pub(crate) struct World {
     pub(crate) umem: Umem,
-    pub(crate) pool: Pool,
+    pub(crate) pool: FramePool,
     pub(crate) kernel: FakeKernel,
     pub(crate) socket: Socket,
     pub(crate) held: Vec<Frame>,
@@ -20,7 +20,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(start: Index) -> Self {
         let chunks = u32::try_from(CHUNKS).unwrap();
-        let (umem, pool) = Umem::builder().chunks(chunks).chunk_size(2048).build().unwrap();
+        let (umem, pool) = Umem::builder().chunk_count(chunks).chunk_size(2048).build().unwrap();
         let rings = FakeRings { rx: 4, tx: 4, fill: 8, completion: 4, start };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
         Self { umem, pool, kernel, socket, held: Vec::new(), faults: 0 }
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// A frame that came: its chunk was not ours, and was at `place` as the library's own books say.
-    pub(crate) fn came(&mut self, frame: Frame, before: &[Place], place: Place) {
+    pub(crate) fn came(&mut self, frame: Frame, before: &[ChunkPlace], place: ChunkPlace) {
         let chunk = frame.address() / CHUNK;
         assert!(!self.ours().contains(&chunk), "a second frame for a chunk");
         assert_eq!(before[usize::try_from(chunk).unwrap()], place);
@@ -65,12 +65,12 @@ impl World {
         self.kernel.hostile().unwrap()
     }
 
-    pub(crate) fn count(&mut self, result: Result<u32, Fault>) {
+    pub(crate) fn count(&mut self, result: Result<u32, RingError>) {
         self.faults += usize::from(result.is_err());
     }
 
     pub(crate) fn step(&mut self, step: &Step) {
-        let places = self.umem.places().unwrap();
+        let places = self.umem.chunk_places().unwrap();
         let World { pool, socket, held, .. } = self;
         match *step {
             Step::Kernel(ref step) => drop(self.kernel.step(step)),
@@ -99,7 +99,7 @@ impl World {
                 };
                 let frames: Vec<Frame> = batch.into_iter().take(take as usize).collect();
                 for frame in frames {
-                    self.came(frame, &places, Place::Receiving);
+                    self.came(frame, &places, ChunkPlace::Receiving);
                 }
             }
             Step::Recycle(n) => {
@@ -131,7 +131,7 @@ impl World {
                 self.count(result);
             }
             Step::ReceivedIntoPool(n) => {
-                let result = socket.rx.receive(n).map(|batch| batch.into_pool(pool));
+                let result = socket.rx.receive(n).map(|batch| batch.reclaim(pool));
                 self.count(result);
             }
             Step::Reap(n, take) => {
@@ -141,7 +141,7 @@ impl World {
                 let frames: Vec<Frame> = batch.into_iter().take(take as usize).collect();
                 for frame in frames {
                     assert_eq!((frame.address() % CHUNK, u64::from(frame.len())), (0, CHUNK));
-                    self.came(frame, &places, Place::Sending);
+                    self.came(frame, &places, ChunkPlace::Sending);
                 }
             }
             Step::ReapInto(n) => {
@@ -150,7 +150,7 @@ impl World {
             }
             Step::ReapIntoFill(n) => {
                 let batch = socket.completion.reap(n);
-                let result = batch.and_then(|batch| batch.into_fill(&mut socket.fill));
+                let result = batch.and_then(|batch| batch.recycle(&mut socket.fill));
                 self.count(result);
             }
             Step::Put(n) => {
@@ -173,8 +173,8 @@ impl World {
 
 /// Whether the ledger is on.
 pub(crate) fn ledger() -> bool {
-    let (umem, _) = Umem::builder().chunks(1).build().unwrap();
-    umem.census().is_some()
+    let (umem, _) = Umem::builder().chunk_count(1).build().unwrap();
+    umem.chunk_counts().is_some()
 }
 
 /// The hostile steps. Without the ledger the caller must take care, see `hostile_unchecked`.

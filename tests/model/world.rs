@@ -7,13 +7,13 @@ mod sending;
 use crate::op::{Edit, End, Op};
 use crate::oracle::{CHUNK, Entry, Oracle, chunk};
 use std::collections::VecDeque;
-use xsk::ring::Kind;
-use xsk::test_util::{FakeKernel, KernelStep, Stepped};
-use xsk::{Frame, Pool, Socket, Umem};
+use xsk::ring::RingKind;
+use xsk::test_util::{FakeKernel, KernelStep, StepOutcome};
+use xsk::{Frame, FramePool, Socket, Umem};
 
 pub(crate) struct World {
     umem: Umem,
-    pool: Pool,
+    pool: FramePool,
     kernel: FakeKernel,
     socket: Socket,
     held: VecDeque<Frame>,
@@ -60,7 +60,7 @@ fn end<T>(guard: T, how: End) {
 impl World {
     pub(crate) fn new(setting: &crate::Setting) -> Self {
         let (umem, pool) = Umem::builder()
-            .chunks(setting.chunks)
+            .chunk_count(setting.chunks)
             .chunk_size(CHUNK as u32)
             .headroom(setting.headroom)
             .build()
@@ -142,7 +142,7 @@ impl World {
             }
             Op::ReceivedIntoPool(want) => {
                 let batch = self.socket.rx.receive(want).unwrap();
-                let count = batch.into_pool(&mut self.pool);
+                let count = batch.reclaim(&mut self.pool);
                 let oracle = &mut self.oracle;
                 let moved = oracle.vacant().min(oracle.rx.there.len()).min(want as usize);
                 for _ in 0..moved {
@@ -180,7 +180,7 @@ impl World {
             Op::ReapIntoFill(want) => {
                 let batch = self.socket.completion.reap(want).unwrap();
                 let there = batch.len() as usize;
-                let count = batch.into_fill(&mut self.socket.fill).unwrap();
+                let count = batch.recycle(&mut self.socket.fill).unwrap();
                 let oracle = &mut self.oracle;
                 assert_eq!(there, oracle.completion.there.len().min(want as usize));
                 let moved = oracle.fill.free().min(there);
@@ -222,11 +222,11 @@ impl World {
             }
             Op::SplitAndMerge(count) => {
                 // The moved ones keep their order, and come back on top.
-                let other = self.pool.split(count as usize);
+                let other = self.pool.split_off(count as usize);
                 let len = self.oracle.pool.len();
                 assert_eq!(other.len(), len.min(count as usize));
                 assert_eq!(self.pool.len(), len - other.len());
-                self.pool.merge(other);
+                self.pool.append(other);
             }
             Op::KickTx(always) => {
                 let asked = always || self.flags.0;
@@ -244,19 +244,19 @@ impl World {
     fn kernel_step(&mut self, step: &KernelStep) {
         if let KernelStep::NeedWakeup(ring, on) = *step {
             match ring {
-                Kind::Tx => self.flags.0 = on,
-                Kind::Fill => self.flags.1 = on,
+                RingKind::Tx => self.flags.0 = on,
+                RingKind::Fill => self.flags.1 = on,
                 _ => (),
             }
         }
         let (count, sent) = self.oracle.step(step);
         let expected = match step {
             KernelStep::Deliver(_) | KernelStep::DeliverUnwritten { .. } => {
-                Stepped::Delivered(count)
+                StepOutcome::Delivered(count)
             }
-            KernelStep::Transmit(_) => Stepped::Transmitted(sent),
-            KernelStep::Complete(_) => Stepped::Completed(count),
-            KernelStep::NeedWakeup(..) => Stepped::Flagged,
+            KernelStep::Transmit(_) => StepOutcome::Transmitted(sent),
+            KernelStep::Complete(_) => StepOutcome::Completed(count),
+            KernelStep::NeedWakeup(..) => StepOutcome::Flagged,
         };
         assert_eq!(self.kernel.step(step), expected);
     }

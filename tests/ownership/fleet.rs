@@ -3,8 +3,8 @@
 use crate::op::{Move, Op, Trouble};
 use crate::panics::caught;
 use std::panic::resume_unwind;
-use xsk::test_util::{FakeKernel, FakeRings, Holdings, Whereabouts};
-use xsk::{Completion, Fill, Frame, Pool, Rx, Tx, Umem};
+use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, RingContents};
+use xsk::{Completion, Fill, Frame, FramePool, Rx, Tx, Umem};
 
 pub(crate) const CHUNK: u32 = 2048;
 
@@ -22,7 +22,7 @@ struct Ports {
 pub(crate) struct Fleet {
     umems: Vec<Umem>,
     /// Each with the number of its UMEM, as are frames.
-    pools: Vec<(usize, Pool)>,
+    pools: Vec<(usize, FramePool)>,
     ports: Ports,
     held: Vec<(usize, Frame)>,
     /// Addresses of lost chunks, by UMEM.
@@ -34,12 +34,12 @@ pub(crate) struct Fleet {
 struct State {
     pools: Vec<Vec<u64>>,
     held: Vec<(usize, u64, u32)>,
-    rings: Vec<Holdings>,
+    rings: Vec<RingContents>,
 }
 
 impl Fleet {
     pub(crate) fn new(umems: usize, chunks: u32, rings: &[FakeRings]) -> Self {
-        let builder = Umem::builder().chunks(chunks).chunk_size(CHUNK);
+        let builder = Umem::builder().chunk_count(chunks).chunk_size(CHUNK);
         let (handles, pools): (Vec<_>, Vec<_>) =
             (0..umems).map(|_| builder.clone().build().unwrap()).unzip();
         let mut fleet = Self {
@@ -70,7 +70,7 @@ impl Fleet {
     fn close(&mut self, port: usize) {
         self.settle();
         let ports = &mut self.ports;
-        let rings = ports.kernel.swap_remove(port).holdings();
+        let rings = ports.kernel.swap_remove(port).ring_contents();
         let lost = &mut self.lost[ports.umem.swap_remove(port)];
         lost.extend(rings.fill.iter().chain(&rings.kernel).chain(&rings.completion));
         lost.extend(rings.rx.iter().chain(&rings.tx).map(|desc| desc.addr));
@@ -99,7 +99,7 @@ impl Fleet {
     pub(crate) fn check(&mut self) {
         self.settle();
         for (umem, lost) in self.umems.iter().zip(&self.lost) {
-            let mut found = Whereabouts::of(umem)
+            let mut found = ChunkAudit::of(umem)
                 .frames(self.held.iter().map(|(_, frame)| frame))
                 .lost(lost.iter().copied());
             for (_, pool) in &self.pools {
@@ -117,7 +117,7 @@ impl Fleet {
         State {
             pools: self.pools.iter().map(|(_, pool)| pool.addresses().collect()).collect(),
             held: self.held.iter().map(held).collect(),
-            rings: self.ports.kernel.iter().map(FakeKernel::holdings).collect(),
+            rings: self.ports.kernel.iter().map(FakeKernel::ring_contents).collect(),
         }
     }
 
@@ -172,7 +172,7 @@ impl Fleet {
             Op::IntoPool { socket, pool, want } if ports > 0 => {
                 self.refused_unless(beside(self, socket, pool), |fleet| {
                     let batch = fleet.ports.rx[s(socket)].receive(want).unwrap();
-                    batch.into_pool(&mut fleet.pools[p(pool)].1);
+                    batch.reclaim(&mut fleet.pools[p(pool)].1);
                 });
             }
             Op::Push { socket, want, forget } if ports > 0 => self.push(s(socket), want, forget),
@@ -211,7 +211,7 @@ impl Fleet {
                 let same = self.ports.umem[s(from)] == self.ports.umem[s(to)];
                 self.refused_unless(same, |fleet| {
                     let batch = fleet.ports.completion[s(from)].reap(want).unwrap();
-                    batch.into_fill(&mut fleet.ports.fill[s(to)]).unwrap();
+                    batch.recycle(&mut fleet.ports.fill[s(to)]).unwrap();
                 });
             }
             Op::Put(pool) => self.put(p(pool)),
@@ -222,7 +222,7 @@ impl Fleet {
             }
             Op::Split(pool, count) if pools < 6 => {
                 let (umem, pool) = &mut self.pools[p(pool)];
-                let other = (*umem, pool.split(count));
+                let other = (*umem, pool.split_off(count));
                 self.pools.push(other);
             }
             Op::Merge(to, from) if pools > 1 => {
@@ -232,7 +232,7 @@ impl Fleet {
                 if !same {
                     self.lost[umem].extend(other.addresses());
                 }
-                self.refused_unless(same, |fleet| fleet.pools[to].1.merge(other));
+                self.refused_unless(same, |fleet| fleet.pools[to].1.append(other));
             }
             Op::Feed(from, to, count) if p(from) != p(to) => {
                 let same = self.pools[p(from)].0 == self.pools[p(to)].0;
@@ -245,7 +245,7 @@ impl Fleet {
                     };
                     let (from, to) = (&mut from, &mut to);
                     let moved = count.min(from.len());
-                    assert_eq!(from.feed(to, count), moved);
+                    assert_eq!(from.move_to(to, count), moved);
                 });
             }
             Op::DropFrame => {

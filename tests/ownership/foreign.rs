@@ -1,20 +1,20 @@
 //! What belongs to one UMEM is refused by every part of another, before anything is written.
 
 use crate::panics::caught;
-use xsk::test_util::{FakeKernel, FakeRings, Index, Whereabouts};
-use xsk::{Frame, Pool, Socket, Umem};
+use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, Index};
+use xsk::{Frame, FramePool, Socket, Umem};
 
 struct Bed {
     umem: Umem,
-    pool: Pool,
+    pool: FramePool,
     kernel: FakeKernel,
     socket: Socket,
 }
 
 /// A bed with a packet in each ring, and one with the kernel.
 fn bed() -> Bed {
-    let (umem, mut pool) = Umem::builder().chunks(32).chunk_size(2048).build().unwrap();
-    umem.edit_pool(&mut pool, |bytes| bytes.fill(7));
+    let (umem, mut pool) = Umem::builder().chunk_count(32).chunk_size(2048).build().unwrap();
+    umem.for_each_free_chunk(&mut pool, |bytes| bytes.fill(7));
     let rings = FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, start: Index::new(u32::MAX - 2) };
     let (mut kernel, mut socket) = FakeKernel::with(&umem, rings).unwrap();
     assert_eq!(socket.fill.fill_from(&mut pool, 4), Ok(4));
@@ -38,11 +38,11 @@ const MISTAKES: &[(&str, Mistake)] = &[
     }),
     ("Umem::write", |here, _, frame| here.umem.write(frame.as_mut().unwrap(), b"no").unwrap()),
     ("Umem::edit_pool", |here, there, _| {
-        here.umem.edit_pool(&mut there.pool, |bytes| bytes.fill(1))
+        here.umem.for_each_free_chunk(&mut there.pool, |bytes| bytes.fill(1))
     }),
     ("Pool::put", |here, _, frame| here.pool.put(frame.take().unwrap())),
-    ("Pool::merge", |here, there, _| here.pool.merge(there.pool.split(0))),
-    ("Pool::feed", |here, there, _| assert_eq!(here.pool.feed(&mut there.pool, 3), 3)),
+    ("Pool::merge", |here, there, _| here.pool.append(there.pool.split_off(0))),
+    ("Pool::feed", |here, there, _| assert_eq!(here.pool.move_to(&mut there.pool, 3), 3)),
     ("Filling::push", |here, _, frame| {
         drop(here.socket.fill.reserve(2).unwrap().push(frame.take().unwrap()));
     }),
@@ -70,10 +70,10 @@ const MISTAKES: &[(&str, Mistake)] = &[
     }),
     ("Reaped::into_fill", |here, there, _| {
         let batch = here.socket.completion.reap(2).unwrap();
-        let _ = batch.into_fill(&mut there.socket.fill).unwrap();
+        let _ = batch.recycle(&mut there.socket.fill).unwrap();
     }),
     ("Received::into_pool", |here, there, _| {
-        let _ = here.socket.rx.receive(2).unwrap().into_pool(&mut there.pool);
+        let _ = here.socket.rx.receive(2).unwrap().reclaim(&mut there.pool);
     }),
     ("Received::recycle", |here, there, _| {
         let batch = here.socket.rx.receive(2).unwrap();
@@ -95,10 +95,10 @@ const MISTAKES: &[(&str, Mistake)] = &[
 ];
 
 impl Bed {
-    fn state(&mut self) -> (Vec<u64>, xsk::test_util::Holdings, Vec<u8>) {
+    fn state(&mut self) -> (Vec<u64>, xsk::test_util::RingContents, Vec<u8>) {
         let mut bytes = Vec::new();
-        self.umem.edit_pool(&mut self.pool, |chunk| bytes.push(chunk[0]));
-        (self.pool.addresses().collect(), self.kernel.holdings(), bytes)
+        self.umem.for_each_free_chunk(&mut self.pool, |chunk| bytes.push(chunk[0]));
+        (self.pool.addresses().collect(), self.kernel.ring_contents(), bytes)
     }
 }
 
@@ -122,8 +122,7 @@ fn every_mistake_panics_and_changes_nothing() {
             }
         };
         for bed in [&here, &there] {
-            let found =
-                Whereabouts::of(&bed.umem).pool(&bed.pool).frames(&frame).rings(&bed.kernel);
+            let found = ChunkAudit::of(&bed.umem).pool(&bed.pool).frames(&frame).rings(&bed.kernel);
             let owner = std::ptr::eq(bed, &there);
             found.lost(lost.filter(|_| owner)).check().expect(name);
         }
@@ -136,7 +135,7 @@ fn every_mistake_panics_and_changes_nothing() {
 /// A new UMEM gets the memory of one that is gone, but not its number.
 #[test]
 fn a_frame_that_outlived_its_umem_passes_for_none_of_the_next() {
-    let build = || Umem::builder().chunks(4).chunk_size(2048).build().unwrap();
+    let build = || Umem::builder().chunk_count(4).chunk_size(2048).build().unwrap();
     let (umem, mut pool) = build();
     let old = pool.take().unwrap();
     drop((umem, pool));

@@ -1,10 +1,10 @@
 //! Parts that go in any order.
 
-use xsk::test_util::{FakeKernel, FakeRings, Whereabouts};
-use xsk::{Frame, Pool, Umem};
+use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings};
+use xsk::{Frame, FramePool, Umem};
 
-fn small() -> (Umem, Pool) {
-    Umem::builder().chunks(8).chunk_size(2048).build().unwrap()
+fn small() -> (Umem, FramePool) {
+    Umem::builder().chunk_count(8).chunk_size(2048).build().unwrap()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn what_lay_in_a_closed_sockets_rings_is_lost_and_never_seen_again() {
     socket.tx.send_from(&mut pool, 2, 60).unwrap();
     assert!(kernel.deliver(b"one") && kernel.deliver(b"two"));
     let mut held: Vec<Frame> = socket.rx.receive(1).unwrap().into_iter().collect();
-    let rings = kernel.holdings();
+    let rings = kernel.ring_contents();
     let lost: Vec<u64> = (rings.fill.iter().copied())
         .chain(rings.rx.iter().chain(&rings.tx).map(|desc| desc.addr))
         .collect();
@@ -46,7 +46,7 @@ fn what_lay_in_a_closed_sockets_rings_is_lost_and_never_seen_again() {
             pool.put(frame);
         }
         assert_eq!(umem.bytes(&held[0]), b"one");
-        let found = Whereabouts::of(&umem).pool(&pool).frames(&held).rings(&kernel);
+        let found = ChunkAudit::of(&umem).pool(&pool).frames(&held).rings(&kernel);
         found.lost(lost.iter().copied()).check().unwrap();
     }
     pool.put(held.pop().unwrap());
@@ -60,7 +60,7 @@ fn the_parts_of_a_socket_go_in_any_order() {
         let (mut kernel, socket) = FakeKernel::with(&umem, FakeRings::default()).unwrap();
         let (mut rx, mut tx, mut fill) = (Some(socket.rx), Some(socket.tx), Some(socket.fill));
         let mut completion = Some(socket.completion);
-        drop(socket.info);
+        drop(socket.handle);
         fill.as_mut().unwrap().fill_from(&mut pool, 4).unwrap();
         tx.as_mut().unwrap().send_from(&mut pool, 2, 60).unwrap();
         match first {
@@ -72,12 +72,12 @@ fn the_parts_of_a_socket_go_in_any_order() {
         assert!(kernel.deliver(b"x"));
         assert_eq!((kernel.transmit_unread(2), kernel.complete(2)), (2, 2));
         if let Some(rx) = &mut rx {
-            assert_eq!(rx.receive(9).unwrap().into_pool(&mut pool), 1);
+            assert_eq!(rx.receive(9).unwrap().reclaim(&mut pool), 1);
         }
         if let Some(completion) = &mut completion {
             assert_eq!(completion.reap_into(&mut pool, 9), Ok(2));
         }
-        let found = Whereabouts::of(&umem).pool(&pool).rings(&kernel);
+        let found = ChunkAudit::of(&umem).pool(&pool).rings(&kernel);
         found.check().unwrap();
     }
 }

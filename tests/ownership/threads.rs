@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
-use xsk::test_util::{FakeKernel, FakeRings, Index, Whereabouts};
-use xsk::{Frame, Pool, Umem};
+use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, Index};
+use xsk::{Frame, FramePool, Umem};
 
 const PACKETS: u64 = 20_000;
 
@@ -21,15 +21,15 @@ impl Drop for Finally<'_> {
 /// in order, and in the end every chunk is somewhere.
 #[test]
 fn frames_that_change_threads_are_neither_lost_nor_doubled() {
-    let (umem, mut pool) = Umem::builder().chunks(48).chunk_size(2048).build().unwrap();
+    let (umem, mut pool) = Umem::builder().chunk_count(48).chunk_size(2048).build().unwrap();
     let rings =
         FakeRings { rx: 16, tx: 8, fill: 32, completion: 16, start: Index::new(u32::MAX - 1000) };
     let (mut kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
     let (mut rx, mut fill) = (socket.rx, socket.fill);
     let (mut tx, mut completion) = (socket.tx, socket.completion);
-    let mut sender_pool = pool.split(0);
+    let mut sender_pool = pool.split_off(0);
     let (frames_in, frames_out) = channel::<Frame>();
-    let (pools_in, pools_out) = channel::<Pool>();
+    let (pools_in, pools_out) = channel::<FramePool>();
     let (stop, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let stopped = || done.load(Ordering::Acquire) || stop.load(Ordering::Acquire);
 
@@ -39,7 +39,7 @@ fn frames_that_change_threads_are_neither_lost_nor_doubled() {
             move || {
                 let _finally = Finally(stop);
                 while !stopped() {
-                    pools_out.try_iter().for_each(|other| pool.merge(other));
+                    pools_out.try_iter().for_each(|other| pool.append(other));
                     fill.fill_from(&mut pool, 16).unwrap();
                     for mut frame in rx.receive(16).unwrap() {
                         umem.bytes_mut(&mut frame)[8] = 1;
@@ -58,7 +58,7 @@ fn frames_that_change_threads_are_neither_lost_nor_doubled() {
                 while !stopped() {
                     completion.reap_into(&mut sender_pool, 16).unwrap();
                     if sender_pool.len() >= 4 {
-                        pools_in.send(sender_pool.split(4)).unwrap();
+                        pools_in.send(sender_pool.split_off(4)).unwrap();
                     }
                     let mut slots = tx.reserve(8).unwrap();
                     while let Some(frame) = waiting.take().or_else(|| frames_out.try_recv().ok()) {
@@ -96,10 +96,10 @@ fn frames_that_change_threads_are_neither_lost_nor_doubled() {
         let (mut pool, pools) = receiver.join().unwrap();
         drop(finally);
         let (rest, frames) = sender.join().unwrap();
-        pools.into_iter().for_each(|other| pool.merge(other));
-        pool.merge(rest);
+        pools.into_iter().for_each(|other| pool.append(other));
+        pool.append(rest);
         (pool, frames)
     });
-    let found = Whereabouts::of(&umem).pool(&pool).frames(&left).rings(&kernel);
+    let found = ChunkAudit::of(&umem).pool(&pool).frames(&left).rings(&kernel);
     found.check().unwrap();
 }

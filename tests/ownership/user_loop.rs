@@ -3,13 +3,13 @@
 //! Nothing here is private to this crate: copy it, and put your own loop in the place of [`Router`].
 
 use proptest::prelude::*;
-use xsk::test_util::{FakeKernel, KernelStep, Stepped, Whereabouts, strategies};
-use xsk::{Pool, Socket, Umem};
+use xsk::test_util::{ChunkAudit, FakeKernel, KernelStep, StepOutcome, strategies};
+use xsk::{FramePool, Socket, Umem};
 
 /// The code under test: passes packets from one port to the other, but drops those that begin with 0.
 struct Router {
     umem: Umem,
-    pool: Pool,
+    pool: FramePool,
     ports: [Socket; 2],
 }
 
@@ -23,7 +23,7 @@ impl Router {
 
     fn pass(
         umem: &Umem,
-        pool: &mut Pool,
+        pool: &mut FramePool,
         from: &mut Socket,
         to: &mut Socket,
         burst: u32,
@@ -53,7 +53,7 @@ fn a_users_loop_conserves_chunks_and_sends_what_it_should() {
     let rings = || strategies::rings(4);
     let traffic = (rings(), rings(), 1..64_u32, prop::collection::vec(step, 1..80));
     proptest!(strategies::config(300), |((a, b, chunks, steps) in traffic)| {
-        let (umem, pool) = Umem::builder().chunks(chunks).build()?;
+        let (umem, pool) = Umem::builder().chunk_count(chunks).build()?;
         let (left_kernel, left) = FakeKernel::with(&umem, a)?;
         let (right_kernel, right) = FakeKernel::with(&umem, b)?;
         let mut kernels = [left_kernel, right_kernel];
@@ -66,10 +66,10 @@ fn a_users_loop_conserves_chunks_and_sends_what_it_should() {
                 continue;
             }
             let stepped = kernels[*number].step(step);
-            if let (KernelStep::Deliver(packet), Stepped::Delivered(1)) = (step, &stepped) {
+            if let (KernelStep::Deliver(packet), StepOutcome::Delivered(1)) = (step, &stepped) {
                 expected[1 - number].push(packet.iter().rev().copied().collect());
             }
-            if let Stepped::Transmitted(packets) = stepped {
+            if let StepOutcome::Transmitted(packets) = stepped {
                 for packet in packets {
                     let at = expected[*number].iter().position(|there| *there == packet);
                     let at = at.ok_or_else(|| TestCaseError::fail("a packet nobody sent"))?;
@@ -79,7 +79,7 @@ fn a_users_loop_conserves_chunks_and_sends_what_it_should() {
                 }
             }
             router.turn()?;
-            let found = Whereabouts::of(&umem).pool(&router.pool);
+            let found = ChunkAudit::of(&umem).pool(&router.pool);
             found.rings(&kernels[0]).rings(&kernels[1]).check()?;
         }
     });

@@ -15,8 +15,8 @@ fn bind(
     queue: u32,
     copy: CopyMode,
 ) -> Result<Socket, Error> {
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
-    let builder = Socket::builder(&umem).bind_wait(Duration::ZERO).copy_mode(copy);
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
+    let builder = Socket::builder(&umem).bind_timeout(Duration::ZERO).copy_mode(copy);
     let bind = || builder.bind(interface, queue);
     namespace.run(bind).unwrap()
 }
@@ -60,7 +60,7 @@ fn e21_queues_and_interfaces_that_are_not_there() {
         let wanted = "xsk-a has 2 queue(s), numbered from 0 (`ethtool -l xsk-a`)";
         assert!(text.ends_with(wanted), "{text}");
     }
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let open = || Socket::builder(&umem).open();
     let unbound = cable.left.run(open).unwrap().unwrap();
     ip::delete(cable.veth.a()).unwrap();
@@ -89,12 +89,12 @@ fn e22_no_zero_copy_and_what_is_left() {
         The driver of lo has no zero-copy (or not for this queue): ask for copy mode (`-c`), or leave the choice open"#]],
     );
     let socket = bind(&namespace, &loopback, 0, CopyMode::Auto).unwrap();
-    assert!(!socket.info.is_zero_copy());
+    assert!(!socket.handle.is_zero_copy());
     let cable = Cable::new(1);
     let error = bind(&cable.left, cable.veth.a(), 0, CopyMode::ZeroCopy).unwrap_err();
     assert_eq!(error.errno(), Some(Errno::OPNOTSUPP));
     let socket = bind(&cable.left, cable.veth.a(), 0, CopyMode::Copy).unwrap();
-    assert!(!socket.info.is_zero_copy());
+    assert!(!socket.handle.is_zero_copy());
 }
 
 /// Each part of a socket keeps the queue, and the text says so.
@@ -110,8 +110,8 @@ fn e23_a_part_that_is_kept_keeps_the_queue() {
     let text = error.to_string();
     assert!(text.contains("a part is not dropped yet"), "{text}");
     drop(completion);
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
-    let builder = Socket::builder(&umem).bind_wait(PATIENCE);
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
+    let builder = Socket::builder(&umem).bind_timeout(PATIENCE);
     let bind = || builder.bind(cable.veth.a(), 0);
     drop(cable.left.run(bind).unwrap().unwrap());
 }
@@ -137,6 +137,6 @@ fn e26_a_socket_does_not_outlive_its_interface() {
         cable.veth.a().index(),
         0,
     );
-    let again = rustix::net::bind(&left.socket.info, &again);
+    let again = rustix::net::bind(&left.socket.handle, &again);
     assert_eq!(again, Err(Errno::BUSY));
 }

@@ -35,7 +35,7 @@ fn as_user<T: Send>(more: CapabilitySet, work: impl FnOnce() -> T + Send) -> T {
 
 /// Opens a socket over `chunks` pages.
 fn open(chunks: u32) -> Result<impl Sized, Error> {
-    let (umem, _pool) = Umem::builder().chunks(chunks).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(chunks).build().unwrap();
     Socket::builder(&umem).open()
 }
 

@@ -43,11 +43,11 @@ fn e57_an_interface_that_is_gone_is_named_by_every_question() {
     let gone: &Interface = cable.veth.a();
     ip::delete(gone).unwrap();
     let answers = [
-        gone.facts().err(),
+        gone.info().err(),
         gone.queues().err(),
         gone.max_queues().err(),
         gone.xdp_features().err(),
-        gone.xdp().err(),
+        gone.attached_programs().err(),
     ];
     for (number, answer) in answers.into_iter().enumerate() {
         // Kernels before 6.3 cannot be asked for features at all.

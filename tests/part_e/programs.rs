@@ -8,7 +8,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::test_util::{Namespace, privileged};
-use xsk::{Attachment, Error, Method, ModeChoice};
+use xsk::{AttachMethod, AttachMode, Attachment, Error};
 
 #[test]
 fn e46_what_is_no_socket_is_not_put_into_a_map() {
@@ -153,8 +153,8 @@ fn e50_native_mode_where_there_is_none() {
     }
     let namespace = Namespace::new().unwrap();
     let loopback = namespace.interface("lo").unwrap();
-    for method in [Method::Netlink, Method::Link] {
-        let builder = Attachment::builder(&loopback).mode(ModeChoice::Native);
+    for method in [AttachMethod::Netlink, AttachMethod::Link] {
+        let builder = Attachment::builder(&loopback).mode(AttachMode::Native);
         let builder = builder.method(method);
         let error = namespace.run(|| builder.attach()).unwrap().unwrap_err();
         let Error::Attach { errno, .. } = &error else {
@@ -164,7 +164,7 @@ fn e50_native_mode_where_there_is_none() {
         let text = error.to_string();
         let hint = "The driver of lo has no native XDP: use generic mode (`-S`)";
         assert!(text.ends_with(hint), "{text}");
-        assert!(loopback.xdp().unwrap().is_empty());
+        assert!(loopback.attached_programs().unwrap().is_empty());
     }
 }
 
@@ -178,17 +178,17 @@ fn e50_a_large_packet_size_at_the_other_end() {
     xsk::test_util::ip::set_mtu(cable.veth.b(), 9000).unwrap();
     let error = |method| {
         let builder = Attachment::builder(cable.veth.a()).method(method);
-        let builder = builder.mode(ModeChoice::Native);
+        let builder = builder.mode(AttachMode::Native);
         cable.left.run(|| builder.attach()).unwrap().unwrap_err()
     };
     says(
-        &error(Method::Netlink),
+        &error(AttachMethod::Netlink),
         &expect![[r#"
         cannot attach an XDP program to xsk-a in native mode by netlink: ERANGE (Numerical result out of range), "...".
         Often the MTU is too large for XDP in this driver: `ip link set dev xsk-a mtu 1500` (on a veth, of its peer)"#]],
     );
     says(
-        &error(Method::Link),
+        &error(AttachMethod::Link),
         &expect![[r#"
         cannot attach an XDP program to xsk-a in native mode by link: ERANGE (Numerical result out of range).
         Often the MTU is too large for XDP in this driver: `ip link set dev xsk-a mtu 1500` (on a veth, of its peer)"#]],

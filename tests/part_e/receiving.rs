@@ -54,7 +54,7 @@ fn e40_a_socket_in_the_slot_of_another_queue_receives_nothing() {
         last == packet(99, 60)
     });
     assert!(stray.socket.rx.receive(64).unwrap().is_empty());
-    let statistics = stray.socket.info.statistics().unwrap();
+    let statistics = stray.socket.handle.statistics().unwrap();
     assert_eq!(statistics.rx_dropped, 0);
     assert_eq!(statistics.rx_ring_full.unwrap_or(0), 0);
 }
@@ -69,15 +69,15 @@ fn e41_waiting_ends_at_the_timeout_and_the_error_is_told_once() {
     let wait = || xsk::wait(&[&left.socket.rx], Some(Duration::from_millis(5)));
     ip::set_up(cable.veth.a(), false).unwrap();
     assert_eq!(wait(), Ok(0));
-    assert_eq!(left.socket.info.error(), Ok(None));
+    assert_eq!(left.socket.handle.take_error(), Ok(None));
     ip::delete(cable.veth.a()).unwrap();
     let mut told = None;
     until("the socket knows", || {
-        told = left.socket.info.error().unwrap();
+        told = left.socket.handle.take_error().unwrap();
         told.is_some()
     });
     assert_eq!(told, Some(Errno::NETDOWN));
-    assert_eq!(left.socket.info.error(), Ok(None));
+    assert_eq!(left.socket.handle.take_error(), Ok(None));
     assert_eq!(wait(), Ok(0));
 }
 
@@ -94,10 +94,10 @@ fn e42_the_memory_stays_as_long_as_a_socket() {
     let attachment = cable.right.run(attach).unwrap().unwrap();
     let _slot = right.socket.register(&attachment).unwrap();
 
-    let (umem, mut pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
     let bind = || Socket::builder(&umem).tx_only().bind(cable.veth.a(), 0);
     let mut socket = cable.left.run(bind).unwrap().unwrap();
-    umem.edit_pool(&mut pool, |bytes| {
+    umem.for_each_free_chunk(&mut pool, |bytes| {
         bytes[..60].copy_from_slice(&packet(7, 60));
     });
     drop(umem);
@@ -133,7 +133,7 @@ fn e44_an_interface_that_is_moved_is_lost_to_its_socket() {
         cannot wake the kernel for the TX ring: ENXIO (No such device or address).
         The interface is gone, or was moved to another network namespace: close the socket and make a new one"#]],
     );
-    assert_eq!(left.socket.info.error(), Ok(Some(Errno::NETDOWN)));
+    assert_eq!(left.socket.handle.take_error(), Ok(Some(Errno::NETDOWN)));
     drop(left);
     // Where it is now it can be bound.
     ip::set_up(&moved, true).unwrap();

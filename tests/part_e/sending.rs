@@ -7,11 +7,11 @@ use rustix::net::sockopt;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use xsk::test_util::{ip, privileged};
-use xsk::{Kick, Pool, Socket, Umem, wait};
+use xsk::{FramePool, Kick, Socket, Umem, wait};
 
 /// A socket whose rings have the sizes given.
 fn sender(cable: &Cable, tx: u32, completion: u32) -> End {
-    let (umem, pool) = Umem::builder().chunks(256).build().unwrap();
+    let (umem, pool) = Umem::builder().chunk_count(256).build().unwrap();
     let builder = Socket::builder(&umem).tx_size(tx).completion_size(completion);
     let bind = || builder.bind(cable.veth.a(), 0);
     let socket = cable.left.run(bind).unwrap().unwrap();
@@ -35,13 +35,13 @@ fn drain(end: &mut End) -> Vec<Kick> {
     let mut kicks = Vec::new();
     until("every chunk comes home", || {
         kicks.push(end.socket.tx.kick().unwrap());
-        let pool: &mut Pool = &mut end.pool;
+        let pool: &mut FramePool = &mut end.pool;
         end.socket.completion.reap_into(pool, 64).unwrap();
         // Older kernels tell at the next kick how far they came in the TX ring.
-        end.pool.len() == end.umem.chunks() && end.socket.tx.pending() == 0
+        end.pool.len() == end.umem.chunk_count() && end.socket.tx.pending() == 0
     });
     let home: BTreeSet<u64> = end.pool.addresses().collect();
-    assert_eq!(home.len(), end.umem.chunks());
+    assert_eq!(home.len(), end.umem.chunk_count());
     kicks
 }
 
@@ -51,7 +51,7 @@ fn e27_a_socket_that_is_switched_off_and_one_that_only_sends() {
         return;
     }
     let cable = Cable::new(1);
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let builder = Socket::builder(&umem).tx_only();
     let bind = || builder.bind(cable.veth.a(), 0);
     let mut socket = cable.left.run(bind).unwrap().unwrap();
@@ -96,7 +96,7 @@ fn e28_a_full_completion_ring_holds_the_sender_until_it_is_reaped() {
     // Waiting sends, too, and comes to the same end.
     let limit = Duration::from_millis(50);
     assert_eq!(wait(&[&end.socket.rx], Some(limit)), Ok(0));
-    let pool: &mut Pool = &mut end.pool;
+    let pool: &mut FramePool = &mut end.pool;
     assert_eq!(end.socket.completion.reap_into(pool, 64), Ok(16));
     drain(&mut end);
 }
@@ -108,7 +108,7 @@ fn e28_a_small_send_buffer_is_progress() {
     }
     let cable = Cable::new(1);
     let mut end = sender(&cable, 128, 128);
-    sockopt::set_socket_send_buffer_size(&end.socket.info, 1).unwrap();
+    sockopt::set_socket_send_buffer_size(&end.socket.handle, 1).unwrap();
     for _ in 0..4 {
         push(&mut end, 128, 1500);
         drain(&mut end);
@@ -127,7 +127,7 @@ fn e29_packets_that_no_device_sends_come_back() {
         push(&mut end, 1, len);
         let kicks = drain(&mut end);
         assert_eq!(kicks[0], Kick::Busy, "{len}");
-        let statistics = end.socket.info.statistics().unwrap();
+        let statistics = end.socket.handle.statistics().unwrap();
         assert_eq!(statistics.tx_invalid_descs, 0);
         // The next one goes.
         push(&mut end, 1, 60);

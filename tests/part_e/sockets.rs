@@ -8,7 +8,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with, 
 use std::os::fd::OwnedFd;
 use xsk::socket::SocketBuilder;
 use xsk::test_util::privileged;
-use xsk::{Error, Socket, SocketInfo, Umem};
+use xsk::{Error, Socket, SocketHandle, Umem};
 
 /// A socket without this crate.
 pub(crate) fn raw() -> OwnedFd {
@@ -34,7 +34,7 @@ fn e01_the_kernel_has_one_kind_of_socket() {
 /// no socket is made.
 #[test]
 fn e02_e04_sizes_of_rings_are_looked_at_first() {
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     type Size = fn(SocketBuilder, u32) -> SocketBuilder;
     let rings: [(&str, Size); 4] = [
         ("size of the RX ring", SocketBuilder::rx_size),
@@ -60,7 +60,7 @@ fn e02_the_kernel_takes_the_sizes_that_are_left() {
     if !privileged("e02_the_kernel_takes_the_sizes_that_are_left") {
         return;
     }
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     for entries in [1, 1 << 20] {
         let builder = Socket::builder(&umem).rx_size(entries).fill_size(entries);
         match builder.open() {
@@ -95,9 +95,9 @@ fn e03_a_bound_socket_is_finished() {
     }
     let cable = Cable::new(1);
     let end = End::left(&cable);
-    let rx = sockopt::set_xdp_rx_ring_size(&end.socket.info, 64);
+    let rx = sockopt::set_xdp_rx_ring_size(&end.socket.handle, 64);
     assert_eq!(rx, Err(Errno::BUSY));
-    let fill = sockopt::set_xdp_umem_fill_ring_size(&end.socket.info, 64);
+    let fill = sockopt::set_xdp_umem_fill_ring_size(&end.socket.handle, 64);
     assert_eq!(fill, Err(Errno::BUSY));
 }
 
@@ -107,11 +107,11 @@ fn e07_the_budget_is_from_32_to_the_ring() {
         return;
     }
     let cable = Cable::new(2);
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let bind = |entries, queue| {
         let builder = Socket::builder(&umem).tx_size(entries);
         let bind = || builder.bind(cable.veth.a(), queue);
-        cable.left.run(bind).unwrap().unwrap().info
+        cable.left.run(bind).unwrap().unwrap().handle
     };
     let (small, usual) = (bind(16, 0), bind(64, 1));
     if let Err(error @ Error::NeedsKernel { .. }) = usual.set_tx_budget(32) {
@@ -123,7 +123,7 @@ fn e07_the_budget_is_from_32_to_the_ring() {
     let builder = Socket::builder(&umem).rx_only();
     let other = Cable::new(1);
     let bind = || builder.bind(other.veth.a(), 0);
-    let receiver = other.left.run(bind).unwrap().unwrap().info;
+    let receiver = other.left.run(bind).unwrap().unwrap().handle;
     let cases = [
         (&usual, 31),
         (&usual, 65),
@@ -134,7 +134,7 @@ fn e07_the_budget_is_from_32_to_the_ring() {
         (&receiver, 32),
     ];
     let refused =
-        |(socket, packets): (&SocketInfo, u32)| socket.set_tx_budget(packets).unwrap_err();
+        |(socket, packets): (&SocketHandle, u32)| socket.set_tx_budget(packets).unwrap_err();
     let refused = cases.map(refused);
     for error in &refused {
         assert_eq!(error, &refused[0]);

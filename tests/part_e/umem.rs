@@ -36,7 +36,7 @@ fn brought(offset: usize, bytes: usize, rights: ProtFlags) -> Result<Umem, Error
     let memory: *mut u8 = std::ptr::with_exposed_provenance_mut(owner.0 + offset);
     let memory = NonNull::slice_from_raw_parts(NonNull::new(memory).unwrap(), bytes);
     // SAFETY: exclusive, and mapped until `owner` is dropped. Where it may not be written, no byte of it is touched.
-    let built = unsafe { Umem::builder().chunks(16).build_in(memory, owner) };
+    let built = unsafe { Umem::builder().chunk_count(16).build_in(memory, owner) };
     built.map(|(umem, _pool)| umem)
 }
 
@@ -48,19 +48,19 @@ fn e08_memory_begins_at_a_page_and_is_whole_chunks() {
         assert!(matches!(error, Error::Setting { name: "memory", .. }), "{error}");
     }
     // More than is needed is left alone.
-    assert_eq!(brought(4096, 17 * 4096, all).unwrap().chunks(), 16);
+    assert_eq!(brought(4096, 17 * 4096, all).unwrap().chunk_count(), 16);
     for chunks in [0, (1 << 30) + 1, u32::MAX] {
-        refused(Umem::builder().chunks(chunks), "number of chunks");
+        refused(Umem::builder().chunk_count(chunks), "number of chunks");
     }
 }
 
 #[test]
 fn e09_chunks_are_a_power_of_two_from_2048_to_a_page() {
     for size in [0, 1000, 1024, 2047, 3000, 4001, 4097, 8192, u32::MAX] {
-        refused(Umem::builder().chunks(4).chunk_size(size), "chunk size");
+        refused(Umem::builder().chunk_count(4).chunk_size(size), "chunk size");
     }
     for size in [2048, 4096] {
-        let builder = Umem::builder().chunks(4).chunk_size(size);
+        let builder = Umem::builder().chunk_count(4).chunk_size(size);
         assert_eq!(builder.build().unwrap().0.chunk_size(), size);
     }
 }
@@ -70,7 +70,7 @@ fn e09_chunks_are_a_power_of_two_from_2048_to_a_page() {
 #[test]
 fn e10_headroom_has_the_limits_that_the_text_names() {
     for size in [2048, 4096] {
-        let builder = || Umem::builder().chunks(4).chunk_size(size);
+        let builder = || Umem::builder().chunk_count(4).chunk_size(size);
         for headroom in [size - 256, size - 1, size, u32::MAX] {
             refused(builder().headroom(headroom), "headroom");
         }
@@ -81,7 +81,7 @@ fn e10_headroom_has_the_limits_that_the_text_names() {
     }
     for size in [2048, 4096] {
         let open = |headroom| {
-            let builder = Umem::builder().chunks(4).chunk_size(size);
+            let builder = Umem::builder().chunk_count(4).chunk_size(size);
             let (umem, _pool) = builder.headroom(headroom).build().unwrap();
             Socket::builder(&umem).open().map(drop)
         };

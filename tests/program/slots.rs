@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt, xdp};
 use std::os::fd::{AsFd, OwnedFd};
 use xsk::Error;
-use xsk::bpf::{Census, XskMap};
+use xsk::bpf::{SlotProbe, XskMap};
 use xsk::test_util::privileged;
 
 #[test]
@@ -14,7 +14,7 @@ fn a_census_sees_each_slot_and_nothing_else() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 100).unwrap();
-    let census = Census::new(&map).unwrap();
+    let census = SlotProbe::new(&map).unwrap();
     assert_eq!(census.occupied().unwrap(), []);
     let sockets: Vec<(u32, OwnedFd)> =
         [0, 1, 31, 32, 63, 64, 99].into_iter().map(|slot| (slot, rx_socket())).collect();
@@ -36,7 +36,7 @@ fn slots_are_not_taken_from_others() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 2).unwrap();
-    let census = Census::new(&map).unwrap();
+    let census = SlotProbe::new(&map).unwrap();
     let (first, second) = (rx_socket(), rx_socket());
     map.insert(1, first.as_fd()).unwrap();
     map.insert(1, first.as_fd()).unwrap();
@@ -69,7 +69,7 @@ fn a_socket_that_cannot_receive_is_not_put_into_a_map() {
     for result in [map.insert(0, socket.as_fd()), map.replace(0, socket.as_fd())] {
         assert!(matches!(result, Err(Error::WrongObject { .. })), "{result:?}");
     }
-    assert_eq!(Census::new(&map).unwrap().occupied().unwrap(), []);
+    assert_eq!(SlotProbe::new(&map).unwrap().occupied().unwrap(), []);
     let udp = std::net::UdpSocket::bind("127.0.0.1:0");
     if let Ok(udp) = udp {
         let other = map.insert(0, udp.as_fd());

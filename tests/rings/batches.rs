@@ -23,7 +23,7 @@ fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
             1 => received.recycle_each(&mut socket.fill, look).unwrap(),
             2 => received.forward(&mut socket.tx).unwrap(),
             3 => received.forward_each(&mut socket.tx, look).unwrap(),
-            4 => received.into_pool(pool),
+            4 => received.reclaim(pool),
             _ => {
                 let mut count = 0;
                 for frame in received {
@@ -39,8 +39,8 @@ fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
         kernel.complete(u32::MAX);
         let reaped = socket.completion.reap(u32::MAX).unwrap();
         match round % 3 {
-            0 => _ = reaped.into_fill(&mut socket.fill).unwrap(),
-            1 => _ = reaped.into_pool(pool),
+            0 => _ = reaped.recycle(&mut socket.fill).unwrap(),
+            1 => _ = reaped.reclaim(pool),
             _ => reaped.into_iter().for_each(|frame| pool.put(frame)),
         }
         bed.all_home();
@@ -105,7 +105,7 @@ fn what_is_not_taken_stays_in_the_ring() {
     drop(socket.rx.receive(5).unwrap());
     let mut frames = socket.rx.receive(5).unwrap().into_iter();
     pool.put(frames.next().unwrap());
-    assert_eq!(frames.left(), 4);
+    assert_eq!(frames.remaining(), 4);
     drop(frames);
     let received = socket.rx.receive(9).unwrap();
     assert_eq!((received.len(), received.is_empty()), (4, false));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use xsk::ring::{Fault, Index};
+use xsk::ring::{Index, RingError};
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Frame, Pool, Socket, Umem};
+use xsk::{Frame, FramePool, Socket, Umem};
 
 pub(crate) const CHUNK: u64 = 4096;
 pub(crate) const CHUNKS: u32 = 64;
@@ -13,14 +13,14 @@ pub(crate) const LEN: u32 = 60;
 /// A socket with small rings, whose indices wrap soon.
 pub(crate) struct Bed {
     pub(crate) umem: Umem,
-    pub(crate) pool: Pool,
+    pub(crate) pool: FramePool,
     pub(crate) kernel: FakeKernel,
     pub(crate) socket: Socket,
 }
 
 impl Bed {
     pub(crate) fn new() -> Self {
-        let (umem, pool) = Umem::builder().chunks(CHUNKS).build().unwrap();
+        let (umem, pool) = Umem::builder().chunk_count(CHUNKS).build().unwrap();
         let rings = FakeRings {
             rx: 16,
             tx: 16,
@@ -66,7 +66,7 @@ impl Bed {
             let sent = kernel.transmit_unread(u32::MAX) + kernel.complete(u32::MAX);
             let reaped = socket.completion.reap_into(pool, u32::MAX).unwrap();
             let delivered = kernel.deliver_unwritten(u32::MAX, LEN);
-            let received = socket.rx.receive(u32::MAX).unwrap().into_pool(pool);
+            let received = socket.rx.receive(u32::MAX).unwrap().reclaim(pool);
             if sent + reaped + delivered + received == 0 {
                 break;
             }
@@ -74,7 +74,7 @@ impl Bed {
         let home: BTreeSet<u64> = pool.addresses().collect();
         assert_eq!(home.len(), pool.len(), "a chunk is in the pool twice");
         assert!(home.iter().all(|a| a % CHUNK == 0 && *a < u64::from(CHUNKS) * CHUNK));
-        if let Some(census) = self.umem.census() {
+        if let Some(census) = self.umem.chunk_counts() {
             assert_eq!(census.pool, home.len());
             assert_eq!((census.receiving, census.sending), (0, 0));
         }
@@ -100,7 +100,7 @@ pub(crate) fn panics<R>(call: impl FnOnce() -> R) -> bool {
 pub(crate) const WAYS: u32 = 6;
 
 /// Takes all there is; answers how many came.
-pub(crate) fn take_all(bed: &mut Bed, way: u32) -> Result<u32, Fault> {
+pub(crate) fn take_all(bed: &mut Bed, way: u32) -> Result<u32, RingError> {
     let Bed { pool, socket, .. } = bed;
     let received = socket.rx.receive(u32::MAX)?;
     match way {
@@ -108,7 +108,7 @@ pub(crate) fn take_all(bed: &mut Bed, way: u32) -> Result<u32, Fault> {
         1 => received.recycle_each(&mut socket.fill, |_| ()),
         2 => received.forward(&mut socket.tx),
         3 => received.forward_each(&mut socket.tx, |_| ()),
-        4 => Ok(received.into_pool(pool)),
+        4 => Ok(received.reclaim(pool)),
         _ => {
             let mut count = 0;
             for frame in received {

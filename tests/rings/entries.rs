@@ -1,7 +1,7 @@
 //! Entries that name no chunk, or one that was not given: a fault each, and what follows is not passed over.
 
 use crate::bed::{Bed, CHUNK, CHUNKS, LEN, WAYS, take_all};
-use xsk::ring::{Fault, Kind};
+use xsk::ring::{RingError, RingKind};
 
 #[test]
 fn descriptors_outside_a_chunk_are_refused_once_each() {
@@ -32,8 +32,8 @@ fn descriptors_outside_a_chunk_are_refused_once_each() {
                 hostile.receive(address, len, options);
                 assert_eq!(bed.kernel.deliver_unwritten(2, LEN), 2);
                 assert_eq!(take_all(&mut bed, way), Ok(before));
-                let ring = Kind::Rx;
-                let fault = Fault::Entry { ring, address, len, options };
+                let ring = RingKind::Rx;
+                let fault = RingError::BadEntry { ring, address, len, options };
                 assert_eq!(take_all(&mut bed, way), Err(fault));
                 assert_eq!(take_all(&mut bed, way), Ok(2));
                 assert_eq!(take_all(&mut bed, way), Ok(0));
@@ -54,12 +54,12 @@ fn completions_outside_the_area_are_refused_once_each() {
             let Bed { pool, socket, .. } = &mut bed;
             let reaped = socket.completion.reap(9)?;
             match way {
-                0 => Ok(reaped.into_pool(pool)),
-                1 => reaped.into_fill(&mut socket.fill),
+                0 => Ok(reaped.reclaim(pool)),
+                1 => reaped.recycle(&mut socket.fill),
                 _ => Ok(u32::try_from(reaped.into_iter().map(|f| pool.put(f)).count()).unwrap()),
             }
         };
-        let fault = Fault::Entry { ring: Kind::Completion, address, len: 0, options: 0 };
+        let fault = RingError::BadEntry { ring: RingKind::Completion, address, len: 0, options: 0 };
         assert_eq!(reap(), Ok(3));
         assert_eq!(reap(), Err(fault));
         assert_eq!(reap(), Ok(0));
@@ -79,12 +79,12 @@ fn the_ledger_tells_a_chunk_that_comes_back_twice() {
         hostile.receive(address, LEN, 0);
         hostile.complete(address);
         assert_eq!(take_all(&mut bed, way), Ok(0));
-        let fault = Fault::Repeated { ring: Kind::Rx, address };
+        let fault = RingError::DuplicateChunk { ring: RingKind::Rx, address };
         assert_eq!(take_all(&mut bed, way), Err(fault));
         bed.socket.tx.send_from(&mut bed.pool, 1, LEN).unwrap();
         let completion = &mut bed.socket.completion;
         assert_eq!(completion.reap_into(&mut bed.pool, 1), Ok(0));
-        let fault = Fault::Repeated { ring: Kind::Completion, address };
+        let fault = RingError::DuplicateChunk { ring: RingKind::Completion, address };
         assert_eq!(completion.reap_into(&mut bed.pool, 1), Err(fault));
         bed.pool.put(frame);
     }
@@ -109,9 +109,9 @@ fn a_batch_that_ended_with_a_refused_entry_stays_at_its_end() {
     let mut filling = bed.socket.fill.reserve(1).unwrap();
     filling.push(frame).unwrap();
     drop(filling);
-    assert_eq!((frames.next(), frames.left()), (None, 0));
+    assert_eq!((frames.next(), frames.remaining()), (None, 0));
     drop(frames);
-    let fault = Fault::Repeated { ring: Kind::Rx, address };
+    let fault = RingError::DuplicateChunk { ring: RingKind::Rx, address };
     assert_eq!(bed.socket.rx.receive(8).unwrap_err(), fault);
     // The next one is not passed over.
     assert_eq!(bed.socket.rx.receive(8).unwrap().into_iter().count(), 1);

@@ -13,10 +13,10 @@ fn another_umem_is_refused_before_anything_is_written() {
     assert!(panics(|| rx.receive(2).unwrap().recycle_each(&mut b.socket.fill, |_| ())));
     assert!(panics(|| rx.receive(2).unwrap().forward(&mut b.socket.tx)));
     assert!(panics(|| rx.receive(2).unwrap().forward_each(&mut b.socket.tx, |_| ())));
-    assert!(panics(|| rx.receive(2).unwrap().into_pool(&mut b.pool)));
+    assert!(panics(|| rx.receive(2).unwrap().reclaim(&mut b.pool)));
     let completion = &mut c.socket.completion;
     assert!(panics(|| completion.reap_into(&mut b.pool, 2)));
-    assert!(panics(|| completion.reap(2).unwrap().into_fill(&mut b.socket.fill)));
+    assert!(panics(|| completion.reap(2).unwrap().recycle(&mut b.socket.fill)));
     let (tx, fill) = (&mut a.socket.tx, &mut a.socket.fill);
     assert!(panics(|| tx.send_from(&mut b.pool, 1, LEN)));
     assert!(panics(|| tx.send_each(&mut b.pool, 1, |_| ())));

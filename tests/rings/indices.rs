@@ -2,11 +2,11 @@
 
 use crate::bed::{Bed, LEN};
 use xsk::Socket;
-use xsk::ring::{Fault, Kind};
+use xsk::ring::{RingError, RingKind};
 
 #[test]
 fn indices_that_cannot_be_are_faults() {
-    for ring in [Kind::Rx, Kind::Completion, Kind::Fill, Kind::Tx] {
+    for ring in [RingKind::Rx, RingKind::Completion, RingKind::Fill, RingKind::Tx] {
         let mut bed = Bed::new();
         // All chunks of both sides are out, so that only the ring's size is in the way.
         bed.socket.fill.fill_from(&mut bed.pool, 32).unwrap();
@@ -14,19 +14,19 @@ fn indices_that_cannot_be_are_faults() {
         // SAFETY: an index that is refused brings nothing back.
         let mut hostile = unsafe { bed.kernel.hostile_unchecked() };
         let here = hostile.published(ring);
-        let produces = matches!(ring, Kind::Rx | Kind::Completion);
+        let produces = matches!(ring, RingKind::Rx | RingKind::Completion);
         let wrong = if produces { 17 } else { 33 };
         hostile.set_index(ring, here.advance(wrong));
         let Bed { pool, socket, .. } = &mut bed;
         let fault = match ring {
-            Kind::Rx => socket.rx.receive(1).map(drop).unwrap_err(),
-            Kind::Completion => socket.completion.reap(1).map(drop).unwrap_err(),
-            Kind::Fill => socket.fill.fill_from(pool, 1).unwrap_err(),
-            Kind::Tx => socket.tx.send_from(pool, 1, LEN).unwrap_err(),
+            RingKind::Rx => socket.rx.receive(1).map(drop).unwrap_err(),
+            RingKind::Completion => socket.completion.reap(1).map(drop).unwrap_err(),
+            RingKind::Fill => socket.fill.fill_from(pool, 1).unwrap_err(),
+            RingKind::Tx => socket.tx.send_from(pool, 1, LEN).unwrap_err(),
         };
-        let size = if ring == Kind::Fill { 32 } else { 16 };
+        let size = if ring == RingKind::Fill { 32 } else { 16 };
         match fault {
-            Fault::Index { ring: r, distance, size: s } => {
+            RingError::BadIndex { ring: r, distance, size: s } => {
                 assert_eq!((r, s), (ring, size));
                 assert!(distance > size, "{distance}");
             }
@@ -44,16 +44,18 @@ fn more_than_was_given_is_a_fault() {
     let mut bed = Bed::with_received(2);
     // SAFETY: an index that is refused brings nothing back.
     let mut hostile = unsafe { bed.kernel.hostile_unchecked() };
-    let (rx, completion) = (hostile.published(Kind::Rx), hostile.published(Kind::Completion));
-    hostile.set_index(Kind::Rx, rx.advance(1));
-    hostile.set_index(Kind::Completion, completion.advance(1));
-    let fault = |ring, available, outstanding| Fault::TooMany { ring, available, outstanding };
+    let (rx, completion) =
+        (hostile.published(RingKind::Rx), hostile.published(RingKind::Completion));
+    hostile.set_index(RingKind::Rx, rx.advance(1));
+    hostile.set_index(RingKind::Completion, completion.advance(1));
+    let fault =
+        |ring, available, outstanding| RingError::TooManyEntries { ring, available, outstanding };
     let Socket { rx: r, completion: c, .. } = &mut bed.socket;
-    assert_eq!(r.receive(1).map(drop), Err(fault(Kind::Rx, 3, 2)));
-    assert_eq!(c.reap(1).map(drop), Err(fault(Kind::Completion, 1, 0)));
+    assert_eq!(r.receive(1).map(drop), Err(fault(RingKind::Rx, 3, 2)));
+    assert_eq!(c.reap(1).map(drop), Err(fault(RingKind::Completion, 1, 0)));
     // SAFETY: as above; these are the right ones.
     let mut hostile = unsafe { bed.kernel.hostile_unchecked() };
-    hostile.set_index(Kind::Rx, rx);
-    hostile.set_index(Kind::Completion, completion);
+    hostile.set_index(RingKind::Rx, rx);
+    hostile.set_index(RingKind::Completion, completion);
     bed.all_home();
 }

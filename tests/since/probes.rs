@@ -7,7 +7,7 @@ use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
-use xsk::attach::{Attachment, Method};
+use xsk::attach::{AttachMethod, Attachment};
 use xsk::bpf::{Insn, Program, Reg, XskMap, redirect};
 use xsk::{Error, Socket, Umem};
 
@@ -68,12 +68,12 @@ pub(crate) fn default_program() -> Answer {
 
 pub(crate) fn options() -> Answer {
     let (_cable, end) = end();
-    sockopt::xdp_options(&end.socket.info).ok().into()
+    sockopt::xdp_options(&end.socket.handle).ok().into()
 }
 
 pub(crate) fn need_wakeup() -> Answer {
     let (_cable, end) = end();
-    let offsets = sockopt::xdp_mmap_offsets(&end.socket.info).unwrap();
+    let offsets = sockopt::xdp_mmap_offsets(&end.socket.handle).unwrap();
     offsets.tx.flags.into()
 }
 
@@ -81,32 +81,32 @@ pub(crate) fn link() -> Answer {
     let cable = Cable::new(1);
     let attach = || {
         let builder = Attachment::builder(cable.veth.a());
-        builder.method(Method::Link).attach()?.close()
+        builder.method(AttachMethod::Link).attach()?.close()
     };
     cable.left.run(attach).unwrap().into()
 }
 
 pub(crate) fn statistics() -> Answer {
     let (_cable, end) = end();
-    let counted = end.socket.info.statistics().unwrap();
+    let counted = end.socket.handle.statistics().unwrap();
     let newer = [counted.rx_ring_full, counted.fill_ring_empty, counted.tx_ring_empty];
     assert!(newer.iter().all(Option::is_some) || newer == [None; 3], "{newer:?}");
     counted.rx_ring_full.into()
 }
 
 pub(crate) fn unbound_in_map() -> Answer {
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let socket = Socket::builder(&umem).open().unwrap();
     map().insert(0, socket.as_fd()).into()
 }
 
 pub(crate) fn sender_in_map() -> Answer {
     let cable = Cable::new(1);
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let bind = || Socket::builder(&umem).tx_only().bind(cable.veth.a(), 0);
     let socket = cable.left.run(bind).unwrap().unwrap();
     // No program uses the map.
-    match map().insert(0, socket.info.as_fd()) {
+    match map().insert(0, socket.handle.as_fd()) {
         Err(Error::WrongObject { .. }) => Answer::There,
         Err(error) => Answer::Refused(error),
         Ok(()) => Answer::Unsaid,
@@ -153,7 +153,7 @@ pub(crate) fn try_without_memlock() -> String {
 pub(crate) fn namespace() -> Answer {
     let cable = Cable::new(1);
     let [here, there] = [cable.veth.a(), cable.veth.b()].map(|interface| {
-        let ask = || without_capabilities(|| interface.is_in_this_namespace());
+        let ask = || without_capabilities(|| interface.is_in_current_netns());
         cable.left.run(ask).unwrap()
     });
     assert!(
@@ -169,7 +169,7 @@ pub(crate) fn frags() -> Answer {
 }
 
 pub(crate) fn unprivileged_map() -> Answer {
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let socket = Socket::builder(&umem).open().unwrap();
     let map = map();
     without_capabilities(|| map.insert(0, socket.as_fd())).into()
@@ -182,7 +182,7 @@ pub(crate) fn features() -> Answer {
 
 /// 8 MiB, more than any x86-64 kernel gives in one piece.
 pub(crate) fn long_ring() -> Answer {
-    let (umem, _pool) = Umem::builder().chunks(16).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     Socket::builder(&umem).fill_size(1 << 20).open().into()
 }
 
@@ -193,7 +193,7 @@ pub(crate) fn mapping_after_bind() -> Answer {
     let (_cable, end) = end();
     let (len, at) = (4096, std::ptr::null_mut());
     let (protection, flags) = (ProtFlags::READ, MapFlags::SHARED);
-    let socket = &end.socket.info;
+    let socket = &end.socket.handle;
     // SAFETY: the kernel chooses the address, so that nothing else is touched.
     let mapped = unsafe { rustix::mm::mmap(at, len, protection, flags, socket, XDP_PGOFF_RX_RING) };
     match mapped {
@@ -211,5 +211,5 @@ pub(crate) fn mapping_after_bind() -> Answer {
 
 pub(crate) fn tx_budget() -> Answer {
     let (_cable, end) = end();
-    end.socket.info.set_tx_budget(64).into()
+    end.socket.handle.set_tx_budget(64).into()
 }

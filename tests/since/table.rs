@@ -29,7 +29,7 @@ pub(crate) const HEAD: &str = "| feature | since | without it |\n|---|---|---|\n
 /// In the order of the kernels.
 pub(crate) const FEATURES: [Feature; 15] = [
     Feature {
-        name: "the default program (`program::redirect`)",
+        name: "the default program (`bpf::redirect`)",
         since: (5, 3),
         without: "`NeedsKernel`; a program of your own can be attached",
         probe: probes::default_program,
@@ -47,7 +47,7 @@ pub(crate) const FEATURES: [Feature; 15] = [
         probe: probes::need_wakeup,
     },
     Feature {
-        name: "`Method::Link`, `--attach link`",
+        name: "`AttachMethod::Link`, `--attach link`",
         since: (5, 9),
         without: "`NeedsKernel`",
         probe: probes::link,
@@ -79,7 +79,7 @@ pub(crate) const FEATURES: [Feature; 15] = [
     Feature {
         name: "an interface in another namespace is told without `CAP_NET_ADMIN`",
         since: (5, 14),
-        without: "`is_in_this_namespace` is `None`",
+        without: "`is_in_current_netns` is `None`",
         probe: probes::namespace,
     },
     Feature {

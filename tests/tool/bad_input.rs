@@ -76,16 +76,16 @@ fn the_program_of_somebody_else_stays_unless_told_otherwise() {
     let Some(rig) = Rig::new(name, 1) else { return };
     let near: &Interface = rig.cable.a();
     let attachment = foreign(&rig, false);
-    let before = near.xdp().unwrap().programs().next();
+    let before = near.attached_programs().unwrap().programs().next();
     for line in ["rxdrop", "rxdrop -S", "l2fwd --attach link"] {
         let ended = rig.start(line).end();
         for words in ["near", "another", "foreign", "--replace"] {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
-        assert_eq!(near.xdp().unwrap().programs().next(), before, "{line}");
+        assert_eq!(near.attached_programs().unwrap().programs().next(), before, "{line}");
     }
     let tool = rig.start("rxdrop --replace -C 10").ready();
-    assert_ne!(near.xdp().unwrap().programs().next(), before);
+    assert_ne!(near.attached_programs().unwrap().programs().next(), before);
     rig.send(0, 10);
     assert_eq!(tool.summary()["rx_packets"], 10);
     assert_eq!(attached(near), None);

@@ -3,7 +3,7 @@
 use crate::rig::{Rig, Tool, attached, foreign, wait_for};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
-use xsk::Mode;
+use xsk::XdpMode;
 use xsk::test_util::{VethPair, ip};
 
 #[test]
@@ -13,10 +13,10 @@ fn a_signal_ends_it_well_and_nothing_stays_attached() {
     };
     for signal in [Signal::INT, Signal::TERM] {
         for (letters, mode) in [
-            ("rxdrop", Mode::Native),
-            ("rxdrop -p -S", Mode::Generic),
-            ("rxdrop --attach link", Mode::Native),
-            ("l2fwd -p --attach link -S", Mode::Generic),
+            ("rxdrop", XdpMode::Native),
+            ("rxdrop -p -S", XdpMode::Generic),
+            ("rxdrop --attach link", XdpMode::Native),
+            ("l2fwd -p --attach link -S", XdpMode::Generic),
         ] {
             let tool = rig.start(letters).ready();
             assert_eq!(rig.attached(), Some(mode));
@@ -52,12 +52,12 @@ fn a_killed_one_leaves_what_its_method_says_and_the_next_start_works() {
     let Some(rig) = Rig::new(name, 1) else { return };
     for next in ["netlink", "link"] {
         let tool = rig.start("rxdrop --attach link").ready();
-        assert_eq!(rig.attached(), Some(Mode::Native));
+        assert_eq!(rig.attached(), Some(XdpMode::Native));
         tool.kill();
         assert_eq!(rig.attached(), None);
 
         rig.start("rxdrop --attach netlink").ready().kill();
-        assert_eq!(rig.attached(), Some(Mode::Native));
+        assert_eq!(rig.attached(), Some(XdpMode::Native));
         let tool = rig.start(&format!("rxdrop -C 100 --attach {next}")).ready();
         rig.send(0, 100);
         assert_eq!(tool.summary()["rx_packets"], 100);

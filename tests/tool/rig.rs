@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use xsk::attach::{Attachment, Mode};
+use xsk::attach::{Attachment, XdpMode};
 use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::interface::Interface;
 use xsk::test_util::{Namespace, VethPair, privileged};
@@ -40,7 +40,7 @@ impl Rig {
     }
 
     /// What is attached to the near end.
-    pub(crate) fn attached(&self) -> Option<Mode> {
+    pub(crate) fn attached(&self) -> Option<XdpMode> {
         attached(self.cable.a())
     }
 
@@ -58,8 +58,8 @@ impl Rig {
 }
 
 /// What is attached to an interface.
-pub(crate) fn attached(interface: &Interface) -> Option<Mode> {
-    let state = interface.xdp().unwrap();
+pub(crate) fn attached(interface: &Interface) -> Option<XdpMode> {
+    let state = interface.attached_programs().unwrap();
     state.programs().next().map(|(mode, _)| mode)
 }
 

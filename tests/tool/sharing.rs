@@ -1,7 +1,7 @@
 //! Two processes on two queues of one interface.
 
 use crate::rig::{Rig, Tool};
-use xsk::Mode;
+use xsk::XdpMode;
 
 #[test]
 fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
@@ -17,7 +17,7 @@ fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
                     rig.start(&format!("rxdrop -p -q {queue} {letters} {count}")).ready()
                 };
                 let (first, second) = (start(0), start(1));
-                let program = rig.cable.a().xdp().unwrap().programs().next();
+                let program = rig.cable.a().attached_programs().unwrap().programs().next();
                 rig.send(1 - ends, 100);
                 let (ending, staying) = if ends == 0 { (first, second) } else { (second, first) };
                 if killed {
@@ -25,7 +25,11 @@ fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
                 } else {
                     ending.stop().summary();
                 }
-                assert_eq!(rig.cable.a().xdp().unwrap().programs().next(), program, "{case}");
+                assert_eq!(
+                    rig.cable.a().attached_programs().unwrap().programs().next(),
+                    program,
+                    "{case}"
+                );
                 assert!(program.is_some());
                 rig.send(1 - ends, 200);
                 assert_eq!(staying.summary()["rx_packets"], 300, "{case}");
@@ -51,7 +55,7 @@ fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
         let waited: u32 = before.rsplit(' ').next().unwrap().parse().unwrap();
         assert!((123..20_000).contains(&waited), "{ended:?}");
     }
-    assert_eq!(rig.attached(), Some(Mode::Native));
+    assert_eq!(rig.attached(), Some(XdpMode::Native));
     rig.send(0, 100);
     assert_eq!(first.summary()["rx_packets"], 100);
     assert_eq!(rig.attached(), None);

@@ -58,7 +58,7 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
         return;
     };
     for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
-        let before = rig.cable.b().facts().unwrap().counters.rx_packets;
+        let before = rig.cable.b().info().unwrap().counters.rx_packets;
         let tool = rig.start(&format!("txonly -C 5001 {letters}")).ready();
         assert_eq!(rig.attached(), None);
         let summary = tool.summary();
@@ -68,7 +68,7 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
         assert_eq!(summary["tx_invalid_descs"], 0);
         assert_eq!(summary["mode"], Value::Null);
         let far = rig.cable.b();
-        let come = || far.facts().unwrap().counters.rx_packets - before;
+        let come = || far.info().unwrap().counters.rx_packets - before;
         wait_for("all packets at the far end", || come() >= 5001);
         assert_eq!(come(), 5001);
     }
@@ -85,8 +85,8 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
         let (umem, mut pool, mut socket) = rig
             .far
             .run(|| {
-                let (umem, pool) = Umem::builder().chunks(64).build().unwrap();
-                let socket = Socket::builder(&umem).bind_wait(LIMIT).bind(far, 0).unwrap();
+                let (umem, pool) = Umem::builder().chunk_count(64).build().unwrap();
+                let socket = Socket::builder(&umem).bind_timeout(LIMIT).bind(far, 0).unwrap();
                 (umem, pool, socket)
             })
             .unwrap();

@@ -17,7 +17,7 @@ fn what_is_had_without_asking_is_the_best_and_says_why() {
     for card in [&cards.one, &cards.two] {
         let demanded = forced(card);
         let side = Side::new(card, USUAL);
-        let info = &side.socket.info;
+        let info = &side.socket.handle;
         let note = match (demanded, info.copy_reason()) {
             (Ok(forced), CopyReason::ZeroCopy) => {
                 assert!(forced && info.is_zero_copy());
@@ -75,8 +75,8 @@ fn copy_mode_is_had_where_it_is_asked_for() {
     let setup = Setup { copy: CopyMode::Copy, ..USUAL };
     let (mut from, mut to) = sides(&cards, setup);
     for side in [&from, &to] {
-        assert!(!side.socket.info.is_zero_copy());
-        assert_eq!(side.socket.info.copy_reason(), CopyReason::Asked);
+        assert!(!side.socket.handle.is_zero_copy());
+        assert_eq!(side.socket.handle.copy_reason(), CopyReason::Asked);
     }
     from.send(0..64);
     to.receive(0..64);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use xsk::test_util::ip;
 use xsk::{
-    Attachment, CopyMode, Error, Fill, Interface, ModeChoice, Pool, Registration, Socket, Umem,
+    AttachMode, Attachment, CopyMode, Error, Fill, FramePool, Interface, Registration, Socket, Umem,
 };
 
 /// Chunks of each socket's memory, and entries of each ring.
@@ -93,7 +93,7 @@ fn number(bytes: &[u8]) -> Option<u32> {
 /// A socket on queue 0 of a card, its program, and its memory.
 pub(crate) struct Side {
     pub(crate) umem: Umem,
-    pub(crate) pool: Pool,
+    pub(crate) pool: FramePool,
     pub(crate) socket: Socket,
     registration: Registration,
     attachment: Attachment,
@@ -114,11 +114,11 @@ pub(crate) fn wait_for_links(cards: &Cards) {
 
 impl Side {
     pub(crate) fn new(card: &Interface, setup: Setup) -> Self {
-        let (umem, mut pool) = Umem::builder().chunks(CHUNKS).build().unwrap();
+        let (umem, mut pool) = Umem::builder().chunk_count(CHUNKS).build().unwrap();
         let mut unbound = Socket::builder(&umem)
             .copy_mode(setup.copy)
             .need_wakeup(setup.need_wakeup)
-            .bind_wait(PATIENCE)
+            .bind_timeout(PATIENCE)
             .open()
             .unwrap();
         let mut fill = |ring: &mut Fill, now| {
@@ -129,13 +129,13 @@ impl Side {
         fill(&mut unbound.fill, When::BeforeBind);
         let mut socket = unbound.bind(card, 0).unwrap();
         fill(&mut socket.fill, When::BeforeAttach);
-        let attachment = Attachment::builder(card).mode(ModeChoice::Native).attach().unwrap();
+        let attachment = Attachment::builder(card).mode(AttachMode::Native).attach().unwrap();
         let registration = socket.register(&attachment).unwrap();
         fill(&mut socket.fill, When::Last);
         let _ = socket.fill.kick_if_needed().unwrap();
         let side = Self { umem, pool, socket, registration, attachment };
         if required() && setup.copy != CopyMode::Copy {
-            assert!(side.socket.info.is_zero_copy(), "{}", side.socket.info.copy_reason());
+            assert!(side.socket.handle.is_zero_copy(), "{}", side.socket.handle.copy_reason());
         }
         side
     }
@@ -212,10 +212,10 @@ impl Side {
         let home: BTreeSet<u64> = self.pool.addresses().collect();
         assert_eq!(home.len(), self.pool.len(), "a chunk is here twice");
         assert_eq!(self.pool.len(), (CHUNKS - FILL) as usize);
-        if let Some(census) = self.umem.census() {
+        if let Some(census) = self.umem.chunk_counts() {
             assert_eq!(census.pool + census.receiving, CHUNKS as usize, "{census:?}");
         }
-        let statistics = self.socket.info.statistics().unwrap();
+        let statistics = self.socket.handle.statistics().unwrap();
         assert_eq!(statistics.rx_invalid_descs, 0, "{statistics:?}");
         assert_eq!(statistics.tx_invalid_descs, 0, "{statistics:?}");
     }
@@ -228,8 +228,8 @@ impl Side {
 
 /// What binding for zero-copy alone comes to: whether the kernel says that it is.
 pub(crate) fn forced(card: &Interface) -> Result<bool, Error> {
-    let (umem, _pool) = Umem::builder().chunks(CHUNKS).build().unwrap();
+    let (umem, _pool) = Umem::builder().chunk_count(CHUNKS).build().unwrap();
     let builder = Socket::builder(&umem).copy_mode(CopyMode::ZeroCopy);
-    let socket = builder.bind_wait(PATIENCE).bind(card, 0)?;
-    Ok(socket.info.is_zero_copy())
+    let socket = builder.bind_timeout(PATIENCE).bind(card, 0)?;
+    Ok(socket.handle.is_zero_copy())
 }

@@ -65,7 +65,7 @@ fn l2fwd_sends_everything_back() {
     let mut side = Side::new(&cards.one, USUAL);
     wait_for_links(&cards);
 
-    let own = cards.one.facts().unwrap().mac.unwrap();
+    let own = cards.one.info().unwrap().mac.unwrap();
     let there = |number| {
         let mut packet = broadcast(number);
         packet[6..12].copy_from_slice(&own);

@@ -118,7 +118,7 @@ fn packets_are_forwarded_back_without_a_copy() {
             forwarded += batch.forward(&mut two.socket.tx).unwrap();
             let _ = two.socket.tx.kick_if_needed().unwrap();
             let done = two.socket.completion.reap(64).unwrap();
-            reaped += done.into_fill(&mut two.socket.fill).unwrap();
+            reaped += done.recycle(&mut two.socket.fill).unwrap();
             let _ = two.socket.fill.kick_if_needed().unwrap();
             forwarded >= BATCH && reaped == forwarded
         });

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use xsk::{Pool, Umem};
+use xsk::{FramePool, Umem};
 
 pub const CHUNKS: u32 = 16;
 pub const CHUNK: u32 = 2048;
@@ -14,7 +14,7 @@ pub const CHUNK: u32 = 2048;
 static AREAS: [OnceLock<usize>; 2] = [const { OnceLock::new() }; 2];
 
 /// A UMEM over area 0 or 1. There is one at a time for each.
-pub fn umem(which: usize) -> (Umem, Pool) {
+pub fn umem(which: usize) -> (Umem, FramePool) {
     let len = (CHUNKS * CHUNK) as usize;
     let start = AREAS[which].get_or_init(|| {
         let layout = Layout::from_size_align(len, 4096).unwrap();
@@ -24,7 +24,7 @@ pub fn umem(which: usize) -> (Umem, Pool) {
     let start = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(*start)).unwrap();
     let memory = NonNull::slice_from_raw_parts(start, len);
     // SAFETY: never freed, not reached by anything else, and the program before has dropped all of its UMEM.
-    unsafe { Umem::builder().chunks(CHUNKS).chunk_size(CHUNK).build_in(memory, ()) }.unwrap()
+    unsafe { Umem::builder().chunk_count(CHUNKS).chunk_size(CHUNK).build_in(memory, ()) }.unwrap()
 }
 
 static EXPECTED: AtomicBool = AtomicBool::new(false);

@@ -13,9 +13,9 @@ impl World {
         let pools = &mut self.pools;
         assert!(match n & 15 {
             0 => refused(|| pools[0].put(frame)),
-            1 => refused(|| pools[0].merge(pool)),
-            2 => refused(|| pools[0].feed(&mut pool, 1)),
-            3 => refused(|| pool.feed(&mut pools[0], 1)),
+            1 => refused(|| pools[0].append(pool)),
+            2 => refused(|| pools[0].move_to(&mut pool, 1)),
+            3 => refused(|| pool.move_to(&mut pools[0], 1)),
             4 => refused(|| socket.fill.fill_from(&mut pool, 1)),
             5 => refused(|| socket.tx.send_from(&mut pool, 1, 60)),
             6 => refused(|| socket.tx.send_each(&mut pool, 1, |_| ())),
@@ -31,11 +31,11 @@ impl World {
                 Err(_) => self.hostile,
             },
             12 => match socket.rx.receive(1) {
-                Ok(batch) => refused(|| batch.into_pool(&mut pool)),
+                Ok(batch) => refused(|| batch.reclaim(&mut pool)),
                 Err(_) => self.hostile,
             },
             13 => match socket.completion.reap(1) {
-                Ok(batch) => refused(|| batch.into_pool(&mut pool)),
+                Ok(batch) => refused(|| batch.reclaim(&mut pool)),
                 Err(_) => self.hostile,
             },
             // Exchanged by a closure for one of ours, which stays in hand.

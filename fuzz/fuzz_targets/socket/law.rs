@@ -2,7 +2,7 @@
 
 use crate::area::{CHUNK, CHUNKS};
 use crate::world::World;
-use xsk::umem::Place;
+use xsk::umem::ChunkPlace;
 use xsk::{Frame, Umem};
 
 /// A set of chunks.
@@ -46,12 +46,12 @@ impl World {
         }
         assert_eq!(pool.0 & user.0, 0, "in a pool and in hand");
         let (mut in_pool, mut in_hand) = (Set::default(), Set::default());
-        for (chunk, place) in self.umem.places().unwrap().into_iter().enumerate() {
+        for (chunk, place) in self.umem.chunk_places().unwrap().into_iter().enumerate() {
             let address = chunk as u64 * u64::from(CHUNK);
             match place {
-                Place::Pool => in_pool.add(address),
-                Place::User => in_hand.add(address),
-                Place::Receiving | Place::Sending => {}
+                ChunkPlace::Pool => in_pool.add(address),
+                ChunkPlace::User => in_hand.add(address),
+                ChunkPlace::Receiving | ChunkPlace::Sending => {}
             }
         }
         assert_eq!((in_pool, in_hand), (pool, user), "the ledger differs");

@@ -3,9 +3,9 @@
 use crate::area::{self, CHUNK};
 use crate::closures::with_closure;
 use crate::law::{Set, mark, marked};
-use xsk::ring::{Index, Kind};
+use xsk::ring::{Index, RingKind};
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Fault, Frame, Pool, Socket, Umem};
+use xsk::{Frame, FramePool, RingError, Socket, Umem};
 
 pub struct Port {
     pub kernel: FakeKernel,
@@ -14,7 +14,7 @@ pub struct Port {
 
 pub struct World {
     pub umem: Umem,
-    pub pools: [Pool; 2],
+    pub pools: [FramePool; 2],
     pub ports: Vec<Port>,
     pub held: Vec<Frame>,
     /// Chunks of frames that were dropped.
@@ -22,7 +22,7 @@ pub struct World {
     pub hostile: bool,
 }
 
-const KINDS: [Kind; 4] = [Kind::Rx, Kind::Tx, Kind::Fill, Kind::Completion];
+const KINDS: [RingKind; 4] = [RingKind::Rx, RingKind::Tx, RingKind::Fill, RingKind::Completion];
 
 impl World {
     pub fn new(header: &[u8; 6]) -> Self {
@@ -36,13 +36,13 @@ impl World {
             Port { kernel, socket }
         });
         let ports = ports.collect();
-        let other = pool.split(usize::from(flags >> 4));
+        let other = pool.split_off(usize::from(flags >> 4));
         let (held, lost) = (Vec::with_capacity(16), Set::default());
         Self { umem, pools: [pool, other], ports, held, lost, hostile: flags & 2 != 0 }
     }
 
     /// What a good kernel never makes fail.
-    fn good<T>(hostile: bool, answer: Result<T, Fault>) -> Option<T> {
+    fn good<T>(hostile: bool, answer: Result<T, RingError>) -> Option<T> {
         match answer {
             Ok(answer) => Some(answer),
             Err(fault) => {
@@ -86,7 +86,7 @@ impl World {
                     }
                     6 => {
                         if let Some(batch) = Self::good(hostile, socket.rx.receive(count)) {
-                            batch.into_pool(pool);
+                            batch.reclaim(pool);
                         }
                     }
                     7 | 8 => {
@@ -137,19 +137,19 @@ impl World {
                     }
                     19 => {
                         if let Some(batch) = Self::good(hostile, socket.completion.reap(count)) {
-                            Self::good(hostile, batch.into_fill(&mut socket.fill));
+                            Self::good(hostile, batch.recycle(&mut socket.fill));
                         }
                     }
                     29 => {
                         let [one, other] = pools;
                         let (from, to) = if p == 0 { (one, other) } else { (other, one) };
                         let (before, there) = (to.len(), from.len());
-                        assert_eq!(from.feed(to, count as usize), there.min(count as usize));
+                        assert_eq!(from.move_to(to, count as usize), there.min(count as usize));
                         assert_eq!(to.len() - before, there - from.len());
                     }
                     30 => {
-                        let some = pools[p].split(count as usize);
-                        pools[1 - p].merge(some);
+                        let some = pools[p].split_off(count as usize);
+                        pools[1 - p].append(some);
                     }
                     31 => keep(
                         umem,

@@ -1,8 +1,9 @@
 //! The command line.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use xsk::umem::Pages;
-use xsk::{CopyMode, Method, ModeChoice};
+use xsk::umem::PageSize;
+use xsk::{AttachMethod, AttachMode, CopyMode};
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
@@ -96,8 +97,8 @@ pub(crate) struct PortArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub(crate) headroom: u32,
     /// Pages that the packet memory is made of
-    #[arg(long, value_name = "SIZE", value_enum, default_value_t = PageSize::Normal)]
-    pub(crate) pages: PageSize,
+    #[arg(long = "pages", value_name = "SIZE", value_parser = page_size(), default_value = "normal")]
+    pub(crate) page_size: PageSize,
     /// Entries of the RX ring
     #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
     pub(crate) rx_ring: u32,
@@ -141,7 +142,7 @@ pub(crate) enum How {
     Link,
 }
 
-impl From<How> for Method {
+impl From<How> for AttachMethod {
     fn from(how: How) -> Self {
         match how {
             How::Netlink => Self::Netlink,
@@ -150,24 +151,13 @@ impl From<How> for Method {
     }
 }
 
-/// The size of a memory page.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum PageSize {
-    Normal,
-    #[value(name = "2M")]
-    Huge2M,
-    #[value(name = "1G")]
-    Huge1G,
-}
-
-impl From<PageSize> for Pages {
-    fn from(size: PageSize) -> Self {
-        match size {
-            PageSize::Normal => Self::Normal,
-            PageSize::Huge2M => Self::Huge2M,
-            PageSize::Huge1G => Self::Huge1G,
-        }
-    }
+/// A page size by its name on the command line.
+fn page_size() -> impl TypedValueParser<Value = PageSize> {
+    PossibleValuesParser::new(["normal", "2M", "1G"]).map(|name| match name.as_str() {
+        "2M" => PageSize::Huge2M,
+        "1G" => PageSize::Huge1G,
+        _ => PageSize::Normal,
+    })
 }
 
 /// Send frames from one AF_XDP socket to another and account for each of them and of their chunks
@@ -214,13 +204,13 @@ pub(crate) struct ModeArgs {
 }
 
 impl ModeArgs {
-    pub(crate) fn choice(self) -> ModeChoice {
+    pub(crate) fn choice(self) -> AttachMode {
         if self.generic {
-            ModeChoice::Generic
+            AttachMode::Generic
         } else if self.native {
-            ModeChoice::Native
+            AttachMode::Native
         } else {
-            ModeChoice::Auto
+            AttachMode::Auto
         }
     }
 }

@@ -1,17 +1,17 @@
 //! `xsk demo`: the main job on a fresh machine.
 
 use crate::args::DemoArgs;
-use crate::exchange::{CABLE, CHUNKS, Plan, Receiver, Sender, Tally, exchange};
+use crate::exchange::{CABLE, CHUNKS, Exchange, Outcome, Receiver, Sender, run_exchange};
 use crate::failure::{Failure, Result};
 use crate::output::{Progress, line};
-use crate::packet::{ETHERNET, MIN_SIZE, Run};
-use crate::port::{Hold, copy, wait_for_link};
+use crate::packet::{ETHERNET, MIN_SIZE, Stream};
+use crate::port::{ActiveProgram, copy, wait_for_link};
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use xsk::test_util::{Namespace, VethPair};
-use xsk::{Attachment, Interface, ModeChoice, Pool, Registration, Socket, Umem};
+use xsk::{AttachMode, Attachment, FramePool, Interface, Registration, Socket, Umem};
 
 /// What the kernel keeps free before each received packet.
 const KERNEL_HEADROOM: u32 = 256;
@@ -22,24 +22,24 @@ const VETH_MTU: u32 = 3506;
 const TAKEN: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<()> {
-    let bed = Bed::new(args)?;
+    let link = TestLink::new(args)?;
     if !args.json {
-        let (from, to) = bed.ends();
+        let (from, to) = link.ends();
         let (from, to) = (from.name(), to.name());
-        let place = match bed {
-            Bed::Own { .. } => ", in network namespaces of their own",
-            Bed::Existing { .. } => "",
+        let place = match link {
+            TestLink::Own { .. } => ", in network namespaces of their own",
+            TestLink::Existing { .. } => "",
         };
         line(&format!("From {from} to {to}{place}"))?;
     }
     let modes = match args.mode.choice() {
-        ModeChoice::Auto => vec![ModeChoice::Native, ModeChoice::Generic],
+        AttachMode::Auto => vec![AttachMode::Native, AttachMode::Generic],
         one => vec![one],
     };
     let mut faults = Vec::new();
     for (mode, number) in modes.into_iter().zip(1..) {
         if !stop.is_asked() {
-            faults.extend(one_mode(args, &bed, mode, number, stop)?);
+            faults.extend(one_mode(args, &link, mode, number, stop)?);
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(Failure::Text(faults.join("; "))) }
@@ -47,12 +47,12 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<()> {
 
 /// Two interfaces with a cable between them.
 #[derive(Debug)]
-enum Bed {
+enum TestLink {
     Own { cable: VethPair, from: Namespace, to: Namespace },
     Existing { from: Interface, to: Interface },
 }
 
-impl Bed {
+impl TestLink {
     fn new(args: &DemoArgs) -> Result<Self> {
         let size = args.size;
         if size < MIN_SIZE {
@@ -66,7 +66,7 @@ impl Bed {
             (Some(to), Some(from)) => {
                 let (from, to) = (Interface::by_name(from)?, Interface::by_name(to)?);
                 for end in [&from, &to] {
-                    let limit = end.facts()?.mtu;
+                    let limit = end.info()?.mtu;
                     if mtu > limit {
                         let name = end.name();
                         return Err(Failure::Text(format!(
@@ -126,7 +126,7 @@ impl Bed {
 
 /// A sender of frames of `size` bytes; `None` of it is received, so it needs no program.
 fn sender(interface: &Interface, size: u32) -> Result<Sender> {
-    let (umem, pool) = Umem::builder().chunks(CHUNKS).build()?;
+    let (umem, pool) = Umem::builder().chunk_count(CHUNKS).build()?;
     let most = umem.chunk_size().saturating_sub(KERNEL_HEADROOM);
     if size > most {
         return Err(Failure::Text(format!(
@@ -139,7 +139,7 @@ fn sender(interface: &Interface, size: u32) -> Result<Sender> {
         .tx_size(CHUNKS)
         .completion_size(CHUNKS)
         .fill_size(64)
-        .bind_wait(TAKEN)
+        .bind_timeout(TAKEN)
         .bind(interface, 0)?;
     Ok(Sender { umem, pool, socket })
 }
@@ -147,14 +147,14 @@ fn sender(interface: &Interface, size: u32) -> Result<Sender> {
 /// A receiver with all its chunks in the fill ring, and its share in the program.
 fn receiver(
     interface: &Interface,
-    mode: ModeChoice,
+    mode: AttachMode,
 ) -> Result<(Receiver, Attachment, Registration)> {
-    let (umem, mut pool) = Umem::builder().chunks(CHUNKS).build()?;
+    let (umem, mut pool) = Umem::builder().chunk_count(CHUNKS).build()?;
     let mut socket = Socket::builder(&umem)
         .rx_only()
         .rx_size(CHUNKS)
         .fill_size(CHUNKS)
-        .bind_wait(TAKEN)
+        .bind_timeout(TAKEN)
         .open()?;
     socket.fill.fill_from(&mut pool, CHUNKS)?;
     let socket = socket.bind(interface, 0).map_err(xsk::Error::from)?;
@@ -166,56 +166,57 @@ fn receiver(
 /// Runs in one mode and reports; answers what went wrong with frames and chunks.
 fn one_mode(
     args: &DemoArgs,
-    bed: &Bed,
-    mode: ModeChoice,
+    link: &TestLink,
+    mode: AttachMode,
     number: u32,
     stop: &Stop,
 ) -> Result<Option<String>> {
-    let (from, to) = bed.ends();
-    let mut sender = bed.at_sender(|| sender(from, args.size))??;
-    let (mut receiver, attachment, registration) = bed.at_receiver(|| receiver(to, mode))??;
-    let info = &sender.socket.info;
-    let program = bed.at_sender(|| Hold::to_send(Attachment::builder(from), from, info))??;
+    let (from, to) = link.ends();
+    let mut sender = link.at_sender(|| sender(from, args.size))??;
+    let (mut receiver, attachment, registration) = link.at_receiver(|| receiver(to, mode))??;
+    let handle = &sender.socket.handle;
+    let program =
+        link.at_sender(|| ActiveProgram::to_send(Attachment::builder(from), from, handle))??;
     for end in [from, to] {
         wait_for_link(end, stop)?;
     }
-    let run = Run {
-        to: to.facts()?.mac.unwrap_or([0xff; 6]),
-        from: from.facts()?.mac.unwrap_or([2; 6]),
+    let stream = Stream {
+        to: to.info()?.mac.unwrap_or([0xff; 6]),
+        from: from.info()?.mac.unwrap_or([2; 6]),
         number,
         size: usize::try_from(args.size).unwrap_or(usize::MAX),
     };
     let name = attachment.mode().to_string();
     let how = format!("{name} mode ({})", attachment.reason());
-    let tally = {
+    let outcome = {
         let progress = Progress::new(!args.json);
-        let plan = Plan {
-            run,
+        let exchange = Exchange {
+            stream,
             frames: args.frames,
             batch: args.batch,
-            most: bed.room(),
+            most: link.room(),
             stop,
             progress: &progress,
             name: &name,
         };
-        exchange(&plan, &mut sender, &mut receiver)
+        run_exchange(&exchange, &mut sender, &mut receiver)
     };
     // Out of the way before a word is said: nobody may be there to hear it.
-    let closed = Hold::new(attachment, registration).close();
-    let program = program.map_or(Ok(()), Hold::close);
-    let tally = tally?;
+    let closed = ActiveProgram::new(attachment, registration).close();
+    let program = program.map_or(Ok(()), ActiveProgram::close);
+    let outcome = outcome?;
     closed?;
     program?;
     let chunks = Chunks::count(&sender, &receiver)?;
-    let info = &receiver.socket.info;
+    let handle = &receiver.socket.handle;
     if args.json {
-        let zero_copy = info.is_zero_copy();
-        line(&json(args, &name, zero_copy, &tally, &chunks))?;
+        let zero_copy = handle.is_zero_copy();
+        line(&json(args, &name, zero_copy, &outcome, &chunks))?;
     } else {
-        line(&format!("{how}, {}, attached by netlink", copy(info)))?;
-        report(args, bed.room(), &tally, &chunks)?;
+        line(&format!("{how}, {}, attached by netlink", copy(handle)))?;
+        report(args, link.room(), &outcome, &chunks)?;
     }
-    Ok(fault(args, stop, &name, &tally, &chunks))
+    Ok(fault(args, stop, &name, &outcome, &chunks))
 }
 
 /// Where the chunks are after the run.
@@ -224,87 +225,98 @@ struct Chunks {
     /// The sender's.
     all: usize,
     /// Different addresses of the sender's chunks in its pool.
-    home: usize,
+    returned: usize,
     /// Addresses that are in the pool twice, or are no chunk's.
     strange: usize,
     /// The receiver's chunks that are in none of the places where they should be. Only known in copy mode: a
     /// zero-copy driver keeps chunks for itself.
-    astray: u32,
+    missing: u32,
 }
 
 impl Chunks {
     fn count(sender: &Sender, receiver: &Receiver) -> Result<Self> {
         let Sender { umem, pool, .. } = sender;
-        let (home, strange) = home(umem, pool);
+        let (returned, strange) = returned(umem, pool);
         let pending = receiver.socket.fill.pending();
-        let astray = if receiver.socket.info.is_zero_copy() { 0 } else { CHUNKS.abs_diff(pending) };
-        Ok(Self { all: umem.chunks(), home, strange, astray })
+        let missing =
+            if receiver.socket.handle.is_zero_copy() { 0 } else { CHUNKS.abs_diff(pending) };
+        Ok(Self { all: umem.chunk_count(), returned, strange, missing })
     }
 
-    fn are_home(&self) -> bool {
-        self.home == self.all && self.strange == 0 && self.astray == 0
+    fn all_returned(&self) -> bool {
+        self.returned == self.all && self.strange == 0 && self.missing == 0
     }
 }
 
 /// How many different chunks of `umem` are in `pool`, and how many entries of the pool are something else.
-fn home(umem: &Umem, pool: &Pool) -> (usize, usize) {
+fn returned(umem: &Umem, pool: &FramePool) -> (usize, usize) {
     let size = u64::from(umem.chunk_size());
-    let all: BTreeSet<u64> = (0..u64::try_from(umem.chunks()).unwrap_or(0))
+    let all: BTreeSet<u64> = (0..u64::try_from(umem.chunk_count()).unwrap_or(0))
         .map(|chunk| chunk.saturating_mul(size))
         .collect();
     let found: BTreeSet<u64> = pool.addresses().collect();
-    let home = all.intersection(&found).count();
-    (home, pool.len().saturating_sub(home))
+    let returned = all.intersection(&found).count();
+    (returned, pool.len().saturating_sub(returned))
 }
 
-fn json(args: &DemoArgs, mode: &str, zero_copy: bool, tally: &Tally, chunks: &Chunks) -> String {
+fn json(
+    args: &DemoArgs,
+    mode: &str,
+    zero_copy: bool,
+    outcome: &Outcome,
+    chunks: &Chunks,
+) -> String {
     serde_json::json!({
         "command": "demo",
         "mode": mode,
         "zero_copy": zero_copy,
         "size": args.size,
         "batch": args.batch,
-        "frames": tally.sent,
-        "lost": tally.lost(),
-        "corrupt": tally.corrupt,
-        "duplicated": tally.duplicated,
+        "frames": outcome.sent,
+        "lost": outcome.lost(),
+        "corrupt": outcome.corrupt,
+        "duplicated": outcome.duplicated,
         "chunks": chunks.all,
-        "chunks_home": chunks.home,
-        "seconds": tally.time.as_secs_f64(),
-        "pps": per_second(tally.arrived, tally.time),
+        "chunks_home": chunks.returned,
+        "seconds": outcome.time.as_secs_f64(),
+        "pps": per_second(outcome.arrived, outcome.time),
     })
     .to_string()
 }
 
-fn report(args: &DemoArgs, most: u32, tally: &Tally, chunks: &Chunks) -> Result<()> {
+fn report(args: &DemoArgs, most: u32, outcome: &Outcome, chunks: &Chunks) -> Result<()> {
     let (size, batch) = (args.size, args.batch.min(most));
-    let rate = |count| grouped(per_second(count, tally.time));
+    let rate = |count| grouped(per_second(count, outcome.time));
     let rows = [
         format!(
             "sent      {} frames of {size} bytes, up to {batch} at once, in {:.3} s: {} per second",
-            grouped(tally.sent),
-            tally.time.as_secs_f64(),
-            rate(tally.sent)
+            grouped(outcome.sent),
+            outcome.time.as_secs_f64(),
+            rate(outcome.sent)
         ),
-        format!("received  {} frames: {} per second", grouped(tally.arrived), rate(tally.arrived)),
+        format!(
+            "received  {} frames: {} per second",
+            grouped(outcome.arrived),
+            rate(outcome.arrived)
+        ),
         format!(
             "lost {}, corrupt {}, duplicated {}",
-            tally.lost(),
-            tally.corrupt,
-            tally.duplicated
+            outcome.lost(),
+            outcome.corrupt,
+            outcome.duplicated
         ),
         format!(
             "chunks    sender: {} of {} back home; receiver: {} of {CHUNKS} ready for the next packet",
-            chunks.home,
+            chunks.returned,
             chunks.all,
-            CHUNKS.saturating_sub(chunks.astray)
+            CHUNKS.saturating_sub(chunks.missing)
         ),
     ];
     for row in rows {
         line(&format!("  {row}"))?;
     }
-    if tally.foreign > 0 {
-        line(&format!("  {} other packets", tally.foreign))?;
+    if outcome.foreign > 0 {
+        line(&format!("  {} other packets", outcome.foreign))?;
     }
     Ok(())
 }
@@ -313,29 +325,29 @@ fn fault(
     args: &DemoArgs,
     stop: &Stop,
     mode: &str,
-    tally: &Tally,
+    outcome: &Outcome,
     chunks: &Chunks,
 ) -> Option<String> {
     let mut faults = Vec::new();
-    if tally.stalled {
+    if outcome.stalled {
         faults.push(format!(
             "nothing moved any more after {} frames were sent and {} received",
-            tally.sent, tally.arrived
+            outcome.sent, outcome.arrived
         ));
     }
-    if tally.sent < args.frames && !stop.is_asked() {
-        faults.push(format!("{} of {} frames were sent", tally.sent, args.frames));
+    if outcome.sent < args.frames && !stop.is_asked() {
+        faults.push(format!("{} of {} frames were sent", outcome.sent, args.frames));
     }
-    let wrong = [tally.lost(), tally.corrupt, tally.duplicated];
+    let wrong = [outcome.lost(), outcome.corrupt, outcome.duplicated];
     if wrong != [0; 3] {
         let [lost, corrupt, duplicated] = wrong;
         faults.push(format!("lost {lost}, corrupt {corrupt}, duplicated {duplicated}"));
     }
-    if !chunks.are_home() {
+    if !chunks.all_returned() {
         faults.push(format!(
-            "{} of {} chunks of the sender came home, {} entries of its pool are no chunk or there twice, {} chunks \
-             of the receiver are astray",
-            chunks.home, chunks.all, chunks.strange, chunks.astray
+            "{} of {} chunks of the sender came returned, {} entries of its pool are no chunk or there twice, {} chunks \
+             of the receiver are missing",
+            chunks.returned, chunks.all, chunks.strange, chunks.missing
         ));
     }
     (!faults.is_empty()).then(|| format!("{mode} mode: {}", faults.join(", ")))
@@ -343,16 +355,16 @@ fn fault(
 
 #[cfg(test)]
 mod tests {
-    use super::home;
+    use super::returned;
     use xsk::Umem;
 
     #[test]
     fn a_chunk_that_is_missing_is_missed() {
-        let (umem, mut pool) = Umem::builder().chunks(4).build().unwrap();
-        assert_eq!(home(&umem, &pool), (4, 0));
+        let (umem, mut pool) = Umem::builder().chunk_count(4).build().unwrap();
+        assert_eq!(returned(&umem, &pool), (4, 0));
         let frame = pool.take().unwrap();
-        assert_eq!(home(&umem, &pool), (3, 0));
+        assert_eq!(returned(&umem, &pool), (3, 0));
         pool.put(frame);
-        assert_eq!(home(&umem, &pool), (4, 0));
+        assert_eq!(returned(&umem, &pool), (4, 0));
     }
 }

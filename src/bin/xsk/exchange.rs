@@ -2,11 +2,11 @@
 
 use crate::failure::Result;
 use crate::output::Progress;
-use crate::packet::{Run, Seen};
+use crate::packet::{Stream, Verdict};
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use std::time::{Duration, Instant};
-use xsk::{Pool, RxSocket, TxSocket, Umem};
+use xsk::{FramePool, RxSocket, TxSocket, Umem};
 
 /// Chunks of each side, and entries of its rings.
 pub(crate) const CHUNKS: u32 = 1024;
@@ -28,7 +28,7 @@ const TURNS: u32 = 256;
 #[derive(Debug)]
 pub(crate) struct Sender {
     pub(crate) umem: Umem,
-    pub(crate) pool: Pool,
+    pub(crate) pool: FramePool,
     pub(crate) socket: TxSocket,
 }
 
@@ -41,9 +41,9 @@ pub(crate) struct Receiver {
 
 /// What became of the frames.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Outcome {
     /// A bit for each sequence number that arrived.
-    seen: Vec<u64>,
+    verdict: Vec<u64>,
     pub(crate) sent: u64,
     /// Frames that flew when nothing had moved for long, less those that came after all.
     given_up: u64,
@@ -60,10 +60,10 @@ pub(crate) struct Tally {
     pub(crate) stalled: bool,
 }
 
-impl Tally {
+impl Outcome {
     fn new(frames: u64) -> Self {
         let words = usize::try_from(frames.div_ceil(64)).unwrap_or(usize::MAX);
-        Self { seen: vec![0; words], ..Self::default() }
+        Self { verdict: vec![0; words], ..Self::default() }
     }
 
     /// Frames that were sent and did not arrive whole.
@@ -82,10 +82,10 @@ impl Tally {
     }
 
     #[inline]
-    fn note(&mut self, seen: Seen) {
-        let Seen::Frame(sequence) = seen else {
-            let counter = match seen {
-                Seen::Foreign => &mut self.foreign,
+    fn note(&mut self, verdict: Verdict) {
+        let Verdict::Frame(sequence) = verdict else {
+            let counter = match verdict {
+                Verdict::Foreign => &mut self.foreign,
                 _ => &mut self.corrupt,
             };
             *counter = counter.saturating_add(1);
@@ -93,7 +93,7 @@ impl Tally {
         };
         let word = usize::try_from(sequence >> 6).unwrap_or(usize::MAX);
         let bit = 1_u64 << (sequence & 63);
-        match self.seen.get_mut(word) {
+        match self.verdict.get_mut(word) {
             // A number that was never sent, under a good checksum.
             _ if sequence >= self.sent => self.corrupt = self.corrupt.saturating_add(1),
             None => self.corrupt = self.corrupt.saturating_add(1),
@@ -113,8 +113,8 @@ impl Tally {
 
 /// How many frames, how many at once, and who may end it.
 #[derive(Debug)]
-pub(crate) struct Plan<'a> {
-    pub(crate) run: Run,
+pub(crate) struct Exchange<'a> {
+    pub(crate) stream: Stream,
     pub(crate) frames: u64,
     pub(crate) batch: u32,
     /// Frames on their way at once, those in the TX ring among them.
@@ -126,21 +126,21 @@ pub(crate) struct Plan<'a> {
 
 /// Sends and receives, on one thread: the receiver's progress bounds the sender, so that no frame finds
 /// a full ring on its way, however busy the machine is.
-pub(crate) fn exchange(
-    plan: &Plan<'_>,
+pub(crate) fn run_exchange(
+    exchange: &Exchange<'_>,
     sender: &mut Sender,
     receiver: &mut Receiver,
-) -> Result<Tally> {
-    let mut tally = Tally::new(plan.frames);
-    let mut frames = plan.frames;
-    let home = sender.pool.len();
+) -> Result<Outcome> {
+    let mut outcome = Outcome::new(exchange.frames);
+    let mut frames = exchange.frames;
+    let returned = sender.pool.len();
     let start = Instant::now();
     let (mut moved_at, mut shown_at) = (start, start);
     let mut moved = false;
     let mut turns = TURNS;
     loop {
-        let sent = send(plan, frames, sender, &mut tally)?;
-        let received = receive(plan, receiver, &mut tally)?;
+        let sent = send(exchange, frames, sender, &mut outcome)?;
+        let received = receive(exchange, receiver, &mut outcome)?;
         let reaped = sender.socket.completion.reap_into(&mut sender.pool, CHUNKS)?;
         if sent | received | reaped != 0 {
             moved = true;
@@ -148,7 +148,7 @@ pub(crate) fn exchange(
             // The kernel's half of the work may wait for this core.
             std::thread::yield_now();
         }
-        if tally.sent == frames && tally.expected() == 0 && sender.pool.len() == home {
+        if outcome.sent == frames && outcome.expected() == 0 && sender.pool.len() == returned {
             break;
         }
         turns = turns.wrapping_sub(1);
@@ -156,30 +156,33 @@ pub(crate) fn exchange(
             continue;
         }
         turns = TURNS;
-        if plan.stop.is_asked() {
-            frames = tally.sent;
+        if exchange.stop.is_asked() {
+            frames = outcome.sent;
         }
         let now = Instant::now();
         if std::mem::take(&mut moved) {
             moved_at = now;
         } else if now.duration_since(moved_at) > STALL {
-            tally.stalled = true;
+            outcome.stalled = true;
             break;
         } else if now.duration_since(moved_at) > LATE {
             // Lost on the way: what was not sent yet goes on.
             let pending = u64::from(sender.socket.tx.pending());
-            tally.given_up = tally.flying().saturating_sub(pending);
-            tally.given_up_below = tally.sent.saturating_sub(pending);
+            outcome.given_up = outcome.flying().saturating_sub(pending);
+            outcome.given_up_below = outcome.sent.saturating_sub(pending);
         }
-        if plan.progress.is_live() && now.duration_since(shown_at) > Duration::from_millis(100) {
+        if exchange.progress.is_live() && now.duration_since(shown_at) > Duration::from_millis(100)
+        {
             shown_at = now;
-            let rate = grouped(per_second(tally.arrived, now.duration_since(start)));
-            let (arrived, frames) = (grouped(tally.arrived), grouped(frames));
-            let name = plan.name;
-            plan.progress.show(&format!("{name}: {arrived} of {frames} frames, {rate} per second"));
+            let rate = grouped(per_second(outcome.arrived, now.duration_since(start)));
+            let (arrived, frames) = (grouped(outcome.arrived), grouped(frames));
+            let name = exchange.name;
+            exchange
+                .progress
+                .show(&format!("{name}: {arrived} of {frames} frames, {rate} per second"));
         }
     }
-    tally.time = if tally.stalled || tally.given_up > 0 {
+    outcome.time = if outcome.stalled || outcome.given_up > 0 {
         moved_at.duration_since(start)
     } else {
         start.elapsed()
@@ -188,36 +191,41 @@ pub(crate) fn exchange(
     let end = Instant::now();
     let mut quiet = end;
     // On a busy cable it never gets quiet: others send, too.
-    while quiet.elapsed() < QUIET && end.elapsed() < STALL && !plan.stop.is_asked() {
-        if receive(plan, receiver, &mut tally)? > 0 {
+    while quiet.elapsed() < QUIET && end.elapsed() < STALL && !exchange.stop.is_asked() {
+        if receive(exchange, receiver, &mut outcome)? > 0 {
             quiet = Instant::now();
         }
         std::thread::yield_now();
     }
-    Ok(tally)
+    Ok(outcome)
 }
 
 /// Publishes a batch if the receiver has room for it, and has the kernel send if the cable has.
 #[inline]
-fn send(plan: &Plan<'_>, frames: u64, sender: &mut Sender, tally: &mut Tally) -> Result<u32> {
+fn send(
+    exchange: &Exchange<'_>,
+    frames: u64,
+    sender: &mut Sender,
+    outcome: &mut Outcome,
+) -> Result<u32> {
     let Sender { umem, pool, socket } = sender;
-    let left = u32::try_from(frames.saturating_sub(tally.sent)).unwrap_or(u32::MAX);
-    let batch = plan.batch.min(left).min(plan.most);
-    let room = u64::from(plan.most).saturating_sub(tally.expected());
+    let left = u32::try_from(frames.saturating_sub(outcome.sent)).unwrap_or(u32::MAX);
+    let batch = exchange.batch.min(left).min(exchange.most);
+    let room = u64::from(exchange.most).saturating_sub(outcome.expected());
     let mut sent = 0;
     if batch > 0 && u64::from(batch) <= room {
-        let mut sequence = tally.sent;
-        let size = u32::try_from(plan.run.size).unwrap_or(u32::MAX);
+        let mut sequence = outcome.sent;
+        let size = u32::try_from(exchange.stream.size).unwrap_or(u32::MAX);
         sent = socket.tx.send_each(pool, batch, |frame| {
             // The size was compared with the chunk's before.
             let _ = frame.truncate(size);
-            plan.run.write(sequence, umem.bytes_mut(frame));
+            exchange.stream.write(sequence, umem.bytes_mut(frame));
             sequence = sequence.wrapping_add(1);
         })?;
-        tally.sent = sequence;
+        outcome.sent = sequence;
     }
     let pending = u64::from(socket.tx.pending());
-    let cable = tally.expected().saturating_sub(pending);
+    let cable = outcome.expected().saturating_sub(pending);
     if pending > 0 && cable.saturating_add(KICK) <= u64::from(CABLE) {
         // Whatever it answers: what is left is kicked in the next turn.
         let _ = socket.tx.kick_if_needed()?;
@@ -226,12 +234,12 @@ fn send(plan: &Plan<'_>, frames: u64, sender: &mut Sender, tally: &mut Tally) ->
 }
 
 #[inline]
-fn receive(plan: &Plan<'_>, receiver: &mut Receiver, tally: &mut Tally) -> Result<u32> {
+fn receive(exchange: &Exchange<'_>, receiver: &mut Receiver, outcome: &mut Outcome) -> Result<u32> {
     let Receiver { umem, socket } = receiver;
     let RxSocket { rx, fill, .. } = socket;
     let received = rx
-        .receive(plan.batch)?
-        .recycle_each(fill, |frame| tally.note(plan.run.check(umem.bytes(frame))))?;
+        .receive(exchange.batch)?
+        .recycle_each(fill, |frame| outcome.note(exchange.stream.check(umem.bytes(frame))))?;
     let _ = fill.kick_if_needed()?;
     Ok(received)
 }
@@ -242,20 +250,20 @@ mod tests {
 
     #[test]
     fn each_frame_is_counted_once_and_for_what_it_is() {
-        let mut tally = Tally::new(100);
-        tally.sent = 100;
+        let mut outcome = Outcome::new(100);
+        outcome.sent = 100;
         for sequence in (0..100).filter(|sequence| *sequence != 63) {
-            tally.note(Seen::Frame(sequence));
+            outcome.note(Verdict::Frame(sequence));
         }
-        assert_eq!((tally.arrived, tally.lost()), (99, 1));
-        tally.note(Seen::Frame(64));
-        tally.note(Seen::Foreign);
-        assert_eq!((tally.duplicated, tally.foreign, tally.lost()), (1, 1, 1));
-        tally.note(Seen::Corrupt);
-        assert_eq!((tally.corrupt, tally.lost()), (1, 0), "the missing one came, spoilt");
+        assert_eq!((outcome.arrived, outcome.lost()), (99, 1));
+        outcome.note(Verdict::Frame(64));
+        outcome.note(Verdict::Foreign);
+        assert_eq!((outcome.duplicated, outcome.foreign, outcome.lost()), (1, 1, 1));
+        outcome.note(Verdict::Corrupt);
+        assert_eq!((outcome.corrupt, outcome.lost()), (1, 0), "the missing one came, spoilt");
         for never_sent in [100, 128, u64::MAX] {
-            tally.note(Seen::Frame(never_sent));
+            outcome.note(Verdict::Frame(never_sent));
         }
-        assert_eq!((tally.arrived, tally.corrupt), (99, 4));
+        assert_eq!((outcome.arrived, outcome.corrupt), (99, 4));
     }
 }

@@ -40,8 +40,8 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<xsk::Fault> for Failure {
-    fn from(fault: xsk::Fault) -> Self {
+impl From<xsk::RingError> for Failure {
+    fn from(fault: xsk::RingError) -> Self {
         Self::Xsk(fault.into())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::args::PortArgs;
 use crate::failure::Result;
-use crate::port::{self, Hold};
+use crate::port::{self, ActiveProgram};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
@@ -17,11 +17,11 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let mut unbound = port::socket(args, &umem).open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = unbound.bind(&interface, args.queue).map_err(xsk::Error::from)?;
-    let hold = Hold::take(args, &interface, |program| socket.register(program))?;
+    let hold = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
     let program = Some(hold.attachment());
-    let title = port::title(&socket.info, program);
-    let info = socket.info.clone();
-    let mut session = Session::new(args, stop, interface, info, "l2fwd", program);
+    let title = port::title(&socket.handle, program);
+    let handle = socket.handle.clone();
+    let mut session = Session::new(args, stop, interface, handle, "l2fwd", program);
     let outcome =
         session.title(&title).and_then(|()| forward(args, &umem, &mut socket, &mut session));
     session.end(outcome, Some(hold))
@@ -33,7 +33,7 @@ fn forward(
     socket: &mut Socket,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let Socket { rx, tx, fill, completion, info } = socket;
+    let Socket { rx, tx, fill, completion, handle } = socket;
     let mut left = args.count.unwrap_or(u64::MAX);
     // Packets whose chunks are not back yet.
     let mut sending = 0_u32;
@@ -41,10 +41,10 @@ fn forward(
         if sending > 0 {
             // In copy mode a call for an empty ring is one for nothing; a zero-copy driver may want it to
             // give chunks back.
-            if tx.pending() > 0 || info.is_zero_copy() {
+            if tx.pending() > 0 || handle.is_zero_copy() {
                 let _ = kick(args, tx)?;
             }
-            let back = completion.reap(args.batch)?.into_fill(fill)?;
+            let back = completion.reap(args.batch)?.recycle(fill)?;
             sending = sending.saturating_sub(back);
         }
         let batch = u32::try_from(left).map_or(args.batch, |left| left.min(args.batch));
@@ -61,13 +61,13 @@ fn forward(
             let _ = fill.kick_if_needed()?;
             if args.poll && tx.pending() == 0 {
                 let most = if sending > 0 { SENDING } else { Duration::MAX };
-                session.sleep(info, most)?;
+                session.sleep(handle, most)?;
             }
         }
     }
     port::drain(|| {
         let _ = kick(args, tx)?;
-        let back = completion.reap(u32::MAX)?.into_fill(fill)?;
+        let back = completion.reap(u32::MAX)?.recycle(fill)?;
         sending = sending.saturating_sub(back);
         Ok((back, sending == 0))
     })

@@ -12,7 +12,7 @@ const MARK: [u8; 2] = *b"xs";
 
 /// What all frames of a run have in common.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Run {
+pub(crate) struct Stream {
     pub(crate) to: [u8; 6],
     pub(crate) from: [u8; 6],
     /// Tells the frames of this run from those of another.
@@ -23,7 +23,7 @@ pub(crate) struct Run {
 
 /// What a received frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub(crate) enum Verdict {
     /// This frame of the run, whole.
     Frame(u64),
     /// A frame of the run with a wrong length or checksum.
@@ -32,7 +32,7 @@ pub(crate) enum Seen {
     Foreign,
 }
 
-impl Run {
+impl Stream {
     /// Writes frame `sequence` over `bytes`, which are [`size`](Self::size) of them.
     pub(crate) fn write(&self, sequence: u64, bytes: &mut [u8]) {
         let Some((header, payload)) = bytes.split_first_chunk_mut::<HEADER>() else {
@@ -59,15 +59,15 @@ impl Run {
     }
 
     /// Checks a received frame. A longer one was padded on its way.
-    pub(crate) fn check(&self, bytes: &[u8]) -> Seen {
+    pub(crate) fn check(&self, bytes: &[u8]) -> Verdict {
         let Some((header, _)) = bytes.split_first_chunk::<HEADER>() else {
-            return Seen::Foreign;
+            return Verdict::Foreign;
         };
         let [_, _, _, _, _, _, _, _, _, _, _, _, type0, type1, mark0, mark1, tail @ ..] = header;
         let number = tail.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
         let ours = [*type0, *type1] == ETHERTYPE && [*mark0, *mark1] == MARK;
         if !ours || number != Some(self.number) {
-            return Seen::Foreign;
+            return Verdict::Foreign;
         }
         let word = |from: usize| {
             let bytes = header.get(from..).and_then(|bytes| bytes.first_chunk());
@@ -75,8 +75,8 @@ impl Run {
         };
         let (sequence, sum) = (word(20), word(28));
         match bytes.get(HEADER..self.size) {
-            Some(payload) if checksum(sequence, payload) == sum => Seen::Frame(sequence),
-            _ => Seen::Corrupt,
+            Some(payload) if checksum(sequence, payload) == sum => Verdict::Frame(sequence),
+            _ => Verdict::Corrupt,
         }
     }
 }
@@ -118,8 +118,8 @@ fn checksum(sequence: u64, payload: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    fn run(size: usize) -> Run {
-        Run { to: [1; 6], from: [2; 6], number: 7, size }
+    fn run(size: usize) -> Stream {
+        Stream { to: [1; 6], from: [2; 6], number: 7, size }
     }
 
     #[test]
@@ -127,11 +127,11 @@ mod tests {
         for size in [37, 60, 61, 1500] {
             let mut bytes = vec![0; size];
             run(size).write(1234, &mut bytes);
-            assert_eq!(run(size).check(&bytes), Seen::Frame(1234));
+            assert_eq!(run(size).check(&bytes), Verdict::Frame(1234));
             bytes.resize(size + 3, 0);
-            assert_eq!(run(size).check(&bytes), Seen::Frame(1234), "padded");
-            let other = Run { number: 8, ..run(size) };
-            assert_eq!(other.check(&bytes), Seen::Foreign);
+            assert_eq!(run(size).check(&bytes), Verdict::Frame(1234), "padded");
+            let other = Stream { number: 8, ..run(size) };
+            assert_eq!(other.check(&bytes), Verdict::Foreign);
         }
     }
 
@@ -143,10 +143,10 @@ mod tests {
             for bit in 0..8 {
                 let mut bytes = good.clone();
                 bytes[at] ^= 1 << bit;
-                assert_eq!(run(70).check(&bytes), Seen::Corrupt, "byte {at} bit {bit}");
+                assert_eq!(run(70).check(&bytes), Verdict::Corrupt, "byte {at} bit {bit}");
             }
         }
-        assert_eq!(run(70).check(&good[..69]), Seen::Corrupt, "cut");
-        assert_eq!(run(70).check(&good[..30]), Seen::Foreign, "no header");
+        assert_eq!(run(70).check(&good[..69]), Verdict::Corrupt, "cut");
+        assert_eq!(run(70).check(&good[..30]), Verdict::Foreign, "no header");
     }
 }

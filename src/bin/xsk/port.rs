@@ -6,7 +6,9 @@ use crate::signals::Stop;
 use std::time::{Duration, Instant};
 use xsk::attach::AttachmentBuilder;
 use xsk::socket::SocketBuilder;
-use xsk::{Attachment, Interface, Mode, ModeChoice, Pool, Registration, Socket, SocketInfo, Umem};
+use xsk::{
+    AttachMode, Attachment, FramePool, Interface, Registration, Socket, SocketHandle, Umem, XdpMode,
+};
 
 /// How long to wait for packets that are on their way out and do not move.
 const DRAIN: Duration = Duration::from_millis(200);
@@ -15,12 +17,12 @@ const DRAIN: Duration = Duration::from_millis(200);
 const LINK: Duration = Duration::from_secs(20);
 
 /// Packet memory as the command line describes it.
-pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, Pool)> {
+pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, FramePool)> {
     let umem = Umem::builder()
-        .chunks(args.chunks)
+        .chunk_count(args.chunks)
         .chunk_size(args.frame_size)
         .headroom(args.headroom)
-        .pages(args.pages.into());
+        .page_size(args.page_size);
     Ok(umem.build()?)
 }
 
@@ -33,17 +35,17 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
         .completion_size(args.completion_ring)
         .copy_mode(args.copy_mode())
         .need_wakeup(!args.no_need_wakeup)
-        .bind_wait(Duration::from_millis(args.wait))
+        .bind_timeout(Duration::from_millis(args.wait))
 }
 
 /// A share in the program of an interface, and a socket's place in it.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub(crate) struct ActiveProgram {
     attachment: Attachment,
     registration: Option<Registration>,
 }
 
-impl Hold {
+impl ActiveProgram {
     pub(crate) fn new(attachment: Attachment, registration: Registration) -> Self {
         Self { attachment, registration: Some(registration) }
     }
@@ -53,12 +55,14 @@ impl Hold {
     pub(crate) fn to_send(
         builder: AttachmentBuilder,
         interface: &Interface,
-        info: &SocketInfo,
+        handle: &SocketHandle,
     ) -> Result<Option<Self>> {
-        if !info.is_zero_copy() || interface.xdp()?.program(Mode::Native).is_some() {
+        if !handle.is_zero_copy()
+            || interface.attached_programs()?.program(XdpMode::Native).is_some()
+        {
             return Ok(None);
         }
-        let attachment = builder.mode(ModeChoice::Native).attach()?;
+        let attachment = builder.mode(AttachMode::Native).attach()?;
         Ok(Some(Self { attachment, registration: None }))
     }
 
@@ -93,12 +97,12 @@ impl Hold {
 pub(crate) fn wait_for_link(interface: &Interface, stop: &Stop) -> Result<()> {
     let start = Instant::now();
     loop {
-        let facts = interface.facts()?;
-        if (facts.up && facts.carrier && facts.running) || stop.is_asked() {
+        let info = interface.info()?;
+        if (info.up && info.carrier && info.running) || stop.is_asked() {
             return Ok(());
         }
         let name = interface.name();
-        if !facts.up {
+        if !info.up {
             return Err(Failure::Text(format!("{name} is down: `ip link set dev {name} up`")));
         }
         if start.elapsed() > LINK {
@@ -112,14 +116,14 @@ pub(crate) fn wait_for_link(interface: &Interface, stop: &Stop) -> Result<()> {
 }
 
 /// Zero-copy or copy, and why.
-pub(crate) fn copy(info: &SocketInfo) -> String {
-    let name = if info.is_zero_copy() { "zero-copy" } else { "copy" };
-    format!("{name} ({})", info.copy_reason())
+pub(crate) fn copy(handle: &SocketHandle) -> String {
+    let name = if handle.is_zero_copy() { "zero-copy" } else { "copy" };
+    format!("{name} ({})", handle.copy_reason())
 }
 
 /// The first line: what is used, in which mode, and why.
-pub(crate) fn title(info: &SocketInfo, program: Option<&Attachment>) -> String {
-    let copy = copy(info);
+pub(crate) fn title(handle: &SocketHandle, program: Option<&Attachment>) -> String {
+    let copy = copy(handle);
     let program = match program {
         Some(program) => format!(
             "{} mode ({}), {copy}, attached by {}{}",
@@ -130,7 +134,7 @@ pub(crate) fn title(info: &SocketInfo, program: Option<&Attachment>) -> String {
         ),
         None => format!("{copy}, no program (sending needs none)"),
     };
-    format!("{} queue {}: {program}", info.interface(), info.queue())
+    format!("{} queue {}: {program}", handle.interface(), handle.queue())
 }
 
 /// Works until everything that was sent is back, or nothing comes back for a while.

@@ -2,7 +2,7 @@
 
 use crate::args::PortArgs;
 use crate::failure::Result;
-use crate::port::{self, Hold};
+use crate::port::{self, ActiveProgram};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
@@ -14,17 +14,17 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let mut unbound = port::socket(args, &umem).rx_only().open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = unbound.bind(&interface, args.queue).map_err(xsk::Error::from)?;
-    let hold = Hold::take(args, &interface, |program| socket.register(program))?;
+    let hold = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
     let program = Some(hold.attachment());
-    let title = port::title(&socket.info, program);
-    let info = socket.info.clone();
-    let mut session = Session::new(args, stop, interface, info, "rxdrop", program);
+    let title = port::title(&socket.handle, program);
+    let handle = socket.handle.clone();
+    let mut session = Session::new(args, stop, interface, handle, "rxdrop", program);
     let outcome = session.title(&title).and_then(|()| receive(args, &mut socket, &mut session));
     session.end(outcome, Some(hold))
 }
 
 fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) -> Result<()> {
-    let RxSocket { rx, fill, info } = socket;
+    let RxSocket { rx, fill, handle } = socket;
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 && session.goes_on()? {
         let batch = u32::try_from(left).map_or(args.batch, |left| left.min(args.batch));
@@ -37,7 +37,7 @@ fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) ->
         if count == 0 {
             let _ = fill.kick_if_needed()?;
             if args.poll {
-                session.sleep(info, Duration::MAX)?;
+                session.sleep(handle, Duration::MAX)?;
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result};
-use crate::port::Hold;
+use crate::port::ActiveProgram;
 use crate::signals::Stop;
 use crate::table::{Counts, Report, Table};
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use xsk::{Attachment, Error, Interface, Mode, SocketInfo};
+use xsk::{Attachment, Error, Interface, SocketHandle, XdpMode};
 
 /// Turns of the loop between two looks at clock and signals: a busy turn takes some microseconds, an idle
 /// one some nanoseconds.
@@ -24,11 +24,11 @@ pub(crate) struct Session<'a> {
     args: &'a PortArgs,
     stop: &'a Stop,
     interface: Interface,
-    info: SocketInfo,
+    handle: SocketHandle,
     table: Table,
     start: Instant,
     /// The mode and number of the program that hands the packets over, while it is known to be there.
-    program: Option<(Mode, u32)>,
+    program: Option<(XdpMode, u32)>,
     /// When the last report was made, and what it said.
     last: (Instant, Report),
     turns: u32,
@@ -41,18 +41,18 @@ impl<'a> Session<'a> {
         args: &'a PortArgs,
         stop: &'a Stop,
         interface: Interface,
-        info: SocketInfo,
+        handle: SocketHandle,
         command: &'static str,
         attachment: Option<&Attachment>,
     ) -> Self {
-        let table = Table::new(args, command, attachment.map(Attachment::mode), &info);
+        let table = Table::new(args, command, attachment.map(Attachment::mode), &handle);
         let start = Instant::now();
         Self {
             counts: Counts::default(),
             args,
             stop,
             interface,
-            info,
+            handle,
             table,
             program: attachment.map(|program| (program.mode(), program.program_id())),
             start,
@@ -108,18 +108,18 @@ impl<'a> Session<'a> {
     }
 
     fn check_interface(&self) -> Result<()> {
-        let Some(errno) = self.info.error()? else {
+        let Some(errno) = self.handle.take_error()? else {
             return Ok(());
         };
         // Which says that the interface is gone, if it is.
-        let name = self.interface.facts()?.name;
+        let name = self.interface.info()?.name;
         Err(Failure::Text(format!("the socket on {name} does not work any more: {errno}")))
     }
 
     /// A wake-up that failed, as what it means.
     fn explain(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::Xsk(Error::Kick { .. }) => match self.interface.facts() {
+            Failure::Xsk(Error::Kick { .. }) => match self.interface.info() {
                 Err(gone) => gone.into(),
                 Ok(_) => failure,
             },
@@ -132,7 +132,7 @@ impl<'a> Session<'a> {
         let Some((mode, id)) = self.program else {
             return Ok(());
         };
-        if self.interface.xdp()?.program(mode) != Some(id) {
+        if self.interface.attached_programs()?.program(mode) != Some(id) {
             self.program = None;
             let name = self.interface.name();
             self.table.note(&format!(
@@ -144,7 +144,7 @@ impl<'a> Session<'a> {
 
     fn report(&mut self, now: Instant) -> Result<()> {
         self.check_program()?;
-        let report = Report { counts: self.counts, kernel: self.info.statistics()? };
+        let report = Report { counts: self.counts, kernel: self.handle.statistics()? };
         let (last, before) = std::mem::replace(&mut self.last, (now, report));
         self.table.interval(&before, &report, now.duration_since(last))?;
         Ok(())
@@ -159,11 +159,11 @@ impl<'a> Session<'a> {
     }
 
     /// Puts everything back and then says the last words: nobody may be there to hear them.
-    pub(crate) fn end(self, outcome: Result<()>, hold: Option<Hold>) -> Result<()> {
+    pub(crate) fn end(self, outcome: Result<()>, hold: Option<ActiveProgram>) -> Result<()> {
         let time = self.start.elapsed();
-        let closed = hold.map_or(Ok(()), Hold::close);
+        let closed = hold.map_or(Ok(()), ActiveProgram::close);
         let outcome = outcome.map_err(|failure| self.explain(failure));
-        let said = self.info.statistics().map_err(Failure::from);
+        let said = self.handle.statistics().map_err(Failure::from);
         let said = said.and_then(|kernel| {
             let counts = self.counts;
             Ok(self.table.summary(&Report { counts, kernel }, time)?)

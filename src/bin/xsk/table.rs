@@ -6,7 +6,7 @@ use crate::rates::{grouped, per_second};
 use serde_json::json;
 use std::io::{self, Write};
 use std::time::Duration;
-use xsk::{Mode, SocketInfo, Statistics};
+use xsk::{SocketHandle, Statistics, XdpMode};
 
 /// What a loop counts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,14 +74,14 @@ impl Table {
     pub(crate) fn new(
         args: &PortArgs,
         command: &'static str,
-        mode: Option<Mode>,
-        info: &SocketInfo,
+        mode: Option<XdpMode>,
+        handle: &SocketHandle,
     ) -> Self {
         Self {
             command,
-            port: format!("{}:{}", info.interface(), info.queue()),
+            port: format!("{}:{}", handle.interface(), handle.queue()),
             mode: mode.map(|mode| mode.to_string()),
-            zero_copy: info.is_zero_copy(),
+            zero_copy: handle.is_zero_copy(),
             json: args.json,
             extra: args.extra_stats,
         }

@@ -3,11 +3,11 @@
 use crate::args::{PortArgs, TxArgs};
 use crate::failure::{Failure, Result};
 use crate::l2fwd::kick;
-use crate::port::{self, Hold};
+use crate::port::{self, ActiveProgram};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
-use xsk::{Attachment, Interface, Pool, TxSocket};
+use xsk::{Attachment, FramePool, Interface, TxSocket};
 
 /// Ethernet, IPv4 and UDP headers.
 const HEADERS: u32 = 42;
@@ -22,20 +22,20 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     let port = &args.port;
     let interface = Interface::by_name(&port.interface)?;
     let (umem, mut pool) = port::umem(port)?;
-    let facts = interface.facts()?;
-    let most = facts.mtu.saturating_add(ETHERNET).min(umem.chunk_size());
+    let info = interface.info()?;
+    let most = info.mtu.saturating_add(ETHERNET).min(umem.chunk_size());
     if args.size < HEADERS || args.size > most {
         return Err(Failure::Text(format!(
             "packets of {} bytes cannot be sent on {}: from {HEADERS} bytes (Ethernet, IPv4 and UDP headers) to \
              {most} (MTU {} with the Ethernet header, chunks of {})",
             args.size,
-            facts.name,
-            facts.mtu,
+            info.name,
+            info.mtu,
             umem.chunk_size()
         )));
     }
-    let packet = packet(args.size, facts.mac.unwrap_or([2, 0, 0, 0, 0, 1]));
-    umem.edit_pool(&mut pool, |chunk| {
+    let packet = packet(args.size, info.mac.unwrap_or([2, 0, 0, 0, 0, 1]));
+    umem.for_each_free_chunk(&mut pool, |chunk| {
         for (to, from) in chunk.iter_mut().zip(&packet) {
             *to = *from;
         }
@@ -44,13 +44,13 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     one_call_a_batch(port, &socket)?;
     let builder =
         Attachment::builder(&interface).method(port.attach.into()).replace_foreign(port.replace);
-    let program = Hold::to_send(builder, &interface, &socket.info)?;
+    let program = ActiveProgram::to_send(builder, &interface, &socket.handle)?;
     if program.is_some() {
         port::wait_for_link(&interface, stop)?;
     }
-    let title = port::title(&socket.info, program.as_ref().map(Hold::attachment));
-    let info = socket.info.clone();
-    let mut session = Session::new(port, stop, interface, info, "txonly", None);
+    let title = port::title(&socket.handle, program.as_ref().map(ActiveProgram::attachment));
+    let handle = socket.handle.clone();
+    let mut session = Session::new(port, stop, interface, handle, "txonly", None);
     let outcome =
         session.title(&title).and_then(|()| send(args, &mut pool, &mut socket, &mut session));
     session.end(outcome, program)
@@ -59,11 +59,11 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
 /// Lets one wake-up send a whole batch (6.17). Where it sends 32, the TX ring fills up, and every chunk has
 /// left the processor's cache before it is used again.
 fn one_call_a_batch(port: &PortArgs, socket: &TxSocket) -> Result<()> {
-    let size = socket.tx.size();
+    let size = socket.tx.capacity();
     if port.batch <= DEFAULT_BUDGET || size < DEFAULT_BUDGET {
         return Ok(());
     }
-    match socket.info.set_tx_budget(port.batch.min(size)) {
+    match socket.handle.set_tx_budget(port.batch.min(size)) {
         Ok(()) | Err(xsk::Error::NeedsKernel { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -71,13 +71,13 @@ fn one_call_a_batch(port: &PortArgs, socket: &TxSocket) -> Result<()> {
 
 fn send(
     args: &TxArgs,
-    pool: &mut Pool,
+    pool: &mut FramePool,
     socket: &mut TxSocket,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let TxSocket { tx, completion, info, .. } = socket;
+    let TxSocket { tx, completion, handle, .. } = socket;
     let TxArgs { port, size } = args;
-    let home = pool.len();
+    let returned = pool.len();
     let mut left = port.count.unwrap_or(u64::MAX);
     while left > 0 && session.goes_on()? {
         let batch = u32::try_from(left).map_or(port.batch, |left| left.min(port.batch));
@@ -87,14 +87,14 @@ fn send(
         let back = completion.reap_into(pool, port.batch)?;
         session.counts.sent(back, bytes(back, *size));
         if port.poll && sent == 0 && back == 0 {
-            session.sleep(info, BUSY)?;
+            session.sleep(handle, BUSY)?;
         }
     }
     port::drain(|| {
         let _ = kick(port, tx)?;
         let back = completion.reap_into(pool, u32::MAX)?;
         session.counts.sent(back, bytes(back, *size));
-        Ok((back, pool.len() == home))
+        Ok((back, pool.len() == returned))
     })
 }
 

@@ -1,9 +1,9 @@
 //! Where the kernel says that a ring's parts are: inside the mapping and aligned, or refused.
 
-use super::{Wanted, memory};
-use crate::ring::Kind;
+use super::{RingSpec, memory};
+use crate::ring::RingKind;
 use crate::sys::memory::Mapping;
-use crate::types::Pages;
+use crate::types::PageSize;
 use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_ring_offset};
 use zerocopy::FromZeros;
 
@@ -13,10 +13,10 @@ const LEN: usize = 192;
 
 /// Whether a TX ring of four entries is found there in a mapping of `len` bytes.
 fn is_found(offsets: xdp_ring_offset, len: usize, flags_word: bool) -> bool {
-    let wanted = Wanted { kind: Kind::Tx, entries: 4 };
-    let mapping = Mapping::anonymous(len, Pages::Normal).unwrap();
+    let wanted = RingSpec { kind: RingKind::Tx, entries: 4 };
+    let mapping = Mapping::anonymous(len, PageSize::Normal).unwrap();
     let map = Some(wanted.found(mapping, offsets, flags_word));
-    memory::<[u64; 2]>(&map, Kind::Tx).is_ok()
+    memory::<[u64; 2]>(&map, RingKind::Tx).is_ok()
 }
 
 #[test]
@@ -26,9 +26,11 @@ fn a_ring_is_as_long_as_its_entries_after_their_start() {
         for ring in [&mut offsets.rx, &mut offsets.tx, &mut offsets.fr, &mut offsets.cr] {
             ring.desc = desc;
         }
-        Wanted { kind, entries }.measure(&offsets).1
+        RingSpec { kind, entries }.measure(&offsets).1
     };
-    for (kind, entry) in [(Kind::Rx, 16), (Kind::Tx, 16), (Kind::Fill, 8), (Kind::Completion, 8)] {
+    for (kind, entry) in
+        [(RingKind::Rx, 16), (RingKind::Tx, 16), (RingKind::Fill, 8), (RingKind::Completion, 8)]
+    {
         assert_eq!(measured(kind, 4, 128), Some(128 + 4 * entry));
         let most = u64::try_from(usize::MAX - 4 * entry).unwrap();
         assert_eq!(measured(kind, 4, most), Some(usize::MAX));
@@ -76,13 +78,13 @@ fn before_5_4_nothing_is_read_where_the_flags_would_be() {
 #[test]
 fn before_5_4_a_tx_ring_always_asks_for_a_wake_up_and_others_never_do() {
     for (kind, flags_word, asks) in [
-        (Kind::Tx, true, false),
-        (Kind::Tx, false, true),
-        (Kind::Rx, false, false),
-        (Kind::Fill, false, false),
+        (RingKind::Tx, true, false),
+        (RingKind::Tx, false, true),
+        (RingKind::Rx, false, false),
+        (RingKind::Fill, false, false),
     ] {
-        let mapping = Mapping::anonymous(LEN, Pages::Normal).unwrap();
-        let map = Some(Wanted { kind, entries: 4 }.found(mapping, GOOD, flags_word));
+        let mapping = Mapping::anonymous(LEN, PageSize::Normal).unwrap();
+        let map = Some(RingSpec { kind, entries: 4 }.found(mapping, GOOD, flags_word));
         let memory = memory::<[u64; 2]>(&map, kind).unwrap().unwrap();
         assert_eq!(memory.needs_wakeup(), asks, "{kind}, {flags_word}");
     }

@@ -3,12 +3,12 @@
 use super::{World, entry};
 use crate::op::{End, Op};
 use crate::oracle::Entry;
-use xsk::test_util::Whereabouts;
+use xsk::test_util::ChunkAudit;
 
 impl World {
     /// After every step, where that is not a lot of work.
     pub(crate) fn compare_if_small(&self) {
-        if self.umem.chunks() <= 256 {
+        if self.umem.chunk_count() <= 256 {
             self.compare();
         }
     }
@@ -22,7 +22,7 @@ impl World {
         for frame in &self.held {
             assert_eq!(self.umem.bytes(frame), oracle.bytes(entry(frame)));
         }
-        let rings = self.kernel.holdings();
+        let rings = self.kernel.ring_contents();
         let addresses = |entries: &[u64]| entries.iter().map(|address| (*address, 0)).collect();
         let fill: Vec<Entry> = addresses(&rings.fill);
         assert_eq!(oracle.fill.published, fill, "fill ring");
@@ -47,7 +47,7 @@ impl World {
         self.step(&Op::FillPush { reserve: 0, push: 0, end: End::Drop });
         self.step(&Op::TxPush { reserve: 0, push: 0, end: End::Drop });
         self.compare();
-        let found = Whereabouts::of(&self.umem)
+        let found = ChunkAudit::of(&self.umem)
             .pool(&self.pool)
             .frames(&self.held)
             .rings(&self.kernel)

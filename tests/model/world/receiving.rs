@@ -10,7 +10,7 @@ impl World {
         let mut frames = self.socket.rx.receive(want).unwrap().into_iter();
         let mut left = oracle.rx.there.len().min(want as usize);
         for _ in upto(take) {
-            assert_eq!(frames.left() as usize, left);
+            assert_eq!(frames.remaining() as usize, left);
             let frame = frames.next();
             let expected = if left == 0 { None } else { oracle.rx.take() };
             assert_eq!(frame.as_ref().map(entry), expected);

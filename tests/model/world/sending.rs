@@ -11,7 +11,7 @@ impl World {
         let mut guard = self.socket.fill.reserve(reserve).unwrap();
         let mut left = oracle.fill.free().min(reserve as usize);
         for _ in upto(push) {
-            assert_eq!(guard.left() as usize, left);
+            assert_eq!(guard.remaining() as usize, left);
             let Some(frame) = self.held.pop_front() else {
                 break;
             };
@@ -33,7 +33,7 @@ impl World {
         let mut guard = self.socket.tx.reserve(reserve).unwrap();
         let mut left = oracle.tx.free().min(reserve as usize);
         for _ in upto(push) {
-            assert_eq!(guard.left() as usize, left);
+            assert_eq!(guard.remaining() as usize, left);
             let Some(frame) = self.held.pop_front() else {
                 break;
             };
