@@ -6,15 +6,7 @@
 //! One call of a measured function is one batch of a size known at compile time, as programs have it. A
 //! batch read from memory costs the same at 64 and 16 (+0.4 at the most); single packets then cost more
 //! (rxdrop 70, txonly 97, l2fwd 133), as the loop for many of them has to be there.
-#![allow(
-    missing_docs,
-    clippy::print_stdout,
-    clippy::panic,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a benchmark"
-)]
+#![allow(clippy::print_stdout, reason = "a benchmark")]
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode};

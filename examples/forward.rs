@@ -3,8 +3,6 @@
 //! Frames received on one port are sent on the other one without a copy. Packets that find no room are
 //! dropped, their chunks are kept. Ends when a port goes away.
 
-#![allow(clippy::arithmetic_side_effects, reason = "counts of a burst")]
-
 use std::time::Duration;
 use xsk::{Attachment, FramePool, Interface, Registration, Socket, Umem, wait};
 

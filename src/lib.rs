@@ -125,6 +125,18 @@
 //! - `ledger`: the ledger in release builds;
 //! - `cli`: the tool `xsk`.
 
+#![deny(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::mem_forget,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
 pub mod attach;
 pub mod bpf;
 mod error;

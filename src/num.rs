@@ -1,8 +1,29 @@
-//! The conversions between integer widths that cannot lose anything on the platforms we build for.
+//! Conversions between integer widths that lose nothing on the platforms this crate builds for: `usize` has 32 or 64
+//! bits there.
 
-/// A ring index or a length in bytes, as what Rust indexes with.
+/// Returns a ring index, a count or a length as what Rust indexes with.
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "usize has at least 32 bits on every supported target")]
 pub(crate) const fn usize32(value: u32) -> usize {
     value as usize
+}
+
+/// Returns a length or an address in memory as the kernel's 64-bit number.
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "usize has at most 64 bits on every supported target")]
+pub(crate) const fn u64_of(value: usize) -> u64 {
+    value as u64
+}
+
+/// Returns an offset into memory that is mapped in this process, as what Rust indexes with.
+///
+/// The memory's length is a `usize`, so an offset below it fits one.
+#[inline(always)]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "an offset below a mapping's length, which is a usize"
+)]
+pub(crate) const fn usize_of_offset(offset: u64) -> usize {
+    offset as usize
 }

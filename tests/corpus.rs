@@ -1,13 +1,6 @@
 //! What the fuzz targets begin with: `fuzz/corpus`, made of recorded messages and of small programs.
 //!
 //! `XSK_CORPUS=write cargo test --all-features --test corpus` writes it; without that, what is there is compared.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
 
 use std::collections::BTreeMap;
 use std::fs;

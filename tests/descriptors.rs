@@ -1,8 +1,6 @@
 //! Too few descriptors: whatever attaching runs out of them at, it says so, blames nobody else and leaves nothing
 //! behind. One test, for the limit is the whole process's.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
-
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::os::fd::AsRawFd;

@@ -1,14 +1,5 @@
 //! What goes wrong before the first packet: missing rights, missing kernels, limits. Each fault is a typed error
 //! that says what was asked, what the kernel said and what to do, and leaves nothing behind.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::mem_forget,
-    reason = "tests"
-)]
 
 mod common;
 

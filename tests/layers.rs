@@ -1,12 +1,4 @@
 //! Data flows one way: no module imports from a layer above its own.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests"
-)]
 
 use std::collections::BTreeSet;
 use std::path::Path;

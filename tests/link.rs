@@ -1,9 +1,4 @@
 //! Interfaces: found, refused, described.
-#![allow(
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    reason = "helpers of tests fail by panicking"
-)]
 
 use rustix::io::Errno;
 use xsk::Error;

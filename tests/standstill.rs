@@ -1,5 +1,4 @@
 //! A forgotten guard delays; it must not stop a ring for good.
-#![allow(missing_docs, clippy::unwrap_used, clippy::mem_forget, reason = "tests")]
 
 use xsk::Umem;
 use xsk::test_util::{FakeKernel, FakeRings};

@@ -1,6 +1,5 @@
 //! The parts of a socket in threads of their own, and the fake kernel in another: small rings, few chunks,
 //! every slot and every chunk used again and again. Run under ThreadSanitizer by `tests/tsan`.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests")]
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};

@@ -1,14 +1,4 @@
 //! Real frames between two ends of a veth pair, in native and generic mode.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    reason = "tests"
-)]
 
 mod common;
 

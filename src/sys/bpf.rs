@@ -5,7 +5,7 @@
 #![allow(unsafe_code, reason = "system calls with pointers inside their argument")]
 
 use super::syscall::{nr, syscall};
-use crate::num::usize32;
+use crate::num::{u64_of, usize32};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -329,8 +329,7 @@ unsafe fn bpf<T: IntoBytes + zerocopy::FromBytes + Immutable>(
 
 /// A pointer as the kernel wants it in an attribute; its provenance is exposed for the kernel to use.
 fn address<T>(pointer: *const T) -> u64 {
-    // `usize` has at most 64 bits; a null pointer would be refused with EFAULT.
-    u64::try_from(pointer.expose_provenance()).unwrap_or(0)
+    u64_of(pointer.expose_provenance())
 }
 
 /// A descriptor's number; never negative.

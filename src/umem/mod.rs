@@ -14,7 +14,7 @@ pub use frame_pool::FramePool;
 pub(crate) use geometry::Checker;
 pub use ledger::{ChunkCounts, ChunkPlace};
 
-use crate::num::usize32;
+use crate::num::{usize_of_offset, usize32};
 use crate::sys::memory::Mapping;
 use geometry::Geometry;
 use ledger::Ledger;
@@ -135,7 +135,7 @@ impl Umem {
     /// A pointer to the byte at `address`, which is inside the area.
     #[inline(always)]
     fn at(&self, address: u64) -> *mut u8 {
-        let offset = usize::try_from(address).unwrap_or(0);
+        let offset = usize_of_offset(address);
         // SAFETY: callers pass an address below `geometry.area` (I4 for frames, the pool's own chunks
         // else), and the memory is that long (contract of `over`).
         unsafe { self.start.as_ptr().add(offset) }

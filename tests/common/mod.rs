@@ -1,13 +1,5 @@
 //! What the integration tests share: two ends of a virtual cable, and sockets on them.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests; every file uses a part of it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "tests; every file uses a part of it")]
 
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachMode, Attachment, Registration};

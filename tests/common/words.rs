@@ -1,5 +1,4 @@
 //! Texts that are pinned have glibc's words for error numbers. Another C library has others, which are no words of ours.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use rustix::io::Errno;
 

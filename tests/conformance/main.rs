@@ -1,15 +1,6 @@
 //! What the kernel's and libxdp's own test suites check, checked of this crate on the running kernel.
 //!
 //! `cases` is the list of the kernel's cases; `tests/README.md` says which of them run here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    reason = "tests"
-)]
 
 mod cases;
 #[path = "../common/mod.rs"]

@@ -2,15 +2,6 @@
 //! that the next start minds, by hundreds that are killed.
 //!
 //! In short by default; `XSK_LONG=1` makes it 1,000 lives and 200 kills. `XSK_SEED` repeats a run.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    reason = "tests"
-)]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,6 +1,5 @@
 //! The text of every error: what failed, with which parameters, why, and what to do. Each is pinned word for word, so that
 //! a change of one is seen by a reader. `UPDATE_EXPECT=1 cargo test --test errors` writes what there is into these files.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod attaching;
 mod memory;

@@ -3,16 +3,7 @@
 //!
 //! With the ledger (debug builds, feature `ledger`) anything goes. Without it nobody can tell a chunk that
 //! is given twice, so only what is wrong in itself is tried then.
-#![allow(
-    missing_docs,
-    unsafe_code,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    reason = "tests"
-)]
+#![allow(unsafe_code, reason = "tests")]
 
 mod entries;
 mod indices;

@@ -1,16 +1,5 @@
 //! Random programs of calls on every ring half, against a naive oracle of queues: every answer, every
 //! entry in the rings' memory, the pool, the frames in hand and their bytes have to be the oracle's.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::mem_forget,
-    reason = "tests"
-)]
 
 mod op;
 mod oracle;

@@ -1,15 +1,4 @@
 //! The law of conservation: every chunk is in one place, whatever a program does; as sets of addresses.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::mem_forget,
-    reason = "tests"
-)]
 
 mod fleet;
 mod foreign;

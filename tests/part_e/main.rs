@@ -1,16 +1,5 @@
 //! Bad input and faults, as the kernel of the day answers them: what this crate refuses before the kernel sees it, what the
 //! kernel says, and the text that comes out. Tests are named after the groups that tests/README.md lists.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    reason = "tests"
-)]
 
 mod bind;
 #[path = "../common/mod.rs"]

@@ -4,14 +4,7 @@
 //! What older kernels than the oldest supported one answer is in unit tests over recorded replies: `before_5_3_*`,
 //! `before_5_4_*`, `before_5_9_*`, `before_6_3_*`. Invalid TX descriptors, which some kernels complete and others never
 //! do, are in `conformance` (`aligned_inv_desc`, `stat_tx_invalid`): this crate publishes none.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::print_stdout, reason = "tests")]
 
 #[path = "../common/mod.rs"]
 mod common;

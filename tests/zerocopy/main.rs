@@ -3,16 +3,6 @@
 //! `XSK_CARDS=a,b` names them: interfaces of the namespace that the test runs in, which nothing else uses. The guests of
 //! `tests/vm` have such cards. With `XSK_ZERO_COPY=require` copy mode is a failure; without, what the driver has is
 //! told, and everything has to work in the mode that comes of it.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    reason = "tests"
-)]
 
 #[path = "../common/mod.rs"]
 mod common;

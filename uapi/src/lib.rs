@@ -71,6 +71,16 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 #![allow(non_camel_case_types, non_upper_case_globals, reason = "kernel names are kept")]
 
 #[cfg(target_pointer_width = "16")]
