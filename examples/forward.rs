@@ -56,8 +56,8 @@ fn forward(
         received += 1;
     }
     drop(out);
-    let _ = to.tx.kick_if_needed()?;
-    let _ = from.fill.kick_if_needed()?;
+    to.tx.kick_if_needed()?;
+    from.fill.kick_if_needed()?;
     Ok(received)
 }
 

@@ -60,9 +60,9 @@
 //!         received += 1;
 //!     }
 //!     drop(out); // publishes the batch: one release store
-//!     let _ = port.tx.kick_if_needed()?;
+//!     port.tx.kick_if_needed()?;
 //!     // Without this a zero-copy card that ran dry stays silent.
-//!     let _ = port.fill.kick_if_needed()?;
+//!     port.fill.kick_if_needed()?;
 //!     if received == 0 {
 //!         wait(&[&port.rx], Some(std::time::Duration::from_millis(100)))?;
 //!     }

@@ -27,3 +27,14 @@ pub(crate) const fn u64_of(value: usize) -> u64 {
 pub(crate) const fn usize_of_offset(offset: u64) -> usize {
     offset as usize
 }
+
+/// Returns a count of chunks or of ring entries, which are numbered by 32 bits, as that.
+#[inline(always)]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "the caller counts things that have 32-bit numbers"
+)]
+pub(crate) const fn u32_of_count(count: usize) -> u32 {
+    count as u32
+}

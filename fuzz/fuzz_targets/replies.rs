@@ -2,7 +2,7 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let (statistics, rings) = xsk::socket::parse_any(bytes);
+    let (statistics, rings) = xsk::test_util::fuzz::socket_replies(bytes);
     assert!(rings <= 4);
     // The last three are there together, and only in a reply of the full length.
     let newer = [statistics.rx_ring_full, statistics.fill_ring_empty, statistics.tx_ring_empty];

@@ -8,6 +8,8 @@ mod queues;
 mod tests;
 
 pub use features::XdpFeatures;
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use features::family_id;
 pub use info::{InterfaceCounters, InterfaceInfo};
 pub use programs::AttachedPrograms;
 pub use queues::Queues;
@@ -271,20 +273,4 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     name.bytes()
         .any(bad)
         .then_some("an interface name has no zero byte, slash, colon or space in it")
-}
-
-/// Reads `bytes` as every kind of netlink answer that this crate knows: the entry point of a fuzz target.
-#[doc(hidden)]
-pub fn parse_any(bytes: &[u8]) {
-    use crate::netlink::{ack, conversation, message};
-    for message in message::messages(bytes).flatten() {
-        let _ = InterfaceInfo::read(&message);
-        let _ = XdpFeatures::read(&message);
-        let _ = features::family_id(&message);
-        let _ = ack::Ack::of_error(&message);
-        let _ = ack::Ack::of_done(&message);
-        for dump in [false, true] {
-            let _ = conversation::Conversation::new(message.sequence, dump).read(bytes);
-        }
-    }
 }

@@ -1,10 +1,12 @@
 //! Netlink's format: recorded messages of Linux 6.18, and what is left of them when they are cut or spoilt.
 
+use super::InterfaceInfo;
 use super::features::{XdpFeatures, family, family_id};
-use super::{InterfaceInfo, parse_any};
 use crate::netlink::ack::Ack;
 use crate::netlink::conversation::{Conversation, Refusal};
 use crate::netlink::message::{Attributes, Malformed, Request, messages};
+#[cfg(feature = "test-util")]
+use crate::test_util::fuzz::netlink as parse_any;
 use crate::types::XdpMode;
 use rustix::io::Errno;
 use xsk_uapi::if_link::{IFLA_IFNAME, IFLA_LINKINFO, IFLA_MTU};
@@ -27,6 +29,10 @@ const FAMILY: &str = include_str!("recorded/family.hex");
 const NO_FAMILY: &str = include_str!("recorded/no_family.hex");
 /// `NETDEV_CMD_DEV_GET` of a veth: XDP features 0x23.
 const FEATURES: &str = include_str!("recorded/features.hex");
+
+/// The fuzz entry point is a part of feature `test-util`.
+#[cfg(not(feature = "test-util"))]
+fn parse_any(_: &[u8]) {}
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<char> = hex.chars().filter(char::is_ascii_hexdigit).collect();

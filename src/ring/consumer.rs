@@ -1,26 +1,26 @@
 //! The consuming half of a ring: RX and completion for the user, fill and TX for the other side.
 
 use super::atomic::{Ordering, read_entry};
+use super::transfer::Ready;
 use super::{Index, Memory, RingError, RingKind};
 
 /// The only consumer of a ring.
 ///
-/// `cursor` is the next entry to take; it moves before what the entry names is handed out, so a batch
-/// that is forgotten gives its entries back to the producer late, and hands nothing out twice
-/// (invariant I1).
+/// `cursor` is the next entry to take; it moves before what the entry names is handed out, so a batch that is forgotten
+/// gives its entries back to the producer late, and hands nothing out twice (invariant I1).
 #[derive(Debug)]
 pub(crate) struct Consumer<T> {
     pub(super) memory: Memory<T>,
     pub(crate) cursor: Index,
-    /// One more than the most entries that can be there: the ring's size and one, or 0, which no number
-    /// is below, while a refused entry waits. So one comparison finds both.
+    /// One more than the most entries that can be available: the ring's capacity and one, or 0, which no number is
+    /// below, while a rejected entry waits to be reported. So one comparison finds both.
     max_available: u32,
-    /// An entry that was taken and refused, for the next call to answer with.
-    refused: Option<T>,
+    /// An entry that was taken and rejected, for the next call to report.
+    rejected: Option<T>,
     kind: RingKind,
 }
 
-/// What the producer claims, and it cannot be; or a refused entry waits.
+/// Returned when the producer index is impossible, or a rejected entry waits to be reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Suspect {
     available: u32,
@@ -32,27 +32,27 @@ pub(crate) struct Suspect {
 pub(crate) enum Diagnosis<T> {
     /// Its index.
     Index(RingError),
-    /// An entry that was taken, and refused.
+    /// An entry that was taken, and rejected.
     Entry(T),
 }
 
 impl<T: Copy> Consumer<T> {
-    /// The consumer of a ring.
+    /// Makes the consumer of a ring.
     pub(crate) fn new(kind: RingKind, memory: Memory<T>) -> Self {
         let cursor = Index::new(memory.consumer().load(Ordering::Relaxed));
         let max_available = memory.capacity().wrapping_add(1);
-        Self { memory, cursor, max_available, refused: None, kind }
+        Self { memory, cursor, max_available, rejected: None, kind }
     }
 
     pub(crate) fn memory(&self) -> &Memory<T> {
         &self.memory
     }
 
-    /// How many entries, up to `wanted`, are there to take. There can be no more of them than up to what
-    /// `most_allowed` answers.
+    /// Returns how many entries, up to `wanted`, can be taken. `most_allowed` returns the position that the producer's
+    /// index cannot be beyond.
     ///
-    /// The producer's index is read each time. That misses the cache only if the producer published
-    /// something since, and then it is worth it.
+    /// The producer's index is read each time. That misses the cache only if the producer submitted something since,
+    /// and then it is worth it.
     #[inline(always)]
     pub(crate) fn available(
         &self,
@@ -72,12 +72,28 @@ impl<T: Copy> Consumer<T> {
         Ok(available.min(wanted))
     }
 
-    /// What is wrong, after [`available`](Self::available) refused the producer's claim. A refused entry
-    /// is told once.
+    /// Returns the entries, up to `wanted`, that can be taken; or what `error` makes of a ring with something wrong.
+    #[inline(always)]
+    pub(crate) fn peek(
+        &mut self,
+        wanted: u32,
+        most_allowed: impl FnOnce() -> Index,
+        error: impl FnOnce(&mut Self, Suspect) -> Option<RingError>,
+    ) -> Result<Ready<&mut Self>, RingError> {
+        match self.available(wanted, most_allowed) {
+            // SAFETY: the producer handed `count` entries from the cursor on over (I8), and takes none back; the
+            // cursor moves only through the exclusive borrow that goes into the value.
+            Ok(count) => Ok(unsafe { Ready::new(self, count) }),
+            Err(suspect) => Err(RingError::expect_error(error(self, suspect))),
+        }
+    }
+
+    /// Finds what is wrong, after [`available`](Self::available) returned a [`Suspect`]. A rejected entry is reported
+    /// once.
     pub(crate) fn diagnose(&mut self, suspect: Suspect) -> Diagnosis<T> {
         let size = self.memory.capacity();
         self.max_available = size.wrapping_add(1);
-        if let Some(entry) = self.refused.take() {
+        if let Some(entry) = self.rejected.take() {
             self.cursor = self.cursor.advance(1);
             self.release();
             return Diagnosis::Entry(entry);
@@ -90,12 +106,12 @@ impl<T: Copy> Consumer<T> {
         })
     }
 
-    /// Keeps the entry that was taken last, and cannot be believed, for the next call to answer with. It
-    /// lies in the ring until then, but is not read again.
+    /// Keeps the entry that was taken last, and is not valid, for the next call to report. It lies in the ring until
+    /// then, but is not read again.
     #[cold]
     #[inline(never)]
-    pub(crate) fn refuse(&mut self, entry: T) {
-        self.refused = Some(entry);
+    pub(crate) fn reject(&mut self, entry: T) {
+        self.rejected = Some(entry);
         self.max_available = 0;
         self.cursor = self.cursor.advance(u32::MAX);
         self.release();
@@ -109,12 +125,6 @@ impl<T: Copy> Consumer<T> {
         }
     }
 
-    /// A batch of `count` entries, which [`available`](Self::available) said are there.
-    #[inline(always)]
-    pub(crate) fn read(&mut self, count: u32) -> Reader<'_, T> {
-        Reader::new(self, count)
-    }
-
     /// Gives the entries before the cursor back to the producer.
     #[inline(always)]
     pub(crate) fn release(&mut self) {
@@ -124,7 +134,7 @@ impl<T: Copy> Consumer<T> {
     /// As [`release`](Self::release), `cursor` being the ring's.
     #[inline(always)]
     pub(super) fn release_to(&mut self, cursor: Index) {
-        // Release: our reading of the entries is done before the other side may write them again.
+        // Release: the entries are read before the other side may write them again.
         let index = self.memory.consumer();
         index.store(cursor.get(), Ordering::Release);
     }
@@ -132,8 +142,7 @@ impl<T: Copy> Consumer<T> {
 
 /// Takes entries one by one; those taken go back to the producer when this is dropped.
 ///
-/// The ring's cursor moves before an entry is handed out: forgetting the reader only delays the release
-/// (invariant I1).
+/// The ring's cursor moves before an entry is handed out: forgetting the reader only delays the release (invariant I1).
 #[derive(Debug)]
 pub(crate) struct Reader<'a, T: Copy> {
     ring: &'a mut Consumer<T>,
@@ -141,7 +150,7 @@ pub(crate) struct Reader<'a, T: Copy> {
 }
 
 impl<'a, T: Copy> Reader<'a, T> {
-    /// The next `count` entries, which [`Consumer::available`] said are there.
+    /// Reads the next `count` entries, which are available ([`Ready::read`]).
     #[inline(always)]
     pub(super) fn new(ring: &'a mut Consumer<T>, count: u32) -> Self {
         let end = ring.cursor.advance(count);
@@ -160,17 +169,17 @@ impl<'a, T: Copy> Reader<'a, T> {
         Some(unsafe { read_entry(self.ring.memory.slot(at)) })
     }
 
-    /// Entries not taken yet.
+    /// Returns how many entries are left to take.
     #[inline(always)]
     pub(crate) fn remaining(&self) -> u32 {
         self.end.distance_from(self.ring.cursor)
     }
 
-    /// Keeps the entry that was taken last, which cannot be believed, for the next call to answer with,
-    /// and leaves what was not taken in the ring.
+    /// Keeps the entry that was taken last, which is not valid, for the next call to report, and leaves what was not
+    /// taken in the ring.
     #[inline(always)]
-    pub(crate) fn refuse(&mut self, entry: T) {
-        self.ring.refuse(entry);
+    pub(crate) fn reject(&mut self, entry: T) {
+        self.ring.reject(entry);
         // After that, for the cursor went back: there is nothing left to take, not even the same entry again.
         self.end = self.ring.cursor;
     }

@@ -10,12 +10,13 @@
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::arithmetic_side_effects,
     clippy::arc_with_non_send_sync,
     reason = "models; loom sees who shares what"
 )]
 
-use super::transfer::transfer;
+use super::transfer::{Ready, transfer};
 use super::{AtomicU32, Consumer, Index, Memory, Parts, Producer, RingKind};
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{Ordering, fence};
@@ -134,15 +135,15 @@ impl Half<Producer<u64>> {
 }
 
 impl Half<Consumer<u64>> {
-    fn there(&self) -> u32 {
+    /// The entries that are available.
+    fn ready(&mut self) -> Ready<&mut Consumer<u64>> {
         let anything = self.half.cursor.advance(u32::MAX);
-        self.half.available(SIZE, || anything).unwrap()
+        self.half.peek(SIZE, || anything, |_, suspect| panic!("{suspect:?}")).unwrap()
     }
 
-    /// Takes what is there.
+    /// Takes what is available.
     fn take(&mut self) -> Vec<u64> {
-        let count = self.there();
-        let mut reader = self.half.read(count);
+        let mut reader = self.ready().read();
         std::iter::from_fn(|| reader.take()).collect()
     }
 }
@@ -190,11 +191,9 @@ fn forwarder(first: &'static [u64]) {
         let (mut inward, mut outward) = (consumer(&one), producer(&two));
         let mut sent = to.write(first);
         let mut forward = move || {
-            let there = inward.there();
-            let count = outward.half.free(there).unwrap();
-            let (inward, outward) = (&mut inward.half, &mut outward.half);
-            // SAFETY: `count` is what both rings said is there and free.
-            unsafe { transfer(inward, outward, count, |entry| Some(entry + 100)) }
+            let ready = inward.ready();
+            let room = outward.half.reserve(ready.count()).unwrap();
+            transfer(ready, room, |entry| Some(entry + 100))
         };
         let thread = thread::spawn(move || (forward() + forward(), forward));
         let mut got = Vec::new();
@@ -240,8 +239,8 @@ fn what_comes_back_was_given_as_every_thread_sees() {
         let mut got = Vec::new();
         let mut reap = || {
             let most_allowed = || Index::new(sent.load(Ordering::Relaxed));
-            let count = reaped.half.available(SIZE, most_allowed).unwrap();
-            let mut reader = reaped.half.read(count);
+            let ready = reaped.half.peek(SIZE, most_allowed, |_, suspect| panic!("{suspect:?}"));
+            let mut reader = ready.unwrap().read();
             got.extend(std::iter::from_fn(|| reader.take()));
         };
         reap();
@@ -318,7 +317,7 @@ fn sleeping_kernel(needs_wakeup: fn(&Half<Producer<u64>>) -> bool) {
         let kernel = thread::spawn(move || {
             kernel.ring.flags.store(XDP_RING_NEED_WAKEUP, Ordering::Relaxed);
             fence(Ordering::SeqCst);
-            kernel.there() != 0
+            kernel.ready().count() != 0
         });
         user.write(&[11]);
         let woken = needs_wakeup(&user);
@@ -361,7 +360,7 @@ fn kernel_that_works_when_called(needs_wakeup: fn(&Half<Producer<u64>>) -> bool)
                 }
                 kernel.ring.flags.store(XDP_RING_NEED_WAKEUP, Ordering::Relaxed);
                 fence(Ordering::SeqCst);
-                if kernel.there() == 0 {
+                if kernel.ready().count() == 0 {
                     called.wait();
                 }
                 kernel.ring.flags.store(0, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Where a ring lies: two indices, a flags word and the entries, shared with the other side.
+//! The shared memory of a ring: two indices, a flags word and the entries.
 
 use super::Index;
 use super::atomic::{AtomicU32, Ordering, fence};
@@ -11,8 +11,8 @@ const NEED_WAKEUP: u32 = xsk_uapi::if_xdp::XDP_RING_NEED_WAKEUP;
 
 /// The shared memory of one ring, as plain pointers.
 ///
-/// Entries are read and written through raw pointers only, never through references: the other side
-/// writes to them (invariant I8).
+/// Entries are read and written through raw pointers only, never through references: the other side writes to them
+/// (invariant I8).
 #[derive(Debug)]
 pub(crate) struct Memory<T> {
     producer: NonNull<AtomicU32>,
@@ -24,11 +24,14 @@ pub(crate) struct Memory<T> {
     mask: u32,
 }
 
-// SAFETY: the pointers go to memory that is shared by design; all access through this type is by
-// atomics, or by the protocol of I8 that hands entries over with release and acquire.
+// SAFETY: the pointers go to memory that is shared by design; all access through this type is by atomics, or by the
+// protocol of I8 that hands entries over with release and acquire.
 unsafe impl<T: Send> Send for Memory<T> {}
+// SAFETY: through a shared reference this type gives atomics, numbers and raw pointers only; whoever reads or writes an
+// entry through such a pointer has the ring's half exclusively (`Consumer`, `Producer` and their guards, I8).
+unsafe impl<T: Send> Sync for Memory<T> {}
 
-/// Where the parts of a ring are.
+/// The addresses of the parts of a ring.
 #[derive(Debug)]
 pub(crate) struct Parts<T> {
     pub(crate) producer: NonNull<AtomicU32>,
@@ -39,12 +42,12 @@ pub(crate) struct Parts<T> {
 }
 
 impl<T: Copy> Memory<T> {
-    /// Takes the ring at `parts`.
+    /// Makes the ring at `parts`.
     ///
     /// # Safety
-    /// All pointers are aligned and valid for reads and writes, `entries` for `size` values, as long as
-    /// this value or a pointer from it is used; `size` is a power of two. The memory is reached by
-    /// atomics or, for entries, by the ring protocol only; one half only of each side exists.
+    /// All pointers are aligned and valid for reads and writes, `entries` for `size` values, as long as this value or a
+    /// pointer from it is used; `size` is a power of two. The memory is reached by atomics or, for entries, by the ring
+    /// protocol only; each side of the ring has one half only.
     pub(crate) unsafe fn new(parts: Parts<T>) -> Self {
         Self {
             producer: parts.producer,
@@ -56,8 +59,7 @@ impl<T: Copy> Memory<T> {
         }
     }
 
-    /// The same ring with entries of another type, of the same size and alignment; both are good with any
-    /// bytes.
+    /// Returns the same ring with entries of another type, of the same size and alignment; any bytes are valid for both.
     pub(crate) fn cast<U: FromBytes + IntoBytes>(self) -> Memory<U>
     where
         T: FromBytes + IntoBytes,
@@ -73,7 +75,7 @@ impl<T: Copy> Memory<T> {
         }
     }
 
-    /// The ring's number of entries.
+    /// Returns the ring's number of entries.
     #[inline(always)]
     pub(crate) fn capacity(&self) -> u32 {
         self.size
@@ -97,28 +99,28 @@ impl<T: Copy> Memory<T> {
         unsafe { self.flags.as_ref() }
     }
 
-    /// Whether the kernel sleeps on this ring until it is called.
+    /// Returns whether the kernel sleeps on this ring until it is woken.
     ///
-    /// The fence orders our store of the producer index before this load of the flags. Release on the
-    /// store does not: it lets a later load pass. The kernel's side sets the flag, then looks at the
-    /// producer once more; without a full fence between each side's store and load, both could read the
-    /// old value, and an entry would lie there with nobody awake to take it.
+    /// The fence orders this side's store of the producer index before this load of the flags. Release on the store does
+    /// not: it lets a later load pass. The kernel's side sets the flag, then reads the producer index once more; without
+    /// a full fence between each side's store and load, both could read the old value, and an entry would lie in the
+    /// ring with neither side awake to take it.
     #[inline]
     pub(crate) fn needs_wakeup(&self) -> bool {
         fence(Ordering::SeqCst);
         self.flags().load(Ordering::Relaxed) & NEED_WAKEUP != 0
     }
 
-    /// Where the entry at `at` lies.
+    /// Returns a pointer to the entry at `at`.
     #[inline(always)]
     pub(super) fn slot(&self, at: Index) -> *mut T {
         // SAFETY: a slot is below the size, so the result is inside the entries (contract of `new`).
         unsafe { self.entries.as_ptr().add(usize32(at.slot(self.mask))) }
     }
 
-    /// How many entries from `from` on, `count` at the most, lie in one row before the ring's end.
+    /// Returns how many entries from `from` on, `count` at the most, lie side by side before the ring's end.
     #[inline(always)]
-    pub(super) fn row(&self, from: Index, count: u32) -> u32 {
+    pub(super) fn run(&self, from: Index, count: u32) -> u32 {
         count.min(self.capacity().wrapping_sub(from.slot(self.mask)))
     }
 }

@@ -1,13 +1,14 @@
 //! The producing half of a ring: fill and TX for the user, RX and completion for the other side.
 
 use super::atomic::{AtomicU32, Ordering, write_entry};
+use super::transfer::Room;
 use super::{Index, Memory, RingError, RingKind};
 use std::sync::Arc;
 
 /// The only producer of a ring.
 ///
-/// `cursor` is where the next entry goes; it moves when an entry is written, not when it is published,
-/// so a batch that is forgotten is published with the next one (invariant I1).
+/// `cursor` is where the next entry goes; it moves when an entry is written, not when it is submitted, so a batch that
+/// is forgotten is submitted with the next one (invariant I1).
 #[derive(Debug)]
 pub(crate) struct Producer<T> {
     pub(super) memory: Memory<T>,
@@ -15,30 +16,30 @@ pub(crate) struct Producer<T> {
     /// The first position that is not known to be free.
     limit: Index,
     kind: RingKind,
-    /// How many entries were ever published, modulo 2^32, for who consumes what comes of them. The
-    /// other side cannot write this one.
-    published: Arc<AtomicU32>,
+    /// How many entries were ever submitted, modulo 2^32, for the half that consumes what comes of them (I7). The other
+    /// side of the ring cannot write this one.
+    submitted: Arc<AtomicU32>,
 }
 
 impl<T: Copy> Producer<T> {
-    /// The producer of a ring.
+    /// Makes the producer of a ring.
     #[cfg(feature = "test-util")]
     pub(crate) fn new(kind: RingKind, memory: Memory<T>) -> Self {
         Self::counted(kind, memory, Arc::default())
     }
 
-    /// The producer of a ring that keeps the count of its entries in `published`.
-    pub(crate) fn counted(kind: RingKind, memory: Memory<T>, published: Arc<AtomicU32>) -> Self {
+    /// Makes the producer of a ring that keeps the count of its entries in `submitted`.
+    pub(crate) fn counted(kind: RingKind, memory: Memory<T>, submitted: Arc<AtomicU32>) -> Self {
         let cursor = Index::new(memory.producer().load(Ordering::Relaxed));
-        published.store(cursor.get(), Ordering::Relaxed);
-        Self { memory, cursor, limit: cursor, kind, published }
+        submitted.store(cursor.get(), Ordering::Relaxed);
+        Self { memory, cursor, limit: cursor, kind, submitted }
     }
 
     pub(crate) fn memory(&self) -> &Memory<T> {
         &self.memory
     }
 
-    /// How many slots, up to `wanted`, are free.
+    /// Returns how many slots, up to `wanted`, are free.
     ///
     /// The other side's index is read only when what is known does not suffice.
     #[inline(always)]
@@ -49,22 +50,31 @@ impl<T: Copy> Producer<T> {
         if self.limit.distance_from(self.cursor) >= wanted {
             return Ok(wanted);
         }
-        // Acquire: what we write into an entry must not pass the other side's reading of it.
+        // Acquire: what is written into an entry must not pass the other side's reading of it.
         let consumer = Index::new(self.memory.consumer().load(Ordering::Acquire));
         let size = self.memory.capacity();
         let limit = consumer.advance(size);
         let free = limit.distance_from(self.cursor);
         if free > size {
-            return Err(RingError::expect_fault(self.fault(free)));
+            return Err(RingError::expect_error(self.error(free)));
         }
         self.limit = limit;
         Ok(free.min(wanted))
     }
 
-    /// More slots than there are would be free: the consumer's index is not where it can be.
+    /// Returns the slots, up to `wanted`, that are free.
+    #[inline(always)]
+    pub(crate) fn reserve(&mut self, wanted: u32) -> Result<Room<&mut Self>, RingError> {
+        let count = self.free(wanted)?;
+        // SAFETY: the consumer gave `count` slots from the cursor on back (I8), and takes none again before they are
+        // submitted; the cursor moves only through the exclusive borrow that goes into the value.
+        Ok(unsafe { Room::new(self, count) })
+    }
+
+    /// The error of a consumer index by which more slots would be free than there are.
     #[cold]
     #[inline(never)]
-    fn fault(&self, free: u32) -> Option<RingError> {
+    fn error(&self, free: u32) -> Option<RingError> {
         let size = self.memory.capacity();
         Some(RingError::BadIndex { ring: self.kind, distance: size.wrapping_sub(free), size })
     }
@@ -78,14 +88,13 @@ impl<T: Copy> Producer<T> {
         self.limit = self.cursor;
     }
 
-    /// A batch of `count` slots, or of as many as are free.
+    /// Returns a writer for `count` slots, or for as many as are free.
     #[inline(always)]
     pub(crate) fn write(&mut self, count: u32) -> Result<Writer<'_, T>, RingError> {
-        let count = self.free(count)?;
-        Ok(Writer::new(self, count))
+        Ok(self.reserve(count)?.write())
     }
 
-    /// Entries that are written, or published and not yet taken by the other side.
+    /// Returns how many entries are written, or submitted and not yet taken by the other side.
     pub(crate) fn pending(&self) -> u32 {
         let consumer = Index::new(self.memory.consumer().load(Ordering::Acquire));
         self.cursor.distance_from(consumer)
@@ -93,25 +102,25 @@ impl<T: Copy> Producer<T> {
 
     /// Hands everything that was written over to the other side.
     #[inline(always)]
-    pub(crate) fn publish(&mut self) {
-        self.publish_to(self.cursor);
+    pub(crate) fn submit(&mut self) {
+        self.submit_to(self.cursor);
     }
 
-    /// As [`publish`](Self::publish), `cursor` being the ring's.
+    /// As [`submit`](Self::submit), `cursor` being the ring's.
     #[inline(always)]
-    pub(super) fn publish_to(&mut self, cursor: Index) {
+    pub(super) fn submit_to(&mut self, cursor: Index) {
         // Relaxed: ordered by the release that follows.
-        self.published.store(cursor.get(), Ordering::Relaxed);
+        self.submitted.store(cursor.get(), Ordering::Relaxed);
         // Release: the entries are written before the other side can see the index.
         let index = self.memory.producer();
         index.store(cursor.get(), Ordering::Release);
     }
 }
 
-/// Writes entries into reserved slots; those written are published when this is dropped.
+/// Writes entries into reserved slots; those written are submitted when this is dropped.
 ///
-/// The ring's cursor moves with every entry: what a forgotten writer wrote is published with the next
-/// batch (invariant I1).
+/// The ring's cursor moves with every entry: what a forgotten writer wrote is submitted with the next batch (invariant
+/// I1).
 #[derive(Debug)]
 pub(crate) struct Writer<'a, T: Copy> {
     ring: &'a mut Producer<T>,
@@ -119,14 +128,14 @@ pub(crate) struct Writer<'a, T: Copy> {
 }
 
 impl<'a, T: Copy> Writer<'a, T> {
-    /// The next `count` slots, which [`Producer::free`] said are free.
+    /// Writes the next `count` slots, which are free ([`Room::write`]).
     #[inline(always)]
     pub(super) fn new(ring: &'a mut Producer<T>, count: u32) -> Self {
         let end = ring.cursor.advance(count);
         Self { ring, end }
     }
 
-    /// Writes an entry into the next slot; answers whether there was one.
+    /// Writes an entry into the next slot; returns whether there was one.
     #[inline(always)]
     pub(crate) fn write(&mut self, entry: T) -> bool {
         let at = self.ring.cursor;
@@ -139,7 +148,7 @@ impl<'a, T: Copy> Writer<'a, T> {
         true
     }
 
-    /// Slots left.
+    /// Returns how many slots are left.
     #[inline(always)]
     pub(crate) fn remaining(&self) -> u32 {
         self.end.distance_from(self.ring.cursor)
@@ -149,6 +158,6 @@ impl<'a, T: Copy> Writer<'a, T> {
 impl<T: Copy> Drop for Writer<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.ring.publish();
+        self.ring.submit();
     }
 }

@@ -1,23 +1,22 @@
-//! What a socket is to be like, checked before the kernel sees it.
+//! The builder of sockets: checks sizes before the kernel sees them, then creates, registers, maps and assembles.
 
-use super::inner::{Inner, RingOwner};
-use super::ring_set::{MappedRing, RingSpec, memory};
-use super::{
-    Completion, CopyMode, Fill, Rings, Rx, RxSocket, Socket, SocketKind, Tx, TxSocket, Unbound,
-};
+use super::backend::Backend;
+use super::buffer_pool::BufferPool;
+use super::inner::Inner;
+use super::ring_set::{MappedRing, RingSet, RingSpec};
+use super::unbound::BindSettings;
+use super::{Completion, CopyMode, Fill, Rx, RxSocket, Socket, SocketKind, Tx, TxSocket, Unbound};
 use crate::error::{Error, Result};
-use crate::ring::RingKind;
+use crate::interface::Interface;
+use crate::num::u64_of;
+use crate::ring::{MAX_ENTRIES, RingKind};
 use crate::sys::xsk as sys;
 use crate::umem::Umem;
-use rustix::io::Errno;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 use xsk_uapi::if_xdp::xdp_umem_reg;
-
-/// The largest ring: the kernel knows no limit, and 2^30 entries would take 16 GiB of its memory.
-const MAX_RING: u32 = 1 << 20;
 
 /// The sizes of the four rings.
 #[derive(Debug, Clone, Copy)]
@@ -28,29 +27,28 @@ struct Sizes {
     completion: u32,
 }
 
-/// What is decided at `bind(2)`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BindSettings {
-    pub(super) copy: CopyMode,
-    pub(super) need_wakeup: bool,
-    pub(super) wait: Duration,
-}
-
-/// Describes a socket; made by [`Socket::builder`].
+/// The builder of a socket; made by [`Socket::builder`].
 ///
-/// Defaults: RX, TX and completion rings of 2048 entries, a fill ring of 4096; zero-copy where possible;
-/// need-wakeup on; two seconds of patience with a queue that is still taken.
+/// Defaults: RX, TX and completion rings of 2048 entries, a fill ring of 4096; zero-copy where possible; need-wakeup on;
+/// two seconds to wait for a queue that is still taken.
+///
+/// ```no_run
+/// # fn f(umem: &xsk::Umem, interface: &xsk::Interface) -> xsk::Result<()> {
+/// let builder = xsk::Socket::builder(umem).rx_size(512).copy_mode(xsk::CopyMode::Copy);
+/// let socket = builder.bind(interface, 0)?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing is made before `open` or `bind`"]
 pub struct SocketBuilder<S = Socket> {
     umem: Umem,
     sizes: Sizes,
     bind: BindSettings,
-    shape: PhantomData<fn() -> S>,
+    kind: PhantomData<fn() -> S>,
 }
 
 impl Socket {
-    /// Describes a socket over `umem`; see [`SocketBuilder::rx_only`] and
+    /// Returns a builder of a socket over `umem`; see [`SocketBuilder::rx_only`] and
     /// [`tx_only`](SocketBuilder::tx_only) for the other kinds.
     pub fn builder(umem: &Umem) -> SocketBuilder {
         SocketBuilder::new(umem)
@@ -60,59 +58,59 @@ impl Socket {
 impl SocketBuilder<Socket> {
     pub(super) fn new(umem: &Umem) -> Self {
         let sizes = Sizes { rx: 2048, tx: 2048, fill: 4096, completion: 2048 };
-        let wait = Duration::from_secs(2);
-        let bind = BindSettings { copy: CopyMode::Auto, need_wakeup: true, wait };
-        Self { umem: umem.clone(), sizes, bind, shape: PhantomData }
+        let timeout = Duration::from_secs(2);
+        let bind = BindSettings { copy: CopyMode::Auto, need_wakeup: true, timeout };
+        Self { umem: umem.clone(), sizes, bind, kind: PhantomData }
     }
 
-    /// A socket that only receives: it has no TX ring, and the completion ring that the kernel demands
-    /// all the same is as small as can be.
+    /// Makes it a socket that only receives: it has no TX ring, and the completion ring, which the kernel demands all the
+    /// same, has one entry.
     pub fn rx_only(self) -> SocketBuilder<RxSocket> {
-        self.reshape(|sizes| sizes.completion = 1)
+        self.with_kind(|sizes| sizes.completion = 1)
     }
 
-    /// A socket that only sends: it has no RX ring. It keeps a fill ring, which the kernel demands, and
-    /// which some zero-copy drivers want filled before they send.
+    /// Makes it a socket that only sends: it has no RX ring. It keeps a fill ring, which the kernel demands, and which some
+    /// zero-copy drivers want filled before they send.
     pub fn tx_only(self) -> SocketBuilder<TxSocket> {
-        self.reshape(|_| ())
+        self.with_kind(|_| ())
     }
 
-    fn reshape<S>(mut self, resize: impl FnOnce(&mut Sizes)) -> SocketBuilder<S> {
+    fn with_kind<S>(mut self, resize: impl FnOnce(&mut Sizes)) -> SocketBuilder<S> {
         resize(&mut self.sizes);
-        SocketBuilder { umem: self.umem, sizes: self.sizes, bind: self.bind, shape: PhantomData }
+        SocketBuilder { umem: self.umem, sizes: self.sizes, bind: self.bind, kind: PhantomData }
     }
 }
 
 impl<S: SocketKind> SocketBuilder<S> {
-    /// Entries of the RX ring: a power of two, 2^20 at the most, as for all rings.
+    /// Sets the entries of the RX ring: a power of two, 2^20 at the most, as for all rings.
     #[doc(alias = "XDP_RX_RING")]
     pub fn rx_size(mut self, entries: u32) -> Self {
         self.sizes.rx = entries;
         self
     }
 
-    /// Entries of the TX ring.
+    /// Sets the entries of the TX ring.
     #[doc(alias = "XDP_TX_RING")]
     pub fn tx_size(mut self, entries: u32) -> Self {
         self.sizes.tx = entries;
         self
     }
 
-    /// Entries of the fill ring. For zero-copy: as many as the card's RX ring has, and a burst.
+    /// Sets the entries of the fill ring. For zero-copy: as many as the card's RX ring has, and a burst.
     #[doc(alias = "XDP_UMEM_FILL_RING")]
     pub fn fill_size(mut self, entries: u32) -> Self {
         self.sizes.fill = entries;
         self
     }
 
-    /// Entries of the completion ring.
+    /// Sets the entries of the completion ring.
     #[doc(alias = "XDP_UMEM_COMPLETION_RING")]
     pub fn completion_size(mut self, entries: u32) -> Self {
         self.sizes.completion = entries;
         self
     }
 
-    /// Copy, zero-copy, or zero-copy where possible. What came of it:
+    /// Sets copy, zero-copy, or zero-copy where possible. The result:
     /// [`SocketHandle::is_zero_copy`], and why: [`SocketHandle::copy_reason`].
     ///
     /// [`SocketHandle::is_zero_copy`]: super::SocketHandle::is_zero_copy
@@ -124,82 +122,86 @@ impl<S: SocketKind> SocketBuilder<S> {
         self
     }
 
-    /// Whether a zero-copy driver may sleep and ask to be woken (5.4; before, it never does).
+    /// Sets whether a zero-copy driver may sleep and ask to be woken (5.4; before, it never does).
     #[doc(alias = "XDP_USE_NEED_WAKEUP")]
     pub fn need_wakeup(mut self, on: bool) -> Self {
         self.bind.need_wakeup = on;
         self
     }
 
-    /// How long to try again while the queue is taken.
+    /// Sets how long [`Unbound::bind`] tries again while the queue is taken.
     ///
-    /// The kernel frees a queue some 20 ms after its socket was closed, or later where it is busy with
-    /// other interfaces, so a program that is restarted finds it taken for a moment. A queue that somebody else really uses stays taken.
-    pub fn bind_timeout(mut self, wait: Duration) -> Self {
-        self.bind.wait = wait;
+    /// The kernel frees a queue some 20 ms after its socket was closed, or later where it is busy with other interfaces, so
+    /// a program that is restarted finds it taken for a moment. A queue that another socket really uses stays taken.
+    pub fn bind_timeout(mut self, timeout: Duration) -> Self {
+        self.bind.timeout = timeout;
         self
     }
 
-    /// Makes the socket, registers the UMEM, and makes and maps the rings; in the network namespace of
-    /// the calling thread. The fill ring can be filled now, before [`Unbound::bind`], as zero-copy
-    /// drivers want it: they take their first chunks when they are bound or a program is attached, and igb (7.3) never
-    /// asks for them later.
+    /// Makes the socket, registers the UMEM, and makes and maps the rings; in the network namespace of the calling thread.
+    /// The fill ring can be filled now, before [`Unbound::bind`], as zero-copy drivers want it: they take their first chunks
+    /// when they are bound or a program is attached, and igb (7.3) never asks for them later.
     ///
-    /// Each socket registers the UMEM for itself: several sockets over one UMEM forward frames between
-    /// queues and interfaces, and the kernel counts its pages against `RLIMIT_MEMLOCK` for each.
+    /// Each socket registers the UMEM for itself: several sockets over one UMEM forward frames between queues and
+    /// interfaces, and the kernel counts its pages against `RLIMIT_MEMLOCK` for each.
     ///
     /// # Errors
     /// [`Error::Setting`] for a ring size that no kernel should be asked for; [`Error::CreateSocket`],
-    /// [`Error::RegisterUmem`], [`Error::CreateRing`], [`Error::MapRing`] as the kernel answers.
+    /// [`Error::RegisterUmem`], [`Error::CreateRing`], [`Error::MapRing`] if the kernel refuses.
     pub fn open(self) -> Result<Unbound<S>> {
-        let specs = self.checked_rings()?;
-        let fd = sys::socket().map_err(|errno| Error::CreateSocket { errno })?;
+        let specs = self.specs()?;
+        let fd = create()?;
         register(fd.as_fd(), &self.umem)?;
-        for ring in specs.iter().flatten() {
-            ring.create(fd.as_fd())?;
-        }
-        let failed = |errno| Error::SocketOption { name: "XDP_MMAP_OFFSETS", errno };
-        let (offsets, flags_word) = sys::mmap_offsets(fd.as_fd()).map_err(failed)?;
-        let mut maps = [None, None, None, None];
-        for (map, ring) in maps.iter_mut().zip(specs) {
-            *map = ring.map(|ring| ring.map(fd.as_fd(), &offsets, flags_word)).transpose()?;
-        }
+        let (rings, has_flags_word) = map(fd.as_fd(), specs)?;
         let mut bind = self.bind;
-        // The flag came together with the word that it speaks of.
-        bind.need_wakeup &= flags_word;
-        assemble(fd, self.umem, maps, bind)
+        // The flag came together with its word in the ring.
+        bind.need_wakeup &= has_flags_word;
+        assemble(fd, self.umem, rings, bind)
     }
 
-    /// [`open`](Self::open) and [`Unbound::bind`] in one. Zero-copy drivers want chunks in the fill ring before: see
+    /// Does [`open`](Self::open) and [`Unbound::bind`] in one. Zero-copy drivers want chunks in the fill ring before: see
     /// there.
     ///
     /// # Errors
     /// As both.
-    pub fn bind(self, interface: &crate::interface::Interface, queue: u32) -> Result<S> {
+    pub fn bind(self, interface: &Interface, queue: u32) -> Result<S> {
         Ok(self.open()?.bind(interface, queue)?)
     }
 
-    /// The rings that this shape has, in the order RX, TX, fill, completion.
-    fn checked_rings(&self) -> Result<[Option<RingSpec>; 4]> {
+    /// Returns the rings of this kind of socket, their sizes checked.
+    fn specs(&self) -> Result<RingSet<S, RingSpec>> {
         let Sizes { rx, tx, fill, completion } = self.sizes;
-        let ring = |kind, entries: u32, name| {
-            if !entries.is_power_of_two() || entries > MAX_RING {
-                let rule = "is a power of two from 1 to 2^20";
-                return Err(Error::Setting { name, value: u64::from(entries), rule });
-            }
-            Ok(Some(RingSpec { kind, entries }))
+        let specs = RingSet::<S, RingSpec> {
+            rx: S::rx(RingSpec { kind: RingKind::Rx, entries: rx }),
+            tx: S::tx(RingSpec { kind: RingKind::Tx, entries: tx }),
+            fill: RingSpec { kind: RingKind::Fill, entries: fill },
+            completion: RingSpec { kind: RingKind::Completion, entries: completion },
         };
-        let rx = if S::RX { ring(RingKind::Rx, rx, "size of the RX ring")? } else { None };
-        let tx = if S::TX { ring(RingKind::Tx, tx, "size of the TX ring")? } else { None };
-        let fill = ring(RingKind::Fill, fill, "size of the fill ring")?;
-        let completion = ring(RingKind::Completion, completion, "size of the completion ring")?;
-        Ok([rx, tx, fill, completion])
+        specs.try_map(|spec| {
+            if spec.entries.is_power_of_two() && spec.entries <= MAX_ENTRIES {
+                return Ok(spec);
+            }
+            let name = match spec.kind {
+                RingKind::Rx => "size of the RX ring",
+                RingKind::Tx => "size of the TX ring",
+                RingKind::Fill => "size of the fill ring",
+                RingKind::Completion => "size of the completion ring",
+            };
+            let rule = "is a power of two from 1 to 2^20";
+            Err(Error::Setting { name, value: u64::from(spec.entries), rule })
+        })
     }
 }
 
+/// Makes an AF_XDP socket.
+fn create() -> Result<OwnedFd> {
+    sys::socket().map_err(|errno| Error::CreateSocket { errno })
+}
+
+/// Registers packet memory for a socket.
 fn register(fd: BorrowedFd<'_>, umem: &Umem) -> Result<()> {
     let reg = xdp_umem_reg {
-        addr: u64::try_from(umem.start().as_ptr().expose_provenance()).unwrap_or(0),
+        addr: u64_of(umem.start().as_ptr().expose_provenance()),
         len: umem.geometry().area,
         chunk_size: umem.chunk_size(),
         headroom: umem.headroom(),
@@ -214,29 +216,48 @@ fn register(fd: BorrowedFd<'_>, umem: &Umem) -> Result<()> {
     })
 }
 
-/// Halves over the mapped rings, and what keeps them.
+/// Creates and maps the rings of a socket; also returns whether they have a flags word (5.4).
+fn map<S: SocketKind>(
+    fd: BorrowedFd<'_>,
+    specs: RingSet<S, RingSpec>,
+) -> Result<(RingSet<S, MappedRing>, bool)> {
+    let specs = specs.try_map(|spec| spec.create(fd).map(|()| spec))?;
+    let failed = |errno| Error::SocketOption { name: "XDP_MMAP_OFFSETS", errno };
+    let (offsets, has_flags_word) = sys::mmap_offsets(fd).map_err(failed)?;
+    let rings = specs.try_map(|spec| spec.map(fd, &offsets, has_flags_word))?;
+    Ok((rings, has_flags_word))
+}
+
+/// Makes the halves of the mapped rings, and what keeps them mapped.
 fn assemble<S: SocketKind>(
     fd: OwnedFd,
     umem: Umem,
-    maps: [Option<MappedRing>; 4],
+    rings: RingSet<S, MappedRing>,
     bind: BindSettings,
 ) -> Result<Unbound<S>> {
-    let [rx, tx, fill, completion] = &maps;
-    let rx = memory(rx, RingKind::Rx)?;
-    let tx = memory(tx, RingKind::Tx)?;
-    let fill = memory(fill, RingKind::Fill)?;
-    let completion = memory(completion, RingKind::Completion)?;
-    let owner = RingOwner::Kernel(maps.map(|map| map.map(|map| map.mapping)));
-    let inner = Arc::new(Inner::new(fd, umem, owner, false));
-    let missing = |ring| Error::MapRing { ring, bytes: 0, errno: Errno::INVAL };
-    let rings = Rings {
-        rx: rx.map(|memory| Rx::new(memory, Arc::clone(&inner))),
-        tx: tx.map(|memory| Tx::new(memory, Arc::clone(&inner))),
-        completion: Completion::new(
-            completion.ok_or(missing(RingKind::Completion))?,
-            Arc::clone(&inner),
-        ),
-    };
-    let fill = Fill::new(fill.ok_or(missing(RingKind::Fill))?, Arc::clone(&inner));
-    Ok(Unbound::new(inner, fill, rings, bind))
+    let mut mappings = Vec::new();
+    let rx = S::map_rx(rings.rx, |ring| {
+        let (memory, mapping) = ring.memory()?;
+        mappings.push(mapping);
+        Ok(memory)
+    })?;
+    let tx = S::map_tx(rings.tx, |ring| {
+        let (memory, mapping) = ring.memory()?;
+        mappings.push(mapping);
+        Ok(memory)
+    })?;
+    let (fill, fill_mapping) = rings.fill.memory()?;
+    let (completion, completion_mapping) = rings.completion.memory()?;
+    let inner = Arc::new(Inner {
+        backend: Backend::Kernel { fd, _rings: mappings },
+        pool: Arc::new(BufferPool::new(umem, [fill_mapping, completion_mapping])),
+    });
+    Ok(Unbound {
+        fill: Fill::new(fill, Arc::clone(&inner)),
+        rx: S::map_rx(rx, |memory| Ok(Rx::new(memory, Arc::clone(&inner))))?,
+        tx: S::map_tx(tx, |memory| Ok(Tx::new(memory, Arc::clone(&inner))))?,
+        completion: Completion::new(completion, Arc::clone(&inner)),
+        inner,
+        bind,
+    })
 }

@@ -1,27 +1,30 @@
-//! Chunks on their way back, their packets sent.
-#![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
+//! The completion ring and its batches: chunks whose packets were sent.
 
 use super::Fill;
+use super::batch::{Batch, BatchFrames};
 use super::inner::Inner;
-use crate::num::usize32;
-use crate::ring::transfer::transfer;
-use crate::ring::{
-    AtomicU32, Consumer, Diagnosis, Index, Memory, Reader, RingError, RingKind, Suspect,
-};
+use crate::ring::{AtomicU32, Consumer, Diagnosis, Index, Memory, RingError, RingKind, Suspect};
 use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The completion ring: chunks whose packets were sent.
 ///
 /// The kernel sends nothing while this ring is full: reap before sending.
+///
+/// ```no_run
+/// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// let reaped = socket.completion.reap_into(pool, 64)?;
+/// println!("{reaped} packets are sent");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[doc(alias = "XDP_UMEM_COMPLETION_RING")]
 pub struct Completion {
     ring: Consumer<u64>,
     checker: Checker,
-    /// How many descriptors were ever given to the kernel to send.
+    /// How many descriptors were ever given to the kernel to send (I7).
     sent: Arc<AtomicU32>,
     inner: Arc<Inner>,
 }
@@ -30,43 +33,29 @@ impl Completion {
     pub(crate) fn new(memory: Memory<u64>, inner: Arc<Inner>) -> Self {
         Self {
             ring: Consumer::new(RingKind::Completion, memory),
-            checker: inner.umem.checker(),
-            sent: Arc::clone(&inner.counts.sent),
+            checker: inner.pool.umem.checker(),
+            sent: Arc::clone(&inner.pool.given.sent),
             inner,
         }
     }
 
-    /// The chunks that came back, `count` at the most, as an iterator of frames or to be passed on
-    /// whole. A frame spans its whole chunk: what the packet was is over.
+    /// Returns the chunks that came back, `count` at the most, as an iterator of frames or to be passed on whole. A frame
+    /// spans its whole chunk: the packet's bounds are not kept.
     ///
     /// # Errors
-    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found while the
-    /// batch is taken: it ends the batch there, nothing is made of it, and the *next* call answers with
-    /// it, once.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found while the batch is
+    /// taken: it ends the batch there, nothing is made of it, and the *next* call returns it, once.
     #[inline(always)]
+    #[doc(alias = "xsk_ring_cons__peek")]
     pub fn reap(&mut self, count: u32) -> Result<CompletionBatch<'_>, RingError> {
+        let Self { ring, checker, sent, .. } = self;
         // Relaxed: the kernel's index, read with acquire just before, came after what was sent.
-        let most_allowed = || Index::new(self.sent.load(Ordering::Relaxed));
-        match self.ring.available(count, most_allowed) {
-            Ok(count) => Ok(CompletionBatch { from: self, count }),
-            Err(suspect) => Err(RingError::expect_fault(self.fault(suspect))),
-        }
+        let most_allowed = || Index::new(sent.load(Ordering::Relaxed));
+        let error = |ring: &mut _, suspect| error(ring, checker, suspect);
+        Ok(CompletionBatch(Batch::new(ring.peek(count, most_allowed, error)?, checker)))
     }
 
-    #[cold]
-    #[inline(never)]
-    fn fault(&mut self, suspect: Suspect) -> Option<RingError> {
-        let ring = RingKind::Completion;
-        Some(match self.ring.diagnose(suspect) {
-            Diagnosis::Index(fault) => fault,
-            Diagnosis::Entry(address) if self.checker.geometry.contains(address) => {
-                RingError::DuplicateChunk { ring, address }
-            }
-            Diagnosis::Entry(address) => RingError::BadEntry { ring, address, len: 0, options: 0 },
-        })
-    }
-
-    /// Puts up to `count` chunks that came back into `pool`; answers how many.
+    /// Puts up to `count` chunks that came back into `pool`; returns how many.
     ///
     /// # Errors
     /// As [`reap`](Self::reap).
@@ -80,11 +69,24 @@ impl Completion {
         Ok(self.reap(count)?.reclaim(pool))
     }
 
-    /// The ring's number of entries.
+    /// Returns the ring's number of entries.
     #[must_use]
     pub fn capacity(&self) -> u32 {
         self.ring.memory().capacity()
     }
+}
+
+#[cold]
+#[inline(never)]
+fn error(completion: &mut Consumer<u64>, checker: &Checker, suspect: Suspect) -> Option<RingError> {
+    let ring = RingKind::Completion;
+    Some(match completion.diagnose(suspect) {
+        Diagnosis::Index(error) => error,
+        Diagnosis::Entry(address) if checker.geometry.contains(address) => {
+            RingError::DuplicateChunk { ring, address }
+        }
+        Diagnosis::Entry(address) => RingError::BadEntry { ring, address, len: 0, options: 0 },
+    })
 }
 
 impl AsFd for Completion {
@@ -93,39 +95,38 @@ impl AsFd for Completion {
     }
 }
 
-/// A batch of chunks that came back: frames to iterate over, or to be passed on whole.
-#[derive(Debug)]
-#[must_use = "chunks that are not taken stay in the ring"]
-pub struct CompletionBatch<'a> {
-    from: &'a mut Completion,
-    count: u32,
+impl AsRawFd for Completion {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
 }
 
+/// A batch of chunks that came back: frames to iterate over, or to be passed on whole.
+///
+/// ```no_run
+/// # fn f(socket: &mut xsk::Socket) -> xsk::Result<()> {
+/// socket.completion.reap(64)?.recycle(&mut socket.fill)?; // sent from, now to receive into
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "chunks that are not taken stay in the ring"]
+pub struct CompletionBatch<'a>(Batch<'a, u64>);
+
 impl CompletionBatch<'_> {
-    /// Puts the chunks into `pool`; answers how many.
+    /// Puts as many of the chunks into `pool` as it has room for; returns how many.
     ///
     /// # Panics
     /// If `pool` is of another UMEM.
     #[inline(always)]
     #[track_caller]
     pub fn reclaim(self, pool: &mut FramePool) -> u32 {
-        let Self { from, count } = self;
-        pool.geometry().assert_same_umem(from.checker.geometry.umem);
-        let (to, count) = pool.vacant(count);
-        let checker = &from.checker;
-        // SAFETY: `available` said that `count` entries are there, `vacant` that so many slots are; both
-        // ends are exclusively borrowed since.
-        unsafe {
-            transfer(&mut from.ring, to, count, move |address| {
-                checker
-                    .accept_chunk(address, ChunkPlace::Sending, ChunkPlace::Pool)
-                    .then(|| checker.geometry.chunk(address))
-            })
-        }
+        self.0.move_to_pool(pool, move |checker, address| {
+            checker.accept_chunk(address, ChunkPlace::Sending, ChunkPlace::Pool)
+        })
     }
 
-    /// Gives as many of the chunks to the fill ring as it has room for; answers how many. The rest
-    /// stays in the completion ring.
+    /// Gives as many of the chunks to the fill ring as it has room for; returns how many. The rest stays in the completion
+    /// ring.
     ///
     /// # Errors
     /// A [`RingError`] of the fill ring.
@@ -135,34 +136,23 @@ impl CompletionBatch<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn recycle(self, fill: &mut Fill) -> Result<u32, RingError> {
-        let Self { from, count } = self;
-        fill.checker.assert_same_umem(from.checker.geometry.umem);
-        let count = fill.ring.free(count)?;
-        let checker = &from.checker;
-        // SAFETY: `available` said that `count` entries are there, `free` that so many slots are; both
-        // ends are exclusively borrowed since.
-        let moved = unsafe {
-            transfer(&mut from.ring, &mut fill.ring, count, move |address| {
-                checker
-                    .accept_chunk(address, ChunkPlace::Sending, ChunkPlace::Receiving)
-                    .then_some(address)
-            })
-        };
-        Ok(moved)
+        self.0.move_to_ring(&mut fill.ring, &fill.checker, move |checker, address| {
+            checker.accept_chunk(address, ChunkPlace::Sending, ChunkPlace::Receiving)
+        })
     }
 
-    /// Chunks in the batch.
+    /// Returns the number of chunks in the batch.
     #[inline]
     #[must_use]
-    pub fn len(&self) -> u32 {
-        self.count
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no chunk.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 }
 
@@ -172,18 +162,31 @@ impl<'a> IntoIterator for CompletionBatch<'a> {
 
     #[inline(always)]
     fn into_iter(self) -> CompletionFrames<'a> {
-        CompletionFrames { entries: self.from.ring.read(self.count), checker: &self.from.checker }
+        CompletionFrames(self.0.frames())
     }
 }
 
-/// The frames of a batch of chunks that came back; each spans its whole chunk.
+/// The frames of a batch of chunks that came back, each over its whole chunk; made by iterating over a
+/// [`CompletionBatch`].
 ///
-/// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the others
-/// for the next [`Completion::reap`].
+/// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the others for the next
+/// [`Completion::reap`].
+///
+/// ```no_run
+/// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// pool.extend(socket.completion.reap(64)?);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
-pub struct CompletionFrames<'a> {
-    entries: Reader<'a, u64>,
-    checker: &'a Checker,
+pub struct CompletionFrames<'a>(BatchFrames<'a, u64>);
+
+impl CompletionFrames<'_> {
+    /// Returns how many chunks are left to take.
+    #[inline]
+    #[must_use]
+    pub fn remaining(&self) -> u32 {
+        self.0.remaining()
+    }
 }
 
 impl Iterator for CompletionFrames<'_> {
@@ -191,18 +194,16 @@ impl Iterator for CompletionFrames<'_> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Frame> {
-        let address = self.entries.take()?;
-        let Checker { geometry, .. } = self.checker;
-        if !self.checker.accept_chunk(address, ChunkPlace::Sending, ChunkPlace::User) {
-            self.entries.refuse(address);
-            return None;
-        }
-        // A completion names an address in the chunk that was sent, not the chunk (I9).
-        Some(Frame::whole(geometry, geometry.chunk(address)))
+        self.0.next(|checker, address| {
+            let address = checker.accept_chunk(address, ChunkPlace::Sending, ChunkPlace::User)?;
+            let geometry = &checker.geometry;
+            // A completion names an address in the chunk that was sent, not the chunk (I9).
+            Some(Frame::whole(geometry, geometry.chunk(address)))
+        })
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(usize32(self.entries.remaining())))
+        self.0.size_hint()
     }
 }

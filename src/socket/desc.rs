@@ -1,10 +1,9 @@
-//! Entries of the RX and TX rings, as two words.
+//! The descriptor of the RX and TX rings, as two words.
 
 use xsk_uapi::if_xdp::xdp_desc;
 use zerocopy::{FromBytes, IntoBytes};
 
-/// A descriptor (`struct xdp_desc`) whose length and options are one number: they are read, checked and
-/// written at once.
+/// A descriptor (`struct xdp_desc`) whose length and options are one number: they are read, checked and written at once.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes)]
 #[repr(C)]
 pub(super) struct Desc {
@@ -21,19 +20,25 @@ static_assertions::const_assert_eq!(std::mem::offset_of!(xdp_desc, options), 12)
 const SHIFT: u32 = if cfg!(target_endian = "big") { 32 } else { 0 };
 
 impl Desc {
-    /// A packet that is one frame: no options.
+    /// Returns the descriptor of a packet that is one frame: no options.
     #[inline(always)]
     pub(super) fn new(address: u64, len: u32) -> Self {
         Self { address, length_and_options: u64::from(len).rotate_left(SHIFT) }
     }
 
-    /// The length with the options above it: too long for any chunk if there are options.
+    /// Returns the same descriptor at `address`.
+    #[inline(always)]
+    pub(super) fn at(self, address: u64) -> Self {
+        Self { address, ..self }
+    }
+
+    /// Returns the length with the options above it: too long for any chunk if there are options.
     #[inline(always)]
     pub(super) fn length(self) -> u64 {
         self.length_and_options.rotate_right(SHIFT)
     }
 
-    /// The length alone.
+    /// Returns the length alone.
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
@@ -44,9 +49,10 @@ impl Desc {
         self.length() as u32
     }
 
-    /// The options alone.
+    /// Returns the options alone.
+    #[expect(clippy::as_conversions, reason = "32 bits are left")]
     pub(super) fn options(self) -> u32 {
-        u32::try_from(self.length() >> 32).unwrap_or(u32::MAX)
+        (self.length() >> 32) as u32
     }
 }
 

@@ -1,38 +1,45 @@
-//! Chunks on their way to the kernel, to receive into.
-#![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
+//! The fill ring and its batches: chunks for the kernel to receive into.
 
-use super::inner::{Inner, Kick};
+use super::batch::Slots;
+use super::inner::Inner;
+use super::kick::Kick;
 use crate::error::Result;
 use crate::ring::transfer::transfer;
-use crate::ring::{Memory, Producer, RingError, RingKind, Writer};
+use crate::ring::{Memory, Producer, RingError, RingKind};
 use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 /// The fill ring: chunks for the kernel to receive into.
 ///
 /// A socket whose fill ring runs dry receives nothing, and the kernel counts that
 /// ([`Statistics::fill_ring_empty`](super::Statistics)). Keep it full.
+///
+/// ```no_run
+/// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// socket.fill.fill_from(pool, 64)?;
+/// socket.fill.kick_if_needed()?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[doc(alias = "XDP_UMEM_FILL_RING")]
 pub struct Fill {
     pub(super) ring: Producer<u64>,
     pub(super) checker: Checker,
-    pub(super) inner: Arc<Inner>,
+    inner: Arc<Inner>,
 }
 
 impl Fill {
     pub(crate) fn new(memory: Memory<u64>, inner: Arc<Inner>) -> Self {
-        let published = Arc::clone(&inner.counts.filled);
+        let filled = Arc::clone(&inner.pool.given.filled);
         Self {
-            ring: Producer::counted(RingKind::Fill, memory, published),
-            checker: inner.umem.checker(),
+            ring: Producer::counted(RingKind::Fill, memory, filled),
+            checker: inner.pool.umem.checker(),
             inner,
         }
     }
 
-    /// Gives up to `count` chunks of `pool` to the kernel, as many as there are and have room; answers
-    /// how many.
+    /// Gives up to `count` chunks of `pool` to the kernel, as many as the pool has and have room; returns how many.
     ///
     /// # Errors
     /// A [`RingError`] if the kernel's side of the ring breaks the rules.
@@ -42,50 +49,48 @@ impl Fill {
     #[inline(always)]
     #[track_caller]
     #[doc(alias = "xsk_ring_prod__reserve")]
+    #[doc(alias = "xsk_ring_prod__submit")]
     pub fn fill_from(&mut self, pool: &mut FramePool, count: u32) -> Result<u32, RingError> {
         self.checker.assert_same_umem(pool.geometry().umem);
-        let (from, count) = pool.top(count);
-        let count = self.ring.free(count)?;
+        let ready = pool.top(count);
+        let room = self.ring.reserve(ready.count())?;
         let checker = &self.checker;
-        // SAFETY: `top` said that `count` entries are there, `free` that so many slots are; both
-        // ends are exclusively borrowed since.
-        let moved = unsafe {
-            transfer(from, &mut self.ring, count, move |chunk| {
-                checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::Receiving);
-                Some(chunk)
-            })
-        };
-        Ok(moved)
+        Ok(transfer(ready, room, move |chunk| {
+            checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::Receiving);
+            Some(chunk)
+        }))
     }
 
-    /// Reserves up to `count` slots, to give single frames back with [`FillBatch::push`]. They are
-    /// published together when the answer is dropped.
+    /// Reserves up to `count` slots, to give single frames back with [`FillBatch::push`]. They are submitted together when
+    /// the batch is dropped.
     ///
     /// # Errors
     /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     #[inline(always)]
+    #[doc(alias = "xsk_ring_prod__reserve")]
     pub fn reserve(&mut self, count: u32) -> Result<FillBatch<'_>, RingError> {
-        Ok(FillBatch { slots: self.ring.write(count)?, checker: &self.checker })
+        Ok(FillBatch(Slots::new(self.ring.write(count)?, &self.checker)))
     }
 
-    /// Wakes the kernel if it asks for it. A zero-copy driver whose fill ring ran dry asks, and stays
-    /// deaf until it is woken; in copy mode nobody ever asks.
+    /// Wakes the kernel if the fill ring's need-wakeup flag is set. A zero-copy driver whose fill ring ran dry sets it, and
+    /// receives nothing until it is woken; in copy mode the flag is never set.
     ///
     /// # Errors
     /// [`Error::Kick`](crate::Error::Kick) if the interface is down or gone.
     #[inline]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
+    #[doc(alias = "recvfrom")]
     pub fn kick_if_needed(&mut self) -> Result<Kick> {
         if self.ring.memory().needs_wakeup() { self.inner.kick_fill() } else { Ok(Kick::NotNeeded) }
     }
 
-    /// Chunks in the ring that the kernel has not taken.
+    /// Returns how many chunks in the ring the kernel has not taken.
     #[must_use]
     pub fn pending(&self) -> u32 {
         self.ring.pending()
     }
 
-    /// The ring's number of entries.
+    /// Returns the ring's number of entries.
     #[must_use]
     pub fn capacity(&self) -> u32 {
         self.ring.memory().capacity()
@@ -98,12 +103,26 @@ impl AsFd for Fill {
     }
 }
 
-/// Reserved slots of the fill ring.
-#[derive(Debug)]
-pub struct FillBatch<'a> {
-    slots: Writer<'a, u64>,
-    checker: &'a Checker,
+impl AsRawFd for Fill {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
 }
+
+/// Reserved slots of the fill ring; what was pushed is submitted when this is dropped.
+///
+/// ```no_run
+/// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// let mut slots = socket.fill.reserve(64)?;
+/// for frame in socket.rx.receive(64)? {
+///     if let Err(frame) = slots.push(frame) {
+///         pool.put(frame); // the fill ring is full
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct FillBatch<'a>(Slots<'a, u64>);
 
 impl FillBatch<'_> {
     /// Gives the frame's chunk to the kernel; gives the frame back if no slot is left.
@@ -116,19 +135,13 @@ impl FillBatch<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.checker.assert_same_umem(frame.umem());
-        if !self.slots.write(frame.address()) {
-            return Err(frame);
-        }
-        let (address, _) = frame.consume();
-        self.checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
-        Ok(())
+        self.0.push(frame, ChunkPlace::Receiving, Frame::address)
     }
 
-    /// Slots left.
+    /// Returns how many slots are left.
     #[inline]
     #[must_use]
     pub fn remaining(&self) -> u32 {
-        self.slots.remaining()
+        self.0.remaining()
     }
 }

@@ -1,17 +1,21 @@
 //! AF_XDP sockets: from a builder to four rings at work.
 //!
-//! [`Socket::builder`] describes a socket, [`SocketBuilder::open`] makes it with its rings and registers
-//! the UMEM, [`Unbound::bind`] gives it a queue. A bound socket is a bundle of independent parts:
-//! [`Rx`], [`Fill`], [`Tx`], [`Completion`] and [`SocketHandle`].
+//! [`Socket::builder`] describes a socket, [`SocketBuilder::open`] makes it with its rings and registers the UMEM,
+//! [`Unbound::bind`] gives it a queue. A bound socket is a bundle of independent parts: [`Rx`], [`Fill`], [`Tx`],
+//! [`Completion`] and [`SocketHandle`].
 
+mod backend;
+mod batch;
+mod buffer_pool;
 mod builder;
 mod completion;
 mod copy_reason;
 mod desc;
 mod fill;
 mod handle;
-pub(crate) mod inner;
-mod replies;
+mod inner;
+mod kick;
+mod port;
 mod ring_set;
 mod rx;
 mod statistics;
@@ -25,22 +29,42 @@ pub use completion::{Completion, CompletionBatch, CompletionFrames};
 pub use copy_reason::CopyReason;
 pub use fill::{Fill, FillBatch};
 pub use handle::SocketHandle;
-pub use inner::Kick;
-#[doc(hidden)]
-pub use replies::parse_any;
+pub use kick::Kick;
+pub use port::Port;
 pub use rx::{Rx, RxBatch, RxFrames};
 pub use statistics::Statistics;
 pub use tx::{Tx, TxBatch};
 pub use unbound::{BindError, Unbound};
 pub use wait::wait;
+#[cfg(feature = "test-util")]
+pub(crate) use {
+    backend::{Backend, FakeBackend},
+    buffer_pool::BufferPool,
+    inner::Inner,
+    ring_set::{MappedRing, RingSpec},
+    statistics::of_reply as statistics_of_reply,
+};
 
-use std::os::fd::{AsFd, BorrowedFd};
+use crate::error::Result;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// A socket that receives and sends.
 ///
-/// The rings are separate values: take the socket apart to use them from several threads. The socket is
-/// closed, and its queue free some 20 ms later, when the last of its parts is dropped.
+/// The rings are separate values: take the socket apart to use them from several threads. The socket is closed, and its
+/// queue free some 20 ms later, when the last of its parts is dropped.
+///
+/// ```no_run
+/// # fn main() -> xsk::Result<()> {
+/// let (umem, mut pool) = xsk::Umem::builder().build()?;
+/// let mut socket = xsk::Socket::builder(&umem).open()?;
+/// socket.fill.fill_from(&mut pool, 2048)?;
+/// let socket = socket.bind(&xsk::Interface::by_name("eth1")?, 0)?;
+/// let xsk::Socket { mut rx, mut fill, .. } = socket;
+/// std::thread::spawn(move || rx.receive(64)?.recycle(&mut fill));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Socket {
     /// Received packets.
     pub rx: Rx,
@@ -50,83 +74,134 @@ pub struct Socket {
     pub fill: Fill,
     /// Chunks whose packets were sent.
     pub completion: Completion,
-    /// What the socket is bound to, its mode, its counters.
+    /// The interface, queue, mode and counters of the socket.
     pub handle: SocketHandle,
 }
 
-/// A socket that only receives.
+/// A socket that only receives; made by [`SocketBuilder::rx_only`].
+///
+/// ```no_run
+/// # fn f(umem: &xsk::Umem, interface: &xsk::Interface) -> xsk::Result<()> {
+/// let mut socket = xsk::Socket::builder(umem).rx_only().bind(interface, 0)?;
+/// socket.rx.receive(64)?.recycle(&mut socket.fill)?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct RxSocket {
     /// Received packets.
     pub rx: Rx,
     /// Chunks to receive into.
     pub fill: Fill,
-    /// What the socket is bound to, its mode, its counters.
+    /// The interface, queue, mode and counters of the socket.
     pub handle: SocketHandle,
 }
 
-/// A socket that only sends.
+/// A socket that only sends; made by [`SocketBuilder::tx_only`].
+///
+/// ```no_run
+/// # fn f(umem: &xsk::Umem, interface: &xsk::Interface, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// let mut socket = xsk::Socket::builder(umem).tx_only().bind(interface, 0)?;
+/// socket.tx.send_from(pool, 64, 60)?;
+/// socket.tx.kick_if_needed()?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct TxSocket {
     /// Packets to send.
     pub tx: Tx,
     /// Chunks whose packets were sent.
     pub completion: Completion,
-    /// The fill ring that the kernel demands. Nothing is ever received into it, but some zero-copy
-    /// drivers want it filled before they send; what is put in here does not come back.
+    /// The fill ring that the kernel demands. The kernel never receives into its chunks, but some zero-copy drivers want it
+    /// filled before they send; what is put in here does not come back.
     pub fill: Fill,
-    /// What the socket is bound to, its mode, its counters.
+    /// The interface, queue, mode and counters of the socket.
     pub handle: SocketHandle,
 }
 
 /// A kind of bound socket: [`Socket`], [`RxSocket`] or [`TxSocket`].
+///
+/// Names the kind in [`SocketBuilder`] and [`Unbound`]; it cannot be implemented outside this crate.
 pub trait SocketKind: sealed::SocketKind {}
 impl<S: sealed::SocketKind> SocketKind for S {}
 
-pub(super) mod sealed {
-    use super::{Fill, Rings, SocketHandle};
+pub(crate) mod sealed {
+    use super::{Completion, Fill, Rx, SocketHandle, Tx};
+    use crate::error::Result;
 
+    /// Which rings a kind of socket has: a value for a ring that it does not have is `()`.
     pub trait SocketKind: Sized {
-        const RX: bool;
-        const TX: bool;
+        /// A value for the RX ring.
+        type Rx<T>;
+        /// A value for the TX ring.
+        type Tx<T>;
 
-        /// The socket of this kind; `None` if a ring that it has is missing.
-        fn build(rings: Rings, fill: Fill, handle: SocketHandle) -> Option<Self>;
+        /// Keeps `value` if the kind has an RX ring.
+        fn rx<T>(value: T) -> Self::Rx<T>;
+        /// Keeps `value` if the kind has a TX ring.
+        fn tx<T>(value: T) -> Self::Tx<T>;
+
+        /// Returns what `make` makes of the value for the RX ring, if there is one.
+        fn map_rx<T, U>(rx: Self::Rx<T>, make: impl FnOnce(T) -> Result<U>) -> Result<Self::Rx<U>>;
+        /// Returns what `make` makes of the value for the TX ring, if there is one.
+        fn map_tx<T, U>(tx: Self::Tx<T>, make: impl FnOnce(T) -> Result<U>) -> Result<Self::Tx<U>>;
+
+        /// Returns the socket.
+        fn build(
+            rx: Self::Rx<Rx>,
+            tx: Self::Tx<Tx>,
+            fill: Fill,
+            completion: Completion,
+            handle: SocketHandle,
+        ) -> Self;
     }
 }
 
-/// The rings that are no use before `bind(2)`.
-#[derive(Debug)]
-pub struct Rings {
-    pub(super) rx: Option<Rx>,
-    pub(super) tx: Option<Tx>,
-    pub(super) completion: Completion,
+/// The methods of `sealed::SocketKind` for a ring that the kind has, or has not.
+macro_rules! ring {
+    ($ring:ident, $keep:ident, $map:ident, yes) => {
+        type $ring<T> = T;
+        fn $keep<T>(value: T) -> T {
+            value
+        }
+        fn $map<T, U>(ring: T, make: impl FnOnce(T) -> Result<U>) -> Result<U> {
+            make(ring)
+        }
+    };
+    ($ring:ident, $keep:ident, $map:ident, no) => {
+        type $ring<T> = ();
+        fn $keep<T>(_: T) {}
+        fn $map<T, U>((): (), _: impl FnOnce(T) -> Result<U>) -> Result<()> {
+            Ok(())
+        }
+    };
 }
 
 impl sealed::SocketKind for Socket {
-    const RX: bool = true;
-    const TX: bool = true;
+    ring!(Rx, rx, map_rx, yes);
+    ring!(Tx, tx, map_tx, yes);
 
-    fn build(rings: Rings, fill: Fill, handle: SocketHandle) -> Option<Self> {
-        Some(Self { rx: rings.rx?, tx: rings.tx?, fill, completion: rings.completion, handle })
+    fn build(rx: Rx, tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
+        Self { rx, tx, fill, completion, handle }
     }
 }
 
 impl sealed::SocketKind for RxSocket {
-    const RX: bool = true;
-    const TX: bool = false;
+    ring!(Rx, rx, map_rx, yes);
+    ring!(Tx, tx, map_tx, no);
 
-    fn build(rings: Rings, fill: Fill, handle: SocketHandle) -> Option<Self> {
-        Some(Self { rx: rings.rx?, fill, handle })
+    fn build(rx: Rx, (): (), fill: Fill, _: Completion, handle: SocketHandle) -> Self {
+        Self { rx, fill, handle }
     }
 }
 
 impl sealed::SocketKind for TxSocket {
-    const RX: bool = false;
-    const TX: bool = true;
+    ring!(Rx, rx, map_rx, no);
+    ring!(Tx, tx, map_tx, yes);
 
-    fn build(rings: Rings, fill: Fill, handle: SocketHandle) -> Option<Self> {
-        Some(Self { tx: rings.tx?, completion: rings.completion, fill, handle })
+    fn build((): (), tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
+        Self { tx, completion, fill, handle }
     }
 }
 
@@ -135,6 +210,12 @@ macro_rules! as_fd {
         impl AsFd for $socket {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.handle.as_fd()
+            }
+        }
+
+        impl AsRawFd for $socket {
+            fn as_raw_fd(&self) -> RawFd {
+                self.as_fd().as_raw_fd()
             }
         }
     )*};

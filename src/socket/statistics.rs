@@ -1,14 +1,18 @@
 //! The kernel's counters of a socket.
 
-use crate::error::{Error, Result};
-use crate::sys::xsk as sys;
-use std::os::fd::BorrowedFd;
 use xsk_uapi::if_xdp::xdp_statistics;
 
-/// What the kernel counted for one socket (`XDP_STATISTICS`), since it was made.
+/// The kernel's counters of one socket (`XDP_STATISTICS`), since it was made.
 ///
-/// The last three are known since Linux 5.9. Before, packets that found the RX ring full are in
+/// Linux 5.9 and later report the last three. Before, packets that found the RX ring full are in
 /// [`rx_dropped`](Self::rx_dropped).
+///
+/// ```no_run
+/// # fn f(socket: &xsk::Socket) -> xsk::Result<()> {
+/// let counters = socket.handle.statistics()?;
+/// println!("dropped {}, of these with a full RX ring {:?}", counters.rx_dropped, counters.rx_ring_full);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -26,14 +30,8 @@ pub struct Statistics {
     pub tx_ring_empty: Option<u64>,
 }
 
-pub(super) fn read(fd: BorrowedFd<'_>) -> Result<Statistics> {
-    let failed = |errno| Error::SocketOption { name: "XDP_STATISTICS", errno };
-    let (raw, len) = sys::statistics(fd).map_err(failed)?;
-    Ok(of_reply(&raw, len))
-}
-
-/// The counters in a reply of `len` bytes.
-pub(super) fn of_reply(raw: &xdp_statistics, len: usize) -> Statistics {
+/// Returns the counters in a reply of `len` bytes.
+pub(crate) fn of_reply(raw: &xdp_statistics, len: usize) -> Statistics {
     let newer = |value| (len >= size_of_val(raw)).then_some(value);
     Statistics {
         rx_dropped: raw.rx_dropped,

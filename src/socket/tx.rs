@@ -1,57 +1,68 @@
-//! Packets on their way out.
-#![allow(unsafe_code, reason = "whole batches, whose size is agreed here")]
+//! The TX ring and its batches: packets to send, as frames.
 
+use super::batch::Slots;
 use super::desc::Desc;
-use super::inner::{Inner, Kick};
+use super::inner::Inner;
+use super::kick::Kick;
 use crate::error::Result;
 use crate::ring::transfer::{transfer, transfer_each};
-use crate::ring::{Memory, Producer, RingError, RingKind, Writer};
+use crate::ring::{Memory, Producer, RingError, RingKind};
 use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use xsk_uapi::if_xdp::xdp_desc;
 
 /// The TX ring: packets to send, as frames.
 ///
-/// A packet is sent when it was published *and* the kernel was woken ([`kick_if_needed`]); its chunk
-/// comes back by the [`Completion`](super::Completion) ring of the same socket.
+/// A packet is sent when it was submitted *and* the kernel was woken ([`kick_if_needed`]); its chunk comes back by the
+/// [`Completion`](super::Completion) ring of the same socket.
 ///
 /// [`kick_if_needed`]: Tx::kick_if_needed
+///
+/// ```no_run
+/// # fn f(umem: &xsk::Umem, socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// socket.completion.reap_into(pool, 64)?;
+/// socket.tx.send_each(pool, 64, |frame| umem.write(frame, &[0xff; 60]).expect("60 bytes fit"))?;
+/// socket.tx.kick_if_needed()?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[doc(alias = "XDP_TX_RING")]
 pub struct Tx {
     pub(super) ring: Producer<Desc>,
     pub(super) checker: Checker,
-    pub(super) inner: Arc<Inner>,
+    inner: Arc<Inner>,
 }
 
 impl Tx {
     pub(crate) fn new(memory: Memory<xdp_desc>, inner: Arc<Inner>) -> Self {
-        let published = Arc::clone(&inner.counts.sent);
+        let sent = Arc::clone(&inner.pool.given.sent);
         Self {
-            ring: Producer::counted(RingKind::Tx, memory.cast(), published),
-            checker: inner.umem.checker(),
+            ring: Producer::counted(RingKind::Tx, memory.cast(), sent),
+            checker: inner.pool.umem.checker(),
             inner,
         }
     }
 
-    /// Reserves up to `count` slots, for [`TxBatch::push`]. What was pushed is published at once when
-    /// the answer is dropped: one release store for the batch.
+    /// Reserves up to `count` slots, for [`TxBatch::push`]. What was pushed is submitted at once when the batch is dropped:
+    /// one release store for all.
     ///
-    /// Forgetting the answer (`std::mem::forget`) delays that until the next batch.
+    /// Forgetting the batch (`std::mem::forget`) delays that until the next batch.
     ///
     /// # Errors
     /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     #[inline(always)]
     #[doc(alias = "xsk_ring_prod__reserve")]
+    #[doc(alias = "xsk_ring_prod__submit")]
     pub fn reserve(&mut self, count: u32) -> Result<TxBatch<'_>, RingError> {
-        Ok(TxBatch { slots: self.ring.write(count)?, checker: &self.checker })
+        Ok(TxBatch(Slots::new(self.ring.write(count)?, &self.checker)))
     }
 
-    /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as
-    /// there are and have room. Answers how many.
+    /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as the pool has and have
+    /// room. Returns how many.
     ///
-    /// For senders whose packets lie ready in their chunks ([`Umem::for_each_free_chunk`](crate::Umem::for_each_free_chunk)).
+    /// For senders whose packets lie ready in their chunks
+    /// ([`Umem::for_each_free_chunk`](crate::Umem::for_each_free_chunk)).
     ///
     /// # Errors
     /// A [`RingError`] if the kernel's side of the ring breaks the rules.
@@ -70,30 +81,25 @@ impl Tx {
         if !self.checker.geometry.fits(len) {
             bad_length(len);
         }
-        let (from, count) = pool.top(count);
-        let count = self.ring.free(count)?;
+        let ready = pool.top(count);
+        let room = self.ring.reserve(ready.count())?;
         let checker = &self.checker;
-        // SAFETY: `top` said that `count` entries are there, `free` that so many slots are; both
-        // ends are exclusively borrowed since.
-        let moved = unsafe {
-            transfer(from, &mut self.ring, count, move |chunk| {
-                checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::Sending);
-                Some(Desc::new(chunk, len))
-            })
-        };
-        Ok(moved)
+        Ok(transfer(ready, room, move |chunk| {
+            checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::Sending);
+            Some(Desc::new(checker.geometry.first_usable(chunk), len))
+        }))
     }
 
-    /// Takes up to `count` chunks of `pool`, has `write` write a packet into each (a frame over the whole
-    /// chunk; see [`Frame::truncate`] and [`Umem::write`](crate::Umem::write)) and sends it; as many as
-    /// there are and have room. Answers how many.
+    /// Takes up to `count` chunks of `pool`, has `write` write a packet into each (a frame over the whole chunk; see
+    /// [`Frame::truncate`] and [`Umem::write`](crate::Umem::write)) and sends it; as many as the pool has and have room.
+    /// Returns how many.
     ///
     /// # Errors
     /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     ///
     /// # Panics
-    /// If `pool`, or a frame that was exchanged, is of another UMEM. If `write` panics, what was done
-    /// before stays done, and the chunk of the frame that it had is lost.
+    /// If `pool`, or a frame that was exchanged, is of another UMEM. If `write` panics, what was done before stays done,
+    /// and the chunk of the frame that it had is lost.
     #[inline(always)]
     #[track_caller]
     pub fn send_each(
@@ -103,33 +109,28 @@ impl Tx {
         mut write: impl FnMut(&mut Frame),
     ) -> Result<u32, RingError> {
         self.checker.assert_same_umem(pool.geometry().umem);
-        let (from, count) = pool.top(count);
-        let count = self.ring.free(count)?;
+        let ready = pool.top(count);
+        let room = self.ring.reserve(ready.count())?;
         let checker = &self.checker;
-        // SAFETY: `top` said that `count` entries are there, `free` that so many slots are; both
-        // ends are exclusively borrowed since.
-        let moved = unsafe {
-            transfer_each(from, &mut self.ring, count, move |chunk| {
-                checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::User);
-                let mut frame = Frame::whole(&checker.geometry, chunk);
-                write(&mut frame);
-                checker.assert_same_umem(frame.umem());
-                let (address, len) = frame.consume();
-                checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
-                Some(Desc::new(address, len))
-            })
-        };
-        Ok(moved)
+        Ok(transfer_each(ready, room, move |chunk| {
+            checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::User);
+            let mut frame = Frame::whole(&checker.geometry, chunk);
+            write(&mut frame);
+            checker.assert_same_umem(frame.umem());
+            let (address, len) = frame.consume();
+            checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
+            Some(Desc::new(address, len))
+        }))
     }
 
-    /// Has the kernel send, if it asks to be called. In copy mode it always asks.
+    /// Wakes the kernel if the TX ring's need-wakeup flag is set. In copy mode it always is.
     ///
-    /// One call sends 32 packets at the most in copy mode: after [`Kick::Again`] reap completions and
-    /// kick again, while [`pending`](Self::pending) says that something is left.
+    /// One call sends 32 packets at the most in copy mode: after [`Kick::Again`] reap completions and kick again, while
+    /// [`pending`](Self::pending) says that something is left.
     ///
     /// # Errors
-    /// [`Error::Kick`](crate::Error::Kick) if the interface is down (what is in the ring is sent when it
-    /// is up again and kicked) or gone.
+    /// [`Error::Kick`](crate::Error::Kick) if the interface is down (what is in the ring is sent when it is up again and
+    /// kicked) or gone.
     #[inline]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[doc(alias = "sendto")]
@@ -137,7 +138,7 @@ impl Tx {
         if self.ring.memory().needs_wakeup() { self.inner.kick_tx() } else { Ok(Kick::NotNeeded) }
     }
 
-    /// Has the kernel send, whether it asks or not.
+    /// Wakes the kernel, whatever the need-wakeup flag is.
     ///
     /// # Errors
     /// As [`kick_if_needed`](Self::kick_if_needed).
@@ -145,13 +146,13 @@ impl Tx {
         self.inner.kick_tx()
     }
 
-    /// Packets in the ring that the kernel has not taken.
+    /// Returns how many packets in the ring the kernel has not taken.
     #[must_use]
     pub fn pending(&self) -> u32 {
         self.ring.pending()
     }
 
-    /// The ring's number of entries.
+    /// Returns the ring's number of entries.
     #[must_use]
     pub fn capacity(&self) -> u32 {
         self.ring.memory().capacity()
@@ -167,18 +168,34 @@ fn bad_length(len: u32) -> ! {
 }
 
 impl AsFd for Tx {
-    /// The socket. Do not wait for `POLLOUT` on it: see [`wait`](super::wait()).
+    /// Returns the socket. Do not wait for `POLLOUT` on it: see [`wait`](super::wait()).
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.as_fd()
     }
 }
 
-/// Reserved slots of the TX ring.
-#[derive(Debug)]
-pub struct TxBatch<'a> {
-    slots: Writer<'a, Desc>,
-    checker: &'a Checker,
+impl AsRawFd for Tx {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
 }
+
+/// Reserved slots of the TX ring; what was pushed is submitted when this is dropped.
+///
+/// ```no_run
+/// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// let mut slots = socket.tx.reserve(64)?;
+/// for frame in socket.rx.receive(64)? {
+///     if let Err(frame) = slots.push(frame) {
+///         pool.put(frame); // the TX ring is full: drop the packet, keep the chunk
+///     }
+/// }
+/// drop(slots);
+/// socket.tx.kick_if_needed()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct TxBatch<'a>(Slots<'a, Desc>);
 
 impl TxBatch<'_> {
     /// Sends the frame's packet; gives the frame back if no slot is left.
@@ -191,20 +208,14 @@ impl TxBatch<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.checker.assert_same_umem(frame.umem());
         // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
-        if !self.slots.write(Desc::new(frame.address(), frame.len())) {
-            return Err(frame);
-        }
-        let (address, _) = frame.consume();
-        self.checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
-        Ok(())
+        self.0.push(frame, ChunkPlace::Sending, |frame| Desc::new(frame.address(), frame.len()))
     }
 
-    /// Slots left.
+    /// Returns how many slots are left.
     #[inline]
     #[must_use]
     pub fn remaining(&self) -> u32 {
-        self.slots.remaining()
+        self.0.remaining()
     }
 }

@@ -1,64 +1,82 @@
-//! A socket with rings and memory, on its way to a queue.
+//! A socket with rings and memory that is not bound to a queue yet.
 
-use super::builder::BindSettings;
 use super::copy_reason::CopyReason;
 use super::inner::Inner;
-use super::{CopyMode, Fill, Rings, SocketHandle, SocketKind};
+use super::{Completion, CopyMode, Fill, Rx, SocketHandle, SocketKind, Tx};
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
 use std::fmt;
-use std::marker::PhantomData;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xsk_uapi::if_xdp as uapi;
 
-/// Between two tries at a taken queue.
+/// The pause between two attempts to bind to a taken queue.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// What is decided at `bind(2)`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BindSettings {
+    pub(super) copy: CopyMode,
+    pub(super) need_wakeup: bool,
+    pub(super) timeout: Duration,
+}
+
 /// A socket that is not bound yet; made by [`SocketBuilder::open`](super::SocketBuilder::open).
-#[derive(Debug)]
+///
+/// ```no_run
+/// # fn f(interface: &xsk::Interface) -> xsk::Result<()> {
+/// let (umem, mut pool) = xsk::Umem::builder().build()?;
+/// let mut unbound = xsk::Socket::builder(&umem).open()?;
+/// unbound.fill.fill_from(&mut pool, 2048)?; // zero-copy drivers take their first chunks in `bind`
+/// let socket = unbound.bind(interface, 0)?;
+/// # Ok(()) }
+/// ```
 #[must_use = "a socket does nothing before `bind`"]
-pub struct Unbound<S> {
+pub struct Unbound<S: SocketKind> {
     /// The fill ring, to be filled before or after binding.
     pub fill: Fill,
-    rings: Rings,
-    inner: Arc<Inner>,
-    bind: BindSettings,
-    shape: PhantomData<fn() -> S>,
+    pub(super) rx: S::Rx<Rx>,
+    pub(super) tx: S::Tx<Tx>,
+    pub(super) completion: Completion,
+    pub(super) inner: Arc<Inner>,
+    pub(super) bind: BindSettings,
+}
+
+impl<S: SocketKind> fmt::Debug for Unbound<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fill, inner, bind, .. } = self;
+        f.debug_struct("Unbound")
+            .field("fill", fill)
+            .field("inner", inner)
+            .field("bind", bind)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S: SocketKind> Unbound<S> {
-    pub(super) fn new(inner: Arc<Inner>, fill: Fill, rings: Rings, bind: BindSettings) -> Self {
-        Self { fill, rings, inner, bind, shape: PhantomData }
-    }
-
     /// `bind(fd, {AF_XDP, flags, interface, queue}, 16)`: gives the socket a queue of an interface.
     ///
-    /// Works whether or not a program is attached that redirects to the socket; without one, nothing is
-    /// received. While the queue is taken, tries again for as long as
-    /// [`bind_timeout`](super::SocketBuilder::bind_timeout) says.
+    /// This works whether or not a program is attached that redirects to the socket; without one, nothing is received. While
+    /// the queue is taken, it tries again for as long as [`bind_timeout`](super::SocketBuilder::bind_timeout) says.
     ///
     /// # Errors
-    /// The socket comes back in the [`BindError`], with what is in its fill ring.
-    /// [`Error::Setting`] for a queue that the kernel would confuse with another;
-    /// [`Error::Bind`] as the kernel answers.
+    /// The socket comes back in the [`BindError`], with what is in its fill ring. [`Error::Setting`] for a queue that the
+    /// kernel would confuse with another; [`Error::Bind`] if the kernel refuses.
     #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
         let copy = match self.try_bind(interface, queue) {
             Ok(copy) => copy,
-            Err(error) => {
-                return Err(BindError { error, socket: Some(self) });
-            }
+            Err(error) => return Err(BindError { error, socket: self }),
         };
-        let handle = SocketHandle::new(Arc::clone(&self.inner), interface, queue, copy);
-        let missing = Error::SocketOption { name: "rings", errno: Errno::INVAL };
-        S::build(self.rings, self.fill, handle).ok_or(BindError { error: missing, socket: None })
+        let handle =
+            SocketHandle::new(self.inner, interface.name(), interface.index(), queue, copy);
+        Ok(S::build(self.rx, self.tx, self.fill, self.completion, handle))
     }
 
-    /// Binds; answers whether that came to zero-copy, and why.
+    /// Binds; returns whether the mode is zero-copy, and why.
     fn try_bind(&self, interface: &Interface, queue: u32) -> Result<(bool, CopyReason)> {
         // The kernel cuts the number to 16 bits before it looks whether there is such a queue.
         if queue > u32::from(u16::MAX) {
@@ -88,13 +106,13 @@ impl<S: SocketKind> Unbound<S> {
         })?;
         let zero_copy = match sys::options(self.inner.as_fd()) {
             Ok(options) => options & uapi::XDP_OPTIONS_ZEROCOPY != 0,
-            // Before 5.3 the kernel does not tell; what was asked of it last, it did.
+            // Before 5.3 the kernel does not report it; it did what it was asked for last.
             Err(_) => self.bind.copy == CopyMode::ZeroCopy || reason == CopyReason::ZeroCopy,
         };
         Ok((zero_copy, reason))
     }
 
-    /// Binds in one mode; again while the queue is taken, until it was waited long enough.
+    /// Binds in one mode; tries again while the queue is taken, until the time is over.
     fn bind_with(
         &self,
         mode: u16,
@@ -105,16 +123,18 @@ impl<S: SocketKind> Unbound<S> {
         let wakeup = if self.bind.need_wakeup { uapi::XDP_USE_NEED_WAKEUP } else { 0 };
         loop {
             match sys::bind(self.inner.as_fd(), mode | wakeup, interface, queue) {
-                Err(Errno::BUSY) if started.elapsed() < self.bind.wait => {
-                    std::thread::sleep(PAUSE.min(self.bind.wait.saturating_sub(started.elapsed())));
+                Err(Errno::BUSY) if started.elapsed() < self.bind.timeout => {
+                    std::thread::sleep(
+                        PAUSE.min(self.bind.timeout.saturating_sub(started.elapsed())),
+                    );
                 }
                 done => return done,
             }
         }
     }
 
-    /// The kernel looks the index up in the namespace that the socket was made in, where another
-    /// interface may have it.
+    /// Refuses an interface of another namespace: the kernel looks the index up in the namespace that the socket was made in,
+    /// where another interface may have it.
     fn require_same_namespace(&self, interface: &Interface) -> Result<()> {
         if interface.shares_namespace_with(self.inner.as_fd()) != Some(false) {
             return Ok(());
@@ -128,34 +148,59 @@ impl<S: SocketKind> Unbound<S> {
     }
 }
 
-impl<S> AsFd for Unbound<S> {
+impl<S: SocketKind> AsFd for Unbound<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.as_fd()
     }
 }
 
-/// A refused `bind`: why, and the socket, to be tried again.
-#[derive(Debug)]
-pub struct BindError<S> {
-    /// Why.
-    pub error: Error,
-    /// The socket as it was; `None` if it cannot be used any more.
-    pub socket: Option<Unbound<S>>,
+impl<S: SocketKind> AsRawFd for Unbound<S> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
 }
 
-impl<S> fmt::Display for BindError<S> {
+/// The error of a refused `bind`: why, and the socket, to be tried again.
+///
+/// ```no_run
+/// # fn f(unbound: xsk::socket::Unbound<xsk::Socket>, interface: &xsk::Interface) -> xsk::Result<xsk::Socket> {
+/// match unbound.bind(interface, 0) {
+///     Ok(socket) => Ok(socket),
+///     Err(refused) => Ok(refused.socket.bind(interface, 1)?), // the next queue
+/// }
+/// # }
+/// ```
+pub struct BindError<S: SocketKind> {
+    /// Why the kernel, or this crate, refused.
+    pub error: Error,
+    /// The socket as it was, with what is in its fill ring.
+    pub socket: Unbound<S>,
+}
+
+static_assertions::assert_impl_all!(BindError<super::Socket>: Send, Sync, std::error::Error);
+static_assertions::assert_impl_all!(BindError<super::RxSocket>: Send, Sync, std::error::Error);
+static_assertions::assert_impl_all!(BindError<super::TxSocket>: Send, Sync, std::error::Error);
+
+impl<S: SocketKind> fmt::Debug for BindError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { error, socket } = self;
+        f.debug_struct("BindError").field("error", error).field("socket", socket).finish()
+    }
+}
+
+impl<S: SocketKind> fmt::Display for BindError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl<S: fmt::Debug> std::error::Error for BindError<S> {
+impl<S: SocketKind> std::error::Error for BindError<S> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.error)
     }
 }
 
-impl<S> From<BindError<S>> for Error {
+impl<S: SocketKind> From<BindError<S>> for Error {
     fn from(refused: BindError<S>) -> Self {
         refused.error
     }

@@ -124,14 +124,12 @@ impl ChunkAudit {
     }
 
     fn add(&mut self, holder: ChunkHolder, addresses: impl IntoIterator<Item = u64>) {
-        let bounds = *self.umem.geometry();
+        let geometry = *self.umem.geometry();
         for address in addresses {
-            let number = address.checked_div(bounds.chunk_size());
-            let number = number.and_then(|number| usize::try_from(number).ok());
-            match number.and_then(|number| self.holders.get_mut(number)) {
+            match self.holders.get_mut(geometry.index(address)) {
                 None => self.imbalance.outside.push((address, holder)),
                 Some(Some(other)) => {
-                    let both = (bounds.chunk(address), *other, holder);
+                    let both = (geometry.chunk(address), *other, holder);
                     self.imbalance.twice.push(both);
                 }
                 Some(place) => *place = Some(holder),

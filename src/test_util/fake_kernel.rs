@@ -6,18 +6,18 @@ use super::hostile::Hostile;
 use super::ring_block::RingBlock;
 use crate::error::{Error, Result};
 use crate::num::usize32;
-use crate::ring::{Consumer, Producer, RingKind};
-use crate::socket::inner::{Inner, RingOwner};
-use crate::socket::{Completion, Fill, Rx, Socket, SocketHandle, Tx};
+use crate::ring::{Consumer, MAX_ENTRIES, Producer, RingKind};
+use crate::socket::{
+    Backend, BufferPool, Completion, CopyReason, FakeBackend, Fill, Inner, Rx, Socket,
+    SocketHandle, Tx,
+};
+use crate::umem::geometry::PACKET_HEADROOM;
 use crate::umem::{ChunkPlace, Umem};
 use rustix::event::EventfdFlags;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use xsk_uapi::if_xdp::{XDP_RING_NEED_WAKEUP, xdp_desc};
-
-/// What the kernel leaves free before a packet, beside the headroom.
-const PACKET_HEADROOM: u32 = 256;
 
 /// A pretended kernel behind a real [`Socket`]: the other side of its four rings, in plain memory, for
 /// tests of packet code with neither root nor a network card.
@@ -56,7 +56,7 @@ pub struct FakeKernel {
     /// Addresses of sent packets that are not completed yet.
     pub(super) unfinished: VecDeque<u64>,
     pub(super) umem: Umem,
-    inner: Arc<Inner>,
+    backend: Arc<FakeBackend>,
     /// Whether the descriptor is readable.
     readable: bool,
 }
@@ -86,7 +86,7 @@ impl FakeKernel {
     pub fn with(umem: &Umem, rings: FakeRings) -> Result<(Self, Socket)> {
         let FakeRings { rx, tx, fill, completion, start } = rings;
         for entries in [rx, tx, fill, completion] {
-            if !entries.is_power_of_two() || entries > 1 << 20 {
+            if !entries.is_power_of_two() || entries > MAX_ENTRIES {
                 let rule = "is a power of two from 1 to 2^20";
                 return Err(Error::Setting { name: "size of a ring", value: entries.into(), rule });
             }
@@ -99,9 +99,12 @@ impl FakeKernel {
         });
         let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| Error::CreateSocket { errno })?;
-        let keep: Arc<dyn std::any::Any + Send + Sync> = Arc::<RingBlocks>::clone(&blocks);
-        let inner = Arc::new(Inner::new(fd, umem.clone(), RingOwner::Fake(keep), true));
-        // SAFETY: made for entries of 16 bytes, kept by `inner` and by the kernel; the only pair.
+        let backend = Arc::new(FakeBackend { fd, kicks: AtomicU64::new(0) });
+        let inner = Arc::new(Inner {
+            backend: Backend::Fake(Arc::clone(&backend)),
+            pool: Arc::new(BufferPool::new(umem.clone(), Arc::clone(&blocks))),
+        });
+        // SAFETY: made for entries of 16 bytes, kept by the buffer pool and by the kernel; the only pair.
         let (user_rx, rx) = unsafe { blocks.rx.sides::<xdp_desc>() };
         // SAFETY: as above.
         let (user_tx, tx) = unsafe { blocks.tx.sides::<xdp_desc>() };
@@ -114,7 +117,7 @@ impl FakeKernel {
             tx: Tx::new(user_tx, Arc::clone(&inner)),
             fill: Fill::new(user_fill, Arc::clone(&inner)),
             completion: Completion::new(user_completion, Arc::clone(&inner)),
-            handle: SocketHandle::fake(Arc::clone(&inner)),
+            handle: SocketHandle::new(inner, "fake", 0, 0, (false, CopyReason::Asked)),
         };
         let kernel = Self {
             rx: Producer::new(RingKind::Rx, rx),
@@ -124,7 +127,7 @@ impl FakeKernel {
             unfinished: VecDeque::new(),
             umem: umem.clone(),
             blocks,
-            inner,
+            backend,
             readable: false,
         };
         Ok((kernel, socket))
@@ -182,10 +185,7 @@ impl FakeKernel {
     fn take_chunk(&mut self) -> Option<u64> {
         self.drain_if_empty();
         loop {
-            if !entry_there(&mut self.fill) {
-                return None;
-            }
-            let address = self.fill.read(1).take()?;
+            let address = next_entry(&mut self.fill)?;
             let bounds = *self.umem.geometry();
             if bounds.contains(address) && self.claim(address, ChunkPlace::Receiving) {
                 return Some(bounds.chunk(address));
@@ -206,7 +206,7 @@ impl FakeKernel {
             slot.write(desc);
         }
         if !self.readable {
-            let _ = rustix::io::write(&self.inner.fd, &1_u64.to_ne_bytes());
+            let _ = rustix::io::write(&self.backend.fd, &1_u64.to_ne_bytes());
             self.readable = true;
         }
     }
@@ -242,10 +242,10 @@ impl FakeKernel {
         loop {
             let unfinished = u32::try_from(self.unfinished.len()).ok()?;
             let wanted = unfinished.checked_add(1)?;
-            if self.completion.free(wanted) != Ok(wanted) || !entry_there(&mut self.tx) {
+            if self.completion.free(wanted) != Ok(wanted) {
                 return None;
             }
-            let desc = self.tx.read(1).take()?;
+            let desc = next_entry(&mut self.tx)?;
             if desc.options == 0 && self.claim(desc.addr, ChunkPlace::Sending) {
                 self.unfinished.push_back(desc.addr);
                 return Some(desc);
@@ -257,7 +257,7 @@ impl FakeKernel {
     fn drain_if_empty(&mut self) {
         if self.readable && self.rx.pending() == 0 {
             let mut count = [0; 8];
-            let _ = rustix::io::read(&self.inner.fd, &mut count);
+            let _ = rustix::io::read(&self.backend.fd, &mut count);
             self.readable = false;
         }
     }
@@ -298,7 +298,7 @@ impl FakeKernel {
     /// How often the socket woke this kernel.
     #[must_use]
     pub fn kicks(&self) -> u64 {
-        self.inner.fake_kicks.as_ref().map_or(0, |kicks| kicks.load(Ordering::SeqCst))
+        self.backend.kicks.load(Ordering::SeqCst)
     }
 
     /// Steps that break the rules, to see that packet code and this crate stand them. `None` unless the
@@ -321,8 +321,12 @@ impl FakeKernel {
     }
 }
 
-/// Whether there is an entry to take; this side of the rings believes the user's.
-fn entry_there<T: Copy>(ring: &mut Consumer<T>) -> bool {
+/// Takes the next entry, if there is one; this side of the rings does not check the user's.
+fn next_entry<T: Copy>(ring: &mut Consumer<T>) -> Option<T> {
     let anything = ring.cursor.advance(u32::MAX);
-    ring.available(1, || anything) == Ok(1)
+    // With an index that the user's side cannot write there is nothing to take.
+    if ring.available(1, || anything) != Ok(1) {
+        return None;
+    }
+    ring.peek(1, || anything, |_, _| None).ok()?.read().take()
 }

@@ -3,7 +3,7 @@
 
 use super::ring_block::RingBlock;
 use crate::num::usize32;
-use crate::ring::transfer::{transfer, transfer_each};
+use crate::ring::transfer::{Ready, transfer, transfer_each};
 use crate::ring::{Consumer, Diagnosis, Index, Producer, RingError, RingKind};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -142,8 +142,8 @@ impl<'a> Ring<'a> {
                 assert_eq!(count, self.there().min(wanted), "available");
                 count
             }
-            Err(claim) => {
-                let Diagnosis::Entry(entry) = self.consumer.diagnose(claim) else {
+            Err(suspect) => {
+                let Diagnosis::Entry(entry) = self.consumer.diagnose(suspect) else {
                     unreachable!("no index was wrong")
                 };
                 assert_eq!(Some(entry), self.refused.take(), "told");
@@ -155,7 +155,7 @@ impl<'a> Ring<'a> {
 
     fn read(&mut self, wanted: u32, take: u32, forget: bool) {
         let count = self.look(wanted);
-        let mut entries = self.consumer.read(count);
+        let mut entries = ready(&mut self.consumer, count).read();
         for i in 0..take {
             let expected = if i < count {
                 self.unreleased = self.unreleased.wrapping_add(1);
@@ -176,13 +176,13 @@ impl<'a> Ring<'a> {
     /// Takes `good` entries and refuses the next.
     fn refuse(&mut self, wanted: u32, good: u32) {
         let count = self.look(wanted);
-        let mut entries = self.consumer.read(count);
+        let mut entries = ready(&mut self.consumer, count).read();
         for _ in 0..good.min(count) {
             assert_eq!(entries.take(), self.held.pop_front(), "read");
         }
         if let Some(entry) = entries.take() {
             assert_eq!(self.held.pop_front(), Some(entry), "refused");
-            entries.refuse(entry);
+            entries.reject(entry);
             assert_eq!(entries.take(), None, "after a refusal");
             self.refused = Some(entry);
         }
@@ -209,22 +209,14 @@ impl<'a> Ring<'a> {
             moving.push_back(!entry);
             Some(!entry)
         };
-        let (from, into) = (&mut self.consumer, &mut to.producer);
+        let from = ready(&mut self.consumer, count);
+        let Ok(into) = to.producer.reserve(count) else { unreachable!("no index was wrong") };
         let answer = match end {
-            // SAFETY: so many entries are there, and so many slots are free: it was just asked.
-            End::None => Some(unsafe { transfer(from, into, count, map) }),
-            // SAFETY: as above.
-            End::Refuse(_) => Some(unsafe { transfer_each(from, into, count, map) }),
-            End::Panic(_) => {
-                {
-                    // SAFETY: as above.
-                    catch_unwind(AssertUnwindSafe(|| unsafe {
-                        transfer_each(from, into, count, map)
-                    }))
-                }
+            End::None => Some(transfer(from, into, map)),
+            End::Refuse(_) => Some(transfer_each(from, into, map)),
+            End::Panic(_) => catch_unwind(AssertUnwindSafe(|| transfer_each(from, into, map)))
                 .map_err(|thrown| assert!(thrown.is::<Expected>(), "another panic"))
-                .ok()
-            }
+                .ok(),
         };
         if count == 0 {
             assert_eq!(answer, Some(0), "nothing to move");
@@ -273,9 +265,9 @@ impl<'a> Ring<'a> {
         let anything = self.consumer.cursor.advance(u32::MAX);
         match self.consumer.available(1, || anything) {
             Ok(_) => unreachable!("a lie was believed"),
-            Err(claim) => {
+            Err(suspect) => {
                 let size = self.size;
-                let fault = self.consumer.diagnose(claim);
+                let fault = self.consumer.diagnose(suspect);
                 assert!(
                     matches!(fault, Diagnosis::Index(RingError::BadIndex { ring: RingKind::Fill, distance: d, size: s }) if d == distance && s == size),
                     "{fault:?}"
@@ -311,6 +303,16 @@ impl<'a> Ring<'a> {
         assert_eq!(self.at.distance_from(consumed), kept, "given back");
         assert!(usize32(kept) <= usize32(self.size), "never more than there is room");
     }
+}
+
+/// The next `count` entries, which are available.
+fn ready(ring: &mut Consumer<u64>, count: u32) -> Ready<&mut Consumer<u64>> {
+    let anything = ring.cursor.advance(u32::MAX);
+    let Ok(ready) = ring.peek(count, || anything, |_, _| None) else {
+        unreachable!("no index was wrong")
+    };
+    assert_eq!(ready.count(), count, "ready");
+    ready
 }
 
 /// What a panic that was asked for carries.

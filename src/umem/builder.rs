@@ -1,24 +1,28 @@
-//! Making packet memory: every rule that the kernel has for it, checked before the kernel sees it.
-#![allow(unsafe_code, reason = "memory that the user brings")]
+//! The builder of packet memory, which checks every rule that the kernel has for it before the kernel sees it.
+#![allow(unsafe_code, reason = "the user's own memory comes in here")]
 
-use super::geometry::{Geometry, next_umem_id};
+use super::geometry::{Geometry, PACKET_HEADROOM, next_umem_id};
 use super::{FramePool, Memory, PageSize, Umem};
 use crate::error::{Error, Result};
+use crate::num::u64_of;
 use crate::sys::memory::Mapping;
 use std::any::Any;
 use std::ptr::NonNull;
 
-/// What the kernel keeps free before each received packet (`XDP_PACKET_HEADROOM`).
-const PACKET_HEADROOM: u32 = 256;
 /// The smallest chunk (`XDP_UMEM_MIN_CHUNK_SIZE` of `net/xdp/xdp_umem.c`).
 const MIN_CHUNK: u32 = 2048;
 /// More chunks than this are refused here: ring counters must be able to tell all of them apart.
 const MAX_CHUNKS: u32 = 1 << 30;
 
-/// Describes packet memory; made by [`Umem::builder`].
+/// The builder of packet memory; made by [`Umem::builder`].
 ///
-/// Defaults: 4096 chunks of 4096 bytes (or of the page size, if that is smaller), no headroom, ordinary
-/// pages.
+/// Defaults: 4096 chunks of 4096 bytes, no headroom, ordinary pages.
+///
+/// ```
+/// let (umem, pool) = xsk::Umem::builder().chunk_count(64).chunk_size(2048).headroom(128).build()?;
+/// assert_eq!((umem.chunk_size(), umem.headroom(), pool.len()), (2048, 128, 64));
+/// # Ok::<(), xsk::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing is made before `build`"]
 pub struct UmemBuilder {
@@ -35,51 +39,50 @@ impl Default for UmemBuilder {
 }
 
 impl Umem {
-    /// Describes packet memory to be made.
+    /// Returns a builder of packet memory.
     pub fn builder() -> UmemBuilder {
         UmemBuilder::default()
     }
 }
 
 impl UmemBuilder {
-    /// The number of chunks.
+    /// Sets the number of chunks.
     pub fn chunk_count(mut self, chunks: u32) -> Self {
         self.chunks = chunks;
         self
     }
 
-    /// Bytes of a chunk: a power of two from 2048 to the page size.
+    /// Sets the bytes of a chunk: a power of two from 2048 to the page size.
     #[doc(alias = "frame_size")]
     pub fn chunk_size(mut self, bytes: u32) -> Self {
         self.chunk_size = bytes;
         self
     }
 
-    /// Bytes that the kernel leaves free before a received packet, beside its own 256.
+    /// Sets how many bytes the kernel leaves free before a received packet, beside its own 256.
     ///
-    /// The most that is possible differs: chunk size - 257 on older kernels, chunk size - 704 on newer
-    /// (since 6.18.24, and backports).
+    /// The most that is possible differs: chunk size - 257 on older kernels, chunk size - 704 on newer (since 6.18.24, and
+    /// backports).
     #[doc(alias = "frame_headroom")]
     pub fn headroom(mut self, bytes: u32) -> Self {
         self.headroom = bytes;
         self
     }
 
-    /// The pages that the memory is to be made of.
+    /// Sets the size of the pages that the memory is made of.
     pub fn page_size(mut self, page_size: PageSize) -> Self {
         self.page_size = page_size;
         self
     }
 
-    /// Maps the memory (zeroed) and answers it with the pool of all its chunks.
+    /// Maps the memory (zeroed) and returns it with the pool of all its chunks.
     ///
-    /// The kernel learns of it when a socket is opened for it, and pins it then: `RLIMIT_MEMLOCK` is
-    /// looked at there.
+    /// A socket that is opened for the memory registers it with the kernel, which pins it then and counts it against
+    /// `RLIMIT_MEMLOCK`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for what no kernel takes; [`Error::AllocateUmem`] if the memory cannot be
-    /// mapped: for huge pages, most often because the system has none reserved;
-    /// [`Error::UmemNumbers`] after 2^32 - 1 UMEMs in one process.
+    /// [`Error::Setting`] for what no kernel takes; [`Error::AllocateUmem`] if the memory cannot be mapped: for huge pages,
+    /// most often because the system has none reserved; [`Error::UmemNumbers`] after 2^32 - 1 UMEMs in one process.
     pub fn build(self) -> Result<(Umem, FramePool)> {
         let geometry = self.geometry()?;
         let refused = |errno| Error::AllocateUmem {
@@ -99,22 +102,25 @@ impl UmemBuilder {
         Ok(Umem::over(Memory::Ours(mapping), geometry, self.headroom, self.page_size))
     }
 
-    /// Takes memory that is there already: chunks from `memory`'s first byte on, as many as were asked
-    /// for. `owner` is dropped when the last handle and the last socket of the UMEM are gone.
+    /// Makes a UMEM of memory that is mapped already: chunks from `memory`'s first byte on, as many as were set. `owner`
+    /// is dropped when the last handle and the last socket of the UMEM are gone.
     ///
     /// # Errors
-    /// As [`build`](Self::build); [`Error::Setting`] also if `memory` does not begin at a page or is
-    /// too short. Memory that the kernel cannot pin (read-only, or a shared mapping of a file) is
-    /// refused when a socket is opened for it.
+    /// As [`build`](Self::build); [`Error::Setting`] also if `memory` does not begin at a page or is too short. Memory that
+    /// the kernel cannot pin (read-only, or a shared mapping of a file) is refused when a socket is opened for it.
     ///
     /// # Safety
-    /// Until `owner` is dropped, `memory` must be mapped, readable and writable; it must not be
-    /// truncated if a file backs it; and nothing but this UMEM may read or write it (invariant I12): no
-    /// reference into it may exist, and no second UMEM over it.
+    /// From this call until `owner` is dropped:
+    /// - every byte of `memory` stays mapped at its address, readable and writable;
+    /// - if a file backs it, the file is not truncated below it;
+    /// - only this UMEM and its sockets read or write it: there is no reference into it, no other process or device
+    ///   writes to it, and no second UMEM lies over a part of it;
+    /// - the process does not `fork`, or the child touches none of it and unmaps none of it (unlike memory made by
+    ///   [`build`](Self::build), this memory is not kept from a child).
     ///
-    /// A zero-copy card may write for some 20 ms after its last socket was closed. The kernel keeps the
-    /// *pages* until it lets go; so `owner` may unmap them at once, but must not give the same mapping
-    /// to something else before a new socket could be bound to the queue.
+    /// A zero-copy card may write for some 20 ms after its last socket was closed. The kernel keeps the *pages* until it
+    /// lets go of them; so `owner` may unmap them at once, but must not give the same mapping to something else before a
+    /// new socket could be bound to the queue.
     pub unsafe fn build_in(
         self,
         memory: NonNull<[u8]>,
@@ -125,7 +131,7 @@ impl UmemBuilder {
         if start.addr().get() & rustix::param::page_size().wrapping_sub(1) != 0 {
             return Err(setting("memory", start.addr().get(), "begins at a page"));
         }
-        if u64::try_from(memory.len()).unwrap_or(0) < geometry.area {
+        if u64_of(memory.len()) < geometry.area {
             return Err(setting("memory", memory.len(), "has chunks x chunk size bytes at least"));
         }
         let memory = Memory::Users(start, Box::new(owner));

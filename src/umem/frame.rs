@@ -4,14 +4,26 @@ use super::geometry::Geometry;
 
 /// The owned handle to one chunk of a [`Umem`](super::Umem), and to the packet's bytes in it.
 ///
-/// A frame comes from a [`FramePool`](super::FramePool), from receiving or from reaping, and goes back to a pool,
-/// into the fill ring, or out by the TX ring. There is never more than one for a chunk, so a frame is
-/// neither `Copy` nor `Clone`. Its bytes are reached with [`Umem::bytes`](super::Umem::bytes) and
+/// A frame comes from a [`FramePool`](super::FramePool), from receiving or from reaping, and goes back to a pool, into the
+/// fill ring, or out by the TX ring. There is never more than one for a chunk, so a frame is neither `Copy` nor `Clone`,
+/// and no two are equal. Its bytes are reached with [`Umem::bytes`](super::Umem::bytes) and
 /// [`Umem::bytes_mut`](super::Umem::bytes_mut).
 ///
 /// Dropping a frame is safe and loses its chunk until the UMEM ends; put it into a pool instead.
+///
+/// ```
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+/// let mut frame = pool.take().ok_or("the pool is full")?;
+/// umem.write(&mut frame, b"headerpayload")?;
+/// frame.advance(6)?; // a header that was dealt with
+/// assert_eq!(umem.bytes(&frame), b"payload");
+/// frame.truncate(3)?;
+/// assert_eq!(umem.bytes(&frame), b"pay");
+/// pool.put(frame);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a dropped frame's chunk is lost until its UMEM ends: give it to a pool or a ring"]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Frame {
     address: u64,
     len: u32,
@@ -20,45 +32,44 @@ pub struct Frame {
 
 static_assertions::assert_eq_size!(Frame, [u8; 16]);
 static_assertions::assert_impl_all!(Frame: Send, Sync);
-static_assertions::assert_not_impl_any!(Frame: Copy, Clone, Default);
+static_assertions::assert_not_impl_any!(Frame: Copy, Clone, Default, PartialEq);
 
 impl Frame {
-    /// Mints the handle to the chunk of `address`.
+    /// Makes the handle to the chunk of `address`.
     ///
-    /// This is the only way in, and it is private to the crate: whoever calls it took the chunk from a
-    /// pool, from the RX ring or from the completion ring (invariant I2), and checked that the bytes
-    /// are inside the chunk (I4, I7).
+    /// This is the only constructor, and it is private to the crate: its caller took the chunk from a pool, from the RX
+    /// ring or from the completion ring (invariant I2), and checked that the bytes are inside the chunk (I4, I7).
     #[inline(always)]
-    pub(crate) fn mint(geometry: &Geometry, address: u64, len: u32) -> Self {
+    pub(crate) fn new(geometry: &Geometry, address: u64, len: u32) -> Self {
         Self { address, len, umem: geometry.umem }
     }
 
-    /// Mints the handle to a whole chunk, `chunk` being its first byte; as [`mint`](Self::mint).
+    /// Makes the handle to a whole chunk, `chunk` being its first byte; as [`new`](Self::new).
     #[inline(always)]
     pub(crate) fn whole(geometry: &Geometry, chunk: u64) -> Self {
-        Self::mint(geometry, chunk, geometry.chunk_len())
+        Self::new(geometry, geometry.first_usable(chunk), geometry.usable_len())
     }
 
-    /// Ends the handle; its chunk's place is the caller's concern from here on.
+    /// Ends the handle and returns its address and length; its chunk belongs to the caller from here on.
     #[inline(always)]
     pub(crate) fn consume(self) -> (u64, u32) {
         (self.address, self.len)
     }
 
-    /// The number of the frame's UMEM.
+    /// Returns the number of the frame's UMEM.
     #[inline(always)]
     pub(crate) fn umem(&self) -> u32 {
         self.umem
     }
 
-    /// Where the packet's first byte is, in bytes from the beginning of the UMEM.
+    /// Returns where the packet's first byte is, in bytes from the beginning of the UMEM.
     #[inline(always)]
     #[must_use]
     pub fn address(&self) -> u64 {
         self.address
     }
 
-    /// The packet's length in bytes; at least 1.
+    /// Returns the packet's length in bytes; at least 1.
     #[inline(always)]
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
@@ -71,6 +82,8 @@ impl Frame {
     /// # Errors
     /// [`OutOfBounds`] if `len` is 0 or more than the packet's length; the frame is left as it was.
     #[inline]
+    #[doc(alias = "bpf_xdp_adjust_tail")]
+    #[doc(alias = "skb_trim")]
     pub fn truncate(&mut self, len: u32) -> Result<(), OutOfBounds> {
         if len == 0 || len > self.len {
             return Err(OutOfBounds);
@@ -79,11 +92,14 @@ impl Frame {
         Ok(())
     }
 
-    /// Takes `bytes` off the packet's front: a header that was dealt with.
+    /// Takes `bytes` off the packet's front: a header that was dealt with. To put bytes before it:
+    /// [`Umem::grow_front`](super::Umem::grow_front).
     ///
     /// # Errors
     /// [`OutOfBounds`] if nothing of the packet would be left; the frame is left as it was.
     #[inline]
+    #[doc(alias = "bpf_xdp_adjust_head")]
+    #[doc(alias = "skb_pull")]
     pub fn advance(&mut self, bytes: u32) -> Result<(), OutOfBounds> {
         match self.len.checked_sub(bytes) {
             None | Some(0) => Err(OutOfBounds),
@@ -103,7 +119,15 @@ impl Frame {
     }
 }
 
-/// Bounds that a frame cannot have: it would be empty, or reach beyond its chunk.
+/// The error of bounds that a frame cannot have: it would be empty, or reach beyond its chunk.
+///
+/// ```
+/// use xsk::umem::OutOfBounds;
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).chunk_size(2048).build()?;
+/// let mut frame = pool.take().ok_or("the pool is full")?;
+/// assert_eq!(umem.set_len(&mut frame, 2049), Err(OutOfBounds));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfBounds;
 

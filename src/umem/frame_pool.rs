@@ -1,25 +1,34 @@
-//! Free chunks, in the user's hands.
-#![allow(unsafe_code, reason = "rows of slots, for transfers to and from rings")]
+//! Free chunks of a UMEM, in the user's hands.
+#![allow(unsafe_code, reason = "runs of slots, for transfers to and from rings")]
 
 use super::frame::Frame;
 use super::geometry::{Checker, Geometry};
 use super::ledger::ChunkPlace;
-use crate::num::usize32;
-use crate::ring::transfer::{Sink, Source};
+use crate::num::{u32_of_count, usize32};
+use crate::ring::transfer::{Ready, Room, Sink, Source};
 
 /// A stack of free chunks of one UMEM.
 ///
-/// [`Umem::builder`](super::Umem::builder) makes the first, with every chunk. Pools can be split and
-/// merged and moved between threads; a thread that only receives and one that only sends feed one
-/// another by passing pools or frames.
+/// [`Umem::builder`](super::Umem::builder) makes the first, with every chunk. Pools can be split and joined and moved
+/// between threads; a thread that only receives and one that only sends feed one another by passing pools or frames.
 ///
 /// Dropping a pool is safe and loses its chunks until the UMEM ends.
+///
+/// ```
+/// let (_umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+/// let mut other = pool.split_off(4);
+/// assert_eq!((pool.len(), other.len()), (12, 4));
+/// pool.extend(other.take()); // a frame's chunk goes to any pool of its UMEM
+/// pool.append(other);
+/// assert_eq!(pool.len(), 16);
+/// # Ok::<(), xsk::Error>(())
+/// ```
 #[must_use = "a dropped pool's chunks are lost until its UMEM ends"]
 #[derive(Debug)]
 pub struct FramePool {
     checker: Checker,
-    /// First bytes of free chunks; only those below `len` count. There is a slot for every chunk of the
-    /// UMEM, so one without a slot is one that came back twice (the axiom of I9), and is let go.
+    /// First bytes of free chunks; only those below `len` count. There is a slot for every chunk of the UMEM, so a chunk
+    /// without a slot is one that came back twice (the axiom of I9), and is let go.
     slots: Box<[u64]>,
     /// At most `slots.len()`, which is `size`.
     len: u32,
@@ -27,33 +36,32 @@ pub struct FramePool {
 }
 
 impl FramePool {
+    /// Makes an empty pool.
     pub(super) fn new(checker: Checker) -> Self {
-        // There are 2^30 chunks at the most.
-        let size = u32::try_from(checker.geometry.chunk_count()).unwrap_or(0);
+        let size = checker.geometry.chunk_count();
         Self { checker, slots: vec![0; usize32(size)].into_boxed_slice(), len: 0, size }
     }
 
-    /// The pool of all chunks; made once for a UMEM, before anything else can mint a frame.
+    /// Makes the pool of all chunks; once for a UMEM, before anything else can make a frame.
     pub(super) fn full(checker: Checker) -> Self {
         let mut pool = Self::new(checker);
-        let geometry = pool.checker.geometry;
+        let chunk_size = u64::from(pool.checker.geometry.chunk_size());
         // The last slot is taken first: chunks leave in the order of their addresses.
-        let chunks = (0..geometry.chunk_count()).rev();
-        for (slot, chunk) in pool.slots.iter_mut().zip(chunks) {
-            *slot = chunk.wrapping_mul(geometry.chunk_size());
+        for (slot, chunk) in pool.slots.iter_mut().zip((0..u64::from(pool.size)).rev()) {
+            *slot = chunk.wrapping_mul(chunk_size);
         }
         pool.len = pool.size;
         pool
     }
 
-    /// The number of free chunks in the pool.
+    /// Returns the number of free chunks in the pool.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         usize32(self.len)
     }
 
-    /// Whether the pool is empty.
+    /// Returns whether the pool is empty.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -63,8 +71,7 @@ impl FramePool {
     /// Takes a chunk, as a frame over all its bytes; `None` from an empty pool.
     ///
     /// The bytes are what the chunk's last packet left there. Write a packet and set its length with
-    /// [`Umem::write`](super::Umem::write), or edit [`Umem::bytes_mut`](super::Umem::bytes_mut) and
-    /// [`Frame::truncate`].
+    /// [`Umem::write`](super::Umem::write), or edit [`Umem::bytes_mut`](super::Umem::bytes_mut) and [`Frame::truncate`].
     #[inline]
     pub fn take(&mut self) -> Option<Frame> {
         let top = self.len.checked_sub(1)?;
@@ -109,41 +116,40 @@ impl FramePool {
         other.move_to(self, all);
     }
 
-    /// Moves up to `chunks` chunks into `other`; answers how many.
+    /// Moves up to `chunks` chunks into `other`; returns how many.
     ///
     /// # Panics
     /// If `other` is a pool of another UMEM.
     #[track_caller]
     pub fn move_to(&mut self, other: &mut Self, chunks: usize) -> usize {
         other.checker.assert_same_umem(self.checker.geometry.umem);
-        let (vacant, there) = (other.size.wrapping_sub(other.len), self.len);
-        let count = u32::try_from(chunks).unwrap_or(u32::MAX);
-        let count = count.min(there).min(vacant);
-        let (rest, free) = (there.wrapping_sub(count), usize32(other.len));
-        let from = self.slots.iter().take(usize32(there)).skip(usize32(rest));
+        let vacant = usize32(other.size.wrapping_sub(other.len));
+        let count = chunks.min(self.len()).min(vacant);
+        let moved = u32_of_count(count);
+        let (rest, free) = (self.len.wrapping_sub(moved), usize32(other.len));
+        let from = self.slots.iter().take(self.len()).skip(usize32(rest));
         for (to, from) in other.slots.iter_mut().skip(free).zip(from) {
             *to = *from;
         }
-        other.len = other.len.wrapping_add(count);
+        other.len = other.len.wrapping_add(moved);
         self.len = rest;
-        usize32(count)
+        count
     }
 
-    /// At most `count` chunks of the top, to move into a ring.
+    /// Returns the chunks at the top, `count` at the most, to move into a ring.
     #[inline(always)]
-    pub(crate) fn top(&mut self, count: u32) -> (Top<'_>, u32) {
+    pub(crate) fn top(&mut self, count: u32) -> Ready<PoolTop<'_>> {
         let count = count.min(self.len);
-        (Top(self), count)
+        // SAFETY: `count` chunks lie below `len`; the pool changes only through the exclusive borrow in the value.
+        unsafe { Ready::new(PoolTop(self), count) }
     }
 
-    /// Vacant slots for at most `count` chunks, to move there from a ring.
+    /// Returns free slots for at most `count` chunks, to move there from a ring.
     #[inline(always)]
-    pub(crate) fn vacant(&mut self, count: u32) -> (Vacant<'_>, u32) {
-        if count == 0 {
-            return (Vacant(self), 0);
-        }
-        let count = count.min(self.size.wrapping_sub(self.len));
-        (Vacant(self), count)
+    pub(crate) fn room(&mut self, count: u32) -> Room<PoolRoom<'_>> {
+        let count = if count == 0 { 0 } else { count.min(self.size.wrapping_sub(self.len)) };
+        // SAFETY: `count` slots lie from `len` on; the pool changes only through the exclusive borrow in the value.
+        unsafe { Room::new(PoolRoom(self), count) }
     }
 
     #[inline(always)]
@@ -151,30 +157,43 @@ impl FramePool {
         &self.checker.geometry
     }
 
-    /// The first bytes of the pool's chunks, in bytes from the beginning of the UMEM, in no order: which
-    /// chunks are here, for tests of conservation.
+    /// Returns the first bytes of the pool's chunks, in bytes from the beginning of the UMEM, in no order: which chunks are
+    /// here, for tests of conservation.
     pub fn addresses(&self) -> impl Iterator<Item = u64> + '_ {
         self.slots.iter().take(self.len()).copied()
     }
 }
 
+/// Puts the chunk of each frame back, as [`FramePool::put`] does: `pool.extend(rx.receive(64)?)`.
+impl Extend<Frame> for FramePool {
+    /// # Panics
+    /// If a frame is of another UMEM.
+    #[inline]
+    #[track_caller]
+    fn extend<I: IntoIterator<Item = Frame>>(&mut self, frames: I) {
+        for frame in frames {
+            self.put(frame);
+        }
+    }
+}
+
 /// The topmost chunks of a pool, from the top down.
 #[derive(Debug)]
-pub(crate) struct Top<'a>(&'a mut FramePool);
+pub(crate) struct PoolTop<'a>(&'a mut FramePool);
 
-// SAFETY: `top` counted the chunks, and `skip + most` are no more; they lie below `len`, which is inside
-// the slots, each below the one before.
-unsafe impl Source for Top<'_> {
+// SAFETY: `skip + most` are no more than the chunks that the pool holds; they lie below `len`, which is inside the slots,
+// each below the one before.
+unsafe impl Source for PoolTop<'_> {
     type Entry = u64;
-    const DOWN: bool = true;
+    const REVERSED: bool = true;
 
     #[inline(always)]
-    fn row(&mut self, skip: u32, most: u32) -> (*const u64, u32) {
+    fn run(&mut self, skip: u32, most: u32) -> (*const u64, u32) {
         let top = self.0.len.wrapping_sub(skip).wrapping_sub(1);
         (self.0.slots.as_ptr().wrapping_add(usize32(top)), most)
     }
 
-    type Mark = ();
+    type End = ();
 
     #[inline(always)]
     fn take(&mut self, count: u32) {
@@ -182,22 +201,22 @@ unsafe impl Source for Top<'_> {
     }
 
     #[inline(always)]
-    fn refuse(&mut self, _: u64) {}
+    fn reject(&mut self, _: u64) {}
 
     #[inline(always)]
     fn finish(&mut self, (): ()) {}
 }
 
-/// Vacant slots of a pool, from the bottom up.
+/// Free slots of a pool, from the bottom up.
 #[derive(Debug)]
-pub(crate) struct Vacant<'a>(&'a mut FramePool);
+pub(crate) struct PoolRoom<'a>(&'a mut FramePool);
 
-// SAFETY: slots from `len` on are vacant, up to the pool's size.
-unsafe impl Sink for Vacant<'_> {
+// SAFETY: slots from `len` on are free, up to the pool's size.
+unsafe impl Sink for PoolRoom<'_> {
     type Entry = u64;
 
     #[inline(always)]
-    fn row(&mut self, skip: u32, most: u32) -> (*mut u64, u32) {
+    fn run(&mut self, skip: u32, most: u32) -> (*mut u64, u32) {
         let free = self.0.len.wrapping_add(skip);
         (self.0.slots.as_mut_ptr().wrapping_add(usize32(free)), most)
     }

@@ -1,13 +1,17 @@
-//! The numbers by which an address is judged: whose it is, and where its chunk begins and ends.
+//! Where chunks lie in a UMEM, and the checks of addresses that the kernel wrote.
 
 use super::ledger::{ChunkPlace, Ledger};
 use crate::error::{Error, Result};
+use crate::num::usize_of_offset;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What is the same for every frame of a UMEM; each ring half and pool carries a copy.
+/// What the kernel leaves free before each received packet, beside the headroom (`XDP_PACKET_HEADROOM`, linux/bpf.h).
+pub(crate) const PACKET_HEADROOM: u32 = 256;
+
+/// The numbers that are the same for every frame of a UMEM; each ring half and pool carries a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    /// The UMEM's number, unique in the process; 0 is nobody's.
+    /// The UMEM's number, unique in the process; 0 is no UMEM's.
     pub(crate) umem: u32,
     /// Bytes of the area: a whole number of chunks.
     pub(crate) area: u64,
@@ -16,7 +20,7 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// The geometry of UMEM number `umem`: `chunks` chunks of `chunk_size` bytes, a power of two.
+    /// Returns the geometry of UMEM number `umem`: `chunks` chunks of `chunk_size` bytes, a power of two.
     pub(crate) fn new(umem: u32, chunks: u32, chunk_size: u32) -> Self {
         Self {
             umem,
@@ -25,14 +29,14 @@ impl Geometry {
         }
     }
 
-    /// Whether `address` is a byte of the area.
+    /// Returns whether `address` is a byte of the area.
     #[inline(always)]
     pub(crate) fn contains(&self, address: u64) -> bool {
         address < self.area
     }
 
-    /// Whether `address` is in the area and the bytes from it, as many as `len`, end in its chunk.
-    /// `len` is at least 1; a larger word than 32 bits (a length with options above it) is refused too.
+    /// Returns whether `address` is in the area and the bytes from it, as many as `len`, end in its chunk. `len` is at
+    /// least 1; a larger word than 32 bits (a length with options above it) is refused too.
     #[inline(always)]
     pub(crate) fn contains_packet(&self, address: u64, len: u64) -> bool {
         if !self.contains(address) {
@@ -43,42 +47,48 @@ impl Geometry {
         last.is_some()
     }
 
-    /// Whether a packet of `len` bytes can be in a chunk.
+    /// Returns whether a packet of `len` bytes can lie in a chunk, from its first usable byte on.
     #[inline(always)]
     pub(crate) fn fits(&self, len: u32) -> bool {
-        let last = self.chunk_bits.checked_add(u64::from(len).wrapping_sub(1));
+        let last = self.first_usable(self.chunk_bits).checked_add(u64::from(len).wrapping_sub(1));
         last.is_some()
     }
 
-    /// The first byte of the chunk that `address` is in.
+    /// Returns the first byte of the chunk that `address` is in.
     #[inline(always)]
     pub(crate) fn chunk(&self, address: u64) -> u64 {
         address & self.chunk_bits
     }
 
-    /// A chunk's size.
+    /// Returns the first byte of `chunk` that a frame can have: the chunk's own first byte.
     #[inline(always)]
-    pub(crate) fn chunk_size(&self) -> u64 {
-        self.chunk_bits.wrapping_neg()
+    #[expect(clippy::unused_self, reason = "the geometry says where frames begin in a chunk")]
+    pub(crate) fn first_usable(&self, chunk: u64) -> u64 {
+        chunk
     }
 
-    /// A chunk's size as a length: the kernel allows no chunk above a page.
+    /// Returns how many bytes a frame over a whole chunk has.
+    #[inline(always)]
+    pub(crate) fn usable_len(&self) -> u32 {
+        self.chunk_size()
+    }
+
+    /// Returns a chunk's size.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
-    pub(crate) fn chunk_len(&self) -> u32 {
-        self.chunk_size() as u32
+    pub(crate) fn chunk_size(&self) -> u32 {
+        self.chunk_bits.wrapping_neg() as u32
     }
 
-    /// The number of chunks.
-    pub(crate) fn chunk_count(&self) -> u64 {
-        self.area.checked_div(self.chunk_size()).unwrap_or(0)
+    /// Returns the number of chunks.
+    #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
+    pub(crate) fn chunk_count(&self) -> u32 {
+        self.index(self.area) as u32
     }
 
-    /// The number of the chunk that `address` is in.
-    #[cfg(any(debug_assertions, feature = "ledger"))]
+    /// Returns the number of the chunk that `address` is in.
     pub(crate) fn index(&self, address: u64) -> usize {
-        let index = address.checked_div(self.chunk_size()).unwrap_or(0);
-        usize::try_from(index).unwrap_or(usize::MAX)
+        usize_of_offset(address.checked_div(u64::from(self.chunk_size())).unwrap_or(0))
     }
 
     /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
@@ -100,7 +110,7 @@ impl Geometry {
     }
 }
 
-/// What addresses are judged by; each ring half and pool has one.
+/// Checks addresses written by the kernel and records chunk moves in the ledger; each ring half and pool has one.
 #[derive(Debug, Clone)]
 pub(crate) struct Checker {
     pub(crate) geometry: Geometry,
@@ -112,12 +122,18 @@ impl Checker {
         Self { geometry, ledger }
     }
 
-    /// Whether `address`, which the kernel's side wrote, is in the area, and its chunk can come `from`
-    /// there; if so, notes that it is at `to` now.
+    /// Returns `address`, which the kernel's side wrote, as a byte of the area, if it is one and its chunk can come
+    /// `from` there; the ledger has the chunk at `to` then.
     #[inline(always)]
-    pub(crate) fn accept_chunk(&self, address: u64, from: ChunkPlace, to: ChunkPlace) -> bool {
-        self.geometry.contains(address)
-            && self.ledger.record_move(&self.geometry, address, from, to)
+    pub(crate) fn accept_chunk(
+        &self,
+        address: u64,
+        from: ChunkPlace,
+        to: ChunkPlace,
+    ) -> Option<u64> {
+        (self.geometry.contains(address)
+            && self.ledger.record_move(&self.geometry, address, from, to))
+        .then_some(address)
     }
 
     /// As [`accept_chunk`](Self::accept_chunk), for `len` bytes from `address` on, in one chunk.
@@ -128,12 +144,13 @@ impl Checker {
         len: u64,
         from: ChunkPlace,
         to: ChunkPlace,
-    ) -> bool {
-        self.geometry.contains_packet(address, len)
-            && self.ledger.record_move(&self.geometry, address, from, to)
+    ) -> Option<u64> {
+        (self.geometry.contains_packet(address, len)
+            && self.ledger.record_move(&self.geometry, address, from, to))
+        .then_some(address)
     }
 
-    /// Notes a move of a chunk that was ours to move.
+    /// Records the move of a chunk that belonged to the caller.
     #[inline(always)]
     pub(crate) fn record_move(&self, address: u64, from: ChunkPlace, to: ChunkPlace) {
         self.ledger.record_move(&self.geometry, address, from, to);
@@ -147,10 +164,9 @@ impl Checker {
     }
 }
 
-/// A number that no UMEM of this process ever had.
+/// Returns a number that no UMEM of this process ever had.
 ///
-/// Numbers are not used again, so a frame that outlived its UMEM can never pass for one of another
-/// (invariant I6).
+/// Numbers are not used again, so a frame that outlived its UMEM can never pass for one of another (invariant I6).
 pub(super) fn next_umem_id() -> Result<u32> {
     static LAST: AtomicU32 = AtomicU32::new(0);
     LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1))

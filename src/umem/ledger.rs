@@ -1,22 +1,32 @@
 //! The shadow ledger: where every chunk is, in debug builds and with feature `ledger`.
 //!
-//! Without it a repeated address from the kernel's side cannot be told from a good one; with it, it is
-//! refused. It also answers "where are my frames?".
+//! Without it a repeated address from the kernel's side looks like a good one; with it, it is refused.
 
 /// Where a chunk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum ChunkPlace {
     /// In a pool (or lost with a dropped one).
-    Pool,
+    Pool = 0,
     /// In the user's hands, as a frame (or lost with a dropped one).
-    User,
+    User = 1,
     /// Given for receiving: in the fill ring, in the kernel or in the RX ring.
-    Receiving,
+    Receiving = 2,
     /// Given for sending: in the TX ring, in the kernel or in the completion ring.
-    Sending,
+    Sending = 3,
 }
 
 /// How many chunks are at each [`ChunkPlace`].
+///
+/// ```
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+/// let frame = pool.take().ok_or("the pool is full")?;
+/// if let Some(counts) = umem.chunk_counts() {
+///     assert_eq!((counts.pool, counts.user), (15, 1));
+/// }
+/// pool.put(frame);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ChunkCounts {
     /// Chunks in pools.
@@ -42,10 +52,10 @@ mod kept {
 
     impl Ledger {
         pub(in crate::umem) fn new(chunks: usize) -> Self {
-            Self((0..chunks).map(|_| AtomicU8::new(code(ChunkPlace::Pool))).collect())
+            Self((0..chunks).map(|_| AtomicU8::new(bits(ChunkPlace::Pool))).collect())
         }
 
-        /// Notes a move; answers whether the chunk was where it should come from.
+        /// Records a move; returns whether the chunk was where it comes from.
         pub(crate) fn record_move(
             &self,
             geometry: &Geometry,
@@ -53,25 +63,25 @@ mod kept {
             from: ChunkPlace,
             to: ChunkPlace,
         ) -> bool {
-            self.exchange(geometry, address, code(from), code(to))
+            self.exchange(geometry, address, bits(from), bits(to))
         }
 
-        /// Keeps a chunk that is at `place`, with the kernel, from leaving there while a fake kernel
-        /// reads or writes its bytes; answers whether it was there.
+        /// Keeps a chunk that is at `place`, with the kernel, from leaving there while a fake kernel reads or writes its
+        /// bytes; returns whether it was there.
         #[cfg(feature = "test-util")]
         pub(crate) fn claim(&self, geometry: &Geometry, address: u64, place: ChunkPlace) -> bool {
-            self.exchange(geometry, address, code(place), code(place) | CLAIMED)
+            self.exchange(geometry, address, bits(place), bits(place) | CLAIMED)
         }
 
-        /// The end of a [`claim`](Self::claim).
+        /// Ends a [`claim`](Self::claim).
         #[cfg(feature = "test-util")]
         pub(crate) fn unclaim(&self, geometry: &Geometry, address: u64, place: ChunkPlace) {
-            self.exchange(geometry, address, code(place) | CLAIMED, code(place));
+            self.exchange(geometry, address, bits(place) | CLAIMED, bits(place));
         }
 
         fn exchange(&self, geometry: &Geometry, address: u64, from: u8, to: u8) -> bool {
-            // A good kernel hands the chunk over by a ring, and needs no order here; from a hostile one
-            // a chunk can come without.
+            // A good kernel hands the chunk over by a ring, and needs no order here; from a hostile one a chunk can come
+            // without.
             let order = (Ordering::AcqRel, Ordering::Acquire);
             self.0
                 .get(geometry.index(address))
@@ -79,39 +89,57 @@ mod kept {
         }
 
         pub(in crate::umem) fn chunk_counts(&self) -> Option<ChunkCounts> {
-            let mut census = ChunkCounts::default();
-            for place in self.0.iter() {
-                let count = match place.load(Ordering::Relaxed) & !CLAIMED {
-                    0 => &mut census.pool,
-                    1 => &mut census.user,
-                    2 => &mut census.receiving,
-                    _ => &mut census.sending,
+            let mut counts = ChunkCounts::default();
+            for place in self.places() {
+                let count = match place {
+                    ChunkPlace::Pool => &mut counts.pool,
+                    ChunkPlace::User => &mut counts.user,
+                    ChunkPlace::Receiving => &mut counts.receiving,
+                    ChunkPlace::Sending => &mut counts.sending,
                 };
                 *count = count.saturating_add(1);
             }
-            Some(census)
+            Some(counts)
         }
 
         pub(in crate::umem) fn chunk_places(&self) -> Option<Vec<ChunkPlace>> {
-            let place = |byte: &AtomicU8| match byte.load(Ordering::Relaxed) & !CLAIMED {
-                0 => ChunkPlace::Pool,
-                1 => ChunkPlace::User,
-                2 => ChunkPlace::Receiving,
-                _ => ChunkPlace::Sending,
-            };
-            Some(self.0.iter().map(place).collect())
+            Some(self.places().collect())
+        }
+
+        fn places(&self) -> impl Iterator<Item = ChunkPlace> {
+            self.0.iter().map(|byte| from_bits(byte.load(Ordering::Relaxed)))
         }
     }
 
-    /// Added to the place of a chunk whose bytes a fake kernel has in hand.
+    /// Added to the place of a chunk whose bytes a fake kernel reads or writes.
     const CLAIMED: u8 = 4;
 
-    const fn code(place: ChunkPlace) -> u8 {
-        match place {
-            ChunkPlace::Pool => 0,
-            ChunkPlace::User => 1,
-            ChunkPlace::Receiving => 2,
-            ChunkPlace::Sending => 3,
+    #[expect(clippy::as_conversions, reason = "the discriminant of a `repr(u8)`")]
+    const fn bits(place: ChunkPlace) -> u8 {
+        place as u8
+    }
+
+    /// The place that a byte of the ledger says, claimed or not.
+    const fn from_bits(byte: u8) -> ChunkPlace {
+        match byte & !CLAIMED {
+            0 => ChunkPlace::Pool,
+            1 => ChunkPlace::User,
+            2 => ChunkPlace::Receiving,
+            _ => ChunkPlace::Sending,
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_place_is_read_back_from_its_bits() {
+            use ChunkPlace::{Pool, Receiving, Sending, User};
+            for place in [Pool, User, Receiving, Sending] {
+                assert_eq!(from_bits(bits(place)), place);
+                assert_eq!(from_bits(bits(place) | CLAIMED), place);
+            }
         }
     }
 }
@@ -121,7 +149,7 @@ mod kept {
     use super::{ChunkCounts, ChunkPlace};
     use crate::umem::geometry::Geometry;
 
-    /// No ledger: every question costs nothing and every move is believed.
+    /// No ledger: recording costs nothing and every move is accepted.
     #[derive(Debug, Clone)]
     pub(crate) struct Ledger;
 

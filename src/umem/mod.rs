@@ -1,4 +1,14 @@
 //! Packet memory: the area, the owned handles to its chunks, and pools of free ones.
+//!
+//! [`Umem::builder`] makes the memory and a [`FramePool`] of all its chunks. A [`Frame`] taken from the pool is the only
+//! handle to its chunk: its bytes are reached with [`Umem::bytes`] and [`Umem::bytes_mut`].
+//!
+//! # Safety
+//! This module makes slices of raw packet memory. It promises that the bytes of a frame are only reached with that frame
+//! (I3, I4); it needs memory that is mapped and used by nothing else (I12), which `UmemBuilder` provides. The rules that
+//! the proofs of this crate cite, I1 to I13, follow.
+//!
+#![doc = include_str!("invariants.md")]
 #![allow(unsafe_code, reason = "frames are slices of raw packet memory")]
 
 mod builder;
@@ -24,12 +34,20 @@ use std::sync::Arc;
 
 /// Packet memory: an area of equal chunks, shared with the kernel by every socket made for it.
 ///
-/// A `Umem` is a handle; clones are the same memory, which lives until the last handle *and* the last
-/// socket of it are gone, so nothing can be dropped in a wrong order. Make one with
-/// [`Umem::builder`]. It may be used from several threads at once: bytes are reached only with a
-/// [`Frame`], and there is one frame for a chunk at the most.
+/// A `Umem` is a handle; clones are the same memory, which lives until the last handle *and* the last socket of it are
+/// gone, so nothing can be dropped in a wrong order. Make one with [`Umem::builder`]. It may be used from several threads
+/// at once: bytes are reached only with a [`Frame`], and there is one frame for a chunk at the most.
 ///
 /// A child made by `fork(2)` does not have the memory (`MADV_DONTFORK`): only the parent may use it.
+///
+/// ```
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+/// let mut frame = pool.take().ok_or("the pool is full")?;
+/// umem.write(&mut frame, b"hello")?;
+/// assert_eq!(umem.bytes(&frame), b"hello");
+/// pool.put(frame);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Umem {
     // Beside the `Arc`, not behind it: the data path reads these, and nothing else.
@@ -47,10 +65,10 @@ struct Shared {
     _memory: Memory,
 }
 
-/// Who owns the memory.
+/// The memory of a UMEM, with its owner.
 pub(super) enum Memory {
     Ours(Mapping),
-    /// The user's, with whatever keeps it allocated (invariant I12).
+    /// The user's memory, with what keeps it mapped (invariant I12).
     Users(
         NonNull<u8>,
         #[allow(dead_code, reason = "kept for its drop")] Box<dyn Any + Send + Sync>,
@@ -66,21 +84,21 @@ impl std::fmt::Debug for Memory {
     }
 }
 
-// SAFETY: the pointer in `Users` is only carried; the memory is exclusive to the UMEM (I12), and what
-// owns it is `Send + Sync`.
+// SAFETY: the pointer in `Users` is only carried; the memory belongs to the UMEM alone (I12), and its owner is
+// `Send + Sync`.
 unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
-// SAFETY: bytes of the area are reached only with a frame, of which there is one for a chunk (I3): a
-// shared frame gives shared bytes, an exclusive one exclusive bytes, whatever the thread.
+// SAFETY: bytes of the area are reached only with a frame, of which there is one for a chunk (I3): a shared frame gives
+// shared bytes, an exclusive one exclusive bytes, whatever the thread.
 unsafe impl Send for Umem {}
 // SAFETY: as above.
 unsafe impl Sync for Umem {}
 
 impl Umem {
-    /// The UMEM over `memory`, with the pool of all its chunks.
+    /// Returns the UMEM over `memory`, with the pool of all its chunks.
     ///
-    /// `memory` is `geometry.area` bytes long at least and exclusive to this UMEM.
+    /// `memory` is `geometry.area` bytes long at least and belongs to this UMEM alone.
     pub(super) fn over(
         memory: Memory,
         geometry: Geometry,
@@ -91,13 +109,13 @@ impl Umem {
             Memory::Ours(mapping) => mapping.start(),
             Memory::Users(start, _) => *start,
         };
-        let ledger = Ledger::new(usize::try_from(geometry.chunk_count()).unwrap_or(0));
+        let ledger = Ledger::new(usize32(geometry.chunk_count()));
         let pool = FramePool::full(Checker::new(geometry, ledger.clone()));
         let shared = Shared { headroom, page_size, ledger, _memory: memory };
         (Self { start, geometry, shared: Arc::new(shared) }, pool)
     }
 
-    /// The packet's bytes.
+    /// Returns the packet's bytes.
     ///
     /// # Panics
     /// If the frame is of another UMEM.
@@ -106,13 +124,13 @@ impl Umem {
     #[track_caller]
     pub fn bytes<'a>(&'a self, frame: &'a Frame) -> &'a [u8] {
         let start = self.first_byte(frame);
-        // SAFETY: the frame is of this UMEM, so it describes bytes inside one chunk of this area (I4),
-        // which lives as long as `self` (I5). Nobody writes them: the frame is borrowed, it is the only
-        // one of its chunk (I3), and the kernel does not hold the chunk while a frame of it exists (I2).
+        // SAFETY: the frame is of this UMEM (just checked), so it describes bytes inside one chunk of this area (I4),
+        // which lives as long as `self` (I5). Nothing writes them: the frame is borrowed, it is the only one of its
+        // chunk (I3), and the kernel does not hold the chunk while a frame of it exists (I2).
         unsafe { std::slice::from_raw_parts(start, usize32(frame.len())) }
     }
 
-    /// The packet's bytes, to edit in place.
+    /// Returns the packet's bytes, to edit in place.
     ///
     /// # Panics
     /// If the frame is of another UMEM.
@@ -121,7 +139,7 @@ impl Umem {
     #[track_caller]
     pub fn bytes_mut<'a>(&'a self, frame: &'a mut Frame) -> &'a mut [u8] {
         let start = self.first_byte(frame);
-        // SAFETY: as in `bytes`, and the frame is borrowed exclusively, so nobody else looks (I3).
+        // SAFETY: as in `bytes`, and the frame is borrowed exclusively, so nothing else reads or writes (I3).
         unsafe { std::slice::from_raw_parts_mut(start, usize32(frame.len())) }
     }
 
@@ -132,12 +150,12 @@ impl Umem {
         self.at(frame.address())
     }
 
-    /// A pointer to the byte at `address`, which is inside the area.
+    /// Returns a pointer to the byte at `address`, which is inside the area.
     #[inline(always)]
     fn at(&self, address: u64) -> *mut u8 {
         let offset = usize_of_offset(address);
-        // SAFETY: callers pass an address below `geometry.area` (I4 for frames, the pool's own chunks
-        // else), and the memory is that long (contract of `over`).
+        // SAFETY: callers pass an address below `geometry.area` (of a frame by I4, of a pool's own chunks else), and the
+        // memory is that long (contract of `over`).
         unsafe { self.start.as_ptr().add(offset) }
     }
 
@@ -150,6 +168,8 @@ impl Umem {
     /// If the frame is of another UMEM.
     #[inline]
     #[track_caller]
+    #[doc(alias = "bpf_xdp_adjust_tail")]
+    #[doc(alias = "skb_put")]
     pub fn set_len(&self, frame: &mut Frame, len: u32) -> Result<(), OutOfBounds> {
         self.geometry.assert_same_umem(frame.umem());
         if !self.geometry.contains_packet(frame.address(), u64::from(len)) {
@@ -161,7 +181,8 @@ impl Umem {
 
     /// Puts `bytes` bytes of the chunk's free front before the packet: room for a header.
     ///
-    /// A received packet has the UMEM's headroom and the kernel's 256 bytes before it.
+    /// A received packet has the UMEM's headroom and the kernel's 256 bytes before it. To take bytes off the front:
+    /// [`Frame::advance`].
     ///
     /// # Errors
     /// [`OutOfBounds`] if the chunk has less room there; the frame is left as it was.
@@ -170,9 +191,12 @@ impl Umem {
     /// If the frame is of another UMEM.
     #[inline]
     #[track_caller]
+    #[doc(alias = "bpf_xdp_adjust_head")]
+    #[doc(alias = "skb_push")]
     pub fn grow_front(&self, frame: &mut Frame, bytes: u32) -> Result<(), OutOfBounds> {
         self.geometry.assert_same_umem(frame.umem());
-        let room = frame.address().wrapping_sub(self.geometry.chunk(frame.address()));
+        let chunk = self.geometry.chunk(frame.address());
+        let room = frame.address().wrapping_sub(self.geometry.first_usable(chunk));
         if u64::from(bytes) > room {
             return Err(OutOfBounds);
         }
@@ -197,48 +221,48 @@ impl Umem {
         Ok(())
     }
 
-    /// Calls `edit` with the bytes of every free chunk of `pool`: to lay a packet into each before
-    /// sending them over and over, for example.
+    /// Calls `edit` with the bytes of every free chunk of `pool`: to lay a packet into each before sending them over and
+    /// over, for example.
     ///
     /// # Panics
     /// If the pool is of another UMEM.
     #[track_caller]
     pub fn for_each_free_chunk(&self, pool: &mut FramePool, mut edit: impl FnMut(&mut [u8])) {
         self.geometry.assert_same_umem(pool.geometry().umem);
-        let len = usize::try_from(self.geometry.chunk_size()).unwrap_or(0);
+        let len = usize32(self.geometry.chunk_size());
         for chunk in pool.addresses() {
-            // SAFETY: a pool's address is the first byte of a chunk of this area, `len` bytes long; the
-            // chunk is in the exclusively borrowed pool, so there is no frame of it (I2, I3).
+            // SAFETY: a pool's address is the first byte of a chunk of this area, `len` bytes long; the chunk is in the
+            // exclusively borrowed pool, so there is no frame of it (I2, I3).
             edit(unsafe { std::slice::from_raw_parts_mut(self.at(chunk), len) });
         }
     }
 
-    /// Bytes of a chunk.
+    /// Returns the bytes of a chunk.
     #[must_use]
     pub fn chunk_size(&self) -> u32 {
-        u32::try_from(self.geometry.chunk_size()).unwrap_or(u32::MAX)
+        self.geometry.chunk_size()
     }
 
-    /// The number of chunks.
+    /// Returns the number of chunks.
     #[must_use]
     pub fn chunk_count(&self) -> usize {
-        usize::try_from(self.geometry.chunk_count()).unwrap_or(usize::MAX)
+        usize32(self.geometry.chunk_count())
     }
 
-    /// Bytes that the kernel leaves free before a received packet, beside its own 256.
+    /// Returns how many bytes the kernel leaves free before a received packet, beside its own 256.
     #[must_use]
     pub fn headroom(&self) -> u32 {
         self.shared.headroom
     }
 
-    /// The pages that the memory is made of.
+    /// Returns the size of the pages that the memory is made of.
     #[must_use]
     pub fn page_size(&self) -> PageSize {
         self.shared.page_size
     }
 
-    /// Where the chunks are, as the ledger knows: in debug builds and with feature `ledger`; `None`
-    /// without it.
+    /// Returns how many chunks are where, as the ledger knows: in debug builds and with feature `ledger`; `None` without
+    /// it.
     ///
     /// A frame or pool that was dropped still counts where it was.
     #[must_use]
@@ -246,7 +270,7 @@ impl Umem {
         self.shared.ledger.chunk_counts()
     }
 
-    /// The place of every chunk, in the order of addresses, as [`chunk_counts`](Self::chunk_counts) counts them.
+    /// Returns the place of every chunk, in the order of addresses, as [`chunk_counts`](Self::chunk_counts) counts them.
     #[must_use]
     pub fn chunk_places(&self) -> Option<Vec<ChunkPlace>> {
         self.shared.ledger.chunk_places()
@@ -255,26 +279,26 @@ impl Umem {
     /// Writes `packet` at `address`, as the kernel does.
     ///
     /// # Safety
-    /// The bytes from `address` on, as many as `packet` has, are inside one chunk of the area, and no
-    /// frame of it is alive: the kernel holds it.
+    /// The bytes from `address` on, as many as `packet` has, are inside one chunk of the area, and no frame of it is alive:
+    /// the kernel holds it.
     #[cfg(feature = "test-util")]
     pub(crate) unsafe fn write_as_kernel(&self, address: u64, packet: &[u8]) {
-        // SAFETY: inside the area, and nobody else reaches the chunk, by the caller's contract; a packet
-        // that is a `&[u8]` is not in it.
+        // SAFETY: inside the area, and nothing else reaches the chunk, by the caller's contract; a packet that is a
+        // `&[u8]` is not in it.
         unsafe { self.at(address).copy_from_nonoverlapping(packet.as_ptr(), packet.len()) };
     }
 
-    /// Copies `len` bytes at `address` out, as the kernel does.
+    /// Returns a copy of `len` bytes at `address`, as the kernel reads them.
     ///
     /// # Safety
     /// As [`write_as_kernel`](Self::write_as_kernel).
     #[cfg(feature = "test-util")]
     pub(crate) unsafe fn read_as_kernel(&self, address: u64, len: usize) -> Vec<u8> {
-        // SAFETY: inside the area, and nobody writes the chunk, by the caller's contract.
+        // SAFETY: inside the area, and nothing writes the chunk, by the caller's contract.
         unsafe { std::slice::from_raw_parts(self.at(address), len) }.to_vec()
     }
 
-    /// The area's first byte.
+    /// Returns the area's first byte.
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }
@@ -288,7 +312,7 @@ impl Umem {
         &self.shared.ledger
     }
 
-    /// For a ring half.
+    /// Returns a checker for a ring half.
     pub(crate) fn checker(&self) -> Checker {
         Checker::new(self.geometry, self.shared.ledger.clone())
     }

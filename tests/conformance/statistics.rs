@@ -41,7 +41,7 @@ pub(crate) fn stat_rx_full(mode: AttachMode) {
     let info = listener.socket.handle.clone();
     let lost = || info.statistics().unwrap().rx_ring_full.unwrap();
     let rx = &mut listener.socket.rx;
-    let mut arrived = || rx.receive(u32::MAX).unwrap().len();
+    let mut arrived = || rx.receive(u32::MAX).unwrap().len() as u32;
     send(&mut sender, &packets, BATCH, By::Kick, || arrived() + lost() as u32);
     until("all are accounted for", || arrived() + lost() as u32 == packets.len() as u32);
     assert_eq!((arrived(), lost()), (CHUNKS, u64::from(CHUNKS / 2)));

@@ -87,7 +87,7 @@ fn life(interface: &Interface, random: &mut Random, number: u64) {
             // Without the message of a panic.
             resume_unwind(Box::new("asked for"));
         }
-        let Socket { rx, tx, fill, completion, handle } = user.socket;
+        let Socket { rx, tx, fill, completion, handle, .. } = user.socket;
         parts.push(Box::new(rx));
         parts.push(Box::new(tx));
         parts.push(Box::new(fill));

@@ -33,8 +33,8 @@ fn an_index_that_cannot_be_is_refused_on_every_ring() {
             // One is there: now `1 + far`.
             RingKind::Rx | RingKind::Completion => {
                 let answer = match ring {
-                    RingKind::Rx => socket.rx.receive(99).map(|batch| batch.len()),
-                    _ => socket.completion.reap(99).map(|batch| batch.len()),
+                    RingKind::Rx => socket.rx.receive(99).map(|batch| u32::try_from(batch.len()).unwrap()),
+                    _ => socket.completion.reap(99).map(|batch| u32::try_from(batch.len()).unwrap()),
                 };
                 let there = far.wrapping_add(1);
                 let expected = match there {

@@ -65,7 +65,7 @@ fn e21_queues_and_interfaces_that_are_not_there() {
     let unbound = cable.left.run(open).unwrap().unwrap();
     ip::delete(cable.veth.a()).unwrap();
     let refused = unbound.bind(cable.veth.a(), 0).unwrap_err();
-    assert!(refused.socket.is_some());
+    assert_eq!(refused.socket.fill.pending(), 0, "the socket comes back");
     says(
         &refused.error,
         &expect![[r#"

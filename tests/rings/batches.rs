@@ -12,7 +12,7 @@ fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
         socket.fill.fill_from(pool, batch).unwrap();
         let delivered = kernel.deliver_unwritten(batch, LEN);
         let received = socket.rx.receive(batch).unwrap();
-        assert_eq!(received.len(), delivered);
+        assert_eq!(received.len(), usize::try_from(delivered).unwrap());
         let mut seen = 0;
         let look = |frame: &mut Frame| {
             assert_eq!(umem.bytes(frame).len(), 60);

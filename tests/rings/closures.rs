@@ -16,7 +16,7 @@ fn a_panic_loses_the_frame_in_hand_only() {
             let mut left = at;
             let received = rx.receive(count).unwrap();
             assert!(panics(|| received.recycle_each(fill, |_| bomb(&mut left))));
-            assert_eq!(rx.receive(count).unwrap().len(), count - at);
+            assert_eq!(rx.receive(count).unwrap().len(), usize::try_from(count - at).unwrap());
             assert_eq!(bed.home().1, 1, "recycle_each {count} {at}");
 
             let mut bed = Bed::with_received(count);

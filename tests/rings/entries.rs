@@ -104,12 +104,12 @@ fn a_batch_that_ended_with_a_refused_entry_stays_at_its_end() {
     assert_eq!(bed.socket.fill.fill_from(&mut bed.pool, 2), Ok(2));
     assert_eq!(bed.kernel.deliver_unwritten(1, LEN), 1);
     let mut frames = bed.socket.rx.receive(8).unwrap().into_iter();
-    assert_eq!(frames.next(), None);
+    assert!(frames.next().is_none());
     // The chunk goes where such an entry could come from. It is not read again all the same.
     let mut filling = bed.socket.fill.reserve(1).unwrap();
     filling.push(frame).unwrap();
     drop(filling);
-    assert_eq!((frames.next(), frames.remaining()), (None, 0));
+    assert_eq!((frames.next().is_none(), frames.remaining()), (true, 0));
     drop(frames);
     let fault = RingError::DuplicateChunk { ring: RingKind::Rx, address };
     assert_eq!(bed.socket.rx.receive(8).unwrap_err(), fault);

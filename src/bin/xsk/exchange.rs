@@ -228,7 +228,7 @@ fn send(
     let cable = outcome.expected().saturating_sub(pending);
     if pending > 0 && cable.saturating_add(KICK) <= u64::from(CABLE) {
         // Whatever it answers: what is left is kicked in the next turn.
-        let _ = socket.tx.kick_if_needed()?;
+        socket.tx.kick_if_needed()?;
     }
     Ok(sent)
 }
@@ -240,7 +240,7 @@ fn receive(exchange: &Exchange<'_>, receiver: &mut Receiver, outcome: &mut Outco
     let received = rx
         .receive(exchange.batch)?
         .recycle_each(fill, |frame| outcome.note(exchange.stream.check(umem.bytes(frame))))?;
-    let _ = fill.kick_if_needed()?;
+    fill.kick_if_needed()?;
     Ok(received)
 }
 

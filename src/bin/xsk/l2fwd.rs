@@ -33,7 +33,7 @@ fn forward(
     socket: &mut Socket,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let Socket { rx, tx, fill, completion, handle } = socket;
+    let Socket { rx, tx, fill, completion, handle, .. } = socket;
     let mut left = args.count.unwrap_or(u64::MAX);
     // Packets whose chunks are not back yet.
     let mut sending = 0_u32;
@@ -58,7 +58,7 @@ fn forward(
         sending = sending.saturating_add(count);
         left = left.saturating_sub(u64::from(count));
         if count == 0 {
-            let _ = fill.kick_if_needed()?;
+            fill.kick_if_needed()?;
             if args.poll && tx.pending() == 0 {
                 let most = if sending > 0 { SENDING } else { Duration::MAX };
                 session.sleep(handle, most)?;

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
 }
 
 fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) -> Result<()> {
-    let RxSocket { rx, fill, handle } = socket;
+    let RxSocket { rx, fill, handle, .. } = socket;
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 && session.goes_on()? {
         let batch = u32::try_from(left).map_or(args.batch, |left| left.min(args.batch));
@@ -35,7 +35,7 @@ fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) ->
         session.counts.received(count, bytes);
         left = left.saturating_sub(u64::from(count));
         if count == 0 {
-            let _ = fill.kick_if_needed()?;
+            fill.kick_if_needed()?;
             if args.poll {
                 session.sleep(handle, Duration::MAX)?;
             }

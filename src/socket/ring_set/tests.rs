@@ -1,6 +1,6 @@
-//! Where the kernel says that a ring's parts are: inside the mapping and aligned, or refused.
+//! The offsets that the kernel reports: each part of a ring lies in the mapping, aligned, or the ring is refused.
 
-use super::{RingSpec, memory};
+use super::RingSpec;
 use crate::ring::RingKind;
 use crate::sys::memory::Mapping;
 use crate::types::PageSize;
@@ -13,10 +13,9 @@ const LEN: usize = 192;
 
 /// Whether a TX ring of four entries is found there in a mapping of `len` bytes.
 fn is_found(offsets: xdp_ring_offset, len: usize, flags_word: bool) -> bool {
-    let wanted = RingSpec { kind: RingKind::Tx, entries: 4 };
+    let spec = RingSpec { kind: RingKind::Tx, entries: 4 };
     let mapping = Mapping::anonymous(len, PageSize::Normal).unwrap();
-    let map = Some(wanted.found(mapping, offsets, flags_word));
-    memory::<[u64; 2]>(&map, RingKind::Tx).is_ok()
+    spec.mapped(mapping, offsets, flags_word).memory::<[u64; 2]>().is_ok()
 }
 
 #[test]
@@ -26,7 +25,7 @@ fn a_ring_is_as_long_as_its_entries_after_their_start() {
         for ring in [&mut offsets.rx, &mut offsets.tx, &mut offsets.fr, &mut offsets.cr] {
             ring.desc = desc;
         }
-        RingSpec { kind, entries }.measure(&offsets).1
+        RingSpec { kind, entries }.layout(&offsets).1
     };
     for (kind, entry) in
         [(RingKind::Rx, 16), (RingKind::Tx, 16), (RingKind::Fill, 8), (RingKind::Completion, 8)]
@@ -84,8 +83,8 @@ fn before_5_4_a_tx_ring_always_asks_for_a_wake_up_and_others_never_do() {
         (RingKind::Fill, false, false),
     ] {
         let mapping = Mapping::anonymous(LEN, PageSize::Normal).unwrap();
-        let map = Some(RingSpec { kind, entries: 4 }.found(mapping, GOOD, flags_word));
-        let memory = memory::<[u64; 2]>(&map, kind).unwrap().unwrap();
+        let ring = RingSpec { kind, entries: 4 }.mapped(mapping, GOOD, flags_word);
+        let (memory, _mapping) = ring.memory::<[u64; 2]>().unwrap();
         assert_eq!(memory.needs_wakeup(), asks, "{kind}, {flags_word}");
     }
 }

@@ -1,0 +1,84 @@
+//! The other side of a socket: the kernel, or the fake kernel of feature `test-util`.
+
+use super::statistics::{self, Statistics};
+use crate::error::{Error, Result};
+use crate::sys::memory::Mapping;
+use crate::sys::xsk as sys;
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// What a socket's parts talk to.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    /// The kernel.
+    Kernel {
+        fd: OwnedFd,
+        /// The mappings of the RX and TX rings, which live as long as the descriptor.
+        _rings: Vec<Mapping>,
+    },
+    /// A fake kernel, which counts wake-ups in place of being called.
+    #[cfg(feature = "test-util")]
+    Fake(std::sync::Arc<FakeBackend>),
+}
+
+/// What a fake kernel's socket has in place of the kernel.
+#[cfg(feature = "test-util")]
+#[derive(Debug)]
+pub(crate) struct FakeBackend {
+    /// An `eventfd` that is readable while the RX ring holds packets.
+    pub(crate) fd: OwnedFd,
+    /// How often the socket woke its kernel.
+    pub(crate) kicks: std::sync::atomic::AtomicU64,
+}
+
+impl Backend {
+    /// `sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0)`: has the kernel send what is in the TX ring.
+    pub(super) fn wake_tx(&self) -> Result<(), Errno> {
+        match self {
+            Self::Kernel { fd, .. } => sys::wake_tx(fd.as_fd()),
+            #[cfg(feature = "test-util")]
+            Self::Fake(fake) => fake.wake(),
+        }
+    }
+
+    /// `recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL)`: has a zero-copy driver look at the fill ring.
+    pub(super) fn wake_rx(&self) -> Result<(), Errno> {
+        match self {
+            Self::Kernel { fd, .. } => sys::wake_rx(fd.as_fd()),
+            #[cfg(feature = "test-util")]
+            Self::Fake(fake) => fake.wake(),
+        }
+    }
+
+    /// Returns the kernel's counters; a fake kernel has none, and all are zero.
+    pub(super) fn statistics(&self) -> Result<Statistics> {
+        match self {
+            Self::Kernel { fd, .. } => {
+                let failed = |errno| Error::SocketOption { name: "XDP_STATISTICS", errno };
+                let (raw, len) = sys::statistics(fd.as_fd()).map_err(failed)?;
+                Ok(statistics::of_reply(&raw, len))
+            }
+            #[cfg(feature = "test-util")]
+            Self::Fake(_) => Ok(Statistics::default()),
+        }
+    }
+}
+
+impl AsFd for Backend {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Kernel { fd, .. } => fd.as_fd(),
+            #[cfg(feature = "test-util")]
+            Self::Fake(fake) => fake.fd.as_fd(),
+        }
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl FakeBackend {
+    #[expect(clippy::unnecessary_wraps, reason = "as the kernel's own calls, which can fail")]
+    fn wake(&self) -> Result<(), Errno> {
+        self.kicks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Ok(())
+    }
+}

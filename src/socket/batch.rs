@@ -1,0 +1,150 @@
+//! The common core of the batches of the four rings: entries that are moved on whole, frames that are taken one by one,
+//! slots that frames are pushed into.
+
+use crate::num::usize32;
+use crate::ring::transfer::{Ready, transfer, transfer_each};
+use crate::ring::{Consumer, Producer, Reader, RingError, Writer};
+use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
+
+/// Entries that the kernel's side handed over: the core of [`RxBatch`](super::RxBatch) and
+/// [`CompletionBatch`](super::CompletionBatch).
+#[derive(Debug)]
+pub(super) struct Batch<'a, E: Copy> {
+    ready: Ready<&'a mut Consumer<E>>,
+    checker: &'a Checker,
+}
+
+impl<'a, E: Copy> Batch<'a, E> {
+    #[inline(always)]
+    pub(super) fn new(ready: Ready<&'a mut Consumer<E>>, checker: &'a Checker) -> Self {
+        Self { ready, checker }
+    }
+
+    /// Moves the entries to a ring whose checker is `to`, as what `map` makes of them; returns how many.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn move_to_ring<T: Copy>(
+        self,
+        ring: &mut Producer<T>,
+        to: &Checker,
+        mut map: impl FnMut(&Checker, E) -> Option<T>,
+    ) -> Result<u32, RingError> {
+        let Self { ready, checker } = self;
+        to.assert_same_umem(checker.geometry.umem);
+        let room = ring.reserve(ready.count())?;
+        Ok(transfer(ready, room, move |entry| map(checker, entry)))
+    }
+
+    /// As [`move_to_ring`](Self::move_to_ring), for a `map` that calls the user's code.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn move_each_to_ring<T: Copy>(
+        self,
+        ring: &mut Producer<T>,
+        to: &Checker,
+        mut map: impl FnMut(&Checker, E) -> Option<T>,
+    ) -> Result<u32, RingError> {
+        let Self { ready, checker } = self;
+        to.assert_same_umem(checker.geometry.umem);
+        let room = ring.reserve(ready.count())?;
+        Ok(transfer_each(ready, room, move |entry| map(checker, entry)))
+    }
+
+    /// Moves the chunks to `pool`, after `accept` has returned an address in each; returns how many.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn move_to_pool(
+        self,
+        pool: &mut FramePool,
+        mut accept: impl FnMut(&Checker, E) -> Option<u64>,
+    ) -> u32 {
+        let Self { ready, checker } = self;
+        pool.geometry().assert_same_umem(checker.geometry.umem);
+        let room = pool.room(ready.count());
+        transfer(ready, room, move |entry| {
+            accept(checker, entry).map(|address| checker.geometry.chunk(address))
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn frames(self) -> BatchFrames<'a, E> {
+        BatchFrames { entries: self.ready.read(), checker: self.checker }
+    }
+
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        usize32(self.ready.count())
+    }
+}
+
+/// The frames of a batch, one by one: the core of [`RxFrames`](super::RxFrames) and
+/// [`CompletionFrames`](super::CompletionFrames).
+#[derive(Debug)]
+pub(super) struct BatchFrames<'a, E: Copy> {
+    entries: Reader<'a, E>,
+    checker: &'a Checker,
+}
+
+impl<E: Copy> BatchFrames<'_, E> {
+    /// Takes the next entry and returns the frame that `accept` makes of it; one that is not accepted ends the batch.
+    #[inline(always)]
+    pub(super) fn next(
+        &mut self,
+        accept: impl FnOnce(&Checker, E) -> Option<Frame>,
+    ) -> Option<Frame> {
+        let entry = self.entries.take()?;
+        let frame = accept(self.checker, entry);
+        if frame.is_none() {
+            self.entries.reject(entry);
+        }
+        frame
+    }
+
+    #[inline(always)]
+    pub(super) fn remaining(&self) -> u32 {
+        self.entries.remaining()
+    }
+
+    /// The bounds of [`Iterator::size_hint`]: an entry that is not accepted ends the batch early.
+    #[inline]
+    pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(usize32(self.remaining())))
+    }
+}
+
+/// Reserved slots of a ring: the core of [`TxBatch`](super::TxBatch) and [`FillBatch`](super::FillBatch).
+#[derive(Debug)]
+pub(super) struct Slots<'a, E: Copy> {
+    slots: Writer<'a, E>,
+    checker: &'a Checker,
+}
+
+impl<'a, E: Copy> Slots<'a, E> {
+    #[inline(always)]
+    pub(super) fn new(slots: Writer<'a, E>, checker: &'a Checker) -> Self {
+        Self { slots, checker }
+    }
+
+    /// Writes what `entry` makes of a frame, whose chunk is at `to` then; gives the frame back if no slot is left.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn push(
+        &mut self,
+        frame: Frame,
+        to: ChunkPlace,
+        entry: impl FnOnce(&Frame) -> E,
+    ) -> Result<(), Frame> {
+        self.checker.assert_same_umem(frame.umem());
+        if !self.slots.write(entry(&frame)) {
+            return Err(frame);
+        }
+        let (address, _) = frame.consume();
+        self.checker.record_move(address, ChunkPlace::User, to);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn remaining(&self) -> u32 {
+        self.slots.remaining()
+    }
+}

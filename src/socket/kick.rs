@@ -1,0 +1,35 @@
+//! The result of waking the kernel.
+
+/// The result of waking the kernel for a ring ([`Tx::kick_if_needed`](super::Tx::kick_if_needed)).
+///
+/// None of these is a failure: what was submitted stays in its ring until the kernel takes it. A loop that reaps and kicks
+/// in each round may pass over the result; one that waits for its packets to leave kicks again while
+/// [`Tx::pending`](super::Tx::pending) is above 0.
+///
+/// ```no_run
+/// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// while socket.tx.pending() > 0 {
+///     if socket.tx.kick_if_needed()? == xsk::Kick::NoBuffers {
+///         std::thread::yield_now();
+///     }
+///     socket.completion.reap_into(pool, 64)?;
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kick {
+    /// The need-wakeup flag was not set, so the kernel was not woken.
+    NotNeeded,
+    /// The kernel worked. That does not mean that the ring is drained: it stops at a full completion ring, for example;
+    /// see [`Tx::pending`](super::Tx::pending).
+    Done,
+    /// `EAGAIN`: there is more to send than the kernel does in one call (32 descriptors), or the completion ring or the
+    /// socket's send buffer is full. Reap, then kick again.
+    Again,
+    /// `EBUSY`: the device dropped a packet (its queue was full, or the packet is longer than the MTU); its chunk comes
+    /// back as if it had been sent. Kick again for the rest.
+    Busy,
+    /// `ENOBUFS` or `ENOMEM`: the kernel had no memory. Kick again later.
+    NoBuffers,
+}

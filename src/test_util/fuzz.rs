@@ -1,0 +1,88 @@
+//! Entry points of the fuzz targets: parsers of what the kernel writes, fed with any bytes.
+
+use crate::interface::{InterfaceInfo, XdpFeatures, family_id};
+use crate::netlink::ack::Ack;
+use crate::netlink::conversation::Conversation;
+use crate::netlink::message;
+use crate::ring::{AtomicU32, Producer, RingKind};
+use crate::socket::{MappedRing, RingSpec, Statistics, statistics_of_reply};
+use crate::sys::memory::Mapping;
+use crate::sys::xsk as sys;
+use crate::types::PageSize;
+use std::sync::Arc;
+use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_statistics};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
+
+/// The longest ring that is mapped here.
+const LONGEST: usize = 64 << 10;
+
+/// Reads `bytes` as every kind of netlink reply that this crate knows.
+pub fn netlink(bytes: &[u8]) {
+    for message in message::messages(bytes).flatten() {
+        let _ = InterfaceInfo::read(&message);
+        let _ = XdpFeatures::read(&message);
+        let _ = family_id(&message);
+        let _ = Ack::of_error(&message);
+        let _ = Ack::of_done(&message);
+        for dump in [false, true] {
+            let _ = Conversation::new(message.sequence, dump).read(bytes);
+        }
+    }
+}
+
+/// Reads `bytes` as the kernel's replies about a socket's counters and about the places of its rings; locates the rings in
+/// memory of that length, and writes every slot of each. Returns the counters, and how many rings there were.
+#[must_use]
+pub fn socket_replies(bytes: &[u8]) -> (Statistics, u32) {
+    let mut raw = xdp_statistics::new_zeroed();
+    let len = reply(&mut raw, bytes);
+    let statistics = statistics_of_reply(&raw, len);
+    (statistics, rings(bytes).unwrap_or(0))
+}
+
+fn rings(bytes: &[u8]) -> Option<u32> {
+    let (size, bytes) = bytes.split_first()?;
+    let mut raw = xdp_mmap_offsets::new_zeroed();
+    let len = reply(&mut raw, bytes);
+    let (entries, flags_word) = (1 << (size & 15), len == size_of_val(&raw));
+    let offsets = sys::offsets_of(&raw, len)?;
+    let mut rings: u32 = 0;
+    for kind in [RingKind::Rx, RingKind::Tx, RingKind::Fill, RingKind::Completion] {
+        let spec = RingSpec { kind, entries };
+        let (offsets, len) = spec.layout(&offsets);
+        let Some(len) = len.filter(|len| *len <= LONGEST) else {
+            continue;
+        };
+        let Ok(mapping) = Mapping::anonymous(len, PageSize::Normal) else {
+            continue;
+        };
+        let ring = spec.mapped(mapping, offsets, flags_word);
+        let written = match kind {
+            RingKind::Rx | RingKind::Tx => write_all::<[u64; 2]>(kind, ring),
+            RingKind::Fill | RingKind::Completion => write_all::<u64>(kind, ring),
+        };
+        rings = rings.wrapping_add(u32::from(written.is_some()));
+    }
+    Some(rings)
+}
+
+/// Writes every slot of a ring that nothing else uses.
+fn write_all<T: Copy + FromZeros>(kind: RingKind, ring: MappedRing) -> Option<()> {
+    let (memory, _mapping) = ring.memory::<T>().ok()?;
+    let size = memory.capacity();
+    let mut ring = Producer::counted(kind, memory, Arc::<AtomicU32>::default());
+    let mut slots = ring.write(size).ok()?;
+    while slots.write(T::new_zeroed()) {}
+    drop(slots);
+    let _ = ring.memory().needs_wakeup();
+    Some(())
+}
+
+/// Copies the bytes that there are, as the kernel writes a reply; returns how long it is.
+fn reply(raw: &mut (impl FromBytes + IntoBytes), bytes: &[u8]) -> usize {
+    let raw = raw.as_mut_bytes();
+    for (to, from) in raw.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    raw.len().min(bytes.len())
+}
