@@ -7,7 +7,7 @@ use common::{Cable, End};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use std::time::Duration;
-use xsk::attach::{AttachMode, Attachment};
+use xsk::attach::Attachment;
 use xsk::test_util::{Namespace, ip, privileged};
 use xsk::umem::PageSize;
 use xsk::{AttachMethod, Error, Interface, Socket, Umem};
@@ -179,17 +179,6 @@ fn an_unknown_interface_is_named() {
     for name in ["", "a-name-that-is-too-long", "a/b", "a\0b"] {
         assert!(Interface::by_name(name).is_err());
     }
-}
-
-#[test]
-fn hardware_mode_is_refused() {
-    if !privileged("hardware_mode_is_refused") {
-        return;
-    }
-    let cable = Cable::new(1);
-    let builder = Attachment::builder(cable.veth.a()).mode(AttachMode::Hardware);
-    let error = cable.left.run(|| builder.attach()).unwrap().unwrap_err();
-    assert!(matches!(error, Error::UnsupportedMode { .. }), "{error}");
 }
 
 #[test]

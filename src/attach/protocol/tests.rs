@@ -1,38 +1,27 @@
-//! What happens while attaching, and cannot be brought about from outside.
+//! Failures while attaching that cannot be caused from outside.
 
-use super::lock::LockSocket;
-use super::netlink::Condition;
-use super::{AttachMethod, Attachment, ModeReason, XdpMode};
-use crate::Error;
+use super::*;
 use crate::test_util::{Namespace, VethPair, privileged};
-use rustix::io::Errno;
-use std::time::Duration;
 
 #[test]
-fn what_cannot_be_read_back_is_taken_off() {
-    if !privileged("what_cannot_be_read_back_is_taken_off") {
+fn a_program_that_cannot_be_read_back_is_detached() {
+    if !privileged("a_program_that_cannot_be_read_back_is_detached") {
         return;
     }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().build(&left, &right).unwrap();
     left.run(|| {
         for method in [AttachMethod::Netlink, AttachMethod::Link] {
-            let mut builder = Attachment::builder(pair.a()).method(method);
-            let candidate = builder.load().unwrap();
-            let lock = LockSocket::new().unwrap();
-            let lock = lock.acquire(pair.a().index(), Duration::from_secs(10)).unwrap();
-            let ownership =
-                builder.attach_new(&candidate, &lock, XdpMode::Native, Condition::Vacant);
+            let request = Request { method, ..Request::new(pair.a()) };
+            let candidate = Candidate::load(pair.a(), None).unwrap();
+            let lock = request.lock().unwrap();
+            let attempt = Attempt { request: &request, candidate: &candidate, lock: &lock };
+            let ownership = attempt.attach_new(XdpMode::Native, Condition::Vacant).unwrap();
             assert!(!pair.a().attached_programs().unwrap().is_empty());
             let why = Error::Netlink { operation: "look", errno: Errno::NOBUFS };
             let unread = Err(why.clone());
-            let step = builder.verify_attached(
-                &candidate,
-                XdpMode::Native,
-                ownership.unwrap(),
-                ModeReason::Asked,
-                unread,
-            );
+            let step =
+                attempt.verify_attached(XdpMode::Native, ownership, ModeReason::Asked, unread);
             assert_eq!(step.err(), Some(why));
             assert!(pair.a().attached_programs().unwrap().is_empty(), "{method}");
         }
