@@ -1,4 +1,5 @@
-//! Messages recorded from Linux 6.18, as hexadecimal text: for the tests of this module and of `interface`.
+//! Messages recorded from Linux 6.18, as hexadecimal text: for the tests of this module and of
+//! `interface`.
 
 /// `RTM_NEWLINK` of a veth with two queues and a native program, asked for with sequence number 3.
 pub(crate) const VETH: &str = include_str!("recorded/veth.hex");
@@ -12,8 +13,8 @@ pub(crate) const ACK: &str = include_str!("recorded/ack.hex");
 pub(crate) const DONE: &str = include_str!("recorded/done.hex");
 /// `NEWFAMILY`, cut after the family's id, 20.
 pub(crate) const FAMILY: &str = include_str!("recorded/family.hex");
-/// `NLMSG_ERROR` with `ENOENT`, sequence number 6: the kernel does not have the generic netlink family
-/// that was asked for (`netdex`).
+/// `NLMSG_ERROR` with `ENOENT`, sequence number 6: the kernel does not have the generic netlink
+/// family that was asked for (`netdex`).
 pub(crate) const NO_FAMILY: &str = include_str!("recorded/no_family.hex");
 /// `NETDEV_CMD_DEV_GET` of a veth: XDP features 0x23.
 pub(crate) const FEATURES: &str = include_str!("recorded/features.hex");
