@@ -16,14 +16,15 @@ const NO_LINKS: Error =
 
 /// Whether the kernel refused an XDP link with `errno` because it has none.
 ///
-/// It returns `EINVAL` for a command (before 5.7) or a kind of link (before 5.9) that it does not know,
-/// but also if the interface is gone or the driver refuses the program. `of_nothing`, a link of no
-/// program, distinguishes them: it is `EBADF` where there are links.
+/// It returns `EINVAL` for a command (before 5.7) or a kind of link (before 5.9) that it does not
+/// know, but also if the interface is gone or the driver refuses the program. `of_nothing`, a link
+/// of no program, distinguishes them: it is `EBADF` where there are links.
 fn is_unknown(errno: Errno, of_nothing: impl FnOnce() -> Result<(), Errno>) -> bool {
     errno == Errno::INVAL && of_nothing() == Err(Errno::INVAL)
 }
 
-/// A descriptor of an XDP link. The kernel detaches the program when the last one, in any process, is closed.
+/// A descriptor of an XDP link. The kernel detaches the program when the last one, in any process,
+/// is closed.
 #[derive(Debug)]
 pub(super) struct Link(OwnedFd);
 
@@ -51,10 +52,10 @@ impl Link {
 
     /// Opens every link that holds the program with the id `program` on an interface of this index.
     ///
-    /// The kernel does not report the namespace of a link's interface. A default program is attached in
-    /// one place only. A program of the user's may be in several; as an interface takes one program, more
-    /// than one link means other namespaces, and to hold those links would keep the program attached
-    /// there. Needs `CAP_SYS_ADMIN`.
+    /// The kernel does not report the namespace of a link's interface. A default program is
+    /// attached in one place only. A program of the user's may be in several; as an interface takes
+    /// one program, more than one link means other namespaces, and to hold those links would keep
+    /// the program attached there. Needs `CAP_SYS_ADMIN`.
     pub(super) fn find(interface: &Interface, program: u32) -> Result<Vec<Self>> {
         let failed = |operation, id: u32| {
             move |errno| Error::BpfObject { operation, object: format!("link {id}"), errno }
@@ -103,7 +104,8 @@ mod tests {
 
     #[test]
     fn other_refusals_keep_their_number() {
-        // An interface that is gone, on a kernel with links; and a process that may not call bpf(2).
+        // An interface that is gone, on a kernel with links; and a process that may not call
+        // bpf(2).
         for of_nothing in [Errno::BADF, Errno::PERM] {
             assert!(!is_unknown(Errno::INVAL, || Err(of_nothing)));
         }

@@ -34,23 +34,24 @@ pub struct AttachmentBuilder {
 }
 
 impl Attachment {
-    /// Starts an attachment to `interface` with this crate's default program, in native mode or, where
-    /// the driver has none, in generic mode, by netlink.
+    /// Starts an attachment to `interface` with this crate's default program, in native mode or,
+    /// where the driver has none, in generic mode, by netlink.
     pub fn builder(interface: &Interface) -> AttachmentBuilder {
         AttachmentBuilder { request: Request::new(interface), program: None }
     }
 
-    /// Uses the map named `map_name` of the program that is attached to `interface`, by whatever process.
-    /// Nothing is attached. Needs `CAP_SYS_ADMIN`, to look up a program and its maps by id.
+    /// Uses the map named `map_name` of the program that is attached to `interface`, by whatever
+    /// process. Nothing is attached. Needs `CAP_SYS_ADMIN`, to look up a program and its maps by
+    /// id.
     ///
-    /// Nothing will be detached either, unless the program is this crate's default one, or was attached by
-    /// netlink by users of this crate who are still there: then this is one more of them, and the last one
-    /// detaches it. A program that is held by a link is detached when its holders close the link, which
-    /// [`register`](Self::register) reports.
+    /// Nothing will be detached either, unless the program is this crate's default one, or was
+    /// attached by netlink by users of this crate who are still there: then this is one more of
+    /// them, and the last one detaches it. A program that is held by a link is detached when its
+    /// holders close the link, which [`register`](Self::register) reports.
     ///
     /// # Errors
-    /// [`Error::OtherAttachment`] if there is no program, [`Error::WrongObject`] if it has no such map or
-    /// that is no XSKMAP, [`Error::BpfObject`] with `EPERM` if the capability is missing;
+    /// [`Error::OtherAttachment`] if there is no program, [`Error::WrongObject`] if it has no such
+    /// map or that is no XSKMAP, [`Error::BpfObject`] with `EPERM` if the capability is missing;
     /// [`Error::AttachLock`], [`Error::Interface`].
     #[doc(alias = "XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD")]
     #[doc(alias = "xsk_socket__update_xskmap")]
@@ -68,15 +69,17 @@ impl Attachment {
         guest::join(Request::new(interface), find_map).map(Self::new)
     }
 
-    /// Uses `map`, which belongs to the program that is attached to `interface`, by whatever process. Needs
-    /// no capability. Whether the program uses this map is not checked.
+    /// Uses `map`, which belongs to the program that is attached to `interface`, by whatever
+    /// process. Needs no capability. Whether the program uses this map is not checked.
     ///
-    /// Nothing is attached, and detaching is as with [`join_foreign`](Self::join_foreign). But without
-    /// `CAP_SYS_ADMIN` and `CAP_NET_ADMIN` nothing can be detached: a program whose other users have left
-    /// stays, as after a kill, until the next attachment to the interface takes it over.
+    /// Nothing is attached, and detaching is as with [`join_foreign`](Self::join_foreign). But
+    /// without `CAP_SYS_ADMIN` and `CAP_NET_ADMIN` nothing can be detached: a program whose other
+    /// users have left stays, as after a kill, until the next attachment to the interface takes it
+    /// over.
     ///
     /// # Errors
-    /// [`Error::OtherAttachment`] if there is no program; [`Error::AttachLock`], [`Error::Interface`].
+    /// [`Error::OtherAttachment`] if there is no program; [`Error::AttachLock`],
+    /// [`Error::Interface`].
     pub fn with_map(interface: &Interface, map: XskMap) -> Result<Self> {
         guest::join(Request::new(interface), |_| Ok(map)).map(Self::new)
     }
@@ -89,9 +92,9 @@ impl AttachmentBuilder {
         self
     }
 
-    /// Sets what holds the program. The default is [`AttachMethod::Netlink`]: a killed process leaves the
-    /// program behind, which passes every packet to the kernel's stack. With [`AttachMethod::Link`] (5.9)
-    /// the kernel detaches it.
+    /// Sets what holds the program. The default is [`AttachMethod::Netlink`]: a killed process
+    /// leaves the program behind, which passes every packet to the kernel's stack. With
+    /// [`AttachMethod::Link`] (5.9) the kernel detaches it.
     pub fn method(mut self, method: AttachMethod) -> Self {
         self.request.method = method;
         self
@@ -99,45 +102,49 @@ impl AttachmentBuilder {
 
     /// Sets whether a foreign program that is attached already is taken off; the default is no.
     ///
-    /// It is not put back afterwards, but it is if attaching fails. (One that was held by a link is put back
-    /// by netlink then, because its owner's link is spent: no process detaches it, but its packets go on.)
+    /// It is not put back afterwards, but it is if attaching fails. (One that was held by a link is
+    /// put back by netlink then, because its owner's link is spent: no process detaches it, but its
+    /// packets go on.)
     pub fn replace_foreign(mut self, replace: bool) -> Self {
         self.request.replace_foreign = replace;
         self
     }
 
-    /// Attaches `program`, whose map for sockets is `map`, instead of the default one: from descriptors,
-    /// pins, or loaded here.
+    /// Attaches `program`, whose map for sockets is `map`, instead of the default one: from
+    /// descriptors, pins, or loaded here.
     ///
-    /// Where this very program is attached already, it is joined. If it has no user of this crate, it was
-    /// attached by a process that does not use this crate, or that was killed. The kernel does not report
-    /// which, so the program is left on the interface in the end; [`take_over`](Self::take_over) declares
-    /// that the process was killed.
+    /// Where this very program is attached already, it is joined. If it has no user of this crate,
+    /// it was attached by a process that does not use this crate, or that was killed. The kernel
+    /// does not report which, so the program is left on the interface in the end;
+    /// [`take_over`](Self::take_over) declares that the process was killed.
     ///
-    /// One program may be attached to several interfaces. By [`AttachMethod::Link`], though, it cannot be
-    /// joined while it is on interfaces with the same index in several network namespaces: the kernel does
-    /// not report which link is in which.
+    /// One program may be attached to several interfaces. By [`AttachMethod::Link`], though, it
+    /// cannot be joined while it is on interfaces with the same index in several network
+    /// namespaces: the kernel does not report which link is in which.
     pub fn program(mut self, program: Program, map: XskMap) -> Self {
         self.program = Some((program, map));
         self
     }
 
-    /// Sets whether a program of one's own ([`program`](Self::program)) that is attached already, by
-    /// netlink, and has no users, is taken to be left over from a user that was killed; the default is no.
-    /// (This crate's default program always is.)
+    /// Sets whether a program of one's own ([`program`](Self::program)) that is attached already,
+    /// by netlink, and has no users, is taken to be left over from a user that was killed; the
+    /// default is no. (This crate's default program always is.)
     ///
-    /// It is joined, or taken off and attached anew in the mode asked for, and the last user detaches it.
+    /// It is joined, or taken off and attached anew in the mode asked for, and the last user
+    /// detaches it.
     ///
-    /// Users are those of this crate, and sockets in the map. Do not set this for a program that something
-    /// else attaches, such as `ip link` or a boot script.
+    /// Users are those of this crate, and sockets in the map. Do not set this for a program that
+    /// something else attaches, such as `ip link` or a boot script.
     pub fn take_over(mut self, take_over: bool) -> Self {
         self.request.take_over = take_over;
         self
     }
 
-    /// Sets how long to wait for another process that is attaching or leaving; the default is 10 seconds.
+    /// Sets how long to wait for another process that is attaching or leaving; the default is 10
+    /// seconds.
     ///
-    /// The same holds when the attachment is closed. When it is dropped, a second is the longest wait.
+    /// The same holds when the attachment is closed. When it is dropped, a second is the longest
+    /// wait.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.request.lock_timeout = timeout;
         self
@@ -145,24 +152,25 @@ impl AttachmentBuilder {
 
     /// Attaches the program, or joins its users where it is attached.
     ///
-    /// Loading needs `CAP_BPF` and `CAP_NET_ADMIN`, attaching by netlink `CAP_NET_ADMIN`, and joining
-    /// `CAP_SYS_ADMIN`, because what is attached is looked up by id. The calling thread must be in the
-    /// interface's namespace.
+    /// Loading needs `CAP_BPF` and `CAP_NET_ADMIN`, attaching by netlink `CAP_NET_ADMIN`, and
+    /// joining `CAP_SYS_ADMIN`, because what is attached is looked up by id. The calling thread
+    /// must be in the interface's namespace.
     ///
     /// # Errors
     /// - [`Error::ForeignProgram`]: another program is attached, and it is not to be replaced.
-    /// - [`Error::OtherAttachment`]: the program is attached and in use, in another mode or by another
-    ///   method; or what is attached kept changing.
-    /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced could
-    ///   not be.
-    /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach. [`Error::NeedsKernel`]: before
-    ///   5.3 there is no default one, and before 5.9 no [`AttachMethod::Link`].
+    /// - [`Error::OtherAttachment`]: the program is attached and in use, in another mode or by
+    ///   another method; or what is attached kept changing.
+    /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced
+    ///   could not be.
+    /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach.
+    ///   [`Error::NeedsKernel`]: before 5.3 there is no default one, and before 5.9 no
+    ///   [`AttachMethod::Link`].
     /// - [`Error::Netlink`]: a socket failed, such as for too many open files.
-    /// - [`Error::BpfObject`] with `EPERM`: a program is attached, and `CAP_SYS_ADMIN` is missing to look
-    ///   at it.
+    /// - [`Error::BpfObject`] with `EPERM`: a program is attached, and `CAP_SYS_ADMIN` is missing
+    ///   to look at it.
     /// - [`Error::AttachLock`]: another process took too long.
-    /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the thread
-    ///   (`EXDEV`).
+    /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the
+    ///   thread (`EXDEV`).
     pub fn attach(self) -> Result<Attachment> {
         let Self { request, program } = self;
         request.require_namespace()?;

@@ -1,5 +1,6 @@
-//! Joins a program without attaching one: [`Attachment::join_foreign`](super::Attachment::join_foreign)
-//! and [`with_map`](super::Attachment::with_map).
+//! Joins a program without attaching one:
+//! [`Attachment::join_foreign`](super::Attachment::join_foreign) and
+//! [`with_map`](super::Attachment::with_map).
 
 use super::bpf_link::Link;
 use super::lock::{Lock, MarkKind};
@@ -14,7 +15,8 @@ use crate::interface::Interface;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::process::getpid;
 
-/// Joins the program on the interface of `request`; `find_map` finds its map, given the program's id.
+/// Joins the program on the interface of `request`; `find_map` finds its map, given the program's
+/// id.
 pub(super) fn join(
     request: Request,
     find_map: impl FnOnce(u32) -> Result<XskMap>,
@@ -49,9 +51,9 @@ pub(super) fn join(
     })
 }
 
-/// Joins users of this crate who have attached the program by netlink: all of them might leave before
-/// this one does, which has to detach it then. Returns `None` if others have to detach it, or if it may
-/// not be opened.
+/// Joins users of this crate who have attached the program by netlink: all of them might leave
+/// before this one does, which has to detach it then. Returns `None` if others have to detach it,
+/// or if it may not be opened.
 fn join_users(
     interface: &Interface,
     lock: &Lock,

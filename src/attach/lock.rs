@@ -1,15 +1,15 @@
 //! The lock of an interface's attachments, and the marks of its users.
 //!
-//! Both are Unix datagram sockets bound to abstract names. Such a name belongs to one socket at a time
-//! in a network namespace, needs no file system, and is free again when the socket is closed, which the
-//! kernel also does for a killed process.
+//! Both are Unix datagram sockets bound to abstract names. Such a name belongs to one socket at a
+//! time in a network namespace, needs no file system, and is free again when the socket is closed,
+//! which the kernel also does for a killed process.
 //!
-//! A descriptor stays open in a child that another thread has forked, until the child calls `execve(2)`.
-//! So a mark is shut down before it is closed: from then on the kernel refuses what is sent to it, though
-//! its name is taken. The lock has to wait for the child.
+//! A descriptor stays open in a child that another thread has forked, until the child calls
+//! `execve(2)`. So a mark is shut down before it is closed: from then on the kernel refuses what is
+//! sent to it, though its name is taken. The lock has to wait for the child.
 //!
-//! Any process of the namespace can take such a name, so a hostile one can make attaching fail or keep a
-//! program attached. It gains nothing else.
+//! Any process of the namespace can take such a name, so a hostile one can make attaching fail or
+//! keep a program attached. It gains nothing else.
 
 use crate::error::{Error, Result};
 use rustix::io::Errno;
@@ -36,8 +36,8 @@ pub(super) enum MarkKind {
     Guest,
 }
 
-/// A socket for the lock, made in advance: the thread that takes the lock may be in another namespace by
-/// then.
+/// A socket for the lock, made in advance: the thread that takes the lock may be in another
+/// namespace by then.
 #[derive(Debug)]
 pub(super) struct LockSocket(OwnedFd);
 
@@ -86,8 +86,8 @@ impl Lock {
         for number in 0..MARKS {
             let name = mark_name(kind, self.ifindex, program, number)
                 .map_err(failed("look for marks on the program"))?;
-            // Refused: the name is free. Broken pipe: the mark was shut down. Anything else comes from a
-            // mark, also that its queue is full: these empty datagrams are never read.
+            // Refused: the name is free. Broken pipe: the mark was shut down. Anything else comes
+            // from a mark, also that its queue is full: these empty datagrams are never read.
             let sent = sendto(&self.socket, &[], SendFlags::DONTWAIT | SendFlags::NOSIGNAL, &name);
             if !matches!(sent, Err(Errno::CONNREFUSED | Errno::PIPE)) {
                 return Ok(true);
@@ -200,8 +200,8 @@ mod tests {
         assert!(lock.is_marked(MarkKind::User, 7).unwrap());
         assert!(!lock.is_marked(MarkKind::Guest, 7).unwrap());
         assert!(!lock.is_marked(MarkKind::User, 70).unwrap());
-        // A mark can be looked for any number of times, and a second descriptor, such as that of a forked
-        // child, does not keep it.
+        // A mark can be looked for any number of times, and a second descriptor, such as that of a
+        // forked child, does not keep it.
         for _ in 0..2000 {
             assert!(lock.is_marked(MarkKind::User, 7).unwrap());
         }

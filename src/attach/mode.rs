@@ -19,8 +19,8 @@ use xsk_uapi::if_link::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MOD
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AttachMode {
-    /// Native, and generic only where the driver has no native mode (`EOPNOTSUPP`). Any other refusal
-    /// is an error: generic mode has a third of the speed, which should not come unnoticed.
+    /// Native, and generic only where the driver has no native mode (`EOPNOTSUPP`). Any other
+    /// refusal is an error: generic mode has a third of the speed, which should not come unnoticed.
     ///
     /// Where this crate's program is attached and in use already, it is joined in its mode.
     #[default]

@@ -15,7 +15,8 @@ use xsk_uapi::if_link::{
 };
 use xsk_uapi::rtnetlink::RTM_SETLINK;
 
-#[cfg(all(test, feature = "test-util"))]
+#[cfg(test)]
+#[cfg(feature = "test-util")]
 mod tests;
 
 /// What has to be on the interface for a program to be attached.
@@ -61,8 +62,8 @@ pub(super) fn attach_netlink(
 /// attached between the look at the interface and the detaching is lost.
 ///
 /// # Errors
-/// [`Error::Detach`]: `EEXIST` if another program, or none, is attached in `mode`, or if this one is
-/// still there afterwards; `EBUSY` if a link holds it; other errors of the kernel.
+/// [`Error::Detach`]: `EEXIST` if another program, or none, is attached in `mode`, or if this one
+/// is still there afterwards; `EBUSY` if a link holds it; other errors of the kernel.
 pub(super) fn detach_netlink(
     interface: &Interface,
     mode: XdpMode,

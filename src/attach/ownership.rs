@@ -45,7 +45,8 @@ pub(super) enum Ownership {
     },
     /// By a mark. The last user with such a mark detaches the program, under the lock.
     Netlink { mark: Mark, lock: LockSocket, program: Program },
-    /// By a mark that keeps other users of this crate from detaching it. This user does not detach it.
+    /// By a mark that keeps other users of this crate from detaching it. This user does not detach
+    /// it.
     Guest { _mark: Mark },
 }
 
@@ -99,7 +100,8 @@ impl Shared {
 
     /// Releases the program; waits for the lock not longer than `timeout`.
     pub(super) fn release(&mut self, timeout: Duration) -> Result<()> {
-        // Marks and links are given up even if something fails. A copy in a forked child owns nothing.
+        // Marks and links are given up even if something fails. A copy in a forked child owns
+        // nothing.
         let ownership = std::mem::replace(&mut self.ownership, Ownership::Released);
         let Ownership::Netlink { mark, lock, program } = ownership else {
             return Ok(());

@@ -15,7 +15,8 @@ use std::os::fd::AsFd;
 use std::thread::sleep;
 use std::time::Duration;
 
-#[cfg(all(test, feature = "test-util"))]
+#[cfg(test)]
+#[cfg(feature = "test-util")]
 mod tests;
 
 /// How often an interface that is just being changed is looked at again.
@@ -114,8 +115,8 @@ impl Request {
 }
 
 impl Candidate {
-    /// `program` and its map, or else the default program with a slot for each queue that `interface`
-    /// can have.
+    /// `program` and its map, or else the default program with a slot for each queue that
+    /// `interface` can have.
     pub(super) fn load(interface: &Interface, program: Option<(Program, XskMap)>) -> Result<Self> {
         let Some((program, map)) = program else {
             let map = XskMap::create(XskMap::DEFAULT_NAME, interface.max_queues()?)?;
@@ -146,8 +147,8 @@ pub(super) fn attached_program(interface: &Interface) -> Result<Option<(XdpMode,
 }
 
 impl Attempt<'_> {
-    /// Takes steps until the program is attached. If that fails, a foreign program that was taken off is
-    /// put back.
+    /// Takes steps until the program is attached. If that fails, a foreign program that was taken
+    /// off is put back.
     pub(super) fn run(&self) -> Result<Attached> {
         let mut removed = None;
         match self.repeat(&mut removed) {
@@ -156,7 +157,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Takes steps until the program is attached. A foreign program that was taken off goes to `removed`.
+    /// Takes steps until the program is attached. A foreign program that was taken off goes to
+    /// `removed`.
     fn repeat(&self, removed: &mut Option<(XdpMode, Program)>) -> Result<Attached> {
         let mut pauses =
             std::iter::successors(Some(PAUSE), |pause| pause.checked_mul(2)).take(RETRIES);
@@ -176,7 +178,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Puts a foreign program back that was taken off for the candidate, whose attaching failed with `why`.
+    /// Puts a foreign program back that was taken off for the candidate, whose attaching failed
+    /// with `why`.
     fn put_back(&self, removed: Option<(XdpMode, Program)>, why: Error) -> Error {
         let Some((mode, program)) = removed else {
             return why;
@@ -234,8 +237,8 @@ impl Attempt<'_> {
         };
         match open() {
             Err(Error::BpfObject { errno: Errno::NOENT, .. }) => Ok(Found::Gone),
-            // A program that may not be opened counts as foreign if it is to be replaced and no user of
-            // this crate has marked it.
+            // A program that may not be opened counts as foreign if it is to be replaced and no
+            // user of this crate has marked it.
             Err(Error::BpfObject { errno: Errno::PERM, .. })
                 if self.request.replace_foreign
                     && !self.lock.is_marked(MarkKind::User, id)?
@@ -312,8 +315,9 @@ impl Attempt<'_> {
         let program = &self.candidate.program;
         let program_id = program.id();
         let programs = programs.inspect_err(|_| {
-            // The caller gets an error and no attachment. A link ends with its ownership; what netlink
-            // attached must be taken off, although the kernel may refuse to report this as well.
+            // The caller gets an error and no attachment. A link ends with its ownership; what
+            // netlink attached must be taken off, although the kernel may refuse to report this as
+            // well.
             if matches!(ownership, Ownership::Netlink { .. }) {
                 let interface = &self.request.interface;
                 let _ = detach_netlink(interface, mode, program.as_fd(), program_id);
@@ -331,8 +335,8 @@ impl Attempt<'_> {
         let interface = &self.request.interface;
         if self.request.method == AttachMethod::Link {
             let links = Link::find(interface, program.id())?;
-            // With the descriptor open the kernel does not detach the program any more; but it might
-            // have done so before.
+            // With the descriptor open the kernel does not detach the program any more; but it
+            // might have done so before.
             if !links.is_empty() && is_held_by_link(interface, mode, &program)? {
                 return self.join_links(mode, program.id(), links, slots);
             }
@@ -453,8 +457,8 @@ impl Attempt<'_> {
             Err(
                 Error::Attach { errno: Errno::BUSY, .. } | Error::Detach { errno: Errno::BUSY, .. },
             ) => {
-                // A link holds it: only detaching the link helps. The kernel does not report a link's
-                // namespace, but if there is one candidate, it is this one.
+                // A link holds it: only detaching the link helps. The kernel does not report a
+                // link's namespace, but if there is one candidate, it is this one.
                 let links = Link::find(&self.request.interface, id)?;
                 match links.as_slice() {
                     [link] if link.detach().is_ok() => Ok(removed()),

@@ -10,17 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// A socket in its slot: packets of the queue go to it while this value lives.
 ///
 /// Dropping it empties the slot, unless it holds another socket by then. It keeps the
-/// [`Attachment`](crate::Attachment) alive, and a descriptor of the socket open: the kernel lets go of
-/// the socket, its queue and its memory only after this value is dropped. If it is the last part of the
-/// attachment, dropping it also leaves the program, as dropping the attachment does: that waits for
-/// another process which is just attaching or leaving, but not longer than a second.
+/// [`Attachment`](crate::Attachment) alive, and a descriptor of the socket open: the kernel lets go
+/// of the socket, its queue and its memory only after this value is dropped. If it is the last part
+/// of the attachment, dropping it also leaves the program, as dropping the attachment does: that
+/// waits for another process which is just attaching or leaving, but not longer than a second.
 ///
 /// ```no_run
-/// use xsk::{Attachment, Interface, RxSocket, Umem};
+/// use xsk::{Attachment, Interface, Socket, Umem};
 /// # fn main() -> xsk::Result<()> {
 /// let interface = Interface::by_name("eth1")?;
 /// let (umem, pool) = Umem::builder().build()?;
-/// let socket = RxSocket::builder(&umem).bind(&interface, 0)?;
+/// let socket = Socket::builder(&umem).rx_only().bind(&interface, 0)?;
 /// let attachment = Attachment::builder(&interface).attach()?;
 /// let registration = socket.register(&attachment)?;
 /// assert_eq!(registration.slot(), 0);

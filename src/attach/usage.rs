@@ -9,7 +9,8 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub(super) struct MapAndProbe {
     pub(super) map: XskMap,
-    /// `None` before 5.3, where no program may look into the map, and where the process may load none.
+    /// `None` before 5.3, where no program may look into the map, and where the process may load
+    /// none.
     pub(super) probe: Option<SlotProbe>,
 }
 
@@ -33,8 +34,8 @@ impl MapAndProbe {
     /// Loads a probe for `map` where the kernel and the process's capabilities allow it.
     ///
     /// # Errors
-    /// [`Error::LoadProgram`] if memory or descriptors run out. Continuing without the probe would hide
-    /// registered sockets.
+    /// [`Error::LoadProgram`] if memory or descriptors run out. Continuing without the probe would
+    /// hide registered sockets.
     pub(super) fn new(map: XskMap) -> Result<Self> {
         let probe = unless_refused(SlotProbe::new(&map))?;
         Ok(Self { map, probe })

@@ -33,7 +33,7 @@ fn refusal<T: std::fmt::Debug>(result: Result<T>) -> (Errno, Option<String>) {
 /// A pair, and two programs.
 struct Fixture {
     pair: VethPair,
-    ours: Program,
+    program: Program,
     other: Program,
 }
 
@@ -42,7 +42,7 @@ impl Fixture {
         let ready = || {
             let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
             let pair = VethPair::builder().build(&left, &right).unwrap();
-            Self { pair, ours: program(), other: program() }
+            Self { pair, program: program(), other: program() }
         };
         privileged(name).then(ready)
     }
@@ -67,9 +67,9 @@ fn a_program_comes_and_goes_in_both_modes() {
     };
     for mode in [XdpMode::Native, XdpMode::Generic] {
         assert_eq!(fixture.state(), []);
-        fixture.attach(&fixture.ours, mode, Condition::Vacant).unwrap();
-        assert_eq!(fixture.state(), [(mode, fixture.ours.id())]);
-        fixture.detach(&fixture.ours, mode).unwrap();
+        fixture.attach(&fixture.program, mode, Condition::Vacant).unwrap();
+        assert_eq!(fixture.state(), [(mode, fixture.program.id())]);
+        fixture.detach(&fixture.program, mode).unwrap();
     }
     assert_eq!(fixture.state(), []);
 }
@@ -80,9 +80,11 @@ fn a_vacant_interface_can_be_required() {
         return;
     };
     fixture.attach(&fixture.other, XdpMode::Native, Condition::Vacant).unwrap();
-    let (errno, text) = refusal(fixture.attach(&fixture.ours, XdpMode::Native, Condition::Vacant));
+    let (errno, text) =
+        refusal(fixture.attach(&fixture.program, XdpMode::Native, Condition::Vacant));
     assert_eq!((errno, text.as_deref()), (Errno::BUSY, Some("XDP program already attached")));
-    let (errno, text) = refusal(fixture.attach(&fixture.ours, XdpMode::Generic, Condition::Vacant));
+    let (errno, text) =
+        refusal(fixture.attach(&fixture.program, XdpMode::Generic, Condition::Vacant));
     assert_eq!(errno, Errno::EXIST);
     assert!(text.is_some_and(|text| text.contains("same time")));
     assert_eq!(fixture.state(), [(XdpMode::Native, fixture.other.id())]);
@@ -98,7 +100,7 @@ fn only_the_expected_program_is_replaced() {
     let (errno, text) = refusal(fixture.attach(
         &third,
         XdpMode::Native,
-        Condition::Replacing(fixture.ours.as_fd()),
+        Condition::Replacing(fixture.program.as_fd()),
     ));
     assert_eq!(
         (errno, text.as_deref()),
@@ -107,8 +109,8 @@ fn only_the_expected_program_is_replaced() {
     assert_eq!(fixture.state(), [(XdpMode::Native, fixture.other.id())]);
     fixture.attach(&third, XdpMode::Native, Condition::Replacing(fixture.other.as_fd())).unwrap();
     assert_eq!(fixture.state(), [(XdpMode::Native, third.id())]);
-    fixture.attach(&fixture.ours, XdpMode::Native, Condition::Anything).unwrap();
-    assert_eq!(fixture.state(), [(XdpMode::Native, fixture.ours.id())]);
+    fixture.attach(&fixture.program, XdpMode::Native, Condition::Anything).unwrap();
+    assert_eq!(fixture.state(), [(XdpMode::Native, fixture.program.id())]);
 }
 
 #[test]
@@ -116,11 +118,11 @@ fn only_the_expected_program_is_detached() {
     let Some(fixture) = Fixture::new("only_the_expected_program_is_detached") else {
         return;
     };
-    let (errno, _) = refusal(fixture.detach(&fixture.ours, XdpMode::Native));
+    let (errno, _) = refusal(fixture.detach(&fixture.program, XdpMode::Native));
     assert_eq!(errno, Errno::EXIST, "no program");
     fixture.attach(&fixture.other, XdpMode::Generic, Condition::Vacant).unwrap();
     for mode in [XdpMode::Generic, XdpMode::Native] {
-        let (errno, text) = refusal(fixture.detach(&fixture.ours, mode));
+        let (errno, text) = refusal(fixture.detach(&fixture.program, mode));
         assert_eq!(
             (errno, text.as_deref()),
             (Errno::EXIST, Some("Active program does not match expected"))
@@ -143,14 +145,15 @@ fn a_refusal_of_the_driver_keeps_its_words() {
         return;
     };
     ip::set_mtu(fixture.pair.b(), 9000).unwrap();
-    let (errno, text) = refusal(fixture.attach(&fixture.ours, XdpMode::Native, Condition::Vacant));
+    let (errno, text) =
+        refusal(fixture.attach(&fixture.program, XdpMode::Native, Condition::Vacant));
     assert_eq!(errno, Errno::RANGE);
     assert!(text.is_some_and(|text| text.contains("MTU")));
 
     let namespace = Namespace::new().unwrap();
     let loopback = namespace.interface("lo").unwrap();
     let refused =
-        attach_netlink(&loopback, fixture.ours.as_fd(), XdpMode::Native, Condition::Vacant);
+        attach_netlink(&loopback, fixture.program.as_fd(), XdpMode::Native, Condition::Vacant);
     let (errno, text) = refusal(refused);
     assert_eq!(errno, Errno::OPNOTSUPP);
     assert!(text.is_some());
@@ -161,13 +164,13 @@ fn an_interface_that_is_gone_is_reported() {
     let Some(fixture) = Fixture::new("an_interface_that_is_gone_is_reported") else {
         return;
     };
-    fixture.attach(&fixture.ours, XdpMode::Native, Condition::Vacant).unwrap();
+    fixture.attach(&fixture.program, XdpMode::Native, Condition::Vacant).unwrap();
     ip::delete(fixture.pair.b()).unwrap();
     assert_eq!(
-        refusal(fixture.attach(&fixture.ours, XdpMode::Native, Condition::Vacant)).0,
+        refusal(fixture.attach(&fixture.program, XdpMode::Native, Condition::Vacant)).0,
         Errno::NODEV
     );
-    assert_eq!(refusal(fixture.detach(&fixture.ours, XdpMode::Native)).0, Errno::NODEV);
+    assert_eq!(refusal(fixture.detach(&fixture.program, XdpMode::Native)).0, Errno::NODEV);
 }
 
 #[test]
@@ -180,9 +183,9 @@ fn a_thread_in_another_namespace_attaches_where_the_interface_is() {
     let elsewhere = Namespace::new().unwrap();
     elsewhere
         .run(|| {
-            fixture.attach(&fixture.ours, XdpMode::Native, Condition::Vacant).unwrap();
-            assert_eq!(fixture.state(), [(XdpMode::Native, fixture.ours.id())]);
-            fixture.detach(&fixture.ours, XdpMode::Native).unwrap();
+            fixture.attach(&fixture.program, XdpMode::Native, Condition::Vacant).unwrap();
+            assert_eq!(fixture.state(), [(XdpMode::Native, fixture.program.id())]);
+            fixture.detach(&fixture.program, XdpMode::Native).unwrap();
         })
         .unwrap();
 }
