@@ -100,7 +100,7 @@
 //! | the default program (`bpf::redirect`) | 5.3 | `NeedsKernel`; a program of your own can be attached |
 //! | the mode read back from the kernel (`is_zero_copy`) | 5.3 | what was asked of `bind` last, and done |
 //! | need-wakeup | 5.4 | the kernel is woken for every batch that is sent |
-//! | `AttachMethod::Link`, `--attach link` | 5.9 | `NeedsKernel` |
+//! | `AttachMethod::Link` | 5.9 | `NeedsKernel` |
 //! | `Statistics`: `rx_ring_full`, `fill_ring_empty`, `tx_ring_empty` | 5.9 | `None` |
 //! | `XskMap::insert` of a socket that is not bound yet | 5.10 | `UpdateMap`, which names 5.10 |
 //! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
@@ -152,7 +152,7 @@ mod types;
 pub mod umem;
 
 pub use attach::{AttachMode, Attachment, Registration};
-pub use error::{Error, Result};
+pub use error::{AttachConflict, Error, Result};
 pub use interface::Interface;
 pub use ring::RingError;
 pub use socket::{

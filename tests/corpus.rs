@@ -65,7 +65,7 @@ fn the_corpus_is_what_is_written_here() {
 /// Everything that was recorded, one by one, and all of it in one datagram.
 fn netlink(root: &Path, corpus: &mut Corpus) {
     let mut all = Vec::new();
-    let directory = fs::read_dir(root.join("src/interface/recorded")).unwrap();
+    let directory = fs::read_dir(root.join("src/netlink/recorded")).unwrap();
     let mut paths: Vec<_> = directory.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     for path in paths {

@@ -1,6 +1,10 @@
 //! Interfaces: found, refused, described.
 
+#[path = "common/mod.rs"]
+mod common;
+
 use rustix::io::Errno;
+use std::collections::HashSet;
 use xsk::Error;
 use xsk::attach::XdpMode;
 use xsk::interface::Interface;
@@ -62,6 +66,35 @@ fn loopback_is_described() {
     assert_eq!(loopback.max_queues().unwrap(), 1);
     assert!(loopback.attached_programs().unwrap().is_empty());
     assert_ne!(loopback.is_in_current_netns(), Some(false));
+}
+
+#[test]
+#[expect(clippy::mutable_key_type, reason = "what is compared and hashed never changes")]
+fn interfaces_are_equal_by_index_and_namespace() {
+    let loopback = Interface::by_name("lo").unwrap();
+    assert_eq!(loopback, loopback.clone());
+    let all = Interface::all().unwrap();
+    let set: HashSet<_> = all.iter().chain(&all).collect();
+    assert_eq!(set.len(), all.len(), "each once");
+    if common::kernel_since(5, 14) {
+        assert_eq!(loopback, Interface::by_index(1).unwrap(), "another look-up");
+        assert!(set.contains(&loopback));
+    }
+    assert_eq!(format!("{loopback:>4}"), "  lo");
+    if !privileged("interfaces_are_equal_by_index_and_namespace") {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let other = namespace.interface("lo").unwrap();
+    assert_eq!(other.index(), loopback.index());
+    assert_ne!(other, loopback);
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    assert_ne!(pair.a(), pair.b());
+    if common::kernel_since(5, 14) {
+        let name = pair.a().name();
+        let seen = namespace.run(|| Interface::by_name(name)).unwrap().unwrap();
+        assert_eq!(&seen, pair.a());
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
-//! XDP programs held by a `bpf_link` (5.9): attached as long as somebody has a descriptor of the link.
+//! Attaches XDP programs by a `bpf_link` (5.9): a program stays attached while any process has a
+//! descriptor of the link.
 
+use super::mode::flag;
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::sys::bpf;
@@ -7,39 +9,34 @@ use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use xsk_uapi::bpf::BPF_LINK_TYPE_XDP;
-use xsk_uapi::if_link::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MODE};
 
-/// What a kernel without XDP links comes to.
-const NO_LINKS: Error = Error::NeedsKernel {
-    feature: "attaching by link (`AttachMethod::Link`, `--attach link`)",
-    version: "5.9",
-};
+/// The error on a kernel without XDP links.
+const NO_LINKS: Error =
+    Error::NeedsKernel { feature: "attaching by link (`AttachMethod::Link`)", version: "5.9" };
 
-/// Whether the kernel refused an XDP link with `errno` because it has none. It says `EINVAL` to a command (before 5.7)
-/// or a kind of link (before 5.9) that it does not know, but also for an interface that is gone and for what a driver
-/// dislikes. `of_nothing` tells them apart: a link of no program is `EBADF` where there are links.
+/// Whether the kernel refused an XDP link with `errno` because it has none.
+///
+/// It returns `EINVAL` for a command (before 5.7) or a kind of link (before 5.9) that it does not
+/// know, but also if the interface is gone or the driver refuses the program. `of_nothing`, a link
+/// of no program, distinguishes them: it is `EBADF` where there are links.
 fn is_unknown(errno: Errno, of_nothing: impl FnOnce() -> Result<(), Errno>) -> bool {
     errno == Errno::INVAL && of_nothing() == Err(Errno::INVAL)
 }
 
-/// A descriptor of an XDP link. The kernel detaches the program when the last one, in any process, is closed.
+/// A descriptor of an XDP link. The kernel detaches the program when the last one, in any process,
+/// is closed.
 #[derive(Debug)]
 pub(super) struct Link(OwnedFd);
 
 impl Link {
-    /// Attaches `program` to an interface that has no program. The interface must be in the calling thread's
-    /// namespace: the kernel looks its index up there.
+    /// Attaches `program` to an interface that has no program. The interface must be in the calling
+    /// thread's namespace: the kernel looks its index up there.
     pub(super) fn create(
         interface: &Interface,
         program: BorrowedFd<'_>,
         mode: XdpMode,
     ) -> Result<Self> {
-        let flags = match mode {
-            XdpMode::Native => XDP_FLAGS_DRV_MODE,
-            XdpMode::Generic => XDP_FLAGS_SKB_MODE,
-            XdpMode::Hardware => XDP_FLAGS_HW_MODE,
-        };
-        bpf::link_create(program, interface.index(), flags).map(Self).map_err(|errno| {
+        bpf::link_create(program, interface.index(), flag(mode)).map(Self).map_err(|errno| {
             if is_unknown(errno, bpf::link_create_of_nothing) {
                 return NO_LINKS;
             }
@@ -53,11 +50,12 @@ impl Link {
         })
     }
 
-    /// Takes a descriptor of every link that holds the program with the id `program` on an interface of this index.
+    /// Opens every link that holds the program with the id `program` on an interface of this index.
     ///
-    /// A link does not say in which namespace its interface is. A default program is attached in one place only. A
-    /// program of the user's may be in several; as an interface takes one program, more than one link means other
-    /// namespaces, and to hold those links would keep the program attached there. Needs `CAP_SYS_ADMIN`.
+    /// The kernel does not report the namespace of a link's interface. A default program is
+    /// attached in one place only. A program of the user's may be in several; as an interface takes
+    /// one program, more than one link means other namespaces, and to hold those links would keep
+    /// the program attached there. Needs `CAP_SYS_ADMIN`.
     pub(super) fn find(interface: &Interface, program: u32) -> Result<Vec<Self>> {
         let failed = |operation, id: u32| {
             move |errno| Error::BpfObject { operation, object: format!("link {id}"), errno }
@@ -88,7 +86,7 @@ impl Link {
         }
     }
 
-    /// Detaches the program whoever else holds the link.
+    /// Detaches the program, also if other processes hold the link.
     pub(super) fn detach(&self) -> Result<(), Errno> {
         bpf::link_detach(self.0.as_fd())
     }
@@ -105,8 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn other_refusals_stay_what_the_kernel_said() {
-        // An interface that is gone, on a kernel with links; and where bpf(2) is refused altogether.
+    fn other_refusals_keep_their_number() {
+        // An interface that is gone, on a kernel with links; and a process that may not call
+        // bpf(2).
         for of_nothing in [Errno::BADF, Errno::PERM] {
             assert!(!is_unknown(Errno::INVAL, || Err(of_nothing)));
         }
@@ -116,9 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn this_kernel_says_what_the_others_are_told_apart_by() {
-        // Whoever may not call bpf(2) at all hears that first.
-        let said = bpf::link_create_of_nothing();
-        assert!(matches!(said, Err(Errno::BADF | Errno::PERM)), "{said:?}");
+    fn a_link_of_no_program_is_a_bad_descriptor() {
+        // A process that may not call bpf(2) at all gets EPERM first.
+        let result = bpf::link_create_of_nothing();
+        assert!(matches!(result, Err(Errno::BADF | Errno::PERM)), "{result:?}");
     }
 }

@@ -1,15 +1,15 @@
-//! The lock of an interface's attachments, and the marks of its users: names that die with their holder.
+//! The lock of an interface's attachments, and the marks of its users.
 //!
-//! Both are Unix datagram sockets bound to abstract names. Such a name belongs to one socket at a time in a
-//! network namespace, needs no file system, and is free again when the socket is closed, which the kernel
-//! does for a killed process too.
+//! Both are Unix datagram sockets bound to abstract names. Such a name belongs to one socket at a
+//! time in a network namespace, needs no file system, and is free again when the socket is closed,
+//! which the kernel also does for a killed process.
 //!
-//! A descriptor lives on in a child that another thread has forked, until the child calls `execve(2)`. So a mark that
-//! is taken off is shut down first: from then on the kernel refuses what is sent to it, though its name is taken.
-//! The lock has to wait for the child.
+//! A descriptor stays open in a child that another thread has forked, until the child calls
+//! `execve(2)`. So a mark is shut down before it is closed: from then on the kernel refuses what is
+//! sent to it, though its name is taken. The lock has to wait for the child.
 //!
-//! Any process of the namespace can take such a name, so a hostile one can make attaching fail or keep a
-//! program attached; it can gain nothing by it.
+//! Any process of the namespace can take such a name, so a hostile one can make attaching fail or
+//! keep a program attached. It gains nothing else.
 
 use crate::error::{Error, Result};
 use rustix::io::Errno;
@@ -27,40 +27,39 @@ const MARKS: u32 = 1024;
 /// The longest pause between two tries for the lock.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What a mark says about its holder.
+/// The role of a mark's holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MarkKind {
-    /// It attached the program, or joined those who did: the last of them detaches.
+    /// It attached the program, or joined those who did: the last of them detaches it.
     User,
-    /// It uses a program that somebody else takes care of.
+    /// It uses the program, and others detach it.
     Guest,
 }
 
-/// A socket for the lock, made ahead: the thread that takes the lock may be in another namespace by then.
+/// A socket for the lock, made in advance: the thread that takes the lock may be in another
+/// namespace by then.
 #[derive(Debug)]
 pub(super) struct LockSocket(OwnedFd);
 
 impl LockSocket {
-    /// Makes one in the calling thread's namespace.
+    /// Makes a socket in the calling thread's namespace.
     pub(super) fn new() -> Result<Self> {
         socket().map(Self).map_err(failed("make the lock's socket"))
     }
 
-    /// Waits for the lock of the interface with this index, not longer than `patience`.
+    /// Takes the lock of the interface with this index; waits for it not longer than `timeout`.
     ///
     /// # Errors
-    /// [`Error::AttachLock`] if somebody held it all the time; [`Error::Netlink`] for what has to do with nobody else.
-    pub(super) fn acquire(self, ifindex: u32, patience: Duration) -> Result<Lock> {
+    /// [`Error::AttachLock`] if it was taken all the time; [`Error::Netlink`] if the socket fails.
+    pub(super) fn acquire(self, ifindex: u32, timeout: Duration) -> Result<Lock> {
         let start = Instant::now();
         let failed = failed("take the lock of the interface's attachments");
         let name = address(&format!("xsk/lock/{ifindex}")).map_err(&failed)?;
         let mut pause = Duration::from_micros(100);
         loop {
             match bind(&self.0, &name) {
-                Ok(()) => {
-                    return Ok(Lock { socket: self.0, ifindex });
-                }
-                Err(Errno::ADDRINUSE) if start.elapsed() < patience => sleep(pause),
+                Ok(()) => return Ok(Lock { socket: self.0, ifindex }),
+                Err(Errno::ADDRINUSE) if start.elapsed() < timeout => sleep(pause),
                 Err(errno @ Errno::ADDRINUSE) => {
                     return Err(Error::AttachLock { waited: start.elapsed(), errno });
                 }
@@ -71,7 +70,7 @@ impl LockSocket {
     }
 }
 
-/// The lock; dropping it, or the death of its process, gives it back.
+/// The lock. It is released when it is dropped or its process ends.
 #[derive(Debug)]
 pub(super) struct Lock {
     socket: OwnedFd,
@@ -82,39 +81,37 @@ impl Lock {
     /// Whether a mark of this kind is on the program at this moment.
     ///
     /// # Errors
-    /// [`Error::Netlink`] if it cannot be found out.
+    /// [`Error::Netlink`] if the socket fails.
     pub(super) fn is_marked(&self, kind: MarkKind, program: u32) -> Result<bool> {
         for number in 0..MARKS {
-            let name = mark(kind, self.ifindex, program, number)
+            let name = mark_name(kind, self.ifindex, program, number)
                 .map_err(failed("look for marks on the program"))?;
-            // Refused: nobody has the name. Broken pipe: the mark was taken off. Anything else, also that its queue is
-            // full of such questions, which nobody reads, comes from a mark.
-            let asked = sendto(&self.socket, &[], SendFlags::DONTWAIT | SendFlags::NOSIGNAL, &name);
-            if !matches!(asked, Err(Errno::CONNREFUSED | Errno::PIPE)) {
+            // Refused: the name is free. Broken pipe: the mark was shut down. Anything else comes
+            // from a mark, also that its queue is full: these empty datagrams are never read.
+            let sent = sendto(&self.socket, &[], SendFlags::DONTWAIT | SendFlags::NOSIGNAL, &name);
+            if !matches!(sent, Err(Errno::CONNREFUSED | Errno::PIPE)) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Puts a mark on a program; it stays until the answer is dropped, or its process dies.
+    /// Puts a mark on a program; it stays until the returned value is dropped or its process ends.
     ///
     /// # Errors
-    /// [`Error::Netlink`]; with `EADDRINUSE` if there are too many.
+    /// [`Error::Netlink`]; with `EADDRINUSE` if there are too many marks.
     pub(super) fn mark(&self, kind: MarkKind, program: u32) -> Result<Mark> {
-        let bound = || {
+        let bind_first_free = || {
             let socket = socket()?;
             for number in 0..MARKS {
-                match bind(&socket, &mark(kind, self.ifindex, program, number)?) {
+                match bind(&socket, &mark_name(kind, self.ifindex, program, number)?) {
                     Err(Errno::ADDRINUSE) => {}
-                    other => {
-                        return other.map(|()| Mark { socket, owner: getpid() });
-                    }
+                    result => return result.map(|()| Mark { socket, owner: getpid() }),
                 }
             }
             Err(Errno::ADDRINUSE)
         };
-        bound().map_err(failed("put a mark on the program"))
+        bind_first_free().map_err(failed("put a mark on the program"))
     }
 }
 
@@ -135,7 +132,7 @@ impl Drop for Mark {
     }
 }
 
-/// What goes wrong without anybody else having a part in it, such as too many open files.
+/// The error of a socket that fails by itself, such as for too many open files.
 fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| Error::Netlink { operation, errno }
 }
@@ -144,7 +141,12 @@ fn socket() -> Result<OwnedFd, Errno> {
     socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }
 
-fn mark(kind: MarkKind, ifindex: u32, program: u32, number: u32) -> Result<SocketAddrUnix, Errno> {
+fn mark_name(
+    kind: MarkKind,
+    ifindex: u32,
+    program: u32,
+    number: u32,
+) -> Result<SocketAddrUnix, Errno> {
     let kind = match kind {
         MarkKind::User => "user",
         MarkKind::Guest => "guest",
@@ -170,12 +172,12 @@ mod tests {
     #[test]
     fn one_holder_at_a_time() {
         let held = lock(IFINDEX);
-        let patience = Duration::from_millis(20);
-        let second = LockSocket::new().unwrap().acquire(IFINDEX, patience);
+        let timeout = Duration::from_millis(20);
+        let second = LockSocket::new().unwrap().acquire(IFINDEX, timeout);
         let Err(Error::AttachLock { waited, errno: Errno::ADDRINUSE }) = second else {
             panic!("{second:?}");
         };
-        assert!(waited >= patience);
+        assert!(waited >= timeout);
         drop(held);
         drop(lock(IFINDEX));
     }
@@ -198,7 +200,8 @@ mod tests {
         assert!(lock.is_marked(MarkKind::User, 7).unwrap());
         assert!(!lock.is_marked(MarkKind::Guest, 7).unwrap());
         assert!(!lock.is_marked(MarkKind::User, 70).unwrap());
-        // Asking does not wear a mark out, and a second descriptor, such as a forked child's, does not keep it up.
+        // A mark can be looked for any number of times, and a second descriptor, such as that of a
+        // forked child, does not keep it.
         for _ in 0..2000 {
             assert!(lock.is_marked(MarkKind::User, 7).unwrap());
         }

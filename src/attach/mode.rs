@@ -1,34 +1,56 @@
-//! The mode that is asked for, and why the one in use is what it is.
+//! The mode to attach in, and the reason for the mode in use.
 
 use crate::types::XdpMode;
 use std::fmt;
+use xsk_uapi::if_link::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MODE};
 
 /// The mode to attach in.
+///
+/// Hardware mode is missing: a program that runs on the card cannot hand packets to a socket.
+///
+/// ```no_run
+/// use xsk::{AttachMode, Attachment, Interface, XdpMode};
+/// # fn main() -> xsk::Result<()> {
+/// let interface = Interface::by_name("eth1")?;
+/// let attachment = Attachment::builder(&interface).mode(AttachMode::Native).attach()?;
+/// assert_eq!(attachment.mode(), XdpMode::Native);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AttachMode {
-    /// Native, and generic only where the driver has no native mode (`EOPNOTSUPP`). Any other refusal is an error:
-    /// generic mode has a third of the speed, which nobody should get without having been told.
+    /// Native, and generic only where the driver has no native mode (`EOPNOTSUPP`). Any other
+    /// refusal is an error: generic mode has a third of the speed, which should not come unnoticed.
     ///
-    /// Where this crate's program is attached and in use already, its mode will do.
+    /// Where this crate's program is attached and in use already, it is joined in its mode.
     #[default]
     Auto,
     /// In the driver.
     Native,
     /// In the network stack.
     Generic,
-    /// On the card. Refused: a program there cannot hand packets to a socket.
-    Hardware,
 }
 
 impl AttachMode {
-    /// The modes to try, in this order.
-    pub(super) fn candidates(self) -> &'static [XdpMode] {
+    /// The mode to try first.
+    pub(super) fn first(self) -> XdpMode {
         match self {
-            Self::Auto => &[XdpMode::Native, XdpMode::Generic],
-            Self::Native => &[XdpMode::Native],
-            Self::Generic => &[XdpMode::Generic],
-            Self::Hardware => &[],
+            Self::Auto | Self::Native => XdpMode::Native,
+            Self::Generic => XdpMode::Generic,
         }
+    }
+
+    /// The mode to try where the driver does not have the first one.
+    pub(super) fn fallback(self) -> Option<XdpMode> {
+        match self {
+            Self::Auto => Some(XdpMode::Generic),
+            Self::Native | Self::Generic => None,
+        }
+    }
+
+    /// Whether a program attached in `mode` is what was asked for.
+    pub(super) fn allows(self, mode: XdpMode) -> bool {
+        mode == self.first() || Some(mode) == self.fallback()
     }
 }
 
@@ -38,12 +60,27 @@ impl fmt::Display for AttachMode {
             Self::Auto => "any",
             Self::Native => "native",
             Self::Generic => "generic",
-            Self::Hardware => "hardware",
         })
     }
 }
 
+/// The kernel's flag for `mode` (`XDP_FLAGS_*_MODE`).
+pub(super) fn flag(mode: XdpMode) -> u32 {
+    match mode {
+        XdpMode::Native => XDP_FLAGS_DRV_MODE,
+        XdpMode::Generic => XDP_FLAGS_SKB_MODE,
+        XdpMode::Hardware => XDP_FLAGS_HW_MODE,
+    }
+}
+
 /// Why a program is attached in the mode that it is attached in.
+///
+/// ```
+/// use xsk::attach::ModeReason;
+///
+/// let reason = ModeReason::NoNative { message: None };
+/// assert_eq!(reason.to_string(), "the driver has no native mode");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModeReason {
@@ -53,7 +90,7 @@ pub enum ModeReason {
     Native,
     /// The driver has no native mode.
     NoNative {
-        /// What the kernel said.
+        /// The kernel's extended acknowledgement (netlink only).
         message: Option<String>,
     },
     /// The program was attached in this mode already.

@@ -1,21 +1,27 @@
-//! XDP programs put on an interface and taken off it, by rtnetlink.
+//! Attaches and detaches XDP programs by rtnetlink.
 
+use super::mode::flag;
+use crate::bpf::Program;
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::netlink::Refusal;
 use crate::netlink::message::Request;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use xsk_uapi::if_link::{
-    IFLA_XDP, IFLA_XDP_EXPECTED_FD, IFLA_XDP_FD, IFLA_XDP_FLAGS, XDP_FLAGS_DRV_MODE,
-    XDP_FLAGS_REPLACE, XDP_FLAGS_SKB_MODE, XDP_FLAGS_UPDATE_IF_NOEXIST,
+    IFLA_XDP, IFLA_XDP_EXPECTED_FD, IFLA_XDP_FD, IFLA_XDP_FLAGS, XDP_FLAGS_REPLACE,
+    XDP_FLAGS_UPDATE_IF_NOEXIST,
 };
 use xsk_uapi::rtnetlink::RTM_SETLINK;
 
-/// What has to be there for an attachment to happen.
+#[cfg(test)]
+#[cfg(feature = "test-util")]
+mod tests;
+
+/// What has to be on the interface for a program to be attached.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Condition<'a> {
+pub(super) enum Condition<'a> {
     /// No program (`XDP_FLAGS_UPDATE_IF_NOEXIST`), else `EBUSY`.
     Vacant,
     /// This program (`XDP_FLAGS_REPLACE`, 5.7), else `EEXIST`.
@@ -24,11 +30,11 @@ pub(crate) enum Condition<'a> {
     Anything,
 }
 
-/// Attaches `program` by rtnetlink.
+/// Attaches `program`.
 ///
 /// # Errors
-/// [`Error::Attach`] with the kernel's words; [`Error::UnsupportedMode`] for hardware mode.
-pub(crate) fn attach_netlink(
+/// [`Error::Attach`] with the kernel's extended acknowledgement.
+pub(super) fn attach_netlink(
     interface: &Interface,
     program: BorrowedFd<'_>,
     mode: XdpMode,
@@ -39,7 +45,7 @@ pub(crate) fn attach_netlink(
         Condition::Replacing(old) => (XDP_FLAGS_REPLACE, Some(old)),
         Condition::Anything => (0, None),
     };
-    set(interface, program.as_raw_fd(), flags | mode_flag(mode)?, expected).map_err(|refusal| {
+    set_program(interface, program.as_raw_fd(), flags | flag(mode), expected).map_err(|refusal| {
         Error::Attach {
             interface: interface.name().to_owned(),
             mode,
@@ -50,43 +56,66 @@ pub(crate) fn attach_netlink(
     })
 }
 
-/// Detaches `expected`, the program with the id `id`, and makes sure that it is gone.
+/// Detaches `expected`, the program with the id `id`, and checks that it is gone.
 ///
-/// Nothing is done to another program. Before 5.7, which cannot compare, another program that comes
-/// between our look and the detaching is lost.
+/// Another program is left alone. Kernels before 5.7 cannot compare: there, another program that is
+/// attached between the look at the interface and the detaching is lost.
 ///
 /// # Errors
-/// [`Error::Detach`]: `EEXIST` if another program, or none, is attached in `mode`, or if this one is still there
-/// afterwards; `EBUSY` if a link holds it; what else the kernel says. [`Error::UnsupportedMode`] for hardware mode.
-pub(crate) fn detach_netlink(
+/// [`Error::Detach`]: `EEXIST` if another program, or none, is attached in `mode`, or if this one
+/// is still there afterwards; `EBUSY` if a link holds it; other errors of the kernel.
+pub(super) fn detach_netlink(
     interface: &Interface,
     mode: XdpMode,
     expected: BorrowedFd<'_>,
     id: u32,
 ) -> Result<()> {
-    let flag = mode_flag(mode)?;
+    let flag = flag(mode);
     let error = |refusal: Refusal| Error::Detach {
         interface: interface.name().to_owned(),
         mode,
         errno: refusal.errno,
         message: refusal.text,
     };
-    let attached = || interface.attached_programs().map(|state| state.program(mode) == Some(id));
-    match set(interface, -1, flag | XDP_FLAGS_REPLACE, Some(expected)) {
+    let is_attached =
+        || interface.attached_programs().map(|programs| programs.program(mode) == Some(id));
+    match set_program(interface, -1, flag | XDP_FLAGS_REPLACE, Some(expected)) {
         // An unknown flag: before 5.7.
-        Err(Refusal { errno: Errno::INVAL, .. }) if attached()? => set(interface, -1, flag, None),
-        answer => answer,
+        Err(Refusal { errno: Errno::INVAL, .. }) if is_attached()? => {
+            set_program(interface, -1, flag, None)
+        }
+        result => result,
     }
     .map_err(error)?;
-    // A detach that found nothing to do answers success too.
-    if attached()? {
+    // The kernel also reports success if there was nothing to detach.
+    if is_attached()? {
         let text = "the kernel reported success, but the program is still attached".to_owned();
         return Err(error(Refusal { errno: Errno::EXIST, text: Some(text) }));
     }
     Ok(())
 }
 
-fn set(
+/// Whether a link holds the program: netlink may not even replace it by itself then.
+///
+/// # Errors
+/// [`Error::Attach`].
+pub(super) fn is_held_by_link(
+    interface: &Interface,
+    mode: XdpMode,
+    program: &Program,
+) -> Result<bool> {
+    let condition = Condition::Replacing(program.as_fd());
+    match attach_netlink(interface, program.as_fd(), mode, condition) {
+        // An unknown flag: before 5.7, and so before links.
+        Ok(()) | Err(Error::Attach { errno: Errno::INVAL, .. }) => Ok(false),
+        // A link; or the program is gone, which the next look shows as well.
+        Err(Error::Attach { errno: Errno::BUSY | Errno::EXIST, .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sets the program's descriptor of the interface: -1 detaches.
+fn set_program(
     interface: &Interface,
     program: i32,
     flags: u32,
@@ -100,15 +129,4 @@ fn set(
         }
     });
     interface.try_ask(&request).map(drop)
-}
-
-fn mode_flag(mode: XdpMode) -> Result<u32> {
-    match mode {
-        XdpMode::Native => Ok(XDP_FLAGS_DRV_MODE),
-        XdpMode::Generic => Ok(XDP_FLAGS_SKB_MODE),
-        XdpMode::Hardware => Err(Error::UnsupportedMode {
-            mode,
-            reason: "a program that runs on the card cannot hand packets to a socket",
-        }),
-    }
 }

@@ -1,12 +1,12 @@
-//! How a user holds an attached program, and how it lets go.
+//! How a user keeps a program attached, and how it releases it.
 
-use super::ModeReason;
 use super::bpf_link::Link;
-use super::lock::{LockSocket, Mark};
+use super::lock::{Lock, LockSocket, Mark, MarkKind};
+use super::mode::ModeReason;
 use super::netlink::detach_netlink;
 use super::usage::MapAndProbe;
 use crate::bpf::{Program, XskMap};
-use crate::error::{Error, Result};
+use crate::error::{AttachConflict, Error, Result};
 use crate::interface::Interface;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
@@ -14,10 +14,10 @@ use rustix::process::{Pid, getpid};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// How long a value that is dropped waits for the lock at most: nobody expects dropping to take long.
-const DROP_PATIENCE: Duration = Duration::from_secs(1);
+/// The longest wait for the lock when a value is dropped, which is not expected to take long.
+const DROP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What the clones of an attachment and its registrations have in common.
+/// The state that an attachment's clones and registrations share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) interface: Interface,
@@ -26,66 +26,82 @@ pub(super) struct Shared {
     pub(super) method: AttachMethod,
     pub(super) program_id: u32,
     pub(super) joined: bool,
-    pub(super) parts: MapAndProbe,
+    pub(super) slots: MapAndProbe,
     pub(super) ownership: Ownership,
-    pub(super) patience: Duration,
+    pub(super) lock_timeout: Duration,
     /// The process that made it.
     pub(super) owner: Pid,
 }
 
-/// How this user holds the program.
+/// How this user keeps the program attached.
 #[derive(Debug)]
 pub(super) enum Ownership {
-    /// Not any more.
+    /// Released.
     Released,
     /// By descriptors of its link: the kernel counts them.
     Link {
         /// Closed last of all.
         _links: Vec<Link>,
     },
-    /// By a mark; the last one who has such a mark detaches the program, under the lock.
+    /// By a mark. The last user with such a mark detaches the program, under the lock.
     Netlink { mark: Mark, lock: LockSocket, program: Program },
-    /// By a mark that keeps others of this crate from detaching it; it is not this one's to detach.
+    /// By a mark that keeps other users of this crate from detaching it. This user does not detach
+    /// it.
     Guest { _mark: Mark },
+}
+
+impl Ownership {
+    /// Marks `program` as used by one more of those who will detach it.
+    pub(super) fn mark_used(lock: &Lock, program: &Program) -> Result<Self> {
+        Ok(Self::Netlink {
+            mark: lock.mark(MarkKind::User, program.id())?,
+            lock: LockSocket::new()?,
+            program: program.try_clone()?,
+        })
+    }
 }
 
 impl Shared {
     pub(super) fn map(&self) -> &XskMap {
-        &self.parts.map
+        &self.slots.map
     }
 
+    /// The error of registering a socket in slot `index`.
     pub(super) fn slot_error(&self, index: u32, errno: Errno) -> Error {
         Error::UpdateMap { operation: "insert", index, entries: self.map().entries(), errno }
     }
 
-    /// Whether our program is on the interface, and not another one.
+    /// Whether the program is still on the interface.
     fn is_attached(&self) -> Result<bool> {
         match self.interface.attached_programs() {
-            Ok(state) => Ok(state.program(self.mode) == Some(self.program_id)),
+            Ok(programs) => Ok(programs.program(self.mode) == Some(self.program_id)),
             Err(Error::Interface { errno: Errno::NODEV, .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
+    /// # Errors
+    /// [`Error::OtherAttachment`] if the program is not on the interface; [`Error::Interface`].
     pub(super) fn require_attached(&self) -> Result<()> {
-        let state = self.interface.attached_programs()?;
-        if state.program(self.mode) == Some(self.program_id) {
+        let programs = self.interface.attached_programs()?;
+        if programs.program(self.mode) == Some(self.program_id) {
             return Ok(());
         }
-        let found = state.programs().next();
+        let conflict = match programs.programs().next() {
+            Some((mode, id)) => AttachConflict::OtherProgram { id, mode },
+            None => AttachConflict::NoProgram,
+        };
         Err(Error::OtherAttachment {
             interface: self.interface.name().to_owned(),
             wanted: format!("program {} in {} mode", self.program_id, self.mode),
-            found: found.map_or_else(
-                || "no program".to_owned(),
-                |(mode, id)| format!("program {id} in {mode} mode"),
-            ),
+            conflict,
         })
     }
 
-    /// Lets go of the program; `patience` is for the lock.
-    pub(super) fn release(&mut self, patience: Duration) -> Result<()> {
-        // What is held is let go of whatever fails. A copy in a forked child owns nothing.
+    /// Releases the program; waits for the lock not longer than `timeout`.
+    pub(super) fn release(&mut self, timeout: Duration) -> Result<()> {
+        // Marks and links are given up even if something fails. A copy in a forked child owns
+        // nothing.
         let ownership = std::mem::replace(&mut self.ownership, Ownership::Released);
         let Ownership::Netlink { mark, lock, program } = ownership else {
             return Ok(());
@@ -93,23 +109,22 @@ impl Shared {
         if self.owner != getpid() {
             return Ok(());
         }
-        let lock = lock.acquire(self.interface.index(), patience)?;
+        let lock = lock.acquire(self.interface.index(), timeout)?;
         drop(mark);
-        if self.parts.users(&lock, self.program_id)?.any() || !self.is_attached()? {
+        if self.slots.users(&lock, self.program_id)?.any() || !self.is_attached()? {
             return Ok(());
         }
-        let answer = detach_netlink(&self.interface, self.mode, program.as_fd(), self.program_id);
-        match answer {
+        match detach_netlink(&self.interface, self.mode, program.as_fd(), self.program_id) {
             // Another program has taken its place in between, or the interface has gone.
             Err(_) if !self.is_attached()? => Ok(()),
-            answer => answer,
+            result => result,
         }
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // Who wants to know calls `close`.
-        let _ = self.release(self.patience.min(DROP_PATIENCE));
+        // `close` reports failures.
+        let _ = self.release(self.lock_timeout.min(DROP_TIMEOUT));
     }
 }

@@ -9,17 +9,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A socket in its slot: packets of the queue go to it while this value lives.
 ///
-/// Dropping it empties the slot, unless another socket has it by then. It keeps the
-/// [`Attachment`](super::Attachment) alive, and a descriptor of the socket open: the kernel lets go of the socket,
-/// its queue and its memory only after this value is dropped. If it is the last that is left of the attachment,
-/// dropping it also leaves the program, as dropping the attachment does: that waits for another process which is just
-/// attaching or leaving, but not longer than a second.
+/// Dropping it empties the slot, unless it holds another socket by then. It keeps the
+/// [`Attachment`](crate::Attachment) alive, and a descriptor of the socket open: the kernel lets go
+/// of the socket, its queue and its memory only after this value is dropped. If it is the last part
+/// of the attachment, dropping it also leaves the program, as dropping the attachment does: that
+/// waits for another process which is just attaching or leaving, but not longer than a second.
+///
+/// ```no_run
+/// use xsk::{Attachment, Interface, Socket, Umem};
+/// # fn main() -> xsk::Result<()> {
+/// let interface = Interface::by_name("eth1")?;
+/// let (umem, pool) = Umem::builder().build()?;
+/// let socket = Socket::builder(&umem).rx_only().bind(&interface, 0)?;
+/// let attachment = Attachment::builder(&interface).attach()?;
+/// let registration = socket.register(&attachment)?;
+/// assert_eq!(registration.slot(), 0);
+/// // ... receive ...
+/// registration.close()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it takes the socket out of the map"]
 pub struct Registration {
     shared: Arc<Shared>,
     slot: u32,
-    /// Proves, while it is open, whose the slot is. `None` once the slot is given up.
+    /// While it is open, the slot can be compared with it. `None` once the slot is given up.
     socket: Option<OwnedFd>,
     /// Given back after the slot was emptied.
     _reservation: SlotReservation,
@@ -27,10 +42,11 @@ pub struct Registration {
 
 /// A slot of a map, which only one registration of this process has at a time.
 ///
-/// The kernel takes a socket twice into the same slot without a word, and cannot say then which of the two is gone.
+/// The kernel accepts the same socket twice in one slot, and cannot report then which of the two
+/// registrations has ended.
 #[derive(Debug)]
 pub(super) struct SlotReservation {
-    /// A forked child has its own slots, and a copy of what its parent had claimed.
+    /// A forked child has its own slots, and a copy of its parent's reservations.
     process: Pid,
     map: u32,
     slot: u32,
@@ -40,7 +56,7 @@ pub(super) struct SlotReservation {
 static RESERVED: Mutex<BTreeSet<(i32, u32, u32)>> = Mutex::new(BTreeSet::new());
 
 impl SlotReservation {
-    /// Claims a slot of the map with this number; `None` if it has a registration already.
+    /// Reserves a slot of the map with the id `map`; `None` if it has a registration already.
     pub(super) fn new(map: u32, slot: u32) -> Option<Self> {
         let process = getpid();
         reserved().insert(key(process, map, slot)).then(|| Self { process, map, slot })
@@ -54,7 +70,7 @@ impl Drop for SlotReservation {
 }
 
 fn reserved() -> MutexGuard<'static, BTreeSet<(i32, u32, u32)>> {
-    // A set is whole after every call, whoever panicked.
+    // The set is complete after every call, also after a panic.
     RESERVED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -67,13 +83,13 @@ impl Registration {
         Self { shared, slot: reservation.slot, socket: Some(socket), _reservation: reservation }
     }
 
-    /// The slot: the queue's number.
+    /// The slot, which has the number of the queue.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
     }
 
-    /// Empties the slot as dropping does, and says if that failed.
+    /// Empties the slot as dropping does, and reports a failure.
     ///
     /// # Errors
     /// [`Error::UpdateMap`](crate::Error::UpdateMap).
@@ -83,7 +99,7 @@ impl Registration {
 
     fn release(&mut self) -> Result<()> {
         match self.socket.take() {
-            // A copy in a forked child is not the slot's owner.
+            // A copy in a forked child does not own the slot.
             Some(socket) if self.shared.owner == getpid() => {
                 self.shared.map().remove_own(self.slot, socket.as_fd()).map(drop)
             }
@@ -94,7 +110,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // The kernel empties the slot when the socket is closed: this only does it earlier.
+        // If this fails: the kernel empties the slot when the socket is closed.
         let _ = self.release();
     }
 }

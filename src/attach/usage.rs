@@ -1,44 +1,47 @@
-//! Who uses a program.
+//! Finds out whether a program has users: their marks, and the sockets in its map.
 
 use super::lock::{Lock, MarkKind};
 use crate::bpf::{SlotProbe, XskMap};
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 
-/// A program's map, and a way to ask it.
+/// A program's map, and the probe of its slots.
 #[derive(Debug)]
 pub(super) struct MapAndProbe {
     pub(super) map: XskMap,
-    /// `None` before 5.3, which lets no program look into the map, and where nothing may be loaded.
+    /// `None` before 5.3, where no program may look into the map, and where the process may load
+    /// none.
     pub(super) probe: Option<SlotProbe>,
 }
 
-/// Who uses a program, other than the one who asks.
+/// The users of a program that are not this one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Users {
-    /// One who will detach it.
+    /// Whether one of them will detach it.
     pub(super) marked: bool,
-    /// One who will not.
+    /// Whether one of them will not.
     others: bool,
 }
 
 impl Users {
+    /// Whether there are any.
     pub(super) fn any(self) -> bool {
         self.marked || self.others
     }
 }
 
 impl MapAndProbe {
-    /// A map, and a census of it where the kernel has one for us.
+    /// Loads a probe for `map` where the kernel and the process's capabilities allow it.
     ///
     /// # Errors
-    /// [`Error::LoadProgram`] for want of memory or descriptors: a census that is missing for that would be
-    /// missed.
+    /// [`Error::LoadProgram`] if memory or descriptors run out. Continuing without the probe would
+    /// hide registered sockets.
     pub(super) fn new(map: XskMap) -> Result<Self> {
         let probe = unless_refused(SlotProbe::new(&map))?;
         Ok(Self { map, probe })
     }
 
+    /// Looks for users of the program with the id `program`, which uses this map.
     pub(super) fn users(&self, lock: &Lock, program: u32) -> Result<Users> {
         let occupied = match &self.probe {
             Some(probe) => !probe.occupied()?.is_empty(),
@@ -51,7 +54,7 @@ impl MapAndProbe {
     }
 }
 
-/// `None` for what the verifier refuses, as before 5.3, or the process may not load.
+/// Returns `None` if the verifier refuses the probe, as before 5.3, or the process may not load it.
 fn unless_refused(probe: Result<SlotProbe>) -> Result<Option<SlotProbe>> {
     match probe {
         Ok(probe) => Ok(Some(probe)),
@@ -76,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_without_census_is_no_reason_to_fail() {
+    fn a_kernel_without_the_probe_is_no_reason_to_fail() {
         for errno in [Errno::INVAL, Errno::ACCESS, Errno::PERM] {
             assert!(matches!(refused(errno), Ok(None)), "{errno}");
         }

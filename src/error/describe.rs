@@ -118,9 +118,6 @@ impl Error {
                 Shown(*errno),
                 Said(message)
             ),
-            Self::UnsupportedMode { mode, reason } => {
-                write!(f, "{mode} mode is not possible: {reason}")
-            }
             Self::ForeignProgram { interface, id, name, mode } => {
                 write!(
                     f,
@@ -131,8 +128,8 @@ impl Error {
                     None => Ok(()),
                 }
             }
-            Self::OtherAttachment { interface, wanted, found } => {
-                write!(f, "{interface}: wanted {wanted}, found {found}")
+            Self::OtherAttachment { interface, wanted, conflict } => {
+                write!(f, "{interface}: wanted {wanted}, found {conflict}")
             }
             Self::AttachLock { waited, errno } => write!(
                 f,

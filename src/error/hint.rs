@@ -1,6 +1,6 @@
 //! What to do about an error: the part that an operator reads at night.
 
-use super::Error;
+use super::{AttachConflict, Error};
 use crate::types::{AttachMethod, CopyMode, PageSize, XdpMode};
 use rustix::io::Errno;
 use std::borrow::Cow;
@@ -86,7 +86,6 @@ fn of_operation(error: &Error) -> Hint {
             attach(interface, *mode, *method, *errno)
         }
         Error::Detach { interface, mode, errno, .. } => detach(interface, *mode, *errno),
-        Error::UnsupportedMode { .. } => "Ask for native or generic mode".into(),
         Error::ForeignProgram { interface, mode, .. } => format!(
             "It is left alone. If nobody needs it, detach it with `ip link set dev {interface} {} off`, or \
              allow this program to replace it (`replace_foreign`, `--replace`)",
@@ -96,10 +95,10 @@ fn of_operation(error: &Error) -> Hint {
         Error::SocketOption { name: "XDP_MAX_TX_SKB_BUDGET", errno: Errno::ACCESS } => "It goes from 32 to the \
             TX ring's size, and the socket must have a TX ring of 32 entries at least"
             .into(),
-        Error::OtherAttachment { found, .. } if found == "no program" => "Nothing is attached there, or somebody \
+        Error::OtherAttachment { conflict: AttachConflict::NoProgram, .. } => "Nothing is attached there, or somebody \
             detached it: attach again, and register the sockets again"
             .into(),
-        Error::OtherAttachment { found, .. } if found.starts_with("one on ") => {
+        Error::OtherAttachment { conflict: AttachConflict::OtherInterface { .. }, .. } => {
             "Register the socket with an attachment on its own interface".into()
         }
         Error::OtherAttachment { interface, .. } => format!(

@@ -1,8 +1,11 @@
 //! What went wrong, with which parameters, in the kernel's own words, and what to do about it.
 
+mod conflict;
 mod describe;
 mod errno;
 mod hint;
+
+pub use conflict::AttachConflict;
 
 use crate::ring;
 use crate::types::{AttachMethod, CopyMode, PageSize, RingKind, XdpMode};
@@ -212,13 +215,6 @@ pub enum Error {
         /// The kernel's extended acknowledgement (netlink only).
         message: Option<String>,
     },
-    /// A mode that this crate does not attach in, because nothing could use it.
-    UnsupportedMode {
-        /// The mode asked for.
-        mode: XdpMode,
-        /// Why not.
-        reason: &'static str,
-    },
     /// Another program is attached to the interface.
     ForeignProgram {
         /// The interface's name.
@@ -230,14 +226,14 @@ pub enum Error {
         /// The mode that it is attached in.
         mode: XdpMode,
     },
-    /// This crate's program is attached in another way than the one asked for.
+    /// Something else is attached than what was wanted.
     OtherAttachment {
         /// The interface's name.
         interface: String,
-        /// What was asked for.
+        /// What was wanted.
         wanted: String,
-        /// What is there.
-        found: String,
+        /// What is attached.
+        conflict: AttachConflict,
     },
     /// Another process held the lock of the namespace's attachments for too long.
     AttachLock {
@@ -287,7 +283,6 @@ impl Error {
             | Self::UmemNumbers
             | Self::Ring(_)
             | Self::WrongObject { .. }
-            | Self::UnsupportedMode { .. }
             | Self::ForeignProgram { .. }
             | Self::OtherAttachment { .. }
             | Self::NeedsKernel { .. } => None,

@@ -1,4 +1,4 @@
-//! What a driver can do with XDP, from the generic netlink family `netdev`.
+//! Reads what a driver can do with XDP from the generic netlink family `netdev`.
 
 use crate::netlink::message::{Malformed, Message, Request};
 use crate::netlink::{Netlink, Refusal, Reply};
@@ -12,9 +12,21 @@ use xsk_uapi::netdev::{
     NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
 };
 
-/// What a driver can do with XDP programs and AF_XDP sockets (`NETDEV_A_DEV_XDP_FEATURES`, linux/netdev.h, 6.3).
+/// What a driver can do with XDP programs and AF_XDP sockets (`NETDEV_A_DEV_XDP_FEATURES`,
+/// linux/netdev.h, 6.3).
 ///
-/// Bits may change while programs come and go.
+/// Bits may change when programs are attached and detached.
+///
+/// ```
+/// use xsk::Interface;
+/// # fn main() -> xsk::Result<()> {
+/// match Interface::by_name("lo")?.xdp_features()? {
+///     Some(features) => println!("zero-copy: {}", features.zero_copy()),
+///     None => println!("this kernel does not report it"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct XdpFeatures {
     bits: u64,
@@ -22,43 +34,46 @@ pub struct XdpFeatures {
 }
 
 impl XdpFeatures {
-    /// Runs programs in native mode and obeys ABORTED, DROP, PASS and TX (`NETDEV_XDP_ACT_BASIC`).
+    /// Whether it runs programs in native mode and obeys ABORTED, DROP, PASS and TX
+    /// (`NETDEV_XDP_ACT_BASIC`).
     #[must_use]
     pub fn native(&self) -> bool {
         self.bits & NETDEV_XDP_ACT_BASIC != 0
     }
 
-    /// Obeys REDIRECT, which AF_XDP needs, in native mode (`NETDEV_XDP_ACT_REDIRECT`).
+    /// Whether it obeys REDIRECT, which AF_XDP needs, in native mode (`NETDEV_XDP_ACT_REDIRECT`).
     #[must_use]
     pub fn redirect(&self) -> bool {
         self.bits & NETDEV_XDP_ACT_REDIRECT != 0
     }
 
-    /// Takes AF_XDP sockets in zero-copy mode (`NETDEV_XDP_ACT_XSK_ZEROCOPY`).
+    /// Whether it takes AF_XDP sockets in zero-copy mode (`NETDEV_XDP_ACT_XSK_ZEROCOPY`).
     #[must_use]
     pub fn zero_copy(&self) -> bool {
         self.bits & NETDEV_XDP_ACT_XSK_ZEROCOPY != 0
     }
 
-    /// Gives programs packets that lie in several buffers (`NETDEV_XDP_ACT_RX_SG`).
+    /// Whether it gives programs packets that lie in several buffers (`NETDEV_XDP_ACT_RX_SG`).
     #[must_use]
     pub fn receive_segments(&self) -> bool {
         self.bits & NETDEV_XDP_ACT_RX_SG != 0
     }
 
-    /// How many frames a packet may have in zero-copy mode (`NETDEV_A_DEV_XDP_ZC_MAX_SEGS`, 6.6): 1 means
-    /// that each packet has to fit into one. `None` without zero-copy mode, and where the kernel does not say.
+    /// How many frames a packet may have in zero-copy mode (`NETDEV_A_DEV_XDP_ZC_MAX_SEGS`, 6.6): 1
+    /// means that each packet has to fit into one. `None` without zero-copy mode, and where the
+    /// kernel does not report it.
     #[must_use]
     pub fn zero_copy_max_segments(&self) -> Option<u32> {
         self.max_segments
     }
 
-    /// The kernel's word (`enum netdev_xdp_act`).
+    /// The bits as the kernel reports them (`enum netdev_xdp_act`).
     #[must_use]
     pub fn bits(&self) -> u64 {
         self.bits
     }
 
+    /// Reads the reply to `NETDEV_CMD_DEV_GET`.
     pub(crate) fn read(message: &Message<'_>) -> Result<Self, Malformed> {
         let mut features = Self::default();
         for attribute in message.split::<genlmsghdr>()?.1 {
@@ -73,7 +88,7 @@ impl XdpFeatures {
     }
 }
 
-/// The number of a generic netlink family.
+/// Reads the id of a generic netlink family from `CTRL_CMD_NEWFAMILY`.
 pub(crate) fn family_id(message: &Message<'_>) -> Result<Option<u16>, Malformed> {
     for attribute in message.split::<genlmsghdr>()?.1 {
         let attribute = attribute?;
@@ -84,16 +99,18 @@ pub(crate) fn family_id(message: &Message<'_>) -> Result<Option<u16>, Malformed>
     Ok(None)
 }
 
-/// The number of the family `netdev` in the answer about it; `None` where the kernel has no such family: before 6.3.
-pub(super) fn family(answer: Result<Vec<Reply>, Refusal>) -> Result<Option<u16>, Refusal> {
-    let replies = match answer {
+/// Reads the id of the family `netdev` from the result of looking it up; `None` where the kernel
+/// has no such family: before 6.3.
+pub(super) fn family(result: Result<Vec<Reply>, Refusal>) -> Result<Option<u16>, Refusal> {
+    let replies = match result {
         Err(Refusal { errno: Errno::NOENT, .. }) => return Ok(None),
-        answer => answer?,
+        result => result?,
     };
     let id = family_id(&replies.first().ok_or(Malformed)?.message())?;
     Ok(Some(id.ok_or(Malformed)?))
 }
 
+/// Asks for the features of the interface with this index.
 pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, Refusal> {
     let command = |cmd| genlmsghdr { cmd, version: 1, reserved: 0 };
     let mut request = Request::new(GENL_ID_CTRL, 0, &command(CTRL_CMD_GETFAMILY));

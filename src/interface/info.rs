@@ -1,4 +1,4 @@
-//! What the kernel says of an interface in one `RTM_NEWLINK` message.
+//! Reads the state of an interface from an `RTM_NEWLINK` message.
 
 use super::programs::AttachedPrograms;
 use crate::netlink::message::{Malformed, Message};
@@ -9,7 +9,17 @@ use xsk_uapi::if_link::{
 use xsk_uapi::rtnetlink::{IFF_LOWER_UP, IFF_RUNNING, IFF_UP, RTM_NEWLINK, ifinfomsg};
 use zerocopy::FromBytes;
 
-/// An interface at one moment (`RTM_GETLINK`).
+/// The state of an interface at one moment (`RTM_GETLINK`).
+///
+/// ```
+/// use xsk::Interface;
+/// # fn main() -> xsk::Result<()> {
+/// let info = Interface::by_name("lo")?.info()?;
+/// println!("{}: MTU {}, {}", info.name, info.mtu, if info.up { "up" } else { "down" });
+/// # assert_eq!((info.name.as_str(), info.index), ("lo", 1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct InterfaceInfo {
@@ -17,13 +27,13 @@ pub struct InterfaceInfo {
     pub name: String,
     /// Its index.
     pub index: u32,
-    /// Bytes of the largest packet without the link header.
+    /// Bytes of the largest packet, without the link header.
     pub mtu: u32,
     /// Whether it was switched on (`IFF_UP`).
     pub up: bool,
-    /// Whether the cable, or what stands for it, works too (`IFF_LOWER_UP`).
+    /// Whether it has a carrier: the cable, or its virtual counterpart, works (`IFF_LOWER_UP`).
     pub carrier: bool,
-    /// Whether the kernel uses it by now (`IFF_RUNNING`), which comes a moment after `up` and `carrier`.
+    /// Whether the kernel uses it (`IFF_RUNNING`), which begins a moment after `up` and `carrier`.
     pub running: bool,
     /// Its Ethernet address; `None` if it has none of six bytes.
     pub mac: Option<[u8; 6]>,
@@ -31,17 +41,29 @@ pub struct InterfaceInfo {
     pub rx_queues: u32,
     /// TX queues that it was made with (`IFLA_NUM_TX_QUEUES`); the driver may use fewer.
     pub tx_queues: u32,
-    /// What software interface it is: `veth`, `bridge`; `None` for a card.
+    /// The kind of software interface, such as `veth` or `bridge`; `None` for a card.
     pub kind: Option<String>,
     /// The index of the bridge or bond that it belongs to.
     pub master: Option<u32>,
-    /// The interface's packet counters.
+    /// Its packet counters.
     pub counters: InterfaceCounters,
     /// The XDP programs on it.
     pub programs: AttachedPrograms,
 }
 
 /// An interface's packet counters (`struct rtnl_link_stats64`, linux/if_link.h).
+///
+/// ```
+/// use xsk::Interface;
+/// # fn main() -> xsk::Result<()> {
+/// let interface = Interface::by_name("lo")?;
+/// let before = interface.info()?.counters;
+/// // ... send and receive ...
+/// let after = interface.info()?.counters;
+/// println!("{} packets dropped", after.rx_dropped - before.rx_dropped);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes)]
 #[repr(C)]
 #[non_exhaustive]
@@ -58,9 +80,9 @@ pub struct InterfaceCounters {
     pub rx_errors: u64,
     /// Packets that could not be sent.
     pub tx_errors: u64,
-    /// Packets received and thrown away.
+    /// Packets received and dropped.
     pub rx_dropped: u64,
-    /// Packets thrown away instead of being sent.
+    /// Packets dropped instead of being sent.
     pub tx_dropped: u64,
 }
 
@@ -71,7 +93,7 @@ impl InterfaceInfo {
             return Ok(None);
         }
         let (header, attributes) = message.split::<ifinfomsg>()?;
-        let mut found = Self {
+        let mut info = Self {
             index: u32::try_from(header.ifi_index).map_err(|_| Malformed)?,
             up: header.ifi_flags & IFF_UP != 0,
             running: header.ifi_flags & IFF_RUNNING != 0,
@@ -81,25 +103,25 @@ impl InterfaceInfo {
         for attribute in attributes {
             let attribute = attribute?;
             match attribute.kind {
-                IFLA_IFNAME => found.name = attribute.text(),
-                IFLA_MTU => found.mtu = attribute.value()?,
-                IFLA_ADDRESS => found.mac = attribute.payload.try_into().ok(),
-                IFLA_NUM_RX_QUEUES => found.rx_queues = attribute.value()?,
-                IFLA_NUM_TX_QUEUES => found.tx_queues = attribute.value()?,
-                IFLA_MASTER => found.master = Some(attribute.value()?),
-                IFLA_STATS64 => found.counters = attribute.value()?,
-                IFLA_XDP => found.programs = AttachedPrograms::read(attribute.nested())?,
+                IFLA_IFNAME => info.name = attribute.text(),
+                IFLA_MTU => info.mtu = attribute.value()?,
+                IFLA_ADDRESS => info.mac = attribute.payload.try_into().ok(),
+                IFLA_NUM_RX_QUEUES => info.rx_queues = attribute.value()?,
+                IFLA_NUM_TX_QUEUES => info.tx_queues = attribute.value()?,
+                IFLA_MASTER => info.master = Some(attribute.value()?),
+                IFLA_STATS64 => info.counters = attribute.value()?,
+                IFLA_XDP => info.programs = AttachedPrograms::read(attribute.nested())?,
                 IFLA_LINKINFO => {
                     for part in attribute.nested() {
                         let part = part?;
                         if part.kind == IFLA_INFO_KIND {
-                            found.kind = Some(part.text());
+                            info.kind = Some(part.text());
                         }
                     }
                 }
                 _ => {}
             }
         }
-        Ok(Some(found))
+        Ok(Some(info))
     }
 }

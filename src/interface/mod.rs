@@ -1,4 +1,5 @@
-//! A network interface, found once and asked about later, whatever became of the calling thread.
+//! Network interfaces: [`Interface`] finds one and reports its state, queues, features and
+//! programs.
 
 mod features;
 mod info;
@@ -20,20 +21,44 @@ use crate::netlink::{Netlink, Refusal, Reply};
 use crate::sys::netlink::Family;
 use crate::sys::{ethtool, netns};
 use rustix::io::Errno;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use xsk_uapi::if_link::{IFLA_ALT_IFNAME, IFLA_IFNAME};
 use xsk_uapi::netlink::NLM_F_DUMP;
 use xsk_uapi::rtnetlink::{IFNAMSIZ, RTM_GETLINK, ifinfomsg};
 
-/// `ALTIFNAMSIZ` (linux/if.h, 5.5): the bytes of another name, with its final zero.
+/// `ALTIFNAMSIZ` (linux/if.h, 5.5): the bytes of an alternative name, with its final zero.
 const ALTIFNAMSIZ: usize = 128;
 
 /// A network interface.
 ///
-/// It is known by its index in the network namespace in which it was looked up. All calls go to that
-/// namespace, even if the calling thread has moved to another; a renamed interface is still found. An interface
-/// that was removed, or moved to another namespace, answers `ENODEV`. Cheap to clone.
+/// It is identified by its index in the network namespace in which it was looked up. All calls go
+/// to that namespace, even if the calling thread has moved to another; a renamed interface is still
+/// found. For an interface that was removed, or moved to another namespace, they return `ENODEV`.
+/// Cheap to clone.
+///
+/// ```
+/// use xsk::Interface;
+/// # fn main() -> xsk::Result<()> {
+/// let interface = Interface::by_name("lo")?;
+/// let queues = interface.queues()?;
+/// println!("{interface} (index {}) has {} queue(s)", interface.index(), queues.current());
+/// # assert_eq!(interface.to_string(), "lo");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Equality
+/// Two values are equal if they have the same index in the same network namespace, whatever their
+/// names. The namespace is read once, when the interface is looked up (`SO_NETNS_COOKIE`, 5.14).
+/// Before 5.14 only values of one look-up are equal: clones, and those of one call of
+/// [`all`](Self::all).
+///
+/// A removed interface is equal to a later one that was given its index. What is compared and
+/// hashed never changes, so a value can be a map's key (clippy's `mutable_key_type` warns because
+/// of the sockets in it).
 #[derive(Debug, Clone)]
 pub struct Interface {
     name: String,
@@ -41,11 +66,22 @@ pub struct Interface {
     sockets: Arc<Sockets>,
 }
 
-/// The ways to the kernel. Both are opened at once, for a later thread may be in another namespace.
+/// The sockets that requests go through. Both are opened with the first look-up: a thread that uses
+/// the interface later may be in another namespace.
 #[derive(Debug)]
 struct Sockets {
     route: Netlink,
     generic: Netlink,
+    /// Identifies the namespace; `None` before 5.14.
+    netns: Option<u64>,
+}
+
+/// What distinguishes the namespace of an interface from others.
+#[derive(PartialEq, Eq, Hash)]
+enum NetnsId {
+    Cookie(u64),
+    /// By the sockets that were opened in it.
+    Sockets(*const Sockets),
 }
 
 impl Sockets {
@@ -54,18 +90,22 @@ impl Sockets {
             Netlink::open(family)
                 .map_err(|errno| Error::Netlink { operation: "open a netlink socket", errno })
         };
-        Ok(Arc::new(Self { route: open(Family::Route)?, generic: open(Family::Generic)? }))
+        let route = open(Family::Route)?;
+        let netns = netns::cookie(route.as_fd()).ok();
+        Ok(Arc::new(Self { route, generic: open(Family::Generic)?, netns }))
     }
 }
 
 impl Interface {
-    /// Finds an interface of the calling thread's network namespace by its name, or by one of its other names (5.5).
+    /// Finds an interface of the calling thread's network namespace by its name, or by one of its
+    /// alternative names (5.5).
     ///
     /// # Errors
-    /// [`Error::Interface`] with `ENODEV` if there is none, with `EINVAL` for what can be no name: nothing, more
-    /// than 127 bytes, `.`, `..`, or with a zero byte, a slash, a colon or a space in it. Only other names have more
-    /// than 15 bytes; before 5.5 there are none, and a longer name is refused by the kernel (`EINVAL`).
-    /// [`Error::Netlink`] if the kernel cannot be asked.
+    /// [`Error::Interface`] with `ENODEV` if there is none, with `EINVAL` for a string that cannot
+    /// be a name: empty, more than 127 bytes, `.`, `..`, or with a zero byte, a slash, a colon or a
+    /// space in it. Only alternative names have more than 15 bytes; before 5.5 there are none, and
+    /// a longer name is refused by the kernel (`EINVAL`). [`Error::Netlink`] if a netlink socket
+    /// fails.
     pub fn by_name(name: &str) -> Result<Self> {
         if let Some(rule) = broken_rule(name) {
             return Err(Error::Interface {
@@ -76,7 +116,8 @@ impl Interface {
             });
         }
         let mut request = Request::new(RTM_GETLINK, 0, &ifinfomsg::default());
-        // By either the kernel looks among names of both kinds; they differ in how long a name they take.
+        // For either attribute the kernel looks among names of both kinds; they differ in the
+        // longest name.
         let kind = if name.len() < IFNAMSIZ { IFLA_IFNAME } else { IFLA_ALT_IFNAME };
         request.string(kind, name);
         Self::find(Sockets::open()?, &request, name)
@@ -103,10 +144,10 @@ impl Interface {
         }
     }
 
-    /// All interfaces of the calling thread's network namespace.
+    /// Returns all interfaces of the calling thread's network namespace.
     ///
     /// # Errors
-    /// [`Error::Netlink`] if the kernel cannot be asked.
+    /// [`Error::Netlink`] if a netlink socket fails.
     pub fn all() -> Result<Vec<Self>> {
         let operation = "list interfaces";
         let sockets = Sockets::open()?;
@@ -152,7 +193,7 @@ impl Interface {
         self.index
     }
 
-    /// What the kernel says of it now.
+    /// Returns its state at this moment.
     ///
     /// # Errors
     /// [`Error::Interface`]; with `ENODEV` if it is gone.
@@ -162,7 +203,7 @@ impl Interface {
         first_info(&replies).map_err(|errno| self.error("ask about", errno.into()))
     }
 
-    /// The XDP programs on it now.
+    /// Returns the XDP programs on it at this moment.
     ///
     /// # Errors
     /// [`Error::Interface`]; with `ENODEV` if it is gone.
@@ -170,10 +211,10 @@ impl Interface {
         Ok(self.info()?.programs)
     }
 
-    /// How many queues it has, and can have.
+    /// Returns how many queues it has, and can have.
     ///
-    /// Taken from the driver (`ETHTOOL_GCHANNELS`); for a driver that does not say, from the number of queues
-    /// that it was made with.
+    /// The counts are the driver's (`ETHTOOL_GCHANNELS`); for a driver that does not report them,
+    /// the numbers of queues that the interface was made with.
     ///
     /// # Errors
     /// [`Error::Interface`]; with `ENODEV` if it is gone.
@@ -188,7 +229,7 @@ impl Interface {
         }
     }
 
-    /// How many queues it can have at most: the size that a map of its sockets needs.
+    /// Returns how many queues it can have at most: the size that a map of its sockets needs.
     ///
     /// # Errors
     /// As [`queues`](Self::queues).
@@ -196,9 +237,10 @@ impl Interface {
         Ok(self.queues()?.max())
     }
 
-    /// What its driver can do with XDP programs and AF_XDP sockets (6.3).
+    /// Returns what its driver can do with XDP programs and AF_XDP sockets (6.3).
     ///
-    /// `None` where the kernel cannot tell. Programs may be attached and sockets bound all the same.
+    /// `None` where the kernel does not report it. Programs may be attached and sockets bound all
+    /// the same.
     ///
     /// # Errors
     /// [`Error::Interface`]; with `ENODEV` if it is gone.
@@ -207,17 +249,19 @@ impl Interface {
             .map_err(|refusal| self.error("ask for the XDP features of", refusal))
     }
 
-    /// Whether the calling thread is in the network namespace of this interface; `None` if the kernel does not
-    /// tell: before 5.14 without CAP_NET_ADMIN.
+    /// Whether the calling thread is in the network namespace of this interface; `None` if the
+    /// kernel does not report it: before 5.14 without CAP_NET_ADMIN.
     ///
-    /// Sockets, and programs attached by [`AttachMethod::Link`](crate::AttachMethod::Link), go to the thread's namespace.
+    /// Sockets, and programs attached by [`AttachMethod::Link`](crate::AttachMethod::Link), go to
+    /// the thread's namespace.
     #[must_use]
     pub fn is_in_current_netns(&self) -> Option<bool> {
         let here = Netlink::open(Family::Route).ok()?;
         self.shares_namespace_with(here.as_fd())
     }
 
-    /// Whether `socket` was made in the network namespace of this interface; `None` if the kernel does not tell.
+    /// Whether `socket` was made in the network namespace of this interface; `None` if the kernel
+    /// does not report it.
     pub(crate) fn shares_namespace_with(&self, socket: BorrowedFd<'_>) -> Option<bool> {
         netns::is_shared(self.sockets.route.as_fd(), socket)
     }
@@ -231,14 +275,21 @@ impl Interface {
         }
     }
 
-    /// Asks the interface's namespace; the caller makes the error.
+    /// Sends a request to the interface's namespace; the caller makes the error.
     pub(crate) fn try_ask(&self, request: &Request) -> Result<Vec<Reply>, Refusal> {
         self.sockets.route.ask(request)
     }
 
-    /// Asks the interface's namespace.
+    /// Sends a request to the interface's namespace.
     pub(crate) fn ask(&self, operation: &'static str, request: &Request) -> Result<Vec<Reply>> {
         self.try_ask(request).map_err(|refusal| self.error(operation, refusal))
+    }
+
+    fn netns_id(&self) -> NetnsId {
+        match self.sockets.netns {
+            Some(cookie) => NetnsId::Cookie(cookie),
+            None => NetnsId::Sockets(Arc::as_ptr(&self.sockets)),
+        }
     }
 
     fn error(&self, operation: &'static str, refusal: Refusal) -> Error {
@@ -251,6 +302,29 @@ impl Interface {
     }
 }
 
+impl fmt::Display for Interface {
+    /// Writes the name that it had when it was found.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+impl PartialEq for Interface {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index && self.netns_id() == other.netns_id()
+    }
+}
+
+impl Eq for Interface {}
+
+impl Hash for Interface {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.index.hash(state);
+        self.netns_id().hash(state);
+    }
+}
+
+/// The first interface among `replies`.
 fn first_info(replies: &[Reply]) -> Result<InterfaceInfo, Errno> {
     for reply in replies {
         if let Some(info) = InterfaceInfo::read(&reply.message())? {

@@ -1,4 +1,4 @@
-//! The XDP programs on an interface, as netlink tells of them.
+//! Reads which XDP programs are on an interface.
 
 use crate::netlink::message::{Attributes, Malformed};
 use crate::types::XdpMode;
@@ -9,7 +9,21 @@ use xsk_uapi::if_link::{
 
 /// The ids of the XDP programs on an interface (`IFLA_XDP`).
 ///
-/// A card may run one in hardware besides another. Programs attached by a link are counted too.
+/// A card may run one in hardware besides another. Programs attached by a link are among them.
+///
+/// ```
+/// use xsk::{Interface, XdpMode};
+/// # fn main() -> xsk::Result<()> {
+/// let programs = Interface::by_name("lo")?.attached_programs()?;
+/// if let Some(id) = programs.program(XdpMode::Generic) {
+///     println!("program {id} runs in generic mode");
+/// }
+/// for (mode, id) in programs.programs() {
+///     println!("{mode}: program {id}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AttachedPrograms {
     native: Option<u32>,
@@ -18,7 +32,7 @@ pub struct AttachedPrograms {
 }
 
 impl AttachedPrograms {
-    /// The id of the program attached in `mode`.
+    /// Returns the id of the program attached in `mode`.
     #[must_use]
     pub fn program(&self, mode: XdpMode) -> Option<u32> {
         match mode {
@@ -28,7 +42,7 @@ impl AttachedPrograms {
         }
     }
 
-    /// The modes in which there is a program, with its id.
+    /// Returns the modes in which there is a program, each with the program's id.
     pub fn programs(&self) -> impl Iterator<Item = (XdpMode, u32)> + use<> {
         let all = [
             (XdpMode::Native, self.native),
@@ -44,27 +58,28 @@ impl AttachedPrograms {
         *self == Self::default()
     }
 
+    /// Reads the attributes inside `IFLA_XDP`.
     pub(crate) fn read(attributes: Attributes<'_>) -> Result<Self, Malformed> {
-        let mut state = Self::default();
+        let mut programs = Self::default();
         let (mut attached, mut single) = (0_u8, None);
         for attribute in attributes {
             let attribute = attribute?;
             match attribute.kind {
                 IFLA_XDP_ATTACHED => attached = attribute.value()?,
                 IFLA_XDP_PROG_ID => single = Some(attribute.value()?),
-                IFLA_XDP_DRV_PROG_ID => state.native = Some(attribute.value()?),
-                IFLA_XDP_SKB_PROG_ID => state.generic = Some(attribute.value()?),
-                IFLA_XDP_HW_PROG_ID => state.hardware = Some(attribute.value()?),
+                IFLA_XDP_DRV_PROG_ID => programs.native = Some(attribute.value()?),
+                IFLA_XDP_SKB_PROG_ID => programs.generic = Some(attribute.value()?),
+                IFLA_XDP_HW_PROG_ID => programs.hardware = Some(attribute.value()?),
                 _ => {}
             }
         }
-        // Kernels before 4.19 give one id, and say apart from it in which mode.
+        // Kernels before 4.19 report one id, and its mode in another attribute.
         match attached {
-            XDP_ATTACHED_DRV => state.native = state.native.or(single),
-            XDP_ATTACHED_SKB => state.generic = state.generic.or(single),
-            XDP_ATTACHED_HW => state.hardware = state.hardware.or(single),
+            XDP_ATTACHED_DRV => programs.native = programs.native.or(single),
+            XDP_ATTACHED_SKB => programs.generic = programs.generic.or(single),
+            XDP_ATTACHED_HW => programs.hardware = programs.hardware.or(single),
             _ => {}
         }
-        Ok(state)
+        Ok(programs)
     }
 }

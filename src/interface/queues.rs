@@ -1,9 +1,21 @@
-//! How many queues an interface has.
+//! The queue counts of an interface.
 
 use super::info::InterfaceInfo;
 use xsk_uapi::ethtool::ethtool_channels;
 
-/// The queue counts of an interface. A queue number is valid if it is below [`current`](Self::current).
+/// The queue counts of an interface. A queue number is valid if it is below
+/// [`current`](Self::current).
+///
+/// ```
+/// use xsk::Interface;
+/// # fn main() -> xsk::Result<()> {
+/// let queues = Interface::by_name("lo")?.queues()?;
+/// for queue in 0..queues.current() {
+///     println!("queue {queue} of {}", queues.max());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Queues {
@@ -11,26 +23,28 @@ pub struct Queues {
     pub rx: u32,
     /// TX queues in use.
     pub tx: u32,
-    /// RX queues that can be had at most.
+    /// The most RX queues that the interface can have.
     pub max_rx: u32,
-    /// TX queues that can be had at most.
+    /// The most TX queues that the interface can have.
     pub max_tx: u32,
 }
 
 impl Queues {
-    /// Queues in use: the larger of RX and TX, as `bind(2)` of an AF_XDP socket counts them.
+    /// Returns the queues in use: the larger of RX and TX, as `bind(2)` of an AF_XDP socket counts
+    /// them.
     #[must_use]
     pub fn current(&self) -> u32 {
         self.rx.max(self.tx)
     }
 
-    /// Queues that can be had at most: the larger of RX and TX, and never less than one.
+    /// Returns the most queues that the interface can have: the larger of RX and TX, and never less
+    /// than one.
     #[must_use]
     pub fn max(&self) -> u32 {
         self.max_rx.max(self.max_tx).max(self.current()).max(1)
     }
 
-    /// A combined channel is an RX and a TX queue.
+    /// Reads the driver's channels. A combined channel is an RX and a TX queue.
     pub(crate) fn of_channels(channels: &ethtool_channels) -> Self {
         Self {
             rx: channels.rx_count.saturating_add(channels.combined_count),
@@ -40,6 +54,7 @@ impl Queues {
         }
     }
 
+    /// Takes the numbers of queues that the interface was made with.
     pub(crate) fn of_info(info: &InterfaceInfo) -> Self {
         Self {
             rx: info.rx_queues,

@@ -1,4 +1,4 @@
-//! What the kernel answers at the end of a request: an error number, and its own words.
+//! Reads the kernel's acknowledgement of a request: an error number, and a text.
 
 use super::message::{Attributes, Malformed, Message};
 use crate::num::usize32;
@@ -6,17 +6,18 @@ use rustix::io::Errno;
 use xsk_uapi::netlink::{NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_ALIGNTO, NLMSGERR_ATTR_MSG, nlmsghdr};
 use zerocopy::FromBytes;
 
-/// The end of an answer (`NLMSG_ERROR`, `NLMSG_DONE`).
+/// The end of the replies to a request (`NLMSG_ERROR`, `NLMSG_DONE`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ack {
     /// The error, or `None` for success.
     pub(crate) errno: Option<Errno>,
-    /// `NLMSGERR_ATTR_MSG`: the kernel's words, also a warning with success.
+    /// `NLMSGERR_ATTR_MSG`: the kernel's text; with success, a warning.
     pub(crate) text: Option<String>,
 }
 
 impl Ack {
-    /// Reads an `NLMSG_ERROR`: an error number, the request's header, the request if it is echoed, attributes.
+    /// Reads an `NLMSG_ERROR`: an error number, the request's header, the request if it is echoed,
+    /// attributes.
     pub(crate) fn of_error(message: &Message<'_>) -> Result<Self, Malformed> {
         let (error, rest) = i32::read_from_prefix(message.payload).map_err(|_| Malformed)?;
         let (echo, _) = nlmsghdr::read_from_prefix(rest).map_err(|_| Malformed)?;
@@ -28,7 +29,7 @@ impl Ack {
         Self::new(error, message.flags, rest.get(skip..))
     }
 
-    /// Reads an `NLMSG_DONE`: an error number that very old kernels leave out, attributes.
+    /// Reads an `NLMSG_DONE`: an error number, which very old kernels leave out, and attributes.
     pub(crate) fn of_done(message: &Message<'_>) -> Result<Self, Malformed> {
         match i32::read_from_prefix(message.payload) {
             Ok((error, rest)) => Self::new(error, message.flags, Some(rest)),
@@ -46,7 +47,7 @@ impl Ack {
         let mut text = None;
         if flags & NLM_F_ACK_TLVS != 0 {
             for attribute in Attributes::new(attributes.unwrap_or_default()) {
-                // An error whose explanation is broken is still that error.
+                // An error with a malformed text is still that error.
                 let Ok(attribute) = attribute else { break };
                 if attribute.kind == NLMSGERR_ATTR_MSG {
                     text = Some(attribute.text());

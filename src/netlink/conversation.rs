@@ -1,4 +1,4 @@
-//! One conversation with the kernel at a time: a request, its replies, its acknowledgement.
+//! A netlink socket, and the conversations over it: a request, its replies, its acknowledgement.
 
 use super::ack::Ack;
 use super::message::{Message, Request, messages};
@@ -10,15 +10,15 @@ use xsk_uapi::netlink::{
     NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN,
 };
 
-/// How often a dump is asked for again because what it describes was changed meanwhile.
+/// How often a dump is requested because what it describes was changed meanwhile.
 const DUMP_ATTEMPTS: usize = 16;
 
 /// The kernel's refusal of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// Why.
+    /// The reason.
     pub(crate) errno: Errno,
-    /// The kernel's own words.
+    /// The kernel's text.
     pub(crate) text: Option<String>,
 }
 
@@ -28,7 +28,7 @@ impl<T: Into<Errno>> From<T> for Refusal {
     }
 }
 
-/// A reply, kept.
+/// A copy of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
     flags: u16,
@@ -68,11 +68,13 @@ impl Netlink {
         Ok(Self { fd: netlink::open(family)?, state: Mutex::default() })
     }
 
-    /// Sends a request and collects everything up to its acknowledgement, or to the end of its dump.
+    /// Sends a request and collects everything up to its acknowledgement, or to the end of its
+    /// dump.
     ///
-    /// A dump that was interrupted by a change is asked for again.
+    /// A dump that was interrupted by a change is requested again.
     pub(crate) fn ask(&self, request: &Request) -> Result<Vec<Reply>, Refusal> {
-        // A conversation that panicked leaves replies behind, which their numbers tell from ours.
+        // A conversation that panicked may leave replies behind. Their sequence numbers are other
+        // ones.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..DUMP_ATTEMPTS {
             state.sequence = state.sequence.wrapping_add(1);
@@ -85,7 +87,7 @@ impl Netlink {
         Err(Errno::INTR.into())
     }
 
-    /// Reads replies up to the end; `None` for an interrupted dump.
+    /// Reads replies up to the end; returns `None` for an interrupted dump.
     fn collect(&self, state: &mut State, request: &Request) -> Result<Option<Vec<Reply>>, Refusal> {
         let mut conversation =
             Conversation::new(state.sequence, request.flags() & NLM_F_DUMP == NLM_F_DUMP);
@@ -101,7 +103,7 @@ impl Netlink {
     }
 }
 
-/// The replies to one request so far. Knows no socket, so that any bytes can be fed to it.
+/// The replies to one request so far. It has no socket, so that a test can feed any bytes to it.
 #[derive(Debug)]
 pub(crate) struct Conversation {
     sequence: u32,
@@ -111,12 +113,12 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// Waits for replies with the number `sequence`.
+    /// Expects replies with the number `sequence`.
     pub(crate) fn new(sequence: u32, dump: bool) -> Self {
         Self { sequence, dump, interrupted: false, replies: Vec::new() }
     }
 
-    /// What came so far.
+    /// The replies so far.
     #[cfg(test)]
     pub(crate) fn replies(&self) -> &[Reply] {
         &self.replies
@@ -127,12 +129,12 @@ impl Conversation {
         self.interrupted
     }
 
-    /// Takes a datagram in; answers the acknowledgement if it came.
+    /// Reads a datagram; returns the acknowledgement if it is in it.
     pub(crate) fn read(&mut self, datagram: &[u8]) -> Result<Option<Ack>, Errno> {
         for message in messages(datagram) {
             let message = message?;
             if message.sequence != self.sequence {
-                // The rest of an earlier conversation that was given up.
+                // It belongs to an earlier conversation that was given up.
                 continue;
             }
             self.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;

@@ -1,6 +1,6 @@
-//! Netlink messages and attributes, written and read.
+//! Writes and reads netlink messages and attributes.
 //!
-//! The reader is total: whatever the bytes, it answers with parts of them or with [`Malformed`].
+//! The reader is total: for any bytes it returns parts of them or [`Malformed`].
 
 use crate::num::usize32;
 use rustix::io::Errno;
@@ -35,7 +35,8 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// A request of type `kind` that is to be acknowledged. `fixed` is what follows the header.
+    /// Makes a request of type `kind` with an acknowledgement. `fixed` is the part after the
+    /// header.
     pub(crate) fn new<T: IntoBytes + Immutable>(kind: u16, flags: u16, fixed: &T) -> Self {
         let flags = flags | NLM_F_REQUEST | NLM_F_ACK;
         let mut request =
@@ -82,19 +83,21 @@ impl Request {
         self
     }
 
-    /// Appends bytes that are no attribute: the fixed part of a message, also of one inside an attribute.
+    /// Appends bytes that are no attribute: the fixed part of a message, also of one inside an
+    /// attribute. Pads them.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> &mut Self {
         self.bytes.extend_from_slice(bytes);
         self.bytes.resize(self.bytes.len().next_multiple_of(ALIGN), 0);
         self
     }
 
-    /// Whether the answer is a dump.
+    /// The request's flags (`NLM_F_*`).
     pub(crate) fn flags(&self) -> u16 {
         self.flags
     }
 
-    /// The finished message with sequence number `sequence`, or `None` if an attribute was too long.
+    /// The finished message with sequence number `sequence`, or `None` if an attribute was too
+    /// long.
     pub(crate) fn finish(&self, sequence: u32) -> Option<Vec<u8>> {
         let header = nlmsghdr {
             nlmsg_len: u32::try_from(self.bytes.len()).ok()?,
@@ -134,13 +137,13 @@ pub(crate) struct Message<'a> {
     pub(crate) kind: u16,
     /// `NLM_F_*`.
     pub(crate) flags: u16,
-    /// The number of the request that it answers.
+    /// The sequence number of the request that it replies to.
     pub(crate) sequence: u32,
     /// What follows the header.
     pub(crate) payload: &'a [u8],
 }
 
-/// The messages of a datagram; ends after a malformed one.
+/// The messages of a datagram. The iterator ends after a malformed one.
 #[derive(Debug, Clone)]
 pub(crate) struct Messages<'a>(&'a [u8]);
 
@@ -188,7 +191,8 @@ pub(crate) struct Attribute<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    /// The payload as a number, or another plain value; longer payloads are cut, as the kernel does it.
+    /// The payload as a number, or another plain value; a longer payload is cut, as the kernel
+    /// does.
     pub(crate) fn value<T: FromBytes>(&self) -> Result<T, Malformed> {
         T::read_from_prefix(self.payload).map(|(value, _)| value).map_err(|_| Malformed)
     }
@@ -209,12 +213,12 @@ impl<'a> Attribute<'a> {
     }
 }
 
-/// A row of attributes; ends after a malformed one.
+/// A sequence of attributes. The iterator ends after a malformed one.
 #[derive(Debug, Clone)]
 pub(crate) struct Attributes<'a>(&'a [u8]);
 
 impl<'a> Attributes<'a> {
-    /// Reads a row of attributes.
+    /// Reads a sequence of attributes.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -245,7 +249,7 @@ fn next_part<'a, H: FromBytes>(
     let part = H::read_from_prefix(all).ok().and_then(|(header, _)| {
         let length = length(&header);
         let payload = all.get(size_of::<H>()..length)?;
-        // The last part of a row may lack its padding.
+        // The last part may lack its padding.
         *rest = all.get(length.next_multiple_of(ALIGN)..).unwrap_or_default();
         Some((header, payload))
     });

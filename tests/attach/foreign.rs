@@ -7,7 +7,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 use xsk::Error;
-use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
+use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::bpf::{Program, SlotProbe};
 use xsk::test_util::ip;
 
@@ -113,7 +113,13 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
     };
     rig.inside(|| {
         let nothing = Attachment::join_foreign(rig.interface(), "other_map");
-        assert!(matches!(nothing, Err(Error::OtherAttachment { .. })), "{nothing:?}");
+        assert!(
+            matches!(
+                nothing,
+                Err(Error::OtherAttachment { conflict: AttachConflict::NoProgram, .. })
+            ),
+            "{nothing:?}"
+        );
         for method in METHODS {
             let (program, map) = other_program();
             let id = program.id();
@@ -251,11 +257,23 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
         let socket = rx_socket();
         map.insert(0, socket.as_fd()).unwrap();
         let refused = other_mode();
-        assert!(matches!(refused, Err(Error::OtherAttachment { .. })), "{refused:?}");
+        assert!(
+            matches!(
+                refused,
+                Err(Error::OtherAttachment { conflict: AttachConflict::OtherMode { .. }, .. })
+            ),
+            "{refused:?}"
+        );
         let guest = build().take_over(true).attach().unwrap();
         map.remove(0).unwrap();
         let refused = other_mode();
-        assert!(matches!(refused, Err(Error::OtherAttachment { .. })), "{refused:?}");
+        assert!(
+            matches!(
+                refused,
+                Err(Error::OtherAttachment { conflict: AttachConflict::OtherMode { .. }, .. })
+            ),
+            "{refused:?}"
+        );
         guest.close().unwrap();
         assert_eq!(rig.attached(), Some((XdpMode::Native, program.id())));
         let next = other_mode().unwrap();
@@ -285,7 +303,13 @@ fn links_of_another_namespace_are_not_held() {
     };
     let (first, second) = (attach(&here).unwrap(), attach(&there).unwrap());
     let refused = attach(&there);
-    assert!(matches!(refused, Err(Error::OtherAttachment { .. })), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Err(Error::OtherAttachment { conflict: AttachConflict::SeveralNamespaces, .. })
+        ),
+        "{refused:?}"
+    );
     first.close().unwrap();
     here.assert_vacant();
     // With one left it is clear which one it is.
@@ -343,15 +367,18 @@ fn a_socket_is_not_registered_with_a_program_that_was_replaced() {
             .unwrap();
         let socket = rx_socket();
         let late = ours.register(0, socket.as_fd());
-        let Err(Error::OtherAttachment { found, .. }) = &late else {
+        let Err(Error::OtherAttachment { conflict, .. }) = &late else {
             panic!("{late:?}");
         };
-        assert_eq!(*found, format!("program {id} in native mode"));
+        assert_eq!(*conflict, AttachConflict::OtherProgram { id, mode: XdpMode::Native });
         assert_eq!(SlotProbe::new(ours.map()).unwrap().occupied().unwrap(), []);
         theirs.close().unwrap();
         let late = ours.register(0, socket.as_fd());
         assert!(
-            matches!(&late, Err(Error::OtherAttachment { found, .. }) if found == "no program"),
+            matches!(
+                &late,
+                Err(Error::OtherAttachment { conflict: AttachConflict::NoProgram, .. })
+            ),
             "{late:?}"
         );
         ours.close().unwrap();

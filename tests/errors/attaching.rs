@@ -4,7 +4,7 @@ use crate::Said;
 use expect_test::expect;
 use rustix::io::Errno;
 use std::time::Duration;
-use xsk::{AttachMethod, Error, XdpMode};
+use xsk::{AttachConflict, AttachMethod, Error, XdpMode};
 
 #[test]
 fn texts() {
@@ -41,10 +41,10 @@ pub(crate) fn said() -> Said {
         name: name.map(str::to_owned),
         mode,
     };
-    let other = |wanted: &str, found: &str| Error::OtherAttachment {
+    let other = |wanted: &str, conflict| Error::OtherAttachment {
         interface: "eth1".to_owned(),
         wanted: wanted.to_owned(),
-        found: found.to_owned(),
+        conflict,
     };
     vec![
         (interface("nope", "find", Errno::NODEV, None),
@@ -107,20 +107,26 @@ pub(crate) fn said() -> Said {
             expect!["cannot detach the XDP program from eth1 (generic mode): EIO (Input/output error). By hand: `ip link set dev eth1 xdpgeneric off`"]),
         (detach(XdpMode::Hardware, Errno::IO, None),
             expect!["cannot detach the XDP program from eth1 (hardware mode): EIO (Input/output error). By hand: `ip link set dev eth1 xdpoffload off`"]),
-        (Error::UnsupportedMode { mode: XdpMode::Hardware, reason: "a program that runs on the card cannot hand packets to a socket" },
-            expect!["hardware mode is not possible: a program that runs on the card cannot hand packets to a socket. Ask for native or generic mode"]),
         (foreign(XdpMode::Native, Some("xdp_dispatcher")),
             expect!["another XDP program is attached to eth1 in native mode: id 42, name xdp_dispatcher. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpdrv off`, or allow this program to replace it (`replace_foreign`, `--replace`)"]),
         (foreign(XdpMode::Generic, None),
             expect!["another XDP program is attached to eth1 in generic mode: id 42. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpgeneric off`, or allow this program to replace it (`replace_foreign`, `--replace`)"]),
         (foreign(XdpMode::Hardware, None),
             expect!["another XDP program is attached to eth1 in hardware mode: id 42. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpoffload off`, or allow this program to replace it (`replace_foreign`, `--replace`)"]),
-        (other("native mode by netlink", "native mode by link"),
+        (other("native mode by netlink", AttachConflict::OtherMode { mode: XdpMode::Native, method: AttachMethod::Link }),
             expect!["eth1: wanted native mode by netlink, found native mode by link. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
-        (other("program 42 in native mode", "no program"),
+        (other("program 42 in native mode", AttachConflict::NoProgram),
             expect!["eth1: wanted program 42 in native mode, found no program. Nothing is attached there, or somebody detached it: attach again, and register the sockets again"]),
-        (other("a program on eth0", "one on eth1"),
+        (other("a program on eth0", AttachConflict::OtherInterface { name: "eth1".to_owned() }),
             expect!["eth1: wanted a program on eth0, found one on eth1. Register the socket with an attachment on its own interface"]),
+        (other("program 42 in native mode", AttachConflict::OtherProgram { id: 7, mode: XdpMode::Generic }),
+            expect!["eth1: wanted program 42 in native mode, found program 7 in generic mode. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
+        (other("any mode by netlink", AttachConflict::ProgramGone),
+            expect!["eth1: wanted any mode by netlink, found a program that has just gone. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
+        (other("any mode by link", AttachConflict::ProgramReplaced),
+            expect!["eth1: wanted any mode by link, found a program that came right after ours. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
+        (other("native mode by link", AttachConflict::SeveralNamespaces),
+            expect!["eth1: wanted native mode by link, found that very program, by links in several network namespaces, which cannot be told apart. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
         (Error::AttachLock { waited: Duration::from_millis(5003), errno: Errno::ADDRINUSE },
             expect!["another process or thread has held the lock of this interface's XDP attachments for 5003 ms: EADDRINUSE (Address already in use). It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` shows the lock and who has it; the kernel frees it when that process ends"]),
     ]

@@ -41,27 +41,40 @@ fn check(said: Said) {
     }
 }
 
-/// The name of the error's variant.
-fn variant(error: &Error) -> String {
-    let whole = format!("{error:?}");
+/// The name of a value's variant.
+fn variant(value: &impl std::fmt::Debug) -> String {
+    let whole = format!("{value:?}");
     whole.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
 #[test]
 fn every_variant_is_pinned() {
-    // The variants are the lines of the enum that are indented once and begin with a capital.
-    let source = include_str!("../../src/error/mod.rs");
-    let (_, body) = source.split_once("pub enum Error {\n").unwrap();
-    let (body, _) = body.split_once("\n}").unwrap();
-    let names = body
-        .lines()
-        .filter_map(|line| line.strip_prefix("    "))
-        .filter(|line| line.starts_with(char::is_uppercase))
-        .map(|line| line.split([' ', '(', ',']).next().unwrap().to_owned());
-    let there: BTreeSet<String> = names.collect();
+    let there = variants(include_str!("../../src/error/mod.rs"), "Error");
     assert!(there.len() > 20, "{there:?}");
     let pinned: BTreeSet<String> = pinned().iter().map(variant).collect();
     assert_eq!(there, pinned);
+}
+
+#[test]
+fn every_conflict_is_pinned() {
+    let there = variants(include_str!("../../src/error/conflict.rs"), "AttachConflict");
+    assert!(there.len() > 5, "{there:?}");
+    let conflicts = pinned().into_iter().filter_map(|error| match error {
+        Error::OtherAttachment { conflict, .. } => Some(variant(&conflict)),
+        _ => None,
+    });
+    assert_eq!(there, conflicts.collect());
+}
+
+/// The names of the variants of an enum: lines that are indented once and begin with a capital.
+fn variants(source: &str, name: &str) -> BTreeSet<String> {
+    let (_, body) = source.split_once(&format!("pub enum {name} {{\n")).unwrap();
+    let (body, _) = body.split_once("\n}").unwrap();
+    body.lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with(char::is_uppercase))
+        .map(|line| line.split([' ', '(', ',']).next().unwrap().to_owned())
+        .collect()
 }
 
 /// All errors that are pinned.

@@ -47,7 +47,7 @@ pub(crate) const FEATURES: [Feature; 15] = [
         probe: probes::need_wakeup,
     },
     Feature {
-        name: "`AttachMethod::Link`, `--attach link`",
+        name: "`AttachMethod::Link`",
         since: (5, 9),
         without: "`NeedsKernel`",
         probe: probes::link,

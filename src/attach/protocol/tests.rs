@@ -1,0 +1,30 @@
+//! Failures while attaching that cannot be caused from outside.
+
+use super::*;
+use crate::test_util::{Namespace, VethPair, privileged};
+
+#[test]
+fn a_program_that_cannot_be_read_back_is_detached() {
+    if !privileged("a_program_that_cannot_be_read_back_is_detached") {
+        return;
+    }
+    let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+    let pair = VethPair::builder().build(&left, &right).unwrap();
+    left.run(|| {
+        for method in [AttachMethod::Netlink, AttachMethod::Link] {
+            let request = Request { method, ..Request::new(pair.a()) };
+            let candidate = Candidate::load(pair.a(), None).unwrap();
+            let lock = request.lock().unwrap();
+            let attempt = Attempt { request: &request, candidate: &candidate, lock: &lock };
+            let ownership = attempt.attach_new(XdpMode::Native, Condition::Vacant).unwrap();
+            assert!(!pair.a().attached_programs().unwrap().is_empty());
+            let why = Error::Netlink { operation: "look", errno: Errno::NOBUFS };
+            let unread = Err(why.clone());
+            let step =
+                attempt.verify_attached(XdpMode::Native, ownership, ModeReason::Asked, unread);
+            assert_eq!(step.err(), Some(why));
+            assert!(pair.a().attached_programs().unwrap().is_empty(), "{method}");
+        }
+    })
+    .unwrap();
+}
