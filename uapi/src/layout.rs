@@ -1,18 +1,7 @@
-//! The shape of every struct of this crate as data: names, sizes, offsets.
+//! Struct layouts as data, and the macros that declare structs and constants.
 //!
-//! The same lines that declare a struct give its row here, so the table cannot
-//! differ from the type. A test holds the table against the type information
-//! of the running kernel (`/sys/kernel/btf/vmlinux`); a program can do the same
-//! at start-up, or print the table beside a hex dump.
-//!
-//! ```
-//! use xsk_uapi::layout;
-//!
-//! let desc = layout::ALL.iter().find(|s| s.name == "xdp_desc").unwrap();
-//! assert_eq!(desc.size, 16);
-//! let offsets: Vec<_> = desc.fields.iter().map(|f| (f.name, f.offset)).collect();
-//! assert_eq!(offsets, [("addr", 0), ("len", 8), ("options", 12)]);
-//! ```
+//! The lines that declare a struct also produce its [`Struct`], so the two cannot differ. The
+//! structs and constants of the whole crate are listed in [`tables`](crate::tables).
 
 /// One struct of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,61 +59,6 @@ pub struct Constant {
     pub name: &'static str,
     /// The value, whatever the width of the constant.
     pub value: i128,
-}
-
-/// Every struct of the crate.
-pub const ALL: &[Struct] = &concat_structs::<STRUCT_COUNT>();
-
-/// Every constant of the crate, one slice per source file.
-pub const CONSTANTS: &[&[Constant]] = &[
-    crate::bpf::attr::CONSTANTS,
-    crate::bpf::insn::CONSTANTS,
-    crate::bpf::kind::CONSTANTS,
-    crate::btf::CONSTANTS,
-    crate::ethtool::CONSTANTS,
-    crate::genetlink::CONSTANTS,
-    crate::if_link::CONSTANTS,
-    crate::if_xdp::CONSTANTS,
-    crate::netdev::CONSTANTS,
-    crate::netlink::CONSTANTS,
-    crate::rtnetlink::CONSTANTS,
-];
-
-const PARTS: &[&[Struct]] = &[
-    crate::bpf::attr::STRUCTS,
-    crate::bpf::info::STRUCTS,
-    crate::bpf::insn::STRUCTS,
-    crate::btf::STRUCTS,
-    crate::ethtool::STRUCTS,
-    crate::genetlink::STRUCTS,
-    crate::if_xdp::STRUCTS,
-    crate::netlink::STRUCTS,
-    crate::rtnetlink::STRUCTS,
-];
-
-const STRUCT_COUNT: usize = {
-    let (mut count, mut rest) = (0_usize, PARTS);
-    while let [first, tail @ ..] = rest {
-        count = count.saturating_add(first.len());
-        rest = tail;
-    }
-    count
-};
-
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses a bad index")]
-const fn concat_structs<const N: usize>() -> [Struct; N] {
-    let mut all = [Struct { name: "", size: 0, origin: Origin::Same, fields: &[] }; N];
-    let (mut at, mut parts) = (0_usize, PARTS);
-    while let [part, tail @ ..] = parts {
-        let mut rest = *part;
-        while let [one, others @ ..] = rest {
-            all[at] = *one;
-            at = at.saturating_add(1);
-            rest = others;
-        }
-        parts = tail;
-    }
-    all
 }
 
 /// Declares the structs of a module with the offset of every field, and proves size and offsets.

@@ -32,7 +32,8 @@
 //! | [`genetlink`] | `linux/genetlink.h`                                   | generic netlink                             |
 //! | [`netdev`]    | `linux/netdev.h`                                      | features and queues of devices              |
 //! | [`ethtool`]   | `linux/ethtool.h`, `linux/ethtool_netlink.h`          | channels, rings, steering rules             |
-//! | [`layout`]    |                                                       | the shape of all structs as data            |
+//! | [`layout`]    |                                                       | types that describe a struct as data        |
+//! | [`tables`]    |                                                       | all structs and constants as data           |
 //!
 //! **Names** are the kernel's. Where the kernel has a union, each use has a struct of its own:
 //! `bpf_attr_*` for `union bpf_attr`, [`bpf::bpf_link_info_xdp`] for `struct bpf_link_info`,
@@ -97,3 +98,5 @@ pub mod if_xdp;
 pub mod netdev;
 pub mod netlink;
 pub mod rtnetlink;
+
+pub mod tables;

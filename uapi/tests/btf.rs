@@ -9,7 +9,8 @@ use std::fs;
 use std::io::{Write, stderr};
 
 use xsk_uapi::btf::*;
-use xsk_uapi::layout::{self, Origin, Struct};
+use xsk_uapi::layout::{Origin, Struct};
+use xsk_uapi::tables;
 
 #[path = "btf/reader.rs"]
 mod reader;
@@ -145,7 +146,7 @@ fn structs_match_the_running_kernel() -> Result<(), String> {
         return Ok(());
     };
     let (mut compared, mut absent, mut findings) = (0_u32, Vec::new(), Vec::new());
-    for ours in layout::ALL {
+    for ours in tables::STRUCTS {
         // The kernel that runs an i386 program here is a 64-bit one, which translates these for it.
         if cfg!(target_arch = "x86") && TRANSLATED.contains(&ours.name) {
             absent.push(format!("{} (not the kernel's own)", ours.name));
@@ -179,7 +180,7 @@ fn structs_match_the_running_kernel() -> Result<(), String> {
     let newer = judge(findings);
     say(&format!(
         "btf: {compared} of {} structs compared with {} types of the kernel; not in BTF: {}",
-        layout::ALL.len(),
+        tables::STRUCTS.len(),
         btf.len(),
         absent.join(", "),
     ));
@@ -199,7 +200,7 @@ fn constants_match_the_running_kernel() -> Result<(), String> {
         known.entry(name).or_default().push(value);
     }
     let (mut compared, mut total, mut findings) = (0_u32, 0_u32, Vec::new());
-    for ours in layout::CONSTANTS.iter().copied().flatten() {
+    for ours in tables::CONSTANTS.iter().copied().flatten() {
         total = total.saturating_add(1);
         // Macros of C leave no trace in BTF.
         let Some(values) = known.get(ours.name) else {
@@ -220,9 +221,9 @@ fn constants_match_the_running_kernel() -> Result<(), String> {
 
 #[test]
 fn table_is_sound() {
-    for (at, ours) in layout::ALL.iter().enumerate() {
+    for (at, ours) in tables::STRUCTS.iter().enumerate() {
         assert!(
-            layout::ALL.iter().skip(at.saturating_add(1)).all(|s| s.name != ours.name),
+            tables::STRUCTS.iter().skip(at.saturating_add(1)).all(|s| s.name != ours.name),
             "{} twice",
             ours.name
         );
