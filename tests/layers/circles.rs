@@ -32,7 +32,8 @@ impl fmt::Display for Circle {
     }
 }
 
-/// The shortest circle through each edge: none of them is missed, and there are not more than edges.
+/// The shortest circle through each edge: none of them is missed, and there are not more than
+/// edges.
 pub(crate) fn find(edges: &BTreeSet<Use>) -> BTreeSet<Circle> {
     let mut graph: BTreeMap<&str, BTreeMap<&str, BTreeSet<String>>> = BTreeMap::new();
     for Use { from, to, name } in edges {

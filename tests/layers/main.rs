@@ -1,5 +1,5 @@
-//! The order of modules and files: no module imports from a layer above its own, and no files import
-//! one another in a circle.
+//! The order of modules and files: no module imports from a layer above its own, and no files
+//! import one another in a circle.
 
 mod circles;
 mod conditions;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Ident, ImplItem, Item, Macro, UseTree, Visibility};
 
-/// Reads the crate whose root is the file `root`. Panics at a file that is missing or cannot be parsed,
-/// and at a `#[path]`, which would hide where a module is.
+/// Reads the crate whose root is the file `root`. Panics at a file that is missing or cannot be
+/// parsed, and at a `#[path]`, which would hide where a module is.
 pub(crate) fn read(files: &Files, root: &str) -> Crate {
     let mut tree = Crate::default();
     read_file(&mut tree, files, root.to_owned(), None);

@@ -159,8 +159,8 @@ struct Resolver<'a> {
     tree: &'a Crate,
     /// The files of inherent methods, by the module and the name of their type.
     methods: BTreeMap<(usize, String, String), BTreeSet<&'a str>>,
-    /// Names of methods that are only defined in one file, for a type of another file: the name alone
-    /// says which method it is. The file of the type comes first.
+    /// Names of methods that are only defined in one file, for a type of another file: the name
+    /// alone says which method it is. The file of the type comes first.
     unique: BTreeMap<&'a str, Option<(&'a str, &'a str)>>,
 }
 

@@ -10,7 +10,7 @@ pub struct Struct {
     pub name: &'static str,
     /// Size in bytes.
     pub size: usize,
-    /// How the kernel's type information knows the struct.
+    /// Where the kernel's type information (BTF) keeps the struct.
     pub origin: Origin,
     /// All fields in order of their offset, padding included.
     pub fields: &'static [Field],
@@ -30,7 +30,7 @@ pub struct Field {
 }
 
 impl Field {
-    /// True for padding, which the kernel has no name for.
+    /// Whether this is padding, which the kernel does not name.
     #[must_use]
     pub fn is_padding(&self) -> bool {
         self.name.starts_with("_pad")
@@ -42,13 +42,14 @@ impl Field {
 pub enum Origin {
     /// A struct of the same name and size.
     Same,
-    /// A struct of the same name that newer kernels lengthen at its end.
+    /// A struct of the same name that newer kernels extend at its end.
     Extensible,
-    /// One member of `union bpf_attr`, most of them without a name. The kernel's may be longer.
+    /// One member of `union bpf_attr`, most of them without a name. The kernel's member may be
+    /// longer.
     Attr,
     /// Some fields of a larger type, which holds them in an inner struct or union.
     Part(&'static str),
-    /// Not in BTF at all; the text says why.
+    /// Not in BTF; the text is the reason.
     Absent(&'static str),
 }
 
@@ -61,11 +62,11 @@ pub struct Constant {
     pub value: i128,
 }
 
-/// Declares the structs of a module with the offset of every field, and proves size and offsets.
+/// Declares the structs of a module with the offset of every field, and checks size and offsets.
 ///
 /// `offset: field: type` is a field; `offset: field as other: type` one that the kernel calls
-/// `other`. A size or offset that depends on the machine is a number `+` the name of a constant. Emits the
-/// structs, the compile-time proofs and the module's `STRUCTS`.
+/// `other`. A size or offset that depends on the machine is a number `+` the name of a constant.
+/// Emits the structs, the compile-time checks and the module's `STRUCTS`.
 macro_rules! structs {
     ($(
         $(#[$meta:meta])*
@@ -80,7 +81,8 @@ macro_rules! structs {
             $(#[$meta])*
             #[derive(
                 Clone, Copy, Debug, PartialEq, Eq,
-                zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout,
+                zerocopy::FromBytes, zerocopy::Immutable, zerocopy::IntoBytes,
+                zerocopy::KnownLayout,
             )]
             #[repr(C)]
             $vis struct $name {
@@ -95,7 +97,10 @@ macro_rules! structs {
             }
 
             static_assertions::const_assert_eq!(core::mem::size_of::<$name>(), $size $(+ $grow)?);
-            $(static_assertions::const_assert_eq!(core::mem::offset_of!($name, $field), $offset $(+ $shift)?);)*
+            $(static_assertions::const_assert_eq!(
+                core::mem::offset_of!($name, $field),
+                $offset $(+ $shift)?
+            );)*
         )*
 
         pub(crate) const STRUCTS: &[crate::layout::Struct] = &[$(
@@ -136,7 +141,10 @@ macro_rules! constants {
     )*) => {
         $($($(#[$meta])* pub const $name: $ty = $value;)*)*
 
-        #[allow(clippy::as_conversions, reason = "every integer type fits in i128; From is not const")]
+        #[allow(
+            clippy::as_conversions,
+            reason = "every integer type fits in i128; From is not const"
+        )]
         pub(crate) const CONSTANTS: &[crate::layout::Constant] = &[
             $($(crate::layout::Constant { name: stringify!($name), value: $name as i128 },)*)*
         ];
