@@ -1,11 +1,12 @@
-//! Instructions per packet, user side only, counted by callgrind against the fake kernel.
+//! Counts instructions per packet with callgrind over the fake kernel, user side only.
 //!
-//! `cargo bench --bench instructions` prints a line for each case (loop, batch, instructions per packet)
-//! and fails when a committed limit is passed, or when there is no valgrind. No packet byte is touched.
+//! `cargo bench --bench instructions` prints a line for each case (loop, batch, instructions per
+//! packet) and fails if a limit is exceeded, or if valgrind is missing. No packet byte is touched.
 //!
-//! One call of a measured function is one batch of a size known at compile time, as programs have it. A
-//! batch read from memory costs the same at 64 and 16 (+0.4 at the most); single packets then cost more
-//! (rxdrop 70, txonly 97, l2fwd 133), as the loop for many of them has to be there.
+//! One call of a measured function is one batch of a size known at compile time, as in most
+//! programs. A size read from memory costs the same at 64 and 16 (+0.4 at most); single packets
+//! then cost more (rxdrop 70, txonly 97, l2fwd 133), because the loop over several packets is not
+//! optimised away.
 #![allow(clippy::print_stdout, reason = "a benchmark")]
 
 use std::hint::black_box;
@@ -13,7 +14,7 @@ use std::process::{Command, ExitCode};
 use xsk::test_util::{FakeKernel, FakeRings};
 use xsk::{Frame, FramePool, Socket, Umem};
 
-/// Loop, batch, and the limit that a change must not pass.
+/// Loop, batch, and the largest number of instructions per packet that is allowed.
 const CASES: &[(&str, u32, f64)] = &[
     ("rxdrop", 64, 11.7),
     ("rxdrop", 16, 13.8),
@@ -41,11 +42,11 @@ const CASES: &[(&str, u32, f64)] = &[
     ("l2fwd-for", 1, 130.0),
 ];
 
-/// Packets in one measured run: many ring wraps, whatever the batch.
+/// Packets in one measured run: the rings wrap many times for each batch.
 const PACKETS: u32 = 1 << 14;
 const LEN: u32 = 60;
 
-/// What a loop works with.
+/// A socket over a fake kernel, and its UMEM and pool.
 struct Bench {
     umem: Umem,
     pool: FramePool,
@@ -137,7 +138,7 @@ fn measured_l2fwd_for<const BATCH: u32>(b: &mut Bench) -> u32 {
     BATCH - slots.remaining()
 }
 
-/// The loop to measure.
+/// Returns the loop of a case.
 fn measured<const BATCH: u32>(case: &str) -> fn(&mut Bench) -> u32 {
     match case {
         "rxdrop" => measured_rxdrop::<BATCH>,
@@ -181,7 +182,7 @@ fn run(case: &str, batch: u32) {
     }
 }
 
-/// Instructions per packet of one case.
+/// Returns the instructions per packet of one case.
 fn measure(case: &str, batch: u32) -> Result<f64, String> {
     let out = std::env::temp_dir().join(format!("xsk-callgrind-{}", std::process::id()));
     let me = std::env::current_exe().map_err(|e| e.to_string())?;

@@ -1,7 +1,7 @@
 //! Forwards packets between two interfaces, both ways, over one UMEM: `forward eth1 eth2`.
 //!
-//! Frames received on one port are sent on the other one without a copy. Packets that find no room are
-//! dropped, their chunks are kept. Ends when a port goes away.
+//! Frames received on one port are sent on the other one without a copy. Packets without room are
+//! dropped; their chunks are kept. The program ends when a port is removed.
 
 use std::time::Duration;
 use xsk::{Attachment, FramePool, Interface, Registration, Socket, Umem, wait};
@@ -37,7 +37,7 @@ fn port(umem: &Umem, pool: &mut FramePool, name: &str) -> xsk::Result<(Socket, R
     Ok((socket, slot))
 }
 
-/// One burst from one port to another one; answers how many packets came.
+/// Forwards one burst from one port to another one. Returns the number of packets received.
 fn forward(
     umem: &Umem,
     pool: &mut FramePool,
@@ -61,7 +61,7 @@ fn forward(
     Ok(received)
 }
 
-/// Stands for what a router does to each packet.
+/// An example of what a router does to each packet.
 fn decrement_ttl(packet: &mut [u8]) {
     if let Some([0x08, 0x00, header @ ..]) = packet.get_mut(12..) {
         if let Some(ttl) = header.get_mut(8) {

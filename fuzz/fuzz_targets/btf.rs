@@ -1,4 +1,5 @@
-//! Type information of any bytes: read, or refused. Every type is measured, and its members are listed.
+//! Reads arbitrary bytes as type information. Measures every type that is found, and lists its
+//! members.
 #![no_main]
 
 #[path = "../../uapi/tests/btf/reader.rs"]
@@ -7,7 +8,7 @@ mod reader;
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(btf) = reader::Btf::parse(bytes) else { return };
     let types = u32::try_from(btf.len()).unwrap();
-    // One more, which there is not.
+    // One more than there are.
     for id in (0..=types.saturating_add(1).min(40)).chain([u32::MAX]) {
         let _ = btf.size(id);
         for inner in btf.alternatives(id) {

@@ -1,4 +1,4 @@
-//! Instructions: any eight bytes are one and come out as they went in; what the constructors make has its fields
+//! Instructions: any eight bytes are one and are returned unchanged; the constructors put fields
 //! where the kernel's `instruction-set.rst` has them.
 #![no_main]
 
@@ -77,7 +77,7 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
                 (Insn::load_imm64(dst, value), 0, high)
             } else {
                 let number = imm & i32::MAX;
-                // SAFETY: only the number is looked at; nothing is done with the descriptor.
+                // SAFETY: only the number is read; the descriptor is not used.
                 let map = unsafe { BorrowedFd::borrow_raw(number) };
                 let [first, second] = Insn::load_map_fd(dst, map);
                 assert_eq!(fields(first), (0x18, d, 1, 0, number));
@@ -91,7 +91,7 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
     assert_eq!(fields(insn), expected, "{insn:?}");
 });
 
-/// By the bytes, not by the library's idea of them.
+/// Reads the bytes, without the library's decoding.
 fn fields(insn: Insn) -> (u8, u8, u8, i16, i32) {
     let [code, regs, a, b, rest @ ..] = insn.to_bytes();
     let (low, high) = (regs & 15, regs >> 4);

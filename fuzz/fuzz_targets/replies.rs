@@ -1,10 +1,10 @@
-//! What the kernel says of a socket, of any bytes and any length.
+//! Parses arbitrary bytes of any length as the kernel's replies about a socket.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (statistics, rings) = xsk::test_util::fuzz::socket_replies(bytes);
     assert!(rings <= 4);
-    // The last three are there together, and only in a reply of the full length.
+    // The last three are present together, and only in a reply of the full length.
     let newer = [statistics.rx_ring_full, statistics.fill_ring_empty, statistics.tx_ring_empty];
     assert!(newer.iter().all(|counter| counter.is_some() == (bytes.len() >= 48)));
     let word = |at: usize| {

@@ -1,7 +1,7 @@
-//! Programs of calls on one or two sockets of one UMEM, with fake kernels behind them: no chunk is ever in two
-//! places, each is where the ledger says, and none is missing when all is quiet.
+//! Runs random calls on one or two sockets of one UMEM over fake kernels: no chunk is ever in two
+//! places, each is where the ledger says, and none is missing at the end.
 //!
-//! Six bytes say what the world is like, then two bytes are a call; a hostile one takes two more.
+//! Six bytes describe the sockets, then two bytes are a call; a hostile call takes two more.
 #![no_main]
 
 #[path = "socket/area.rs"]

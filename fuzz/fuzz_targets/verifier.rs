@@ -1,11 +1,13 @@
-//! A verifier's log of any bytes: the error shows it, and is no longer than it has to be.
+//! Shows arbitrary bytes as a verifier's log: the error contains the log, and its length is
+//! limited.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|log: &[u8]| {
     let error = xsk::bpf::refused_with(log);
     let shown = error.to_string();
     assert!(shown.contains("fuzzed") && !shown.contains('\0'));
-    // Three bytes stand for one that is no text; each may begin a line of its own, which is set in.
+    // A byte that is no text is shown as three; each may begin a line of its own, which is
+    // indented.
     assert!(shown.len() <= 1000 + 16 * log.len());
     let _ = format!("{error:?}");
 });

@@ -1,6 +1,6 @@
 //! `linux/btf.h`: type information, as in `/sys/kernel/btf/vmlinux` (4.18).
 //!
-//! A header, then types, then strings. Types are numbered from 1 in the order in which they stand;
+//! A header, then types, then strings. Types are numbered from 1 in their order;
 //! each is a [`btf_type`] and, depending on its kind, more records.
 
 use crate::layout::{constants, structs};
@@ -93,11 +93,12 @@ structs! {
         0: name_off: u32,
         /// Type.
         4: r#type as type: u32,
-        /// Offset in bits; if the flag of the kind is set, bits 24 to 31 are the width of a bit-field.
+        /// Offset in bits; if the flag of the kind is set, bits 24 to 31 are the width of a
+        /// bit-field.
         8: offset: u32,
     }
 
-    /// What follows an array (4.18).
+    /// Record after an array (4.18).
     pub struct btf_array(12, Same) {
         /// Type of the elements.
         0: r#type as type: u32,
@@ -133,7 +134,7 @@ structs! {
         4: r#type as type: u32,
     }
 
-    /// What follows a variable (5.2).
+    /// Record after a variable (5.2).
     pub struct btf_var(4, Same) {
         /// 0 static, 1 global, 2 external.
         0: linkage: u32,
@@ -149,7 +150,7 @@ structs! {
         8: size: u32,
     }
 
-    /// What follows a tag of a declaration (5.16).
+    /// Record after a tag of a declaration (5.16).
     pub struct btf_decl_tag(4, Same) {
         /// Member or parameter it belongs to; -1 is the whole.
         0: component_idx: i32,

@@ -1,7 +1,7 @@
 //! `linux/ethtool.h`, `linux/ethtool_netlink.h` and `struct ifreq`: queues, rings, steering rules.
 //!
-//! The older way is the [`SIOCETHTOOL`] ioctl with an [`ifreq_data`] that points to a struct whose first
-//! field is the command. The newer way is the generic netlink family `ethtool` (5.6).
+//! The older way is the [`SIOCETHTOOL`] ioctl with an [`ifreq_data`] that points to a struct whose
+//! first field is the command. The newer way is the generic netlink family `ethtool` (5.6).
 //! Steering rules have no netlink form.
 
 use crate::layout::{constants, structs};
@@ -22,7 +22,7 @@ constants! {
         ETHTOOL_GRXCLSRLCNT = 0x2e;
         /// Read one rule: [`ethtool_rxnfc`].
         ETHTOOL_GRXCLSRULE = 0x2f;
-        /// Places of all rules: [`ethtool_rxnfc`] with room behind it.
+        /// Places of all rules: [`ethtool_rxnfc`] with room after it.
         ETHTOOL_GRXCLSRLALL = 0x30;
         /// Delete a rule: [`ethtool_rxnfc`].
         ETHTOOL_SRXCLSRLDEL = 0x31;
@@ -57,12 +57,12 @@ constants! {
         FLOW_EXT = 0x8000_0000;
         /// Added to a flow: `h_ext` and `m_ext` have a hardware address.
         FLOW_MAC_EXT = 0x4000_0000;
-        /// Added to a flow: `rss_context` is meant.
+        /// Added to a flow: `rss_context` is used.
         FLOW_RSS = 0x2000_0000;
 
         /// [`ethtool_rx_flow_spec::location`]: this bit marks the next three.
         RX_CLS_LOC_SPECIAL = 0x8000_0000;
-        /// [`ethtool_rx_flow_spec::location`]: any place; the driver tells which.
+        /// [`ethtool_rx_flow_spec::location`]: any place; the driver reports which.
         RX_CLS_LOC_ANY = 0xffff_ffff;
         /// [`ethtool_rx_flow_spec::location`]: before all others.
         RX_CLS_LOC_FIRST = 0xffff_fffe;
@@ -71,7 +71,7 @@ constants! {
 
         /// [`ETHTOOL_A_HEADER_FLAGS`]: bit sets in their compact form (5.6).
         ETHTOOL_FLAG_COMPACT_BITSETS = 1 << 0;
-        /// [`ETHTOOL_A_HEADER_FLAGS`]: no answer to a change (5.6).
+        /// [`ETHTOOL_A_HEADER_FLAGS`]: no reply to a change (5.6).
         ETHTOOL_FLAG_OMIT_REPLY = 1 << 1;
         /// [`ETHTOOL_A_HEADER_FLAGS`]: with counters (5.10).
         ETHTOOL_FLAG_STATS = 1 << 2;
@@ -103,11 +103,11 @@ constants! {
         ETHTOOL_MSG_RSS_GET = 38;
         /// Netlink command: write the spreading of packets over queues (6.17).
         ETHTOOL_MSG_RSS_SET = 48;
-        /// Netlink answer: ring sizes (5.7).
+        /// Netlink reply: ring sizes (5.7).
         ETHTOOL_MSG_RINGS_GET_REPLY = 16;
         /// Netlink notification: ring sizes (5.7).
         ETHTOOL_MSG_RINGS_NTF = 17;
-        /// Netlink answer: number of queues (5.7).
+        /// Netlink reply: number of queues (5.7).
         ETHTOOL_MSG_CHANNELS_GET_REPLY = 18;
         /// Netlink notification: number of queues (5.7).
         ETHTOOL_MSG_CHANNELS_NTF = 19;
@@ -158,12 +158,14 @@ constants! {
 /// Name of the netlink family (5.6).
 pub const ETHTOOL_GENL_NAME: &str = "ethtool";
 
-/// What C leaves free before a `u64` that follows an odd number of `u32`: nothing on i386. And two of them.
+/// Padding of C before a `u64` that follows an odd number of `u32`: none on i386.
 const GAP: usize = align_of::<u64>() - 4;
+/// Two gaps.
 const GAPS: usize = 2 * GAP;
 
-/// The size of a pointer, and of two.
+/// Size of a pointer.
 const PTR: usize = size_of::<usize>();
+/// Size of two pointers.
 const PTRS: usize = 2 * PTR;
 
 structs! {
@@ -329,13 +331,14 @@ structs! {
         16: fs: ethtool_rx_flow_spec,
         /// Number of rules; with [`FLOW_RSS`] the spreading context.
         176 + GAPS: rule_cnt: u32,
-        /// First of the places that [`ETHTOOL_GRXCLSRLALL`] writes; the others follow. The kernel's array
-        /// has no length, and this element is the struct's final padding; on i386, which has none, it is more.
+        /// First of the places that [`ETHTOOL_GRXCLSRLALL`] writes; the others follow. The kernel's
+        /// array has no length. This element takes the place of the struct's final padding; i386 has
+        /// none, and the element makes the struct longer.
         180 + GAPS: rule_locs: [u32; 1],
     }
 }
 
-/// What a C compiler makes of the kernel's headers on i386, as plain numbers: those above follow from one another.
+/// Sizes and offsets of a C compiler on i386, as plain numbers: those above are computed.
 #[cfg(target_arch = "x86")]
 mod i386 {
     use super::{ethtool_rx_flow_spec, ethtool_rxnfc, ifreq_data};

@@ -1,4 +1,4 @@
-//! `linux/genetlink.h`: generic netlink and its family of families.
+//! `linux/genetlink.h`: generic netlink and its controller.
 //!
 //! Ask [`GENL_ID_CTRL`] with [`CTRL_CMD_GETFAMILY`] and a name for the id of a family;
 //! that id is then the type of the messages to it.
@@ -24,7 +24,7 @@ constants! {
         CTRL_ATTR_OPS = 6;
         /// Controller attribute, nest of numbered nests: multicast groups.
         CTRL_ATTR_MCAST_GROUPS = 7;
-        /// Controller attribute, nest: what attributes have to be (5.7).
+        /// Controller attribute, nest: rules for attributes (5.7).
         CTRL_ATTR_POLICY = 8;
 
         /// In a multicast group, string: its name.
@@ -39,17 +39,17 @@ constants! {
     }
 
     u8 {
-        /// Controller command: a family came.
+        /// Controller command: a family was added.
         CTRL_CMD_NEWFAMILY = 1;
-        /// Controller command: a family went.
+        /// Controller command: a family was removed.
         CTRL_CMD_DELFAMILY = 2;
-        /// Controller command: tell of one family, or of all.
+        /// Controller command: report one family, or all.
         CTRL_CMD_GETFAMILY = 3;
-        /// Controller command: a multicast group came.
+        /// Controller command: a multicast group was added.
         CTRL_CMD_NEWMCAST_GRP = 7;
-        /// Controller command: a multicast group went.
+        /// Controller command: a multicast group was removed.
         CTRL_CMD_DELMCAST_GRP = 8;
-        /// Controller command: tell what attributes have to be (5.7).
+        /// Controller command: report the rules for attributes (5.7).
         CTRL_CMD_GETPOLICY = 10;
     }
 

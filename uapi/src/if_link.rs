@@ -34,15 +34,15 @@ constants! {
         IFLA_GROUP = 27;
         /// `u32`: move to the network namespace of a file descriptor.
         IFLA_NET_NS_FD = 28;
-        /// `u32`: what to tell, `RTEXT_FILTER_*`.
+        /// `u32`: what to report, `RTEXT_FILTER_*`.
         IFLA_EXT_MASK = 29;
-        /// `u32`: how many asked for promiscuous mode.
+        /// `u32`: number of users that asked for promiscuous mode.
         IFLA_PROMISCUITY = 30;
-        /// `u32`: transmit queues it was made with.
+        /// `u32`: transmit queues it was created with.
         IFLA_NUM_TX_QUEUES = 31;
-        /// `u32`: receive queues it was made with.
+        /// `u32`: receive queues it was created with.
         IFLA_NUM_RX_QUEUES = 32;
-        /// `u8`: is the carrier there.
+        /// `u8`: whether there is a carrier.
         IFLA_CARRIER = 33;
         /// `i32`: network namespace of the other end.
         IFLA_LINK_NETNSID = 37;
@@ -52,7 +52,7 @@ constants! {
         IFLA_MIN_MTU = 50;
         /// `u32`: largest MTU (4.19).
         IFLA_MAX_MTU = 51;
-        /// String: further name (5.5).
+        /// String: alternative name (5.5).
         IFLA_ALT_IFNAME = 53;
         /// Hardware address it was built with (5.6).
         IFLA_PERM_ADDRESS = 54;
@@ -63,7 +63,7 @@ constants! {
 
         /// In [`IFLA_LINKINFO`], string: kind of device, such as `veth`.
         IFLA_INFO_KIND = 1;
-        /// In [`IFLA_LINKINFO`], nest: what that kind wants.
+        /// In [`IFLA_LINKINFO`], nest: attributes of that kind.
         IFLA_INFO_DATA = 2;
         /// In [`IFLA_INFO_DATA`] of a veth: an `ifinfomsg` and the attributes of the other end;
         /// from `linux/veth.h`.
@@ -74,26 +74,27 @@ constants! {
 
         /// In [`IFLA_XDP`], `i32`: program to attach, -1 to detach.
         IFLA_XDP_FD = 1;
-        /// In [`IFLA_XDP`], `u8`: `XDP_ATTACHED_*`; told only.
+        /// In [`IFLA_XDP`], `u8`: `XDP_ATTACHED_*`; reported only.
         IFLA_XDP_ATTACHED = 2;
         /// In [`IFLA_XDP`], `u32`: `XDP_FLAGS_*`.
         IFLA_XDP_FLAGS = 3;
-        /// In [`IFLA_XDP`], `u32`: id of the program; told only, absent if there are several.
+        /// In [`IFLA_XDP`], `u32`: id of the program; reported only, absent if there are several.
         IFLA_XDP_PROG_ID = 4;
-        /// In [`IFLA_XDP`], `u32`: id of the program in the driver; told only (4.19).
+        /// In [`IFLA_XDP`], `u32`: id of the program in the driver; reported only (4.19).
         IFLA_XDP_DRV_PROG_ID = 5;
-        /// In [`IFLA_XDP`], `u32`: id of the generic program; told only (4.19).
+        /// In [`IFLA_XDP`], `u32`: id of the generic program; reported only (4.19).
         IFLA_XDP_SKB_PROG_ID = 6;
-        /// In [`IFLA_XDP`], `u32`: id of the program in the hardware; told only (4.19).
+        /// In [`IFLA_XDP`], `u32`: id of the program in the hardware; reported only (4.19).
         IFLA_XDP_HW_PROG_ID = 7;
-        /// In [`IFLA_XDP`], `i32`: with [`XDP_FLAGS_REPLACE`], the program that must be there (5.7).
+        /// In [`IFLA_XDP`], `i32`: with [`XDP_FLAGS_REPLACE`], the program that must be there
+        /// (5.7).
         IFLA_XDP_EXPECTED_FD = 8;
     }
 
     u32 {
         /// Attach only if there is no program.
         XDP_FLAGS_UPDATE_IF_NOEXIST = 1 << 0;
-        /// Generic mode, on ready-made packets of the stack.
+        /// Generic mode, on packets that the stack has allocated.
         XDP_FLAGS_SKB_MODE = 1 << 1;
         /// Native mode, in the driver.
         XDP_FLAGS_DRV_MODE = 1 << 2;
@@ -128,7 +129,7 @@ constants! {
         /// The same with a random secret.
         IN6_ADDR_GEN_MODE_RANDOM = 3;
 
-        /// [`IFLA_OPERSTATE`]: not told; from `linux/if.h`.
+        /// [`IFLA_OPERSTATE`]: not reported; from `linux/if.h`.
         IF_OPER_UNKNOWN = 0;
         /// [`IFLA_OPERSTATE`]: the device is not there.
         IF_OPER_NOTPRESENT = 1;

@@ -9,7 +9,8 @@ constants! {
         /// Protocol family, the same number (4.18).
         PF_XDP = AF_XDP;
 
-        /// `sxdp_flags`: take the UMEM of `sxdp_shared_umem_fd`; no other flag may stand beside it (4.18).
+        /// `sxdp_flags`: take the UMEM of `sxdp_shared_umem_fd`; no other flag may be set with it
+        /// (4.18).
         XDP_SHARED_UMEM = 1 << 0;
         /// `sxdp_flags`: copy mode, never ask the driver for zero-copy (4.18).
         XDP_COPY = 1 << 1;
@@ -27,19 +28,19 @@ constants! {
 
         /// getsockopt, [`xdp_mmap_offsets`]: where the ring fields lie in each mapping (4.18).
         XDP_MMAP_OFFSETS = 1;
-        /// setsockopt, `u32`: make the RX ring with that many entries (4.18).
+        /// setsockopt, `u32`: create the RX ring with that many entries (4.18).
         XDP_RX_RING = 2;
-        /// setsockopt, `u32`: make the TX ring (4.18).
+        /// setsockopt, `u32`: create the TX ring (4.18).
         XDP_TX_RING = 3;
         /// setsockopt, [`xdp_umem_reg`]: register packet memory (4.18).
         XDP_UMEM_REG = 4;
-        /// setsockopt, `u32`: make the fill ring (4.18).
+        /// setsockopt, `u32`: create the fill ring (4.18).
         XDP_UMEM_FILL_RING = 5;
-        /// setsockopt, `u32`: make the completion ring (4.18).
+        /// setsockopt, `u32`: create the completion ring (4.18).
         XDP_UMEM_COMPLETION_RING = 6;
         /// getsockopt, [`xdp_statistics`]: drop counters (4.18).
         XDP_STATISTICS = 7;
-        /// getsockopt, [`xdp_options`]: what the socket really does (5.3).
+        /// getsockopt, [`xdp_options`]: the mode that the socket is in (5.3).
         XDP_OPTIONS = 8;
         /// setsockopt, `u32`: descriptors sent per copy-mode kick (6.17).
         XDP_MAX_TX_SKB_BUDGET = 9;
@@ -48,18 +49,19 @@ constants! {
     u32 {
         /// [`xdp_umem_reg::flags`]: chunks of any size, packets at any place (5.4).
         XDP_UMEM_UNALIGNED_CHUNK_FLAG = 1 << 0;
-        /// [`xdp_umem_reg::flags`]: the kernel computes TX checksums in software, copy mode only (6.8).
+        /// [`xdp_umem_reg::flags`]: the kernel computes TX checksums in software, copy mode only
+        /// (6.8).
         XDP_UMEM_TX_SW_CSUM = 1 << 1;
-        /// [`xdp_umem_reg::flags`]: `tx_metadata_len` is meant (6.11).
+        /// [`xdp_umem_reg::flags`]: `tx_metadata_len` is used (6.11).
         XDP_UMEM_TX_METADATA_LEN = 1 << 2;
 
         /// [`xdp_options::flags`]: zero-copy is in use (5.3).
         XDP_OPTIONS_ZEROCOPY = 1 << 0;
 
-        /// Ring flags word: the kernel sleeps on this ring, kick it (5.4).
+        /// Ring flags word: the kernel must be woken for this ring (5.4).
         XDP_RING_NEED_WAKEUP = 1 << 0;
 
-        /// [`xdp_desc::options`]: the packet goes on in the next descriptor (6.6).
+        /// [`xdp_desc::options`]: the packet continues in the next descriptor (6.6).
         XDP_PKT_CONTD = 1 << 0;
         /// [`xdp_desc::options`]: TX metadata lies just before the packet (6.8).
         XDP_TX_METADATA = 1 << 1;
@@ -83,7 +85,8 @@ constants! {
 
         /// [`xsk_tx_metadata::flags`]: write the time of sending into `tx_timestamp` (6.8).
         XDP_TXMD_FLAGS_TIMESTAMP = 1 << 0;
-        /// [`xsk_tx_metadata::flags`]: compute the checksum that `csum_start` and `csum_offset` name (6.8).
+        /// [`xsk_tx_metadata::flags`]: compute the checksum that `csum_start` and `csum_offset`
+        /// name (6.8).
         XDP_TXMD_FLAGS_CHECKSUM = 1 << 1;
         /// [`xsk_tx_metadata::flags`]: send at `launch_time` (6.15).
         XDP_TXMD_FLAGS_LAUNCH_TIME = 1 << 2;
@@ -99,14 +102,14 @@ structs! {
         2: sxdp_flags: u16,
         /// Index of the network device, in the socket's own network namespace.
         4: sxdp_ifindex: u32,
-        /// Queue of the device. The kernel keeps 16 bits of it, silently.
+        /// Queue of the device. The kernel silently keeps 16 bits of it.
         8: sxdp_queue_id: u32,
         /// With [`XDP_SHARED_UMEM`]: a bound socket whose UMEM is shared.
         12: sxdp_shared_umem_fd: u32,
     }
 
-    /// What [`XDP_UMEM_REG`] takes (4.18; 24 bytes then). Always pass all 32 bytes: the kernel drops
-    /// everything from `flags` on, in silence, when the length is below its own.
+    /// Argument of [`XDP_UMEM_REG`] (4.18; 24 bytes then). Always pass all 32 bytes: if the length
+    /// is below the kernel's own, it silently ignores everything from `flags` on.
     pub struct xdp_umem_reg(32, Extensible) {
         /// Start of the memory, page aligned.
         0: addr: u64,
@@ -134,7 +137,7 @@ structs! {
         24: flags: u64,
     }
 
-    /// What [`XDP_MMAP_OFFSETS`] returns (5.4; [`xdp_mmap_offsets_v1`] before).
+    /// Result of [`XDP_MMAP_OFFSETS`] (5.4; [`xdp_mmap_offsets_v1`] before).
     pub struct xdp_mmap_offsets(128, Same) {
         /// RX ring.
         0: rx: xdp_ring_offset,
@@ -156,8 +159,8 @@ structs! {
         16: desc: u64,
     }
 
-    /// What [`XDP_MMAP_OFFSETS`] returns for a length of 96 to 127 bytes, and what kernels
-    /// before 5.4 always return (4.18).
+    /// Result of [`XDP_MMAP_OFFSETS`] for a length of 96 to 127 bytes, and always before 5.4
+    /// (4.18).
     pub struct xdp_mmap_offsets_v1(96, Same) {
         /// RX ring.
         0: rx: xdp_ring_offset_v1,
@@ -169,7 +172,7 @@ structs! {
         72: cr: xdp_ring_offset_v1,
     }
 
-    /// What [`XDP_STATISTICS`] returns (5.9; [`xdp_statistics_v1`] before).
+    /// Result of [`XDP_STATISTICS`] (5.9; [`xdp_statistics_v1`] before).
     pub struct xdp_statistics(48, Extensible) {
         /// Received packets dropped for other reasons than an invalid descriptor (4.18).
         0: rx_dropped: u64,
@@ -185,7 +188,7 @@ structs! {
         40: tx_ring_empty_descs: u64,
     }
 
-    /// The counters of kernels before 5.9, and what a length of 24 to 47 bytes gets (4.18).
+    /// Counters of kernels before 5.9, and of later ones for a length of 24 to 47 bytes (4.18).
     /// `rx_dropped` then includes the packets that found the RX ring full.
     pub struct xdp_statistics_v1(24, Absent("the kernel cuts its one struct by length")) {
         /// Received packets dropped for other reasons than an invalid descriptor.
@@ -196,13 +199,14 @@ structs! {
         16: tx_invalid_descs: u64,
     }
 
-    /// What [`XDP_OPTIONS`] returns (5.3).
+    /// Result of [`XDP_OPTIONS`] (5.3).
     pub struct xdp_options(4, Same) {
         /// [`XDP_OPTIONS_ZEROCOPY`] or nothing.
         0: flags: u32,
     }
 
-    /// One entry of the RX and TX rings (4.18). The fill and completion rings hold bare `u64` addresses.
+    /// One entry of the RX and TX rings (4.18). The fill and completion rings hold bare `u64`
+    /// addresses.
     pub struct xdp_desc(16, Same) {
         /// Offset of the packet from the start of the UMEM; in unaligned mode base and offset.
         0: addr: u64,
@@ -227,7 +231,7 @@ structs! {
         16: launch_time: u64,
     }
 
-    /// TX metadata as the kernel leaves it: the `completion` form (6.8).
+    /// TX metadata as the kernel writes it: the `completion` form (6.8).
     pub struct xsk_tx_metadata_completion(16, Part("xsk_tx_metadata")) {
         /// As the program wrote them.
         0: flags: u64,

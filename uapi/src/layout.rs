@@ -1,18 +1,7 @@
-//! The shape of every struct of this crate as data: names, sizes, offsets.
+//! Struct layouts as data, and the macros that declare structs and constants.
 //!
-//! The same lines that declare a struct give its row here, so the table cannot
-//! differ from the type. A test holds the table against the type information
-//! of the running kernel (`/sys/kernel/btf/vmlinux`); a program can do the same
-//! at start-up, or print the table beside a hex dump.
-//!
-//! ```
-//! use xsk_uapi::layout;
-//!
-//! let desc = layout::ALL.iter().find(|s| s.name == "xdp_desc").unwrap();
-//! assert_eq!(desc.size, 16);
-//! let offsets: Vec<_> = desc.fields.iter().map(|f| (f.name, f.offset)).collect();
-//! assert_eq!(offsets, [("addr", 0), ("len", 8), ("options", 12)]);
-//! ```
+//! The lines that declare a struct also produce its [`Struct`], so the two cannot differ. The
+//! structs and constants of the whole crate are listed in [`tables`](crate::tables).
 
 /// One struct of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +10,7 @@ pub struct Struct {
     pub name: &'static str,
     /// Size in bytes.
     pub size: usize,
-    /// How the kernel's type information knows the struct.
+    /// Where the kernel's type information (BTF) keeps the struct.
     pub origin: Origin,
     /// All fields in order of their offset, padding included.
     pub fields: &'static [Field],
@@ -41,7 +30,7 @@ pub struct Field {
 }
 
 impl Field {
-    /// True for padding, which the kernel has no name for.
+    /// Whether this is padding, which the kernel does not name.
     #[must_use]
     pub fn is_padding(&self) -> bool {
         self.name.starts_with("_pad")
@@ -53,13 +42,14 @@ impl Field {
 pub enum Origin {
     /// A struct of the same name and size.
     Same,
-    /// A struct of the same name that newer kernels lengthen at its end.
+    /// A struct of the same name that newer kernels extend at its end.
     Extensible,
-    /// One member of `union bpf_attr`, most of them without a name. The kernel's may be longer.
+    /// One member of `union bpf_attr`, most of them without a name. The kernel's member may be
+    /// longer.
     Attr,
     /// Some fields of a larger type, which holds them in an inner struct or union.
     Part(&'static str),
-    /// Not in BTF at all; the text says why.
+    /// Not in BTF; the text is the reason.
     Absent(&'static str),
 }
 
@@ -72,66 +62,11 @@ pub struct Constant {
     pub value: i128,
 }
 
-/// Every struct of the crate.
-pub const ALL: &[Struct] = &concat_structs::<STRUCT_COUNT>();
-
-/// Every constant of the crate, one slice per source file.
-pub const CONSTANTS: &[&[Constant]] = &[
-    crate::bpf::attr::CONSTANTS,
-    crate::bpf::insn::CONSTANTS,
-    crate::bpf::kind::CONSTANTS,
-    crate::btf::CONSTANTS,
-    crate::ethtool::CONSTANTS,
-    crate::genetlink::CONSTANTS,
-    crate::if_link::CONSTANTS,
-    crate::if_xdp::CONSTANTS,
-    crate::netdev::CONSTANTS,
-    crate::netlink::CONSTANTS,
-    crate::rtnetlink::CONSTANTS,
-];
-
-const PARTS: &[&[Struct]] = &[
-    crate::bpf::attr::STRUCTS,
-    crate::bpf::info::STRUCTS,
-    crate::bpf::insn::STRUCTS,
-    crate::btf::STRUCTS,
-    crate::ethtool::STRUCTS,
-    crate::genetlink::STRUCTS,
-    crate::if_xdp::STRUCTS,
-    crate::netlink::STRUCTS,
-    crate::rtnetlink::STRUCTS,
-];
-
-const STRUCT_COUNT: usize = {
-    let (mut count, mut rest) = (0_usize, PARTS);
-    while let [first, tail @ ..] = rest {
-        count = count.saturating_add(first.len());
-        rest = tail;
-    }
-    count
-};
-
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses a bad index")]
-const fn concat_structs<const N: usize>() -> [Struct; N] {
-    let mut all = [Struct { name: "", size: 0, origin: Origin::Same, fields: &[] }; N];
-    let (mut at, mut parts) = (0_usize, PARTS);
-    while let [part, tail @ ..] = parts {
-        let mut rest = *part;
-        while let [one, others @ ..] = rest {
-            all[at] = *one;
-            at = at.saturating_add(1);
-            rest = others;
-        }
-        parts = tail;
-    }
-    all
-}
-
-/// Declares the structs of a module with the offset of every field, and proves size and offsets.
+/// Declares the structs of a module with the offset of every field, and checks size and offsets.
 ///
 /// `offset: field: type` is a field; `offset: field as other: type` one that the kernel calls
-/// `other`. A size or offset that depends on the machine is a number `+` the name of a constant. Emits the
-/// structs, the compile-time proofs and the module's `STRUCTS`.
+/// `other`. A size or offset that depends on the machine is a number `+` the name of a constant.
+/// Emits the structs, the compile-time checks and the module's `STRUCTS`.
 macro_rules! structs {
     ($(
         $(#[$meta:meta])*
@@ -146,7 +81,8 @@ macro_rules! structs {
             $(#[$meta])*
             #[derive(
                 Clone, Copy, Debug, PartialEq, Eq,
-                zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout,
+                zerocopy::FromBytes, zerocopy::Immutable, zerocopy::IntoBytes,
+                zerocopy::KnownLayout,
             )]
             #[repr(C)]
             $vis struct $name {
@@ -161,7 +97,10 @@ macro_rules! structs {
             }
 
             static_assertions::const_assert_eq!(core::mem::size_of::<$name>(), $size $(+ $grow)?);
-            $(static_assertions::const_assert_eq!(core::mem::offset_of!($name, $field), $offset $(+ $shift)?);)*
+            $(static_assertions::const_assert_eq!(
+                core::mem::offset_of!($name, $field),
+                $offset $(+ $shift)?
+            );)*
         )*
 
         pub(crate) const STRUCTS: &[crate::layout::Struct] = &[$(
@@ -202,7 +141,10 @@ macro_rules! constants {
     )*) => {
         $($($(#[$meta])* pub const $name: $ty = $value;)*)*
 
-        #[allow(clippy::as_conversions, reason = "every integer type fits in i128; From is not const")]
+        #[allow(
+            clippy::as_conversions,
+            reason = "every integer type fits in i128; From is not const"
+        )]
         pub(crate) const CONSTANTS: &[crate::layout::Constant] = &[
             $($(crate::layout::Constant { name: stringify!($name), value: $name as i128 },)*)*
         ];

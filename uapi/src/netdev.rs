@@ -7,21 +7,21 @@ constants! {
         /// Version of the family (6.3).
         NETDEV_FAMILY_VERSION = 1;
 
-        /// Tell of one device, or dump all: `NETDEV_A_DEV_*` (6.3).
+        /// Report one device, or dump all: `NETDEV_A_DEV_*` (6.3).
         NETDEV_CMD_DEV_GET = 1;
-        /// Notification: a device came (6.3).
+        /// Notification: a device was added (6.3).
         NETDEV_CMD_DEV_ADD_NTF = 2;
-        /// Notification: a device went (6.3).
+        /// Notification: a device was removed (6.3).
         NETDEV_CMD_DEV_DEL_NTF = 3;
         /// Notification: a device changed (6.3).
         NETDEV_CMD_DEV_CHANGE_NTF = 4;
-        /// Tell of page pools (6.8).
+        /// Report page pools (6.8).
         NETDEV_CMD_PAGE_POOL_GET = 5;
-        /// Tell of queues: `NETDEV_A_QUEUE_*` (6.8).
+        /// Report queues: `NETDEV_A_QUEUE_*` (6.8).
         NETDEV_CMD_QUEUE_GET = 10;
-        /// Tell of NAPI instances: `NETDEV_A_NAPI_*` (6.8).
+        /// Report NAPI instances: `NETDEV_A_NAPI_*` (6.8).
         NETDEV_CMD_NAPI_GET = 11;
-        /// Tell of counters by queue (6.9).
+        /// Report counters by queue (6.9).
         NETDEV_CMD_QSTATS_GET = 12;
         /// Change a NAPI instance (6.13).
         NETDEV_CMD_NAPI_SET = 14;
@@ -30,7 +30,7 @@ constants! {
     u16 {
         /// `u32`: the device (6.3).
         NETDEV_A_DEV_IFINDEX = 1;
-        /// Filling bytes (6.3).
+        /// Padding (6.3).
         NETDEV_A_DEV_PAD = 2;
         /// `u64`: `NETDEV_XDP_ACT_*` (6.3).
         NETDEV_A_DEV_XDP_FEATURES = 3;
@@ -65,9 +65,9 @@ constants! {
         NETDEV_A_NAPI_IRQ = 3;
         /// `u32`: its thread (6.8).
         NETDEV_A_NAPI_PID = 4;
-        /// `u32`: how often to put interrupts off (6.13).
+        /// `u32`: how often to defer interrupts (6.13).
         NETDEV_A_NAPI_DEFER_HARD_IRQS = 5;
-        /// Unsigned: for how many nanoseconds to put them off (6.13).
+        /// Unsigned: for how many nanoseconds to defer them (6.13).
         NETDEV_A_NAPI_GRO_FLUSH_TIMEOUT = 6;
         /// Unsigned: for how many nanoseconds busy polling holds interrupts (6.13).
         NETDEV_A_NAPI_IRQ_SUSPEND_TIMEOUT = 7;
@@ -93,7 +93,7 @@ constants! {
         NETDEV_XDP_ACT_XSK_ZEROCOPY = 1 << 3;
         /// Programs in the hardware (6.3).
         NETDEV_XDP_ACT_HW_OFFLOAD = 1 << 4;
-        /// Programs that can deal with fragments (6.3).
+        /// Programs that can handle fragments (6.3).
         NETDEV_XDP_ACT_RX_SG = 1 << 5;
         /// Takes redirected packets in fragments (6.3).
         NETDEV_XDP_ACT_NDO_XMIT_SG = 1 << 6;

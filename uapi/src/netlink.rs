@@ -2,7 +2,7 @@
 //!
 //! A message is an [`nlmsghdr`], the header of its family, then attributes; each
 //! begins on a multiple of [`NLMSG_ALIGNTO`]. Lengths in headers count the header and leave out
-//! the filling bytes at the end.
+//! the padding at the end.
 
 use crate::layout::{constants, structs};
 
@@ -44,11 +44,11 @@ constants! {
         /// Get: everything.
         NLM_F_DUMP = NLM_F_ROOT | NLM_F_MATCH;
 
-        /// New: replace what is there.
+        /// New: replace what exists.
         NLM_F_REPLACE = 0x100;
-        /// New: refuse if it is there.
+        /// New: refuse if it exists.
         NLM_F_EXCL = 0x200;
-        /// New: make it if it is not there.
+        /// New: create it if it does not exist.
         NLM_F_CREATE = 0x400;
         /// New: add at the end.
         NLM_F_APPEND = 0x800;
@@ -62,7 +62,7 @@ constants! {
         NLMSGERR_ATTR_MSG = 1;
         /// Attribute of an acknowledgement: `u32`, offset of the bad attribute in the request.
         NLMSGERR_ATTR_OFFS = 2;
-        /// Attribute of an acknowledgement: bytes that name what was made.
+        /// Attribute of an acknowledgement: bytes that identify what was created.
         NLMSGERR_ATTR_COOKIE = 3;
         /// Attribute of an acknowledgement: nest, what the attribute should have been (5.10).
         NLMSGERR_ATTR_POLICY = 4;
@@ -91,7 +91,7 @@ constants! {
         NETLINK_ADD_MEMBERSHIP = 1;
         /// Socket option, `i32`: leave a group.
         NETLINK_DROP_MEMBERSHIP = 2;
-        /// Socket option, `i32`: tell the group of each message in ancillary data.
+        /// Socket option, `i32`: report the group of each message in ancillary data.
         NETLINK_PKTINFO = 3;
         /// Socket option, `i32`: report lost multicasts to their sender.
         NETLINK_BROADCAST_ERROR = 4;
@@ -142,7 +142,7 @@ structs! {
         4: nlmsg_type: u16,
         /// `NLM_F_*`.
         6: nlmsg_flags: u16,
-        /// Number the answer carries too.
+        /// Number that replies repeat.
         8: nlmsg_seq: u32,
         /// Port of the sender.
         12: nlmsg_pid: u32,

@@ -4,11 +4,12 @@ use crate::layout::{constants, structs};
 
 constants! {
     u16 {
-        /// Message type: make or change a device; also the notification that it came or changed.
+        /// Message type: create or change a device; also the notification that it was added or
+        /// changed.
         RTM_NEWLINK = 16;
-        /// Message type: remove a device; also the notification that it went.
+        /// Message type: remove a device; also the notification that it was removed.
         RTM_DELLINK = 17;
-        /// Message type: tell of a device, or dump all.
+        /// Message type: report a device, or dump all.
         RTM_GETLINK = 18;
         /// Message type: change a device.
         RTM_SETLINK = 19;
@@ -16,19 +17,19 @@ constants! {
         RTM_NEWADDR = 20;
         /// Message type: remove an address; also the notification.
         RTM_DELADDR = 21;
-        /// Message type: tell of addresses.
+        /// Message type: report addresses.
         RTM_GETADDR = 22;
         /// Message type: add a route.
         RTM_NEWROUTE = 24;
         /// Message type: remove a route.
         RTM_DELROUTE = 25;
-        /// Message type: tell of routes.
+        /// Message type: report routes.
         RTM_GETROUTE = 26;
         /// Message type: add a neighbour.
         RTM_NEWNEIGH = 28;
         /// Message type: remove a neighbour.
         RTM_DELNEIGH = 29;
-        /// Message type: tell of neighbours.
+        /// Message type: report neighbours.
         RTM_GETNEIGH = 30;
 
         /// Address attribute: the address; on a point-to-point device the peer's.
@@ -52,13 +53,13 @@ constants! {
         IFA_F_NODAD = 0x02;
         /// Address flag: IPv6, a duplicate was found.
         IFA_F_DADFAILED = 0x08;
-        /// Address flag: no longer preferred.
+        /// Address flag: not preferred (deprecated).
         IFA_F_DEPRECATED = 0x20;
         /// Address flag: IPv6, the search for duplicates goes on.
         IFA_F_TENTATIVE = 0x40;
-        /// Address flag: set by hand, for ever.
+        /// Address flag: set by hand, without end of life.
         IFA_F_PERMANENT = 0x80;
-        /// Address flag: make no route to the subnet.
+        /// Address flag: create no route to the subnet.
         IFA_F_NOPREFIXROUTE = 0x200;
 
         /// Device flag: switched on.
@@ -87,23 +88,25 @@ constants! {
         IFF_SLAVE = 1 << 11;
         /// Device flag: can multicast.
         IFF_MULTICAST = 1 << 12;
-        /// Device flag: the carrier is there.
+        /// Device flag: has a carrier.
         IFF_LOWER_UP = 1 << 16;
         /// Device flag: waits for an event.
         IFF_DORMANT = 1 << 17;
         /// Device flag: echoes what it sends.
         IFF_ECHO = 1 << 18;
 
-        /// `IFLA_EXT_MASK`: tell of virtual functions.
+        /// `IFLA_EXT_MASK`: report virtual functions.
         RTEXT_FILTER_VF = 1 << 0;
         /// `IFLA_EXT_MASK`: leave statistics out.
         RTEXT_FILTER_SKIP_STATS = 1 << 3;
 
         /// [`sockaddr_nl::nl_groups`](crate::netlink::sockaddr_nl::nl_groups): changes of devices.
         RTMGRP_LINK = 1 << 0;
-        /// [`sockaddr_nl::nl_groups`](crate::netlink::sockaddr_nl::nl_groups): changes of IPv4 addresses.
+        /// [`sockaddr_nl::nl_groups`](crate::netlink::sockaddr_nl::nl_groups): changes of IPv4
+        /// addresses.
         RTMGRP_IPV4_IFADDR = 1 << 4;
-        /// [`sockaddr_nl::nl_groups`](crate::netlink::sockaddr_nl::nl_groups): changes of IPv6 addresses.
+        /// [`sockaddr_nl::nl_groups`](crate::netlink::sockaddr_nl::nl_groups): changes of IPv6
+        /// addresses.
         RTMGRP_IPV6_IFADDR = 1 << 8;
 
         /// Number of the group with changes of devices, for `NETLINK_ADD_MEMBERSHIP`.

@@ -1,7 +1,7 @@
-//! Holds every struct and constant of the crate against the type information of the running kernel.
+//! Compares every struct and constant of the crate with the type information of the running kernel.
 //!
-//! The crate describes Linux 6.18. On an older kernel, what that kernel does not have yet is listed;
-//! on that one and newer ones it is a failure. What is there has to agree on all of them.
+//! The crate describes Linux 6.18. On an older kernel, items that it does not have are listed; on
+//! 6.18 and newer ones they are failures. Items that a kernel has must agree on all of them.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -9,7 +9,8 @@ use std::fs;
 use std::io::{Write, stderr};
 
 use xsk_uapi::btf::*;
-use xsk_uapi::layout::{self, Origin, Struct};
+use xsk_uapi::layout::{Origin, Struct};
+use xsk_uapi::tables;
 
 #[path = "btf/reader.rs"]
 mod reader;
@@ -20,7 +21,7 @@ const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 /// The kernel that the crate describes.
 const DESCRIBED: (u32, u32) = (6, 18);
 
-/// The structs that are others on i386.
+/// The structs whose layout differs on i386.
 const TRANSLATED: [&str; 3] = ["ifreq_data", "ethtool_rx_flow_spec", "ethtool_rxnfc"];
 
 /// A difference between the crate and the kernel.
@@ -32,13 +33,13 @@ enum Finding {
 }
 use Finding::{Missing, Wrong};
 
-/// Writes a line past the harness, which would swallow what a passing test prints.
+/// Writes a line to stderr itself: the harness hides the output of tests that pass.
 fn say(line: &str) {
-    // A test without a stderr has nobody to tell.
+    // Without a stderr there is no place for the line.
     let _ = writeln!(stderr(), "{line}");
 }
 
-/// The kernel's type information, or `None` after telling that the test is skipped.
+/// The kernel's type information, or `None` after reporting that the test is skipped.
 fn kernel(test: &str) -> Result<Option<Btf>, String> {
     match fs::read(VMLINUX) {
         Ok(bytes) => Btf::parse(&bytes).map(Some),
@@ -54,7 +55,7 @@ fn kernel(test: &str) -> Result<Option<Btf>, String> {
     }
 }
 
-/// The running kernel, against the one that the crate describes.
+/// Compares the version of the running kernel with the one that the crate describes.
 fn age() -> Ordering {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(['.', '-', '\n']).map_while(|part| part.parse::<u32>().ok());
@@ -65,7 +66,7 @@ fn age() -> Ordering {
 }
 
 /// Panics on contradictions, and on gaps unless the kernel is older; returns the gaps.
-fn judge(findings: Vec<Finding>) -> Vec<String> {
+fn report(findings: Vec<Finding>) -> Vec<String> {
     let (mut wrong, mut missing) = (Vec::new(), Vec::new());
     for finding in findings {
         match finding {
@@ -78,8 +79,8 @@ fn judge(findings: Vec<Finding>) -> Vec<String> {
     missing
 }
 
-/// Compares one struct with the kernel's members. `whole` says that `members` are those of this
-/// struct alone, so that none of them may be unknown here.
+/// Compares one struct with the kernel's members. With `whole`, `members` are those of this
+/// struct alone, and none of them may be missing here.
 fn compare(ours: &Struct, members: &[Member], whole: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let bit = |offset: usize| offset.saturating_mul(8);
@@ -123,14 +124,14 @@ fn compare(ours: &Struct, members: &[Member], whole: bool) -> Vec<Finding> {
     findings
 }
 
-/// Compares one struct with a type of the kernel that is to be as long, or at least as long.
+/// Compares one struct with a type of the kernel, which must have the same size (`exact`) or more.
 fn compare_type(btf: &Btf, ours: &Struct, id: u32, exact: bool) -> Vec<Finding> {
     let (Some(members), Some(there)) = (btf.members(id, false), btf.size(id)) else {
         return vec![Wrong(format!("{}: the kernel's type {id} cannot be followed", ours.name))];
     };
     let (mut findings, here) = (compare(ours, &members, true), ours.size);
     let text = format!("{}: size {here} here, {there} in the kernel", ours.name);
-    // A struct may grow at its end: those that do tell their length.
+    // A struct may grow at its end: such structs are passed with their length.
     if exact && (there < here || (there > here && age().is_le())) {
         findings.push(Wrong(text));
     } else if there < here {
@@ -145,8 +146,8 @@ fn structs_match_the_running_kernel() -> Result<(), String> {
         return Ok(());
     };
     let (mut compared, mut absent, mut findings) = (0_u32, Vec::new(), Vec::new());
-    for ours in layout::ALL {
-        // The kernel that runs an i386 program here is a 64-bit one, which translates these for it.
+    for ours in tables::STRUCTS {
+        // An i386 program runs on a 64-bit kernel here, which translates these for it.
         if cfg!(target_arch = "x86") && TRANSLATED.contains(&ours.name) {
             absent.push(format!("{} (not the kernel's own)", ours.name));
             continue;
@@ -167,7 +168,7 @@ fn structs_match_the_running_kernel() -> Result<(), String> {
         };
         findings.extend(match ours.origin {
             Origin::Part(_) => compare(ours, &btf.members(id, true).unwrap(), false),
-            // The member that differs least is the one meant.
+            // The members have no names: the one that differs least is compared.
             Origin::Attr => {
                 let members = btf.alternatives(id).into_iter();
                 members.map(|id| compare_type(&btf, ours, id, false)).min_by_key(Vec::len).unwrap()
@@ -176,10 +177,10 @@ fn structs_match_the_running_kernel() -> Result<(), String> {
         });
         compared = compared.saturating_add(1);
     }
-    let newer = judge(findings);
+    let newer = report(findings);
     say(&format!(
         "btf: {compared} of {} structs compared with {} types of the kernel; not in BTF: {}",
-        layout::ALL.len(),
+        tables::STRUCTS.len(),
         btf.len(),
         absent.join(", "),
     ));
@@ -199,9 +200,9 @@ fn constants_match_the_running_kernel() -> Result<(), String> {
         known.entry(name).or_default().push(value);
     }
     let (mut compared, mut total, mut findings) = (0_u32, 0_u32, Vec::new());
-    for ours in layout::CONSTANTS.iter().copied().flatten() {
+    for ours in tables::CONSTANTS.iter().copied().flatten() {
         total = total.saturating_add(1);
-        // Macros of C leave no trace in BTF.
+        // Macros of C are not in BTF.
         let Some(values) = known.get(ours.name) else {
             continue;
         };
@@ -213,16 +214,16 @@ fn constants_match_the_running_kernel() -> Result<(), String> {
             )));
         }
     }
-    judge(findings);
+    report(findings);
     say(&format!("btf: {compared} of {total} constants compared; the others are macros in C"));
     Ok(())
 }
 
 #[test]
 fn table_is_sound() {
-    for (at, ours) in layout::ALL.iter().enumerate() {
+    for (at, ours) in tables::STRUCTS.iter().enumerate() {
         assert!(
-            layout::ALL.iter().skip(at.saturating_add(1)).all(|s| s.name != ours.name),
+            tables::STRUCTS.iter().skip(at.saturating_add(1)).all(|s| s.name != ours.name),
             "{} twice",
             ours.name
         );
@@ -235,7 +236,7 @@ fn table_is_sound() {
     }
 }
 
-/// Type information of a few types: an integer, a struct that holds one, a name for itself, an
+/// Type information of a few types: an integer, a struct with one member, a typedef of itself, an
 /// array, an enumeration.
 fn small_btf() -> Vec<u8> {
     let types: [&[u32]; 5] = [
@@ -268,7 +269,7 @@ fn btf_of(types: &[u32]) -> Vec<u8> {
     bytes
 }
 
-/// Asks everything of every type.
+/// Calls every method of the reader for every type.
 fn walk(btf: &Btf) {
     for id in 0..u32::try_from(btf.len()).unwrap_or(0).saturating_add(2) {
         let _ = (btf.size(id), btf.alternatives(id), btf.members(id, false), btf.members(id, true));
@@ -303,7 +304,7 @@ fn reader_survives_broken_input() -> Result<(), String> {
 
 #[test]
 fn reader_gives_up_where_types_double_at_every_step() -> Result<(), String> {
-    // Each struct has two nameless members of the type before it: the 20th is 2^20 integers.
+    // Each struct has two unnamed members of the type before it: the 20th has 2^20 integers.
     let mut types = vec![1, kind(BTF_KIND_INT, 0), 4, 32];
     for inner in 1..=20 {
         types.extend([0, kind(BTF_KIND_STRUCT, 2), 8, 0, inner, 0, 0, inner, 0]);

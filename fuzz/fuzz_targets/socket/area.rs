@@ -1,4 +1,4 @@
-//! What is made once and used by every program: packet memory, and the panic hook.
+//! Packet memory and the panic hook, which are set up once for all runs.
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
@@ -10,10 +10,11 @@ use xsk::{FramePool, Umem};
 pub const CHUNKS: u32 = 16;
 pub const CHUNK: u32 = 2048;
 
-/// The memory of the UMEM and of a foreign one. On the heap, so that the address sanitizer sees its ends.
+/// The memory of the UMEM and of a foreign one. On the heap, so that the address sanitizer checks
+/// its bounds.
 static AREAS: [OnceLock<usize>; 2] = [const { OnceLock::new() }; 2];
 
-/// A UMEM over area 0 or 1. There is one at a time for each.
+/// A UMEM over area 0 or 1. At most one exists for each area at a time.
 pub fn umem(which: usize) -> (Umem, FramePool) {
     let len = (CHUNKS * CHUNK) as usize;
     let start = AREAS[which].get_or_init(|| {
@@ -23,13 +24,14 @@ pub fn umem(which: usize) -> (Umem, FramePool) {
     });
     let start = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(*start)).unwrap();
     let memory = NonNull::slice_from_raw_parts(start, len);
-    // SAFETY: never freed, not reached by anything else, and the program before has dropped all of its UMEM.
+    // SAFETY: never freed, not used by anything else, and the run before has dropped all of its
+    // UMEM.
     unsafe { Umem::builder().chunk_count(CHUNKS).chunk_size(CHUNK).build_in(memory, ()) }.unwrap()
 }
 
 static EXPECTED: AtomicBool = AtomicBool::new(false);
 
-/// libFuzzer's hook ends the process at any panic; one that was expected passes.
+/// Wraps libFuzzer's hook, which ends the process at any panic: expected panics do not reach it.
 pub fn keep_expected_panics_quiet() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -42,12 +44,12 @@ pub fn keep_expected_panics_quiet() {
 /// Whether the library refuses `call` by a panic.
 pub fn refused<R>(call: impl FnOnce() -> R) -> bool {
     EXPECTED.store(true, Ordering::Relaxed);
-    let answer = caught(AssertUnwindSafe(call));
+    let result = caught(AssertUnwindSafe(call));
     EXPECTED.store(false, Ordering::Relaxed);
-    answer.is_none()
+    result.is_none()
 }
 
-/// `None` if `call` panics. A panic of ours (`resume_unwind`) does not come by the hook.
+/// Returns `None` if `call` panics. A panic by `resume_unwind` does not run the hook.
 pub fn caught<R>(call: impl FnOnce() -> R + UnwindSafe) -> Option<R> {
     catch_unwind(call).ok()
 }

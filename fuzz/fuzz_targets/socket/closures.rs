@@ -1,12 +1,13 @@
-//! What users do in closures: edit, exchange the frame for another, panic.
+//! Closures that edit a frame, exchange it for another, or panic.
 
 use crate::area::caught;
 use crate::law::{Set, mark};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use xsk::{Frame, Umem};
 
-/// Calls `each` with a closure that does what `n` says at its third call or before, and answers what `each` answers,
-/// or `None` if the closure panicked. The frame that the closure had then is lost.
+/// Calls `each` with a closure that edits, and in its first to fourth call exchanges or panics, by
+/// the bits of `n`. Returns what `each` returns, or `None` if the closure panicked; the frame that
+/// it had then is lost.
 pub fn with_closure<R>(
     umem: &Umem,
     held: &mut [Frame],
@@ -17,7 +18,7 @@ pub fn with_closure<R>(
     let (at, swaps, panics, cuts) = (n & 3, n & 4 != 0, n & 8 != 0, n & 16 != 0);
     let mut call = 0;
     let mut in_hand = None;
-    let answer = caught(AssertUnwindSafe(|| {
+    let result = caught(AssertUnwindSafe(|| {
         each(&mut |frame: &mut Frame| {
             mark(umem, frame);
             if cuts {
@@ -36,9 +37,9 @@ pub fn with_closure<R>(
             call += 1;
         })
     }));
-    assert_eq!(answer.is_none(), in_hand.is_some(), "only what we threw");
+    assert_eq!(result.is_none(), in_hand.is_some(), "only the closure panics");
     if let Some(address) = in_hand {
         lost.add(address);
     }
-    answer
+    result
 }

@@ -1,4 +1,4 @@
-//! Frames and pools of another UMEM: refused by a panic, before anything is changed.
+//! Frames and pools of another UMEM are refused by a panic, before anything is changed.
 
 use crate::area::{self, refused};
 use crate::law::mark;
@@ -38,7 +38,7 @@ impl World {
                 Ok(batch) => refused(|| batch.reclaim(&mut pool)),
                 Err(_) => self.hostile,
             },
-            // Exchanged by a closure for one of ours, which stays in hand.
+            // A closure exchanges it for a frame of this UMEM, which stays in hand.
             14 => {
                 let (mut foreign, mut swapped) = (Some(frame), None);
                 let sent = refused(|| {
@@ -46,9 +46,9 @@ impl World {
                         swapped = foreign.take().map(|foreign| std::mem::replace(frame, foreign));
                     })
                 });
-                let ours = swapped.is_some();
+                let exchanged = swapped.is_some();
                 self.held.extend(swapped);
-                sent == ours
+                sent == exchanged
             }
             _ => {
                 let (mut foreign, mut swapped) = (Some(frame), None);
@@ -62,9 +62,9 @@ impl World {
                     }),
                     Err(_) => false,
                 };
-                let ours = swapped.is_some();
+                let exchanged = swapped.is_some();
                 self.held.extend(swapped);
-                given == ours
+                given == exchanged
             }
         });
         if let (14.., Some(frame)) = (n & 15, self.held.last_mut()) {

@@ -1,4 +1,4 @@
-//! Where every chunk is: by the handles that there are, and by the ledger.
+//! Checks where every chunk is, by the existing handles and by the ledger.
 
 use crate::area::{CHUNK, CHUNKS};
 use crate::world::World;
@@ -24,7 +24,7 @@ pub fn mark(umem: &Umem, frame: &mut Frame) {
     umem.bytes_mut(frame)[0] = mark;
 }
 
-/// Nobody else wrote to a frame in hand.
+/// Whether a frame in hand still has its mark: nothing else wrote to it.
 pub fn marked(umem: &Umem, frame: &Frame) -> bool {
     let bytes = umem.bytes(frame);
     bytes.len() == frame.len() as usize
@@ -34,12 +34,12 @@ pub fn marked(umem: &Umem, frame: &Frame) -> bool {
 }
 
 impl World {
-    /// No chunk has two handles, and the ledger knows all of them.
+    /// Asserts that no chunk has two handles, and that the ledger agrees with the handles.
     pub fn check(&self) {
         let (mut pool, mut user) = (Set::default(), self.lost);
         for frame in &self.held {
             user.add(frame.address());
-            assert!(marked(&self.umem, frame), "{frame:?}: somebody wrote there");
+            assert!(marked(&self.umem, frame), "{frame:?}: something else wrote there");
         }
         for address in self.pools.iter().flat_map(|pool| pool.addresses()) {
             pool.add(address);
@@ -57,7 +57,7 @@ impl World {
         assert_eq!((in_pool, in_hand), (pool, user), "the ledger differs");
     }
 
-    /// Everything comes back, if the kernels were good.
+    /// Asserts that every chunk comes back, unless the kernels are hostile.
     pub fn settle(mut self) {
         if self.hostile {
             return;
@@ -66,7 +66,8 @@ impl World {
         held.drain(..).for_each(|frame| other.put(frame));
         let mut still = 0;
         while still < 2 {
-            // Once more after nothing moved: a look at an empty ring gives back what a forgotten guard took.
+            // One more round after nothing moved: reading an empty ring returns what a forgotten
+            // guard took.
             let mut moved = 0;
             for port in ports.iter_mut() {
                 // Publishes what a forgotten guard wrote.

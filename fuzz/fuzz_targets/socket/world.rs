@@ -41,10 +41,10 @@ impl World {
         Self { umem, pools: [pool, other], ports, held, lost, hostile: flags & 2 != 0 }
     }
 
-    /// What a good kernel never makes fail.
-    fn good<T>(hostile: bool, answer: Result<T, RingError>) -> Option<T> {
-        match answer {
-            Ok(answer) => Some(answer),
+    /// Unwraps the result of a call that fails only with a hostile kernel.
+    fn good<T>(hostile: bool, result: Result<T, RingError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
             Err(fault) => {
                 assert!(hostile, "{fault}");
                 None
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// One call; answers what is left of the program.
+    /// Makes one call; returns the rest of the program.
     pub fn step<'a>(&mut self, call: u8, n: u8, mut rest: &'a [u8]) -> &'a [u8] {
         let ports = self.ports.len();
         let (s, t) = (usize::from(call >> 7) % ports, usize::from(call >> 6 & 1) % ports);
@@ -187,7 +187,7 @@ impl World {
     }
 }
 
-/// Whole batches from RX on, with and without closures.
+/// Forwards or recycles a whole batch of received frames, with and without closures.
 #[expect(clippy::too_many_arguments, reason = "the parts of a world")]
 fn forward(
     umem: &Umem,
@@ -210,18 +210,18 @@ fn forward(
         (&mut from.rx, &mut to.tx, &mut to.fill)
     };
     let Some(batch) = World::good(hostile, rx.receive(count)) else { return };
-    let answer = match code {
+    let result = match code {
         21 | 22 => Some(batch.forward(tx)),
         23..=25 => with_closure(umem, held, lost, n, |edit| batch.forward_each(tx, edit)),
         26..=27 => with_closure(umem, held, lost, n, |edit| batch.recycle_each(fill, edit)),
         _ => Some(batch.recycle(fill)),
     };
-    if let Some(answer) = answer {
-        World::good(hostile, answer);
+    if let Some(result) = result {
+        World::good(hostile, result);
     }
 }
 
-/// Takes frames in hand, and marks them.
+/// Marks frames and keeps them in hand.
 fn keep(umem: &Umem, held: &mut Vec<Frame>, frames: impl Iterator<Item = Frame>) {
     for mut frame in frames {
         mark(umem, &mut frame);
@@ -229,7 +229,7 @@ fn keep(umem: &Umem, held: &mut Vec<Frame>, frames: impl Iterator<Item = Frame>)
     }
 }
 
-/// Gives frames away until one comes back.
+/// Gives frames away until one is returned.
 fn give(
     umem: &Umem,
     held: &mut Vec<Frame>,
@@ -238,7 +238,7 @@ fn give(
 ) {
     for _ in 0..most {
         let Some(frame) = held.pop() else { return };
-        assert!(marked(umem, &frame), "{frame:?}: somebody wrote there");
+        assert!(marked(umem, &frame), "{frame:?}: something else wrote there");
         if let Err(frame) = to(frame) {
             held.push(frame);
             return;
@@ -246,7 +246,7 @@ fn give(
     }
 }
 
-/// Changes the bounds of a frame in hand; what is refused changes nothing.
+/// Changes the bounds of a frame in hand; a refused change has no effect.
 fn edit(umem: &Umem, held: &mut [Frame], n: u8) {
     let Some(frame) = held.last_mut() else { return };
     let (address, len) = (frame.address(), frame.len());
@@ -267,7 +267,7 @@ fn edit(umem: &Umem, held: &mut [Frame], n: u8) {
     mark(umem, frame);
 }
 
-/// What a kernel must not do, with the ledger on.
+/// A step that a kernel must not make, with the ledger on.
 fn break_a_rule(kernel: &mut FakeKernel, code: u8, n: u8, [a, b]: [u8; 2]) {
     let address = match a >> 6 {
         0 | 1 => u64::from(a & 31) * u64::from(CHUNK) + 256,

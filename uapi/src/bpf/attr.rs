@@ -1,10 +1,10 @@
-//! The arguments of `bpf(2)`: commands, their structs, their flags.
+//! Arguments of `bpf(2)`: commands, their structs, their flags.
 
 use crate::layout::{constants, structs};
 
 constants! {
     u32 {
-        /// Make a map: [`bpf_attr_map_create`].
+        /// Create a map: [`bpf_attr_map_create`].
         BPF_MAP_CREATE = 0;
         /// Read a map element: [`bpf_attr_map_elem`].
         BPF_MAP_LOOKUP_ELEM = 1;
@@ -50,7 +50,8 @@ constants! {
         BPF_TASK_FD_QUERY = 20;
         /// Read and delete a map element: [`bpf_attr_map_elem`] (4.20).
         BPF_MAP_LOOKUP_AND_DELETE_ELEM = 21;
-        /// Refuse further writes through the system call: [`bpf_attr_map_elem`], `map_fd` only (5.2).
+        /// Refuse further writes through the system call: [`bpf_attr_map_elem`], `map_fd` only
+        /// (5.2).
         BPF_MAP_FREEZE = 22;
         /// Find the type information after an id: [`bpf_attr_get_id`] (5.4).
         BPF_BTF_GET_NEXT_ID = 23;
@@ -72,13 +73,13 @@ constants! {
         BPF_LINK_GET_NEXT_ID = 31;
         /// Count runs and time of programs while the fd lives (5.8).
         BPF_ENABLE_STATS = 32;
-        /// Make an iterator from a link (5.8).
+        /// Create an iterator from a link (5.8).
         BPF_ITER_CREATE = 33;
         /// Detach a link whose fd stays open: [`bpf_attr_link_detach`] (5.9).
         BPF_LINK_DETACH = 34;
         /// Tie the life of a map to a program (5.10).
         BPF_PROG_BIND_MAP = 35;
-        /// Make a token from a BPF file system (6.9).
+        /// Create a token from a BPF file system (6.9).
         BPF_TOKEN_CREATE = 36;
         /// Read the standard output or error of a program (6.17).
         BPF_PROG_STREAM_READ_BY_FD = 37;
@@ -87,7 +88,7 @@ constants! {
         BPF_F_NO_PREALLOC = 1 << 0;
         /// [`bpf_attr_map_create::map_flags`]: one LRU list per CPU.
         BPF_F_NO_COMMON_LRU = 1 << 1;
-        /// [`bpf_attr_map_create::map_flags`]: `numa_node` is meant.
+        /// [`bpf_attr_map_create::map_flags`]: `numa_node` is used.
         BPF_F_NUMA_NODE = 1 << 2;
         /// `map_flags` and `file_flags`: the fd may read only.
         BPF_F_RDONLY = 1 << 3;
@@ -99,52 +100,57 @@ constants! {
         BPF_F_WRONLY_PROG = 1 << 8;
         /// [`bpf_attr_map_create::map_flags`]: the map can be mapped into memory (5.5).
         BPF_F_MMAPABLE = 1 << 10;
-        /// [`bpf_attr_obj::file_flags`]: `path_fd` is meant (6.5).
+        /// [`bpf_attr_obj::file_flags`]: `path_fd` is used (6.5).
         BPF_F_PATH_FD = 1 << 14;
-        /// `map_flags`, `prog_flags`, `open_flags`: the token fd field is meant (6.9).
+        /// `map_flags`, `prog_flags`, `open_flags`: the token fd field is used (6.9).
         BPF_F_TOKEN_FD = 1 << 16;
 
         /// [`bpf_attr_prog_load::prog_flags`]: check alignment strictly.
         BPF_F_STRICT_ALIGNMENT = 1 << 0;
         /// [`bpf_attr_prog_load::prog_flags`]: assume that every alignment works (5.0).
         BPF_F_ANY_ALIGNMENT = 1 << 1;
-        /// [`bpf_attr_prog_load::prog_flags`]: fill upper halves with noise, to test the verifier (5.3).
+        /// [`bpf_attr_prog_load::prog_flags`]: fill upper halves with noise, to test the verifier
+        /// (5.3).
         BPF_F_TEST_RND_HI32 = 1 << 2;
-        /// [`bpf_attr_prog_load::prog_flags`]: store verifier states often, to test the verifier (5.4).
+        /// [`bpf_attr_prog_load::prog_flags`]: store verifier states often, to test the verifier
+        /// (5.4).
         BPF_F_TEST_STATE_FREQ = 1 << 3;
         /// [`bpf_attr_prog_load::prog_flags`]: the program may sleep (5.10).
         BPF_F_SLEEPABLE = 1 << 4;
-        /// [`bpf_attr_prog_load::prog_flags`]: an XDP program that can deal with fragments (5.18).
+        /// [`bpf_attr_prog_load::prog_flags`]: an XDP program that can handle fragments (5.18).
         BPF_F_XDP_HAS_FRAGS = 1 << 5;
-        /// [`bpf_attr_prog_load::prog_flags`]: bound to the device `prog_ifindex`, not offloaded (6.3).
+        /// [`bpf_attr_prog_load::prog_flags`]: bound to the device `prog_ifindex`, not offloaded
+        /// (6.3).
         BPF_F_XDP_DEV_BOUND_ONLY = 1 << 6;
-        /// [`bpf_attr_prog_load::prog_flags`]: make broken verifier invariants an error (6.8).
+        /// [`bpf_attr_prog_load::prog_flags`]: report broken verifier invariants as errors (6.8).
         BPF_F_TEST_REG_INVARIANTS = 1 << 7;
 
         /// [`bpf_attr_test_run::flags`]: run on CPU `cpu`; not for XDP (5.10).
         BPF_F_TEST_RUN_ON_CPU = 1 << 0;
-        /// [`bpf_attr_test_run::flags`]: obey XDP actions with real frames (5.18).
+        /// [`bpf_attr_test_run::flags`]: carry out XDP actions with real frames (5.18).
         BPF_F_TEST_XDP_LIVE_FRAMES = 1 << 1;
 
         /// [`bpf_attr_link_update::flags`]: only if the link runs `old_prog_fd` (5.7).
         BPF_F_REPLACE = 1 << 2;
 
-        /// [`bpf_attr_prog_load::log_level`]: what was checked, in order. Kernel-internal name.
+        /// [`bpf_attr_prog_load::log_level`]: a record of what was checked. Kernel-internal name.
         BPF_LOG_LEVEL1 = 1;
-        /// [`bpf_attr_prog_load::log_level`]: the state after every instruction. Kernel-internal name.
+        /// [`bpf_attr_prog_load::log_level`]: the state after every instruction. Kernel-internal
+        /// name.
         BPF_LOG_LEVEL2 = 2;
         /// [`bpf_attr_prog_load::log_level`]: statistics (5.2). Kernel-internal name.
         BPF_LOG_STATS = 4;
-        /// [`bpf_attr_prog_load::log_level`]: on overflow keep the start, not the end (6.4). Kernel-internal name.
+        /// [`bpf_attr_prog_load::log_level`]: on overflow keep the start, not the end (6.4).
+        /// Kernel-internal name.
         BPF_LOG_FIXED = 8;
     }
 
     u64 {
-        /// [`bpf_attr_map_elem::flags`]: make or replace.
+        /// [`bpf_attr_map_elem::flags`]: create or replace.
         BPF_ANY = 0;
-        /// [`bpf_attr_map_elem::flags`]: make, refuse to replace.
+        /// [`bpf_attr_map_elem::flags`]: create, refuse to replace.
         BPF_NOEXIST = 1;
-        /// [`bpf_attr_map_elem::flags`]: replace, refuse to make.
+        /// [`bpf_attr_map_elem::flags`]: replace, refuse to create.
         BPF_EXIST = 2;
         /// [`bpf_attr_map_elem::flags`]: the element holds a spin lock (5.1).
         BPF_F_LOCK = 4;
@@ -159,7 +165,7 @@ constants! {
 }
 
 structs! {
-    /// What [`BPF_MAP_CREATE`] takes.
+    /// Argument of [`BPF_MAP_CREATE`].
     pub struct bpf_attr_map_create(96, Attr) {
         /// `BPF_MAP_TYPE_*`.
         0: map_type: u32,
@@ -201,7 +207,7 @@ structs! {
         92: _pad: [u8; 4],
     }
 
-    /// What the commands on one map element take.
+    /// Arguments of the commands on one map element.
     pub struct bpf_attr_map_elem(32, Attr) {
         /// The map.
         0: map_fd: u32,
@@ -215,7 +221,7 @@ structs! {
         24: flags: u64,
     }
 
-    /// What [`BPF_PROG_LOAD`] takes.
+    /// Argument of [`BPF_PROG_LOAD`].
     pub struct bpf_attr_prog_load(168, Attr) {
         /// `BPF_PROG_TYPE_*`.
         0: prog_type: u32,
@@ -281,7 +287,7 @@ structs! {
         164: keyring_id: i32,
     }
 
-    /// What [`BPF_OBJ_PIN`] and [`BPF_OBJ_GET`] take.
+    /// Arguments of [`BPF_OBJ_PIN`] and [`BPF_OBJ_GET`].
     pub struct bpf_attr_obj(24, Attr) {
         /// Pointer to the path, ended by a zero.
         0: pathname: u64,
@@ -295,7 +301,7 @@ structs! {
         20: _pad: [u8; 4],
     }
 
-    /// What [`BPF_PROG_TEST_RUN`] takes.
+    /// Argument of [`BPF_PROG_TEST_RUN`].
     pub struct bpf_attr_test_run(80, Attr) {
         /// The program.
         0: prog_fd: u32,
@@ -331,9 +337,10 @@ structs! {
         76: _pad: [u8; 4],
     }
 
-    /// What the commands `*_GET_NEXT_ID` and `*_GET_FD_BY_ID` take.
+    /// Arguments of the commands `*_GET_NEXT_ID` and `*_GET_FD_BY_ID`.
     pub struct bpf_attr_get_id(16, Attr) {
-        /// The id to open, or to start after. The kernel also calls it `prog_id`, `map_id`, `btf_id`, `link_id`.
+        /// The id to open, or to start after. The kernel also calls it `prog_id`, `map_id`,
+        /// `btf_id`, `link_id`.
         0: start_id: u32,
         /// Out: the next id.
         4: next_id: u32,
@@ -343,17 +350,18 @@ structs! {
         12: fd_by_id_token_fd: i32,
     }
 
-    /// What [`BPF_OBJ_GET_INFO_BY_FD`] takes.
+    /// Argument of [`BPF_OBJ_GET_INFO_BY_FD`].
     pub struct bpf_attr_info(16, Attr) {
         /// The object.
         0: bpf_fd: u32,
-        /// In: room for the answer; out: its length.
+        /// In: room for the result; out: its length.
         4: info_len: u32,
         /// Pointer to a zeroed `bpf_*_info` struct.
         8: info: u64,
     }
 
-    /// What [`BPF_LINK_CREATE`] takes for XDP (5.9). The kernel's struct goes on for other link types.
+    /// Argument of [`BPF_LINK_CREATE`] for XDP (5.9). The kernel's struct is longer for other link
+    /// types.
     pub struct bpf_attr_link_create(16, Attr) {
         /// The program.
         0: prog_fd: u32,
@@ -365,11 +373,11 @@ structs! {
         12: flags: u32,
     }
 
-    /// What [`BPF_LINK_UPDATE`] takes (5.7).
+    /// Argument of [`BPF_LINK_UPDATE`] (5.7).
     pub struct bpf_attr_link_update(16, Attr) {
         /// The link.
         0: link_fd: u32,
-        /// The program to run from now on.
+        /// The program to run instead.
         4: new_prog_fd: u32,
         /// [`BPF_F_REPLACE`] or zero.
         8: flags: u32,
@@ -377,13 +385,13 @@ structs! {
         12: old_prog_fd: u32,
     }
 
-    /// What [`BPF_LINK_DETACH`] takes (5.9).
+    /// Argument of [`BPF_LINK_DETACH`] (5.9).
     pub struct bpf_attr_link_detach(4, Attr) {
         /// The link.
         0: link_fd: u32,
     }
 
-    /// What [`BPF_BTF_LOAD`] takes (4.18).
+    /// Argument of [`BPF_BTF_LOAD`] (4.18).
     pub struct bpf_attr_btf_load(40, Attr) {
         /// Pointer to the type information.
         0: btf: u64,

@@ -1,13 +1,13 @@
-//! What `BPF_OBJ_GET_INFO_BY_FD` tells, and the context of an XDP program.
+//! Results of `BPF_OBJ_GET_INFO_BY_FD`, and the context of an XDP program.
 //!
-//! The kernel fills as much as it knows and as fits; a struct that was zero
-//! before shows zero in what an older kernel does not know.
+//! The kernel fills the fields that it knows and that fit. In a struct that was zeroed before,
+//! fields that an older kernel does not know stay zero.
 
 use super::{BPF_OBJ_NAME_LEN, BPF_TAG_SIZE};
 use crate::layout::structs;
 
 structs! {
-    /// What `BPF_OBJ_GET_INFO_BY_FD` tells of a program.
+    /// Result of `BPF_OBJ_GET_INFO_BY_FD` for a program.
     pub struct bpf_prog_info(232, Extensible) {
         /// `BPF_PROG_TYPE_*`.
         0: r#type as type: u32,
@@ -23,9 +23,9 @@ structs! {
         24: jited_prog_insns: u64,
         /// In: pointer to room for the instructions, or zero.
         32: xlated_prog_insns: u64,
-        /// When it was loaded, nanoseconds since boot.
+        /// Time of loading, nanoseconds since boot.
         40: load_time: u64,
-        /// Who loaded it.
+        /// User who loaded it.
         48: created_by_uid: u32,
         /// In: room in `map_ids`; out: number of maps.
         52: nr_map_ids: u32,
@@ -35,7 +35,8 @@ structs! {
         64: name: [u8; BPF_OBJ_NAME_LEN],
         /// Device it is bound to.
         80: ifindex: u32,
-        /// Lowest bit on little-endian machines: the licence is GPL-compatible; a bit-field in C (4.18).
+        /// Lowest bit on little-endian machines: the licence is GPL-compatible; a bit-field in C
+        /// (4.18).
         84: gpl_compatible: u32,
         /// Network namespace of that device: file system.
         88: netns_dev: u64,
@@ -89,7 +90,7 @@ structs! {
         228: _pad: [u8; 4],
     }
 
-    /// What `BPF_OBJ_GET_INFO_BY_FD` tells of a map.
+    /// Result of `BPF_OBJ_GET_INFO_BY_FD` for a map.
     pub struct bpf_map_info(104, Extensible) {
         /// `BPF_MAP_TYPE_*`.
         0: r#type as type: u32,
@@ -101,7 +102,7 @@ structs! {
         12: value_size: u32,
         /// Number of elements.
         16: max_entries: u32,
-        /// Flags it was made with.
+        /// Flags it was created with.
         20: map_flags: u32,
         /// Name, ended by a zero.
         24: name: [u8; BPF_OBJ_NAME_LEN],
@@ -131,8 +132,8 @@ structs! {
         100: _pad: [u8; 4],
     }
 
-    /// What `BPF_OBJ_GET_INFO_BY_FD` tells of an XDP link (5.9). The kernel's `bpf_link_info` is
-    /// longer; it stops at the room it is given.
+    /// Result of `BPF_OBJ_GET_INFO_BY_FD` for an XDP link (5.9). The kernel's `bpf_link_info` is
+    /// longer; the kernel writes no more than there is room for.
     pub struct bpf_link_info_xdp(24, Part("bpf_link_info")) {
         /// [`BPF_LINK_TYPE_XDP`](super::BPF_LINK_TYPE_XDP).
         0: r#type as type: u32,
@@ -148,7 +149,7 @@ structs! {
         20: _pad1: [u8; 4],
     }
 
-    /// What `BPF_OBJ_GET_INFO_BY_FD` tells of type information (4.18).
+    /// Result of `BPF_OBJ_GET_INFO_BY_FD` for type information (4.18).
     pub struct bpf_btf_info(32, Extensible) {
         /// In: pointer to room for the type information, or zero.
         0: btf: u64,

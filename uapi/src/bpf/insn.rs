@@ -1,4 +1,5 @@
-//! Instructions: the struct, the parts of an opcode, helper numbers. Mostly from `linux/bpf_common.h`.
+//! Instructions: the struct, the parts of an opcode, helper numbers. Mostly from
+//! `linux/bpf_common.h`.
 
 use crate::layout::{constants, structs};
 
@@ -113,7 +114,8 @@ constants! {
 
         /// Source register of a 64-bit immediate load: the value is a map's fd.
         BPF_PSEUDO_MAP_FD = 1;
-        /// Source register of a 64-bit immediate load: a map's fd, then an offset into its value (5.2).
+        /// Source register of a 64-bit immediate load: a map's fd, then an offset into its value
+        /// (5.2).
         BPF_PSEUDO_MAP_VALUE = 2;
         /// Source register of a 64-bit immediate load: type id of a kernel variable (5.10).
         BPF_PSEUDO_BTF_ID = 3;
@@ -121,7 +123,8 @@ constants! {
         BPF_PSEUDO_FUNC = 4;
         /// Source register of a 64-bit immediate load: index into `fd_array` (5.14).
         BPF_PSEUDO_MAP_IDX = 5;
-        /// Source register of a 64-bit immediate load: index into `fd_array`, then an offset (5.14).
+        /// Source register of a 64-bit immediate load: index into `fd_array`, then an offset
+        /// (5.14).
         BPF_PSEUDO_MAP_IDX_VALUE = 6;
 
         /// Source register of a call: the value is the distance to a function.
@@ -154,7 +157,8 @@ constants! {
     }
 
     i32 {
-        /// Immediate value of an atomic operation: return the old value in the source register (5.12).
+        /// Immediate value of an atomic operation: return the old value in the source register
+        /// (5.12).
         BPF_FETCH = 0x01;
         /// Immediate value of an atomic operation: exchange (5.12).
         BPF_XCHG = 0xe0 | BPF_FETCH;
@@ -175,7 +179,7 @@ constants! {
         BPF_FUNC_get_prandom_u32 = 7;
         /// Helper: number of this CPU.
         BPF_FUNC_get_smp_processor_id = 8;
-        /// Helper: go on in another program.
+        /// Helper: continue in another program.
         BPF_FUNC_tail_call = 12;
         /// Helper: choose a device to send from.
         BPF_FUNC_redirect = 23;
@@ -201,9 +205,9 @@ constants! {
         BPF_FUNC_ringbuf_reserve = 131;
         /// Helper: submit a reserved record (5.8).
         BPF_FUNC_ringbuf_submit = 132;
-        /// Helper: give a reserved record up (5.8).
+        /// Helper: discard a reserved record (5.8).
         BPF_FUNC_ringbuf_discard = 133;
-        /// Helper: does the packet fit a device (5.12).
+        /// Helper: whether the packet fits the MTU of a device (5.12).
         BPF_FUNC_check_mtu = 163;
         /// Helper: length of the packet with its fragments (5.18).
         BPF_FUNC_xdp_get_buff_len = 188;

@@ -1,4 +1,4 @@
-//! Kinds of maps, programs, attach points and links, and what an XDP program may answer.
+//! Kinds of maps, programs, attach points and links, and return values of XDP programs.
 
 use crate::layout::constants;
 
@@ -20,7 +20,7 @@ constants! {
         BPF_MAP_TYPE_STACK_TRACE = 7;
         /// Map: control groups.
         BPF_MAP_TYPE_CGROUP_ARRAY = 8;
-        /// Map: hash table that forgets what was least used.
+        /// Map: hash table that evicts the least recently used.
         BPF_MAP_TYPE_LRU_HASH = 9;
         /// Map: the same, one value per CPU.
         BPF_MAP_TYPE_LRU_PERCPU_HASH = 10;
@@ -62,7 +62,7 @@ constants! {
         BPF_MAP_TYPE_INODE_STORAGE = 28;
         /// Map: storage of a task (5.11).
         BPF_MAP_TYPE_TASK_STORAGE = 29;
-        /// Map: set that may err (5.16).
+        /// Map: set with false positives (5.16).
         BPF_MAP_TYPE_BLOOM_FILTER = 30;
         /// Map: ring of records, written by mmap (6.1).
         BPF_MAP_TYPE_USER_RINGBUF = 31;
@@ -140,7 +140,7 @@ constants! {
         BPF_CGROUP_INET_INGRESS = 0;
         /// Attach point: packets a control group sends.
         BPF_CGROUP_INET_EGRESS = 1;
-        /// Attach point: sockets a control group makes.
+        /// Attach point: sockets a control group creates.
         BPF_CGROUP_INET_SOCK_CREATE = 2;
         /// Attach point: TCP events of a control group.
         BPF_CGROUP_SOCK_OPS = 3;
@@ -282,22 +282,22 @@ constants! {
         /// Link: socket map (6.10).
         BPF_LINK_TYPE_SOCKMAP = 14;
 
-        /// Answer of an XDP program: an error; drop the packet and trace it.
+        /// Return value of an XDP program: an error; drop the packet and trace it.
         XDP_ABORTED = 0;
-        /// Answer of an XDP program: drop the packet.
+        /// Return value of an XDP program: drop the packet.
         XDP_DROP = 1;
-        /// Answer of an XDP program: go on to the network stack.
+        /// Return value of an XDP program: pass it on to the network stack.
         XDP_PASS = 2;
-        /// Answer of an XDP program: send the packet back.
+        /// Return value of an XDP program: send the packet back.
         XDP_TX = 3;
-        /// Answer of an XDP program: send it where a redirect helper said.
+        /// Return value of an XDP program: send it where a redirect helper said.
         XDP_REDIRECT = 4;
 
         /// Kind of receive hash: IPv4 (6.3).
         XDP_RSS_L3_IPV4 = 1 << 0;
         /// Kind of receive hash: IPv6 (6.3).
         XDP_RSS_L3_IPV6 = 1 << 1;
-        /// Kind of receive hash: IP options or extension headers are there (6.3).
+        /// Kind of receive hash: the packet has IP options or extension headers (6.3).
         XDP_RSS_L3_DYNHDR = 1 << 2;
         /// Kind of receive hash: ports are in the hash (6.3).
         XDP_RSS_L4 = 1 << 3;

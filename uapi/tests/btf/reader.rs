@@ -1,12 +1,13 @@
-//! A small reader of type information. It never panics: what it cannot follow is an error or a `None`.
+//! A small reader of type information. It never panics: it returns an error or `None` for what it
+//! cannot follow.
 
 use xsk_uapi::btf::*;
 
-/// How deep types may lie inside each other before the reader gives up.
+/// How deep types may be nested before the reader gives up.
 const DEEPEST: u32 = 32;
 
-/// How many members are looked at before the reader gives up: types that lie twice inside themselves would keep it
-/// busy for ever.
+/// How many members are read before the reader gives up: their number can double at each level of
+/// nesting.
 const MOST: u32 = 1 << 16;
 
 /// The type information of a kernel.
@@ -100,15 +101,15 @@ impl Btf {
         }
     }
 
-    /// The members of a struct or union one by one with their types, named or not.
+    /// The types of all members of a struct or union, named or not.
     pub(crate) fn alternatives(&self, id: u32) -> Vec<u32> {
         self.get(id).map_or(Vec::new(), |ty| {
             ty.words.chunks_exact(3).filter_map(|m| m.get(1).copied()).collect()
         })
     }
 
-    /// The named members of a struct or union and of those without a name inside it;
-    /// with `deep` also of those that have a name.
+    /// The named members of a struct or union and of unnamed ones inside it; with `deep` also those
+    /// of named ones.
     pub(crate) fn members(&self, id: u32, deep: bool) -> Option<Vec<Member>> {
         let (mut found, mut left) = (Vec::new(), MOST);
         self.collect(id, 0, deep, DEEPEST, &mut left, &mut found)?;
@@ -177,7 +178,7 @@ impl Btf {
         self.types.get(widen(id)?.checked_sub(1)?)
     }
 
-    /// Follows other names and qualifiers to the type they stand for.
+    /// Follows typedefs and qualifiers to the type they stand for.
     fn resolve(&self, mut id: u32) -> Option<u32> {
         for _ in 0..DEEPEST {
             match self.get(id)? {
