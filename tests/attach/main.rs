@@ -2,12 +2,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod elsewhere;
+mod fixture;
 mod foreign;
 mod lock;
 mod modes;
+mod moved_interfaces;
 mod privileges;
 mod processes;
-mod rig;
 mod slots;
 mod users;

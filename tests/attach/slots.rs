@@ -1,6 +1,6 @@
 //! Sockets in the map of what is attached.
 
-use crate::rig::{Rig, count, counting_socket, rx_socket, wait_for};
+use crate::fixture::{Fixture, count, counting_socket, rx_socket, wait_for};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::Error;
@@ -9,17 +9,18 @@ use xsk::bpf::SlotProbe;
 
 #[test]
 fn a_registered_socket_receives_and_gives_its_slot_back() {
-    let Some(rig) = Rig::new("a_registered_socket_receives_and_gives_its_slot_back", 2) else {
+    let Some(fixture) = Fixture::new("a_registered_socket_receives_and_gives_its_slot_back", 2)
+    else {
         return;
     };
-    let sender = rig.sender();
-    rig.inside(|| {
+    let sender = fixture.sender();
+    fixture.inside(|| {
         for bind_first in [true, false] {
             let early =
-                bind_first.then(|| [0, 1].map(|queue| counting_socket(rig.interface(), queue)));
-            let attachment = Attachment::builder(rig.interface()).attach().unwrap();
+                bind_first.then(|| [0, 1].map(|queue| counting_socket(fixture.interface(), queue)));
+            let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
             let sockets = early
-                .unwrap_or_else(|| [0, 1].map(|queue| counting_socket(rig.interface(), queue)));
+                .unwrap_or_else(|| [0, 1].map(|queue| counting_socket(fixture.interface(), queue)));
             let slots = [0, 1].map(|queue: u32| {
                 let socket = &sockets[usize::try_from(queue).unwrap()];
                 attachment.register(queue, socket.as_fd()).unwrap()
@@ -40,11 +41,11 @@ fn a_registered_socket_receives_and_gives_its_slot_back() {
 
 #[test]
 fn a_slot_that_another_socket_has_is_left_alone() {
-    let Some(rig) = Rig::new("a_slot_that_another_socket_has_is_left_alone", 2) else {
+    let Some(fixture) = Fixture::new("a_slot_that_another_socket_has_is_left_alone", 2) else {
         return;
     };
-    rig.inside(|| {
-        let attachment = Attachment::builder(rig.interface()).attach().unwrap();
+    fixture.inside(|| {
+        let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
         let (first, second) = (rx_socket(), rx_socket());
         let registration = attachment.register(1, first.as_fd()).unwrap();
         let taken = attachment.register(1, second.as_fd());
@@ -63,21 +64,21 @@ fn a_slot_that_another_socket_has_is_left_alone() {
         );
         // A socket in the map counts as a user, whoever put it there.
         attachment.close().unwrap();
-        assert!(rig.attached().is_some());
+        assert!(fixture.attached().is_some());
         drop(second);
-        Attachment::builder(rig.interface()).attach().unwrap().close().unwrap();
-        rig.assert_vacant();
+        Attachment::builder(fixture.interface()).attach().unwrap().close().unwrap();
+        fixture.assert_vacant();
     });
 }
 
 #[test]
 fn a_slot_has_one_registration() {
-    let Some(rig) = Rig::new("a_slot_has_one_registration", 1) else {
+    let Some(fixture) = Fixture::new("a_slot_has_one_registration", 1) else {
         return;
     };
-    rig.inside(|| {
-        let first = Attachment::builder(rig.interface()).attach().unwrap();
-        let second = Attachment::builder(rig.interface()).attach().unwrap();
+    fixture.inside(|| {
+        let first = Attachment::builder(fixture.interface()).attach().unwrap();
+        let second = Attachment::builder(fixture.interface()).attach().unwrap();
         let census = SlotProbe::new(first.map()).unwrap();
         let socket = rx_socket();
         let registration = first.register(0, socket.as_fd()).unwrap();
@@ -98,6 +99,6 @@ fn a_slot_has_one_registration() {
         assert_eq!(census.occupied().unwrap(), []);
         first.close().unwrap();
         second.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
     });
 }

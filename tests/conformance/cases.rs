@@ -115,7 +115,7 @@ fn every_case_of_the_kernel_runs_or_is_named() {
 }
 
 #[test]
-fn the_readme_tells_what_runs() {
+fn the_readme_lists_what_runs() {
     let readme = include_str!("../README.md");
     let (_, section) = readme.split_once("\n## The kernel's cases").unwrap();
     let section = section.split("\n## ").next().unwrap();

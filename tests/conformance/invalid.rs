@@ -3,9 +3,11 @@
 //! receiver takes the valid ones and stays in step.
 
 use crate::common::until;
+use crate::fixture::{
+    BATCH, By, CHUNKS, Fixture, Listener, RECEIVER, SENDER, Shape, exchange, receive,
+};
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use crate::raw::{Desc, RawSender};
-use crate::rig::{BATCH, Bed, By, CHUNKS, Listener, RECEIVER, SENDER, Shape, exchange, receive};
 use std::collections::BTreeSet;
 use xsk::attach::AttachMode;
 
@@ -24,17 +26,17 @@ pub(crate) fn aligned_inv_desc_2k_frame_size(mode: AttachMode) {
 }
 
 fn borders(mode: AttachMode, chunk_size: u32) {
-    let bed = Bed::new(mode);
-    let mut listener = bed.listener(Shape { chunk_size, ..RECEIVER });
-    borders_by_frames(&bed, &mut listener, chunk_size);
-    borders_by_descs(&bed, &mut listener, chunk_size);
+    let fixture = Fixture::new(mode);
+    let mut listener = fixture.listener(Shape { chunk_size, ..RECEIVER });
+    borders_by_frames(&fixture, &mut listener, chunk_size);
+    borders_by_descs(&fixture, &mut listener, chunk_size);
     drop(listener);
-    bed.end();
+    fixture.end();
 }
 
 /// Frames go up to each border and not beyond.
-fn borders_by_frames(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
-    let mut sender = bed.left(Shape { chunk_size, ..SENDER });
+fn borders_by_frames(fixture: &Fixture, listener: &mut Listener, chunk_size: u32) {
+    let mut sender = fixture.left(Shape { chunk_size, ..SENDER });
     let (umem, pool) = (&sender.umem, &mut sender.pool);
     let packets = stream(3, LEN);
     let [first, middle, last] = [0, chunk_size / 2 - LEN / 2, chunk_size - LEN];
@@ -78,7 +80,7 @@ fn borders_by_frames(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
 }
 
 /// The kernel's list, published at once.
-fn borders_by_descs(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
+fn borders_by_descs(fixture: &Fixture, listener: &mut Listener, chunk_size: u32) {
     let end = u64::from(CHUNKS * chunk_size);
     let (no, yes) = (false, true);
     let descs = [
@@ -97,8 +99,8 @@ fn borders_by_descs(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
         // In step again.
         (0, LEN, yes),
     ];
-    let raw = || RawSender::new(bed.cable.veth.a(), CHUNKS as usize, chunk_size);
-    let mut raw = bed.cable.left.run(raw).unwrap();
+    let raw = || RawSender::new(fixture.cable.veth.a(), CHUNKS as usize, chunk_size);
+    let mut raw = fixture.cable.left.run(raw).unwrap();
     let mut expected = Vec::new();
     let mut valid = BTreeSet::new();
     for (number, (address, _, good)) in (0..).zip(descs) {
@@ -126,13 +128,13 @@ fn borders_by_descs(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
 
 /// STAT_TX_INVALID: every other descriptor is too long.
 pub(crate) fn stat_tx_invalid(mode: AttachMode) {
-    let bed = Bed::new(mode);
-    let mut listener = bed.listener(RECEIVER);
+    let fixture = Fixture::new(mode);
+    let mut listener = fixture.listener(RECEIVER);
     let all = stream(PACKETS, LEN);
     let good: Vec<Packet> = all.iter().copied().filter(|packet| packet.number % 2 == 0).collect();
 
     // By this crate: what is too long is refused when it is written, and never becomes a descriptor.
-    let mut sender = bed.left(SENDER);
+    let mut sender = fixture.left(SENDER);
     let mut frame = sender.pool.take().unwrap();
     for packet in all.iter().filter(|packet| packet.number % 2 == 1) {
         let packet = Packet { len: TOO_LONG, ..*packet };
@@ -145,8 +147,8 @@ pub(crate) fn stat_tx_invalid(mode: AttachMode) {
     drop(sender);
 
     // Without it: the kernel counts each.
-    let raw = || RawSender::new(bed.cable.veth.a(), CHUNKS as usize, 4096);
-    let mut raw = bed.cable.left.run(raw).unwrap();
+    let raw = || RawSender::new(fixture.cable.veth.a(), CHUNKS as usize, 4096);
+    let mut raw = fixture.cable.left.run(raw).unwrap();
     for batch in all.chunks(BATCH as usize) {
         let mut descs = Vec::new();
         for packet in batch {
@@ -162,5 +164,5 @@ pub(crate) fn stat_tx_invalid(mode: AttachMode) {
     }
     assert_eq!(raw.refused(), u64::from(PACKETS / 2));
     drop(listener);
-    bed.end();
+    fixture.end();
 }

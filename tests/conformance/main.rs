@@ -5,13 +5,13 @@
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;
+mod fixture;
 mod invalid;
 mod libxdp;
 mod packets;
 mod programs;
 mod raw;
 mod redirects;
-mod rig;
 mod statistics;
 mod traffic;
 mod waiting;

@@ -1,10 +1,10 @@
 //! poll(2) on either side, and how it ends when nothing moves.
 
 use crate::common::{PATIENCE, kernel_can, kernel_since, until};
-use crate::packets::{LEN, PACKETS, Packet, intact, stream};
-use crate::rig::{
-    BATCH, Bed, By, RECEIVER, RING, SENDER, Shape, exchange_by, receive, send, writable,
+use crate::fixture::{
+    BATCH, By, Fixture, RECEIVER, RING, SENDER, Shape, exchange_by, receive, send, writable,
 };
+use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use rustix::thread::gettid;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use xsk::wait;
 
 /// POLL_RX: the receiver sleeps until packets come: first until one does, which is sent when it is seen to sleep.
 pub(crate) fn poll_rx(mode: AttachMode) {
-    let bed = Bed::new(mode);
-    let mut sender = bed.left(SENDER);
-    let mut listener = bed.listener(RECEIVER);
+    let fixture = Fixture::new(mode);
+    let mut sender = fixture.left(SENDER);
+    let mut listener = fixture.listener(RECEIVER);
     let thread = AtomicI32::new(0);
     let one = stream(1, LEN);
     let info = listener.socket.handle.clone();
@@ -37,7 +37,7 @@ pub(crate) fn poll_rx(mode: AttachMode) {
     let by = [By::Kick, By::Poll];
     exchange_by(&mut sender, &mut listener, both, by, BATCH, intact);
     drop(listener);
-    bed.end();
+    fixture.end();
 }
 
 /// Whether a thread of this process sleeps (`proc_pid_stat(5)`: the state follows the name in brackets).
@@ -48,27 +48,27 @@ fn asleep(thread: i32) -> bool {
 
 /// POLL_TX: the sender waits until there is room; in copy mode that wait is what sends.
 pub(crate) fn poll_tx(mode: AttachMode) {
-    let bed = Bed::new(mode);
-    let mut sender = bed.left(SENDER);
-    let mut listener = bed.listener(RECEIVER);
+    let fixture = Fixture::new(mode);
+    let mut sender = fixture.left(SENDER);
+    let mut listener = fixture.listener(RECEIVER);
     let packets = stream(PACKETS, LEN);
     let both = [packets.as_slice(); 2];
     let by = [By::Poll, By::Kick];
     exchange_by(&mut sender, &mut listener, both, by, BATCH, intact);
     drop(listener);
-    bed.end();
+    fixture.end();
 }
 
 /// POLL_RXQ_FULL: nobody sends, and the wait ends with its timeout.
 pub(crate) fn poll_rxq_full(mode: AttachMode) {
-    let bed = Bed::new(mode);
-    let listener = bed.listener(RECEIVER);
+    let fixture = Fixture::new(mode);
+    let listener = fixture.listener(RECEIVER);
     let (limit, start) = (Duration::from_millis(200), Instant::now());
     let ready = wait(&[&listener.socket.rx], Some(limit)).unwrap();
     assert_eq!(ready, 0);
     assert!(start.elapsed() >= limit);
     drop(listener);
-    bed.end();
+    fixture.end();
 }
 
 /// POLL_TXQ_FULL: packets of a whole chunk, longer than the interface takes; nobody reaps, so the completion ring
@@ -81,9 +81,9 @@ pub(crate) fn poll_txq_full(mode: AttachMode) {
     if !kernel_can("poll_txq_full", kernel_since(6, 1), why) {
         return;
     }
-    let bed = Bed::new(mode);
+    let fixture = Fixture::new(mode);
     let chunks = 2 * RING;
-    let mut sender = bed.left(Shape { chunks, chunk_size: 2048, ..SENDER });
+    let mut sender = fixture.left(Shape { chunks, chunk_size: 2048, ..SENDER });
     let limit = Duration::from_millis(200);
     let mut waited = Duration::ZERO;
     for number in 0..chunks {
@@ -111,5 +111,5 @@ pub(crate) fn poll_txq_full(mode: AttachMode) {
     assert_eq!(reaped, Ok(RING));
     until("there is room again", || writable(&sender.socket, limit));
     drop(sender);
-    bed.end();
+    fixture.end();
 }

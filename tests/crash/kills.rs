@@ -1,12 +1,12 @@
 //! SIGKILL at random moments, and the next start.
 
+use crate::child_process::ChildProcess;
 use crate::common::until;
 use crate::count::{Since, marks, xdp_sockets};
-use crate::life::{Phase, Place};
+use crate::fixture::Fixture;
+use crate::lifecycle::{Phase, Place};
 use crate::long;
-use crate::other::Other;
 use crate::random::{Random, seed};
-use crate::rig::Rig;
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -24,16 +24,16 @@ fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
     let seed = seed();
     let each = if long() { 50 } else { 6 };
     eprintln!("{} kills, XSK_SEED={seed}", 4 * each);
-    let (rig, start) = (Rig::new(), Instant::now());
+    let (fixture, start) = (Fixture::new(), Instant::now());
     let mut campaign = Campaign {
-        rig: &rig,
+        fixture: &fixture,
         random: Random::new(seed),
         histogram: BTreeMap::new(),
         slowest: (Duration::ZERO, Vec::new()),
         kills: 0,
     };
-    let since = Since::now(rig.brand);
-    rig.with_traffic(|| {
+    let since = Since::now(fixture.brand);
+    fixture.with_traffic(|| {
         for method in [AttachMethod::Netlink, AttachMethod::Link] {
             campaign.alone(method, each);
             campaign.beside(method, each);
@@ -49,7 +49,7 @@ fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
 }
 
 struct Campaign<'a> {
-    rig: &'a Rig,
+    fixture: &'a Fixture,
     random: Random,
     histogram: BTreeMap<Phase, u32>,
     slowest: (Duration, Vec<(Phase, Duration)>),
@@ -72,7 +72,8 @@ impl Campaign<'_> {
 
     /// Another process receives on another queue all the time, by the same program.
     fn beside(&mut self, method: AttachMethod, kills: u32) {
-        let mut neighbour = Other::start(self.rig, &format!("neighbour {method} native 0"));
+        let mut neighbour =
+            ChildProcess::start(self.fixture, &format!("neighbour {method} native 0"));
         let program = neighbour.ask();
         for _ in 0..kills {
             self.kill(method, "native");
@@ -89,11 +90,12 @@ impl Campaign<'_> {
     fn kill(&mut self, method: AttachMethod, mode: &str) {
         let random = &mut self.random;
         let seed = random.below(1_000_000);
-        let mut victim = Other::start(self.rig, &format!("victim {method} {mode} {seed}"));
+        let mut victim =
+            ChildProcess::start(self.fixture, &format!("victim {method} {mode} {seed}"));
         self.kills += 1;
         let known = if self.kills % 2 == 0 {
             sleep(Duration::from_micros(random.below(120_000)));
-            Phase::Birth
+            Phase::Start
         } else {
             let group = GROUPS[self.kills / 2 % GROUPS.len()];
             let phases = Phase::ALL.into_iter().filter(|phase| phase.group() == group);
@@ -112,11 +114,11 @@ impl Campaign<'_> {
 
     /// The next user comes at once, and nobody cleans up for it.
     fn next_start(&mut self, method: AttachMethod, mode: AttachMode, joins: Option<&str>) {
-        let place = Place { interface: self.rig.interface(), queue: 0, method, mode };
+        let place = Place { interface: self.fixture.interface(), queue: 0, method, mode };
         let (begin, program_first) = (Instant::now(), self.random.below(2) == 0);
         let mut times = Vec::new();
         let mut tell = |phase| times.push((phase, begin.elapsed()));
-        let near = self.rig.near();
+        let near = self.fixture.near();
         let user = near.run(|| place.start(program_first, &mut tell));
         let mut user =
             user.unwrap().unwrap_or_else(|error| panic!("{error}; {:?}", self.histogram));
@@ -134,11 +136,11 @@ impl Campaign<'_> {
 
     /// No program, no socket, no mark; and no interface of a namespace of a victim's, which goes with its namespace.
     fn nothing_is_left(&self) {
-        self.rig.wait_vacant();
-        let near = self.rig.near();
+        self.fixture.wait_vacant();
+        let near = self.fixture.near();
         until("no AF_XDP socket is left", || near.run(xdp_sockets).unwrap() == 0);
         assert_eq!(near.run(marks).unwrap(), 0);
-        until("the victims' namespaces are gone", || interfaces(self.rig) == 2);
+        until("the victims' namespaces are gone", || interfaces(self.fixture) == 2);
     }
 
     fn report(&self, kills: u32) {
@@ -161,8 +163,8 @@ impl Campaign<'_> {
 }
 
 /// Interfaces in the near namespace.
-fn interfaces(rig: &Rig) -> usize {
+fn interfaces(fixture: &Fixture) -> usize {
     let count =
         || std::fs::read_to_string("/proc/thread-self/net/dev").unwrap().lines().count() - 2;
-    rig.near().run(count).unwrap()
+    fixture.near().run(count).unwrap()
 }

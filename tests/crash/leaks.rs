@@ -1,12 +1,12 @@
 //! Lives that end in an orderly way, in any order, or by a panic.
 
+use crate::child_process::ChildProcess;
 use crate::common::{PATIENCE, until};
 use crate::count::{Held, Since};
-use crate::life::Place;
+use crate::fixture::Fixture;
+use crate::lifecycle::Place;
 use crate::long;
-use crate::other::Other;
 use crate::random::{Random, seed};
-use crate::rig::Rig;
 use std::any::Any;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -20,16 +20,17 @@ use xsk::{Interface, Socket, Umem};
 const FIRST: u64 = 16;
 
 #[test]
-fn whatever_the_order_of_its_end_a_life_leaves_nothing_behind() {
-    if !privileged("whatever_the_order_of_its_end_a_life_leaves_nothing_behind") {
+fn a_lifecycle_leaves_nothing_behind_in_any_order_of_drops() {
+    if !privileged("a_lifecycle_leaves_nothing_behind_in_any_order_of_drops") {
         return;
     }
     let seed = seed();
     eprintln!("XSK_SEED={seed}");
-    let rig = Rig::new();
-    let since = Since::now(rig.brand);
+    let fixture = Fixture::new();
+    let since = Since::now(fixture.brand);
     // In a process of its own: descriptors and mappings belong to the whole process.
-    let said = rig.with_traffic(|| Other::start(&rig, &format!("lives any any {seed}")).end());
+    let said = fixture
+        .with_traffic(|| ChildProcess::start(&fixture, &format!("lives any any {seed}")).end());
     let figures = said.lines().filter_map(|line| line.split_once("@@"));
     for (_, figures) in figures {
         eprintln!("{figures}");
@@ -37,7 +38,7 @@ fn whatever_the_order_of_its_end_a_life_leaves_nothing_behind() {
     assert!(said.contains("@@"), "it did not count: {said}");
     let looked_at = since.assert_gone();
     eprintln!("none of {looked_at} numbers of maps and programs is alive");
-    rig.wait_vacant();
+    fixture.wait_vacant();
 }
 
 /// What the process of its own does, in the interface's namespace.

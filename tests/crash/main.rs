@@ -3,15 +3,15 @@
 //!
 //! In short by default; `XSK_LONG=1` makes it 1,000 lives and 200 kills. `XSK_SEED` repeats a run.
 
+mod child_process;
 #[path = "../common/mod.rs"]
 mod common;
 mod count;
+mod fixture;
 mod kills;
 mod leaks;
-mod life;
-mod other;
+mod lifecycle;
 mod random;
-mod rig;
 
 /// The long form in place of the short one.
 fn long() -> bool {

@@ -1,13 +1,13 @@
 //! Random programs of calls on every ring half, against a naive oracle of queues: every answer, every
 //! entry in the rings' memory, the pool, the frames in hand and their bytes have to be the oracle's.
 
+mod fixture;
 mod op;
 mod oracle;
-mod world;
 
+use fixture::Fixture;
 use op::Op;
 use proptest::prelude::*;
-use world::World;
 use xsk::test_util::{FakeRings, Index, strategies};
 
 /// The sizes of everything.
@@ -29,13 +29,13 @@ fn settings(bits: u32) -> impl Strategy<Value = Setting> {
 }
 
 fn run(setting: &Setting, program: &[Op]) {
-    let mut world = World::new(setting);
+    let mut fixture = Fixture::new(setting);
     for op in program {
-        world.step(op);
-        world.compare_if_small();
+        fixture.step(op);
+        fixture.compare_if_small();
     }
-    world.compare();
-    world.settle();
+    fixture.compare();
+    fixture.settle();
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Frames, pools and rings of another UMEM.
 
-use crate::bed::{Bed, LEN, panics};
+use crate::fixture::{Fixture, LEN, panics};
 use xsk::{Frame, Socket};
 
 #[test]
 fn another_umem_is_refused_before_anything_is_written() {
-    let mut a = Bed::with_received(2);
-    let mut b = Bed::with_received(2);
-    let mut c = Bed::with_completed(2);
+    let mut a = Fixture::with_received(2);
+    let mut b = Fixture::with_received(2);
+    let mut c = Fixture::with_completed(2);
     let rx = &mut a.socket.rx;
     assert!(panics(|| rx.receive(2).unwrap().recycle(&mut b.socket.fill)));
     assert!(panics(|| rx.receive(2).unwrap().recycle_each(&mut b.socket.fill, |_| ())));
@@ -42,8 +42,8 @@ fn another_umem_is_refused_before_anything_is_written() {
 #[test]
 fn a_foreign_frame_from_a_closure_is_not_passed_on() {
     for way in 0..3 {
-        let mut a = Bed::with_received(3);
-        let mut b = Bed::new();
+        let mut a = Fixture::with_received(3);
+        let mut b = Fixture::new();
         let mut held = b.pool.take().unwrap();
         let swap = |frame: &mut Frame| std::mem::swap(frame, &mut held);
         let Socket { rx, tx, fill, .. } = &mut a.socket;

@@ -6,10 +6,11 @@
 )]
 
 mod batches;
-mod bed;
+mod chunk_audit;
 mod closures;
 mod entries;
+mod fixture;
 mod foreign;
 mod forgotten;
 mod indices;
-mod whereabouts;
+mod threads;

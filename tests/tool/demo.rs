@@ -1,6 +1,6 @@
 //! `xsk demo`.
 
-use crate::rig::{Rig, Tool, attached};
+use crate::fixture::{Fixture, Tool, attached};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use xsk::test_util::{Namespace, VethPair, privileged};
@@ -87,10 +87,10 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
 
 #[test]
 fn the_report_for_people_is_plain_text_in_a_pipe() {
-    let Some(rig) = Rig::new("the_report_for_people_is_plain_text_in_a_pipe", 1) else {
+    let Some(fixture) = Fixture::new("the_report_for_people_is_plain_text_in_a_pipe", 1) else {
         return;
     };
-    let ended = Tool::start(&rig.near, "demo --frames 5000").end();
+    let ended = Tool::start(&fixture.near, "demo --frames 5000").end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     let text = ended.out.join("\n");
     for words in [
@@ -108,11 +108,11 @@ fn the_report_for_people_is_plain_text_in_a_pipe() {
 
 #[test]
 fn sizes_that_cannot_be_are_refused_with_the_limit() {
-    let Some(rig) = Rig::new("sizes_that_cannot_be_are_refused_with_the_limit", 1) else {
+    let Some(fixture) = Fixture::new("sizes_that_cannot_be_are_refused_with_the_limit", 1) else {
         return;
     };
     for (size, limit) in [(0, "37"), (36, "37"), (3521, "3520"), (u32::MAX, "3520")] {
-        let ended = Tool::start(&rig.near, &format!("demo --size {size}")).end();
+        let ended = Tool::start(&fixture.near, &format!("demo --size {size}")).end();
         assert!(ended.failure().contains(&size.to_string()), "{ended:?}");
         assert!(ended.failure().contains(limit), "{ended:?}");
         assert_eq!(ended.out, [""; 0]);

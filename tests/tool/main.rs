@@ -4,6 +4,6 @@
 mod bad_input;
 mod demo;
 mod ends;
-mod rig;
+mod fixture;
 mod sharing;
 mod traffic;

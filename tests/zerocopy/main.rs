@@ -6,8 +6,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod fixture;
 mod modes;
-mod rig;
 #[cfg(feature = "cli")]
 mod tool;
 mod traffic;

@@ -1,7 +1,7 @@
 //! Which mode a socket gets, and what it says about it.
 
 use crate::common::{kernel_can, kernel_since};
-use crate::rig::{Cards, Setup, Side, USUAL, forced, kind_is, required, sides};
+use crate::fixture::{Cards, Setup, Side, USUAL, forced, kind_is, required, sides};
 use rustix::io::Errno;
 use std::io::Write;
 use xsk::socket::CopyReason;
@@ -10,8 +10,8 @@ use xsk::{CopyMode, Error};
 /// Zero-copy if asked for nothing, where it is to be had; else copy mode, with the reason that asking for zero-copy
 /// gives.
 #[test]
-fn what_is_had_without_asking_is_the_best_and_says_why() {
-    let Some(cards) = Cards::new("what_is_had_without_asking_is_the_best_and_says_why") else {
+fn the_mode_chosen_by_default_is_the_best_and_says_why() {
+    let Some(cards) = Cards::new("the_mode_chosen_by_default_is_the_best_and_says_why") else {
         return;
     };
     for card in [&cards.one, &cards.two] {
@@ -68,8 +68,8 @@ fn a_refusal_by_a_driver_that_promised_is_explained() {
 }
 
 #[test]
-fn copy_mode_is_had_where_it_is_asked_for() {
-    let Some(cards) = Cards::new("copy_mode_is_had_where_it_is_asked_for") else {
+fn copy_mode_is_used_where_it_is_asked_for() {
+    let Some(cards) = Cards::new("copy_mode_is_used_where_it_is_asked_for") else {
         return;
     };
     let setup = Setup { copy: CopyMode::Copy, ..USUAL };

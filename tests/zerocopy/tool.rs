@@ -1,6 +1,6 @@
 //! The tool on a card: `xsk l2fwd` sends back what comes, with its addresses swapped.
 
-use crate::rig::{Cards, Side, USUAL, broadcast, required, wait_for_links};
+use crate::fixture::{Cards, Side, USUAL, broadcast, required, wait_for_links};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};

@@ -1,7 +1,7 @@
 //! Packets between the cards: each arrives once, in order and intact, and every chunk is accounted for.
 
 use crate::common::{kernel_can, kernel_since, until};
-use crate::rig::{CHUNKS, Cards, FILL, Setup, USUAL, When, kind_is, required, sides};
+use crate::fixture::{CHUNKS, Cards, FILL, Setup, USUAL, When, kind_is, required, sides};
 
 /// Packets on their way at once. In copy mode a card drops what is more than its own ring (256) has room for.
 const BATCH: u32 = 64;

@@ -1,0 +1,69 @@
+//! Interfaces that move or go, and threads in another namespace.
+
+use crate::fixture::{Fixture, METHODS, rx_socket};
+use rustix::io::Errno;
+use std::os::fd::AsFd;
+use xsk::Error;
+use xsk::attach::{AttachMethod, Attachment};
+use xsk::test_util::{Namespace, ip};
+
+#[test]
+fn a_program_goes_with_its_link_when_the_interface_is_moved() {
+    for method in METHODS {
+        let Some(fixture) =
+            Fixture::new("a_program_goes_with_its_link_when_the_interface_is_moved", 1)
+        else {
+            return;
+        };
+        let elsewhere = Namespace::new().unwrap();
+        fixture.inside(|| {
+            let attachment =
+                Attachment::builder(fixture.interface()).method(method).attach().unwrap();
+            let moved = ip::move_to(fixture.interface(), &elsewhere).unwrap();
+            attachment.close().unwrap();
+            assert_eq!(
+                moved.attached_programs().unwrap().is_empty(),
+                method == AttachMethod::Link,
+                "{method}: as documented"
+            );
+        });
+    }
+}
+
+#[test]
+fn the_thread_may_have_moved_and_the_interface_may_have_gone() {
+    let Some(fixture) =
+        Fixture::new("the_thread_may_have_moved_and_the_interface_may_have_gone", 1)
+    else {
+        return;
+    };
+    let elsewhere = Namespace::new().unwrap();
+    for method in METHODS {
+        let attachment = fixture
+            .inside(|| Attachment::builder(fixture.interface()).method(method).attach().unwrap());
+        elsewhere.run(|| attachment.close()).unwrap().unwrap();
+        fixture.assert_vacant();
+        let from_outside = elsewhere
+            .run(|| Attachment::builder(fixture.interface()).method(method).attach())
+            .unwrap();
+        assert!(
+            matches!(from_outside, Err(Error::Interface { errno: Errno::XDEV, .. })),
+            "{from_outside:?}"
+        );
+    }
+    for method in METHODS {
+        let Some(fixture) = Fixture::new("", 1) else { return };
+        fixture.inside(|| {
+            let attachment =
+                Attachment::builder(fixture.interface()).method(method).attach().unwrap();
+            let registration = attachment.register(0, rx_socket().as_fd()).unwrap();
+            ip::delete(fixture.interface()).unwrap();
+            let late = attachment.register(0, rx_socket().as_fd());
+            assert!(late.is_err(), "{late:?}");
+            registration.close().unwrap();
+            attachment.close().unwrap();
+            let late = Attachment::builder(fixture.interface()).method(method).attach();
+            assert!(matches!(late, Err(Error::Interface { errno: Errno::NODEV, .. })), "{late:?}");
+        });
+    }
+}
