@@ -1,24 +1,22 @@
-//! Two namespaces with a cable, and the least of a socket.
+//! A cable whose left end is the one to attach to, and the least of a socket.
 
+use crate::common::{Cable, rx_socket, wait_for};
 use rustix::io::Errno;
 use rustix::net::xdp::{SocketAddrXdp, SocketAddrXdpFlags, XdpUmemReg, XdpUmemRegFlags};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+use rustix::net::{bind, sockopt};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use xsk::attach::{AttachMethod, XdpMode};
+use xsk::attach::XdpMode;
 use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::interface::Interface;
-use xsk::test_util::{Namespace, VethPair, ip, privileged};
+use xsk::test_util::{ip, privileged};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
-pub(crate) const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 
-/// A cable between two namespaces; the near end is the one to attach to.
+/// A cable between two namespaces; the left end is the one to attach to.
 pub(crate) struct Fixture {
-    pub(crate) cable: VethPair,
-    pub(crate) near: Namespace,
-    far: Namespace,
+    pub(crate) cable: Cable,
 }
 
 impl Fixture {
@@ -27,21 +25,19 @@ impl Fixture {
         if !privileged(test) {
             return None;
         }
-        let (near, far) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-        let cable = VethPair::builder().queues(queues).build(&near, &far).unwrap();
-        Some(Self { cable, near, far })
+        Some(Self { cable: Cable::new(queues) })
     }
 
     pub(crate) fn interface(&self) -> &Interface {
-        self.cable.a()
+        self.cable.veth.a()
     }
 
-    /// Runs on this thread, inside the near namespace.
+    /// Runs on this thread, inside the left namespace.
     pub(crate) fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.near.run(work).unwrap()
+        self.cable.left.run(work).unwrap()
     }
 
-    /// What is attached to the near end.
+    /// What is attached to the left end.
     pub(crate) fn attached(&self) -> Option<(XdpMode, u32)> {
         self.interface().attached_programs().unwrap().programs().next()
     }
@@ -59,8 +55,8 @@ impl Fixture {
 
     /// A sender of packets with ever other ports, so that they come in on every queue.
     pub(crate) fn sender(&self) -> Sender {
-        ip::add_ipv4(self.cable.b(), Ipv4Addr::new(10, 1, 0, 2), 24).unwrap();
-        let sockets = self.far.run(|| {
+        ip::add_ipv4(self.cable.veth.b(), Ipv4Addr::new(10, 1, 0, 2), 24).unwrap();
+        let sockets = self.cable.right.run(|| {
             (0..64)
                 .map(|_| {
                     let socket = UdpSocket::bind((Ipv4Addr::new(10, 1, 0, 2), 0)).unwrap();
@@ -82,14 +78,6 @@ impl Sender {
             socket.send_to(b"?", (Ipv4Addr::new(10, 1, 0, 255), 9)).unwrap();
         }
     }
-}
-
-/// A socket with an RX ring, bound to nothing: enough for a slot. Made in the thread's namespace.
-pub(crate) fn rx_socket() -> OwnedFd {
-    let socket =
-        socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None).unwrap();
-    sockopt::set_xdp_rx_ring_size(&socket, 64).unwrap();
-    socket
 }
 
 /// A socket bound to a queue, whose fill ring stays empty: it counts what it receives without keeping it.
@@ -120,15 +108,6 @@ pub(crate) fn counting_socket(interface: &Interface, queue: u32) -> OwnedFd {
 /// Packets that have reached a counting socket.
 pub(crate) fn count(socket: &OwnedFd) -> u64 {
     sockopt::xdp_statistics(socket).unwrap().rx_dropped
-}
-
-/// Waits until `condition` holds.
-pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < LIMIT, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// A program that is not this crate's default one, with its map, named `other_map`.

@@ -1,6 +1,7 @@
 //! Programs that this crate did not load.
 
-use crate::fixture::{Fixture, METHODS, other_program, rx_socket};
+use crate::common::{METHODS, rx_socket};
+use crate::fixture::{Fixture, other_program};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
@@ -210,7 +211,7 @@ fn a_replaced_program_is_put_back_if_the_new_one_is_refused() {
                 .attach()
                 .unwrap();
             // Too much for native mode, which is asked for.
-            ip::set_mtu(fixture.cable.b(), 9000).unwrap();
+            ip::set_mtu(fixture.cable.veth.b(), 9000).unwrap();
             let refused = Attachment::builder(fixture.interface()).replace_foreign(true).attach();
             assert!(
                 matches!(

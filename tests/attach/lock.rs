@@ -1,6 +1,7 @@
 //! The lock of an interface, held by somebody else.
 
-use crate::fixture::{Fixture, LIMIT, rx_socket};
+use crate::common::rx_socket;
+use crate::fixture::{Fixture, LIMIT};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;

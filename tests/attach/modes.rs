@@ -1,6 +1,7 @@
 //! Modes and methods: what is attached how, and what is refused.
 
-use crate::fixture::{Fixture, METHODS};
+use crate::common::METHODS;
+use crate::fixture::Fixture;
 use rustix::io::Errno;
 use xsk::Error;
 use xsk::attach::{AttachMethod, AttachMode, Attachment, ModeReason, XdpMode};
@@ -73,7 +74,7 @@ fn generic_mode_is_only_for_drivers_without_native() {
             );
         }
         // Too long packets are an error with the kernel's words, not a silent change of mode.
-        ip::set_mtu(fixture.cable.b(), 9000).unwrap();
+        ip::set_mtu(fixture.cable.veth.b(), 9000).unwrap();
         let long = Attachment::builder(fixture.interface()).attach();
         let Err(Error::Attach { errno: Errno::RANGE, message: Some(message), .. }) = &long else {
             panic!("{long:?}");

@@ -1,6 +1,7 @@
 //! Interfaces that move or go, and threads in another namespace.
 
-use crate::fixture::{Fixture, METHODS, rx_socket};
+use crate::common::{METHODS, rx_socket};
+use crate::fixture::Fixture;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::Error;

@@ -1,7 +1,7 @@
 //! What works without `CAP_SYS_ADMIN`.
 
-use crate::common::kernel_since;
-use crate::fixture::{Fixture, rx_socket};
+use crate::common::{kernel_since, rx_socket};
+use crate::fixture::Fixture;
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;

@@ -1,14 +1,13 @@
 //! Several processes on one interface, which end in every order and by every means.
 
-use crate::common::rounds;
-use crate::fixture::{Fixture, count, counting_socket, rx_socket, wait_for};
+use crate::common::{METHODS, rounds, rx_socket, wait_for};
+use crate::fixture::{Fixture, count, counting_socket};
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::interface::Interface;
 
-const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 const NAME: &str = "XSK_TEST_INTERFACE";
 const ROLE: &str = "XSK_TEST_ROLE";
 
@@ -20,7 +19,7 @@ struct Other {
 }
 
 impl Other {
-    /// Starts it in the fixture's near namespace and waits for its first answer.
+    /// Starts it in the fixture's left namespace and waits for its first answer.
     fn start(fixture: &Fixture, role: &str) -> (Self, String) {
         let mut child = fixture.inside(|| {
             Command::new(std::env::current_exe().unwrap())

@@ -1,6 +1,7 @@
 //! Sockets in the map of what is attached.
 
-use crate::fixture::{Fixture, count, counting_socket, rx_socket, wait_for};
+use crate::common::{rx_socket, wait_for};
+use crate::fixture::{Fixture, count, counting_socket};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::Error;

@@ -1,7 +1,7 @@
 //! Several users in one process: the last one detaches.
 
-use crate::common::rounds;
-use crate::fixture::{Fixture, METHODS, rx_socket};
+use crate::common::{METHODS, rounds, rx_socket};
+use crate::fixture::Fixture;
 use std::os::fd::AsFd;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};

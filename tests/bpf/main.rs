@@ -1,6 +1,7 @@
 //! Programs and maps against the running kernel: needs root, makes no interface.
 
-mod fixture;
+#[path = "../common/mod.rs"]
+mod common;
 mod forms;
 mod objects;
 mod slots;

@@ -1,6 +1,6 @@
 //! Programs and maps as kernel objects: what they are, how they are found, and how long they live.
 
-use crate::fixture::rx_socket;
+use crate::common::rx_socket;
 use rustix::io::Errno;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};

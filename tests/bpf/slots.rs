@@ -1,6 +1,6 @@
 //! The slots of a map: which are taken, and by whom.
 
-use crate::fixture::rx_socket;
+use crate::common::rx_socket;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt, xdp};
 use std::os::fd::{AsFd, OwnedFd};

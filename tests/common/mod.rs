@@ -1,13 +1,17 @@
 //! What the integration tests share: two ends of a virtual cable, and sockets on them.
 #![allow(dead_code, unreachable_pub, reason = "tests; every file uses a part of it")]
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use xsk::attach::{AttachMode, Attachment, Registration};
-use xsk::test_util::{Namespace, VethPair};
+use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
+use xsk::test_util::{Namespace, VethBuilder, VethPair};
 use xsk::{FramePool, Socket, Umem};
 
 /// How long anything may take on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 
 /// Whether the running kernel is `major.minor` or newer.
 pub fn kernel_since(major: u32, minor: u32) -> bool {
@@ -36,8 +40,17 @@ pub struct Cable {
 
 impl Cable {
     pub fn new(queues: u32) -> Self {
+        Self::build(VethPair::builder().queues(queues))
+    }
+
+    /// With these names for the left and the right interface.
+    pub fn named(queues: u32, left: &str, right: &str) -> Self {
+        Self::build(VethPair::builder().queues(queues).names(left, right))
+    }
+
+    fn build(builder: VethBuilder) -> Self {
         let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-        let veth = VethPair::builder().queues(queues).build(&left, &right).unwrap();
+        let veth = builder.build(&left, &right).unwrap();
         Self { left, right, veth }
     }
 }
@@ -99,6 +112,25 @@ pub fn until(what: &str, mut step: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "in vain: {what}");
         std::thread::yield_now();
     }
+}
+
+/// Waits until `condition` holds. Sleeps between two looks, so that other processes can run.
+#[track_caller]
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A socket with an RX ring, bound to nothing: enough for a slot (5.10). It is in the namespace of
+/// the calling thread.
+pub fn rx_socket() -> OwnedFd {
+    let socket =
+        socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None).unwrap();
+    sockopt::set_xdp_rx_ring_size(&socket, 64).unwrap();
+    socket
 }
 
 /// A packet with a sequence number in it.

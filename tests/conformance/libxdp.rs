@@ -1,6 +1,6 @@
 //! libxdp's tests (`lib/libxdp/tests` of xdp-tools), where they apply.
 
-use crate::common::{Cable, kernel_can, kernel_since, until};
+use crate::common::{Cable, METHODS, kernel_can, kernel_since, until};
 use crate::fixture::{CHUNKS, Fixture, Listener, RECEIVER, SENDER, Shape, Side, exchange};
 use crate::packets::{LEN, intact, stream};
 use crate::traffic::all_arrive;
@@ -13,8 +13,6 @@ use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethPair, privileged};
 use xsk::{Error, Socket, Umem, XdpMode};
 use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
-
-const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 
 /// Two sockets on queues of their own, one at each end.
 fn sender(fixture: &Fixture, queue: u32) -> Side {

@@ -38,7 +38,7 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
         ("txonly -i near -s 1515", &["1515", "1514"]),
     ];
     for (line, wanted) in cases {
-        let ended = Tool::start(&fixture.near, line).end();
+        let ended = Tool::start(&fixture.cable.left, line).end();
         for words in wanted {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
@@ -65,7 +65,7 @@ fn a_wrong_command_line_is_exit_code_2() {
         "demo --frames 0",
         "demo -b 0",
     ] {
-        let ended = Tool::start(&fixture.near, line).end();
+        let ended = Tool::start(&fixture.cable.left, line).end();
         assert_eq!(ended.status.code(), Some(2), "{line}: {ended:?}");
         assert_eq!(ended.out, [""; 0]);
     }
@@ -75,7 +75,7 @@ fn a_wrong_command_line_is_exit_code_2() {
 fn a_foreign_program_stays_unless_replace_is_given() {
     let name = "a_foreign_program_stays_unless_replace_is_given";
     let Some(fixture) = Fixture::new(name, 1) else { return };
-    let near: &Interface = fixture.cable.a();
+    let near: &Interface = fixture.cable.veth.a();
     let attachment = foreign(&fixture, false);
     let before = near.attached_programs().unwrap().programs().next();
     for line in ["rxdrop", "rxdrop -S", "l2fwd --attach link"] {
@@ -123,7 +123,7 @@ fn without_privileges_one_sentence_names_the_capability_and_the_command() {
         ("l2fwd -i near", "CAP_NET_RAW"),
         ("demo", "CAP_SYS_ADMIN"),
     ] {
-        let ended = as_nobody(&fixture.near, path, line);
+        let ended = as_nobody(&fixture.cable.left, path, line);
         let message = ended.failure();
         assert!(message.contains(capability), "{ended:?}");
         assert!(message.contains(&format!("`sudo {path} {line}`")), "{ended:?}");

@@ -90,7 +90,7 @@ fn the_report_for_people_is_plain_text_in_a_pipe() {
     let Some(fixture) = Fixture::new("the_report_for_people_is_plain_text_in_a_pipe", 1) else {
         return;
     };
-    let ended = Tool::start(&fixture.near, "demo --frames 5000").end();
+    let ended = Tool::start(&fixture.cable.left, "demo --frames 5000").end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     let text = ended.out.join("\n");
     for words in [
@@ -112,7 +112,7 @@ fn sizes_that_cannot_be_are_refused_with_the_limit() {
         return;
     };
     for (size, limit) in [(0, "37"), (36, "37"), (3521, "3520"), (u32::MAX, "3520")] {
-        let ended = Tool::start(&fixture.near, &format!("demo --size {size}")).end();
+        let ended = Tool::start(&fixture.cable.left, &format!("demo --size {size}")).end();
         assert!(ended.failure().contains(&size.to_string()), "{ended:?}");
         assert!(ended.failure().contains(limit), "{ended:?}");
         assert_eq!(ended.out, [""; 0]);

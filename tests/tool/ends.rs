@@ -1,6 +1,7 @@
 //! Every way to end, and what is left behind: nothing.
 
-use crate::fixture::{Fixture, Tool, attached, foreign, wait_for};
+use crate::common::wait_for;
+use crate::fixture::{Fixture, Tool, attached, foreign};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use xsk::XdpMode;
@@ -81,7 +82,7 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
         let Some(fixture) = Fixture::new(name, 1) else { return };
         let tool = fixture.start(line).ready();
         let start = Instant::now();
-        ip::delete(fixture.cable.a()).unwrap();
+        ip::delete(fixture.cable.veth.a()).unwrap();
         let ended = tool.end();
         assert!(start.elapsed() < Duration::from_secs(5), "{line}: {:?}", start.elapsed());
         assert!(ended.failure().contains("near"), "{line}: {ended:?}");
@@ -94,16 +95,18 @@ fn an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver() {
     let name = "an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver";
     let Some(fixture) = Fixture::new(name, 1) else { return };
     let receiver = fixture.start("rxdrop -p -C 100").ready();
-    let cable =
-        VethPair::builder().names("near2", "far2").build(&fixture.near, &fixture.far).unwrap();
-    let sender = Tool::start(&fixture.near, "txonly -i near2 --json").ready();
-    for end in [fixture.cable.a(), cable.a()] {
+    let cable = VethPair::builder()
+        .names("near2", "far2")
+        .build(&fixture.cable.left, &fixture.cable.right)
+        .unwrap();
+    let sender = Tool::start(&fixture.cable.left, "txonly -i near2 --json").ready();
+    for end in [fixture.cable.veth.a(), cable.a()] {
         ip::set_up(end, false).unwrap();
     }
     let ended = sender.end();
     assert!(ended.failure().contains("ENETDOWN"), "{ended:?}");
-    ip::set_up(fixture.cable.a(), true).unwrap();
-    ip::wait_for_carrier(fixture.cable.a(), Duration::from_secs(10)).unwrap();
+    ip::set_up(fixture.cable.veth.a(), true).unwrap();
+    ip::wait_for_carrier(fixture.cable.veth.a(), Duration::from_secs(10)).unwrap();
     fixture.send(0, 100);
     assert_eq!(receiver.summary()["rx_packets"], 100);
     assert_eq!((fixture.attached(), attached(cable.a())), (None, None));
@@ -130,9 +133,11 @@ fn a_program_that_is_detached_by_another_user_is_reported() {
 fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
     let name = "a_demo_that_is_interrupted_still_accounts_for_what_it_sent";
     let Some(fixture) = Fixture::new(name, 1) else { return };
-    let existing =
-        VethPair::builder().names("in", "out").build(&fixture.near, &fixture.near).unwrap();
-    let tool = Tool::start(&fixture.near, "demo --frames 4000000000 -i in -o out --json");
+    let existing = VethPair::builder()
+        .names("in", "out")
+        .build(&fixture.cable.left, &fixture.cable.left)
+        .unwrap();
+    let tool = Tool::start(&fixture.cable.left, "demo --frames 4000000000 -i in -o out --json");
     wait_for("the program", || attached(existing.a()).is_some());
     let ended = tool.stop();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");

@@ -1,5 +1,6 @@
 //! The tool as a child process in a namespace, and a cable for it.
 
+use crate::common::Cable;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use xsk::attach::{Attachment, XdpMode};
 use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::interface::Interface;
-use xsk::test_util::{Namespace, VethPair, privileged};
+use xsk::test_util::{Namespace, privileged};
 
 /// The binary under test.
 pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_xsk");
@@ -20,11 +21,9 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// Tests that take namespaces down keep the kernel from freeing queues in time.
 pub(crate) const WAIT: &str = "--wait 20000";
 
-/// A cable between two namespaces; the tool works at the near end.
+/// A cable between two namespaces; the tool works at its left end, `near`.
 pub(crate) struct Fixture {
-    pub(crate) cable: VethPair,
-    pub(crate) near: Namespace,
-    pub(crate) far: Namespace,
+    pub(crate) cable: Cable,
 }
 
 impl Fixture {
@@ -33,26 +32,23 @@ impl Fixture {
         if !privileged(test) {
             return None;
         }
-        let (near, far) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-        let cable =
-            VethPair::builder().queues(queues).names("near", "far").build(&near, &far).unwrap();
-        Some(Self { cable, near, far })
+        Some(Self { cable: Cable::named(queues, "near", "far") })
     }
 
     /// What is attached to the near end.
     pub(crate) fn attached(&self) -> Option<XdpMode> {
-        attached(self.cable.a())
+        attached(self.cable.veth.a())
     }
 
     /// The tool at the near end: the words of `line`, and `-i near --json`.
     pub(crate) fn start(&self, line: &str) -> Tool {
-        Tool::start(&self.near, &format!("{line} -i near --json {WAIT}"))
+        Tool::start(&self.cable.left, &format!("{line} -i near --json {WAIT}"))
     }
 
     /// Sends `count` packets from the far end to a queue of the near one.
     pub(crate) fn send(&self, queue: u32, count: u32) {
         let line = format!("txonly -i far -q {queue} -C {count} --json {WAIT}");
-        let sent = Tool::start(&self.far, &line).summary();
+        let sent = Tool::start(&self.cable.right, &line).summary();
         assert_eq!(sent["tx_packets"], count);
     }
 }
@@ -68,9 +64,9 @@ pub(crate) fn foreign(fixture: &Fixture, replace: bool) -> Attachment {
     let insns = [Insn::mov64_imm(Reg::R0, 1), Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
     let program = Program::load("foreign", &insns, c"MIT", 0).unwrap();
     let map = XskMap::create("foreign_map", 1).unwrap();
-    let builder = Attachment::builder(fixture.cable.a()).program(program, map);
+    let builder = Attachment::builder(fixture.cable.veth.a()).program(program, map);
     let attach = || builder.replace_foreign(replace).attach();
-    fixture.near.run(attach).unwrap().unwrap()
+    fixture.cable.left.run(attach).unwrap().unwrap()
 }
 
 /// The tool, running.
@@ -195,13 +191,4 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
-}
-
-/// Waits until `condition` holds.
-pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < LIMIT, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
 }

@@ -2,6 +2,8 @@
 #![cfg(feature = "cli")]
 
 mod bad_input;
+#[path = "../common/mod.rs"]
+mod common;
 mod demo;
 mod ends;
 mod fixture;

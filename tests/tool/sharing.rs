@@ -19,7 +19,7 @@ fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
                     fixture.start(&format!("rxdrop -p -q {queue} {letters} {count}")).ready()
                 };
                 let (first, second) = (start(0), start(1));
-                let program = fixture.cable.a().attached_programs().unwrap().programs().next();
+                let program = fixture.cable.veth.a().attached_programs().unwrap().programs().next();
                 fixture.send(1 - ends, 100);
                 let (ending, staying) = if ends == 0 { (first, second) } else { (second, first) };
                 if killed {
@@ -28,7 +28,7 @@ fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
                     ending.stop().summary();
                 }
                 assert_eq!(
-                    fixture.cable.a().attached_programs().unwrap().programs().next(),
+                    fixture.cable.veth.a().attached_programs().unwrap().programs().next(),
                     program,
                     "{case}"
                 );
@@ -48,7 +48,7 @@ fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
     let first = fixture.start("rxdrop -p -C 100").ready();
     for line in ["rxdrop", "txonly", "l2fwd -S"] {
         let line = format!("{line} -i near --wait 123");
-        let ended = Tool::start(&fixture.near, &line).end();
+        let ended = Tool::start(&fixture.cable.left, &line).end();
         for words in ["near", "queue 0", "EBUSY"] {
             assert!(ended.failure().contains(words), "{ended:?}");
         }

@@ -1,6 +1,7 @@
 //! The three commands that work on a port, with traffic.
 
-use crate::fixture::{Fixture, LIMIT, Tool, WAIT, attached, wait_for};
+use crate::common::wait_for;
+use crate::fixture::{Fixture, LIMIT, Tool, WAIT, attached};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -59,7 +60,7 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
         return;
     };
     for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
-        let before = fixture.cable.b().info().unwrap().counters.rx_packets;
+        let before = fixture.cable.veth.b().info().unwrap().counters.rx_packets;
         let tool = fixture.start(&format!("txonly -C 5001 {letters}")).ready();
         assert_eq!(fixture.attached(), None);
         let summary = tool.summary();
@@ -68,7 +69,7 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
         assert_eq!(summary["tx_bytes"], 5001 * size);
         assert_eq!(summary["tx_invalid_descs"], 0);
         assert_eq!(summary["mode"], Value::Null);
-        let far = fixture.cable.b();
+        let far = fixture.cable.veth.b();
         let come = || far.info().unwrap().counters.rx_packets - before;
         wait_for("all packets at the far end", || come() >= 5001);
         assert_eq!(come(), 5001);
@@ -83,16 +84,18 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
     };
     for letters in ["-N", "-S -p", "-m -b 1"] {
         let tool = fixture.start(&format!("l2fwd {letters}")).ready();
-        let far = fixture.cable.b();
+        let far = fixture.cable.veth.b();
         let (umem, mut pool, mut socket) = fixture
-            .far
+            .cable
+            .right
             .run(|| {
                 let (umem, pool) = Umem::builder().chunk_count(64).build().unwrap();
                 let socket = Socket::builder(&umem).bind_timeout(LIMIT).bind(far, 0).unwrap();
                 (umem, pool, socket)
             })
             .unwrap();
-        let program = fixture.far.run(|| Attachment::builder(far).attach()).unwrap().unwrap();
+        let program =
+            fixture.cable.right.run(|| Attachment::builder(far).attach()).unwrap().unwrap();
         let registration = socket.register(&program).unwrap();
         socket.fill.fill_from(&mut pool, 32).unwrap();
         let mut number = 0_u8;
@@ -135,23 +138,31 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
 fn what_is_received_does_not_reach_the_stack_until_the_end() {
     let name = "what_is_received_does_not_reach_the_stack_until_the_end";
     let Some(fixture) = Fixture::new(name, 1) else { return };
-    let bridge = ip::add_bridge(&fixture.near, "br1").unwrap();
-    let (second, far) = (&fixture.near, &fixture.far);
+    let bridge = ip::add_bridge(&fixture.cable.left, "br1").unwrap();
+    let (second, far) = (&fixture.cable.left, &fixture.cable.right);
     let cable = VethPair::builder().names("port", "peer").build(second, far).unwrap();
     ip::set_master(cable.a(), Some(&bridge)).unwrap();
     // By a veth in native mode, and by a bridge in generic mode.
     for (near, far, line, net) in [
-        (fixture.cable.a(), fixture.cable.b(), "rxdrop -p --json -i near", 1),
+        (fixture.cable.veth.a(), fixture.cable.veth.b(), "rxdrop -p --json -i near", 1),
         (&bridge, cable.b(), "rxdrop -p --json -i br1 -S", 2),
     ] {
         ip::add_ipv4(near, Ipv4Addr::new(10, net, 0, 1), 24).unwrap();
         ip::add_ipv4(far, Ipv4Addr::new(10, net, 0, 2), 24).unwrap();
-        let inbox =
-            fixture.near.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).unwrap().unwrap();
+        let inbox = fixture
+            .cable
+            .left
+            .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+            .unwrap()
+            .unwrap();
         inbox.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let port = inbox.local_addr().unwrap().port();
-        let outbox =
-            fixture.far.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).unwrap().unwrap();
+        let outbox = fixture
+            .cable
+            .right
+            .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+            .unwrap()
+            .unwrap();
         outbox.set_broadcast(true).unwrap();
         // Broadcasts need no ARP, which would be eaten too.
         let send = || outbox.send_to(b"?", (Ipv4Addr::new(10, net, 0, 255), port)).unwrap();
@@ -160,7 +171,7 @@ fn what_is_received_does_not_reach_the_stack_until_the_end() {
             send();
             comes()
         });
-        let tool = Tool::start(&fixture.near, line).ready();
+        let tool = Tool::start(&fixture.cable.left, line).ready();
         while comes() {}
         for _ in 0..10 {
             send();
@@ -198,7 +209,8 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
     assert_eq!(first["summary"], false);
     assert_eq!(first["rx_ring_full"], 0);
 
-    let text = Tool::start(&fixture.near, &format!("rxdrop -p -d 2 -x -i near -S {WAIT}")).end();
+    let text =
+        Tool::start(&fixture.cable.left, &format!("rxdrop -p -d 2 -x -i near -S {WAIT}")).end();
     assert_eq!(text.status.code(), Some(0), "{text:?}");
     let first = &text.out[0];
     for words in ["near", "queue 0", "generic mode (as asked)", "copy", "netlink"] {
