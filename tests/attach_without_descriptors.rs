@@ -13,7 +13,7 @@ use xsk::test_util::privileged;
 
 #[test]
 fn too_many_open_files_are_reported_as_that() {
-    if !privileged("too_many_open_files_are_reported_as_that") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);

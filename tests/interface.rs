@@ -66,7 +66,7 @@ fn loopback_is_described() {
 
 #[test]
 fn features_are_those_of_the_driver() {
-    if !privileged("features_are_those_of_the_driver") {
+    if !privileged!() {
         return;
     }
     let namespace = Namespace::new().unwrap();
@@ -89,7 +89,7 @@ fn features_are_those_of_the_driver() {
 
 #[test]
 fn an_interface_stays_in_its_namespace() {
-    if !privileged("an_interface_stays_in_its_namespace") {
+    if !privileged!() {
         return;
     }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
@@ -106,7 +106,7 @@ fn an_interface_stays_in_its_namespace() {
 
 #[test]
 fn an_interface_may_be_asked_by_many_threads() {
-    if !privileged("an_interface_may_be_asked_by_many_threads") {
+    if !privileged!() {
         return;
     }
     let namespace = Namespace::new().unwrap();
@@ -125,7 +125,7 @@ fn an_interface_may_be_asked_by_many_threads() {
 /// The list takes more than one datagram.
 #[test]
 fn many_interfaces_are_listed() {
-    if !privileged("many_interfaces_are_listed") {
+    if !privileged!() {
         return;
     }
     const PAIRS: usize = 40;
@@ -143,7 +143,7 @@ fn many_interfaces_are_listed() {
 
 #[test]
 fn nothing_is_attached_to_a_new_interface() {
-    if !privileged("nothing_is_attached_to_a_new_interface") {
+    if !privileged!() {
         return;
     }
     let namespace = Namespace::new().unwrap();
@@ -157,7 +157,7 @@ fn nothing_is_attached_to_a_new_interface() {
 
 #[test]
 fn an_interface_is_found_by_a_long_other_name() {
-    if !privileged("an_interface_is_found_by_a_long_other_name") {
+    if !privileged!() {
         return;
     }
     let (near, far) = (Namespace::new().unwrap(), Namespace::new().unwrap());

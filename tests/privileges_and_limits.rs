@@ -42,7 +42,7 @@ fn says(error: &Error, words: &[&str]) {
 
 #[test]
 fn without_net_raw_there_is_no_socket() {
-    if !privileged("without_net_raw_there_is_no_socket") {
+    if !privileged!() {
         return;
     }
     let namespace = Namespace::new().unwrap();
@@ -57,7 +57,7 @@ fn without_net_raw_there_is_no_socket() {
 
 #[test]
 fn without_bpf_there_is_no_program() {
-    if !privileged("without_bpf_there_is_no_program") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -72,7 +72,7 @@ fn without_bpf_there_is_no_program() {
 
 #[test]
 fn without_sys_admin_no_program_is_joined_and_none_is_lost() {
-    if !privileged("without_sys_admin_no_program_is_joined_and_none_is_lost") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(2);
@@ -89,7 +89,7 @@ fn without_sys_admin_no_program_is_joined_and_none_is_lost() {
 
 #[test]
 fn a_kernel_without_af_xdp_is_named() {
-    if !privileged("a_kernel_without_af_xdp_is_named") {
+    if !privileged!() {
         return;
     }
     let error = std::thread::spawn(|| {
@@ -125,7 +125,7 @@ fn a_kernel_without_af_xdp_is_named() {
 #[test]
 fn the_limit_of_locked_memory_is_explained() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    if !privileged("the_limit_of_locked_memory_is_explained") {
+    if !privileged!() {
         return;
     }
     let namespace = Namespace::new().unwrap();
@@ -160,7 +160,7 @@ fn huge_pages_that_are_not_there_are_explained() {
 
 #[test]
 fn too_much_headroom_is_refused_by_the_kernel_and_explained() {
-    if !privileged("too_much_headroom_is_refused_by_the_kernel_and_explained") {
+    if !privileged!() {
         return;
     }
     let builder = Umem::builder().chunk_count(16).chunk_size(2048).headroom(1791);
@@ -183,7 +183,7 @@ fn an_unknown_interface_is_named() {
 
 #[test]
 fn hardware_mode_is_refused() {
-    if !privileged("hardware_mode_is_refused") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -194,7 +194,7 @@ fn hardware_mode_is_refused() {
 
 #[test]
 fn a_foreign_program_is_left_alone_and_named() {
-    if !privileged("a_foreign_program_is_left_alone_and_named") {
+    if !privileged!() {
         return;
     }
     use xsk::bpf::{Insn, Program, Reg, XskMap};
@@ -219,7 +219,7 @@ fn a_foreign_program_is_left_alone_and_named() {
 
 #[test]
 fn a_large_mtu_in_native_mode_is_an_error_and_not_generic_mode() {
-    if !privileged("a_large_mtu_in_native_mode_is_an_error_and_not_generic_mode") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -232,7 +232,7 @@ fn a_large_mtu_in_native_mode_is_an_error_and_not_generic_mode() {
 
 #[test]
 fn where_there_is_no_native_mode_generic_is_chosen_and_says_why() {
-    if !privileged("where_there_is_no_native_mode_generic_is_chosen_and_says_why") {
+    if !privileged!() {
         return;
     }
     let namespace = Namespace::new().unwrap();
@@ -245,7 +245,7 @@ fn where_there_is_no_native_mode_generic_is_chosen_and_says_why() {
 
 #[test]
 fn a_refused_bind_leaks_nothing_and_can_be_tried_again() {
-    if !privileged("a_refused_bind_leaks_nothing_and_can_be_tried_again") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);

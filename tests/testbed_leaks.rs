@@ -12,7 +12,7 @@ fn lowest_free() -> Option<i32> {
 
 #[test]
 fn no_descriptor_is_left_open() {
-    if !privileged("no_descriptor_is_left_open") {
+    if !privileged!() {
         return;
     }
     let before = lowest_free().unwrap();

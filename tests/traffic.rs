@@ -71,7 +71,7 @@ fn traffic(mode: AttachMode, len: usize) {
 
 #[test]
 fn packets_travel_in_native_mode() {
-    if privileged("packets_travel_in_native_mode") {
+    if privileged!() {
         traffic(AttachMode::Native, 60);
         traffic(AttachMode::Native, 1500);
     }
@@ -79,7 +79,7 @@ fn packets_travel_in_native_mode() {
 
 #[test]
 fn packets_travel_in_generic_mode() {
-    if privileged("packets_travel_in_generic_mode") {
+    if privileged!() {
         traffic(AttachMode::Generic, 60);
         traffic(AttachMode::Generic, 1500);
     }
@@ -87,7 +87,7 @@ fn packets_travel_in_generic_mode() {
 
 #[test]
 fn a_program_may_be_attached_before_the_socket_is_bound() {
-    if !privileged("a_program_may_be_attached_before_the_socket_is_bound") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -102,7 +102,7 @@ fn a_program_may_be_attached_before_the_socket_is_bound() {
 
 #[test]
 fn the_fill_ring_may_be_filled_before_the_socket_is_bound() {
-    if !privileged("the_fill_ring_may_be_filled_before_the_socket_is_bound") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -119,7 +119,7 @@ fn the_fill_ring_may_be_filled_before_the_socket_is_bound() {
 
 #[test]
 fn one_sided_sockets_receive_and_send() {
-    if !privileged("one_sided_sockets_receive_and_send") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -157,7 +157,7 @@ fn one_sided_sockets_receive_and_send() {
 
 #[test]
 fn frames_received_on_one_thread_are_sent_by_another() {
-    if !privileged("frames_received_on_one_thread_are_sent_by_another") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -212,7 +212,7 @@ fn frames_received_on_one_thread_are_sent_by_another() {
 
 #[test]
 fn a_queue_that_is_free_in_a_moment_is_waited_for() {
-    if !privileged("a_queue_that_is_free_in_a_moment_is_waited_for") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -223,7 +223,7 @@ fn a_queue_that_is_free_in_a_moment_is_waited_for() {
 
 #[test]
 fn a_taken_queue_is_an_error_that_says_how_long_was_waited() {
-    if !privileged("a_taken_queue_is_an_error_that_says_how_long_was_waited") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -239,7 +239,7 @@ fn a_taken_queue_is_an_error_that_says_how_long_was_waited() {
 
 #[test]
 fn settings_that_no_kernel_should_see_are_refused() {
-    if !privileged("settings_that_no_kernel_should_see_are_refused") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(2);
@@ -272,7 +272,7 @@ fn settings_that_no_kernel_should_see_are_refused() {
 
 #[test]
 fn headroom_is_before_the_packet_and_can_take_a_header() {
-    if !privileged("headroom_is_before_the_packet_and_can_take_a_header") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -300,7 +300,7 @@ fn headroom_is_before_the_packet_and_can_take_a_header() {
 
 #[test]
 fn an_interface_that_goes_away_is_a_typed_error() {
-    if !privileged("an_interface_that_goes_away_is_a_typed_error") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -323,7 +323,7 @@ fn an_interface_that_goes_away_is_a_typed_error() {
 
 #[test]
 fn too_little_locked_memory_is_explained() {
-    if !privileged("too_little_locked_memory_is_explained") {
+    if !privileged!() {
         return;
     }
     // Root may lock what it likes: the text is what can be looked at here.
@@ -343,7 +343,7 @@ fn too_little_locked_memory_is_explained() {
 
 #[test]
 fn several_sockets_are_waited_for_together() {
-    if !privileged("several_sockets_are_waited_for_together") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(2);
@@ -368,7 +368,7 @@ fn several_sockets_are_waited_for_together() {
 fn packets_arrive_in_memory_that_the_user_brought() {
     use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
     use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-    if !privileged("packets_arrive_in_memory_that_the_user_brought") {
+    if !privileged!() {
         return;
     }
     /// Unmaps the memory when the UMEM lets go of it.

@@ -11,7 +11,7 @@
 //! ```
 //! use xsk::test_util::{Namespace, VethPair, privileged};
 //! # fn main() -> xsk::Result<()> {
-//! # if !privileged("the documentation of test_util") { return Ok(()); }
+//! # if !privileged!() { return Ok(()); }
 //! let (left, right) = (Namespace::new()?, Namespace::new()?);
 //! let cable = VethPair::builder().queues(2).mtu(1500).build(&left, &right)?;
 //! assert_eq!(cable.a().queues()?.current(), 2);
@@ -40,12 +40,16 @@ pub mod strategies;
 mod veth;
 
 pub use crate::ring::Index;
+#[doc(inline)]
+pub use crate::{__privileged as privileged, __test_name as test_name};
 pub use chunk_audit::{AuditError, ChunkAudit, ChunkHolder};
 pub use fake_kernel::FakeKernel;
 pub use fake_rings::FakeRings;
 pub use hostile::Hostile;
 pub use kernel_step::{KernelStep, StepOutcome};
 pub use namespace::{Namespace, NetnsGuard};
+#[doc(hidden)]
+pub use privilege::enclosing_function;
 pub use privilege::privileged;
 pub use ring_contents::RingContents;
 #[doc(hidden)]

@@ -10,16 +10,17 @@ use std::time::Duration;
 use xsk::Error;
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::bpf::{Program, SlotProbe};
-use xsk::test_util::ip;
+use xsk::test_util::{ip, privileged};
 
 const MODES: [(AttachMode, XdpMode); 2] =
     [(AttachMode::Native, XdpMode::Native), (AttachMode::Generic, XdpMode::Generic)];
 
 #[test]
 fn a_foreign_program_is_replaced_only_on_request() {
-    let Some(fixture) = Fixture::new("a_foreign_program_is_replaced_only_on_request", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         for their_method in METHODS {
             for (their_choice, their_mode) in MODES {
@@ -74,9 +75,10 @@ fn a_foreign_program_is_replaced_only_on_request() {
 
 #[test]
 fn a_program_of_ones_own_is_attached_and_joined() {
-    let Some(fixture) = Fixture::new("a_program_of_ones_own_is_attached_and_joined", 2) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(2);
     fixture.inside(|| {
         for method in METHODS {
             let (program, map) = other_program();
@@ -111,9 +113,10 @@ fn map_id(program: u32) -> u32 {
 
 #[test]
 fn a_foreign_programs_map_is_used_and_nothing_else() {
-    let Some(fixture) = Fixture::new("a_foreign_programs_map_is_used_and_nothing_else", 2) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(2);
     fixture.inside(|| {
         let nothing = Attachment::join_foreign(fixture.interface(), "other_map");
         assert!(matches!(nothing, Err(Error::OtherAttachment { .. })), "{nothing:?}");
@@ -162,9 +165,10 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
 
 #[test]
 fn a_guest_keeps_the_program_attached() {
-    let Some(fixture) = Fixture::new("a_guest_keeps_the_program_attached", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         let host = Attachment::builder(fixture.interface()).attach().unwrap();
         let id = host.program_id();
@@ -195,12 +199,11 @@ fn a_guest_keeps_the_program_attached() {
 
 #[test]
 fn a_replaced_program_is_put_back_if_the_new_one_is_refused() {
+    if !privileged!() {
+        return;
+    }
     for their_method in METHODS {
-        let Some(fixture) =
-            Fixture::new("a_replaced_program_is_put_back_if_the_new_one_is_refused", 1)
-        else {
-            return;
-        };
+        let fixture = Fixture::new(1);
         fixture.inside(|| {
             let (program, map) = other_program();
             let id = program.id();
@@ -233,11 +236,10 @@ fn a_replaced_program_is_put_back_if_the_new_one_is_refused() {
 
 #[test]
 fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
-    let Some(fixture) =
-        Fixture::new("an_abandoned_program_of_ones_own_is_taken_over_on_request", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         let (program, map) = other_program();
         let build = || {
@@ -279,10 +281,10 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
 
 #[test]
 fn links_of_another_namespace_are_left_alone() {
-    let name = "links_of_another_namespace_are_left_alone";
-    let (Some(here), Some(there)) = (Fixture::new(name, 1), Fixture::new(name, 1)) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let (here, there) = (Fixture::new(1), Fixture::new(1));
     assert_eq!(here.interface().index(), there.interface().index());
     let (program, map) = other_program();
     let attach = |fixture: &Fixture| {
@@ -310,9 +312,10 @@ fn links_of_another_namespace_are_left_alone() {
 
 #[test]
 fn a_program_that_another_user_attached_stays() {
-    let Some(fixture) = Fixture::new("a_program_that_another_user_attached_stays", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         let (program, map) = other_program();
         let id = program.id();
@@ -340,11 +343,10 @@ fn a_program_that_another_user_attached_stays() {
 
 #[test]
 fn a_socket_is_not_registered_with_a_program_that_was_replaced() {
-    let Some(fixture) =
-        Fixture::new("a_socket_is_not_registered_with_a_program_that_was_replaced", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         let ours = Attachment::builder(fixture.interface()).attach().unwrap();
         let (program, map) = other_program();

@@ -9,12 +9,14 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 use xsk::Error;
 use xsk::attach::{Attachment, XdpMode};
+use xsk::test_util::privileged;
 
 #[test]
 fn dropping_does_not_wait_as_long_as_closing() {
-    let Some(fixture) = Fixture::new("dropping_does_not_wait_as_long_as_closing", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
         let registration = attachment.register(0, rx_socket().as_fd()).unwrap();
@@ -31,9 +33,10 @@ fn dropping_does_not_wait_as_long_as_closing() {
 
 #[test]
 fn a_lock_that_is_held_too_long_is_an_error() {
-    let Some(fixture) = Fixture::new("a_lock_that_is_held_too_long_is_an_error", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         let patience = Duration::from_millis(30);
         let build = || Attachment::builder(fixture.interface()).lock_timeout(patience);

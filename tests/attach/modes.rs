@@ -7,13 +7,14 @@ use xsk::Error;
 use xsk::attach::{AttachMethod, AttachMode, Attachment, ModeReason, XdpMode};
 use xsk::bpf::Program;
 use xsk::interface::Interface;
-use xsk::test_util::ip;
+use xsk::test_util::{ip, privileged};
 
 #[test]
 fn what_is_attached_is_there_and_goes_with_its_owner() {
-    let Some(fixture) = Fixture::new("what_is_attached_is_there_and_goes_with_its_owner", 4) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(4);
     fixture.inside(|| {
         for method in METHODS {
             for (choice, mode, reason) in [
@@ -49,9 +50,10 @@ fn what_is_attached_is_there_and_goes_with_its_owner() {
 
 #[test]
 fn generic_mode_is_only_for_drivers_without_native() {
-    let Some(fixture) = Fixture::new("generic_mode_is_only_for_drivers_without_native", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         let loopback = Interface::by_name("lo").unwrap();
         for method in METHODS {
@@ -91,9 +93,10 @@ fn generic_mode_is_only_for_drivers_without_native() {
 
 #[test]
 fn another_mode_or_method_is_refused_while_in_use() {
-    let Some(fixture) = Fixture::new("another_mode_or_method_is_refused_while_in_use", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         for method in METHODS {
             let there = Attachment::builder(fixture.interface())

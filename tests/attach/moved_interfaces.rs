@@ -6,16 +6,15 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::Error;
 use xsk::attach::{AttachMethod, Attachment};
-use xsk::test_util::{Namespace, ip};
+use xsk::test_util::{Namespace, ip, privileged};
 
 #[test]
 fn a_program_goes_with_its_link_when_the_interface_is_moved() {
+    if !privileged!() {
+        return;
+    }
     for method in METHODS {
-        let Some(fixture) =
-            Fixture::new("a_program_goes_with_its_link_when_the_interface_is_moved", 1)
-        else {
-            return;
-        };
+        let fixture = Fixture::new(1);
         let elsewhere = Namespace::new().unwrap();
         fixture.inside(|| {
             let attachment =
@@ -33,11 +32,10 @@ fn a_program_goes_with_its_link_when_the_interface_is_moved() {
 
 #[test]
 fn the_thread_may_have_moved_and_the_interface_may_have_gone() {
-    let Some(fixture) =
-        Fixture::new("the_thread_may_have_moved_and_the_interface_may_have_gone", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     let elsewhere = Namespace::new().unwrap();
     for method in METHODS {
         let attachment = fixture
@@ -53,7 +51,7 @@ fn the_thread_may_have_moved_and_the_interface_may_have_gone() {
         );
     }
     for method in METHODS {
-        let Some(fixture) = Fixture::new("", 1) else { return };
+        let fixture = Fixture::new(1);
         fixture.inside(|| {
             let attachment =
                 Attachment::builder(fixture.interface()).method(method).attach().unwrap();

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use xsk::Error;
 use xsk::attach::{Attachment, XdpMode};
 use xsk::bpf::XskMap;
+use xsk::test_util::privileged;
 
 /// Runs with nothing but these capabilities.
 fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
@@ -22,9 +23,10 @@ fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
 
 #[test]
 fn only_joining_needs_sys_admin() {
-    let Some(fixture) = Fixture::new("only_joining_needs_sys_admin", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         let enough = CapabilitySet::BPF | CapabilitySet::NET_ADMIN;
         let (joined, used, closed) = with_only(enough, || {
@@ -62,9 +64,10 @@ fn only_joining_needs_sys_admin() {
 
 #[test]
 fn sockets_are_registered_without_any_capability() {
-    let Some(fixture) = Fixture::new("sockets_are_registered_without_any_capability", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     fixture.inside(|| {
         let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
         let socket = rx_socket();

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::interface::Interface;
+use xsk::test_util::privileged;
 
 const NAME: &str = "XSK_TEST_INTERFACE";
 const ROLE: &str = "XSK_TEST_ROLE";
@@ -125,10 +126,10 @@ fn the_other_process() {
 
 #[test]
 fn two_processes_share_a_program_and_either_may_end_first() {
-    let Some(fixture) = Fixture::new("two_processes_share_a_program_and_either_may_end_first", 2)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(2);
     let sender = fixture.sender();
     for method in METHODS {
         for first_ends in [true, false] {
@@ -163,11 +164,10 @@ fn two_processes_share_a_program_and_either_may_end_first() {
 
 #[test]
 fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
-    let Some(fixture) =
-        Fixture::new("a_killed_user_leaves_what_its_method_says_and_the_next_start_works", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for next_method in METHODS {
         for (next_mode, mode) in
             [(AttachMode::Native, XdpMode::Native), (AttachMode::Generic, XdpMode::Generic)]
@@ -207,9 +207,10 @@ fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
 
 #[test]
 fn a_user_without_a_socket_keeps_its_program() {
-    let Some(fixture) = Fixture::new("a_user_without_a_socket_keeps_its_program", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for method in METHODS {
         let (silent, said) = Other::start(&fixture, &format!("{method} native none"));
         let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
@@ -227,10 +228,10 @@ fn a_user_without_a_socket_keeps_its_program() {
 
 #[test]
 fn kills_at_any_moment_leave_the_program_of_the_other_user() {
-    let Some(fixture) = Fixture::new("kills_at_any_moment_leave_the_program_of_the_other_user", 2)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(2);
     for method in METHODS {
         for round in 0..rounds(5).max(4) {
             let (storm, _) = Other::start(&fixture, &format!("{method} native storm"));

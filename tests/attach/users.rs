@@ -6,12 +6,14 @@ use std::os::fd::AsFd;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachMode, Attachment, ModeReason, XdpMode};
+use xsk::test_util::privileged;
 
 #[test]
 fn the_last_of_two_users_detaches() {
-    let Some(fixture) = Fixture::new("the_last_of_two_users_detaches", 2) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(2);
     fixture.inside(|| {
         for method in METHODS {
             for mode in [AttachMode::Native, AttachMode::Generic] {
@@ -41,9 +43,10 @@ fn the_last_of_two_users_detaches() {
 
 #[test]
 fn clones_and_registrations_keep_the_program() {
-    let Some(fixture) = Fixture::new("clones_and_registrations_keep_the_program", 2) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(2);
     fixture.inside(|| {
         for method in METHODS {
             let attachment =
@@ -61,9 +64,10 @@ fn clones_and_registrations_keep_the_program() {
 
 #[test]
 fn threads_attach_and_leave_at_random() {
-    let Some(fixture) = Fixture::new("threads_attach_and_leave_at_random", 4) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(4);
     for method in METHODS {
         std::thread::scope(|scope| {
             for queue in 0..4 {
@@ -99,9 +103,10 @@ fn threads_attach_and_leave_at_random() {
 
 #[test]
 fn a_joiner_meets_a_leaver_at_every_moment() {
-    let Some(fixture) = Fixture::new("a_joiner_meets_a_leaver_at_every_moment", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     let steps = rounds(40);
     for step in 0..steps {
         let leaver = fixture.inside(|| Attachment::builder(fixture.interface()).attach().unwrap());

@@ -5,7 +5,7 @@ use xsk::test_util::privileged;
 
 #[test]
 fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
-    if !privileged("every_form_of_instruction_is_what_the_kernel_takes_it_for") {
+    if !privileged!() {
         return;
     }
     use xsk::bpf::Width;

@@ -10,7 +10,7 @@ use xsk::test_util::privileged;
 
 #[test]
 fn default_program_passes_on_empty_slots_and_redirects_on_taken_ones() {
-    if !privileged("default_program_passes_on_empty_slots_and_redirects_on_taken_ones") {
+    if !privileged!() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 2).unwrap();
@@ -35,7 +35,7 @@ fn default_program_passes_on_empty_slots_and_redirects_on_taken_ones() {
 
 #[test]
 fn objects_are_found_by_id_and_fd() {
-    if !privileged("objects_are_found_by_id_and_fd") {
+    if !privileged!() {
         return;
     }
     let map = XskMap::create("some.map_1", 7).unwrap();
@@ -59,7 +59,7 @@ fn objects_are_found_by_id_and_fd() {
 
 #[test]
 fn wrong_objects_are_refused() {
-    if !privileged("wrong_objects_are_refused") {
+    if !privileged!() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();
@@ -91,7 +91,7 @@ fn pins_outlive_their_makers() {
         FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen,
     };
     use std::os::fd::AsRawFd;
-    if !privileged("pins_outlive_their_makers") {
+    if !privileged!() {
         return;
     }
     // A BPF file system that is mounted nowhere and goes with its descriptor.

@@ -10,7 +10,7 @@ use xsk::test_util::privileged;
 
 #[test]
 fn a_slot_probe_sees_each_slot_and_nothing_else() {
-    if !privileged("a_slot_probe_sees_each_slot_and_nothing_else") {
+    if !privileged!() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 100).unwrap();
@@ -32,7 +32,7 @@ fn a_slot_probe_sees_each_slot_and_nothing_else() {
 
 #[test]
 fn slots_are_not_taken_from_others() {
-    if !privileged("slots_are_not_taken_from_others") {
+    if !privileged!() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 2).unwrap();
@@ -59,7 +59,7 @@ fn slots_are_not_taken_from_others() {
 
 #[test]
 fn a_socket_that_cannot_receive_is_not_put_into_a_map() {
-    if !privileged("a_socket_that_cannot_receive_is_not_put_into_a_map") {
+    if !privileged!() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();

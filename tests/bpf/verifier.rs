@@ -7,7 +7,7 @@ use xsk::test_util::privileged;
 
 #[test]
 fn a_refused_program_comes_with_the_verifiers_log() {
-    if !privileged("a_refused_program_comes_with_the_verifiers_log") {
+    if !privileged!() {
         return;
     }
     let insns = [Insn::mov64_reg(Reg::R0, Reg::R7), Insn::exit()];

@@ -30,12 +30,12 @@ macro_rules! cases {
         mod $name {
             #[test]
             fn native() {
-                super::run(concat!(stringify!($name), "::native"), xsk::attach::AttachMode::Native, $case);
+                super::run(xsk::test_util::test_name!(), xsk::attach::AttachMode::Native, $case);
             }
 
             #[test]
             fn generic() {
-                super::run(concat!(stringify!($name), "::generic"), xsk::attach::AttachMode::Generic, $case);
+                super::run(xsk::test_util::test_name!(), xsk::attach::AttachMode::Generic, $case);
             }
         }
     };
@@ -97,7 +97,7 @@ fn run(name: &str, mode: AttachMode, case: fn(AttachMode)) {
 fn every_case_of_the_kernel_runs_or_is_named() {
     let numbers: Vec<usize> = CASES.iter().map(|case| case.number).collect();
     assert_eq!(numbers, (0..36).collect::<Vec<_>>());
-    let root = privileged("conformance");
+    let root = privileged!();
     let needs = |case: &Case| case.needs.or((!root).then_some("root"));
     let (runs, not): (Vec<&Case>, Vec<&Case>) =
         CASES.iter().partition(|case| needs(case).is_none());

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 use xsk::attach::{AttachMethod, AttachMode, Attachment};
 use xsk::bpf::{Insn, Program, Reg, XskMap};
-use xsk::test_util::{Namespace, VethPair, privileged};
+use xsk::test_util::{Namespace, VethPair, privileged, test_name};
 use xsk::{Error, Socket, Umem, XdpMode};
 use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
 
@@ -53,7 +53,7 @@ fn for_each_method(test: &str, check: fn(&Fixture, AttachMethod)) {
 
 #[test]
 fn prog_refcnt_single() {
-    for_each_method("prog_refcnt_single", |fixture, method| {
+    for_each_method(test_name!(), |fixture, method| {
         let (user, program) = user(fixture, 0, method);
         assert_eq!(attached(fixture), Some(program));
         drop(user);
@@ -62,7 +62,7 @@ fn prog_refcnt_single() {
 
 #[test]
 fn prog_refcnt_two_in_any_order() {
-    for_each_method("prog_refcnt_two_in_any_order", |fixture, method| {
+    for_each_method(test_name!(), |fixture, method| {
         let mut from = [0, 1].map(|queue| sender(fixture, queue));
         for stays in [0, 1] {
             let users = [0, 1].map(|queue| user(fixture, queue, method));
@@ -81,7 +81,7 @@ fn prog_refcnt_two_in_any_order() {
 
 #[test]
 fn prog_refcnt_two_leave_at_once() {
-    for_each_method("prog_refcnt_two_leave_at_once", |fixture, method| {
+    for_each_method(test_name!(), |fixture, method| {
         for _ in 0..5 {
             let users = [0, 1].map(|queue| user(fixture, queue, method));
             let start = Barrier::new(2);
@@ -101,7 +101,7 @@ fn prog_refcnt_two_leave_at_once() {
 
 #[test]
 fn prog_refcnt_one_leaves_and_one_comes_at_once() {
-    for_each_method("prog_refcnt_one_leaves_and_one_comes_at_once", |fixture, method| {
+    for_each_method(test_name!(), |fixture, method| {
         let mut from = [0, 1].map(|queue| sender(fixture, queue));
         let (mut here, _) = user(fixture, 0, method);
         for round in 1..10 {
@@ -126,7 +126,7 @@ fn prog_refcnt_one_leaves_and_one_comes_at_once() {
 
 #[test]
 fn prog_refcnt_three_leave_in_every_order() {
-    for_each_method("prog_refcnt_three_leave_in_every_order", |fixture, method| {
+    for_each_method(test_name!(), |fixture, method| {
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let mut users = [0, 1, 2].map(|queue| Some(user(fixture, queue, method)));
             let program = attached(fixture);
@@ -144,7 +144,7 @@ fn prog_refcnt_three_leave_in_every_order() {
 
 #[test]
 fn map_leak() {
-    for_each_method("map_leak", |fixture, method| {
+    for_each_method(test_name!(), |fixture, method| {
         let mut maps = BTreeSet::new();
         let map_of = |program| Program::from_id(program).unwrap().info().unwrap().map_ids;
         for _ in 0..3 {
@@ -170,7 +170,7 @@ fn umem_flags() {
 
 #[test]
 fn non_privileged() {
-    if !privileged("non_privileged") {
+    if !privileged!() {
         return;
     }
     let fixture = Fixture::new(AttachMode::Native);
@@ -191,7 +191,7 @@ fn non_privileged() {
 
 #[test]
 fn frags() {
-    if !privileged("frags") {
+    if !privileged!() {
         return;
     }
     // Packets that may not fit one buffer.
@@ -221,7 +221,7 @@ fn frags() {
         let said = Program::load("frags", &smallest, c"MIT", BPF_F_XDP_HAS_FRAGS).unwrap_err();
         assert!(said.to_string().contains("needs Linux 5.18"), "{said}");
     }
-    if !kernel_can("frags", can, "programs with frags need 5.18") {
+    if !kernel_can(test_name!(), can, "programs with frags need 5.18") {
         return;
     }
     // With frags it is taken, and packets of one buffer arrive as ever.

@@ -18,7 +18,7 @@ const GROUPS: [&str; 3] = ["set-up", "traffic", "teardown"];
 
 #[test]
 fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
-    if !privileged("after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left") {
+    if !privileged!() {
         return;
     }
     let seed = seed();

@@ -21,7 +21,7 @@ const FIRST: u64 = 16;
 
 #[test]
 fn a_lifecycle_leaves_nothing_behind_in_any_order_of_drops() {
-    if !privileged("a_lifecycle_leaves_nothing_behind_in_any_order_of_drops") {
+    if !privileged!() {
         return;
     }
     let seed = seed();

@@ -73,7 +73,7 @@ fn sysctl_allows() -> bool {
 
 #[test]
 fn the_running_kernel_has_what_the_table_says() {
-    if !privileged("the_running_kernel_has_what_the_table_says") {
+    if !privileged!() {
         return;
     }
     let mut faults = Vec::new();

@@ -24,7 +24,7 @@ fn bind(
 /// Group 18 of the table in tests/README.md.
 #[test]
 fn a_second_socket_does_not_get_the_queue() {
-    if !privileged("a_second_socket_does_not_get_the_queue") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(2);
@@ -43,7 +43,7 @@ fn a_second_socket_does_not_get_the_queue() {
 /// Group 21 of the table in tests/README.md.
 #[test]
 fn queues_and_interfaces_that_are_not_there() {
-    if !privileged("queues_and_interfaces_that_are_not_there") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(2);
@@ -79,7 +79,7 @@ fn queues_and_interfaces_that_are_not_there() {
 /// Group 22 of the table in tests/README.md.
 #[test]
 fn no_zero_copy_and_what_is_left() {
-    if !privileged("no_zero_copy_and_what_is_left") {
+    if !privileged!() {
         return;
     }
     let namespace = Namespace::new().unwrap();
@@ -105,7 +105,7 @@ fn no_zero_copy_and_what_is_left() {
 /// Group 23 of the table in tests/README.md.
 #[test]
 fn a_part_that_is_kept_keeps_the_queue() {
-    if !privileged("a_part_that_is_kept_keeps_the_queue") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -126,7 +126,7 @@ fn a_part_that_is_kept_keeps_the_queue() {
 /// Group 26 of the table in tests/README.md.
 #[test]
 fn a_socket_does_not_outlive_its_interface() {
-    if !privileged("a_socket_does_not_outlive_its_interface") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);

@@ -5,7 +5,7 @@ use rustix::process::{Resource, Rlimit, Uid, getrlimit, setrlimit};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities, set_thread_uid,
 };
-use xsk::test_util::privileged;
+use xsk::test_util::{privileged, test_name};
 use xsk::{Error, Socket, Umem};
 
 use crate::common::until;
@@ -44,7 +44,7 @@ fn open(chunks: u32) -> Result<impl Sized, Error> {
 /// Groups 13 and 14 of the table in tests/README.md.
 #[test]
 fn all_of_a_users_memory_counts_up_to_the_limit() {
-    if !privileged("all_of_a_users_memory_counts_up_to_the_limit") {
+    if !privileged!() {
         return;
     }
     let before = getrlimit(Resource::Memlock);
@@ -95,16 +95,15 @@ const CHILD: &str = "XSK_REFUSALS_CHILD";
 #[expect(unsafe_code, reason = "the child goes into its namespaces before it runs")]
 fn root_of_a_user_namespace_has_the_limit() {
     use std::os::unix::process::CommandExt;
-    let name = "root_of_a_user_namespace_has_the_limit";
     if std::env::var_os(CHILD).is_some() {
         in_user_namespace();
         return;
     }
-    if !privileged(name) {
+    if !privileged!() {
         return;
     }
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", &format!("limits::{name}"), "--nocapture"]).env(CHILD, "1");
+    child.args(["--exact", test_name!(), "--nocapture"]).env(CHILD, "1");
     let enter = || {
         use rustix::thread::UnshareFlags;
         // SAFETY: the child has one thread, and no descriptors are unshared.

@@ -11,7 +11,7 @@ use xsk::{Error, Interface};
 /// Group 54 of the table in tests/README.md.
 #[test]
 fn pins_in_wrong_places() {
-    if !privileged("pins_in_wrong_places") {
+    if !privileged!() {
         return;
     }
     let map = XskMap::create("a_map", 1).unwrap();
@@ -38,7 +38,7 @@ fn pins_in_wrong_places() {
 /// Group 57 of the table in tests/README.md.
 #[test]
 fn an_interface_that_is_gone_is_named_by_every_question() {
-    if !privileged("an_interface_that_is_gone_is_named_by_every_question") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);

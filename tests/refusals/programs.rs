@@ -13,7 +13,7 @@ use xsk::{AttachMethod, AttachMode, Attachment, Error};
 /// Group 46 of the table in tests/README.md.
 #[test]
 fn what_is_no_socket_is_not_put_into_a_map() {
-    if !privileged("what_is_no_socket_is_not_put_into_a_map") {
+    if !privileged!() {
         return;
     }
     let map = XskMap::create("a_map", 2).unwrap();
@@ -61,7 +61,7 @@ fn what_is_no_socket_is_not_put_into_a_map() {
 /// Group 48 of the table in tests/README.md.
 #[test]
 fn refused_programs_are_explained() {
-    if !privileged("refused_programs_are_explained") {
+    if !privileged!() {
         return;
     }
     let (r0, r1, r2) = (Reg::R0, Reg::R1, Reg::R2);
@@ -117,7 +117,7 @@ fn refused_programs_are_explained() {
 /// Group 49 of the table in tests/README.md.
 #[test]
 fn flags_of_a_redirection() {
-    if !privileged("flags_of_a_redirection") {
+    if !privileged!() {
         return;
     }
     const ABORTED: u32 = 0;
@@ -153,7 +153,7 @@ fn flags_of_a_redirection() {
 /// Group 50 of the table in tests/README.md.
 #[test]
 fn native_mode_where_there_is_none() {
-    if !privileged("native_mode_where_there_is_none") {
+    if !privileged!() {
         return;
     }
     let namespace = Namespace::new().unwrap();
@@ -178,7 +178,7 @@ fn native_mode_where_there_is_none() {
 /// Group 50 of the table in tests/README.md.
 #[test]
 fn a_large_packet_size_at_the_other_end() {
-    if !privileged("a_large_packet_size_at_the_other_end") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -205,7 +205,7 @@ fn a_large_packet_size_at_the_other_end() {
 /// Group 53 of the table in tests/README.md.
 #[test]
 fn a_packet_that_is_too_short_is_not_run() {
-    if !privileged("a_packet_that_is_too_short_is_not_run") {
+    if !privileged!() {
         return;
     }
     let insns = [Insn::mov64_imm(Reg::R0, 2), Insn::exit()];

@@ -28,7 +28,7 @@ fn send_one(end: &mut End, number: u32) {
 /// Group 40 of the table in tests/README.md.
 #[test]
 fn a_socket_in_the_slot_of_another_queue_receives_nothing() {
-    if !privileged("a_socket_in_the_slot_of_another_queue_receives_nothing") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(2);
@@ -64,7 +64,7 @@ fn a_socket_in_the_slot_of_another_queue_receives_nothing() {
 /// Group 41 of the table in tests/README.md.
 #[test]
 fn waiting_ends_at_the_timeout_and_the_error_is_reported_once() {
-    if !privileged("waiting_ends_at_the_timeout_and_the_error_is_reported_once") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -89,7 +89,7 @@ fn waiting_ends_at_the_timeout_and_the_error_is_reported_once() {
 /// Group 42 of the table in tests/README.md.
 #[test]
 fn the_memory_stays_as_long_as_a_socket() {
-    if !privileged("the_memory_stays_as_long_as_a_socket") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -122,7 +122,7 @@ fn the_memory_stays_as_long_as_a_socket() {
 /// Group 44 of the table in tests/README.md.
 #[test]
 fn an_interface_that_is_moved_is_lost_to_its_socket() {
-    if !privileged("an_interface_that_is_moved_is_lost_to_its_socket") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);

@@ -48,7 +48,7 @@ fn drain(end: &mut End) -> Vec<Kick> {
 /// Group 27 of the table in tests/README.md.
 #[test]
 fn a_socket_that_is_switched_off_and_one_that_only_sends() {
-    if !privileged("a_socket_that_is_switched_off_and_one_that_only_sends") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -71,7 +71,7 @@ fn a_socket_that_is_switched_off_and_one_that_only_sends() {
 /// Group 28 of the table in tests/README.md.
 #[test]
 fn more_than_one_call_sends_is_progress() {
-    if !privileged("more_than_one_call_sends_is_progress") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -84,7 +84,7 @@ fn more_than_one_call_sends_is_progress() {
 /// Group 28 of the table in tests/README.md.
 #[test]
 fn a_full_completion_ring_holds_the_sender_until_it_is_reaped() {
-    if !privileged("a_full_completion_ring_holds_the_sender_until_it_is_reaped") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -107,7 +107,7 @@ fn a_full_completion_ring_holds_the_sender_until_it_is_reaped() {
 /// Group 28 of the table in tests/README.md.
 #[test]
 fn a_small_send_buffer_is_progress() {
-    if !privileged("a_small_send_buffer_is_progress") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -124,7 +124,7 @@ fn a_small_send_buffer_is_progress() {
 /// Group 29 of the table in tests/README.md.
 #[test]
 fn packets_that_no_device_sends_come_back() {
-    if !privileged("packets_that_no_device_sends_come_back") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);

@@ -21,7 +21,7 @@ pub(crate) fn raw() -> OwnedFd {
 /// Group 1 of the table in tests/README.md.
 #[test]
 fn the_kernel_has_one_kind_of_socket() {
-    if !privileged("the_kernel_has_one_kind_of_socket") {
+    if !privileged!() {
         return;
     }
     let make = |kind, protocol| {
@@ -63,7 +63,7 @@ fn sizes_of_rings_are_checked_before_the_kernel_sees_them() {
 /// Group 2 of the table in tests/README.md.
 #[test]
 fn the_kernel_takes_the_sizes_that_are_left() {
-    if !privileged("the_kernel_takes_the_sizes_that_are_left") {
+    if !privileged!() {
         return;
     }
     let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
@@ -98,7 +98,7 @@ fn the_kernel_takes_the_sizes_that_are_left() {
 /// Group 3 of the table in tests/README.md.
 #[test]
 fn a_bound_socket_is_finished() {
-    if !privileged("a_bound_socket_is_finished") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -112,7 +112,7 @@ fn a_bound_socket_is_finished() {
 /// Group 7 of the table in tests/README.md.
 #[test]
 fn the_budget_is_from_32_to_the_ring() {
-    if !privileged("the_budget_is_from_32_to_the_ring") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(2);

@@ -80,7 +80,7 @@ fn headroom_has_the_limits_that_the_text_names() {
         }
         drop(builder().headroom(size - 257).build().unwrap());
     }
-    if !privileged("headroom_has_the_limits_that_the_text_names") {
+    if !privileged!() {
         return;
     }
     for size in [2048, 4096] {
@@ -105,7 +105,7 @@ fn headroom_has_the_limits_that_the_text_names() {
 /// Group 12 of the table in tests/README.md.
 #[test]
 fn memory_that_cannot_be_written_is_refused_by_the_kernel() {
-    if !privileged("memory_that_cannot_be_written_is_refused_by_the_kernel") {
+    if !privileged!() {
         return;
     }
     let open = |rights| {

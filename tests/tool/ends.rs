@@ -5,13 +5,14 @@ use crate::fixture::{Fixture, Tool, attached, foreign};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use xsk::XdpMode;
-use xsk::test_util::{VethPair, ip};
+use xsk::test_util::{VethPair, ip, privileged};
 
 #[test]
 fn a_signal_ends_it_well_and_nothing_stays_attached() {
-    let Some(fixture) = Fixture::new("a_signal_ends_it_well_and_nothing_stays_attached", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for signal in [Signal::INT, Signal::TERM] {
         for (letters, mode) in [
             ("rxdrop", XdpMode::Native),
@@ -33,9 +34,10 @@ fn a_signal_ends_it_well_and_nothing_stays_attached() {
 
 #[test]
 fn a_second_signal_does_not_wait_for_a_good_end() {
-    let Some(fixture) = Fixture::new("a_second_signal_does_not_wait_for_a_good_end", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     let tool = fixture.start("rxdrop --attach link").ready();
     // Both are there before it runs again, so that the first has not ended it yet when the second comes.
     for signal in [Signal::STOP, Signal::INT, Signal::TERM, Signal::CONT] {
@@ -49,8 +51,10 @@ fn a_second_signal_does_not_wait_for_a_good_end() {
 
 #[test]
 fn a_killed_tool_leaves_what_its_method_says_and_the_next_start_works() {
-    let name = "a_killed_tool_leaves_what_its_method_says_and_the_next_start_works";
-    let Some(fixture) = Fixture::new(name, 1) else { return };
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
     for next in ["netlink", "link"] {
         let tool = fixture.start("rxdrop --attach link").ready();
         assert_eq!(fixture.attached(), Some(XdpMode::Native));
@@ -68,7 +72,9 @@ fn a_killed_tool_leaves_what_its_method_says_and_the_next_start_works() {
 
 #[test]
 fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
-    let name = "an_interface_that_goes_away_is_an_error_within_about_a_second";
+    if !privileged!() {
+        return;
+    }
     for line in [
         "rxdrop",
         "rxdrop -p",
@@ -79,7 +85,7 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
         "l2fwd",
         "l2fwd -p",
     ] {
-        let Some(fixture) = Fixture::new(name, 1) else { return };
+        let fixture = Fixture::new(1);
         let tool = fixture.start(line).ready();
         let start = Instant::now();
         ip::delete(fixture.cable.veth.a()).unwrap();
@@ -92,8 +98,10 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
 
 #[test]
 fn an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver() {
-    let name = "an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver";
-    let Some(fixture) = Fixture::new(name, 1) else { return };
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
     let receiver = fixture.start("rxdrop -p -C 100").ready();
     let cable = VethPair::builder()
         .names("near2", "far2")
@@ -114,10 +122,10 @@ fn an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver() {
 
 #[test]
 fn a_program_that_is_detached_by_another_user_is_reported() {
-    let Some(fixture) = Fixture::new("a_program_that_is_detached_by_another_user_is_reported", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     let tool = fixture.start("rxdrop -p").ready();
     let other = foreign(&fixture, true);
     let told = tool.note();
@@ -131,8 +139,10 @@ fn a_program_that_is_detached_by_another_user_is_reported() {
 
 #[test]
 fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
-    let name = "a_demo_that_is_interrupted_still_accounts_for_what_it_sent";
-    let Some(fixture) = Fixture::new(name, 1) else { return };
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
     let existing = VethPair::builder()
         .names("in", "out")
         .build(&fixture.cable.left, &fixture.cable.left)
@@ -147,9 +157,10 @@ fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
 
 #[test]
 fn a_closed_output_is_no_reason_to_panic_or_to_stay() {
-    let Some(fixture) = Fixture::new("a_closed_output_is_no_reason_to_panic_or_to_stay", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for letters in ["rxdrop -p", "l2fwd", "txonly"] {
         let mut tool = fixture.start(letters).ready();
         tool.hang_up();

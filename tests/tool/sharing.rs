@@ -2,14 +2,14 @@
 
 use crate::fixture::{Fixture, Tool};
 use xsk::XdpMode;
+use xsk::test_util::privileged;
 
 #[test]
 fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
-    let Some(fixture) =
-        Fixture::new("either_of_two_may_end_first_and_the_other_keeps_receiving", 2)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(2);
     for letters in ["--attach netlink", "--attach link"] {
         for ends in [0, 1] {
             for killed in [false, true] {
@@ -43,8 +43,10 @@ fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
 
 #[test]
 fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
-    let name = "a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on";
-    let Some(fixture) = Fixture::new(name, 1) else { return };
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
     let first = fixture.start("rxdrop -p -C 100").ready();
     for line in ["rxdrop", "txonly", "l2fwd -S"] {
         let line = format!("{line} -i near --wait 123");

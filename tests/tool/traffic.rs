@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
-use xsk::test_util::{VethPair, ip};
+use xsk::test_util::{VethPair, ip, privileged};
 use xsk::{Attachment, Socket, Umem};
 
 const SUMMARY: [&str; 17] = [
@@ -31,9 +31,10 @@ const SUMMARY: [&str; 17] = [
 
 #[test]
 fn rxdrop_counts_every_packet_and_byte() {
-    let Some(fixture) = Fixture::new("rxdrop_counts_every_packet_and_byte", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for (letters, mode) in [("-N", "native"), ("-S -p", "generic"), ("-c -m -b 1", "native")] {
         let tool = fixture.start(&format!("rxdrop -C 1000 {letters}")).ready();
         fixture.send(0, 1000);
@@ -54,11 +55,10 @@ fn rxdrop_counts_every_packet_and_byte() {
 
 #[test]
 fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
-    let Some(fixture) =
-        Fixture::new("txonly_sends_as_many_packets_as_asked_and_attaches_nothing", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
         let before = fixture.cable.veth.b().info().unwrap().counters.rx_packets;
         let tool = fixture.start(&format!("txonly -C 5001 {letters}")).ready();
@@ -78,10 +78,10 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
 
 #[test]
 fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
-    let Some(fixture) = Fixture::new("l2fwd_sends_each_packet_back_with_its_addresses_swapped", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for letters in ["-N", "-S -p", "-m -b 1"] {
         let tool = fixture.start(&format!("l2fwd {letters}")).ready();
         let far = fixture.cable.veth.b();
@@ -136,8 +136,10 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
 
 #[test]
 fn what_is_received_does_not_reach_the_stack_until_the_end() {
-    let name = "what_is_received_does_not_reach_the_stack_until_the_end";
-    let Some(fixture) = Fixture::new(name, 1) else { return };
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
     let bridge = ip::add_bridge(&fixture.cable.left, "br1").unwrap();
     let (second, far) = (&fixture.cable.left, &fixture.cable.right);
     let cable = VethPair::builder().names("port", "peer").build(second, far).unwrap();
@@ -194,11 +196,10 @@ fn what_is_received_does_not_reach_the_stack_until_the_end() {
 
 #[test]
 fn reports_come_at_their_intervals_until_the_duration_is_over() {
-    let Some(fixture) =
-        Fixture::new("reports_come_at_their_intervals_until_the_duration_is_over", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     let ended = fixture.start("rxdrop -p -n 1 -d 3").ready().end();
     let summary = ended.summary();
     let seconds = summary["seconds"].as_f64().unwrap();

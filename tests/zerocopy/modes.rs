@@ -5,13 +5,14 @@ use crate::fixture::{Cards, Setup, Side, USUAL, forced, kind_is, required, sides
 use rustix::io::Errno;
 use std::io::Write;
 use xsk::socket::CopyReason;
+use xsk::test_util::test_name;
 use xsk::{CopyMode, Error};
 
 /// Zero-copy if asked for nothing, where it is to be had; else copy mode, with the reason that asking for zero-copy
 /// gives.
 #[test]
 fn the_mode_chosen_by_default_is_the_best_and_says_why() {
-    let Some(cards) = Cards::new("the_mode_chosen_by_default_is_the_best_and_says_why") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     for card in [&cards.one, &cards.two] {
@@ -41,13 +42,12 @@ fn the_mode_chosen_by_default_is_the_best_and_says_why() {
 /// A driver that says it has zero-copy and then refuses it (virtio without an IOMMU) is explained.
 #[test]
 fn a_refusal_by_a_driver_that_promised_is_explained() {
-    let name = "a_refusal_by_a_driver_that_promised_is_explained";
-    let Some(cards) = Cards::new(name) else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let Err(error) = forced(&cards.one) else {
         assert!(!kind_is("refusing"), "zero-copy without an IOMMU");
-        kernel_can(name, false, "this card keeps its promise");
+        kernel_can(test_name!(), false, "this card keeps its promise");
         return;
     };
     if kind_is("refusing") && kernel_since(6, 16) {
@@ -69,7 +69,7 @@ fn a_refusal_by_a_driver_that_promised_is_explained() {
 
 #[test]
 fn copy_mode_is_used_where_it_is_asked_for() {
-    let Some(cards) = Cards::new("copy_mode_is_used_where_it_is_asked_for") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let setup = Setup { copy: CopyMode::Copy, ..USUAL };

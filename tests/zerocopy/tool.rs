@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use xsk::Interface;
+use xsk::test_util::test_name;
 
 /// In a guest the tool lies beside the tests.
 fn binary() -> PathBuf {
@@ -56,7 +57,7 @@ impl Drop for Forwarder {
 
 #[test]
 fn l2fwd_sends_everything_back() {
-    let Some(cards) = Cards::new("l2fwd_sends_everything_back") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let (forwarder, title) = Forwarder::start(&cards.two);

@@ -2,6 +2,7 @@
 
 use crate::common::{kernel_can, kernel_since, until};
 use crate::fixture::{CHUNKS, Cards, FILL, Setup, USUAL, When, kind_is, required, sides};
+use xsk::test_util::test_name;
 
 /// Packets on their way at once. In copy mode a card drops what is more than its own ring (256) has room for.
 const BATCH: u32 = 64;
@@ -28,7 +29,7 @@ fn both_ways(cards: &Cards, setup: Setup) {
 
 #[test]
 fn packets_go_both_ways() {
-    let Some(cards) = Cards::new("packets_go_both_ways") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     both_ways(&cards, USUAL);
@@ -36,7 +37,7 @@ fn packets_go_both_ways() {
 
 #[test]
 fn packets_go_both_ways_without_need_wakeup() {
-    let Some(cards) = Cards::new("packets_go_both_ways_without_need_wakeup") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let setup = Setup { need_wakeup: false, ..USUAL };
@@ -45,7 +46,7 @@ fn packets_go_both_ways_without_need_wakeup() {
 
 #[test]
 fn the_fill_ring_may_be_filled_after_bind() {
-    let Some(cards) = Cards::new("the_fill_ring_may_be_filled_after_bind") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let setup = Setup { fill: When::BeforeAttach, ..USUAL };
@@ -54,13 +55,12 @@ fn the_fill_ring_may_be_filled_after_bind() {
 
 #[test]
 fn the_fill_ring_may_be_filled_last() {
-    let name = "the_fill_ring_may_be_filled_last";
-    let Some(cards) = Cards::new(name) else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let why = "igb does not ask to be woken for its first chunks, and stays deaf: they have to be in the fill ring \
                before the program is attached";
-    if !kernel_can(name, !(kind_is("igb") && required()), why) {
+    if !kernel_can(test_name!(), !(kind_is("igb") && required()), why) {
         return;
     }
     let setup = Setup { fill: When::Last, ..USUAL };
@@ -70,13 +70,12 @@ fn the_fill_ring_may_be_filled_last() {
 /// A driver whose chunks ran out goes on when it gets some: what it received is not given back at first.
 #[test]
 fn a_queue_that_ran_dry_goes_on() {
-    let name = "a_queue_that_ran_dry_goes_on";
-    let Some(cards) = Cards::new(name) else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let why = "a wake-up of igb reaches the interrupt of its sending half only (mended in 7.0)";
     let deaf = kind_is("igb") && required() && !kernel_since(7, 0);
-    if !kernel_can(name, !deaf, why) {
+    if !kernel_can(test_name!(), !deaf, why) {
         return;
     }
     let (mut from, mut to) = sides(&cards, USUAL);
@@ -105,7 +104,7 @@ fn a_queue_that_ran_dry_goes_on() {
 /// The other side sends every packet back from the chunk that it came in.
 #[test]
 fn packets_are_forwarded_back_without_a_copy() {
-    let Some(cards) = Cards::new("packets_are_forwarded_back_without_a_copy") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let (mut one, mut two) = sides(&cards, USUAL);
@@ -132,7 +131,7 @@ fn packets_are_forwarded_back_without_a_copy() {
 
 #[test]
 fn closing_and_opening_at_once_works_each_time() {
-    let Some(cards) = Cards::new("closing_and_opening_at_once_works_each_time") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     // igb takes seconds for each link.
