@@ -1,5 +1,5 @@
-//! Too few descriptors: whatever attaching runs out of them at, it says so, blames nobody else and leaves nothing
-//! behind. One test, for the limit is the whole process's.
+//! Too few descriptors: wherever attaching runs out of them, it reports that, names no other cause
+//! and leaves nothing behind. This is one test, because the limit belongs to the whole process.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn too_many_open_files_are_reported_as_that() {
     cable
         .left
         .run(|| {
-            // What is known once per process is found out before.
+            // What is found out once per process is found out before the limit is set.
             let attach = || Attachment::builder(interface).attach();
             attach().unwrap().close().unwrap();
             let free = std::fs::File::open("/dev/null").unwrap().as_raw_fd();

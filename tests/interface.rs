@@ -6,7 +6,7 @@ use xsk::attach::XdpMode;
 use xsk::interface::Interface;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
-/// Finds out whether `name` is refused as one that no interface can have.
+/// Returns whether `name` is refused as one that no interface can have.
 fn refused(name: &str) -> bool {
     matches!(
         Interface::by_name(name),
@@ -71,7 +71,7 @@ fn features_are_those_of_the_driver() {
     }
     let namespace = Namespace::new().unwrap();
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
-    // Kernels before 6.3 cannot tell.
+    // Kernels before 6.3 cannot report features.
     if let Some(features) = pair.a().xdp_features().unwrap() {
         assert!(features.native() && features.redirect());
         assert!(!features.zero_copy());
@@ -122,7 +122,7 @@ fn an_interface_may_be_asked_by_many_threads() {
     });
 }
 
-/// The list takes more than one datagram.
+/// The list needs more than one datagram.
 #[test]
 fn many_interfaces_are_listed() {
     if !privileged!() {

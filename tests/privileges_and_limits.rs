@@ -1,5 +1,6 @@
-//! What goes wrong before the first packet: missing rights, missing kernels, limits. Each fault is a typed error
-//! that says what was asked, what the kernel said and what to do, and leaves nothing behind.
+//! What goes wrong before the first packet: missing privileges, kernels without AF_XDP, limits.
+//! Each fault is a typed error with the request, the kernel's result and the cure, and leaves
+//! nothing behind.
 
 mod common;
 
@@ -20,7 +21,7 @@ fn with_only<T: Send>(
 ) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            // The way back out of the namespace would need a capability: the thread ends inside.
+            // Leaving the namespace again would need a capability: the thread ends inside.
             let inside = namespace.enter().unwrap();
             std::mem::forget(inside);
             let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: kept };
@@ -97,7 +98,8 @@ fn a_kernel_without_af_xdp_is_named() {
             SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
             SeccompRule, TargetArch, apply_filter,
         };
-        // The thread's socket(AF_XDP, ...) answers EAFNOSUPPORT; SYS_socket is 41 on x86-64, 198 on aarch64.
+        // The thread's socket(AF_XDP, ...) returns EAFNOSUPPORT; SYS_socket is 41 on x86-64, 198 on
+        // aarch64.
         let (number, arch) = if cfg!(target_arch = "x86_64") {
             (41, TargetArch::x86_64)
         } else {
@@ -131,7 +133,7 @@ fn the_limit_of_locked_memory_is_explained() {
     let namespace = Namespace::new().unwrap();
     let before = getrlimit(Resource::Memlock);
     let limit = Rlimit { current: Some(64 << 10), maximum: before.maximum };
-    // Other threads are root, whom the limit does not concern.
+    // Other threads are root, which the limit does not apply to.
     setrlimit(Resource::Memlock, limit).unwrap();
     let error = with_only(CapabilitySet::NET_RAW, &namespace, || {
         let (umem, _pool) = Umem::builder().chunk_count(1024).build().unwrap();
@@ -149,7 +151,7 @@ fn the_limit_of_locked_memory_is_explained() {
 fn huge_pages_that_are_not_there_are_explained() {
     let huge = Umem::builder().chunk_count(1 << 19).page_size(PageSize::Huge1G);
     match huge.build() {
-        // A machine that has them reserved is welcome.
+        // A machine may have them reserved.
         Ok(_) => {}
         Err(error) => {
             assert!(matches!(error, Error::AllocateUmem { .. }));
@@ -165,7 +167,7 @@ fn too_much_headroom_is_refused_by_the_kernel_and_explained() {
     }
     let builder = Umem::builder().chunk_count(16).chunk_size(2048).headroom(1791);
     let (umem, _pool) = builder.build().unwrap();
-    // Older kernels take it.
+    // Older kernels accept it.
     if let Err(error) = Socket::builder(&umem).open() {
         assert_eq!(error.errno(), Some(Errno::INVAL));
         says(&error, &["headroom 1791", "EINVAL", "1344 bytes"]);
@@ -255,7 +257,8 @@ fn a_refused_bind_leaks_nothing_and_can_be_tried_again() {
     let mut unbound = cable.left.run(|| builder.open()).unwrap().unwrap();
     unbound.fill.fill_from(&mut pool, 64).unwrap();
     let mut unbound = Some(unbound);
-    // A second try would come a millisecond later. The only one may take as long, where the machine is slow: not always.
+    // A second try would come a millisecond later. On a slow machine the only try may take as long,
+    // but not always.
     common::until("a bind that is tried once", || {
         let refused = unbound.take().unwrap();
         let refused = refused.bind(cable.veth.a(), 0).unwrap_err();
@@ -266,7 +269,7 @@ fn a_refused_bind_leaks_nothing_and_can_be_tried_again() {
     drop(taken);
     common::until("the queue is free", || match unbound.take().unwrap().bind(cable.veth.a(), 0) {
         Ok(socket) => {
-            assert_eq!(socket.fill.pending(), 64, "what was filled is still there");
+            assert_eq!(socket.fill.pending(), 64, "the filled chunks are still there");
             true
         }
         Err(again) => {

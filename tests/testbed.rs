@@ -1,4 +1,4 @@
-//! The test bed itself: what it makes is as asked, and nothing of it stays.
+//! The test bed: what it makes is as requested, and nothing of it stays.
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -77,7 +77,7 @@ fn both_ends_may_share_a_namespace() {
     assert!(matches!(again, Error::Interface { errno: rustix::io::Errno::EXIST, .. }), "{again}");
     assert!(
         pair.a().info().unwrap().running,
-        "a failed build must not harm the pair that was there"
+        "a failed build must leave the existing pair as it was"
     );
 }
 
@@ -88,7 +88,8 @@ fn a_pair_is_silent() {
     }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().build(&left, &right).unwrap();
-    // With an address that it made itself, the kernel would ask for duplicates and routers within two seconds.
+    // With an address that it made itself, the kernel would look for duplicates and routers within
+    // two seconds.
     std::thread::sleep(Duration::from_millis(2500));
     for end in [pair.a(), pair.b()] {
         let counters = end.info().unwrap().counters;
@@ -180,8 +181,8 @@ fn a_pair_of_which_an_end_was_deleted_drops_quietly() {
     VethPair::builder().build(&namespace, &namespace).unwrap();
 }
 
-/// The end in `left` dies with the namespace of the other end: the one sign of a namespace's end that
-/// can be seen from outside.
+/// Returns an end in `left` that goes with the namespace of the other end: the one sign of a
+/// namespace's end that can be seen from outside.
 #[test]
 fn a_dropped_namespace_is_gone() {
     if !privileged!() {
@@ -206,7 +207,7 @@ fn a_panicking_test_leaves_nothing() {
         let right = Namespace::new().unwrap();
         let _pair = VethPair::builder().names("p0", "p1").build(&left, &right).unwrap();
         let _inside = right.enter().unwrap();
-        panic!("as a test does that fails");
+        panic!("as in a failing test");
     }));
     assert!(panicked.is_err());
     assert_eq!(Namespace::current().unwrap().cookie(), outside, "the thread is back");

@@ -1,4 +1,4 @@
-//! Real frames between two ends of a veth pair, in native and generic mode.
+//! Packets between two ends of a veth pair, in native and generic mode.
 
 mod common;
 
@@ -58,10 +58,10 @@ fn traffic(mode: AttachMode, len: usize) {
         send(&mut left, round * 256..round * 256 + 256, len);
         receive(&mut right, round * 256, 256, len);
     }
-    let home: BTreeSet<u64> = left.pool.addresses().collect();
-    assert_eq!(home.len(), 1024, "every chunk of the sender exactly once at home");
-    if let Some(census) = right.umem.chunk_counts() {
-        assert_eq!(census.pool + census.receiving, 1024);
+    let pooled: BTreeSet<u64> = left.pool.addresses().collect();
+    assert_eq!(pooled.len(), 1024, "every chunk of the sender is back exactly once");
+    if let Some(counts) = right.umem.chunk_counts() {
+        assert_eq!(counts.pool + counts.receiving, 1024);
     }
     assert_eq!(right.socket.handle.statistics().unwrap().rx_dropped, 0);
     slot.close().unwrap();
@@ -195,7 +195,7 @@ fn frames_received_on_one_thread_are_sent_by_another() {
                 }
                 let _ = tx.kick_if_needed().unwrap();
                 for frame in completion.reap(64).unwrap() {
-                    // The other thread may be done.
+                    // The other thread may have ended.
                     if let Err(refused) = to_receiver.send(frame) {
                         let _kept = refused.0;
                     }
@@ -326,7 +326,7 @@ fn too_little_locked_memory_is_explained() {
     if !privileged!() {
         return;
     }
-    // Root may lock what it likes: the text is what can be looked at here.
+    // Root may lock any amount: only the text can be checked here.
     let error = Error::RegisterUmem {
         bytes: 16 << 20,
         chunk_size: 4096,
@@ -376,7 +376,7 @@ fn packets_arrive_in_memory_that_the_user_brought() {
     const BYTES: usize = 64 * 4096;
     impl Drop for Owner {
         fn drop(&mut self) {
-            // SAFETY: mapped below, and nobody uses it any more.
+            // SAFETY: mapped below, and it has no user left.
             unsafe { munmap(std::ptr::with_exposed_provenance_mut(self.0), BYTES) }.unwrap();
         }
     }

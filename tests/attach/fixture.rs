@@ -1,4 +1,4 @@
-//! A cable whose left end is the one to attach to, and the least of a socket.
+//! A cable whose left end tests attach to, and sockets with just enough set up for a slot.
 
 use crate::common::{Cable, rx_socket, wait_for};
 use rustix::io::Errno;
@@ -14,7 +14,7 @@ use xsk::test_util::ip;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-/// A cable between two namespaces; the left end is the one to attach to.
+/// A cable between two namespaces; tests attach to its left end.
 pub(crate) struct Fixture {
     pub(crate) cable: Cable,
 }
@@ -33,13 +33,13 @@ impl Fixture {
         self.cable.left.run(work).unwrap()
     }
 
-    /// What is attached to the left end.
+    /// Returns what is attached to the left end.
     pub(crate) fn attached(&self) -> Option<(XdpMode, u32)> {
         self.interface().attached_programs().unwrap().programs().next()
     }
 
-    /// Nothing is attached. A link may be held for a moment longer by anybody who is just looking at all links, as
-    /// other tests of this process do.
+    /// Asserts that nothing is attached. Other tests of this process that enumerate all links may
+    /// hold this one for a moment longer.
     #[track_caller]
     pub(crate) fn assert_vacant(&self) {
         let start = Instant::now();
@@ -49,7 +49,7 @@ impl Fixture {
         }
     }
 
-    /// A sender of packets with ever other ports, so that they come in on every queue.
+    /// Returns a sender of packets from different ports, so that they arrive on every queue.
     pub(crate) fn sender(&self) -> Sender {
         ip::add_ipv4(self.cable.veth.b(), Ipv4Addr::new(10, 1, 0, 2), 24).unwrap();
         let sockets = self.cable.right.run(|| {
@@ -76,7 +76,8 @@ impl Sender {
     }
 }
 
-/// A socket bound to a queue, whose fill ring stays empty: it counts what it receives without keeping it.
+/// Returns a socket bound to a queue, whose fill ring stays empty: it counts what it receives
+/// without keeping it.
 pub(crate) fn counting_socket(interface: &Interface, queue: u32) -> OwnedFd {
     let socket = rx_socket();
     let memory: &'static mut [u8] = Box::leak(vec![0; 3 * 4096].into_boxed_slice());
@@ -93,7 +94,7 @@ pub(crate) fn counting_socket(interface: &Interface, queue: u32) -> OwnedFd {
     sockopt::set_xdp_umem_fill_ring_size(&socket, 64).unwrap();
     sockopt::set_xdp_umem_completion_ring_size(&socket, 64).unwrap();
     let address = SocketAddrXdp::new(SocketAddrXdpFlags::XDP_COPY, interface.index(), queue);
-    // The kernel gives a queue back a little later than its socket.
+    // The kernel releases a queue a little later than its socket.
     wait_for("a free queue", || match bind(&socket, &address) {
         Err(Errno::BUSY) => false,
         answer => answer.map(|()| true).unwrap(),
@@ -101,12 +102,12 @@ pub(crate) fn counting_socket(interface: &Interface, queue: u32) -> OwnedFd {
     socket
 }
 
-/// Packets that have reached a counting socket.
+/// Returns how many packets have reached a counting socket.
 pub(crate) fn count(socket: &OwnedFd) -> u64 {
     sockopt::xdp_statistics(socket).unwrap().rx_dropped
 }
 
-/// A program that is not this crate's default one, with its map, named `other_map`.
+/// Returns a program that is not this crate's default one, with its map, named `other_map`.
 pub(crate) fn other_program() -> (Program, XskMap) {
     use std::os::fd::AsFd;
     let map = XskMap::create("other_map", 8).unwrap();

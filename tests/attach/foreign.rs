@@ -62,7 +62,7 @@ fn a_foreign_program_is_replaced_only_on_request() {
                         assert_eq!(
                             fixture.attached(),
                             Some((mode, ours.program_id())),
-                            "ours is not theirs to detach"
+                            "closing theirs must not detach ours"
                         );
                         ours.close().unwrap();
                         fixture.assert_vacant();
@@ -99,7 +99,7 @@ fn a_program_of_ones_own_is_attached_and_joined() {
     });
 }
 
-/// Does what then cannot have the lock of the fixture's interface.
+/// Runs `work` while the lock of the fixture's interface is taken.
 fn without_the_lock(fixture: &Fixture, work: impl FnOnce()) {
     let name = format!("xsk/lock/{}", fixture.interface().index());
     let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
@@ -123,7 +123,7 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
         for method in METHODS {
             let (program, map) = other_program();
             let id = program.id();
-            let census = SlotProbe::new(&map).unwrap();
+            let probe = SlotProbe::new(&map).unwrap();
             let theirs = Attachment::builder(fixture.interface())
                 .program(program, map)
                 .method(method)
@@ -147,9 +147,9 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
                 );
                 assert!(guest.joined());
                 let registration = guest.register(0, rx_socket().as_fd()).unwrap();
-                assert_eq!(census.occupied().unwrap(), [0]);
+                assert_eq!(probe.occupied().unwrap(), [0]);
                 registration.close().unwrap();
-                assert_eq!(census.occupied().unwrap(), []);
+                assert_eq!(probe.occupied().unwrap(), []);
                 guest.close().unwrap();
                 assert_eq!(
                     fixture.attached(),
@@ -177,11 +177,11 @@ fn a_guest_keeps_the_program_attached() {
         assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
         let registration = guest.register(0, rx_socket().as_fd()).unwrap();
         registration.close().unwrap();
-        // It is the last one who uses what this crate attached.
+        // The guest is the last user of what this crate attached.
         guest.close().unwrap();
         fixture.assert_vacant();
 
-        // The same if it came first, to what a killed user left behind.
+        // The same if the guest joins first, a program that a killed user left behind.
         let killed = Attachment::builder(fixture.interface())
             .lock_timeout(Duration::from_millis(5))
             .attach()
@@ -213,7 +213,7 @@ fn a_replaced_program_is_put_back_if_the_new_one_is_refused() {
                 .method(their_method)
                 .attach()
                 .unwrap();
-            // Too much for native mode, which is asked for.
+            // Too much for native mode, which is requested.
             ip::set_mtu(fixture.cable.veth.b(), 9000).unwrap();
             let refused = Attachment::builder(fixture.interface()).replace_foreign(true).attach();
             assert!(
@@ -228,7 +228,7 @@ fn a_replaced_program_is_put_back_if_the_new_one_is_refused() {
             assert_eq!(
                 fixture.attached().is_some(),
                 their_method == AttachMethod::Link,
-                "a spent link detaches nothing"
+                "a link that was replaced detaches nothing"
             );
         });
     }
@@ -247,7 +247,7 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
             Attachment::builder(fixture.interface()).program(program.try_clone().unwrap(), map)
         };
         let abandon = || {
-            // As a kill leaves it: attached, without a mark.
+            // The state that a kill leaves: attached, without a mark.
             let first = build().lock_timeout(Duration::from_millis(5)).attach().unwrap();
             without_the_lock(&fixture, || assert!(first.close().is_err()));
             assert!(fixture.attached().is_some());
@@ -260,7 +260,7 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
 
         abandon();
         let other_mode = || build().mode(AttachMode::Generic).take_over(true).attach();
-        // With a socket in the map, or a guest, it is not abandoned.
+        // With a socket in the map, or a guest, the program is not abandoned.
         let socket = rx_socket();
         map.insert(0, socket.as_fd()).unwrap();
         let refused = other_mode();
@@ -320,7 +320,8 @@ fn a_program_that_another_user_attached_stays() {
         let (program, map) = other_program();
         let id = program.id();
         let copies = [program.try_clone().unwrap(), program.try_clone().unwrap()];
-        // A close that does not get the lock leaves what `ip link set xdp pinned` makes: the program without a mark.
+        // A close that does not get the lock leaves the state that `ip link set xdp pinned` makes:
+        // the program without a mark.
         let first = Attachment::builder(fixture.interface())
             .program(program, map)
             .lock_timeout(Duration::from_millis(5))

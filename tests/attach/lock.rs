@@ -1,4 +1,4 @@
-//! The lock of an interface, held by somebody else.
+//! The lock of an interface, held by another user.
 
 use crate::common::rx_socket;
 use crate::fixture::{Fixture, LIMIT};
@@ -57,7 +57,7 @@ fn a_lock_that_is_held_too_long_is_an_error() {
         assert_eq!(
             (next.program_id(), next.joined()),
             (id, true),
-            "what was left behind is taken over"
+            "the abandoned program is taken over"
         );
         next.close().unwrap();
         fixture.assert_vacant();

@@ -1,4 +1,4 @@
-//! Programs on interfaces: attached, joined, shared between processes, and taken off again.
+//! Programs on interfaces: attached, joined, shared between processes, and detached.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! Modes and methods: what is attached how, and what is refused.
+//! Modes and methods: how a program is attached, and what is refused.
 
 use crate::common::METHODS;
 use crate::fixture::Fixture;
@@ -75,7 +75,8 @@ fn generic_mode_is_only_for_drivers_without_native() {
                 "{native:?}"
             );
         }
-        // Too long packets are an error with the kernel's words, not a silent change of mode.
+        // Packets that are too long give an error with the kernel's text, not a silent change of
+        // mode.
         ip::set_mtu(fixture.cable.veth.b(), 9000).unwrap();
         let long = Attachment::builder(fixture.interface()).attach();
         let Err(Error::Attach { errno: Errno::RANGE, message: Some(message), .. }) = &long else {

@@ -1,4 +1,4 @@
-//! Interfaces that move or go, and threads in another namespace.
+//! Interfaces that are moved or deleted, and threads in another namespace.
 
 use crate::common::{METHODS, rx_socket};
 use crate::fixture::Fixture;

@@ -10,7 +10,7 @@ use xsk::attach::{Attachment, XdpMode};
 use xsk::bpf::XskMap;
 use xsk::test_util::privileged;
 
-/// Runs with nothing but these capabilities.
+/// Runs `work` with nothing but these capabilities.
 fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
     let all = capabilities(None).unwrap();
     let mut fewer = all;

@@ -1,4 +1,4 @@
-//! Several processes on one interface, which end in every order and by every means.
+//! Several processes on one interface, which end in every order and in every way.
 
 use crate::common::{METHODS, rounds, rx_socket, wait_for};
 use crate::fixture::{Fixture, count, counting_socket};
@@ -20,7 +20,7 @@ struct Other {
 }
 
 impl Other {
-    /// Starts it in the fixture's left namespace and waits for its first answer.
+    /// Starts it in the fixture's left namespace and waits for its first line.
     fn start(fixture: &Fixture, role: &str) -> (Self, String) {
         let mut child = fixture.inside(|| {
             Command::new(std::env::current_exe().unwrap())
@@ -39,7 +39,7 @@ impl Other {
         (other, answer)
     }
 
-    /// The next thing it says, among what the test harness says.
+    /// Returns the next line that it writes, among what the test harness writes.
     fn answer(&mut self) -> String {
         let mut line = String::new();
         while self.stdout.read_line(&mut line).unwrap() > 0 {
@@ -151,7 +151,7 @@ fn two_processes_share_a_program_and_either_may_end_first() {
                     "{method} {first_ends} {killed}"
                 );
                 let before: u64 = staying.ask("count").parse().unwrap();
-                wait_for("packets for the one who stays", || {
+                wait_for("packets for the user that stays", || {
                     sender.send();
                     staying.ask("count").parse::<u64>().unwrap() > before
                 });
@@ -195,7 +195,8 @@ fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
             fixture.assert_vacant();
         }
     }
-    // Auto takes over what is native, and makes native what is generic.
+    // Auto takes over a program in native mode, and replaces one in generic mode by one in native
+    // mode.
     for (left, joined) in [("native", true), ("generic", false)] {
         Other::start(&fixture, &format!("netlink {left} 0")).0.kill();
         let next = fixture.inside(|| Attachment::builder(fixture.interface()).attach()).unwrap();
@@ -250,7 +251,7 @@ fn kills_at_any_moment_leave_the_program_of_the_other_user() {
                         assert_eq!(
                             fixture.attached(),
                             Some((XdpMode::Native, attachment.program_id())),
-                            "deaf"
+                            "the program is gone"
                         );
                     }
                     registration.close().unwrap();

@@ -1,4 +1,4 @@
-//! Sockets in the map of what is attached.
+//! Sockets in the map of an attached program.
 
 use crate::common::{rx_socket, wait_for};
 use crate::fixture::{Fixture, count, counting_socket};
@@ -29,13 +29,13 @@ fn a_registered_socket_receives_and_gives_its_slot_back() {
             });
             sender.send();
             wait_for("packets on both queues", || sockets.iter().all(|socket| count(socket) > 0));
-            let census = SlotProbe::new(attachment.map()).unwrap();
-            assert_eq!(census.occupied().unwrap(), [0, 1]);
+            let probe = SlotProbe::new(attachment.map()).unwrap();
+            assert_eq!(probe.occupied().unwrap(), [0, 1]);
             let [first, second] = slots;
             assert_eq!((first.slot(), second.slot()), (0, 1));
             first.close().unwrap();
             drop(second);
-            assert_eq!(census.occupied().unwrap(), []);
+            assert_eq!(probe.occupied().unwrap(), []);
             attachment.close().unwrap();
         }
     });
@@ -58,14 +58,14 @@ fn a_slot_that_another_socket_has_is_left_alone() {
         );
         attachment.map().replace(1, second.as_fd()).unwrap();
         registration.close().unwrap();
-        let census = SlotProbe::new(attachment.map()).unwrap();
-        assert_eq!(census.occupied().unwrap(), [1], "the slot is the second socket's");
+        let probe = SlotProbe::new(attachment.map()).unwrap();
+        assert_eq!(probe.occupied().unwrap(), [1], "the slot is the second socket's");
         let beyond = attachment.register(2, second.as_fd());
         assert!(
             matches!(beyond, Err(Error::UpdateMap { errno: Errno::TOOBIG, entries: 2, .. })),
             "{beyond:?}"
         );
-        // A socket in the map counts as a user, whoever put it there.
+        // A socket in the map counts as a user, whatever put it there.
         attachment.close().unwrap();
         assert!(fixture.attached().is_some());
         drop(second);
@@ -83,7 +83,7 @@ fn a_slot_has_one_registration() {
     fixture.inside(|| {
         let first = Attachment::builder(fixture.interface()).attach().unwrap();
         let second = Attachment::builder(fixture.interface()).attach().unwrap();
-        let census = SlotProbe::new(first.map()).unwrap();
+        let probe = SlotProbe::new(first.map()).unwrap();
         let socket = rx_socket();
         let registration = first.register(0, socket.as_fd()).unwrap();
         for attachment in [&first, &second] {
@@ -92,15 +92,15 @@ fn a_slot_has_one_registration() {
                 matches!(again, Err(Error::UpdateMap { errno: Errno::EXIST, .. })),
                 "{again:?}"
             );
-            assert_eq!(census.occupied().unwrap(), [0], "the socket still receives");
+            assert_eq!(probe.occupied().unwrap(), [0], "the socket still receives");
         }
         registration.close().unwrap();
         // A failed registration does not keep the slot.
         assert!(second.register(0, std::io::stdin().as_fd()).is_err());
         let registration = second.register(0, socket.as_fd()).unwrap();
-        assert_eq!(census.occupied().unwrap(), [0]);
+        assert_eq!(probe.occupied().unwrap(), [0]);
         drop(registration);
-        assert_eq!(census.occupied().unwrap(), []);
+        assert_eq!(probe.occupied().unwrap(), []);
         first.close().unwrap();
         second.close().unwrap();
         fixture.assert_vacant();

@@ -31,7 +31,7 @@ fn the_last_of_two_users_detaches() {
                     assert_eq!(
                         fixture.attached().unwrap().1,
                         id,
-                        "the second user has no socket yet, and is one all the same"
+                        "the second user has no socket yet, and counts all the same"
                     );
                 }
                 second.close().unwrap();
@@ -130,7 +130,7 @@ fn a_joiner_meets_a_leaver_at_every_moment() {
         assert_eq!(
             fixture.attached(),
             Some((XdpMode::Native, joiner.program_id())),
-            "deaf at step {step}"
+            "no program at step {step}"
         );
         joiner.close().unwrap();
         fixture.assert_vacant();

@@ -45,7 +45,7 @@ fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
             "{op:?}"
         );
     }
-    // Taken or not, for (-5 or 5) against 3.
+    // The jump is taken or not, for (-5 or 5) against 3.
     let conds = [
         (Cond::Eq, false, false),
         (Cond::Gt, true, true),

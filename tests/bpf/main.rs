@@ -1,4 +1,4 @@
-//! Programs and maps against the running kernel: needs root, makes no interface.
+//! Programs and maps against the running kernel. Needs root, makes no interface.
 
 #[path = "../common/mod.rs"]
 mod common;

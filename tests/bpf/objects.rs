@@ -1,4 +1,5 @@
-//! Programs and maps as kernel objects: what they are, how they are found, and how long they live.
+//! Programs and maps as kernel objects: their properties, how they are found, and how long they
+//! live.
 
 use crate::common::rx_socket;
 use rustix::io::Errno;

@@ -1,4 +1,4 @@
-//! The slots of a map: which are taken, and by whom.
+//! The slots of a map: which are taken, and by which socket.
 
 use crate::common::rx_socket;
 use rustix::io::Errno;
@@ -14,20 +14,20 @@ fn a_slot_probe_sees_each_slot_and_nothing_else() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 100).unwrap();
-    let census = SlotProbe::new(&map).unwrap();
-    assert_eq!(census.occupied().unwrap(), []);
+    let probe = SlotProbe::new(&map).unwrap();
+    assert_eq!(probe.occupied().unwrap(), []);
     let sockets: Vec<(u32, OwnedFd)> =
         [0, 1, 31, 32, 63, 64, 99].into_iter().map(|slot| (slot, rx_socket())).collect();
     for (slot, socket) in &sockets {
         map.insert(*slot, socket.as_fd()).unwrap();
     }
-    assert_eq!(census.occupied().unwrap(), [0, 1, 31, 32, 63, 64, 99]);
-    assert!(census.is_occupied(63).unwrap() && !census.is_occupied(62).unwrap());
-    assert!(!census.is_occupied(100).unwrap() && !census.is_occupied(u32::MAX).unwrap());
+    assert_eq!(probe.occupied().unwrap(), [0, 1, 31, 32, 63, 64, 99]);
+    assert!(probe.is_occupied(63).unwrap() && !probe.is_occupied(62).unwrap());
+    assert!(!probe.is_occupied(100).unwrap() && !probe.is_occupied(u32::MAX).unwrap());
     map.remove(31).unwrap();
     map.remove(31).unwrap();
     drop(sockets);
-    assert_eq!(census.occupied().unwrap(), [], "the slots of closed sockets are empty");
+    assert_eq!(probe.occupied().unwrap(), [], "the slots of closed sockets are empty");
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn slots_are_not_taken_from_others() {
         return;
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 2).unwrap();
-    let census = SlotProbe::new(&map).unwrap();
+    let probe = SlotProbe::new(&map).unwrap();
     let (first, second) = (rx_socket(), rx_socket());
     map.insert(1, first.as_fd()).unwrap();
     map.insert(1, first.as_fd()).unwrap();
@@ -47,7 +47,7 @@ fn slots_are_not_taken_from_others() {
     );
     map.replace(1, second.as_fd()).unwrap();
     drop(first);
-    assert_eq!(census.occupied().unwrap(), [1]);
+    assert_eq!(probe.occupied().unwrap(), [1]);
     let beyond = map.insert(2, second.as_fd());
     assert!(matches!(beyond, Err(Error::UpdateMap { errno: Errno::TOOBIG, .. })), "{beyond:?}");
     let beyond = map.remove(2);
@@ -78,6 +78,6 @@ fn a_socket_that_cannot_receive_is_not_put_into_a_map() {
             "{other:?}"
         );
     }
-    // The kernel's own struct, to be sure that this rustix is the one the crate uses.
+    // The kernel's own struct, to be sure that this rustix is the one that the crate uses.
     assert_eq!(size_of::<xdp::XdpDesc>(), 16);
 }

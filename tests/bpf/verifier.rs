@@ -1,4 +1,4 @@
-//! Programs that are refused.
+//! Programs that the verifier refuses.
 
 use rustix::io::Errno;
 use xsk::Error;
@@ -19,7 +19,7 @@ fn a_refused_program_comes_with_the_verifiers_log() {
     assert_eq!((name.as_str(), instructions, errno), ("bad", 2, Errno::ACCESS));
     assert!(log.contains("R7 !read_ok"), "{log}");
 
-    // A log of more than the first buffer takes: it is read whole, down to its last line.
+    // A log longer than the first buffer is read whole, down to its last line.
     let mut insns: Vec<Insn> = vec![Insn::mov64_imm(Reg::R0, 0)];
     for _ in 0..6000 {
         insns.push(Insn::alu64_imm(Alu::Add, Reg::R0, 1));

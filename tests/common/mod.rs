@@ -13,7 +13,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 
-/// Whether the running kernel is `major.minor` or newer.
+/// Returns whether the running kernel is `major.minor` or newer.
 pub fn kernel_since(major: u32, minor: u32) -> bool {
     let release = rustix::system::uname();
     let release = release.release().to_string_lossy().into_owned();
@@ -22,7 +22,8 @@ pub fn kernel_since(major: u32, minor: u32) -> bool {
     (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }
 
-/// Whether the running kernel can run the test `name`; if it cannot, says why, past the harness.
+/// Returns `can`: whether the running kernel can run the test `name`. If not, prints why, past the
+/// test harness.
 pub fn kernel_can(name: &str, can: bool, why: &str) -> bool {
     if !can {
         use std::io::Write;
@@ -43,7 +44,7 @@ impl Cable {
         Self::build(VethPair::builder().queues(queues))
     }
 
-    /// With these names for the left and the right interface.
+    /// As [`Cable::new`], with these names for the left and the right interface.
     pub fn named(queues: u32, left: &str, right: &str) -> Self {
         Self::build(VethPair::builder().queues(queues).names(left, right))
     }
@@ -97,19 +98,19 @@ pub fn attach(
     end.socket.register(&attachment).unwrap()
 }
 
-/// How often a test tries its luck: less often in emulated machines (`XSK_TESTS_ROUNDS=few`), where a round takes ten times
-/// as long.
+/// Returns how often a test repeats two actions that meet at a random moment: less often in
+/// emulated machines (`XSK_TESTS_ROUNDS=few`), where a round takes ten times as long.
 pub fn rounds(usual: u32) -> u32 {
     let few = std::env::var("XSK_TESTS_ROUNDS").is_ok_and(|value| value == "few");
     if few { usual.div_ceil(4) } else { usual }
 }
 
-/// Repeats `step` until it answers true.
+/// Repeats `step` until it returns `true`.
 #[track_caller]
 pub fn until(what: &str, mut step: impl FnMut() -> bool) {
     let start = Instant::now();
     while !step() {
-        assert!(start.elapsed() < PATIENCE, "in vain: {what}");
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::yield_now();
     }
 }
@@ -124,8 +125,8 @@ pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// A socket with an RX ring, bound to nothing: enough for a slot (5.10). It is in the namespace of
-/// the calling thread.
+/// Returns a socket with an RX ring, bound to nothing: enough for a slot (5.10). It is in the
+/// namespace of the calling thread.
 pub fn rx_socket() -> OwnedFd {
     let socket =
         socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None).unwrap();
@@ -133,7 +134,7 @@ pub fn rx_socket() -> OwnedFd {
     socket
 }
 
-/// A packet with a sequence number in it.
+/// Returns a packet with a sequence number in it.
 pub fn packet(number: u32, len: usize) -> Vec<u8> {
     let mut bytes = vec![0_u8; len];
     bytes[..12].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);

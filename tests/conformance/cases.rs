@@ -1,4 +1,5 @@
-//! The cases of the kernel's `xskxceiver` (`tools/testing/selftests/bpf/test_xsk.c` of Linux 6.18), all 36.
+//! The cases of the kernel's `xskxceiver` (`tools/testing/selftests/bpf/test_xsk.c` of Linux 6.18),
+//! all 36.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -110,7 +111,7 @@ fn every_case_of_the_kernel_runs_or_is_named() {
     for case in not {
         text += &format!("  {:<35} needs {}\n", case.kernel, needs(case).unwrap());
     }
-    // Past the harness, which hides what a test that passes prints.
+    // Past the test harness, which hides what a passing test prints.
     std::io::stderr().write_all(text.as_bytes()).unwrap();
 }
 

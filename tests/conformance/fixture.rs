@@ -1,4 +1,5 @@
-//! Two ends of a cable with the kernel's defaults: 4 queues, 1024 chunks of 4096 bytes, rings of 2048, batches of 64.
+//! Two ends of a cable with the kernel's defaults: 4 queues, 1024 chunks of 4096 bytes, rings of
+//! 2048, batches of 64.
 
 use crate::common::{Cable, PATIENCE, until};
 use crate::packets::Packet;
@@ -16,10 +17,10 @@ pub(crate) const CHUNKS: u32 = 1024;
 pub(crate) const RING: u32 = 2048;
 pub(crate) const BATCH: u32 = 64;
 const QUEUES: u32 = 4;
-/// Packets that are on their way at the most: a veth queue holds no more and drops what comes then.
+/// The most packets on their way at once: a veth queue holds no more and drops later ones.
 const ON_THE_WAY: u32 = 256;
 
-/// What a case wants of a socket and its memory.
+/// What a case needs of a socket and its memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) queue: u32,
@@ -40,13 +41,13 @@ pub(crate) const RECEIVER: Shape = Shape { fill: CHUNKS, ..SENDER };
 pub(crate) struct Fixture {
     pub(crate) cable: Cable,
     pub(crate) mode: AttachMode,
-    /// One case at a time.
+    /// Held while a case runs: one case at a time.
     _alone: MutexGuard<'static, ()>,
 }
 
 /// In generic mode, and where no program is attached, packets wait in a backlog of the processor
-/// (`netdev_max_backlog`, 1000 packets), which all namespaces share: a case that floods it makes the kernel drop
-/// packets of another.
+/// (`netdev_max_backlog`, 1000 packets), which all namespaces share: a case that floods it makes
+/// the kernel drop packets of another.
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// A socket and its memory.
@@ -86,24 +87,24 @@ impl Fixture {
         Self { cable, mode, _alone }
     }
 
-    /// A socket on the left end, where packets are sent.
+    /// Returns a socket on the left end, where packets are sent.
     pub(crate) fn left(&self, shape: Shape) -> Side {
         let bind = || Side::new(self.cable.veth.a(), shape);
         self.cable.left.run(bind).unwrap()
     }
 
-    /// A socket on the right end, where they arrive.
+    /// Returns a socket on the right end, where packets arrive.
     pub(crate) fn right(&self, shape: Shape) -> Side {
         let bind = || Side::new(self.cable.veth.b(), shape);
         self.cable.right.run(bind).unwrap()
     }
 
-    /// A socket on the right end that packets come to by the default program.
+    /// Returns a socket on the right end that the default program sends packets to.
     pub(crate) fn listener(&self, shape: Shape) -> Listener {
         Listener::new(self.right(shape), &self.attach(None))
     }
 
-    /// A socket on the right end that packets come to by a program of the case's own.
+    /// Returns a socket on the right end that a program of the case's own sends packets to.
     pub(crate) fn listener_by(&self, program: (Program, XskMap)) -> Listener {
         Listener::new(self.right(RECEIVER), &self.attach(Some(program)))
     }
@@ -120,8 +121,9 @@ impl Fixture {
         self.cable.left.run(attach).unwrap()
     }
 
-    /// The queue to send from so that packets arrive on `queue`: generic mode counts a sender's queue number as one
-    /// more than the queue of arrival, but for number 0 (`skb_get_rx_queue` of the number that TX left in the packet).
+    /// Returns the queue to send from so that packets arrive on `queue`: generic mode counts a
+    /// sender's queue number as one more than the queue of arrival, except number 0
+    /// (`skb_get_rx_queue` of the number that TX left in the packet).
     pub(crate) fn sending_queue(&self, queue: u32) -> u32 {
         match self.mode {
             AttachMode::Generic if queue > 0 => queue + 1,
@@ -129,7 +131,7 @@ impl Fixture {
         }
     }
 
-    /// Nothing is left attached. To be called when all users have gone.
+    /// Asserts that nothing is left attached. To be called when all users have gone.
     #[track_caller]
     pub(crate) fn end(self) {
         for end in [self.cable.veth.a(), self.cable.veth.b()] {
@@ -180,33 +182,33 @@ impl Side {
         assert_eq!(
             socket.fill.fill_from(&mut pool, shape.fill),
             Ok(shape.fill),
-            "the fill ring takes them all"
+            "the fill ring takes all chunks"
         );
         Self { umem, pool, socket }
     }
 
-    /// The chunks in the pool, each counted once.
-    pub(crate) fn home(&self) -> BTreeSet<u64> {
+    /// Returns the chunks in the pool, each counted once.
+    pub(crate) fn pooled(&self) -> BTreeSet<u64> {
         self.pool.addresses().collect()
     }
 
-    /// Where chunks are that the ledger knows of: pool, user, receiving, sending.
-    pub(crate) fn census(&self) -> Option<[usize; 4]> {
-        let census = self.umem.chunk_counts()?;
-        Some([census.pool, census.user, census.receiving, census.sending])
+    /// Returns where chunks are according to the ledger: pool, user, receiving, sending.
+    pub(crate) fn counts(&self) -> Option<[usize; 4]> {
+        let counts = self.umem.chunk_counts()?;
+        Some([counts.pool, counts.user, counts.receiving, counts.sending])
     }
 }
 
-/// How the kernel is asked to send, or waited for to receive.
+/// How a test wakes the kernel to send, or waits to receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
-    /// `sendto(2)` as need-wakeup says, and looking at the ring.
+    /// `sendto(2)` if need-wakeup is set, and looking at the ring.
     Kick,
     /// Nothing but `poll(2)`.
     Poll,
 }
 
-/// Whether the TX ring is less than half full, waiting for it for as long as `limit`.
+/// Waits for at most `limit`, and returns whether the TX ring is less than half full.
 pub(crate) fn writable(socket: &Socket, limit: Duration) -> bool {
     let mut fds = [PollFd::new(&socket.tx, PollFlags::OUT)];
     let limit = Timespec::try_from(limit).unwrap();
@@ -215,7 +217,8 @@ pub(crate) fn writable(socket: &Socket, limit: Duration) -> bool {
     ready == 1
 }
 
-/// Sends `packets` and gets every chunk back, the very ones. `done` is how many packets nobody waits for any more.
+/// Sends `packets` and gets every chunk back, the same ones. `done` returns how many packets are no
+/// longer waited for.
 #[track_caller]
 pub(crate) fn send(
     side: &mut Side,
@@ -224,7 +227,7 @@ pub(crate) fn send(
     by: By,
     mut done: impl FnMut() -> u32,
 ) {
-    let home = side.home();
+    let pooled = side.pooled();
     let mut rest = packets.iter();
     until("sending", || {
         let Side { umem, pool, socket } = &mut *side;
@@ -244,9 +247,9 @@ pub(crate) fn send(
             By::Poll => assert!(writable(socket, Duration::from_secs(1))),
         }
         socket.completion.reap_into(pool, batch).unwrap();
-        rest.len() == 0 && pool.len() == home.len()
+        rest.len() == 0 && pool.len() == pooled.len()
     });
-    assert_eq!(side.home(), home, "every chunk came back, each once");
+    assert_eq!(side.pooled(), pooled, "every chunk came back, each once");
     let statistics = side.socket.handle.statistics().unwrap();
     assert_eq!(statistics.tx_invalid_descs, 0);
 }
@@ -280,7 +283,8 @@ pub(crate) fn receive(
     });
 }
 
-/// Sends `packets` from one side to the other, two threads at work, and takes what is `expected` there.
+/// Sends `packets` from one side to the other in two threads, and receives what is `expected`
+/// there.
 #[track_caller]
 pub(crate) fn exchange(
     from: &mut Side,
@@ -301,19 +305,20 @@ pub(crate) fn exchange_by(
     batch: u32,
     check: impl Fn(&Umem, &mut Frame, Packet) + Send,
 ) {
-    let before = to.census();
+    let before = to.counts();
     let seen = AtomicU32::new(0);
     std::thread::scope(|scope| {
         let seen = &seen;
         scope.spawn(|| {
             let see = |packet: Packet| seen.store(packet.number + 1, Ordering::SeqCst);
             receive(to, expected, receiving, check, see);
-            // What comes after the last packet that is expected is dropped, or a mistake that is found below.
+            // A packet after the last expected one is to be dropped, or an error that is found
+            // below.
             seen.store(u32::MAX, Ordering::SeqCst);
         });
         send(from, packets, batch, sending, || seen.load(Ordering::SeqCst));
     });
     let more = to.socket.rx.receive(1).unwrap().len();
     assert_eq!(more, 0, "a packet too many");
-    assert_eq!(to.census(), before, "the receiver's chunks are where they were");
+    assert_eq!(to.counts(), before, "the receiver's chunks are where they were");
 }

@@ -1,6 +1,6 @@
-//! Descriptors that the kernel refuses. This crate cannot publish one, so each case has two parts: its own socket
-//! refuses what would become one and sends the rest; then a sender without the crate publishes them, and the crate's
-//! receiver takes the valid ones and stays in step.
+//! Descriptors that the kernel refuses. This crate cannot publish one, so each case has two parts:
+//! its own socket refuses what would become one and sends the rest; then a sender without the crate
+//! publishes them, and the crate's receiver takes the valid ones and stays in step.
 
 use crate::common::until;
 use crate::fixture::{
@@ -20,7 +20,8 @@ pub(crate) fn aligned_inv_desc(mode: AttachMode) {
     borders(mode, 4096);
 }
 
-/// ALIGNED_INV_DESC_2K_FRAME_SIZE: the same with chunks of 2048 bytes, where address 2048 is a border too.
+/// ALIGNED_INV_DESC_2K_FRAME_SIZE: the same with chunks of 2048 bytes, where address 2048 is a
+/// border too.
 pub(crate) fn aligned_inv_desc_2k_frame_size(mode: AttachMode) {
     borders(mode, 2048);
 }
@@ -72,7 +73,7 @@ fn borders_by_frames(fixture: &Fixture, listener: &mut Listener, chunk_size: u32
     until("three packets have gone", || {
         let _ = sender.socket.tx.kick().unwrap();
         sender.socket.completion.reap_into(&mut sender.pool, BATCH).unwrap();
-        sender.home().len() == CHUNKS as usize
+        sender.pooled().len() == CHUNKS as usize
     });
     receive(listener, &packets, By::Kick, intact, |_| ());
     let statistics = sender.socket.handle.statistics().unwrap();
@@ -133,7 +134,8 @@ pub(crate) fn stat_tx_invalid(mode: AttachMode) {
     let all = stream(PACKETS, LEN);
     let good: Vec<Packet> = all.iter().copied().filter(|packet| packet.number % 2 == 0).collect();
 
-    // By this crate: what is too long is refused when it is written, and never becomes a descriptor.
+    // By this crate: a length that is too large is refused when it is written, and never becomes a
+    // descriptor.
     let mut sender = fixture.left(SENDER);
     let mut frame = sender.pool.take().unwrap();
     for packet in all.iter().filter(|packet| packet.number % 2 == 1) {

@@ -14,7 +14,7 @@ use xsk::test_util::{Namespace, VethPair, privileged, test_name};
 use xsk::{Error, Socket, Umem, XdpMode};
 use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
 
-/// Two sockets on queues of their own, one at each end.
+/// Returns a socket on the left end whose packets arrive on `queue`.
 fn sender(fixture: &Fixture, queue: u32) -> Side {
     let queue = fixture.sending_queue(queue);
     fixture.left(Shape { queue, ..SENDER })
@@ -33,13 +33,14 @@ fn attached(fixture: &Fixture) -> Option<u32> {
     Some(fixture.cable.veth.b().attached_programs().unwrap().programs().next()?.1)
 }
 
-/// A link may be held for a moment longer by anybody who is just looking at all links, as other tests do.
+/// Asserts that nothing is attached. Other tests that enumerate all links may hold this one for a
+/// moment longer.
 #[track_caller]
 fn nothing_is_left(fixture: &Fixture) {
     until("nothing is attached", || attached(fixture).is_none());
 }
 
-/// For each method of attaching, in native mode.
+/// Runs `check` for each method of attaching, in native mode.
 fn for_each_method(test: &str, check: fn(&Fixture, AttachMethod)) {
     if privileged(test) {
         let fixture = Fixture::new(AttachMode::Native);
@@ -71,7 +72,7 @@ fn prog_refcnt_two_in_any_order() {
             let (gone, mut left) = if stays == 0 { (second, first) } else { (first, second) };
             let program = attached(fixture);
             drop(gone);
-            assert_eq!(attached(fixture), program, "it stays for the other one");
+            assert_eq!(attached(fixture), program, "it stays for the other user");
             all_arrive(&mut from[stays], &mut left, &stream(256, LEN));
             drop(left);
             nothing_is_left(fixture);
@@ -153,14 +154,15 @@ fn map_leak() {
             drop(users);
             nothing_is_left(fixture);
         }
-        assert_eq!(maps.len(), 3, "one for each round");
+        assert_eq!(maps.len(), 3, "a map for each round");
         until("the maps have gone", || maps.iter().all(|id| XskMap::from_id(*id).is_err()));
     });
 }
 
 #[test]
 fn umem_flags() {
-    // libxdp's test proves that the flags reach the kernel by what it refuses; here nothing odd reaches it.
+    // libxdp's test proves by the kernel's refusal that the flags reach the kernel; here no invalid
+    // flag reaches it.
     for chunk_size in [2049, 3000, 4001] {
         let refused = Umem::builder().chunk_count(CHUNKS).chunk_size(chunk_size).build();
         let Err(Error::Setting { value, .. }) = refused else { panic!("{refused:?}") };
@@ -180,7 +182,7 @@ fn non_privileged() {
     let mut none = all;
     none.effective = CapabilitySet::empty();
     set_capabilities(None, none).unwrap();
-    // Threads that are started now have none either.
+    // Threads that are started now have no capabilities either.
     all_arrive(&mut from, &mut to, &stream(4096, LEN));
     let refused = Socket::builder(&from.umem).open();
     set_capabilities(None, all).unwrap();
@@ -194,7 +196,7 @@ fn frags() {
     if !privileged!() {
         return;
     }
-    // Packets that may not fit one buffer.
+    // Packets that may not fit in one buffer.
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let veth = VethPair::builder().queues(4).mtu(5000).build(&left, &right).unwrap();
     let cable = Cable { left, right, veth };
@@ -204,7 +206,8 @@ fn frags() {
         let attach = || Attachment::builder(fixture.cable.veth.b()).mode(mode).attach();
         fixture.cable.right.run(attach).unwrap()
     };
-    // Without frags, native mode refuses, in words of the driver's, and generic mode is not taken in its place.
+    // Without frags the driver refuses native mode, with its own text, and generic mode does not
+    // replace it.
     for choice in [AttachMode::Native, AttachMode::Auto] {
         let refused = attach(choice);
         let Err(Error::Attach { errno, .. }) = &refused else { panic!("{refused:?}") };
@@ -224,7 +227,7 @@ fn frags() {
     if !kernel_can(test_name!(), can, "programs with frags need 5.18") {
         return;
     }
-    // With frags it is taken, and packets of one buffer arrive as ever.
+    // With frags native mode is taken, and packets of one buffer arrive as before.
     let (mut from, packets) = (fixture.left(SENDER), stream(256, LEN));
     let mut to = fixture.listener_by(crate::programs::with_frags());
     exchange(&mut from, &mut to, [&packets, &packets], intact);

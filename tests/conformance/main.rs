@@ -1,4 +1,5 @@
-//! What the kernel's and libxdp's own test suites check, checked of this crate on the running kernel.
+//! The cases of the kernel's and libxdp's own test suites, run with this crate on the running
+//! kernel.
 //!
 //! `cases` is the list of the kernel's cases; `tests/README.md` says which of them run here.
 

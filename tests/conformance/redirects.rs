@@ -8,11 +8,11 @@ use std::os::fd::AsFd;
 use xsk::attach::AttachMode;
 use xsk::bpf::SlotProbe;
 
-/// XDP_PROG_CLEANUP: two sockets at each end; the second takes the slot of the first, which lives on, and later ends,
-/// without disturbing it.
+/// XDP_PROG_CLEANUP: two sockets at each end; the second takes the slot of the first, which stays
+/// open, and whose later end does not disturb the second.
 ///
-/// The kernel's case has both sockets on one queue, by XDP_SHARED_UMEM; here each has its own queue, and the program
-/// sends everything to one slot, as the kernel's does.
+/// The kernel's case has both sockets on one queue, by XDP_SHARED_UMEM; here each has its own
+/// queue, and the program sends everything to one slot, as the kernel's does.
 pub(crate) fn xdp_prog_cleanup(mode: AttachMode) {
     let fixture = Fixture::new(mode);
     let on = |shape, queue| Shape { queue, ..shape };
@@ -31,10 +31,10 @@ pub(crate) fn xdp_prog_cleanup(mode: AttachMode) {
     drop(first);
     assert_eq!(SlotProbe::new(map).unwrap().occupied().unwrap(), [0]);
     all_arrive(&mut from[1], &mut second, &packets);
-    // With the second, the slot is empty.
+    // When the second ends, the slot is empty.
     drop(second);
-    let census = SlotProbe::new(map).unwrap();
-    crate::common::until("the slot is empty", || census.occupied().unwrap().is_empty());
+    let probe = SlotProbe::new(map).unwrap();
+    crate::common::until("the slot is empty", || probe.occupied().unwrap().is_empty());
     attachment.close().unwrap();
     fixture.end();
 }
@@ -81,8 +81,9 @@ pub(crate) fn xdp_adjust_tail_shrink(mode: AttachMode) {
 
 /// XDP_ADJUST_TAIL_GROW: the program adds 4 bytes and writes the packet's number into them.
 ///
-/// To packets of 60 bytes: a native veth copies each into a buffer whose room for data is a multiple of 64 bytes, so
-/// one of 64 has no room to grow, unless it is the last in its page (seen on 6.18: one in six grew).
+/// To packets of 60 bytes: a native veth copies each into a buffer whose room for data is a
+/// multiple of 64 bytes, so one of 64 has no room to grow, unless it is the last in its page (seen
+/// on 6.18: one in six grew).
 pub(crate) fn xdp_adjust_tail_grow(mode: AttachMode) {
     tail(mode, LEN - 4, 4, |packet| {
         let mut bytes = packet.bytes();

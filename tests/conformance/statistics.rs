@@ -9,8 +9,8 @@ use xsk::attach::AttachMode;
 
 /// STAT_RX_DROPPED: every other packet is longer than what the headroom leaves of a chunk.
 ///
-/// The kernel's case leaves room for 3 packets of 64 bytes; newer kernels allow no headroom above 3392 bytes, which
-/// leaves 448, or 128 where they keep the room of `struct skb_shared_info` free.
+/// The kernel's case leaves room for 3 packets of 64 bytes; newer kernels allow no headroom above
+/// 3392 bytes, which leaves 448, or 128 where they keep the room of `struct skb_shared_info` free.
 pub(crate) fn stat_rx_dropped(mode: AttachMode) {
     let fixture = Fixture::new(mode);
     let mut sender = fixture.left(SENDER);
@@ -30,8 +30,8 @@ pub(crate) fn stat_rx_dropped(mode: AttachMode) {
     fixture.end();
 }
 
-/// STAT_RX_FULL: an RX ring of 1024, 1536 packets, and a receiver that takes none. What found no room is counted;
-/// what is in the ring is whole.
+/// STAT_RX_FULL: an RX ring of 1024, 1536 packets, and a receiver that takes none. Packets that
+/// found no room are counted; packets in the ring are whole.
 ///
 /// The kernel's case gives chunks back without taking their packets; here there are 2048 of them.
 pub(crate) fn stat_rx_full(mode: AttachMode) {

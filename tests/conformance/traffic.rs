@@ -10,7 +10,7 @@ use xsk::attach::AttachMode;
 use xsk::bpf::{Program, XskMap};
 use xsk::{Kick, Statistics};
 
-/// All packets arrive, in order and intact, and nothing was counted as lost.
+/// Asserts that all packets arrive, in order and intact, and that none is counted as lost.
 #[track_caller]
 pub(crate) fn all_arrive(from: &mut Side, to: &mut Side, packets: &[Packet]) {
     exchange(from, to, [packets, packets], intact);
@@ -31,7 +31,7 @@ fn one_way(mode: AttachMode, from: Shape, to: Shape, packets: &[Packet]) {
     let mut sender = fixture.left(from);
     let mut listener = fixture.listener(to);
     all_arrive(&mut sender, &mut listener, packets);
-    assert_eq!(sender.home().len(), from.chunks as usize);
+    assert_eq!(sender.pooled().len(), from.chunks as usize);
     drop(listener);
     fixture.end();
 }
@@ -59,7 +59,7 @@ pub(crate) fn umem_headroom(mode: AttachMode) {
     one_way(mode, SENDER, to, &stream(PACKETS, LEN));
 }
 
-/// TEARDOWN: ten times on the same interfaces, sockets, memory, program and map made anew.
+/// TEARDOWN: ten times on the same interfaces, with socket, memory, program and map made anew.
 pub(crate) fn teardown(mode: AttachMode) {
     let fixture = Fixture::new(mode);
     let (mut programs, mut maps) = (BTreeSet::new(), BTreeSet::new());
@@ -81,7 +81,8 @@ pub(crate) fn teardown(mode: AttachMode) {
     fixture.end();
 }
 
-/// BIDIRECTIONAL: both sides can send and receive; first one way, then, on the same sockets, the other.
+/// BIDIRECTIONAL: both sides can send and receive; first one way, then, on the same sockets, the
+/// other.
 pub(crate) fn bidirectional(mode: AttachMode) {
     let fixture = Fixture::new(mode);
     let half = Shape { fill: CHUNKS / 2, ..RECEIVER };
@@ -97,10 +98,10 @@ pub(crate) fn bidirectional(mode: AttachMode) {
     fixture.end();
 }
 
-/// TX_QUEUE_CONSUMER: a wake-up sends 32 packets, says that there are more, and the ring's consumer index has moved
-/// by as many when it answers.
+/// TX_QUEUE_CONSUMER: a wake-up sends 32 packets and reports that there are more, and the ring's
+/// consumer index has moved by as many when it returns.
 pub(crate) fn tx_queue_consumer(mode: AttachMode) {
-    let why = "the kernel moves the index at its next look at the ring (mended in 6.17)";
+    let why = "the kernel moves the index at its next look at the ring (fixed in 6.17)";
     if !kernel_can("tx_queue_consumer", kernel_since(6, 17), why) {
         return;
     }
@@ -125,7 +126,7 @@ pub(crate) fn tx_queue_consumer(mode: AttachMode) {
     until("33 completions", || {
         let back = sender.socket.completion.reap_into(&mut sender.pool, BATCH);
         back.unwrap();
-        sender.home().len() == CHUNKS as usize
+        sender.pooled().len() == CHUNKS as usize
     });
     drop(listener);
     fixture.end();

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use xsk::attach::AttachMode;
 use xsk::wait;
 
-/// POLL_RX: the receiver sleeps until packets come: first until one does, which is sent when it is seen to sleep.
+/// POLL_RX: the receiver sleeps until packets come. First one packet is sent when the receiver is
+/// seen to sleep.
 pub(crate) fn poll_rx(mode: AttachMode) {
     let fixture = Fixture::new(mode);
     let mut sender = fixture.left(SENDER);
@@ -40,7 +41,8 @@ pub(crate) fn poll_rx(mode: AttachMode) {
     fixture.end();
 }
 
-/// Whether a thread of this process sleeps (`proc_pid_stat(5)`: the state follows the name in brackets).
+/// Returns whether a thread of this process sleeps (`proc_pid_stat(5)`: the state follows the name
+/// in brackets).
 fn asleep(thread: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
     stat.is_ok_and(|stat| stat.rsplit(") ").next().unwrap().starts_with('S'))
@@ -59,7 +61,7 @@ pub(crate) fn poll_tx(mode: AttachMode) {
     fixture.end();
 }
 
-/// POLL_RXQ_FULL: nobody sends, and the wait ends with its timeout.
+/// POLL_RXQ_FULL: no packet is sent, and the wait ends with its timeout.
 pub(crate) fn poll_rxq_full(mode: AttachMode) {
     let fixture = Fixture::new(mode);
     let listener = fixture.listener(RECEIVER);
@@ -71,10 +73,12 @@ pub(crate) fn poll_rxq_full(mode: AttachMode) {
     fixture.end();
 }
 
-/// POLL_TXQ_FULL: packets of a whole chunk, longer than the interface takes; nobody reaps, so the completion ring
-/// runs full, then the TX ring, and the wait for room ends with its timeout. Once reaped, it goes on.
+/// POLL_TXQ_FULL: packets of a whole chunk, longer than the interface takes. No completion is
+/// reaped, so the completion ring fills, then the TX ring, and the wait for room ends with its
+/// timeout. Once reaped, it continues.
 ///
-/// The kernel's case uses the same chunks for several packets; here each has its own, so there are more of them.
+/// The kernel's case uses the same chunks for several packets; here each has its own, so there are
+/// more of them.
 pub(crate) fn poll_txq_full(mode: AttachMode) {
     let why = "poll(2) for POLLOUT never ends there while the completion ring is full: each look at the socket builds \
                a packet, and giving it up wakes poll again";
@@ -103,8 +107,8 @@ pub(crate) fn poll_txq_full(mode: AttachMode) {
     assert!(waited >= limit, "the wait for room timed out: {waited:?}");
     let pending = sender.socket.tx.pending();
     assert!(pending > RING / 2, "{pending} packets are in the TX ring");
-    // Everything that was published, and is not in the TX ring, is in the completion ring; older kernels tell late
-    // what they took out of the TX ring.
+    // Everything that was published, and is not in the TX ring, is in the completion ring; older
+    // kernels report late what they took out of the TX ring.
     let published = chunks - sender.pool.len() as u32;
     assert!(published - pending <= RING, "{published} - {pending}");
     let reaped = sender.socket.completion.reap_into(&mut sender.pool, chunks);

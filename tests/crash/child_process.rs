@@ -14,7 +14,7 @@ use xsk::attach::{AttachMethod, AttachMode};
 
 const ROLE: &str = "XSK_CRASH_ROLE";
 const INTERFACE: &str = "XSK_CRASH_INTERFACE";
-/// What a neighbour answers with.
+/// The byte before and after a neighbour's reply.
 const ANSWER: u8 = b'@';
 
 /// Another process, killed if it is dropped.
@@ -25,7 +25,7 @@ pub(crate) struct ChildProcess {
 }
 
 impl ChildProcess {
-    /// Starts it in the fixture's near namespace. `role` is "what method mode seed".
+    /// Starts it in the fixture's left namespace. `role` is "what method mode seed".
     pub(crate) fn start(fixture: &Fixture, role: &str) -> Self {
         let spawn = || {
             Command::new(std::env::current_exe().unwrap())
@@ -46,12 +46,12 @@ impl ChildProcess {
         Self { child, stdin, stdout }
     }
 
-    /// Waits until it tells the phase.
+    /// Waits until it writes the phase.
     pub(crate) fn wait_for(&mut self, phase: Phase) {
         while self.byte() != phase.letter() {}
     }
 
-    /// Has a neighbour receive packets; answers the number of its program.
+    /// Makes a neighbour receive packets; returns the id of its program.
     pub(crate) fn ask(&mut self) -> String {
         self.stdin.write_all(b"?").unwrap();
         while self.byte() != ANSWER {}
@@ -72,7 +72,7 @@ impl ChildProcess {
         }
     }
 
-    /// Kills it, and answers in which phase: the last that it told.
+    /// Kills it, and returns the phase in which it was: the last one that it wrote.
     pub(crate) fn kill(mut self, known: Phase) -> Phase {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
@@ -83,7 +83,7 @@ impl ChildProcess {
         last.unwrap_or(known)
     }
 
-    /// Lets it end in an orderly way, and answers what else it said.
+    /// Lets it end in an orderly way, and returns what else it wrote.
     pub(crate) fn end(mut self) -> String {
         self.stdin.write_all(b".").unwrap();
         let mut rest = String::new();
@@ -120,20 +120,20 @@ fn another_process() {
         },
     };
     let seed = seed.parse().unwrap();
-    // Not by way of a buffer, which would die with the process.
+    // Not buffered: a buffer would be lost with the process.
     let mut out = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
     let mut random = Random::new(seed);
     match what {
         "victim" => loop {
             let number = random.below(1_000_000_000);
-            let mut tell = |phase: Phase| out.write_all(&[phase.letter()]).unwrap();
-            place.live(&mut random, number, &mut tell).unwrap();
+            let mut report = |phase: Phase| out.write_all(&[phase.letter()]).unwrap();
+            place.run(&mut random, number, &mut report).unwrap();
         },
         "neighbour" => {
             let mut user = place.start(true, &mut |_| ()).unwrap();
             let mut question = [0];
             while std::io::stdin().read(&mut question).unwrap() > 0 && question == *b"?" {
-                // What waits in the ring may be old.
+                // Packets that wait in the ring may be old.
                 while user.turn() > 0 {}
                 user.receive(16);
                 assert_eq!(user.slot.slot(), place.queue);
@@ -142,6 +142,6 @@ fn another_process() {
             user.slot.close().unwrap();
             user.attachment.close().unwrap();
         }
-        _ => leaks::lives(&interface, seed),
+        _ => leaks::lifecycles(&interface, seed),
     }
 }

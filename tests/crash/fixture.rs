@@ -1,4 +1,4 @@
-//! A cable whose far end never stops sending.
+//! A cable whose right end never stops sending.
 
 use crate::common::{Cable, packet, until};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use xsk::test_util::Namespace;
 use xsk::{CopyMode, Interface, Socket, TxSocket, Umem};
 
-/// A cable with so many queues that a map with a slot for each is known to be of this process's making.
+/// A cable with so many queues that a map with a slot for each can only be this process's.
 pub(crate) struct Fixture {
     pub(crate) cable: Cable,
     pub(crate) brand: u32,
@@ -19,7 +19,7 @@ impl Fixture {
         Self { cable: Cable::new(brand), brand }
     }
 
-    /// Where the sockets, the programs and the other processes are.
+    /// The namespace of the sockets, the programs and the other processes.
     pub(crate) fn near(&self) -> &Namespace {
         &self.cable.left
     }
@@ -28,7 +28,7 @@ impl Fixture {
         self.cable.veth.a()
     }
 
-    /// Works while packets come in on queues 0 and 1.
+    /// Runs `work` while packets arrive on queues 0 and 1.
     pub(crate) fn with_traffic<T>(&self, work: impl FnOnce() -> T) -> T {
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -42,7 +42,8 @@ impl Fixture {
     }
 
     fn feed(&self, stop: &AtomicBool) {
-        // In generic mode veth tells queue 0 of what was sent on its queue 1, and queue 1 of what was sent on 2.
+        // In generic mode veth delivers on queue 0 what was sent on its queue 1, and on queue 1
+        // what was sent on 2.
         let mut senders = [0, 1, 2].map(|queue| {
             let (umem, pool) = Umem::builder().chunk_count(64).build().unwrap();
             let bind = || {
@@ -66,12 +67,12 @@ impl Fixture {
                 drop(slots);
                 let _ = socket.tx.kick_if_needed().unwrap();
             }
-            // The pace of the load, which nothing waits for.
+            // The pace of the load; no test waits for it.
             std::thread::sleep(Duration::from_micros(300));
         }
     }
 
-    /// Nothing is attached.
+    /// Waits until nothing is attached.
     #[track_caller]
     pub(crate) fn wait_vacant(&self) {
         until("the interface is vacant", || {
@@ -80,7 +81,7 @@ impl Fixture {
     }
 }
 
-/// Ends the traffic, also by a panic.
+/// Ends the traffic, also on a panic.
 struct Stopper<'a>(&'a AtomicBool);
 
 impl Drop for Stopper<'_> {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use xsk::attach::{AttachMethod, AttachMode};
 use xsk::test_util::privileged;
 
-/// What has to be hit.
+/// The groups of phases that kills must have hit.
 const GROUPS: [&str; 3] = ["set-up", "traffic", "teardown"];
 
 #[test]
@@ -42,7 +42,7 @@ fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
     let looked_at = since.assert_gone();
     campaign.report(4 * each);
     eprintln!(
-        "{:?}; slowest next start (its end, and when each phase began) {:?}; none of {looked_at} numbers of maps and programs is alive",
+        "{:?}; slowest next start (its end, and when each phase began) {:?}; none of {looked_at} ids of maps and programs is alive",
         start.elapsed(),
         campaign.slowest
     );
@@ -57,7 +57,7 @@ struct Campaign<'a> {
 }
 
 impl Campaign<'_> {
-    /// The victim has the interface for itself. Whoever comes next may want another mode and method.
+    /// The victim is alone on the interface. The next user may use another mode and method.
     fn alone(&mut self, method: AttachMethod, kills: u32) {
         for _ in 0..kills {
             let mode = self.random.pick(&["native", "generic", "auto"]);
@@ -77,16 +77,16 @@ impl Campaign<'_> {
         let program = neighbour.ask();
         for _ in 0..kills {
             self.kill(method, "native");
-            assert_eq!(neighbour.ask(), program, "deaf after a kill");
+            assert_eq!(neighbour.ask(), program, "receives nothing after a kill");
             self.next_start(method, AttachMode::Native, Some(&program));
-            assert_eq!(neighbour.ask(), program, "deaf after the next start");
+            assert_eq!(neighbour.ask(), program, "receives nothing after the next start");
         }
         neighbour.end();
         self.nothing_is_left();
     }
 
-    /// Starts a victim and kills it, every other time at any time, else soon after a phase of one of the groups in turn
-    /// has begun.
+    /// Starts a victim and kills it: every other time at any time, otherwise soon after a phase of
+    /// one of the groups in turn has begun.
     fn kill(&mut self, method: AttachMethod, mode: &str) {
         let random = &mut self.random;
         let seed = random.below(1_000_000);
@@ -112,14 +112,14 @@ impl Campaign<'_> {
         *self.histogram.entry(victim.kill(known)).or_default() += 1;
     }
 
-    /// The next user comes at once, and nobody cleans up for it.
+    /// The next user starts at once, without any cleaning up before it.
     fn next_start(&mut self, method: AttachMethod, mode: AttachMode, joins: Option<&str>) {
         let place = Place { interface: self.fixture.interface(), queue: 0, method, mode };
         let (begin, program_first) = (Instant::now(), self.random.below(2) == 0);
         let mut times = Vec::new();
-        let mut tell = |phase| times.push((phase, begin.elapsed()));
+        let mut report = |phase| times.push((phase, begin.elapsed()));
         let near = self.fixture.near();
-        let user = near.run(|| place.start(program_first, &mut tell));
+        let user = near.run(|| place.start(program_first, &mut report));
         let mut user =
             user.unwrap().unwrap_or_else(|error| panic!("{error}; {:?}", self.histogram));
         times.push((Phase::Traffic, begin.elapsed()));
@@ -134,7 +134,8 @@ impl Campaign<'_> {
         user.attachment.close().unwrap();
     }
 
-    /// No program, no socket, no mark; and no interface of a namespace of a victim's, which goes with its namespace.
+    /// Asserts that no program, socket or mark is left, and no interface of a victim's namespace,
+    /// which goes with that namespace.
     fn nothing_is_left(&self) {
         self.fixture.wait_vacant();
         let near = self.fixture.near();
@@ -162,7 +163,7 @@ impl Campaign<'_> {
     }
 }
 
-/// Interfaces in the near namespace.
+/// Returns how many interfaces are in the left namespace.
 fn interfaces(fixture: &Fixture) -> usize {
     let count =
         || std::fs::read_to_string("/proc/thread-self/net/dev").unwrap().lines().count() - 2;

@@ -1,4 +1,5 @@
-//! The life of a user, phase by phase: memory, socket, program, packets, and everything given back.
+//! The lifecycle of a user, phase by phase: memory, socket, program, packets, and everything
+//! released.
 
 use crate::common::{PATIENCE, packet};
 use crate::random::Random;
@@ -7,10 +8,10 @@ use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
 use xsk::test_util::{Namespace, VethPair};
 use xsk::{CopyMode, FramePool, Interface, Result, Socket, Umem};
 
-/// What is under way. The letter is what a victim tells its killer when the phase begins.
+/// The phase that is under way. A victim writes its letter when the phase begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// The process starts; it has told nothing.
+    /// The process starts; it has written nothing yet.
     Start,
     Namespace,
     Memory,
@@ -25,7 +26,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// All that are told.
+    /// All phases that a victim writes.
     pub(crate) const ALL: [Self; 10] = [
         Self::Namespace,
         Self::Memory,
@@ -58,7 +59,7 @@ impl Phase {
     }
 }
 
-/// Where and how somebody works.
+/// Where and how a user works.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) interface: &'a Interface,
@@ -67,7 +68,7 @@ pub(crate) struct Place<'a> {
     pub(crate) mode: AttachMode,
 }
 
-/// A user at work.
+/// A user that has everything set up.
 pub(crate) struct User {
     pub(crate) umem: Umem,
     pub(crate) pool: FramePool,
@@ -77,60 +78,64 @@ pub(crate) struct User {
 }
 
 impl Place<'_> {
-    /// Sets everything up, in one of both orders; in the interface's namespace.
-    pub(crate) fn start(&self, program_first: bool, tell: &mut impl FnMut(Phase)) -> Result<User> {
-        tell(Phase::Memory);
+    /// Sets everything up, in one of two orders, in the interface's namespace.
+    pub(crate) fn start(
+        &self,
+        program_first: bool,
+        report: &mut impl FnMut(Phase),
+    ) -> Result<User> {
+        report(Phase::Memory);
         let (umem, mut pool) = Umem::builder().chunk_count(256).build()?;
-        let attach = |tell: &mut dyn FnMut(Phase)| {
-            tell(Phase::Attach);
+        let attach = |report: &mut dyn FnMut(Phase)| {
+            report(Phase::Attach);
             let builder = Attachment::builder(self.interface);
             builder.method(self.method).mode(self.mode).attach()
         };
-        let early = if program_first { Some(attach(tell)?) } else { None };
-        tell(Phase::Bind);
-        // On a machine with far too much to do, the kernel has been seen to give a queue back after 9 s; 2 s are waited
-        // by default.
+        let early = if program_first { Some(attach(report)?) } else { None };
+        report(Phase::Bind);
+        // On a machine with far too much to do, the kernel released a queue only after 9 s; the
+        // default timeout is 2 s.
         let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy).bind_timeout(PATIENCE);
         let builder = builder.rx_size(128).tx_size(64).fill_size(128).completion_size(64);
         let mut socket = builder.bind(self.interface, self.queue)?;
         socket.fill.fill_from(&mut pool, 128)?;
         let attachment = match early {
             Some(attachment) => attachment,
-            None => attach(tell)?,
+            None => attach(report)?,
         };
-        tell(Phase::Register);
+        report(Phase::Register);
         let slot = socket.register(&attachment)?;
         Ok(User { umem, pool, socket, slot, attachment })
     }
 
-    /// A whole life, with a namespace and a cable of its own that are named by `number`.
-    pub(crate) fn live(
+    /// Runs a whole lifecycle, with a namespace and a cable of its own that are named by `number`.
+    pub(crate) fn run(
         &self,
         random: &mut Random,
         number: u64,
-        tell: &mut impl FnMut(Phase),
+        report: &mut impl FnMut(Phase),
     ) -> Result<()> {
-        tell(Phase::Namespace);
+        report(Phase::Namespace);
         let (here, there) = (Namespace::current()?, Namespace::new()?);
         let cable = VethPair::builder().names(format!("own{number}"), "far");
         let cable = cable.build(&here, &there)?;
-        let mut user = self.start(random.below(2) == 0, tell)?;
-        tell(Phase::Traffic);
+        let mut user = self.start(random.below(2) == 0, report)?;
+        report(Phase::Traffic);
         user.receive(200 + random.below(1800));
-        tell(Phase::Unregister);
+        report(Phase::Unregister);
         user.slot.close()?;
-        tell(Phase::Detach);
+        report(Phase::Detach);
         user.attachment.close()?;
-        tell(Phase::Close);
+        report(Phase::Close);
         drop((user.socket, user.pool, user.umem));
-        tell(Phase::Teardown);
+        report(Phase::Teardown);
         drop((cable, there, here));
         Ok(())
     }
 }
 
 impl User {
-    /// Receives so many packets and sends one for each.
+    /// Receives `count` packets and sends one for each.
     #[track_caller]
     pub(crate) fn receive(&mut self, count: u64) {
         let start = Instant::now();
@@ -138,14 +143,14 @@ impl User {
         while received < count {
             assert!(
                 start.elapsed() < PATIENCE,
-                "deaf after {received} packets: {:?}",
+                "nothing received after {received} packets: {:?}",
                 self.attachment
             );
             received += self.turn();
         }
     }
 
-    /// Receives what there is.
+    /// Receives the packets that are there, and returns how many.
     pub(crate) fn turn(&mut self) -> u64 {
         let socket = &mut self.socket;
         socket.completion.reap_into(&mut self.pool, 64).unwrap();

@@ -1,5 +1,6 @@
-//! The text of every error: what failed, with which parameters, why, and what to do. Each is pinned word for word, so that
-//! a change of one is seen by a reader. `UPDATE_EXPECT=1 cargo test --test error_texts` writes what there is into these files.
+//! The text of every error: what failed, with which parameters, why, and what to do. Each is pinned
+//! word for word, so that every change of one is visible in review. `UPDATE_EXPECT=1 cargo test
+//! --test error_texts` writes the present texts into these files.
 
 mod attaching;
 mod memory;
@@ -15,20 +16,20 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 use xsk::Error;
 
-/// Errors, and what each says.
+/// Errors, and the text of each.
 type Said = Vec<(Error, Expect)>;
 
-/// Compares the texts, and what holds of every text.
+/// Compares the texts, and checks what holds for every text.
 fn check(said: Said) {
     for (error, expected) in said {
         let text = error.to_string();
         expected.assert_eq(&words::of_glibc(&text));
         assert!(
             !text.ends_with(['.', '\n', ' ']),
-            "goes into a sentence of the caller's: {text:?}"
+            "must fit into a sentence of the caller's: {text:?}"
         );
         assert!(!text.contains("  "), "{text:?}");
-        // The number is there for programs too, by two ways; a fault of a ring is its own source.
+        // Programs get the number, too, in two ways; a fault of a ring is its own source.
         let source = error.source();
         let number = source.and_then(|source| source.downcast_ref::<Errno>());
         assert_eq!(number.copied(), error.errno(), "{text}");
@@ -36,12 +37,12 @@ fn check(said: Said) {
             let source = source.and_then(|source| source.downcast_ref());
             assert_eq!(source, Some(fault));
         }
-        // Logs show the other form: it is never empty of names.
+        // Logs show the `Debug` form, which starts with the name of the variant.
         assert!(format!("{error:?}").starts_with(char::is_uppercase));
     }
 }
 
-/// The name of the error's variant.
+/// Returns the name of the error's variant.
 fn variant(error: &Error) -> String {
     let whole = format!("{error:?}");
     whole.chars().take_while(char::is_ascii_alphanumeric).collect()
@@ -64,7 +65,7 @@ fn every_variant_is_pinned() {
     assert_eq!(there, pinned);
 }
 
-/// All errors that are pinned.
+/// Returns all errors that are pinned.
 fn pinned() -> Vec<Error> {
     let all =
         [memory::said(), sockets::said(), running::said(), objects::said(), attaching::said()];
@@ -73,8 +74,8 @@ fn pinned() -> Vec<Error> {
 
 #[test]
 fn every_hint_is_pinned() {
-    // What is between two quotation marks is a literal: there are no escaped ones. Its beginning is to be found, up to a
-    // parameter or the end of the line, in some text.
+    // What is between two quotation marks is a literal: there are no escaped ones. Its beginning,
+    // up to a parameter or the end of the line, must be in some text.
     let source = include_str!("../../src/error/hint.rs");
     assert!(!source.contains("\\\""), "an escaped quotation mark");
     let code: Vec<&str> =
@@ -85,12 +86,12 @@ fn every_hint_is_pinned() {
     let mut looked_at = 0;
     for literal in literals {
         let parts = literal.split(['{', '}', '\\']);
-        // Names of options and operations are compared with, not said.
+        // Names of options and operations are only compared with; they are no part of a text.
         let Some(part) = parts.map(str::trim).find(|part| part.contains(' ')) else {
             continue;
         };
         looked_at += 1;
-        assert!(texts.iter().any(|text| text.contains(part)), "nobody says {part:?}");
+        assert!(texts.iter().any(|text| text.contains(part)), "no text has {part:?}");
     }
     assert!(looked_at > 50, "{looked_at}");
 }

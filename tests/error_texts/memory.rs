@@ -11,7 +11,7 @@ fn texts() {
     crate::check(said());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
+// Not formatted: `UPDATE_EXPECT` does not find texts that rustfmt has moved.
 #[rustfmt::skip]
 pub(crate) fn said() -> Said {
     let setting = |name, value, rule| Error::Setting { name, value, rule };

@@ -10,7 +10,7 @@ fn texts() {
     crate::check(said());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
+// Not formatted: `UPDATE_EXPECT` does not find texts that rustfmt has moved.
 #[rustfmt::skip]
 pub(crate) fn said() -> Said {
     let map = |name: &str, entries, errno| Error::CreateMap {

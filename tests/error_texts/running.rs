@@ -1,4 +1,4 @@
-//! Waking, waiting, counting; and what the other side of a ring can do wrong.
+//! Waking, waiting, counting, and the faults of the other side of a ring.
 
 use crate::Said;
 use expect_test::expect;

@@ -12,7 +12,7 @@ fn texts() {
     crate::check(said());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
+// Not formatted: `UPDATE_EXPECT` does not find texts that rustfmt has moved.
 #[rustfmt::skip]
 pub(crate) fn said() -> Said {
     let bind = |queue, queues, copy, errno| Error::Bind {

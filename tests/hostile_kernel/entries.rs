@@ -8,7 +8,8 @@ use xsk::test_util::{Index, strategies};
 use xsk::umem::ChunkPlace;
 use xsk::{Frame, RingError};
 
-/// A socket with a good packet and a good completion on the way, and everything else in the pool.
+/// Returns a socket with a good packet and a good completion on the way, and everything else in the
+/// pool.
 fn quiet(start: Index) -> Fixture {
     let mut fixture = Fixture::new(start);
     let Fixture { pool, kernel, socket, .. } = &mut fixture;
@@ -22,7 +23,7 @@ fn good_packet(address: u64, len: u32, options: u32) -> bool {
     address < AREA && len > 0 && options == 0 && address % CHUNK + u64::from(len) <= CHUNK
 }
 
-/// The next answer names an entry that was refused, with all that was in it, once; then things go on.
+/// The next call reports the refused entry, with all that was in it, once; then the ring continues.
 #[test]
 fn every_bad_rx_entry_is_named_once() {
     let entry = (address(), len(), options(), strategies::index());
@@ -31,7 +32,7 @@ fn every_bad_rx_entry_is_named_once() {
         prop_assume!(ledger() || !good);
         let mut fixture = quiet(start);
         let places = fixture.umem.chunk_places();
-        // SAFETY: without the ledger, only entries that are wrong in themselves come here.
+        // SAFETY: without the ledger, only entries that are invalid in themselves come here.
         unsafe { unchecked(&mut fixture.kernel) }.receive(address, len, options);
         fixture.kernel.deliver(b"good");
         let chunk = usize::try_from(address / CHUNK).unwrap_or(usize::MAX);
@@ -54,8 +55,8 @@ fn every_bad_rx_entry_is_named_once() {
             let right = hostile.published(ring);
             hostile.set_index(ring, right.advance(100));
             let next = fixture.socket.rx.receive(9).map(drop);
-            prop_assert!(matches!(next, Err(RingError::BadIndex { .. })), "told twice: {:?}", next);
-            // SAFETY: this is where it was.
+            prop_assert!(matches!(next, Err(RingError::BadIndex { .. })), "reported twice: {:?}", next);
+            // SAFETY: this is the value that it had.
             unsafe { unchecked(&mut fixture.kernel) }.set_index(ring, right);
         }
         fixture.held.extend(frames);
@@ -81,7 +82,7 @@ fn a_bad_entry_ends_a_batch_where_it_is() {
         let Fixture { pool, kernel, socket, .. } = &mut fixture;
         assert_eq!(socket.fill.fill_from(pool, 4), Ok(4));
         assert!(kernel.deliver(b"a"));
-        // SAFETY: an entry that is wrong in itself.
+        // SAFETY: an entry that is invalid in itself.
         unsafe { unchecked(kernel) }.receive(address, len, options);
         assert!(kernel.deliver(b"b"));
         let mut seen = Vec::new();

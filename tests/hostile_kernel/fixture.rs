@@ -7,7 +7,8 @@ use xsk::test_util::{FakeKernel, FakeRings, Hostile, Index};
 use xsk::umem::ChunkPlace;
 use xsk::{Frame, FramePool, RingError, Socket, Umem};
 
-/// Where the test knows a chunk to be, from the library's answers alone; as a set, chunk by chunk.
+/// Which chunks the user has, derived only from what the library returned; as a set, chunk by
+/// chunk.
 pub(crate) struct Fixture {
     pub(crate) umem: Umem,
     pub(crate) pool: FramePool,
@@ -26,17 +27,17 @@ impl Fixture {
         Self { umem, pool, kernel, socket, held: Vec::new(), faults: 0 }
     }
 
-    /// Chunks that are ours: in the pool or in hand.
-    pub(crate) fn ours(&self) -> BTreeSet<u64> {
+    /// Returns the chunks that the user has: in the pool or in hand.
+    pub(crate) fn user_chunks(&self) -> BTreeSet<u64> {
         let held = self.held.iter().map(Frame::address);
         self.pool.addresses().chain(held).map(|address| address / CHUNK).collect()
     }
 
-    /// No chunk is twice in our hands; every frame's bytes are inside one chunk, and can be read and
-    /// written.
+    /// Asserts that the user has no chunk twice, and that every frame's bytes are inside one chunk
+    /// and can be read and written.
     pub(crate) fn check(&mut self) {
         assert_eq!(
-            self.ours().len(),
+            self.user_chunks().len(),
             self.pool.len() + self.held.len(),
             "a second frame for a chunk"
         );
@@ -49,14 +50,15 @@ impl Fixture {
             bytes[0] = bytes[bytes.len() - 1].wrapping_add(1);
         }
         for chunk in self.pool.addresses() {
-            assert!(chunk < AREA && chunk % CHUNK == 0, "no chunk in the pool");
+            assert!(chunk < AREA && chunk % CHUNK == 0, "the pool has an address that is no chunk");
         }
     }
 
-    /// A frame that came: its chunk was not ours, and was at `place` as the library's own books say.
+    /// Checks a frame that arrived: the user did not have its chunk, and the ledger had it at
+    /// `place`.
     pub(crate) fn came(&mut self, frame: Frame, before: &[ChunkPlace], place: ChunkPlace) {
         let chunk = frame.address() / CHUNK;
-        assert!(!self.ours().contains(&chunk), "a second frame for a chunk");
+        assert!(!self.user_chunks().contains(&chunk), "a second frame for a chunk");
         assert_eq!(before[usize::try_from(chunk).unwrap()], place);
         self.held.push(frame);
     }
@@ -171,7 +173,7 @@ impl Fixture {
     }
 }
 
-/// Whether the ledger is on.
+/// Returns whether the ledger is on.
 pub(crate) fn ledger() -> bool {
     let (umem, _) = Umem::builder().chunk_count(1).build().unwrap();
     umem.chunk_counts().is_some()

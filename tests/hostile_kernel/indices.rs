@@ -7,8 +7,8 @@ use xsk::ring::RingKind;
 use xsk::test_util::strategies;
 use xsk::{Frame, RingError};
 
-/// Any value of any index: refused if it cannot be, by the right name; and forgotten when it is right
-/// again.
+/// Any value of any index: an impossible one is refused, with the right name; the fault is gone
+/// when the index is right again.
 #[test]
 fn an_index_that_cannot_be_is_refused_on_every_ring() {
     let far = prop_oneof![3 => 0..20_u32, 3 => (0..20_u32).prop_map(u32::wrapping_neg), 1 => any::<u32>()];
@@ -30,7 +30,7 @@ fn an_index_that_cannot_be_is_refused_on_every_ring() {
         let too_many = |there| RingError::TooManyEntries { ring, available: there, outstanding: 2 + more };
         let ahead = |distance| RingError::BadIndex { ring, distance, size };
         let (answer, expected) = match ring {
-            // One is there: now `1 + far`.
+            // One is available: now `1 + far`.
             RingKind::Rx | RingKind::Completion => {
                 let answer = match ring {
                     RingKind::Rx => socket.rx.receive(99).map(|batch| batch.len()),

@@ -20,7 +20,7 @@ pub(crate) fn address() -> impl Strategy<Value = u64> {
     ]
 }
 
-/// Addresses that nobody needs a ledger to refuse.
+/// Addresses that can be refused without a ledger.
 pub(crate) fn outside() -> impl Strategy<Value = u64> {
     prop_oneof![
         1 => Just(AREA),

@@ -8,7 +8,7 @@ use xsk::test_util::strategies;
 #[test]
 #[cfg_attr(
     not(any(debug_assertions, feature = "ledger")),
-    ignore = "without the ledger nobody can tell a chunk that is given twice"
+    ignore = "without the ledger a chunk that is given twice is not detected"
 )]
 fn no_program_of_a_hostile_kernel_makes_a_second_frame() {
     let program = prop::collection::vec(step(), 1..150);

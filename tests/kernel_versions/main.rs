@@ -1,9 +1,10 @@
-//! What the running kernel has and has not, and that the crate says so: never a wrong answer on an old kernel. The tables
-//! of README.md and of the crate's documentation are those of `table.rs`.
+//! What the running kernel can and cannot do, and that the crate reports it: never a wrong result
+//! on an old kernel. `table.rs` holds the tables of README.md and of the crate's documentation.
 //!
-//! What older kernels than the oldest supported one answer is in unit tests over recorded replies: `before_5_3_*`,
-//! `before_5_4_*`, `before_5_9_*`, `before_6_3_*`. Invalid TX descriptors, which some kernels complete and others never
-//! do, are in `conformance` (`aligned_inv_desc`, `stat_tx_invalid`): this crate publishes none.
+//! What kernels older than the oldest supported one return is in unit tests over recorded replies:
+//! `before_5_3_*`, `before_5_4_*`, `before_5_9_*`, `before_6_3_*`. Invalid TX descriptors, which
+//! some kernels complete and others never do, are in `conformance` (`aligned_inv_desc`,
+//! `stat_tx_invalid`): this crate publishes none.
 #![allow(clippy::print_stdout, reason = "tests")]
 
 #[path = "../common/mod.rs"]
@@ -11,61 +12,61 @@ mod common;
 mod probes;
 mod table;
 
-use probes::Answer;
+use probes::Outcome;
 use table::{FEATURES, Feature, HEAD};
 use xsk::Error;
 use xsk::test_util::privileged;
 
-/// What tells a test that it is the child of another.
+/// The environment variable that marks a test as the child of another.
 const CHILD: &str = "XSK_KERNEL_VERSIONS_CHILD";
-/// Comes before the child's answer.
-const MARK: &str = "came of it: ";
+/// Comes before the child's result.
+const MARK: &str = "without memory to lock: ";
 
-/// Whether somebody puts features of newer kernels into this one, as those who maintain one for ten years do: there, only
-/// what the version promises is demanded.
+/// Returns whether the kernel's vendor puts features of newer kernels into this one, as vendors
+/// with ten years of support do: there, only what the version promises is required.
 fn has_backports() -> bool {
     let release = rustix::system::uname();
     let release = release.release().to_string_lossy().into_owned();
     [".el", ".amzn", "-default"].iter().any(|vendor| release.contains(vendor))
 }
 
-/// What is wrong with the running kernel's answer, if anything is.
-fn fault(feature: &Feature, answer: &Answer) -> Option<&'static str> {
+/// Returns what is wrong with the running kernel's result, if anything is.
+fn fault(feature: &Feature, outcome: &Outcome) -> Option<&'static str> {
     let (major, minor) = feature.since;
     let new = common::kernel_since(major, minor);
     let named = |text: &str| {
         text.split(|sign: char| !sign.is_ascii_digit() && sign != '.')
             .any(|word| word.trim_matches('.') == feature.version())
     };
-    match answer {
-        Answer::There if new || has_backports() || feature.since == (5, 19) && sysctl_allows() => {
+    match outcome {
+        Outcome::Works if new || has_backports() || feature.since == (5, 19) && sysctl_allows() => {
             None
         }
-        Answer::There => Some("is there though the kernel is older"),
-        _ if new => Some("is missing though the kernel is new enough"),
-        Answer::Unsaid => told(
+        Outcome::Works => Some("is there although the kernel is older"),
+        _ if new => Some("is missing although the kernel is new enough"),
+        Outcome::NotClaimed => as_in_the_table(
             feature,
             &["`None`", "not needed", "it is taken", "the kernel is woken", "what was asked"],
         ),
-        Answer::Refused(error) if !named(&error.to_string()) => {
-            Some("is refused without the version")
+        Outcome::Refused(error) if !named(&error.to_string()) => {
+            Some("the error does not name the version")
         }
-        Answer::Refused(Error::NeedsKernel { .. }) => told(feature, &["`NeedsKernel`"]),
-        Answer::Refused(Error::UpdateMap { .. }) => told(feature, &["`UpdateMap`"]),
-        Answer::Refused(Error::CreateRing { .. }) => told(feature, &["`CreateRing`"]),
-        Answer::Refused(_) => Some("is refused by another error than the table says"),
-        Answer::Said(text) if !named(text) => Some("is refused without the version"),
-        Answer::Said(_) => told(feature, &["`CreateMap`"]),
+        Outcome::Refused(Error::NeedsKernel { .. }) => as_in_the_table(feature, &["`NeedsKernel`"]),
+        Outcome::Refused(Error::UpdateMap { .. }) => as_in_the_table(feature, &["`UpdateMap`"]),
+        Outcome::Refused(Error::CreateRing { .. }) => as_in_the_table(feature, &["`CreateRing`"]),
+        Outcome::Refused(_) => Some("is refused by another error than the table says"),
+        Outcome::RefusedByText(text) if !named(text) => Some("the error does not name the version"),
+        Outcome::RefusedByText(_) => as_in_the_table(feature, &["`CreateMap`"]),
     }
 }
 
-/// Whether the table says that this comes of asking an older kernel.
-fn told(feature: &Feature, words: &[&str]) -> Option<&'static str> {
-    let told = words.iter().any(|word| feature.without.contains(word));
-    (!told).then_some("is missing in another way than the table says")
+/// Returns `None` if the table has one of `words` as what an older kernel does.
+fn as_in_the_table(feature: &Feature, words: &[&str]) -> Option<&'static str> {
+    let found = words.iter().any(|word| feature.without.contains(word));
+    (!found).then_some("is missing in another way than the table says")
 }
 
-/// Whether maps are for everybody, as before 5.19 only this setting could say.
+/// Returns whether maps are open to all users, which before 5.19 only this setting allows.
 fn sysctl_allows() -> bool {
     let setting = std::fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled");
     setting.is_ok_and(|setting| setting.trim() == "0")
@@ -78,11 +79,11 @@ fn the_running_kernel_has_what_the_table_says() {
     }
     let mut faults = Vec::new();
     for feature in &FEATURES {
-        let answer = (feature.probe)();
+        let outcome = (feature.probe)();
         let (version, name) = (feature.version(), feature.name);
-        println!("{version:>5} {name}: {answer:?}");
-        if let Some(fault) = fault(feature, &answer) {
-            faults.push(format!("{name} ({version}) {fault}: {answer:?}"));
+        println!("{version:>5} {name}: {outcome:?}");
+        if let Some(fault) = fault(feature, &outcome) {
+            faults.push(format!("{name} ({version}) {fault}: {outcome:?}"));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

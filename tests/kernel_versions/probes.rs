@@ -1,4 +1,4 @@
-//! One question to the running kernel for each feature, by the crate's own calls where it has one.
+//! One probe of the running kernel for each feature, by the crate's own calls where it has one.
 
 use crate::common::{Cable, End};
 use rustix::io::Errno;
@@ -11,28 +11,28 @@ use xsk::attach::{AttachMethod, Attachment};
 use xsk::bpf::{Insn, Program, Reg, XskMap, redirect};
 use xsk::{Error, Socket, Umem};
 
-/// What the running kernel, through the crate, says to a feature.
+/// The running kernel's result for a feature, as the crate reports it.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Outcome {
     /// It works.
-    There,
+    Works,
     /// It does not, and the crate claims nothing: `None`, or a call that is not needed.
-    Unsaid,
-    /// It does not, and this error says so.
+    NotClaimed,
+    /// It does not, and this error reports it.
     Refused(Error),
-    /// The same from a process of its own, which can hand out only the text.
-    Said(String),
+    /// The same from a process of its own, which can return only the text.
+    RefusedByText(String),
 }
 
-impl<T> From<Result<T, Error>> for Answer {
+impl<T> From<Result<T, Error>> for Outcome {
     fn from(result: Result<T, Error>) -> Self {
-        result.map_or_else(Self::Refused, |_| Self::There)
+        result.map_or_else(Self::Refused, |_| Self::Works)
     }
 }
 
-impl<T> From<Option<T>> for Answer {
+impl<T> From<Option<T>> for Outcome {
     fn from(option: Option<T>) -> Self {
-        option.map_or(Self::Unsaid, |_| Self::There)
+        option.map_or(Self::NotClaimed, |_| Self::Works)
     }
 }
 
@@ -62,22 +62,22 @@ fn without_capabilities<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-pub(crate) fn default_program() -> Answer {
+pub(crate) fn default_program() -> Outcome {
     redirect(&map()).into()
 }
 
-pub(crate) fn options() -> Answer {
+pub(crate) fn options() -> Outcome {
     let (_cable, end) = end();
     sockopt::xdp_options(&end.socket.handle).ok().into()
 }
 
-pub(crate) fn need_wakeup() -> Answer {
+pub(crate) fn need_wakeup() -> Outcome {
     let (_cable, end) = end();
     let offsets = sockopt::xdp_mmap_offsets(&end.socket.handle).unwrap();
     offsets.tx.flags.into()
 }
 
-pub(crate) fn link() -> Answer {
+pub(crate) fn link() -> Outcome {
     let cable = Cable::new(1);
     let attach = || {
         let builder = Attachment::builder(cable.veth.a());
@@ -86,7 +86,7 @@ pub(crate) fn link() -> Answer {
     cable.left.run(attach).unwrap().into()
 }
 
-pub(crate) fn statistics() -> Answer {
+pub(crate) fn statistics() -> Outcome {
     let (_cable, end) = end();
     let counted = end.socket.handle.statistics().unwrap();
     let newer = [counted.rx_ring_full, counted.fill_ring_empty, counted.tx_ring_empty];
@@ -94,41 +94,42 @@ pub(crate) fn statistics() -> Answer {
     counted.rx_ring_full.into()
 }
 
-pub(crate) fn unbound_in_map() -> Answer {
+pub(crate) fn unbound_in_map() -> Outcome {
     let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let socket = Socket::builder(&umem).open().unwrap();
     map().insert(0, socket.as_fd()).into()
 }
 
-pub(crate) fn sender_in_map() -> Answer {
+pub(crate) fn sender_in_map() -> Outcome {
     let cable = Cable::new(1);
     let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let bind = || Socket::builder(&umem).tx_only().bind(cable.veth.a(), 0);
     let socket = cable.left.run(bind).unwrap().unwrap();
     // No program uses the map.
     match map().insert(0, socket.handle.as_fd()) {
-        Err(Error::WrongObject { .. }) => Answer::There,
-        Err(error) => Answer::Refused(error),
-        Ok(()) => Answer::Unsaid,
+        Err(Error::WrongObject { .. }) => Outcome::Works,
+        Err(error) => Outcome::Refused(error),
+        Ok(()) => Outcome::NotClaimed,
     }
 }
 
-/// The limit is the whole process's, so a child asks.
-pub(crate) fn memlock() -> Answer {
+/// The limit belongs to the whole process, so a child tries it.
+pub(crate) fn memlock() -> Outcome {
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "without_memory_to_lock", "--nocapture"]);
     let output = child.env(crate::CHILD, "1").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8(output.stdout).unwrap();
-    let answer =
-        said.lines().find_map(|line| line.split_once(crate::MARK).map(|(_, answer)| answer));
-    match answer.expect("the child says what came of it") {
-        "" => Answer::There,
-        text => Answer::Said(text.to_owned()),
+    let outcome =
+        said.lines().find_map(|line| line.split_once(crate::MARK).map(|(_, outcome)| outcome));
+    match outcome.expect("the child prints its result") {
+        "" => Outcome::Works,
+        text => Outcome::RefusedByText(text.to_owned()),
     }
 }
 
-/// In the child: makes a map and a program where no memory may be locked; answers with an error's text, or nothing.
+/// In the child: makes a map and a program where no memory may be locked; returns an error's text,
+/// or nothing.
 pub(crate) fn try_without_memlock() -> String {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Memlock, none).unwrap();
@@ -146,11 +147,11 @@ pub(crate) fn try_without_memlock() -> String {
             }
             made.to_string()
         }
-        one => panic!("one of both: {one:?}"),
+        one => panic!("only one failed: {one:?}"),
     }
 }
 
-pub(crate) fn namespace() -> Answer {
+pub(crate) fn namespace() -> Outcome {
     let cable = Cable::new(1);
     let [here, there] = [cable.veth.a(), cable.veth.b()].map(|interface| {
         let ask = || without_capabilities(|| interface.is_in_current_netns());
@@ -163,32 +164,32 @@ pub(crate) fn namespace() -> Answer {
     here.into()
 }
 
-pub(crate) fn frags() -> Answer {
+pub(crate) fn frags() -> Outcome {
     const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
     Program::load("xsk_since", &pass(), c"MIT", BPF_F_XDP_HAS_FRAGS).into()
 }
 
-pub(crate) fn unprivileged_map() -> Answer {
+pub(crate) fn unprivileged_map() -> Outcome {
     let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let socket = Socket::builder(&umem).open().unwrap();
     let map = map();
     without_capabilities(|| map.insert(0, socket.as_fd())).into()
 }
 
-pub(crate) fn features() -> Answer {
+pub(crate) fn features() -> Outcome {
     let cable = Cable::new(1);
     cable.veth.a().xdp_features().unwrap().into()
 }
 
 /// 8 MiB, more than any x86-64 kernel gives in one piece.
-pub(crate) fn long_ring() -> Answer {
+pub(crate) fn long_ring() -> Outcome {
     let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     Socket::builder(&umem).fill_size(1 << 20).open().into()
 }
 
 /// The crate has no call for it.
 #[expect(unsafe_code, reason = "a mapping")]
-pub(crate) fn mapping_after_bind() -> Answer {
+pub(crate) fn mapping_after_bind() -> Outcome {
     const XDP_PGOFF_RX_RING: u64 = 0;
     let (_cable, end) = end();
     let (len, at) = (4096, std::ptr::null_mut());
@@ -200,16 +201,16 @@ pub(crate) fn mapping_after_bind() -> Answer {
         Ok(at) => {
             // SAFETY: the mapping was just made, and nothing refers to it.
             unsafe { rustix::mm::munmap(at, len) }.unwrap();
-            Answer::There
+            Outcome::Works
         }
         Err(errno) => {
             assert_eq!(errno, Errno::BUSY);
-            Answer::Unsaid
+            Outcome::NotClaimed
         }
     }
 }
 
-pub(crate) fn tx_budget() -> Answer {
+pub(crate) fn tx_budget() -> Outcome {
     let (_cable, end) = end();
     end.socket.handle.set_tx_budget(64).into()
 }

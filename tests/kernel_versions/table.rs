@@ -1,16 +1,17 @@
-//! What the crate does with kernels that lack something: the table of README.md and of the crate's documentation.
+//! What the crate does on kernels that lack a feature: the table of README.md and of the crate's
+//! documentation.
 
-use crate::probes::{self, Answer};
+use crate::probes::{self, Outcome};
 
-/// What not every supported kernel can do.
+/// A feature that not every supported kernel has.
 pub(crate) struct Feature {
     pub(crate) name: &'static str,
     /// The first kernel that has it.
     pub(crate) since: (u32, u32),
-    /// What comes of asking an older one.
+    /// What an older kernel does instead.
     pub(crate) without: &'static str,
-    /// Asks the running kernel.
-    pub(crate) probe: fn() -> Answer,
+    /// Tries the running kernel.
+    pub(crate) probe: fn() -> Outcome,
 }
 
 impl Feature {
@@ -18,7 +19,7 @@ impl Feature {
         format!("{}.{}", self.since.0, self.since.1)
     }
 
-    /// The row of the tables.
+    /// Returns the row of the tables.
     pub(crate) fn row(&self) -> String {
         format!("| {} | {} | {} |", self.name, self.version(), self.without)
     }

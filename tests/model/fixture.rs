@@ -42,7 +42,7 @@ fn edit(umem: &Umem, frame: &mut Frame, edit: &Edit) -> bool {
     done.is_ok()
 }
 
-/// Every second frame is exchanged for the one that is held longest.
+/// Exchanges every second frame for the one that is held longest.
 fn exchange<T>(on: bool, number: usize, frame: &mut T, held: &mut VecDeque<T>) {
     if let (true, 0, Some(other)) = (on, number % 2, held.front_mut()) {
         std::mem::swap(frame, other);
@@ -221,7 +221,7 @@ impl Fixture {
                 }
             }
             Op::SplitAndMerge(count) => {
-                // The moved ones keep their order, and come back on top.
+                // The moved frames keep their order, and end up on top.
                 let other = self.pool.split_off(count as usize);
                 let len = self.oracle.pool.len();
                 assert_eq!(other.len(), len.min(count as usize));

@@ -1,5 +1,6 @@
-//! Random programs of calls on every ring half, against a naive oracle of queues: every answer, every
-//! entry in the rings' memory, the pool, the frames in hand and their bytes have to be the oracle's.
+//! Random programs of calls on every ring half, against a naive oracle of queues: every result,
+//! every entry in the rings' memory, the pool, the frames in hand and their bytes must be the
+//! oracle's.
 
 mod fixture;
 mod op;
@@ -54,7 +55,7 @@ fn large_rings_do_what_queues_do() {
     });
 }
 
-/// Every size with the counters on their way over the wrap, whole rings at a time, all the way round.
+/// Every size while the indices wrap, with whole rings at a time, all the way round.
 #[test]
 fn every_size_goes_round_over_the_wrap() {
     for bits in 0..=15 {

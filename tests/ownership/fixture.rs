@@ -1,4 +1,4 @@
-//! Several UMEMs, pools and sockets, and who has lost what.
+//! Several UMEMs, pools and sockets, and the chunks that each has lost.
 
 use crate::op::{Move, Op, Trouble};
 use crate::panics::caught;
@@ -21,7 +21,7 @@ struct Ports {
 
 pub(crate) struct Fixture {
     umems: Vec<Umem>,
-    /// Each with the number of its UMEM, as are frames.
+    /// Each with the number of its UMEM; so are the frames.
     pools: Vec<(usize, FramePool)>,
     ports: Ports,
     held: Vec<(usize, Frame)>,
@@ -86,7 +86,7 @@ impl Fixture {
         }
     }
 
-    /// Gives every ring an empty batch, so that nothing of a forgotten guard is left.
+    /// Starts an empty batch on every ring, so that nothing of a forgotten guard is left.
     fn settle(&mut self) {
         let Ports { rx, tx, fill, completion, .. } = &mut self.ports;
         fill.iter_mut().for_each(|fill| drop(fill.reserve(0).unwrap()));
@@ -95,7 +95,7 @@ impl Fixture {
         completion.iter_mut().for_each(|completion| drop(completion.reap(0).unwrap().into_iter()));
     }
 
-    /// The law, for every UMEM.
+    /// Checks for every UMEM that every chunk is in one place.
     pub(crate) fn check(&mut self) {
         self.settle();
         for (umem, lost) in self.umems.iter().zip(&self.lost) {
@@ -121,7 +121,7 @@ impl Fixture {
         }
     }
 
-    /// Calls what has to panic, and to change nothing.
+    /// Makes a call that must panic and change nothing.
     fn refused(&mut self, call: impl FnOnce(&mut Self)) {
         self.settle();
         let before = self.state();
@@ -131,7 +131,7 @@ impl Fixture {
         assert_eq!(self.state(), before, "a refused call changed something");
     }
 
-    /// Calls what has to be refused unless both are of one UMEM.
+    /// Makes a call that must be refused unless both are of one UMEM.
     fn refused_unless(&mut self, same: bool, call: impl FnOnce(&mut Self)) {
         if same {
             call(self);
@@ -147,7 +147,7 @@ impl Fixture {
         let beside = |fixture: &Self, socket: usize, pool: usize| {
             fixture.ports.umem[s(socket)] == fixture.pools[p(pool)].0
         };
-        // A program goes on where there is no socket any more; such calls cannot be made.
+        // A program continues where there is no socket left; such calls cannot be made.
         match *op {
             Op::Kernel(k, ref step) if ports > 0 => drop(self.ports.kernel[s(k)].step(step)),
             Op::Fill { socket, pool, want } if ports > 0 => {
@@ -266,7 +266,7 @@ impl Fixture {
         }
     }
 
-    /// The last frame in hand to a pool; one of another UMEM is refused, and lost.
+    /// Puts the last frame in hand into a pool; a frame of another UMEM is refused, and lost.
     fn put(&mut self, pool: usize) {
         let Some((umem, frame)) = self.held.pop() else {
             return;
@@ -278,8 +278,8 @@ impl Fixture {
         self.refused_unless(same, |fixture| fixture.pools[pool].1.put(frame));
     }
 
-    /// Frames in hand to the fill ring, the last first, up to one of another UMEM, which is refused and
-    /// lost.
+    /// Pushes frames in hand to the fill ring, the last first, up to one of another UMEM, which is
+    /// refused and lost.
     fn fill_push(&mut self, s: usize, want: u32) {
         let here = self.ports.umem[s];
         let mut slots = self.ports.fill[s].reserve(want).unwrap();
@@ -341,7 +341,8 @@ impl Fixture {
     }
 }
 
-/// Makes a call with a closure that makes trouble, and notes what is lost by it.
+/// Makes a call with a closure that exchanges frames or panics, and records which chunks are lost
+/// by it.
 fn troubled(
     umem: usize,
     held: &mut [(usize, Frame)],
@@ -366,7 +367,7 @@ fn troubled(
             std::mem::swap(&mut of, other);
         }
         number += 1;
-        // The library has to refuse one of another UMEM.
+        // The library must refuse a frame of another UMEM.
         if panic || of != umem {
             doomed = Some((of, frame.address()));
         }

@@ -11,7 +11,7 @@ struct Fixture {
     socket: Socket,
 }
 
-/// A fixture with a packet in each ring, and one with the kernel.
+/// Returns a socket with a packet in each ring, and one with the kernel.
 fn fixture() -> Fixture {
     let (umem, mut pool) = Umem::builder().chunk_count(32).chunk_size(2048).build().unwrap();
     umem.for_each_free_chunk(&mut pool, |bytes| bytes.fill(7));
@@ -24,7 +24,7 @@ fn fixture() -> Fixture {
     Fixture { umem, pool, kernel, socket }
 }
 
-/// One way to mix two UMEMs up; takes the frame or leaves it.
+/// One way to mix two UMEMs up; it takes the frame or leaves it.
 type Mistake = fn(&mut Fixture, &mut Fixture, &mut Option<Frame>);
 
 const MISTAKES: &[(&str, Mistake)] = &[
@@ -113,7 +113,7 @@ fn every_mistake_panics_and_changes_nothing() {
         let message = message.downcast::<String>().expect(name);
         assert!(message.starts_with("a frame of UMEM "), "{name}: {message}");
         assert_eq!((here.state(), there.state()), before, "{name} changed something");
-        // A frame that was given away is lost; one that was lent is as it was.
+        // A frame that was given away is lost; one that was lent is unchanged.
         let lost = match &frame {
             None => Some(chunk),
             Some(frame) => {
@@ -129,7 +129,7 @@ fn every_mistake_panics_and_changes_nothing() {
             let owner = std::ptr::eq(fixture, &there);
             found.lost(lost.filter(|_| owner)).check().expect(name);
         }
-        // Both go on.
+        // Both continue.
         assert_eq!(here.socket.fill.fill_from(&mut here.pool, 1), Ok(1), "{name}");
         assert!(there.kernel.deliver(b"x"), "{name}");
     }

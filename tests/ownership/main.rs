@@ -1,4 +1,5 @@
-//! The law of conservation: every chunk is in one place, whatever a program does; as sets of addresses.
+//! Conservation of chunks: every chunk is in one place, whatever a program does; compared as sets
+//! of addresses.
 
 mod fixture;
 mod foreign;

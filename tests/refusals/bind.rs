@@ -8,7 +8,7 @@ use std::time::Duration;
 use xsk::test_util::{Namespace, ip, privileged};
 use xsk::{CopyMode, Error, Interface, Socket, Umem};
 
-/// Binds a new socket to a queue; does not wait for it.
+/// Binds a new socket to a queue without waiting for it.
 fn bind(
     namespace: &Namespace,
     interface: &Interface,
@@ -100,7 +100,7 @@ fn no_zero_copy_and_what_is_left() {
     assert!(!socket.handle.is_zero_copy());
 }
 
-/// Each part of a socket keeps the queue, and the text says so.
+/// Each part of a socket keeps the queue, and the text mentions it.
 ///
 /// Group 23 of the table in tests/README.md.
 #[test]
@@ -121,7 +121,8 @@ fn a_part_that_is_kept_keeps_the_queue() {
     drop(cable.left.run(bind).unwrap().unwrap());
 }
 
-/// The kernel lets a socket sleep in a state of its own when its interface goes: it is of no use any more.
+/// The kernel leaves a socket in a state of its own when its interface goes: it cannot be used
+/// again.
 ///
 /// Group 26 of the table in tests/README.md.
 #[test]

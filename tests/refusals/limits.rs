@@ -10,11 +10,11 @@ use xsk::{Error, Socket, Umem};
 
 use crate::common::until;
 
-/// A user of whom there are no other processes: the memory is counted for the user.
+/// A user without other processes: the memory is counted per user.
 const USER: u32 = 0x5eed_0e13;
 const CHUNKS: u32 = 16;
 
-/// A thread of a user of its own, with the capability to make sockets and `more`.
+/// Runs `work` in a thread of a user of its own, with the capability to make sockets and `more`.
 fn as_user<T: Send>(more: CapabilitySet, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -39,7 +39,8 @@ fn open(chunks: u32) -> Result<impl Sized, Error> {
     Socket::builder(&umem).open()
 }
 
-/// One test, because the limit is the whole process's; other tests have the capability not to mind.
+/// One test, because the limit belongs to the whole process; the other tests have the capability to
+/// exceed it.
 ///
 /// Groups 13 and 14 of the table in tests/README.md.
 #[test]
@@ -65,19 +66,19 @@ fn all_of_a_users_memory_counts_up_to_the_limit() {
     let none = CapabilitySet::empty();
     set(0);
     as_user(none, || refused(open(1).err().unwrap(), 0, 1));
-    // Who may lock memory is not asked for the limit.
+    // The limit does not apply to a process that may lock memory.
     as_user(CapabilitySet::IPC_LOCK, || drop(open(CHUNKS).unwrap()));
     let limit = u64::from(CHUNKS) * 4096;
     set(limit);
     as_user(none, || {
         refused(open(CHUNKS + 1).err().unwrap(), limit, CHUNKS + 1);
-        // What the socket before took is given back a little later than the socket.
+        // The memory of the socket before is released a little later than the socket.
         let mut first = None;
         until("exactly the limit is taken", || {
             first = open(CHUNKS).ok();
             first.is_some()
         });
-        // Another thread is as good as another process: the user is the same.
+        // Another thread counts like another process: the user is the same.
         refused(open(1).err().unwrap(), limit, 1);
         drop(first);
         until("memory that was given back is free again", || open(CHUNKS).is_ok());
@@ -85,10 +86,11 @@ fn all_of_a_users_memory_counts_up_to_the_limit() {
     setrlimit(Resource::Memlock, before).unwrap();
 }
 
-/// What tells the test below that it is the child.
+/// The environment variable that marks the test below as the child.
 const CHILD: &str = "XSK_REFUSALS_CHILD";
 
-/// Root of a user namespace may make sockets in a network namespace that belongs to it, but not lock memory at will.
+/// Root of a user namespace may make sockets in a network namespace that belongs to it, but not
+/// lock memory at will.
 ///
 /// Group 15 of the table in tests/README.md.
 #[test]
@@ -108,7 +110,7 @@ fn root_of_a_user_namespace_has_the_limit() {
         use rustix::thread::UnshareFlags;
         // SAFETY: the child has one thread, and no descriptors are unshared.
         unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWNET) }?;
-        // Root inside is root outside, who owns the file of this test.
+        // Root inside is root outside, which owns the file of this test.
         let (map, mode) = ("/proc/self/uid_map", rustix::fs::Mode::empty());
         let map = rustix::fs::open(map, rustix::fs::OFlags::WRONLY, mode)?;
         rustix::io::write(&map, b"0 0 1")?;
@@ -130,6 +132,6 @@ fn in_user_namespace() {
     assert_eq!(error.errno(), Some(Errno::NOBUFS));
     let text = error.to_string();
     assert!(text.contains("RLIMIT_MEMLOCK (it is 65536 bytes)"), "{text}");
-    // Others of this user may have locked some for a moment.
+    // Other processes of this user may have locked some for a moment.
     until("the limit is taken", || open(CHUNKS).is_ok());
 }

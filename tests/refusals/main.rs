@@ -1,5 +1,6 @@
-//! Bad input and faults, as the kernel of the day answers them: what this crate refuses before the kernel sees it, what the
-//! kernel says, and the text that comes out. Tests are named after the groups that tests/README.md lists.
+//! Bad input and faults on the running kernel: what this crate refuses before the kernel sees it,
+//! what the kernel refuses, and the text of the error. The table in tests/README.md numbers 57
+//! groups of bad input; each test names its group.
 
 mod bind;
 #[path = "../common/mod.rs"]
@@ -17,14 +18,14 @@ mod words;
 use expect_test::Expect;
 use xsk::Error;
 
-/// Compares an error's text, less what differs between kernels and runs: numbers of milliseconds and objects, what the
-/// kernel adds in words, and the verifier's log. A line for each sentence.
+/// Compares an error's text without what differs between kernels and runs: numbers of milliseconds
+/// and objects, the text that the kernel adds, and the verifier's log. A line for each sentence.
 #[track_caller]
 fn says(error: &Error, expected: &Expect) {
     let text = error.to_string();
     let text = text.split(" The verifier said:").next().unwrap();
     let mut words: Vec<String> = Vec::new();
-    // What is quoted is the kernel's.
+    // What is quoted comes from the kernel.
     let unquoted = text.split('"').enumerate();
     let unquoted: String =
         unquoted.map(|(i, part)| if i % 2 == 0 { part } else { "\"...\"" }).collect();
@@ -42,7 +43,7 @@ fn says(error: &Error, expected: &Expect) {
     expected.assert_eq(&words.replace(". ", ".\n"));
 }
 
-/// The table in tests/README.md has a row for each group, and names tests that there are.
+/// The table in tests/README.md has a row for each group, and every test that it names exists.
 #[test]
 fn the_readme_names_tests_that_there_are() {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
@@ -75,9 +76,12 @@ fn the_readme_names_tests_that_there_are() {
             .step_by(2)
             .filter(|name| name.contains('_') && !name.contains(['/', ' ']));
         for name in long {
-            assert!(sources.contains(&format!("fn {name}(")), "group {number}: there is no {name}");
+            assert!(
+                sources.contains(&format!("fn {name}(")),
+                "group {number}: no test is called {name}"
+            );
         }
-        assert!(tests.len() > 10, "group {number} says nothing");
+        assert!(tests.len() > 10, "group {number} has neither a test nor a reason");
     }
     assert_eq!(next, 58);
 }

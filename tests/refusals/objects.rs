@@ -30,7 +30,7 @@ fn pins_in_wrong_places() {
     );
     let nul = map.pin("/tmp/a\0b").unwrap_err();
     assert_eq!(nul.errno(), Some(Errno::INVAL));
-    // A file that is there and no pin.
+    // A file that exists and is no pin.
     let error = XskMap::from_pin("/proc/self/exe").unwrap_err();
     assert!(matches!(error, Error::BpfObject { operation: "BPF_OBJ_GET", .. }), "{error}");
 }
@@ -52,7 +52,7 @@ fn an_interface_that_is_gone_is_named_by_every_question() {
         gone.attached_programs().err(),
     ];
     for (number, answer) in answers.into_iter().enumerate() {
-        // Kernels before 6.3 cannot be asked for features at all.
+        // Kernels before 6.3 cannot report features at all.
         let Some(error) = answer else {
             assert_eq!(number, 3);
             continue;

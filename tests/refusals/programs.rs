@@ -96,14 +96,14 @@ fn refused_programs_are_explained() {
             format!("the kernel refused the program {name} of {} instructions: E", insns.len());
         assert!(text.starts_with(&beginning), "{text}");
         assert_eq!(text.contains("The verifier said:\n"), logged, "{text}");
-        // Where there is no log, the hint is what helps.
+        // Where there is no log, the hint helps.
         let helped = text.contains("one instruction at least") || text.contains("15 bytes");
         assert_eq!(helped, !logged, "{text}");
     }
-    // A flag that there is not.
+    // A flag that does not exist.
     let flags = Program::load("flags", &[pass, Insn::exit()], c"MIT", 1 << 31);
     assert_eq!(flags.unwrap_err().errno(), Some(Errno::INVAL));
-    // What is no map.
+    // A descriptor that is no map.
     let file = File::open("/proc/self/exe").unwrap();
     let [low, high] = Insn::load_map_fd(r1, file.as_fd());
     let no_map = Program::load("no_map", &[low, high, pass, Insn::exit()], c"MIT", 0);
@@ -112,7 +112,7 @@ fn refused_programs_are_explained() {
     assert!(matches!(errno, Errno::INVAL | Errno::BADF | Errno::ACCESS), "{error}");
 }
 
-/// What a redirection into an empty slot answers is in the flags; other flags are for other maps.
+/// The flags hold the result of a redirection into an empty slot; other flags are for other maps.
 ///
 /// Group 49 of the table in tests/README.md.
 #[test]
@@ -146,7 +146,7 @@ fn flags_of_a_redirection() {
         assert_eq!(run(flags), REDIRECT, "hit");
     }
     for flags in [4, 8, 16] {
-        assert_eq!(run(flags), ABORTED, "a flag of other maps, though hit");
+        assert_eq!(run(flags), ABORTED, "a flag of other maps, although the slot is taken");
     }
 }
 
@@ -173,7 +173,7 @@ fn native_mode_where_there_is_none() {
     }
 }
 
-/// By either method, the MTU is named.
+/// With either method, the text names the MTU.
 ///
 /// Group 50 of the table in tests/README.md.
 #[test]

@@ -11,19 +11,19 @@ use xsk::{Attachment, Socket, Umem};
 
 /// Sends one packet from `end` and waits for its chunk.
 fn send_one(end: &mut End, number: u32) {
-    let home = end.pool.len();
+    let pooled = end.pool.len();
     let mut frame = end.pool.take().unwrap();
     end.umem.write(&mut frame, &packet(number, 60)).unwrap();
     end.socket.tx.reserve(1).unwrap().push(frame).unwrap();
-    until("the packet has gone", || {
+    until("the packet is sent", || {
         let _ = end.socket.tx.kick().unwrap();
         end.socket.completion.reap_into(&mut end.pool, 64).unwrap();
-        end.pool.len() == home
+        end.pool.len() == pooled
     });
 }
 
-/// The kernel counts such packets nowhere where a socket could see it. A socket registers itself for its own queue; only
-/// the call that takes a descriptor lets one choose, and says so.
+/// The kernel counts such packets nowhere where a socket could see it. A socket registers itself
+/// for its own queue; only the call that takes a descriptor allows a choice, and documents it.
 ///
 /// Group 40 of the table in tests/README.md.
 #[test]
@@ -45,7 +45,7 @@ fn a_socket_in_the_slot_of_another_queue_receives_nothing() {
     }
     wrong.close().unwrap();
     let _slot = right.socket.register(&attachment).unwrap();
-    // One queue keeps its order: when this one is here, the others were.
+    // One queue keeps its order: when this packet has arrived, the others were handled.
     send_one(&mut left, 99);
     let mut last = Vec::new();
     until("the last packet", || {
@@ -75,7 +75,7 @@ fn waiting_ends_at_the_timeout_and_the_error_is_reported_once() {
     assert_eq!(left.socket.handle.take_error(), Ok(None));
     ip::delete(cable.veth.a()).unwrap();
     let mut told = None;
-    until("the socket knows", || {
+    until("the socket reports it", || {
         told = left.socket.handle.take_error().unwrap();
         told.is_some()
     });
@@ -84,7 +84,7 @@ fn waiting_ends_at_the_timeout_and_the_error_is_reported_once() {
     assert_eq!(wait(), Ok(0));
 }
 
-/// A socket keeps its memory, whoever drops the handle.
+/// A socket keeps its memory, whichever handle is dropped.
 ///
 /// Group 42 of the table in tests/README.md.
 #[test]
@@ -141,7 +141,7 @@ fn an_interface_that_is_moved_is_lost_to_its_socket() {
     );
     assert_eq!(left.socket.handle.take_error(), Ok(Some(Errno::NETDOWN)));
     drop(left);
-    // Where it is now it can be bound.
+    // In its new namespace it can be bound.
     ip::set_up(&moved, true).unwrap();
     drop(End::at(&cable.right, &moved, 0));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use xsk::test_util::{ip, privileged};
 use xsk::{FramePool, Kick, Socket, Umem, wait};
 
-/// A socket whose rings have the sizes given.
+/// Returns a socket whose rings have the given sizes.
 fn sender(cable: &Cable, tx: u32, completion: u32) -> End {
     let (umem, pool) = Umem::builder().chunk_count(256).build().unwrap();
     let builder = Socket::builder(&umem).tx_size(tx).completion_size(completion);
@@ -30,18 +30,19 @@ fn push(end: &mut End, count: u32, len: usize) {
     assert_eq!(sent, Ok(count));
 }
 
-/// Kicks and reaps until every chunk is at home again, each once; answers what the kicks answered.
+/// Kicks and reaps until every chunk is in the pool again, each once; returns the results of the
+/// kicks.
 fn drain(end: &mut End) -> Vec<Kick> {
     let mut kicks = Vec::new();
-    until("every chunk comes home", || {
+    until("every chunk comes back", || {
         kicks.push(end.socket.tx.kick().unwrap());
         let pool: &mut FramePool = &mut end.pool;
         end.socket.completion.reap_into(pool, 64).unwrap();
-        // Older kernels tell at the next kick how far they came in the TX ring.
+        // Older kernels report only at the next kick how far they came in the TX ring.
         end.pool.len() == end.umem.chunk_count() && end.socket.tx.pending() == 0
     });
-    let home: BTreeSet<u64> = end.pool.addresses().collect();
-    assert_eq!(home.len(), end.umem.chunk_count());
+    let pooled: BTreeSet<u64> = end.pool.addresses().collect();
+    assert_eq!(pooled.len(), end.umem.chunk_count());
     kicks
 }
 
@@ -64,7 +65,8 @@ fn a_socket_that_is_switched_off_and_one_that_only_sends() {
         cannot wake the kernel for the TX ring: ENETDOWN (Network is down).
         The interface is down: set it up; what is in the TX ring is sent then"#]],
     );
-    // What the kernel answers to a wait for packets that cannot come is not met: nothing asks for one.
+    // The kernel's result of a wait for packets that cannot come does not matter: no call asks for
+    // one.
     assert_eq!(socket.fill.kick_if_needed(), Ok(Kick::NotNeeded));
 }
 
@@ -91,12 +93,12 @@ fn a_full_completion_ring_holds_the_sender_until_it_is_reaped() {
     let mut end = sender(&cable, 64, 16);
     push(&mut end, 40, 60);
     for _ in 0..100 {
-        // Older kernels do not say that they could not go on.
+        // Older kernels do not report that they could not continue.
         let kick = end.socket.tx.kick().unwrap();
         assert!(matches!(kick, Kick::Again | Kick::Done), "{kick:?}");
         assert!(end.socket.tx.pending() >= 24);
     }
-    // Waiting sends, too, and comes to the same end.
+    // Waiting sends, too, with the same result.
     let limit = Duration::from_millis(50);
     assert_eq!(wait(&[&end.socket.rx], Some(limit)), Ok(0));
     let pool: &mut FramePool = &mut end.pool;
@@ -135,7 +137,7 @@ fn packets_that_no_device_sends_come_back() {
         assert_eq!(kicks[0], Kick::Busy, "{len}");
         let statistics = end.socket.handle.statistics().unwrap();
         assert_eq!(statistics.tx_invalid_descs, 0);
-        // The next one goes.
+        // The next packet is sent.
         push(&mut end, 1, 60);
         assert!(!drain(&mut end).contains(&Kick::Busy));
     }

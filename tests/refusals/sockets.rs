@@ -10,13 +10,13 @@ use xsk::socket::SocketBuilder;
 use xsk::test_util::privileged;
 use xsk::{Error, Socket, SocketHandle, Umem};
 
-/// A socket without this crate.
+/// Returns a socket made without this crate.
 pub(crate) fn raw() -> OwnedFd {
     let flags = SocketFlags::CLOEXEC;
     socket_with(AddressFamily::XDP, SocketType::RAW, flags, None).unwrap()
 }
 
-/// The kernel knows one type and no protocol; this crate asks for no other.
+/// The kernel knows one type and no protocol; this crate requests no other.
 ///
 /// Group 1 of the table in tests/README.md.
 #[test]
@@ -32,8 +32,8 @@ fn the_kernel_has_one_kind_of_socket() {
     assert_eq!(make(SocketType::RAW, icmp), Errno::PROTONOSUPPORT);
 }
 
-/// Sizes that the kernel refuses, and those that it should: 2^30 entries take 16 GiB of its memory. Needs no privilege:
-/// no socket is made.
+/// Sizes that the kernel refuses, and sizes that it should refuse: 2^30 entries take 16 GiB of its
+/// memory. Needs no privilege: no socket is made.
 ///
 /// Groups 2 and 4 of the table in tests/README.md.
 #[test]
@@ -58,7 +58,8 @@ fn sizes_of_rings_are_checked_before_the_kernel_sees_them() {
     }
 }
 
-/// The largest and the smallest ring are taken; the kernel refuses what is no power of two, and a second ring of a kind.
+/// The largest and the smallest ring are accepted; the kernel refuses what is no power of two, and
+/// a second ring of a kind.
 ///
 /// Group 2 of the table in tests/README.md.
 #[test]
@@ -71,7 +72,7 @@ fn the_kernel_takes_the_sizes_that_are_left() {
         let builder = Socket::builder(&umem).rx_size(entries).fill_size(entries);
         match builder.open() {
             Ok(socket) => drop(socket),
-            // A ring has to lie in contiguous pages.
+            // Here a ring must lie in contiguous pages.
             Err(error) => {
                 assert!(!kernel_since(6, 4) && entries == 1 << 20, "{error}");
                 says(
@@ -93,7 +94,8 @@ fn the_kernel_takes_the_sizes_that_are_left() {
     assert_eq!(twice, Err(Errno::INVAL));
 }
 
-/// What the kernel refuses after binding, this crate has no call for: the handle that has them is used up.
+/// This crate has no call for what the kernel refuses after binding: the handle with those calls is
+/// consumed.
 ///
 /// Group 3 of the table in tests/README.md.
 #[test]
@@ -128,7 +130,7 @@ fn the_budget_is_from_32_to_the_ring() {
         return;
     }
     usual.set_tx_budget(64).unwrap();
-    // No number will do for a ring of 16, nor for a socket without one.
+    // No number is accepted for a ring of 16, nor for a socket without a TX ring.
     let builder = Socket::builder(&umem).rx_only();
     let other = Cable::new(1);
     let bind = || builder.bind(other.veth.a(), 0);

@@ -9,7 +9,7 @@ use xsk::test_util::privileged;
 use xsk::umem::UmemBuilder;
 use xsk::{Error, Socket, Umem};
 
-/// The error of `builder`, which has to be a setting called `name`.
+/// Asserts that `builder` fails with an error about the setting `name`.
 #[track_caller]
 fn refused(builder: UmemBuilder, name: &str) {
     let Err(error) = builder.build() else {
@@ -18,14 +18,14 @@ fn refused(builder: UmemBuilder, name: &str) {
     assert!(matches!(error, Error::Setting { name: found, .. } if found == name), "{error}");
 }
 
-/// Memory of the test's own, of which `bytes` from `offset` on are brought.
+/// Builds a UMEM in memory of the test's own, `bytes` from `offset` on.
 #[expect(unsafe_code, reason = "memory of the user's own")]
 fn brought(offset: usize, bytes: usize, rights: ProtFlags) -> Result<Umem, Error> {
     const LEN: usize = 20 * 4096;
     struct Owner(usize);
     impl Drop for Owner {
         fn drop(&mut self) {
-            // SAFETY: mapped below, and nobody uses it any more.
+            // SAFETY: mapped below, and it has no user left.
             unsafe { munmap(std::ptr::with_exposed_provenance_mut(self.0), LEN) }.unwrap();
         }
     }
@@ -35,7 +35,8 @@ fn brought(offset: usize, bytes: usize, rights: ProtFlags) -> Result<Umem, Error
     let owner = Owner(start.unwrap().expose_provenance());
     let memory: *mut u8 = std::ptr::with_exposed_provenance_mut(owner.0 + offset);
     let memory = NonNull::slice_from_raw_parts(NonNull::new(memory).unwrap(), bytes);
-    // SAFETY: exclusive, and mapped until `owner` is dropped. Where it may not be written, no byte of it is touched.
+    // SAFETY: exclusive, and mapped until `owner` is dropped. Where it may not be written, no byte
+    // of it is touched.
     let built = unsafe { Umem::builder().chunk_count(16).build_in(memory, owner) };
     built.map(|(umem, _pool)| umem)
 }
@@ -48,7 +49,7 @@ fn memory_begins_at_a_page_and_is_whole_chunks() {
         let error = brought(offset, bytes, all).unwrap_err();
         assert!(matches!(error, Error::Setting { name: "memory", .. }), "{error}");
     }
-    // More than is needed is left alone.
+    // Memory beyond what is needed is not used.
     assert_eq!(brought(4096, 17 * 4096, all).unwrap().chunk_count(), 16);
     for chunks in [0, (1 << 30) + 1, u32::MAX] {
         refused(Umem::builder().chunk_count(chunks), "number of chunks");
@@ -67,8 +68,8 @@ fn chunks_are_a_power_of_two_from_2048_to_a_page() {
     }
 }
 
-/// What no kernel takes is refused here. What some take is the kernel's to refuse; its limit is one of the two that are
-/// known, so that the text is right.
+/// This crate refuses what no kernel accepts. What some kernels accept, the kernel refuses; its
+/// limit is one of the two that are known, so that the text is right.
 ///
 /// Group 10 of the table in tests/README.md.
 #[test]
@@ -91,7 +92,7 @@ fn headroom_has_the_limits_that_the_text_names() {
         };
         open(size - 704).unwrap();
         let (less, more) = (open(size - 703), open(size - 257));
-        assert_eq!(less.is_ok(), more.is_ok(), "the limit is a third one");
+        assert_eq!(less.is_ok(), more.is_ok(), "the limit is neither of the two known ones");
         for error in [less.err(), more.err()].into_iter().flatten() {
             assert_eq!(error.errno(), Some(Errno::INVAL));
             let text = error.to_string();

@@ -1,4 +1,4 @@
-//! Batches: all sizes, all ways, full rings, and what does not fit.
+//! Batches: all sizes, all forms, full rings, and what does not fit.
 
 use crate::fixture::{Fixture, LEN};
 use xsk::Frame;
@@ -43,7 +43,7 @@ fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
             1 => _ = reaped.reclaim(pool),
             _ => reaped.into_iter().for_each(|frame| pool.put(frame)),
         }
-        fixture.all_home();
+        fixture.assert_all_back();
     }
 }
 
@@ -71,7 +71,7 @@ fn packets_arrive_and_leave_with_their_bytes() {
         assert_eq!(kernel.transmit().unwrap(), [round, 9]);
         kernel.complete(4);
         assert_eq!(socket.completion.reap_into(pool, 4).unwrap(), 4);
-        fixture.all_home();
+        fixture.assert_all_back();
     }
 }
 
@@ -95,7 +95,7 @@ fn full_rings_take_what_has_room() {
     let frame = socket.tx.reserve(1).unwrap().push(frame).unwrap_err();
     let frame = socket.fill.reserve(1).unwrap().push(frame).unwrap_err();
     pool.put(frame);
-    fixture.all_home();
+    fixture.assert_all_back();
 }
 
 #[test]
@@ -109,13 +109,13 @@ fn what_is_not_taken_stays_in_the_ring() {
     drop(frames);
     let received = socket.rx.receive(9).unwrap();
     assert_eq!((received.len(), received.is_empty()), (4, false));
-    fixture.all_home();
+    fixture.assert_all_back();
 
     let mut fixture = Fixture::with_completed(5);
     let Fixture { pool, socket, .. } = &mut fixture;
     pool.put(socket.completion.reap(5).unwrap().into_iter().next().unwrap());
     assert_eq!(socket.completion.reap(9).unwrap().len(), 4);
-    fixture.all_home();
+    fixture.assert_all_back();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Where chunks are: the census, pools, and what the fake kernel may touch.
+//! Where chunks are: the ledger's counts, pools, and what the fake kernel may touch.
 
 use crate::fixture::{CHUNK, Fixture, LEN};
 use xsk::umem::ChunkCounts;
@@ -8,12 +8,12 @@ fn chunk_counts_say_where_chunks_are() {
     let mut fixture = Fixture::with_received(5);
     let frame = fixture.socket.rx.receive(1).unwrap().into_iter().next().unwrap();
     fixture.socket.tx.send_from(&mut fixture.pool, 7, LEN).unwrap();
-    if let Some(census) = fixture.umem.chunk_counts() {
+    if let Some(counts) = fixture.umem.chunk_counts() {
         let expected = ChunkCounts { pool: 52, user: 1, receiving: 4, sending: 7 };
-        assert_eq!(census, expected);
+        assert_eq!(counts, expected);
     }
     fixture.pool.put(frame);
-    fixture.all_home();
+    fixture.assert_all_back();
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn pools_are_split_and_appended_without_losing_a_chunk() {
     assert!(other.is_empty());
     let third = std::thread::spawn(move || other).join().unwrap();
     fixture.pool.append(third);
-    fixture.all_home();
+    fixture.assert_all_back();
 }
 
 #[test]
@@ -35,10 +35,10 @@ fn a_fake_kernel_keeps_off_chunks_that_were_given_away() {
     fixture.socket.fill.fill_from(&mut fixture.pool, 1).unwrap();
     fixture.socket.tx.send_from(&mut fixture.pool, 1, LEN).unwrap();
     let Some(mut hostile) = fixture.kernel.hostile() else {
-        return; // Without the ledger nobody can know, and the steps are unsafe.
+        return; // Not known without the ledger; the steps are unsafe then.
     };
-    // The chunk that lies in the fill ring arrives before it was written; the one in the TX ring comes back
-    // before it was sent.
+    // The chunk that lies in the fill ring arrives before it was written; the one in the TX ring
+    // comes back before it was sent.
     let places = fixture.umem.chunk_places().unwrap();
     let at =
         |place| u64::try_from(places.iter().position(|p| *p == place).unwrap()).unwrap() * CHUNK;

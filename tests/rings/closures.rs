@@ -17,7 +17,7 @@ fn a_panic_loses_the_frame_in_hand_only() {
             let received = rx.receive(count).unwrap();
             assert!(panics(|| received.recycle_each(fill, |_| bomb(&mut left))));
             assert_eq!(rx.receive(count).unwrap().len(), count - at);
-            assert_eq!(fixture.home().1, 1, "recycle_each {count} {at}");
+            assert_eq!(fixture.take_back().1, 1, "recycle_each {count} {at}");
 
             let mut fixture = Fixture::with_received(count);
             let Socket { rx, tx, .. } = &mut fixture.socket;
@@ -25,14 +25,14 @@ fn a_panic_loses_the_frame_in_hand_only() {
             let received = rx.receive(count).unwrap();
             assert!(panics(|| received.forward_each(tx, |_| bomb(&mut left))));
             assert_eq!(tx.pending(), at - 1);
-            assert_eq!(fixture.home().1, 1, "forward_each {count} {at}");
+            assert_eq!(fixture.take_back().1, 1, "forward_each {count} {at}");
 
             let mut fixture = Fixture::new();
             let Fixture { pool, socket, .. } = &mut fixture;
             let mut left = at;
             assert!(panics(|| socket.tx.send_each(pool, count, |_| bomb(&mut left))));
             assert_eq!(socket.tx.pending(), at - 1);
-            assert_eq!(fixture.home().1, 1, "send_each {count} {at}");
+            assert_eq!(fixture.take_back().1, 1, "send_each {count} {at}");
         }
     }
 }
@@ -54,7 +54,7 @@ fn frames_that_were_exchanged_are_one_for_each_chunk() {
         let swap = |frame: &mut Frame| std::mem::swap(frame, &mut held);
         assert_eq!(tx.send_each(pool, 1, swap), Ok(1));
         pool.put(held);
-        fixture.all_home();
+        fixture.assert_all_back();
     }
 }
 
@@ -70,8 +70,8 @@ fn a_frame_kept_by_a_swap_and_a_panic_is_not_handed_out_again() {
             panic!("on purpose");
         })));
         let kept = chunk(&held);
-        assert!(!fixture.home().0.contains(&kept));
+        assert!(!fixture.take_back().0.contains(&kept));
         fixture.pool.put(held);
-        assert_eq!(fixture.home().1, 1);
+        assert_eq!(fixture.take_back().1, 1);
     }
 }

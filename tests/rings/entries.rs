@@ -1,4 +1,5 @@
-//! Entries that name no chunk, or one that was not given: a fault each, and what follows is not passed over.
+//! Entries that name no chunk, or one that was not given: a fault each, and the entries after it
+//! are not skipped.
 
 use crate::fixture::{CHUNK, CHUNKS, Fixture, LEN, WAYS, take_all};
 use xsk::ring::{RingError, RingKind};
@@ -25,7 +26,7 @@ fn descriptors_outside_a_chunk_are_refused_once_each() {
             }
             for before in [0, 1, 12] {
                 let mut fixture = Fixture::with_received(before);
-                // One chunk more is with the kernel, which answers for it with nonsense.
+                // The kernel has one chunk more, and returns an invalid entry for it.
                 fixture.socket.fill.fill_from(&mut fixture.pool, 3).unwrap();
                 // SAFETY: the entry names no chunk, or nothing that a frame can be.
                 let mut hostile = unsafe { fixture.kernel.hostile_unchecked() };
@@ -74,7 +75,7 @@ fn the_ledger_detects_a_chunk_that_comes_back_twice() {
         fixture.socket.fill.fill_from(&mut fixture.pool, 2).unwrap();
         let address = frame.address();
         let Some(mut hostile) = fixture.kernel.hostile() else {
-            return; // No ledger, and nobody can tell.
+            return; // Not detected without the ledger.
         };
         hostile.receive(address, LEN, 0);
         hostile.complete(address);
@@ -97,7 +98,7 @@ fn a_batch_that_ended_with_a_refused_entry_stays_at_its_end() {
     let frame = batch.into_iter().next().unwrap();
     let address = frame.address();
     let Some(mut hostile) = fixture.kernel.hostile() else {
-        return; // Nobody could tell its entry from a good one.
+        return; // Without the ledger its entry looks like a good one.
     };
     // A packet in a chunk that is in hand, and a good one.
     hostile.receive(address, LEN, 0);
@@ -105,7 +106,7 @@ fn a_batch_that_ended_with_a_refused_entry_stays_at_its_end() {
     assert_eq!(fixture.kernel.deliver_unwritten(1, LEN), 1);
     let mut frames = fixture.socket.rx.receive(8).unwrap().into_iter();
     assert_eq!(frames.next(), None);
-    // The chunk goes where such an entry could come from. It is not read again all the same.
+    // The chunk moves to where such an entry could come from. It is not read again all the same.
     let mut filling = fixture.socket.fill.reserve(1).unwrap();
     filling.push(frame).unwrap();
     drop(filling);
@@ -113,6 +114,6 @@ fn a_batch_that_ended_with_a_refused_entry_stays_at_its_end() {
     drop(frames);
     let fault = RingError::DuplicateChunk { ring: RingKind::Rx, address };
     assert_eq!(fixture.socket.rx.receive(8).unwrap_err(), fault);
-    // The next one is not passed over.
+    // The next one is not skipped.
     assert_eq!(fixture.socket.rx.receive(8).unwrap().into_iter().count(), 1);
 }

@@ -55,9 +55,9 @@ impl Fixture {
         fixture
     }
 
-    /// Takes everything home; answers which chunks are there, each once, and how many are not.
+    /// Takes every chunk back; returns which chunks are there, each once, and how many are not.
     #[track_caller]
-    pub(crate) fn home(&mut self) -> (BTreeSet<u64>, usize) {
+    pub(crate) fn take_back(&mut self) -> (BTreeSet<u64>, usize) {
         let Self { pool, kernel, socket, .. } = self;
         // What a forgotten guard left is published with the next batch.
         drop(socket.tx.reserve(0).unwrap());
@@ -71,20 +71,20 @@ impl Fixture {
                 break;
             }
         }
-        let home: BTreeSet<u64> = pool.addresses().collect();
-        assert_eq!(home.len(), pool.len(), "a chunk is in the pool twice");
-        assert!(home.iter().all(|a| a % CHUNK == 0 && *a < u64::from(CHUNKS) * CHUNK));
-        if let Some(census) = self.umem.chunk_counts() {
-            assert_eq!(census.pool, home.len());
-            assert_eq!((census.receiving, census.sending), (0, 0));
+        let back: BTreeSet<u64> = pool.addresses().collect();
+        assert_eq!(back.len(), pool.len(), "a chunk is in the pool twice");
+        assert!(back.iter().all(|a| a % CHUNK == 0 && *a < u64::from(CHUNKS) * CHUNK));
+        if let Some(counts) = self.umem.chunk_counts() {
+            assert_eq!(counts.pool, back.len());
+            assert_eq!((counts.receiving, counts.sending), (0, 0));
         }
-        let missing = usize::try_from(CHUNKS).unwrap() - home.len();
-        (home, missing)
+        let missing = usize::try_from(CHUNKS).unwrap() - back.len();
+        (back, missing)
     }
 
     #[track_caller]
-    pub(crate) fn all_home(&mut self) {
-        assert_eq!(self.home().1, 0, "chunks are missing");
+    pub(crate) fn assert_all_back(&mut self) {
+        assert_eq!(self.take_back().1, 0, "chunks are missing");
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn panics<R>(call: impl FnOnce() -> R) -> bool {
 /// Every way of taking a batch.
 pub(crate) const WAYS: u32 = 6;
 
-/// Takes all there is; answers how many came.
+/// Takes all there is; returns how many came.
 pub(crate) fn take_all(fixture: &mut Fixture, way: u32) -> Result<u32, RingError> {
     let Fixture { pool, socket, .. } = fixture;
     let received = socket.rx.receive(u32::MAX)?;

@@ -25,9 +25,9 @@ fn another_umem_is_refused_before_anything_is_written() {
     assert_eq!((tx.pending(), fill.pending()), (0, 0));
     assert_eq!((b.socket.tx.pending(), b.socket.fill.pending()), (0, 0));
     assert_eq!(rx.receive(9).unwrap().len(), 2);
-    a.all_home();
-    b.all_home();
-    c.all_home();
+    a.assert_all_back();
+    b.assert_all_back();
+    c.assert_all_back();
     // A frame given to the wrong place is lost with the panic, and nothing is written.
     let mut take = || b.pool.take().unwrap();
     assert!(panics(|| a.socket.tx.reserve(1).unwrap().push(take())));
@@ -35,8 +35,8 @@ fn another_umem_is_refused_before_anything_is_written() {
     assert!(panics(|| a.pool.put(take())));
     assert!(panics(|| a.umem.bytes(&take()).len()));
     assert_eq!((a.socket.tx.pending(), a.socket.fill.pending()), (0, 0));
-    a.all_home();
-    assert_eq!(b.home().1, 4);
+    a.assert_all_back();
+    assert_eq!(b.take_back().1, 4);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_foreign_frame_from_a_closure_is_not_passed_on() {
         }));
         assert_eq!((tx.pending(), fill.pending()), (0, 0));
         a.pool.put(held);
-        a.all_home();
-        assert_eq!(b.home().1, 1);
+        a.assert_all_back();
+        assert_eq!(b.take_back().1, 1);
     }
 }

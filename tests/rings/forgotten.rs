@@ -1,4 +1,5 @@
-//! Guards that were forgotten: they delay, never hand out a chunk twice, and do not stop a ring for good.
+//! Guards that were forgotten: they delay, never hand out a chunk twice, and do not stop a ring for
+//! good.
 
 use crate::fixture::{Fixture, LEN, chunk};
 use std::collections::BTreeSet;
@@ -18,10 +19,10 @@ fn forgotten_receive_guards_hand_nothing_out_twice() {
     let different: BTreeSet<u64> = held.iter().chain(&rest).map(chunk).collect();
     assert_eq!(different.len(), 6);
     held.into_iter().chain(rest).for_each(|frame| pool.put(frame));
-    fixture.all_home();
+    fixture.assert_all_back();
     // The kernel got all slots of the ring back.
     fixture.receive(16);
-    fixture.all_home();
+    fixture.assert_all_back();
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn forgotten_reap_guards_hand_nothing_out_twice() {
     let different: BTreeSet<u64> = held.iter().chain(&rest).map(chunk).collect();
     assert_eq!((held.len(), rest.len(), different.len()), (2, 4, 6));
     held.into_iter().chain(rest).for_each(|frame| pool.put(frame));
-    fixture.all_home();
+    fixture.assert_all_back();
 }
 
 #[test]
@@ -55,7 +56,7 @@ fn what_a_forgotten_guard_sent_goes_out_with_the_next_batch() {
     assert_eq!(socket.fill.fill_from(pool, 1).unwrap(), 1);
     assert_eq!(kernel.transmit_unread(9), 2);
     assert_eq!(kernel.deliver_unwritten(9, LEN), 2);
-    fixture.all_home();
+    fixture.assert_all_back();
 }
 
 fn rings() -> FakeRings {

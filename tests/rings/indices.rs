@@ -1,4 +1,4 @@
-//! Indices of the kernel that cannot be.
+//! Impossible values of the kernel's indices.
 
 use crate::fixture::{Fixture, LEN};
 use xsk::Socket;
@@ -8,7 +8,7 @@ use xsk::ring::{RingError, RingKind};
 fn indices_that_cannot_be_are_faults() {
     for ring in [RingKind::Rx, RingKind::Completion, RingKind::Fill, RingKind::Tx] {
         let mut fixture = Fixture::new();
-        // All chunks of both sides are out, so that only the ring's size is in the way.
+        // All chunks of both sides are out, so that only the ring's size limits.
         fixture.socket.fill.fill_from(&mut fixture.pool, 32).unwrap();
         fixture.socket.tx.send_from(&mut fixture.pool, 16, LEN).unwrap();
         // SAFETY: an index that is refused brings nothing back.
@@ -32,10 +32,10 @@ fn indices_that_cannot_be_are_faults() {
             }
             other => panic!("{ring}: {other}"),
         }
-        // With the index where it was, all is well.
+        // With the index where it was, everything works.
         // SAFETY: as above; this is the right one.
         unsafe { fixture.kernel.hostile_unchecked() }.set_index(ring, here);
-        fixture.all_home();
+        fixture.assert_all_back();
     }
 }
 
@@ -57,5 +57,5 @@ fn more_than_was_given_is_a_fault() {
     let mut hostile = unsafe { fixture.kernel.hostile_unchecked() };
     hostile.set_index(RingKind::Rx, rx);
     hostile.set_index(RingKind::Completion, completion);
-    fixture.all_home();
+    fixture.assert_all_back();
 }

@@ -1,5 +1,6 @@
-//! The parts of a socket in threads of their own, and the fake kernel in another: small rings, few chunks,
-//! every slot and every chunk used again and again. Run under ThreadSanitizer by `tests/tsan`.
+//! The parts of a socket in threads of their own, and the fake kernel in another: small rings, few
+//! chunks, every slot and every chunk used again and again. `tests/tsan` runs this under
+//! ThreadSanitizer.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ const CHUNKS: u32 = 6;
 const RINGS: FakeRings =
     FakeRings { rx: 4, tx: 4, fill: 4, completion: 4, start: Index::new(u32::MAX - 100) };
 
-/// Calls `step` until it answers that all is done. Where it got nowhere, another thread may go on.
+/// Calls `step` until it returns `true`. While it makes no progress, another thread may run.
 fn until(what: &str, mut step: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(120);
     while !step() {
@@ -21,7 +22,7 @@ fn until(what: &str, mut step: impl FnMut() -> bool) {
     }
 }
 
-/// Packets go out with their numbers, and have to come back, in order, with the numbers' complements.
+/// Sends packets with their numbers, which must come back in order, with the numbers' complements.
 fn ping_pong(mut kernel: FakeKernel) -> FakeKernel {
     let (mut delivered, mut returned) = (0_u64, 0_u64);
     until("ping-pong", || {
@@ -45,7 +46,7 @@ fn invert(bytes: &mut [u8]) {
 }
 
 /// Every chunk is in the pool or on the fill ring.
-fn all_home(umem: &Umem, pool: &FramePool, fill: &Fill) {
+fn assert_all_back(umem: &Umem, pool: &FramePool, fill: &Fill) {
     assert_eq!(pool.len() + usize::try_from(fill.pending()).unwrap(), umem.chunk_count());
 }
 
@@ -74,7 +75,7 @@ fn a_forwarder_and_its_kernel_in_two_threads() {
             (received, u64::from(reaped)) == (PACKETS, PACKETS)
         });
     });
-    all_home(&umem, &pool, &fill);
+    assert_all_back(&umem, &pool, &fill);
 }
 
 /// Receives and fills, and hands the packets to the next thread.
@@ -100,7 +101,7 @@ fn receiver(
     (pool, fill)
 }
 
-/// Sends what it is handed.
+/// Sends the frames that it is handed.
 fn sender(umem: &Umem, mut tx: Tx, from: mpsc::Receiver<Frame>) {
     let mut sent = 0;
     until("sending", || {
@@ -141,5 +142,5 @@ fn receiver_sender_reaper_and_kernel_in_four_threads() {
         scope.spawn(move || reaper(completion, to_receiver));
         receiver(rx, fill, pool, from_reaper, to_sender)
     });
-    all_home(&umem, &pool, &fill);
+    assert_all_back(&umem, &pool, &fill);
 }

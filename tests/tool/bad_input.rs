@@ -1,4 +1,4 @@
-//! Bad input: what was asked, what the kernel said, what to do; and nothing is left.
+//! Bad input: the message has the request, the kernel's result and the cure; and nothing is left.
 
 use crate::fixture::{Fixture, TOOL, Tool, attached, foreign};
 use std::fs;
@@ -96,7 +96,7 @@ fn a_foreign_program_stays_unless_replace_is_given() {
     attachment.close().unwrap();
 }
 
-/// The tool where everybody may run it.
+/// The tool in a directory from which every user may run it.
 struct Copied(PathBuf);
 
 impl Copied {

@@ -78,7 +78,7 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
     for words in ["1515", "out", "1500", "1514"] {
         assert!(ended.failure().contains(words), "{ended:?}");
     }
-    // Frames that arrive nowhere: the run ends, says so, and cleans up.
+    // Frames that arrive nowhere: the run ends, reports it, and cleans up.
     let lonely = VethPair::builder().names("lonely", "other").build(&here, &here).unwrap();
     let ended = Tool::start(&here, "demo -i in -o lonely -N --frames 5000").end();
     assert!(ended.failure().contains("lost"), "{ended:?}");

@@ -1,4 +1,4 @@
-//! Every way to end, and what is left behind: nothing.
+//! Every way to end, and that nothing is left behind.
 
 use crate::common::wait_for;
 use crate::fixture::{Fixture, Tool, attached, foreign};
@@ -39,7 +39,8 @@ fn a_second_signal_does_not_wait_for_a_good_end() {
     }
     let fixture = Fixture::new(1);
     let tool = fixture.start("rxdrop --attach link").ready();
-    // Both are there before it runs again, so that the first has not ended it yet when the second comes.
+    // Both signals are pending before it runs again, so that the first has not ended it yet when
+    // the second comes.
     for signal in [Signal::STOP, Signal::INT, Signal::TERM, Signal::CONT] {
         tool.signal(signal);
     }
@@ -133,7 +134,7 @@ fn a_program_that_is_detached_by_another_user_is_reported() {
         assert!(told.contains(words), "{told}");
     }
     tool.stop().summary();
-    assert!(fixture.attached().is_some(), "what is not its own stays");
+    assert!(fixture.attached().is_some(), "a program that is not its own stays");
     other.close().unwrap();
 }
 

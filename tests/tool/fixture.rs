@@ -31,12 +31,12 @@ impl Fixture {
         Self { cable: Cable::named(queues, "near", "far") }
     }
 
-    /// What is attached to the near end.
+    /// Returns what is attached to the near end.
     pub(crate) fn attached(&self) -> Option<XdpMode> {
         attached(self.cable.veth.a())
     }
 
-    /// The tool at the near end: the words of `line`, and `-i near --json`.
+    /// Starts the tool at the near end: the words of `line`, and `-i near --json`.
     pub(crate) fn start(&self, line: &str) -> Tool {
         Tool::start(&self.cable.left, &format!("{line} -i near --json {WAIT}"))
     }
@@ -49,7 +49,7 @@ impl Fixture {
     }
 }
 
-/// What is attached to an interface.
+/// Returns what is attached to an interface.
 pub(crate) fn attached(interface: &Interface) -> Option<XdpMode> {
     let state = interface.attached_programs().unwrap();
     state.programs().next().map(|(mode, _)| mode)
@@ -81,7 +81,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// The last JSON object of a run that went well.
+    /// Returns the last JSON object of a run that succeeded.
     pub(crate) fn summary(&self) -> Value {
         assert_eq!(self.status.code(), Some(0), "{self:?}");
         let summary: Value = serde_json::from_str(self.out.last().unwrap()).unwrap();
@@ -89,7 +89,7 @@ impl Ended {
         summary
     }
 
-    /// The message of a run that failed.
+    /// Returns the message of a run that failed.
     pub(crate) fn failure(&self) -> &str {
         assert_eq!(self.status.code(), Some(1), "{self:?}");
         let message = self.err.last().unwrap();
@@ -118,12 +118,12 @@ impl Tool {
         }
     }
 
-    /// The next line of the standard output.
+    /// Returns the next line of the standard output.
     pub(crate) fn line(&self) -> String {
         self.out.recv_timeout(LIMIT).unwrap()
     }
 
-    /// The next line of the standard error output.
+    /// Returns the next line of the standard error output.
     pub(crate) fn note(&self) -> String {
         self.err.recv_timeout(LIMIT).unwrap()
     }
@@ -133,10 +133,10 @@ impl Tool {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    /// Nobody listens to it any more.
+    /// Stops reading its standard output.
     pub(crate) fn hang_up(&mut self) {
-        let (_, deaf) = channel();
-        self.out = deaf;
+        let (_, unread) = channel();
+        self.out = unread;
     }
 
     /// Waits for its end.
@@ -146,13 +146,13 @@ impl Tool {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(start.elapsed() < LIMIT, "it does not end");
+            assert!(start.elapsed() < LIMIT, "the tool does not end");
             thread::sleep(Duration::from_millis(1));
         };
         Ended { status, out: self.out.iter().collect(), err: self.err.iter().collect() }
     }
 
-    /// Waits for its end, which is a good one.
+    /// Waits for its end, which must be a success, and returns its summary.
     pub(crate) fn summary(self) -> Value {
         self.end().summary()
     }
@@ -176,7 +176,8 @@ impl Drop for Tool {
     }
 }
 
-/// The lines of a stream, read by a thread; it closes the stream when nobody listens.
+/// Returns the lines of a stream, read by a thread, which closes the stream when the receiver is
+/// gone.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {

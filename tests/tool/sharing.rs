@@ -54,7 +54,7 @@ fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
         for words in ["near", "queue 0", "EBUSY"] {
             assert!(ended.failure().contains(words), "{ended:?}");
         }
-        // How long it really tried, not how long it meant to.
+        // How long it really tried, not how long it was asked to.
         let (before, _) = ended.failure().split_once(" ms of trying").unwrap();
         let waited: u32 = before.rsplit(' ').next().unwrap().parse().unwrap();
         assert!((123..20_000).contains(&waited), "{ended:?}");
@@ -63,7 +63,7 @@ fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
     fixture.send(0, 100);
     assert_eq!(first.summary()["rx_packets"], 100);
     assert_eq!(fixture.attached(), None);
-    // The kernel lets go of a queue some milliseconds after its socket: the next one waits.
+    // The kernel releases a queue some milliseconds after its socket: the next one waits.
     for _ in 0..5 {
         let tool = fixture.start("rxdrop -C 10").ready();
         fixture.send(0, 10);

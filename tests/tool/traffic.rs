@@ -166,7 +166,7 @@ fn what_is_received_does_not_reach_the_stack_until_the_end() {
             .unwrap()
             .unwrap();
         outbox.set_broadcast(true).unwrap();
-        // Broadcasts need no ARP, which would be eaten too.
+        // Broadcasts need no ARP, which the tool would receive, too.
         let send = || outbox.send_to(b"?", (Ipv4Addr::new(10, net, 0, 255), port)).unwrap();
         let comes = || inbox.recv(&mut [0; 8]).is_ok();
         wait_for("a packet before", || {
@@ -178,7 +178,7 @@ fn what_is_received_does_not_reach_the_stack_until_the_end() {
         for _ in 0..10 {
             send();
         }
-        assert!(!comes(), "a packet was not eaten");
+        assert!(!comes(), "a packet reached the stack");
         let mut eaten = 0;
         wait_for("reports of ten packets", || {
             let report: Value = serde_json::from_str(&tool.line()).unwrap();

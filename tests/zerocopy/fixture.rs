@@ -29,7 +29,7 @@ pub(crate) struct Cards {
 }
 
 impl Cards {
-    /// `None` after telling that the test is skipped.
+    /// Returns `None` after printing that the test is skipped.
     pub(crate) fn new(test: &str) -> Option<Self> {
         let names = std::env::var("XSK_CARDS").ok();
         let pair = names.as_deref().and_then(|names| names.split_once(','));
@@ -48,12 +48,12 @@ impl Cards {
     }
 }
 
-/// Whether the machine is one where copy mode is a failure.
+/// Returns whether copy mode is a failure on this machine.
 pub(crate) fn required() -> bool {
     std::env::var("XSK_ZERO_COPY").is_ok_and(|value| value == "require")
 }
 
-/// Whether the cards are of this kind (`XSK_CARDS_KIND`).
+/// Returns whether the cards are of this kind (`XSK_CARDS_KIND`).
 pub(crate) fn kind_is(kind: &str) -> bool {
     std::env::var("XSK_CARDS_KIND").is_ok_and(|value| value == kind)
 }
@@ -77,14 +77,14 @@ pub(crate) enum When {
 pub(crate) const USUAL: Setup =
     Setup { copy: CopyMode::Auto, need_wakeup: true, fill: When::BeforeBind };
 
-/// To everybody: a card may pass over what is for another address.
+/// Addressed to all: a card may ignore packets for another address.
 pub(crate) fn broadcast(number: u32) -> Vec<u8> {
     let mut bytes = packet(number, LEN);
     bytes[..6].fill(0xff);
     bytes
 }
 
-/// The number of a packet of ours.
+/// Returns the number of a packet that these tests sent.
 fn number(bytes: &[u8]) -> Option<u32> {
     let number = bytes.get(14..18)?.try_into().ok()?;
     (bytes[12..14] == [0x88, 0xb5]).then(|| u32::from_be_bytes(number))
@@ -99,7 +99,8 @@ pub(crate) struct Side {
     attachment: Attachment,
 }
 
-/// A side on each card, and the link between them: setting a program up may take it away, for seconds.
+/// Returns a side on each card, when the link between them is up: setting a program up may take it
+/// down, for seconds.
 pub(crate) fn sides(cards: &Cards, setup: Setup) -> (Side, Side) {
     let sides = (Side::new(&cards.one, setup), Side::new(&cards.two, setup));
     wait_for_links(cards);
@@ -140,8 +141,8 @@ impl Side {
         side
     }
 
-    /// Sends until a packet arrives at the other side: a card that has taken no chunks yet drops what comes, and nothing
-    /// tells when it has.
+    /// Sends until a packet arrives at the other side: a card that has taken no chunks yet drops
+    /// packets, and does not report when it has.
     pub(crate) fn until_it_arrives(&mut self, other: &mut Self) {
         until("a packet arrives", || {
             self.send(HELLO..HELLO + 1);
@@ -162,10 +163,10 @@ impl Side {
         self.send_as(numbers, broadcast);
     }
 
-    /// The same with other packets.
+    /// As [`Side::send`], with other packets.
     pub(crate) fn send_as(&mut self, numbers: Range<u32>, packet: impl Fn(u32) -> Vec<u8>) {
         let mut next = numbers.start;
-        let home = self.pool.len();
+        let pooled = self.pool.len();
         until("sending", || {
             let left = numbers.end - next;
             let umem = &self.umem;
@@ -178,16 +179,16 @@ impl Side {
             assert_eq!(next, number);
             let _ = self.socket.tx.kick_if_needed().unwrap();
             self.socket.completion.reap_into(&mut self.pool, 64).unwrap();
-            next == numbers.end && self.pool.len() == home
+            next == numbers.end && self.pool.len() == pooled
         });
     }
 
-    /// Receives `numbers` in order, each once and as it was sent; other packets are passed over.
+    /// Receives `numbers` in order, each once and as it was sent; other packets are ignored.
     pub(crate) fn receive(&mut self, numbers: Range<u32>) {
         self.receive_as(numbers, broadcast);
     }
 
-    /// The same with other packets.
+    /// As [`Side::receive`], with other packets.
     pub(crate) fn receive_as(&mut self, numbers: Range<u32>, packet: impl Fn(u32) -> Vec<u8>) {
         let mut next = numbers.start;
         until("receiving", || {
@@ -207,13 +208,14 @@ impl Side {
         });
     }
 
-    /// Every chunk is here once, or with the card, which keeps what it will receive into.
+    /// Asserts that every chunk is here once, or with the card, which keeps those that it will
+    /// receive into.
     pub(crate) fn account(&self) {
-        let home: BTreeSet<u64> = self.pool.addresses().collect();
-        assert_eq!(home.len(), self.pool.len(), "a chunk is here twice");
+        let pooled: BTreeSet<u64> = self.pool.addresses().collect();
+        assert_eq!(pooled.len(), self.pool.len(), "a chunk is here twice");
         assert_eq!(self.pool.len(), (CHUNKS - FILL) as usize);
-        if let Some(census) = self.umem.chunk_counts() {
-            assert_eq!(census.pool + census.receiving, CHUNKS as usize, "{census:?}");
+        if let Some(counts) = self.umem.chunk_counts() {
+            assert_eq!(counts.pool + counts.receiving, CHUNKS as usize, "{counts:?}");
         }
         let statistics = self.socket.handle.statistics().unwrap();
         assert_eq!(statistics.rx_invalid_descs, 0, "{statistics:?}");
@@ -226,7 +228,7 @@ impl Side {
     }
 }
 
-/// What binding for zero-copy alone comes to: whether the kernel says that it is.
+/// Binds for zero-copy alone; returns whether the kernel reports zero-copy.
 pub(crate) fn forced(card: &Interface) -> Result<bool, Error> {
     let (umem, _pool) = Umem::builder().chunk_count(CHUNKS).build().unwrap();
     let builder = Socket::builder(&umem).copy_mode(CopyMode::ZeroCopy);

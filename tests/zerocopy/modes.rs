@@ -1,4 +1,4 @@
-//! Which mode a socket gets, and what it says about it.
+//! Which mode a socket gets, and how it explains that.
 
 use crate::common::{kernel_can, kernel_since};
 use crate::fixture::{Cards, Setup, Side, USUAL, forced, kind_is, required, sides};
@@ -8,8 +8,8 @@ use xsk::socket::CopyReason;
 use xsk::test_util::test_name;
 use xsk::{CopyMode, Error};
 
-/// Zero-copy if asked for nothing, where it is to be had; else copy mode, with the reason that asking for zero-copy
-/// gives.
+/// By default a socket is zero-copy where that is possible; otherwise it is in copy mode, with the
+/// reason that a request for zero-copy fails with.
 #[test]
 fn the_mode_chosen_by_default_is_the_best_and_says_why() {
     let Some(cards) = Cards::new(test_name!()) else {
@@ -33,13 +33,13 @@ fn the_mode_chosen_by_default_is_the_best_and_says_why() {
             }
             (demanded, reason) => panic!("{demanded:?}, but {reason}"),
         };
-        // Past the harness, which would swallow what a passing test prints.
+        // Past the test harness, which hides what a passing test prints.
         let _ = writeln!(std::io::stderr(), "\nnote: {note}");
         side.close();
     }
 }
 
-/// A driver that says it has zero-copy and then refuses it (virtio without an IOMMU) is explained.
+/// A driver that reports zero-copy and then refuses it (virtio without an IOMMU) is explained.
 #[test]
 fn a_refusal_by_a_driver_that_promised_is_explained() {
     let Some(cards) = Cards::new(test_name!()) else {

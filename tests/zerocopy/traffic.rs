@@ -1,10 +1,12 @@
-//! Packets between the cards: each arrives once, in order and intact, and every chunk is accounted for.
+//! Packets between the cards: each arrives once, in order and intact, and every chunk is accounted
+//! for.
 
 use crate::common::{kernel_can, kernel_since, until};
 use crate::fixture::{CHUNKS, Cards, FILL, Setup, USUAL, When, kind_is, required, sides};
 use xsk::test_util::test_name;
 
-/// Packets on their way at once. In copy mode a card drops what is more than its own ring (256) has room for.
+/// The most packets on their way at once. In copy mode a card drops packets beyond what its own
+/// ring (256) has room for.
 const BATCH: u32 = 64;
 
 /// Rounds of packets one way and then the other, on the same sockets.
@@ -58,7 +60,7 @@ fn the_fill_ring_may_be_filled_last() {
     let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
-    let why = "igb does not ask to be woken for its first chunks, and stays deaf: they have to be in the fill ring \
+    let why = "igb does not ask to be woken for its first chunks, and receives nothing: they have to be in the fill ring \
                before the program is attached";
     if !kernel_can(test_name!(), !(kind_is("igb") && required()), why) {
         return;
@@ -67,20 +69,22 @@ fn the_fill_ring_may_be_filled_last() {
     both_ways(&cards, setup);
 }
 
-/// A driver whose chunks ran out goes on when it gets some: what it received is not given back at first.
+/// A driver whose chunks ran out continues when it gets some: the received chunks are not given
+/// back at first.
 #[test]
 fn a_queue_that_ran_dry_goes_on() {
     let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
-    let why = "a wake-up of igb reaches the interrupt of its sending half only (mended in 7.0)";
-    let deaf = kind_is("igb") && required() && !kernel_since(7, 0);
-    if !kernel_can(test_name!(), !deaf, why) {
+    let why = "a wake-up of igb reaches the interrupt of its sending half only (fixed in 7.0)";
+    let stuck = kind_is("igb") && required() && !kernel_since(7, 0);
+    if !kernel_can(test_name!(), !stuck, why) {
         return;
     }
     let (mut from, mut to) = sides(&cards, USUAL);
     let mut held = Vec::new();
-    // As many as there are chunks, and no more: an emulated cable holds its sender up while the other end has no room.
+    // As many as there are chunks, and no more: an emulated cable blocks its sender while the other
+    // end has no room.
     for round in 0..FILL / BATCH {
         from.send(round * BATCH..round * BATCH + BATCH);
         until("they are received", || {
@@ -101,7 +105,7 @@ fn a_queue_that_ran_dry_goes_on() {
     to.close();
 }
 
-/// The other side sends every packet back from the chunk that it came in.
+/// The other side sends every packet back from the chunk in which it came.
 #[test]
 fn packets_are_forwarded_back_without_a_copy() {
     let Some(cards) = Cards::new(test_name!()) else {
