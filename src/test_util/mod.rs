@@ -40,8 +40,6 @@ pub mod strategies;
 mod veth;
 
 pub use crate::ring::Index;
-#[doc(inline)]
-pub use crate::{__privileged as privileged, __test_name as test_name};
 pub use chunk_audit::{AuditError, ChunkAudit, ChunkHolder};
 pub use fake_kernel::FakeKernel;
 pub use fake_rings::FakeRings;
@@ -50,7 +48,8 @@ pub use kernel_step::{KernelStep, StepOutcome};
 pub use namespace::{Namespace, NetnsGuard};
 #[doc(hidden)]
 pub use privilege::enclosing_function;
-pub use privilege::privileged;
+#[doc(inline)]
+pub use privilege::{privileged, test_name};
 pub use ring_contents::RingContents;
 #[doc(hidden)]
 pub use ring_program::ring_program;
