@@ -1,6 +1,8 @@
-//! What the fuzz targets begin with: `fuzz/corpus`, made of recorded messages and of small programs.
+//! The initial inputs of the fuzz targets: `fuzz/corpus`, made of recorded messages and of small
+//! programs.
 //!
-//! `XSK_CORPUS=write cargo test --all-features --test corpus` writes it; without that, what is there is compared.
+//! `XSK_CORPUS=write cargo test --all-features --test corpus` writes it; without that, the files
+//! are compared.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,7 +50,7 @@ fn the_corpus_is_what_is_written_here() {
     for (path, bytes) in &files {
         assert_eq!(found.get(path), Some(bytes), "{}", path.display());
     }
-    // Every target has something to begin with, and nothing lies there for one that is gone.
+    // Every target has an input, and there is none for a target that does not exist.
     let stem = |path: &Path| path.file_stem().unwrap().to_owned();
     let sources = fs::read_dir(root.join("fuzz/fuzz_targets")).unwrap();
     let mut targets: Vec<_> = sources
@@ -98,7 +100,7 @@ fn replies(corpus: &mut Corpus) {
     }
 }
 
-/// What Linux 6.18 says of a program that reads behind a packet, and of one without an end.
+/// What Linux 6.18 reports for a program that reads behind a packet, and for one without an end.
 fn verifier(corpus: &mut Corpus) {
     let log = "func#0 @0\n0: R1=ctx() R10=fp0\n0: (61) r2 = *(u32 *)(r1 +0)        ; R1=ctx() R2=pkt(r=0)\n\
         1: (71) r0 = *(u8 *)(r2 +60)\ninvalid access to packet, off=60 size=1, R2(id=0,off=60,r=0)\n\

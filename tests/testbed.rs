@@ -1,4 +1,4 @@
-//! The test bed itself: what it makes is as asked, and nothing of it stays.
+//! The test bed: what it makes is as requested, and nothing of it stays.
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,14 +8,6 @@ use xsk::interface::Interface;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 const LIMIT: Duration = Duration::from_secs(5);
-
-macro_rules! needs_privileges {
-    ($name:expr) => {
-        if !privileged($name) {
-            return;
-        }
-    };
-}
 
 fn errno_of(error: &Error) -> i32 {
     error.errno().map_or(0, rustix::io::Errno::raw_os_error)
@@ -37,7 +29,9 @@ fn wait_for_end(interface: &Interface) {
 
 #[test]
 fn a_new_namespace_has_nothing_but_loopback() {
-    needs_privileges!("a_new_namespace_has_nothing_but_loopback");
+    if !privileged!() {
+        return;
+    }
     let namespace = Namespace::new().unwrap();
     let all = namespace.run(Interface::all).unwrap().unwrap();
     assert_eq!(all.iter().map(Interface::name).collect::<Vec<_>>(), ["lo"]);
@@ -46,7 +40,9 @@ fn a_new_namespace_has_nothing_but_loopback() {
 
 #[test]
 fn a_pair_is_as_asked() {
-    needs_privileges!("a_pair_is_as_asked");
+    if !privileged!() {
+        return;
+    }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let macs = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
     let pair = VethPair::builder()
@@ -71,7 +67,9 @@ fn a_pair_is_as_asked() {
 
 #[test]
 fn both_ends_may_share_a_namespace() {
-    needs_privileges!("both_ends_may_share_a_namespace");
+    if !privileged!() {
+        return;
+    }
     let namespace = Namespace::new().unwrap();
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
     assert_ne!(pair.a().index(), pair.b().index());
@@ -79,16 +77,19 @@ fn both_ends_may_share_a_namespace() {
     assert!(matches!(again, Error::Interface { errno: rustix::io::Errno::EXIST, .. }), "{again}");
     assert!(
         pair.a().info().unwrap().running,
-        "a failed build must not harm the pair that was there"
+        "a failed build must leave the existing pair as it was"
     );
 }
 
 #[test]
 fn a_pair_is_silent() {
-    needs_privileges!("a_pair_is_silent");
+    if !privileged!() {
+        return;
+    }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().build(&left, &right).unwrap();
-    // With an address that it made itself, the kernel would ask for duplicates and routers within two seconds.
+    // With an address that it made itself, the kernel would look for duplicates and routers within
+    // two seconds.
     std::thread::sleep(Duration::from_millis(2500));
     for end in [pair.a(), pair.b()] {
         let counters = end.info().unwrap().counters;
@@ -98,7 +99,9 @@ fn a_pair_is_silent() {
 
 #[test]
 fn packets_travel_between_addresses() {
-    needs_privileges!("packets_travel_between_addresses");
+    if !privileged!() {
+        return;
+    }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().build(&left, &right).unwrap();
     let (a, b) = (Ipv4Addr::new(10, 9, 8, 1), Ipv4Addr::new(10, 9, 8, 2));
@@ -116,7 +119,9 @@ fn packets_travel_between_addresses() {
 
 #[test]
 fn a_bridge_takes_and_gives_back_its_ports() {
-    needs_privileges!("a_bridge_takes_and_gives_back_its_ports");
+    if !privileged!() {
+        return;
+    }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().build(&left, &right).unwrap();
     let bridge = ip::add_bridge(&right, "br1").unwrap();
@@ -132,7 +137,9 @@ fn a_bridge_takes_and_gives_back_its_ports() {
 
 #[test]
 fn interfaces_are_switched_resized_and_moved() {
-    needs_privileges!("interfaces_are_switched_resized_and_moved");
+    if !privileged!() {
+        return;
+    }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().names("p0", "p1").build(&left, &left).unwrap();
     ip::set_up(pair.a(), false).unwrap();
@@ -150,7 +157,9 @@ fn interfaces_are_switched_resized_and_moved() {
 
 #[test]
 fn a_dropped_pair_is_gone() {
-    needs_privileges!("a_dropped_pair_is_gone");
+    if !privileged!() {
+        return;
+    }
     let namespace = Namespace::new().unwrap();
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
     let (a, b) = (pair.a().clone(), pair.b().clone());
@@ -162,7 +171,9 @@ fn a_dropped_pair_is_gone() {
 
 #[test]
 fn a_pair_of_which_an_end_was_deleted_drops_quietly() {
-    needs_privileges!("a_pair_of_which_an_end_was_deleted_drops_quietly");
+    if !privileged!() {
+        return;
+    }
     let namespace = Namespace::new().unwrap();
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
     ip::delete(pair.b()).unwrap();
@@ -170,11 +181,13 @@ fn a_pair_of_which_an_end_was_deleted_drops_quietly() {
     VethPair::builder().build(&namespace, &namespace).unwrap();
 }
 
-/// The end in `left` dies with the namespace of the other end: the one sign of a namespace's end that
-/// can be seen from outside.
+/// Returns an end in `left` that goes with the namespace of the other end: the one sign of a
+/// namespace's end that can be seen from outside.
 #[test]
 fn a_dropped_namespace_is_gone() {
-    needs_privileges!("a_dropped_namespace_is_gone");
+    if !privileged!() {
+        return;
+    }
     let left = Namespace::new().unwrap();
     let right = Namespace::new().unwrap();
     let pair = VethPair::builder().names("p0", "p1").build(&left, &left).unwrap();
@@ -185,14 +198,16 @@ fn a_dropped_namespace_is_gone() {
 
 #[test]
 fn a_panicking_test_leaves_nothing() {
-    needs_privileges!("a_panicking_test_leaves_nothing");
+    if !privileged!() {
+        return;
+    }
     let outside = Namespace::current().unwrap().cookie();
     let left = Namespace::new().unwrap();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let right = Namespace::new().unwrap();
         let _pair = VethPair::builder().names("p0", "p1").build(&left, &right).unwrap();
         let _inside = right.enter().unwrap();
-        panic!("as a test does that fails");
+        panic!("as in a failing test");
     }));
     assert!(panicked.is_err());
     assert_eq!(Namespace::current().unwrap().cookie(), outside, "the thread is back");
@@ -201,7 +216,9 @@ fn a_panicking_test_leaves_nothing() {
 
 #[test]
 fn a_thread_comes_back() {
-    needs_privileges!("a_thread_comes_back");
+    if !privileged!() {
+        return;
+    }
     let here = Namespace::current().unwrap().cookie();
     let (first, second) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     {
@@ -219,7 +236,9 @@ fn a_thread_comes_back() {
 
 #[test]
 fn a_namespace_is_found_by_thread_and_by_socket() {
-    needs_privileges!("a_namespace_is_found_by_thread_and_by_socket");
+    if !privileged!() {
+        return;
+    }
     let namespace = Namespace::new().unwrap();
     let socket = namespace.run(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))).unwrap().unwrap();
     assert_eq!(Namespace::of_socket(&socket).unwrap().cookie(), namespace.cookie());
@@ -244,7 +263,9 @@ fn a_namespace_is_found_by_thread_and_by_socket() {
 
 #[test]
 fn an_interface_outlives_its_namespace_value() {
-    needs_privileges!("an_interface_outlives_its_namespace_value");
+    if !privileged!() {
+        return;
+    }
     let namespace = Namespace::new().unwrap();
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
     drop(namespace);

@@ -1,18 +1,19 @@
-//! What the test bed opens it closes. One test alone, for descriptors belong to the whole process.
+//! The test bed closes every descriptor that it opens. One test alone, because descriptors belong
+//! to the whole process.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::panic::catch_unwind;
 use xsk::test_util::{Namespace, VethPair, privileged};
 
-/// The lowest free descriptor, which grows with every one that is left open.
+/// Returns the lowest free descriptor, which grows with every one that is left open.
 fn lowest_free() -> Option<i32> {
     File::open(".").ok().map(|file| file.as_raw_fd())
 }
 
 #[test]
 fn no_descriptor_is_left_open() {
-    if !privileged("no_descriptor_is_left_open") {
+    if !privileged!() {
         return;
     }
     let before = lowest_free().unwrap();

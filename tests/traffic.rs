@@ -1,4 +1,4 @@
-//! Real frames between two ends of a veth pair, in native and generic mode.
+//! Packets between two ends of a veth pair, in native and generic mode.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn send(end: &mut End, numbers: std::ops::Range<u32>, len: usize) {
             next += 1;
         }
         drop(slots);
-        let _ = end.socket.tx.kick_if_needed().unwrap();
+        end.socket.tx.kick_if_needed().unwrap();
         end.socket.completion.reap_into(&mut end.pool, 64).unwrap();
         next == numbers.end && end.pool.len() == chunks
     });
@@ -44,7 +44,7 @@ fn receive(end: &mut End, first: u32, count: u32, len: usize) {
         }
         let back = expected - before;
         assert_eq!(end.socket.fill.fill_from(&mut end.pool, back), Ok(back));
-        let _ = end.socket.fill.kick_if_needed().unwrap();
+        end.socket.fill.kick_if_needed().unwrap();
         expected == first + count
     });
 }
@@ -58,10 +58,10 @@ fn traffic(mode: AttachMode, len: usize) {
         send(&mut left, round * 256..round * 256 + 256, len);
         receive(&mut right, round * 256, 256, len);
     }
-    let home: BTreeSet<u64> = left.pool.addresses().collect();
-    assert_eq!(home.len(), 1024, "every chunk of the sender exactly once at home");
-    if let Some(census) = right.umem.chunk_counts() {
-        assert_eq!(census.pool + census.receiving, 1024);
+    let pooled: BTreeSet<u64> = left.pool.addresses().collect();
+    assert_eq!(pooled.len(), 1024, "every chunk of the sender is back exactly once");
+    if let Some(counts) = right.umem.chunk_counts() {
+        assert_eq!(counts.pool + counts.receiving, 1024);
     }
     assert_eq!(right.socket.handle.statistics().unwrap().rx_dropped, 0);
     slot.close().unwrap();
@@ -71,7 +71,7 @@ fn traffic(mode: AttachMode, len: usize) {
 
 #[test]
 fn packets_travel_in_native_mode() {
-    if privileged("packets_travel_in_native_mode") {
+    if privileged!() {
         traffic(AttachMode::Native, 60);
         traffic(AttachMode::Native, 1500);
     }
@@ -79,7 +79,7 @@ fn packets_travel_in_native_mode() {
 
 #[test]
 fn packets_travel_in_generic_mode() {
-    if privileged("packets_travel_in_generic_mode") {
+    if privileged!() {
         traffic(AttachMode::Generic, 60);
         traffic(AttachMode::Generic, 1500);
     }
@@ -87,7 +87,7 @@ fn packets_travel_in_generic_mode() {
 
 #[test]
 fn a_program_may_be_attached_before_the_socket_is_bound() {
-    if !privileged("a_program_may_be_attached_before_the_socket_is_bound") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -102,7 +102,7 @@ fn a_program_may_be_attached_before_the_socket_is_bound() {
 
 #[test]
 fn the_fill_ring_may_be_filled_before_the_socket_is_bound() {
-    if !privileged("the_fill_ring_may_be_filled_before_the_socket_is_bound") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -119,7 +119,7 @@ fn the_fill_ring_may_be_filled_before_the_socket_is_bound() {
 
 #[test]
 fn one_sided_sockets_receive_and_send() {
-    if !privileged("one_sided_sockets_receive_and_send") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -157,7 +157,7 @@ fn one_sided_sockets_receive_and_send() {
 
 #[test]
 fn frames_received_on_one_thread_are_sent_by_another() {
-    if !privileged("frames_received_on_one_thread_are_sent_by_another") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -193,9 +193,9 @@ fn frames_received_on_one_thread_are_sent_by_another() {
                     tx.reserve(1).unwrap().push(frame).unwrap();
                     sent += 1;
                 }
-                let _ = tx.kick_if_needed().unwrap();
+                tx.kick_if_needed().unwrap();
                 for frame in completion.reap(64).unwrap() {
-                    // The other thread may be done.
+                    // The other thread may have ended.
                     if let Err(refused) = to_receiver.send(frame) {
                         let _kept = refused.0;
                     }
@@ -212,7 +212,7 @@ fn frames_received_on_one_thread_are_sent_by_another() {
 
 #[test]
 fn a_queue_that_is_free_in_a_moment_is_waited_for() {
-    if !privileged("a_queue_that_is_free_in_a_moment_is_waited_for") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -223,7 +223,7 @@ fn a_queue_that_is_free_in_a_moment_is_waited_for() {
 
 #[test]
 fn a_taken_queue_is_an_error_that_says_how_long_was_waited() {
-    if !privileged("a_taken_queue_is_an_error_that_says_how_long_was_waited") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -239,7 +239,7 @@ fn a_taken_queue_is_an_error_that_says_how_long_was_waited() {
 
 #[test]
 fn settings_that_no_kernel_should_see_are_refused() {
-    if !privileged("settings_that_no_kernel_should_see_are_refused") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(2);
@@ -272,7 +272,7 @@ fn settings_that_no_kernel_should_see_are_refused() {
 
 #[test]
 fn headroom_is_before_the_packet_and_can_take_a_header() {
-    if !privileged("headroom_is_before_the_packet_and_can_take_a_header") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -300,7 +300,7 @@ fn headroom_is_before_the_packet_and_can_take_a_header() {
 
 #[test]
 fn an_interface_that_goes_away_is_a_typed_error() {
-    if !privileged("an_interface_that_goes_away_is_a_typed_error") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
@@ -323,10 +323,10 @@ fn an_interface_that_goes_away_is_a_typed_error() {
 
 #[test]
 fn too_little_locked_memory_is_explained() {
-    if !privileged("too_little_locked_memory_is_explained") {
+    if !privileged!() {
         return;
     }
-    // Root may lock what it likes: the text is what can be looked at here.
+    // Root may lock any amount: only the text can be checked here.
     let error = Error::RegisterUmem {
         bytes: 16 << 20,
         chunk_size: 4096,
@@ -343,7 +343,7 @@ fn too_little_locked_memory_is_explained() {
 
 #[test]
 fn several_sockets_are_waited_for_together() {
-    if !privileged("several_sockets_are_waited_for_together") {
+    if !privileged!() {
         return;
     }
     let cable = Cable::new(2);
@@ -368,7 +368,7 @@ fn several_sockets_are_waited_for_together() {
 fn packets_arrive_in_memory_that_the_user_brought() {
     use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
     use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-    if !privileged("packets_arrive_in_memory_that_the_user_brought") {
+    if !privileged!() {
         return;
     }
     /// Unmaps the memory when the UMEM lets go of it.
@@ -376,7 +376,7 @@ fn packets_arrive_in_memory_that_the_user_brought() {
     const BYTES: usize = 64 * 4096;
     impl Drop for Owner {
         fn drop(&mut self) {
-            // SAFETY: mapped below, and nobody uses it any more.
+            // SAFETY: mapped below, and it has no user left.
             unsafe { munmap(std::ptr::with_exposed_provenance_mut(self.0), BYTES) }.unwrap();
         }
     }

@@ -2,7 +2,6 @@
 #![allow(unsafe_code, reason = "the other side of raw rings, and of packet memory")]
 
 use super::fake_rings::FakeRings;
-use super::hostile::Hostile;
 use super::ring_block::RingBlock;
 use crate::error::{Error, Result};
 use crate::num::usize32;
@@ -299,25 +298,6 @@ impl FakeKernel {
     #[must_use]
     pub fn kicks(&self) -> u64 {
         self.backend.kicks.load(Ordering::SeqCst)
-    }
-
-    /// Steps that break the rules, to see that packet code and this crate stand them. `None` unless the
-    /// ledger is on (debug builds, feature `ledger`): without it nobody can tell a chunk that is given
-    /// twice.
-    pub fn hostile(&mut self) -> Option<Hostile<'_>> {
-        self.umem.chunk_counts()?;
-        Some(Hostile::new(self, true))
-    }
-
-    /// Steps that break the rules, whether or not the ledger is on.
-    ///
-    /// # Safety
-    /// Without the ledger, no chunk may come back (by an RX or completion entry, or by an index set so
-    /// that an old entry counts again) that is in the user's hands, in a pool or in another ring: two
-    /// frames of one chunk would give two mutable slices of the same bytes. And an index set ahead must be put
-    /// right before the socket's side or this kernel goes on over the slots between, in two threads at once.
-    pub unsafe fn hostile_unchecked(&mut self) -> Hostile<'_> {
-        Hostile::new(self, false)
     }
 }
 

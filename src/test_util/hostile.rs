@@ -1,4 +1,5 @@
 //! What a kernel must not do.
+#![allow(unsafe_code, reason = "steps that break the rules of the rings")]
 
 use super::FakeKernel;
 use crate::ring::{Index, RingKind};
@@ -11,6 +12,27 @@ pub struct Hostile<'a> {
     kernel: &'a mut FakeKernel,
     /// Whether this kernel goes along with an index that it sets ahead.
     follows: bool,
+}
+
+impl FakeKernel {
+    /// Steps that break the rules, to see that packet code and this crate stand them. `None` unless the
+    /// ledger is on (debug builds, feature `ledger`): without it nobody can tell a chunk that is given
+    /// twice.
+    pub fn hostile(&mut self) -> Option<Hostile<'_>> {
+        self.umem.chunk_counts()?;
+        Some(Hostile::new(self, true))
+    }
+
+    /// Steps that break the rules, whether or not the ledger is on.
+    ///
+    /// # Safety
+    /// Without the ledger, no chunk may come back (by an RX or completion entry, or by an index set so
+    /// that an old entry counts again) that is in the user's hands, in a pool or in another ring: two
+    /// frames of one chunk would give two mutable slices of the same bytes. And an index set ahead must be put
+    /// right before the socket's side or this kernel goes on over the slots between, in two threads at once.
+    pub unsafe fn hostile_unchecked(&mut self) -> Hostile<'_> {
+        Hostile::new(self, false)
+    }
 }
 
 impl<'a> Hostile<'a> {

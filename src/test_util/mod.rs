@@ -11,7 +11,7 @@
 //! ```
 //! use xsk::test_util::{Namespace, VethPair, privileged};
 //! # fn main() -> xsk::Result<()> {
-//! # if !privileged("the documentation of test_util") { return Ok(()); }
+//! # if !privileged!() { return Ok(()); }
 //! let (left, right) = (Namespace::new()?, Namespace::new()?);
 //! let cable = VethPair::builder().queues(2).mtu(1500).build(&left, &right)?;
 //! assert_eq!(cable.a().queues()?.current(), 2);
@@ -48,7 +48,10 @@ pub use fake_rings::FakeRings;
 pub use hostile::Hostile;
 pub use kernel_step::{KernelStep, StepOutcome};
 pub use namespace::{Namespace, NetnsGuard};
-pub use privilege::privileged;
+#[doc(hidden)]
+pub use privilege::enclosing_function;
+#[doc(inline)]
+pub use privilege::{privileged, test_name};
 pub use ring_contents::RingContents;
 #[doc(hidden)]
 pub use ring_program::ring_program;

@@ -1,8 +1,9 @@
 //! Free chunks of a UMEM, in the user's hands.
 #![allow(unsafe_code, reason = "runs of slots, for transfers to and from rings")]
 
+use super::checker::Checker;
 use super::frame::Frame;
-use super::geometry::{Checker, Geometry};
+use super::geometry::Geometry;
 use super::ledger::ChunkPlace;
 use crate::num::{u32_of_count, usize32};
 use crate::ring::transfer::{Ready, Room, Sink, Source};

@@ -1,6 +1,5 @@
-//! Where chunks lie in a UMEM, and the checks of addresses that the kernel wrote.
+//! The geometry of a UMEM: where its chunks begin and end, and which bytes a frame can have.
 
-use super::ledger::{ChunkPlace, Ledger};
 use crate::error::{Error, Result};
 use crate::num::usize_of_offset;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -107,60 +106,6 @@ impl Geometry {
     fn wrong_umem(&self, frame: u32) -> ! {
         let here = self.umem;
         panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
-    }
-}
-
-/// Checks addresses written by the kernel and records chunk moves in the ledger; each ring half and pool has one.
-#[derive(Debug, Clone)]
-pub(crate) struct Checker {
-    pub(crate) geometry: Geometry,
-    ledger: Ledger,
-}
-
-impl Checker {
-    pub(crate) fn new(geometry: Geometry, ledger: Ledger) -> Self {
-        Self { geometry, ledger }
-    }
-
-    /// Returns `address`, which the kernel's side wrote, as a byte of the area, if it is one and its chunk can come
-    /// `from` there; the ledger has the chunk at `to` then.
-    #[inline(always)]
-    pub(crate) fn accept_chunk(
-        &self,
-        address: u64,
-        from: ChunkPlace,
-        to: ChunkPlace,
-    ) -> Option<u64> {
-        (self.geometry.contains(address)
-            && self.ledger.record_move(&self.geometry, address, from, to))
-        .then_some(address)
-    }
-
-    /// As [`accept_chunk`](Self::accept_chunk), for `len` bytes from `address` on, in one chunk.
-    #[inline(always)]
-    pub(crate) fn accept_packet(
-        &self,
-        address: u64,
-        len: u64,
-        from: ChunkPlace,
-        to: ChunkPlace,
-    ) -> Option<u64> {
-        (self.geometry.contains_packet(address, len)
-            && self.ledger.record_move(&self.geometry, address, from, to))
-        .then_some(address)
-    }
-
-    /// Records the move of a chunk that belonged to the caller.
-    #[inline(always)]
-    pub(crate) fn record_move(&self, address: u64, from: ChunkPlace, to: ChunkPlace) {
-        self.ledger.record_move(&self.geometry, address, from, to);
-    }
-
-    /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
-    #[inline(always)]
-    #[track_caller]
-    pub(crate) fn assert_same_umem(&self, umem: u32) {
-        self.geometry.assert_same_umem(umem);
     }
 }
 

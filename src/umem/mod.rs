@@ -12,6 +12,7 @@
 #![allow(unsafe_code, reason = "frames are slices of raw packet memory")]
 
 mod builder;
+mod checker;
 mod frame;
 mod frame_pool;
 pub(crate) mod geometry;
@@ -19,9 +20,10 @@ mod ledger;
 
 pub use crate::types::PageSize;
 pub use builder::UmemBuilder;
+pub(crate) use checker::Checker;
 pub use frame::{Frame, OutOfBounds};
 pub use frame_pool::FramePool;
-pub(crate) use geometry::Checker;
+
 pub use ledger::{ChunkCounts, ChunkPlace};
 
 use crate::num::{usize_of_offset, usize32};

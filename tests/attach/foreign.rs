@@ -1,6 +1,7 @@
 //! Programs that this crate did not load.
 
-use crate::rig::{METHODS, Rig, other_program, rx_socket};
+use crate::common::{METHODS, rx_socket};
+use crate::fixture::{Fixture, other_program};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
@@ -9,31 +10,34 @@ use std::time::Duration;
 use xsk::Error;
 use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::bpf::{Program, SlotProbe};
-use xsk::test_util::ip;
+use xsk::test_util::{ip, privileged};
 
 const MODES: [(AttachMode, XdpMode); 2] =
     [(AttachMode::Native, XdpMode::Native), (AttachMode::Generic, XdpMode::Generic)];
 
 #[test]
 fn a_foreign_program_is_replaced_only_on_request() {
-    let Some(rig) = Rig::new("a_foreign_program_is_replaced_only_on_request", 1) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
         for their_method in METHODS {
             for (their_choice, their_mode) in MODES {
                 for our_method in METHODS {
                     for our_choice in [AttachMode::Auto, AttachMode::Generic] {
                         let (program, map) = other_program();
                         let id = program.id();
-                        let theirs = Attachment::builder(rig.interface())
+                        let theirs = Attachment::builder(fixture.interface())
                             .program(program, map)
                             .mode(their_choice)
                             .method(their_method)
                             .attach()
                             .unwrap();
                         let build = || {
-                            Attachment::builder(rig.interface()).mode(our_choice).method(our_method)
+                            Attachment::builder(fixture.interface())
+                                .mode(our_choice)
+                                .method(our_method)
                         };
                         let refused = build().attach();
                         let Err(Error::ForeignProgram { id: found, name, mode, .. }) = &refused
@@ -44,7 +48,7 @@ fn a_foreign_program_is_replaced_only_on_request() {
                             (*found, name.as_deref(), *mode),
                             (id, Some("other"), their_mode)
                         );
-                        assert_eq!(rig.attached(), Some((their_mode, id)));
+                        assert_eq!(fixture.attached(), Some((their_mode, id)));
 
                         let ours = build().replace_foreign(true).attach().unwrap();
                         let mode = if our_choice == AttachMode::Auto {
@@ -52,16 +56,16 @@ fn a_foreign_program_is_replaced_only_on_request() {
                         } else {
                             XdpMode::Generic
                         };
-                        assert_eq!(rig.attached(), Some((mode, ours.program_id())));
+                        assert_eq!(fixture.attached(), Some((mode, ours.program_id())));
                         assert!(!ours.joined());
                         theirs.close().unwrap();
                         assert_eq!(
-                            rig.attached(),
+                            fixture.attached(),
                             Some((mode, ours.program_id())),
-                            "ours is not theirs to detach"
+                            "closing theirs must not detach ours"
                         );
                         ours.close().unwrap();
-                        rig.assert_vacant();
+                        fixture.assert_vacant();
                     }
                 }
             }
@@ -71,32 +75,33 @@ fn a_foreign_program_is_replaced_only_on_request() {
 
 #[test]
 fn a_program_of_ones_own_is_attached_and_joined() {
-    let Some(rig) = Rig::new("a_program_of_ones_own_is_attached_and_joined", 2) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(2);
+    fixture.inside(|| {
         for method in METHODS {
             let (program, map) = other_program();
             let again = program.try_clone().unwrap();
             let id = program.id();
             let same_map = || xsk::bpf::XskMap::from_id(map_id(id)).unwrap();
-            let build = || Attachment::builder(rig.interface()).method(method);
+            let build = || Attachment::builder(fixture.interface()).method(method);
             let first = build().program(program, map).attach().unwrap();
             let second = build().program(again, same_map()).attach().unwrap();
             assert_eq!((first.joined(), second.joined()), (false, true));
             first.close().unwrap();
-            assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
+            assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
             let registration = second.register(1, rx_socket().as_fd()).unwrap();
             registration.close().unwrap();
             second.close().unwrap();
-            rig.assert_vacant();
+            fixture.assert_vacant();
         }
     });
 }
 
-/// Does what then cannot have the lock of the rig's interface.
-fn without_the_lock(rig: &Rig, work: impl FnOnce()) {
-    let name = format!("xsk/lock/{}", rig.interface().index());
+/// Runs `work` while the lock of the fixture's interface is taken.
+fn without_the_lock(fixture: &Fixture, work: impl FnOnce()) {
+    let name = format!("xsk/lock/{}", fixture.interface().index());
     let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
     work();
     drop(held);
@@ -108,11 +113,12 @@ fn map_id(program: u32) -> u32 {
 
 #[test]
 fn a_foreign_programs_map_is_used_and_nothing_else() {
-    let Some(rig) = Rig::new("a_foreign_programs_map_is_used_and_nothing_else", 2) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
-        let nothing = Attachment::join_foreign(rig.interface(), "other_map");
+    }
+    let fixture = Fixture::new(2);
+    fixture.inside(|| {
+        let nothing = Attachment::join_foreign(fixture.interface(), "other_map");
         assert!(
             matches!(
                 nothing,
@@ -123,20 +129,20 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
         for method in METHODS {
             let (program, map) = other_program();
             let id = program.id();
-            let census = SlotProbe::new(&map).unwrap();
-            let theirs = Attachment::builder(rig.interface())
+            let probe = SlotProbe::new(&map).unwrap();
+            let theirs = Attachment::builder(fixture.interface())
                 .program(program, map)
                 .method(method)
                 .attach()
                 .unwrap();
-            let wrong = Attachment::join_foreign(rig.interface(), "xsks_map");
+            let wrong = Attachment::join_foreign(fixture.interface(), "xsks_map");
             let Err(error @ Error::WrongObject { .. }) = wrong else {
                 panic!("{wrong:?}");
             };
             assert!(error.to_string().contains("xsks_map"), "{error}");
-            let by_name = Attachment::join_foreign(rig.interface(), "other_map").unwrap();
+            let by_name = Attachment::join_foreign(fixture.interface(), "other_map").unwrap();
             let by_map = Attachment::with_map(
-                rig.interface(),
+                fixture.interface(),
                 xsk::bpf::XskMap::from_id(map_id(id)).unwrap(),
             )
             .unwrap();
@@ -147,69 +153,75 @@ fn a_foreign_programs_map_is_used_and_nothing_else() {
                 );
                 assert!(guest.joined());
                 let registration = guest.register(0, rx_socket().as_fd()).unwrap();
-                assert_eq!(census.occupied().unwrap(), [0]);
+                assert_eq!(probe.occupied().unwrap(), [0]);
                 registration.close().unwrap();
-                assert_eq!(census.occupied().unwrap(), []);
+                assert_eq!(probe.occupied().unwrap(), []);
                 guest.close().unwrap();
-                assert_eq!(rig.attached(), Some((XdpMode::Native, id)), "a guest detaches nothing");
+                assert_eq!(
+                    fixture.attached(),
+                    Some((XdpMode::Native, id)),
+                    "a guest detaches nothing"
+                );
             }
             theirs.close().unwrap();
-            rig.assert_vacant();
+            fixture.assert_vacant();
         }
     });
 }
 
 #[test]
-fn a_guest_is_not_left_deaf() {
-    let Some(rig) = Rig::new("a_guest_is_not_left_deaf", 1) else {
+fn a_guest_keeps_the_program_attached() {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
-        let host = Attachment::builder(rig.interface()).attach().unwrap();
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let host = Attachment::builder(fixture.interface()).attach().unwrap();
         let id = host.program_id();
-        let guest = Attachment::join_foreign(rig.interface(), "xsks_map").unwrap();
+        let guest = Attachment::join_foreign(fixture.interface(), "xsks_map").unwrap();
         host.close().unwrap();
-        assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
+        assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
         let registration = guest.register(0, rx_socket().as_fd()).unwrap();
         registration.close().unwrap();
-        // It is the last one who uses what this crate attached.
+        // The guest is the last user of what this crate attached.
         guest.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
 
-        // The same if it came first, to what a killed user left behind.
-        let killed = Attachment::builder(rig.interface())
+        // The same if the guest joins first, a program that a killed user left behind.
+        let killed = Attachment::builder(fixture.interface())
             .lock_timeout(Duration::from_millis(5))
             .attach()
             .unwrap();
-        without_the_lock(&rig, || assert!(killed.close().is_err()));
-        let guest = Attachment::join_foreign(rig.interface(), "xsks_map").unwrap();
-        let user = Attachment::builder(rig.interface()).attach().unwrap();
+        without_the_lock(&fixture, || assert!(killed.close().is_err()));
+        let guest = Attachment::join_foreign(fixture.interface(), "xsks_map").unwrap();
+        let user = Attachment::builder(fixture.interface()).attach().unwrap();
         assert_eq!(user.program_id(), guest.program_id());
         user.close().unwrap();
-        assert!(rig.attached().is_some());
+        assert!(fixture.attached().is_some());
         guest.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
     });
 }
 
 #[test]
-fn a_replaced_program_is_put_back_if_ours_is_refused() {
+fn a_replaced_program_is_put_back_if_the_new_one_is_refused() {
+    if !privileged!() {
+        return;
+    }
     for their_method in METHODS {
-        let Some(rig) = Rig::new("a_replaced_program_is_put_back_if_ours_is_refused", 1) else {
-            return;
-        };
-        rig.inside(|| {
+        let fixture = Fixture::new(1);
+        fixture.inside(|| {
             let (program, map) = other_program();
             let id = program.id();
-            let theirs = Attachment::builder(rig.interface())
+            let theirs = Attachment::builder(fixture.interface())
                 .program(program, map)
                 .mode(AttachMode::Generic)
                 .method(their_method)
                 .attach()
                 .unwrap();
-            // Too much for native mode, which is asked for.
-            ip::set_mtu(rig.cable.b(), 9000).unwrap();
-            let refused = Attachment::builder(rig.interface()).replace_foreign(true).attach();
+            // Too much for native mode, which is requested.
+            ip::set_mtu(fixture.cable.veth.b(), 9000).unwrap();
+            let refused = Attachment::builder(fixture.interface()).replace_foreign(true).attach();
             assert!(
                 matches!(
                     refused,
@@ -217,12 +229,12 @@ fn a_replaced_program_is_put_back_if_ours_is_refused() {
                 ),
                 "{refused:?}"
             );
-            assert_eq!(rig.attached(), Some((XdpMode::Generic, id)));
+            assert_eq!(fixture.attached(), Some((XdpMode::Generic, id)));
             theirs.close().unwrap();
             assert_eq!(
-                rig.attached().is_some(),
+                fixture.attached().is_some(),
                 their_method == AttachMethod::Link,
-                "a spent link detaches nothing"
+                "a link that was replaced detaches nothing"
             );
         });
     }
@@ -230,30 +242,31 @@ fn a_replaced_program_is_put_back_if_ours_is_refused() {
 
 #[test]
 fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
-    let Some(rig) = Rig::new("an_abandoned_program_of_ones_own_is_taken_over_on_request", 1) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
         let (program, map) = other_program();
         let build = || {
             let map = xsk::bpf::XskMap::from_id(map.id()).unwrap();
-            Attachment::builder(rig.interface()).program(program.try_clone().unwrap(), map)
+            Attachment::builder(fixture.interface()).program(program.try_clone().unwrap(), map)
         };
         let abandon = || {
-            // As a kill leaves it: attached, without a mark.
+            // The state that a kill leaves: attached, without a mark.
             let first = build().lock_timeout(Duration::from_millis(5)).attach().unwrap();
-            without_the_lock(&rig, || assert!(first.close().is_err()));
-            assert!(rig.attached().is_some());
+            without_the_lock(&fixture, || assert!(first.close().is_err()));
+            assert!(fixture.attached().is_some());
         };
         abandon();
         let next = build().take_over(true).attach().unwrap();
         assert!(next.joined());
         next.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
 
         abandon();
         let other_mode = || build().mode(AttachMode::Generic).take_over(true).attach();
-        // With a socket in the map, or a guest, it is not abandoned.
+        // With a socket in the map, or a guest, the program is not abandoned.
         let socket = rx_socket();
         map.insert(0, socket.as_fd()).unwrap();
         let refused = other_mode();
@@ -275,27 +288,27 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
             "{refused:?}"
         );
         guest.close().unwrap();
-        assert_eq!(rig.attached(), Some((XdpMode::Native, program.id())));
+        assert_eq!(fixture.attached(), Some((XdpMode::Native, program.id())));
         let next = other_mode().unwrap();
         assert!(!next.joined());
-        assert_eq!(rig.attached(), Some((XdpMode::Generic, program.id())));
+        assert_eq!(fixture.attached(), Some((XdpMode::Generic, program.id())));
         next.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
     });
 }
 
 #[test]
-fn links_of_another_namespace_are_not_held() {
-    let name = "links_of_another_namespace_are_not_held";
-    let (Some(here), Some(there)) = (Rig::new(name, 1), Rig::new(name, 1)) else {
+fn links_of_another_namespace_are_left_alone() {
+    if !privileged!() {
         return;
-    };
+    }
+    let (here, there) = (Fixture::new(1), Fixture::new(1));
     assert_eq!(here.interface().index(), there.interface().index());
     let (program, map) = other_program();
-    let attach = |rig: &Rig| {
-        rig.inside(|| {
+    let attach = |fixture: &Fixture| {
+        fixture.inside(|| {
             let map = xsk::bpf::XskMap::from_id(map.id()).unwrap();
-            Attachment::builder(rig.interface())
+            Attachment::builder(fixture.interface())
                 .program(program.try_clone().unwrap(), map)
                 .method(AttachMethod::Link)
                 .attach()
@@ -322,45 +335,48 @@ fn links_of_another_namespace_are_not_held() {
 }
 
 #[test]
-fn a_program_that_somebody_else_attached_stays() {
-    let Some(rig) = Rig::new("a_program_that_somebody_else_attached_stays", 1) else {
+fn a_program_that_another_user_attached_stays() {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
         let (program, map) = other_program();
         let id = program.id();
         let copies = [program.try_clone().unwrap(), program.try_clone().unwrap()];
-        // A close that does not get the lock leaves what `ip link set xdp pinned` makes: the program without a mark.
-        let first = Attachment::builder(rig.interface())
+        // A close that does not get the lock leaves the state that `ip link set xdp pinned` makes:
+        // the program without a mark.
+        let first = Attachment::builder(fixture.interface())
             .program(program, map)
             .lock_timeout(Duration::from_millis(5))
             .attach()
             .unwrap();
-        let name = format!("xsk/lock/{}", rig.interface().index());
+        let name = format!("xsk/lock/{}", fixture.interface().index());
         let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
         assert!(first.close().is_err());
         drop(held);
         for copy in copies {
             let map = xsk::bpf::XskMap::from_id(map_id(id)).unwrap();
-            let user = Attachment::builder(rig.interface()).program(copy, map).attach().unwrap();
+            let user =
+                Attachment::builder(fixture.interface()).program(copy, map).attach().unwrap();
             assert!(user.joined());
             user.close().unwrap();
-            assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
+            assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
         }
     });
 }
 
 #[test]
 fn a_socket_is_not_registered_with_a_program_that_was_replaced() {
-    let Some(rig) = Rig::new("a_socket_is_not_registered_with_a_program_that_was_replaced", 1)
-    else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
-        let ours = Attachment::builder(rig.interface()).attach().unwrap();
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let ours = Attachment::builder(fixture.interface()).attach().unwrap();
         let (program, map) = other_program();
         let id = program.id();
-        let theirs = Attachment::builder(rig.interface())
+        let theirs = Attachment::builder(fixture.interface())
             .program(program, map)
             .replace_foreign(true)
             .attach()

@@ -1,6 +1,7 @@
-//! The lock of an interface, held by somebody else.
+//! The lock of an interface, held by another user.
 
-use crate::rig::{LIMIT, Rig, rx_socket};
+use crate::common::rx_socket;
+use crate::fixture::{Fixture, LIMIT};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
@@ -8,17 +9,19 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 use xsk::Error;
 use xsk::attach::{Attachment, XdpMode};
+use xsk::test_util::privileged;
 
 #[test]
 fn dropping_does_not_wait_as_long_as_closing() {
-    let Some(rig) = Rig::new("dropping_does_not_wait_as_long_as_closing", 1) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
-        let attachment = Attachment::builder(rig.interface()).attach().unwrap();
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
         let registration = attachment.register(0, rx_socket().as_fd()).unwrap();
         drop(attachment);
-        let name = format!("xsk/lock/{}", rig.interface().index());
+        let name = format!("xsk/lock/{}", fixture.interface().index());
         let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
         let start = Instant::now();
         drop(registration);
@@ -30,14 +33,15 @@ fn dropping_does_not_wait_as_long_as_closing() {
 
 #[test]
 fn a_lock_that_is_held_too_long_is_an_error() {
-    let Some(rig) = Rig::new("a_lock_that_is_held_too_long_is_an_error", 1) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
         let patience = Duration::from_millis(30);
-        let build = || Attachment::builder(rig.interface()).lock_timeout(patience);
+        let build = || Attachment::builder(fixture.interface()).lock_timeout(patience);
         let attachment = build().attach().unwrap();
-        let name = format!("xsk/lock/{}", rig.interface().index());
+        let name = format!("xsk/lock/{}", fixture.interface().index());
         let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
         let refused = build().attach();
         let Err(Error::AttachLock { waited, errno: Errno::ADDRINUSE }) = refused else {
@@ -47,15 +51,15 @@ fn a_lock_that_is_held_too_long_is_an_error() {
         let id = attachment.program_id();
         let left = attachment.close();
         assert!(matches!(left, Err(Error::AttachLock { .. })), "{left:?}");
-        assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
+        assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
         drop(held);
         let next = build().attach().unwrap();
         assert_eq!(
             (next.program_id(), next.joined()),
             (id, true),
-            "what was left behind is taken over"
+            "the abandoned program is taken over"
         );
         next.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
     });
 }

@@ -1,13 +1,13 @@
-//! Programs on interfaces: attached, joined, shared between processes, and taken off again.
+//! Programs on interfaces: attached, joined, shared between processes, and detached.
 
 #[path = "../common/mod.rs"]
 mod common;
-mod elsewhere;
+mod fixture;
 mod foreign;
 mod lock;
 mod modes;
+mod moved_interfaces;
 mod privileges;
 mod processes;
-mod rig;
 mod slots;
 mod users;

@@ -1,19 +1,21 @@
-//! Modes and methods: what is attached how, and what is refused.
+//! Modes and methods: how a program is attached, and what is refused.
 
-use crate::rig::{METHODS, Rig};
+use crate::common::METHODS;
+use crate::fixture::Fixture;
 use rustix::io::Errno;
 use xsk::Error;
 use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, ModeReason, XdpMode};
 use xsk::bpf::Program;
 use xsk::interface::Interface;
-use xsk::test_util::ip;
+use xsk::test_util::{ip, privileged};
 
 #[test]
 fn what_is_attached_is_there_and_goes_with_its_owner() {
-    let Some(rig) = Rig::new("what_is_attached_is_there_and_goes_with_its_owner", 4) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(4);
+    fixture.inside(|| {
         for method in METHODS {
             for (choice, mode, reason) in [
                 (AttachMode::Auto, XdpMode::Native, ModeReason::Native),
@@ -21,12 +23,12 @@ fn what_is_attached_is_there_and_goes_with_its_owner() {
                 (AttachMode::Generic, XdpMode::Generic, ModeReason::Asked),
             ] {
                 for close in [true, false] {
-                    let attachment = Attachment::builder(rig.interface())
+                    let attachment = Attachment::builder(fixture.interface())
                         .mode(choice)
                         .method(method)
                         .attach()
                         .unwrap();
-                    assert_eq!(rig.attached(), Some((mode, attachment.program_id())));
+                    assert_eq!(fixture.attached(), Some((mode, attachment.program_id())));
                     assert_eq!((attachment.mode(), attachment.method()), (mode, method));
                     assert_eq!(attachment.reason(), &reason);
                     assert!(!attachment.joined());
@@ -39,7 +41,7 @@ fn what_is_attached_is_there_and_goes_with_its_owner() {
                     } else {
                         drop(attachment);
                     }
-                    rig.assert_vacant();
+                    fixture.assert_vacant();
                 }
             }
         }
@@ -48,10 +50,11 @@ fn what_is_attached_is_there_and_goes_with_its_owner() {
 
 #[test]
 fn generic_mode_is_only_for_drivers_without_native() {
-    let Some(rig) = Rig::new("generic_mode_is_only_for_drivers_without_native", 1) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
         let loopback = Interface::by_name("lo").unwrap();
         for method in METHODS {
             let attachment = Attachment::builder(&loopback).method(method).attach().unwrap();
@@ -72,30 +75,32 @@ fn generic_mode_is_only_for_drivers_without_native() {
                 "{native:?}"
             );
         }
-        // Too long packets are an error with the kernel's words, not a silent change of mode.
-        ip::set_mtu(rig.cable.b(), 9000).unwrap();
-        let long = Attachment::builder(rig.interface()).attach();
+        // Packets that are too long give an error with the kernel's text, not a silent change of
+        // mode.
+        ip::set_mtu(fixture.cable.veth.b(), 9000).unwrap();
+        let long = Attachment::builder(fixture.interface()).attach();
         let Err(Error::Attach { errno: Errno::RANGE, message: Some(message), .. }) = &long else {
             panic!("{long:?}");
         };
         assert!(message.contains("MTU"), "{message}");
-        rig.assert_vacant();
+        fixture.assert_vacant();
     });
 }
 
 #[test]
 fn another_mode_or_method_is_refused_while_in_use() {
-    let Some(rig) = Rig::new("another_mode_or_method_is_refused_while_in_use", 1) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
         for method in METHODS {
-            let there = Attachment::builder(rig.interface())
+            let there = Attachment::builder(fixture.interface())
                 .mode(AttachMode::Generic)
                 .method(method)
                 .attach()
                 .unwrap();
-            let other_mode = Attachment::builder(rig.interface())
+            let other_mode = Attachment::builder(fixture.interface())
                 .mode(AttachMode::Native)
                 .method(method)
                 .attach();
@@ -109,13 +114,13 @@ fn another_mode_or_method_is_refused_while_in_use() {
             } else {
                 AttachMethod::Link
             };
-            let other_method = Attachment::builder(rig.interface()).method(other).attach();
+            let other_method = Attachment::builder(fixture.interface()).method(other).attach();
             let Err(Error::OtherAttachment { conflict, .. }) = other_method else {
                 panic!("{other_method:?}")
             };
             assert_eq!(conflict, AttachConflict::OtherMode { mode: XdpMode::Generic, method });
             assert_eq!(
-                rig.attached(),
+                fixture.attached(),
                 Some((XdpMode::Generic, there.program_id())),
                 "nothing has changed"
             );

@@ -1,15 +1,16 @@
 //! What works without `CAP_SYS_ADMIN`.
 
-use crate::common::kernel_since;
-use crate::rig::{Rig, rx_socket};
+use crate::common::{kernel_since, rx_socket};
+use crate::fixture::Fixture;
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
 use xsk::Error;
 use xsk::attach::{Attachment, XdpMode};
 use xsk::bpf::XskMap;
+use xsk::test_util::privileged;
 
-/// Runs with nothing but these capabilities.
+/// Runs `work` with nothing but these capabilities.
 fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
     let all = capabilities(None).unwrap();
     let mut fewer = all;
@@ -22,20 +23,21 @@ fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
 
 #[test]
 fn only_joining_needs_sys_admin() {
-    let Some(rig) = Rig::new("only_joining_needs_sys_admin", 1) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
         let enough = CapabilitySet::BPF | CapabilitySet::NET_ADMIN;
         let (joined, used, closed) = with_only(enough, || {
-            let Ok(first) = Attachment::builder(rig.interface()).attach() else {
+            let Ok(first) = Attachment::builder(fixture.interface()).attach() else {
                 return (None, None, None);
             };
-            let joined = Attachment::builder(rig.interface()).attach().err();
+            let joined = Attachment::builder(fixture.interface()).attach().err();
             let copy = first.map().as_fd().try_clone_to_owned().ok();
             let used = copy.and_then(|fd| {
                 let guest =
-                    Attachment::with_map(rig.interface(), XskMap::from_fd(fd).ok()?).ok()?;
+                    Attachment::with_map(fixture.interface(), XskMap::from_fd(fd).ok()?).ok()?;
                 Some((guest.mode(), guest.close()))
             });
             (joined, used, Some(first.close()))
@@ -48,25 +50,26 @@ fn only_joining_needs_sys_admin() {
         };
         assert_eq!(used, Some((XdpMode::Native, Ok(()))));
         assert_eq!(closed, Some(Ok(())));
-        rig.assert_vacant();
+        fixture.assert_vacant();
 
         let nothing =
-            with_only(CapabilitySet::empty(), || Attachment::builder(rig.interface()).attach());
+            with_only(CapabilitySet::empty(), || Attachment::builder(fixture.interface()).attach());
         assert!(matches!(nothing, Err(Error::CreateMap { errno: Errno::PERM, .. })), "{nothing:?}");
         let no_attach =
-            with_only(CapabilitySet::BPF, || Attachment::builder(rig.interface()).attach());
+            with_only(CapabilitySet::BPF, || Attachment::builder(fixture.interface()).attach());
         assert!(no_attach.is_err(), "{no_attach:?}");
-        rig.assert_vacant();
+        fixture.assert_vacant();
     });
 }
 
 #[test]
 fn sockets_are_registered_without_any_capability() {
-    let Some(rig) = Rig::new("sockets_are_registered_without_any_capability", 1) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
-        let attachment = Attachment::builder(rig.interface()).attach().unwrap();
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
         let socket = rx_socket();
         let registered = with_only(CapabilitySet::empty(), || {
             attachment.register(0, socket.as_fd()).and_then(xsk::attach::Registration::close)
@@ -80,6 +83,6 @@ fn sockets_are_registered_without_any_capability() {
             }
         }
         attachment.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
     });
 }

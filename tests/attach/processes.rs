@@ -1,14 +1,14 @@
-//! Several processes on one interface, which end in every order and by every means.
+//! Several processes on one interface, which end in every order and in every way.
 
-use crate::common::rounds;
-use crate::rig::{Rig, count, counting_socket, rx_socket, wait_for};
+use crate::common::{METHODS, rounds, rx_socket, wait_for};
+use crate::fixture::{Fixture, count, counting_socket};
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::interface::Interface;
+use xsk::test_util::privileged;
 
-const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 const NAME: &str = "XSK_TEST_INTERFACE";
 const ROLE: &str = "XSK_TEST_ROLE";
 
@@ -20,12 +20,12 @@ struct Other {
 }
 
 impl Other {
-    /// Starts it in the rig's near namespace and waits for its first answer.
-    fn start(rig: &Rig, role: &str) -> (Self, String) {
-        let mut child = rig.inside(|| {
+    /// Starts it in the fixture's left namespace and waits for its first line.
+    fn start(fixture: &Fixture, role: &str) -> (Self, String) {
+        let mut child = fixture.inside(|| {
             Command::new(std::env::current_exe().unwrap())
                 .args(["processes::the_other_process", "--exact", "--nocapture"])
-                .env(NAME, rig.interface().name())
+                .env(NAME, fixture.interface().name())
                 .env(ROLE, role)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
@@ -39,7 +39,7 @@ impl Other {
         (other, answer)
     }
 
-    /// The next thing it says, among what the test harness says.
+    /// Returns the next line that it writes, among what the test harness writes.
     fn answer(&mut self) -> String {
         let mut line = String::new();
         while self.stdout.read_line(&mut line).unwrap() > 0 {
@@ -126,16 +126,17 @@ fn the_other_process() {
 
 #[test]
 fn two_processes_share_a_program_and_either_may_end_first() {
-    let Some(rig) = Rig::new("two_processes_share_a_program_and_either_may_end_first", 2) else {
+    if !privileged!() {
         return;
-    };
-    let sender = rig.sender();
+    }
+    let fixture = Fixture::new(2);
+    let sender = fixture.sender();
     for method in METHODS {
         for first_ends in [true, false] {
             for killed in [true, false] {
-                let (first, said) = Other::start(&rig, &format!("{method} auto 0"));
+                let (first, said) = Other::start(&fixture, &format!("{method} auto 0"));
                 let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
-                let (second, said) = Other::start(&rig, &format!("{method} auto 1"));
+                let (second, said) = Other::start(&fixture, &format!("{method} auto 1"));
                 assert_eq!(said, format!("{id} true"));
                 let (ending, mut staying) =
                     if first_ends { (first, second) } else { (second, first) };
@@ -145,17 +146,17 @@ fn two_processes_share_a_program_and_either_may_end_first() {
                     ending.leave();
                 }
                 assert_eq!(
-                    rig.attached(),
+                    fixture.attached(),
                     Some((XdpMode::Native, id)),
                     "{method} {first_ends} {killed}"
                 );
                 let before: u64 = staying.ask("count").parse().unwrap();
-                wait_for("packets for the one who stays", || {
+                wait_for("packets for the user that stays", || {
                     sender.send();
                     staying.ask("count").parse::<u64>().unwrap() > before
                 });
                 staying.leave();
-                rig.assert_vacant();
+                fixture.assert_vacant();
             }
         }
     }
@@ -163,73 +164,79 @@ fn two_processes_share_a_program_and_either_may_end_first() {
 
 #[test]
 fn a_killed_user_leaves_what_its_method_says_and_the_next_start_works() {
-    let Some(rig) =
-        Rig::new("a_killed_user_leaves_what_its_method_says_and_the_next_start_works", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for next_method in METHODS {
         for (next_mode, mode) in
             [(AttachMode::Native, XdpMode::Native), (AttachMode::Generic, XdpMode::Generic)]
         {
-            let (other, _) = Other::start(&rig, "link native 0");
+            let (other, _) = Other::start(&fixture, "link native 0");
             other.kill();
-            rig.assert_vacant();
+            fixture.assert_vacant();
 
-            let (other, said) = Other::start(&rig, "netlink native 0");
+            let (other, said) = Other::start(&fixture, "netlink native 0");
             let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
             other.kill();
-            assert_eq!(rig.attached(), Some((XdpMode::Native, id)), "netlink leaves it behind");
-            let next = rig.inside(|| {
-                Attachment::builder(rig.interface()).mode(next_mode).method(next_method).attach()
+            assert_eq!(fixture.attached(), Some((XdpMode::Native, id)), "netlink leaves it behind");
+            let next = fixture.inside(|| {
+                Attachment::builder(fixture.interface())
+                    .mode(next_mode)
+                    .method(next_method)
+                    .attach()
             });
             let next = next.unwrap();
-            assert_eq!(rig.attached(), Some((mode, next.program_id())));
+            assert_eq!(fixture.attached(), Some((mode, next.program_id())));
             let same = next_method == AttachMethod::Netlink && mode == XdpMode::Native;
             assert_eq!(next.joined(), same);
             assert_eq!(next.program_id() == id, same);
             next.close().unwrap();
-            rig.assert_vacant();
+            fixture.assert_vacant();
         }
     }
-    // Auto takes over what is native, and makes native what is generic.
+    // Auto takes over a program in native mode, and replaces one in generic mode by one in native
+    // mode.
     for (left, joined) in [("native", true), ("generic", false)] {
-        Other::start(&rig, &format!("netlink {left} 0")).0.kill();
-        let next = rig.inside(|| Attachment::builder(rig.interface()).attach()).unwrap();
+        Other::start(&fixture, &format!("netlink {left} 0")).0.kill();
+        let next = fixture.inside(|| Attachment::builder(fixture.interface()).attach()).unwrap();
         assert_eq!((next.joined(), next.mode()), (joined, XdpMode::Native));
         next.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
     }
 }
 
 #[test]
-fn a_user_without_a_socket_is_not_robbed() {
-    let Some(rig) = Rig::new("a_user_without_a_socket_is_not_robbed", 1) else {
+fn a_user_without_a_socket_keeps_its_program() {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for method in METHODS {
-        let (silent, said) = Other::start(&rig, &format!("{method} native none"));
+        let (silent, said) = Other::start(&fixture, &format!("{method} native none"));
         let id: u32 = said.strip_suffix(" false").unwrap().parse().unwrap();
-        let ours =
-            rig.inside(|| Attachment::builder(rig.interface()).method(method).attach()).unwrap();
-        let registration = ours.register(0, rig.inside(rx_socket).as_fd()).unwrap();
+        let ours = fixture
+            .inside(|| Attachment::builder(fixture.interface()).method(method).attach())
+            .unwrap();
+        let registration = ours.register(0, fixture.inside(rx_socket).as_fd()).unwrap();
         registration.close().unwrap();
         ours.close().unwrap();
-        assert_eq!(rig.attached(), Some((XdpMode::Native, id)));
+        assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
         silent.leave();
-        rig.assert_vacant();
+        fixture.assert_vacant();
     }
 }
 
 #[test]
-fn kills_at_any_moment_leave_nobody_deaf() {
-    let Some(rig) = Rig::new("kills_at_any_moment_leave_nobody_deaf", 2) else {
+fn kills_at_any_moment_leave_the_program_of_the_other_user() {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(2);
     for method in METHODS {
         for round in 0..rounds(5).max(4) {
-            let (storm, _) = Other::start(&rig, &format!("{method} native storm"));
-            rig.inside(|| {
+            let (storm, _) = Other::start(&fixture, &format!("{method} native storm"));
+            fixture.inside(|| {
                 let mut storm = Some(storm);
                 for turn in 0..8 {
                     if turn == 1 + round % 4 {
@@ -238,20 +245,20 @@ fn kills_at_any_moment_leave_nobody_deaf() {
                         }
                     }
                     let attachment =
-                        Attachment::builder(rig.interface()).method(method).attach().unwrap();
+                        Attachment::builder(fixture.interface()).method(method).attach().unwrap();
                     let registration = attachment.register(0, rx_socket().as_fd()).unwrap();
                     for _ in 0..20 {
                         assert_eq!(
-                            rig.attached(),
+                            fixture.attached(),
                             Some((XdpMode::Native, attachment.program_id())),
-                            "deaf"
+                            "the program is gone"
                         );
                     }
                     registration.close().unwrap();
                     attachment.close().unwrap();
                 }
             });
-            rig.assert_vacant();
+            fixture.assert_vacant();
         }
     }
 }

@@ -1,38 +1,41 @@
-//! Sockets in the map of what is attached.
+//! Sockets in the map of an attached program.
 
-use crate::rig::{Rig, count, counting_socket, rx_socket, wait_for};
+use crate::common::{rx_socket, wait_for};
+use crate::fixture::{Fixture, count, counting_socket};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::Error;
 use xsk::attach::Attachment;
 use xsk::bpf::SlotProbe;
+use xsk::test_util::privileged;
 
 #[test]
 fn a_registered_socket_receives_and_gives_its_slot_back() {
-    let Some(rig) = Rig::new("a_registered_socket_receives_and_gives_its_slot_back", 2) else {
+    if !privileged!() {
         return;
-    };
-    let sender = rig.sender();
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(2);
+    let sender = fixture.sender();
+    fixture.inside(|| {
         for bind_first in [true, false] {
             let early =
-                bind_first.then(|| [0, 1].map(|queue| counting_socket(rig.interface(), queue)));
-            let attachment = Attachment::builder(rig.interface()).attach().unwrap();
+                bind_first.then(|| [0, 1].map(|queue| counting_socket(fixture.interface(), queue)));
+            let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
             let sockets = early
-                .unwrap_or_else(|| [0, 1].map(|queue| counting_socket(rig.interface(), queue)));
+                .unwrap_or_else(|| [0, 1].map(|queue| counting_socket(fixture.interface(), queue)));
             let slots = [0, 1].map(|queue: u32| {
                 let socket = &sockets[usize::try_from(queue).unwrap()];
                 attachment.register(queue, socket.as_fd()).unwrap()
             });
             sender.send();
             wait_for("packets on both queues", || sockets.iter().all(|socket| count(socket) > 0));
-            let census = SlotProbe::new(attachment.map()).unwrap();
-            assert_eq!(census.occupied().unwrap(), [0, 1]);
+            let probe = SlotProbe::new(attachment.map()).unwrap();
+            assert_eq!(probe.occupied().unwrap(), [0, 1]);
             let [first, second] = slots;
             assert_eq!((first.slot(), second.slot()), (0, 1));
             first.close().unwrap();
             drop(second);
-            assert_eq!(census.occupied().unwrap(), []);
+            assert_eq!(probe.occupied().unwrap(), []);
             attachment.close().unwrap();
         }
     });
@@ -40,11 +43,12 @@ fn a_registered_socket_receives_and_gives_its_slot_back() {
 
 #[test]
 fn a_slot_that_another_socket_has_is_left_alone() {
-    let Some(rig) = Rig::new("a_slot_that_another_socket_has_is_left_alone", 2) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
-        let attachment = Attachment::builder(rig.interface()).attach().unwrap();
+    }
+    let fixture = Fixture::new(2);
+    fixture.inside(|| {
+        let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
         let (first, second) = (rx_socket(), rx_socket());
         let registration = attachment.register(1, first.as_fd()).unwrap();
         let taken = attachment.register(1, second.as_fd());
@@ -54,31 +58,32 @@ fn a_slot_that_another_socket_has_is_left_alone() {
         );
         attachment.map().replace(1, second.as_fd()).unwrap();
         registration.close().unwrap();
-        let census = SlotProbe::new(attachment.map()).unwrap();
-        assert_eq!(census.occupied().unwrap(), [1], "the slot is the second socket's");
+        let probe = SlotProbe::new(attachment.map()).unwrap();
+        assert_eq!(probe.occupied().unwrap(), [1], "the slot is the second socket's");
         let beyond = attachment.register(2, second.as_fd());
         assert!(
             matches!(beyond, Err(Error::UpdateMap { errno: Errno::TOOBIG, entries: 2, .. })),
             "{beyond:?}"
         );
-        // A socket in the map counts as a user, whoever put it there.
+        // A socket in the map counts as a user, whatever put it there.
         attachment.close().unwrap();
-        assert!(rig.attached().is_some());
+        assert!(fixture.attached().is_some());
         drop(second);
-        Attachment::builder(rig.interface()).attach().unwrap().close().unwrap();
-        rig.assert_vacant();
+        Attachment::builder(fixture.interface()).attach().unwrap().close().unwrap();
+        fixture.assert_vacant();
     });
 }
 
 #[test]
 fn a_slot_has_one_registration() {
-    let Some(rig) = Rig::new("a_slot_has_one_registration", 1) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
-        let first = Attachment::builder(rig.interface()).attach().unwrap();
-        let second = Attachment::builder(rig.interface()).attach().unwrap();
-        let census = SlotProbe::new(first.map()).unwrap();
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let first = Attachment::builder(fixture.interface()).attach().unwrap();
+        let second = Attachment::builder(fixture.interface()).attach().unwrap();
+        let probe = SlotProbe::new(first.map()).unwrap();
         let socket = rx_socket();
         let registration = first.register(0, socket.as_fd()).unwrap();
         for attachment in [&first, &second] {
@@ -87,17 +92,17 @@ fn a_slot_has_one_registration() {
                 matches!(again, Err(Error::UpdateMap { errno: Errno::EXIST, .. })),
                 "{again:?}"
             );
-            assert_eq!(census.occupied().unwrap(), [0], "the socket still receives");
+            assert_eq!(probe.occupied().unwrap(), [0], "the socket still receives");
         }
         registration.close().unwrap();
         // A failed registration does not keep the slot.
         assert!(second.register(0, std::io::stdin().as_fd()).is_err());
         let registration = second.register(0, socket.as_fd()).unwrap();
-        assert_eq!(census.occupied().unwrap(), [0]);
+        assert_eq!(probe.occupied().unwrap(), [0]);
         drop(registration);
-        assert_eq!(census.occupied().unwrap(), []);
+        assert_eq!(probe.occupied().unwrap(), []);
         first.close().unwrap();
         second.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
     });
 }

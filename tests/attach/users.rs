@@ -1,21 +1,23 @@
 //! Several users in one process: the last one detaches.
 
-use crate::common::rounds;
-use crate::rig::{METHODS, Rig, rx_socket};
+use crate::common::{METHODS, rounds, rx_socket};
+use crate::fixture::Fixture;
 use std::os::fd::AsFd;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachMode, Attachment, ModeReason, XdpMode};
+use xsk::test_util::privileged;
 
 #[test]
 fn the_last_of_two_users_detaches() {
-    let Some(rig) = Rig::new("the_last_of_two_users_detaches", 2) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(2);
+    fixture.inside(|| {
         for method in METHODS {
             for mode in [AttachMode::Native, AttachMode::Generic] {
-                let build = || Attachment::builder(rig.interface()).mode(mode).method(method);
+                let build = || Attachment::builder(fixture.interface()).mode(mode).method(method);
                 let first = build().attach().unwrap();
                 let second = build().attach().unwrap();
                 let third = build().mode(AttachMode::Auto).attach().unwrap();
@@ -27,13 +29,13 @@ fn the_last_of_two_users_detaches() {
                 for attachment in [first, third] {
                     attachment.close().unwrap();
                     assert_eq!(
-                        rig.attached().unwrap().1,
+                        fixture.attached().unwrap().1,
                         id,
-                        "the second user has no socket yet, and is one all the same"
+                        "the second user has no socket yet, and counts all the same"
                     );
                 }
                 second.close().unwrap();
-                rig.assert_vacant();
+                fixture.assert_vacant();
             }
         }
     });
@@ -41,36 +43,39 @@ fn the_last_of_two_users_detaches() {
 
 #[test]
 fn clones_and_registrations_keep_the_program() {
-    let Some(rig) = Rig::new("clones_and_registrations_keep_the_program", 2) else {
+    if !privileged!() {
         return;
-    };
-    rig.inside(|| {
+    }
+    let fixture = Fixture::new(2);
+    fixture.inside(|| {
         for method in METHODS {
-            let attachment = Attachment::builder(rig.interface()).method(method).attach().unwrap();
+            let attachment =
+                Attachment::builder(fixture.interface()).method(method).attach().unwrap();
             let clone = attachment.clone();
             let registration = attachment.register(1, rx_socket().as_fd()).unwrap();
             attachment.close().unwrap();
             drop(clone);
-            assert!(rig.attached().is_some());
+            assert!(fixture.attached().is_some());
             registration.close().unwrap();
-            rig.assert_vacant();
+            fixture.assert_vacant();
         }
     });
 }
 
 #[test]
 fn threads_attach_and_leave_at_random() {
-    let Some(rig) = Rig::new("threads_attach_and_leave_at_random", 4) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(4);
     for method in METHODS {
         std::thread::scope(|scope| {
             for queue in 0..4 {
-                let rig = &rig;
+                let fixture = &fixture;
                 scope.spawn(move || {
-                    rig.inside(|| {
+                    fixture.inside(|| {
                         for _ in 0..rounds(15) {
-                            let attachment = Attachment::builder(rig.interface())
+                            let attachment = Attachment::builder(fixture.interface())
                                 .method(method)
                                 .attach()
                                 .unwrap();
@@ -78,12 +83,12 @@ fn threads_attach_and_leave_at_random() {
                             let registration = attachment.register(queue, socket.as_fd()).unwrap();
                             std::thread::yield_now();
                             assert_eq!(
-                                rig.attached(),
+                                fixture.attached(),
                                 Some((XdpMode::Native, attachment.program_id()))
                             );
                             registration.close().unwrap();
                             assert_eq!(
-                                rig.attached(),
+                                fixture.attached(),
                                 Some((XdpMode::Native, attachment.program_id()))
                             );
                             attachment.close().unwrap();
@@ -92,24 +97,25 @@ fn threads_attach_and_leave_at_random() {
                 });
             }
         });
-        rig.assert_vacant();
+        fixture.assert_vacant();
     }
 }
 
 #[test]
 fn a_joiner_meets_a_leaver_at_every_moment() {
-    let Some(rig) = Rig::new("a_joiner_meets_a_leaver_at_every_moment", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     let steps = rounds(40);
     for step in 0..steps {
-        let leaver = rig.inside(|| Attachment::builder(rig.interface()).attach().unwrap());
+        let leaver = fixture.inside(|| Attachment::builder(fixture.interface()).attach().unwrap());
         let start = Barrier::new(2);
         let joiner = std::thread::scope(|scope| {
             let joiner = scope.spawn(|| {
-                rig.inside(|| {
+                fixture.inside(|| {
                     start.wait();
-                    Attachment::builder(rig.interface()).attach().unwrap()
+                    Attachment::builder(fixture.interface()).attach().unwrap()
                 })
             });
             start.wait();
@@ -122,11 +128,11 @@ fn a_joiner_meets_a_leaver_at_every_moment() {
             joiner.join().unwrap()
         });
         assert_eq!(
-            rig.attached(),
+            fixture.attached(),
             Some((XdpMode::Native, joiner.program_id())),
-            "deaf at step {step}"
+            "no program at step {step}"
         );
         joiner.close().unwrap();
-        rig.assert_vacant();
+        fixture.assert_vacant();
     }
 }

@@ -1,15 +1,19 @@
 //! What the integration tests share: two ends of a virtual cable, and sockets on them.
 #![allow(dead_code, unreachable_pub, reason = "tests; every file uses a part of it")]
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use xsk::attach::{AttachMode, Attachment, Registration};
-use xsk::test_util::{Namespace, VethPair};
+use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
+use xsk::test_util::{Namespace, VethBuilder, VethPair};
 use xsk::{FramePool, Socket, Umem};
 
 /// How long anything may take on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Whether the running kernel is `major.minor` or newer.
+pub const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
+
+/// Returns whether the running kernel is `major.minor` or newer.
 pub fn kernel_since(major: u32, minor: u32) -> bool {
     let release = rustix::system::uname();
     let release = release.release().to_string_lossy().into_owned();
@@ -18,7 +22,8 @@ pub fn kernel_since(major: u32, minor: u32) -> bool {
     (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }
 
-/// Whether the running kernel can run the test `name`; if it cannot, says why, past the harness.
+/// Returns `can`: whether the running kernel can run the test `name`. If not, prints why, past the
+/// test harness.
 pub fn kernel_can(name: &str, can: bool, why: &str) -> bool {
     if !can {
         use std::io::Write;
@@ -36,8 +41,17 @@ pub struct Cable {
 
 impl Cable {
     pub fn new(queues: u32) -> Self {
+        Self::build(VethPair::builder().queues(queues))
+    }
+
+    /// As [`Cable::new`], with these names for the left and the right interface.
+    pub fn named(queues: u32, left: &str, right: &str) -> Self {
+        Self::build(VethPair::builder().queues(queues).names(left, right))
+    }
+
+    fn build(builder: VethBuilder) -> Self {
         let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-        let veth = VethPair::builder().queues(queues).build(&left, &right).unwrap();
+        let veth = builder.build(&left, &right).unwrap();
         Self { left, right, veth }
     }
 }
@@ -84,24 +98,43 @@ pub fn attach(
     end.socket.register(&attachment).unwrap()
 }
 
-/// How often a test tries its luck: less often in emulated machines (`XSK_TESTS_ROUNDS=few`), where a round takes ten times
-/// as long.
+/// Returns how often a test repeats two actions that meet at a random moment: less often in
+/// emulated machines (`XSK_TESTS_ROUNDS=few`), where a round takes ten times as long.
 pub fn rounds(usual: u32) -> u32 {
     let few = std::env::var("XSK_TESTS_ROUNDS").is_ok_and(|value| value == "few");
     if few { usual.div_ceil(4) } else { usual }
 }
 
-/// Repeats `step` until it answers true.
+/// Repeats `step` until it returns `true`.
 #[track_caller]
 pub fn until(what: &str, mut step: impl FnMut() -> bool) {
     let start = Instant::now();
     while !step() {
-        assert!(start.elapsed() < PATIENCE, "in vain: {what}");
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::yield_now();
     }
 }
 
-/// A packet with a sequence number in it.
+/// Waits until `condition` holds. Sleeps between two looks, so that other processes can run.
+#[track_caller]
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Returns a socket with an RX ring, bound to nothing: enough for a slot (5.10). It is in the
+/// namespace of the calling thread.
+pub fn rx_socket() -> OwnedFd {
+    let socket =
+        socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None).unwrap();
+    sockopt::set_xdp_rx_ring_size(&socket, 64).unwrap();
+    socket
+}
+
+/// Returns a packet with a sequence number in it.
 pub fn packet(number: u32, len: usize) -> Vec<u8> {
     let mut bytes = vec![0_u8; len];
     bytes[..12].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);

@@ -1,4 +1,4 @@
-//! Texts that are pinned have glibc's words for error numbers. Another C library has others, which are no words of ours.
+//! The words for error numbers: the pinned texts have glibc's, and other C libraries have others.
 
 use rustix::io::Errno;
 
@@ -15,7 +15,8 @@ const WORDS: &[(Errno, &str, &str)] = &[
     (Errno::XDEV, "EXDEV", "Invalid cross-device link"),
 ];
 
-/// `text` with glibc's words after the name of an error number, where there are this C library's own, and only there.
+/// Returns `text` with glibc's words after the name of an error number, where this C library's own
+/// words are, and only there.
 pub(crate) fn of_glibc(text: &str) -> String {
     WORDS.iter().fold(text.to_owned(), |text, (errno, name, words)| {
         let own = std::io::Error::from(*errno).to_string();

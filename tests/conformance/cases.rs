@@ -1,4 +1,5 @@
-//! The cases of the kernel's `xskxceiver` (`tools/testing/selftests/bpf/test_xsk.c` of Linux 6.18), all 36.
+//! The cases of the kernel's `xskxceiver` (`tools/testing/selftests/bpf/test_xsk.c` of Linux 6.18),
+//! all 36.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -30,12 +31,12 @@ macro_rules! cases {
         mod $name {
             #[test]
             fn native() {
-                super::run(concat!(stringify!($name), "::native"), xsk::attach::AttachMode::Native, $case);
+                super::run(xsk::test_util::test_name!(), xsk::attach::AttachMode::Native, $case);
             }
 
             #[test]
             fn generic() {
-                super::run(concat!(stringify!($name), "::generic"), xsk::attach::AttachMode::Generic, $case);
+                super::run(xsk::test_util::test_name!(), xsk::attach::AttachMode::Generic, $case);
             }
         }
     };
@@ -97,7 +98,7 @@ fn run(name: &str, mode: AttachMode, case: fn(AttachMode)) {
 fn every_case_of_the_kernel_runs_or_is_named() {
     let numbers: Vec<usize> = CASES.iter().map(|case| case.number).collect();
     assert_eq!(numbers, (0..36).collect::<Vec<_>>());
-    let root = privileged("conformance");
+    let root = privileged!();
     let needs = |case: &Case| case.needs.or((!root).then_some("root"));
     let (runs, not): (Vec<&Case>, Vec<&Case>) =
         CASES.iter().partition(|case| needs(case).is_none());
@@ -110,12 +111,12 @@ fn every_case_of_the_kernel_runs_or_is_named() {
     for case in not {
         text += &format!("  {:<35} needs {}\n", case.kernel, needs(case).unwrap());
     }
-    // Past the harness, which hides what a test that passes prints.
+    // Past the test harness, which hides what a passing test prints.
     std::io::stderr().write_all(text.as_bytes()).unwrap();
 }
 
 #[test]
-fn the_readme_tells_what_runs() {
+fn the_readme_lists_what_runs() {
     let readme = include_str!("../README.md");
     let (_, section) = readme.split_once("\n## The kernel's cases").unwrap();
     let section = section.split("\n## ").next().unwrap();

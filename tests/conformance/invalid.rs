@@ -1,11 +1,13 @@
-//! Descriptors that the kernel refuses. This crate cannot publish one, so each case has two parts: its own socket
-//! refuses what would become one and sends the rest; then a sender without the crate publishes them, and the crate's
-//! receiver takes the valid ones and stays in step.
+//! Descriptors that the kernel refuses. This crate cannot publish one, so each case has two parts:
+//! its own socket refuses what would become one and sends the rest; then a sender without the crate
+//! publishes them, and the crate's receiver takes the valid ones and stays in step.
 
 use crate::common::until;
+use crate::fixture::{
+    BATCH, By, CHUNKS, Fixture, Listener, RECEIVER, SENDER, Shape, exchange, receive,
+};
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use crate::raw::{Desc, RawSender};
-use crate::rig::{BATCH, Bed, By, CHUNKS, Listener, RECEIVER, SENDER, Shape, exchange, receive};
 use std::collections::BTreeSet;
 use xsk::attach::AttachMode;
 
@@ -18,23 +20,24 @@ pub(crate) fn aligned_inv_desc(mode: AttachMode) {
     borders(mode, 4096);
 }
 
-/// ALIGNED_INV_DESC_2K_FRAME_SIZE: the same with chunks of 2048 bytes, where address 2048 is a border too.
+/// ALIGNED_INV_DESC_2K_FRAME_SIZE: the same with chunks of 2048 bytes, where address 2048 is a
+/// border too.
 pub(crate) fn aligned_inv_desc_2k_frame_size(mode: AttachMode) {
     borders(mode, 2048);
 }
 
 fn borders(mode: AttachMode, chunk_size: u32) {
-    let bed = Bed::new(mode);
-    let mut listener = bed.listener(Shape { chunk_size, ..RECEIVER });
-    borders_by_frames(&bed, &mut listener, chunk_size);
-    borders_by_descs(&bed, &mut listener, chunk_size);
+    let fixture = Fixture::new(mode);
+    let mut listener = fixture.listener(Shape { chunk_size, ..RECEIVER });
+    borders_by_frames(&fixture, &mut listener, chunk_size);
+    borders_by_descs(&fixture, &mut listener, chunk_size);
     drop(listener);
-    bed.end();
+    fixture.end();
 }
 
 /// Frames go up to each border and not beyond.
-fn borders_by_frames(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
-    let mut sender = bed.left(Shape { chunk_size, ..SENDER });
+fn borders_by_frames(fixture: &Fixture, listener: &mut Listener, chunk_size: u32) {
+    let mut sender = fixture.left(Shape { chunk_size, ..SENDER });
     let (umem, pool) = (&sender.umem, &mut sender.pool);
     let packets = stream(3, LEN);
     let [first, middle, last] = [0, chunk_size / 2 - LEN / 2, chunk_size - LEN];
@@ -68,9 +71,9 @@ fn borders_by_frames(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
     frames.into_iter().for_each(|frame| slots.push(frame).unwrap());
     drop(slots);
     until("three packets have gone", || {
-        let _ = sender.socket.tx.kick().unwrap();
+        sender.socket.tx.kick().unwrap();
         sender.socket.completion.reap_into(&mut sender.pool, BATCH).unwrap();
-        sender.home().len() == CHUNKS as usize
+        sender.pooled().len() == CHUNKS as usize
     });
     receive(listener, &packets, By::Kick, intact, |_| ());
     let statistics = sender.socket.handle.statistics().unwrap();
@@ -78,7 +81,7 @@ fn borders_by_frames(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
 }
 
 /// The kernel's list, published at once.
-fn borders_by_descs(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
+fn borders_by_descs(fixture: &Fixture, listener: &mut Listener, chunk_size: u32) {
     let end = u64::from(CHUNKS * chunk_size);
     let (no, yes) = (false, true);
     let descs = [
@@ -97,8 +100,8 @@ fn borders_by_descs(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
         // In step again.
         (0, LEN, yes),
     ];
-    let raw = || RawSender::new(bed.cable.veth.a(), CHUNKS as usize, chunk_size);
-    let mut raw = bed.cable.left.run(raw).unwrap();
+    let raw = || RawSender::new(fixture.cable.veth.a(), CHUNKS as usize, chunk_size);
+    let mut raw = fixture.cable.left.run(raw).unwrap();
     let mut expected = Vec::new();
     let mut valid = BTreeSet::new();
     for (number, (address, _, good)) in (0..).zip(descs) {
@@ -126,13 +129,14 @@ fn borders_by_descs(bed: &Bed, listener: &mut Listener, chunk_size: u32) {
 
 /// STAT_TX_INVALID: every other descriptor is too long.
 pub(crate) fn stat_tx_invalid(mode: AttachMode) {
-    let bed = Bed::new(mode);
-    let mut listener = bed.listener(RECEIVER);
+    let fixture = Fixture::new(mode);
+    let mut listener = fixture.listener(RECEIVER);
     let all = stream(PACKETS, LEN);
     let good: Vec<Packet> = all.iter().copied().filter(|packet| packet.number % 2 == 0).collect();
 
-    // By this crate: what is too long is refused when it is written, and never becomes a descriptor.
-    let mut sender = bed.left(SENDER);
+    // By this crate: a length that is too large is refused when it is written, and never becomes a
+    // descriptor.
+    let mut sender = fixture.left(SENDER);
     let mut frame = sender.pool.take().unwrap();
     for packet in all.iter().filter(|packet| packet.number % 2 == 1) {
         let packet = Packet { len: TOO_LONG, ..*packet };
@@ -145,8 +149,8 @@ pub(crate) fn stat_tx_invalid(mode: AttachMode) {
     drop(sender);
 
     // Without it: the kernel counts each.
-    let raw = || RawSender::new(bed.cable.veth.a(), CHUNKS as usize, 4096);
-    let mut raw = bed.cable.left.run(raw).unwrap();
+    let raw = || RawSender::new(fixture.cable.veth.a(), CHUNKS as usize, 4096);
+    let mut raw = fixture.cable.left.run(raw).unwrap();
     for batch in all.chunks(BATCH as usize) {
         let mut descs = Vec::new();
         for packet in batch {
@@ -162,5 +166,5 @@ pub(crate) fn stat_tx_invalid(mode: AttachMode) {
     }
     assert_eq!(raw.refused(), u64::from(PACKETS / 2));
     drop(listener);
-    bed.end();
+    fixture.end();
 }

@@ -1,17 +1,18 @@
-//! What the kernel's and libxdp's own test suites check, checked of this crate on the running kernel.
+//! The cases of the kernel's and libxdp's own test suites, run with this crate on the running
+//! kernel.
 //!
 //! `cases` is the list of the kernel's cases; `tests/README.md` says which of them run here.
 
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;
+mod fixture;
 mod invalid;
 mod libxdp;
 mod packets;
 mod programs;
 mod raw;
 mod redirects;
-mod rig;
 mod statistics;
 mod traffic;
 mod waiting;

@@ -37,14 +37,15 @@ pub(crate) fn stream(count: u32, len: u32) -> Vec<Packet> {
     (0..count).map(packet).collect()
 }
 
-/// The packet that was expected: its length, all of its bytes, and its place in the chunk.
+/// Checks that the packet is the expected one: its length, all of its bytes, and its place in the
+/// chunk.
 #[track_caller]
 pub(crate) fn intact(umem: &Umem, frame: &mut Frame, expected: Packet) {
     assert_eq!(umem.bytes(frame), expected.bytes(), "{expected:?}");
     in_place(umem, frame);
 }
 
-/// The packet lies behind the headroom and the kernel's 256 bytes.
+/// Checks that the packet lies behind the headroom and the kernel's 256 bytes.
 #[track_caller]
 pub(crate) fn in_place(umem: &Umem, frame: &Frame) {
     let offset = frame.address() % u64::from(umem.chunk_size());

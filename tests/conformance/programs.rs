@@ -1,5 +1,5 @@
-//! The programs of the kernel's suite (`progs/xsk_xdp_progs.c`), as instructions. Where those keep a counter in a
-//! global variable, these take the number from the packet.
+//! The programs of the kernel's suite (`progs/xsk_xdp_progs.c`), as instructions. Where those keep
+//! a counter in a global variable, these take the number from the packet.
 
 use crate::packets::HEADER;
 use std::os::fd::AsFd;
@@ -16,12 +16,13 @@ const NUMBER: i16 = HEADER as i16;
 
 /// Bytes before the packet that [`metadata_copy`] writes (`struct xdp_info`).
 pub(crate) const META: u32 = 32;
-/// What is in those that are not the number.
+/// What is in the bytes that are not the number.
 pub(crate) const META_FILLING: u32 = 0x5a5a_5a5a;
 
 type WithMap = (Program, XskMap);
 
-/// Loads `body`, which has the context in R6 and goes on to redirect to slot `slot`, or that of the queue.
+/// Loads `body`, which has the context in R6 and continues with a redirect to slot `slot`, or that
+/// of the queue.
 fn load(name: &str, body: &[Insn], slot: Option<i32>) -> WithMap {
     load_with(name, body, slot, 0)
 }
@@ -84,7 +85,8 @@ pub(crate) fn drop_half() -> WithMap {
     load("drop_half", &body, None)
 }
 
-/// The number, as a u64, and a filling in the 32 bytes before the packet (`xsk_xdp_populate_metadata`).
+/// The number, as a u64, and a filling in the 32 bytes before the packet
+/// (`xsk_xdp_populate_metadata`).
 pub(crate) fn metadata_copy() -> WithMap {
     let mut body = vec![
         Insn::mov64_reg(Reg::R1, Reg::R6),
@@ -109,8 +111,8 @@ pub(crate) fn metadata_copy() -> WithMap {
     load("metadata_copy", &body, None)
 }
 
-/// Packets of `len` bytes become longer or shorter by `delta`; if by 4 longer, the number is written twice into the
-/// new bytes (`xsk_xdp_adjust_tail`).
+/// Packets of `len` bytes become longer or shorter by `delta`; if by 4 longer, the number is
+/// written twice into the new bytes (`xsk_xdp_adjust_tail`).
 pub(crate) fn adjust_tail(len: i16, delta: i32) -> WithMap {
     let mut body = vec![
         Insn::mov64_reg(Reg::R1, Reg::R6),

@@ -16,7 +16,7 @@ use xsk::Interface;
 
 const RING: u32 = 2048;
 
-/// A descriptor to be published, whatever it is worth.
+/// A descriptor to be published, valid or not.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Desc {
     pub(crate) address: u64,
@@ -65,7 +65,7 @@ impl RawSender {
         let tx = Ring::map(&fd, XDP_PGOFF_TX_RING, &offsets.tx, 16);
         let completion = Ring::map(&fd, XDP_UMEM_PGOFF_COMPLETION_RING, &offsets.cr, 8);
         let address = SocketAddrXdp::new(SocketAddrXdpFlags::XDP_COPY, interface.index(), 0);
-        // The kernel gives a queue back a little later than its socket.
+        // The kernel releases a queue a little later than its socket.
         until("a free queue", || bind(&fd, &address) != Err(Errno::BUSY));
         Self { fd, tx, completion, memory, start }
     }
@@ -77,7 +77,8 @@ impl RawSender {
         self.memory[at..at + bytes.len()].copy_from_slice(&bytes);
     }
 
-    /// Publishes `descs` together and has the kernel look at them until it has taken all; answers what came back.
+    /// Publishes `descs` together and wakes the kernel until it has taken all; returns what came
+    /// back.
     pub(crate) fn send(&mut self, descs: &[Desc]) -> Vec<u64> {
         let Ring { words, producer, .. } = self.tx;
         let next = words[producer].load(Ordering::Relaxed);
@@ -114,7 +115,7 @@ impl RawSender {
         ring.words[ring.consumer].store(next.wrapping_add(there), Ordering::Release);
     }
 
-    /// Descriptors that the kernel refused.
+    /// Returns how many descriptors the kernel refused.
     pub(crate) fn refused(&self) -> u64 {
         sockopt::xdp_statistics(&self.fd).unwrap().tx_invalid_descs
     }
@@ -129,13 +130,13 @@ impl Ring {
         // SAFETY: a new mapping at an address of the kernel's choice.
         let start = unsafe { mmap(std::ptr::null_mut(), words * 4, all, flags, fd, page) };
         let start = start.unwrap().cast::<AtomicU32>();
-        // SAFETY: as long as the mapping, which is unmapped when nobody has the slice any more; atomics may be
-        // written by others.
+        // SAFETY: valid as long as the mapping, which is unmapped when the slice has no user left;
+        // atomics may be written by others.
         let words = unsafe { std::slice::from_raw_parts(start, words) };
         Self { words, producer, consumer, entries }
     }
 
-    /// Entries that the consumer has not taken.
+    /// Returns how many entries the consumer has not taken.
     fn pending(&self) -> u32 {
         let [producer, consumer] =
             [self.producer, self.consumer].map(|word| self.words[word].load(Ordering::Acquire));
@@ -146,7 +147,7 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         let (start, len) = (self.words.as_ptr(), size_of_val(self.words));
-        // SAFETY: mapped by `map`, and the slice is used by this value alone, whose end this is.
+        // SAFETY: mapped by `map`, and only this value uses the slice, which ends here.
         unsafe { munmap(start.cast_mut().cast(), len) }.unwrap();
     }
 }

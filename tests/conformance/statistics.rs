@@ -1,18 +1,20 @@
 //! Packets that are lost for a reason, and the kernel's count of them.
 
 use crate::common::until;
+use crate::fixture::{
+    BATCH, By, CHUNKS, Fixture, RECEIVER, SENDER, Shape, exchange, receive, send,
+};
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
-use crate::rig::{BATCH, Bed, By, CHUNKS, RECEIVER, SENDER, Shape, exchange, receive, send};
 use xsk::attach::AttachMode;
 
 /// STAT_RX_DROPPED: every other packet is longer than what the headroom leaves of a chunk.
 ///
-/// The kernel's case leaves room for 3 packets of 64 bytes; newer kernels allow no headroom above 3392 bytes, which
-/// leaves 448, or 128 where they keep the room of `struct skb_shared_info` free.
+/// The kernel's case leaves room for 3 packets of 64 bytes; newer kernels allow no headroom above
+/// 3392 bytes, which leaves 448, or 128 where they keep the room of `struct skb_shared_info` free.
 pub(crate) fn stat_rx_dropped(mode: AttachMode) {
-    let bed = Bed::new(mode);
-    let mut sender = bed.left(SENDER);
-    let mut listener = bed.listener(Shape { headroom: 4096 - 704, ..RECEIVER });
+    let fixture = Fixture::new(mode);
+    let mut sender = fixture.left(SENDER);
+    let mut listener = fixture.listener(Shape { headroom: 4096 - 704, ..RECEIVER });
     let mut packets = stream(PACKETS, LEN);
     for packet in packets.iter_mut().filter(|packet| packet.number % 2 == 1) {
         packet.len = 512;
@@ -25,18 +27,18 @@ pub(crate) fn stat_rx_dropped(mode: AttachMode) {
     assert_eq!(statistics().rx_ring_full, Some(0));
     assert_eq!(statistics().fill_ring_empty, Some(0));
     drop(listener);
-    bed.end();
+    fixture.end();
 }
 
-/// STAT_RX_FULL: an RX ring of 1024, 1536 packets, and a receiver that takes none. What found no room is counted;
-/// what is in the ring is whole.
+/// STAT_RX_FULL: an RX ring of 1024, 1536 packets, and a receiver that takes none. Packets that
+/// found no room are counted; packets in the ring are whole.
 ///
 /// The kernel's case gives chunks back without taking their packets; here there are 2048 of them.
 pub(crate) fn stat_rx_full(mode: AttachMode) {
-    let bed = Bed::new(mode);
-    let mut sender = bed.left(SENDER);
+    let fixture = Fixture::new(mode);
+    let mut sender = fixture.left(SENDER);
     let mut listener =
-        bed.listener(Shape { rx: CHUNKS, chunks: 2 * CHUNKS, fill: 2 * CHUNKS, ..RECEIVER });
+        fixture.listener(Shape { rx: CHUNKS, chunks: 2 * CHUNKS, fill: 2 * CHUNKS, ..RECEIVER });
     let packets = stream(CHUNKS + CHUNKS / 2, LEN);
     let info = listener.socket.handle.clone();
     let lost = || info.statistics().unwrap().rx_ring_full.unwrap();
@@ -49,14 +51,14 @@ pub(crate) fn stat_rx_full(mode: AttachMode) {
     assert_eq!((statistics.rx_dropped, statistics.fill_ring_empty), (0, Some(0)));
     receive(&mut listener, &packets[..CHUNKS as usize], By::Kick, intact, |_| ());
     drop((listener, info));
-    bed.end();
+    fixture.end();
 }
 
 /// STAT_FILL_EMPTY: nothing is ever given to the fill ring, and each packet finds it empty.
 pub(crate) fn stat_fill_empty(mode: AttachMode) {
-    let bed = Bed::new(mode);
-    let mut sender = bed.left(SENDER);
-    let mut listener = bed.listener(Shape { fill: 0, ..RECEIVER });
+    let fixture = Fixture::new(mode);
+    let mut sender = fixture.left(SENDER);
+    let mut listener = fixture.listener(Shape { fill: 0, ..RECEIVER });
     let packets = stream(PACKETS, LEN);
     let info = listener.socket.handle.clone();
     let counted = || info.statistics().unwrap();
@@ -66,5 +68,5 @@ pub(crate) fn stat_fill_empty(mode: AttachMode) {
     assert_eq!(counted().rx_ring_full, Some(0));
     assert_eq!(listener.socket.rx.receive(1).unwrap().len(), 0);
     drop((listener, info));
-    bed.end();
+    fixture.end();
 }

@@ -1,16 +1,16 @@
 //! Packets from one end to the other.
 
 use crate::common::{kernel_can, kernel_since, until};
-use crate::packets::{LEN, PACKETS, Packet, intact, stream};
-use crate::rig::{
-    BATCH, Bed, By, CHUNKS, Listener, RECEIVER, SENDER, Shape, Side, exchange, receive,
+use crate::fixture::{
+    BATCH, By, CHUNKS, Fixture, Listener, RECEIVER, SENDER, Shape, Side, exchange, receive,
 };
+use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use std::collections::BTreeSet;
 use xsk::attach::AttachMode;
 use xsk::bpf::{Program, XskMap};
 use xsk::{Kick, Statistics};
 
-/// All packets arrive, in order and intact, and nothing was counted as lost.
+/// Asserts that all packets arrive, in order and intact, and that none is counted as lost.
 #[track_caller]
 pub(crate) fn all_arrive(from: &mut Side, to: &mut Side, packets: &[Packet]) {
     exchange(from, to, [packets, packets], intact);
@@ -27,13 +27,13 @@ pub(crate) fn all_arrive(from: &mut Side, to: &mut Side, packets: &[Packet]) {
 }
 
 fn one_way(mode: AttachMode, from: Shape, to: Shape, packets: &[Packet]) {
-    let bed = Bed::new(mode);
-    let mut sender = bed.left(from);
-    let mut listener = bed.listener(to);
+    let fixture = Fixture::new(mode);
+    let mut sender = fixture.left(from);
+    let mut listener = fixture.listener(to);
     all_arrive(&mut sender, &mut listener, packets);
-    assert_eq!(sender.home().len(), from.chunks as usize);
+    assert_eq!(sender.pooled().len(), from.chunks as usize);
     drop(listener);
-    bed.end();
+    fixture.end();
 }
 
 /// SEND_RECEIVE: the defaults.
@@ -59,34 +59,35 @@ pub(crate) fn umem_headroom(mode: AttachMode) {
     one_way(mode, SENDER, to, &stream(PACKETS, LEN));
 }
 
-/// TEARDOWN: ten times on the same interfaces, sockets, memory, program and map made anew.
+/// TEARDOWN: ten times on the same interfaces, with socket, memory, program and map made anew.
 pub(crate) fn teardown(mode: AttachMode) {
-    let bed = Bed::new(mode);
+    let fixture = Fixture::new(mode);
     let (mut programs, mut maps) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..10 {
-        let mut sender = bed.left(SENDER);
-        let attachment = bed.attach(None);
+        let mut sender = fixture.left(SENDER);
+        let attachment = fixture.attach(None);
         assert!(!attachment.joined(), "nothing is left of the round before");
         programs.insert(attachment.program_id());
         maps.insert(attachment.map().id());
-        let mut listener = Listener::new(bed.right(RECEIVER), &attachment);
+        let mut listener = Listener::new(fixture.right(RECEIVER), &attachment);
         drop(attachment);
         all_arrive(&mut sender, &mut listener, &stream(PACKETS, LEN));
         drop(listener);
-        assert!(bed.cable.veth.b().attached_programs().unwrap().is_empty());
+        assert!(fixture.cable.veth.b().attached_programs().unwrap().is_empty());
     }
     assert_eq!((programs.len(), maps.len()), (10, 10));
     until("the programs have gone", || programs.iter().all(|id| Program::from_id(*id).is_err()));
     until("the maps have gone", || maps.iter().all(|id| XskMap::from_id(*id).is_err()));
-    bed.end();
+    fixture.end();
 }
 
-/// BIDIRECTIONAL: both sides can send and receive; first one way, then, on the same sockets, the other.
+/// BIDIRECTIONAL: both sides can send and receive; first one way, then, on the same sockets, the
+/// other.
 pub(crate) fn bidirectional(mode: AttachMode) {
-    let bed = Bed::new(mode);
+    let fixture = Fixture::new(mode);
     let half = Shape { fill: CHUNKS / 2, ..RECEIVER };
-    let mut left = Listener::new(bed.left(half), &bed.attach_left());
-    let mut right = bed.listener(half);
+    let mut left = Listener::new(fixture.left(half), &fixture.attach_left());
+    let mut right = fixture.listener(half);
     let packets = stream(PACKETS, LEN);
     for _ in 0..2 {
         all_arrive(&mut left, &mut right, &packets);
@@ -94,19 +95,19 @@ pub(crate) fn bidirectional(mode: AttachMode) {
     }
     assert_eq!([left.pool.len(), right.pool.len()], [512, 512]);
     drop((left, right));
-    bed.end();
+    fixture.end();
 }
 
-/// TX_QUEUE_CONSUMER: a wake-up sends 32 packets, says that there are more, and the ring's consumer index has moved
-/// by as many when it answers.
+/// TX_QUEUE_CONSUMER: a wake-up sends 32 packets and reports that there are more, and the ring's
+/// consumer index has moved by as many when it returns.
 pub(crate) fn tx_queue_consumer(mode: AttachMode) {
-    let why = "the kernel moves the index at its next look at the ring (mended in 6.17)";
+    let why = "the kernel moves the index at its next look at the ring (fixed in 6.17)";
     if !kernel_can("tx_queue_consumer", kernel_since(6, 17), why) {
         return;
     }
-    let bed = Bed::new(mode);
-    let mut sender = bed.left(SENDER);
-    let mut listener = bed.listener(RECEIVER);
+    let fixture = Fixture::new(mode);
+    let mut sender = fixture.left(SENDER);
+    let mut listener = fixture.listener(RECEIVER);
     let packets = stream(33, LEN);
     let mut slots = sender.socket.tx.reserve(33).unwrap();
     for packet in &packets {
@@ -125,8 +126,8 @@ pub(crate) fn tx_queue_consumer(mode: AttachMode) {
     until("33 completions", || {
         let back = sender.socket.completion.reap_into(&mut sender.pool, BATCH);
         back.unwrap();
-        sender.home().len() == CHUNKS as usize
+        sender.pooled().len() == CHUNKS as usize
     });
     drop(listener);
-    bed.end();
+    fixture.end();
 }

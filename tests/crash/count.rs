@@ -1,18 +1,19 @@
-//! What a process has open and mapped, what its network namespace holds, and which BPF objects are alive.
+//! What a process has open and mapped, what its network namespace holds, and which BPF objects are
+//! alive.
 
 use crate::common::until;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use xsk::bpf::{Program, XskMap, redirect};
 
-/// What this process has, and what sockets its network namespace has; equal if nothing leaked.
+/// What this process holds, and which sockets its network namespace has; equal if nothing leaked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Held {
     /// Open descriptors by kind: sockets, BPF maps, programs and links, network namespaces ...
     pub(crate) descriptors: BTreeMap<String, usize>,
     /// Mappings and their bytes by kind, without the heap and the stack.
     pub(crate) mappings: BTreeMap<String, (usize, u64)>,
-    /// AF_XDP sockets of the namespace, also those that no descriptor names any more.
+    /// AF_XDP sockets of the namespace, also those without a descriptor.
     pub(crate) xdp_sockets: u64,
     /// Locks and marks in the namespace.
     pub(crate) marks: usize,
@@ -21,11 +22,11 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Counts; of the calling thread's namespace.
+    /// Counts, for the calling thread's namespace.
     pub(crate) fn now() -> Self {
         let mut descriptors = BTreeMap::new();
         for entry in fs::read_dir("/proc/self/fd").unwrap() {
-            // The directory itself is closed by now, if it was the one.
+            // The descriptor of the directory itself is closed by now.
             if let Ok(target) = fs::read_link(entry.unwrap().path()) {
                 *descriptors.entry(kind(&target.to_string_lossy())).or_default() += 1;
             }
@@ -51,14 +52,14 @@ impl Held {
     }
 }
 
-/// AF_XDP sockets in the calling thread's network namespace.
+/// Returns how many AF_XDP sockets the calling thread's network namespace has.
 pub(crate) fn xdp_sockets() -> u64 {
     let table = fs::read_to_string("/proc/thread-self/net/protocols").unwrap();
     let line = table.lines().find(|line| line.starts_with("XDP ")).unwrap();
     line.split_whitespace().nth(2).unwrap().parse().unwrap()
 }
 
-/// Locks and marks in the calling thread's network namespace.
+/// Returns how many locks and marks the calling thread's network namespace has.
 pub(crate) fn marks() -> usize {
     lines("unix", "@xsk/")
 }
@@ -72,15 +73,16 @@ fn number(hex: &str) -> u64 {
     u64::from_str_radix(hex, 16).unwrap()
 }
 
-/// A target of `/proc/self/fd` without what differs from one to the next.
+/// Returns a target of `/proc/self/fd` without what differs from one to the next.
 fn kind(target: &str) -> String {
     target.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
-/// The BPF objects that were made since, and are like those of the interface with `brand` queues.
+/// The BPF objects that were made since a point in time, and are like those of the interface with
+/// `brand` queues.
 ///
-/// The kernel gives numbers out in ascending order. A link needs no number of its own here: while one lives, its program
-/// does.
+/// The kernel gives ids out in ascending order. A link needs no id of its own here: its program
+/// lives as long as it does.
 #[derive(Debug)]
 pub(crate) struct Since {
     brand: u32,
@@ -94,7 +96,7 @@ impl Since {
         Self { brand, map, program }
     }
 
-    /// Waits until all are gone, and answers how many numbers were looked at. Fails if there is one left.
+    /// Waits until all are gone, and returns how many ids were looked at. Fails if one is left.
     #[track_caller]
     pub(crate) fn assert_gone(&self) -> u32 {
         let (last_map, last_program) = newest();
@@ -113,13 +115,13 @@ impl Since {
         looked_at
     }
 
-    /// Whether there is such a map.
+    /// Returns whether there is such a map.
     fn map(&self, id: u32) -> bool {
         XskMap::from_id(id)
             .is_ok_and(|map| map.name() == XskMap::DEFAULT_NAME && map.entries() == self.brand)
     }
 
-    /// Whether there is a program with such a map.
+    /// Returns whether there is a program with such a map.
     pub(crate) fn program(&self, id: u32) -> bool {
         let Ok(program) = Program::from_id(id) else {
             return false;
@@ -129,7 +131,7 @@ impl Since {
     }
 }
 
-/// The number of a map and of a program that are made for that.
+/// Returns the ids of a map and of a program that are made here.
 fn newest() -> (u32, u32) {
     let map = XskMap::create("xsk_newest", 1).unwrap();
     let program = redirect(&map).unwrap();

@@ -1,39 +1,39 @@
 //! SIGKILL at random moments, and the next start.
 
+use crate::child_process::ChildProcess;
 use crate::common::until;
 use crate::count::{Since, marks, xdp_sockets};
-use crate::life::{Phase, Place};
+use crate::fixture::Fixture;
+use crate::lifecycle::{Phase, Place};
 use crate::long;
-use crate::other::Other;
 use crate::random::{Random, seed};
-use crate::rig::Rig;
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachMethod, AttachMode};
 use xsk::test_util::privileged;
 
-/// What has to be hit.
+/// The groups of phases that kills must have hit.
 const GROUPS: [&str; 3] = ["set-up", "traffic", "teardown"];
 
 #[test]
 fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
-    if !privileged("after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left") {
+    if !privileged!() {
         return;
     }
     let seed = seed();
     let each = if long() { 50 } else { 6 };
     eprintln!("{} kills, XSK_SEED={seed}", 4 * each);
-    let (rig, start) = (Rig::new(), Instant::now());
+    let (fixture, start) = (Fixture::new(), Instant::now());
     let mut campaign = Campaign {
-        rig: &rig,
+        fixture: &fixture,
         random: Random::new(seed),
         histogram: BTreeMap::new(),
         slowest: (Duration::ZERO, Vec::new()),
         kills: 0,
     };
-    let since = Since::now(rig.brand);
-    rig.with_traffic(|| {
+    let since = Since::now(fixture.brand);
+    fixture.with_traffic(|| {
         for method in [AttachMethod::Netlink, AttachMethod::Link] {
             campaign.alone(method, each);
             campaign.beside(method, each);
@@ -42,14 +42,14 @@ fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
     let looked_at = since.assert_gone();
     campaign.report(4 * each);
     eprintln!(
-        "{:?}; slowest next start (its end, and when each phase began) {:?}; none of {looked_at} numbers of maps and programs is alive",
+        "{:?}; slowest next start (its end, and when each phase began) {:?}; none of {looked_at} ids of maps and programs is alive",
         start.elapsed(),
         campaign.slowest
     );
 }
 
 struct Campaign<'a> {
-    rig: &'a Rig,
+    fixture: &'a Fixture,
     random: Random,
     histogram: BTreeMap<Phase, u32>,
     slowest: (Duration, Vec<(Phase, Duration)>),
@@ -57,7 +57,7 @@ struct Campaign<'a> {
 }
 
 impl Campaign<'_> {
-    /// The victim has the interface for itself. Whoever comes next may want another mode and method.
+    /// The victim is alone on the interface. The next user may use another mode and method.
     fn alone(&mut self, method: AttachMethod, kills: u32) {
         for _ in 0..kills {
             let mode = self.random.pick(&["native", "generic", "auto"]);
@@ -72,28 +72,30 @@ impl Campaign<'_> {
 
     /// Another process receives on another queue all the time, by the same program.
     fn beside(&mut self, method: AttachMethod, kills: u32) {
-        let mut neighbour = Other::start(self.rig, &format!("neighbour {method} native 0"));
+        let mut neighbour =
+            ChildProcess::start(self.fixture, &format!("neighbour {method} native 0"));
         let program = neighbour.ask();
         for _ in 0..kills {
             self.kill(method, "native");
-            assert_eq!(neighbour.ask(), program, "deaf after a kill");
+            assert_eq!(neighbour.ask(), program, "receives nothing after a kill");
             self.next_start(method, AttachMode::Native, Some(&program));
-            assert_eq!(neighbour.ask(), program, "deaf after the next start");
+            assert_eq!(neighbour.ask(), program, "receives nothing after the next start");
         }
         neighbour.end();
         self.nothing_is_left();
     }
 
-    /// Starts a victim and kills it, every other time at any time, else soon after a phase of one of the groups in turn
-    /// has begun.
+    /// Starts a victim and kills it: every other time at any time, otherwise soon after a phase of
+    /// one of the groups in turn has begun.
     fn kill(&mut self, method: AttachMethod, mode: &str) {
         let random = &mut self.random;
         let seed = random.below(1_000_000);
-        let mut victim = Other::start(self.rig, &format!("victim {method} {mode} {seed}"));
+        let mut victim =
+            ChildProcess::start(self.fixture, &format!("victim {method} {mode} {seed}"));
         self.kills += 1;
         let known = if self.kills % 2 == 0 {
             sleep(Duration::from_micros(random.below(120_000)));
-            Phase::Birth
+            Phase::Start
         } else {
             let group = GROUPS[self.kills / 2 % GROUPS.len()];
             let phases = Phase::ALL.into_iter().filter(|phase| phase.group() == group);
@@ -110,14 +112,14 @@ impl Campaign<'_> {
         *self.histogram.entry(victim.kill(known)).or_default() += 1;
     }
 
-    /// The next user comes at once, and nobody cleans up for it.
+    /// The next user starts at once, without any cleaning up before it.
     fn next_start(&mut self, method: AttachMethod, mode: AttachMode, joins: Option<&str>) {
-        let place = Place { interface: self.rig.interface(), queue: 0, method, mode };
+        let place = Place { interface: self.fixture.interface(), queue: 0, method, mode };
         let (begin, program_first) = (Instant::now(), self.random.below(2) == 0);
         let mut times = Vec::new();
-        let mut tell = |phase| times.push((phase, begin.elapsed()));
-        let near = self.rig.near();
-        let user = near.run(|| place.start(program_first, &mut tell));
+        let mut report = |phase| times.push((phase, begin.elapsed()));
+        let near = self.fixture.near();
+        let user = near.run(|| place.start(program_first, &mut report));
         let mut user =
             user.unwrap().unwrap_or_else(|error| panic!("{error}; {:?}", self.histogram));
         times.push((Phase::Traffic, begin.elapsed()));
@@ -132,13 +134,14 @@ impl Campaign<'_> {
         user.attachment.close().unwrap();
     }
 
-    /// No program, no socket, no mark; and no interface of a namespace of a victim's, which goes with its namespace.
+    /// Asserts that no program, socket or mark is left, and no interface of a victim's namespace,
+    /// which goes with that namespace.
     fn nothing_is_left(&self) {
-        self.rig.wait_vacant();
-        let near = self.rig.near();
+        self.fixture.wait_vacant();
+        let near = self.fixture.near();
         until("no AF_XDP socket is left", || near.run(xdp_sockets).unwrap() == 0);
         assert_eq!(near.run(marks).unwrap(), 0);
-        until("the victims' namespaces are gone", || interfaces(self.rig) == 2);
+        until("the victims' namespaces are gone", || interfaces(self.fixture) == 2);
     }
 
     fn report(&self, kills: u32) {
@@ -160,9 +163,9 @@ impl Campaign<'_> {
     }
 }
 
-/// Interfaces in the near namespace.
-fn interfaces(rig: &Rig) -> usize {
+/// Returns how many interfaces are in the left namespace.
+fn interfaces(fixture: &Fixture) -> usize {
     let count =
         || std::fs::read_to_string("/proc/thread-self/net/dev").unwrap().lines().count() - 2;
-    rig.near().run(count).unwrap()
+    fixture.near().run(count).unwrap()
 }

@@ -1,12 +1,12 @@
-//! Lives that end in an orderly way, in any order, or by a panic.
+//! Lifecycles that end in an orderly way, in any order, or by a panic.
 
+use crate::child_process::ChildProcess;
 use crate::common::{PATIENCE, until};
 use crate::count::{Held, Since};
-use crate::life::Place;
+use crate::fixture::Fixture;
+use crate::lifecycle::Place;
 use crate::long;
-use crate::other::Other;
 use crate::random::{Random, seed};
-use crate::rig::Rig;
 use std::any::Any;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -16,40 +16,42 @@ use xsk::attach::{AttachMethod, AttachMode, Attachment};
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
 use xsk::{Interface, Socket, Umem};
 
-/// Lives before the first count: what a process makes once, it has by then.
+/// Lifecycles before the first count: by then, what a process makes once exists.
 const FIRST: u64 = 16;
 
 #[test]
-fn whatever_the_order_of_its_end_a_life_leaves_nothing_behind() {
-    if !privileged("whatever_the_order_of_its_end_a_life_leaves_nothing_behind") {
+fn a_lifecycle_leaves_nothing_behind_in_any_order_of_drops() {
+    if !privileged!() {
         return;
     }
     let seed = seed();
     eprintln!("XSK_SEED={seed}");
-    let rig = Rig::new();
-    let since = Since::now(rig.brand);
+    let fixture = Fixture::new();
+    let since = Since::now(fixture.brand);
     // In a process of its own: descriptors and mappings belong to the whole process.
-    let said = rig.with_traffic(|| Other::start(&rig, &format!("lives any any {seed}")).end());
+    let said = fixture.with_traffic(|| {
+        ChildProcess::start(&fixture, &format!("lifecycles any any {seed}")).end()
+    });
     let figures = said.lines().filter_map(|line| line.split_once("@@"));
     for (_, figures) in figures {
         eprintln!("{figures}");
     }
     assert!(said.contains("@@"), "it did not count: {said}");
     let looked_at = since.assert_gone();
-    eprintln!("none of {looked_at} numbers of maps and programs is alive");
-    rig.wait_vacant();
+    eprintln!("none of {looked_at} ids of maps and programs is alive");
+    fixture.wait_vacant();
 }
 
-/// What the process of its own does, in the interface's namespace.
-pub(crate) fn lives(interface: &Interface, seed: u64) {
+/// What that process does, in the interface's namespace.
+pub(crate) fn lifecycles(interface: &Interface, seed: u64) {
     let count = if long() { 1000 } else { 32 };
     let mut random = Random::new(seed);
     for number in 0..FIRST {
-        life(interface, &mut random, number);
+        lifecycle(interface, &mut random, number);
     }
     let (before, start) = (Held::now(), Instant::now());
     for number in 0..count {
-        life(interface, &mut random, number);
+        lifecycle(interface, &mut random, number);
     }
     let (time, mut after) = (start.elapsed(), Held::now());
     // The kernel may still be closing what was handed to it.
@@ -57,12 +59,12 @@ pub(crate) fn lives(interface: &Interface, seed: u64) {
         std::thread::yield_now();
         after = Held::now();
     }
-    assert_eq!(after, before, "after {count} lives, and before");
+    assert_eq!(after, before, "after {count} lifecycles, and before");
     let mut out = std::io::stdout();
-    writeln!(out, "@@{count} lives in {time:?}; held before and after: {after:?}").unwrap();
+    writeln!(out, "@@{count} lifecycles in {time:?}; held before and after: {after:?}").unwrap();
 }
 
-fn life(interface: &Interface, random: &mut Random, number: u64) {
+fn lifecycle(interface: &Interface, random: &mut Random, number: u64) {
     let place = Place {
         interface,
         queue: random.below(2) as u32,
@@ -84,7 +86,7 @@ fn life(interface: &Interface, random: &mut Random, number: u64) {
         user.receive(random.below(64) + 1);
         if panics {
             let _batch = user.socket.rx.receive(8).unwrap();
-            // Without the message of a panic.
+            // This prints no panic message.
             resume_unwind(Box::new("asked for"));
         }
         let Socket { rx, tx, fill, completion, handle, .. } = user.socket;
@@ -109,7 +111,7 @@ fn life(interface: &Interface, random: &mut Random, number: u64) {
     namespace_goes(number);
 }
 
-/// What fails leaves nothing behind either.
+/// Calls that fail leave nothing behind either.
 fn failures(place: &Place<'_>, umem: &Umem, attachment: &Attachment) {
     let nowhere = place.interface.queues().unwrap().current();
     assert!(Socket::builder(umem).bind(place.interface, nowhere).is_err());
@@ -124,7 +126,8 @@ fn failures(place: &Place<'_>, umem: &Umem, attachment: &Attachment) {
     assert!(refused.is_err(), "{refused:?}");
 }
 
-/// A namespace goes with its owner: an end of a cable that is in it takes the other end with it, which is watched.
+/// Checks that a namespace goes with its owner: the end of a cable in it takes the other end with
+/// it, and the test looks at that one.
 fn namespace_goes(number: u64) {
     let here = Namespace::current().unwrap();
     let cable = VethPair::builder().names(format!("own{number}"), format!("far{number}"));

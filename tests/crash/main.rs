@@ -1,19 +1,20 @@
-//! What is left behind: nothing, by a thousand lives that end in an orderly way, in any order, or by a panic; and nothing
-//! that the next start minds, by hundreds that are killed.
+//! Leaks and kills. A thousand lifecycles that end in an orderly way, in any order, or by a panic
+//! leave nothing behind; hundreds of kills leave nothing that disturbs the next start.
 //!
-//! In short by default; `XSK_LONG=1` makes it 1,000 lives and 200 kills. `XSK_SEED` repeats a run.
+//! The default is the short form; `XSK_LONG=1` makes it 1,000 lifecycles and 200 kills. `XSK_SEED`
+//! repeats a run.
 
+mod child_process;
 #[path = "../common/mod.rs"]
 mod common;
 mod count;
+mod fixture;
 mod kills;
 mod leaks;
-mod life;
-mod other;
+mod lifecycle;
 mod random;
-mod rig;
 
-/// The long form in place of the short one.
+/// Returns whether to run the long form in place of the short one.
 fn long() -> bool {
     std::env::var_os("XSK_LONG").is_some_and(|value| value == "1")
 }

@@ -1,13 +1,14 @@
-//! Random programs of calls on every ring half, against a naive oracle of queues: every answer, every
-//! entry in the rings' memory, the pool, the frames in hand and their bytes have to be the oracle's.
+//! Random programs of calls on every ring half, against a naive oracle of queues: every result,
+//! every entry in the rings' memory, the pool, the frames in hand and their bytes must be the
+//! oracle's.
 
+mod fixture;
 mod op;
 mod oracle;
-mod world;
 
+use fixture::Fixture;
 use op::Op;
 use proptest::prelude::*;
-use world::World;
 use xsk::test_util::{FakeRings, Index, strategies};
 
 /// The sizes of everything.
@@ -29,13 +30,13 @@ fn settings(bits: u32) -> impl Strategy<Value = Setting> {
 }
 
 fn run(setting: &Setting, program: &[Op]) {
-    let mut world = World::new(setting);
+    let mut fixture = Fixture::new(setting);
     for op in program {
-        world.step(op);
-        world.compare_if_small();
+        fixture.step(op);
+        fixture.compare_if_small();
     }
-    world.compare();
-    world.settle();
+    fixture.compare();
+    fixture.settle();
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn large_rings_do_what_queues_do() {
     });
 }
 
-/// Every size with the counters on their way over the wrap, whole rings at a time, all the way round.
+/// Every size while the indices wrap, with whole rings at a time, all the way round.
 #[test]
 fn every_size_goes_round_over_the_wrap() {
     for bits in 0..=15 {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use xsk::test_util::{KernelStep, strategies};
 
-/// What becomes of a guard after its entries were pushed or taken.
+/// How a guard ends after its entries were pushed or taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Drop,

@@ -48,7 +48,7 @@ impl In {
         Self { size: size as usize, there: VecDeque::new(), taken: VecDeque::new() }
     }
 
-    /// For the kernel.
+    /// Published to the kernel.
     fn free(&self) -> usize {
         self.size - self.there.len() - self.taken.len()
     }
@@ -65,7 +65,7 @@ impl In {
         }
     }
 
-    /// What is between the two indices of the ring's memory.
+    /// Returns what is between the two indices in the ring's memory.
     pub(crate) fn memory(&self) -> Vec<Entry> {
         self.taken.iter().chain(&self.there).copied().collect()
     }
@@ -131,7 +131,7 @@ impl Oracle {
         true
     }
 
-    /// What the kernel's step comes to: a count, and the packets that it sent.
+    /// Returns the result of the kernel's step: a count, and the packets that it sent.
     pub(crate) fn step(&mut self, step: &KernelStep) -> (u32, Vec<Vec<u8>>) {
         let mut count = 0;
         let mut sent = Vec::new();
@@ -169,7 +169,7 @@ impl Oracle {
         (count, sent)
     }
 
-    /// Edits; answers whether it could be done. What cannot be done leaves everything as it was.
+    /// Edits, and returns whether that was possible. If not, everything is unchanged.
     pub(crate) fn edit(&mut self, entry: &mut Entry, edit: &Edit) -> bool {
         let (address, len) = (i128::from(entry.0), i128::from(entry.1));
         let start = i128::from(chunk(entry.0));

@@ -4,15 +4,15 @@ use crate::panics::caught;
 use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, Index};
 use xsk::{Frame, FramePool, Socket, Umem};
 
-struct Bed {
+struct Fixture {
     umem: Umem,
     pool: FramePool,
     kernel: FakeKernel,
     socket: Socket,
 }
 
-/// A bed with a packet in each ring, and one with the kernel.
-fn bed() -> Bed {
+/// Returns a socket with a packet in each ring, and one with the kernel.
+fn fixture() -> Fixture {
     let (umem, mut pool) = Umem::builder().chunk_count(32).chunk_size(2048).build().unwrap();
     umem.for_each_free_chunk(&mut pool, |bytes| bytes.fill(7));
     let rings = FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, start: Index::new(u32::MAX - 2) };
@@ -21,11 +21,11 @@ fn bed() -> Bed {
     assert_eq!(socket.tx.send_from(&mut pool, 4, 60), Ok(4));
     assert_eq!(kernel.deliver_unwritten(3, 60), 3);
     assert_eq!((kernel.transmit_unread(3), kernel.complete(2)), (3, 2));
-    Bed { umem, pool, kernel, socket }
+    Fixture { umem, pool, kernel, socket }
 }
 
-/// One way to mix two UMEMs up; takes the frame or leaves it.
-type Mistake = fn(&mut Bed, &mut Bed, &mut Option<Frame>);
+/// One way to mix two UMEMs up; it takes the frame or leaves it.
+type Mistake = fn(&mut Fixture, &mut Fixture, &mut Option<Frame>);
 
 const MISTAKES: &[(&str, Mistake)] = &[
     ("Umem::bytes", |here, _, frame| {
@@ -94,7 +94,7 @@ const MISTAKES: &[(&str, Mistake)] = &[
     }),
 ];
 
-impl Bed {
+impl Fixture {
     fn state(&mut self) -> (Vec<u64>, xsk::test_util::RingContents, Vec<u8>) {
         let mut bytes = Vec::new();
         self.umem.for_each_free_chunk(&mut self.pool, |chunk| bytes.push(chunk[0]));
@@ -105,7 +105,7 @@ impl Bed {
 #[test]
 fn every_mistake_panics_and_changes_nothing() {
     for (name, mistake) in MISTAKES {
-        let (mut here, mut there) = (bed(), bed());
+        let (mut here, mut there) = (fixture(), fixture());
         let mut frame = there.pool.take();
         let before = (here.state(), there.state());
         let chunk = frame.as_ref().unwrap().address();
@@ -113,7 +113,7 @@ fn every_mistake_panics_and_changes_nothing() {
         let message = message.downcast::<String>().expect(name);
         assert!(message.starts_with("a frame of UMEM "), "{name}: {message}");
         assert_eq!((here.state(), there.state()), before, "{name} changed something");
-        // A frame that was given away is lost; one that was lent is as it was.
+        // A frame that was given away is lost; one that was lent is unchanged.
         let lost = match &frame {
             None => Some(chunk),
             Some(frame) => {
@@ -121,12 +121,15 @@ fn every_mistake_panics_and_changes_nothing() {
                 None
             }
         };
-        for bed in [&here, &there] {
-            let found = ChunkAudit::of(&bed.umem).pool(&bed.pool).frames(&frame).rings(&bed.kernel);
-            let owner = std::ptr::eq(bed, &there);
+        for fixture in [&here, &there] {
+            let found = ChunkAudit::of(&fixture.umem)
+                .pool(&fixture.pool)
+                .frames(&frame)
+                .rings(&fixture.kernel);
+            let owner = std::ptr::eq(fixture, &there);
             found.lost(lost.filter(|_| owner)).check().expect(name);
         }
-        // Both go on.
+        // Both continue.
         assert_eq!(here.socket.fill.fill_from(&mut here.pool, 1), Ok(1), "{name}");
         assert!(there.kernel.deliver(b"x"), "{name}");
     }

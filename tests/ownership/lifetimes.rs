@@ -1,4 +1,4 @@
-//! Parts that go in any order.
+//! Parts that are dropped in any order.
 
 use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings};
 use xsk::{Frame, FramePool, Umem};
@@ -14,10 +14,10 @@ fn a_socket_keeps_its_memory_when_every_handle_is_gone() {
     drop(umem);
     assert_eq!(socket.fill.fill_from(&mut pool, 2), Ok(2));
     drop(pool);
-    assert!(kernel.deliver(b"to nobody"));
+    assert!(kernel.deliver(b"to no handle"));
     let batch = socket.rx.receive(2).unwrap();
     assert_eq!(batch.forward(&mut socket.tx), Ok(1));
-    assert_eq!(kernel.transmit().as_deref(), Some(&b"to nobody"[..]));
+    assert_eq!(kernel.transmit().as_deref(), Some(&b"to no handle"[..]));
 }
 
 /// Closing a socket takes what is in its rings with it, and nothing else.
@@ -36,7 +36,7 @@ fn what_lay_in_a_closed_sockets_rings_is_lost_and_never_seen_again() {
     assert_eq!(lost.len(), 4);
     drop((kernel, socket));
 
-    // The rest goes round a new socket many times, and the lost ones do not turn up.
+    // The others go round a new socket many times, and the lost ones do not turn up.
     let (mut kernel, mut socket) = FakeKernel::new(&umem).unwrap();
     for _ in 0..20 {
         socket.fill.fill_from(&mut pool, 8).unwrap();

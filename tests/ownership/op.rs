@@ -1,5 +1,5 @@
-//! The operations of a program over several UMEMs, pools and sockets. Numbers choose one of what there
-//! is, modulo how many there are.
+//! The operations of a program over several UMEMs, pools and sockets. Numbers choose one of those
+//! that exist, modulo how many there are.
 
 use proptest::prelude::*;
 use xsk::test_util::{KernelStep, strategies};
@@ -42,7 +42,7 @@ pub(crate) enum Move {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Trouble {
     None,
-    /// Exchanges every frame for one in hand, of whatever UMEM.
+    /// Exchanges every frame for one in hand, of any UMEM.
     Exchange,
     Panic {
         at: usize,

@@ -1,4 +1,4 @@
-//! Panics that are wanted.
+//! Panics that a test expects.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -8,7 +8,7 @@ thread_local! {
     static WANTED: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Calls `call`, and catches its panic without a word on standard error.
+/// Calls `call`, and catches its panic without a message on standard error.
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> std::thread::Result<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -8,7 +8,7 @@ use xsk::{Frame, FramePool, Umem};
 
 const PACKETS: u64 = 20_000;
 
-/// Ends the other threads too when one of them panics, so that a failure is no standstill.
+/// Ends the other threads too when one of them panics, so that a failure does not hang the test.
 struct Finally<'a>(&'a AtomicBool);
 
 impl Drop for Finally<'_> {
@@ -17,8 +17,8 @@ impl Drop for Finally<'_> {
     }
 }
 
-/// A kernel, a receiver and a sender, each in a thread of its own: every packet comes out as it went in,
-/// in order, and in the end every chunk is somewhere.
+/// A kernel, a receiver and a sender, each in a thread of its own: every packet comes out as it
+/// went in, in order, and in the end every chunk is accounted for.
 #[test]
 fn frames_that_change_threads_are_neither_lost_nor_doubled() {
     let (umem, mut pool) = Umem::builder().chunk_count(48).chunk_size(2048).build().unwrap();
@@ -76,7 +76,7 @@ fn frames_that_change_threads_are_neither_lost_nor_doubled() {
             }
         });
         let finally = Finally(&stop);
-        // A standstill is a failure too.
+        // Making no progress is a failure, too.
         let end = Instant::now() + Duration::from_secs(60);
         let (mut given, mut sent) = (0, 0);
         while sent < PACKETS && !stop.load(Ordering::Acquire) && Instant::now() < end {
@@ -91,7 +91,7 @@ fn frames_that_change_threads_are_neither_lost_nor_doubled() {
             kernel.complete(8);
             std::thread::yield_now();
         }
-        assert_eq!(sent, PACKETS, "another thread failed, or all stand still");
+        assert_eq!(sent, PACKETS, "another thread failed, or none makes progress");
         done.store(true, Ordering::Release);
         let (mut pool, pools) = receiver.join().unwrap();
         drop(finally);

@@ -1,12 +1,14 @@
-//! An example for users: a forwarding loop of one's own, checked with random traffic.
+//! An example for users: a forwarding loop of your own, checked with random traffic.
 //!
-//! Nothing here is private to this crate: copy it, and put your own loop in the place of [`Router`].
+//! Nothing here is private to this crate: copy it, and put your own loop in the place of
+//! [`Router`].
 
 use proptest::prelude::*;
 use xsk::test_util::{ChunkAudit, FakeKernel, KernelStep, StepOutcome, strategies};
 use xsk::{FramePool, Socket, Umem};
 
-/// The code under test: passes packets from one port to the other, but drops those that begin with 0.
+/// The code under test: passes packets from one port to the other, but drops those that begin with
+/// 0.
 struct Router {
     umem: Umem,
     pool: FramePool,
@@ -61,7 +63,7 @@ fn a_users_loop_conserves_chunks_and_sends_what_it_should() {
         // What may come out of each port.
         let mut expected: [Vec<Vec<u8>>; 2] = Default::default();
         for (number, step) in &steps {
-            // Packets whose bytes were not written would be whatever the chunk last held.
+            // Packets whose bytes were not written hold whatever the chunk last held.
             if matches!(step, KernelStep::DeliverUnwritten { .. }) {
                 continue;
             }

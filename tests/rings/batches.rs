@@ -1,14 +1,14 @@
-//! Batches: all sizes, all ways, full rings, and what does not fit.
+//! Batches: all sizes, all forms, full rings, and what does not fit.
 
-use crate::bed::{Bed, LEN};
+use crate::fixture::{Fixture, LEN};
 use xsk::Frame;
 
 #[test]
 fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
-    let mut bed = Bed::new();
+    let mut fixture = Fixture::new();
     for round in 0..200_u32 {
         let batch = round % 17;
-        let Bed { umem, pool, kernel, socket } = &mut bed;
+        let Fixture { umem, pool, kernel, socket } = &mut fixture;
         socket.fill.fill_from(pool, batch).unwrap();
         let delivered = kernel.deliver_unwritten(batch, LEN);
         let received = socket.rx.receive(batch).unwrap();
@@ -43,15 +43,15 @@ fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
             1 => _ = reaped.reclaim(pool),
             _ => reaped.into_iter().for_each(|frame| pool.put(frame)),
         }
-        bed.all_home();
+        fixture.assert_all_back();
     }
 }
 
 #[test]
 fn packets_arrive_and_leave_with_their_bytes() {
-    let mut bed = Bed::new();
+    let mut fixture = Fixture::new();
     for round in 0..60_u8 {
-        let Bed { umem, pool, kernel, socket } = &mut bed;
+        let Fixture { umem, pool, kernel, socket } = &mut fixture;
         socket.fill.fill_from(pool, 3).unwrap();
         for i in 0..3 {
             assert!(kernel.deliver(&[round, i, 7]));
@@ -71,14 +71,14 @@ fn packets_arrive_and_leave_with_their_bytes() {
         assert_eq!(kernel.transmit().unwrap(), [round, 9]);
         kernel.complete(4);
         assert_eq!(socket.completion.reap_into(pool, 4).unwrap(), 4);
-        bed.all_home();
+        fixture.assert_all_back();
     }
 }
 
 #[test]
 fn full_rings_take_what_has_room() {
-    let mut bed = Bed::new();
-    let Bed { pool, kernel, socket, .. } = &mut bed;
+    let mut fixture = Fixture::new();
+    let Fixture { pool, kernel, socket, .. } = &mut fixture;
     assert_eq!(socket.tx.send_from(pool, 100, LEN).unwrap(), 16);
     assert_eq!(socket.tx.send_from(pool, 1, LEN).unwrap(), 0);
     assert_eq!(socket.fill.fill_from(pool, 100).unwrap(), 32);
@@ -95,13 +95,13 @@ fn full_rings_take_what_has_room() {
     let frame = socket.tx.reserve(1).unwrap().push(frame).unwrap_err();
     let frame = socket.fill.reserve(1).unwrap().push(frame).unwrap_err();
     pool.put(frame);
-    bed.all_home();
+    fixture.assert_all_back();
 }
 
 #[test]
 fn what_is_not_taken_stays_in_the_ring() {
-    let mut bed = Bed::with_received(5);
-    let Bed { pool, socket, .. } = &mut bed;
+    let mut fixture = Fixture::with_received(5);
+    let Fixture { pool, socket, .. } = &mut fixture;
     drop(socket.rx.receive(5).unwrap());
     let mut frames = socket.rx.receive(5).unwrap().into_iter();
     pool.put(frames.next().unwrap());
@@ -109,25 +109,25 @@ fn what_is_not_taken_stays_in_the_ring() {
     drop(frames);
     let received = socket.rx.receive(9).unwrap();
     assert_eq!((received.len(), received.is_empty()), (4, false));
-    bed.all_home();
+    fixture.assert_all_back();
 
-    let mut bed = Bed::with_completed(5);
-    let Bed { pool, socket, .. } = &mut bed;
+    let mut fixture = Fixture::with_completed(5);
+    let Fixture { pool, socket, .. } = &mut fixture;
     pool.put(socket.completion.reap(5).unwrap().into_iter().next().unwrap());
     assert_eq!(socket.completion.reap(9).unwrap().len(), 4);
-    bed.all_home();
+    fixture.assert_all_back();
 }
 
 #[test]
 #[should_panic(expected = "packets of 4097 bytes do not fit")]
 fn a_length_above_the_chunk_is_not_sent() {
-    let mut bed = Bed::new();
-    let _ = bed.socket.tx.send_from(&mut bed.pool, 1, 4097);
+    let mut fixture = Fixture::new();
+    let _ = fixture.socket.tx.send_from(&mut fixture.pool, 1, 4097);
 }
 
 #[test]
 #[should_panic(expected = "packets of 0 bytes do not fit")]
 fn an_empty_packet_is_not_sent() {
-    let mut bed = Bed::new();
-    let _ = bed.socket.tx.send_from(&mut bed.pool, 1, 0);
+    let mut fixture = Fixture::new();
+    let _ = fixture.socket.tx.send_from(&mut fixture.pool, 1, 0);
 }

@@ -1,6 +1,7 @@
-//! Entries that name no chunk, or one that was not given: a fault each, and what follows is not passed over.
+//! Entries that name no chunk, or one that was not given: a fault each, and the entries after it
+//! are not skipped.
 
-use crate::bed::{Bed, CHUNK, CHUNKS, LEN, WAYS, take_all};
+use crate::fixture::{CHUNK, CHUNKS, Fixture, LEN, WAYS, take_all};
 use xsk::ring::{RingError, RingKind};
 
 #[test]
@@ -24,19 +25,19 @@ fn descriptors_outside_a_chunk_are_refused_once_each() {
                 continue;
             }
             for before in [0, 1, 12] {
-                let mut bed = Bed::with_received(before);
-                // One chunk more is with the kernel, which answers for it with nonsense.
-                bed.socket.fill.fill_from(&mut bed.pool, 3).unwrap();
+                let mut fixture = Fixture::with_received(before);
+                // The kernel has one chunk more, and returns an invalid entry for it.
+                fixture.socket.fill.fill_from(&mut fixture.pool, 3).unwrap();
                 // SAFETY: the entry names no chunk, or nothing that a frame can be.
-                let mut hostile = unsafe { bed.kernel.hostile_unchecked() };
+                let mut hostile = unsafe { fixture.kernel.hostile_unchecked() };
                 hostile.receive(address, len, options);
-                assert_eq!(bed.kernel.deliver_unwritten(2, LEN), 2);
-                assert_eq!(take_all(&mut bed, way), Ok(before));
+                assert_eq!(fixture.kernel.deliver_unwritten(2, LEN), 2);
+                assert_eq!(take_all(&mut fixture, way), Ok(before));
                 let ring = RingKind::Rx;
                 let fault = RingError::BadEntry { ring, address, len, options };
-                assert_eq!(take_all(&mut bed, way), Err(fault));
-                assert_eq!(take_all(&mut bed, way), Ok(2));
-                assert_eq!(take_all(&mut bed, way), Ok(0));
+                assert_eq!(take_all(&mut fixture, way), Err(fault));
+                assert_eq!(take_all(&mut fixture, way), Ok(2));
+                assert_eq!(take_all(&mut fixture, way), Ok(0));
             }
         }
     }
@@ -46,12 +47,12 @@ fn descriptors_outside_a_chunk_are_refused_once_each() {
 fn completions_outside_the_area_are_refused_once_each() {
     let address = u64::from(CHUNKS) * CHUNK;
     for way in 0..3 {
-        let mut bed = Bed::with_completed(3);
-        bed.socket.tx.send_from(&mut bed.pool, 1, LEN).unwrap();
+        let mut fixture = Fixture::with_completed(3);
+        fixture.socket.tx.send_from(&mut fixture.pool, 1, LEN).unwrap();
         // SAFETY: the entry names no chunk.
-        unsafe { bed.kernel.hostile_unchecked() }.complete(address);
+        unsafe { fixture.kernel.hostile_unchecked() }.complete(address);
         let mut reap = || {
-            let Bed { pool, socket, .. } = &mut bed;
+            let Fixture { pool, socket, .. } = &mut fixture;
             let reaped = socket.completion.reap(9)?;
             match way {
                 0 => Ok(reaped.reclaim(pool)),
@@ -67,52 +68,52 @@ fn completions_outside_the_area_are_refused_once_each() {
 }
 
 #[test]
-fn the_ledger_tells_a_chunk_that_comes_back_twice() {
+fn the_ledger_detects_a_chunk_that_comes_back_twice() {
     for way in 0..WAYS {
-        let mut bed = Bed::with_received(1);
-        let frame = bed.socket.rx.receive(1).unwrap().into_iter().next().unwrap();
-        bed.socket.fill.fill_from(&mut bed.pool, 2).unwrap();
+        let mut fixture = Fixture::with_received(1);
+        let frame = fixture.socket.rx.receive(1).unwrap().into_iter().next().unwrap();
+        fixture.socket.fill.fill_from(&mut fixture.pool, 2).unwrap();
         let address = frame.address();
-        let Some(mut hostile) = bed.kernel.hostile() else {
-            return; // No ledger, and nobody can tell.
+        let Some(mut hostile) = fixture.kernel.hostile() else {
+            return; // Not detected without the ledger.
         };
         hostile.receive(address, LEN, 0);
         hostile.complete(address);
-        assert_eq!(take_all(&mut bed, way), Ok(0));
+        assert_eq!(take_all(&mut fixture, way), Ok(0));
         let fault = RingError::DuplicateChunk { ring: RingKind::Rx, address };
-        assert_eq!(take_all(&mut bed, way), Err(fault));
-        bed.socket.tx.send_from(&mut bed.pool, 1, LEN).unwrap();
-        let completion = &mut bed.socket.completion;
-        assert_eq!(completion.reap_into(&mut bed.pool, 1), Ok(0));
+        assert_eq!(take_all(&mut fixture, way), Err(fault));
+        fixture.socket.tx.send_from(&mut fixture.pool, 1, LEN).unwrap();
+        let completion = &mut fixture.socket.completion;
+        assert_eq!(completion.reap_into(&mut fixture.pool, 1), Ok(0));
         let fault = RingError::DuplicateChunk { ring: RingKind::Completion, address };
-        assert_eq!(completion.reap_into(&mut bed.pool, 1), Err(fault));
-        bed.pool.put(frame);
+        assert_eq!(completion.reap_into(&mut fixture.pool, 1), Err(fault));
+        fixture.pool.put(frame);
     }
 }
 
 #[test]
 fn a_batch_that_ended_with_a_refused_entry_stays_at_its_end() {
-    let mut bed = Bed::with_received(1);
-    let batch = bed.socket.rx.receive(1).unwrap();
+    let mut fixture = Fixture::with_received(1);
+    let batch = fixture.socket.rx.receive(1).unwrap();
     let frame = batch.into_iter().next().unwrap();
     let address = frame.address();
-    let Some(mut hostile) = bed.kernel.hostile() else {
-        return; // Nobody could tell its entry from a good one.
+    let Some(mut hostile) = fixture.kernel.hostile() else {
+        return; // Without the ledger its entry looks like a good one.
     };
     // A packet in a chunk that is in hand, and a good one.
     hostile.receive(address, LEN, 0);
-    assert_eq!(bed.socket.fill.fill_from(&mut bed.pool, 2), Ok(2));
-    assert_eq!(bed.kernel.deliver_unwritten(1, LEN), 1);
-    let mut frames = bed.socket.rx.receive(8).unwrap().into_iter();
+    assert_eq!(fixture.socket.fill.fill_from(&mut fixture.pool, 2), Ok(2));
+    assert_eq!(fixture.kernel.deliver_unwritten(1, LEN), 1);
+    let mut frames = fixture.socket.rx.receive(8).unwrap().into_iter();
     assert!(frames.next().is_none());
-    // The chunk goes where such an entry could come from. It is not read again all the same.
-    let mut filling = bed.socket.fill.reserve(1).unwrap();
+    // The chunk moves to where such an entry could come from. It is not read again all the same.
+    let mut filling = fixture.socket.fill.reserve(1).unwrap();
     filling.push(frame).unwrap();
     drop(filling);
     assert_eq!((frames.next().is_none(), frames.remaining()), (true, 0));
     drop(frames);
     let fault = RingError::DuplicateChunk { ring: RingKind::Rx, address };
-    assert_eq!(bed.socket.rx.receive(8).unwrap_err(), fault);
-    // The next one is not passed over.
-    assert_eq!(bed.socket.rx.receive(8).unwrap().into_iter().count(), 1);
+    assert_eq!(fixture.socket.rx.receive(8).unwrap_err(), fault);
+    // The next one is not skipped.
+    assert_eq!(fixture.socket.rx.receive(8).unwrap().into_iter().count(), 1);
 }

@@ -1,13 +1,13 @@
 //! Frames, pools and rings of another UMEM.
 
-use crate::bed::{Bed, LEN, panics};
+use crate::fixture::{Fixture, LEN, panics};
 use xsk::{Frame, Socket};
 
 #[test]
 fn another_umem_is_refused_before_anything_is_written() {
-    let mut a = Bed::with_received(2);
-    let mut b = Bed::with_received(2);
-    let mut c = Bed::with_completed(2);
+    let mut a = Fixture::with_received(2);
+    let mut b = Fixture::with_received(2);
+    let mut c = Fixture::with_completed(2);
     let rx = &mut a.socket.rx;
     assert!(panics(|| rx.receive(2).unwrap().recycle(&mut b.socket.fill)));
     assert!(panics(|| rx.receive(2).unwrap().recycle_each(&mut b.socket.fill, |_| ())));
@@ -25,9 +25,9 @@ fn another_umem_is_refused_before_anything_is_written() {
     assert_eq!((tx.pending(), fill.pending()), (0, 0));
     assert_eq!((b.socket.tx.pending(), b.socket.fill.pending()), (0, 0));
     assert_eq!(rx.receive(9).unwrap().len(), 2);
-    a.all_home();
-    b.all_home();
-    c.all_home();
+    a.assert_all_back();
+    b.assert_all_back();
+    c.assert_all_back();
     // A frame given to the wrong place is lost with the panic, and nothing is written.
     let mut take = || b.pool.take().unwrap();
     assert!(panics(|| a.socket.tx.reserve(1).unwrap().push(take())));
@@ -35,15 +35,15 @@ fn another_umem_is_refused_before_anything_is_written() {
     assert!(panics(|| a.pool.put(take())));
     assert!(panics(|| a.umem.bytes(&take()).len()));
     assert_eq!((a.socket.tx.pending(), a.socket.fill.pending()), (0, 0));
-    a.all_home();
-    assert_eq!(b.home().1, 4);
+    a.assert_all_back();
+    assert_eq!(b.take_back().1, 4);
 }
 
 #[test]
 fn a_foreign_frame_from_a_closure_is_not_passed_on() {
     for way in 0..3 {
-        let mut a = Bed::with_received(3);
-        let mut b = Bed::new();
+        let mut a = Fixture::with_received(3);
+        let mut b = Fixture::new();
         let mut held = b.pool.take().unwrap();
         let swap = |frame: &mut Frame| std::mem::swap(frame, &mut held);
         let Socket { rx, tx, fill, .. } = &mut a.socket;
@@ -55,7 +55,7 @@ fn a_foreign_frame_from_a_closure_is_not_passed_on() {
         }));
         assert_eq!((tx.pending(), fill.pending()), (0, 0));
         a.pool.put(held);
-        a.all_home();
-        assert_eq!(b.home().1, 1);
+        a.assert_all_back();
+        assert_eq!(b.take_back().1, 1);
     }
 }

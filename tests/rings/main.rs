@@ -1,15 +1,17 @@
-//! The rings through the public API, with the fake kernel on the other side: no root, no network card.
+//! The rings through the public API, with the fake kernel on the other side. Needs no root and no
+//! network card.
 #![allow(
     unsafe_code,
     clippy::forget_non_drop,
-    reason = "tests; the unsafe is the fake kernel's breaking of rules"
+    reason = "tests; the unsafe calls make the fake kernel break rules"
 )]
 
 mod batches;
-mod bed;
+mod chunk_audit;
 mod closures;
 mod entries;
+mod fixture;
 mod foreign;
 mod forgotten;
 mod indices;
-mod whereabouts;
+mod threads;

@@ -1,21 +1,22 @@
-//! Bad input: what was asked, what the kernel said, what to do; and nothing is left.
+//! Bad input: the message has the request, the kernel's result and the cure; and nothing is left.
 
-use crate::rig::{Rig, TOOL, Tool, attached, foreign};
+use crate::fixture::{Fixture, TOOL, Tool, attached, foreign};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use xsk::Interface;
-use xsk::test_util::Namespace;
+use xsk::test_util::{Namespace, privileged};
 
 /// A user without privileges.
 const NOBODY: u32 = 65534;
 
 #[test]
 fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
-    let Some(rig) = Rig::new("each_mistake_is_named_with_its_cure_and_leaves_nothing", 2) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(2);
     let cases: [(&str, &[&str]); 18] = [
         ("rxdrop -i nope", &["nope", "ENODEV"]),
         ("txonly -i nope", &["nope", "ENODEV"]),
@@ -37,21 +38,22 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
         ("txonly -i near -s 1515", &["1515", "1514"]),
     ];
     for (line, wanted) in cases {
-        let ended = Tool::start(&rig.near, line).end();
+        let ended = Tool::start(&fixture.cable.left, line).end();
         for words in wanted {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
         assert_eq!(ended.err.len(), 1, "{ended:?}");
         assert_eq!(ended.out, [""; 0], "{line}");
-        assert_eq!(rig.attached(), None, "{line}");
+        assert_eq!(fixture.attached(), None, "{line}");
     }
 }
 
 #[test]
 fn a_wrong_command_line_is_exit_code_2() {
-    let Some(rig) = Rig::new("a_wrong_command_line_is_exit_code_2", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for line in [
         "",
         "fly",
@@ -64,35 +66,37 @@ fn a_wrong_command_line_is_exit_code_2() {
         "demo --frames 0",
         "demo -b 0",
     ] {
-        let ended = Tool::start(&rig.near, line).end();
+        let ended = Tool::start(&fixture.cable.left, line).end();
         assert_eq!(ended.status.code(), Some(2), "{line}: {ended:?}");
         assert_eq!(ended.out, [""; 0]);
     }
 }
 
 #[test]
-fn the_program_of_somebody_else_stays_unless_told_otherwise() {
-    let name = "the_program_of_somebody_else_stays_unless_told_otherwise";
-    let Some(rig) = Rig::new(name, 1) else { return };
-    let near: &Interface = rig.cable.a();
-    let attachment = foreign(&rig, false);
+fn a_foreign_program_stays_unless_replace_is_given() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let near: &Interface = fixture.cable.veth.a();
+    let attachment = foreign(&fixture, false);
     let before = near.attached_programs().unwrap().programs().next();
     for line in ["rxdrop", "rxdrop -S", "l2fwd --attach link"] {
-        let ended = rig.start(line).end();
+        let ended = fixture.start(line).end();
         for words in ["near", "another", "foreign", "--replace"] {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
         assert_eq!(near.attached_programs().unwrap().programs().next(), before, "{line}");
     }
-    let tool = rig.start("rxdrop --replace -C 10").ready();
+    let tool = fixture.start("rxdrop --replace -C 10").ready();
     assert_ne!(near.attached_programs().unwrap().programs().next(), before);
-    rig.send(0, 10);
+    fixture.send(0, 10);
     assert_eq!(tool.summary()["rx_packets"], 10);
     assert_eq!(attached(near), None);
     attachment.close().unwrap();
 }
 
-/// The tool where everybody may run it.
+/// The tool in a directory from which every user may run it.
 struct Copied(PathBuf);
 
 impl Copied {
@@ -112,8 +116,10 @@ impl Drop for Copied {
 
 #[test]
 fn without_privileges_one_sentence_names_the_capability_and_the_command() {
-    let name = "without_privileges_one_sentence_names_the_capability_and_the_command";
-    let Some(rig) = Rig::new(name, 1) else { return };
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
     let tool = Copied::new("unprivileged");
     let path = tool.0.to_str().unwrap();
     for (line, capability) in [
@@ -122,16 +128,16 @@ fn without_privileges_one_sentence_names_the_capability_and_the_command() {
         ("l2fwd -i near", "CAP_NET_RAW"),
         ("demo", "CAP_SYS_ADMIN"),
     ] {
-        let ended = as_nobody(&rig.near, path, line);
+        let ended = as_nobody(&fixture.cable.left, path, line);
         let message = ended.failure();
         assert!(message.contains(capability), "{ended:?}");
         assert!(message.contains(&format!("`sudo {path} {line}`")), "{ended:?}");
         assert_eq!(ended.err.len(), 1, "{ended:?}");
-        assert_eq!(rig.attached(), None);
+        assert_eq!(fixture.attached(), None);
     }
 }
 
-fn as_nobody(namespace: &Namespace, path: &str, line: &str) -> crate::rig::Ended {
+fn as_nobody(namespace: &Namespace, path: &str, line: &str) -> crate::fixture::Ended {
     let mut command = Command::new(path);
     // Setting the user id takes all capabilities away.
     command.args(line.split_whitespace()).uid(NOBODY).gid(NOBODY);

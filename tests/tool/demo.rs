@@ -1,6 +1,6 @@
 //! `xsk demo`.
 
-use crate::rig::{Rig, Tool, attached};
+use crate::fixture::{Fixture, Tool, attached};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use xsk::test_util::{Namespace, VethPair, privileged};
@@ -42,7 +42,7 @@ fn check(object: &str, mode: &str, size: u32, batch: u32, frames: u32) {
 
 #[test]
 fn both_modes_lose_nothing_at_any_size_and_batch() {
-    if !privileged("both_modes_lose_nothing_at_any_size_and_batch") {
+    if !privileged!() {
         return;
     }
     let anywhere = Namespace::new().unwrap();
@@ -61,7 +61,7 @@ fn both_modes_lose_nothing_at_any_size_and_batch() {
 
 #[test]
 fn existing_interfaces_are_used_and_left_as_they_were() {
-    if !privileged("existing_interfaces_are_used_and_left_as_they_were") {
+    if !privileged!() {
         return;
     }
     let here = Namespace::new().unwrap();
@@ -78,7 +78,7 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
     for words in ["1515", "out", "1500", "1514"] {
         assert!(ended.failure().contains(words), "{ended:?}");
     }
-    // Frames that arrive nowhere: the run ends, says so, and cleans up.
+    // Frames that arrive nowhere: the run ends, reports it, and cleans up.
     let lonely = VethPair::builder().names("lonely", "other").build(&here, &here).unwrap();
     let ended = Tool::start(&here, "demo -i in -o lonely -N --frames 5000").end();
     assert!(ended.failure().contains("lost"), "{ended:?}");
@@ -87,10 +87,11 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
 
 #[test]
 fn the_report_for_people_is_plain_text_in_a_pipe() {
-    let Some(rig) = Rig::new("the_report_for_people_is_plain_text_in_a_pipe", 1) else {
+    if !privileged!() {
         return;
-    };
-    let ended = Tool::start(&rig.near, "demo --frames 5000").end();
+    }
+    let fixture = Fixture::new(1);
+    let ended = Tool::start(&fixture.cable.left, "demo --frames 5000").end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     let text = ended.out.join("\n");
     for words in [
@@ -108,11 +109,12 @@ fn the_report_for_people_is_plain_text_in_a_pipe() {
 
 #[test]
 fn sizes_that_cannot_be_are_refused_with_the_limit() {
-    let Some(rig) = Rig::new("sizes_that_cannot_be_are_refused_with_the_limit", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for (size, limit) in [(0, "37"), (36, "37"), (3521, "3520"), (u32::MAX, "3520")] {
-        let ended = Tool::start(&rig.near, &format!("demo --size {size}")).end();
+        let ended = Tool::start(&fixture.cable.left, &format!("demo --size {size}")).end();
         assert!(ended.failure().contains(&size.to_string()), "{ended:?}");
         assert!(ended.failure().contains(limit), "{ended:?}");
         assert_eq!(ended.out, [""; 0]);

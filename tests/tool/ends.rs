@@ -1,16 +1,18 @@
-//! Every way to end, and what is left behind: nothing.
+//! Every way to end, and that nothing is left behind.
 
-use crate::rig::{Rig, Tool, attached, foreign, wait_for};
+use crate::common::wait_for;
+use crate::fixture::{Fixture, Tool, attached, foreign};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use xsk::XdpMode;
-use xsk::test_util::{VethPair, ip};
+use xsk::test_util::{VethPair, ip, privileged};
 
 #[test]
 fn a_signal_ends_it_well_and_nothing_stays_attached() {
-    let Some(rig) = Rig::new("a_signal_ends_it_well_and_nothing_stays_attached", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for signal in [Signal::INT, Signal::TERM] {
         for (letters, mode) in [
             ("rxdrop", XdpMode::Native),
@@ -18,13 +20,13 @@ fn a_signal_ends_it_well_and_nothing_stays_attached() {
             ("rxdrop --attach link", XdpMode::Native),
             ("l2fwd -p --attach link -S", XdpMode::Generic),
         ] {
-            let tool = rig.start(letters).ready();
-            assert_eq!(rig.attached(), Some(mode));
+            let tool = fixture.start(letters).ready();
+            assert_eq!(fixture.attached(), Some(mode));
             tool.signal(signal);
             tool.summary();
-            assert_eq!(rig.attached(), None, "{letters}");
+            assert_eq!(fixture.attached(), None, "{letters}");
         }
-        let tool = rig.start("txonly").ready();
+        let tool = fixture.start("txonly").ready();
         tool.signal(signal);
         tool.summary();
     }
@@ -32,42 +34,48 @@ fn a_signal_ends_it_well_and_nothing_stays_attached() {
 
 #[test]
 fn a_second_signal_does_not_wait_for_a_good_end() {
-    let Some(rig) = Rig::new("a_second_signal_does_not_wait_for_a_good_end", 1) else {
+    if !privileged!() {
         return;
-    };
-    let tool = rig.start("rxdrop --attach link").ready();
-    // Both are there before it runs again, so that the first has not ended it yet when the second comes.
+    }
+    let fixture = Fixture::new(1);
+    let tool = fixture.start("rxdrop --attach link").ready();
+    // Both signals are pending before it runs again, so that the first has not ended it yet when
+    // the second comes.
     for signal in [Signal::STOP, Signal::INT, Signal::TERM, Signal::CONT] {
         tool.signal(signal);
     }
     let ended = tool.end();
     // Either may be the second.
     assert!(matches!(ended.status.code(), Some(130 | 143)), "{ended:?}");
-    wait_for("nothing attached", || rig.attached().is_none());
+    wait_for("nothing attached", || fixture.attached().is_none());
 }
 
 #[test]
-fn a_killed_one_leaves_what_its_method_says_and_the_next_start_works() {
-    let name = "a_killed_one_leaves_what_its_method_says_and_the_next_start_works";
-    let Some(rig) = Rig::new(name, 1) else { return };
+fn a_killed_tool_leaves_what_its_method_says_and_the_next_start_works() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
     for next in ["netlink", "link"] {
-        let tool = rig.start("rxdrop --attach link").ready();
-        assert_eq!(rig.attached(), Some(XdpMode::Native));
+        let tool = fixture.start("rxdrop --attach link").ready();
+        assert_eq!(fixture.attached(), Some(XdpMode::Native));
         tool.kill();
-        assert_eq!(rig.attached(), None);
+        assert_eq!(fixture.attached(), None);
 
-        rig.start("rxdrop --attach netlink").ready().kill();
-        assert_eq!(rig.attached(), Some(XdpMode::Native));
-        let tool = rig.start(&format!("rxdrop -C 100 --attach {next}")).ready();
-        rig.send(0, 100);
+        fixture.start("rxdrop --attach netlink").ready().kill();
+        assert_eq!(fixture.attached(), Some(XdpMode::Native));
+        let tool = fixture.start(&format!("rxdrop -C 100 --attach {next}")).ready();
+        fixture.send(0, 100);
         assert_eq!(tool.summary()["rx_packets"], 100);
-        assert_eq!(rig.attached(), None, "{next}");
+        assert_eq!(fixture.attached(), None, "{next}");
     }
 }
 
 #[test]
 fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
-    let name = "an_interface_that_goes_away_is_an_error_within_about_a_second";
+    if !privileged!() {
+        return;
+    }
     for line in [
         "rxdrop",
         "rxdrop -p",
@@ -78,10 +86,10 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
         "l2fwd",
         "l2fwd -p",
     ] {
-        let Some(rig) = Rig::new(name, 1) else { return };
-        let tool = rig.start(line).ready();
+        let fixture = Fixture::new(1);
+        let tool = fixture.start(line).ready();
         let start = Instant::now();
-        ip::delete(rig.cable.a()).unwrap();
+        ip::delete(fixture.cable.veth.a()).unwrap();
         let ended = tool.end();
         assert!(start.elapsed() < Duration::from_secs(5), "{line}: {:?}", start.elapsed());
         assert!(ended.failure().contains("near"), "{line}: {ended:?}");
@@ -91,45 +99,56 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
 
 #[test]
 fn an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver() {
-    let name = "an_interface_that_is_switched_off_ends_a_sender_and_not_a_receiver";
-    let Some(rig) = Rig::new(name, 1) else { return };
-    let receiver = rig.start("rxdrop -p -C 100").ready();
-    let cable = VethPair::builder().names("near2", "far2").build(&rig.near, &rig.far).unwrap();
-    let sender = Tool::start(&rig.near, "txonly -i near2 --json").ready();
-    for end in [rig.cable.a(), cable.a()] {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let receiver = fixture.start("rxdrop -p -C 100").ready();
+    let cable = VethPair::builder()
+        .names("near2", "far2")
+        .build(&fixture.cable.left, &fixture.cable.right)
+        .unwrap();
+    let sender = Tool::start(&fixture.cable.left, "txonly -i near2 --json").ready();
+    for end in [fixture.cable.veth.a(), cable.a()] {
         ip::set_up(end, false).unwrap();
     }
     let ended = sender.end();
     assert!(ended.failure().contains("ENETDOWN"), "{ended:?}");
-    ip::set_up(rig.cable.a(), true).unwrap();
-    ip::wait_for_carrier(rig.cable.a(), Duration::from_secs(10)).unwrap();
-    rig.send(0, 100);
+    ip::set_up(fixture.cable.veth.a(), true).unwrap();
+    ip::wait_for_carrier(fixture.cable.veth.a(), Duration::from_secs(10)).unwrap();
+    fixture.send(0, 100);
     assert_eq!(receiver.summary()["rx_packets"], 100);
-    assert_eq!((rig.attached(), attached(cable.a())), (None, None));
+    assert_eq!((fixture.attached(), attached(cable.a())), (None, None));
 }
 
 #[test]
-fn a_program_that_somebody_takes_off_is_missed_aloud() {
-    let Some(rig) = Rig::new("a_program_that_somebody_takes_off_is_missed_aloud", 1) else {
+fn a_program_that_is_detached_by_another_user_is_reported() {
+    if !privileged!() {
         return;
-    };
-    let tool = rig.start("rxdrop -p").ready();
-    let other = foreign(&rig, true);
+    }
+    let fixture = Fixture::new(1);
+    let tool = fixture.start("rxdrop -p").ready();
+    let other = foreign(&fixture, true);
     let told = tool.note();
     for words in ["program", "near"] {
         assert!(told.contains(words), "{told}");
     }
     tool.stop().summary();
-    assert!(rig.attached().is_some(), "what is not its own stays");
+    assert!(fixture.attached().is_some(), "a program that is not its own stays");
     other.close().unwrap();
 }
 
 #[test]
 fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
-    let name = "a_demo_that_is_interrupted_still_accounts_for_what_it_sent";
-    let Some(rig) = Rig::new(name, 1) else { return };
-    let existing = VethPair::builder().names("in", "out").build(&rig.near, &rig.near).unwrap();
-    let tool = Tool::start(&rig.near, "demo --frames 4000000000 -i in -o out --json");
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let existing = VethPair::builder()
+        .names("in", "out")
+        .build(&fixture.cable.left, &fixture.cable.left)
+        .unwrap();
+    let tool = Tool::start(&fixture.cable.left, "demo --frames 4000000000 -i in -o out --json");
     wait_for("the program", || attached(existing.a()).is_some());
     let ended = tool.stop();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
@@ -139,15 +158,16 @@ fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
 
 #[test]
 fn a_closed_output_is_no_reason_to_panic_or_to_stay() {
-    let Some(rig) = Rig::new("a_closed_output_is_no_reason_to_panic_or_to_stay", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for letters in ["rxdrop -p", "l2fwd", "txonly"] {
-        let mut tool = rig.start(letters).ready();
+        let mut tool = fixture.start(letters).ready();
         tool.hang_up();
         let ended = tool.end();
         assert!(ended.failure().contains("output"), "{ended:?}");
         assert!(!ended.err.join("\n").contains("panicked"), "{ended:?}");
-        wait_for("nothing attached", || rig.attached().is_none());
+        wait_for("nothing attached", || fixture.attached().is_none());
     }
 }

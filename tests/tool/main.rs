@@ -2,8 +2,10 @@
 #![cfg(feature = "cli")]
 
 mod bad_input;
+#[path = "../common/mod.rs"]
+mod common;
 mod demo;
 mod ends;
-mod rig;
+mod fixture;
 mod sharing;
 mod traffic;

@@ -1,11 +1,12 @@
 //! The three commands that work on a port, with traffic.
 
-use crate::rig::{LIMIT, Rig, Tool, WAIT, attached, wait_for};
+use crate::common::wait_for;
+use crate::fixture::{Fixture, LIMIT, Tool, WAIT, attached};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
-use xsk::test_util::{VethPair, ip};
+use xsk::test_util::{VethPair, ip, privileged};
 use xsk::{Attachment, Socket, Umem};
 
 const SUMMARY: [&str; 17] = [
@@ -30,12 +31,13 @@ const SUMMARY: [&str; 17] = [
 
 #[test]
 fn rxdrop_counts_every_packet_and_byte() {
-    let Some(rig) = Rig::new("rxdrop_counts_every_packet_and_byte", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for (letters, mode) in [("-N", "native"), ("-S -p", "generic"), ("-c -m -b 1", "native")] {
-        let tool = rig.start(&format!("rxdrop -C 1000 {letters}")).ready();
-        rig.send(0, 1000);
+        let tool = fixture.start(&format!("rxdrop -C 1000 {letters}")).ready();
+        fixture.send(0, 1000);
         let summary = tool.summary();
         let fields: BTreeSet<&str> =
             summary.as_object().unwrap().keys().map(String::as_str).collect();
@@ -47,27 +49,27 @@ fn rxdrop_counts_every_packet_and_byte() {
         assert_eq!(summary["zero_copy"], false);
         assert_eq!(summary["rx_dropped"], 0);
         assert_eq!(summary["rx_ring_full"], 0);
-        assert_eq!(rig.attached(), None);
+        assert_eq!(fixture.attached(), None);
     }
 }
 
 #[test]
 fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
-    let Some(rig) = Rig::new("txonly_sends_as_many_packets_as_asked_and_attaches_nothing", 1)
-    else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
-        let before = rig.cable.b().info().unwrap().counters.rx_packets;
-        let tool = rig.start(&format!("txonly -C 5001 {letters}")).ready();
-        assert_eq!(rig.attached(), None);
+        let before = fixture.cable.veth.b().info().unwrap().counters.rx_packets;
+        let tool = fixture.start(&format!("txonly -C 5001 {letters}")).ready();
+        assert_eq!(fixture.attached(), None);
         let summary = tool.summary();
         let size = if letters.contains("1514") { 1514 } else { 60 };
         assert_eq!(summary["tx_packets"], 5001);
         assert_eq!(summary["tx_bytes"], 5001 * size);
         assert_eq!(summary["tx_invalid_descs"], 0);
         assert_eq!(summary["mode"], Value::Null);
-        let far = rig.cable.b();
+        let far = fixture.cable.veth.b();
         let come = || far.info().unwrap().counters.rx_packets - before;
         wait_for("all packets at the far end", || come() >= 5001);
         assert_eq!(come(), 5001);
@@ -76,21 +78,24 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
 
 #[test]
 fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
-    let Some(rig) = Rig::new("l2fwd_sends_each_packet_back_with_its_addresses_swapped", 1) else {
+    if !privileged!() {
         return;
-    };
+    }
+    let fixture = Fixture::new(1);
     for letters in ["-N", "-S -p", "-m -b 1"] {
-        let tool = rig.start(&format!("l2fwd {letters}")).ready();
-        let far = rig.cable.b();
-        let (umem, mut pool, mut socket) = rig
-            .far
+        let tool = fixture.start(&format!("l2fwd {letters}")).ready();
+        let far = fixture.cable.veth.b();
+        let (umem, mut pool, mut socket) = fixture
+            .cable
+            .right
             .run(|| {
                 let (umem, pool) = Umem::builder().chunk_count(64).build().unwrap();
                 let socket = Socket::builder(&umem).bind_timeout(LIMIT).bind(far, 0).unwrap();
                 (umem, pool, socket)
             })
             .unwrap();
-        let program = rig.far.run(|| Attachment::builder(far).attach()).unwrap().unwrap();
+        let program =
+            fixture.cable.right.run(|| Attachment::builder(far).attach()).unwrap().unwrap();
         let registration = socket.register(&program).unwrap();
         socket.fill.fill_from(&mut pool, 32).unwrap();
         let mut number = 0_u8;
@@ -108,7 +113,7 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
         assert_eq!(sent, Ok(32));
         let mut back = 0;
         wait_for("the packets", || {
-            let _ = socket.tx.kick_if_needed().unwrap();
+            socket.tx.kick_if_needed().unwrap();
             for frame in socket.rx.receive(64).unwrap() {
                 let mut wanted = packet(back);
                 wanted[..12].copy_from_slice(b"from--to--to");
@@ -125,43 +130,55 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
             assert_eq!(summary[field], 32, "{field}");
         }
         assert_eq!(summary["tx_bytes"], 32 * 32);
-        assert_eq!(rig.attached(), None);
+        assert_eq!(fixture.attached(), None);
     }
 }
 
 #[test]
-fn what_is_eaten_does_not_reach_the_stack_until_the_end() {
-    let name = "what_is_eaten_does_not_reach_the_stack_until_the_end";
-    let Some(rig) = Rig::new(name, 1) else { return };
-    let bridge = ip::add_bridge(&rig.near, "br1").unwrap();
-    let (second, far) = (&rig.near, &rig.far);
+fn what_is_received_does_not_reach_the_stack_until_the_end() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let bridge = ip::add_bridge(&fixture.cable.left, "br1").unwrap();
+    let (second, far) = (&fixture.cable.left, &fixture.cable.right);
     let cable = VethPair::builder().names("port", "peer").build(second, far).unwrap();
     ip::set_master(cable.a(), Some(&bridge)).unwrap();
     // By a veth in native mode, and by a bridge in generic mode.
     for (near, far, line, net) in [
-        (rig.cable.a(), rig.cable.b(), "rxdrop -p --json -i near", 1),
+        (fixture.cable.veth.a(), fixture.cable.veth.b(), "rxdrop -p --json -i near", 1),
         (&bridge, cable.b(), "rxdrop -p --json -i br1 -S", 2),
     ] {
         ip::add_ipv4(near, Ipv4Addr::new(10, net, 0, 1), 24).unwrap();
         ip::add_ipv4(far, Ipv4Addr::new(10, net, 0, 2), 24).unwrap();
-        let inbox = rig.near.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).unwrap().unwrap();
+        let inbox = fixture
+            .cable
+            .left
+            .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+            .unwrap()
+            .unwrap();
         inbox.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let port = inbox.local_addr().unwrap().port();
-        let outbox = rig.far.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).unwrap().unwrap();
+        let outbox = fixture
+            .cable
+            .right
+            .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+            .unwrap()
+            .unwrap();
         outbox.set_broadcast(true).unwrap();
-        // Broadcasts need no ARP, which would be eaten too.
+        // Broadcasts need no ARP, which the tool would receive, too.
         let send = || outbox.send_to(b"?", (Ipv4Addr::new(10, net, 0, 255), port)).unwrap();
         let comes = || inbox.recv(&mut [0; 8]).is_ok();
         wait_for("a packet before", || {
             send();
             comes()
         });
-        let tool = Tool::start(&rig.near, line).ready();
+        let tool = Tool::start(&fixture.cable.left, line).ready();
         while comes() {}
         for _ in 0..10 {
             send();
         }
-        assert!(!comes(), "a packet was not eaten");
+        assert!(!comes(), "a packet reached the stack");
         let mut eaten = 0;
         wait_for("reports of ten packets", || {
             let report: Value = serde_json::from_str(&tool.line()).unwrap();
@@ -179,11 +196,11 @@ fn what_is_eaten_does_not_reach_the_stack_until_the_end() {
 
 #[test]
 fn reports_come_at_their_intervals_until_the_duration_is_over() {
-    let Some(rig) = Rig::new("reports_come_at_their_intervals_until_the_duration_is_over", 1)
-    else {
+    if !privileged!() {
         return;
-    };
-    let ended = rig.start("rxdrop -p -n 1 -d 3").ready().end();
+    }
+    let fixture = Fixture::new(1);
+    let ended = fixture.start("rxdrop -p -n 1 -d 3").ready().end();
     let summary = ended.summary();
     let seconds = summary["seconds"].as_f64().unwrap();
     assert!((3.0..LIMIT.as_secs_f64()).contains(&seconds), "{seconds}");
@@ -193,7 +210,8 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
     assert_eq!(first["summary"], false);
     assert_eq!(first["rx_ring_full"], 0);
 
-    let text = Tool::start(&rig.near, &format!("rxdrop -p -d 2 -x -i near -S {WAIT}")).end();
+    let text =
+        Tool::start(&fixture.cable.left, &format!("rxdrop -p -d 2 -x -i near -S {WAIT}")).end();
     assert_eq!(text.status.code(), Some(0), "{text:?}");
     let first = &text.out[0];
     for words in ["near", "queue 0", "generic mode (as asked)", "copy", "netlink"] {

@@ -1,17 +1,18 @@
-//! Which mode a socket gets, and what it says about it.
+//! Which mode a socket gets, and how it explains that.
 
 use crate::common::{kernel_can, kernel_since};
-use crate::rig::{Cards, Setup, Side, USUAL, forced, kind_is, required, sides};
+use crate::fixture::{Cards, Setup, Side, USUAL, forced, kind_is, required, sides};
 use rustix::io::Errno;
 use std::io::Write;
 use xsk::socket::CopyReason;
+use xsk::test_util::test_name;
 use xsk::{CopyMode, Error};
 
-/// Zero-copy if asked for nothing, where it is to be had; else copy mode, with the reason that asking for zero-copy
-/// gives.
+/// By default a socket is zero-copy where that is possible; otherwise it is in copy mode, with the
+/// reason that a request for zero-copy fails with.
 #[test]
-fn what_is_had_without_asking_is_the_best_and_says_why() {
-    let Some(cards) = Cards::new("what_is_had_without_asking_is_the_best_and_says_why") else {
+fn the_mode_chosen_by_default_is_the_best_and_says_why() {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     for card in [&cards.one, &cards.two] {
@@ -32,22 +33,21 @@ fn what_is_had_without_asking_is_the_best_and_says_why() {
             }
             (demanded, reason) => panic!("{demanded:?}, but {reason}"),
         };
-        // Past the harness, which would swallow what a passing test prints.
+        // Past the test harness, which hides what a passing test prints.
         let _ = writeln!(std::io::stderr(), "\nnote: {note}");
         side.close();
     }
 }
 
-/// A driver that says it has zero-copy and then refuses it (virtio without an IOMMU) is explained.
+/// A driver that reports zero-copy and then refuses it (virtio without an IOMMU) is explained.
 #[test]
 fn a_refusal_by_a_driver_that_promised_is_explained() {
-    let name = "a_refusal_by_a_driver_that_promised_is_explained";
-    let Some(cards) = Cards::new(name) else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let Err(error) = forced(&cards.one) else {
         assert!(!kind_is("refusing"), "zero-copy without an IOMMU");
-        kernel_can(name, false, "this card keeps its promise");
+        kernel_can(test_name!(), false, "this card keeps its promise");
         return;
     };
     if kind_is("refusing") && kernel_since(6, 16) {
@@ -68,8 +68,8 @@ fn a_refusal_by_a_driver_that_promised_is_explained() {
 }
 
 #[test]
-fn copy_mode_is_had_where_it_is_asked_for() {
-    let Some(cards) = Cards::new("copy_mode_is_had_where_it_is_asked_for") else {
+fn copy_mode_is_used_where_it_is_asked_for() {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let setup = Setup { copy: CopyMode::Copy, ..USUAL };

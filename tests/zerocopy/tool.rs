@@ -1,14 +1,15 @@
 //! The tool on a card: `xsk l2fwd` sends back what comes, with its addresses swapped.
 
-use crate::rig::{Cards, Side, USUAL, broadcast, required, wait_for_links};
+use crate::fixture::{Cards, Side, USUAL, broadcast, required, wait_for_links};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use xsk::Interface;
+use xsk::test_util::test_name;
 
-/// In a guest the tool lies beside the tests.
+/// In a guest the tool is beside the tests.
 fn binary() -> PathBuf {
     let beside = std::env::current_exe().unwrap().with_file_name("xsk");
     if beside.exists() { beside } else { env!("CARGO_BIN_EXE_xsk").into() }
@@ -18,7 +19,7 @@ fn binary() -> PathBuf {
 struct Forwarder(Option<Child>);
 
 impl Forwarder {
-    /// Waits until it is bound and attached, and answers with its first line.
+    /// Waits until it is bound and attached, and returns its first line.
     fn start(card: &Interface) -> (Self, String) {
         let mut child = Command::new(binary())
             .args(["l2fwd", "-N", "-p", "--json", "--wait", "20000", "-i", card.name()])
@@ -33,7 +34,7 @@ impl Forwarder {
         (Self(Some(child)), title)
     }
 
-    /// Ends it, and answers with what it counted.
+    /// Ends it, and returns what it counted.
     fn stop(mut self) -> Value {
         let child = self.0.take().unwrap();
         let id = i32::try_from(child.id()).unwrap();
@@ -56,7 +57,7 @@ impl Drop for Forwarder {
 
 #[test]
 fn l2fwd_sends_everything_back() {
-    let Some(cards) = Cards::new("l2fwd_sends_everything_back") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let (forwarder, title) = Forwarder::start(&cards.two);

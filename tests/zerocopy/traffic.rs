@@ -1,9 +1,12 @@
-//! Packets between the cards: each arrives once, in order and intact, and every chunk is accounted for.
+//! Packets between the cards: each arrives once, in order and intact, and every chunk is accounted
+//! for.
 
 use crate::common::{kernel_can, kernel_since, until};
-use crate::rig::{CHUNKS, Cards, FILL, Setup, USUAL, When, kind_is, required, sides};
+use crate::fixture::{CHUNKS, Cards, FILL, Setup, USUAL, When, kind_is, required, sides};
+use xsk::test_util::test_name;
 
-/// Packets on their way at once. In copy mode a card drops what is more than its own ring (256) has room for.
+/// The most packets on their way at once. In copy mode a card drops packets beyond what its own
+/// ring (256) has room for.
 const BATCH: u32 = 64;
 
 /// Rounds of packets one way and then the other, on the same sockets.
@@ -28,7 +31,7 @@ fn both_ways(cards: &Cards, setup: Setup) {
 
 #[test]
 fn packets_go_both_ways() {
-    let Some(cards) = Cards::new("packets_go_both_ways") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     both_ways(&cards, USUAL);
@@ -36,7 +39,7 @@ fn packets_go_both_ways() {
 
 #[test]
 fn packets_go_both_ways_without_need_wakeup() {
-    let Some(cards) = Cards::new("packets_go_both_ways_without_need_wakeup") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let setup = Setup { need_wakeup: false, ..USUAL };
@@ -45,7 +48,7 @@ fn packets_go_both_ways_without_need_wakeup() {
 
 #[test]
 fn the_fill_ring_may_be_filled_after_bind() {
-    let Some(cards) = Cards::new("the_fill_ring_may_be_filled_after_bind") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let setup = Setup { fill: When::BeforeAttach, ..USUAL };
@@ -54,34 +57,34 @@ fn the_fill_ring_may_be_filled_after_bind() {
 
 #[test]
 fn the_fill_ring_may_be_filled_last() {
-    let name = "the_fill_ring_may_be_filled_last";
-    let Some(cards) = Cards::new(name) else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
-    let why = "igb does not ask to be woken for its first chunks, and stays deaf: they have to be in the fill ring \
+    let why = "igb does not ask to be woken for its first chunks, and receives nothing: they have to be in the fill ring \
                before the program is attached";
-    if !kernel_can(name, !(kind_is("igb") && required()), why) {
+    if !kernel_can(test_name!(), !(kind_is("igb") && required()), why) {
         return;
     }
     let setup = Setup { fill: When::Last, ..USUAL };
     both_ways(&cards, setup);
 }
 
-/// A driver whose chunks ran out goes on when it gets some: what it received is not given back at first.
+/// A driver whose chunks ran out continues when it gets some: the received chunks are not given
+/// back at first.
 #[test]
 fn a_queue_that_ran_dry_goes_on() {
-    let name = "a_queue_that_ran_dry_goes_on";
-    let Some(cards) = Cards::new(name) else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
-    let why = "a wake-up of igb reaches the interrupt of its sending half only (mended in 7.0)";
-    let deaf = kind_is("igb") && required() && !kernel_since(7, 0);
-    if !kernel_can(name, !deaf, why) {
+    let why = "a wake-up of igb reaches the interrupt of its sending half only (fixed in 7.0)";
+    let stuck = kind_is("igb") && required() && !kernel_since(7, 0);
+    if !kernel_can(test_name!(), !stuck, why) {
         return;
     }
     let (mut from, mut to) = sides(&cards, USUAL);
     let mut held = Vec::new();
-    // As many as there are chunks, and no more: an emulated cable holds its sender up while the other end has no room.
+    // As many as there are chunks, and no more: an emulated cable blocks its sender while the other
+    // end has no room.
     for round in 0..FILL / BATCH {
         from.send(round * BATCH..round * BATCH + BATCH);
         until("they are received", || {
@@ -94,7 +97,7 @@ fn a_queue_that_ran_dry_goes_on() {
     }
     let room = to.pool.len() as u32 - (CHUNKS - FILL);
     assert_eq!(to.socket.fill.fill_from(&mut to.pool, room), Ok(room));
-    let _ = to.socket.fill.kick_if_needed().unwrap();
+    to.socket.fill.kick_if_needed().unwrap();
     from.until_it_arrives(&mut to);
     from.account();
     to.account();
@@ -102,10 +105,10 @@ fn a_queue_that_ran_dry_goes_on() {
     to.close();
 }
 
-/// The other side sends every packet back from the chunk that it came in.
+/// The other side sends every packet back from the chunk in which it came.
 #[test]
 fn packets_are_forwarded_back_without_a_copy() {
-    let Some(cards) = Cards::new("packets_are_forwarded_back_without_a_copy") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     let (mut one, mut two) = sides(&cards, USUAL);
@@ -116,10 +119,10 @@ fn packets_are_forwarded_back_without_a_copy() {
         until("forwarding", || {
             let batch = two.socket.rx.receive(64).unwrap();
             forwarded += batch.forward(&mut two.socket.tx).unwrap();
-            let _ = two.socket.tx.kick_if_needed().unwrap();
+            two.socket.tx.kick_if_needed().unwrap();
             let done = two.socket.completion.reap(64).unwrap();
             reaped += done.recycle(&mut two.socket.fill).unwrap();
-            let _ = two.socket.fill.kick_if_needed().unwrap();
+            two.socket.fill.kick_if_needed().unwrap();
             forwarded >= BATCH && reaped == forwarded
         });
         one.receive(numbers);
@@ -132,7 +135,7 @@ fn packets_are_forwarded_back_without_a_copy() {
 
 #[test]
 fn closing_and_opening_at_once_works_each_time() {
-    let Some(cards) = Cards::new("closing_and_opening_at_once_works_each_time") else {
+    let Some(cards) = Cards::new(test_name!()) else {
         return;
     };
     // igb takes seconds for each link.

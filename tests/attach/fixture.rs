@@ -1,0 +1,125 @@
+//! A cable whose left end tests attach to, and sockets with just enough set up for a slot.
+
+use crate::common::{Cable, rx_socket, wait_for};
+use rustix::io::Errno;
+use rustix::net::xdp::{SocketAddrXdp, SocketAddrXdpFlags, XdpUmemReg, XdpUmemRegFlags};
+use rustix::net::{bind, sockopt};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+use xsk::attach::XdpMode;
+use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
+use xsk::interface::Interface;
+use xsk::test_util::ip;
+
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// A cable between two namespaces; tests attach to its left end.
+pub(crate) struct Fixture {
+    pub(crate) cable: Cable,
+}
+
+impl Fixture {
+    pub(crate) fn new(queues: u32) -> Self {
+        Self { cable: Cable::new(queues) }
+    }
+
+    pub(crate) fn interface(&self) -> &Interface {
+        self.cable.veth.a()
+    }
+
+    /// Runs on this thread, inside the left namespace.
+    pub(crate) fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.cable.left.run(work).unwrap()
+    }
+
+    /// Returns what is attached to the left end.
+    pub(crate) fn attached(&self) -> Option<(XdpMode, u32)> {
+        self.interface().attached_programs().unwrap().programs().next()
+    }
+
+    /// Asserts that nothing is attached. Other tests of this process that enumerate all links may
+    /// hold this one for a moment longer.
+    #[track_caller]
+    pub(crate) fn assert_vacant(&self) {
+        let start = Instant::now();
+        while let Some(found) = self.attached() {
+            assert!(start.elapsed() < Duration::from_secs(1), "still attached: {found:?}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Returns a sender of packets from different ports, so that they arrive on every queue.
+    pub(crate) fn sender(&self) -> Sender {
+        ip::add_ipv4(self.cable.veth.b(), Ipv4Addr::new(10, 1, 0, 2), 24).unwrap();
+        let sockets = self.cable.right.run(|| {
+            (0..64)
+                .map(|_| {
+                    let socket = UdpSocket::bind((Ipv4Addr::new(10, 1, 0, 2), 0)).unwrap();
+                    socket.set_broadcast(true).unwrap();
+                    socket
+                })
+                .collect()
+        });
+        Sender(sockets.unwrap())
+    }
+}
+
+pub(crate) struct Sender(Vec<UdpSocket>);
+
+impl Sender {
+    /// Sends a packet from each port.
+    pub(crate) fn send(&self) {
+        for socket in &self.0 {
+            socket.send_to(b"?", (Ipv4Addr::new(10, 1, 0, 255), 9)).unwrap();
+        }
+    }
+}
+
+/// Returns a socket bound to a queue, whose fill ring stays empty: it counts what it receives
+/// without keeping it.
+pub(crate) fn counting_socket(interface: &Interface, queue: u32) -> OwnedFd {
+    let socket = rx_socket();
+    let memory: &'static mut [u8] = Box::leak(vec![0; 3 * 4096].into_boxed_slice());
+    let aligned = memory.as_ptr().addr().next_multiple_of(4096);
+    let area = XdpUmemReg {
+        addr: u64::try_from(aligned).unwrap(),
+        len: 8192,
+        chunk_size: 4096,
+        headroom: 0,
+        flags: XdpUmemRegFlags::empty(),
+        tx_metadata_len: 0,
+    };
+    sockopt::set_xdp_umem_reg(&socket, area).unwrap();
+    sockopt::set_xdp_umem_fill_ring_size(&socket, 64).unwrap();
+    sockopt::set_xdp_umem_completion_ring_size(&socket, 64).unwrap();
+    let address = SocketAddrXdp::new(SocketAddrXdpFlags::XDP_COPY, interface.index(), queue);
+    // The kernel releases a queue a little later than its socket.
+    wait_for("a free queue", || match bind(&socket, &address) {
+        Err(Errno::BUSY) => false,
+        answer => answer.map(|()| true).unwrap(),
+    });
+    socket
+}
+
+/// Returns how many packets have reached a counting socket.
+pub(crate) fn count(socket: &OwnedFd) -> u64 {
+    sockopt::xdp_statistics(socket).unwrap().rx_dropped
+}
+
+/// Returns a program that is not this crate's default one, with its map, named `other_map`.
+pub(crate) fn other_program() -> (Program, XskMap) {
+    use std::os::fd::AsFd;
+    let map = XskMap::create("other_map", 8).unwrap();
+    let [low, high] = Insn::load_map_fd(Reg::R1, map.as_fd());
+    let insns = [
+        Insn::load(Size::Word, Reg::R2, Reg::R1, 16),
+        low,
+        high,
+        Insn::mov64_imm(Reg::R3, 2),
+        Insn::mov64_imm(Reg::R0, 0),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ];
+    (Program::load("other", &insns, c"MIT", 0).unwrap(), map)
+}

@@ -1,0 +1,8 @@
+//! Programs and maps against the running kernel. Needs root, makes no interface.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod forms;
+mod objects;
+mod slots;
+mod verifier;

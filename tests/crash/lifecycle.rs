@@ -1,0 +1,179 @@
+//! The lifecycle of a user, phase by phase: memory, socket, program, packets, and everything
+//! released.
+
+use crate::common::{PATIENCE, packet};
+use crate::random::Random;
+use std::time::Instant;
+use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
+use xsk::test_util::{Namespace, VethPair};
+use xsk::{CopyMode, FramePool, Interface, Result, Socket, Umem};
+
+/// The phase that is under way. A victim writes its letter when the phase begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// The process starts; it has written nothing yet.
+    Start,
+    Namespace,
+    Memory,
+    Bind,
+    Attach,
+    Register,
+    Traffic,
+    Unregister,
+    Detach,
+    Close,
+    Teardown,
+}
+
+impl Phase {
+    /// All phases that a victim writes.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Namespace,
+        Self::Memory,
+        Self::Bind,
+        Self::Attach,
+        Self::Register,
+        Self::Traffic,
+        Self::Unregister,
+        Self::Detach,
+        Self::Close,
+        Self::Teardown,
+    ];
+
+    /// A control character, which no test harness prints.
+    pub(crate) fn letter(self) -> u8 {
+        14 + self as u8
+    }
+
+    pub(crate) fn of_letter(letter: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.letter() == letter)
+    }
+
+    pub(crate) fn group(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Traffic => "traffic",
+            phase if phase < Self::Traffic => "set-up",
+            _ => "teardown",
+        }
+    }
+}
+
+/// Where and how a user works.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) interface: &'a Interface,
+    pub(crate) queue: u32,
+    pub(crate) method: AttachMethod,
+    pub(crate) mode: AttachMode,
+}
+
+/// A user that has everything set up.
+pub(crate) struct User {
+    pub(crate) umem: Umem,
+    pub(crate) pool: FramePool,
+    pub(crate) socket: Socket,
+    pub(crate) slot: Registration,
+    pub(crate) attachment: Attachment,
+}
+
+impl Place<'_> {
+    /// Sets everything up, in one of two orders, in the interface's namespace.
+    pub(crate) fn start(
+        &self,
+        program_first: bool,
+        report: &mut impl FnMut(Phase),
+    ) -> Result<User> {
+        report(Phase::Memory);
+        let (umem, mut pool) = Umem::builder().chunk_count(256).build()?;
+        let attach = |report: &mut dyn FnMut(Phase)| {
+            report(Phase::Attach);
+            let builder = Attachment::builder(self.interface);
+            builder.method(self.method).mode(self.mode).attach()
+        };
+        let early = if program_first { Some(attach(report)?) } else { None };
+        report(Phase::Bind);
+        // On a machine with far too much to do, the kernel released a queue only after 9 s; the
+        // default timeout is 2 s.
+        let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy).bind_timeout(PATIENCE);
+        let builder = builder.rx_size(128).tx_size(64).fill_size(128).completion_size(64);
+        let mut socket = builder.bind(self.interface, self.queue)?;
+        socket.fill.fill_from(&mut pool, 128)?;
+        let attachment = match early {
+            Some(attachment) => attachment,
+            None => attach(report)?,
+        };
+        report(Phase::Register);
+        let slot = socket.register(&attachment)?;
+        Ok(User { umem, pool, socket, slot, attachment })
+    }
+
+    /// Runs a whole lifecycle, with a namespace and a cable of its own that are named by `number`.
+    pub(crate) fn run(
+        &self,
+        random: &mut Random,
+        number: u64,
+        report: &mut impl FnMut(Phase),
+    ) -> Result<()> {
+        report(Phase::Namespace);
+        let (here, there) = (Namespace::current()?, Namespace::new()?);
+        let cable = VethPair::builder().names(format!("own{number}"), "far");
+        let cable = cable.build(&here, &there)?;
+        let mut user = self.start(random.below(2) == 0, report)?;
+        report(Phase::Traffic);
+        user.receive(200 + random.below(1800));
+        report(Phase::Unregister);
+        user.slot.close()?;
+        report(Phase::Detach);
+        user.attachment.close()?;
+        report(Phase::Close);
+        drop((user.socket, user.pool, user.umem));
+        report(Phase::Teardown);
+        drop((cable, there, here));
+        Ok(())
+    }
+}
+
+impl User {
+    /// Receives `count` packets and sends one for each.
+    #[track_caller]
+    pub(crate) fn receive(&mut self, count: u64) {
+        let start = Instant::now();
+        let mut received = 0;
+        while received < count {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "nothing received after {received} packets: {:?}",
+                self.attachment
+            );
+            received += self.turn();
+        }
+    }
+
+    /// Receives the packets that are there, and returns how many.
+    pub(crate) fn turn(&mut self) -> u64 {
+        let socket = &mut self.socket;
+        socket.completion.reap_into(&mut self.pool, 64).unwrap();
+        let mut count = 0;
+        let mut out = socket.tx.reserve(64).unwrap();
+        for frame in socket.rx.receive(64).unwrap() {
+            assert_eq!(self.umem.bytes(&frame).len(), 60);
+            self.pool.put(frame);
+            count += 1;
+            if out.remaining() > 0 {
+                if let Some(mut frame) = self.pool.take() {
+                    self.umem.write(&mut frame, &packet(count, 60)).unwrap();
+                    out.push(frame).unwrap();
+                }
+            }
+        }
+        drop(out);
+        socket.fill.fill_from(&mut self.pool, 64).unwrap();
+        socket.tx.kick_if_needed().unwrap();
+        socket.fill.kick_if_needed().unwrap();
+        if count == 0 {
+            std::thread::yield_now();
+        }
+        u64::from(count)
+    }
+}

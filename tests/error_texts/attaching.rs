@@ -1,0 +1,133 @@
+//! Interfaces, namespaces, attaching and detaching.
+
+use crate::Said;
+use expect_test::expect;
+use rustix::io::Errno;
+use std::time::Duration;
+use xsk::{AttachConflict, AttachMethod, Error, XdpMode};
+
+#[test]
+fn texts() {
+    crate::check(said());
+}
+
+// Not formatted: `UPDATE_EXPECT` does not find texts that rustfmt has moved.
+#[rustfmt::skip]
+pub(crate) fn said() -> Said {
+    let interface = |name: &str, operation, errno, message: Option<&str>| Error::Interface {
+        name: name.to_owned(),
+        operation,
+        errno,
+        message: message.map(str::to_owned),
+    };
+    let netlink = |operation, errno| Error::Netlink { operation, errno };
+    let namespace = |operation, errno| Error::Namespace { operation, errno };
+    let attach = |mode, method, errno, message: Option<&str>| Error::Attach {
+        interface: "eth1".to_owned(),
+        mode,
+        method,
+        errno,
+        message: message.map(str::to_owned),
+    };
+    let detach = |mode, errno, message: Option<&str>| Error::Detach {
+        interface: "eth1".to_owned(),
+        mode,
+        errno,
+        message: message.map(str::to_owned),
+    };
+    let foreign = |mode, name: Option<&str>| Error::ForeignProgram {
+        interface: "eth1".to_owned(),
+        id: 42,
+        name: name.map(str::to_owned),
+        mode,
+    };
+    let other = |wanted: &str, conflict| Error::OtherAttachment {
+        interface: "eth1".to_owned(),
+        wanted: wanted.to_owned(),
+        conflict,
+    };
+    vec![
+        (interface("nope", "find", Errno::NODEV, None),
+            expect!["cannot find interface nope: ENODEV (No such device). There is no such interface in this network namespace: `ip link` lists those that there are"]),
+        (interface("bad/name", "find", Errno::INVAL, Some("an interface's name has no slash")),
+            expect![[r#"cannot find interface bad/name: EINVAL (Invalid argument), "an interface's name has no slash""#]]),
+        (interface("eth1", "bind to", Errno::XDEV, Some("the socket was made in another network namespace")),
+            expect![[r#"cannot bind to interface eth1: EXDEV (Invalid cross-device link), "the socket was made in another network namespace". Make sockets and attachments in a thread that is in the namespace of the interface (`ip netns exec`, `nsenter --net`)"#]]),
+        (interface("eth1", "set the MTU of", Errno::PERM, None),
+            expect!["cannot set the MTU of interface eth1: EPERM (Operation not permitted). This needs CAP_NET_ADMIN in the user namespace that owns this network namespace: run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)"]),
+        (interface("eth1", "set the MTU of", Errno::INVAL, Some("mtu greater than device maximum.\n")),
+            expect![[r#"cannot set the MTU of interface eth1: EINVAL (Invalid argument), "mtu greater than device maximum""#]]),
+        (netlink("open a netlink socket", Errno::AFNOSUPPORT),
+            expect!["cannot open a netlink socket: EAFNOSUPPORT (Address family not supported by protocol). A seccomp filter refuses the address family (containers have one; in systemd it is RestrictAddressFamilies=, which has to name AF_NETLINK and AF_UNIX)"]),
+        (netlink("open a netlink socket", Errno::MFILE),
+            expect!["cannot open a netlink socket: EMFILE (Too many open files). This process has too many open files: raise `ulimit -n`"]),
+        (netlink("list interfaces", Errno::BADMSG),
+            expect!["cannot list interfaces: EBADMSG (Bad message). This crate does not understand the kernel's answer: please report it, with the output of `uname -r`"]),
+        (netlink("list interfaces", Errno::NOBUFS),
+            expect!["cannot list interfaces: ENOBUFS (No buffer space available)"]),
+        (namespace("unshare(CLONE_NEWNET)", Errno::PERM),
+            expect!["cannot make or enter a network namespace: unshare(CLONE_NEWNET): EPERM (Operation not permitted). This needs CAP_SYS_ADMIN: run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)"]),
+        (namespace("unshare(CLONE_NEWNET)", Errno::NOSPC),
+            expect!["cannot make or enter a network namespace: unshare(CLONE_NEWNET): ENOSPC (No space left on device). There are as many network namespaces as this user may have: `sysctl user.max_net_namespaces`"]),
+        (namespace("setns(pidfd_open(), CLONE_NEWNET)", Errno::SRCH),
+            expect!["cannot make or enter a network namespace: setns(pidfd_open(), CLONE_NEWNET): ESRCH (No such process)"]),
+        (attach(XdpMode::Native, AttachMethod::Netlink, Errno::PERM, None),
+            expect!["cannot attach an XDP program to eth1 in native mode by netlink: EPERM (Operation not permitted). This needs CAP_NET_ADMIN in the user namespace that owns this network namespace: run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)"]),
+        (attach(XdpMode::Native, AttachMethod::Netlink, Errno::OPNOTSUPP, None),
+            expect!["cannot attach an XDP program to eth1 in native mode by netlink: EOPNOTSUPP (Operation not supported). The driver of eth1 has no native XDP: use generic mode (`-S`)"]),
+        (attach(XdpMode::Native, AttachMethod::Netlink, Errno::RANGE, Some("Peer MTU is too large to set XDP")),
+            expect![[r#"cannot attach an XDP program to eth1 in native mode by netlink: ERANGE (Numerical result out of range), "Peer MTU is too large to set XDP". Often the MTU is too large for XDP in this driver: `ip link set dev eth1 mtu 1500` (on a veth, of its peer)"#]]),
+        (attach(XdpMode::Native, AttachMethod::Netlink, Errno::INVAL, Some("MTU too large for XDP")),
+            expect![[r#"cannot attach an XDP program to eth1 in native mode by netlink: EINVAL (Invalid argument), "MTU too large for XDP". Often the MTU is too large for XDP in this driver: `ip link set dev eth1 mtu 1500` (on a veth, of its peer)"#]]),
+        (attach(XdpMode::Native, AttachMethod::Link, Errno::RANGE, None),
+            expect!["cannot attach an XDP program to eth1 in native mode by link: ERANGE (Numerical result out of range). Often the MTU is too large for XDP in this driver: `ip link set dev eth1 mtu 1500` (on a veth, of its peer)"]),
+        (attach(XdpMode::Native, AttachMethod::Link, Errno::INVAL, None),
+            expect!["cannot attach an XDP program to eth1 in native mode by link: EINVAL (Invalid argument). Either eth1 is gone, or its driver refuses the program: attached by netlink it would say why"]),
+        (attach(XdpMode::Generic, AttachMethod::Netlink, Errno::INVAL, None),
+            expect!["cannot attach an XDP program to eth1 in generic mode by netlink: EINVAL (Invalid argument)"]),
+        (attach(XdpMode::Native, AttachMethod::Netlink, Errno::NOSPC, Some("XDP expects number of rx queues not less than peer tx queues")),
+            expect![[r#"cannot attach an XDP program to eth1 in native mode by netlink: ENOSPC (No space left on device), "XDP expects number of rx queues not less than peer tx queues". eth1 needs as many receive queues as its peer has transmit queues: `ethtool -L eth1 rx N`"#]]),
+        (attach(XdpMode::Native, AttachMethod::Netlink, Errno::BUSY, Some("Can't replace active BPF XDP link")),
+            expect![[r#"cannot attach an XDP program to eth1 in native mode by netlink: EBUSY (Device or resource busy), "Can't replace active BPF XDP link". A program is attached already (`ip -d link show dev eth1`), maybe in another mode or by a link, which only its owner can detach"#]]),
+        (attach(XdpMode::Generic, AttachMethod::Netlink, Errno::EXIST, Some("Native and generic XDP can't be active at the same time")),
+            expect![[r#"cannot attach an XDP program to eth1 in generic mode by netlink: EEXIST (File exists), "Native and generic XDP can't be active at the same time". A program is attached already (`ip -d link show dev eth1`), maybe in another mode or by a link, which only its owner can detach"#]]),
+        (attach(XdpMode::Native, AttachMethod::Netlink, Errno::NODEV, None),
+            expect!["cannot attach an XDP program to eth1 in native mode by netlink: ENODEV (No such device). There is no such interface in this network namespace: `ip link` lists those that there are"]),
+        (attach(XdpMode::Native, AttachMethod::Netlink, Errno::NOMEM, None),
+            expect!["cannot attach an XDP program to eth1 in native mode by netlink: ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the limit of the control group is reached"]),
+        (detach(XdpMode::Native, Errno::NODEV, None),
+            expect!["cannot detach the XDP program from eth1 (native mode): ENODEV (No such device). There is no such interface in this network namespace: `ip link` lists those that there are"]),
+        (detach(XdpMode::Native, Errno::PERM, None),
+            expect!["cannot detach the XDP program from eth1 (native mode): EPERM (Operation not permitted). This needs CAP_NET_ADMIN in the user namespace that owns this network namespace: run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)"]),
+        (detach(XdpMode::Native, Errno::EXIST, Some("Active program does not match expected")),
+            expect![[r#"cannot detach the XDP program from eth1 (native mode): EEXIST (File exists), "Active program does not match expected". Another program was attached in the meantime; it is left alone"#]]),
+        (detach(XdpMode::Native, Errno::BUSY, Some("Can't replace active BPF XDP link")),
+            expect![[r#"cannot detach the XDP program from eth1 (native mode): EBUSY (Device or resource busy), "Can't replace active BPF XDP link". It is attached by a link, which only its owner can detach: `bpftool link` shows it"#]]),
+        (detach(XdpMode::Generic, Errno::IO, None),
+            expect!["cannot detach the XDP program from eth1 (generic mode): EIO (Input/output error). By hand: `ip link set dev eth1 xdpgeneric off`"]),
+        (detach(XdpMode::Hardware, Errno::IO, None),
+            expect!["cannot detach the XDP program from eth1 (hardware mode): EIO (Input/output error). By hand: `ip link set dev eth1 xdpoffload off`"]),
+        (foreign(XdpMode::Native, Some("xdp_dispatcher")),
+            expect!["another XDP program is attached to eth1 in native mode: id 42, name xdp_dispatcher. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpdrv off`, or allow this program to replace it (`replace_foreign`, `--replace`)"]),
+        (foreign(XdpMode::Generic, None),
+            expect!["another XDP program is attached to eth1 in generic mode: id 42. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpgeneric off`, or allow this program to replace it (`replace_foreign`, `--replace`)"]),
+        (foreign(XdpMode::Hardware, None),
+            expect!["another XDP program is attached to eth1 in hardware mode: id 42. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpoffload off`, or allow this program to replace it (`replace_foreign`, `--replace`)"]),
+        (other("native mode by netlink", AttachConflict::OtherMode { mode: XdpMode::Native, method: AttachMethod::Link }),
+            expect!["eth1: wanted native mode by netlink, found native mode by link. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
+        (other("program 42 in native mode", AttachConflict::NoProgram),
+            expect!["eth1: wanted program 42 in native mode, found no program. Nothing is attached there, or somebody detached it: attach again, and register the sockets again"]),
+        (other("a program on eth0", AttachConflict::OtherInterface { name: "eth1".to_owned() }),
+            expect!["eth1: wanted a program on eth0, found one on eth1. Register the socket with an attachment on its own interface"]),
+        (other("program 42 in native mode", AttachConflict::OtherProgram { id: 7, mode: XdpMode::Generic }),
+            expect!["eth1: wanted program 42 in native mode, found program 7 in generic mode. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
+        (other("any mode by netlink", AttachConflict::ProgramGone),
+            expect!["eth1: wanted any mode by netlink, found a program that has just gone. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
+        (other("any mode by link", AttachConflict::ProgramReplaced),
+            expect!["eth1: wanted any mode by link, found a program that came right after ours. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
+        (other("native mode by link", AttachConflict::SeveralNamespaces),
+            expect!["eth1: wanted native mode by link, found that very program, by links in several network namespaces, which cannot be told apart. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
+        (Error::AttachLock { waited: Duration::from_millis(5003), errno: Errno::ADDRINUSE },
+            expect!["another process or thread has held the lock of this interface's XDP attachments for 5003 ms: EADDRINUSE (Address already in use). It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` shows the lock and who has it; the kernel frees it when that process ends"]),
+    ]
+}

@@ -1,0 +1,59 @@
+//! Waking, waiting, counting, and the faults of the other side of a ring.
+
+use crate::Said;
+use expect_test::expect;
+use rustix::io::Errno;
+use xsk::ring::RingKind;
+use xsk::{Error, RingError};
+
+#[test]
+fn texts() {
+    crate::check(said());
+}
+
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
+#[rustfmt::skip]
+pub(crate) fn said() -> Said {
+    let kick = |ring, errno| Error::Kick { ring, errno };
+    let option = |name, errno| Error::SocketOption { name, errno };
+    let entry = |ring, address, len, options| {
+        Error::Ring(RingError::BadEntry {
+            ring,
+            address,
+            len,
+            options,
+        })
+    };
+    vec![
+        (kick(RingKind::Tx, Errno::NETDOWN),
+            expect!["cannot wake the kernel for the TX ring: ENETDOWN (Network is down). The interface is down: set it up; what is in the TX ring is sent then"]),
+        (kick(RingKind::Fill, Errno::NXIO),
+            expect!["cannot wake the kernel for the fill ring: ENXIO (No such device or address). The interface is gone, or was moved to another network namespace: close the socket and make a new one"]),
+        (kick(RingKind::Tx, Errno::INVAL),
+            expect!["cannot wake the kernel for the TX ring: EINVAL (Invalid argument). In zero-copy mode many drivers send only while an XDP program is attached to the interface: attach one, even if this socket receives nothing"]),
+        (Error::Wait { errno: Errno::INVAL },
+            expect!["waiting for packets failed: EINVAL (Invalid argument). These are more sockets than `ulimit -n` allows: wait for fewer, or raise it"]),
+        (Error::Wait { errno: Errno::NOMEM },
+            expect!["waiting for packets failed: ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the limit of the control group is reached"]),
+        (option("XDP_MAX_TX_SKB_BUDGET", Errno::ACCESS),
+            expect!["the socket option XDP_MAX_TX_SKB_BUDGET failed: EACCES (Permission denied). It goes from 32 to the TX ring's size, and the socket must have a TX ring of 32 entries at least"]),
+        (option("XDP_STATISTICS", Errno::NOPROTOOPT),
+            expect!["the socket option XDP_STATISTICS failed: ENOPROTOOPT (Protocol not available)"]),
+        (option("SO_ERROR", Errno::BADF),
+            expect!["the socket option SO_ERROR failed: EBADF (Bad file descriptor)"]),
+        (Error::NeedsKernel { feature: "XDP_MAX_TX_SKB_BUDGET", version: "6.17" },
+            expect!["XDP_MAX_TX_SKB_BUDGET needs Linux 6.17"]),
+        (Error::Ring(RingError::BadIndex { ring: RingKind::Rx, distance: 2049, size: 2048 }),
+            expect!["the kernel's index of the RX ring is 2049 entries away from ours, in a ring of 2048. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
+        (Error::Ring(RingError::TooManyEntries { ring: RingKind::Completion, available: 3, outstanding: 2 }),
+            expect!["the completion ring holds 3 entries, but the kernel was given only 2. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
+        (entry(RingKind::Rx, 0x40_0000, 60, 0),
+            expect!["the RX ring's entry {address 0x400000, length 60, options 0x0} is not inside a chunk of the UMEM. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
+        (entry(RingKind::Rx, 0x1000, 60, 2),
+            expect!["the RX ring's entry {address 0x1000, length 60, options 0x2} has options that this crate does not know. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
+        (entry(RingKind::Completion, u64::MAX, 0, 0),
+            expect!["the completion ring's entry {address 0xffffffffffffffff, length 0, options 0x0} is not inside a chunk of the UMEM. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
+        (Error::Ring(RingError::DuplicateChunk { ring: RingKind::Completion, address: 0x1000 }),
+            expect!["the completion ring's entry 0x1000 names a chunk that the kernel does not hold. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
+    ]
+}

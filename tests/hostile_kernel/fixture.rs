@@ -1,0 +1,189 @@
+//! The socket, and what the test knows of its chunks.
+
+use crate::input::{AREA, CHUNK, CHUNKS};
+use crate::step::Step;
+use std::collections::BTreeSet;
+use xsk::test_util::{FakeKernel, FakeRings, Hostile, Index};
+use xsk::umem::ChunkPlace;
+use xsk::{Frame, FramePool, RingError, Socket, Umem};
+
+/// Which chunks the user has, derived only from what the library returned; as a set, chunk by
+/// chunk.
+pub(crate) struct Fixture {
+    pub(crate) umem: Umem,
+    pub(crate) pool: FramePool,
+    pub(crate) kernel: FakeKernel,
+    pub(crate) socket: Socket,
+    pub(crate) held: Vec<Frame>,
+    pub(crate) faults: usize,
+}
+
+impl Fixture {
+    pub(crate) fn new(start: Index) -> Self {
+        let chunks = u32::try_from(CHUNKS).unwrap();
+        let (umem, pool) = Umem::builder().chunk_count(chunks).chunk_size(2048).build().unwrap();
+        let rings = FakeRings { rx: 4, tx: 4, fill: 8, completion: 4, start };
+        let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
+        Self { umem, pool, kernel, socket, held: Vec::new(), faults: 0 }
+    }
+
+    /// Returns the chunks that the user has: in the pool or in hand.
+    pub(crate) fn user_chunks(&self) -> BTreeSet<u64> {
+        let held = self.held.iter().map(Frame::address);
+        self.pool.addresses().chain(held).map(|address| address / CHUNK).collect()
+    }
+
+    /// Asserts that the user has no chunk twice, and that every frame's bytes are inside one chunk
+    /// and can be read and written.
+    pub(crate) fn check(&mut self) {
+        assert_eq!(
+            self.user_chunks().len(),
+            self.pool.len() + self.held.len(),
+            "a second frame for a chunk"
+        );
+        for frame in &mut self.held {
+            let (first, len) = (frame.address(), u64::from(frame.len()));
+            assert!(len > 0 && first + len <= AREA, "outside the UMEM");
+            assert_eq!(first / CHUNK, (first + len - 1) / CHUNK, "outside its chunk");
+            let bytes = self.umem.bytes_mut(frame);
+            assert_eq!(bytes.len() as u64, len);
+            bytes[0] = bytes[bytes.len() - 1].wrapping_add(1);
+        }
+        for chunk in self.pool.addresses() {
+            assert!(chunk < AREA && chunk % CHUNK == 0, "the pool has an address that is no chunk");
+        }
+    }
+
+    /// Checks a frame that arrived: the user did not have its chunk, and the ledger had it at
+    /// `place`.
+    pub(crate) fn came(&mut self, frame: Frame, before: &[ChunkPlace], place: ChunkPlace) {
+        let chunk = frame.address() / CHUNK;
+        assert!(!self.user_chunks().contains(&chunk), "a second frame for a chunk");
+        assert_eq!(before[usize::try_from(chunk).unwrap()], place);
+        self.held.push(frame);
+    }
+
+    pub(crate) fn hostile(&mut self) -> Hostile<'_> {
+        self.kernel.hostile().unwrap()
+    }
+
+    pub(crate) fn count(&mut self, result: Result<u32, RingError>) {
+        self.faults += usize::from(result.is_err());
+    }
+
+    pub(crate) fn step(&mut self, step: &Step) {
+        let places = self.umem.chunk_places().unwrap();
+        let Fixture { pool, socket, held, .. } = self;
+        match *step {
+            Step::Kernel(ref step) => drop(self.kernel.step(step)),
+            Step::Fill(n) => {
+                let result = socket.fill.fill_from(pool, n);
+                self.count(result);
+            }
+            Step::Push(n) => {
+                let Ok(mut slots) = socket.tx.reserve(n) else {
+                    return self.faults += 1;
+                };
+                while let Some(frame) = held.pop() {
+                    if let Err(frame) = slots.push(frame) {
+                        held.push(frame);
+                        break;
+                    }
+                }
+            }
+            Step::SendFrom(n) => {
+                let result = socket.tx.send_from(pool, n, 60);
+                self.count(result);
+            }
+            Step::Receive(n, take) => {
+                let Ok(batch) = socket.rx.receive(n) else {
+                    return self.faults += 1;
+                };
+                let frames: Vec<Frame> = batch.into_iter().take(take as usize).collect();
+                for frame in frames {
+                    self.came(frame, &places, ChunkPlace::Receiving);
+                }
+            }
+            Step::Recycle(n) => {
+                let result = socket.rx.receive(n).and_then(|batch| batch.recycle(&mut socket.fill));
+                self.count(result);
+            }
+            Step::RecycleEach(n) => {
+                let umem = &self.umem;
+                let taken = |frame: &Frame| {
+                    held.iter().any(|held| held.address() / CHUNK == frame.address() / CHUNK)
+                };
+                let look = |frame: &mut Frame| {
+                    assert!(!taken(frame), "a second frame for a chunk");
+                    assert_eq!(umem.bytes(frame).len(), frame.len() as usize);
+                };
+                let batch = socket.rx.receive(n);
+                let result = batch.and_then(|batch| batch.recycle_each(&mut socket.fill, look));
+                self.count(result);
+            }
+            Step::Forward(n) => {
+                let result = socket.rx.receive(n).and_then(|batch| batch.forward(&mut socket.tx));
+                self.count(result);
+            }
+            Step::ForwardEach(n) => {
+                let umem = &self.umem;
+                let edit = |frame: &mut Frame| umem.bytes_mut(frame).fill(9);
+                let batch = socket.rx.receive(n);
+                let result = batch.and_then(|batch| batch.forward_each(&mut socket.tx, edit));
+                self.count(result);
+            }
+            Step::ReceivedIntoPool(n) => {
+                let result = socket.rx.receive(n).map(|batch| batch.reclaim(pool));
+                self.count(result);
+            }
+            Step::Reap(n, take) => {
+                let Ok(batch) = socket.completion.reap(n) else {
+                    return self.faults += 1;
+                };
+                let frames: Vec<Frame> = batch.into_iter().take(take as usize).collect();
+                for frame in frames {
+                    assert_eq!((frame.address() % CHUNK, u64::from(frame.len())), (0, CHUNK));
+                    self.came(frame, &places, ChunkPlace::Sending);
+                }
+            }
+            Step::ReapInto(n) => {
+                let result = socket.completion.reap_into(pool, n);
+                self.count(result);
+            }
+            Step::ReapIntoFill(n) => {
+                let batch = socket.completion.reap(n);
+                let result = batch.and_then(|batch| batch.recycle(&mut socket.fill));
+                self.count(result);
+            }
+            Step::Put(n) => {
+                for frame in held.drain(..held.len().min(n as usize)) {
+                    pool.put(frame);
+                }
+            }
+            Step::Take(n) => held.extend((0..n).map_while(|_| pool.take())),
+            Step::HostileReceive(address, len, options) => {
+                self.hostile().receive(address, len, options)
+            }
+            Step::HostileComplete(address) => self.hostile().complete(address),
+            Step::HostileIndex(kind, far) => {
+                let index = self.hostile().published(kind).advance(far);
+                self.hostile().set_index(kind, index);
+            }
+        }
+    }
+}
+
+/// Returns whether the ledger is on.
+pub(crate) fn ledger() -> bool {
+    let (umem, _) = Umem::builder().chunk_count(1).build().unwrap();
+    umem.chunk_counts().is_some()
+}
+
+/// The hostile steps. Without the ledger the caller must take care, see `hostile_unchecked`.
+///
+/// # Safety
+/// As [`FakeKernel::hostile_unchecked`].
+pub(crate) unsafe fn unchecked(kernel: &mut FakeKernel) -> Hostile<'_> {
+    // SAFETY: the caller's contract is the same.
+    unsafe { kernel.hostile_unchecked() }
+}

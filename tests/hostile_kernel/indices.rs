@@ -1,0 +1,69 @@
+//! One index that is not where it should be.
+
+use crate::fixture::{Fixture, unchecked};
+use crate::input::kind;
+use proptest::prelude::*;
+use xsk::ring::RingKind;
+use xsk::test_util::strategies;
+use xsk::{Frame, RingError};
+
+/// Any value of any index: an impossible one is refused, with the right name; the fault is gone
+/// when the index is right again.
+#[test]
+fn an_index_that_cannot_be_is_refused_on_every_ring() {
+    let far = prop_oneof![3 => 0..20_u32, 3 => (0..20_u32).prop_map(u32::wrapping_neg), 1 => any::<u32>()];
+    let index = (kind(), far, strategies::index(), 0..=3_u32);
+    proptest!(strategies::config(2000), |((ring, far, start, more) in index)| {
+        // The kernel was given `2 + more` of each kind, took one, and gave it back.
+        let mut fixture = Fixture::new(start);
+        let Fixture { umem, pool, kernel, socket, .. } = &mut fixture;
+        assert_eq!(socket.fill.fill_from(pool, 2 + more), Ok(2 + more));
+        assert_eq!(socket.tx.send_from(pool, 2, 60), Ok(2));
+        assert!(kernel.deliver(b"x"));
+        assert_eq!((kernel.transmit_unread(1), kernel.complete(1)), (1, 1));
+        assert_eq!(socket.tx.send_from(pool, more, 60), Ok(more));
+        // SAFETY: only indices are set, and no entry is taken while one is wrong.
+        let mut hostile = unsafe { unchecked(kernel) };
+        let right = hostile.published(ring);
+        hostile.set_index(ring, right.advance(far));
+        let size = if ring == RingKind::Fill { 8 } else { 4 };
+        let too_many = |there| RingError::TooManyEntries { ring, available: there, outstanding: 2 + more };
+        let ahead = |distance| RingError::BadIndex { ring, distance, size };
+        let (answer, expected) = match ring {
+            // One is available: now `1 + far`.
+            RingKind::Rx | RingKind::Completion => {
+                let answer = match ring {
+                    RingKind::Rx => socket.rx.receive(99).map(|batch| u32::try_from(batch.len()).unwrap()),
+                    _ => socket.completion.reap(99).map(|batch| u32::try_from(batch.len()).unwrap()),
+                };
+                let there = far.wrapping_add(1);
+                let expected = match there {
+                    0..=4 if there <= 2 + more => Ok(there),
+                    0..=4 => Err(too_many(there)),
+                    _ => Err(ahead(there)),
+                };
+                (answer, expected)
+            }
+            // `1 + more` are pending: now fewer by `far`.
+            RingKind::Fill | RingKind::Tx => {
+                let answer = match ring {
+                    RingKind::Fill => socket.fill.reserve(99).map(|slots| slots.remaining()),
+                    _ => socket.tx.reserve(99).map(|slots| slots.remaining()),
+                };
+                let pending = (1 + more).wrapping_sub(far);
+                let expected = if pending <= size { Ok(size - pending) } else { Err(ahead(pending)) };
+                (answer, expected)
+            }
+        };
+        prop_assert_eq!(answer, expected);
+        // SAFETY: as above.
+        unsafe { unchecked(kernel) }.set_index(ring, right);
+        let received: Vec<Frame> = socket.rx.receive(9).unwrap().into_iter().collect();
+        prop_assert_eq!(received.len(), 1);
+        prop_assert_eq!(umem.bytes(&received[0]), b"x");
+        prop_assert_eq!(socket.completion.reap_into(pool, 9), Ok(1));
+        prop_assert_eq!(socket.fill.fill_from(pool, 1), Ok(1));
+        prop_assert_eq!(kernel.transmit_unread(1), 1);
+        prop_assert_eq!(socket.tx.send_from(pool, 1, 60), Ok(1));
+    });
+}

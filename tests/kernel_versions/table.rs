@@ -1,0 +1,122 @@
+//! What the crate does on kernels that lack a feature: the table of README.md and of the crate's
+//! documentation.
+
+use crate::probes::{self, Outcome};
+
+/// A feature that not every supported kernel has.
+pub(crate) struct Feature {
+    pub(crate) name: &'static str,
+    /// The first kernel that has it.
+    pub(crate) since: (u32, u32),
+    /// What an older kernel does instead.
+    pub(crate) without: &'static str,
+    /// Tries the running kernel.
+    pub(crate) probe: fn() -> Outcome,
+}
+
+impl Feature {
+    pub(crate) fn version(&self) -> String {
+        format!("{}.{}", self.since.0, self.since.1)
+    }
+
+    /// Returns the row of the tables.
+    pub(crate) fn row(&self) -> String {
+        format!("| {} | {} | {} |", self.name, self.version(), self.without)
+    }
+}
+
+pub(crate) const HEAD: &str = "| feature | since | without it |\n|---|---|---|\n";
+
+/// In the order of the kernels.
+pub(crate) const FEATURES: [Feature; 15] = [
+    Feature {
+        name: "the default program (`bpf::redirect`)",
+        since: (5, 3),
+        without: "`NeedsKernel`; a program of your own can be attached",
+        probe: probes::default_program,
+    },
+    Feature {
+        name: "the mode read back from the kernel (`is_zero_copy`)",
+        since: (5, 3),
+        without: "what was asked of `bind` last, and done",
+        probe: probes::options,
+    },
+    Feature {
+        name: "need-wakeup",
+        since: (5, 4),
+        without: "the kernel is woken for every batch that is sent",
+        probe: probes::need_wakeup,
+    },
+    Feature {
+        name: "`AttachMethod::Link`",
+        since: (5, 9),
+        without: "`NeedsKernel`",
+        probe: probes::link,
+    },
+    Feature {
+        name: "`Statistics`: `rx_ring_full`, `fill_ring_empty`, `tx_ring_empty`",
+        since: (5, 9),
+        without: "`None`",
+        probe: probes::statistics,
+    },
+    Feature {
+        name: "`XskMap::insert` of a socket that is not bound yet",
+        since: (5, 10),
+        without: "`UpdateMap`, which names 5.10",
+        probe: probes::unbound_in_map,
+    },
+    Feature {
+        name: "programs and maps do not count against `RLIMIT_MEMLOCK`",
+        since: (5, 11),
+        without: "`CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11",
+        probe: probes::memlock,
+    },
+    Feature {
+        name: "`XskMap::insert` refuses a bound socket that only sends",
+        since: (5, 11),
+        without: "it is taken: put no such socket into a map",
+        probe: probes::sender_in_map,
+    },
+    Feature {
+        name: "an interface in another namespace is told without `CAP_NET_ADMIN`",
+        since: (5, 14),
+        without: "`is_in_current_netns` is `None`",
+        probe: probes::namespace,
+    },
+    Feature {
+        name: "programs for packets in several buffers (`BPF_F_XDP_HAS_FRAGS`)",
+        since: (5, 18),
+        without: "`NeedsKernel`",
+        probe: probes::frags,
+    },
+    Feature {
+        name: "sockets are put into a map without `CAP_BPF`",
+        since: (5, 19),
+        without: "`UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0",
+        probe: probes::unprivileged_map,
+    },
+    Feature {
+        name: "what a driver can do with XDP (`xdp_features`)",
+        since: (6, 3),
+        without: "`None`: nothing is claimed",
+        probe: probes::features,
+    },
+    Feature {
+        name: "a ring need not lie in contiguous memory: up to 2^20 entries",
+        since: (6, 3),
+        without: "`CreateRing` with `ENOMEM`, which names 6.3, above 4 MiB or what is left in one piece",
+        probe: probes::long_ring,
+    },
+    Feature {
+        name: "rings can be mapped after `bind`",
+        since: (6, 4),
+        without: "not needed: all are mapped before",
+        probe: probes::mapping_after_bind,
+    },
+    Feature {
+        name: "`set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`)",
+        since: (6, 17),
+        without: "`NeedsKernel`",
+        probe: probes::tx_budget,
+    },
+];

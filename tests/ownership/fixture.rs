@@ -1,0 +1,382 @@
+//! Several UMEMs, pools and sockets, and the chunks that each has lost.
+
+use crate::op::{Move, Op, Trouble};
+use crate::panics::caught;
+use std::panic::resume_unwind;
+use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, RingContents};
+use xsk::{Completion, Fill, Frame, FramePool, Rx, Tx, Umem};
+
+pub(crate) const CHUNK: u32 = 2048;
+
+/// The parts of all sockets, kind by kind, so that any two can be used at once.
+#[derive(Default)]
+struct Ports {
+    umem: Vec<usize>,
+    kernel: Vec<FakeKernel>,
+    rx: Vec<Rx>,
+    tx: Vec<Tx>,
+    fill: Vec<Fill>,
+    completion: Vec<Completion>,
+}
+
+pub(crate) struct Fixture {
+    umems: Vec<Umem>,
+    /// Each with the number of its UMEM; so are the frames.
+    pools: Vec<(usize, FramePool)>,
+    ports: Ports,
+    held: Vec<(usize, Frame)>,
+    /// Addresses of lost chunks, by UMEM.
+    lost: Vec<Vec<u64>>,
+}
+
+/// Everything that can be compared.
+#[derive(Debug, PartialEq)]
+struct State {
+    pools: Vec<Vec<u64>>,
+    held: Vec<(usize, u64, u32)>,
+    rings: Vec<RingContents>,
+}
+
+impl Fixture {
+    pub(crate) fn new(umems: usize, chunks: u32, rings: &[FakeRings]) -> Self {
+        let builder = Umem::builder().chunk_count(chunks).chunk_size(CHUNK);
+        let (handles, pools): (Vec<_>, Vec<_>) =
+            (0..umems).map(|_| builder.clone().build().unwrap()).unzip();
+        let mut fixture = Self {
+            umems: handles,
+            pools: pools.into_iter().enumerate().collect(),
+            ports: Ports::default(),
+            held: Vec::new(),
+            lost: vec![Vec::new(); umems],
+        };
+        for (number, rings) in rings.iter().enumerate() {
+            fixture.open(number, *rings);
+        }
+        fixture
+    }
+
+    fn open(&mut self, umem: usize, rings: FakeRings) {
+        let umem = umem % self.umems.len();
+        let (kernel, socket) = FakeKernel::with(&self.umems[umem], rings).unwrap();
+        self.ports.umem.push(umem);
+        self.ports.kernel.push(kernel);
+        self.ports.rx.push(socket.rx);
+        self.ports.tx.push(socket.tx);
+        self.ports.fill.push(socket.fill);
+        self.ports.completion.push(socket.completion);
+    }
+
+    /// Closes a socket; what lay in its rings, or was with its kernel, is lost.
+    fn close(&mut self, port: usize) {
+        self.settle();
+        let ports = &mut self.ports;
+        let rings = ports.kernel.swap_remove(port).ring_contents();
+        let lost = &mut self.lost[ports.umem.swap_remove(port)];
+        lost.extend(rings.fill.iter().chain(&rings.kernel).chain(&rings.completion));
+        lost.extend(rings.rx.iter().chain(&rings.tx).map(|desc| desc.addr));
+        drop(ports.rx.swap_remove(port));
+        drop(ports.tx.swap_remove(port));
+        drop(ports.fill.swap_remove(port));
+        drop(ports.completion.swap_remove(port));
+    }
+
+    pub(crate) fn close_all(&mut self) {
+        while !self.ports.umem.is_empty() {
+            self.close(0);
+        }
+    }
+
+    /// Starts an empty batch on every ring, so that nothing of a forgotten guard is left.
+    fn settle(&mut self) {
+        let Ports { rx, tx, fill, completion, .. } = &mut self.ports;
+        fill.iter_mut().for_each(|fill| drop(fill.reserve(0).unwrap()));
+        tx.iter_mut().for_each(|tx| drop(tx.reserve(0).unwrap()));
+        rx.iter_mut().for_each(|rx| drop(rx.receive(0).unwrap().into_iter()));
+        completion.iter_mut().for_each(|completion| drop(completion.reap(0).unwrap().into_iter()));
+    }
+
+    /// Checks for every UMEM that every chunk is in one place.
+    pub(crate) fn check(&mut self) {
+        self.settle();
+        for (umem, lost) in self.umems.iter().zip(&self.lost) {
+            let mut found = ChunkAudit::of(umem)
+                .frames(self.held.iter().map(|(_, frame)| frame))
+                .lost(lost.iter().copied());
+            for (_, pool) in &self.pools {
+                found = found.pool(pool);
+            }
+            for kernel in &self.ports.kernel {
+                found = found.rings(kernel);
+            }
+            found.check().unwrap();
+        }
+    }
+
+    fn state(&self) -> State {
+        let held = |(umem, frame): &(usize, Frame)| (*umem, frame.address(), frame.len());
+        State {
+            pools: self.pools.iter().map(|(_, pool)| pool.addresses().collect()).collect(),
+            held: self.held.iter().map(held).collect(),
+            rings: self.ports.kernel.iter().map(FakeKernel::ring_contents).collect(),
+        }
+    }
+
+    /// Makes a call that must panic and change nothing.
+    fn refused(&mut self, call: impl FnOnce(&mut Self)) {
+        self.settle();
+        let before = self.state();
+        let message = caught(|| call(self)).unwrap_err();
+        let message = message.downcast_ref::<String>().map_or("", String::as_str);
+        assert!(message.contains("was given to a ring, pool or area of"), "{message}");
+        assert_eq!(self.state(), before, "a refused call changed something");
+    }
+
+    /// Makes a call that must be refused unless both are of one UMEM.
+    fn refused_unless(&mut self, same: bool, call: impl FnOnce(&mut Self)) {
+        if same {
+            call(self);
+        } else {
+            self.refused(call);
+        }
+    }
+
+    pub(crate) fn step(&mut self, op: &Op) {
+        let (pools, ports) = (self.pools.len(), self.ports.umem.len());
+        let p = |pool: usize| pool % pools.max(1);
+        let s = |socket: usize| socket % ports.max(1);
+        let beside = |fixture: &Self, socket: usize, pool: usize| {
+            fixture.ports.umem[s(socket)] == fixture.pools[p(pool)].0
+        };
+        // A program continues where there is no socket left; such calls cannot be made.
+        match *op {
+            Op::Kernel(k, ref step) if ports > 0 => drop(self.ports.kernel[s(k)].step(step)),
+            Op::Fill { socket, pool, want } if ports > 0 => {
+                self.refused_unless(beside(self, socket, pool), |fixture| {
+                    let pool = &mut fixture.pools[p(pool)].1;
+                    fixture.ports.fill[s(socket)].fill_from(pool, want).unwrap();
+                });
+            }
+            Op::FillPush { socket, want } if ports > 0 => self.fill_push(s(socket), want),
+            Op::Receive { socket, want, take, forget } if ports > 0 => {
+                let umem = self.ports.umem[s(socket)];
+                let mut frames = self.ports.rx[s(socket)].receive(want).unwrap().into_iter();
+                let taken = frames.by_ref().take(take as usize);
+                self.held.extend(taken.map(|frame| (umem, frame)));
+                if forget {
+                    std::mem::forget(frames);
+                }
+            }
+            Op::Move { from, to, want, how } if ports > 0 => {
+                self.pass_on(s(from), s(to), want, how)
+            }
+            Op::IntoPool { socket, pool, want } if ports > 0 => {
+                self.refused_unless(beside(self, socket, pool), |fixture| {
+                    let batch = fixture.ports.rx[s(socket)].receive(want).unwrap();
+                    batch.reclaim(&mut fixture.pools[p(pool)].1);
+                });
+            }
+            Op::Push { socket, want, forget } if ports > 0 => self.push(s(socket), want, forget),
+            Op::SendFrom { socket, pool, want } if ports > 0 => {
+                self.refused_unless(beside(self, socket, pool), |fixture| {
+                    let pool = &mut fixture.pools[p(pool)].1;
+                    fixture.ports.tx[s(socket)].send_from(pool, want, 60).unwrap();
+                });
+            }
+            Op::SendEach { socket, pool, want, trouble } if ports > 0 => {
+                self.refused_unless(beside(self, socket, pool), |fixture| {
+                    let (tx, umem) =
+                        (&mut fixture.ports.tx[s(socket)], fixture.ports.umem[s(socket)]);
+                    let pool = &mut fixture.pools[p(pool)].1;
+                    troubled(umem, &mut fixture.held, &mut fixture.lost, trouble, |look| {
+                        tx.send_each(pool, want, look).unwrap();
+                    });
+                });
+            }
+            Op::Reap { socket, want, take, forget } if ports > 0 => {
+                let umem = self.ports.umem[s(socket)];
+                let completion = &mut self.ports.completion[s(socket)];
+                let mut frames = completion.reap(want).unwrap().into_iter();
+                let taken = frames.by_ref().take(take as usize);
+                self.held.extend(taken.map(|frame| (umem, frame)));
+                if forget {
+                    std::mem::forget(frames);
+                }
+            }
+            Op::ReapInto { socket, pool, want } if ports > 0 => {
+                self.refused_unless(beside(self, socket, pool), |fixture| {
+                    let pool = &mut fixture.pools[p(pool)].1;
+                    fixture.ports.completion[s(socket)].reap_into(pool, want).unwrap();
+                });
+            }
+            Op::ReapIntoFill { from, to, want } if ports > 0 => {
+                let same = self.ports.umem[s(from)] == self.ports.umem[s(to)];
+                self.refused_unless(same, |fixture| {
+                    let batch = fixture.ports.completion[s(from)].reap(want).unwrap();
+                    batch.recycle(&mut fixture.ports.fill[s(to)]).unwrap();
+                });
+            }
+            Op::Put(pool) => self.put(p(pool)),
+            Op::Take(pool, count) => {
+                let (umem, pool) = &mut self.pools[p(pool)];
+                let frames = (0..count).map_while(|_| pool.take());
+                self.held.extend(frames.map(|frame| (*umem, frame)));
+            }
+            Op::Split(pool, count) if pools < 6 => {
+                let (umem, pool) = &mut self.pools[p(pool)];
+                let other = (*umem, pool.split_off(count));
+                self.pools.push(other);
+            }
+            Op::Merge(to, from) if pools > 1 => {
+                let (umem, other) = self.pools.swap_remove(p(from));
+                let to = to % self.pools.len();
+                let same = self.pools[to].0 == umem;
+                if !same {
+                    self.lost[umem].extend(other.addresses());
+                }
+                self.refused_unless(same, |fixture| fixture.pools[to].1.append(other));
+            }
+            Op::Feed(from, to, count) if p(from) != p(to) => {
+                let same = self.pools[p(from)].0 == self.pools[p(to)].0;
+                self.refused_unless(same, |fixture| {
+                    let (low, high) = (p(from).min(p(to)), p(from).max(p(to)));
+                    let (left, right) = fixture.pools.split_at_mut(high);
+                    let (mut from, mut to) = match p(from) < p(to) {
+                        true => (&mut left[low].1, &mut right[0].1),
+                        false => (&mut right[0].1, &mut left[low].1),
+                    };
+                    let (from, to) = (&mut from, &mut to);
+                    let moved = count.min(from.len());
+                    assert_eq!(from.move_to(to, count), moved);
+                });
+            }
+            Op::DropFrame => {
+                if let Some((umem, frame)) = self.held.pop() {
+                    self.lost[umem].push(frame.address());
+                    drop(frame);
+                }
+            }
+            Op::DropPool(pool) if pools > 2 => {
+                let (umem, pool) = self.pools.swap_remove(p(pool));
+                self.lost[umem].extend(pool.addresses());
+                drop(pool);
+            }
+            Op::Close(port) if ports > 0 => self.close(s(port)),
+            Op::Open(umem, rings) if ports < 5 => self.open(umem, rings),
+            _ => (),
+        }
+    }
+
+    /// Puts the last frame in hand into a pool; a frame of another UMEM is refused, and lost.
+    fn put(&mut self, pool: usize) {
+        let Some((umem, frame)) = self.held.pop() else {
+            return;
+        };
+        let same = self.pools[pool].0 == umem;
+        if !same {
+            self.lost[umem].push(frame.address());
+        }
+        self.refused_unless(same, |fixture| fixture.pools[pool].1.put(frame));
+    }
+
+    /// Pushes frames in hand to the fill ring, the last first, up to one of another UMEM, which is
+    /// refused and lost.
+    fn fill_push(&mut self, s: usize, want: u32) {
+        let here = self.ports.umem[s];
+        let mut slots = self.ports.fill[s].reserve(want).unwrap();
+        while let Some((umem, frame)) = self.held.pop() {
+            if umem != here {
+                drop(slots);
+                self.lost[umem].push(frame.address());
+                return self.refused(|fixture| {
+                    let mut slots = fixture.ports.fill[s].reserve(want).unwrap();
+                    drop(slots.push(frame));
+                });
+            }
+            if let Err(frame) = slots.push(frame) {
+                return self.held.push((umem, frame));
+            }
+        }
+    }
+
+    /// As `fill_push`, to the TX ring.
+    fn push(&mut self, s: usize, want: u32, forget: bool) {
+        let here = self.ports.umem[s];
+        let mut slots = self.ports.tx[s].reserve(want).unwrap();
+        while let Some((umem, frame)) = self.held.pop() {
+            if umem != here {
+                drop(slots);
+                self.lost[umem].push(frame.address());
+                return self.refused(|fixture| {
+                    let mut slots = fixture.ports.tx[s].reserve(want).unwrap();
+                    drop(slots.push(frame));
+                });
+            }
+            if let Err(frame) = slots.push(frame) {
+                self.held.push((umem, frame));
+                break;
+            }
+        }
+        if forget {
+            std::mem::forget(slots);
+        }
+    }
+
+    fn pass_on(&mut self, from: usize, to: usize, want: u32, how: Move) {
+        let umem = self.ports.umem[from];
+        self.refused_unless(umem == self.ports.umem[to], |fixture| {
+            let Self { ports, held, lost, .. } = fixture;
+            let batch = ports.rx[from].receive(want).unwrap();
+            let (fill, tx) = (&mut ports.fill[to], &mut ports.tx[to]);
+            match how {
+                Move::Recycle => assert!(batch.recycle(fill).is_ok()),
+                Move::Forward => assert!(batch.forward(tx).is_ok()),
+                Move::RecycleEach(trouble) => troubled(umem, held, lost, trouble, |look| {
+                    batch.recycle_each(fill, look).unwrap();
+                }),
+                Move::ForwardEach(trouble) => troubled(umem, held, lost, trouble, |edit| {
+                    batch.forward_each(tx, edit).unwrap();
+                }),
+            }
+        });
+    }
+}
+
+/// Makes a call with a closure that exchanges frames or panics, and records which chunks are lost
+/// by it.
+fn troubled(
+    umem: usize,
+    held: &mut [(usize, Frame)],
+    lost: &mut [Vec<u64>],
+    trouble: Trouble,
+    call: impl FnOnce(&mut dyn FnMut(&mut Frame)),
+) {
+    let mut number = 0;
+    let mut doomed = None;
+    let mut closure = |frame: &mut Frame| {
+        assert_eq!(doomed, None, "called again after a panic");
+        let (exchange, panic) = match trouble {
+            Trouble::None => (false, false),
+            Trouble::Exchange => (true, false),
+            Trouble::Panic { at } => (false, at == number),
+            Trouble::ExchangeAndPanic { at } => (at == number, at == number),
+        };
+        let mut of = umem;
+        let len = held.len().max(1);
+        if let (true, Some((other, kept))) = (exchange, held.get_mut(number % len)) {
+            std::mem::swap(frame, kept);
+            std::mem::swap(&mut of, other);
+        }
+        number += 1;
+        // The library must refuse a frame of another UMEM.
+        if panic || of != umem {
+            doomed = Some((of, frame.address()));
+        }
+        assert!(!panic, "as the program says");
+    };
+    match (caught(|| call(&mut closure)), doomed) {
+        (Ok(()), None) => (),
+        (Err(_), Some((of, address))) => lost[of].push(address),
+        (Err(refused), None) => resume_unwind(refused),
+        (Ok(()), Some(frame)) => panic!("{frame:?} of another UMEM was taken"),
+    }
+}

@@ -1,0 +1,191 @@
+//! The tool as a child process in a namespace, and a cable for it.
+
+use crate::common::Cable;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use xsk::attach::{Attachment, XdpMode};
+use xsk::bpf::{Insn, Program, Reg, XskMap};
+use xsk::interface::Interface;
+use xsk::test_util::Namespace;
+
+/// The binary under test.
+pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_xsk");
+/// Longer than anything here takes on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// Tests that take namespaces down keep the kernel from freeing queues in time.
+pub(crate) const WAIT: &str = "--wait 20000";
+
+/// A cable between two namespaces; the tool works at its left end, `near`.
+pub(crate) struct Fixture {
+    pub(crate) cable: Cable,
+}
+
+impl Fixture {
+    pub(crate) fn new(queues: u32) -> Self {
+        Self { cable: Cable::named(queues, "near", "far") }
+    }
+
+    /// Returns what is attached to the near end.
+    pub(crate) fn attached(&self) -> Option<XdpMode> {
+        attached(self.cable.veth.a())
+    }
+
+    /// Starts the tool at the near end: the words of `line`, and `-i near --json`.
+    pub(crate) fn start(&self, line: &str) -> Tool {
+        Tool::start(&self.cable.left, &format!("{line} -i near --json {WAIT}"))
+    }
+
+    /// Sends `count` packets from the far end to a queue of the near one.
+    pub(crate) fn send(&self, queue: u32, count: u32) {
+        let line = format!("txonly -i far -q {queue} -C {count} --json {WAIT}");
+        let sent = Tool::start(&self.cable.right, &line).summary();
+        assert_eq!(sent["tx_packets"], count);
+    }
+}
+
+/// Returns what is attached to an interface.
+pub(crate) fn attached(interface: &Interface) -> Option<XdpMode> {
+    let state = interface.attached_programs().unwrap();
+    state.programs().next().map(|(mode, _)| mode)
+}
+
+/// Attaches a program that is not the tool's to the near end, named `foreign`.
+pub(crate) fn foreign(fixture: &Fixture, replace: bool) -> Attachment {
+    let insns = [Insn::mov64_imm(Reg::R0, 1), Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
+    let program = Program::load("foreign", &insns, c"MIT", 0).unwrap();
+    let map = XskMap::create("foreign_map", 1).unwrap();
+    let builder = Attachment::builder(fixture.cable.veth.a()).program(program, map);
+    let attach = || builder.replace_foreign(replace).attach();
+    fixture.cable.left.run(attach).unwrap().unwrap()
+}
+
+/// The tool, running.
+pub(crate) struct Tool {
+    child: Child,
+    out: Receiver<String>,
+    err: Receiver<String>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: Vec<String>,
+    pub(crate) err: Vec<String>,
+}
+
+impl Ended {
+    /// Returns the last JSON object of a run that succeeded.
+    pub(crate) fn summary(&self) -> Value {
+        assert_eq!(self.status.code(), Some(0), "{self:?}");
+        let summary: Value = serde_json::from_str(self.out.last().unwrap()).unwrap();
+        assert_eq!(summary["summary"], true, "{self:?}");
+        summary
+    }
+
+    /// Returns the message of a run that failed.
+    pub(crate) fn failure(&self) -> &str {
+        assert_eq!(self.status.code(), Some(1), "{self:?}");
+        let message = self.err.last().unwrap();
+        assert!(message.starts_with("xsk: "), "{self:?}");
+        message
+    }
+}
+
+impl Tool {
+    pub(crate) fn start(namespace: &Namespace, line: &str) -> Self {
+        Self::spawn(namespace, Command::new(TOOL).args(line.split_whitespace()))
+    }
+
+    pub(crate) fn spawn(namespace: &Namespace, command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = namespace.run(|| command.spawn().unwrap()).unwrap();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        Self { out: lines(out), err: lines(err), child }
+    }
+
+    /// Waits for the first line, which comes when everything is attached and bound.
+    pub(crate) fn ready(mut self) -> Self {
+        match self.err.recv_timeout(LIMIT) {
+            Ok(line) if line.contains(" queue ") && !line.starts_with("xsk: ") => self,
+            other => panic!("not ready: {other:?}, {:?}", self.child.try_wait()),
+        }
+    }
+
+    /// Returns the next line of the standard output.
+    pub(crate) fn line(&self) -> String {
+        self.out.recv_timeout(LIMIT).unwrap()
+    }
+
+    /// Returns the next line of the standard error output.
+    pub(crate) fn note(&self) -> String {
+        self.err.recv_timeout(LIMIT).unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Stops reading its standard output.
+    pub(crate) fn hang_up(&mut self) {
+        let (_, unread) = channel();
+        self.out = unread;
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Ended {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < LIMIT, "the tool does not end");
+            thread::sleep(Duration::from_millis(1));
+        };
+        Ended { status, out: self.out.iter().collect(), err: self.err.iter().collect() }
+    }
+
+    /// Waits for its end, which must be a success, and returns its summary.
+    pub(crate) fn summary(self) -> Value {
+        self.end().summary()
+    }
+
+    /// Asks it to end.
+    pub(crate) fn stop(self) -> Ended {
+        self.signal(Signal::INT);
+        self.end()
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Returns the lines of a stream, read by a thread, which closes the stream when the receiver is
+/// gone.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            if line.is_err() || sender.send(line.unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
