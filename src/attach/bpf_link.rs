@@ -1,6 +1,6 @@
 //! XDP programs held by a `bpf_link` (5.9): attached as long as somebody has a descriptor of the link.
 
-use crate::error::{Error, Result};
+use crate::error::{BpfOp, Error, Result};
 use crate::interface::Interface;
 use crate::sys::bpf;
 use crate::types::{AttachMethod, XdpMode};
@@ -10,10 +10,8 @@ use xsk_uapi::bpf::BPF_LINK_TYPE_XDP;
 use xsk_uapi::if_link::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MODE};
 
 /// What a kernel without XDP links comes to.
-const NO_LINKS: Error = Error::NeedsKernel {
-    feature: "attaching by link (`AttachMethod::Link`, `--attach link`)",
-    version: "5.9",
-};
+const NO_LINKS: Error =
+    Error::NeedsKernel { feature: "attaching by link (`AttachMethod::Link`)", version: "5.9" };
 
 /// Whether the kernel refused an XDP link with `errno` because it has none. It says `EINVAL` to a command (before 5.7)
 /// or a kind of link (before 5.9) that it does not know, but also for an interface that is gone and for what a driver
@@ -69,16 +67,15 @@ impl Link {
                 Ok(Some(id)) => id,
                 // An unknown command: before 5.8 there are no links.
                 Ok(None) | Err(Errno::INVAL) => return Ok(found),
-                Err(errno) => return Err(failed("BPF_LINK_GET_NEXT_ID", id)(errno)),
+                Err(errno) => return Err(failed(BpfOp::NextLinkId, id)(errno)),
             };
             let link = match bpf::link_by_id(id) {
                 Ok(link) => Self(link),
                 // Gone meanwhile, or not yet complete.
                 Err(Errno::NOENT | Errno::AGAIN) => continue,
-                Err(errno) => return Err(failed("BPF_LINK_GET_FD_BY_ID", id)(errno)),
+                Err(errno) => return Err(failed(BpfOp::LinkById, id)(errno)),
             };
-            let info =
-                bpf::link_info(link.0.as_fd()).map_err(failed("BPF_OBJ_GET_INFO_BY_FD", id))?;
+            let info = bpf::link_info(link.0.as_fd()).map_err(failed(BpfOp::Info, id))?;
             if info.r#type == BPF_LINK_TYPE_XDP
                 && info.prog_id == program
                 && info.ifindex == interface.index()

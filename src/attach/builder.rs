@@ -8,7 +8,7 @@ use super::protocol::{Attached, Step};
 use super::usage::MapAndProbe;
 use super::{AttachMode, Attachment, ModeReason};
 use crate::bpf::{Program, REDIRECT_NAME, XskMap, load_redirect};
-use crate::error::{Error, Result};
+use crate::error::{Error, ObjectKind, Result};
 use crate::interface::Interface;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
@@ -71,7 +71,7 @@ impl Attachment {
                     "program {id}, attached to {} and without a map named {map_name:?},",
                     interface.name()
                 ),
-                wanted: "a program with a map of the name asked for",
+                wanted: ObjectKind::ProgramWithMap,
             })
         })
     }

@@ -6,7 +6,7 @@ use super::lock::{LockSocket, Mark};
 use super::netlink::detach_netlink;
 use super::usage::MapAndProbe;
 use crate::bpf::{Program, XskMap};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SlotOp};
 use crate::interface::Interface;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
@@ -55,7 +55,7 @@ impl Shared {
     }
 
     pub(super) fn slot_error(&self, index: u32, errno: Errno) -> Error {
-        Error::UpdateMap { operation: "insert", index, entries: self.map().entries(), errno }
+        Error::UpdateMap { operation: SlotOp::Insert, index, entries: self.map().entries(), errno }
     }
 
     /// Whether our program is on the interface, and not another one.

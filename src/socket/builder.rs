@@ -5,7 +5,7 @@ use super::ring_set::{MappedRing, RingSpec, memory};
 use super::{
     Completion, CopyMode, Fill, Rings, Rx, RxSocket, Socket, SocketKind, Tx, TxSocket, Unbound,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SocketOption};
 use crate::ring::RingKind;
 use crate::sys::xsk as sys;
 use crate::umem::Umem;
@@ -158,7 +158,7 @@ impl<S: SocketKind> SocketBuilder<S> {
         for ring in specs.iter().flatten() {
             ring.create(fd.as_fd())?;
         }
-        let failed = |errno| Error::SocketOption { name: "XDP_MMAP_OFFSETS", errno };
+        let failed = |errno| Error::SocketOption { option: SocketOption::MmapOffsets, errno };
         let (offsets, flags_word) = sys::mmap_offsets(fd.as_fd()).map_err(failed)?;
         let mut maps = [None, None, None, None];
         for (map, ring) in maps.iter_mut().zip(specs) {

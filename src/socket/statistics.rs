@@ -1,6 +1,6 @@
 //! The kernel's counters of a socket.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SocketOption};
 use crate::sys::xsk as sys;
 use std::os::fd::BorrowedFd;
 use xsk_uapi::if_xdp::xdp_statistics;
@@ -27,7 +27,7 @@ pub struct Statistics {
 }
 
 pub(super) fn read(fd: BorrowedFd<'_>) -> Result<Statistics> {
-    let failed = |errno| Error::SocketOption { name: "XDP_STATISTICS", errno };
+    let failed = |errno| Error::SocketOption { option: SocketOption::Statistics, errno };
     let (raw, len) = sys::statistics(fd).map_err(failed)?;
     Ok(of_reply(&raw, len))
 }

@@ -4,7 +4,7 @@ use super::builder::BindSettings;
 use super::copy_reason::CopyReason;
 use super::inner::Inner;
 use super::{CopyMode, Fill, Rings, SocketHandle, SocketKind};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SocketOption};
 use crate::interface::Interface;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
@@ -54,7 +54,8 @@ impl<S: SocketKind> Unbound<S> {
             }
         };
         let handle = SocketHandle::new(Arc::clone(&self.inner), interface, queue, copy);
-        let missing = Error::SocketOption { name: "rings", errno: Errno::INVAL };
+        let missing =
+            Error::SocketOption { option: SocketOption::MmapOffsets, errno: Errno::INVAL };
         S::build(self.rings, self.fill, handle).ok_or(BindError { error: missing, socket: None })
     }
 

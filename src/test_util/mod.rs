@@ -25,6 +25,8 @@
 mod chunk_audit;
 mod fake_kernel;
 mod fake_rings;
+#[doc(hidden)]
+pub mod fuzz;
 mod hostile;
 pub mod ip;
 mod kernel_step;

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use xsk::Error;
 use xsk::attach::{Attachment, XdpMode};
 use xsk::bpf::XskMap;
+use xsk::error::BpfOp;
 
 /// Runs with nothing but these capabilities.
 fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
@@ -40,9 +41,8 @@ fn only_joining_needs_sys_admin() {
             });
             (joined, used, Some(first.close()))
         });
-        let Some(Error::BpfObject {
-            operation: "BPF_PROG_GET_FD_BY_ID", errno: Errno::PERM, ..
-        }) = &joined
+        let Some(Error::BpfObject { operation: BpfOp::ProgramById, errno: Errno::PERM, .. }) =
+            &joined
         else {
             panic!("{joined:?}");
         };

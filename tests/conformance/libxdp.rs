@@ -12,7 +12,6 @@ use xsk::attach::{AttachMethod, AttachMode, Attachment};
 use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethPair, privileged};
 use xsk::{Error, Socket, Umem, XdpMode};
-use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
 
 const METHODS: [AttachMethod; 2] = [AttachMethod::Netlink, AttachMethod::Link];
 
@@ -185,7 +184,9 @@ fn non_privileged() {
     all_arrive(&mut from, &mut to, &stream(4096, LEN));
     let refused = Socket::builder(&from.umem).open();
     set_capabilities(None, all).unwrap();
-    let Err(Error::CreateSocket { errno: Errno::PERM }) = refused else { panic!("{refused:?}") };
+    let Err(Error::CreateSocket { errno: Errno::PERM, .. }) = refused else {
+        panic!("{refused:?}")
+    };
     drop(to);
     bed.end();
 }
@@ -219,7 +220,12 @@ fn frags() {
     let can = kernel_since(5, 18);
     if !can {
         let smallest = [Insn::mov64_imm(Reg::R0, 0), Insn::exit()];
-        let said = Program::load("frags", &smallest, c"MIT", BPF_F_XDP_HAS_FRAGS).unwrap_err();
+        let said = Program::builder(&smallest)
+            .name("frags")
+            .license(c"MIT")
+            .frags(true)
+            .load()
+            .unwrap_err();
         assert!(said.to_string().contains("needs Linux 5.18"), "{said}");
     }
     if !kernel_can("frags", can, "programs with frags need 5.18") {

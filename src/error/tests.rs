@@ -1,19 +1,22 @@
-//! The text of every error: what failed, with which parameters, why, and what to do. Each is pinned word for word, so that
-//! a change of one is seen by a reader. `UPDATE_EXPECT=1 cargo test --test errors` writes what there is into these files.
+//! The text of every error: what failed, with which parameters, why, and what to do. Each is pinned
+//! word for word, so that a reader sees a change of one. `UPDATE_EXPECT=1 cargo test --lib error`
+//! writes the present texts into these files.
 
 mod attaching;
 mod memory;
 mod objects;
 mod running;
 mod sockets;
-#[path = "../common/words.rs"]
+#[path = "../../tests/common/words.rs"]
 mod words;
 
+use super::Error;
+use crate::ring::RingError;
 use expect_test::Expect;
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::error::Error as _;
-use xsk::Error;
+use std::io;
 
 /// Errors, and what each says.
 type Said = Vec<(Error, Expect)>;
@@ -28,16 +31,17 @@ fn check(said: Said) {
             "goes into a sentence of the caller's: {text:?}"
         );
         assert!(!text.contains("  "), "{text:?}");
-        // The number is there for programs too, by two ways; a fault of a ring is its own source.
-        let source = error.source();
-        let number = source.and_then(|source| source.downcast_ref::<Errno>());
-        assert_eq!(number.copied(), error.errno(), "{text}");
-        if let Error::Ring(fault) = &error {
-            let source = source.and_then(|source| source.downcast_ref());
-            assert_eq!(source, Some(fault));
-        }
+        // The number is in the text already; a program that prints the chain shows it once.
+        let fault = error.source().and_then(|source| source.downcast_ref::<RingError>());
+        assert_eq!(error.source().is_some(), fault.is_some(), "{text}");
+        assert_eq!(fault, if let Error::Ring(fault) = &error { Some(fault) } else { None });
+        let hint = error.hint().unwrap_or_default();
+        assert!(text.contains(&*hint), "{text:?}: {hint:?}");
         // Logs show the other form: it is never empty of names.
         assert!(format!("{error:?}").starts_with(char::is_uppercase));
+        let wrapped = io::Error::from(error.clone());
+        assert_eq!(wrapped.to_string(), text);
+        assert_eq!(wrapped.downcast::<Error>().unwrap(), error);
     }
 }
 
@@ -50,7 +54,7 @@ fn variant(error: &Error) -> String {
 #[test]
 fn every_variant_is_pinned() {
     // The variants are the lines of the enum that are indented once and begin with a capital.
-    let source = include_str!("../../src/error/mod.rs");
+    let source = include_str!("mod.rs");
     let (_, body) = source.split_once("pub enum Error {\n").unwrap();
     let (body, _) = body.split_once("\n}").unwrap();
     let names = body
@@ -73,9 +77,13 @@ fn pinned() -> Vec<Error> {
 
 #[test]
 fn every_hint_is_pinned() {
-    // What is between two quotation marks is a literal: there are no escaped ones. Its beginning is to be found, up to a
-    // parameter or the end of the line, in some text.
-    let source = include_str!("../../src/error/hint.rs");
+    // What is between two quotation marks is a literal: there are no escaped ones. Its beginning is
+    // to be found, up to a parameter or the end of the line, in some text.
+    let source = concat!(
+        include_str!("hint.rs"),
+        include_str!("hint/program.rs"),
+        include_str!("hint/socket.rs")
+    );
     assert!(!source.contains("\\\""), "an escaped quotation mark");
     let code: Vec<&str> =
         source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -85,12 +93,26 @@ fn every_hint_is_pinned() {
     let mut looked_at = 0;
     for literal in literals {
         let parts = literal.split(['{', '}', '\\']);
-        // Names of options and operations are compared with, not said.
+        // One word alone is iproute2's or a capability's name: part of other texts.
         let Some(part) = parts.map(str::trim).find(|part| part.contains(' ')) else {
             continue;
         };
         looked_at += 1;
-        assert!(texts.iter().any(|text| text.contains(part)), "nobody says {part:?}");
+        assert!(texts.iter().any(|text| text.contains(part)), "no pinned text has {part:?}");
     }
     assert!(looked_at > 50, "{looked_at}");
+}
+
+#[test]
+fn an_io_error_has_the_kind_of_the_error_number() {
+    let kind = |error: Error| io::Error::from(error).kind();
+    assert_eq!(kind(Error::CreateSocket { errno: Errno::PERM }), io::ErrorKind::PermissionDenied);
+    let unknown = Error::Wait { errno: Errno::from_raw_os_error(4000) };
+    assert_eq!(kind(unknown.clone()), io::Error::from_raw_os_error(4000).kind());
+    let fault = RingError::DuplicateChunk { ring: crate::types::RingKind::Rx, address: 0 };
+    assert_eq!(kind(fault.into()), io::ErrorKind::InvalidData);
+    assert_eq!(kind(Error::OutOfBounds), io::ErrorKind::InvalidInput);
+    assert_eq!(kind(Error::UmemNumbers), io::ErrorKind::Other);
+    let old = Error::NeedsKernel { feature: "this", version: "9.9" };
+    assert_eq!(kind(old), io::ErrorKind::Unsupported);
 }
