@@ -23,11 +23,13 @@ const RETRIES: u32 = 5;
 /// ```
 /// use xsk::bpf::{Insn, Program, Reg};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of ProgramBuilder") { return Ok(()); }
 /// let insns = [Insn::mov64_imm(Reg::R0, 1), Insn::exit()]; // return XDP_DROP;
 /// let program = Program::builder(&insns).name("drop_all").license(c"GPL").load()?;
 /// assert_eq!(program.info()?.name, "drop_all");
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone, Copy)]
 #[must_use = "a builder loads nothing before `load`"]

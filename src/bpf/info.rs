@@ -17,12 +17,14 @@ const MAPS_MAX: usize = 64 << 10;
 /// ```
 /// use xsk::bpf::{XskMap, redirect};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of ProgramInfo") { return Ok(()); }
 /// let map = XskMap::create("xsks_map", 4)?;
 /// let info = redirect(&map)?.info()?;
 /// assert_eq!((info.name.as_str(), info.kind), ("xsk_redirect", 6));
 /// assert_eq!(info.map_ids, [map.id()]);
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[doc(alias = "bpf_prog_info")]
@@ -77,11 +79,13 @@ fn with_map_ids(program: BorrowedFd<'_>) -> Result<(bpf_prog_info, Vec<u32>), Er
 /// ```
 /// use xsk::bpf::{XskMap, redirect};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of MapInfo") { return Ok(()); }
 /// let program = redirect(&XskMap::create("xsks_map", 4)?)?;
 /// let maps = program.maps()?;
 /// assert_eq!((maps[0].name.as_str(), maps[0].kind, maps[0].entries), ("xsks_map", 17, 4));
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[doc(alias = "bpf_map_info")]

@@ -23,6 +23,7 @@ const PROG_INFO_4_18: u32 = 128;
 /// ```
 /// use xsk::bpf::{Program, XskMap, redirect};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of Program") { return Ok(()); }
 /// let map = XskMap::create("xsks_map", 4)?;
 /// let program = redirect(&map)?;
@@ -30,7 +31,8 @@ const PROG_INFO_4_18: u32 = 128;
 /// assert_eq!(same.info()?.tag, program.info()?.tag);
 /// let found = same.xsk_map("xsks_map")?.expect("the program uses this map");
 /// assert_eq!(found.id(), map.id());
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Program {

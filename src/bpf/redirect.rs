@@ -33,11 +33,13 @@ const RX_QUEUE_INDEX: i16 = 16;
 /// ```
 /// use xsk::bpf::{XskMap, redirect};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of redirect") { return Ok(()); }
 /// let program = redirect(&XskMap::create(XskMap::DEFAULT_NAME, 4)?)?;
 /// let run = program.test_run(&[0; 64], None)?;
 /// assert_eq!(run.retval, 2, "XDP_PASS: no socket is in the slot");
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// # Errors

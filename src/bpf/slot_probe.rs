@@ -19,11 +19,13 @@ const PER_RUN: u8 = 32;
 /// ```
 /// use xsk::bpf::{SlotProbe, XskMap};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of SlotProbe") { return Ok(()); }
 /// let probe = SlotProbe::new(&XskMap::create("xsks_map", 4)?)?;
 /// assert_eq!(probe.occupied()?, []);
 /// assert!(!probe.is_occupied(3)?);
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct SlotProbe {

@@ -17,11 +17,13 @@ const GROWTH: usize = 4096;
 /// ```
 /// use xsk::bpf::{Insn, Program, Reg};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of TestRun") { return Ok(()); }
 /// let insns = [Insn::mov64_imm(Reg::R0, 2), Insn::exit()]; // return XDP_PASS;
 /// let run = Program::builder(&insns).load()?.test_run(&[0; 64], None)?;
 /// assert_eq!((run.retval, run.data.len()), (2, 64));
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -18,13 +18,15 @@ use xsk_uapi::bpf::{BPF_ANY, BPF_NOEXIST};
 /// use xsk::bpf::{SlotProbe, XskMap};
 /// use xsk::{Socket, Umem};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of XskMap") { return Ok(()); }
 /// let map = XskMap::create(XskMap::DEFAULT_NAME, 4)?;
 /// let (umem, _pool) = Umem::builder().chunk_count(64).build()?;
 /// let socket = Socket::builder(&umem).open()?;
 /// map.insert(3, &socket)?;
 /// assert_eq!(SlotProbe::new(&map)?.occupied()?, [3]);
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 #[doc(alias = "BPF_MAP_TYPE_XSKMAP")]

@@ -9,12 +9,14 @@ use std::fmt;
 /// use xsk::bpf::{Program, XskMap};
 /// use xsk::error::{Error, ObjectKind};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of ObjectKind") { return Ok(()); }
 /// let map = XskMap::create("xsks_map", 1)?;
 /// let fd = map.as_fd().try_clone_to_owned().unwrap();
 /// let error = Program::from_fd(fd).unwrap_err();
 /// assert!(matches!(error, Error::WrongObject { wanted: ObjectKind::XdpProgram, .. }));
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -7,11 +7,13 @@ use std::fmt;
 /// ```
 /// use xsk::error::{Error, SlotOp};
 ///
+/// # fn main() -> xsk::Result<()> {
 /// # if !xsk::test_util::privileged("the documentation of SlotOp") { return Ok(()); }
 /// let map = xsk::bpf::XskMap::create("xsks_map", 2)?;
 /// let error = map.remove(2).unwrap_err();
 /// assert!(matches!(error, Error::UpdateMap { operation: SlotOp::Remove, index: 2, .. }));
-/// # xsk::Result::Ok(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
