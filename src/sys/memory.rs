@@ -1,4 +1,8 @@
-//! Mappings that own themselves.
+//! Mappings that are unmapped when their owner is dropped.
+//!
+//! # Safety
+//! Promises: a `Mapping` is mapped, readable and writable at `start` for `len` bytes until it is dropped,
+//! and a child of `fork(2)` does not get it. Needs: a user of the pointer keeps the value alive.
 #![allow(unsafe_code, reason = "mmap, madvise and munmap")]
 
 use crate::types::PageSize;
@@ -14,13 +18,13 @@ pub(crate) struct Mapping {
     len: usize,
 }
 
-// SAFETY: a mapping belongs to the process, not to a thread; what lies in it is its user's concern.
+// SAFETY: a mapping belongs to the process, not to a thread; its user answers for what lies in it.
 unsafe impl Send for Mapping {}
-// SAFETY: as above: a shared reference only tells where it is.
+// SAFETY: as above: a shared reference gives the address and the length only.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Anonymous private memory, zeroed, that a child of `fork(2)` does not get (invariant I13).
+    /// Maps anonymous private memory, zeroed, that a child of `fork(2)` does not get (invariant I13).
     pub(crate) fn anonymous(len: usize, pages: PageSize) -> Result<Self, Errno> {
         let size = match pages {
             PageSize::Normal => MapFlags::empty(),
@@ -39,7 +43,8 @@ impl Mapping {
         Self::owned(start, len)
     }
 
-    /// A ring of an AF_XDP socket, shared with the kernel: a private mapping would never reach it.
+    /// Maps a ring of an AF_XDP socket, shared: what is written into a private mapping never reaches the
+    /// kernel.
     pub(crate) fn ring(fd: BorrowedFd<'_>, len: usize, offset: u64) -> Result<Self, Errno> {
         // SAFETY: a new mapping at an address of the kernel's choice touches no other memory.
         let start = unsafe {
@@ -73,7 +78,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the range is ours, and whoever holds a pointer into it keeps this value alive.
+        // SAFETY: the range is this value's, and every holder of a pointer into it keeps this value alive.
         let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
     }
 }

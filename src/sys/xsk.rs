@@ -1,5 +1,8 @@
-//! The calls of an AF_XDP socket.
-
+//! The system calls of an AF_XDP socket.
+//!
+//! # Safety
+//! Promises: the only mapping made here directly is read-only, never read, and removed at once. Needs:
+//! nothing of the caller.
 #![allow(unsafe_code, reason = "a mapping is made and removed again")]
 
 use super::memory::Mapping;
@@ -113,8 +116,8 @@ const AF_XDP: i32 = 44;
 
 /// Whether `socket` has an RX ring.
 ///
-/// `None` if the kernel does not tell: of a bound socket before 5.11, and before 6.4 of one whose interface is
-/// down or gone; or if it is something else than an AF_XDP socket.
+/// `None` if the kernel does not report it: of a bound socket before 5.11, and before 6.4 of one whose
+/// interface is down or gone; or if it is something else than an AF_XDP socket.
 pub(crate) fn has_rx_ring(socket: BorrowedFd<'_>) -> Option<bool> {
     by_mapping(socket).or_else(|| by_receiving(socket))
 }
@@ -141,9 +144,9 @@ fn by_mapping(socket: BorrowedFd<'_>) -> Option<bool> {
 
 /// Asks a bound socket for packets, of which it never has any to give this way (5.11).
 ///
-/// `xsk_recvmsg` (net/xdp/xsk.c) looks whether the socket is bound, whether the interface is up, whether there is an RX
-/// ring (`ENOBUFS`), and whether it is to wait, which it refuses. So it is asked to wait, and never does: without
-/// that it would wake the driver. Before 5.11 every AF_XDP socket refuses at once.
+/// `xsk_recvmsg` (net/xdp/xsk.c) checks whether the socket is bound, whether the interface is up, whether
+/// there is an RX ring (`ENOBUFS`), and whether it is to wait, which it refuses. So it is asked to wait,
+/// and never does: without that it would wake the driver. Before 5.11 every AF_XDP socket refuses at once.
 fn by_receiving(socket: BorrowedFd<'_>) -> Option<bool> {
     let mut domain = 0_i32;
     // Any other socket might wait.
@@ -161,21 +164,4 @@ fn by_receiving(socket: BorrowedFd<'_>) -> Option<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use zerocopy::{FromBytes, IntoBytes};
-
-    #[test]
-    fn offsets_of_kernels_before_5_4_are_understood() {
-        let mut bytes = [0_u8; 128];
-        for (i, word) in bytes.chunks_exact_mut(8).take(12).enumerate() {
-            word.copy_from_slice(&u64::try_from(i * 64).unwrap().to_ne_bytes());
-        }
-        let reply = uapi::xdp_mmap_offsets::read_from_bytes(&bytes).unwrap();
-        let offsets = offsets_of(&reply, 96).unwrap();
-        assert_eq!((offsets.rx.producer, offsets.rx.consumer, offsets.rx.desc), (0, 64, 128));
-        assert_eq!((offsets.cr.producer, offsets.cr.flags), (9 * 64, 10 * 64 + 4));
-        assert_eq!(offsets_of(&reply, 128).unwrap().as_bytes(), &bytes);
-        assert!(offsets_of(&reply, 24).is_none());
-    }
-}
+mod tests;
