@@ -1,5 +1,5 @@
-//! Conversions between integer widths that lose nothing on the platforms this crate builds for: `usize` has 32 or 64
-//! bits there.
+//! Conversions between integer widths that lose nothing on the platforms this crate builds for:
+//! `usize` has 32 or 64 bits there.
 
 /// Returns a ring index, a count or a length as what Rust indexes with.
 #[inline(always)]

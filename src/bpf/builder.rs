@@ -48,7 +48,8 @@ impl Program {
 }
 
 impl<'a> ProgramBuilder<'a> {
-    /// Sets the name that `bpftool prog` shows: at most 15 of `A-Za-z0-9_.`. By default there is none.
+    /// Sets the name that `bpftool prog` shows: at most 15 of `A-Za-z0-9_.`. By default there is
+    /// none.
     pub fn name(mut self, name: &'a str) -> Self {
         self.name = name;
         self
@@ -63,9 +64,9 @@ impl<'a> ProgramBuilder<'a> {
         self
     }
 
-    /// Sets whether the program can handle packets in several buffers (`BPF_F_XDP_HAS_FRAGS`, 5.18).
-    /// By default it cannot, and a driver refuses to attach it while its packets could be longer than
-    /// one buffer.
+    /// Sets whether the program can handle packets in several buffers (`BPF_F_XDP_HAS_FRAGS`,
+    /// 5.18). By default it cannot, and a driver refuses to attach it while its packets could be
+    /// longer than one buffer.
     #[doc(alias = "BPF_F_XDP_HAS_FRAGS")]
     pub fn frags(mut self, frags: bool) -> Self {
         self.flags = if frags {
@@ -88,13 +89,14 @@ impl<'a> ProgramBuilder<'a> {
     /// namespace. Before 5.11 a program's memory counts against `RLIMIT_MEMLOCK`, and the kernel
     /// reports too much of it as `EPERM`.
     ///
-    /// Only a refused program is loaded again with a buffer for the verifier's log, so that loading an
-    /// accepted one costs no more than it must. The buffer grows to what the log takes, up to 16 MiB.
+    /// Only a refused program is loaded again with a buffer for the verifier's log, so that loading
+    /// an accepted one costs no more than it must. The buffer grows to what the log takes, up to 16
+    /// MiB.
     ///
     /// # Errors
-    /// [`Error::LoadProgram`], with the log unless something else than the verifier refused: missing
-    /// rights, no memory, too many open files. [`Error::NeedsKernel`] for [`frags`](Self::frags)
-    /// before 5.18.
+    /// [`Error::LoadProgram`], with the log unless something else than the verifier refused:
+    /// missing rights, no memory, too many open files. [`Error::NeedsKernel`] for
+    /// [`frags`](Self::frags) before 5.18.
     #[doc(alias = "BPF_PROG_LOAD")]
     pub fn load(self) -> Result<Program> {
         let failed = |errno, log| Error::LoadProgram {

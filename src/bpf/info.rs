@@ -32,8 +32,8 @@ const MAPS_MAX: usize = 64 << 10;
 pub struct ProgramInfo {
     /// The kernel's number for it; not used again soon.
     pub id: u32,
-    /// A hash of its instructions (without the maps in them): the same program has the same tag on one
-    /// kernel.
+    /// A hash of its instructions (without the maps in them): the same program has the same tag on
+    /// one kernel.
     pub tag: [u8; 8],
     /// The name given when it was loaded.
     pub name: String,

@@ -11,9 +11,9 @@ use xsk_uapi::bpf::{
 
 /// One eight-byte slot of a BPF program: an instruction, or half of a 16-byte one.
 ///
-/// The constructors do not check whether the kernel accepts a program made of them: the verifier does,
-/// in [`ProgramBuilder::load`](super::ProgramBuilder::load). Jump offsets count slots from the one after
-/// the jump.
+/// The constructors do not check whether the kernel accepts a program made of them: the verifier
+/// does, in [`ProgramBuilder::load`](super::ProgramBuilder::load). Jump offsets count slots from
+/// the one after the jump.
 ///
 /// The encoding is that of the kernel's `Documentation/bpf/standardization/instruction-set.rst`.
 ///
@@ -30,8 +30,8 @@ pub struct Insn(bpf_insn);
 
 impl Insn {
     const fn new(code: u8, dst: u8, src: u8, off: i16, imm: i32) -> Self {
-        // `struct bpf_insn` holds two bit fields of four bits; compilers fill bit fields from the low
-        // end on little-endian machines and from the high end on the others.
+        // `struct bpf_insn` holds two bit fields of four bits; compilers fill bit fields from the
+        // low end on little-endian machines and from the high end on the others.
         let regs = if cfg!(target_endian = "little") { src << 4 | dst } else { dst << 4 | src };
         Self(bpf_insn { code, regs, off, imm })
     }
@@ -158,8 +158,8 @@ impl Insn {
 
     /// `dst = ` the map behind `map`: two slots.
     ///
-    /// Only the descriptor's number goes into the instruction: keep `map` open (pass a reference) until
-    /// the program is loaded. From then on the program keeps the map alive itself.
+    /// Only the descriptor's number goes into the instruction: keep `map` open (pass a reference)
+    /// until the program is loaded. From then on the program keeps the map alive itself.
     #[must_use]
     #[doc(alias = "BPF_PSEUDO_MAP_FD")]
     pub fn load_map_fd(dst: Reg, map: impl AsFd) -> [Self; 2] {

@@ -1,14 +1,14 @@
 //! XDP programs: typed instructions, maps, loading.
 //!
-//! The kernel runs an XDP program for every packet that an interface receives, before anything else sees
-//! the packet; the program decides where the packet goes. For an AF_XDP socket to receive, a program must
-//! redirect packets into an *XSKMAP*, a map whose slots name sockets. Most users need nothing of this
-//! module: [`Attachment`](crate::attach) loads the default program by itself.
+//! The kernel runs an XDP program for every packet that an interface receives, before anything else
+//! sees the packet; the program decides where the packet goes. For an AF_XDP socket to receive, a
+//! program must redirect packets into an *XSKMAP*, a map whose slots name sockets. Most users need
+//! nothing of this module: [`Attachment`](crate::attach) loads the default program by itself.
 //!
 //! # The default program
-//! [`redirect()`] loads it for a map: packets go to the socket in the slot of their queue, and to the
-//! kernel's stack where that slot is empty. So a queue without a socket, and an interface whose sockets
-//! are all gone, work as if no program were there. It needs Linux 5.3.
+//! [`redirect()`] loads it for a map: packets go to the socket in the slot of their queue, and to
+//! the kernel's stack where that slot is empty. So a queue without a socket, and an interface whose
+//! sockets are all gone, work as if no program were there. It needs Linux 5.3.
 //!
 //! # A program of your own
 //! Compiled and pinned by any loader, or handed over as descriptors: [`Program::from_pin`],

@@ -13,8 +13,8 @@ use xsk_uapi::bpf::{
 /// A register of the BPF machine.
 ///
 /// R0 holds what a helper or the program returns, R1 to R5 are arguments and do not survive a call,
-/// R6 to R9 survive, R10 is the frame pointer and can only be read. A program starts with its context
-/// (`struct xdp_md *`) in R1.
+/// R6 to R9 survive, R10 is the frame pointer and can only be read. A program starts with its
+/// context (`struct xdp_md *`) in R1.
 ///
 /// ```
 /// use xsk::bpf::{Insn, Reg};
@@ -243,8 +243,8 @@ impl Helper {
     pub const CSUM_DIFF: Self = Self(uapi::BPF_FUNC_csum_diff);
     /// `bpf_xdp_adjust_head(ctx, delta)`
     pub const XDP_ADJUST_HEAD: Self = Self(uapi::BPF_FUNC_xdp_adjust_head);
-    /// `bpf_redirect_map(map, index, flags)`: since 5.3 the two low bits of `flags` are the action when
-    /// the slot is empty; before, `flags` must be 0.
+    /// `bpf_redirect_map(map, index, flags)`: since 5.3 the two low bits of `flags` are the action
+    /// when the slot is empty; before, `flags` must be 0.
     pub const REDIRECT_MAP: Self = Self(uapi::BPF_FUNC_redirect_map);
     /// `bpf_xdp_adjust_meta(ctx, delta)`
     pub const XDP_ADJUST_META: Self = Self(uapi::BPF_FUNC_xdp_adjust_meta);

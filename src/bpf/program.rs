@@ -10,15 +10,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use xsk_uapi::bpf::BPF_PROG_TYPE_XDP;
 
-/// The length of `struct bpf_prog_info` in 4.18. It has grown since, and is longer than what the kernel
-/// reports about a map (104 bytes in 6.18) or a link, whose type numbers mean other things.
+/// The length of `struct bpf_prog_info` in 4.18. It has grown since, and is longer than what the
+/// kernel reports about a map (104 bytes in 6.18) or a link, whose type numbers mean other things.
 const PROG_INFO_4_18: u32 = 128;
 
 /// A loaded XDP program, held by a descriptor.
 ///
-/// [`builder`](Self::builder) loads one. The kernel keeps a program while a descriptor, an attachment or
-/// a pin holds it; dropping the value only closes the descriptor. To run, a program is attached: see
-/// [`attach`](crate::attach).
+/// [`builder`](Self::builder) loads one. The kernel keeps a program while a descriptor, an
+/// attachment or a pin holds it; dropping the value only closes the descriptor. To run, a program
+/// is attached: see [`attach`](crate::attach).
 ///
 /// ```
 /// use xsk::bpf::{Program, XskMap, redirect};
@@ -49,8 +49,8 @@ impl Program {
     /// Takes a descriptor of a program that was loaded elsewhere.
     ///
     /// # Errors
-    /// [`Error::WrongObject`] if it is no XDP program, [`Error::BpfObject`] if it is no BPF object at
-    /// all.
+    /// [`Error::WrongObject`] if it is no XDP program, [`Error::BpfObject`] if it is no BPF object
+    /// at all.
     pub fn from_fd(fd: OwnedFd) -> Result<Self> {
         Self::check(fd, || "the file descriptor".to_owned())
     }
@@ -68,8 +68,8 @@ impl Program {
     /// Opens a program by the kernel's number for it. Needs `CAP_SYS_ADMIN`.
     ///
     /// # Errors
-    /// As [`from_fd`](Self::from_fd); [`Error::BpfObject`] with `ENOENT` if there is no such program,
-    /// with `EPERM` if the capability is missing (`CAP_BPF` is not enough).
+    /// As [`from_fd`](Self::from_fd); [`Error::BpfObject`] with `ENOENT` if there is no such
+    /// program, with `EPERM` if the capability is missing (`CAP_BPF` is not enough).
     #[doc(alias = "BPF_PROG_GET_FD_BY_ID")]
     pub fn from_id(id: u32) -> Result<Self> {
         let object = format!("program {id}");
@@ -122,8 +122,8 @@ impl Program {
     /// Opens the XSKMAP of this name that the program uses, if there is one. Needs `CAP_SYS_ADMIN`.
     ///
     /// # Errors
-    /// [`Error::BpfObject`]; with `EPERM` if the capability is missing. [`Error::WrongObject`] if the
-    /// map of this name is no XSKMAP.
+    /// [`Error::BpfObject`]; with `EPERM` if the capability is missing. [`Error::WrongObject`] if
+    /// the map of this name is no XSKMAP.
     pub fn xsk_map(&self, name: &str) -> Result<Option<XskMap>> {
         for id in self.info()?.map_ids {
             let (fd, info) = MapInfo::open(id)?;

@@ -10,25 +10,26 @@ use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
-/// The default program's name. Not libxdp's `xsk_def_prog`, which promises a reference count in a map
-/// that this program does not have.
+/// The default program's name. Not libxdp's `xsk_def_prog`, which promises a reference count in a
+/// map that this program does not have.
 pub(crate) const REDIRECT_NAME: &str = "xsk_redirect";
 
 const XDP_PASS: i32 = 2;
 /// `offsetof(struct xdp_md, rx_queue_index)`
 const RX_QUEUE_INDEX: i16 = 16;
 
-/// Loads this crate's default program: every packet goes to the socket in the slot of the queue that it
-/// came in on, and on to the kernel's stack where the slot is empty.
+/// Loads this crate's default program: every packet goes to the socket in the slot of the queue
+/// that it came in on, and on to the kernel's stack where the slot is empty.
 ///
-/// On kernels that take the action for an empty slot in the flags of `bpf_redirect_map` the program has
-/// five instructions; on others it looks the slot up first. Running the first form on an empty map finds
-/// out which is needed. Its name is `xsk_redirect`.
+/// On kernels that take the action for an empty slot in the flags of `bpf_redirect_map` the program
+/// has five instructions; on others it looks the slot up first. Running the first form on an empty
+/// map finds out which is needed. Its name is `xsk_redirect`.
 ///
 /// Linux 5.3 brought both the flags and the lookup (`check_map_func_compatibility` of
-/// kernel/bpf/verifier.c refuses it before), so the second form is for kernels that were given only the
-/// lookup. From 4.18 to 5.2 no program of one map is safe: a redirect to an empty slot drops the packet.
-/// There you need a [`Program`] of your own that knows by another map which slots are taken.
+/// kernel/bpf/verifier.c refuses it before), so the second form is for kernels that were given only
+/// the lookup. From 4.18 to 5.2 no program of one map is safe: a redirect to an empty slot drops
+/// the packet. There you need a [`Program`] of your own that knows by another map which slots are
+/// taken.
 ///
 /// ```
 /// use xsk::bpf::{XskMap, redirect};
@@ -43,15 +44,15 @@ const RX_QUEUE_INDEX: i16 = 16;
 /// ```
 ///
 /// # Errors
-/// [`Error::NeedsKernel`] where the kernel takes neither form; [`Error::LoadProgram`], and the errors of
-/// a first test run: [`Error::CreateMap`], [`Error::BpfObject`].
+/// [`Error::NeedsKernel`] where the kernel takes neither form; [`Error::LoadProgram`], and the
+/// errors of a first test run: [`Error::CreateMap`], [`Error::BpfObject`].
 pub fn redirect(map: &XskMap) -> Result<Program> {
     load_redirect(map, false)
 }
 
-/// Loads the default program as [`redirect`] does; with `frags` it also takes packets of several buffers
-/// (5.18). Without, a driver refuses to attach while its packets could be longer than a buffer, which is
-/// better for sockets that would drop them.
+/// Loads the default program as [`redirect`] does; with `frags` it also takes packets of several
+/// buffers (5.18). Without, a driver refuses to attach while its packets could be longer than a
+/// buffer, which is better for sockets that would drop them.
 pub(crate) fn load_redirect(map: &XskMap, frags: bool) -> Result<Program> {
     load_form(map, frags, action_in_flags()?)
 }

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// Slots that one run of the program looks at: a bit of its 32-bit result for each.
 const PER_RUN: u8 = 32;
 
-/// A small program that looks slots of an XSKMAP up, run on demand by `BPF_PROG_TEST_RUN` and attached
-/// nowhere.
+/// A small program that looks slots of an XSKMAP up, run on demand by `BPF_PROG_TEST_RUN` and
+/// attached nowhere.
 ///
 /// Loading it needs what loading any program needs; asking needs no capability. Since 5.3: earlier
 /// kernels let no program look into an XSKMAP.
@@ -80,7 +80,8 @@ impl SlotProbe {
     }
 }
 
-/// Takes the first slot's number from the packet's first four bytes and returns a bit for each of 32.
+/// Takes the first slot's number from the packet's first four bytes and returns a bit for each of
+/// 32.
 fn instructions(map: BorrowedFd<'_>) -> Vec<Insn> {
     use Reg::{R0, R1, R2, R3, R4, R6, R7, R8, R10};
     let [map_low, map_high] = Insn::load_map_fd(R1, map);

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk_uapi::bpf::xdp_md;
 
-/// By how many bytes a packet may grow: a program may put up to 256 bytes in front, and grow the tail
-/// within a page.
+/// By how many bytes a packet may grow: a program may put up to 256 bytes in front, and grow the
+/// tail within a page.
 const GROWTH: usize = 4096;
 
 /// The outcome of [`Program::test_run`].
@@ -40,10 +40,10 @@ pub struct TestRun {
 impl Program {
     /// Runs the program once on a packet of the caller's, without any interface.
     ///
-    /// The kernel requires at least 14 bytes, an Ethernet header. Without a context the packet seems to
-    /// come in on queue 0 of the namespace's loopback device; `ingress_ifindex` and `rx_queue_index` of
-    /// a context choose another, `data_end` has to be the packet's length. Needs no capability. Since
-    /// 4.12; with a context since 5.15.
+    /// The kernel requires at least 14 bytes, an Ethernet header. Without a context the packet
+    /// seems to come in on queue 0 of the namespace's loopback device; `ingress_ifindex` and
+    /// `rx_queue_index` of a context choose another, `data_end` has to be the packet's length.
+    /// Needs no capability. Since 4.12; with a context since 5.15.
     ///
     /// # Errors
     /// [`Error::BpfObject`](crate::Error::BpfObject); `EINVAL` for a short packet or a context that

@@ -10,9 +10,9 @@ use xsk_uapi::bpf::{BPF_ANY, BPF_NOEXIST};
 
 /// A BPF map whose slots name AF_XDP sockets: an XDP program redirects into it by queue number.
 ///
-/// A slot names a socket without keeping it alive: the kernel empties the slot when the socket is closed
-/// and its rings are unmapped, also when the process is killed. No system call reads what a slot holds;
-/// [`SlotProbe`](super::SlotProbe) finds out by running a program.
+/// A slot names a socket without keeping it alive: the kernel empties the slot when the socket is
+/// closed and its rings are unmapped, also when the process is killed. No system call reads what a
+/// slot holds; [`SlotProbe`](super::SlotProbe) finds out by running a program.
 ///
 /// ```
 /// use xsk::bpf::{SlotProbe, XskMap};
@@ -43,9 +43,9 @@ impl XskMap {
 
     /// Makes a map with `entries` empty slots, numbered from 0.
     ///
-    /// `name` is what `bpftool map` shows: at most 15 of `A-Za-z0-9_.`. Since 4.18; needs `CAP_BPF` and
-    /// `CAP_NET_ADMIN` (5.8), before that `CAP_SYS_ADMIN`. Before 5.11 the map's memory counts against
-    /// `RLIMIT_MEMLOCK`, and the kernel reports too much of it as `EPERM`.
+    /// `name` is what `bpftool map` shows: at most 15 of `A-Za-z0-9_.`. Since 4.18; needs `CAP_BPF`
+    /// and `CAP_NET_ADMIN` (5.8), before that `CAP_SYS_ADMIN`. Before 5.11 the map's memory counts
+    /// against `RLIMIT_MEMLOCK`, and the kernel reports too much of it as `EPERM`.
     ///
     /// # Errors
     /// [`Error::CreateMap`].
@@ -62,8 +62,8 @@ impl XskMap {
     /// Takes a descriptor of a map that was made elsewhere.
     ///
     /// # Errors
-    /// [`Error::WrongObject`] if it is no XSKMAP with keys and values of four bytes, [`Error::BpfObject`]
-    /// if it is no BPF object at all.
+    /// [`Error::WrongObject`] if it is no XSKMAP with keys and values of four bytes,
+    /// [`Error::BpfObject`] if it is no BPF object at all.
     pub fn from_fd(fd: OwnedFd) -> Result<Self> {
         Self::check(fd, || "the file descriptor".to_owned())
     }
@@ -81,8 +81,8 @@ impl XskMap {
     /// Opens a map by the kernel's number for it. Needs `CAP_SYS_ADMIN`.
     ///
     /// # Errors
-    /// As [`from_fd`](Self::from_fd); [`Error::BpfObject`] with `ENOENT` if there is no such map, with
-    /// `EPERM` if the capability is missing.
+    /// As [`from_fd`](Self::from_fd); [`Error::BpfObject`] with `ENOENT` if there is no such map,
+    /// with `EPERM` if the capability is missing.
     #[doc(alias = "BPF_MAP_GET_FD_BY_ID")]
     pub fn from_id(id: u32) -> Result<Self> {
         Self::check(pin::open_map(id)?, || format!("map {id}"))
@@ -100,24 +100,24 @@ impl XskMap {
     /// Writes `socket` into slot `queue`, unless another socket has the slot. Needs no capability
     /// (before 5.19 `CAP_BPF`, unless the sysctl `kernel.unprivileged_bpf_disabled` is 0).
     ///
-    /// The socket need not be bound yet (5.10; before, it must be set up). Writing the same socket again
-    /// changes nothing. Packets reach the socket only if it is bound to the very queue that they came in
-    /// on: others are dropped without a counter.
+    /// The socket need not be bound yet (5.10; before, it must be set up). Writing the same socket
+    /// again changes nothing. Packets reach the socket only if it is bound to the very queue that
+    /// they came in on: others are dropped without a counter.
     ///
     /// # Errors
-    /// [`Error::UpdateMap`]: `EEXIST` if another socket has the slot, `E2BIG` if the map has no such
-    /// slot, `EOPNOTSUPP` or `ENOTSOCK` if `socket` is no AF_XDP socket. [`Error::WrongObject`] if the
-    /// socket has no RX ring: kernels take it, and may crash at the first packet. (Kernels before 5.11
-    /// do not report this of a bound socket, nor do those before 6.4 while its interface is down; there
-    /// the caller has to know.)
+    /// [`Error::UpdateMap`]: `EEXIST` if another socket has the slot, `E2BIG` if the map has no
+    /// such slot, `EOPNOTSUPP` or `ENOTSOCK` if `socket` is no AF_XDP socket.
+    /// [`Error::WrongObject`] if the socket has no RX ring: kernels take it, and may crash at the
+    /// first packet. (Kernels before 5.11 do not report this of a bound socket, nor do those before
+    /// 6.4 while its interface is down; there the caller has to know.)
     #[doc(alias = "BPF_MAP_UPDATE_ELEM")]
     #[doc(alias = "xsk_socket__update_xskmap")]
     pub fn insert(&self, queue: u32, socket: impl AsFd) -> Result<()> {
         self.update(queue, socket.as_fd(), BPF_NOEXIST)
     }
 
-    /// Writes `socket` into slot `queue` as [`insert`](Self::insert) does, but takes the slot from the
-    /// socket that has it.
+    /// Writes `socket` into slot `queue` as [`insert`](Self::insert) does, but takes the slot from
+    /// the socket that has it.
     ///
     /// # Errors
     /// As [`insert`](Self::insert), without `EEXIST`.
@@ -150,8 +150,9 @@ impl XskMap {
     /// # Errors
     /// As [`insert`](Self::insert) and [`remove`](Self::remove).
     pub(crate) fn remove_own(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<bool> {
-        // Slots cannot be read, but a write of the same socket succeeds where that of another is refused.
-        // The socket is open here, so the slot cannot become empty and another's in between.
+        // Slots cannot be read, but a write of the same socket succeeds where that of another is
+        // refused. The socket is open here, so the slot cannot become empty and another's in
+        // between.
         match sys::bpf::map_update(&self.map, queue, socket, BPF_NOEXIST) {
             Ok(()) => self.remove(queue).map(|()| false),
             Err(Errno::EXIST) => Ok(true),

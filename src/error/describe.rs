@@ -40,7 +40,8 @@ impl Error {
             }
             Self::RegisterUmem { bytes, chunk_size, headroom, errno, .. } => write!(
                 f,
-                "cannot register {bytes} bytes of packet memory (chunks of {chunk_size}, headroom {headroom}): {}",
+                "cannot register {bytes} bytes of packet memory (chunks of {chunk_size}, headroom \
+                 {headroom}): {}",
                 Shown(*errno)
             ),
             Self::CreateRing { ring, entries, errno } => {
@@ -90,7 +91,8 @@ impl Error {
             }
             Self::UpdateMap { operation, index, entries, errno } => write!(
                 f,
-                "cannot {operation} the socket {} slot {index} of the BPF map of {entries} slots: {}",
+                "cannot {operation} the socket {} slot {index} of the BPF map of {entries} slots: \
+                 {}",
                 if *operation == SlotOp::Remove { "from" } else { "into" },
                 Shown(*errno)
             ),
@@ -139,7 +141,8 @@ impl Error {
             }
             Self::AttachLock { waited, errno } => write!(
                 f,
-                "another process or thread has held the lock of this interface's XDP attachments for {} ms: {}",
+                "another process or thread has held the lock of this interface's XDP attachments \
+                 for {} ms: {}",
                 waited.as_millis(),
                 Shown(*errno)
             ),

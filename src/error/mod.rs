@@ -1,7 +1,8 @@
 //! The error type: what failed, with which parameters, what the kernel reported, and what to do.
 //!
 //! Programs match on [`Error`]'s variants and their fields; people read its
-//! [`Display`](std::fmt::Display). Variants and fields may be added, so both are `#[non_exhaustive]`.
+//! [`Display`](std::fmt::Display). Variants and fields may be added, so both are
+//! `#[non_exhaustive]`.
 
 mod bpf_op;
 mod describe;
@@ -33,8 +34,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A failed operation: one variant for each, with its parameters and the kernel's error number.
 ///
 /// [`Display`](fmt::Display) says in one to three sentences what failed, why, and what to do
-/// ([`hint`](Self::hint)); the kernel's number is [`errno`](Self::errno). A ring that is full or empty
-/// is no error: those calls return counts, or give the frame back.
+/// ([`hint`](Self::hint)); the kernel's number is [`errno`](Self::errno). A ring that is full or
+/// empty is no error: those calls return counts, or give the frame back.
 ///
 /// ```
 /// use xsk::{Errno, Error, Interface};
@@ -163,8 +164,8 @@ pub enum Error {
         /// The kernel's extended acknowledgement.
         message: Option<String>,
     },
-    /// A netlink socket failed, or a reply could not be understood; or one of the Unix sockets failed
-    /// by which the users of a program find each other.
+    /// A netlink socket failed, or a reply could not be understood; or one of the Unix sockets
+    /// failed by which the users of a program find each other.
     #[non_exhaustive]
     Netlink {
         /// What was being done.
@@ -340,11 +341,11 @@ impl Error {
         }
     }
 
-    /// Returns what to do about it: one or two sentences without the last full stop, or `None` where
-    /// this crate knows nothing useful.
+    /// Returns what to do about it: one or two sentences without the last full stop, or `None`
+    /// where this crate knows nothing useful.
     ///
-    /// [`Display`](fmt::Display) includes the hint; this is for programs that show it apart, or add to
-    /// it.
+    /// [`Display`](fmt::Display) includes the hint; this is for programs that show it apart, or add
+    /// to it.
     ///
     /// ```
     /// let error = xsk::Interface::by_name("nope").unwrap_err();
@@ -381,8 +382,8 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {
-    /// Returns the fault of a ring. The kernel's error number is part of the text, so it is no source:
-    /// a program that prints the whole chain would show it twice.
+    /// Returns the fault of a ring. The kernel's error number is part of the text, so it is no
+    /// source: a program that prints the whole chain would show it twice.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Ring(fault) => Some(fault),

@@ -13,8 +13,8 @@ use xsk_uapi::ethtool::{ETHTOOL_GCHANNELS, SIOCETHTOOL, ethtool_channels, ifreq_
 /// `ioctl(socket, SIOCETHTOOL, {name, ETHTOOL_GCHANNELS})`, in the network namespace of `socket`.
 ///
 /// # Errors
-/// `EOPNOTSUPP` for a driver without channels, `ENODEV` for an unknown name, `EINVAL` for a name of more
-/// than 15 bytes.
+/// `EOPNOTSUPP` for a driver without channels, `ENODEV` for an unknown name, `EINVAL` for a name of
+/// more than 15 bytes.
 pub(crate) fn channels(socket: BorrowedFd<'_>, name: &[u8]) -> Result<ethtool_channels, Errno> {
     let mut channels = ethtool_channels { cmd: ETHTOOL_GCHANNELS, ..ethtool_channels::default() };
     let mut request = ifreq_data::default();
@@ -24,8 +24,8 @@ pub(crate) fn channels(socket: BorrowedFd<'_>, name: &[u8]) -> Result<ethtool_ch
     request.ifr_data = (&raw mut channels).expose_provenance();
     let args = [fd_arg(socket), usize32(SIOCETHTOOL), (&raw mut request).expose_provenance(), 0, 0];
     // SAFETY: SIOCETHTOOL reads, and at most writes back, one `struct ifreq` at `request`; for
-    // ETHTOOL_GCHANNELS it reads and writes one `ethtool_channels` at `ifr_data`. Both are locals that
-    // nothing else refers to, whose provenance is exposed, and which hold any bytes.
+    // ETHTOOL_GCHANNELS it reads and writes one `ethtool_channels` at `ifr_data`. Both are locals
+    // that nothing else refers to, whose provenance is exposed, and which hold any bytes.
     unsafe { syscall(nr::IOCTL, args) }?;
     Ok(channels)
 }

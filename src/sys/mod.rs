@@ -4,8 +4,8 @@
 //!
 //! # Safety
 //! Promises: no call reads or writes memory of this process but what its arguments borrow, and the
-//! descriptors and mappings that it returns have one owner. So every function that other modules see is
-//! safe.
+//! descriptors and mappings that it returns have one owner. So every function that other modules
+//! see is safe.
 //!
 //! Needs: the kernel keeps to its ABI, whose structs are those of `xsk_uapi`.
 

@@ -37,8 +37,8 @@ pub(crate) fn of_socket(socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     // SAFETY: SIOCGSKNS takes no argument and touches no memory of this process.
     let raw = unsafe { syscall(nr::IOCTL, args) }?;
     let raw = i32::try_from(raw).map_err(|_| Errno::BADF)?;
-    // SAFETY: on success the kernel made this descriptor for this call, close-on-exec: it has no other
-    // owner.
+    // SAFETY: on success the kernel made this descriptor for this call, close-on-exec: it has no
+    // other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
@@ -66,7 +66,8 @@ mod test_bed {
 
     /// `unshare(CLONE_NEWNET)`: puts the calling thread into a new network namespace.
     pub(crate) fn unshare() -> Result<(), Errno> {
-        // SAFETY: only CLONE_FILES could take descriptors away from a thread, and it is not asked for.
+        // SAFETY: only CLONE_FILES could take descriptors away from a thread, and it is not asked
+        // for.
         unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
     }
 

@@ -1,8 +1,9 @@
-//! `setsockopt(2)` and `getsockopt(2)` with the caller's length, for options whose length has a meaning.
+//! `setsockopt(2)` and `getsockopt(2)` with the caller's length, for options whose length has a
+//! meaning.
 //!
 //! # Safety
-//! Promises: the kernel reads or writes the bytes of `value` only. Needs: `T` is plain bytes, which the
-//! zerocopy bounds say.
+//! Promises: the kernel reads or writes the bytes of `value` only. Needs: `T` is plain bytes, which
+//! the zerocopy bounds say.
 #![allow(unsafe_code, reason = "system calls with buffers")]
 
 use super::syscall::{fd_arg, nr, syscall};
@@ -26,7 +27,8 @@ pub(crate) fn set<T: IntoBytes + Immutable + ?Sized>(
         bytes.as_ptr().expose_provenance(),
         bytes.len(),
     ];
-    // SAFETY: the kernel reads `bytes.len()` bytes at `bytes`, which is borrowed until after the call.
+    // SAFETY: the kernel reads `bytes.len()` bytes at `bytes`, which is borrowed until after the
+    // call.
     unsafe { syscall(nr::SETSOCKOPT, args) }.map(drop)
 }
 
