@@ -209,7 +209,7 @@ fn a_foreign_program_is_left_alone_and_named() {
         let attach = || Attachment::builder(cable.veth.a()).method(method).attach();
         let error = cable.left.run(attach).unwrap().unwrap_err();
         assert!(matches!(error, Error::ForeignProgram { .. }), "{error}");
-        says(&error, &["foreign", &id.to_string(), "xdpdrv off", "--replace"]);
+        says(&error, &["foreign", &id.to_string(), "xdpdrv off", "replace_foreign"]);
     }
     let there = cable.veth.a().attached_programs().unwrap().programs().next();
     assert_eq!(there.map(|(_, id)| id), Some(id));
