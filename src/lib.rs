@@ -139,7 +139,7 @@
 
 pub mod attach;
 pub mod bpf;
-mod error;
+pub mod error;
 pub mod interface;
 mod netlink;
 mod num;
@@ -155,6 +155,7 @@ pub use attach::{AttachMode, Attachment, Registration};
 pub use error::{AttachConflict, Error, Result};
 pub use interface::Interface;
 pub use ring::RingError;
+pub use rustix::io::Errno;
 pub use socket::{
     Completion, Fill, Kick, Rx, RxBatch, RxSocket, Socket, SocketHandle, Statistics, Tx, TxSocket,
     wait,

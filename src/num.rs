@@ -1,5 +1,5 @@
-//! Conversions between integer widths that lose nothing on the platforms this crate builds for: `usize` has 32 or 64
-//! bits there.
+//! Conversions between integer widths that lose nothing on the platforms this crate builds for:
+//! `usize` has 32 or 64 bits there.
 
 /// Returns a ring index, a count or a length as what Rust indexes with.
 #[inline(always)]
@@ -37,4 +37,26 @@ pub(crate) const fn usize_of_offset(offset: u64) -> usize {
 )]
 pub(crate) const fn u32_of_count(count: usize) -> u32 {
     count as u32
+}
+
+/// Returns a C `int` as the kernel's calling convention passes it: sign-extended into a register.
+///
+/// The kernel looks at the lower 32 bits only, so no value is lost.
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "isize has at least 32 bits on every supported target")]
+pub(crate) const fn register_of(value: i32) -> usize {
+    value as isize as usize
+}
+
+/// Returns the error number in a system call's negative result.
+///
+/// The kernel returns `-errno`, and error numbers are below 4096 (`MAX_ERRNO`), so it fits.
+#[inline(always)]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "a negative result is in -4095..0"
+)]
+pub(crate) const fn errno_of(result: isize) -> i32 {
+    result.wrapping_neg() as i32
 }

@@ -2,7 +2,7 @@
 //! descriptor of the link.
 
 use super::mode::flag;
-use crate::error::{Error, Result};
+use crate::error::{BpfOp, Error, Result};
 use crate::interface::Interface;
 use crate::sys::bpf;
 use crate::types::{AttachMethod, XdpMode};
@@ -67,16 +67,15 @@ impl Link {
                 Ok(Some(id)) => id,
                 // An unknown command: before 5.8 there are no links.
                 Ok(None) | Err(Errno::INVAL) => return Ok(found),
-                Err(errno) => return Err(failed("BPF_LINK_GET_NEXT_ID", id)(errno)),
+                Err(errno) => return Err(failed(BpfOp::NextLinkId, id)(errno)),
             };
             let link = match bpf::link_by_id(id) {
                 Ok(link) => Self(link),
                 // Gone meanwhile, or not yet complete.
                 Err(Errno::NOENT | Errno::AGAIN) => continue,
-                Err(errno) => return Err(failed("BPF_LINK_GET_FD_BY_ID", id)(errno)),
+                Err(errno) => return Err(failed(BpfOp::LinkById, id)(errno)),
             };
-            let info =
-                bpf::link_info(link.0.as_fd()).map_err(failed("BPF_OBJ_GET_INFO_BY_FD", id))?;
+            let info = bpf::link_info(link.0.as_fd()).map_err(failed(BpfOp::Info, id))?;
             if info.r#type == BPF_LINK_TYPE_XDP
                 && info.prog_id == program
                 && info.ifindex == interface.index()

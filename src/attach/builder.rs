@@ -5,7 +5,7 @@ use super::ownership::Shared;
 use super::protocol::{Attempt, Candidate, Request};
 use super::{Attachment, guest};
 use crate::bpf::{Program, XskMap};
-use crate::error::{Error, Result};
+use crate::error::{Error, ObjectKind, Result};
 use crate::interface::Interface;
 use crate::types::AttachMethod;
 use rustix::process::getpid;
@@ -63,7 +63,7 @@ impl Attachment {
                     "program {id}, attached to {} and without a map named {map_name:?},",
                     interface.name()
                 ),
-                wanted: "a program with a map of the name asked for",
+                wanted: ObjectKind::ProgramWithMap,
             })
         };
         guest::join(Request::new(interface), find_map).map(Self::new)

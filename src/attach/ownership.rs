@@ -6,7 +6,7 @@ use super::mode::ModeReason;
 use super::netlink::detach_netlink;
 use super::usage::MapAndProbe;
 use crate::bpf::{Program, XskMap};
-use crate::error::{AttachConflict, Error, Result};
+use crate::error::{AttachConflict, Error, Result, SlotOp};
 use crate::interface::Interface;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
@@ -68,7 +68,7 @@ impl Shared {
 
     /// The error of registering a socket in slot `index`.
     pub(super) fn slot_error(&self, index: u32, errno: Errno) -> Error {
-        Error::UpdateMap { operation: "insert", index, entries: self.map().entries(), errno }
+        Error::UpdateMap { operation: SlotOp::Insert, index, entries: self.map().entries(), errno }
     }
 
     /// Whether the program is still on the interface.

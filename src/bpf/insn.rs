@@ -2,7 +2,7 @@
 
 use super::operand::{Alu, Cond, Helper, Reg, Size, Width};
 use std::fmt;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use xsk_uapi::bpf::{
     BPF_ALU, BPF_ALU64, BPF_CALL, BPF_END, BPF_EXIT, BPF_IMM, BPF_JA, BPF_JMP, BPF_JMP32, BPF_LD,
     BPF_LDX, BPF_MEM, BPF_NEG, BPF_PSEUDO_MAP_FD, BPF_ST, BPF_STX, BPF_TO_BE, BPF_TO_LE, BPF_X,
@@ -11,9 +11,9 @@ use xsk_uapi::bpf::{
 
 /// One eight-byte slot of a BPF program: an instruction, or half of a 16-byte one.
 ///
-/// The constructors say nothing about whether a program made of them is accepted: that is the
-/// verifier's to judge, when [`Program::load`](super::Program::load) hands them to the kernel. Jump
-/// offsets count slots from the one after the jump.
+/// The constructors do not check whether the kernel accepts a program made of them: the verifier
+/// does, in [`ProgramBuilder::load`](super::ProgramBuilder::load). Jump offsets count slots from
+/// the one after the jump.
 ///
 /// The encoding is that of the kernel's `Documentation/bpf/standardization/instruction-set.rst`.
 ///
@@ -30,25 +30,25 @@ pub struct Insn(bpf_insn);
 
 impl Insn {
     const fn new(code: u8, dst: u8, src: u8, off: i16, imm: i32) -> Self {
-        // `struct bpf_insn` holds two bit fields of four bits; compilers fill bit fields from the low
-        // end on little-endian machines and from the high end on the others.
+        // `struct bpf_insn` holds two bit fields of four bits; compilers fill bit fields from the
+        // low end on little-endian machines and from the high end on the others.
         let regs = if cfg!(target_endian = "little") { src << 4 | dst } else { dst << 4 | src };
         Self(bpf_insn { code, regs, off, imm })
     }
 
-    /// The kernel's form.
+    /// Returns the kernel's form.
     #[must_use]
     pub const fn raw(self) -> bpf_insn {
         self.0
     }
 
-    /// An instruction from the kernel's form, unchecked: the verifier judges it.
+    /// Makes an instruction from the kernel's form, unchecked: the verifier checks it.
     #[must_use]
     pub const fn from_raw(raw: bpf_insn) -> Self {
         Self(raw)
     }
 
-    /// The eight bytes as they lie in memory.
+    /// Returns the eight bytes as they lie in memory.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 8] {
         zerocopy::transmute!(self.0)
@@ -158,13 +158,14 @@ impl Insn {
 
     /// `dst = ` the map behind `map`: two slots.
     ///
-    /// Only the descriptor's number goes into the instruction: keep `map` open until the program is
-    /// loaded. From then on the program keeps the map alive itself.
+    /// Only the descriptor's number goes into the instruction: keep `map` open (pass a reference)
+    /// until the program is loaded. From then on the program keeps the map alive itself.
     #[must_use]
     #[doc(alias = "BPF_PSEUDO_MAP_FD")]
-    pub fn load_map_fd(dst: Reg, map: BorrowedFd<'_>) -> [Self; 2] {
+    pub fn load_map_fd(dst: Reg, map: impl AsFd) -> [Self; 2] {
         // A borrowed descriptor is never negative.
-        Self::wide(dst, BPF_PSEUDO_MAP_FD, u64::from(map.as_raw_fd().unsigned_abs()))
+        let number = map.as_fd().as_raw_fd().unsigned_abs();
+        Self::wide(dst, BPF_PSEUDO_MAP_FD, u64::from(number))
     }
 
     const fn wide(dst: Reg, src: u8, imm: u64) -> [Self; 2] {

@@ -1,4 +1,6 @@
-//! What BPF instructions work on: registers, sizes, operations, conditions, helpers.
+//! The operands of BPF instructions: registers, sizes, operations, conditions, helpers.
+//!
+//! One file for six types that are lists of names and their bits.
 
 use xsk_uapi::bpf::{
     self as uapi, BPF_ADD, BPF_AND, BPF_ARSH, BPF_B, BPF_DIV, BPF_DW, BPF_H, BPF_JEQ, BPF_JGE,
@@ -11,8 +13,14 @@ use xsk_uapi::bpf::{
 /// A register of the BPF machine.
 ///
 /// R0 holds what a helper or the program returns, R1 to R5 are arguments and do not survive a call,
-/// R6 to R9 survive, R10 is the frame pointer and can only be read. A program starts with its context
-/// (`struct xdp_md *`) in R1.
+/// R6 to R9 survive, R10 is the frame pointer and can only be read. A program starts with its
+/// context (`struct xdp_md *`) in R1.
+///
+/// ```
+/// use xsk::bpf::{Insn, Reg};
+/// let save = Insn::mov64_reg(Reg::R6, Reg::R1); // ctx survives calls in R6
+/// # assert_eq!(save.raw().code, 0xbf);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "a register is its name")]
 pub enum Reg {
@@ -48,6 +56,12 @@ impl Reg {
 }
 
 /// How many bytes a load or store moves.
+///
+/// ```
+/// use xsk::bpf::{Insn, Reg, Size};
+/// let queue = Insn::load(Size::Word, Reg::R2, Reg::R1, 16); // r2 = ctx->rx_queue_index
+/// # assert_eq!(queue.raw().off, 16);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Size {
     /// One byte (`BPF_B`).
@@ -72,6 +86,12 @@ impl Size {
 }
 
 /// What an arithmetic instruction does to its destination.
+///
+/// ```
+/// use xsk::bpf::{Alu, Insn, Reg};
+/// let key = Insn::alu64_imm(Alu::Add, Reg::R2, -4); // r2 += -4
+/// # assert_eq!(key.raw().imm, -4);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Alu {
     /// `dst += src`
@@ -120,6 +140,12 @@ impl Alu {
 }
 
 /// When a conditional jump is taken.
+///
+/// ```
+/// use xsk::bpf::{Cond, Insn, Reg};
+/// let found = Insn::jump_imm(Cond::Ne, Reg::R0, 0, 2); // if r0 != 0 goto +2
+/// # assert_eq!(found.raw().off, 2);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cond {
     /// `dst == src`
@@ -165,6 +191,12 @@ impl Cond {
 }
 
 /// How many low bits of a register a byte swap works on; the bits above become zero.
+///
+/// ```
+/// use xsk::bpf::{Insn, Reg, Width};
+/// let port = Insn::to_be(Reg::R1, Width::W16); // r1 = htons(r1)
+/// # assert_eq!(port.raw().imm, 16);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Width {
     /// 16 bits.
@@ -186,6 +218,13 @@ impl Width {
 }
 
 /// A kernel function that a program may call, by its number in `enum bpf_func_id` (`linux/bpf.h`).
+///
+/// ```
+/// use xsk::bpf::{Helper, Insn};
+/// let random = Insn::call(Helper(7)); // bpf_get_prandom_u32(), which has no name here
+/// assert_eq!(Insn::call(Helper::REDIRECT_MAP).raw().imm, 51);
+/// # assert_eq!(random.raw().imm, 7);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Helper(pub i32);
 
@@ -204,8 +243,8 @@ impl Helper {
     pub const CSUM_DIFF: Self = Self(uapi::BPF_FUNC_csum_diff);
     /// `bpf_xdp_adjust_head(ctx, delta)`
     pub const XDP_ADJUST_HEAD: Self = Self(uapi::BPF_FUNC_xdp_adjust_head);
-    /// `bpf_redirect_map(map, index, flags)`: since 5.3 the two low bits of `flags` are the action when
-    /// the slot is empty; before, `flags` must be 0.
+    /// `bpf_redirect_map(map, index, flags)`: since 5.3 the two low bits of `flags` are the action
+    /// when the slot is empty; before, `flags` must be 0.
     pub const REDIRECT_MAP: Self = Self(uapi::BPF_FUNC_redirect_map);
     /// `bpf_xdp_adjust_meta(ctx, delta)`
     pub const XDP_ADJUST_META: Self = Self(uapi::BPF_FUNC_xdp_adjust_meta);

@@ -1,17 +1,32 @@
-//! Which slots of an XSKMAP are taken: a question that no system call answers.
+//! Finds out which slots of an XSKMAP are taken, which no system call reports.
 
-use super::{Alu, Cond, Helper, Insn, Program, Reg, Size, XskMap};
+use super::insn::Insn;
+use super::operand::{Alu, Cond, Helper, Reg, Size};
+use super::program::Program;
+use super::xsk_map::XskMap;
 use crate::error::Result;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Slots that one run of the program looks at: a bit of its 32-bit answer for each.
-const PER_RUN: u32 = 32;
+/// Slots that one run of the program looks at: a bit of its 32-bit result for each.
+const PER_RUN: u8 = 32;
 
-/// A small program that looks slots of an XSKMAP up, run on demand by `BPF_PROG_TEST_RUN` and attached
-/// nowhere.
+/// A small program that looks slots of an XSKMAP up, run on demand by `BPF_PROG_TEST_RUN` and
+/// attached nowhere.
 ///
 /// Loading it needs what loading any program needs; asking needs no capability. Since 5.3: earlier
 /// kernels let no program look into an XSKMAP.
+///
+/// ```
+/// use xsk::bpf::{SlotProbe, XskMap};
+///
+/// # fn main() -> xsk::Result<()> {
+/// # if !xsk::test_util::privileged("the documentation of SlotProbe") { return Ok(()); }
+/// let probe = SlotProbe::new(&XskMap::create("xsks_map", 4)?)?;
+/// assert_eq!(probe.occupied()?, []);
+/// assert!(!probe.is_occupied(3)?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct SlotProbe {
     program: Program,
@@ -24,11 +39,14 @@ impl SlotProbe {
     /// # Errors
     /// [`Error::LoadProgram`](crate::Error::LoadProgram).
     pub fn new(map: &XskMap) -> Result<Self> {
-        let program = Program::load("xsk_slots", &instructions(map.as_fd()), c"Dual MIT/GPL", 0)?;
+        let program = Program::builder(&instructions(map.as_fd()))
+            .name("xsk_slots")
+            .license(c"Dual MIT/GPL")
+            .load()?;
         Ok(Self { program, slots: map.entries() })
     }
 
-    /// The slots that name a socket at this moment, in ascending order.
+    /// Returns the slots that name a socket at this moment, in ascending order.
     ///
     /// # Errors
     /// [`Error::BpfObject`](crate::Error::BpfObject).
@@ -39,7 +57,7 @@ impl SlotProbe {
             let bits = self.look(first)?;
             let slots = (first..self.slots).zip(0..PER_RUN);
             occupied.extend(slots.filter(|(_, bit)| bits & (1 << bit) != 0).map(|(slot, _)| slot));
-            first = first.saturating_add(PER_RUN);
+            first = first.saturating_add(u32::from(PER_RUN));
         }
         Ok(occupied)
     }
@@ -52,7 +70,7 @@ impl SlotProbe {
         Ok(self.look(slot)? & 1 != 0)
     }
 
-    /// Looks at the slots from `first` on; bit 0 of the answer is `first`'s.
+    /// Looks at the slots from `first` on; bit 0 of the result is `first`'s.
     fn look(&self, first: u32) -> Result<u32> {
         let mut packet = [0; 64];
         for (byte, value) in packet.iter_mut().zip(first.to_ne_bytes()) {
@@ -62,11 +80,11 @@ impl SlotProbe {
     }
 }
 
-/// Takes the first slot's number from the packet's first four bytes and returns a bit for each of 32.
+/// Takes the first slot's number from the packet's first four bytes and returns a bit for each of
+/// 32.
 fn instructions(map: BorrowedFd<'_>) -> Vec<Insn> {
     use Reg::{R0, R1, R2, R3, R4, R6, R7, R8, R10};
     let [map_low, map_high] = Insn::load_map_fd(R1, map);
-    let per_run = i32::try_from(PER_RUN).unwrap_or(0);
     vec![
         // if (data + 4 > data_end) return 0;
         Insn::load(Size::Word, R2, R1, 0),
@@ -96,7 +114,7 @@ fn instructions(map: BorrowedFd<'_>) -> Vec<Insn> {
         Insn::alu64_reg(Alu::Or, R6, R1),
         // } while (++i < 32);
         Insn::alu64_imm(Alu::Add, R7, 1),
-        Insn::jump_imm(Cond::Lt, R7, per_run, -14),
+        Insn::jump_imm(Cond::Lt, R7, i32::from(PER_RUN), -14),
         Insn::mov64_reg(R0, R6),
         Insn::exit(),
     ]

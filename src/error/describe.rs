@@ -1,6 +1,6 @@
-//! What failed, with its parameters and the kernel's words.
+//! The first part of an error's text: the operation, its parameters, and what the kernel reported.
 
-use super::{Error, Shown};
+use super::{Error, Shown, SlotOp};
 use crate::types::{CopyMode, PageSize};
 use std::fmt;
 
@@ -17,7 +17,7 @@ impl fmt::Display for Said<'_> {
 }
 
 impl Error {
-    /// The operation, its parameters, and what the kernel said; without a full stop.
+    /// Writes the operation, its parameters, and what the kernel reported; without a full stop.
     #[expect(clippy::too_many_lines, reason = "a list with a line or two for each operation")]
     pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -40,7 +40,8 @@ impl Error {
             }
             Self::RegisterUmem { bytes, chunk_size, headroom, errno, .. } => write!(
                 f,
-                "cannot register {bytes} bytes of packet memory (chunks of {chunk_size}, headroom {headroom}): {}",
+                "cannot register {bytes} bytes of packet memory (chunks of {chunk_size}, headroom \
+                 {headroom}): {}",
                 Shown(*errno)
             ),
             Self::CreateRing { ring, entries, errno } => {
@@ -61,14 +62,17 @@ impl Error {
                 }
                 Ok(())
             }
-            Self::SocketOption { name, errno } => {
-                write!(f, "the socket option {name} failed: {}", Shown(*errno))
+            Self::SocketOption { option, errno } => {
+                write!(f, "the socket option {option} failed: {}", Shown(*errno))
             }
             Self::Kick { ring, errno } => {
                 write!(f, "cannot wake the kernel for the {ring} ring: {}", Shown(*errno))
             }
             Self::Wait { errno } => write!(f, "waiting for packets failed: {}", Shown(*errno)),
             Self::Ring(fault) => write!(f, "{fault}"),
+            Self::OutOfBounds => {
+                f.write_str("a frame holds at least one byte and stays inside its chunk")
+            }
             Self::Interface { name, operation, errno, message } => {
                 write!(f, "cannot {operation} interface {name}: {}{}", Shown(*errno), Said(message))
             }
@@ -87,8 +91,9 @@ impl Error {
             }
             Self::UpdateMap { operation, index, entries, errno } => write!(
                 f,
-                "cannot {operation} the socket {} slot {index} of the BPF map of {entries} slots: {}",
-                if *operation == "remove" { "from" } else { "into" },
+                "cannot {operation} the socket {} slot {index} of the BPF map of {entries} slots: \
+                 {}",
+                if *operation == SlotOp::Remove { "from" } else { "into" },
                 Shown(*errno)
             ),
             Self::LoadProgram { name, instructions, errno, .. } => {
@@ -99,7 +104,7 @@ impl Error {
                 )
             }
             Self::BpfObject { operation, object, errno } => {
-                if operation.starts_with("BPF_") {
+                if operation.is_command() {
                     write!(f, "bpf({operation}) failed for {object}: {}", Shown(*errno))
                 } else {
                     write!(f, "cannot {operation} {object}: {}", Shown(*errno))
@@ -133,14 +138,16 @@ impl Error {
             }
             Self::AttachLock { waited, errno } => write!(
                 f,
-                "another process or thread has held the lock of this interface's XDP attachments for {} ms: {}",
+                "another process or thread has held the lock of this interface's XDP attachments \
+                 for {} ms: {}",
                 waited.as_millis(),
                 Shown(*errno)
             ),
             Self::NeedsKernel { feature, version } => write!(f, "{feature} needs Linux {version}"),
         }
     }
-    /// What takes more than a line, and comes last: the verifier's log.
+
+    /// Writes what takes more than a line and comes last: the verifier's log.
     pub(super) fn tail(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LoadProgram { log, .. } if !log.is_empty() => {

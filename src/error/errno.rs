@@ -1,4 +1,4 @@
-//! Names of error numbers: engineers grep for `EINVAL`, not for 22.
+//! Names of error numbers: people search for `EINVAL`, not for 22.
 
 use rustix::io::Errno;
 use std::fmt;

@@ -1,32 +1,58 @@
-//! What went wrong, with which parameters, in the kernel's own words, and what to do about it.
+//! The error type: what failed, with which parameters, what the kernel reported, and what to do.
+//!
+//! Programs match on [`Error`]'s variants and their fields; people read its
+//! [`Display`](std::fmt::Display). Variants and fields may be added, so both are
+//! `#[non_exhaustive]`.
 
+mod bpf_op;
 mod conflict;
 mod describe;
 mod errno;
 mod hint;
+mod object_kind;
+mod slot_op;
+mod socket_option;
+#[cfg(test)]
+mod tests;
 
 pub use conflict::AttachConflict;
 
 use crate::ring;
 use crate::types::{AttachMethod, CopyMode, PageSize, RingKind, XdpMode};
 use rustix::io::Errno;
-use std::fmt;
+use std::borrow::Cow;
 use std::time::Duration;
+use std::{fmt, io};
 
 use errno::Shown;
+
+pub use bpf_op::BpfOp;
+pub use object_kind::ObjectKind;
+pub use slot_op::SlotOp;
+pub use socket_option::SocketOption;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failed operation: one variant for each, with its parameters and the kernel's error number.
 ///
-/// [`Display`](fmt::Display) says in one to three sentences what failed, why, and what to do;
-/// [`source`](std::error::Error::source) is the error number where the kernel gave one. A ring that is
-/// full or empty is no error: those calls answer with counts, or give the frame back.
+/// [`Display`](fmt::Display) says in one to three sentences what failed, why, and what to do
+/// ([`hint`](Self::hint)); the kernel's number is [`errno`](Self::errno). A ring that is full or
+/// empty is no error: those calls return counts, or give the frame back.
+///
+/// ```
+/// use xsk::{Errno, Error, Interface};
+///
+/// let error = Interface::by_name("nope").unwrap_err();
+/// assert!(matches!(&error, Error::Interface { name, .. } if name == "nope"));
+/// assert_eq!(error.errno(), Some(Errno::NODEV));
+/// assert!(error.to_string().starts_with("cannot find interface nope: ENODEV"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting that every kernel refuses, or accepts wrongly; refused before the kernel sees it.
+    #[non_exhaustive]
     Setting {
         /// The setting's name.
         name: &'static str,
@@ -36,22 +62,25 @@ pub enum Error {
         rule: &'static str,
     },
     /// Packet memory could not be mapped.
+    #[non_exhaustive]
     AllocateUmem {
         /// Bytes asked for.
         bytes: usize,
         /// Pages asked for.
         page_size: PageSize,
-        /// What `mmap(2)` or `madvise(2)` said.
+        /// The error number of `mmap(2)` or `madvise(2)`.
         errno: Errno,
     },
     /// This process has made so many UMEMs that no number is left for another.
     UmemNumbers,
     /// `socket(AF_XDP, SOCK_RAW, 0)` failed.
+    #[non_exhaustive]
     CreateSocket {
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// `setsockopt(XDP_UMEM_REG)` failed.
+    #[non_exhaustive]
     RegisterUmem {
         /// Bytes of packet memory.
         bytes: u64,
@@ -61,28 +90,31 @@ pub enum Error {
         headroom: u32,
         /// The soft `RLIMIT_MEMLOCK`, where it could be read and is finite.
         memlock: Option<u64>,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// A ring could not be created (`setsockopt(XDP_RX_RING)` and its three sisters).
+    #[non_exhaustive]
     CreateRing {
         /// Which ring.
         ring: RingKind,
         /// Entries asked for.
         entries: u32,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// A ring could not be mapped.
+    #[non_exhaustive]
     MapRing {
         /// Which ring.
         ring: RingKind,
         /// Bytes of the mapping.
         bytes: usize,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// `bind(2)` failed.
+    #[non_exhaustive]
     Bind {
         /// The interface's name.
         interface: String,
@@ -94,104 +126,118 @@ pub enum Error {
         copy: CopyMode,
         /// How long the queue's previous owner was waited for.
         waited: Duration,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// A socket option could not be read or set.
+    #[non_exhaustive]
     SocketOption {
-        /// The option's kernel name.
-        name: &'static str,
-        /// What the kernel said.
+        /// Which option.
+        option: SocketOption,
+        /// The kernel's error number.
         errno: Errno,
     },
     /// A wake-up of the kernel failed for good.
+    #[non_exhaustive]
     Kick {
         /// Which ring was to be worked on.
         ring: RingKind,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// `poll(2)` failed.
+    #[non_exhaustive]
     Wait {
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// The other side of a ring wrote what it must not.
     Ring(ring::RingError),
+    /// Bounds that a frame cannot have: [`OutOfBounds`](crate::umem::OutOfBounds).
+    OutOfBounds,
     /// An interface could not be found or asked about.
+    #[non_exhaustive]
     Interface {
         /// The name, or `#` and the index.
         name: String,
         /// What was asked.
         operation: &'static str,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
         /// The kernel's extended acknowledgement.
         message: Option<String>,
     },
-    /// A netlink socket failed, or a reply could not be understood; or one of the Unix sockets failed by which users of
-    /// a program know of each other.
+    /// A netlink socket failed, or a reply could not be understood; or one of the Unix sockets
+    /// failed by which the users of a program find each other.
+    #[non_exhaustive]
     Netlink {
         /// What was being done.
         operation: &'static str,
-        /// What the kernel said, or `EBADMSG` for a reply that breaks the format.
+        /// The kernel's error number, or `EBADMSG` for a reply that breaks the format.
         errno: Errno,
     },
     /// A network namespace could not be made, found or entered.
+    #[non_exhaustive]
     Namespace {
         /// What was being done.
         operation: &'static str,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// A BPF map could not be created.
+    #[non_exhaustive]
     CreateMap {
         /// The map's name.
         name: String,
         /// Its number of entries.
         entries: u32,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// A BPF map's slot could not be changed.
+    #[non_exhaustive]
     UpdateMap {
-        /// `insert` or `remove`.
-        operation: &'static str,
+        /// Whether a socket was to be written into the slot or removed from it.
+        operation: SlotOp,
         /// The slot: the queue.
         index: u32,
         /// The number of slots.
         entries: u32,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// The kernel refused a program.
+    #[non_exhaustive]
     LoadProgram {
         /// The program's name.
         name: String,
         /// Its number of instructions.
         instructions: usize,
-        /// What the verifier said.
+        /// The verifier's log.
         log: String,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// A BPF object could not be opened, asked about, run or pinned.
+    #[non_exhaustive]
     BpfObject {
         /// What was being done.
-        operation: &'static str,
+        operation: BpfOp,
         /// Which object: an id, a path, or a word.
         object: String,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// A BPF object is not what it has to be.
+    #[non_exhaustive]
     WrongObject {
         /// Which object.
         object: String,
         /// What it has to be.
-        wanted: &'static str,
+        wanted: ObjectKind,
     },
     /// A program could not be attached.
+    #[non_exhaustive]
     Attach {
         /// The interface's name.
         interface: String,
@@ -199,23 +245,25 @@ pub enum Error {
         mode: XdpMode,
         /// By netlink or by link.
         method: AttachMethod,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
         /// The kernel's extended acknowledgement (netlink only).
         message: Option<String>,
     },
     /// A program could not be detached, or was still there afterwards.
+    #[non_exhaustive]
     Detach {
         /// The interface's name.
         interface: String,
         /// The mode it was attached in.
         mode: XdpMode,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
         /// The kernel's extended acknowledgement (netlink only).
         message: Option<String>,
     },
     /// Another program is attached to the interface.
+    #[non_exhaustive]
     ForeignProgram {
         /// The interface's name.
         interface: String,
@@ -236,13 +284,15 @@ pub enum Error {
         conflict: AttachConflict,
     },
     /// Another process held the lock of the namespace's attachments for too long.
+    #[non_exhaustive]
     AttachLock {
         /// How long it was waited for.
         waited: Duration,
-        /// What the kernel said.
+        /// The kernel's error number.
         errno: Errno,
     },
     /// The call needs a newer kernel.
+    #[non_exhaustive]
     NeedsKernel {
         /// What was asked for.
         feature: &'static str,
@@ -252,13 +302,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// The kernel's error number, where the kernel gave one.
+    /// Returns the kernel's error number, where the kernel gave one.
     #[must_use]
     pub fn errno(&self) -> Option<Errno> {
-        self.errno_ref().copied()
-    }
-
-    fn errno_ref(&self) -> Option<&Errno> {
         match self {
             Self::AllocateUmem { errno, .. }
             | Self::CreateSocket { errno }
@@ -278,14 +324,44 @@ impl Error {
             | Self::BpfObject { errno, .. }
             | Self::Attach { errno, .. }
             | Self::Detach { errno, .. }
-            | Self::AttachLock { errno, .. } => Some(errno),
+            | Self::AttachLock { errno, .. } => Some(*errno),
             Self::Setting { .. }
             | Self::UmemNumbers
             | Self::Ring(_)
+            | Self::OutOfBounds
             | Self::WrongObject { .. }
             | Self::ForeignProgram { .. }
             | Self::OtherAttachment { .. }
             | Self::NeedsKernel { .. } => None,
+        }
+    }
+
+    /// Returns what to do about it: one or two sentences without the last full stop, or `None`
+    /// where this crate knows nothing useful.
+    ///
+    /// [`Display`](fmt::Display) includes the hint; this is for programs that show it apart, or add
+    /// to it.
+    ///
+    /// ```
+    /// let error = xsk::Interface::by_name("nope").unwrap_err();
+    /// assert!(error.hint().unwrap().contains("`ip link` lists those that there are"));
+    /// ```
+    #[must_use]
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(hint::of(self)).filter(|hint| !hint.is_empty())
+    }
+
+    /// The kind that [`io::Error`] has for this error.
+    fn io_kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Setting { .. } | Self::OutOfBounds | Self::WrongObject { .. } => {
+                io::ErrorKind::InvalidInput
+            }
+            Self::Ring(_) => io::ErrorKind::InvalidData,
+            Self::NeedsKernel { .. } => io::ErrorKind::Unsupported,
+            _ => self.errno().map_or(io::ErrorKind::Other, |errno| {
+                io::Error::from_raw_os_error(errno.raw_os_error()).kind()
+            }),
         }
     }
 }
@@ -293,8 +369,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(f)?;
-        let hint = hint::of(self);
-        if !hint.is_empty() {
+        if let Some(hint) = self.hint() {
             write!(f, ". {hint}")?;
         }
         self.tail(f)
@@ -302,13 +377,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {
+    /// Returns the fault of a ring. The kernel's error number is part of the text, so it is no
+    /// source: a program that prints the whole chain would show it twice.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Ring(fault) => Some(fault),
-            _ => {
-                let errno = self.errno_ref()?;
-                Some(errno)
-            }
+            _ => None,
         }
     }
 }
@@ -316,5 +390,12 @@ impl std::error::Error for Error {
 impl From<ring::RingError> for Error {
     fn from(fault: ring::RingError) -> Self {
         Self::Ring(fault)
+    }
+}
+
+/// Keeps the error, and with it the text, as the inner error; the kind is that of the error number.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.io_kind(), error)
     }
 }

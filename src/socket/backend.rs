@@ -1,7 +1,7 @@
 //! The other side of a socket: the kernel, or the fake kernel of feature `test-util`.
 
 use super::statistics::{self, Statistics};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SocketOption};
 use crate::sys::memory::Mapping;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
@@ -54,7 +54,8 @@ impl Backend {
     pub(super) fn statistics(&self) -> Result<Statistics> {
         match self {
             Self::Kernel { fd, .. } => {
-                let failed = |errno| Error::SocketOption { name: "XDP_STATISTICS", errno };
+                let failed =
+                    |errno| Error::SocketOption { option: SocketOption::Statistics, errno };
                 let (raw, len) = sys::statistics(fd.as_fd()).map_err(failed)?;
                 Ok(statistics::of_reply(&raw, len))
             }

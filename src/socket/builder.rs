@@ -6,7 +6,7 @@ use super::inner::Inner;
 use super::ring_set::{MappedRing, RingSet, RingSpec};
 use super::unbound::BindSettings;
 use super::{Completion, CopyMode, Fill, Rx, RxSocket, Socket, SocketKind, Tx, TxSocket, Unbound};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SocketOption};
 use crate::interface::Interface;
 use crate::num::u64_of;
 use crate::ring::{MAX_ENTRIES, RingKind};
@@ -222,7 +222,7 @@ fn map<S: SocketKind>(
     specs: RingSet<S, RingSpec>,
 ) -> Result<(RingSet<S, MappedRing>, bool)> {
     let specs = specs.try_map(|spec| spec.create(fd).map(|()| spec))?;
-    let failed = |errno| Error::SocketOption { name: "XDP_MMAP_OFFSETS", errno };
+    let failed = |errno| Error::SocketOption { option: SocketOption::MmapOffsets, errno };
     let (offsets, has_flags_word) = sys::mmap_offsets(fd).map_err(failed)?;
     let rings = specs.try_map(|spec| spec.map(fd, &offsets, has_flags_word))?;
     Ok((rings, has_flags_word))

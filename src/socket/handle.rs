@@ -3,7 +3,7 @@
 use super::copy_reason::CopyReason;
 use super::inner::Inner;
 use super::statistics::Statistics;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SocketOption};
 use crate::sys::xsk as sys;
 use crate::umem::Umem;
 use rustix::io::Errno;
@@ -100,7 +100,7 @@ impl SocketHandle {
             Errno::NOPROTOOPT => {
                 Error::NeedsKernel { feature: "XDP_MAX_TX_SKB_BUDGET", version: "6.17" }
             }
-            errno => Error::SocketOption { name: "XDP_MAX_TX_SKB_BUDGET", errno },
+            errno => Error::SocketOption { option: SocketOption::TxBudget, errno },
         })
     }
 
@@ -113,7 +113,7 @@ impl SocketHandle {
         match rustix::net::sockopt::socket_error(self.inner.as_fd()) {
             Ok(Ok(())) => Ok(None),
             Ok(Err(errno)) => Ok(Some(errno)),
-            Err(errno) => Err(Error::SocketOption { name: "SO_ERROR", errno }),
+            Err(errno) => Err(Error::SocketOption { option: SocketOption::Error, errno }),
         }
     }
 }

@@ -1,7 +1,13 @@
 //! `bpf(2)`: one function for each command that this crate uses.
 //!
-//! Structs and numbers are those of `linux/bpf.h`. Every attribute is passed in the smallest form that
-//! has the fields used, zero-filled, because a kernel refuses non-zero bytes that it does not know.
+//! Structs and numbers are those of `linux/bpf.h`. Every attribute is passed in the smallest form
+//! that has the fields used, zero-filled, because a kernel refuses non-zero bytes that it does not
+//! know.
+//!
+//! # Safety
+//! Promises: the kernel reads and writes only what an attribute's pointers borrow, for the lengths
+//! beside them; a map's key and value lengths are known because a `SlotMap` is an XSKMAP; the
+//! verifier checks a program before it can touch anything. Needs: nothing of the caller.
 #![allow(unsafe_code, reason = "system calls with pointers inside their argument")]
 
 use super::syscall::{nr, syscall};
@@ -23,7 +29,7 @@ use zerocopy::{FromZeros, Immutable, IntoBytes};
 /// An object's name as the kernel stores it: at most 15 bytes and a NUL.
 pub(crate) type Name = [u8; BPF_OBJ_NAME_LEN];
 
-/// `name` in the kernel's form; `EINVAL`, as from the kernel, if it does not fit.
+/// Returns `name` in the kernel's form; `EINVAL`, as from the kernel, if it does not fit.
 pub(crate) fn name(name: &str) -> Result<Name, Errno> {
     let mut out = Name::default();
     // The last byte stays the NUL.
@@ -35,14 +41,14 @@ pub(crate) fn name(name: &str) -> Result<Name, Errno> {
     Ok(out)
 }
 
-/// The bytes of `name` up to its NUL.
+/// Returns the bytes of `name` up to its NUL.
 pub(crate) fn text(name: &Name) -> String {
     let bytes = name.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A BPF map of type XSKMAP, whose keys and values have four bytes: creating one or asking the kernel
-/// is the only way to get one, so that the element functions know how much the kernel reads.
+/// A BPF map of type XSKMAP, whose keys and values have four bytes: creating one or asking the
+/// kernel is the only way to get one, so that the element functions know how much the kernel reads.
 #[derive(Debug)]
 pub(crate) struct SlotMap(OwnedFd);
 
@@ -60,7 +66,7 @@ pub(crate) fn map_create(name: Name, entries: u32) -> Result<SlotMap, Errno> {
     attr.value_size = 4;
     attr.max_entries = entries;
     attr.map_name = name;
-    // SAFETY: the attribute holds no pointer; the call makes a descriptor that nobody else knows.
+    // SAFETY: the attribute holds no pointer; the call makes a descriptor that has no other owner.
     owned(unsafe { bpf(BPF_MAP_CREATE, &mut attr) }?).map(SlotMap)
 }
 
@@ -84,8 +90,8 @@ pub(crate) fn map_update(
     attr.key = address(&raw const key);
     attr.value = address(&raw const value);
     attr.flags = flags;
-    // SAFETY: the kernel reads the map's key size at `key` and its value size at `value`; both are four
-    // bytes by `SlotMap`'s invariant, and both locals live until after the call.
+    // SAFETY: the kernel reads the map's key size at `key` and its value size at `value`; both are
+    // four bytes by `SlotMap`'s invariant, and both locals live until after the call.
     unsafe { bpf(BPF_MAP_UPDATE_ELEM, &mut attr) }.map(drop)
 }
 
@@ -94,8 +100,8 @@ pub(crate) fn map_delete(map: &SlotMap, key: u32) -> Result<(), Errno> {
     let mut attr = bpf_attr_map_elem::new_zeroed();
     attr.map_fd = number(map.as_fd());
     attr.key = address(&raw const key);
-    // SAFETY: the kernel reads the map's key size at `key`: four bytes by `SlotMap`'s invariant, of a
-    // local that lives until after the call.
+    // SAFETY: the kernel reads the map's key size at `key`: four bytes by `SlotMap`'s invariant, of
+    // a local that lives until after the call.
     unsafe { bpf(BPF_MAP_DELETE_ELEM, &mut attr) }.map(drop)
 }
 
@@ -112,7 +118,7 @@ pub(crate) struct Load<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Refused {
     pub(crate) errno: Errno,
-    /// The bytes that the whole log takes, where the kernel says (6.4); else 0.
+    /// The bytes that the whole log takes, where the kernel reports it (6.4); else 0.
     pub(crate) log_true_size: u32,
 }
 
@@ -132,9 +138,9 @@ pub(crate) fn prog_load(load: Load<'_>, log: &mut [u8]) -> Result<OwnedFd, Refus
         attr.log_size = u32::try_from(log.len()).map_err(|_| plain(Errno::INVAL))?;
         attr.log_buf = address(log.as_mut_ptr());
     }
-    // SAFETY: the kernel reads `insn_cnt` instructions at `insns` and a NUL-ended string at `license`, and
-    // writes at most `log_size` bytes at `log_buf`; all are borrowed until after the call. A program is
-    // judged by the verifier before it can touch anything.
+    // SAFETY: the kernel reads `insn_cnt` instructions at `insns` and a NUL-ended string at
+    // `license`, and writes at most `log_size` bytes at `log_buf`; all are borrowed until after the
+    // call. The verifier checks a program before it can touch anything.
     let result = unsafe { bpf(BPF_PROG_LOAD, &mut attr) };
     match result.and_then(owned) {
         Ok(fd) => Ok(fd),
@@ -147,7 +153,8 @@ pub(crate) fn obj_pin(fd: BorrowedFd<'_>, path: &CStr) -> Result<(), Errno> {
     let mut attr = bpf_attr_obj::new_zeroed();
     attr.pathname = address(path.as_ptr());
     attr.bpf_fd = number(fd);
-    // SAFETY: the kernel reads a NUL-ended string at `pathname`, which is borrowed until after the call.
+    // SAFETY: the kernel reads a NUL-ended string at `pathname`, which is borrowed until after the
+    // call.
     unsafe { bpf(BPF_OBJ_PIN, &mut attr) }.map(drop)
 }
 
@@ -155,11 +162,12 @@ pub(crate) fn obj_pin(fd: BorrowedFd<'_>, path: &CStr) -> Result<(), Errno> {
 pub(crate) fn obj_get(path: &CStr) -> Result<OwnedFd, Errno> {
     let mut attr = bpf_attr_obj::new_zeroed();
     attr.pathname = address(path.as_ptr());
-    // SAFETY: the kernel reads a NUL-ended string at `pathname`, which is borrowed until after the call.
+    // SAFETY: the kernel reads a NUL-ended string at `pathname`, which is borrowed until after the
+    // call.
     owned(unsafe { bpf(BPF_OBJ_GET, &mut attr) }?)
 }
 
-/// What a test run answers.
+/// The outcome of a test run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ran {
     pub(crate) retval: u32,
@@ -168,7 +176,8 @@ pub(crate) struct Ran {
     pub(crate) duration: u32,
 }
 
-/// `bpf(BPF_PROG_TEST_RUN)`: runs a program once on `data`, whose outcome goes to `out` as far as it fits.
+/// `bpf(BPF_PROG_TEST_RUN)`: runs a program once on `data`; the packet afterwards goes to `out` as
+/// far as it fits.
 pub(crate) fn prog_test_run(
     prog: BorrowedFd<'_>,
     data: &[u8],
@@ -188,8 +197,8 @@ pub(crate) fn prog_test_run(
         attr.ctx_size_in = u32::try_from(size_of_val(ctx)).map_err(|_| Errno::INVAL)?;
         attr.ctx_in = address(std::ptr::from_ref(ctx));
     }
-    // SAFETY: the kernel reads `data_size_in` bytes at `data_in` and `ctx_size_in` at `ctx_in`, and writes
-    // at most `data_size_out` bytes at `data_out`; all are borrowed until after the call.
+    // SAFETY: the kernel reads `data_size_in` bytes at `data_in` and `ctx_size_in` at `ctx_in`, and
+    // writes at most `data_size_out` bytes at `data_out`; all are borrowed until after the call.
     let result = unsafe { bpf(BPF_PROG_TEST_RUN, &mut attr) };
     match result {
         // The buffer for the packet was too small: it has been filled, and the program has run.
@@ -217,11 +226,12 @@ pub(crate) fn link_by_id(id: u32) -> Result<OwnedFd, Errno> {
 fn by_id(cmd: u32, id: u32) -> Result<OwnedFd, Errno> {
     let mut attr = bpf_attr_get_id::new_zeroed();
     attr.start_id = id;
-    // SAFETY: the attribute holds no pointer; the call makes a descriptor that nobody else knows.
+    // SAFETY: the attribute holds no pointer; the call makes a descriptor that has no other owner.
     owned(unsafe { bpf(cmd, &mut attr) }?)
 }
 
-/// `bpf(BPF_LINK_GET_NEXT_ID)`: the lowest id of a link above `after`, or `None`. Needs `CAP_SYS_ADMIN`.
+/// `bpf(BPF_LINK_GET_NEXT_ID)`: the lowest id of a link above `after`, or `None`. Needs
+/// `CAP_SYS_ADMIN`.
 pub(crate) fn link_next_id(after: u32) -> Result<Option<u32>, Errno> {
     let mut attr = bpf_attr_get_id::new_zeroed();
     attr.start_id = after;
@@ -233,8 +243,9 @@ pub(crate) fn link_next_id(after: u32) -> Result<Option<u32>, Errno> {
     }
 }
 
-/// `bpf(BPF_OBJ_GET_INFO_BY_FD)` of a program, with the ids of its maps into `map_ids` as far as they fit.
-/// Also answers the length of what the kernel knows, by which a program can be told from a map.
+/// `bpf(BPF_OBJ_GET_INFO_BY_FD)` of a program, with the ids of its maps into `map_ids` as far as
+/// they fit. Also returns the length of the kernel's struct, which distinguishes a program from a
+/// map.
 pub(crate) fn prog_info(
     fd: BorrowedFd<'_>,
     map_ids: &mut [u32],
@@ -242,8 +253,8 @@ pub(crate) fn prog_info(
     let mut info = bpf_prog_info::new_zeroed();
     info.nr_map_ids = u32::try_from(map_ids.len()).map_err(|_| Errno::INVAL)?;
     info.map_ids = address(map_ids.as_mut_ptr());
-    // SAFETY: of the pointers in the info only `map_ids` is not null, and its count is the length of a
-    // slice that is exclusively borrowed until after the call.
+    // SAFETY: of the pointers in the info only `map_ids` is not null, and its count is the length
+    // of a slice that is exclusively borrowed until after the call.
     let len = unsafe { obj_info(fd, &mut info) }?;
     Ok((info, len))
 }
@@ -265,7 +276,8 @@ pub(crate) fn link_info(fd: BorrowedFd<'_>) -> Result<bpf_link_info_xdp, Errno> 
 }
 
 /// # Safety
-/// A field of `info` that the kernel may take for a pointer is null, or valid for its count of entries.
+/// A field of `info` that the kernel may take for a pointer is null, or valid for its count of
+/// entries.
 unsafe fn obj_info<T: IntoBytes + zerocopy::FromBytes>(
     fd: BorrowedFd<'_>,
     info: &mut T,
@@ -274,8 +286,9 @@ unsafe fn obj_info<T: IntoBytes + zerocopy::FromBytes>(
     attr.bpf_fd = number(fd);
     attr.info_len = u32::try_from(size_of::<T>()).map_err(|_| Errno::INVAL)?;
     attr.info = address(std::ptr::from_mut(info));
-    // SAFETY: the kernel reads and writes at most `info_len` bytes at `info`, which is exclusively borrowed
-    // until after the call and for which any bytes are valid; its inner pointers are the caller's contract.
+    // SAFETY: the kernel reads and writes at most `info_len` bytes at `info`, which is exclusively
+    // borrowed until after the call and for which any bytes are valid; its inner pointers are the
+    // caller's contract.
     unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
     Ok(attr.info_len)
 }
@@ -289,7 +302,7 @@ pub(crate) fn link_create(
     link_create_of(number(prog), ifindex, flags)
 }
 
-/// What the kernel says when it is asked for an XDP link of no program: `EBADF`, or `EINVAL` where it looks no further
+/// Asks the kernel for an XDP link of no program: `EBADF`, or `EINVAL` where it looks no further
 /// than the kind of link, which it does not know.
 pub(crate) fn link_create_of_nothing() -> Result<(), Errno> {
     link_create_of(u32::MAX, 0, 0).map(drop)
@@ -301,11 +314,11 @@ fn link_create_of(prog: u32, ifindex: u32, flags: u32) -> Result<OwnedFd, Errno>
     attr.target_ifindex = ifindex;
     attr.attach_type = BPF_XDP;
     attr.flags = flags;
-    // SAFETY: the attribute holds no pointer; the call makes a descriptor that nobody else knows.
+    // SAFETY: the attribute holds no pointer; the call makes a descriptor that has no other owner.
     owned(unsafe { bpf(BPF_LINK_CREATE, &mut attr) }?)
 }
 
-/// `bpf(BPF_LINK_DETACH)`: detaches for every holder of the link.
+/// `bpf(BPF_LINK_DETACH)`: detaches the program for every holder of the link.
 pub(crate) fn link_detach(link: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut attr = bpf_attr_link_detach::new_zeroed();
     attr.link_fd = number(link);
@@ -316,30 +329,34 @@ pub(crate) fn link_detach(link: BorrowedFd<'_>) -> Result<(), Errno> {
 /// `bpf(cmd, attr, sizeof(*attr))`
 ///
 /// # Safety
-/// What the kernel takes for a pointer in `attr` must be valid for what `cmd` reads and writes there.
+/// What the kernel takes for a pointer in `attr` must be valid for what `cmd` reads and writes
+/// there.
 unsafe fn bpf<T: IntoBytes + zerocopy::FromBytes + Immutable>(
     cmd: u32,
     attr: &mut T,
 ) -> Result<usize, Errno> {
     let pointer = std::ptr::from_mut(attr).expose_provenance();
-    // SAFETY: the kernel reads and writes at most `size_of::<T>()` bytes at `attr`, which is exclusively
-    // borrowed and for which any bytes are valid. The pointers inside are the caller's contract.
+    // SAFETY: the kernel reads and writes at most `size_of::<T>()` bytes at `attr`, which is
+    // exclusively borrowed and for which any bytes are valid. The pointers inside are the caller's
+    // contract.
     unsafe { syscall(nr::BPF, [usize32(cmd), pointer, size_of::<T>(), 0, 0]) }
 }
 
-/// A pointer as the kernel wants it in an attribute; its provenance is exposed for the kernel to use.
+/// Returns a pointer as an attribute holds it; its provenance is exposed for the kernel to use.
 fn address<T>(pointer: *const T) -> u64 {
     u64_of(pointer.expose_provenance())
 }
 
-/// A descriptor's number; never negative.
+/// Returns a descriptor's number, which is never negative.
 fn number(fd: BorrowedFd<'_>) -> u32 {
     fd.as_raw_fd().unsigned_abs()
 }
 
-/// The descriptor that a call has just made. The kernel sets close-on-exec on all of bpf(2)'s.
+/// Returns the descriptor that a call has just made. The kernel sets close-on-exec on all of
+/// bpf(2)'s.
 fn owned(result: usize) -> Result<OwnedFd, Errno> {
     let raw = i32::try_from(result).map_err(|_| Errno::BADF)?;
-    // SAFETY: `bpf` has answered with a descriptor that it made for this call: open and nobody else's.
+    // SAFETY: `bpf` has returned a descriptor that the kernel made for this call: open, without
+    // another owner.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }

@@ -1,6 +1,13 @@
-//! Every system call, as a safe function over typed descriptors. The only unsafe calls into the kernel.
+//! Every system call, as a safe function over typed descriptors.
 //!
 //! Nothing here knows what a frame, a ring's owner or a program's purpose is.
+//!
+//! # Safety
+//! Promises: no call reads or writes memory of this process but what its arguments borrow, and the
+//! descriptors and mappings that it returns have one owner. So every function that other modules
+//! see is safe.
+//!
+//! Needs: the kernel keeps to its ABI, whose structs are those of `xsk_uapi`.
 
 #[allow(unsafe_code, reason = "the system call shim")]
 mod syscall;

@@ -1,4 +1,4 @@
-//! Netlink sockets: made, asked, read without ever cutting a datagram short.
+//! Netlink sockets: opened, written to, and read without ever cutting a datagram short.
 
 use super::sockopt;
 use rustix::io::{Errno, retry_on_intr};
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use xsk_uapi::netlink::{NETLINK_CAP_ACK, NETLINK_EXT_ACK, SOL_NETLINK};
 
-/// The kernel answers inside `sendto`; a reply that has not come by then never will.
+/// The kernel replies inside `sendto`; a reply that has not come by then never will.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which part of the kernel a socket talks to.
@@ -31,8 +31,8 @@ pub(crate) fn open(family: Family) -> Result<OwnedFd, Errno> {
     };
     let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
     bind(&fd, &SocketAddrNetlink::new(0, 0))?;
-    // Acks that do not echo the whole request (4.3), and that say in words what was wrong (4.12). Both only make
-    // errors easier to read; a kernel without them works too.
+    // Acks that do not echo the whole request (4.3), and that say in words what was wrong (4.12).
+    // Both only make errors easier to read; a kernel without them works too.
     for option in [NETLINK_CAP_ACK, NETLINK_EXT_ACK] {
         match sockopt::set(fd.as_fd(), SOL_NETLINK, option, &1_i32) {
             Ok(()) | Err(Errno::NOPROTOOPT) => {}
@@ -50,12 +50,13 @@ pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
     if sent == bytes.len() { Ok(()) } else { Err(Errno::MSGSIZE) }
 }
 
-/// Reads the kernel's next datagram into `buffer`, which grows as needed, and cuts `buffer` to its length.
+/// Reads the kernel's next datagram into `buffer`, which grows as needed, and cuts `buffer` to its
+/// length.
 ///
 /// What another process sent to this socket is thrown away.
 ///
 /// # Errors
-/// `ETIMEDOUT` if nothing comes, and what `recvfrom(2)` says.
+/// `ETIMEDOUT` if nothing comes, and the errors of `recvfrom(2)`.
 pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     // What the kernel's own dumps use at most; a smaller buffer makes it send smaller pieces.
     const USUAL: usize = 32 * 1024;
@@ -72,7 +73,8 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<(), Er
             retry_on_intr(|| recvfrom(fd, buffer.as_mut_slice(), RecvFlags::TRUNC))
                 .map_err(timed_out)?;
         if whole > got {
-            // Another thread or process took the datagram that was looked at. Never so for one owner.
+            // Another thread or process took the datagram that was looked at. This cannot happen to
+            // a single owner.
             return Err(Errno::MSGSIZE);
         }
         let kernel = sender.and_then(|address| SocketAddrNetlink::try_from(address).ok());

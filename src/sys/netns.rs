@@ -1,4 +1,8 @@
 //! Network namespaces: taken from a socket, made, entered. No `/proc` needed.
+//!
+//! # Safety
+//! Promises: a descriptor that is returned has one owner, and no call takes descriptors away from a
+//! thread. Needs: nothing of the caller.
 #![allow(unsafe_code, reason = "a system call that makes a descriptor")]
 
 use super::sockopt;
@@ -15,8 +19,8 @@ const SO_NETNS_COOKIE: i32 = 71;
 /// `SIOCGSKNS` (linux/sockios.h, 4.10).
 const SIOCGSKNS: usize = 0x894c;
 
-/// Whether two sockets were made in one network namespace; `None` if the kernel does not tell: before 5.14 it only
-/// tells who has CAP_NET_ADMIN there.
+/// Whether two sockets were made in one network namespace; `None` if the kernel does not report it:
+/// before 5.14 it does so only with CAP_NET_ADMIN there.
 pub(crate) fn is_shared(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Option<bool> {
     if let (Ok(one), Ok(other)) = (cookie(one), cookie(other)) {
         return Some(one == other);
@@ -26,17 +30,20 @@ pub(crate) fn is_shared(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Option<bo
     Some(number(one)? == number(other)?)
 }
 
-/// `ioctl(socket, SIOCGSKNS)`: the network namespace that `socket` was made in. Needs CAP_NET_ADMIN there.
+/// `ioctl(socket, SIOCGSKNS)`: the network namespace that `socket` was made in. Needs CAP_NET_ADMIN
+/// there.
 pub(crate) fn of_socket(socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let args = [fd_arg(socket), SIOCGSKNS, 0, 0, 0];
-    // SAFETY: SIOCGSKNS takes no argument and touches no memory of ours.
+    // SAFETY: SIOCGSKNS takes no argument and touches no memory of this process.
     let raw = unsafe { syscall(nr::IOCTL, args) }?;
     let raw = i32::try_from(raw).map_err(|_| Errno::BADF)?;
-    // SAFETY: on success the kernel made this descriptor for us, close-on-exec, and nobody else knows it.
+    // SAFETY: on success the kernel made this descriptor for this call, close-on-exec: it has no
+    // other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
-/// `getsockopt(SO_NETNS_COOKIE)`: a number that no other network namespace has until the next boot (5.14).
+/// `getsockopt(SO_NETNS_COOKIE)`: a number that no other network namespace has until the next boot
+/// (5.14).
 pub(crate) fn cookie(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
     let mut cookie = 0_u64;
     sockopt::get(socket, SOL_SOCKET, SO_NETNS_COOKIE, &mut cookie)?;
@@ -59,7 +66,8 @@ mod test_bed {
 
     /// `unshare(CLONE_NEWNET)`: puts the calling thread into a new network namespace.
     pub(crate) fn unshare() -> Result<(), Errno> {
-        // SAFETY: only CLONE_FILES could take descriptors away from a thread, and it is not asked for.
+        // SAFETY: only CLONE_FILES could take descriptors away from a thread, and it is not asked
+        // for.
         unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
     }
 

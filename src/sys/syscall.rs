@@ -1,12 +1,18 @@
-//! The one place that knows syscall numbers and registers.
+//! Numbers and registers of the system calls that `rustix` does not make.
 //!
-//! `rustix` makes every call that it knows. What is left are `bpf(2)`, the `SOL_XDP` socket options in
-//! the exact lengths that old and new kernels want, and two `ioctl(2)` requests.
+//! These are `bpf(2)`, the `SOL_XDP` socket options in the exact lengths that old and new kernels
+//! want, and two `ioctl(2)` requests.
+//!
+//! # Safety
+//! Promises: `syscall` changes no register and no stack that the compiler relies on. Needs: from
+//! its caller, arguments that are valid for the call.
 
+use crate::num::{errno_of, register_of};
 use rustix::io::Errno;
 
-/// Numbers of the calls made here, from the kernel's `asm/unistd_64.h` (x86-64), `asm-generic/unistd.h` (aarch64),
-/// `asm/unistd_32.h` (i686; the socket calls have numbers of their own since 4.3) and `asm/unistd-eabi.h` (armv7).
+/// Numbers of the calls made here, from the kernel's `asm/unistd_64.h` (x86-64),
+/// `asm-generic/unistd.h` (aarch64), `asm/unistd_32.h` (i686; the socket calls have numbers of
+/// their own since 4.3) and `asm/unistd-eabi.h` (armv7).
 pub(super) mod nr {
     #[cfg(target_arch = "x86_64")]
     mod arch {
@@ -50,8 +56,8 @@ compile_error!("xsk knows the system call convention of x86_64, aarch64, i686 an
 /// Makes one system call of up to five arguments.
 ///
 /// # Safety
-/// Every argument that the kernel takes for an address must be valid for what the call `number` reads
-/// and writes there, and the call must not change what safe code relies on.
+/// Every argument that the kernel takes for an address must be valid for what the call `number`
+/// reads and writes there, and the call must not change what safe code relies on.
 pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, Errno> {
     let [a, b, c, d, e] = args;
     let result: isize;
@@ -63,16 +69,17 @@ pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, E
             in("rdx") c, in("r10") d, in("r8") e, lateout("rcx") _, lateout("r11") _, options(nostack));
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: the register assignment is that of the aarch64 system call convention, which preserves
-    // all registers but x0. Memory effects are the caller's contract.
+    // SAFETY: the register assignment is that of the aarch64 system call convention, which
+    // preserves all registers but x0. Memory effects are the caller's contract.
     unsafe {
         core::arch::asm!("svc #0", in("x8") number, inlateout("x0") a => result, in("x1") b,
             in("x2") c, in("x3") d, in("x4") e, options(nostack));
     }
     #[cfg(target_arch = "x86")]
-    // SAFETY: the register assignment is that of `int 0x80`, which preserves all registers but eax. The compiler keeps
-    // ebx and esi for itself, so they are saved on the stack and all arguments come through the array that edi points
-    // to, which outlives the block. Memory effects are the caller's contract.
+    // SAFETY: the register assignment is that of `int 0x80`, which preserves all registers but eax.
+    // The compiler reserves ebx and esi, so they are saved on the stack and all arguments come
+    // through the array that edi points to, which outlives the block. Memory effects are the
+    // caller's contract.
     unsafe {
         let args = [a, b, c, d, e];
         core::arch::asm!("push ebx", "push esi", "mov ebx, [edi]", "mov ecx, [edi + 4]", "mov edx, [edi + 8]",
@@ -80,8 +87,9 @@ pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, E
             inlateout("eax") number => result, inout("edi") args.as_ptr() => _, out("ecx") _, out("edx") _);
     }
     #[cfg(target_arch = "arm")]
-    // SAFETY: the register assignment is that of the EABI, which preserves all registers but r0. The compiler may keep
-    // r7 for itself (in Thumb code), so it is saved in another. Memory effects are the caller's contract.
+    // SAFETY: the register assignment is that of the EABI, which preserves all registers but r0.
+    // The compiler may reserve r7 (in Thumb code), so it is saved in another. Memory effects are
+    // the caller's contract.
     unsafe {
         core::arch::asm!("mov {saved}, r7", "mov r7, {number}", "svc #0", "mov r7, {saved}",
             number = in(reg) number, saved = out(reg) _, inlateout("r0") a => result, in("r1") b, in("r2") c,
@@ -89,16 +97,12 @@ pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, E
     }
     match usize::try_from(result) {
         Ok(value) => Ok(value),
-        // An error is -errno, with errno in 1..4096.
-        Err(_) => {
-            Err(Errno::from_raw_os_error(i32::try_from(result.unsigned_abs()).unwrap_or(i32::MAX)))
-        }
+        Err(_) => Err(Errno::from_raw_os_error(errno_of(result))),
     }
 }
 
-/// A file descriptor as a system call argument.
+/// Returns a file descriptor as a system call argument.
 pub(super) fn fd_arg(fd: std::os::fd::BorrowedFd<'_>) -> usize {
     use std::os::fd::AsRawFd;
-    // A borrowed descriptor is never negative.
-    usize::try_from(fd.as_raw_fd()).unwrap_or(usize::MAX)
+    register_of(fd.as_raw_fd())
 }

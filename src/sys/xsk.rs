@@ -1,5 +1,8 @@
-//! The calls of an AF_XDP socket.
-
+//! The system calls of an AF_XDP socket.
+//!
+//! # Safety
+//! Promises: the only mapping made here directly is read-only, never read, and removed at once.
+//! Needs: nothing of the caller.
 #![allow(unsafe_code, reason = "a mapping is made and removed again")]
 
 use super::memory::Mapping;
@@ -16,8 +19,8 @@ pub(crate) fn socket() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None)
 }
 
-/// `setsockopt(fd, SOL_XDP, XDP_UMEM_REG, reg, 32)`: always the full length, whose tail older kernels
-/// ignore; a shorter one makes newer kernels drop the flags.
+/// `setsockopt(fd, SOL_XDP, XDP_UMEM_REG, reg, 32)`: always the full length, whose tail older
+/// kernels ignore; a shorter one makes newer kernels drop the flags.
 pub(crate) fn register_umem(fd: BorrowedFd<'_>, reg: &uapi::xdp_umem_reg) -> Result<(), Errno> {
     sockopt::set(fd, uapi::SOL_XDP, uapi::XDP_UMEM_REG, reg)
 }
@@ -49,7 +52,8 @@ pub(crate) fn offsets_of(
         return None;
     }
     let (old, _) = uapi::xdp_mmap_offsets_v1::read_from_prefix(reply.as_bytes()).ok()?;
-    // Before 5.4 there was no flags word; the one that always reads as 0 is behind the consumer index.
+    // Before 5.4 there was no flags word; the one that always reads as 0 is behind the consumer
+    // index.
     let ring = |v1: uapi::xdp_ring_offset_v1| {
         let flags = v1.consumer.checked_add(4)?;
         let (producer, consumer, desc) = (v1.producer, v1.consumer, v1.desc);
@@ -81,8 +85,8 @@ pub(crate) fn options(fd: BorrowedFd<'_>) -> Result<u32, Errno> {
     Ok(options.flags)
 }
 
-/// `getsockopt(fd, SOL_XDP, XDP_STATISTICS, &statistics, &len)`: the counters, and how many bytes of
-/// them the kernel has.
+/// `getsockopt(fd, SOL_XDP, XDP_STATISTICS, &statistics, &len)`: the counters, and how many bytes
+/// of them the kernel has.
 pub(crate) fn statistics(fd: BorrowedFd<'_>) -> Result<(uapi::xdp_statistics, usize), Errno> {
     let mut statistics = uapi::xdp_statistics::new_zeroed();
     let len = sockopt::get(fd, uapi::SOL_XDP, uapi::XDP_STATISTICS, &mut statistics)?;
@@ -113,23 +117,25 @@ const AF_XDP: i32 = 44;
 
 /// Whether `socket` has an RX ring.
 ///
-/// `None` if the kernel does not tell: of a bound socket before 5.11, and before 6.4 of one whose interface is
-/// down or gone; or if it is something else than an AF_XDP socket.
+/// `None` if the kernel does not report it: of a bound socket before 5.11, and before 6.4 of one
+/// whose interface is down or gone; or if it is something else than an AF_XDP socket.
 pub(crate) fn has_rx_ring(socket: BorrowedFd<'_>) -> Option<bool> {
     by_mapping(socket).or_else(|| by_receiving(socket))
 }
 
-/// Tries to map the start of the RX ring (`XDP_PGOFF_RX_RING`, 0) of `socket`. Of a bound socket since 6.4.
+/// Tries to map the start of the RX ring (`XDP_PGOFF_RX_RING`, 0) of `socket`. Of a bound socket
+/// since 6.4.
 fn by_mapping(socket: BorrowedFd<'_>) -> Option<bool> {
     // Any length up to the ring's own, rounded up to pages, is taken, and every ring has a page.
     let len = 1;
-    // SAFETY: the kernel chooses the address, so nothing that is mapped is touched; the new mapping is
-    // read-only and never read.
+    // SAFETY: the kernel chooses the address, so nothing that is mapped is touched; the new mapping
+    // is read-only and never read.
     let mapped =
         unsafe { mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, socket, 0) };
     match mapped {
         Ok(address) => {
-            // SAFETY: `address` and `len` are those of the mapping just made, to which no reference exists.
+            // SAFETY: `address` and `len` are those of the mapping just made, to which no reference
+            // exists.
             let unmapped = unsafe { munmap(address, len) };
             debug_assert!(unmapped.is_ok());
             Some(true)
@@ -141,9 +147,10 @@ fn by_mapping(socket: BorrowedFd<'_>) -> Option<bool> {
 
 /// Asks a bound socket for packets, of which it never has any to give this way (5.11).
 ///
-/// `xsk_recvmsg` (net/xdp/xsk.c) looks whether the socket is bound, whether the interface is up, whether there is an RX
-/// ring (`ENOBUFS`), and whether it is to wait, which it refuses. So it is asked to wait, and never does: without
-/// that it would wake the driver. Before 5.11 every AF_XDP socket refuses at once.
+/// `xsk_recvmsg` (net/xdp/xsk.c) checks whether the socket is bound, whether the interface is up,
+/// whether there is an RX ring (`ENOBUFS`), and whether it is to wait, which it refuses. So it is
+/// asked to wait, and never does: without that it would wake the driver. Before 5.11 every AF_XDP
+/// socket refuses at once.
 fn by_receiving(socket: BorrowedFd<'_>) -> Option<bool> {
     let mut domain = 0_i32;
     // Any other socket might wait.
@@ -161,21 +168,4 @@ fn by_receiving(socket: BorrowedFd<'_>) -> Option<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use zerocopy::{FromBytes, IntoBytes};
-
-    #[test]
-    fn offsets_of_kernels_before_5_4_are_understood() {
-        let mut bytes = [0_u8; 128];
-        for (i, word) in bytes.chunks_exact_mut(8).take(12).enumerate() {
-            word.copy_from_slice(&u64::try_from(i * 64).unwrap().to_ne_bytes());
-        }
-        let reply = uapi::xdp_mmap_offsets::read_from_bytes(&bytes).unwrap();
-        let offsets = offsets_of(&reply, 96).unwrap();
-        assert_eq!((offsets.rx.producer, offsets.rx.consumer, offsets.rx.desc), (0, 64, 128));
-        assert_eq!((offsets.cr.producer, offsets.cr.flags), (9 * 64, 10 * 64 + 4));
-        assert_eq!(offsets_of(&reply, 128).unwrap().as_bytes(), &bytes);
-        assert!(offsets_of(&reply, 24).is_none());
-    }
-}
+mod tests;

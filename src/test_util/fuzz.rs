@@ -1,5 +1,7 @@
 //! Entry points of the fuzz targets: parsers of what the kernel writes, fed with any bytes.
 
+use crate::bpf;
+use crate::error::Error;
 use crate::interface::{InterfaceInfo, XdpFeatures, family_id};
 use crate::netlink::ack::Ack;
 use crate::netlink::conversation::Conversation;
@@ -9,6 +11,7 @@ use crate::socket::{MappedRing, RingSpec, Statistics, statistics_of_reply};
 use crate::sys::memory::Mapping;
 use crate::sys::xsk as sys;
 use crate::types::PageSize;
+use rustix::io::Errno;
 use std::sync::Arc;
 use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_statistics};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
@@ -85,4 +88,15 @@ fn reply(raw: &mut (impl FromBytes + IntoBytes), bytes: &[u8]) -> usize {
         *to = *from;
     }
     raw.len().min(bytes.len())
+}
+
+/// Returns the error of a program that was refused with `log` in the verifier's buffer.
+#[must_use]
+pub fn refused_with(log: &[u8]) -> Error {
+    Error::LoadProgram {
+        name: "fuzzed".into(),
+        instructions: log.len(),
+        log: bpf::log_text(log),
+        errno: Errno::INVAL,
+    }
 }

@@ -1,6 +1,7 @@
 //! The owned handle to one chunk.
 
 use super::geometry::Geometry;
+use crate::error::Error;
 
 /// The owned handle to one chunk of a [`Umem`](super::Umem), and to the packet's bytes in it.
 ///
@@ -133,8 +134,14 @@ pub struct OutOfBounds;
 
 impl std::fmt::Display for OutOfBounds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a frame holds at least one byte and stays inside its chunk")
+        std::fmt::Display::fmt(&Error::OutOfBounds, f)
     }
 }
 
 impl std::error::Error for OutOfBounds {}
+
+impl From<OutOfBounds> for Error {
+    fn from(OutOfBounds: OutOfBounds) -> Self {
+        Self::OutOfBounds
+    }
+}

@@ -121,5 +121,5 @@ pub(crate) fn other_program() -> (Program, XskMap) {
         Insn::call(Helper::REDIRECT_MAP),
         Insn::exit(),
     ];
-    (Program::load("other", &insns, c"MIT", 0).unwrap(), map)
+    (Program::builder(&insns).name("other").license(c"MIT").load().unwrap(), map)
 }

@@ -44,7 +44,7 @@ fn a_lock_that_is_held_too_long_is_an_error() {
         let name = format!("xsk/lock/{}", fixture.interface().index());
         let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
         let refused = build().attach();
-        let Err(Error::AttachLock { waited, errno: Errno::ADDRINUSE }) = refused else {
+        let Err(Error::AttachLock { waited, errno: Errno::ADDRINUSE, .. }) = refused else {
             panic!("{refused:?}")
         };
         assert!(waited >= patience && waited < LIMIT, "{waited:?}");

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use xsk::Error;
 use xsk::attach::{Attachment, XdpMode};
 use xsk::bpf::XskMap;
+use xsk::error::BpfOp;
 use xsk::test_util::privileged;
 
 /// Runs `work` with nothing but these capabilities.
@@ -42,9 +43,8 @@ fn only_joining_needs_sys_admin() {
             });
             (joined, used, Some(first.close()))
         });
-        let Some(Error::BpfObject {
-            operation: "BPF_PROG_GET_FD_BY_ID", errno: Errno::PERM, ..
-        }) = &joined
+        let Some(Error::BpfObject { operation: BpfOp::ProgramById, errno: Errno::PERM, .. }) =
+            &joined
         else {
             panic!("{joined:?}");
         };

@@ -13,7 +13,14 @@ fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
         let mut insns = vec![Insn::mov64_imm(Reg::R0, 0)];
         insns.extend_from_slice(body);
         insns.push(Insn::exit());
-        Program::load("form", &insns, c"MIT", 0).unwrap().test_run(&[0; 64], None).unwrap().retval
+        Program::builder(&insns)
+            .name("form")
+            .license(c"MIT")
+            .load()
+            .unwrap()
+            .test_run(&[0; 64], None)
+            .unwrap()
+            .retval
     };
     let r0 = Reg::R0;
     let alu = [

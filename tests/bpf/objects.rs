@@ -7,6 +7,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use xsk::Error;
 use xsk::bpf::{Program, XskMap, redirect};
+use xsk::error::BpfOp;
 use xsk::test_util::privileged;
 
 #[test]
@@ -111,10 +112,7 @@ fn pins_outlive_their_makers() {
     program.pin(&program_path).unwrap();
     let again = map.pin(&map_path);
     assert!(
-        matches!(
-            again,
-            Err(Error::BpfObject { operation: "BPF_OBJ_PIN", errno: Errno::EXIST, .. })
-        ),
+        matches!(again, Err(Error::BpfObject { operation: BpfOp::Pin, errno: Errno::EXIST, .. })),
         "{again:?}"
     );
     let ids = (map.id(), program.id());

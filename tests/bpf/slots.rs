@@ -6,6 +6,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt, 
 use std::os::fd::{AsFd, OwnedFd};
 use xsk::Error;
 use xsk::bpf::{SlotProbe, XskMap};
+use xsk::error::SlotOp;
 use xsk::test_util::privileged;
 
 #[test]
@@ -52,7 +53,10 @@ fn slots_are_not_taken_from_others() {
     assert!(matches!(beyond, Err(Error::UpdateMap { errno: Errno::TOOBIG, .. })), "{beyond:?}");
     let beyond = map.remove(2);
     assert!(
-        matches!(beyond, Err(Error::UpdateMap { errno: Errno::INVAL, operation: "remove", .. })),
+        matches!(
+            beyond,
+            Err(Error::UpdateMap { errno: Errno::INVAL, operation: SlotOp::Remove, .. })
+        ),
         "{beyond:?}"
     );
 }

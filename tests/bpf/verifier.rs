@@ -2,7 +2,8 @@
 
 use rustix::io::Errno;
 use xsk::Error;
-use xsk::bpf::{Alu, Insn, Program, Reg, refused_with};
+use xsk::bpf::{Alu, Insn, Program, Reg};
+use xsk::test_util::fuzz::refused_with;
 use xsk::test_util::privileged;
 
 #[test]
@@ -11,8 +12,8 @@ fn a_refused_program_comes_with_the_verifiers_log() {
         return;
     }
     let insns = [Insn::mov64_reg(Reg::R0, Reg::R7), Insn::exit()];
-    let Err(Error::LoadProgram { name, instructions, log, errno }) =
-        Program::load("bad", &insns, c"MIT", 0)
+    let Err(Error::LoadProgram { name, instructions, log, errno, .. }) =
+        Program::builder(&insns).name("bad").license(c"MIT").load()
     else {
         panic!("an uninitialised register was accepted");
     };
@@ -26,7 +27,8 @@ fn a_refused_program_comes_with_the_verifiers_log() {
     }
     insns.push(Insn::mov64_reg(Reg::R0, Reg::R7));
     insns.push(Insn::exit());
-    let Err(Error::LoadProgram { log, errno, .. }) = Program::load("long", &insns, c"MIT", 0)
+    let Err(Error::LoadProgram { log, errno, .. }) =
+        Program::builder(&insns).name("long").license(c"MIT").load()
     else {
         panic!("an uninitialised register was accepted");
     };
@@ -35,7 +37,7 @@ fn a_refused_program_comes_with_the_verifiers_log() {
     assert!(log.starts_with("0: ") || log.contains("\n0: "), "the head is there: {}", &log[..200]);
     assert!(log.contains("R7 !read_ok"), "the tail is there");
 
-    let none = Program::load("none", &[], c"MIT", 0);
+    let none = Program::builder(&[]).name("none").license(c"MIT").load();
     assert!(
         matches!(none, Err(Error::LoadProgram { errno: Errno::TOOBIG, instructions: 0, .. })),
         "{none:?}"

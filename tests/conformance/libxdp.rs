@@ -12,7 +12,6 @@ use xsk::attach::{AttachMethod, AttachMode, Attachment};
 use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethPair, privileged, test_name};
 use xsk::{Error, Socket, Umem, XdpMode};
-use xsk_uapi::bpf::BPF_F_XDP_HAS_FRAGS;
 
 /// Returns a socket on the left end whose packets arrive on `queue`.
 fn sender(fixture: &Fixture, queue: u32) -> Side {
@@ -186,7 +185,9 @@ fn non_privileged() {
     all_arrive(&mut from, &mut to, &stream(4096, LEN));
     let refused = Socket::builder(&from.umem).open();
     set_capabilities(None, all).unwrap();
-    let Err(Error::CreateSocket { errno: Errno::PERM }) = refused else { panic!("{refused:?}") };
+    let Err(Error::CreateSocket { errno: Errno::PERM, .. }) = refused else {
+        panic!("{refused:?}")
+    };
     drop(to);
     fixture.end();
 }
@@ -221,7 +222,12 @@ fn frags() {
     let can = kernel_since(5, 18);
     if !can {
         let smallest = [Insn::mov64_imm(Reg::R0, 0), Insn::exit()];
-        let said = Program::load("frags", &smallest, c"MIT", BPF_F_XDP_HAS_FRAGS).unwrap_err();
+        let said = Program::builder(&smallest)
+            .name("frags")
+            .license(c"MIT")
+            .frags(true)
+            .load()
+            .unwrap_err();
         assert!(said.to_string().contains("needs Linux 5.18"), "{said}");
     }
     if !kernel_can(test_name!(), can, "programs with frags need 5.18") {

@@ -44,7 +44,7 @@ fn load_with(name: &str, body: &[Insn], slot: Option<i32>, flags: u32) -> WithMa
         Insn::call(Helper::REDIRECT_MAP),
         Insn::exit(),
     ]);
-    (Program::load(name, &insns, c"GPL", flags).unwrap(), map)
+    (Program::builder(&insns).name(name).license(c"GPL").flags(flags).load().unwrap(), map)
 }
 
 /// Drops the packet unless the jump over two instructions is taken.

@@ -134,7 +134,7 @@ pub(crate) fn try_without_memlock() -> String {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Memlock, none).unwrap();
     let made = XskMap::create("xsk_since", 1).map(drop);
-    let loaded = Program::load("xsk_since", &pass(), c"MIT", 0).map(drop);
+    let loaded = Program::builder(&pass()).name("xsk_since").license(c"MIT").load().map(drop);
     match (made, loaded) {
         (Ok(()), Ok(())) => String::new(),
         (Err(made), Err(loaded)) => {
@@ -165,8 +165,7 @@ pub(crate) fn namespace() -> Outcome {
 }
 
 pub(crate) fn frags() -> Outcome {
-    const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
-    Program::load("xsk_since", &pass(), c"MIT", BPF_F_XDP_HAS_FRAGS).into()
+    Program::builder(&pass()).name("xsk_since").license(c"MIT").frags(true).load().into()
 }
 
 pub(crate) fn unprivileged_map() -> Outcome {

@@ -89,7 +89,7 @@ fn no_zero_copy_and_what_is_left() {
         &error,
         &expect![[r#"
         cannot bind to lo queue 0 (zero-copy): EOPNOTSUPP (Operation not supported).
-        The driver of lo has no zero-copy (or not for this queue): ask for copy mode (`-c`), or leave the choice open"#]],
+        The driver of lo has no zero-copy (or not for this queue): ask for copy mode (`CopyMode::Copy`), or leave the choice open"#]],
     );
     let socket = bind(&namespace, &loopback, 0, CopyMode::Auto).unwrap();
     assert!(!socket.handle.is_zero_copy());

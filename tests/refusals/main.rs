@@ -60,7 +60,7 @@ fn the_readme_names_tests_that_there_are() {
         }
     }
     let readme = std::fs::read_to_string(here.join("README.md")).unwrap();
-    let (_, table) = readme.split_once("`refusals/`, `error_texts/`\n").unwrap();
+    let (_, table) = readme.split_once("`refusals/`, `src/error/tests/`\n").unwrap();
     let rows = table.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| ")?.split(" | ");
         let number: u32 = cells.next()?.parse().ok()?;

@@ -5,6 +5,7 @@ use crate::says;
 use expect_test::expect;
 use rustix::io::Errno;
 use xsk::bpf::XskMap;
+use xsk::error::BpfOp;
 use xsk::test_util::{ip, privileged};
 use xsk::{Error, Interface};
 
@@ -32,7 +33,7 @@ fn pins_in_wrong_places() {
     assert_eq!(nul.errno(), Some(Errno::INVAL));
     // A file that exists and is no pin.
     let error = XskMap::from_pin("/proc/self/exe").unwrap_err();
-    assert!(matches!(error, Error::BpfObject { operation: "BPF_OBJ_GET", .. }), "{error}");
+    assert!(matches!(error, Error::BpfObject { operation: BpfOp::Get, .. }), "{error}");
 }
 
 /// Group 57 of the table in tests/README.md.

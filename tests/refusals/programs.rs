@@ -89,7 +89,7 @@ fn refused_programs_are_explained() {
         ("sixteen_letters_", vec![pass, Insn::exit()], Errno::INVAL, false),
     ];
     for (name, insns, errno, logged) in cases {
-        let error = Program::load(name, &insns, c"MIT", 0).unwrap_err();
+        let error = Program::builder(&insns).name(name).license(c"MIT").load().unwrap_err();
         assert_eq!(error.errno(), Some(errno), "{error}");
         let text = error.to_string();
         let beginning =
@@ -101,12 +101,14 @@ fn refused_programs_are_explained() {
         assert_eq!(helped, !logged, "{text}");
     }
     // A flag that does not exist.
-    let flags = Program::load("flags", &[pass, Insn::exit()], c"MIT", 1 << 31);
+    let flags =
+        Program::builder(&[pass, Insn::exit()]).name("flags").license(c"MIT").flags(1 << 31).load();
     assert_eq!(flags.unwrap_err().errno(), Some(Errno::INVAL));
     // A descriptor that is no map.
     let file = File::open("/proc/self/exe").unwrap();
     let [low, high] = Insn::load_map_fd(r1, file.as_fd());
-    let no_map = Program::load("no_map", &[low, high, pass, Insn::exit()], c"MIT", 0);
+    let no_map =
+        Program::builder(&[low, high, pass, Insn::exit()]).name("no_map").license(c"MIT").load();
     let error = no_map.unwrap_err();
     let errno = error.errno().unwrap();
     assert!(matches!(errno, Errno::INVAL | Errno::BADF | Errno::ACCESS), "{error}");
@@ -133,7 +135,7 @@ fn flags_of_a_redirection() {
             Insn::call(Helper::REDIRECT_MAP),
             Insn::exit(),
         ];
-        let program = Program::load("flags", &insns, c"MIT", 0).unwrap();
+        let program = Program::builder(&insns).name("flags").license(c"MIT").load().unwrap();
         program.test_run(&[0xff; 60], None).unwrap().retval
     };
     for flags in 0..4 {
@@ -167,7 +169,7 @@ fn native_mode_where_there_is_none() {
         };
         assert_eq!(*errno, Errno::OPNOTSUPP);
         let text = error.to_string();
-        let hint = "The driver of lo has no native XDP: use generic mode (`-S`)";
+        let hint = "The driver of lo has no native XDP: use generic mode (`AttachMode::Generic`)";
         assert!(text.ends_with(hint), "{text}");
         assert!(loopback.attached_programs().unwrap().is_empty());
     }
@@ -209,7 +211,7 @@ fn a_packet_that_is_too_short_is_not_run() {
         return;
     }
     let insns = [Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
-    let program = Program::load("pass", &insns, c"MIT", 0).unwrap();
+    let program = Program::builder(&insns).name("pass").license(c"MIT").load().unwrap();
     match program.test_run(&[0; 13], None) {
         Err(error) => says(
             &error,

@@ -12,7 +12,11 @@ use std::os::fd::AsFd;
 const PASS: i32 = 2;
 
 fn program() -> Program {
-    Program::load("xsk_test", &[Insn::mov64_imm(Reg::R0, PASS), Insn::exit()], c"GPL", 0).unwrap()
+    Program::builder(&[Insn::mov64_imm(Reg::R0, PASS), Insn::exit()])
+        .name("xsk_test")
+        .license(c"GPL")
+        .load()
+        .unwrap()
 }
 
 /// What is attached, as (mode, id).

@@ -1,8 +1,8 @@
-//! What the tool fails with: one readable message.
+//! The error type of the tool: one readable message, with the tool's flags where one helps.
 
 use std::fmt;
 use std::io;
-use xsk::Error;
+use xsk::{CopyMode, Errno, Error, XdpMode};
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -26,7 +26,13 @@ impl fmt::Display for Failure {
                     "to {deed} takes {capability}, which this process does not have: run `{}`",
                     with_sudo()
                 ),
-                None => error.fmt(f),
+                None => {
+                    error.fmt(f)?;
+                    match flag(error) {
+                        Some((what, flag)) => write!(f, ". In this tool {what} is `{flag}`"),
+                        None => Ok(()),
+                    }
+                }
             },
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::Text(text) => f.write_str(text),
@@ -52,15 +58,32 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// What the kernel refused for want of which capability.
+/// Returns what the library's hint proposes, where that is a flag of the tool, and the flag.
+fn flag(error: &Error) -> Option<(&'static str, &'static str)> {
+    match error {
+        Error::Bind { errno: Errno::OPNOTSUPP, .. } => Some(("copy mode", "-c")),
+        // Else it is the queue that there is not.
+        Error::Bind { copy: CopyMode::ZeroCopy, queue, queues, errno: Errno::INVAL, .. }
+            if queues.is_none_or(|queues| *queue < queues) =>
+        {
+            Some(("copy mode", "-c"))
+        }
+        Error::Attach { mode: XdpMode::Native, errno: Errno::OPNOTSUPP, .. } => {
+            Some(("generic mode", "-S"))
+        }
+        Error::ForeignProgram { .. } => Some(("replacing it", "--replace")),
+        _ => None,
+    }
+}
+
+/// Returns what the kernel refused, and the capability that is missing for it.
 fn missing_capability(error: &Error) -> Option<(&'static str, &'static str)> {
-    use rustix::io::Errno;
     if !matches!(error.errno(), Some(Errno::PERM | Errno::ACCESS)) {
         return None;
     }
     match error {
         Error::CreateSocket { .. } => Some(("make an AF_XDP socket", "CAP_NET_RAW")),
-        // EACCES is the verifier's: no matter of privileges.
+        // EACCES comes from the verifier: it has nothing to do with privileges.
         Error::LoadProgram { errno: Errno::PERM, .. } => {
             Some(("load an XDP program", "CAP_BPF and CAP_NET_ADMIN"))
         }
@@ -74,7 +97,7 @@ fn missing_capability(error: &Error) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// This command line, to be run as root. The path is whole: root's `PATH` is another one.
+/// Returns this command line, to be run as root. The path is whole: root's `PATH` is another one.
 fn with_sudo() -> String {
     let mut words = vec!["sudo".to_owned()];
     let path = std::env::current_exe().map(|path| path.display().to_string());
@@ -83,7 +106,7 @@ fn with_sudo() -> String {
     words.join(" ")
 }
 
-/// A word as a shell takes it.
+/// Returns a word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

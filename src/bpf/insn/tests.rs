@@ -2,7 +2,6 @@
 
 use super::Insn;
 use crate::bpf::{Alu, Cond, Helper, Reg::*, Size, Width};
-use std::os::fd::BorrowedFd;
 
 /// Bytes from the encoding table of the kernel's instruction set document, written by hand.
 #[test]
@@ -66,8 +65,7 @@ fn two_slots() {
     assert_eq!(low.to_bytes(), [0x18, 0x01, 0, 0, 0x88, 0x77, 0x66, 0x55]);
     assert_eq!(high.to_bytes(), [0, 0, 0, 0, 0x44, 0x33, 0x22, 0x11]);
     let stdin = std::io::stdin();
-    let fd: BorrowedFd<'_> = std::os::fd::AsFd::as_fd(&stdin);
-    let [low, high] = Insn::load_map_fd(R1, fd);
+    let [low, high] = Insn::load_map_fd(R1, &stdin);
     assert_eq!(low.to_bytes(), [0x18, 0x11, 0, 0, 0, 0, 0, 0]);
     assert_eq!(high.to_bytes(), [0; 8]);
 }

@@ -1,11 +1,11 @@
-//! Datagrams of the kernel, long ones too, and those of others.
+//! Datagrams of the kernel, long ones too, and those of other processes.
 
 use super::*;
 use rustix::net::getsockname;
 use xsk_uapi::netlink::{NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR, NLMSG_NOOP, nlmsghdr};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// A message that wants an answer, of a type and a number, with `payload` zeros.
+/// Returns a message that asks for a reply, of a type and a number, with `payload` zeros.
 fn message(kind: u16, sequence: u32, payload: usize) -> Vec<u8> {
     let len = payload.saturating_add(size_of::<nlmsghdr>());
     let header = nlmsghdr {
@@ -23,7 +23,7 @@ fn message(kind: u16, sequence: u32, payload: usize) -> Vec<u8> {
 #[test]
 fn a_datagram_longer_than_usual_is_read_whole() {
     let fd = open(Family::Route).unwrap();
-    // Without this an error comes with all of the request that it is about.
+    // Without this an error contains the whole request that it is about.
     sockopt::set(fd.as_fd(), SOL_NETLINK, NETLINK_CAP_ACK, &0_i32).unwrap();
     let mut buffer = Vec::new();
     for payload in [0, 40_000, 16, 100_000] {

@@ -1,21 +1,22 @@
-//! Waking, waiting, counting, and the faults of the other side of a ring.
+//! Waking, waiting, counting; and what the other side of a ring can do wrong.
 
-use crate::Said;
+use super::Said;
+use crate::error::{Error, SocketOption};
+use crate::ring::RingError;
+use crate::types::RingKind;
 use expect_test::expect;
 use rustix::io::Errno;
-use xsk::ring::RingKind;
-use xsk::{Error, RingError};
 
 #[test]
 fn texts() {
-    crate::check(said());
+    super::check(said());
 }
 
 // Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
 #[rustfmt::skip]
-pub(crate) fn said() -> Said {
+pub(super) fn said() -> Said {
     let kick = |ring, errno| Error::Kick { ring, errno };
-    let option = |name, errno| Error::SocketOption { name, errno };
+    let option = |option, errno| Error::SocketOption { option, errno };
     let entry = |ring, address, len, options| {
         Error::Ring(RingError::BadEntry {
             ring,
@@ -35,11 +36,13 @@ pub(crate) fn said() -> Said {
             expect!["waiting for packets failed: EINVAL (Invalid argument). These are more sockets than `ulimit -n` allows: wait for fewer, or raise it"]),
         (Error::Wait { errno: Errno::NOMEM },
             expect!["waiting for packets failed: ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the limit of the control group is reached"]),
-        (option("XDP_MAX_TX_SKB_BUDGET", Errno::ACCESS),
+        (option(SocketOption::TxBudget, Errno::ACCESS),
             expect!["the socket option XDP_MAX_TX_SKB_BUDGET failed: EACCES (Permission denied). It goes from 32 to the TX ring's size, and the socket must have a TX ring of 32 entries at least"]),
-        (option("XDP_STATISTICS", Errno::NOPROTOOPT),
+        (option(SocketOption::Statistics, Errno::NOPROTOOPT),
             expect!["the socket option XDP_STATISTICS failed: ENOPROTOOPT (Protocol not available)"]),
-        (option("SO_ERROR", Errno::BADF),
+        (option(SocketOption::MmapOffsets, Errno::NOPROTOOPT),
+            expect!["the socket option XDP_MMAP_OFFSETS failed: ENOPROTOOPT (Protocol not available)"]),
+        (option(SocketOption::Error, Errno::BADF),
             expect!["the socket option SO_ERROR failed: EBADF (Bad file descriptor)"]),
         (Error::NeedsKernel { feature: "XDP_MAX_TX_SKB_BUDGET", version: "6.17" },
             expect!["XDP_MAX_TX_SKB_BUDGET needs Linux 6.17"]),
@@ -53,6 +56,8 @@ pub(crate) fn said() -> Said {
             expect!["the RX ring's entry {address 0x1000, length 60, options 0x2} has options that this crate does not know. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
         (entry(RingKind::Completion, u64::MAX, 0, 0),
             expect!["the completion ring's entry {address 0xffffffffffffffff, length 0, options 0x0} is not inside a chunk of the UMEM. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
+        (Error::OutOfBounds,
+            expect!["a frame holds at least one byte and stays inside its chunk"]),
         (Error::Ring(RingError::DuplicateChunk { ring: RingKind::Completion, address: 0x1000 }),
             expect!["the completion ring's entry 0x1000 names a chunk that the kernel does not hold. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
     ]

@@ -1,19 +1,19 @@
 //! Settings, packet memory and its registration.
 
-use crate::Said;
+use super::Said;
+use crate::error::Error;
+use crate::types::PageSize;
 use expect_test::expect;
 use rustix::io::Errno;
-use xsk::Error;
-use xsk::umem::PageSize;
 
 #[test]
 fn texts() {
-    crate::check(said());
+    super::check(said());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find texts that rustfmt has moved.
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
 #[rustfmt::skip]
-pub(crate) fn said() -> Said {
+pub(super) fn said() -> Said {
     let setting = |name, value, rule| Error::Setting { name, value, rule };
     let allocate = |page_size, errno| Error::AllocateUmem {
         bytes: 3 << 20,

@@ -1,20 +1,20 @@
 //! Sockets, their rings, and binding.
 
-use crate::Said;
+use super::Said;
+use crate::error::Error;
+use crate::types::{CopyMode, RingKind};
 use expect_test::expect;
 use rustix::io::Errno;
 use std::time::Duration;
-use xsk::ring::RingKind;
-use xsk::{CopyMode, Error};
 
 #[test]
 fn texts() {
-    crate::check(said());
+    super::check(said());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find texts that rustfmt has moved.
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
 #[rustfmt::skip]
-pub(crate) fn said() -> Said {
+pub(super) fn said() -> Said {
     let bind = |queue, queues, copy, errno| Error::Bind {
         interface: "eth1".to_owned(),
         queue,
@@ -59,9 +59,9 @@ pub(crate) fn said() -> Said {
         (bind(0, Some(2), CopyMode::Copy, Errno::INVAL),
             expect!["cannot bind to eth1 queue 0 (copy): EINVAL (Invalid argument). Does eth1 have this queue (`ethtool -l eth1`)? Before Linux 5.4 the kernel also refuses need-wakeup: switch it off"]),
         (bind(0, Some(2), CopyMode::ZeroCopy, Errno::INVAL),
-            expect!["cannot bind to eth1 queue 0 (zero-copy): EINVAL (Invalid argument). The driver refused zero-copy with these settings (chunk size, headroom, MTU, or a virtio card without iommu_platform): try copy mode (`-c`)"]),
+            expect!["cannot bind to eth1 queue 0 (zero-copy): EINVAL (Invalid argument). The driver refused zero-copy with these settings (chunk size, headroom, MTU, or a virtio card without iommu_platform): try copy mode (`CopyMode::Copy`)"]),
         (bind(0, Some(2), CopyMode::ZeroCopy, Errno::OPNOTSUPP),
-            expect!["cannot bind to eth1 queue 0 (zero-copy): EOPNOTSUPP (Operation not supported). The driver of eth1 has no zero-copy (or not for this queue): ask for copy mode (`-c`), or leave the choice open"]),
+            expect!["cannot bind to eth1 queue 0 (zero-copy): EOPNOTSUPP (Operation not supported). The driver of eth1 has no zero-copy (or not for this queue): ask for copy mode (`CopyMode::Copy`), or leave the choice open"]),
         (bind(0, Some(2), CopyMode::Auto, Errno::BUSY),
             expect!["cannot bind to eth1 queue 0 (zero-copy if possible): EBUSY (Device or resource busy), after 2001 ms of trying. Another socket has this queue: one of another process, one of this process of which a part is not dropped yet, or one closed just now that the kernel has not let go of. `ss -f xdp -e` shows sockets and their queues, where the kernel has CONFIG_XDP_SOCKETS_DIAG"]),
         (bind(0, None, CopyMode::Auto, Errno::NODEV),

@@ -1,18 +1,18 @@
 //! BPF maps, programs and pins.
 
-use crate::Said;
+use super::Said;
+use crate::error::{BpfOp, Error, ObjectKind, SlotOp};
 use expect_test::expect;
 use rustix::io::Errno;
-use xsk::Error;
 
 #[test]
 fn texts() {
-    crate::check(said());
+    super::check(said());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find texts that rustfmt has moved.
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
 #[rustfmt::skip]
-pub(crate) fn said() -> Said {
+pub(super) fn said() -> Said {
     let map = |name: &str, entries, errno| Error::CreateMap {
         name: name.to_owned(),
         entries,
@@ -56,19 +56,19 @@ pub(crate) fn said() -> Said {
             expect!["cannot make the BPF map xsks_map of 4 slots: EINVAL (Invalid argument)"]),
         (map("xsks_map", 4, Errno::MFILE),
             expect!["cannot make the BPF map xsks_map of 4 slots: EMFILE (Too many open files). This process has too many open files: raise `ulimit -n`"]),
-        (slot("insert", Errno::TOOBIG),
+        (slot(SlotOp::Insert, Errno::TOOBIG),
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: E2BIG (Argument list too long). The program was attached with 4 slot(s), one for each queue that there was: after `ethtool -L` has made more, end all its users and attach it again"]),
-        (slot("insert", Errno::EXIST),
+        (slot(SlotOp::Insert, Errno::EXIST),
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: EEXIST (File exists). Another socket is registered there: only one can receive from a queue"]),
-        (slot("insert", Errno::OPNOTSUPP),
+        (slot(SlotOp::Insert, Errno::OPNOTSUPP),
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: EOPNOTSUPP (Operation not supported). It is no AF_XDP socket, or (before Linux 5.10) one without rings"]),
-        (slot("insert", Errno::NOTSOCK),
+        (slot(SlotOp::Insert, Errno::NOTSOCK),
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: ENOTSOCK (Socket operation on non-socket). It is no AF_XDP socket, or (before Linux 5.10) one without rings"]),
-        (slot("remove", Errno::INVAL),
+        (slot(SlotOp::Remove, Errno::INVAL),
             expect!["cannot remove the socket from slot 4 of the BPF map of 4 slots: EINVAL (Invalid argument). The map has no such slot: they are numbered from 0 to 3"]),
-        (slot("insert", Errno::NOENT),
+        (slot(SlotOp::Insert, Errno::NOENT),
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: ENOENT (No such file or directory). The socket was closed in the meantime, or something else emptied the slot"]),
-        (slot("remove", Errno::PERM),
+        (slot(SlotOp::Remove, Errno::PERM),
             expect!["cannot remove the socket from slot 4 of the BPF map of 4 slots: EPERM (Operation not permitted). Before Linux 5.19, where `sysctl kernel.unprivileged_bpf_disabled` is not 0, using a map needs CAP_BPF, too (CAP_SYS_ADMIN before 5.8)"]),
         (load("xsk_redirect", 5, "", Errno::PERM),
             expect!["the kernel refused the program xsk_redirect of 5 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
@@ -97,31 +97,39 @@ pub(crate) fn said() -> Said {
             expect![[r#"
                 the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2). The verifier said:
                 R0 pointer arithmetic prohibited"#]]),
-        (object("BPF_PROG_GET_FD_BY_ID", "program 7", Errno::PERM),
+        (object(BpfOp::ProgramById, "program 7", Errno::PERM),
             expect!["bpf(BPF_PROG_GET_FD_BY_ID) failed for program 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN (CAP_BPF is not enough). Run as root, or pass descriptors or pins"]),
-        (object("BPF_PROG_GET_FD_BY_ID", "program 7", Errno::NOENT),
+        (object(BpfOp::ProgramById, "program 7", Errno::NOENT),
             expect!["bpf(BPF_PROG_GET_FD_BY_ID) failed for program 7: ENOENT (No such file or directory). It is gone: nothing held it any more"]),
-        (object("BPF_OBJ_GET", "/sys/fs/bpf/xsks_map", Errno::NOENT),
+        (object(BpfOp::Get, "/sys/fs/bpf/xsks_map", Errno::NOENT),
             expect!["bpf(BPF_OBJ_GET) failed for /sys/fs/bpf/xsks_map: ENOENT (No such file or directory). There is no such file or directory: pins are gone after a restart of the machine"]),
-        (object("BPF_OBJ_GET", "/sys/fs/bpf/xsks_map", Errno::ACCESS),
+        (object(BpfOp::Get, "/sys/fs/bpf/xsks_map", Errno::ACCESS),
             expect!["bpf(BPF_OBJ_GET) failed for /sys/fs/bpf/xsks_map: EACCES (Permission denied). The pin belongs to another user: `chown` or `chmod` it, or run as root"]),
-        (object("BPF_OBJ_PIN", "/tmp/xsks_map", Errno::PERM),
+        (object(BpfOp::Pin, "/tmp/xsks_map", Errno::PERM),
             expect!["bpf(BPF_OBJ_PIN) failed for /tmp/xsks_map: EPERM (Operation not permitted). A pin has to be in a BPF file system (`mount -t bpf bpf /sys/fs/bpf`), its name must not have a full stop in it, and it needs CAP_BPF where `sysctl kernel.unprivileged_bpf_disabled` is not 0"]),
-        (object("BPF_OBJ_PIN", "/sys/fs/bpf/xsks_map", Errno::EXIST),
+        (object(BpfOp::Pin, "/sys/fs/bpf/xsks_map", Errno::EXIST),
             expect!["bpf(BPF_OBJ_PIN) failed for /sys/fs/bpf/xsks_map: EEXIST (File exists). Something is pinned there already: remove the file, or take another name"]),
-        (object("BPF_OBJ_GET_INFO_BY_FD", "the file descriptor", Errno::INVAL),
+        (object(BpfOp::Info, "the file descriptor", Errno::INVAL),
             expect!["bpf(BPF_OBJ_GET_INFO_BY_FD) failed for the file descriptor: EINVAL (Invalid argument). It is no BPF object"]),
-        (object("BPF_PROG_TEST_RUN", "program 7", Errno::INVAL),
+        (object(BpfOp::TestRun, "program 7", Errno::INVAL),
             expect!["bpf(BPF_PROG_TEST_RUN) failed for program 7: EINVAL (Invalid argument). A packet has 14 bytes at least, and has to fit a page with what the kernel puts around it"]),
-        (object("BPF_LINK_GET_NEXT_ID", "link 7", Errno::INVAL),
+        (object(BpfOp::MapById, "map 7", Errno::NOENT),
+            expect!["bpf(BPF_MAP_GET_FD_BY_ID) failed for map 7: ENOENT (No such file or directory). It is gone: nothing held it any more"]),
+        (object(BpfOp::LinkById, "link 7", Errno::PERM),
+            expect!["bpf(BPF_LINK_GET_FD_BY_ID) failed for link 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN (CAP_BPF is not enough). Run as root, or pass descriptors or pins"]),
+        (object(BpfOp::NextLinkId, "link 7", Errno::INVAL),
             expect!["bpf(BPF_LINK_GET_NEXT_ID) failed for link 7: EINVAL (Invalid argument)"]),
-        (object("duplicate", "program 7", Errno::MFILE),
+        (object(BpfOp::Duplicate, "program 7", Errno::MFILE),
             expect!["cannot duplicate program 7: EMFILE (Too many open files). This process has too many open files: raise `ulimit -n`"]),
-        (object("BPF_OBJ_GET", "/sys/fs/bpf/xsks_map", Errno::IO),
+        (object(BpfOp::Get, "/sys/fs/bpf/xsks_map", Errno::IO),
             expect!["bpf(BPF_OBJ_GET) failed for /sys/fs/bpf/xsks_map: EIO (Input/output error)"]),
-        (wrong("/sys/fs/bpf/other", "a map of type XSKMAP with keys and values of four bytes"),
+        (wrong("/sys/fs/bpf/other", ObjectKind::XskMap),
             expect!["/sys/fs/bpf/other is not a map of type XSKMAP with keys and values of four bytes"]),
-        (wrong("the socket for slot 3", "an AF_XDP socket with an RX ring"),
+        (wrong("program 7", ObjectKind::XdpProgram),
+            expect!["program 7 is not an XDP program"]),
+        (wrong(r#"program 7, attached to eth1 and without a map named "xsks_map","#, ObjectKind::ProgramWithMap),
+            expect![[r#"program 7, attached to eth1 and without a map named "xsks_map", is not a program with a map of the name asked for"#]]),
+        (wrong("the socket for slot 3", ObjectKind::SocketWithRxRing),
             expect!["the socket for slot 3 is not an AF_XDP socket with an RX ring. A socket that only sends is not registered: the kernel would take it, and may crash at the first packet"]),
     ]
 }

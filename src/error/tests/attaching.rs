@@ -1,19 +1,20 @@
 //! Interfaces, namespaces, attaching and detaching.
 
-use crate::Said;
+use super::Said;
+use crate::error::{AttachConflict, Error};
+use crate::types::{AttachMethod, XdpMode};
 use expect_test::expect;
 use rustix::io::Errno;
 use std::time::Duration;
-use xsk::{AttachConflict, AttachMethod, Error, XdpMode};
 
 #[test]
 fn texts() {
-    crate::check(said());
+    super::check(said());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find texts that rustfmt has moved.
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
 #[rustfmt::skip]
-pub(crate) fn said() -> Said {
+pub(super) fn said() -> Said {
     let interface = |name: &str, operation, errno, message: Option<&str>| Error::Interface {
         name: name.to_owned(),
         operation,
@@ -74,7 +75,7 @@ pub(crate) fn said() -> Said {
         (attach(XdpMode::Native, AttachMethod::Netlink, Errno::PERM, None),
             expect!["cannot attach an XDP program to eth1 in native mode by netlink: EPERM (Operation not permitted). This needs CAP_NET_ADMIN in the user namespace that owns this network namespace: run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)"]),
         (attach(XdpMode::Native, AttachMethod::Netlink, Errno::OPNOTSUPP, None),
-            expect!["cannot attach an XDP program to eth1 in native mode by netlink: EOPNOTSUPP (Operation not supported). The driver of eth1 has no native XDP: use generic mode (`-S`)"]),
+            expect!["cannot attach an XDP program to eth1 in native mode by netlink: EOPNOTSUPP (Operation not supported). The driver of eth1 has no native XDP: use generic mode (`AttachMode::Generic`)"]),
         (attach(XdpMode::Native, AttachMethod::Netlink, Errno::RANGE, Some("Peer MTU is too large to set XDP")),
             expect![[r#"cannot attach an XDP program to eth1 in native mode by netlink: ERANGE (Numerical result out of range), "Peer MTU is too large to set XDP". Often the MTU is too large for XDP in this driver: `ip link set dev eth1 mtu 1500` (on a veth, of its peer)"#]]),
         (attach(XdpMode::Native, AttachMethod::Netlink, Errno::INVAL, Some("MTU too large for XDP")),
@@ -108,11 +109,11 @@ pub(crate) fn said() -> Said {
         (detach(XdpMode::Hardware, Errno::IO, None),
             expect!["cannot detach the XDP program from eth1 (hardware mode): EIO (Input/output error). By hand: `ip link set dev eth1 xdpoffload off`"]),
         (foreign(XdpMode::Native, Some("xdp_dispatcher")),
-            expect!["another XDP program is attached to eth1 in native mode: id 42, name xdp_dispatcher. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpdrv off`, or allow this program to replace it (`replace_foreign`, `--replace`)"]),
+            expect!["another XDP program is attached to eth1 in native mode: id 42, name xdp_dispatcher. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpdrv off`, or allow this program to replace it (`replace_foreign`)"]),
         (foreign(XdpMode::Generic, None),
-            expect!["another XDP program is attached to eth1 in generic mode: id 42. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpgeneric off`, or allow this program to replace it (`replace_foreign`, `--replace`)"]),
+            expect!["another XDP program is attached to eth1 in generic mode: id 42. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpgeneric off`, or allow this program to replace it (`replace_foreign`)"]),
         (foreign(XdpMode::Hardware, None),
-            expect!["another XDP program is attached to eth1 in hardware mode: id 42. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpoffload off`, or allow this program to replace it (`replace_foreign`, `--replace`)"]),
+            expect!["another XDP program is attached to eth1 in hardware mode: id 42. It is left alone. If nobody needs it, detach it with `ip link set dev eth1 xdpoffload off`, or allow this program to replace it (`replace_foreign`)"]),
         (other("native mode by netlink", AttachConflict::OtherMode { mode: XdpMode::Native, method: AttachMethod::Link }),
             expect!["eth1: wanted native mode by netlink, found native mode by link. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
         (other("program 42 in native mode", AttachConflict::NoProgram),

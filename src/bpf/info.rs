@@ -1,0 +1,124 @@
+//! What the kernel reports about programs and maps.
+
+use super::pin;
+use crate::error::{BpfOp, Result};
+use crate::num::usize32;
+use crate::sys;
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use xsk_uapi::bpf::bpf_prog_info;
+
+/// Far more maps than a program can have (`MAX_USED_MAPS` of the kernel is 64): no larger number is
+/// allocated for.
+const MAPS_MAX: usize = 64 << 10;
+
+/// What the kernel reports about a program, from [`Program::info`](super::Program::info).
+///
+/// ```
+/// use xsk::bpf::{XskMap, redirect};
+///
+/// # fn main() -> xsk::Result<()> {
+/// # if !xsk::test_util::privileged("the documentation of ProgramInfo") { return Ok(()); }
+/// let map = XskMap::create("xsks_map", 4)?;
+/// let info = redirect(&map)?.info()?;
+/// assert_eq!((info.name.as_str(), info.kind), ("xsk_redirect", 6));
+/// assert_eq!(info.map_ids, [map.id()]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[doc(alias = "bpf_prog_info")]
+#[non_exhaustive]
+pub struct ProgramInfo {
+    /// The kernel's number for it; not used again soon.
+    pub id: u32,
+    /// A hash of its instructions (without the maps in them): the same program has the same tag on
+    /// one kernel.
+    pub tag: [u8; 8],
+    /// The name given when it was loaded.
+    pub name: String,
+    /// The program type (`enum bpf_prog_type`): 6 is XDP.
+    pub kind: u32,
+    /// The numbers of its maps.
+    pub map_ids: Vec<u32>,
+}
+
+impl ProgramInfo {
+    /// `bpf(BPF_OBJ_GET_INFO_BY_FD)` of a program.
+    pub(super) fn read(program: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let (info, map_ids) = with_map_ids(program)?;
+        Ok(Self {
+            id: info.id,
+            tag: info.tag,
+            name: sys::bpf::text(&info.name),
+            kind: info.r#type,
+            map_ids,
+        })
+    }
+}
+
+/// Asks for the number of maps first, then for their ids.
+fn with_map_ids(program: BorrowedFd<'_>) -> Result<(bpf_prog_info, Vec<u32>), Errno> {
+    let mut ids = Vec::new();
+    loop {
+        let (info, _) = sys::bpf::prog_info(program, &mut ids)?;
+        let count = usize32(info.nr_map_ids);
+        if count <= ids.len() {
+            ids.truncate(count);
+            return Ok((info, ids));
+        }
+        if count > MAPS_MAX {
+            return Err(Errno::OVERFLOW);
+        }
+        ids.resize(count, 0);
+    }
+}
+
+/// What the kernel reports about a map, from [`Program::maps`](super::Program::maps).
+///
+/// ```
+/// use xsk::bpf::{XskMap, redirect};
+///
+/// # fn main() -> xsk::Result<()> {
+/// # if !xsk::test_util::privileged("the documentation of MapInfo") { return Ok(()); }
+/// let program = redirect(&XskMap::create("xsks_map", 4)?)?;
+/// let maps = program.maps()?;
+/// assert_eq!((maps[0].name.as_str(), maps[0].kind, maps[0].entries), ("xsks_map", 17, 4));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[doc(alias = "bpf_map_info")]
+#[non_exhaustive]
+pub struct MapInfo {
+    /// The kernel's number for it.
+    pub id: u32,
+    /// The name given when it was made.
+    pub name: String,
+    /// The map type (`enum bpf_map_type`): 17 is XSKMAP.
+    pub kind: u32,
+    /// Bytes of a key.
+    pub key_size: u32,
+    /// Bytes of a value.
+    pub value_size: u32,
+    /// The most entries that it takes.
+    pub entries: u32,
+}
+
+impl MapInfo {
+    /// Opens the map with the number `id` and asks the kernel about it.
+    pub(super) fn open(id: u32) -> Result<(OwnedFd, Self)> {
+        let fd = pin::open_map(id)?;
+        let info = sys::bpf::map_info(fd.as_fd())
+            .map_err(pin::failed(BpfOp::Info, format!("map {id}")))?;
+        let info = Self {
+            id: info.id,
+            name: sys::bpf::text(&info.name),
+            kind: info.r#type,
+            key_size: info.key_size,
+            value_size: info.value_size,
+            entries: info.max_entries,
+        };
+        Ok((fd, info))
+    }
+}

@@ -1,0 +1,151 @@
+//! Hints for BPF maps, programs and pins, and for attaching and detaching.
+
+use super::{Hint, NET_ADMIN, NO_HINT, ip_word, needs};
+use crate::error::BpfOp;
+use crate::types::{AttachMethod, XdpMode};
+use rustix::io::Errno;
+
+const NO_SLOTS: &str = "A map has one slot at least";
+const NO_INSTRUCTIONS: &str = "A program has one instruction at least";
+const NAME_RULE: &str = "A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`";
+const TOO_LONG: &str = "It is too long, or takes the verifier too many steps: 4096 instructions \
+    before Linux 5.2, a million steps since";
+const BPF_PRIVILEGES: &str = "This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux \
+    5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l \
+    unlimited`. In a container, seccomp may refuse bpf(2)";
+const NO_BPF: &str = "This kernel is built without CONFIG_BPF_SYSCALL";
+const MEMORY: &str = "The kernel has no memory for it, or the control group's limit is reached";
+
+const UPDATE_PRIVILEGES: &str = "Before Linux 5.19, where `sysctl \
+    kernel.unprivileged_bpf_disabled` is not 0, using a map needs CAP_BPF, too (CAP_SYS_ADMIN \
+    before 5.8)";
+const SLOT_TAKEN: &str = "Another socket is registered there: only one can receive from a queue";
+const NO_XDP_SOCKET: &str = "It is no AF_XDP socket, or (before Linux 5.10) one without rings";
+const SLOT_EMPTIED: &str = "The socket was closed in the meantime, or something else emptied the \
+    slot";
+
+const PIN_RULE: &str = "A pin has to be in a BPF file system (`mount -t bpf bpf /sys/fs/bpf`), its \
+    name must not have a full stop in it, and it needs CAP_BPF where `sysctl \
+    kernel.unprivileged_bpf_disabled` is not 0";
+const ID_PRIVILEGES: &str = "Looking BPF objects up by their id needs CAP_SYS_ADMIN (CAP_BPF is \
+    not enough). Run as root, or pass descriptors or pins";
+const PIN_OF_ANOTHER: &str = "The pin belongs to another user: `chown` or `chmod` it, or run as \
+    root";
+const NO_PIN: &str = "There is no such file or directory: pins are gone after a restart of the \
+    machine";
+const OBJECT_GONE: &str = "It is gone: nothing held it any more";
+const PIN_EXISTS: &str = "Something is pinned there already: remove the file, or take another name";
+const PACKET_SIZE: &str = "A packet has 14 bytes at least, and has to fit a page with what the \
+    kernel puts around it";
+const NO_BPF_OBJECT: &str = "It is no BPF object";
+
+const REPLACED: &str = "Another program was attached in the meantime; it is left alone";
+const HELD_BY_LINK: &str = "It is attached by a link, which only its owner can detach: `bpftool \
+    link` shows it";
+
+pub(super) fn create_map(name: &str, entries: u32, errno: Errno) -> Hint {
+    match errno {
+        Errno::INVAL if entries == 0 => NO_SLOTS.into(),
+        _ => bpf(name, errno),
+    }
+}
+
+pub(super) fn load(name: &str, instructions: usize, errno: Errno) -> Hint {
+    match errno {
+        Errno::TOOBIG if instructions == 0 => NO_INSTRUCTIONS.into(),
+        Errno::TOOBIG => TOO_LONG.into(),
+        _ => bpf(name, errno),
+    }
+}
+
+/// What creating a map and loading a program have in common.
+fn bpf(name: &str, errno: Errno) -> Hint {
+    match errno {
+        Errno::INVAL if !is_name(name) => NAME_RULE.into(),
+        Errno::PERM => BPF_PRIVILEGES.into(),
+        Errno::NOSYS => NO_BPF.into(),
+        Errno::NOMEM => MEMORY.into(),
+        _ => NO_HINT,
+    }
+}
+
+/// Whether the kernel takes `name` for a map or a program.
+fn is_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
+    name.len() <= 15 && name.bytes().all(good)
+}
+
+pub(super) fn update_map(entries: u32, errno: Errno) -> Hint {
+    match errno {
+        Errno::TOOBIG => format!(
+            "The program was attached with {entries} slot(s), one for each queue that there was: \
+             after `ethtool -L` has made more, end all its users and attach it again"
+        )
+        .into(),
+        Errno::PERM => UPDATE_PRIVILEGES.into(),
+        Errno::EXIST => SLOT_TAKEN.into(),
+        Errno::OPNOTSUPP | Errno::NOTSOCK => NO_XDP_SOCKET.into(),
+        Errno::INVAL => {
+            let last = entries.saturating_sub(1);
+            format!("The map has no such slot: they are numbered from 0 to {last}").into()
+        }
+        Errno::NOENT => SLOT_EMPTIED.into(),
+        _ => NO_HINT,
+    }
+}
+
+/// For a BPF object that cannot be opened, asked about, run or pinned.
+pub(super) fn object(operation: BpfOp, errno: Errno) -> Hint {
+    let path = matches!(operation, BpfOp::Get | BpfOp::Pin);
+    match errno {
+        Errno::PERM if path => PIN_RULE.into(),
+        Errno::PERM => ID_PRIVILEGES.into(),
+        Errno::ACCESS => PIN_OF_ANOTHER.into(),
+        Errno::NOENT if path => NO_PIN.into(),
+        Errno::NOENT => OBJECT_GONE.into(),
+        Errno::EXIST => PIN_EXISTS.into(),
+        Errno::INVAL if operation == BpfOp::TestRun => PACKET_SIZE.into(),
+        Errno::INVAL if operation == BpfOp::Info => NO_BPF_OBJECT.into(),
+        _ => NO_HINT,
+    }
+}
+
+pub(super) fn attach(interface: &str, mode: XdpMode, method: AttachMethod, errno: Errno) -> Hint {
+    match errno {
+        Errno::PERM => needs(NET_ADMIN),
+        Errno::OPNOTSUPP if mode == XdpMode::Native => format!(
+            "The driver of {interface} has no native XDP: use generic mode (`AttachMode::Generic`)"
+        )
+        .into(),
+        Errno::INVAL if method == AttachMethod::Link => format!(
+            "Either {interface} is gone, or its driver refuses the program: attached by netlink it \
+             would say why"
+        )
+        .into(),
+        Errno::RANGE | Errno::INVAL if mode == XdpMode::Native => format!(
+            "Often the MTU is too large for XDP in this driver: \
+             `ip link set dev {interface} mtu 1500` (on a veth, of its peer)"
+        )
+        .into(),
+        Errno::NOSPC => format!(
+            "{interface} needs as many receive queues as its peer has transmit queues: \
+             `ethtool -L {interface} rx N`"
+        )
+        .into(),
+        Errno::BUSY | Errno::EXIST => format!(
+            "A program is attached already (`ip -d link show dev {interface}`), maybe in another \
+             mode or by a link, which only its owner can detach"
+        )
+        .into(),
+        _ => NO_HINT,
+    }
+}
+
+pub(super) fn detach(interface: &str, mode: XdpMode, errno: Errno) -> Hint {
+    match errno {
+        Errno::PERM => needs(NET_ADMIN),
+        Errno::EXIST => REPLACED.into(),
+        Errno::BUSY => HELD_BY_LINK.into(),
+        _ => format!("By hand: `ip link set dev {interface} {} off`", ip_word(mode)).into(),
+    }
+}

@@ -1,0 +1,126 @@
+//! Hints for packet memory, binding and waking.
+
+use super::{Hint, NO_HINT};
+use crate::types::{CopyMode, PageSize};
+use rustix::io::Errno;
+
+const TOO_MUCH_MEMORY: &str = "There is not enough memory, or not enough is allowed (`ulimit -v`): \
+    ask for fewer chunks";
+const NO_HUGE_PAGES: &str = "This system has no huge pages of that size: use ordinary pages";
+const UNSUITABLE_MEMORY: &str = "The memory must be mapped, readable and writable, and not a \
+    shared mapping of an ordinary file";
+const TOO_MUCH_TO_PIN: &str = "The kernel cannot pin so much memory: ask for fewer chunks";
+
+const ZERO_COPY_REFUSED: &str = "The driver refused zero-copy with these settings (chunk size, \
+    headroom, MTU, or a virtio card without iommu_platform): try copy mode (`CopyMode::Copy`)";
+const QUEUE_TAKEN: &str = "Another socket has this queue: one of another process, one of this \
+    process of which a part is not dropped yet, or one closed just now that the kernel has not let \
+    go of. `ss -f xdp -e` shows sockets and their queues, where the kernel has \
+    CONFIG_XDP_SOCKETS_DIAG";
+
+const INTERFACE_DOWN: &str =
+    "The interface is down: set it up; what is in the TX ring is sent then";
+const INTERFACE_GONE: &str = "The interface is gone, or was moved to another network namespace: \
+    close the socket and make a new one";
+const SENDING_NEEDS_PROGRAM: &str = "In zero-copy mode many drivers send only while an XDP program \
+    is attached to the interface: attach one, even if this socket receives nothing";
+
+/// The headroom, in bytes less than a chunk, that kernels from 6.18.24 on take at the most.
+const NEWER_HEADROOM: u32 = 704;
+/// The same for older kernels.
+const OLDER_HEADROOM: u32 = 257;
+
+pub(super) fn allocate(bytes: usize, page_size: PageSize, errno: Errno) -> Hint {
+    let (kilobytes, page) = match page_size {
+        PageSize::Normal if errno == Errno::NOMEM => return TOO_MUCH_MEMORY.into(),
+        PageSize::Normal => return NO_HINT,
+        PageSize::Huge2M => (2048, 2 << 20),
+        PageSize::Huge1G => (1 << 20, 1 << 30),
+    };
+    if errno == Errno::INVAL {
+        return NO_HUGE_PAGES.into();
+    }
+    let count = bytes.div_ceil(page);
+    format!(
+        "It takes {count} free huge page(s): as root, raise the number in `/sys/kernel/mm/\
+         hugepages/hugepages-{kilobytes}kB/nr_hugepages` by that many; or use ordinary pages"
+    )
+    .into()
+}
+
+pub(super) fn register(
+    bytes: u64,
+    chunk: u32,
+    headroom: u32,
+    memlock: Option<u64>,
+    errno: Errno,
+) -> Hint {
+    match errno {
+        Errno::NOBUFS => {
+            let limit = memlock.map_or_else(String::new, |limit| format!(" (it is {limit} bytes)"));
+            format!(
+                "The memory is pinned, which counts against RLIMIT_MEMLOCK{limit} for all \
+                 processes of this user together: raise it (`ulimit -l {}` or more, \
+                 LimitMEMLOCK= in systemd), or run with CAP_IPC_LOCK. Memory of a socket closed \
+                 just now counts for some milliseconds more",
+                bytes.div_ceil(1024)
+            )
+            .into()
+        }
+        Errno::INVAL if headroom > chunk.saturating_sub(NEWER_HEADROOM) => format!(
+            "Newer kernels (6.18.24 and later) take a headroom of {} bytes at the most with this \
+             chunk size, older ones one of {}",
+            chunk.saturating_sub(NEWER_HEADROOM),
+            chunk.saturating_sub(OLDER_HEADROOM)
+        )
+        .into(),
+        Errno::FAULT => UNSUITABLE_MEMORY.into(),
+        Errno::NOMEM => TOO_MUCH_TO_PIN.into(),
+        _ => NO_HINT,
+    }
+}
+
+pub(super) fn bind(
+    interface: &str,
+    queue: u32,
+    queues: Option<u32>,
+    copy: CopyMode,
+    errno: Errno,
+) -> Hint {
+    match errno {
+        Errno::INVAL => match queues {
+            Some(queues) if queue >= queues => format!(
+                "{interface} has {queues} queue(s), numbered from 0 (`ethtool -l {interface}`)"
+            )
+            .into(),
+            _ if copy == CopyMode::ZeroCopy => ZERO_COPY_REFUSED.into(),
+            _ => format!(
+                "Does {interface} have this queue (`ethtool -l {interface}`)? Before Linux 5.4 the \
+                 kernel also refuses need-wakeup: switch it off"
+            )
+            .into(),
+        },
+        Errno::OPNOTSUPP => format!(
+            "The driver of {interface} has no zero-copy (or not for this queue): ask for copy mode \
+             (`CopyMode::Copy`), or leave the choice open"
+        )
+        .into(),
+        Errno::BUSY => QUEUE_TAKEN.into(),
+        Errno::NODEV => format!(
+            "{interface} is gone, or is in another network namespace than the socket, which is the \
+             one of the thread that made it"
+        )
+        .into(),
+        Errno::NETDOWN => format!("{interface} is down: `ip link set dev {interface} up`").into(),
+        _ => NO_HINT,
+    }
+}
+
+pub(super) fn kick(errno: Errno) -> Hint {
+    match errno {
+        Errno::NETDOWN => INTERFACE_DOWN.into(),
+        Errno::NXIO => INTERFACE_GONE.into(),
+        Errno::INVAL | Errno::OPNOTSUPP => SENDING_NEEDS_PROGRAM.into(),
+        _ => NO_HINT,
+    }
+}

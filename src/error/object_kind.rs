@@ -1,0 +1,43 @@
+//! What an object has to be, as [`Error::WrongObject`](super::Error::WrongObject) names it.
+
+use std::fmt;
+
+/// What an object that was handed over or looked up has to be.
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use xsk::bpf::{Program, XskMap};
+/// use xsk::error::{Error, ObjectKind};
+///
+/// # fn main() -> xsk::Result<()> {
+/// # if !xsk::test_util::privileged("the documentation of ObjectKind") { return Ok(()); }
+/// let map = XskMap::create("xsks_map", 1)?;
+/// let fd = map.as_fd().try_clone_to_owned().unwrap();
+/// let error = Program::from_fd(fd).unwrap_err();
+/// assert!(matches!(error, Error::WrongObject { wanted: ObjectKind::XdpProgram, .. }));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ObjectKind {
+    /// A BPF map of type XSKMAP.
+    XskMap,
+    /// A BPF program of type XDP.
+    XdpProgram,
+    /// A program that uses a map of the name asked for.
+    ProgramWithMap,
+    /// An AF_XDP socket that can receive.
+    SocketWithRxRing,
+}
+
+impl fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::XskMap => "a map of type XSKMAP with keys and values of four bytes",
+            Self::XdpProgram => "an XDP program",
+            Self::ProgramWithMap => "a program with a map of the name asked for",
+            Self::SocketWithRxRing => "an AF_XDP socket with an RX ring",
+        })
+    }
+}
