@@ -227,7 +227,7 @@ fn where_there_is_no_native_mode_generic_is_chosen_and_says_why() {
         return;
     }
     let namespace = Namespace::new().unwrap();
-    let bridge = ip::add_bridge(&namespace, "br1").unwrap();
+    let bridge = namespace.add_bridge("br1").unwrap();
     let attach = || Attachment::builder(&bridge).attach();
     let attachment = namespace.run(attach).unwrap().unwrap();
     assert_eq!(attachment.mode(), xsk::XdpMode::Generic);

@@ -124,7 +124,7 @@ fn a_bridge_takes_and_gives_back_its_ports() {
     }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let pair = VethPair::builder().build(&left, &right).unwrap();
-    let bridge = ip::add_bridge(&right, "br1").unwrap();
+    let bridge = right.add_bridge("br1").unwrap();
     assert_eq!(bridge.info().unwrap().kind.as_deref(), Some("bridge"));
     ip::set_master(pair.b(), Some(&bridge)).unwrap();
     assert_eq!(pair.b().info().unwrap().master, Some(bridge.index()));
@@ -147,7 +147,7 @@ fn interfaces_are_switched_resized_and_moved() {
     assert!(info.up && !info.carrier, "a cable has two ends");
     ip::set_mtu(pair.a(), 9000).unwrap();
     assert_eq!(pair.a().info().unwrap().mtu, 9000);
-    let moved = ip::move_to(pair.b(), &right).unwrap();
+    let moved = right.take_interface(pair.b()).unwrap();
     assert_eq!(moved.name(), "p1");
     assert_eq!(errno_of(&pair.b().info().unwrap_err()), ENODEV);
     assert!(!moved.info().unwrap().up);
@@ -191,7 +191,7 @@ fn a_dropped_namespace_is_gone() {
     let left = Namespace::new().unwrap();
     let right = Namespace::new().unwrap();
     let pair = VethPair::builder().names("p0", "p1").build(&left, &left).unwrap();
-    let moved = ip::move_to(pair.b(), &right).unwrap();
+    let moved = right.take_interface(pair.b()).unwrap();
     drop((moved, right));
     wait_for_end(pair.a());
 }

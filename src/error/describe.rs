@@ -1,6 +1,7 @@
 //! The first part of an error's text: the operation, its parameters, and what the kernel reported.
 
-use super::{Error, Shown, SlotOp};
+use super::errno::Shown;
+use super::{Error, SlotOp};
 use crate::types::{CopyMode, PageSize};
 use std::fmt;
 
@@ -16,10 +17,20 @@ impl fmt::Display for Said<'_> {
     }
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe(f)?;
+        if let Some(hint) = self.hint() {
+            write!(f, ". {hint}")?;
+        }
+        self.tail(f)
+    }
+}
+
 impl Error {
     /// Writes the operation, its parameters, and what the kernel reported; without a full stop.
     #[expect(clippy::too_many_lines, reason = "a list with a line or two for each operation")]
-    pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Setting { name, value, rule } => {
                 write!(f, "{name} {value} is not possible: a possible one {rule}")
@@ -148,7 +159,7 @@ impl Error {
     }
 
     /// Writes what takes more than a line and comes last: the verifier's log.
-    pub(super) fn tail(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn tail(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LoadProgram { log, .. } if !log.is_empty() => {
                 write!(f, ". The verifier said:\n{}", log.trim_end())

@@ -5,17 +5,13 @@
 
 mod program;
 mod socket;
+mod wording;
 
 use super::{AttachConflict, Error, ObjectKind, SocketOption};
-use crate::types::XdpMode;
 use rustix::io::Errno;
 use std::borrow::Cow;
+use wording::{Hint, NET_ADMIN, NO_HINT, ip_word, needs};
 
-type Hint = Cow<'static, str>;
-
-const NO_HINT: Hint = Cow::Borrowed("");
-
-const NET_ADMIN: &str = "CAP_NET_ADMIN in the user namespace that owns this network namespace";
 const NET_RAW: &str = "CAP_NET_RAW in the user namespace that owns this network namespace";
 
 const UMEM_NUMBERS: &str = "Start the process again; and make UMEMs once, not for each packet or \
@@ -53,8 +49,25 @@ const FILES_OF_SYSTEM: &str =
 const MEMORY: &str =
     "The kernel has no memory for it, or the limit of the control group is reached";
 
+impl Error {
+    /// Returns what to do about it: one or two sentences without the last full stop, or `None`
+    /// where this crate knows nothing useful.
+    ///
+    /// [`Display`](std::fmt::Display) includes the hint; this is for programs that show it apart, or add
+    /// to it.
+    ///
+    /// ```
+    /// let error = xsk::Interface::by_name("nope").unwrap_err();
+    /// assert!(error.hint().unwrap().contains("`ip link` lists those that there are"));
+    /// ```
+    #[must_use]
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(of(self)).filter(|hint| !hint.is_empty())
+    }
+}
+
 /// Returns one or two sentences without the last full stop; empty where nothing useful is known.
-pub(super) fn of(error: &Error) -> Hint {
+fn of(error: &Error) -> Hint {
     match (of_operation(error), error.errno()) {
         (hint, Some(errno)) if hint.is_empty() => of_any_operation(errno),
         (hint, _) => hint,
@@ -133,22 +146,5 @@ fn of_any_operation(errno: Errno) -> Hint {
         Errno::NFILE => FILES_OF_SYSTEM.into(),
         Errno::NOMEM => MEMORY.into(),
         _ => NO_HINT,
-    }
-}
-
-fn needs(capability: &str) -> Hint {
-    format!(
-        "This needs {capability}: run it as root (`sudo`), or grant it (`setcap`, \
-         AmbientCapabilities= in systemd)"
-    )
-    .into()
-}
-
-/// Returns iproute2's word for a mode.
-fn ip_word(mode: XdpMode) -> &'static str {
-    match mode {
-        XdpMode::Native => "xdpdrv",
-        XdpMode::Generic => "xdpgeneric",
-        XdpMode::Hardware => "xdpoffload",
     }
 }

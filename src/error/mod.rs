@@ -20,11 +20,8 @@ pub use conflict::AttachConflict;
 use crate::ring;
 use crate::types::{AttachMethod, CopyMode, PageSize, RingKind, XdpMode};
 use rustix::io::Errno;
-use std::borrow::Cow;
+use std::io;
 use std::time::Duration;
-use std::{fmt, io};
-
-use errno::Shown;
 
 pub use bpf_op::BpfOp;
 pub use object_kind::ObjectKind;
@@ -336,21 +333,6 @@ impl Error {
         }
     }
 
-    /// Returns what to do about it: one or two sentences without the last full stop, or `None`
-    /// where this crate knows nothing useful.
-    ///
-    /// [`Display`](fmt::Display) includes the hint; this is for programs that show it apart, or add
-    /// to it.
-    ///
-    /// ```
-    /// let error = xsk::Interface::by_name("nope").unwrap_err();
-    /// assert!(error.hint().unwrap().contains("`ip link` lists those that there are"));
-    /// ```
-    #[must_use]
-    pub fn hint(&self) -> Option<Cow<'static, str>> {
-        Some(hint::of(self)).filter(|hint| !hint.is_empty())
-    }
-
     /// The kind that [`io::Error`] has for this error.
     fn io_kind(&self) -> io::ErrorKind {
         match self {
@@ -363,16 +345,6 @@ impl Error {
                 io::Error::from_raw_os_error(errno.raw_os_error()).kind()
             }),
         }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe(f)?;
-        if let Some(hint) = self.hint() {
-            write!(f, ". {hint}")?;
-        }
-        self.tail(f)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The consuming half of a ring: RX and completion for the user, fill and TX for the other side.
 
 use super::atomic::{Ordering, read_entry};
-use super::transfer::Ready;
+use super::transfer::{Ready, Source};
 use super::{Index, Memory, RingError, RingKind};
 
 /// The only consumer of a ring.
@@ -140,6 +140,46 @@ impl<T: Copy> Consumer<T> {
     }
 }
 
+// SAFETY: a run ends at the ring's end at the latest, and the producer handed the entries over (I8).
+unsafe impl<T: Copy> Source for &mut Consumer<T> {
+    type Entry = T;
+    const REVERSED: bool = false;
+
+    #[inline(always)]
+    fn run(&mut self, skip: u32, most: u32) -> (*const T, u32) {
+        let at = self.cursor.advance(skip);
+        (self.memory.slot(at), self.memory.run(at, most))
+    }
+
+    type End = Index;
+
+    #[inline(always)]
+    fn take(&mut self, count: u32) -> Index {
+        let end = self.cursor.advance(count);
+        self.cursor = end;
+        end
+    }
+
+    #[inline(always)]
+    fn reject(&mut self, entry: T) {
+        Consumer::reject(self, entry);
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, end: Index) {
+        self.release_to(end);
+    }
+}
+
+impl<'a, T: Copy> Ready<&'a mut Consumer<T>> {
+    /// Returns a reader that takes the entries one by one.
+    #[inline(always)]
+    pub(crate) fn read(self) -> Reader<'a, T> {
+        let (ring, count) = self.into_parts();
+        Reader::new(ring, count)
+    }
+}
+
 /// Takes entries one by one; those taken go back to the producer when this is dropped.
 ///
 /// The ring's cursor moves before an entry is handed out: forgetting the reader only delays the release (invariant I1).
@@ -152,7 +192,7 @@ pub(crate) struct Reader<'a, T: Copy> {
 impl<'a, T: Copy> Reader<'a, T> {
     /// Reads the next `count` entries, which are available ([`Ready::read`]).
     #[inline(always)]
-    pub(super) fn new(ring: &'a mut Consumer<T>, count: u32) -> Self {
+    fn new(ring: &'a mut Consumer<T>, count: u32) -> Self {
         let end = ring.cursor.advance(count);
         Self { ring, end }
     }

@@ -1,7 +1,7 @@
 //! The producing half of a ring: fill and TX for the user, RX and completion for the other side.
 
 use super::atomic::{AtomicU32, Ordering, write_entry};
-use super::transfer::Room;
+use super::transfer::{Room, Sink};
 use super::{Index, Memory, RingError, RingKind};
 use std::sync::Arc;
 
@@ -117,6 +117,33 @@ impl<T: Copy> Producer<T> {
     }
 }
 
+// SAFETY: a run ends at the ring's end at the latest, and the consumer gave the slots back (I8).
+unsafe impl<T: Copy> Sink for &mut Producer<T> {
+    type Entry = T;
+
+    #[inline(always)]
+    fn run(&mut self, skip: u32, most: u32) -> (*mut T, u32) {
+        let at = self.cursor.advance(skip);
+        (self.memory.slot(at), self.memory.run(at, most))
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, count: u32) {
+        let cursor = self.cursor.advance(count);
+        self.cursor = cursor;
+        self.submit_to(cursor);
+    }
+}
+
+impl<'a, T: Copy> Room<&'a mut Producer<T>> {
+    /// Returns a writer that fills the slots one by one.
+    #[inline(always)]
+    pub(crate) fn write(self) -> Writer<'a, T> {
+        let (ring, count) = self.into_parts();
+        Writer::new(ring, count)
+    }
+}
+
 /// Writes entries into reserved slots; those written are submitted when this is dropped.
 ///
 /// The ring's cursor moves with every entry: what a forgotten writer wrote is submitted with the next batch (invariant
@@ -130,7 +157,7 @@ pub(crate) struct Writer<'a, T: Copy> {
 impl<'a, T: Copy> Writer<'a, T> {
     /// Writes the next `count` slots, which are free ([`Room::write`]).
     #[inline(always)]
-    pub(super) fn new(ring: &'a mut Producer<T>, count: u32) -> Self {
+    fn new(ring: &'a mut Producer<T>, count: u32) -> Self {
         let end = ring.cursor.advance(count);
         Self { ring, end }
     }

@@ -40,7 +40,6 @@
 //! [`transfer`] takes the smaller of the two counts.
 
 use super::atomic::{read_entry, write_entry};
-use super::{Consumer, Index, Producer, Reader, Writer};
 
 /// Entries that are moved between two tests of a run's end.
 const UNROLL: u32 = 8;
@@ -108,13 +107,11 @@ impl<S: Source> Ready<S> {
     pub(crate) fn count(&self) -> u32 {
         self.count
     }
-}
 
-impl<'a, T: Copy> Ready<&'a mut Consumer<T>> {
-    /// Returns a reader that takes the entries one by one.
+    /// Returns the source, and how many entries it holds.
     #[inline(always)]
-    pub(crate) fn read(self) -> Reader<'a, T> {
-        Reader::new(self.source, self.count)
+    pub(super) fn into_parts(self) -> (S, u32) {
+        (self.source, self.count)
     }
 }
 
@@ -127,13 +124,11 @@ impl<D: Sink> Room<D> {
     pub(crate) unsafe fn new(sink: D, count: u32) -> Self {
         Self { sink, count }
     }
-}
 
-impl<'a, T: Copy> Room<&'a mut Producer<T>> {
-    /// Returns a writer that fills the slots one by one.
+    /// Returns the sink, and how many free slots it has.
     #[inline(always)]
-    pub(crate) fn write(self) -> Writer<'a, T> {
-        Writer::new(self.sink, self.count)
+    pub(super) fn into_parts(self) -> (D, u32) {
+        (self.sink, self.count)
     }
 }
 
@@ -291,54 +286,5 @@ impl<S: Source, D: Sink> Drop for Progress<S, D> {
         self.to.finish(self.done);
         let end = self.from.take(self.taken);
         self.from.finish(end);
-    }
-}
-
-// SAFETY: a run ends at the ring's end at the latest, and the producer handed the entries over (I8).
-unsafe impl<T: Copy> Source for &mut Consumer<T> {
-    type Entry = T;
-    const REVERSED: bool = false;
-
-    #[inline(always)]
-    fn run(&mut self, skip: u32, most: u32) -> (*const T, u32) {
-        let at = self.cursor.advance(skip);
-        (self.memory.slot(at), self.memory.run(at, most))
-    }
-
-    type End = Index;
-
-    #[inline(always)]
-    fn take(&mut self, count: u32) -> Index {
-        let end = self.cursor.advance(count);
-        self.cursor = end;
-        end
-    }
-
-    #[inline(always)]
-    fn reject(&mut self, entry: T) {
-        Consumer::reject(self, entry);
-    }
-
-    #[inline(always)]
-    fn finish(&mut self, end: Index) {
-        self.release_to(end);
-    }
-}
-
-// SAFETY: a run ends at the ring's end at the latest, and the consumer gave the slots back (I8).
-unsafe impl<T: Copy> Sink for &mut Producer<T> {
-    type Entry = T;
-
-    #[inline(always)]
-    fn run(&mut self, skip: u32, most: u32) -> (*mut T, u32) {
-        let at = self.cursor.advance(skip);
-        (self.memory.slot(at), self.memory.run(at, most))
-    }
-
-    #[inline(always)]
-    fn finish(&mut self, count: u32) {
-        let cursor = self.cursor.advance(count);
-        self.cursor = cursor;
-        self.submit_to(cursor);
     }
 }

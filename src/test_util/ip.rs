@@ -1,22 +1,19 @@
 //! What `ip link` and `ip address` do, for the interfaces of a test.
 
-use super::Namespace;
 use crate::error::{Error, Result};
 use crate::interface::{Interface, InterfaceInfo};
 use crate::netlink::Refusal;
 use crate::netlink::message::Request;
 use rustix::io::Errno;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 use xsk_uapi::if_link::{
-    IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INET6_ADDR_GEN_MODE, IFLA_INFO_KIND, IFLA_LINKINFO,
-    IFLA_MASTER, IFLA_MTU, IFLA_NET_NS_FD, IN6_ADDR_GEN_MODE_NONE,
+    IFLA_AF_SPEC, IFLA_INET6_ADDR_GEN_MODE, IFLA_MASTER, IFLA_MTU, IN6_ADDR_GEN_MODE_NONE,
 };
 use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
 use xsk_uapi::rtnetlink::{
-    AF_INET, AF_INET6, IFA_ADDRESS, IFA_LOCAL, IFF_UP, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK,
-    RTM_SETLINK, ifaddrmsg, ifinfomsg,
+    AF_INET, AF_INET6, IFA_ADDRESS, IFA_LOCAL, IFF_UP, RTM_DELLINK, RTM_NEWADDR, RTM_SETLINK,
+    ifaddrmsg, ifinfomsg,
 };
 
 /// Switches an interface on or off.
@@ -84,40 +81,12 @@ pub fn add_ipv4(interface: &Interface, address: Ipv4Addr, prefix: u8) -> Result<
     interface.ask("add an address to", &request).map(drop)
 }
 
-/// Makes a bridge that is switched on and has no ports. It goes with its namespace, or by [`delete`].
-///
-/// # Errors
-/// [`Error::Interface`] with what the kernel said: `EEXIST` if the name is taken.
-pub fn add_bridge(namespace: &Namespace, name: &str) -> Result<Interface> {
-    let mut request = Request::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifinfomsg::default());
-    request.string(IFLA_IFNAME, name).nest(IFLA_LINKINFO, |info| {
-        info.string(IFLA_INFO_KIND, "bridge");
-    });
-    namespace.ask(&request).map_err(|refusal| error(name, "make", refusal))?;
-    let bridge = namespace.interface(name)?;
-    without_ipv6(&bridge)?;
-    set_up(&bridge, true)?;
-    Ok(bridge)
-}
-
 /// Removes a virtual interface; both ends of a pair go together.
 ///
 /// # Errors
 /// [`Error::Interface`] with what the kernel said: `ENODEV` if it is gone, `EOPNOTSUPP` for what is not virtual.
 pub fn delete(interface: &Interface) -> Result<()> {
     interface.ask("remove", &Request::new(RTM_DELLINK, 0, &interface.header())).map(drop)
-}
-
-/// Moves an interface to another namespace, where it is switched off and keeps its name.
-///
-/// # Errors
-/// [`Error::Interface`] with what the kernel said: `EEXIST` if the name is taken there.
-pub fn move_to(interface: &Interface, namespace: &Namespace) -> Result<Interface> {
-    let name = interface.info()?.name;
-    change(interface, "move", |request| {
-        request.i32(IFLA_NET_NS_FD, namespace.as_fd().as_raw_fd());
-    })?;
-    namespace.interface(&name)
 }
 
 /// Asks again and again until `condition` holds.
@@ -153,7 +122,7 @@ pub fn wait_for_carrier(interface: &Interface, limit: Duration) -> Result<()> {
     wait_until(interface, limit, |info| info.up && info.carrier && info.running).map(drop)
 }
 
-fn change(
+pub(super) fn change(
     interface: &Interface,
     operation: &'static str,
     fill: impl FnOnce(&mut Request),

@@ -10,7 +10,10 @@ use crate::sys::netns;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use xsk_uapi::if_link::{IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_NET_NS_FD};
+use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
+use xsk_uapi::rtnetlink::{RTM_NEWLINK, ifinfomsg};
 
 /// A network namespace.
 ///
@@ -136,6 +139,36 @@ impl Namespace {
     /// As [`enter`](Self::enter) and [`Interface::by_name`].
     pub fn interface(&self, name: &str) -> Result<Interface> {
         self.run(|| Interface::by_name(name))?
+    }
+
+    /// Makes a bridge in this namespace that is switched on and has no ports. It goes with the
+    /// namespace, or by [`ip::delete`].
+    ///
+    /// # Errors
+    /// [`Error::Interface`] with what the kernel said: `EEXIST` if the name is taken.
+    pub fn add_bridge(&self, name: &str) -> Result<Interface> {
+        let mut request =
+            Request::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifinfomsg::default());
+        request.string(IFLA_IFNAME, name).nest(IFLA_LINKINFO, |info| {
+            info.string(IFLA_INFO_KIND, "bridge");
+        });
+        self.ask(&request).map_err(|refusal| ip::error(name, "make", refusal))?;
+        let bridge = self.interface(name)?;
+        ip::without_ipv6(&bridge)?;
+        ip::set_up(&bridge, true)?;
+        Ok(bridge)
+    }
+
+    /// Moves an interface into this namespace, where it is switched off and keeps its name.
+    ///
+    /// # Errors
+    /// [`Error::Interface`] with what the kernel said: `EEXIST` if the name is taken here.
+    pub fn take_interface(&self, interface: &Interface) -> Result<Interface> {
+        let name = interface.info()?.name;
+        ip::change(interface, "move", |request| {
+            request.i32(IFLA_NET_NS_FD, self.as_fd().as_raw_fd());
+        })?;
+        self.interface(&name)
     }
 
     /// Asks this namespace, without entering it.

@@ -19,7 +19,7 @@ fn a_program_goes_with_its_link_when_the_interface_is_moved() {
         fixture.inside(|| {
             let attachment =
                 Attachment::builder(fixture.interface()).method(method).attach().unwrap();
-            let moved = ip::move_to(fixture.interface(), &elsewhere).unwrap();
+            let moved = elsewhere.take_interface(fixture.interface()).unwrap();
             attachment.close().unwrap();
             assert_eq!(
                 moved.attached_programs().unwrap().is_empty(),

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
 use xsk::attach::{AttachMethod, AttachMode, Attachment};
-use xsk::test_util::{Namespace, VethPair, ip, privileged};
+use xsk::test_util::{Namespace, VethPair, privileged};
 use xsk::{Interface, Socket, Umem};
 
 /// Lifecycles before the first count: by then, what a process makes once exists.
@@ -133,7 +133,7 @@ fn namespace_goes(number: u64) {
     let cable = VethPair::builder().names(format!("own{number}"), format!("far{number}"));
     let cable = cable.build(&here, &here).unwrap();
     let there = Namespace::new().unwrap();
-    drop(ip::move_to(cable.b(), &there).unwrap());
+    drop(there.take_interface(cable.b()).unwrap());
     assert!(cable.a().info().is_ok());
     drop(there);
     until("the namespace is gone", || cable.a().info().is_err());

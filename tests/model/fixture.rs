@@ -95,7 +95,7 @@ impl Fixture {
             Op::Peek(want) => {
                 let batch = self.socket.rx.receive(want).unwrap();
                 let there = self.oracle.rx.there.len().min(want as usize);
-                assert_eq!(batch.len() as usize, there);
+                assert_eq!(batch.len(), there);
                 assert_eq!(batch.is_empty(), there == 0);
             }
             Op::Receive { want, take, end } => self.receive(want, take, end),
@@ -179,7 +179,7 @@ impl Fixture {
             }
             Op::ReapIntoFill(want) => {
                 let batch = self.socket.completion.reap(want).unwrap();
-                let there = batch.len() as usize;
+                let there = batch.len();
                 let count = batch.recycle(&mut self.socket.fill).unwrap();
                 let oracle = &mut self.oracle;
                 assert_eq!(there, oracle.completion.there.len().min(want as usize));

@@ -127,7 +127,7 @@ fn an_interface_that_is_moved_is_lost_to_its_socket() {
     }
     let cable = Cable::new(1);
     let mut left = End::left(&cable);
-    let moved = ip::move_to(cable.veth.a(), &cable.right).unwrap();
+    let moved = cable.right.take_interface(cable.veth.a()).unwrap();
     let mut error = None;
     until("the socket has lost it", || {
         error = left.socket.tx.kick().err();

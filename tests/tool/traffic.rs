@@ -140,7 +140,7 @@ fn what_is_received_does_not_reach_the_stack_until_the_end() {
         return;
     }
     let fixture = Fixture::new(1);
-    let bridge = ip::add_bridge(&fixture.cable.left, "br1").unwrap();
+    let bridge = fixture.cable.left.add_bridge("br1").unwrap();
     let (second, far) = (&fixture.cable.left, &fixture.cable.right);
     let cable = VethPair::builder().names("port", "peer").build(second, far).unwrap();
     ip::set_master(cable.a(), Some(&bridge)).unwrap();

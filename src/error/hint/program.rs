@@ -1,6 +1,6 @@
 //! Hints for BPF maps, programs and pins, and for attaching and detaching.
 
-use super::{Hint, NET_ADMIN, NO_HINT, ip_word, needs};
+use super::wording::{Hint, NET_ADMIN, NO_HINT, ip_word, needs};
 use crate::error::BpfOp;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;

@@ -1,6 +1,6 @@
 //! Hints for packet memory, binding and waking.
 
-use super::{Hint, NO_HINT};
+use super::wording::{Hint, NO_HINT};
 use crate::types::{CopyMode, PageSize};
 use rustix::io::Errno;
 
