@@ -32,8 +32,8 @@ pub enum CopyMode {
     /// Zero-copy where driver and queue can, else copy, and why:
     /// [`SocketHandle::copy_reason`](crate::SocketHandle::copy_reason).
     ///
-    /// Zero-copy is tried first, and copy mode when that is refused. (The kernel's own choice, a bind with neither
-    /// flag, does the same and keeps the reason to itself.)
+    /// Zero-copy is tried first, and copy mode when that is refused. (The kernel's own choice, a
+    /// bind with neither flag, does the same and keeps the reason to itself.)
     #[default]
     Auto,
     /// Always copy (`XDP_COPY`).
@@ -78,8 +78,8 @@ impl fmt::Display for XdpMode {
 /// What holds a program on its interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AttachMethod {
-    /// Attached by rtnetlink. If the process is killed, the program stays and passes every packet to
-    /// the kernel's stack.
+    /// Attached by rtnetlink. If the process is killed, the program stays and passes every packet
+    /// to the kernel's stack.
     #[default]
     Netlink,
     /// Attached by a `bpf_link` (5.9). If the process is killed, the kernel detaches it.

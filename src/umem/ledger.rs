@@ -1,6 +1,7 @@
 //! The shadow ledger: where every chunk is, in debug builds and with feature `ledger`.
 //!
-//! Without it a repeated address from the kernel's side looks like a good one; with it, it is refused.
+//! Without it a repeated address from the kernel's side looks like a good one; with it, it is
+//! refused.
 
 /// Where a chunk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,8 +67,8 @@ mod kept {
             self.exchange(geometry, address, bits(from), bits(to))
         }
 
-        /// Keeps a chunk that is at `place`, with the kernel, from leaving there while a fake kernel reads or writes its
-        /// bytes; returns whether it was there.
+        /// Keeps a chunk that is at `place`, with the kernel, from leaving there while a fake
+        /// kernel reads or writes its bytes; returns whether it was there.
         #[cfg(feature = "test-util")]
         pub(crate) fn claim(&self, geometry: &Geometry, address: u64, place: ChunkPlace) -> bool {
             self.exchange(geometry, address, bits(place), bits(place) | CLAIMED)
@@ -80,8 +81,8 @@ mod kept {
         }
 
         fn exchange(&self, geometry: &Geometry, address: u64, from: u8, to: u8) -> bool {
-            // A good kernel hands the chunk over by a ring, and needs no order here; from a hostile one a chunk can come
-            // without.
+            // A good kernel hands the chunk over by a ring, and needs no order here; from a hostile
+            // one a chunk can come without.
             let order = (Ordering::AcqRel, Ordering::Acquire);
             self.0
                 .get(geometry.index(address))

@@ -1,4 +1,5 @@
-//! The offsets that the kernel reports: each part of a ring lies in the mapping, aligned, or the ring is refused.
+//! The offsets that the kernel reports: each part of a ring lies in the mapping, aligned, or the
+//! ring is refused.
 
 use super::RingSpec;
 use crate::ring::RingKind;
