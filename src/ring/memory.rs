@@ -28,7 +28,7 @@ pub(crate) struct Memory<T> {
 // atomics, or by the protocol of I8 that hands entries over with release and acquire.
 unsafe impl<T: Send> Send for Memory<T> {}
 // SAFETY: through a shared reference this type gives atomics, numbers and raw pointers only;
-// whoever reads or writes an entry through such a pointer has the ring's half exclusively
+// what reads or writes an entry through such a pointer has the ring's half exclusively
 // (`Consumer`, `Producer` and their guards, I8).
 unsafe impl<T: Send> Sync for Memory<T> {}
 
