@@ -5,6 +5,13 @@
 /// The slot of a position is its low bits; the distance between two positions is their difference
 /// modulo 2^32, so that nothing special happens when the counter wraps. Same meaning as the `u32`
 /// indices of the kernel's `struct xsk_queue` (`net/xdp/xsk_queue.h`).
+///
+/// ```
+/// use xsk::ring::Index;
+/// let last = Index::new(u32::MAX);
+/// let next = last.advance(2);
+/// assert_eq!((next.get(), next.distance_from(last), next.slot(7)), (1, 2, 1));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(transparent)]
 pub struct Index(u32);

@@ -5,6 +5,15 @@ use std::fmt;
 
 /// Why a socket is in zero-copy or in copy mode:
 /// [`SocketHandle::copy_reason`](super::SocketHandle::copy_reason).
+///
+/// ```no_run
+/// # fn f(socket: &xsk::Socket) {
+/// let handle = &socket.handle;
+/// if !handle.is_zero_copy() {
+///     println!("copies: {}", handle.copy_reason());
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CopyReason {

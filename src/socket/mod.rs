@@ -124,6 +124,14 @@ pub struct TxSocket {
 ///
 /// Names the kind in [`SocketBuilder`] and [`Unbound`]; it cannot be implemented outside this
 /// crate.
+///
+/// ```no_run
+/// use xsk::socket::{SocketBuilder, SocketKind};
+///
+/// fn open<S: SocketKind>(builder: SocketBuilder<S>, at: &xsk::Interface) -> xsk::Result<S> {
+///     builder.copy_mode(xsk::CopyMode::Copy).bind(at, 0)
+/// }
+/// ```
 pub trait SocketKind: sealed::SocketKind {}
 impl<S: sealed::SocketKind> SocketKind for S {}
 

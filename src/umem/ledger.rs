@@ -4,6 +4,18 @@
 //! refused.
 
 /// Where a chunk is.
+///
+/// ```
+/// use xsk::umem::ChunkPlace;
+///
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+/// let frame = pool.take().ok_or("the pool is full")?;
+/// if let Some(places) = umem.chunk_places() {
+///     assert_eq!((places[0], places[1]), (ChunkPlace::User, ChunkPlace::Pool));
+/// }
+/// pool.put(frame);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ChunkPlace {
