@@ -41,7 +41,7 @@
 //! | runs, 16 entries between two tests | 5.8, 10.1, 50.5 | 19.4, 27.7, 96.3 |
 //! | the same as 8, without the straight way for one entry | 6.0, 10.2, 91.0 | 19.9, 27.8, 181.3 |
 //!
-//! Eight is where doubling the code gains less than half an instruction.
+//! Eight is where doubling the code gains less than one instruction.
 //!
 //! # Safety
 //! A count that was read from a ring or a pool is only good while nothing else changes that ring or

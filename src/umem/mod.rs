@@ -10,7 +10,6 @@
 //! which `UmemBuilder` provides. The rules that the proofs of this crate cite, I1 to I13, follow.
 //!
 #![doc = include_str!("invariants.md")]
-#![allow(unsafe_code, reason = "frames are slices of raw packet memory")]
 
 mod builder;
 mod checker;
@@ -91,15 +90,20 @@ impl std::fmt::Debug for Memory {
 
 // SAFETY: the pointer in `Users` is only carried; the memory belongs to the UMEM alone (I12), and
 // its owner is `Send + Sync`.
+#[expect(unsafe_code, reason = "packet memory is shared between threads")]
 unsafe impl Send for Memory {}
 // SAFETY: as above.
+#[expect(unsafe_code, reason = "packet memory is shared between threads")]
 unsafe impl Sync for Memory {}
 // SAFETY: bytes of the area are reached only with a frame, of which there is one for a chunk (I3):
 // a shared frame gives shared bytes, an exclusive one exclusive bytes, whatever the thread.
+#[expect(unsafe_code, reason = "packet memory is shared between threads")]
 unsafe impl Send for Umem {}
 // SAFETY: as above.
+#[expect(unsafe_code, reason = "packet memory is shared between threads")]
 unsafe impl Sync for Umem {}
 
+#[expect(unsafe_code, reason = "frames are slices of raw packet memory")]
 impl Umem {
     /// Returns the UMEM over `memory`, with the pool of all its chunks.
     ///
