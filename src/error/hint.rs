@@ -56,8 +56,8 @@ impl Error {
     /// Returns what to do about it: one or two sentences without the last full stop, or `None`
     /// where this crate knows nothing useful.
     ///
-    /// [`Display`](std::fmt::Display) includes the hint; this is for programs that show it apart, or add
-    /// to it.
+    /// [`Display`](std::fmt::Display) includes the hint; this is for programs that show it apart,
+    /// or add to it.
     ///
     /// ```
     /// let error = xsk::Interface::by_name("nope").unwrap_err();
@@ -140,7 +140,7 @@ fn of_operation(error: &Error) -> Hint {
     }
 }
 
-/// What any operation may run into.
+/// Returns the hint about an error that any operation may run into.
 fn of_any_operation(errno: Errno) -> Hint {
     match errno {
         Errno::MFILE => FILES_OF_PROCESS.into(),

@@ -17,35 +17,35 @@
 pub struct Index(u32);
 
 impl Index {
-    /// The position `value` entries after the ring's beginning.
+    /// Returns the position `value` entries after the ring's beginning.
     #[inline(always)]
     #[must_use]
     pub const fn new(value: u32) -> Self {
         Self(value)
     }
 
-    /// The counter's value.
+    /// Returns the counter's value.
     #[inline(always)]
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
 
-    /// The position `entries` further on.
+    /// Returns the position `entries` further on.
     #[inline(always)]
     #[must_use]
     pub const fn advance(self, entries: u32) -> Self {
         Self(self.0.wrapping_add(entries))
     }
 
-    /// How many entries this position is ahead of `earlier`.
+    /// Returns how many entries this position is ahead of `earlier`.
     #[inline(always)]
     #[must_use]
     pub const fn distance_from(self, earlier: Self) -> u32 {
         self.0.wrapping_sub(earlier.0)
     }
 
-    /// The slot of this position in a ring of `mask + 1` entries, a power of two.
+    /// Returns the slot of this position in a ring of `mask + 1` entries, a power of two.
     #[inline(always)]
     #[must_use]
     pub const fn slot(self, mask: u32) -> u32 {

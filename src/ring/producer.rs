@@ -72,7 +72,7 @@ impl<T: Copy> Producer<T> {
         Ok(unsafe { Room::new(self, count) })
     }
 
-    /// The error of a consumer index by which more slots would be free than there are.
+    /// Returns the error of a consumer index by which more slots would be free than there are.
     #[cold]
     #[inline(never)]
     fn error(&self, free: u32) -> Option<RingError> {

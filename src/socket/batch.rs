@@ -108,7 +108,8 @@ impl<E: Copy> BatchFrames<'_, E> {
         self.entries.remaining()
     }
 
-    /// The bounds of [`Iterator::size_hint`]: an entry that is not accepted ends the batch early.
+    /// Returns the bounds of [`Iterator::size_hint`]: an entry that is not accepted ends the batch
+    /// early.
     #[inline]
     pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(usize32(self.remaining())))

@@ -100,7 +100,8 @@ pub struct RxSocket {
 /// A socket that only sends; made by [`SocketBuilder::tx_only`].
 ///
 /// ```no_run
-/// # fn f(umem: &xsk::Umem, interface: &xsk::Interface, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// # use xsk::{FramePool, Interface, Umem};
+/// # fn f(umem: &Umem, interface: &Interface, pool: &mut FramePool) -> xsk::Result<()> {
 /// let mut socket = xsk::Socket::builder(umem).tx_only().bind(interface, 0)?;
 /// socket.tx.send_from(pool, 64, 60)?;
 /// socket.tx.kick_if_needed()?;

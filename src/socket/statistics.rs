@@ -10,7 +10,7 @@ use xsk_uapi::if_xdp::xdp_statistics;
 /// ```no_run
 /// # fn f(socket: &xsk::Socket) -> xsk::Result<()> {
 /// let counters = socket.handle.statistics()?;
-/// println!("dropped {}, of these with a full RX ring {:?}", counters.rx_dropped, counters.rx_ring_full);
+/// println!("dropped {}, RX ring full {:?}", counters.rx_dropped, counters.rx_ring_full);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -22,7 +22,8 @@ use xsk_uapi::if_xdp::xdp_desc;
 /// ```no_run
 /// # fn f(umem: &xsk::Umem, socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
 /// socket.completion.reap_into(pool, 64)?;
-/// socket.tx.send_each(pool, 64, |frame| umem.write(frame, &[0xff; 60]).expect("60 bytes fit"))?;
+/// let packet = [0xff; 60];
+/// socket.tx.send_each(pool, 64, |frame| umem.write(frame, &packet).expect("60 bytes fit"))?;
 /// socket.tx.kick_if_needed()?;
 /// # Ok(()) }
 /// ```

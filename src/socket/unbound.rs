@@ -166,7 +166,8 @@ impl<S: SocketKind> AsRawFd for Unbound<S> {
 /// The error of a refused `bind`: why, and the socket, to be tried again.
 ///
 /// ```no_run
-/// # fn f(unbound: xsk::socket::Unbound<xsk::Socket>, interface: &xsk::Interface) -> xsk::Result<xsk::Socket> {
+/// # use xsk::{Interface, Socket, socket::Unbound};
+/// # fn f(unbound: Unbound<Socket>, interface: &Interface) -> xsk::Result<Socket> {
 /// match unbound.bind(interface, 0) {
 ///     Ok(socket) => Ok(socket),
 ///     Err(refused) => Ok(refused.socket.bind(interface, 1)?), // the next queue

@@ -28,11 +28,11 @@ pub enum ChunkHolder {
 /// Where the chunks of a [`Umem`] are: asks everybody who can have one, and finds whether each is
 /// somewhere, and none in two places.
 ///
-/// Compares sets of addresses, which pools, frames and the rings' memory name; no count is trusted. With
-/// the ledger on (debug builds, feature `ledger`) its books are compared too.
+/// Compares sets of addresses, which pools, frames and the rings' memory name; no count is trusted.
+/// With the ledger on (debug builds, feature `ledger`) its books are compared too.
 ///
-/// Ask while no call is under way, and after each ring whose guard was forgotten had another batch (see
-/// [`RingContents`]).
+/// Ask while no call is under way, and after each ring whose guard was forgotten had another batch
+/// (see [`RingContents`]).
 ///
 /// ```
 /// use xsk::test_util::{FakeKernel, ChunkAudit};
@@ -81,7 +81,7 @@ impl ChunkAudit {
         }
     }
 
-    /// The chunks in `pool`.
+    /// Returns the chunks in `pool`.
     pub fn pool(mut self, pool: &FramePool) -> Self {
         if pool.geometry() == self.umem.geometry() {
             self.add(ChunkHolder::Pool, pool.addresses());
@@ -89,7 +89,7 @@ impl ChunkAudit {
         self
     }
 
-    /// The chunks in the user's hands.
+    /// Returns the chunks in the user's hands.
     pub fn frames<'a>(mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Self {
         let umem = self.umem.geometry().umem;
         let ours = frames.into_iter().filter(|frame| frame.umem() == umem);
@@ -97,7 +97,7 @@ impl ChunkAudit {
         self
     }
 
-    /// The chunks in a socket's rings, and with its kernel.
+    /// Returns the chunks in a socket's rings, and with its kernel.
     pub fn rings(self, kernel: &FakeKernel) -> Self {
         if kernel.umem.geometry() == self.umem.geometry() {
             self.ring_contents(&kernel.ring_contents())
@@ -137,7 +137,7 @@ impl ChunkAudit {
         }
     }
 
-    /// Whether every chunk is in one place.
+    /// Returns whether every chunk is in one place.
     ///
     /// # Errors
     /// The [`AuditError`], if not.
@@ -160,7 +160,7 @@ impl ChunkAudit {
 }
 
 impl ChunkHolder {
-    /// Whether the ledger counts what is with this holder at `place`.
+    /// Returns whether the ledger counts what is with this holder at `place`.
     fn is_at(self, place: ChunkPlace) -> bool {
         match self {
             Self::Pool => place == ChunkPlace::Pool,

@@ -18,15 +18,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use xsk_uapi::if_xdp::{XDP_RING_NEED_WAKEUP, xdp_desc};
 
-/// A pretended kernel behind a real [`Socket`]: the other side of its four rings, in plain memory, for
-/// tests of packet code with neither root nor a network card.
+/// A pretended kernel behind a real [`Socket`]: the other side of its four rings, in plain memory,
+/// for tests of packet code with neither root nor a network card.
 ///
-/// It does nothing by itself: [`deliver`](Self::deliver) lets a packet arrive, [`transmit`](Self::transmit)
-/// takes one that was sent, [`complete`](Self::complete) gives chunks of sent packets back. It may live in
-/// another thread than the socket.
+/// It does nothing by itself: [`deliver`](Self::deliver) lets a packet arrive,
+/// [`transmit`](Self::transmit) takes one that was sent, [`complete`](Self::complete) gives chunks
+/// of sent packets back. It may live in another thread than the socket.
 ///
-/// [`wait`](crate::wait) finds the socket ready after a delivery, and until the first step of this kernel after
-/// everything was received.
+/// [`wait`](crate::wait) finds the socket ready after a delivery, and until the first step of this
+/// kernel after everything was received.
 ///
 /// ```
 /// use xsk::test_util::FakeKernel;
@@ -103,7 +103,8 @@ impl FakeKernel {
             backend: Backend::Fake(Arc::clone(&backend)),
             pool: Arc::new(BufferPool::new(umem.clone(), Arc::clone(&blocks))),
         });
-        // SAFETY: made for entries of 16 bytes, kept by the buffer pool and by the kernel; the only pair.
+        // SAFETY: made for entries of 16 bytes, kept by the buffer pool and by the kernel; the only
+        // pair.
         let (user_rx, rx) = unsafe { blocks.rx.sides::<xdp_desc>() };
         // SAFETY: as above.
         let (user_tx, tx) = unsafe { blocks.tx.sides::<xdp_desc>() };
@@ -132,9 +133,9 @@ impl FakeKernel {
         Ok((kernel, socket))
     }
 
-    /// Lets `packet` arrive; answers whether it was received. It is dropped, as the kernel drops it,
-    /// if it is empty or longer than a chunk's room, if the RX ring is full, or if the fill ring is
-    /// empty.
+    /// Lets `packet` arrive; answers whether it was received. It is dropped, as the kernel drops
+    /// it, if it is empty or longer than a chunk's room, if the RX ring is full, or if the fill
+    /// ring is empty.
     pub fn deliver(&mut self, packet: &[u8]) -> bool {
         let Ok(len) = u32::try_from(packet.len()) else {
             return false;
@@ -147,9 +148,10 @@ impl FakeKernel {
             return false;
         };
         let address = chunk.wrapping_add(u64::from(self.front()));
-        // SAFETY: the chunk was given to this kernel by the fill ring and lies in the area (checked by
-        // `take_chunk`), with `len` bytes from `address` on inside it; until it is in the RX ring nobody
-        // else reaches it (I2, I3), and if hostile steps gave it away before, the claim failed.
+        // SAFETY: the chunk was given to this kernel by the fill ring and lies in the area (checked
+        // by `take_chunk`), with `len` bytes from `address` on inside it; until it is in the RX
+        // ring nobody else reaches it (I2, I3), and if hostile steps gave it away before, the claim
+        // failed.
         unsafe { self.umem.write_as_kernel(address, packet) };
         self.give_up(chunk, ChunkPlace::Receiving);
         self.produce_rx(xdp_desc { addr: address, len, options: 0 });
@@ -179,8 +181,8 @@ impl FakeKernel {
         PACKET_HEADROOM.saturating_add(self.umem.headroom())
     }
 
-    /// The next chunk of the fill ring, claimed in the ledger; entries that are no chunk of ours are
-    /// passed over, as the kernel passes over them.
+    /// Returns the next chunk of the fill ring, claimed in the ledger; entries that are no chunk of
+    /// ours are passed over, as the kernel passes over them.
     fn take_chunk(&mut self) -> Option<u64> {
         self.drain_if_empty();
         loop {
@@ -210,14 +212,14 @@ impl FakeKernel {
         }
     }
 
-    /// Takes the next sent packet; `None` if there is none, or if the completion ring has no room for
-    /// it, as the kernel sends nothing then. Its chunk is with the kernel until
+    /// Takes the next sent packet; `None` if there is none, or if the completion ring has no room
+    /// for it, as the kernel sends nothing then. Its chunk is with the kernel until
     /// [`complete`](Self::complete).
     pub fn transmit(&mut self) -> Option<Vec<u8>> {
         let desc = self.take_sent()?;
-        // SAFETY: the descriptor is one that the user's side published, so it describes bytes inside
-        // one chunk (I4), which is with this kernel (I2): it is claimed, so hostile steps neither gave it
-        // away before nor can now.
+        // SAFETY: the descriptor is one that the user's side published, so it describes bytes
+        // inside one chunk (I4), which is with this kernel (I2): it is claimed, so hostile steps
+        // neither gave it away before nor can now.
         let packet = unsafe { self.umem.read_as_kernel(desc.addr, usize32(desc.len)) };
         self.give_up(desc.addr, ChunkPlace::Sending);
         Some(packet)
@@ -234,8 +236,9 @@ impl FakeKernel {
         taken
     }
 
-    /// The next sent packet, claimed in the ledger. Passed over, as lost, are a descriptor with options,
-    /// which nobody may send yet, and a chunk that hostile steps gave back before it was sent.
+    /// Returns the next sent packet, claimed in the ledger. Passed over, as lost, are a descriptor
+    /// with options, which nobody may send yet, and a chunk that hostile steps gave back before it
+    /// was sent.
     fn take_sent(&mut self) -> Option<xdp_desc> {
         self.drain_if_empty();
         loop {
@@ -283,7 +286,8 @@ impl FakeKernel {
         self.unfinished.len()
     }
 
-    /// Sets or clears the need-wakeup flag of the TX or fill ring; other rings have none that counts.
+    /// Sets or clears the need-wakeup flag of the TX or fill ring; other rings have none that
+    /// counts.
     pub fn set_need_wakeup(&mut self, ring: RingKind, on: bool) {
         let flags = match ring {
             RingKind::Tx => self.blocks.tx.flags(),

@@ -15,9 +15,9 @@ pub struct Hostile<'a> {
 }
 
 impl FakeKernel {
-    /// Steps that break the rules, to see that packet code and this crate stand them. `None` unless the
-    /// ledger is on (debug builds, feature `ledger`): without it nobody can tell a chunk that is given
-    /// twice.
+    /// Steps that break the rules, to see that packet code and this crate stand them. `None` unless
+    /// the ledger is on (debug builds, feature `ledger`): without it nobody can tell a chunk that
+    /// is given twice.
     pub fn hostile(&mut self) -> Option<Hostile<'_>> {
         self.umem.chunk_counts()?;
         Some(Hostile::new(self, true))
@@ -26,10 +26,11 @@ impl FakeKernel {
     /// Steps that break the rules, whether or not the ledger is on.
     ///
     /// # Safety
-    /// Without the ledger, no chunk may come back (by an RX or completion entry, or by an index set so
-    /// that an old entry counts again) that is in the user's hands, in a pool or in another ring: two
-    /// frames of one chunk would give two mutable slices of the same bytes. And an index set ahead must be put
-    /// right before the socket's side or this kernel goes on over the slots between, in two threads at once.
+    /// Without the ledger, no chunk may come back (by an RX or completion entry, or by an index set
+    /// so that an old entry counts again) that is in the user's hands, in a pool or in another
+    /// ring: two frames of one chunk would give two mutable slices of the same bytes. And an index
+    /// set ahead must be put right before the socket's side or this kernel goes on over the slots
+    /// between, in two threads at once.
     pub unsafe fn hostile_unchecked(&mut self) -> Hostile<'_> {
         Hostile::new(self, false)
     }
@@ -52,12 +53,12 @@ impl<'a> Hostile<'a> {
         }
     }
 
-    /// Sets the index that the kernel's side of `ring` publishes: the producer of RX and completion, the
-    /// consumer of fill and TX.
+    /// Sets the index that the kernel's side of `ring` publishes: the producer of RX and
+    /// completion, the consumer of fill and TX.
     ///
-    /// From [`FakeKernel::hostile`], an index ahead of where the kernel is takes it along: it does not come
-    /// back for slots that it gave away. From [`FakeKernel::hostile_unchecked`] it stays where it is, and an
-    /// index can be put right again.
+    /// From [`FakeKernel::hostile`], an index ahead of where the kernel is takes it along: it does
+    /// not come back for slots that it gave away. From [`FakeKernel::hostile_unchecked`] it stays
+    /// where it is, and an index can be put right again.
     pub fn set_index(&mut self, ring: RingKind, index: Index) {
         if self.follows {
             self.follow(ring, index);
@@ -75,7 +76,7 @@ impl<'a> Hostile<'a> {
         }
     }
 
-    /// The index that the kernel's side of `ring` published last.
+    /// Returns the index that the kernel's side of `ring` published last.
     #[must_use]
     pub fn published(&self, ring: RingKind) -> Index {
         Index::new(self.index(ring).load(Ordering::Acquire))

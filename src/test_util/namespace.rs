@@ -33,7 +33,8 @@ impl AsFd for Namespace {
 }
 
 impl Namespace {
-    /// Makes an empty network namespace and switches its loopback interface on. The calling thread stays where it is.
+    /// Makes an empty network namespace and switches its loopback interface on. The calling thread
+    /// stays where it is.
     ///
     /// Needs CAP_SYS_ADMIN and CAP_NET_ADMIN.
     ///
@@ -47,7 +48,7 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// The network namespace of the calling thread. Needs CAP_NET_ADMIN in it.
+    /// Returns the network namespace of the calling thread. Needs CAP_NET_ADMIN in it.
     ///
     /// # Errors
     /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
@@ -55,7 +56,8 @@ impl Namespace {
         Self::here().map_err(|errno| Error::Namespace { operation: "ioctl(SIOCGSKNS)", errno })
     }
 
-    /// The network namespace that a socket was made in. Needs CAP_NET_ADMIN in it, and CAP_SYS_ADMIN.
+    /// Returns the network namespace that a socket was made in. Needs CAP_NET_ADMIN in it, and
+    /// CAP_SYS_ADMIN.
     ///
     /// # Errors
     /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
@@ -67,11 +69,12 @@ impl Namespace {
         Self::reach("setns(CLONE_NEWNET)", || netns::enter(fd.as_fd()))
     }
 
-    /// The network namespace of the thread `id`: a process's first thread since Linux 5.8, any thread since 6.9.
-    /// Needs CAP_SYS_ADMIN and the right to trace it.
+    /// Returns the network namespace of the thread `id`: a process's first thread since Linux 5.8,
+    /// any thread since 6.9. Needs CAP_SYS_ADMIN and the right to trace it.
     ///
     /// # Errors
-    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said; `ESRCH` if there is no such thread.
+    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said; `ESRCH` if there is no
+    /// such thread.
     #[doc(alias = "pidfd_open")]
     pub fn of_thread(id: u32) -> Result<Self> {
         let operation = "setns(pidfd_open(), CLONE_NEWNET)";
@@ -80,7 +83,8 @@ impl Namespace {
         Self::reach(operation, || netns::enter_that_of_thread(id))
     }
 
-    /// Takes hold of the namespace to which `go` brings a thread. The calling thread stays where it is.
+    /// Takes hold of the namespace to which `go` brings a thread. The calling thread stays where it
+    /// is.
     fn reach(
         operation: &'static str,
         go: impl FnOnce() -> Result<(), Errno> + Send,
@@ -103,7 +107,8 @@ impl Namespace {
         Ok(Self { fd: netns::of_socket(route.as_fd())?, route })
     }
 
-    /// Puts the calling thread into the namespace, until the answer is dropped. Needs CAP_SYS_ADMIN.
+    /// Puts the calling thread into the namespace, until the answer is dropped. Needs
+    /// CAP_SYS_ADMIN.
     ///
     /// Guards that are nested must go in the reverse order, as they do by themselves.
     ///
@@ -126,7 +131,8 @@ impl Namespace {
         Ok(work())
     }
 
-    /// A number that no other network namespace has until the next boot (5.14); `None` on older kernels.
+    /// A number that no other network namespace has until the next boot (5.14); `None` on older
+    /// kernels.
     #[must_use]
     #[doc(alias = "SO_NETNS_COOKIE")]
     pub fn cookie(&self) -> Option<u64> {
@@ -180,8 +186,8 @@ impl Namespace {
 /// A thread inside a [`Namespace`]; dropping it brings the thread back.
 ///
 /// # Panics
-/// Dropping it panics if the thread cannot go back, unless it is panicking already: a thread that gave its
-/// capabilities up meanwhile stays inside.
+/// Dropping it panics if the thread cannot go back, unless it is panicking already: a thread that
+/// gave its capabilities up meanwhile stays inside.
 #[must_use = "dropping it brings the thread back"]
 #[derive(Debug)]
 pub struct NetnsGuard<'a> {

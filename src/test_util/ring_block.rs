@@ -50,11 +50,11 @@ impl RingBlock {
         unsafe { self.part(offset).cast::<AtomicU32>().as_ref() }
     }
 
-    /// The ring, once for the user's side and once for the kernel's.
+    /// Returns the ring, once for the user's side and once for the kernel's.
     ///
     /// # Safety
-    /// `T` has the size that the block was made for; the block outlives both answers; no other pair is
-    /// made from it.
+    /// `T` has the size that the block was made for; the block outlives both answers; no other pair
+    /// is made from it.
     pub(super) unsafe fn sides<T: Copy>(&self) -> (Memory<T>, Memory<T>) {
         // SAFETY: aligned parts of the block, which outlives the ring by the caller's contract.
         let user = unsafe { Memory::new(self.parts()) };
@@ -73,7 +73,8 @@ impl RingBlock {
         }
     }
 
-    /// The entries between the two published indices, oldest first; as many as the ring has, at the most.
+    /// Returns the entries between the two published indices, oldest first; as many as the ring
+    /// has, at the most.
     ///
     /// `T` has the size that the block was made for.
     pub(super) fn entries<T: FromBytes + Copy>(&self) -> Vec<T> {

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 
-/// Runs `program` on two rings of 1 to 128 entries and a stack between them, both halves of each in this thread, and
-/// compares every answer with what queues say: the entry point of a fuzz target.
+/// Runs `program` on two rings of 1 to 128 entries and a stack between them, both halves of each in
+/// this thread, and compares every answer with what queues say: the entry point of a fuzz target.
 ///
 /// Four bytes say where the indices begin, one each how long a ring is; then two for each step.
 ///
@@ -79,7 +79,8 @@ struct Ring<'a> {
 
 impl<'a> Ring<'a> {
     fn new(block: &'a RingBlock, start: Index) -> Self {
-        // SAFETY: made for entries of 8 bytes, outlives this by its lifetime, and this is the only pair.
+        // SAFETY: made for entries of 8 bytes, outlives this by its lifetime, and this is the only
+        // pair.
         let (user, kernel) = unsafe { block.sides::<u64>() };
         let size = user.capacity();
         Self {
@@ -251,7 +252,7 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// The producer's index is set too far ahead, and put right.
+    /// Returns the producer's index is set too far ahead, and put right.
     fn producer_lies(&mut self, n: u32, part: u32) {
         // What was refused is told first.
         self.look(1);
@@ -277,7 +278,7 @@ impl<'a> Ring<'a> {
         self.block.producer().store(published, Ordering::Relaxed);
     }
 
-    /// The consumer's index is set ahead of what was produced, and put right.
+    /// Returns the consumer's index is set ahead of what was produced, and put right.
     fn consumer_lies(&mut self, n: u32, part: u32) {
         let released = self.block.consumer().load(Ordering::Relaxed);
         let further = n.wrapping_shl(part.wrapping_mul(8)) & (u32::MAX >> 1);
@@ -305,7 +306,7 @@ impl<'a> Ring<'a> {
     }
 }
 
-/// The next `count` entries, which are available.
+/// Returns the next `count` entries, which are available.
 fn ready(ring: &mut Consumer<u64>, count: u32) -> Ready<&mut Consumer<u64>> {
     let anything = ring.cursor.advance(u32::MAX);
     let Ok(ready) = ring.peek(count, || anything, |_, _| None) else {

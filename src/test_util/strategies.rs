@@ -55,7 +55,8 @@ pub fn config(cases: u32) -> ProptestConfig {
     }
 }
 
-/// A size of a ring: a power of two from 1 to 2^`most_bits` (2^15 at the most), small ones more often.
+/// A size of a ring: a power of two from 1 to 2^`most_bits` (2^15 at the most), small ones more
+/// often.
 pub fn ring_size(most_bits: u32) -> BoxedStrategy<u32> {
     let most = most_bits.min(MAX_BITS);
     prop_oneof![6 => 0..=most.min(4), 2 => 0..=most.min(9), 1 => 0..=most]
@@ -63,8 +64,8 @@ pub fn ring_size(most_bits: u32) -> BoxedStrategy<u32> {
         .boxed()
 }
 
-/// A position where a ring's indices begin: any, and very often just before the counter wraps, or its
-/// sign bit changes.
+/// A position where a ring's indices begin: any, and very often just before the counter wraps, or
+/// its sign bit changes.
 pub fn index() -> BoxedStrategy<Index> {
     prop_oneof![
         4 => (0..=64_u32).prop_map(|before| Index::new(u32::MAX.wrapping_sub(before))),
@@ -84,7 +85,8 @@ pub fn rings(most_bits: u32) -> BoxedStrategy<FakeRings> {
         .boxed()
 }
 
-/// How many a call asks for: mostly few, sometimes none, sometimes more than any ring holds.
+/// Returns how many a call asks for: mostly few, sometimes none, sometimes more than any ring
+/// holds.
 pub fn burst() -> BoxedStrategy<u32> {
     prop_oneof![
         12 => 0..=9_u32,

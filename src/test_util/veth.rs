@@ -17,7 +17,8 @@ use zerocopy::IntoBytes;
 /// How long a new pair may take to come up. Kernels before 6.11 look after carriers once a second.
 const CARRIER: Duration = Duration::from_secs(10);
 
-/// Two virtual Ethernet interfaces with a cable between them: what is sent into one comes out of the other.
+/// Two virtual Ethernet interfaces with a cable between them: what is sent into one comes out of
+/// the other.
 ///
 /// Both are removed when this is dropped. The kernel sends nothing of its own over them.
 #[derive(Debug)]
@@ -27,18 +28,19 @@ pub struct VethPair {
 }
 
 impl VethPair {
-    /// Starts with 1 queue, an MTU of 1500, addresses of the kernel's choice, and the names `xsk-a` and `xsk-b`.
+    /// Starts with 1 queue, an MTU of 1500, addresses of the kernel's choice, and the names `xsk-a`
+    /// and `xsk-b`.
     pub fn builder() -> VethBuilder {
         VethBuilder { queues: 1, mtu: 1500, macs: None, names: ["xsk-a".into(), "xsk-b".into()] }
     }
 
-    /// The end in the first namespace.
+    /// Returns the end in the first namespace.
     #[must_use]
     pub fn a(&self) -> &Interface {
         &self.a
     }
 
-    /// The end in the second namespace.
+    /// Returns the end in the second namespace.
     #[must_use]
     pub fn b(&self) -> &Interface {
         &self.b
@@ -47,8 +49,8 @@ impl VethPair {
 
 impl Drop for VethPair {
     fn drop(&mut self) {
-        // Either end takes the other with it. An end that was removed or moved is not found any more, and its index
-        // may by now be that of an interface of somebody else.
+        // Either end takes the other with it. An end that was removed or moved is not found any
+        // more, and its index may by now be that of an interface of somebody else.
         for end in [&self.a, &self.b] {
             if end.info().is_ok_and(|facts| facts.name == end.name()) && ip::delete(end).is_ok() {
                 return;
@@ -82,23 +84,24 @@ impl VethBuilder {
         self
     }
 
-    /// The Ethernet addresses of both ends.
+    /// Returns the Ethernet addresses of both ends.
     pub fn macs(mut self, a: [u8; 6], b: [u8; 6]) -> Self {
         self.macs = Some([a, b]);
         self
     }
 
-    /// The names of both ends.
+    /// Returns the names of both ends.
     pub fn names(mut self, a: impl Into<String>, b: impl Into<String>) -> Self {
         self.names = [a.into(), b.into()];
         self
     }
 
-    /// Makes the pair, one end in each namespace, which may be the same; switches both on, without IPv6, and waits
-    /// until they can send.
+    /// Makes the pair, one end in each namespace, which may be the same; switches both on, without
+    /// IPv6, and waits until they can send.
     ///
     /// # Errors
-    /// [`Error::Interface`](crate::Error::Interface) with what the kernel said: `EEXIST` if a name is taken.
+    /// [`Error::Interface`](crate::Error::Interface) with what the kernel said: `EEXIST` if a name
+    /// is taken.
     pub fn build(self, a: &Namespace, b: &Namespace) -> Result<VethPair> {
         let [name_a, name_b] = &self.names;
         let [mac_a, mac_b] = self.macs.map_or([None; 2], |macs| macs.map(Some));

@@ -132,7 +132,7 @@ mod kept {
         place as u8
     }
 
-    /// The place that a byte of the ledger says, claimed or not.
+    /// Returns the place that a byte of the ledger says, claimed or not.
     const fn from_bits(byte: u8) -> ChunkPlace {
         match byte & !CLAIMED {
             0 => ChunkPlace::Pool,
