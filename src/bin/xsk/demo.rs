@@ -350,7 +350,7 @@ fn fault(
     if !chunks.all_returned() {
         faults.push(format!(
             "{} of {} chunks of the sender came home, {} entries of its pool are no chunk or there \
-             twice, {} chunks of the receiver are missing",
+             twice, {} chunks of the receiver are astray",
             chunks.returned, chunks.all, chunks.strange, chunks.missing
         ));
     }
