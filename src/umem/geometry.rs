@@ -1,7 +1,6 @@
 //! The geometry of a UMEM: where its chunks begin and end, and which bytes a frame can have.
 
 use crate::error::{Error, Result};
-use crate::num::usize_of_offset;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What the kernel leaves free before each received packet, beside the headroom
@@ -85,12 +84,14 @@ impl Geometry {
     /// Returns the number of chunks.
     #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
     pub(crate) fn chunk_count(&self) -> u32 {
-        self.index(self.area) as u32
+        self.area.checked_div(u64::from(self.chunk_size())).unwrap_or(0) as u32
     }
 
-    /// Returns the number of the chunk that `address` is in.
+    /// Returns the number of the chunk that `address` is in; of one beyond the area a number that no
+    /// chunk has.
     pub(crate) fn index(&self, address: u64) -> usize {
-        usize_of_offset(address.checked_div(u64::from(self.chunk_size())).unwrap_or(0))
+        let number = address.checked_div(u64::from(self.chunk_size())).unwrap_or(0);
+        usize::try_from(number).unwrap_or(usize::MAX)
     }
 
     /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
