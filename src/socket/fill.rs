@@ -1,12 +1,13 @@
-//! The fill ring and its batches: chunks for the kernel to receive into.
+//! The fill ring: chunks for the kernel to receive into.
 
 use super::batch::Slots;
+use super::fill_batch::FillBatch;
 use super::inner::Inner;
 use super::kick::Kick;
 use crate::error::Result;
 use crate::ring::transfer::transfer;
 use crate::ring::{Memory, Producer, RingError, RingKind};
-use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
+use crate::umem::{Checker, ChunkPlace, FramePool};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
@@ -108,42 +109,5 @@ impl AsFd for Fill {
 impl AsRawFd for Fill {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
-    }
-}
-
-/// Reserved slots of the fill ring; what was pushed is submitted when this is dropped.
-///
-/// ```no_run
-/// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
-/// let mut slots = socket.fill.reserve(64)?;
-/// for frame in socket.rx.receive(64)? {
-///     if let Err(frame) = slots.push(frame) {
-///         pool.put(frame); // the fill ring is full
-///     }
-/// }
-/// # Ok(()) }
-/// ```
-#[derive(Debug)]
-pub struct FillBatch<'a>(Slots<'a, u64>);
-
-impl FillBatch<'_> {
-    /// Gives the frame's chunk to the kernel; gives the frame back if no slot is left.
-    ///
-    /// # Errors
-    /// The frame, if no reserved slot is left.
-    ///
-    /// # Panics
-    /// If the frame is of another UMEM.
-    #[inline(always)]
-    #[track_caller]
-    pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.0.push(frame, ChunkPlace::Receiving, Frame::address)
-    }
-
-    /// Returns how many slots are left.
-    #[inline]
-    #[must_use]
-    pub fn remaining(&self) -> u32 {
-        self.0.remaining()
     }
 }

@@ -6,35 +6,46 @@
 
 mod backend;
 mod batch;
+mod bind;
+mod bind_error;
 mod buffer_pool;
 mod builder;
 mod completion;
+mod completion_batch;
 mod copy_reason;
 mod desc;
 mod fill;
+mod fill_batch;
 mod handle;
 mod inner;
 mod kick;
 mod port;
 mod ring_set;
 mod rx;
+mod rx_batch;
 mod statistics;
 mod tx;
+mod tx_batch;
 mod unbound;
 mod wait;
 
 pub use crate::types::CopyMode;
+pub use bind_error::BindError;
 pub use builder::SocketBuilder;
-pub use completion::{Completion, CompletionBatch, CompletionFrames};
+pub use completion::Completion;
+pub use completion_batch::{CompletionBatch, CompletionFrames};
 pub use copy_reason::CopyReason;
-pub use fill::{Fill, FillBatch};
+pub use fill::Fill;
+pub use fill_batch::FillBatch;
 pub use handle::SocketHandle;
 pub use kick::Kick;
 pub use port::Port;
-pub use rx::{Rx, RxBatch, RxFrames};
+pub use rx::Rx;
+pub use rx_batch::{RxBatch, RxFrames};
 pub use statistics::Statistics;
-pub use tx::{Tx, TxBatch};
-pub use unbound::{BindError, Unbound};
+pub use tx::Tx;
+pub use tx_batch::TxBatch;
+pub use unbound::Unbound;
 pub use wait::wait;
 #[cfg(feature = "test-util")]
 pub(crate) use {
@@ -133,15 +144,15 @@ pub struct TxSocket {
 ///     builder.copy_mode(xsk::CopyMode::Copy).bind(at, 0)
 /// }
 /// ```
-pub trait SocketKind: sealed::SocketKind {}
-impl<S: sealed::SocketKind> SocketKind for S {}
+pub trait SocketKind: sealed::Kind {}
+impl<S: sealed::Kind> SocketKind for S {}
 
 pub(crate) mod sealed {
     use super::{Completion, Fill, Rx, SocketHandle, Tx};
     use crate::error::Result;
 
     /// Which rings a kind of socket has: a value for a ring that it does not have is `()`.
-    pub trait SocketKind: Sized {
+    pub trait Kind: Sized {
         /// A value for the RX ring.
         type Rx<T>;
         /// A value for the TX ring.
@@ -168,7 +179,7 @@ pub(crate) mod sealed {
     }
 }
 
-/// The methods of `sealed::SocketKind` for a ring that the kind has, or has not.
+/// The methods of `sealed::Kind` for a ring that the kind has, or has not.
 macro_rules! ring {
     ($ring:ident, $keep:ident, $map:ident, yes) => {
         type $ring<T> = T;
@@ -188,7 +199,7 @@ macro_rules! ring {
     };
 }
 
-impl sealed::SocketKind for Socket {
+impl sealed::Kind for Socket {
     ring!(Rx, rx, map_rx, yes);
     ring!(Tx, tx, map_tx, yes);
 
@@ -197,7 +208,7 @@ impl sealed::SocketKind for Socket {
     }
 }
 
-impl sealed::SocketKind for RxSocket {
+impl sealed::Kind for RxSocket {
     ring!(Rx, rx, map_rx, yes);
     ring!(Tx, tx, map_tx, no);
 
@@ -206,7 +217,7 @@ impl sealed::SocketKind for RxSocket {
     }
 }
 
-impl sealed::SocketKind for TxSocket {
+impl sealed::Kind for TxSocket {
     ring!(Rx, rx, map_rx, no);
     ring!(Tx, tx, map_tx, yes);
 

@@ -1,9 +1,10 @@
-//! The TX ring and its batches: packets to send, as frames.
+//! The TX ring: packets to send, as frames.
 
 use super::batch::Slots;
 use super::desc::Desc;
 use super::inner::Inner;
 use super::kick::Kick;
+use super::tx_batch::TxBatch;
 use crate::error::Result;
 use crate::ring::transfer::{transfer, transfer_each};
 use crate::ring::{Memory, Producer, RingError, RingKind};
@@ -178,46 +179,5 @@ impl AsFd for Tx {
 impl AsRawFd for Tx {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
-    }
-}
-
-/// Reserved slots of the TX ring; what was pushed is submitted when this is dropped.
-///
-/// ```no_run
-/// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
-/// let mut slots = socket.tx.reserve(64)?;
-/// for frame in socket.rx.receive(64)? {
-///     if let Err(frame) = slots.push(frame) {
-///         pool.put(frame); // the TX ring is full: drop the packet, keep the chunk
-///     }
-/// }
-/// drop(slots);
-/// socket.tx.kick_if_needed()?;
-/// # Ok(()) }
-/// ```
-#[derive(Debug)]
-pub struct TxBatch<'a>(Slots<'a, Desc>);
-
-impl TxBatch<'_> {
-    /// Sends the frame's packet; gives the frame back if no slot is left.
-    ///
-    /// # Errors
-    /// The frame, if no reserved slot is left.
-    ///
-    /// # Panics
-    /// If the frame is of another UMEM.
-    #[inline(always)]
-    #[track_caller]
-    pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid
-        // descriptor.
-        self.0.push(frame, ChunkPlace::Sending, |frame| Desc::new(frame.address(), frame.len()))
-    }
-
-    /// Returns how many slots are left.
-    #[inline]
-    #[must_use]
-    pub fn remaining(&self) -> u32 {
-        self.0.remaining()
     }
 }

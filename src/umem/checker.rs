@@ -1,7 +1,8 @@
 //! Checks addresses written by the kernel and records chunk moves in the ledger.
 
+use super::chunk_place::ChunkPlace;
 use super::geometry::Geometry;
-use super::ledger::{ChunkPlace, Ledger};
+use super::ledger::Ledger;
 
 /// Checks addresses written by the kernel and records chunk moves in the ledger; each ring half and
 /// pool has one.

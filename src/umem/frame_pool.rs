@@ -2,9 +2,9 @@
 #![allow(unsafe_code, reason = "runs of slots, for transfers to and from rings")]
 
 use super::checker::Checker;
+use super::chunk_place::ChunkPlace;
 use super::frame::Frame;
 use super::geometry::Geometry;
-use super::ledger::ChunkPlace;
 use crate::num::{u32_of_count, usize32};
 use crate::ring::transfer::{Ready, Room, Sink, Source};
 

@@ -3,59 +3,10 @@
 //! Without it a repeated address from the kernel's side looks like a good one; with it, it is
 //! refused.
 
-/// Where a chunk is.
-///
-/// ```
-/// use xsk::umem::ChunkPlace;
-///
-/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
-/// let frame = pool.take().ok_or("the pool is full")?;
-/// if let Some(places) = umem.chunk_places() {
-///     assert_eq!((places[0], places[1]), (ChunkPlace::User, ChunkPlace::Pool));
-/// }
-/// pool.put(frame);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum ChunkPlace {
-    /// In a pool (or lost with a dropped one).
-    Pool = 0,
-    /// In the user's hands, as a frame (or lost with a dropped one).
-    User = 1,
-    /// Given for receiving: in the fill ring, in the kernel or in the RX ring.
-    Receiving = 2,
-    /// Given for sending: in the TX ring, in the kernel or in the completion ring.
-    Sending = 3,
-}
-
-/// How many chunks are at each [`ChunkPlace`].
-///
-/// ```
-/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
-/// let frame = pool.take().ok_or("the pool is full")?;
-/// if let Some(counts) = umem.chunk_counts() {
-///     assert_eq!((counts.pool, counts.user), (15, 1));
-/// }
-/// pool.put(frame);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ChunkCounts {
-    /// Chunks in pools.
-    pub pool: usize,
-    /// Chunks in the user's hands.
-    pub user: usize,
-    /// Chunks in the fill ring, in the kernel or in the RX ring.
-    pub receiving: usize,
-    /// Chunks in the TX ring, in the kernel or in the completion ring.
-    pub sending: usize,
-}
-
 #[cfg(any(debug_assertions, feature = "ledger"))]
 mod kept {
-    use super::{ChunkCounts, ChunkPlace};
     use crate::umem::geometry::Geometry;
+    use crate::umem::{ChunkCounts, ChunkPlace};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -159,8 +110,8 @@ mod kept {
 
 #[cfg(not(any(debug_assertions, feature = "ledger")))]
 mod kept {
-    use super::{ChunkCounts, ChunkPlace};
     use crate::umem::geometry::Geometry;
+    use crate::umem::{ChunkCounts, ChunkPlace};
 
     /// No ledger: recording costs nothing and every move is accepted.
     #[derive(Debug, Clone)]

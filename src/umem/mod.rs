@@ -13,6 +13,8 @@
 
 mod builder;
 mod checker;
+mod chunk_counts;
+mod chunk_place;
 mod frame;
 mod frame_pool;
 pub(crate) mod geometry;
@@ -21,10 +23,10 @@ mod ledger;
 pub use crate::types::PageSize;
 pub use builder::UmemBuilder;
 pub(crate) use checker::Checker;
+pub use chunk_counts::ChunkCounts;
+pub use chunk_place::ChunkPlace;
 pub use frame::{Frame, OutOfBounds};
 pub use frame_pool::FramePool;
-
-pub use ledger::{ChunkCounts, ChunkPlace};
 
 use crate::num::{usize_of_offset, usize32};
 use crate::sys::memory::Mapping;

@@ -1,0 +1,111 @@
+//! Binds a socket to a queue of an interface.
+
+use super::bind_error::BindError;
+use super::copy_reason::CopyReason;
+use super::unbound::Unbound;
+use super::{CopyMode, SocketHandle, SocketKind};
+use crate::error::{Error, Result};
+use crate::interface::Interface;
+use crate::sys::xsk as sys;
+use rustix::io::Errno;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use xsk_uapi::if_xdp as uapi;
+
+/// The pause between two attempts to bind to a taken queue.
+const PAUSE: Duration = Duration::from_millis(1);
+
+impl<S: SocketKind> Unbound<S> {
+    /// `bind(fd, {AF_XDP, flags, interface, queue}, 16)`: gives the socket a queue of an interface.
+    ///
+    /// This works whether or not a program is attached that redirects to the socket; without one,
+    /// nothing is received. While the queue is taken, it tries again for as long as
+    /// [`bind_timeout`](super::SocketBuilder::bind_timeout) says.
+    ///
+    /// # Errors
+    /// The socket comes back in the [`BindError`], with what is in its fill ring.
+    /// [`Error::Setting`] for a queue that the kernel would confuse with another; [`Error::Bind`]
+    /// if the kernel refuses.
+    #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
+    pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
+        let copy = match self.try_bind(interface, queue) {
+            Ok(copy) => copy,
+            Err(error) => return Err(BindError { error, socket: self }),
+        };
+        let handle =
+            SocketHandle::new(self.inner, interface.name(), interface.index(), queue, copy);
+        Ok(S::build(self.rx, self.tx, self.fill, self.completion, handle))
+    }
+
+    /// Binds; returns whether the mode is zero-copy, and why.
+    fn try_bind(&self, interface: &Interface, queue: u32) -> Result<(bool, CopyReason)> {
+        // The kernel cuts the number to 16 bits before it looks whether there is such a queue.
+        if queue > u32::from(u16::MAX) {
+            let rule = "is below 65536";
+            return Err(Error::Setting { name: "queue", value: u64::from(queue), rule });
+        }
+        self.require_same_namespace(interface)?;
+        let started = Instant::now();
+        let bind = |flag| self.bind_with(flag, interface.index(), queue, started);
+        let (bound, reason) = match self.bind.copy {
+            CopyMode::Copy => (bind(uapi::XDP_COPY), CopyReason::Asked),
+            CopyMode::ZeroCopy => (bind(uapi::XDP_ZEROCOPY), CopyReason::Asked),
+            CopyMode::Auto => match bind(uapi::XDP_ZEROCOPY) {
+                Ok(()) => (Ok(()), CopyReason::ZeroCopy),
+                // EBUSY after all the waiting can be the driver's, too; if the queue is taken, it
+                // comes again.
+                Err(errno) => (bind(uapi::XDP_COPY), CopyReason::Refused { errno }),
+            },
+        };
+        let waited = started.elapsed();
+        bound.map_err(|errno| Error::Bind {
+            interface: interface.name().to_owned(),
+            queue,
+            queues: interface.queues().ok().map(|queues| queues.current()),
+            copy: self.bind.copy,
+            waited,
+            errno,
+        })?;
+        let zero_copy = match sys::options(self.inner.as_fd()) {
+            Ok(options) => options & uapi::XDP_OPTIONS_ZEROCOPY != 0,
+            // Before 5.3 the kernel does not report it; it did what it was asked for last.
+            Err(_) => self.bind.copy == CopyMode::ZeroCopy || reason == CopyReason::ZeroCopy,
+        };
+        Ok((zero_copy, reason))
+    }
+
+    /// Binds in one mode; tries again while the queue is taken, until the time is over.
+    fn bind_with(
+        &self,
+        mode: u16,
+        interface: u32,
+        queue: u32,
+        started: Instant,
+    ) -> Result<(), Errno> {
+        let wakeup = if self.bind.need_wakeup { uapi::XDP_USE_NEED_WAKEUP } else { 0 };
+        loop {
+            match sys::bind(self.inner.as_fd(), mode | wakeup, interface, queue) {
+                Err(Errno::BUSY) if started.elapsed() < self.bind.timeout => {
+                    std::thread::sleep(
+                        PAUSE.min(self.bind.timeout.saturating_sub(started.elapsed())),
+                    );
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Refuses an interface of another namespace: the kernel looks the index up in the namespace
+    /// that the socket was made in, where another interface may have it.
+    fn require_same_namespace(&self, interface: &Interface) -> Result<()> {
+        if interface.shares_namespace_with(self.inner.as_fd()) != Some(false) {
+            return Ok(());
+        }
+        Err(Error::Interface {
+            name: interface.name().to_owned(),
+            operation: "bind to",
+            errno: Errno::XDEV,
+            message: Some("the socket was made in another network namespace".to_owned()),
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! Received batches: packets to be passed on whole, or frames one by one.
+
+use super::batch::{Batch, BatchFrames};
+use super::desc::Desc;
+use super::{Fill, Tx};
+use crate::ring::RingError;
+use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
+
+/// A received batch: frames to iterate over, or to be passed on whole.
+///
+/// ```no_run
+/// # fn f(socket: &mut xsk::Socket) -> xsk::Result<()> {
+/// socket.rx.receive(64)?.recycle(&mut socket.fill)?; // drop the packets, give their chunks back
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "packets that are not taken stay in the ring"]
+pub struct RxBatch<'a>(pub(super) Batch<'a, Desc>);
+
+impl<'a> RxBatch<'a> {
+    /// Gives as many of the packets' chunks back to the fill ring as it has room for, unread;
+    /// returns how many. The rest stays in the RX ring.
+    ///
+    /// # Errors
+    /// A [`RingError`] of the fill ring. One of an RX entry ends the batch and is returned by the
+    /// next [`Rx::receive`].
+    ///
+    /// # Panics
+    /// If `fill` is of another UMEM.
+    #[inline(always)]
+    #[track_caller]
+    pub fn recycle(self, fill: &mut Fill) -> Result<u32, RingError> {
+        let place = ChunkPlace::Receiving;
+        self.0.move_to_ring(&mut fill.ring, &fill.checker, move |checker, desc| {
+            checker.accept_chunk(desc.address, place, place)
+        })
+    }
+
+    /// Shows each packet to `look` and gives its chunk back to the fill ring; returns how many.
+    /// Ends when the fill ring has no more room; the rest stays in the RX ring.
+    ///
+    /// This is the quickest way to look at every packet and keep none. (`look` may even exchange
+    /// the frame for another one of the same UMEM, to keep this one.)
+    ///
+    /// # Errors
+    /// As [`recycle`](Self::recycle).
+    ///
+    /// # Panics
+    /// If `fill`, or a frame that was exchanged, is of another UMEM. If `look` panics, what was
+    /// done before stays done, and the chunk of the frame that it had is lost.
+    #[inline(always)]
+    #[track_caller]
+    pub fn recycle_each(
+        self,
+        fill: &mut Fill,
+        mut look: impl FnMut(&mut Frame),
+    ) -> Result<u32, RingError> {
+        self.0.move_each_to_ring(&mut fill.ring, &fill.checker, move |checker, desc| {
+            let mut frame = accept(checker, desc)?;
+            look(&mut frame);
+            checker.assert_same_umem(frame.umem());
+            let (address, _) = frame.consume();
+            checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
+            Some(address)
+        })
+    }
+
+    /// Sends as many of the packets as the TX ring has room for, as they are; returns how many. The
+    /// rest stays in the RX ring.
+    ///
+    /// # Errors
+    /// A [`RingError`] of the TX ring. One of an RX entry ends the batch and is returned by the
+    /// next [`Rx::receive`].
+    ///
+    /// # Panics
+    /// If `tx` is of another UMEM.
+    #[inline(always)]
+    #[track_caller]
+    pub fn forward(self, tx: &mut Tx) -> Result<u32, RingError> {
+        self.0.move_to_ring(&mut tx.ring, &tx.checker, move |checker, desc| {
+            // One with options is too long: they are 0.
+            let (from, to) = (ChunkPlace::Receiving, ChunkPlace::Sending);
+            let address = checker.accept_packet(desc.address, desc.length(), from, to)?;
+            Some(desc.at(address))
+        })
+    }
+
+    /// Has `edit` edit each packet in place and sends it; returns how many. Ends when the TX ring
+    /// has no more room; the rest stays in the RX ring.
+    ///
+    /// This is the quickest way to forward everything. To drop some, iterate, and push into the
+    /// batch of [`Tx::reserve`].
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    ///
+    /// # Panics
+    /// If `tx`, or a frame that was exchanged, is of another UMEM. If `edit` panics, what was done
+    /// before stays done, and the chunk of the frame that it had is lost.
+    #[inline(always)]
+    #[track_caller]
+    pub fn forward_each(
+        self,
+        tx: &mut Tx,
+        mut edit: impl FnMut(&mut Frame),
+    ) -> Result<u32, RingError> {
+        self.0.move_each_to_ring(&mut tx.ring, &tx.checker, move |checker, desc| {
+            let mut frame = accept(checker, desc)?;
+            edit(&mut frame);
+            checker.assert_same_umem(frame.umem());
+            let (address, len) = frame.consume();
+            checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
+            Some(Desc::new(address, len))
+        })
+    }
+
+    /// Puts the packets' chunks into `pool`, unread; returns how many.
+    ///
+    /// # Panics
+    /// If `pool` is of another UMEM.
+    #[inline(always)]
+    #[track_caller]
+    pub fn reclaim(self, pool: &mut FramePool) -> u32 {
+        self.0.move_to_pool(pool, move |checker, desc| {
+            checker.accept_chunk(desc.address, ChunkPlace::Receiving, ChunkPlace::Pool)
+        })
+    }
+
+    /// Returns the number of packets in the batch.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether there is no packet.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'a> IntoIterator for RxBatch<'a> {
+    type Item = Frame;
+    type IntoIter = RxFrames<'a>;
+
+    #[inline(always)]
+    fn into_iter(self) -> RxFrames<'a> {
+        RxFrames(self.0.frames())
+    }
+}
+
+/// The frames of a received batch, one by one; made by iterating over an [`RxBatch`].
+///
+/// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the
+/// others for the next [`Rx::receive`]; forgetting it (`std::mem::forget`) delays that until then.
+///
+/// ```no_run
+/// # fn f(rx: &mut xsk::Rx, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// let mut frames = rx.receive(64)?.into_iter();
+/// pool.extend(frames.next());
+/// println!("{} packets are left for the next call", frames.remaining());
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct RxFrames<'a>(BatchFrames<'a, Desc>);
+
+impl RxFrames<'_> {
+    /// Returns how many packets are left to take.
+    #[inline]
+    #[must_use]
+    pub fn remaining(&self) -> u32 {
+        self.0.remaining()
+    }
+}
+
+impl Iterator for RxFrames<'_> {
+    type Item = Frame;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Frame> {
+        self.0.next(accept)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+/// Returns the frame of a received descriptor, if it is a good one (invariants I2, I4, I7).
+#[inline(always)]
+fn accept(checker: &Checker, desc: Desc) -> Option<Frame> {
+    let (from, to) = (ChunkPlace::Receiving, ChunkPlace::User);
+    let address = checker.accept_packet(desc.address, desc.length(), from, to)?;
+    Some(Frame::new(&checker.geometry, address, desc.len()))
+}
