@@ -33,7 +33,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failed operation: one variant for each, with its parameters and the kernel's error number.
 ///
-/// [`Display`](fmt::Display) says in one to three sentences what failed, why, and what to do
+/// [`Display`](std::fmt::Display) says in one to three sentences what failed, why, and what to do
 /// ([`hint`](Self::hint)); the kernel's number is [`errno`](Self::errno). A ring that is full or
 /// empty is no error: those calls return counts, or give the frame back.
 ///
