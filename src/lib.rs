@@ -1,10 +1,10 @@
-//! AF_XDP sockets in pure Rust: the kernel's fastest portable road for raw packets into user space, with
-//! no libbpf, no libxdp, no C compiler, and nothing to find at run time.
+//! AF_XDP sockets in pure Rust: the kernel's fastest portable road for raw packets into user space,
+//! with no libbpf, no libxdp, no C compiler, and nothing to find at run time.
 //!
 //! # How a packet travels
 //!
-//! Packets live in a [`Umem`]: memory cut into equal *chunks*, shared with the kernel. Four rings move
-//! chunks between you and the kernel, and nothing is copied on your side:
+//! Packets live in a [`Umem`]: memory cut into equal *chunks*, shared with the kernel. Four rings
+//! move chunks between you and the kernel, and nothing is copied on your side:
 //!
 //! ```text
 //!          ┌─ fill ───────▶ kernel ──▶ a packet is written into a chunk ─▶ rx ──┐
@@ -14,44 +14,36 @@
 //!
 //! - [`Fill`] gives the kernel empty chunks; [`Rx`] brings them back with packets in them;
 //! - [`Tx`] gives it packets to send; [`Completion`] brings their chunks back;
-//! - a [`Frame`] is a chunk in your hands. There is never more than one for a chunk, so the bytes that
-//!   [`Umem::bytes_mut`] shows are yours alone, and no `unsafe` is needed for anything here;
-//! - a [`FramePool`] holds chunks that nobody uses at the moment.
+//! - a [`Frame`] is a chunk in your hands. There is never more than one for a chunk, so the bytes
+//!   that [`Umem::bytes_mut`] shows are yours alone, and no `unsafe` is needed for anything here;
+//! - a [`FramePool`] holds the chunks that are free.
 //!
-//! Packets come to a socket only if an XDP program on its interface sends them there. [`Attachment`]
-//! attaches one of ours (or joins it where it is attached already, or uses yours), and
-//! [`Socket::register`] puts the socket into its map. Sending needs no program.
-//!
-//! # Attaching, and what a kill leaves behind
-//!
-//! By [`AttachMethod::Netlink`], the default, the program *stays* if the process is killed; it passes every
-//! packet to the kernel's stack, and the next start takes it over. By [`AttachMethod::Link`] the kernel
-//! detaches it. When the last user ends in an orderly way, it is detached in both cases. A program of
-//! somebody else's is never replaced unless you say so, and never detached.
+//! Packets come to a socket only if an XDP program on its interface sends them there.
+//! [`Attachment`] attaches this crate's program (or joins it where it is attached already, or uses
+//! yours), and [`Socket::register`] puts the socket into its map. Sending needs no program.
 //!
 //! # A forwarder
 //!
+//! [`Port`] keeps the memory, the pool and the socket of one queue together; the parts are public.
+//!
 //! ```no_run
-//! use xsk::{Attachment, Interface, Socket, Umem, wait};
+//! use xsk::{Attachment, Interface, Port, wait};
 //! # fn rewrite(_: &mut [u8]) {}
 //!
 //! # fn main() -> xsk::Result<()> {
 //! const BURST: u32 = 64;
 //! let interface = Interface::by_name("eth1")?;
-//! let (umem, mut pool) = Umem::builder().chunk_count(8192).build()?;
-//! let mut port = Socket::builder(&umem).open()?;
-//! port.fill.fill_from(&mut pool, 4096)?; // before bind: zero-copy cards take their first chunks there
-//! let mut port = port.bind(&interface, 0)?;
+//! let mut port = Port::open(&interface, 0)?;
 //! let program = Attachment::builder(&interface).attach()?;
-//! let _registration = port.register(&program)?;
+//! let _registration = port.socket.register(&program)?;
 //! println!("{} mode: {}", program.mode(), program.reason());
 //!
 //! loop {
-//!     port.completion.reap_into(&mut pool, BURST)?;
-//!     port.fill.fill_from(&mut pool, BURST)?;
-//!     let mut out = port.tx.reserve(BURST)?;
+//!     port.service(BURST)?; // completions to the pool, chunks to the fill ring, wake-ups
+//!     let Port { umem, pool, socket, .. } = &mut port;
+//!     let mut out = socket.tx.reserve(BURST)?;
 //!     let mut received = 0;
-//!     for mut frame in port.rx.receive(BURST)? {
+//!     for mut frame in socket.rx.receive(BURST)? {
 //!         rewrite(umem.bytes_mut(&mut frame));
 //!         // Full: drop the packet, keep the chunk.
 //!         if let Err(frame) = out.push(frame) {
@@ -59,39 +51,70 @@
 //!         }
 //!         received += 1;
 //!     }
-//!     drop(out); // publishes the batch: one release store
-//!     port.tx.kick_if_needed()?;
-//!     // Without this a zero-copy card that ran dry stays silent.
-//!     port.fill.kick_if_needed()?;
+//!     drop(out); // submits the batch: one release store
+//!     socket.tx.kick_if_needed()?;
 //!     if received == 0 {
-//!         wait(&[&port.rx], Some(std::time::Duration::from_millis(100)))?;
+//!         wait(&[&socket.rx], Some(std::time::Duration::from_millis(100)))?;
 //!     }
 //! }
 //! # }
 //! ```
 //!
-//! Several ports may share one [`Umem`]: frames received on one are sent on another. The parts of a
-//! socket are separate values and move between threads; so do frames and pools.
+//! Several sockets may share one [`Umem`]: frames received on one are sent on another
+//! (`examples/forward.rs`). The parts of a socket are separate values and move between threads; so
+//! do frames and pools.
 //!
 //! # Whole batches
 //!
-//! Where the loop above is too slow, whole batches move without a look at each frame, or with one, in
-//! half of the instructions: [`RxBatch::recycle`], [`RxBatch::forward`], [`RxBatch::forward_each`],
-//! [`Tx::send_from`], [`socket::CompletionBatch::recycle`].
+//! Where the loop above is too slow, whole batches move without a look at each frame, or with one,
+//! in half of the instructions: [`RxBatch::recycle`], [`RxBatch::forward`],
+//! [`RxBatch::forward_each`], [`Tx::send_from`], [`CompletionBatch::recycle`].
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | UMEM | the packet memory that a program shares with the kernel: [`Umem`] |
+//! | chunk | a slot of the UMEM, of a fixed size |
+//! | frame | the owned handle to one chunk and to the packet's bytes in it: [`Frame`] |
+//! | pool | a stack of free chunks of one UMEM: [`FramePool`] |
+//! | ring | a queue of entries in memory shared with the kernel, one side of which writes ([`ring`]); a *queue* is always one of the network card's |
+//! | fill ring | chunks for the kernel to receive into: [`Fill`] |
+//! | RX ring | received packets: [`Rx`] |
+//! | TX ring | packets to send: [`Tx`] |
+//! | completion ring | chunks whose packets were sent: [`Completion`] |
+//! | reserve, submit | to take free slots of a ring, and to hand the written ones over to the kernel (here: when the batch is dropped) |
+//! | peek, release | to see the entries of a ring, and to hand the taken ones back to the kernel (here: when the batch is dropped) |
+//! | need-wakeup | a flag by which the kernel says that it sleeps until it is woken by a system call, a *kick*: [`Tx::kick_if_needed`], [`Fill::kick_if_needed`] |
+//! | headroom | bytes that the kernel leaves free before a received packet, beside its own 256 |
+//! | native, generic mode | an XDP program runs in the driver, or later, in the network stack: [`XdpMode`] |
+//! | copy, zero-copy mode | the kernel copies packets between its buffers and the UMEM, or the card reads and writes the UMEM itself: [`CopyMode`] |
+//!
+//! A number in brackets, as in "(5.9)", is the first version of Linux that has a feature.
+//!
+//! # Attaching, and what a kill leaves behind
+//!
+//! By [`AttachMethod::Netlink`], the default, the program *stays* if the process is killed; it
+//! passes every packet to the kernel's stack, and the next start takes it over. By
+//! [`AttachMethod::Link`] (5.9) the kernel detaches it. When the last user ends in an orderly way,
+//! it is detached in both cases. A program that something else attached is never replaced unless
+//! you say so, and never detached.
 //!
 //! # What is an error and what is not
 //!
-//! A full or empty ring is no error: calls answer how many entries they moved, or give the frame back.
-//! `EAGAIN`, `EBUSY` and `ENOBUFS` of a wake-up are progress ([`Kick`]). Everything else is an [`Error`]
-//! that says what was tried, what the kernel said, and what to do. A [`RingError`] means that the other side
-//! of a ring broke the protocol, which the kernel does not do. Giving a frame to another UMEM's ring,
-//! pool or area is a programming error and panics, before anything is written.
+//! A full or empty ring is no error: calls return how many entries they moved, or give the frame
+//! back. `EAGAIN`, `EBUSY` and `ENOBUFS` of a wake-up are progress ([`Kick`]). Everything else is
+//! an [`Error`] that says what was tried, what the kernel said, and what to do. A [`RingError`]
+//! means that the other side of a ring broke the protocol, which the kernel does not do. Giving a
+//! frame to another UMEM's ring, pool or area is a programming error and panics, before anything is
+//! written.
 //!
 //! # Where frames can be lost
 //!
-//! Dropping a frame or a pool is safe; its chunks are gone until the UMEM ends. So are the chunks that
-//! lay in the rings of a socket that was closed. In debug builds and with feature `ledger` the UMEM knows
-//! where each chunk is: [`Umem::chunk_counts`].
+//! Dropping a frame or a pool is safe; its chunks are gone until the UMEM ends. So are the chunks
+//! that lay in the rings of a socket that was closed. In debug builds and with feature `ledger` the
+//! UMEM knows where each chunk is: [`Umem::chunk_counts`]. The rules of ownership that make all
+//! this safe are in [`umem`].
 //!
 //! # Kernels
 //!
@@ -105,7 +128,7 @@
 //! | `XskMap::insert` of a socket that is not bound yet | 5.10 | `UpdateMap`, which names 5.10 |
 //! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
 //! | `XskMap::insert` refuses a bound socket that only sends | 5.11 | it is taken: put no such socket into a map |
-//! | an interface in another namespace is told without `CAP_NET_ADMIN` | 5.14 | `is_in_current_netns` is `None` |
+//! | whether an interface is in another namespace is known without `CAP_NET_ADMIN` | 5.14 | `is_in_current_netns` is `None` |
 //! | programs for packets in several buffers (`BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
 //! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |
 //! | what a driver can do with XDP (`xdp_features`) | 6.3 | `None`: nothing is claimed |
@@ -114,17 +137,19 @@
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
 //! Tested on 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm`). x86-64 (tested), i686 (tested on a 64-bit
-//! kernel), aarch64 (tested on an emulated 6.12 kernel); of armv7 rings and layouts are tested, system calls are not.
+//! kernel), aarch64 (tested on an emulated 6.12 kernel); of armv7 rings and layouts are tested,
+//! system calls are not.
 //!
 //! # Features
 //!
-//! - `test-util`: module `test_util`, a fake kernel for tests without root, and a bed of
-//!   namespaces and virtual cables for tests with it;
-//! - `proptest`: `test-util`, and strategies of `proptest` for random programs over the fake kernel, to
-//!   check your own loop with;
+//! - `test-util`: module `test_util`, with a fake kernel for tests without root, and namespaces and
+//!   virtual cables for tests with it;
+//! - `proptest`: `test-util`, and strategies of `proptest` for random programs over the fake
+//!   kernel, to check your own loop with;
 //! - `ledger`: the ledger in release builds;
 //! - `cli`: the tool `xsk`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(
     missing_docs,
     clippy::arithmetic_side_effects,
@@ -137,6 +162,9 @@
     clippy::unwrap_used
 )]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("AF_XDP is a part of Linux: xsk builds for no other system");
+
 pub mod attach;
 pub mod bpf;
 pub mod error;
@@ -147,6 +175,7 @@ pub mod ring;
 pub mod socket;
 mod sys;
 #[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod test_util;
 mod types;
 pub mod umem;
@@ -157,8 +186,8 @@ pub use interface::Interface;
 pub use ring::RingError;
 pub use rustix::io::Errno;
 pub use socket::{
-    Completion, Fill, Kick, Rx, RxBatch, RxSocket, Socket, SocketHandle, Statistics, Tx, TxSocket,
-    wait,
+    Completion, CompletionBatch, Fill, Kick, Port, Rx, RxBatch, RxSocket, Socket, SocketHandle,
+    Statistics, Tx, TxSocket, wait,
 };
 pub use types::{AttachMethod, CopyMode, XdpMode};
 pub use umem::{Frame, FramePool, Umem};

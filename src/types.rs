@@ -3,6 +3,10 @@
 use std::fmt;
 
 /// One of the four rings of an AF_XDP socket.
+///
+/// ```
+/// assert_eq!(xsk::ring::RingKind::Completion.to_string(), "completion");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RingKind {
     /// Packets received: the kernel produces.
@@ -27,13 +31,20 @@ impl fmt::Display for RingKind {
 }
 
 /// Whether packets are copied between the kernel's buffers and the UMEM.
+///
+/// ```no_run
+/// # fn f(umem: &xsk::Umem, interface: &xsk::Interface) -> xsk::Result<()> {
+/// let builder = xsk::Socket::builder(umem).copy_mode(xsk::CopyMode::ZeroCopy);
+/// let socket = builder.bind(interface, 0)?; // an error where the driver has no zero-copy
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CopyMode {
     /// Zero-copy where driver and queue can, else copy, and why:
     /// [`SocketHandle::copy_reason`](crate::SocketHandle::copy_reason).
     ///
-    /// Zero-copy is tried first, and copy mode when that is refused. (The kernel's own choice, a bind with neither
-    /// flag, does the same and keeps the reason to itself.)
+    /// Zero-copy is tried first, and copy mode when that is refused. (The kernel's own choice, a
+    /// bind with neither flag, does the same and keeps the reason to itself.)
     #[default]
     Auto,
     /// Always copy (`XDP_COPY`).
@@ -42,8 +53,18 @@ pub enum CopyMode {
     ZeroCopy,
 }
 
-/// The pages that packet memory is made of.
+/// The size of the pages that packet memory is made of.
+///
+/// ```
+/// use xsk::umem::PageSize;
+///
+/// let huge = xsk::Umem::builder().page_size(PageSize::Huge2M).build();
+/// // The system may have no huge pages reserved.
+/// let (umem, pool) = huge.or_else(|_| xsk::Umem::builder().build())?;
+/// # Ok::<(), xsk::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum PageSize {
     /// The system's ordinary pages.
     #[default]
@@ -55,6 +76,14 @@ pub enum PageSize {
 }
 
 /// Where in the receive path a program runs.
+///
+/// ```no_run
+/// # fn f(attachment: &xsk::Attachment) {
+/// if attachment.mode() == xsk::XdpMode::Generic {
+///     println!("slow: {}", attachment.reason());
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum XdpMode {
     /// In the driver (`XDP_FLAGS_DRV_MODE`).
@@ -76,10 +105,18 @@ impl fmt::Display for XdpMode {
 }
 
 /// What holds a program on its interface.
+///
+/// ```no_run
+/// # fn f(interface: &xsk::Interface) -> xsk::Result<()> {
+/// // The kernel detaches the program if this process is killed.
+/// let builder = xsk::Attachment::builder(interface).method(xsk::AttachMethod::Link);
+/// let attachment = builder.attach()?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AttachMethod {
-    /// Attached by rtnetlink. If the process is killed, the program stays and passes every packet to
-    /// the kernel's stack.
+    /// Attached by rtnetlink. If the process is killed, the program stays and passes every packet
+    /// to the kernel's stack.
     #[default]
     Netlink,
     /// Attached by a `bpf_link` (5.9). If the process is killed, the kernel detaches it.

@@ -4,14 +4,14 @@
 
 mod common;
 
-use common::{Cable, End};
+use common::{AtCable, Cable};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use std::time::Duration;
 use xsk::attach::Attachment;
 use xsk::test_util::{Namespace, ip, privileged};
 use xsk::umem::PageSize;
-use xsk::{AttachMethod, Error, Interface, Socket, Umem};
+use xsk::{AttachMethod, Error, Interface, Port, Socket, Umem};
 
 /// Runs `work` in a thread of its own that has only the capabilities `kept`, in `namespace`.
 fn with_only<T: Send>(
@@ -240,7 +240,7 @@ fn a_refused_bind_leaks_nothing_and_can_be_tried_again() {
         return;
     }
     let cable = Cable::new(1);
-    let taken = End::left(&cable);
+    let taken = Port::left(&cable);
     let (umem, mut pool) = Umem::builder().chunk_count(64).build().unwrap();
     let builder = Socket::builder(&umem).bind_timeout(Duration::ZERO);
     let mut unbound = cable.left.run(|| builder.open()).unwrap().unwrap();

@@ -2,15 +2,15 @@
 
 mod common;
 
-use common::{Cable, End, attach, packet, until};
+use common::{AtCable, Cable, attach, packet, until};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use xsk::attach::{AttachMode, Attachment};
 use xsk::test_util::{ip, privileged};
-use xsk::{CopyMode, Error, FramePool, Kick, Socket, Umem};
+use xsk::{CopyMode, Error, FramePool, Kick, Port, Socket, Umem};
 
 /// Sends packets `numbers` from `end`, kicking and reaping until all have gone and come back.
-fn send(end: &mut End, numbers: std::ops::Range<u32>, len: usize) {
+fn send(end: &mut Port, numbers: std::ops::Range<u32>, len: usize) {
     let mut next = numbers.start;
     let chunks = end.pool.len();
     until("sending", || {
@@ -32,7 +32,7 @@ fn send(end: &mut End, numbers: std::ops::Range<u32>, len: usize) {
 }
 
 /// Receives `count` packets, in order and intact, and gives their chunks back.
-fn receive(end: &mut End, first: u32, count: u32, len: usize) {
+fn receive(end: &mut Port, first: u32, count: u32, len: usize) {
     let mut expected = first;
     until("receiving", || {
         let before = expected;
@@ -49,9 +49,46 @@ fn receive(end: &mut End, first: u32, count: u32, len: usize) {
     });
 }
 
+/// The loop of the README: `Port::open`, attach, register, receive, `service`.
+#[test]
+fn a_port_of_the_default_sizes_receives_and_sends_back() {
+    if !privileged!() {
+        return;
+    }
+    let cable = Cable::new(1);
+    let mut left = Port::left(&cable);
+    let mut right = cable.right.run(|| Port::open(cable.veth.b(), 0)).unwrap().unwrap();
+    assert_eq!((right.umem.chunk_count(), right.socket.fill.pending()), (8192, 4096));
+    let slot = attach(&cable.right, cable.veth.b(), AttachMode::Native, &right);
+    send(&mut left, 0..256, 60);
+    let (mut received, mut sent) = (0, 0);
+    until("all have come and gone back", || {
+        let Port { umem, pool, socket, .. } = &mut right;
+        let mut out = socket.tx.reserve(64).unwrap();
+        for frame in socket.rx.receive(64).unwrap() {
+            assert_eq!(umem.bytes(&frame), packet(received, 60));
+            received += 1;
+            if let Err(frame) = out.push(frame) {
+                pool.put(frame);
+            } else {
+                sent += 1;
+            }
+        }
+        drop(out);
+        right.service(64).unwrap();
+        received == 256 && right.socket.tx.pending() == 0
+    });
+    assert_eq!(sent, 256);
+    until("all chunks are back", || {
+        right.service(64).unwrap();
+        right.pool.len() == 4096
+    });
+    drop(slot);
+}
+
 fn traffic(mode: AttachMode, len: usize) {
     let cable = Cable::new(1);
-    let (mut left, mut right) = (End::left(&cable), End::right(&cable));
+    let (mut left, mut right) = (Port::left(&cable), Port::right(&cable));
     right.fill();
     let slot = attach(&cable.right, cable.veth.b(), mode, &right);
     for round in 0..8 {
@@ -93,7 +130,7 @@ fn a_program_may_be_attached_before_the_socket_is_bound() {
     let cable = Cable::new(1);
     let attach = || Attachment::builder(cable.veth.b()).attach();
     let attachment = cable.right.run(attach).unwrap().unwrap();
-    let (mut left, mut right) = (End::left(&cable), End::right(&cable));
+    let (mut left, mut right) = (Port::left(&cable), Port::right(&cable));
     right.fill();
     let _slot = right.socket.register(&attachment).unwrap();
     send(&mut left, 0..64, 60);
@@ -106,12 +143,12 @@ fn the_fill_ring_may_be_filled_before_the_socket_is_bound() {
         return;
     }
     let cable = Cable::new(1);
-    let mut left = End::left(&cable);
+    let mut left = Port::left(&cable);
     let (umem, mut pool) = Umem::builder().chunk_count(64).build().unwrap();
     let mut unbound = cable.right.run(|| Socket::builder(&umem).open()).unwrap().unwrap();
     assert_eq!(unbound.fill.fill_from(&mut pool, 64), Ok(64));
     let socket = unbound.bind(cable.veth.b(), 0).unwrap();
-    let mut right = End { umem, pool, socket };
+    let mut right = Port::new(umem, pool, socket);
     let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Auto, &right);
     send(&mut left, 0..64, 60);
     receive(&mut right, 0, 64, 60);
@@ -161,7 +198,7 @@ fn frames_received_on_one_thread_are_sent_by_another() {
         return;
     }
     let cable = Cable::new(1);
-    let (mut left, mut right) = (End::left(&cable), End::right(&cable));
+    let (mut left, mut right) = (Port::left(&cable), Port::right(&cable));
     right.fill();
     let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Native, &right);
     left.fill();
@@ -217,7 +254,7 @@ fn a_queue_that_is_free_in_a_moment_is_waited_for() {
     }
     let cable = Cable::new(1);
     for _ in 0..5 {
-        drop(End::left(&cable));
+        drop(Port::left(&cable));
     }
 }
 
@@ -227,7 +264,7 @@ fn a_taken_queue_is_an_error_that_says_how_long_was_waited() {
         return;
     }
     let cable = Cable::new(1);
-    let _first = End::left(&cable);
+    let _first = Port::left(&cable);
     let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
     let wait = Duration::from_millis(30);
     let second = || Socket::builder(&umem).bind_timeout(wait).bind(cable.veth.a(), 0);
@@ -276,11 +313,11 @@ fn headroom_is_before_the_packet_and_can_take_a_header() {
         return;
     }
     let cable = Cable::new(1);
-    let mut left = End::left(&cable);
+    let mut left = Port::left(&cable);
     let (umem, pool) = Umem::builder().chunk_count(1024).headroom(128).build().unwrap();
     let bind = || Socket::builder(&umem).bind(cable.veth.b(), 0);
     let socket = cable.right.run(bind).unwrap().unwrap();
-    let mut right = End { umem, pool, socket };
+    let mut right = Port::new(umem, pool, socket);
     right.fill();
     let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Native, &right);
     send(&mut left, 0..1, 60);
@@ -304,7 +341,7 @@ fn an_interface_that_goes_away_is_a_typed_error() {
         return;
     }
     let cable = Cable::new(1);
-    let mut left = End::left(&cable);
+    let mut left = Port::left(&cable);
     ip::set_up(cable.veth.a(), false).unwrap();
     let down = left.socket.tx.kick().unwrap_err().to_string();
     assert!(down.contains("ENETDOWN") && down.contains("set it up"), "{down}");
@@ -327,9 +364,9 @@ fn several_sockets_are_waited_for_together() {
         return;
     }
     let cable = Cable::new(2);
-    let mut left = End::left(&cable);
-    let mut first = End::at(&cable.right, cable.veth.b(), 0);
-    let mut second = End::at(&cable.right, cable.veth.b(), 1);
+    let mut left = Port::left(&cable);
+    let mut first = Port::at(&cable.right, cable.veth.b(), 0);
+    let mut second = Port::at(&cable.right, cable.veth.b(), 1);
     first.fill();
     second.fill();
     let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Native, &first);
@@ -376,10 +413,10 @@ fn packets_arrive_in_memory_that_the_user_brought() {
     let (umem, pool) = unsafe { Umem::builder().chunk_count(64).build_in(memory, owner) }.unwrap();
 
     let cable = Cable::new(1);
-    let mut left = End::left(&cable);
+    let mut left = Port::left(&cable);
     let bind = || Socket::builder(&umem).bind(cable.veth.b(), 0);
     let socket = cable.right.run(bind).unwrap().unwrap();
-    let mut right = End { umem, pool, socket };
+    let mut right = Port::new(umem, pool, socket);
     right.socket.fill.fill_from(&mut right.pool, 64).unwrap();
     let _slot = attach(&cable.right, cable.veth.b(), AttachMode::Native, &right);
     send(&mut left, 0..32, 60);

@@ -14,7 +14,7 @@ use xsk_uapi::bpf::BPF_LINK_TYPE_XDP;
 const NO_LINKS: Error =
     Error::NeedsKernel { feature: "attaching by link (`AttachMethod::Link`)", version: "5.9" };
 
-/// Whether the kernel refused an XDP link with `errno` because it has none.
+/// Returns whether the kernel refused an XDP link with `errno` because it has none.
 ///
 /// It returns `EINVAL` for a command (before 5.7) or a kind of link (before 5.9) that it does not
 /// know, but also if the interface is gone or the driver refuses the program. `of_nothing`, a link

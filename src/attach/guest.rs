@@ -73,7 +73,7 @@ fn join_users(
     }
 }
 
-/// Whether this is the default program, as far as it can be found out.
+/// Returns whether this is the default program, as far as it can be found out.
 fn is_default(program: &Program, map: &XskMap) -> bool {
     let compare = || -> Result<_> {
         let info = program.info()?;

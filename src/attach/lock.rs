@@ -78,7 +78,7 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Whether a mark of this kind is on the program at this moment.
+    /// Returns whether a mark of this kind is on the program at this moment.
     ///
     /// # Errors
     /// [`Error::Netlink`] if the socket fails.
@@ -132,7 +132,7 @@ impl Drop for Mark {
     }
 }
 
-/// The error of a socket that fails by itself, such as for too many open files.
+/// Returns the error of a socket that fails by itself, such as for too many open files.
 fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| Error::Netlink { operation, errno }
 }

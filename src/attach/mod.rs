@@ -135,38 +135,38 @@ impl Attachment {
         Ok(registration)
     }
 
-    /// The interface.
+    /// Returns the interface.
     #[must_use]
     pub fn interface(&self) -> &Interface {
         &self.shared.interface
     }
 
-    /// The mode that the program is attached in.
+    /// Returns the mode that the program is attached in.
     #[must_use]
     pub fn mode(&self) -> XdpMode {
         self.shared.mode
     }
 
-    /// Why it is attached in this mode.
+    /// Returns why it is attached in this mode.
     #[must_use]
     pub fn reason(&self) -> &ModeReason {
         &self.shared.reason
     }
 
-    /// What holds the program on the interface. Netlink is assumed for a program that another
-    /// process attached, if `CAP_SYS_ADMIN` is missing to look for its links.
+    /// Returns what holds the program on the interface. Netlink is assumed for a program that
+    /// another process attached, if `CAP_SYS_ADMIN` is missing to look for its links.
     #[must_use]
     pub fn method(&self) -> AttachMethod {
         self.shared.method
     }
 
-    /// The program's id.
+    /// Returns the program's id.
     #[must_use]
     pub fn program_id(&self) -> u32 {
         self.shared.program_id
     }
 
-    /// The map that sockets are registered in.
+    /// Returns the map that sockets are registered in.
     ///
     /// A socket that was put into it directly ([`XskMap::insert`]), and not by
     /// [`register`](Self::register), counts as a user of its own, whose process is unknown: while
@@ -178,7 +178,7 @@ impl Attachment {
         self.shared.map()
     }
 
-    /// Whether the program was attached already.
+    /// Returns whether the program was attached already.
     #[must_use]
     pub fn joined(&self) -> bool {
         self.shared.joined

@@ -32,7 +32,7 @@ pub enum AttachMode {
 }
 
 impl AttachMode {
-    /// The mode to try first.
+    /// Returns the mode to try first.
     pub(super) fn first(self) -> XdpMode {
         match self {
             Self::Auto | Self::Native => XdpMode::Native,
@@ -40,7 +40,7 @@ impl AttachMode {
         }
     }
 
-    /// The mode to try where the driver does not have the first one.
+    /// Returns the mode to try where the driver does not have the first one.
     pub(super) fn fallback(self) -> Option<XdpMode> {
         match self {
             Self::Auto => Some(XdpMode::Generic),
@@ -48,7 +48,7 @@ impl AttachMode {
         }
     }
 
-    /// Whether a program attached in `mode` is what was asked for.
+    /// Returns whether a program attached in `mode` is what was asked for.
     pub(super) fn allows(self, mode: XdpMode) -> bool {
         mode == self.first() || Some(mode) == self.fallback()
     }
@@ -64,7 +64,7 @@ impl fmt::Display for AttachMode {
     }
 }
 
-/// The kernel's flag for `mode` (`XDP_FLAGS_*_MODE`).
+/// Returns the kernel's flag for `mode` (`XDP_FLAGS_*_MODE`).
 pub(super) fn flag(mode: XdpMode) -> u32 {
     match mode {
         XdpMode::Native => XDP_FLAGS_DRV_MODE,

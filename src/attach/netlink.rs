@@ -95,7 +95,7 @@ pub(super) fn detach_netlink(
     Ok(())
 }
 
-/// Whether a link holds the program: netlink may not even replace it by itself then.
+/// Returns whether a link holds the program: netlink may not even replace it by itself then.
 ///
 /// # Errors
 /// [`Error::Attach`].

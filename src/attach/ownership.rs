@@ -66,12 +66,12 @@ impl Shared {
         &self.slots.map
     }
 
-    /// The error of registering a socket in slot `index`.
+    /// Returns the error of registering a socket in slot `index`.
     pub(super) fn slot_error(&self, index: u32, errno: Errno) -> Error {
         Error::UpdateMap { operation: SlotOp::Insert, index, entries: self.map().entries(), errno }
     }
 
-    /// Whether the program is still on the interface.
+    /// Returns whether the program is still on the interface.
     fn is_attached(&self) -> Result<bool> {
         match self.interface.attached_programs() {
             Ok(programs) => Ok(programs.program(self.mode) == Some(self.program_id)),

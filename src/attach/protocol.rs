@@ -83,7 +83,7 @@ enum Found {
 }
 
 impl Request {
-    /// Attaching to `interface` in any mode, by netlink.
+    /// Returns the request to attach to `interface` in any mode, by netlink.
     pub(super) fn new(interface: &Interface) -> Self {
         Self {
             interface: interface.clone(),
@@ -129,7 +129,7 @@ impl Candidate {
 }
 
 impl Attached {
-    /// The attachment of a program that was there already.
+    /// Returns the attachment of a program that was there already.
     fn joined(
         mode: XdpMode,
         program_id: u32,
@@ -140,7 +140,7 @@ impl Attached {
     }
 }
 
-/// The mode and id of the program that has to be joined or replaced, if there is one.
+/// Returns the mode and id of the program that has to be joined or replaced, if there is one.
 pub(super) fn attached_program(interface: &Interface) -> Result<Option<(XdpMode, u32)>> {
     let programs = interface.attached_programs()?;
     Ok(MODES.into_iter().find_map(|mode| programs.program(mode).map(|id| (mode, id))))
@@ -269,7 +269,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Why the first mode to try is the one in use, if it is.
+    /// Returns why the first mode to try is the one in use, if it is.
     fn first_reason(&self) -> ModeReason {
         match self.request.mode {
             AttachMode::Auto => ModeReason::Native,

@@ -83,7 +83,7 @@ impl Registration {
         Self { shared, slot: reservation.slot, socket: Some(socket), _reservation: reservation }
     }
 
-    /// The slot, which has the number of the queue.
+    /// Returns the slot, which has the number of the queue.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot

@@ -24,7 +24,7 @@ pub(super) struct Users {
 }
 
 impl Users {
-    /// Whether there are any.
+    /// Returns whether there are any.
     pub(super) fn any(self) -> bool {
         self.marked || self.others
     }

@@ -41,7 +41,7 @@ pub struct ProgramBuilder<'a> {
 }
 
 impl Program {
-    /// Begins to load an XDP program made of `insns`; [`ProgramBuilder::load`] does it.
+    /// Returns a builder of an XDP program made of `insns`; [`ProgramBuilder::load`] does it.
     pub fn builder(insns: &[Insn]) -> ProgramBuilder<'_> {
         ProgramBuilder { insns, name: "", license: c"", flags: 0 }
     }
@@ -128,8 +128,8 @@ impl<'a> ProgramBuilder<'a> {
     }
 }
 
-/// Whether the kernel refused because it does not know the flag for packets in several buffers: it
-/// refuses the smallest program with the flag, and takes it without.
+/// Returns whether the kernel refused because it does not know the flag for packets in several
+/// buffers: it refuses the smallest program with the flag, and takes it without.
 fn frags_are_unknown(flags: u32) -> bool {
     let smallest = [Insn::mov64_imm(Reg::R0, 0), Insn::exit()].map(|insn| insn.raw());
     let takes = |flags| {
@@ -155,8 +155,8 @@ fn load_quietly(load: Load<'_>) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// Whether `errno` has nothing to do with the verifier: rights, memory, descriptors, signals, no
-/// `bpf(2)` at all. The second load could succeed and leave a log without an error.
+/// Returns whether `errno` has nothing to do with the verifier: rights, memory, descriptors,
+/// signals, no `bpf(2)` at all. The second load could succeed and leave a log without an error.
 fn is_not_the_verifiers(errno: Errno) -> bool {
     matches!(
         errno,

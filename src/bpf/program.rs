@@ -41,7 +41,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program that `fd` holds, whose number is `id`.
+    /// Returns the program that `fd` holds, whose number is `id`.
     pub(super) fn new(fd: OwnedFd, id: u32) -> Self {
         Self { fd, id }
     }

@@ -119,7 +119,8 @@ fn by_lookup(map: BorrowedFd<'_>) -> Vec<Insn> {
     ]
 }
 
-/// Whether the kernel takes the action for an empty slot in the flags; tried once per process.
+/// Returns whether the kernel takes the action for an empty slot in the flags; tried once per
+/// process.
 fn action_in_flags() -> Result<bool> {
     static KNOWN: OnceLock<bool> = OnceLock::new();
     if let Some(known) = KNOWN.get() {
@@ -131,8 +132,8 @@ fn action_in_flags() -> Result<bool> {
     Ok(*KNOWN.get_or_init(|| obeyed))
 }
 
-/// Whether the action in the flags was taken for an empty slot. Before 5.3 flags had to be 0: the
-/// program is loaded, but the redirection aborts (`XDP_ABORTED`).
+/// Returns whether the action in the flags was taken for an empty slot. Before 5.3 flags had to be
+/// 0: the program is loaded, but the redirection aborts (`XDP_ABORTED`).
 fn is_obeyed(verdict: u32) -> bool {
     i64::from(verdict) == i64::from(XDP_PASS)
 }

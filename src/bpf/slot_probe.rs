@@ -62,7 +62,8 @@ impl SlotProbe {
         Ok(occupied)
     }
 
-    /// Whether this slot names a socket at this moment; a slot that the map does not have does not.
+    /// Returns whether this slot names a socket at this moment; a slot that the map does not have
+    /// does not.
     ///
     /// # Errors
     /// [`Error::BpfObject`](crate::Error::BpfObject).

@@ -56,7 +56,7 @@ impl Program {
         Ok(TestRun { retval: ran.retval, data: out, duration: ran.duration })
     }
 
-    /// [`test_run`](Self::test_run) for the returned value alone.
+    /// Returns the value that [`test_run`](Self::test_run) returns, alone.
     pub(super) fn verdict(&self, data: &[u8]) -> Result<u32> {
         Ok(self.run(data, &mut [], None)?.retval)
     }

@@ -38,7 +38,7 @@ pub enum BpfOp {
 }
 
 impl BpfOp {
-    /// Whether this is a command of `bpf(2)`.
+    /// Returns whether this is a command of `bpf(2)`.
     pub(super) fn is_command(self) -> bool {
         self != Self::Duplicate
     }

@@ -40,6 +40,9 @@ const TX_BUDGET: &str = "It goes from 32 to the TX ring's size, and the socket m
     of 32 entries at least";
 const SENDS_ONLY: &str = "A socket that only sends is not registered: the kernel would take it, \
     and may crash at the first packet";
+const NO_PROGRAM: &str = "Nothing is attached there, or somebody detached it: attach again, and \
+    register the sockets again";
+const OTHER_INTERFACE: &str = "Register the socket with an attachment on its own interface";
 const LOCK_HELD: &str = "It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` \
     shows the lock and who has it; the kernel frees it when that process ends";
 
@@ -53,8 +56,8 @@ impl Error {
     /// Returns what to do about it: one or two sentences without the last full stop, or `None`
     /// where this crate knows nothing useful.
     ///
-    /// [`Display`](std::fmt::Display) includes the hint; this is for programs that show it apart, or add
-    /// to it.
+    /// [`Display`](std::fmt::Display) includes the hint; this is for programs that show it apart,
+    /// or add to it.
     ///
     /// ```
     /// let error = xsk::Interface::by_name("nope").unwrap_err();
@@ -123,15 +126,13 @@ fn of_operation(error: &Error) -> Hint {
             ip_word(*mode)
         )
         .into(),
-        Error::OtherAttachment { conflict: AttachConflict::NoProgram, .. } => "Nothing is attached there, or somebody \
-            detached it: attach again, and register the sockets again"
-            .into(),
+        Error::OtherAttachment { conflict: AttachConflict::NoProgram, .. } => NO_PROGRAM.into(),
         Error::OtherAttachment { conflict: AttachConflict::OtherInterface { .. }, .. } => {
-            "Register the socket with an attachment on its own interface".into()
+            OTHER_INTERFACE.into()
         }
         Error::OtherAttachment { interface, .. } => format!(
-            "Ask for what is there, or end the processes that use it (`ip -d link show dev {interface}`, \
-             `bpftool net`)"
+            "Ask for what is there, or end the processes that use it \
+             (`ip -d link show dev {interface}`, `bpftool net`)"
         )
         .into(),
         Error::AttachLock { .. } => LOCK_HELD.into(),
@@ -139,7 +140,7 @@ fn of_operation(error: &Error) -> Hint {
     }
 }
 
-/// What any operation may run into.
+/// Returns the hint about an error that any operation may run into.
 fn of_any_operation(errno: Errno) -> Hint {
     match errno {
         Errno::MFILE => FILES_OF_PROCESS.into(),

@@ -333,7 +333,7 @@ impl Error {
         }
     }
 
-    /// The kind that [`io::Error`] has for this error.
+    /// Returns the kind that [`io::Error`] has for this error.
     fn io_kind(&self) -> io::ErrorKind {
         match self {
             Self::Setting { .. } | Self::OutOfBounds | Self::WrongObject { .. } => {

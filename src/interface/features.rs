@@ -34,40 +34,42 @@ pub struct XdpFeatures {
 }
 
 impl XdpFeatures {
-    /// Whether it runs programs in native mode and obeys ABORTED, DROP, PASS and TX
+    /// Returns whether it runs programs in native mode and obeys ABORTED, DROP, PASS and TX
     /// (`NETDEV_XDP_ACT_BASIC`).
     #[must_use]
     pub fn native(&self) -> bool {
         self.bits & NETDEV_XDP_ACT_BASIC != 0
     }
 
-    /// Whether it obeys REDIRECT, which AF_XDP needs, in native mode (`NETDEV_XDP_ACT_REDIRECT`).
+    /// Returns whether it obeys REDIRECT, which AF_XDP needs, in native mode
+    /// (`NETDEV_XDP_ACT_REDIRECT`).
     #[must_use]
     pub fn redirect(&self) -> bool {
         self.bits & NETDEV_XDP_ACT_REDIRECT != 0
     }
 
-    /// Whether it takes AF_XDP sockets in zero-copy mode (`NETDEV_XDP_ACT_XSK_ZEROCOPY`).
+    /// Returns whether it takes AF_XDP sockets in zero-copy mode (`NETDEV_XDP_ACT_XSK_ZEROCOPY`).
     #[must_use]
     pub fn zero_copy(&self) -> bool {
         self.bits & NETDEV_XDP_ACT_XSK_ZEROCOPY != 0
     }
 
-    /// Whether it gives programs packets that lie in several buffers (`NETDEV_XDP_ACT_RX_SG`).
+    /// Returns whether it gives programs packets that lie in several buffers
+    /// (`NETDEV_XDP_ACT_RX_SG`).
     #[must_use]
     pub fn receive_segments(&self) -> bool {
         self.bits & NETDEV_XDP_ACT_RX_SG != 0
     }
 
-    /// How many frames a packet may have in zero-copy mode (`NETDEV_A_DEV_XDP_ZC_MAX_SEGS`, 6.6): 1
-    /// means that each packet has to fit into one. `None` without zero-copy mode, and where the
-    /// kernel does not report it.
+    /// Returns how many frames a packet may have in zero-copy mode (`NETDEV_A_DEV_XDP_ZC_MAX_SEGS`,
+    /// 6.6): 1 means that each packet has to fit into one. `None` without zero-copy mode, and where
+    /// the kernel does not report it.
     #[must_use]
     pub fn zero_copy_max_segments(&self) -> Option<u32> {
         self.max_segments
     }
 
-    /// The bits as the kernel reports them (`enum netdev_xdp_act`).
+    /// Returns the bits as the kernel reports them (`enum netdev_xdp_act`).
     #[must_use]
     pub fn bits(&self) -> u64 {
         self.bits

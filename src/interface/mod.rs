@@ -181,13 +181,13 @@ impl Interface {
         Ok(Self { name: info.name, index: info.index, sockets })
     }
 
-    /// The name that it had when it was found.
+    /// Returns the name that it had when it was found.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The index in its network namespace.
+    /// Returns the index in its network namespace.
     #[must_use]
     pub fn index(&self) -> u32 {
         self.index
@@ -249,8 +249,8 @@ impl Interface {
             .map_err(|refusal| self.error("ask for the XDP features of", refusal))
     }
 
-    /// Whether the calling thread is in the network namespace of this interface; `None` if the
-    /// kernel does not report it: before 5.14 without CAP_NET_ADMIN.
+    /// Returns whether the calling thread is in the network namespace of this interface; `None` if
+    /// the kernel does not report it: before 5.14 without CAP_NET_ADMIN.
     ///
     /// Sockets, and programs attached by [`AttachMethod::Link`](crate::AttachMethod::Link), go to
     /// the thread's namespace.
@@ -260,13 +260,13 @@ impl Interface {
         self.shares_namespace_with(here.as_fd())
     }
 
-    /// Whether `socket` was made in the network namespace of this interface; `None` if the kernel
-    /// does not report it.
+    /// Returns whether `socket` was made in the network namespace of this interface; `None` if the
+    /// kernel does not report it.
     pub(crate) fn shares_namespace_with(&self, socket: BorrowedFd<'_>) -> Option<bool> {
         netns::is_shared(self.sockets.route.as_fd(), socket)
     }
 
-    /// The fixed part of a request about this interface.
+    /// Returns the fixed part of a request about this interface.
     pub(crate) fn header(&self) -> ifinfomsg {
         // An index that came from the kernel is positive.
         ifinfomsg {
@@ -324,7 +324,7 @@ impl Hash for Interface {
     }
 }
 
-/// The first interface among `replies`.
+/// Returns the first interface among `replies`.
 fn first_info(replies: &[Reply]) -> Result<InterfaceInfo, Errno> {
     for reply in replies {
         if let Some(info) = InterfaceInfo::read(&reply.message())? {
@@ -334,7 +334,7 @@ fn first_info(replies: &[Reply]) -> Result<InterfaceInfo, Errno> {
     Err(Errno::BADMSG)
 }
 
-/// The rule of `dev_valid_name` (net/core/dev.c) that `name` breaks.
+/// Returns the rule of `dev_valid_name` (net/core/dev.c) that `name` breaks.
 fn broken_rule(name: &str) -> Option<&'static str> {
     if name.is_empty() || name == "." || name == ".." {
         return Some("an interface name must not be empty, \".\" or \"..\"");

@@ -52,7 +52,7 @@ impl AttachedPrograms {
         all.into_iter().filter_map(|(mode, id)| id.map(|id| (mode, id)))
     }
 
-    /// Whether there is no program at all.
+    /// Returns whether there is no program at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

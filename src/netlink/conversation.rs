@@ -37,7 +37,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The reply as a message.
+    /// Returns the reply as a message.
     pub(crate) fn message(&self) -> Message<'_> {
         Message { kind: self.kind, flags: self.flags, sequence: 0, payload: &self.payload }
     }
@@ -113,7 +113,7 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// Expects replies with the number `sequence`.
+    /// Returns a conversation that expects replies with the number `sequence`.
     pub(crate) fn new(sequence: u32, dump: bool) -> Self {
         Self { sequence, dump, interrupted: false, replies: Vec::new() }
     }
@@ -124,7 +124,7 @@ impl Conversation {
         &self.replies
     }
 
-    /// Whether what is being dumped was changed meanwhile.
+    /// Returns whether what is being dumped was changed meanwhile.
     pub(crate) fn interrupted(&self) -> bool {
         self.interrupted
     }

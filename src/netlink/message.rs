@@ -91,13 +91,13 @@ impl Request {
         self
     }
 
-    /// The request's flags (`NLM_F_*`).
+    /// Returns the request's flags (`NLM_F_*`).
     pub(crate) fn flags(&self) -> u16 {
         self.flags
     }
 
-    /// The finished message with sequence number `sequence`, or `None` if an attribute was too
-    /// long.
+    /// Returns the finished message with sequence number `sequence`, or `None` if an attribute was
+    /// too long.
     pub(crate) fn finish(&self, sequence: u32) -> Option<Vec<u8>> {
         let header = nlmsghdr {
             nlmsg_len: u32::try_from(self.bytes.len()).ok()?,
@@ -168,13 +168,13 @@ impl<'a> Iterator for Messages<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The fixed part, and the attributes after it.
+    /// Returns the fixed part, and the attributes after it.
     pub(crate) fn split<T: FromBytes>(&self) -> Result<(T, Attributes<'a>), Malformed> {
         split(self.payload)
     }
 }
 
-/// A fixed part, and the attributes after it.
+/// Returns a fixed part, and the attributes after it.
 pub(crate) fn split<T: FromBytes>(payload: &[u8]) -> Result<(T, Attributes<'_>), Malformed> {
     let (fixed, _) = T::read_from_prefix(payload).map_err(|_| Malformed)?;
     let rest = payload.get(size_of::<T>().next_multiple_of(ALIGN)..).unwrap_or_default();
@@ -191,23 +191,23 @@ pub(crate) struct Attribute<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    /// The payload as a number, or another plain value; a longer payload is cut, as the kernel
-    /// does.
+    /// Returns the payload as a number, or another plain value; a longer payload is cut, as the
+    /// kernel does.
     pub(crate) fn value<T: FromBytes>(&self) -> Result<T, Malformed> {
         T::read_from_prefix(self.payload).map(|(value, _)| value).map_err(|_| Malformed)
     }
 
-    /// The payload as text up to its zero byte.
+    /// Returns the payload as text up to its zero byte.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(self.bytes_to_zero()).into_owned()
     }
 
-    /// The payload up to its first zero byte.
+    /// Returns the payload up to its first zero byte.
     pub(crate) fn bytes_to_zero(&self) -> &'a [u8] {
         self.payload.split(|byte| *byte == 0).next().unwrap_or_default()
     }
 
-    /// The attributes inside.
+    /// Returns the attributes inside.
     pub(crate) fn nested(&self) -> Attributes<'a> {
         Attributes(self.payload)
     }

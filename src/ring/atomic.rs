@@ -1,8 +1,9 @@
-//! What both sides of a ring share: the processor's atomics and plain entries, or loom's atomics and
-//! entries that loom watches when it checks the same code.
+//! What both sides of a ring share: the processor's atomics and plain entries, or loom's atomics
+//! and entries that loom watches when it checks the same code.
 //!
-//! Only this crate's own unit tests have loom in them: with `--cfg loom`, which a user sets to check code of
-//! theirs, the library stays what it is. Indices in the kernel's memory can be nothing but plain ones.
+//! Only this crate's own unit tests have loom in them: with `--cfg loom`, which a user sets to
+//! check code of theirs, the library stays what it is. Indices in the kernel's memory can be
+//! nothing but plain ones.
 
 #[cfg(not(all(test, loom)))]
 pub(crate) use core::sync::atomic::{AtomicU32, Ordering, fence};

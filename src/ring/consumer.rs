@@ -6,14 +6,16 @@ use super::{Index, Memory, RingError, RingKind};
 
 /// The only consumer of a ring.
 ///
-/// `cursor` is the next entry to take; it moves before what the entry names is handed out, so a batch that is forgotten
-/// gives its entries back to the producer late, and hands nothing out twice (invariant I1).
+/// `cursor` is the next entry to take; it moves before what the entry names is handed out, so a
+/// batch that is forgotten gives its entries back to the producer late, and hands nothing out twice
+/// (invariant I1).
 #[derive(Debug)]
 pub(crate) struct Consumer<T> {
     pub(super) memory: Memory<T>,
     pub(crate) cursor: Index,
-    /// One more than the most entries that can be available: the ring's capacity and one, or 0, which no number is
-    /// below, while a rejected entry waits to be reported. So one comparison finds both.
+    /// One more than the most entries that can be available: the ring's capacity and one, or 0,
+    /// which no number is below, while a rejected entry waits to be reported. So one comparison
+    /// finds both.
     max_available: u32,
     /// An entry that was taken and rejected, for the next call to report.
     rejected: Option<T>,
@@ -48,11 +50,11 @@ impl<T: Copy> Consumer<T> {
         &self.memory
     }
 
-    /// Returns how many entries, up to `wanted`, can be taken. `most_allowed` returns the position that the producer's
-    /// index cannot be beyond.
+    /// Returns how many entries, up to `wanted`, can be taken. `most_allowed` returns the position
+    /// that the producer's index cannot be beyond.
     ///
-    /// The producer's index is read each time. That misses the cache only if the producer submitted something since,
-    /// and then it is worth it.
+    /// The producer's index is read each time. That misses the cache only if the producer submitted
+    /// something since, and then it is worth it.
     #[inline(always)]
     pub(crate) fn available(
         &self,
@@ -72,7 +74,8 @@ impl<T: Copy> Consumer<T> {
         Ok(available.min(wanted))
     }
 
-    /// Returns the entries, up to `wanted`, that can be taken; or what `error` makes of a ring with something wrong.
+    /// Returns the entries, up to `wanted`, that can be taken; or what `error` makes of a ring with
+    /// something wrong.
     #[inline(always)]
     pub(crate) fn peek(
         &mut self,
@@ -81,15 +84,16 @@ impl<T: Copy> Consumer<T> {
         error: impl FnOnce(&mut Self, Suspect) -> Option<RingError>,
     ) -> Result<Ready<&mut Self>, RingError> {
         match self.available(wanted, most_allowed) {
-            // SAFETY: the producer handed `count` entries from the cursor on over (I8), and takes none back; the
-            // cursor moves only through the exclusive borrow that goes into the value.
+            // SAFETY: the producer handed `count` entries from the cursor on over (I8), and takes
+            // none back; the cursor moves only through the exclusive borrow that goes into the
+            // value.
             Ok(count) => Ok(unsafe { Ready::new(self, count) }),
             Err(suspect) => Err(RingError::expect_error(error(self, suspect))),
         }
     }
 
-    /// Finds what is wrong, after [`available`](Self::available) returned a [`Suspect`]. A rejected entry is reported
-    /// once.
+    /// Finds what is wrong, after [`available`](Self::available) returned a [`Suspect`]. A rejected
+    /// entry is reported once.
     pub(crate) fn diagnose(&mut self, suspect: Suspect) -> Diagnosis<T> {
         let size = self.memory.capacity();
         self.max_available = size.wrapping_add(1);
@@ -106,8 +110,8 @@ impl<T: Copy> Consumer<T> {
         })
     }
 
-    /// Keeps the entry that was taken last, and is not valid, for the next call to report. It lies in the ring until
-    /// then, but is not read again.
+    /// Keeps the entry that was taken last, and is not valid, for the next call to report. It lies
+    /// in the ring until then, but is not read again.
     #[cold]
     #[inline(never)]
     pub(crate) fn reject(&mut self, entry: T) {
@@ -140,7 +144,8 @@ impl<T: Copy> Consumer<T> {
     }
 }
 
-// SAFETY: a run ends at the ring's end at the latest, and the producer handed the entries over (I8).
+// SAFETY: a run ends at the ring's end at the latest, and the producer handed the entries over
+// (I8).
 unsafe impl<T: Copy> Source for &mut Consumer<T> {
     type Entry = T;
     const REVERSED: bool = false;
@@ -182,7 +187,8 @@ impl<'a, T: Copy> Ready<&'a mut Consumer<T>> {
 
 /// Takes entries one by one; those taken go back to the producer when this is dropped.
 ///
-/// The ring's cursor moves before an entry is handed out: forgetting the reader only delays the release (invariant I1).
+/// The ring's cursor moves before an entry is handed out: forgetting the reader only delays the
+/// release (invariant I1).
 #[derive(Debug)]
 pub(crate) struct Reader<'a, T: Copy> {
     ring: &'a mut Consumer<T>,
@@ -215,12 +221,13 @@ impl<'a, T: Copy> Reader<'a, T> {
         self.end.distance_from(self.ring.cursor)
     }
 
-    /// Keeps the entry that was taken last, which is not valid, for the next call to report, and leaves what was not
-    /// taken in the ring.
+    /// Keeps the entry that was taken last, which is not valid, for the next call to report, and
+    /// leaves what was not taken in the ring.
     #[inline(always)]
     pub(crate) fn reject(&mut self, entry: T) {
         self.ring.reject(entry);
-        // After that, for the cursor went back: there is nothing left to take, not even the same entry again.
+        // After that, for the cursor went back: there is nothing left to take, not even the same
+        // entry again.
         self.end = self.ring.cursor;
     }
 }

@@ -5,40 +5,47 @@
 /// The slot of a position is its low bits; the distance between two positions is their difference
 /// modulo 2^32, so that nothing special happens when the counter wraps. Same meaning as the `u32`
 /// indices of the kernel's `struct xsk_queue` (`net/xdp/xsk_queue.h`).
+///
+/// ```
+/// use xsk::ring::Index;
+/// let last = Index::new(u32::MAX);
+/// let next = last.advance(2);
+/// assert_eq!((next.get(), next.distance_from(last), next.slot(7)), (1, 2, 1));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(transparent)]
 pub struct Index(u32);
 
 impl Index {
-    /// The position `value` entries after the ring's beginning.
+    /// Returns the position `value` entries after the ring's beginning.
     #[inline(always)]
     #[must_use]
     pub const fn new(value: u32) -> Self {
         Self(value)
     }
 
-    /// The counter's value.
+    /// Returns the counter's value.
     #[inline(always)]
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
 
-    /// The position `entries` further on.
+    /// Returns the position `entries` further on.
     #[inline(always)]
     #[must_use]
     pub const fn advance(self, entries: u32) -> Self {
         Self(self.0.wrapping_add(entries))
     }
 
-    /// How many entries this position is ahead of `earlier`.
+    /// Returns how many entries this position is ahead of `earlier`.
     #[inline(always)]
     #[must_use]
     pub const fn distance_from(self, earlier: Self) -> u32 {
         self.0.wrapping_sub(earlier.0)
     }
 
-    /// The slot of this position in a ring of `mask + 1` entries, a power of two.
+    /// Returns the slot of this position in a ring of `mask + 1` entries, a power of two.
     #[inline(always)]
     #[must_use]
     pub const fn slot(self, mask: u32) -> u32 {

@@ -11,8 +11,8 @@ const NEED_WAKEUP: u32 = xsk_uapi::if_xdp::XDP_RING_NEED_WAKEUP;
 
 /// The shared memory of one ring, as plain pointers.
 ///
-/// Entries are read and written through raw pointers only, never through references: the other side writes to them
-/// (invariant I8).
+/// Entries are read and written through raw pointers only, never through references: the other side
+/// writes to them (invariant I8).
 #[derive(Debug)]
 pub(crate) struct Memory<T> {
     producer: NonNull<AtomicU32>,
@@ -24,11 +24,12 @@ pub(crate) struct Memory<T> {
     mask: u32,
 }
 
-// SAFETY: the pointers go to memory that is shared by design; all access through this type is by atomics, or by the
-// protocol of I8 that hands entries over with release and acquire.
+// SAFETY: the pointers go to memory that is shared by design; all access through this type is by
+// atomics, or by the protocol of I8 that hands entries over with release and acquire.
 unsafe impl<T: Send> Send for Memory<T> {}
-// SAFETY: through a shared reference this type gives atomics, numbers and raw pointers only; whoever reads or writes an
-// entry through such a pointer has the ring's half exclusively (`Consumer`, `Producer` and their guards, I8).
+// SAFETY: through a shared reference this type gives atomics, numbers and raw pointers only;
+// what reads or writes an entry through such a pointer has the ring's half exclusively
+// (`Consumer`, `Producer` and their guards, I8).
 unsafe impl<T: Send> Sync for Memory<T> {}
 
 /// The addresses of the parts of a ring.
@@ -45,9 +46,10 @@ impl<T: Copy> Memory<T> {
     /// Makes the ring at `parts`.
     ///
     /// # Safety
-    /// All pointers are aligned and valid for reads and writes, `entries` for `size` values, as long as this value or a
-    /// pointer from it is used; `size` is a power of two. The memory is reached by atomics or, for entries, by the ring
-    /// protocol only; each side of the ring has one half only.
+    /// All pointers are aligned and valid for reads and writes, `entries` for `size` values, as
+    /// long as this value or a pointer from it is used; `size` is a power of two. The memory is
+    /// reached by atomics or, for entries, by the ring protocol only; each side of the ring has one
+    /// half only.
     pub(crate) unsafe fn new(parts: Parts<T>) -> Self {
         Self {
             producer: parts.producer,
@@ -59,7 +61,8 @@ impl<T: Copy> Memory<T> {
         }
     }
 
-    /// Returns the same ring with entries of another type, of the same size and alignment; any bytes are valid for both.
+    /// Returns the same ring with entries of another type, of the same size and alignment; any
+    /// bytes are valid for both.
     pub(crate) fn cast<U: FromBytes + IntoBytes>(self) -> Memory<U>
     where
         T: FromBytes + IntoBytes,
@@ -101,10 +104,11 @@ impl<T: Copy> Memory<T> {
 
     /// Returns whether the kernel sleeps on this ring until it is woken.
     ///
-    /// The fence orders this side's store of the producer index before this load of the flags. Release on the store does
-    /// not: it lets a later load pass. The kernel's side sets the flag, then reads the producer index once more; without
-    /// a full fence between each side's store and load, both could read the old value, and an entry would lie in the
-    /// ring with neither side awake to take it.
+    /// The fence orders this side's store of the producer index before this load of the flags.
+    /// Release on the store does not: it lets a later load pass. The kernel's side sets the flag,
+    /// then reads the producer index once more; without a full fence between each side's store and
+    /// load, both could read the old value, and an entry would lie in the ring with neither side
+    /// awake to take it.
     #[inline]
     pub(crate) fn needs_wakeup(&self) -> bool {
         fence(Ordering::SeqCst);
@@ -114,11 +118,13 @@ impl<T: Copy> Memory<T> {
     /// Returns a pointer to the entry at `at`.
     #[inline(always)]
     pub(super) fn slot(&self, at: Index) -> *mut T {
-        // SAFETY: a slot is below the size, so the result is inside the entries (contract of `new`).
+        // SAFETY: a slot is below the size, so the result is inside the entries (contract of
+        // `new`).
         unsafe { self.entries.as_ptr().add(usize32(at.slot(self.mask))) }
     }
 
-    /// Returns how many entries from `from` on, `count` at the most, lie side by side before the ring's end.
+    /// Returns how many entries from `from` on, `count` at the most, lie side by side before the
+    /// ring's end.
     #[inline(always)]
     pub(super) fn run(&self, from: Index, count: u32) -> u32 {
         count.min(self.capacity().wrapping_sub(from.slot(self.mask)))

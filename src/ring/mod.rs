@@ -1,14 +1,17 @@
-//! Ring indices and the halves of the four rings, over plain pointers: no descriptor, no system call.
+//! Ring indices and the halves of the four rings, over plain pointers: no descriptor, no system
+//! call.
 //!
-//! The protocol is that of the kernel's `net/xdp/xsk_queue.h`: one producer, one consumer, two free-running 32-bit
-//! indices. The producer writes entries and then stores its index with release; the consumer loads that index with
-//! acquire, reads the entries, and stores its own index with release.
+//! The protocol is that of the kernel's `net/xdp/xsk_queue.h`: one producer, one consumer, two
+//! free-running 32-bit indices. The producer writes entries and then stores its index with release;
+//! the consumer loads that index with acquire, reads the entries, and stores its own index with
+//! release.
 //!
 //! # Safety
-//! This module reads and writes entries that the other side of a ring shares. It needs valid, aligned pointers and one
-//! half for each side (the contract of `Memory::new`); it promises that an entry is only touched by the side that the
-//! indices give it to (I8), and that a count of entries never leaves the borrow of its ring (`transfer`). The invariants
-//! I1 to I13 are in `umem/invariants.md`.
+//! This module reads and writes entries that the other side of a ring shares. It needs valid,
+//! aligned pointers and one half for each side (the contract of `Memory::new`); it promises that an
+//! entry is only touched by the side that the indices give it to (I8), and that a count of entries
+//! never leaves the borrow of its ring (`transfer`). The invariants I1 to I13 are in
+//! `umem/invariants.md`.
 #![allow(unsafe_code, reason = "rings are raw shared memory")]
 
 mod atomic;

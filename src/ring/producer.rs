@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 /// The only producer of a ring.
 ///
-/// `cursor` is where the next entry goes; it moves when an entry is written, not when it is submitted, so a batch that
-/// is forgotten is submitted with the next one (invariant I1).
+/// `cursor` is where the next entry goes; it moves when an entry is written, not when it is
+/// submitted, so a batch that is forgotten is submitted with the next one (invariant I1).
 #[derive(Debug)]
 pub(crate) struct Producer<T> {
     pub(super) memory: Memory<T>,
@@ -16,8 +16,8 @@ pub(crate) struct Producer<T> {
     /// The first position that is not known to be free.
     limit: Index,
     kind: RingKind,
-    /// How many entries were ever submitted, modulo 2^32, for the half that consumes what comes of them (I7). The other
-    /// side of the ring cannot write this one.
+    /// How many entries were ever submitted, modulo 2^32, for the half that consumes what comes of
+    /// them (I7). The other side of the ring cannot write this one.
     submitted: Arc<AtomicU32>,
 }
 
@@ -66,12 +66,13 @@ impl<T: Copy> Producer<T> {
     #[inline(always)]
     pub(crate) fn reserve(&mut self, wanted: u32) -> Result<Room<&mut Self>, RingError> {
         let count = self.free(wanted)?;
-        // SAFETY: the consumer gave `count` slots from the cursor on back (I8), and takes none again before they are
-        // submitted; the cursor moves only through the exclusive borrow that goes into the value.
+        // SAFETY: the consumer gave `count` slots from the cursor on back (I8), and takes none
+        // again before they are submitted; the cursor moves only through the exclusive borrow that
+        // goes into the value.
         Ok(unsafe { Room::new(self, count) })
     }
 
-    /// The error of a consumer index by which more slots would be free than there are.
+    /// Returns the error of a consumer index by which more slots would be free than there are.
     #[cold]
     #[inline(never)]
     fn error(&self, free: u32) -> Option<RingError> {
@@ -146,8 +147,8 @@ impl<'a, T: Copy> Room<&'a mut Producer<T>> {
 
 /// Writes entries into reserved slots; those written are submitted when this is dropped.
 ///
-/// The ring's cursor moves with every entry: what a forgotten writer wrote is submitted with the next batch (invariant
-/// I1).
+/// The ring's cursor moves with every entry: what a forgotten writer wrote is submitted with the
+/// next batch (invariant I1).
 #[derive(Debug)]
 pub(crate) struct Writer<'a, T: Copy> {
     ring: &'a mut Producer<T>,

@@ -1,8 +1,8 @@
 //! Moves whole batches of entries: ring to ring, ring to pool, pool to ring.
 //!
 //! # What it does
-//! A batch is the same as this loop, which takes an entry at one end, has `map` turn it into an entry of the other end,
-//! and stops at the first one that `map` refuses:
+//! A batch is the same as this loop, which takes an entry at one end, has `map` turn it into an
+//! entry of the other end, and stops at the first one that `map` refuses:
 //!
 //! ```text
 //! for n in 0..count {
@@ -15,9 +15,9 @@
 //! ```
 //!
 //! # How it does it
-//! Both rings may wrap inside the batch. A *run* is a part of the batch that lies side by side at both ends, so that the
-//! inner loop needs neither a mask nor a test of the ring's end. A batch has three runs at the most, a batch between a
-//! ring and a pool two:
+//! Both rings may wrap inside the batch. A *run* is a part of the batch that lies side by side at
+//! both ends, so that the inner loop needs neither a mask nor a test of the ring's end. A batch has
+//! three runs at the most, a batch between a ring and a pool two:
 //!
 //! ```text
 //! from   ┆  5 6 7 ┊ 0 1 2 3 4         a ring of 8 entries, the batch begins at slot 5
@@ -25,19 +25,28 @@
 //! runs   ┆  2     1 5                 slots 5-6 to 6-7, slot 7 to 0, slots 0-4 to 1-5
 //! ```
 //!
-//! Inside a run [`UNROLL`] entries are moved between two tests of the run's end. A batch of one entry goes straight,
-//! without the loop: for it the loop's set-up costs more than its entry.
+//! Inside a run [`UNROLL`] entries are moved between two tests of the run's end. A batch of one
+//! entry goes straight, without the loop: for it the loop's set-up costs more than its entry.
 //!
 //! # Why
-//! Instructions per packet, counted by `benches/instructions.rs`, when runs, unrolling and the straight way for one entry
-//! came: `rxdrop` in batches of 64, 16 and 1 took 7.9, 16.7 and 184 with the loop above, and takes 6.1, 10.4 and 50.5;
-//! `l2fwd` took 27.4, 43.5 and 348, and takes 20.0, 28.4 and 96.3. Eight entries between two tests are where more gains
-//! less than 0.1 at 64 and costs at 16.
+//! Instructions per packet, measured by `benches/instructions.rs` on x86-64 with rustc 1.95, for
+//! batches of 64, 16 and 1:
+//!
+//! | | `rxdrop` | `l2fwd` |
+//! |---|---|---|
+//! | the loop above | 16.8, 19.2, 53.0 | 43.3, 47.4, 98.7 |
+//! | runs, not unrolled | 9.5, 13.9, 50.5 | 26.7, 34.7, 96.3 |
+//! | runs, 4 entries between two tests | 6.7, 11.2, 50.5 | 21.3, 29.7, 96.3 |
+//! | runs, 8 entries between two tests | 6.1, 10.4, 50.5 | 20.0, 28.4, 96.3 |
+//! | runs, 16 entries between two tests | 5.8, 10.1, 50.5 | 19.4, 27.7, 96.3 |
+//! | the same as 8, without the straight way for one entry | 6.0, 10.2, 91.0 | 19.9, 27.8, 181.3 |
+//!
+//! Eight is where doubling the code gains less than one instruction.
 //!
 //! # Safety
-//! A count that was read from a ring or a pool is only good while nothing else changes that ring or pool. So it never
-//! travels alone: [`Ready`] and [`Room`] hold the exclusive borrow together with the count that was read under it, and
-//! [`transfer`] takes the smaller of the two counts.
+//! A count that was read from a ring or a pool is only good while nothing else changes that ring or
+//! pool. So it never travels alone: [`Ready`] and [`Room`] hold the exclusive borrow together with
+//! the count that was read under it, and [`transfer`] takes the smaller of the two counts.
 
 use super::atomic::{read_entry, write_entry};
 
@@ -47,16 +56,17 @@ const UNROLL: u32 = 8;
 /// Where a batch comes from.
 ///
 /// # Safety
-/// As long as `skip + most` is no more than the source holds, `run` returns a pointer to the entry that is `skip` after
-/// the next one, and a number from 1 to `most`: so many entries can be read, each right after the one before, or right
-/// before it if `REVERSED`.
+/// As long as `skip + most` is no more than the source holds, `run` returns a pointer to the entry
+/// that is `skip` after the next one, and a number from 1 to `most`: so many entries can be read,
+/// each right after the one before, or right before it if `REVERSED`.
 pub(crate) unsafe trait Source {
     type Entry: Copy;
     /// Whether the entries of a run lie in descending order.
     const REVERSED: bool;
     /// Returns the run that begins `skip` entries after the next one.
     fn run(&mut self, skip: u32, most: u32) -> (*const Self::Entry, u32);
-    /// Position after the batch, kept in a register: `map` may alias the source, so the compiler would reload it.
+    /// Position after the batch, kept in a register: `map` may alias the source, so the compiler
+    /// would reload it.
     type End;
     /// Takes `count` entries, which are never handed out again.
     fn take(&mut self, count: u32) -> Self::End;
@@ -78,14 +88,16 @@ pub(crate) unsafe trait Sink {
     fn finish(&mut self, count: u32);
 }
 
-/// Entries that are ready to be taken: a source, borrowed exclusively, and how many entries it was seen to hold since.
+/// Entries that are ready to be taken: a source, borrowed exclusively, and how many entries it was
+/// seen to hold since.
 #[derive(Debug)]
 pub(crate) struct Ready<S> {
     source: S,
     count: u32,
 }
 
-/// Slots that are free: a sink, borrowed exclusively, and how many free slots it was seen to have since.
+/// Slots that are free: a sink, borrowed exclusively, and how many free slots it was seen to have
+/// since.
 #[derive(Debug)]
 pub(crate) struct Room<D> {
     sink: D,
@@ -96,7 +108,8 @@ impl<S: Source> Ready<S> {
     /// Binds a count to its source.
     ///
     /// # Safety
-    /// `source` holds at least `count` entries, and goes on to do so until something is taken through this value.
+    /// `source` holds at least `count` entries, and goes on to do so until something is taken
+    /// through this value.
     #[inline(always)]
     pub(crate) unsafe fn new(source: S, count: u32) -> Self {
         Self { source, count }
@@ -119,7 +132,8 @@ impl<D: Sink> Room<D> {
     /// Binds a count to its sink.
     ///
     /// # Safety
-    /// `sink` has at least `count` free slots, and goes on to do so until something is written through this value.
+    /// `sink` has at least `count` free slots, and goes on to do so until something is written
+    /// through this value.
     #[inline(always)]
     pub(crate) unsafe fn new(sink: D, count: u32) -> Self {
         Self { sink, count }
@@ -132,8 +146,8 @@ impl<D: Sink> Room<D> {
     }
 }
 
-/// Moves as many entries as are ready and have room, as what `map` makes of them, until `map` refuses one, which is taken
-/// and does not arrive. Returns how many arrived.
+/// Moves as many entries as are ready and have room, as what `map` makes of them, until `map`
+/// refuses one, which is taken and does not arrive. Returns how many arrived.
 ///
 /// If `map` panics, the entry that it was given is lost; those before it have arrived.
 #[inline(always)]
@@ -175,8 +189,8 @@ fn flush_empty<S: Source, D: Sink>(mut from: S, mut to: D) {
     from.finish(end);
 }
 
-/// As [`transfer`], for a `map` that calls the user's code. The loop is kept out of the caller: it needs the registers
-/// for itself.
+/// As [`transfer`], for a `map` that calls the user's code. The loop is kept out of the caller: it
+/// needs the registers for itself.
 #[inline(always)]
 pub(crate) fn transfer_each<S: Source, D: Sink>(
     ready: Ready<S>,
@@ -245,7 +259,8 @@ unsafe fn transfer_runs<S: Source, D: Sink>(
 struct Progress<S: Source, D: Sink> {
     from: S,
     to: D,
-    /// Entries read and not yet reported to the source: one more than `done` while `map` looks at one.
+    /// Entries read and not yet reported to the source: one more than `done` while `map` looks at
+    /// one.
     taken: u32,
     done: u32,
 }

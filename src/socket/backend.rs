@@ -41,7 +41,8 @@ impl Backend {
         }
     }
 
-    /// `recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL)`: has a zero-copy driver look at the fill ring.
+    /// `recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL)`: has a zero-copy driver look at the fill
+    /// ring.
     pub(super) fn wake_rx(&self) -> Result<(), Errno> {
         match self {
             Self::Kernel { fd, .. } => sys::wake_rx(fd.as_fd()),

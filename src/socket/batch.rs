@@ -1,5 +1,5 @@
-//! The common core of the batches of the four rings: entries that are moved on whole, frames that are taken one by one,
-//! slots that frames are pushed into.
+//! The common core of the batches of the four rings: entries that are moved on whole, frames that
+//! are taken one by one, slots that frames are pushed into.
 
 use crate::num::usize32;
 use crate::ring::transfer::{Ready, transfer, transfer_each};
@@ -20,7 +20,8 @@ impl<'a, E: Copy> Batch<'a, E> {
         Self { ready, checker }
     }
 
-    /// Moves the entries to a ring whose checker is `to`, as what `map` makes of them; returns how many.
+    /// Moves the entries to a ring whose checker is `to`, as what `map` makes of them; returns how
+    /// many.
     #[inline(always)]
     #[track_caller]
     pub(super) fn move_to_ring<T: Copy>(
@@ -50,7 +51,8 @@ impl<'a, E: Copy> Batch<'a, E> {
         Ok(transfer_each(ready, room, move |entry| map(checker, entry)))
     }
 
-    /// Moves the chunks to `pool`, after `accept` has returned an address in each; returns how many.
+    /// Moves the chunks to `pool`, after `accept` has returned an address in each; returns how
+    /// many.
     #[inline(always)]
     #[track_caller]
     pub(super) fn move_to_pool(
@@ -86,7 +88,8 @@ pub(super) struct BatchFrames<'a, E: Copy> {
 }
 
 impl<E: Copy> BatchFrames<'_, E> {
-    /// Takes the next entry and returns the frame that `accept` makes of it; one that is not accepted ends the batch.
+    /// Takes the next entry and returns the frame that `accept` makes of it; one that is not
+    /// accepted ends the batch.
     #[inline(always)]
     pub(super) fn next(
         &mut self,
@@ -105,14 +108,16 @@ impl<E: Copy> BatchFrames<'_, E> {
         self.entries.remaining()
     }
 
-    /// The bounds of [`Iterator::size_hint`]: an entry that is not accepted ends the batch early.
+    /// Returns the bounds of [`Iterator::size_hint`]: an entry that is not accepted ends the batch
+    /// early.
     #[inline]
     pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(usize32(self.remaining())))
     }
 }
 
-/// Reserved slots of a ring: the core of [`TxBatch`](super::TxBatch) and [`FillBatch`](super::FillBatch).
+/// Reserved slots of a ring: the core of [`TxBatch`](super::TxBatch) and
+/// [`FillBatch`](super::FillBatch).
 #[derive(Debug)]
 pub(super) struct Slots<'a, E: Copy> {
     slots: Writer<'a, E>,
@@ -125,7 +130,8 @@ impl<'a, E: Copy> Slots<'a, E> {
         Self { slots, checker }
     }
 
-    /// Writes what `entry` makes of a frame, whose chunk is at `to` then; gives the frame back if no slot is left.
+    /// Writes what `entry` makes of a frame, whose chunk is at `to` then; gives the frame back if
+    /// no slot is left.
     #[inline(always)]
     #[track_caller]
     pub(super) fn push(

@@ -1,15 +1,16 @@
-//! The buffer pool of a queue: its packet memory, its fill and completion ring, and how much the kernel was given.
+//! The buffer pool of a queue: its packet memory, its fill and completion ring, and how much the
+//! kernel was given.
 
 use crate::ring::AtomicU32;
 use crate::umem::Umem;
 use std::any::Any;
 use std::sync::Arc;
 
-/// What belongs to a queue of a device and not to one socket on it: the kernel's `struct xsk_buff_pool`
-/// (`net/xdp/xsk_buff_pool.c`).
+/// What belongs to a queue of a device and not to one socket on it: the kernel's `struct
+/// xsk_buff_pool` (`net/xdp/xsk_buff_pool.c`).
 ///
-/// Every socket on the queue receives into the chunks of its one fill ring, and the chunks of all come back in its one
-/// completion ring.
+/// Every socket on the queue receives into the chunks of its one fill ring, and the chunks of all
+/// come back in its one completion ring.
 #[derive(Debug)]
 pub(crate) struct BufferPool {
     pub(crate) given: GivenCounts,
@@ -23,7 +24,8 @@ pub(crate) trait Keep: Any + Send + Sync + std::fmt::Debug {}
 
 impl<T: Any + Send + Sync + std::fmt::Debug> Keep for T {}
 
-/// How many entries were ever given to the kernel, modulo 2^32. Never more come back (invariant I7).
+/// How many entries were ever given to the kernel, modulo 2^32. Never more come back (invariant
+/// I7).
 #[derive(Debug, Default)]
 pub(crate) struct GivenCounts {
     /// Chunks submitted in the fill ring.

@@ -1,4 +1,5 @@
-//! The builder of sockets: checks sizes before the kernel sees them, then creates, registers, maps and assembles.
+//! The builder of sockets: checks sizes before the kernel sees them, then creates, registers, maps
+//! and assembles.
 
 use super::backend::Backend;
 use super::buffer_pool::BufferPool;
@@ -29,8 +30,8 @@ struct Sizes {
 
 /// The builder of a socket; made by [`Socket::builder`].
 ///
-/// Defaults: RX, TX and completion rings of 2048 entries, a fill ring of 4096; zero-copy where possible; need-wakeup on;
-/// two seconds to wait for a queue that is still taken.
+/// Defaults: RX, TX and completion rings of 2048 entries, a fill ring of 4096; zero-copy where
+/// possible; need-wakeup on; two seconds to wait for a queue that is still taken.
 ///
 /// ```no_run
 /// # fn f(umem: &xsk::Umem, interface: &xsk::Interface) -> xsk::Result<()> {
@@ -63,14 +64,14 @@ impl SocketBuilder<Socket> {
         Self { umem: umem.clone(), sizes, bind, kind: PhantomData }
     }
 
-    /// Makes it a socket that only receives: it has no TX ring, and the completion ring, which the kernel demands all the
-    /// same, has one entry.
+    /// Makes it a socket that only receives: it has no TX ring, and the completion ring, which the
+    /// kernel demands all the same, has one entry.
     pub fn rx_only(self) -> SocketBuilder<RxSocket> {
         self.with_kind(|sizes| sizes.completion = 1)
     }
 
-    /// Makes it a socket that only sends: it has no RX ring. It keeps a fill ring, which the kernel demands, and which some
-    /// zero-copy drivers want filled before they send.
+    /// Makes it a socket that only sends: it has no RX ring. It keeps a fill ring, which the kernel
+    /// demands, and which some zero-copy drivers want filled before they send.
     pub fn tx_only(self) -> SocketBuilder<TxSocket> {
         self.with_kind(|_| ())
     }
@@ -96,7 +97,8 @@ impl<S: SocketKind> SocketBuilder<S> {
         self
     }
 
-    /// Sets the entries of the fill ring. For zero-copy: as many as the card's RX ring has, and a burst.
+    /// Sets the entries of the fill ring. For zero-copy: as many as the card's RX ring has, and a
+    /// burst.
     #[doc(alias = "XDP_UMEM_FILL_RING")]
     pub fn fill_size(mut self, entries: u32) -> Self {
         self.sizes.fill = entries;
@@ -131,23 +133,27 @@ impl<S: SocketKind> SocketBuilder<S> {
 
     /// Sets how long [`Unbound::bind`] tries again while the queue is taken.
     ///
-    /// The kernel frees a queue some 20 ms after its socket was closed, or later where it is busy with other interfaces, so
-    /// a program that is restarted finds it taken for a moment. A queue that another socket really uses stays taken.
+    /// The kernel frees a queue some 20 ms after its socket was closed, or later where it is busy
+    /// with other interfaces, so a program that is restarted finds it taken for a moment. A queue
+    /// that another socket really uses stays taken.
     pub fn bind_timeout(mut self, timeout: Duration) -> Self {
         self.bind.timeout = timeout;
         self
     }
 
-    /// Makes the socket, registers the UMEM, and makes and maps the rings; in the network namespace of the calling thread.
-    /// The fill ring can be filled now, before [`Unbound::bind`], as zero-copy drivers want it: they take their first chunks
-    /// when they are bound or a program is attached, and igb (7.3) never asks for them later.
+    /// Makes the socket, registers the UMEM, and makes and maps the rings; in the network namespace
+    /// of the calling thread. The fill ring can be filled now, before [`Unbound::bind`], as
+    /// zero-copy drivers want it: they take their first chunks when they are bound or a program is
+    /// attached, and igb (7.3) never asks for them later.
     ///
-    /// Each socket registers the UMEM for itself: several sockets over one UMEM forward frames between queues and
-    /// interfaces, and the kernel counts its pages against `RLIMIT_MEMLOCK` for each.
+    /// Each socket registers the UMEM for itself: several sockets over one UMEM forward frames
+    /// between queues and interfaces, and the kernel counts its pages against `RLIMIT_MEMLOCK` for
+    /// each.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a ring size that no kernel should be asked for; [`Error::CreateSocket`],
-    /// [`Error::RegisterUmem`], [`Error::CreateRing`], [`Error::MapRing`] if the kernel refuses.
+    /// [`Error::Setting`] for a ring size that no kernel should be asked for;
+    /// [`Error::CreateSocket`], [`Error::RegisterUmem`], [`Error::CreateRing`], [`Error::MapRing`]
+    /// if the kernel refuses.
     pub fn open(self) -> Result<Unbound<S>> {
         let specs = self.specs()?;
         let fd = create()?;
@@ -159,8 +165,8 @@ impl<S: SocketKind> SocketBuilder<S> {
         assemble(fd, self.umem, rings, bind)
     }
 
-    /// Does [`open`](Self::open) and [`Unbound::bind`] in one. Zero-copy drivers want chunks in the fill ring before: see
-    /// there.
+    /// Does [`open`](Self::open) and [`Unbound::bind`] in one. Zero-copy drivers want chunks in the
+    /// fill ring before: see there.
     ///
     /// # Errors
     /// As both.

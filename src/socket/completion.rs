@@ -39,12 +39,13 @@ impl Completion {
         }
     }
 
-    /// Returns the chunks that came back, `count` at the most, as an iterator of frames or to be passed on whole. A frame
-    /// spans its whole chunk: the packet's bounds are not kept.
+    /// Returns the chunks that came back, `count` at the most, as an iterator of frames or to be
+    /// passed on whole. A frame spans its whole chunk: the packet's bounds are not kept.
     ///
     /// # Errors
-    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found while the batch is
-    /// taken: it ends the batch there, nothing is made of it, and the *next* call returns it, once.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found
+    /// while the batch is taken: it ends the batch there, nothing is made of it, and the *next*
+    /// call returns it, once.
     #[inline(always)]
     #[doc(alias = "xsk_ring_cons__peek")]
     pub fn reap(&mut self, count: u32) -> Result<CompletionBatch<'_>, RingError> {
@@ -125,8 +126,8 @@ impl CompletionBatch<'_> {
         })
     }
 
-    /// Gives as many of the chunks to the fill ring as it has room for; returns how many. The rest stays in the completion
-    /// ring.
+    /// Gives as many of the chunks to the fill ring as it has room for; returns how many. The rest
+    /// stays in the completion ring.
     ///
     /// # Errors
     /// A [`RingError`] of the fill ring.
@@ -166,11 +167,11 @@ impl<'a> IntoIterator for CompletionBatch<'a> {
     }
 }
 
-/// The frames of a batch of chunks that came back, each over its whole chunk; made by iterating over a
-/// [`CompletionBatch`].
+/// The frames of a batch of chunks that came back, each over its whole chunk; made by iterating
+/// over a [`CompletionBatch`].
 ///
-/// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the others for the next
-/// [`Completion::reap`].
+/// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the
+/// others for the next [`Completion::reap`].
 ///
 /// ```no_run
 /// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {

@@ -3,7 +3,17 @@
 use rustix::io::Errno;
 use std::fmt;
 
-/// Why a socket is in zero-copy or in copy mode: [`SocketHandle::copy_reason`](super::SocketHandle::copy_reason).
+/// Why a socket is in zero-copy or in copy mode:
+/// [`SocketHandle::copy_reason`](super::SocketHandle::copy_reason).
+///
+/// ```no_run
+/// # fn f(socket: &xsk::Socket) {
+/// let handle = &socket.handle;
+/// if !handle.is_zero_copy() {
+///     println!("copies: {}", handle.copy_reason());
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CopyReason {
@@ -13,8 +23,8 @@ pub enum CopyReason {
     ZeroCopy,
     /// Zero-copy was tried first, and refused.
     Refused {
-        /// What the kernel said: `EOPNOTSUPP` if the driver has none, `EINVAL` and others if the driver has it and
-        /// refused it with these settings.
+        /// What the kernel said: `EOPNOTSUPP` if the driver has none, `EINVAL` and others if the
+        /// driver has it and refused it with these settings.
         errno: Errno,
     },
 }

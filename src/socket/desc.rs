@@ -3,7 +3,8 @@
 use xsk_uapi::if_xdp::xdp_desc;
 use zerocopy::{FromBytes, IntoBytes};
 
-/// A descriptor (`struct xdp_desc`) whose length and options are one number: they are read, checked and written at once.
+/// A descriptor (`struct xdp_desc`) whose length and options are one number: they are read, checked
+/// and written at once.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes)]
 #[repr(C)]
 pub(super) struct Desc {

@@ -39,7 +39,8 @@ impl Fill {
         }
     }
 
-    /// Gives up to `count` chunks of `pool` to the kernel, as many as the pool has and have room; returns how many.
+    /// Gives up to `count` chunks of `pool` to the kernel, as many as the pool has and have room;
+    /// returns how many.
     ///
     /// # Errors
     /// A [`RingError`] if the kernel's side of the ring breaks the rules.
@@ -61,8 +62,8 @@ impl Fill {
         }))
     }
 
-    /// Reserves up to `count` slots, to give single frames back with [`FillBatch::push`]. They are submitted together when
-    /// the batch is dropped.
+    /// Reserves up to `count` slots, to give single frames back with [`FillBatch::push`]. They are
+    /// submitted together when the batch is dropped.
     ///
     /// # Errors
     /// A [`RingError`] if the kernel's side of the ring breaks the rules.
@@ -72,8 +73,9 @@ impl Fill {
         Ok(FillBatch(Slots::new(self.ring.write(count)?, &self.checker)))
     }
 
-    /// Wakes the kernel if the fill ring's need-wakeup flag is set. A zero-copy driver whose fill ring ran dry sets it, and
-    /// receives nothing until it is woken; in copy mode the flag is never set.
+    /// Wakes the kernel if the fill ring's need-wakeup flag is set. A zero-copy driver whose fill
+    /// ring ran dry sets it, and receives nothing until it is woken; in copy mode the flag is never
+    /// set.
     ///
     /// # Errors
     /// [`Error::Kick`](crate::Error::Kick) if the interface is down or gone.

@@ -59,8 +59,8 @@ impl SocketHandle {
         self.queue
     }
 
-    /// Returns whether packets are in the UMEM without a copy: what `XDP_OPTIONS` reported after binding (5.3; before, what
-    /// the socket asked for).
+    /// Returns whether packets are in the UMEM without a copy: what `XDP_OPTIONS` reported after
+    /// binding (5.3; before, what the socket asked for).
     #[must_use]
     #[doc(alias = "XDP_OPTIONS_ZEROCOPY")]
     pub fn is_zero_copy(&self) -> bool {
@@ -79,7 +79,8 @@ impl SocketHandle {
         &self.inner.pool.umem
     }
 
-    /// `getsockopt(fd, SOL_XDP, XDP_STATISTICS, ...)`: returns the kernel's counters since the socket was made.
+    /// `getsockopt(fd, SOL_XDP, XDP_STATISTICS, ...)`: returns the kernel's counters since the
+    /// socket was made.
     ///
     /// # Errors
     /// [`Error::SocketOption`] if the kernel refuses.
@@ -87,13 +88,14 @@ impl SocketHandle {
         self.inner.backend.statistics()
     }
 
-    /// `setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &packets, 4)`: sets how many packets one wake-up sends at the most in
-    /// copy mode (6.17): from 32, the default, to the TX ring's size. More means fewer calls for a sender of many packets,
-    /// and that one sender keeps the processor longer.
+    /// `setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &packets, 4)`: sets how many packets one
+    /// wake-up sends at the most in copy mode (6.17): from 32, the default, to the TX ring's size.
+    /// More means fewer calls for a sender of many packets, and that one sender keeps the processor
+    /// longer.
     ///
     /// # Errors
-    /// [`Error::NeedsKernel`] before 6.17; [`Error::SocketOption`] with `EACCES` for a number out of range, or on a socket
-    /// without a TX ring.
+    /// [`Error::NeedsKernel`] before 6.17; [`Error::SocketOption`] with `EACCES` for a number out
+    /// of range, or on a socket without a TX ring.
     #[doc(alias = "XDP_MAX_TX_SKB_BUDGET")]
     pub fn set_tx_budget(&self, packets: u32) -> Result<()> {
         sys::set_tx_budget(self.inner.as_fd(), packets).map_err(|errno| match errno {
@@ -104,8 +106,9 @@ impl SocketHandle {
         })
     }
 
-    /// Returns the error that is pending on the socket (`SO_ERROR`) and clears it: `ENETDOWN`, once, after the interface went
-    /// away. A socket whose interface is gone must be dropped; it cannot be bound again.
+    /// Returns the error that is pending on the socket (`SO_ERROR`) and clears it: `ENETDOWN`,
+    /// once, after the interface went away. A socket whose interface is gone must be dropped; it
+    /// cannot be bound again.
     ///
     /// # Errors
     /// [`Error::SocketOption`] if the kernel refuses.

@@ -1,4 +1,5 @@
-//! What the parts of one socket share: its descriptor, its mappings, and the buffer pool of its queue.
+//! What the parts of one socket share: its descriptor, its mappings, and the buffer pool of its
+//! queue.
 
 use super::backend::Backend;
 use super::buffer_pool::BufferPool;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 
 /// The socket behind its rings; closed when the last part of it is gone.
 ///
-/// The kernel frees the queue only when the descriptor is closed *and* no ring is mapped any more: both happen here,
-/// together.
+/// The kernel frees the queue only when the descriptor is closed *and* no ring is mapped any more:
+/// both happen here, together.
 #[derive(Debug)]
 pub(crate) struct Inner {
     // Before the pool: the rings are unmapped before the packet memory goes.

@@ -2,9 +2,9 @@
 
 /// The result of waking the kernel for a ring ([`Tx::kick_if_needed`](super::Tx::kick_if_needed)).
 ///
-/// None of these is a failure: what was submitted stays in its ring until the kernel takes it. A loop that reaps and kicks
-/// in each round may pass over the result; one that waits for its packets to leave kicks again while
-/// [`Tx::pending`](super::Tx::pending) is above 0.
+/// None of these is a failure: what was submitted stays in its ring until the kernel takes it. A
+/// loop that reaps and kicks in each round may pass over the result; one that waits for its packets
+/// to leave kicks again while [`Tx::pending`](super::Tx::pending) is above 0.
 ///
 /// ```no_run
 /// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
@@ -21,14 +21,14 @@
 pub enum Kick {
     /// The need-wakeup flag was not set, so the kernel was not woken.
     NotNeeded,
-    /// The kernel worked. That does not mean that the ring is drained: it stops at a full completion ring, for example;
-    /// see [`Tx::pending`](super::Tx::pending).
+    /// The kernel worked. That does not mean that the ring is drained: it stops at a full
+    /// completion ring, for example; see [`Tx::pending`](super::Tx::pending).
     Done,
-    /// `EAGAIN`: there is more to send than the kernel does in one call (32 descriptors), or the completion ring or the
-    /// socket's send buffer is full. Reap, then kick again.
+    /// `EAGAIN`: there is more to send than the kernel does in one call (32 descriptors), or the
+    /// completion ring or the socket's send buffer is full. Reap, then kick again.
     Again,
-    /// `EBUSY`: the device dropped a packet (its queue was full, or the packet is longer than the MTU); its chunk comes
-    /// back as if it had been sent. Kick again for the rest.
+    /// `EBUSY`: the device dropped a packet (its queue was full, or the packet is longer than the
+    /// MTU); its chunk comes back as if it had been sent. Kick again for the rest.
     Busy,
     /// `ENOBUFS` or `ENOMEM`: the kernel had no memory. Kick again later.
     NoBuffers,

@@ -1,8 +1,8 @@
 //! AF_XDP sockets: from a builder to four rings at work.
 //!
-//! [`Socket::builder`] describes a socket, [`SocketBuilder::open`] makes it with its rings and registers the UMEM,
-//! [`Unbound::bind`] gives it a queue. A bound socket is a bundle of independent parts: [`Rx`], [`Fill`], [`Tx`],
-//! [`Completion`] and [`SocketHandle`].
+//! [`Socket::builder`] describes a socket, [`SocketBuilder::open`] makes it with its rings and
+//! registers the UMEM, [`Unbound::bind`] gives it a queue. A bound socket is a bundle of
+//! independent parts: [`Rx`], [`Fill`], [`Tx`], [`Completion`] and [`SocketHandle`].
 
 mod backend;
 mod batch;
@@ -50,8 +50,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// A socket that receives and sends.
 ///
-/// The rings are separate values: take the socket apart to use them from several threads. The socket is closed, and its
-/// queue free some 20 ms later, when the last of its parts is dropped.
+/// The rings are separate values: take the socket apart to use them from several threads. The
+/// socket is closed, and its queue free some 20 ms later, when the last of its parts is dropped.
 ///
 /// ```no_run
 /// # fn main() -> xsk::Result<()> {
@@ -100,7 +100,8 @@ pub struct RxSocket {
 /// A socket that only sends; made by [`SocketBuilder::tx_only`].
 ///
 /// ```no_run
-/// # fn f(umem: &xsk::Umem, interface: &xsk::Interface, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// # use xsk::{FramePool, Interface, Umem};
+/// # fn f(umem: &Umem, interface: &Interface, pool: &mut FramePool) -> xsk::Result<()> {
 /// let mut socket = xsk::Socket::builder(umem).tx_only().bind(interface, 0)?;
 /// socket.tx.send_from(pool, 64, 60)?;
 /// socket.tx.kick_if_needed()?;
@@ -113,8 +114,8 @@ pub struct TxSocket {
     pub tx: Tx,
     /// Chunks whose packets were sent.
     pub completion: Completion,
-    /// The fill ring that the kernel demands. The kernel never receives into its chunks, but some zero-copy drivers want it
-    /// filled before they send; what is put in here does not come back.
+    /// The fill ring that the kernel demands. The kernel never receives into its chunks, but some
+    /// zero-copy drivers want it filled before they send; what is put in here does not come back.
     pub fill: Fill,
     /// The interface, queue, mode and counters of the socket.
     pub handle: SocketHandle,
@@ -122,7 +123,16 @@ pub struct TxSocket {
 
 /// A kind of bound socket: [`Socket`], [`RxSocket`] or [`TxSocket`].
 ///
-/// Names the kind in [`SocketBuilder`] and [`Unbound`]; it cannot be implemented outside this crate.
+/// Names the kind in [`SocketBuilder`] and [`Unbound`]; it cannot be implemented outside this
+/// crate.
+///
+/// ```no_run
+/// use xsk::socket::{SocketBuilder, SocketKind};
+///
+/// fn open<S: SocketKind>(builder: SocketBuilder<S>, at: &xsk::Interface) -> xsk::Result<S> {
+///     builder.copy_mode(xsk::CopyMode::Copy).bind(at, 0)
+/// }
+/// ```
 pub trait SocketKind: sealed::SocketKind {}
 impl<S: sealed::SocketKind> SocketKind for S {}
 

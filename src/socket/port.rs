@@ -8,8 +8,8 @@ use crate::umem::{FramePool, Umem};
 
 /// The packet memory, the pool and the socket of one queue, which belong together.
 ///
-/// [`service`](Self::service) does what every loop has to do for the rings, in the right order; what the loop does with
-/// packets is its own: the parts are public.
+/// [`service`](Self::service) does what every loop has to do for the rings, in the right order;
+/// what the loop does with packets is its own: the parts are public.
 ///
 /// ```no_run
 /// use xsk::{Attachment, Interface, Port, wait};
@@ -41,8 +41,8 @@ pub struct Port {
 }
 
 impl Port {
-    /// Makes packet memory and a socket of the default sizes, with 8192 chunks, fills the fill ring, and binds the socket to
-    /// a queue.
+    /// Makes packet memory and a socket of the default sizes, with 8192 chunks, fills the fill
+    /// ring, and binds the socket to a queue.
     ///
     /// # Errors
     /// As [`UmemBuilder::build`](crate::umem::UmemBuilder::build) and [`SocketBuilder::bind`].
@@ -52,9 +52,10 @@ impl Port {
         Self::bind(umem, pool, socket, interface, queue)
     }
 
-    /// Opens the socket that `socket` describes over `umem`, gives half of the pool's chunks to its fill ring, as far as it
-    /// has room, and binds it to a queue. (The other half is for sending. Zero-copy drivers take their first chunks when
-    /// they are bound: at least as many as the card's RX ring has entries should be in the fill ring.)
+    /// Opens the socket that `socket` describes over `umem`, gives half of the pool's chunks to its
+    /// fill ring, as far as it has room, and binds it to a queue. (The other half is for sending.
+    /// Zero-copy drivers take their first chunks when they are bound: at least as many as the
+    /// card's RX ring has entries should be in the fill ring.)
     ///
     /// # Errors
     /// As [`SocketBuilder::bind`].
@@ -87,8 +88,9 @@ impl Port {
         Self { umem, pool, socket }
     }
 
-    /// Keeps the rings going: puts up to `burst` chunks that were sent into the pool, gives up to `burst` of the pool to the
-    /// fill ring, and wakes the kernel for either ring where it asks for it.
+    /// Keeps the rings going: puts up to `burst` chunks that were sent into the pool, gives up to
+    /// `burst` of the pool to the fill ring, and wakes the kernel for either ring where it asks for
+    /// it.
     ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if the kernel's side of a ring breaks the rules,

@@ -1,4 +1,5 @@
-//! The rings of a socket: creates a ring, maps it, and locates its indices and entries in the mapping.
+//! The rings of a socket: creates a ring, maps it, and locates its indices and entries in the
+//! mapping.
 #![allow(unsafe_code, reason = "a mapping becomes the memory of a ring")]
 
 use super::SocketKind;
@@ -55,7 +56,8 @@ pub(crate) struct MappedRing {
 enum Flags {
     /// In the ring; or, before 5.4, in padding that reads as no flag.
     InRing,
-    /// In this process: before 5.4 the TX ring has none, and the kernel must be woken for every batch.
+    /// In this process: before 5.4 the TX ring has none, and the kernel must be woken for every
+    /// batch.
     AlwaysWake,
 }
 
@@ -97,7 +99,8 @@ impl RingSpec {
         Ok(self.mapped(mapping, offsets, has_flags_word))
     }
 
-    /// Returns where this ring's parts are, and how long its mapping has to be; no length if that does not fit `usize`.
+    /// Returns where this ring's parts are, and how long its mapping has to be; no length if that
+    /// does not fit `usize`.
     pub(crate) fn layout(self, offsets: &xdp_mmap_offsets) -> (xdp_ring_offset, Option<usize>) {
         let (offsets, entry) = match self.kind {
             RingKind::Rx => (offsets.rx, 16),
@@ -131,19 +134,22 @@ impl MappedRing {
     /// Returns the ring's memory, and the mapping that has to be kept as long as it is used.
     ///
     /// # Errors
-    /// [`Error::MapRing`] with `EINVAL` if a part of the ring is not in the mapping, or not aligned.
+    /// [`Error::MapRing`] with `EINVAL` if a part of the ring is not in the mapping, or not
+    /// aligned.
     pub(crate) fn memory<T: Copy>(self) -> Result<(Memory<T>, Mapping)> {
         let failed =
             Error::MapRing { ring: self.kind, bytes: self.mapping.len(), errno: Errno::INVAL };
         let parts = self.parts().ok_or(failed)?;
-        // SAFETY: `parts` checked that each part lies in the mapping, aligned; the mapping is returned, and kept by the
-        // `Inner` or the `BufferPool` that every half holds. This process made the ring with a new descriptor and makes
-        // one half of it, once: `self` is consumed (I11).
+        // SAFETY: `parts` checked that each part lies in the mapping, aligned; the mapping is
+        // returned, and kept by the `Inner` or the `BufferPool` that every half holds. This process
+        // made the ring with a new descriptor and makes one half of it, once: `self` is consumed
+        // (I11).
         let memory = unsafe { Memory::new(parts) };
         Ok((memory, self.mapping))
     }
 
-    /// Returns the addresses of the ring's parts; `None` if one is not in the mapping, or not aligned.
+    /// Returns the addresses of the ring's parts; `None` if one is not in the mapping, or not
+    /// aligned.
     fn parts<T: Copy>(&self) -> Option<Parts<T>> {
         let at = |offset: u64, bytes: usize, align: usize| -> Option<NonNull<u8>> {
             let offset = usize::try_from(offset).ok()?;

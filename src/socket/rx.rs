@@ -13,8 +13,9 @@ use xsk_uapi::if_xdp::xdp_desc;
 
 /// The RX ring: received packets, as frames.
 ///
-/// The kernel puts each packet into a chunk that was given to it by the [`Fill`] ring of the same socket. The ring moves
-/// between threads; the other rings of the socket may be used by other threads.
+/// The kernel puts each packet into a chunk that was given to it by the [`Fill`] ring of the same
+/// socket. The ring moves between threads; the other rings of the socket may be used by other
+/// threads.
 ///
 /// ```no_run
 /// # fn f(umem: &xsk::Umem, rx: &mut xsk::Rx, pool: &mut xsk::FramePool) -> xsk::Result<()> {
@@ -46,16 +47,19 @@ impl Rx {
 
     /// Returns the packets that are in the ring, `count` at the most; an empty batch is no error.
     ///
-    /// Iterate over the batch for [`Frame`]s, or pass it on whole. What is not taken stays in the ring.
+    /// Iterate over the batch for [`Frame`]s, or pass it on whole. What is not taken stays in the
+    /// ring.
     ///
     /// # Errors
-    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found while the batch is
-    /// taken: it ends the batch there, its chunk is lost, and the *next* call returns it, once.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found
+    /// while the batch is taken: it ends the batch there, its chunk is lost, and the *next* call
+    /// returns it, once.
     #[inline(always)]
     #[doc(alias = "xsk_ring_cons__peek")]
     pub fn receive(&mut self, count: u32) -> Result<RxBatch<'_>, RingError> {
         let Self { ring, checker, filled, .. } = self;
-        // Relaxed: the kernel's index, read with acquire just before, came after what filled the ring.
+        // Relaxed: the kernel's index, read with acquire just before, came after what filled the
+        // ring.
         let most_allowed = || Index::new(filled.load(Ordering::Relaxed));
         let error = |ring: &mut _, suspect| error(ring, checker, suspect);
         Ok(RxBatch(Batch::new(ring.peek(count, most_allowed, error)?, checker)))
@@ -108,11 +112,12 @@ impl AsRawFd for Rx {
 pub struct RxBatch<'a>(Batch<'a, Desc>);
 
 impl<'a> RxBatch<'a> {
-    /// Gives as many of the packets' chunks back to the fill ring as it has room for, unread; returns how many. The rest
-    /// stays in the RX ring.
+    /// Gives as many of the packets' chunks back to the fill ring as it has room for, unread;
+    /// returns how many. The rest stays in the RX ring.
     ///
     /// # Errors
-    /// A [`RingError`] of the fill ring. One of an RX entry ends the batch and is returned by the next [`Rx::receive`].
+    /// A [`RingError`] of the fill ring. One of an RX entry ends the batch and is returned by the
+    /// next [`Rx::receive`].
     ///
     /// # Panics
     /// If `fill` is of another UMEM.
@@ -125,18 +130,18 @@ impl<'a> RxBatch<'a> {
         })
     }
 
-    /// Shows each packet to `look` and gives its chunk back to the fill ring; returns how many. Ends when the fill ring has
-    /// no more room; the rest stays in the RX ring.
+    /// Shows each packet to `look` and gives its chunk back to the fill ring; returns how many.
+    /// Ends when the fill ring has no more room; the rest stays in the RX ring.
     ///
-    /// This is the quickest way to look at every packet and keep none. (`look` may even exchange the frame for another one
-    /// of the same UMEM, to keep this one.)
+    /// This is the quickest way to look at every packet and keep none. (`look` may even exchange
+    /// the frame for another one of the same UMEM, to keep this one.)
     ///
     /// # Errors
     /// As [`recycle`](Self::recycle).
     ///
     /// # Panics
-    /// If `fill`, or a frame that was exchanged, is of another UMEM. If `look` panics, what was done before stays done,
-    /// and the chunk of the frame that it had is lost.
+    /// If `fill`, or a frame that was exchanged, is of another UMEM. If `look` panics, what was
+    /// done before stays done, and the chunk of the frame that it had is lost.
     #[inline(always)]
     #[track_caller]
     pub fn recycle_each(
@@ -154,11 +159,12 @@ impl<'a> RxBatch<'a> {
         })
     }
 
-    /// Sends as many of the packets as the TX ring has room for, as they are; returns how many. The rest stays in the RX
-    /// ring.
+    /// Sends as many of the packets as the TX ring has room for, as they are; returns how many. The
+    /// rest stays in the RX ring.
     ///
     /// # Errors
-    /// A [`RingError`] of the TX ring. One of an RX entry ends the batch and is returned by the next [`Rx::receive`].
+    /// A [`RingError`] of the TX ring. One of an RX entry ends the batch and is returned by the
+    /// next [`Rx::receive`].
     ///
     /// # Panics
     /// If `tx` is of another UMEM.
@@ -173,17 +179,18 @@ impl<'a> RxBatch<'a> {
         })
     }
 
-    /// Has `edit` edit each packet in place and sends it; returns how many. Ends when the TX ring has no more room; the
-    /// rest stays in the RX ring.
+    /// Has `edit` edit each packet in place and sends it; returns how many. Ends when the TX ring
+    /// has no more room; the rest stays in the RX ring.
     ///
-    /// This is the quickest way to forward everything. To drop some, iterate, and push into the batch of [`Tx::reserve`].
+    /// This is the quickest way to forward everything. To drop some, iterate, and push into the
+    /// batch of [`Tx::reserve`].
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
     ///
     /// # Panics
-    /// If `tx`, or a frame that was exchanged, is of another UMEM. If `edit` panics, what was done before stays done, and
-    /// the chunk of the frame that it had is lost.
+    /// If `tx`, or a frame that was exchanged, is of another UMEM. If `edit` panics, what was done
+    /// before stays done, and the chunk of the frame that it had is lost.
     #[inline(always)]
     #[track_caller]
     pub fn forward_each(
@@ -240,8 +247,8 @@ impl<'a> IntoIterator for RxBatch<'a> {
 
 /// The frames of a received batch, one by one; made by iterating over an [`RxBatch`].
 ///
-/// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the others for the next
-/// [`Rx::receive`]; forgetting it (`std::mem::forget`) delays that until then.
+/// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the
+/// others for the next [`Rx::receive`]; forgetting it (`std::mem::forget`) delays that until then.
 ///
 /// ```no_run
 /// # fn f(rx: &mut xsk::Rx, pool: &mut xsk::FramePool) -> xsk::Result<()> {

@@ -10,7 +10,7 @@ use xsk_uapi::if_xdp::xdp_statistics;
 /// ```no_run
 /// # fn f(socket: &xsk::Socket) -> xsk::Result<()> {
 /// let counters = socket.handle.statistics()?;
-/// println!("dropped {}, of these with a full RX ring {:?}", counters.rx_dropped, counters.rx_ring_full);
+/// println!("dropped {}, RX ring full {:?}", counters.rx_dropped, counters.rx_ring_full);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,7 +18,8 @@ use xsk_uapi::if_xdp::xdp_statistics;
 pub struct Statistics {
     /// Packets dropped for other reasons than a full RX ring: too long for a chunk, no chunk.
     pub rx_dropped: u64,
-    /// Fill entries that the kernel refused. (Kernels up to 6.18 read another ring's counter: stays 0.)
+    /// Fill entries that the kernel refused. (Kernels up to 6.18 read another ring's counter: stays
+    /// 0.)
     pub rx_invalid_descs: u64,
     /// TX descriptors that the kernel refused. This crate never publishes one.
     pub tx_invalid_descs: u64,

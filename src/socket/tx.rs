@@ -14,15 +14,16 @@ use xsk_uapi::if_xdp::xdp_desc;
 
 /// The TX ring: packets to send, as frames.
 ///
-/// A packet is sent when it was submitted *and* the kernel was woken ([`kick_if_needed`]); its chunk comes back by the
-/// [`Completion`](super::Completion) ring of the same socket.
+/// A packet is sent when it was submitted *and* the kernel was woken ([`kick_if_needed`]); its
+/// chunk comes back by the [`Completion`](super::Completion) ring of the same socket.
 ///
 /// [`kick_if_needed`]: Tx::kick_if_needed
 ///
 /// ```no_run
 /// # fn f(umem: &xsk::Umem, socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
 /// socket.completion.reap_into(pool, 64)?;
-/// socket.tx.send_each(pool, 64, |frame| umem.write(frame, &[0xff; 60]).expect("60 bytes fit"))?;
+/// let packet = [0xff; 60];
+/// socket.tx.send_each(pool, 64, |frame| umem.write(frame, &packet).expect("60 bytes fit"))?;
 /// socket.tx.kick_if_needed()?;
 /// # Ok(()) }
 /// ```
@@ -44,8 +45,8 @@ impl Tx {
         }
     }
 
-    /// Reserves up to `count` slots, for [`TxBatch::push`]. What was pushed is submitted at once when the batch is dropped:
-    /// one release store for all.
+    /// Reserves up to `count` slots, for [`TxBatch::push`]. What was pushed is submitted at once
+    /// when the batch is dropped: one release store for all.
     ///
     /// Forgetting the batch (`std::mem::forget`) delays that until the next batch.
     ///
@@ -58,8 +59,8 @@ impl Tx {
         Ok(TxBatch(Slots::new(self.ring.write(count)?, &self.checker)))
     }
 
-    /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as the pool has and have
-    /// room. Returns how many.
+    /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as
+    /// the pool has and have room. Returns how many.
     ///
     /// For senders whose packets lie ready in their chunks
     /// ([`Umem::for_each_free_chunk`](crate::Umem::for_each_free_chunk)).
@@ -90,16 +91,16 @@ impl Tx {
         }))
     }
 
-    /// Takes up to `count` chunks of `pool`, has `write` write a packet into each (a frame over the whole chunk; see
-    /// [`Frame::truncate`] and [`Umem::write`](crate::Umem::write)) and sends it; as many as the pool has and have room.
-    /// Returns how many.
+    /// Takes up to `count` chunks of `pool`, has `write` write a packet into each (a frame over the
+    /// whole chunk; see [`Frame::truncate`] and [`Umem::write`](crate::Umem::write)) and sends it;
+    /// as many as the pool has and have room. Returns how many.
     ///
     /// # Errors
     /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     ///
     /// # Panics
-    /// If `pool`, or a frame that was exchanged, is of another UMEM. If `write` panics, what was done before stays done,
-    /// and the chunk of the frame that it had is lost.
+    /// If `pool`, or a frame that was exchanged, is of another UMEM. If `write` panics, what was
+    /// done before stays done, and the chunk of the frame that it had is lost.
     #[inline(always)]
     #[track_caller]
     pub fn send_each(
@@ -125,12 +126,12 @@ impl Tx {
 
     /// Wakes the kernel if the TX ring's need-wakeup flag is set. In copy mode it always is.
     ///
-    /// One call sends 32 packets at the most in copy mode: after [`Kick::Again`] reap completions and kick again, while
-    /// [`pending`](Self::pending) says that something is left.
+    /// One call sends 32 packets at the most in copy mode: after [`Kick::Again`] reap completions
+    /// and kick again, while [`pending`](Self::pending) says that something is left.
     ///
     /// # Errors
-    /// [`Error::Kick`](crate::Error::Kick) if the interface is down (what is in the ring is sent when it is up again and
-    /// kicked) or gone.
+    /// [`Error::Kick`](crate::Error::Kick) if the interface is down (what is in the ring is sent
+    /// when it is up again and kicked) or gone.
     #[inline]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[doc(alias = "sendto")]
@@ -208,7 +209,8 @@ impl TxBatch<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid descriptor.
+        // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid
+        // descriptor.
         self.0.push(frame, ChunkPlace::Sending, |frame| Desc::new(frame.address(), frame.len()))
     }
 

@@ -59,12 +59,14 @@ impl<S: SocketKind> fmt::Debug for Unbound<S> {
 impl<S: SocketKind> Unbound<S> {
     /// `bind(fd, {AF_XDP, flags, interface, queue}, 16)`: gives the socket a queue of an interface.
     ///
-    /// This works whether or not a program is attached that redirects to the socket; without one, nothing is received. While
-    /// the queue is taken, it tries again for as long as [`bind_timeout`](super::SocketBuilder::bind_timeout) says.
+    /// This works whether or not a program is attached that redirects to the socket; without one,
+    /// nothing is received. While the queue is taken, it tries again for as long as
+    /// [`bind_timeout`](super::SocketBuilder::bind_timeout) says.
     ///
     /// # Errors
-    /// The socket comes back in the [`BindError`], with what is in its fill ring. [`Error::Setting`] for a queue that the
-    /// kernel would confuse with another; [`Error::Bind`] if the kernel refuses.
+    /// The socket comes back in the [`BindError`], with what is in its fill ring.
+    /// [`Error::Setting`] for a queue that the kernel would confuse with another; [`Error::Bind`]
+    /// if the kernel refuses.
     #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
         let copy = match self.try_bind(interface, queue) {
@@ -91,7 +93,8 @@ impl<S: SocketKind> Unbound<S> {
             CopyMode::ZeroCopy => (bind(uapi::XDP_ZEROCOPY), CopyReason::Asked),
             CopyMode::Auto => match bind(uapi::XDP_ZEROCOPY) {
                 Ok(()) => (Ok(()), CopyReason::ZeroCopy),
-                // EBUSY after all the waiting can be the driver's, too; if the queue is taken, it comes again.
+                // EBUSY after all the waiting can be the driver's, too; if the queue is taken, it
+                // comes again.
                 Err(errno) => (bind(uapi::XDP_COPY), CopyReason::Refused { errno }),
             },
         };
@@ -133,8 +136,8 @@ impl<S: SocketKind> Unbound<S> {
         }
     }
 
-    /// Refuses an interface of another namespace: the kernel looks the index up in the namespace that the socket was made in,
-    /// where another interface may have it.
+    /// Refuses an interface of another namespace: the kernel looks the index up in the namespace
+    /// that the socket was made in, where another interface may have it.
     fn require_same_namespace(&self, interface: &Interface) -> Result<()> {
         if interface.shares_namespace_with(self.inner.as_fd()) != Some(false) {
             return Ok(());
@@ -163,7 +166,8 @@ impl<S: SocketKind> AsRawFd for Unbound<S> {
 /// The error of a refused `bind`: why, and the socket, to be tried again.
 ///
 /// ```no_run
-/// # fn f(unbound: xsk::socket::Unbound<xsk::Socket>, interface: &xsk::Interface) -> xsk::Result<xsk::Socket> {
+/// # use xsk::{Interface, Socket, socket::Unbound};
+/// # fn f(unbound: Unbound<Socket>, interface: &Interface) -> xsk::Result<Socket> {
 /// match unbound.bind(interface, 0) {
 ///     Ok(socket) => Ok(socket),
 ///     Err(refused) => Ok(refused.socket.bind(interface, 1)?), // the next queue

@@ -6,21 +6,23 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Sleeps until one of `sockets` has received packets, or `timeout` is over (`None`: for ever); returns how many of them
-/// have. 0 is the timeout, or a signal.
+/// Sleeps until one of `sockets` has received packets, or `timeout` is over (`None`: for ever);
+/// returns how many of them have. 0 is the timeout, or a signal.
 ///
-/// Anything with a descriptor may be waited for together with sockets: an `eventfd` that ends the loop, a `signalfd`, a
-/// netlink socket.
+/// Anything with a descriptor may be waited for together with sockets: an `eventfd` that ends the
+/// loop, a `signalfd`, a netlink socket.
 ///
 /// What `poll(2)` does not report:
-/// - *Room for sending.* `POLLOUT` is true while the TX ring is half empty or more, which is nearly always, so a loop that
-///   waits for it spins; and the true limit is the completion ring, which it does not look at. Instead: reap, and when
-///   nothing can be reserved, kick and wait a bounded time.
-/// - *The interface going away.* The kernel wakes no sleeper, and `POLLERR` never comes: use a timeout, and see what
-///   [`Tx::kick_if_needed`](super::Tx::kick_if_needed) or [`SocketHandle::take_error`](super::SocketHandle::take_error)
-///   returns after it.
+/// - *Room for sending.* `POLLOUT` is true while the TX ring is half empty or more, which is nearly
+///   always, so a loop that waits for it spins; and the true limit is the completion ring, which it
+///   does not look at. Instead: reap, and when nothing can be reserved, kick and wait a bounded
+///   time.
+/// - *The interface going away.* The kernel wakes no sleeper, and `POLLERR` never comes: use a
+///   timeout, and see what [`Tx::kick_if_needed`](super::Tx::kick_if_needed) or
+///   [`SocketHandle::take_error`](super::SocketHandle::take_error) returns after it.
 ///
-/// In copy mode the call also sends what is in the TX ring of each socket, as a kick does, whatever it waits for.
+/// In copy mode the call also sends what is in the TX ring of each socket, as a kick does, whatever
+/// it waits for.
 ///
 /// # Errors
 /// [`Error::Wait`] if `poll(2)` fails.

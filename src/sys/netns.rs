@@ -19,8 +19,8 @@ const SO_NETNS_COOKIE: i32 = 71;
 /// `SIOCGSKNS` (linux/sockios.h, 4.10).
 const SIOCGSKNS: usize = 0x894c;
 
-/// Whether two sockets were made in one network namespace; `None` if the kernel does not report it:
-/// before 5.14 it does so only with CAP_NET_ADMIN there.
+/// Returns whether two sockets were made in one network namespace; `None` if the kernel does not
+/// report it: before 5.14 it does so only with CAP_NET_ADMIN there.
 pub(crate) fn is_shared(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Option<bool> {
     if let (Ok(one), Ok(other)) = (cookie(one), cookie(other)) {
         return Some(one == other);

@@ -39,7 +39,7 @@ pub(crate) fn mmap_offsets(fd: BorrowedFd<'_>) -> Result<(uapi::xdp_mmap_offsets
     offsets_of(&offsets, len).map(|offsets| (offsets, flags_word)).ok_or(Errno::INVAL)
 }
 
-/// The offsets in a reply of `len` bytes.
+/// Returns the offsets in a reply of `len` bytes.
 pub(crate) fn offsets_of(
     reply: &uapi::xdp_mmap_offsets,
     len: usize,
@@ -115,7 +115,7 @@ const SO_DOMAIN: i32 = 39;
 /// `AF_XDP` (linux/socket.h).
 const AF_XDP: i32 = 44;
 
-/// Whether `socket` has an RX ring.
+/// Returns whether `socket` has an RX ring.
 ///
 /// `None` if the kernel does not report it: of a bound socket before 5.11, and before 6.4 of one
 /// whose interface is down or gone; or if it is something else than an AF_XDP socket.

@@ -1,4 +1,5 @@
-//! The builder of packet memory, which checks every rule that the kernel has for it before the kernel sees it.
+//! The builder of packet memory, which checks every rule that the kernel has for it before the
+//! kernel sees it.
 #![allow(unsafe_code, reason = "the user's own memory comes in here")]
 
 use super::geometry::{Geometry, PACKET_HEADROOM, next_umem_id};
@@ -61,8 +62,8 @@ impl UmemBuilder {
 
     /// Sets how many bytes the kernel leaves free before a received packet, beside its own 256.
     ///
-    /// The most that is possible differs: chunk size - 257 on older kernels, chunk size - 704 on newer (since 6.18.24, and
-    /// backports).
+    /// The most that is possible differs: chunk size - 257 on older kernels, chunk size - 704 on
+    /// newer (since 6.18.24, and backports).
     #[doc(alias = "frame_headroom")]
     pub fn headroom(mut self, bytes: u32) -> Self {
         self.headroom = bytes;
@@ -77,12 +78,13 @@ impl UmemBuilder {
 
     /// Maps the memory (zeroed) and returns it with the pool of all its chunks.
     ///
-    /// A socket that is opened for the memory registers it with the kernel, which pins it then and counts it against
-    /// `RLIMIT_MEMLOCK`.
+    /// A socket that is opened for the memory registers it with the kernel, which pins it then and
+    /// counts it against `RLIMIT_MEMLOCK`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for what no kernel takes; [`Error::AllocateUmem`] if the memory cannot be mapped: for huge pages,
-    /// most often because the system has none reserved; [`Error::UmemNumbers`] after 2^32 - 1 UMEMs in one process.
+    /// [`Error::Setting`] for what no kernel takes; [`Error::AllocateUmem`] if the memory cannot be
+    /// mapped: for huge pages, most often because the system has none reserved;
+    /// [`Error::UmemNumbers`] after 2^32 - 1 UMEMs in one process.
     pub fn build(self) -> Result<(Umem, FramePool)> {
         let geometry = self.geometry()?;
         let refused = |errno| Error::AllocateUmem {
@@ -102,25 +104,27 @@ impl UmemBuilder {
         Ok(Umem::over(Memory::Ours(mapping), geometry, self.headroom, self.page_size))
     }
 
-    /// Makes a UMEM of memory that is mapped already: chunks from `memory`'s first byte on, as many as were set. `owner`
-    /// is dropped when the last handle and the last socket of the UMEM are gone.
+    /// Makes a UMEM of memory that is mapped already: chunks from `memory`'s first byte on, as many
+    /// as were set. `owner` is dropped when the last handle and the last socket of the UMEM are
+    /// gone.
     ///
     /// # Errors
-    /// As [`build`](Self::build); [`Error::Setting`] also if `memory` does not begin at a page or is too short. Memory that
-    /// the kernel cannot pin (read-only, or a shared mapping of a file) is refused when a socket is opened for it.
+    /// As [`build`](Self::build); [`Error::Setting`] also if `memory` does not begin at a page or
+    /// is too short. Memory that the kernel cannot pin (read-only, or a shared mapping of a file)
+    /// is refused when a socket is opened for it.
     ///
     /// # Safety
     /// From this call until `owner` is dropped:
     /// - every byte of `memory` stays mapped at its address, readable and writable;
     /// - if a file backs it, the file is not truncated below it;
-    /// - only this UMEM and its sockets read or write it: there is no reference into it, no other process or device
-    ///   writes to it, and no second UMEM lies over a part of it;
-    /// - the process does not `fork`, or the child touches none of it and unmaps none of it (unlike memory made by
-    ///   [`build`](Self::build), this memory is not kept from a child).
+    /// - only this UMEM and its sockets read or write it: there is no reference into it, no other
+    ///   process or device writes to it, and no second UMEM lies over a part of it;
+    /// - the process does not `fork`, or the child touches none of it and unmaps none of it (unlike
+    ///   memory made by [`build`](Self::build), this memory is not kept from a child).
     ///
-    /// A zero-copy card may write for some 20 ms after its last socket was closed. The kernel keeps the *pages* until it
-    /// lets go of them; so `owner` may unmap them at once, but must not give the same mapping to something else before a
-    /// new socket could be bound to the queue.
+    /// A zero-copy card may write for some 20 ms after its last socket was closed. The kernel keeps
+    /// the *pages* until it lets go of them; so `owner` may unmap them at once, but must not give
+    /// the same mapping to something else before a new socket could be bound to the queue.
     pub unsafe fn build_in(
         self,
         memory: NonNull<[u8]>,

@@ -3,7 +3,8 @@
 use super::geometry::Geometry;
 use super::ledger::{ChunkPlace, Ledger};
 
-/// Checks addresses written by the kernel and records chunk moves in the ledger; each ring half and pool has one.
+/// Checks addresses written by the kernel and records chunk moves in the ledger; each ring half and
+/// pool has one.
 #[derive(Debug, Clone)]
 pub(crate) struct Checker {
     pub(crate) geometry: Geometry,
@@ -15,8 +16,8 @@ impl Checker {
         Self { geometry, ledger }
     }
 
-    /// Returns `address`, which the kernel's side wrote, as a byte of the area, if it is one and its chunk can come
-    /// `from` there; the ledger has the chunk at `to` then.
+    /// Returns `address`, which the kernel's side wrote, as a byte of the area, if it is one and
+    /// its chunk can come `from` there; the ledger has the chunk at `to` then.
     #[inline(always)]
     pub(crate) fn accept_chunk(
         &self,

@@ -5,10 +5,10 @@ use crate::error::Error;
 
 /// The owned handle to one chunk of a [`Umem`](super::Umem), and to the packet's bytes in it.
 ///
-/// A frame comes from a [`FramePool`](super::FramePool), from receiving or from reaping, and goes back to a pool, into the
-/// fill ring, or out by the TX ring. There is never more than one for a chunk, so a frame is neither `Copy` nor `Clone`,
-/// and no two are equal. Its bytes are reached with [`Umem::bytes`](super::Umem::bytes) and
-/// [`Umem::bytes_mut`](super::Umem::bytes_mut).
+/// A frame comes from a [`FramePool`](super::FramePool), from receiving or from reaping, and goes
+/// back to a pool, into the fill ring, or out by the TX ring. There is never more than one for a
+/// chunk, so a frame is neither `Copy` nor `Clone`, and no two are equal. Its bytes are reached
+/// with [`Umem::bytes`](super::Umem::bytes) and [`Umem::bytes_mut`](super::Umem::bytes_mut).
 ///
 /// Dropping a frame is safe and loses its chunk until the UMEM ends; put it into a pool instead.
 ///
@@ -38,8 +38,9 @@ static_assertions::assert_not_impl_any!(Frame: Copy, Clone, Default, PartialEq);
 impl Frame {
     /// Makes the handle to the chunk of `address`.
     ///
-    /// This is the only constructor, and it is private to the crate: its caller took the chunk from a pool, from the RX
-    /// ring or from the completion ring (invariant I2), and checked that the bytes are inside the chunk (I4, I7).
+    /// This is the only constructor, and it is private to the crate: its caller took the chunk from
+    /// a pool, from the RX ring or from the completion ring (invariant I2), and checked that the
+    /// bytes are inside the chunk (I4, I7).
     #[inline(always)]
     pub(crate) fn new(geometry: &Geometry, address: u64, len: u32) -> Self {
         Self { address, len, umem: geometry.umem }
@@ -51,7 +52,8 @@ impl Frame {
         Self::new(geometry, geometry.first_usable(chunk), geometry.usable_len())
     }
 
-    /// Ends the handle and returns its address and length; its chunk belongs to the caller from here on.
+    /// Ends the handle and returns its address and length; its chunk belongs to the caller from
+    /// here on.
     #[inline(always)]
     pub(crate) fn consume(self) -> (u64, u32) {
         (self.address, self.len)

@@ -10,8 +10,9 @@ use crate::ring::transfer::{Ready, Room, Sink, Source};
 
 /// A stack of free chunks of one UMEM.
 ///
-/// [`Umem::builder`](super::Umem::builder) makes the first, with every chunk. Pools can be split and joined and moved
-/// between threads; a thread that only receives and one that only sends feed one another by passing pools or frames.
+/// [`Umem::builder`](super::Umem::builder) makes the first, with every chunk. Pools can be split
+/// and joined and moved between threads; a thread that only receives and one that only sends feed
+/// one another by passing pools or frames.
 ///
 /// Dropping a pool is safe and loses its chunks until the UMEM ends.
 ///
@@ -28,8 +29,9 @@ use crate::ring::transfer::{Ready, Room, Sink, Source};
 #[derive(Debug)]
 pub struct FramePool {
     checker: Checker,
-    /// First bytes of free chunks; only those below `len` count. There is a slot for every chunk of the UMEM, so a chunk
-    /// without a slot is one that came back twice (the axiom of I9), and is let go.
+    /// First bytes of free chunks; only those below `len` count. There is a slot for every chunk of
+    /// the UMEM, so a chunk without a slot is one that came back twice (the axiom of I9), and is
+    /// let go.
     slots: Box<[u64]>,
     /// At most `slots.len()`, which is `size`.
     len: u32,
@@ -71,8 +73,9 @@ impl FramePool {
 
     /// Takes a chunk, as a frame over all its bytes; `None` from an empty pool.
     ///
-    /// The bytes are what the chunk's last packet left there. Write a packet and set its length with
-    /// [`Umem::write`](super::Umem::write), or edit [`Umem::bytes_mut`](super::Umem::bytes_mut) and [`Frame::truncate`].
+    /// The bytes are what the chunk's last packet left there. Write a packet and set its length
+    /// with [`Umem::write`](super::Umem::write), or edit
+    /// [`Umem::bytes_mut`](super::Umem::bytes_mut) and [`Frame::truncate`].
     #[inline]
     pub fn take(&mut self) -> Option<Frame> {
         let top = self.len.checked_sub(1)?;
@@ -100,7 +103,8 @@ impl FramePool {
 
     /// Splits up to `chunks` chunks off into a pool of their own, for another thread, say.
     ///
-    /// Every pool has room for all chunks of the UMEM, 8 bytes for each, so that nothing is allocated later.
+    /// Every pool has room for all chunks of the UMEM, 8 bytes for each, so that nothing is
+    /// allocated later.
     pub fn split_off(&mut self, chunks: usize) -> Self {
         let mut other = Self::new(self.checker.clone());
         self.move_to(&mut other, chunks);
@@ -141,7 +145,8 @@ impl FramePool {
     #[inline(always)]
     pub(crate) fn top(&mut self, count: u32) -> Ready<PoolTop<'_>> {
         let count = count.min(self.len);
-        // SAFETY: `count` chunks lie below `len`; the pool changes only through the exclusive borrow in the value.
+        // SAFETY: `count` chunks lie below `len`; the pool changes only through the exclusive
+        // borrow in the value.
         unsafe { Ready::new(PoolTop(self), count) }
     }
 
@@ -149,7 +154,8 @@ impl FramePool {
     #[inline(always)]
     pub(crate) fn room(&mut self, count: u32) -> Room<PoolRoom<'_>> {
         let count = if count == 0 { 0 } else { count.min(self.size.wrapping_sub(self.len)) };
-        // SAFETY: `count` slots lie from `len` on; the pool changes only through the exclusive borrow in the value.
+        // SAFETY: `count` slots lie from `len` on; the pool changes only through the exclusive
+        // borrow in the value.
         unsafe { Room::new(PoolRoom(self), count) }
     }
 
@@ -158,8 +164,8 @@ impl FramePool {
         &self.checker.geometry
     }
 
-    /// Returns the first bytes of the pool's chunks, in bytes from the beginning of the UMEM, in no order: which chunks are
-    /// here, for tests of conservation.
+    /// Returns the first bytes of the pool's chunks, in bytes from the beginning of the UMEM, in no
+    /// order: which chunks are here, for tests of conservation.
     pub fn addresses(&self) -> impl Iterator<Item = u64> + '_ {
         self.slots.iter().take(self.len()).copied()
     }
@@ -182,8 +188,8 @@ impl Extend<Frame> for FramePool {
 #[derive(Debug)]
 pub(crate) struct PoolTop<'a>(&'a mut FramePool);
 
-// SAFETY: `skip + most` are no more than the chunks that the pool holds; they lie below `len`, which is inside the slots,
-// each below the one before.
+// SAFETY: `skip + most` are no more than the chunks that the pool holds; they lie below `len`,
+// which is inside the slots, each below the one before.
 unsafe impl Source for PoolTop<'_> {
     type Entry = u64;
     const REVERSED: bool = true;

@@ -1,10 +1,10 @@
 //! The geometry of a UMEM: where its chunks begin and end, and which bytes a frame can have.
 
 use crate::error::{Error, Result};
-use crate::num::usize_of_offset;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What the kernel leaves free before each received packet, beside the headroom (`XDP_PACKET_HEADROOM`, linux/bpf.h).
+/// What the kernel leaves free before each received packet, beside the headroom
+/// (`XDP_PACKET_HEADROOM`, linux/bpf.h).
 pub(crate) const PACKET_HEADROOM: u32 = 256;
 
 /// The numbers that are the same for every frame of a UMEM; each ring half and pool carries a copy.
@@ -19,7 +19,8 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// Returns the geometry of UMEM number `umem`: `chunks` chunks of `chunk_size` bytes, a power of two.
+    /// Returns the geometry of UMEM number `umem`: `chunks` chunks of `chunk_size` bytes, a power
+    /// of two.
     pub(crate) fn new(umem: u32, chunks: u32, chunk_size: u32) -> Self {
         Self {
             umem,
@@ -34,8 +35,9 @@ impl Geometry {
         address < self.area
     }
 
-    /// Returns whether `address` is in the area and the bytes from it, as many as `len`, end in its chunk. `len` is at
-    /// least 1; a larger word than 32 bits (a length with options above it) is refused too.
+    /// Returns whether `address` is in the area and the bytes from it, as many as `len`, end in its
+    /// chunk. `len` is at least 1; a larger word than 32 bits (a length with options above it) is
+    /// refused too.
     #[inline(always)]
     pub(crate) fn contains_packet(&self, address: u64, len: u64) -> bool {
         if !self.contains(address) {
@@ -82,12 +84,14 @@ impl Geometry {
     /// Returns the number of chunks.
     #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
     pub(crate) fn chunk_count(&self) -> u32 {
-        self.index(self.area) as u32
+        self.area.checked_div(u64::from(self.chunk_size())).unwrap_or(0) as u32
     }
 
-    /// Returns the number of the chunk that `address` is in.
+    /// Returns the number of the chunk that `address` is in; of one beyond the area a number that no
+    /// chunk has.
     pub(crate) fn index(&self, address: u64) -> usize {
-        usize_of_offset(address.checked_div(u64::from(self.chunk_size())).unwrap_or(0))
+        let number = address.checked_div(u64::from(self.chunk_size())).unwrap_or(0);
+        usize::try_from(number).unwrap_or(usize::MAX)
     }
 
     /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
@@ -111,7 +115,8 @@ impl Geometry {
 
 /// Returns a number that no UMEM of this process ever had.
 ///
-/// Numbers are not used again, so a frame that outlived its UMEM can never pass for one of another (invariant I6).
+/// Numbers are not used again, so a frame that outlived its UMEM can never pass for one of another
+/// (invariant I6).
 pub(super) fn next_umem_id() -> Result<u32> {
     static LAST: AtomicU32 = AtomicU32::new(0);
     LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1))

@@ -1,8 +1,21 @@
 //! The shadow ledger: where every chunk is, in debug builds and with feature `ledger`.
 //!
-//! Without it a repeated address from the kernel's side looks like a good one; with it, it is refused.
+//! Without it a repeated address from the kernel's side looks like a good one; with it, it is
+//! refused.
 
 /// Where a chunk is.
+///
+/// ```
+/// use xsk::umem::ChunkPlace;
+///
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+/// let frame = pool.take().ok_or("the pool is full")?;
+/// if let Some(places) = umem.chunk_places() {
+///     assert_eq!((places[0], places[1]), (ChunkPlace::User, ChunkPlace::Pool));
+/// }
+/// pool.put(frame);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ChunkPlace {
@@ -66,8 +79,8 @@ mod kept {
             self.exchange(geometry, address, bits(from), bits(to))
         }
 
-        /// Keeps a chunk that is at `place`, with the kernel, from leaving there while a fake kernel reads or writes its
-        /// bytes; returns whether it was there.
+        /// Keeps a chunk that is at `place`, with the kernel, from leaving there while a fake
+        /// kernel reads or writes its bytes; returns whether it was there.
         #[cfg(feature = "test-util")]
         pub(crate) fn claim(&self, geometry: &Geometry, address: u64, place: ChunkPlace) -> bool {
             self.exchange(geometry, address, bits(place), bits(place) | CLAIMED)
@@ -80,8 +93,8 @@ mod kept {
         }
 
         fn exchange(&self, geometry: &Geometry, address: u64, from: u8, to: u8) -> bool {
-            // A good kernel hands the chunk over by a ring, and needs no order here; from a hostile one a chunk can come
-            // without.
+            // A good kernel hands the chunk over by a ring, and needs no order here; from a hostile
+            // one a chunk can come without.
             let order = (Ordering::AcqRel, Ordering::Acquire);
             self.0
                 .get(geometry.index(address))
@@ -119,7 +132,7 @@ mod kept {
         place as u8
     }
 
-    /// The place that a byte of the ledger says, claimed or not.
+    /// Returns the place that a byte of the ledger says, claimed or not.
     const fn from_bits(byte: u8) -> ChunkPlace {
         match byte & !CLAIMED {
             0 => ChunkPlace::Pool,

@@ -1,15 +1,15 @@
 //! Packet memory: the area, the owned handles to its chunks, and pools of free ones.
 //!
-//! [`Umem::builder`] makes the memory and a [`FramePool`] of all its chunks. A [`Frame`] taken from the pool is the only
-//! handle to its chunk: its bytes are reached with [`Umem::bytes`] and [`Umem::bytes_mut`].
+//! [`Umem::builder`] makes the memory and a [`FramePool`] of all its chunks. A [`Frame`] taken from
+//! the pool is the only handle to its chunk: its bytes are reached with [`Umem::bytes`] and
+//! [`Umem::bytes_mut`].
 //!
 //! # Safety
-//! This module makes slices of raw packet memory. It promises that the bytes of a frame are only reached with that frame
-//! (I3, I4); it needs memory that is mapped and used by nothing else (I12), which `UmemBuilder` provides. The rules that
-//! the proofs of this crate cite, I1 to I13, follow.
+//! This module makes slices of raw packet memory. It promises that the bytes of a frame are only
+//! reached with that frame (I3, I4); it needs memory that is mapped and used by nothing else (I12),
+//! which `UmemBuilder` provides. The rules that the proofs of this crate cite, I1 to I13, follow.
 //!
 #![doc = include_str!("invariants.md")]
-#![allow(unsafe_code, reason = "frames are slices of raw packet memory")]
 
 mod builder;
 mod checker;
@@ -36,11 +36,13 @@ use std::sync::Arc;
 
 /// Packet memory: an area of equal chunks, shared with the kernel by every socket made for it.
 ///
-/// A `Umem` is a handle; clones are the same memory, which lives until the last handle *and* the last socket of it are
-/// gone, so nothing can be dropped in a wrong order. Make one with [`Umem::builder`]. It may be used from several threads
-/// at once: bytes are reached only with a [`Frame`], and there is one frame for a chunk at the most.
+/// A `Umem` is a handle; clones are the same memory, which lives until the last handle *and* the
+/// last socket of it are gone, so nothing can be dropped in a wrong order. Make one with
+/// [`Umem::builder`]. It may be used from several threads at once: bytes are reached only with a
+/// [`Frame`], and there is one frame for a chunk at the most.
 ///
-/// A child made by `fork(2)` does not have the memory (`MADV_DONTFORK`): only the parent may use it.
+/// A child made by `fork(2)` does not have the memory (`MADV_DONTFORK`): only the parent may use
+/// it.
 ///
 /// ```
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
@@ -86,17 +88,22 @@ impl std::fmt::Debug for Memory {
     }
 }
 
-// SAFETY: the pointer in `Users` is only carried; the memory belongs to the UMEM alone (I12), and its owner is
-// `Send + Sync`.
+// SAFETY: the pointer in `Users` is only carried; the memory belongs to the UMEM alone (I12), and
+// its owner is `Send + Sync`.
+#[expect(unsafe_code, reason = "packet memory is shared between threads")]
 unsafe impl Send for Memory {}
 // SAFETY: as above.
+#[expect(unsafe_code, reason = "packet memory is shared between threads")]
 unsafe impl Sync for Memory {}
-// SAFETY: bytes of the area are reached only with a frame, of which there is one for a chunk (I3): a shared frame gives
-// shared bytes, an exclusive one exclusive bytes, whatever the thread.
+// SAFETY: bytes of the area are reached only with a frame, of which there is one for a chunk (I3):
+// a shared frame gives shared bytes, an exclusive one exclusive bytes, whatever the thread.
+#[expect(unsafe_code, reason = "packet memory is shared between threads")]
 unsafe impl Send for Umem {}
 // SAFETY: as above.
+#[expect(unsafe_code, reason = "packet memory is shared between threads")]
 unsafe impl Sync for Umem {}
 
+#[expect(unsafe_code, reason = "frames are slices of raw packet memory")]
 impl Umem {
     /// Returns the UMEM over `memory`, with the pool of all its chunks.
     ///
@@ -126,9 +133,10 @@ impl Umem {
     #[track_caller]
     pub fn bytes<'a>(&'a self, frame: &'a Frame) -> &'a [u8] {
         let start = self.first_byte(frame);
-        // SAFETY: the frame is of this UMEM (just checked), so it describes bytes inside one chunk of this area (I4),
-        // which lives as long as `self` (I5). Nothing writes them: the frame is borrowed, it is the only one of its
-        // chunk (I3), and the kernel does not hold the chunk while a frame of it exists (I2).
+        // SAFETY: the frame is of this UMEM (just checked), so it describes bytes inside one chunk
+        // of this area (I4), which lives as long as `self` (I5). Nothing writes them: the frame is
+        // borrowed, it is the only one of its chunk (I3), and the kernel does not hold the chunk
+        // while a frame of it exists (I2).
         unsafe { std::slice::from_raw_parts(start, usize32(frame.len())) }
     }
 
@@ -141,7 +149,8 @@ impl Umem {
     #[track_caller]
     pub fn bytes_mut<'a>(&'a self, frame: &'a mut Frame) -> &'a mut [u8] {
         let start = self.first_byte(frame);
-        // SAFETY: as in `bytes`, and the frame is borrowed exclusively, so nothing else reads or writes (I3).
+        // SAFETY: as in `bytes`, and the frame is borrowed exclusively, so nothing else reads or
+        // writes (I3).
         unsafe { std::slice::from_raw_parts_mut(start, usize32(frame.len())) }
     }
 
@@ -156,8 +165,8 @@ impl Umem {
     #[inline(always)]
     fn at(&self, address: u64) -> *mut u8 {
         let offset = usize_of_offset(address);
-        // SAFETY: callers pass an address below `geometry.area` (of a frame by I4, of a pool's own chunks else), and the
-        // memory is that long (contract of `over`).
+        // SAFETY: callers pass an address below `geometry.area` (of a frame by I4, of a pool's own
+        // chunks else), and the memory is that long (contract of `over`).
         unsafe { self.start.as_ptr().add(offset) }
     }
 
@@ -183,8 +192,8 @@ impl Umem {
 
     /// Puts `bytes` bytes of the chunk's free front before the packet: room for a header.
     ///
-    /// A received packet has the UMEM's headroom and the kernel's 256 bytes before it. To take bytes off the front:
-    /// [`Frame::advance`].
+    /// A received packet has the UMEM's headroom and the kernel's 256 bytes before it. To take
+    /// bytes off the front: [`Frame::advance`].
     ///
     /// # Errors
     /// [`OutOfBounds`] if the chunk has less room there; the frame is left as it was.
@@ -210,8 +219,8 @@ impl Umem {
     /// Copies `packet` to where the frame begins, and makes the frame as long as it.
     ///
     /// # Errors
-    /// [`OutOfBounds`] if the packet is empty or longer than what the chunk has from there on; nothing is
-    /// written then.
+    /// [`OutOfBounds`] if the packet is empty or longer than what the chunk has from there on;
+    /// nothing is written then.
     ///
     /// # Panics
     /// If the frame is of another UMEM.
@@ -223,8 +232,8 @@ impl Umem {
         Ok(())
     }
 
-    /// Calls `edit` with the bytes of every free chunk of `pool`: to lay a packet into each before sending them over and
-    /// over, for example.
+    /// Calls `edit` with the bytes of every free chunk of `pool`: to lay a packet into each before
+    /// sending them over and over, for example.
     ///
     /// # Panics
     /// If the pool is of another UMEM.
@@ -233,8 +242,8 @@ impl Umem {
         self.geometry.assert_same_umem(pool.geometry().umem);
         let len = usize32(self.geometry.chunk_size());
         for chunk in pool.addresses() {
-            // SAFETY: a pool's address is the first byte of a chunk of this area, `len` bytes long; the chunk is in the
-            // exclusively borrowed pool, so there is no frame of it (I2, I3).
+            // SAFETY: a pool's address is the first byte of a chunk of this area, `len` bytes long;
+            // the chunk is in the exclusively borrowed pool, so there is no frame of it (I2, I3).
             edit(unsafe { std::slice::from_raw_parts_mut(self.at(chunk), len) });
         }
     }
@@ -263,8 +272,8 @@ impl Umem {
         self.shared.page_size
     }
 
-    /// Returns how many chunks are where, as the ledger knows: in debug builds and with feature `ledger`; `None` without
-    /// it.
+    /// Returns how many chunks are where, as the ledger knows: in debug builds and with feature
+    /// `ledger`; `None` without it.
     ///
     /// A frame or pool that was dropped still counts where it was.
     #[must_use]
@@ -272,7 +281,8 @@ impl Umem {
         self.shared.ledger.chunk_counts()
     }
 
-    /// Returns the place of every chunk, in the order of addresses, as [`chunk_counts`](Self::chunk_counts) counts them.
+    /// Returns the place of every chunk, in the order of addresses, as
+    /// [`chunk_counts`](Self::chunk_counts) counts them.
     #[must_use]
     pub fn chunk_places(&self) -> Option<Vec<ChunkPlace>> {
         self.shared.ledger.chunk_places()
@@ -281,12 +291,12 @@ impl Umem {
     /// Writes `packet` at `address`, as the kernel does.
     ///
     /// # Safety
-    /// The bytes from `address` on, as many as `packet` has, are inside one chunk of the area, and no frame of it is alive:
-    /// the kernel holds it.
+    /// The bytes from `address` on, as many as `packet` has, are inside one chunk of the area, and
+    /// no frame of it is alive: the kernel holds it.
     #[cfg(feature = "test-util")]
     pub(crate) unsafe fn write_as_kernel(&self, address: u64, packet: &[u8]) {
-        // SAFETY: inside the area, and nothing else reaches the chunk, by the caller's contract; a packet that is a
-        // `&[u8]` is not in it.
+        // SAFETY: inside the area, and nothing else reaches the chunk, by the caller's contract; a
+        // packet that is a `&[u8]` is not in it.
         unsafe { self.at(address).copy_from_nonoverlapping(packet.as_ptr(), packet.len()) };
     }
 

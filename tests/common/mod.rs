@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
 use xsk::test_util::{Namespace, VethBuilder, VethPair};
-use xsk::{FramePool, Socket, Umem};
+use xsk::{Port, Socket, Umem};
 
 /// How long anything may take on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,32 +56,33 @@ impl Cable {
     }
 }
 
-/// A socket with its memory, at one end of a cable.
-pub struct End {
-    pub umem: Umem,
-    pub pool: FramePool,
-    pub socket: Socket,
-}
-
-impl End {
-    /// A socket with 1024 chunks on queue 0 of the left or right end.
-    pub fn left(cable: &Cable) -> Self {
+/// A port at one end of a cable.
+pub trait AtCable: Sized {
+    /// Returns a socket with 1024 chunks on queue 0 of the left end.
+    fn left(cable: &Cable) -> Self {
         Self::at(&cable.left, cable.veth.a(), 0)
     }
 
-    pub fn right(cable: &Cable) -> Self {
+    /// Returns a socket with 1024 chunks on queue 0 of the right end.
+    fn right(cable: &Cable) -> Self {
         Self::at(&cable.right, cable.veth.b(), 0)
     }
 
-    pub fn at(namespace: &Namespace, interface: &xsk::Interface, queue: u32) -> Self {
+    fn at(namespace: &Namespace, interface: &xsk::Interface, queue: u32) -> Self;
+
+    /// Gives half of the chunks to the fill ring.
+    fn fill(&mut self);
+}
+
+impl AtCable for Port {
+    fn at(namespace: &Namespace, interface: &xsk::Interface, queue: u32) -> Self {
         let (umem, pool) = Umem::builder().chunk_count(1024).build().unwrap();
         let bind = || Socket::builder(&umem).bind_timeout(PATIENCE).bind(interface, queue);
         let socket = namespace.run(bind).unwrap().unwrap();
-        Self { umem, pool, socket }
+        Self::new(umem, pool, socket)
     }
 
-    /// Gives half of the chunks to the fill ring.
-    pub fn fill(&mut self) {
+    fn fill(&mut self) {
         assert_eq!(self.socket.fill.fill_from(&mut self.pool, 512), Ok(512));
     }
 }
@@ -91,7 +92,7 @@ pub fn attach(
     namespace: &Namespace,
     interface: &xsk::Interface,
     mode: AttachMode,
-    end: &End,
+    end: &Port,
 ) -> Registration {
     let attach = || Attachment::builder(interface).mode(mode).attach();
     let attachment = namespace.run(attach).unwrap().unwrap();

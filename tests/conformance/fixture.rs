@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use xsk::attach::{AttachMode, Attachment, Registration};
 use xsk::bpf::{Program, XskMap};
-use xsk::{CopyMode, Frame, FramePool, Interface, Socket, Umem, XdpMode, wait};
+use xsk::{CopyMode, Frame, Interface, Port, Socket, Umem, XdpMode, wait};
 
 pub(crate) const CHUNKS: u32 = 1024;
 pub(crate) const RING: u32 = 2048;
@@ -50,29 +50,22 @@ pub(crate) struct Fixture {
 /// the kernel drop packets of another.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A socket and its memory.
-pub(crate) struct Side {
-    pub(crate) umem: Umem,
-    pub(crate) pool: FramePool,
-    pub(crate) socket: Socket,
-}
-
-/// A side in a slot of an attached program.
+/// A port in a slot of an attached program.
 pub(crate) struct Listener {
-    side: Side,
+    port: Port,
     _slot: Registration,
 }
 
 impl Deref for Listener {
-    type Target = Side;
-    fn deref(&self) -> &Side {
-        &self.side
+    type Target = Port;
+    fn deref(&self) -> &Port {
+        &self.port
     }
 }
 
 impl DerefMut for Listener {
-    fn deref_mut(&mut self) -> &mut Side {
-        &mut self.side
+    fn deref_mut(&mut self) -> &mut Port {
+        &mut self.port
     }
 }
 
@@ -88,14 +81,14 @@ impl Fixture {
     }
 
     /// Returns a socket on the left end, where packets are sent.
-    pub(crate) fn left(&self, shape: Shape) -> Side {
-        let bind = || Side::new(self.cable.veth.a(), shape);
+    pub(crate) fn left(&self, shape: Shape) -> Port {
+        let bind = || port(self.cable.veth.a(), shape);
         self.cable.left.run(bind).unwrap()
     }
 
     /// Returns a socket on the right end, where packets arrive.
-    pub(crate) fn right(&self, shape: Shape) -> Side {
-        let bind = || Side::new(self.cable.veth.b(), shape);
+    pub(crate) fn right(&self, shape: Shape) -> Port {
+        let bind = || port(self.cable.veth.b(), shape);
         self.cable.right.run(bind).unwrap()
     }
 
@@ -155,45 +148,52 @@ fn attach(end: &Interface, mode: AttachMode, program: Option<(Program, XskMap)>)
 }
 
 impl Listener {
-    pub(crate) fn new(side: Side, attachment: &Attachment) -> Self {
-        let _slot = side.socket.register(attachment).unwrap();
-        Self { side, _slot }
+    pub(crate) fn new(port: Port, attachment: &Attachment) -> Self {
+        let _slot = port.socket.register(attachment).unwrap();
+        Self { port, _slot }
     }
 }
 
-impl Side {
-    /// Binds in the calling thread's namespace.
-    fn new(interface: &Interface, shape: Shape) -> Self {
-        let builder = Umem::builder()
-            .chunk_count(shape.chunks)
-            .chunk_size(shape.chunk_size)
-            .headroom(shape.headroom);
-        let (umem, mut pool) = builder.build().unwrap();
-        let mut socket = Socket::builder(&umem)
-            .rx_size(shape.rx)
-            .tx_size(RING)
-            .fill_size(RING)
-            .completion_size(RING)
-            .copy_mode(CopyMode::Copy)
-            .bind_timeout(PATIENCE)
-            .bind(interface, shape.queue)
-            .unwrap();
-        assert!(!socket.handle.is_zero_copy());
-        assert_eq!(
-            socket.fill.fill_from(&mut pool, shape.fill),
-            Ok(shape.fill),
-            "the fill ring takes all chunks"
-        );
-        Self { umem, pool, socket }
-    }
+/// Makes a port, in the calling thread's namespace.
+fn port(interface: &Interface, shape: Shape) -> Port {
+    let builder = Umem::builder()
+        .chunk_count(shape.chunks)
+        .chunk_size(shape.chunk_size)
+        .headroom(shape.headroom);
+    let (umem, mut pool) = builder.build().unwrap();
+    let mut socket = Socket::builder(&umem)
+        .rx_size(shape.rx)
+        .tx_size(RING)
+        .fill_size(RING)
+        .completion_size(RING)
+        .copy_mode(CopyMode::Copy)
+        .bind_timeout(PATIENCE)
+        .bind(interface, shape.queue)
+        .unwrap();
+    assert!(!socket.handle.is_zero_copy());
+    assert_eq!(
+        socket.fill.fill_from(&mut pool, shape.fill),
+        Ok(shape.fill),
+        "the fill ring takes all chunks"
+    );
+    Port::new(umem, pool, socket)
+}
 
+/// Where the chunks of a port are.
+pub(crate) trait Chunks {
     /// Returns the chunks in the pool, each counted once.
-    pub(crate) fn pooled(&self) -> BTreeSet<u64> {
+    fn pooled(&self) -> BTreeSet<u64>;
+
+    /// Returns where chunks are according to the ledger: pool, user, receiving, sending.
+    fn counts(&self) -> Option<[usize; 4]>;
+}
+
+impl Chunks for Port {
+    fn pooled(&self) -> BTreeSet<u64> {
         self.pool.addresses().collect()
     }
 
-    /// Returns where chunks are according to the ledger: pool, user, receiving, sending.
-    pub(crate) fn counts(&self) -> Option<[usize; 4]> {
+    fn counts(&self) -> Option<[usize; 4]> {
         let counts = self.umem.chunk_counts()?;
         Some([counts.pool, counts.user, counts.receiving, counts.sending])
     }
@@ -221,16 +221,16 @@ pub(crate) fn writable(socket: &Socket, limit: Duration) -> bool {
 /// longer waited for.
 #[track_caller]
 pub(crate) fn send(
-    side: &mut Side,
+    port: &mut Port,
     packets: &[Packet],
     batch: u32,
     by: By,
     mut done: impl FnMut() -> u32,
 ) {
-    let pooled = side.pooled();
+    let pooled = port.pooled();
     let mut rest = packets.iter();
     until("sending", || {
-        let Side { umem, pool, socket } = &mut *side;
+        let Port { umem, pool, socket, .. } = &mut *port;
         let sent = (packets.len() - rest.len()) as u32;
         let room = ON_THE_WAY.saturating_sub(sent - done().min(sent));
         if room >= batch {
@@ -249,15 +249,15 @@ pub(crate) fn send(
         socket.completion.reap_into(pool, batch).unwrap();
         rest.len() == 0 && pool.len() == pooled.len()
     });
-    assert_eq!(side.pooled(), pooled, "every chunk came back, each once");
-    let statistics = side.socket.handle.statistics().unwrap();
+    assert_eq!(port.pooled(), pooled, "every chunk came back, each once");
+    let statistics = port.socket.handle.statistics().unwrap();
     assert_eq!(statistics.tx_invalid_descs, 0);
 }
 
 /// Receives what is `expected` and nothing else, in order, and gives the chunks back to the kernel.
 #[track_caller]
 pub(crate) fn receive(
-    side: &mut Side,
+    port: &mut Port,
     expected: &[Packet],
     by: By,
     check: impl Fn(&Umem, &mut Frame, Packet),
@@ -265,7 +265,7 @@ pub(crate) fn receive(
 ) {
     let mut rest = expected.iter();
     until("receiving", || {
-        let Side { umem, socket, .. } = &mut *side;
+        let Port { umem, socket, .. } = &mut *port;
         if by == By::Poll {
             let ready = wait(&[&socket.rx], Some(Duration::from_secs(3))).unwrap();
             assert_eq!(ready, 1, "{} packets are missing", rest.len());
@@ -283,12 +283,12 @@ pub(crate) fn receive(
     });
 }
 
-/// Sends `packets` from one side to the other in two threads, and receives what is `expected`
+/// Sends `packets` from one port to the other in two threads, and receives what is `expected`
 /// there.
 #[track_caller]
 pub(crate) fn exchange(
-    from: &mut Side,
-    to: &mut Side,
+    from: &mut Port,
+    to: &mut Port,
     [packets, expected]: [&[Packet]; 2],
     check: impl Fn(&Umem, &mut Frame, Packet) + Send,
 ) {
@@ -298,8 +298,8 @@ pub(crate) fn exchange(
 /// As [`exchange`], with other ways to wait and another batch.
 #[track_caller]
 pub(crate) fn exchange_by(
-    from: &mut Side,
-    to: &mut Side,
+    from: &mut Port,
+    to: &mut Port,
     [packets, expected]: [&[Packet]; 2],
     [sending, receiving]: [By; 2],
     batch: u32,

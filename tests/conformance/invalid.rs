@@ -4,7 +4,7 @@
 
 use crate::common::until;
 use crate::fixture::{
-    BATCH, By, CHUNKS, Fixture, Listener, RECEIVER, SENDER, Shape, exchange, receive,
+    BATCH, By, CHUNKS, Chunks, Fixture, Listener, RECEIVER, SENDER, Shape, exchange, receive,
 };
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use crate::raw::{Desc, RawSender};

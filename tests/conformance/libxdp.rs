@@ -1,7 +1,7 @@
 //! libxdp's tests (`lib/libxdp/tests` of xdp-tools), where they apply.
 
 use crate::common::{Cable, METHODS, kernel_can, kernel_since, until};
-use crate::fixture::{CHUNKS, Fixture, Listener, RECEIVER, SENDER, Shape, Side, exchange};
+use crate::fixture::{CHUNKS, Fixture, Listener, RECEIVER, SENDER, Shape, exchange};
 use crate::packets::{LEN, intact, stream};
 use crate::traffic::all_arrive;
 use rustix::io::Errno;
@@ -11,10 +11,10 @@ use std::sync::Barrier;
 use xsk::attach::{AttachMethod, AttachMode, Attachment};
 use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethPair, privileged, test_name};
-use xsk::{Error, Socket, Umem, XdpMode};
+use xsk::{Error, Port, Socket, Umem, XdpMode};
 
 /// Returns a socket on the left end whose packets arrive on `queue`.
-fn sender(fixture: &Fixture, queue: u32) -> Side {
+fn sender(fixture: &Fixture, queue: u32) -> Port {
     let queue = fixture.sending_queue(queue);
     fixture.left(Shape { queue, ..SENDER })
 }

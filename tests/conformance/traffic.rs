@@ -2,17 +2,17 @@
 
 use crate::common::{kernel_can, kernel_since, until};
 use crate::fixture::{
-    BATCH, By, CHUNKS, Fixture, Listener, RECEIVER, SENDER, Shape, Side, exchange, receive,
+    BATCH, By, CHUNKS, Chunks, Fixture, Listener, RECEIVER, SENDER, Shape, exchange, receive,
 };
 use crate::packets::{LEN, PACKETS, Packet, intact, stream};
 use std::collections::BTreeSet;
 use xsk::attach::AttachMode;
 use xsk::bpf::{Program, XskMap};
-use xsk::{Kick, Statistics};
+use xsk::{Kick, Port, Statistics};
 
 /// Asserts that all packets arrive, in order and intact, and that none is counted as lost.
 #[track_caller]
-pub(crate) fn all_arrive(from: &mut Side, to: &mut Side, packets: &[Packet]) {
+pub(crate) fn all_arrive(from: &mut Port, to: &mut Port, packets: &[Packet]) {
     exchange(from, to, [packets, packets], intact);
     let clean = |statistics: Statistics| {
         let counters = [

@@ -1,6 +1,6 @@
 //! One probe of the running kernel for each feature, by the crate's own calls where it has one.
 
-use crate::common::{Cable, End};
+use crate::common::{AtCable, Cable};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::net::sockopt;
@@ -9,7 +9,7 @@ use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
 use xsk::attach::{AttachMethod, Attachment};
 use xsk::bpf::{Insn, Program, Reg, XskMap, redirect};
-use xsk::{Error, Socket, Umem};
+use xsk::{Error, Port, Socket, Umem};
 
 /// The running kernel's result for a feature, as the crate reports it.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ impl<T> From<Option<T>> for Outcome {
     }
 }
 
-fn end() -> (Cable, End) {
+fn end() -> (Cable, Port) {
     let cable = Cable::new(1);
-    let end = End::left(&cable);
+    let end = Port::left(&cable);
     (cable, end)
 }
 

@@ -78,7 +78,7 @@ pub(crate) const FEATURES: [Feature; 15] = [
         probe: probes::sender_in_map,
     },
     Feature {
-        name: "an interface in another namespace is told without `CAP_NET_ADMIN`",
+        name: "whether an interface is in another namespace is known without `CAP_NET_ADMIN`",
         since: (5, 14),
         without: "`is_in_current_netns` is `None`",
         probe: probes::namespace,

@@ -37,22 +37,22 @@ const MISTAKES: &[(&str, Mistake)] = &[
         here.umem.grow_front(frame.as_mut().unwrap(), 0).unwrap();
     }),
     ("Umem::write", |here, _, frame| here.umem.write(frame.as_mut().unwrap(), b"no").unwrap()),
-    ("Umem::edit_pool", |here, there, _| {
+    ("Umem::for_each_free_chunk", |here, there, _| {
         here.umem.for_each_free_chunk(&mut there.pool, |bytes| bytes.fill(1))
     }),
-    ("Pool::put", |here, _, frame| here.pool.put(frame.take().unwrap())),
-    ("Pool::merge", |here, there, _| here.pool.append(there.pool.split_off(0))),
-    ("Pool::feed", |here, there, _| assert_eq!(here.pool.move_to(&mut there.pool, 3), 3)),
-    ("Filling::push", |here, _, frame| {
+    ("FramePool::put", |here, _, frame| here.pool.put(frame.take().unwrap())),
+    ("FramePool::append", |here, there, _| here.pool.append(there.pool.split_off(0))),
+    ("FramePool::move_to", |here, there, _| assert_eq!(here.pool.move_to(&mut there.pool, 3), 3)),
+    ("FillBatch::push", |here, _, frame| {
         drop(here.socket.fill.reserve(2).unwrap().push(frame.take().unwrap()));
     }),
-    ("Filling::push without a slot", |here, _, frame| {
+    ("FillBatch::push without a slot", |here, _, frame| {
         drop(here.socket.fill.reserve(0).unwrap().push(frame.take().unwrap()));
     }),
-    ("Sending::push", |here, _, frame| {
+    ("TxBatch::push", |here, _, frame| {
         drop(here.socket.tx.reserve(2).unwrap().push(frame.take().unwrap()));
     }),
-    ("Sending::push without a slot", |here, _, frame| {
+    ("TxBatch::push without a slot", |here, _, frame| {
         drop(here.socket.tx.reserve(0).unwrap().push(frame.take().unwrap()));
     }),
     ("Fill::fill_from", |here, there, _| {
@@ -68,26 +68,26 @@ const MISTAKES: &[(&str, Mistake)] = &[
     ("Completion::reap_into", |here, there, _| {
         let _ = here.socket.completion.reap_into(&mut there.pool, 2).unwrap();
     }),
-    ("Reaped::into_fill", |here, there, _| {
+    ("CompletionBatch::recycle", |here, there, _| {
         let batch = here.socket.completion.reap(2).unwrap();
         let _ = batch.recycle(&mut there.socket.fill).unwrap();
     }),
-    ("Received::into_pool", |here, there, _| {
+    ("RxBatch::reclaim", |here, there, _| {
         let _ = here.socket.rx.receive(2).unwrap().reclaim(&mut there.pool);
     }),
-    ("Received::recycle", |here, there, _| {
+    ("RxBatch::recycle", |here, there, _| {
         let batch = here.socket.rx.receive(2).unwrap();
         let _ = batch.recycle(&mut there.socket.fill).unwrap();
     }),
-    ("Received::forward", |here, there, _| {
+    ("RxBatch::forward", |here, there, _| {
         let _ = here.socket.rx.receive(2).unwrap().forward(&mut there.socket.tx).unwrap();
     }),
-    ("Received::recycle_each", |here, there, _| {
+    ("RxBatch::recycle_each", |here, there, _| {
         let never = |_: &mut Frame| unreachable!("called");
         let batch = here.socket.rx.receive(2).unwrap();
         let _ = batch.recycle_each(&mut there.socket.fill, never).unwrap();
     }),
-    ("Received::forward_each", |here, there, _| {
+    ("RxBatch::forward_each", |here, there, _| {
         let never = |_: &mut Frame| unreachable!("called");
         let batch = here.socket.rx.receive(2).unwrap();
         let _ = batch.forward_each(&mut there.socket.tx, never).unwrap();

@@ -1,12 +1,12 @@
 //! Groups 18 to 26: binding.
 
-use crate::common::{Cable, End, PATIENCE};
+use crate::common::{AtCable, Cable, PATIENCE};
 use crate::says;
 use expect_test::expect;
 use rustix::io::Errno;
 use std::time::Duration;
 use xsk::test_util::{Namespace, ip, privileged};
-use xsk::{CopyMode, Error, Interface, Socket, Umem};
+use xsk::{CopyMode, Error, Interface, Port, Socket, Umem};
 
 /// Binds a new socket to a queue without waiting for it.
 fn bind(
@@ -28,7 +28,7 @@ fn a_second_socket_does_not_get_the_queue() {
         return;
     }
     let cable = Cable::new(2);
-    let _first = End::left(&cable);
+    let _first = Port::left(&cable);
     let error = bind(&cable.left, cable.veth.a(), 0, CopyMode::Auto).unwrap_err();
     says(
         &error,
@@ -109,7 +109,7 @@ fn a_part_that_is_kept_keeps_the_queue() {
         return;
     }
     let cable = Cable::new(1);
-    let End { socket: Socket { completion, .. }, .. } = End::left(&cable);
+    let Port { socket: Socket { completion, .. }, .. } = Port::left(&cable);
     let error = bind(&cable.left, cable.veth.a(), 0, CopyMode::Auto).unwrap_err();
     assert_eq!(error.errno(), Some(Errno::BUSY));
     let text = error.to_string();
@@ -131,7 +131,7 @@ fn a_socket_does_not_outlive_its_interface() {
         return;
     }
     let cable = Cable::new(1);
-    let mut left = End::left(&cable);
+    let mut left = Port::left(&cable);
     ip::delete(cable.veth.a()).unwrap();
     let error = left.socket.tx.kick().unwrap_err();
     says(

@@ -1,16 +1,16 @@
 //! Groups 40 to 44: packets that do not come, and interfaces that go.
 
-use crate::common::{Cable, End, packet, until};
+use crate::common::{AtCable, Cable, packet, until};
 use crate::says;
 use expect_test::expect;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::time::Duration;
 use xsk::test_util::{ip, privileged};
-use xsk::{Attachment, Socket, Umem};
+use xsk::{Attachment, Port, Socket, Umem};
 
 /// Sends one packet from `end` and waits for its chunk.
-fn send_one(end: &mut End, number: u32) {
+fn send_one(end: &mut Port, number: u32) {
     let pooled = end.pool.len();
     let mut frame = end.pool.take().unwrap();
     end.umem.write(&mut frame, &packet(number, 60)).unwrap();
@@ -32,9 +32,9 @@ fn a_socket_in_the_slot_of_another_queue_receives_nothing() {
         return;
     }
     let cable = Cable::new(2);
-    let mut left = End::left(&cable);
-    let mut stray = End::at(&cable.right, cable.veth.b(), 1);
-    let mut right = End::right(&cable);
+    let mut left = Port::left(&cable);
+    let mut stray = Port::at(&cable.right, cable.veth.b(), 1);
+    let mut right = Port::right(&cable);
     stray.fill();
     right.fill();
     let attach = || Attachment::builder(cable.veth.b()).attach();
@@ -68,7 +68,7 @@ fn waiting_ends_at_the_timeout_and_the_error_is_reported_once() {
         return;
     }
     let cable = Cable::new(1);
-    let left = End::left(&cable);
+    let left = Port::left(&cable);
     let wait = || xsk::wait(&[&left.socket.rx], Some(Duration::from_millis(5)));
     ip::set_up(cable.veth.a(), false).unwrap();
     assert_eq!(wait(), Ok(0));
@@ -93,7 +93,7 @@ fn the_memory_stays_as_long_as_a_socket() {
         return;
     }
     let cable = Cable::new(1);
-    let mut right = End::right(&cable);
+    let mut right = Port::right(&cable);
     right.fill();
     let attach = || Attachment::builder(cable.veth.b()).attach();
     let attachment = cable.right.run(attach).unwrap().unwrap();
@@ -126,7 +126,7 @@ fn an_interface_that_is_moved_is_lost_to_its_socket() {
         return;
     }
     let cable = Cable::new(1);
-    let mut left = End::left(&cable);
+    let mut left = Port::left(&cable);
     let moved = cable.right.take_interface(cable.veth.a()).unwrap();
     let mut error = None;
     until("the socket has lost it", || {
@@ -143,5 +143,5 @@ fn an_interface_that_is_moved_is_lost_to_its_socket() {
     drop(left);
     // In its new namespace it can be bound.
     ip::set_up(&moved, true).unwrap();
-    drop(End::at(&cable.right, &moved, 0));
+    drop(Port::at(&cable.right, &moved, 0));
 }

@@ -1,25 +1,25 @@
 //! Groups 27 to 29: sending what cannot be sent at once, or not at all.
 
-use crate::common::{Cable, End, packet, until};
+use crate::common::{Cable, packet, until};
 use crate::says;
 use expect_test::expect;
 use rustix::net::sockopt;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use xsk::test_util::{ip, privileged};
-use xsk::{FramePool, Kick, Socket, Umem, wait};
+use xsk::{FramePool, Kick, Port, Socket, Umem, wait};
 
 /// Returns a socket whose rings have the given sizes.
-fn sender(cable: &Cable, tx: u32, completion: u32) -> End {
+fn sender(cable: &Cable, tx: u32, completion: u32) -> Port {
     let (umem, pool) = Umem::builder().chunk_count(256).build().unwrap();
     let builder = Socket::builder(&umem).tx_size(tx).completion_size(completion);
     let bind = || builder.bind(cable.veth.a(), 0);
     let socket = cable.left.run(bind).unwrap().unwrap();
-    End { umem, pool, socket }
+    Port::new(umem, pool, socket)
 }
 
 /// Puts `count` packets of `len` bytes on the TX ring.
-fn push(end: &mut End, count: u32, len: usize) {
+fn push(end: &mut Port, count: u32, len: usize) {
     let umem = end.umem.clone();
     let mut number = 0;
     let sent = end.socket.tx.send_each(&mut end.pool, count, |frame| {
@@ -32,7 +32,7 @@ fn push(end: &mut End, count: u32, len: usize) {
 
 /// Kicks and reaps until every chunk is in the pool again, each once; returns the results of the
 /// kicks.
-fn drain(end: &mut End) -> Vec<Kick> {
+fn drain(end: &mut Port) -> Vec<Kick> {
     let mut kicks = Vec::new();
     until("every chunk comes back", || {
         kicks.push(end.socket.tx.kick().unwrap());

@@ -1,6 +1,6 @@
 //! Groups 1 to 7: making a socket and its rings, and socket options.
 
-use crate::common::{Cable, End, kernel_since};
+use crate::common::{AtCable, Cable, kernel_since};
 use crate::says;
 use expect_test::expect;
 use rustix::io::Errno;
@@ -8,7 +8,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with, 
 use std::os::fd::OwnedFd;
 use xsk::socket::SocketBuilder;
 use xsk::test_util::privileged;
-use xsk::{Error, Socket, SocketHandle, Umem};
+use xsk::{Error, Port, Socket, SocketHandle, Umem};
 
 /// Returns a socket made without this crate.
 pub(crate) fn raw() -> OwnedFd {
@@ -104,7 +104,7 @@ fn a_bound_socket_is_finished() {
         return;
     }
     let cable = Cable::new(1);
-    let end = End::left(&cable);
+    let end = Port::left(&cable);
     let rx = sockopt::set_xdp_rx_ring_size(&end.socket.handle, 64);
     assert_eq!(rx, Err(Errno::BUSY));
     let fill = sockopt::set_xdp_umem_fill_ring_size(&end.socket.handle, 64);

@@ -14,4 +14,5 @@ mod fixture;
 mod foreign;
 mod forgotten;
 mod indices;
+mod port;
 mod threads;

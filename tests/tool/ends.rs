@@ -129,9 +129,9 @@ fn a_program_that_is_detached_by_another_user_is_reported() {
     let fixture = Fixture::new(1);
     let tool = fixture.start("rxdrop -p").ready();
     let other = foreign(&fixture, true);
-    let told = tool.note();
+    let note = tool.note();
     for words in ["program", "near"] {
-        assert!(told.contains(words), "{told}");
+        assert!(note.contains(words), "{note}");
     }
     tool.stop().summary();
     assert!(fixture.attached().is_some(), "a program that is not its own stays");

@@ -179,11 +179,11 @@ fn what_is_received_does_not_reach_the_stack_until_the_end() {
             send();
         }
         assert!(!comes(), "a packet reached the stack");
-        let mut eaten = 0;
+        let mut received = 0;
         wait_for("reports of ten packets", || {
             let report: Value = serde_json::from_str(&tool.line()).unwrap();
-            eaten += report["rx_packets"].as_u64().unwrap();
-            eaten >= 10
+            received += report["rx_packets"].as_u64().unwrap();
+            received >= 10
         });
         assert!(tool.stop().summary()["rx_packets"].as_u64().unwrap() >= 10);
         assert_eq!(attached(near), None);

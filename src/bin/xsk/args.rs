@@ -24,15 +24,17 @@ pub(crate) enum Command {
     Rxdrop(PortArgs),
     /// Send the same packet as fast as possible
     ///
-    /// In copy mode sending needs no XDP program: nothing is attached, and -S, -N, --attach and --replace change
-    /// nothing. In zero-copy mode many cards send only while a native program is attached: if there is none, one that
-    /// passes every packet to the kernel is attached for the time.
+    /// In copy mode sending needs no XDP program: nothing is attached, and -S, -N, --attach and
+    /// --replace change nothing. In zero-copy mode many cards send only while a native program is
+    /// attached: if there is none, one that passes every packet to the kernel is attached for the
+    /// time.
     Txonly(TxArgs),
     /// Swap the MAC addresses of each packet and send it back out of the same port
     L2fwd(PortArgs),
 }
 
-/// Options of the commands that work on one queue of one interface; letters as in the kernel's xdpsock.
+/// Options of the commands that work on one queue of one interface; letters as in the kernel's
+/// xdpsock.
 #[derive(Debug, Args)]
 pub(crate) struct PortArgs {
     /// Interface
@@ -76,15 +78,15 @@ pub(crate) struct PortArgs {
     /// Report the kernel's statistics of the socket too
     #[arg(short = 'x', long)]
     pub(crate) extra_stats: bool,
-    /// What holds the program on the interface; if this process is killed, "netlink" leaves the program
-    /// behind, which passes every packet to the kernel, and "link" does not
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = How::Netlink)]
-    pub(crate) attach: How,
-    /// Take somebody else's XDP program off the interface; it is not put back
+    /// What holds the program on the interface; if this process is killed, "netlink" leaves the
+    /// program behind, which passes every packet to the kernel, and "link" does not
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Method::Netlink)]
+    pub(crate) attach: Method,
+    /// Replace the XDP program of another application; it is not put back
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Milliseconds to wait for a queue that is taken: the kernel lets go of one some time after its last
-    /// socket
+    /// Milliseconds to wait for a queue that is taken: the kernel lets go of one some time after
+    /// its last socket
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     pub(crate) wait: u64,
     /// Print one JSON object for each interval, and a last one with "summary": true
@@ -97,7 +99,8 @@ pub(crate) struct PortArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub(crate) headroom: u32,
     /// Pages that the packet memory is made of
-    #[arg(long = "pages", value_name = "SIZE", value_parser = page_size(), default_value = "normal")]
+    #[arg(long = "pages", value_name = "SIZE", value_parser = page_size(),
+          default_value = "normal")]
     pub(crate) page_size: PageSize,
     /// Entries of the RX ring
     #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
@@ -114,6 +117,12 @@ pub(crate) struct PortArgs {
 }
 
 impl PortArgs {
+    /// Returns the size of the next batch when `left` packets are left to do.
+    #[inline]
+    pub(crate) fn next_batch(&self, left: u64) -> u32 {
+        left.min(u64::from(self.batch)) as u32
+    }
+
     pub(crate) fn copy_mode(&self) -> CopyMode {
         if self.copy {
             CopyMode::Copy
@@ -135,23 +144,23 @@ pub(crate) struct TxArgs {
     pub(crate) size: u32,
 }
 
-/// What holds a program on its interface.
+/// An [`AttachMethod`] by its name on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum How {
+pub(crate) enum Method {
     Netlink,
     Link,
 }
 
-impl From<How> for AttachMethod {
-    fn from(how: How) -> Self {
-        match how {
-            How::Netlink => Self::Netlink,
-            How::Link => Self::Link,
+impl From<Method> for AttachMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Netlink => Self::Netlink,
+            Method::Link => Self::Link,
         }
     }
 }
 
-/// A page size by its name on the command line.
+/// Returns a parser of the names that page sizes have on the command line.
 fn page_size() -> impl TypedValueParser<Value = PageSize> {
     PossibleValuesParser::new(["normal", "2M", "1G"]).map(|name| match name.as_str() {
         "2M" => PageSize::Huge2M,
@@ -162,10 +171,10 @@ fn page_size() -> impl TypedValueParser<Value = PageSize> {
 
 /// Send frames from one AF_XDP socket to another and account for each of them and of their chunks
 ///
-/// Makes two network namespaces with a virtual cable between them, or uses two existing interfaces that
-/// a cable joins (-i, -o). Each frame carries a sequence number and a checksum. Runs in native mode and
-/// then in generic mode, unless one is asked for. The exit code is 0 only if nothing was lost, corrupt or
-/// duplicated and all chunks are accounted for.
+/// Makes two network namespaces with a virtual cable between them, or uses two existing interfaces
+/// that a cable joins (-i, -o). Each frame carries a sequence number and a checksum. Runs in native
+/// mode and then in generic mode, unless one is asked for. The exit code is 0 only if nothing was
+/// lost, corrupt or duplicated and all chunks are accounted for.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Frames to send in each mode

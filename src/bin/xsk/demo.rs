@@ -1,10 +1,10 @@
-//! `xsk demo`: the main job on a fresh machine.
+//! `xsk demo`: frames from one socket to another, in each mode, on a machine without a set-up.
 
 use crate::args::DemoArgs;
-use crate::exchange::{CABLE, CHUNKS, Exchange, Outcome, Receiver, Sender, run_exchange};
+use crate::exchange::{CABLE_CAPACITY, CHUNKS, Exchange, Outcome, Receiver, Sender, run_exchange};
 use crate::failure::{Failure, Result};
 use crate::output::{Progress, line};
-use crate::packet::{ETHERNET, MIN_SIZE, Stream};
+use crate::packet::{ETHERNET_HEADER, MIN_SIZE, Stream};
 use crate::port::{ActiveProgram, copy, wait_for_link};
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
@@ -13,13 +13,13 @@ use std::time::Duration;
 use xsk::test_util::{Namespace, VethPair};
 use xsk::{AttachMode, Attachment, FramePool, Interface, Registration, Socket, Umem};
 
-/// What the kernel keeps free before each received packet.
+/// Bytes that the kernel leaves free before each received packet (`XDP_PACKET_HEADROOM`).
 const KERNEL_HEADROOM: u32 = 256;
-/// The largest MTU with which a veth pair takes a native program.
+/// The largest MTU with which a veth pair accepts a native program.
 const VETH_MTU: u32 = 3506;
-/// How long to wait for the queues of the mode before: the kernel frees them in its own time, and later
-/// while it takes network namespaces down, which many tests at once make it do.
-const TAKEN: Duration = Duration::from_secs(10);
+/// How long to wait for the queues of the previous mode: the kernel frees them some time after
+/// their sockets, and later while it takes network namespaces down, as after many tests at once.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<()> {
     let link = TestLink::new(args)?;
@@ -57,11 +57,11 @@ impl TestLink {
         let size = args.size;
         if size < MIN_SIZE {
             return Err(Failure::Text(format!(
-                "frames of {size} bytes are too small: Ethernet header, sequence number, checksum and a byte of \
-                 payload take {MIN_SIZE}"
+                "frames of {size} bytes are too small: Ethernet header, sequence number, checksum \
+                 and a byte of payload take {MIN_SIZE}"
             )));
         }
-        let mtu = size.saturating_sub(ETHERNET);
+        let mtu = size - ETHERNET_HEADER;
         match (&args.interface, &args.output) {
             (Some(to), Some(from)) => {
                 let (from, to) = (Interface::by_name(from)?, Interface::by_name(to)?);
@@ -70,17 +70,19 @@ impl TestLink {
                     if mtu > limit {
                         let name = end.name();
                         return Err(Failure::Text(format!(
-                            "frames of {size} bytes are too long for {name}, whose MTU of {limit} makes {} with the \
-                             Ethernet header: make them shorter, or the MTU larger",
-                            limit.saturating_add(ETHERNET)
+                            "frames of {size} bytes are too long for {name}, whose MTU of {limit} \
+                             makes {} with the Ethernet header: make them shorter, or the MTU \
+                             larger",
+                            limit.saturating_add(ETHERNET_HEADER)
                         )));
                     }
                 }
                 Ok(Self::Existing { from, to })
             }
             _ if mtu > VETH_MTU => Err(Failure::Text(format!(
-                "frames of {size} bytes are too long for a veth pair with a native program: it takes {} at the most",
-                VETH_MTU.saturating_add(ETHERNET)
+                "frames of {size} bytes are too long for a veth pair with a native program: it \
+                 takes {} at the most",
+                VETH_MTU + ETHERNET_HEADER
             ))),
             _ => {
                 let (from, to) = (Namespace::new()?, Namespace::new()?);
@@ -90,16 +92,17 @@ impl TestLink {
         }
     }
 
-    /// Frames on their way at once. A card sends what is published, and the other one takes what its own ring has room
-    /// for; between our own two ends each kick is counted.
-    fn room(&self) -> u32 {
+    /// Returns how many frames may be on their way at once. A card sends all that is published, and
+    /// the other card takes what its own ring has room for; a veth pair's frames move by counted
+    /// kicks.
+    fn max_in_flight(&self) -> u32 {
         match self {
             Self::Own { .. } => CHUNKS,
-            Self::Existing { .. } => CABLE,
+            Self::Existing { .. } => CABLE_CAPACITY,
         }
     }
 
-    /// The interface that sends, and the one that receives.
+    /// Returns the interface that sends, and the one that receives.
     fn ends(&self) -> (&Interface, &Interface) {
         match self {
             Self::Own { cable, .. } => (cable.a(), cable.b()),
@@ -107,7 +110,7 @@ impl TestLink {
         }
     }
 
-    /// Works where the sending interface is.
+    /// Runs `work` in the network namespace of the sending interface.
     fn at_sender<T>(&self, work: impl FnOnce() -> T) -> xsk::Result<T> {
         match self {
             Self::Own { from, .. } => from.run(work),
@@ -115,7 +118,7 @@ impl TestLink {
         }
     }
 
-    /// Works where the receiving interface is.
+    /// Runs `work` in the network namespace of the receiving interface.
     fn at_receiver<T>(&self, work: impl FnOnce() -> T) -> xsk::Result<T> {
         match self {
             Self::Own { to, .. } => to.run(work),
@@ -124,13 +127,15 @@ impl TestLink {
     }
 }
 
-/// A sender of frames of `size` bytes; `None` of it is received, so it needs no program.
+/// Creates a sender of frames of `size` bytes. It receives nothing, so that it is registered with
+/// no program.
 fn sender(interface: &Interface, size: u32) -> Result<Sender> {
     let (umem, pool) = Umem::builder().chunk_count(CHUNKS).build()?;
-    let most = umem.chunk_size().saturating_sub(KERNEL_HEADROOM);
+    let most = umem.chunk_size() - KERNEL_HEADROOM;
     if size > most {
         return Err(Failure::Text(format!(
-            "frames of {size} bytes are too long: a chunk of {} holds {most} beside the kernel's headroom",
+            "frames of {size} bytes are too long: a chunk of {} holds {most} beside the kernel's \
+             headroom",
             umem.chunk_size()
         )));
     }
@@ -139,12 +144,12 @@ fn sender(interface: &Interface, size: u32) -> Result<Sender> {
         .tx_size(CHUNKS)
         .completion_size(CHUNKS)
         .fill_size(64)
-        .bind_timeout(TAKEN)
+        .bind_timeout(QUEUE_TIMEOUT)
         .bind(interface, 0)?;
     Ok(Sender { umem, pool, socket })
 }
 
-/// A receiver with all its chunks in the fill ring, and its share in the program.
+/// Creates a receiver with all its chunks in the fill ring, its attachment and its registration.
 fn receiver(
     interface: &Interface,
     mode: AttachMode,
@@ -154,7 +159,7 @@ fn receiver(
         .rx_only()
         .rx_size(CHUNKS)
         .fill_size(CHUNKS)
-        .bind_timeout(TAKEN)
+        .bind_timeout(QUEUE_TIMEOUT)
         .open()?;
     socket.fill.fill_from(&mut pool, CHUNKS)?;
     let socket = socket.bind(interface, 0).map_err(xsk::Error::from)?;
@@ -163,7 +168,7 @@ fn receiver(
     Ok((Receiver { umem, socket }, attachment, registration))
 }
 
-/// Runs in one mode and reports; answers what went wrong with frames and chunks.
+/// Runs in one mode and reports; returns what went wrong with frames and chunks.
 fn one_mode(
     args: &DemoArgs,
     link: &TestLink,
@@ -184,7 +189,7 @@ fn one_mode(
         to: to.info()?.mac.unwrap_or([0xff; 6]),
         from: from.info()?.mac.unwrap_or([2; 6]),
         number,
-        size: usize::try_from(args.size).unwrap_or(usize::MAX),
+        size: args.size,
     };
     let name = attachment.mode().to_string();
     let how = format!("{name} mode ({})", attachment.reason());
@@ -194,14 +199,14 @@ fn one_mode(
             stream,
             frames: args.frames,
             batch: args.batch,
-            most: link.room(),
+            max_in_flight: link.max_in_flight(),
             stop,
             progress: &progress,
             name: &name,
         };
         run_exchange(&exchange, &mut sender, &mut receiver)
     };
-    // Out of the way before a word is said: nobody may be there to hear it.
+    // Detaches before anything is written: the output may be closed.
     let closed = ActiveProgram::new(attachment, registration).close();
     let program = program.map_or(Ok(()), ActiveProgram::close);
     let outcome = outcome?;
@@ -214,7 +219,7 @@ fn one_mode(
         line(&json(args, &name, zero_copy, &outcome, &chunks))?;
     } else {
         line(&format!("{how}, {}, attached by netlink", copy(handle)))?;
-        report(args, link.room(), &outcome, &chunks)?;
+        report(args, link.max_in_flight(), &outcome, &chunks)?;
     }
     Ok(fault(args, stop, &name, &outcome, &chunks))
 }
@@ -222,14 +227,14 @@ fn one_mode(
 /// Where the chunks are after the run.
 #[derive(Debug)]
 struct Chunks {
-    /// The sender's.
+    /// The sender's chunks.
     all: usize,
     /// Different addresses of the sender's chunks in its pool.
     returned: usize,
-    /// Addresses that are in the pool twice, or are no chunk's.
+    /// Entries of the pool that repeat an address, or are no chunk's address.
     strange: usize,
-    /// The receiver's chunks that are in none of the places where they should be. Only known in copy mode: a
-    /// zero-copy driver keeps chunks for itself.
+    /// The receiver's chunks that are not in the fill ring. Only known in copy mode: a zero-copy
+    /// driver keeps chunks.
     missing: u32,
 }
 
@@ -248,15 +253,13 @@ impl Chunks {
     }
 }
 
-/// How many different chunks of `umem` are in `pool`, and how many entries of the pool are something else.
+/// Returns how many different chunks of `umem` are in `pool`, and how many other entries it has.
 fn returned(umem: &Umem, pool: &FramePool) -> (usize, usize) {
     let size = u64::from(umem.chunk_size());
-    let all: BTreeSet<u64> = (0..u64::try_from(umem.chunk_count()).unwrap_or(0))
-        .map(|chunk| chunk.saturating_mul(size))
-        .collect();
+    let all: BTreeSet<u64> = (0..umem.chunk_count() as u64).map(|chunk| chunk * size).collect();
     let found: BTreeSet<u64> = pool.addresses().collect();
     let returned = all.intersection(&found).count();
-    (returned, pool.len().saturating_sub(returned))
+    (returned, pool.len() - returned)
 }
 
 fn json(
@@ -284,8 +287,8 @@ fn json(
     .to_string()
 }
 
-fn report(args: &DemoArgs, most: u32, outcome: &Outcome, chunks: &Chunks) -> Result<()> {
-    let (size, batch) = (args.size, args.batch.min(most));
+fn report(args: &DemoArgs, max_in_flight: u32, outcome: &Outcome, chunks: &Chunks) -> Result<()> {
+    let (size, batch) = (args.size, args.batch.min(max_in_flight));
     let rate = |count| grouped(per_second(count, outcome.time));
     let rows = [
         format!(
@@ -306,7 +309,8 @@ fn report(args: &DemoArgs, most: u32, outcome: &Outcome, chunks: &Chunks) -> Res
             outcome.duplicated
         ),
         format!(
-            "chunks    sender: {} of {} back home; receiver: {} of {CHUNKS} ready for the next packet",
+            "chunks    sender: {} of {} back home; receiver: {} of {CHUNKS} ready for the next \
+             packet",
             chunks.returned,
             chunks.all,
             CHUNKS.saturating_sub(chunks.missing)
@@ -345,8 +349,8 @@ fn fault(
     }
     if !chunks.all_returned() {
         faults.push(format!(
-            "{} of {} chunks of the sender came returned, {} entries of its pool are no chunk or there twice, {} chunks \
-             of the receiver are missing",
+            "{} of {} chunks of the sender came home, {} entries of its pool are no chunk or there \
+             twice, {} chunks of the receiver are astray",
             chunks.returned, chunks.all, chunks.strange, chunks.missing
         ));
     }

@@ -1,28 +1,26 @@
-//! Frames from one socket to another, each of them looked for.
+//! Sends frames from one socket to another and accounts for each of them.
 
 use crate::failure::Result;
 use crate::output::Progress;
 use crate::packet::{Stream, Verdict};
+use crate::port::DEFAULT_TX_BUDGET;
 use crate::rates::{grouped, per_second};
+use crate::session::TURNS;
 use crate::signals::Stop;
 use std::time::{Duration, Instant};
 use xsk::{FramePool, RxSocket, TxSocket, Umem};
 
 /// Chunks of each side, and entries of its rings.
 pub(crate) const CHUNKS: u32 = 1024;
-/// Frames that the cable may hold: a veth pair keeps 256 at the most and drops the others. Its ring frees
-/// entries 16 at a time, and one call sends 32.
-pub(crate) const CABLE: u32 = 192;
-/// Frames that one call sends in copy mode.
-const KICK: u64 = 32;
-/// No frame moved for so long: none will.
+/// Frames that the cable may hold: a veth pair keeps 256 at the most and drops the others. Its ring
+/// frees entries 16 at a time, and one call sends 32.
+pub(crate) const CABLE_CAPACITY: u32 = 192;
+/// The exchange ends when no frame has moved for this time.
 const STALL: Duration = Duration::from_secs(2);
-/// For how long nothing may move until what flies is taken for lost.
+/// Frames in flight count as lost when no frame has moved for this time.
 const LATE: Duration = Duration::from_millis(200);
-/// Nothing came for so long after the last frame: nothing more will, not even twice.
+/// After the last frame, the receiver waits for duplicates until none has come for this time.
 const QUIET: Duration = Duration::from_millis(10);
-/// Turns of the loop between two looks at the clock.
-const TURNS: u32 = 256;
 
 /// The end that sends.
 #[derive(Debug)]
@@ -39,15 +37,15 @@ pub(crate) struct Receiver {
     pub(crate) socket: RxSocket,
 }
 
-/// What became of the frames.
+/// What happened to the frames.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// A bit for each sequence number that arrived.
-    verdict: Vec<u64>,
+    seen: Vec<u64>,
     pub(crate) sent: u64,
-    /// Frames that flew when nothing had moved for long, less those that came after all.
+    /// Frames that were in flight when none had moved for [`LATE`], less those that came after all.
     given_up: u64,
-    /// They have numbers below this one.
+    /// Their sequence numbers are below this one.
     given_up_below: u64,
     /// Different frames that arrived.
     pub(crate) arrived: u64,
@@ -56,76 +54,73 @@ pub(crate) struct Outcome {
     pub(crate) foreign: u64,
     /// From the first frame sent to the last one received.
     pub(crate) time: Duration,
-    /// Nothing moved any more.
+    /// No frame moved for [`STALL`].
     pub(crate) stalled: bool,
 }
 
 impl Outcome {
     fn new(frames: u64) -> Self {
-        let words = usize::try_from(frames.div_ceil(64)).unwrap_or(usize::MAX);
-        Self { verdict: vec![0; words], ..Self::default() }
+        Self { seen: vec![0; frames.div_ceil(64) as usize], ..Self::default() }
     }
 
-    /// Frames that were sent and did not arrive whole.
+    /// Returns how many frames were sent and did not arrive, whole or corrupt.
     pub(crate) fn lost(&self) -> u64 {
-        self.flying()
+        self.in_flight()
     }
 
-    /// Frames that are on their way.
-    fn flying(&self) -> u64 {
-        self.sent.saturating_sub(self.arrived).saturating_sub(self.corrupt)
+    /// Returns how many frames are on their way.
+    fn in_flight(&self) -> u64 {
+        // `corrupt` may be larger: it counts duplicates too, and numbers that were never sent.
+        (self.sent - self.arrived).saturating_sub(self.corrupt)
     }
 
-    /// Frames that may still arrive: those that fly, less those that were given up.
+    /// Returns how many frames may still arrive: those in flight, less those that were given up.
     fn expected(&self) -> u64 {
-        self.flying().saturating_sub(self.given_up)
+        self.in_flight().saturating_sub(self.given_up)
     }
 
     #[inline]
     fn note(&mut self, verdict: Verdict) {
-        let Verdict::Frame(sequence) = verdict else {
-            let counter = match verdict {
-                Verdict::Foreign => &mut self.foreign,
-                _ => &mut self.corrupt,
-            };
-            *counter = counter.saturating_add(1);
+        match verdict {
+            Verdict::Frame(sequence) if sequence < self.sent => self.note_frame(sequence),
+            // Or a number that was never sent, under a good checksum.
+            Verdict::Corrupt | Verdict::Frame(_) => self.corrupt += 1,
+            Verdict::Foreign => self.foreign += 1,
+        }
+    }
+
+    /// Notes the arrival of a frame that was sent: `seen` has a bit for it.
+    #[inline]
+    fn note_frame(&mut self, sequence: u64) {
+        let word = &mut self.seen[(sequence >> 6) as usize];
+        let bit = 1 << (sequence & 63);
+        if *word & bit != 0 {
+            self.duplicated += 1;
             return;
-        };
-        let word = usize::try_from(sequence >> 6).unwrap_or(usize::MAX);
-        let bit = 1_u64 << (sequence & 63);
-        match self.verdict.get_mut(word) {
-            // A number that was never sent, under a good checksum.
-            _ if sequence >= self.sent => self.corrupt = self.corrupt.saturating_add(1),
-            None => self.corrupt = self.corrupt.saturating_add(1),
-            Some(word) if *word & bit != 0 => {
-                self.duplicated = self.duplicated.saturating_add(1);
-            }
-            Some(word) => {
-                *word |= bit;
-                self.arrived = self.arrived.saturating_add(1);
-                if sequence < self.given_up_below {
-                    self.given_up = self.given_up.saturating_sub(1);
-                }
-            }
+        }
+        *word |= bit;
+        self.arrived += 1;
+        if sequence < self.given_up_below {
+            self.given_up = self.given_up.saturating_sub(1);
         }
     }
 }
 
-/// How many frames, how many at once, and who may end it.
+/// What to send, and how.
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
     pub(crate) stream: Stream,
     pub(crate) frames: u64,
     pub(crate) batch: u32,
     /// Frames on their way at once, those in the TX ring among them.
-    pub(crate) most: u32,
+    pub(crate) max_in_flight: u32,
     pub(crate) stop: &'a Stop,
     pub(crate) progress: &'a Progress,
     pub(crate) name: &'a str,
 }
 
-/// Sends and receives, on one thread: the receiver's progress bounds the sender, so that no frame finds
-/// a full ring on its way, however busy the machine is.
+/// Sends and receives, on one thread: the receiver's progress bounds the sender, so that no frame
+/// meets a full ring on its way, however busy the machine is.
 pub(crate) fn run_exchange(
     exchange: &Exchange<'_>,
     sender: &mut Sender,
@@ -133,7 +128,7 @@ pub(crate) fn run_exchange(
 ) -> Result<Outcome> {
     let mut outcome = Outcome::new(exchange.frames);
     let mut frames = exchange.frames;
-    let returned = sender.pool.len();
+    let all = sender.pool.len();
     let start = Instant::now();
     let (mut moved_at, mut shown_at) = (start, start);
     let mut moved = false;
@@ -145,13 +140,13 @@ pub(crate) fn run_exchange(
         if sent | received | reaped != 0 {
             moved = true;
         } else {
-            // The kernel's half of the work may wait for this core.
+            // The kernel's part of the work may wait for this core.
             std::thread::yield_now();
         }
-        if outcome.sent == frames && outcome.expected() == 0 && sender.pool.len() == returned {
+        if outcome.sent == frames && outcome.expected() == 0 && sender.pool.len() == all {
             break;
         }
-        turns = turns.wrapping_sub(1);
+        turns -= 1;
         if turns > 0 {
             continue;
         }
@@ -166,9 +161,9 @@ pub(crate) fn run_exchange(
             outcome.stalled = true;
             break;
         } else if now.duration_since(moved_at) > LATE {
-            // Lost on the way: what was not sent yet goes on.
+            // Lost on the way, but for frames that the kernel has not taken from the TX ring.
             let pending = u64::from(sender.socket.tx.pending());
-            outcome.given_up = outcome.flying().saturating_sub(pending);
+            outcome.given_up = outcome.in_flight().saturating_sub(pending);
             outcome.given_up_below = outcome.sent.saturating_sub(pending);
         }
         if exchange.progress.is_live() && now.duration_since(shown_at) > Duration::from_millis(100)
@@ -187,10 +182,10 @@ pub(crate) fn run_exchange(
     } else {
         start.elapsed()
     };
-    // What comes now came twice.
+    // All frames that come now are duplicates.
     let end = Instant::now();
     let mut quiet = end;
-    // On a busy cable it never gets quiet: others send, too.
+    // A cable with other senders never gets quiet.
     while quiet.elapsed() < QUIET && end.elapsed() < STALL && !exchange.stop.is_asked() {
         if receive(exchange, receiver, &mut outcome)? > 0 {
             quiet = Instant::now();
@@ -200,7 +195,7 @@ pub(crate) fn run_exchange(
     Ok(outcome)
 }
 
-/// Publishes a batch if the receiver has room for it, and has the kernel send if the cable has.
+/// Publishes a batch if the receiver has room for it, and wakes the kernel if the cable has room.
 #[inline]
 fn send(
     exchange: &Exchange<'_>,
@@ -209,25 +204,24 @@ fn send(
     outcome: &mut Outcome,
 ) -> Result<u32> {
     let Sender { umem, pool, socket } = sender;
-    let left = u32::try_from(frames.saturating_sub(outcome.sent)).unwrap_or(u32::MAX);
-    let batch = exchange.batch.min(left).min(exchange.most);
-    let room = u64::from(exchange.most).saturating_sub(outcome.expected());
+    let Exchange { stream, max_in_flight, .. } = exchange;
+    let most = u64::from(exchange.batch.min(*max_in_flight));
+    let batch = most.min(frames - outcome.sent) as u32;
     let mut sent = 0;
-    if batch > 0 && u64::from(batch) <= room {
+    if batch > 0 && outcome.expected() + u64::from(batch) <= u64::from(*max_in_flight) {
         let mut sequence = outcome.sent;
-        let size = u32::try_from(exchange.stream.size).unwrap_or(u32::MAX);
         sent = socket.tx.send_each(pool, batch, |frame| {
-            // The size was compared with the chunk's before.
-            let _ = frame.truncate(size);
-            exchange.stream.write(sequence, umem.bytes_mut(frame));
-            sequence = sequence.wrapping_add(1);
+            // `sender` in demo.rs has checked that the size fits into a chunk.
+            let _ = frame.truncate(stream.size);
+            stream.write(sequence, umem.bytes_mut(frame));
+            sequence += 1;
         })?;
         outcome.sent = sequence;
     }
     let pending = u64::from(socket.tx.pending());
     let cable = outcome.expected().saturating_sub(pending);
-    if pending > 0 && cable.saturating_add(KICK) <= u64::from(CABLE) {
-        // Whatever it answers: what is left is kicked in the next turn.
+    if pending > 0 && cable + u64::from(DEFAULT_TX_BUDGET) <= u64::from(CABLE_CAPACITY) {
+        // Frames that this call does not send are sent in the next turn.
         socket.tx.kick_if_needed()?;
     }
     Ok(sent)
@@ -260,7 +254,7 @@ mod tests {
         outcome.note(Verdict::Foreign);
         assert_eq!((outcome.duplicated, outcome.foreign, outcome.lost()), (1, 1, 1));
         outcome.note(Verdict::Corrupt);
-        assert_eq!((outcome.corrupt, outcome.lost()), (1, 0), "the missing one came, spoilt");
+        assert_eq!((outcome.corrupt, outcome.lost()), (1, 0), "the missing one came, corrupt");
         for never_sent in [100, 128, u64::MAX] {
             outcome.note(Verdict::Frame(never_sent));
         }

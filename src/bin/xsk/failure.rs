@@ -62,7 +62,7 @@ impl From<io::Error> for Failure {
 fn flag(error: &Error) -> Option<(&'static str, &'static str)> {
     match error {
         Error::Bind { errno: Errno::OPNOTSUPP, .. } => Some(("copy mode", "-c")),
-        // Else it is the queue that there is not.
+        // Otherwise the queue does not exist.
         Error::Bind { copy: CopyMode::ZeroCopy, queue, queues, errno: Errno::INVAL, .. }
             if queues.is_none_or(|queues| *queue < queues) =>
         {

@@ -1,14 +1,14 @@
-//! `xsk l2fwd`: swap the MAC addresses and send back out of the same port.
+//! `xsk l2fwd`: swap the MAC addresses of packets and send them back out of the same port.
 
 use crate::args::PortArgs;
 use crate::failure::Result;
-use crate::port::{self, ActiveProgram};
+use crate::port::{self, ActiveProgram, kick};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
-use xsk::{Interface, Kick, Socket, Tx, Umem};
+use xsk::{Interface, Socket, Umem};
 
-/// How long to sleep while packets are on their way out, whose chunks are wanted back.
+/// How long to sleep while packets are being sent, whose chunks are wanted back.
 const SENDING: Duration = Duration::from_millis(1);
 
 pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
@@ -17,14 +17,14 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let mut unbound = port::socket(args, &umem).open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = unbound.bind(&interface, args.queue).map_err(xsk::Error::from)?;
-    let hold = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
-    let program = Some(hold.attachment());
-    let title = port::title(&socket.handle, program);
+    let program = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
+    let attachment = Some(program.attachment());
+    let title = port::title(&socket.handle, attachment);
     let handle = socket.handle.clone();
-    let mut session = Session::new(args, stop, interface, handle, "l2fwd", program);
+    let mut session = Session::new(args, stop, interface, handle, "l2fwd", attachment);
     let outcome =
         session.title(&title).and_then(|()| forward(args, &umem, &mut socket, &mut session));
-    session.end(outcome, Some(hold))
+    session.end(outcome, Some(program))
 }
 
 fn forward(
@@ -35,28 +35,26 @@ fn forward(
 ) -> Result<()> {
     let Socket { rx, tx, fill, completion, handle, .. } = socket;
     let mut left = args.count.unwrap_or(u64::MAX);
-    // Packets whose chunks are not back yet.
-    let mut sending = 0_u32;
+    // Packets whose chunks have not come back.
+    let mut sending = 0;
     while left > 0 && session.goes_on()? {
         if sending > 0 {
-            // In copy mode a call for an empty ring is one for nothing; a zero-copy driver may want it to
+            // In copy mode a call for an empty ring does nothing; a zero-copy driver may need it to
             // give chunks back.
             if tx.pending() > 0 || handle.is_zero_copy() {
-                let _ = kick(args, tx)?;
+                kick(args, tx)?;
             }
-            let back = completion.reap(args.batch)?.recycle(fill)?;
-            sending = sending.saturating_sub(back);
+            sending -= completion.reap(args.batch)?.recycle(fill)?;
         }
-        let batch = u32::try_from(left).map_or(args.batch, |left| left.min(args.batch));
-        let mut bytes = 0_u64;
-        let count = rx.receive(batch)?.forward_each(tx, |frame| {
-            bytes = bytes.wrapping_add(u64::from(frame.len()));
+        let mut bytes = 0;
+        let count = rx.receive(args.next_batch(left))?.forward_each(tx, |frame| {
+            bytes += u64::from(frame.len());
             swap_addresses(umem.bytes_mut(frame));
         })?;
         session.counts.received(count, bytes);
         session.counts.sent(count, bytes);
-        sending = sending.saturating_add(count);
-        left = left.saturating_sub(u64::from(count));
+        sending += count;
+        left -= u64::from(count);
         if count == 0 {
             fill.kick_if_needed()?;
             if args.poll && tx.pending() == 0 {
@@ -66,16 +64,11 @@ fn forward(
         }
     }
     port::drain(|| {
-        let _ = kick(args, tx)?;
+        kick(args, tx)?;
         let back = completion.reap(u32::MAX)?.recycle(fill)?;
-        sending = sending.saturating_sub(back);
+        sending -= back;
         Ok((back, sending == 0))
     })
-}
-
-/// Has the kernel send what is in the TX ring.
-pub(crate) fn kick(args: &PortArgs, tx: &mut Tx) -> xsk::Result<Kick> {
-    if args.no_need_wakeup { tx.kick() } else { tx.kick_if_needed() }
 }
 
 /// Swaps the first two fields of an Ethernet header.

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     match run(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nobody is left to be told if this fails too.
+            // A failure of this write could not be reported either.
             let _ = writeln!(std::io::stderr(), "xsk: {failure}");
             ExitCode::FAILURE
         }

@@ -1,13 +1,13 @@
-//! Where the tool's words go.
+//! Lines on the standard output, and a progress line on a terminal.
 
 use std::io::{self, IsTerminal, Write};
 
-/// A line on the standard output; an error, not a panic, if nobody reads it any more.
+/// Writes a line to the standard output; an error, not a panic, if the output is closed.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// One line on a terminal that is written over and over; nothing elsewhere.
+/// One line that is written over and over if the standard error output is a terminal.
 #[derive(Debug)]
 pub(crate) struct Progress {
     live: bool,
@@ -22,7 +22,7 @@ impl Progress {
         self.live
     }
 
-    /// Replaces the line. That it cannot be seen is no reason to end.
+    /// Replaces the line. A failed write is ignored: the line is only for show.
     pub(crate) fn show(&self, text: &str) {
         if self.live {
             let mut terminal = io::stderr().lock();

@@ -1,4 +1,4 @@
-//! One queue of one interface, made ready and left as it was found.
+//! UMEM, socket and XDP program for one queue of one interface, by the command line's options.
 
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result};
@@ -7,16 +7,20 @@ use std::time::{Duration, Instant};
 use xsk::attach::AttachmentBuilder;
 use xsk::socket::SocketBuilder;
 use xsk::{
-    AttachMode, Attachment, FramePool, Interface, Registration, Socket, SocketHandle, Umem, XdpMode,
+    AttachMode, Attachment, FramePool, Interface, Kick, Registration, Socket, SocketHandle, Tx,
+    Umem, XdpMode,
 };
 
-/// How long to wait for packets that are on their way out and do not move.
+/// Packets that one wake-up sends in copy mode, unless the socket's TX budget is set.
+pub(crate) const DEFAULT_TX_BUDGET: u32 = 32;
+
+/// How long to wait for packets that are being sent while no chunk comes back.
 const DRAIN: Duration = Duration::from_millis(200);
 
-/// How long a card may take until its link is there again.
+/// How long a card may take until its link is up again.
 const LINK: Duration = Duration::from_secs(20);
 
-/// Packet memory as the command line describes it.
+/// Creates packet memory as the command line describes it.
 pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, FramePool)> {
     let umem = Umem::builder()
         .chunk_count(args.chunks)
@@ -26,7 +30,7 @@ pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, FramePool)> {
     Ok(umem.build()?)
 }
 
-/// A socket as the command line describes it.
+/// Returns the builder of a socket as the command line describes it.
 pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
     Socket::builder(umem)
         .rx_size(args.rx_ring)
@@ -38,7 +42,7 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
         .bind_timeout(Duration::from_millis(args.wait))
 }
 
-/// A share in the program of an interface, and a socket's place in it.
+/// An attachment to an interface, and a socket's registration with it.
 #[derive(Debug)]
 pub(crate) struct ActiveProgram {
     attachment: Attachment,
@@ -50,8 +54,8 @@ impl ActiveProgram {
         Self { attachment, registration: Some(registration) }
     }
 
-    /// A share in the program of an interface that only sends, if it needs one: many drivers send in zero-copy mode
-    /// only while a native program is attached. This one passes every packet to the kernel.
+    /// Attaches a native program for a socket that only sends, if it needs one: many drivers send
+    /// in zero-copy mode only while one is attached. This one passes every packet to the kernel.
     pub(crate) fn to_send(
         builder: AttachmentBuilder,
         interface: &Interface,
@@ -66,7 +70,7 @@ impl ActiveProgram {
         Ok(Some(Self { attachment, registration: None }))
     }
 
-    /// Attaches or joins, and puts a socket in its slot with `register`.
+    /// Attaches a program or joins the attached one, and registers a socket with `register`.
     pub(crate) fn take(
         args: &PortArgs,
         interface: &Interface,
@@ -85,15 +89,15 @@ impl ActiveProgram {
         &self.attachment
     }
 
-    /// Gives the slot up, and then the share in the program, whatever becomes of the first.
+    /// Ends the registration and then the attachment, even if the first fails.
     pub(crate) fn close(self) -> Result<()> {
-        let slot = self.registration.map_or(Ok(()), Registration::close);
-        let program = self.attachment.close();
-        Ok(slot.and(program)?)
+        let registration = self.registration.map_or(Ok(()), Registration::close);
+        let attachment = self.attachment.close();
+        Ok(registration.and(attachment)?)
     }
 }
 
-/// Waits until an interface can send: some drivers take the link away when a program is attached.
+/// Waits until an interface can send: some drivers take the link down when a program is attached.
 pub(crate) fn wait_for_link(interface: &Interface, stop: &Stop) -> Result<()> {
     let start = Instant::now();
     loop {
@@ -115,13 +119,13 @@ pub(crate) fn wait_for_link(interface: &Interface, stop: &Stop) -> Result<()> {
     }
 }
 
-/// Zero-copy or copy, and why.
+/// Returns whether a socket is in zero-copy or copy mode, and why.
 pub(crate) fn copy(handle: &SocketHandle) -> String {
     let name = if handle.is_zero_copy() { "zero-copy" } else { "copy" };
     format!("{name} ({})", handle.copy_reason())
 }
 
-/// The first line: what is used, in which mode, and why.
+/// Returns the first line: interface and queue, and the modes with their reasons.
 pub(crate) fn title(handle: &SocketHandle, program: Option<&Attachment>) -> String {
     let copy = copy(handle);
     let program = match program {
@@ -137,20 +141,26 @@ pub(crate) fn title(handle: &SocketHandle, program: Option<&Attachment>) -> Stri
     format!("{} queue {}: {program}", handle.interface(), handle.queue())
 }
 
-/// Works until everything that was sent is back, or nothing comes back for a while.
+/// Makes the kernel send what is in the TX ring.
+#[inline]
+pub(crate) fn kick(args: &PortArgs, tx: &mut Tx) -> xsk::Result<Kick> {
+    if args.no_need_wakeup { tx.kick() } else { tx.kick_if_needed() }
+}
+
+/// Calls `work` until every sent chunk has come back, or none comes back for a while.
 ///
-/// `work` answers how much came back, and whether that is all.
+/// `work` returns how many came back, and whether all have.
 pub(crate) fn drain(mut work: impl FnMut() -> Result<(u32, bool)>) -> Result<()> {
-    let mut moved = Instant::now();
+    let mut last = Instant::now();
     loop {
         let (back, all) = work()?;
         if all {
             return Ok(());
         }
         if back > 0 {
-            moved = Instant::now();
-        } else if moved.elapsed() > DRAIN {
-            // The chunks are given up with the socket; the interface may be slow or down.
+            last = Instant::now();
+        } else if last.elapsed() > DRAIN {
+            // The interface may be slow or down; closing the socket frees the chunks.
             return Ok(());
         } else {
             std::thread::yield_now();

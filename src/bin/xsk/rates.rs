@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
-/// `count` in `time`, per second; 0 for no time.
+/// Returns the rate per second of `count` in `time`, or 0 for no time.
 pub(crate) fn per_second(count: u64, time: Duration) -> u64 {
-    let scaled = u128::from(count).saturating_mul(1_000_000_000);
-    let rate = scaled.checked_div(time.as_nanos()).unwrap_or(0);
+    let nanos = time.as_nanos();
+    if nanos == 0 {
+        return 0;
+    }
+    let rate = u128::from(count) * 1_000_000_000 / nanos;
     u64::try_from(rate).unwrap_or(u64::MAX)
 }
 
-/// `1234567` as `1,234,567`.
+/// Returns `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (left, digit) in (0..digits.len()).rev().zip(digits.chars()) {
         text.push(digit);
-        if left > 0 && left.checked_rem(3) == Some(0) {
+        if left > 0 && left % 3 == 0 {
             text.push(',');
         }
     }

@@ -1,4 +1,4 @@
-//! `xsk rxdrop`: receive, count, give the chunk back.
+//! `xsk rxdrop`: receive and count packets, and give their chunks back.
 
 use crate::args::PortArgs;
 use crate::failure::Result;
@@ -14,26 +14,24 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let mut unbound = port::socket(args, &umem).rx_only().open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = unbound.bind(&interface, args.queue).map_err(xsk::Error::from)?;
-    let hold = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
-    let program = Some(hold.attachment());
-    let title = port::title(&socket.handle, program);
+    let program = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
+    let attachment = Some(program.attachment());
+    let title = port::title(&socket.handle, attachment);
     let handle = socket.handle.clone();
-    let mut session = Session::new(args, stop, interface, handle, "rxdrop", program);
+    let mut session = Session::new(args, stop, interface, handle, "rxdrop", attachment);
     let outcome = session.title(&title).and_then(|()| receive(args, &mut socket, &mut session));
-    session.end(outcome, Some(hold))
+    session.end(outcome, Some(program))
 }
 
 fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) -> Result<()> {
     let RxSocket { rx, fill, handle, .. } = socket;
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 && session.goes_on()? {
-        let batch = u32::try_from(left).map_or(args.batch, |left| left.min(args.batch));
-        let mut bytes = 0_u64;
-        let count = rx.receive(batch)?.recycle_each(fill, |frame| {
-            bytes = bytes.wrapping_add(u64::from(frame.len()));
-        })?;
+        let mut bytes = 0;
+        let batch = rx.receive(args.next_batch(left))?;
+        let count = batch.recycle_each(fill, |frame| bytes += u64::from(frame.len()))?;
         session.counts.received(count, bytes);
-        left = left.saturating_sub(u64::from(count));
+        left -= u64::from(count);
         if count == 0 {
             fill.kick_if_needed()?;
             if args.poll {

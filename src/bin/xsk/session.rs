@@ -1,4 +1,4 @@
-//! A run of a command on a port: when to report, when to end, and whether the port is still there.
+//! Decides during a command when to report and when to end, and checks the interface.
 
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result};
@@ -10,11 +10,11 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use xsk::{Attachment, Error, Interface, SocketHandle, XdpMode};
 
-/// Turns of the loop between two looks at clock and signals: a busy turn takes some microseconds, an idle
-/// one some nanoseconds.
-const TURNS: u32 = 256;
-/// How often to ask whether the interface is still there: the kernel wakes nobody when it goes.
-const HEALTH: Duration = Duration::from_millis(250);
+/// Turns of a loop between two looks at clock and signals: a busy turn takes some microseconds, an
+/// idle one some nanoseconds.
+pub(crate) const TURNS: u32 = 256;
+/// How often to check whether the interface still exists: the kernel wakes no socket when it goes.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A run of a command on a port.
 #[derive(Debug)]
@@ -27,13 +27,13 @@ pub(crate) struct Session<'a> {
     handle: SocketHandle,
     table: Table,
     start: Instant,
-    /// The mode and number of the program that hands the packets over, while it is known to be there.
+    /// The mode and id of the program that redirects the packets; `None` after it was detached.
     program: Option<(XdpMode, u32)>,
-    /// When the last report was made, and what it said.
+    /// When the last report was made, and its numbers.
     last: (Instant, Report),
     turns: u32,
-    /// When to look closer, by the coarse clock.
-    next: Duration,
+    /// When the next check is due, by the coarse clock.
+    next_check: Duration,
 }
 
 impl<'a> Session<'a> {
@@ -58,33 +58,32 @@ impl<'a> Session<'a> {
             start,
             last: (start, Report::default()),
             turns: 1,
-            next: Duration::ZERO,
+            next_check: Duration::ZERO,
         }
     }
 
-    /// Whether the loop goes on; to be called once in each turn of it.
+    /// Returns whether the loop goes on; to be called once in each turn of it.
     #[inline]
     pub(crate) fn goes_on(&mut self) -> Result<bool> {
-        self.turns = self.turns.wrapping_sub(1);
+        self.turns -= 1;
         if self.turns > 0 {
             return Ok(true);
         }
-        self.look()
+        self.check()
     }
 
     #[cold]
-    fn look(&mut self) -> Result<bool> {
+    fn check(&mut self) -> Result<bool> {
         self.turns = TURNS;
         if self.stop.is_asked() {
             return Ok(false);
         }
         // The coarse clock is read without a system call, whatever the machine's clock is.
         let now = clock_gettime(ClockId::MonotonicCoarse);
-        let now = Duration::try_from(now).unwrap_or(self.next);
-        if now < self.next {
+        let coarse = Duration::try_from(now).unwrap_or(self.next_check);
+        if coarse < self.next_check {
             return Ok(true);
         }
-        self.next = now.saturating_add(HEALTH);
         self.check_interface()?;
         let now = Instant::now();
         let run = now.duration_since(self.start);
@@ -94,16 +93,16 @@ impl<'a> Session<'a> {
         if duration.is_some_and(|duration| run >= duration) {
             return Ok(false);
         }
-        let mut left = HEALTH;
+        let mut left = CHECK_INTERVAL;
         if let Some(duration) = duration {
-            left = left.min(duration.saturating_sub(run));
+            left = left.min(duration - run);
         }
         if since >= interval {
             self.report(now)?;
         } else {
-            left = left.min(interval.saturating_sub(since));
+            left = left.min(interval - since);
         }
-        self.next = self.next.saturating_sub(HEALTH).saturating_add(left);
+        self.next_check = coarse + left;
         Ok(true)
     }
 
@@ -111,12 +110,12 @@ impl<'a> Session<'a> {
         let Some(errno) = self.handle.take_error()? else {
             return Ok(());
         };
-        // Which says that the interface is gone, if it is.
+        // Returns ENODEV if the interface is gone.
         let name = self.interface.info()?.name;
         Err(Failure::Text(format!("the socket on {name} does not work any more: {errno}")))
     }
 
-    /// A wake-up that failed, as what it means.
+    /// Replaces a failed wake-up by the cause, if the cause is that the interface is gone.
     fn explain(&self, failure: Failure) -> Failure {
         match failure {
             Failure::Xsk(Error::Kick { .. }) => match self.interface.info() {
@@ -127,7 +126,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Says so, once, if somebody took the program off: nothing else would show it.
+    /// Reports once that another process detached the program: nothing else would show it.
     fn check_program(&mut self) -> Result<()> {
         let Some((mode, id)) = self.program else {
             return Ok(());
@@ -136,7 +135,8 @@ impl<'a> Session<'a> {
             self.program = None;
             let name = self.interface.name();
             self.table.note(&format!(
-                "program {id} was taken off {name} by somebody else: packets go past this socket now"
+                "program {id} was taken off {name} by somebody else: packets go past this socket \
+                 now"
             ));
         }
         Ok(())
@@ -150,28 +150,28 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Sleeps until the socket has received packets, or it is time to look around.
+    /// Sleeps until the socket has received packets, `most` is over, or a check is due.
     pub(crate) fn sleep(&mut self, socket: &dyn AsFd, most: Duration) -> Result<()> {
         // A report may be due after any sleep, however short.
         self.turns = 1;
-        let _ = xsk::wait(&[socket], Some(most.min(HEALTH)))?;
+        xsk::wait(&[socket], Some(most.min(CHECK_INTERVAL)))?;
         Ok(())
     }
 
-    /// Puts everything back and then says the last words: nobody may be there to hear them.
-    pub(crate) fn end(self, outcome: Result<()>, hold: Option<ActiveProgram>) -> Result<()> {
+    /// Detaches the program and then writes the summary: the output may be closed.
+    pub(crate) fn end(self, outcome: Result<()>, program: Option<ActiveProgram>) -> Result<()> {
         let time = self.start.elapsed();
-        let closed = hold.map_or(Ok(()), ActiveProgram::close);
+        let closed = program.map_or(Ok(()), ActiveProgram::close);
         let outcome = outcome.map_err(|failure| self.explain(failure));
-        let said = self.handle.statistics().map_err(Failure::from);
-        let said = said.and_then(|kernel| {
+        let kernel = self.handle.statistics().map_err(Failure::from);
+        let written = kernel.and_then(|kernel| {
             let counts = self.counts;
             Ok(self.table.summary(&Report { counts, kernel }, time)?)
         });
-        outcome.and(closed).and(said)
+        outcome.and(closed).and(written)
     }
 
-    /// The first line.
+    /// Writes the first line.
     pub(crate) fn title(&self, text: &str) -> Result<()> {
         Ok(self.table.title(text)?)
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether somebody asked for the end.
+/// Whether a signal asked for the end.
 #[derive(Debug)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 
@@ -15,7 +15,7 @@ impl Stop {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // In this order the first signal only sets the flag, and a second one finds it set.
-            let code = signal.saturating_add(128);
+            let code = signal + 128;
             flag::register_conditional_shutdown(signal, code, Arc::clone(&asked))?;
             flag::register(signal, Arc::clone(&asked))?;
         }
@@ -23,7 +23,7 @@ impl Stop {
     }
 
     pub(crate) fn is_asked(&self) -> bool {
-        // Relaxed: nothing else is handed over with the flag.
+        // Relaxed: no other data is published with the flag.
         self.0.load(Ordering::Relaxed)
     }
 }

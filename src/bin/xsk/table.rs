@@ -1,4 +1,4 @@
-//! Reports of a port: a table for people, JSON for programs.
+//! Reports of counters: a table for people, JSON for programs.
 
 use crate::args::PortArgs;
 use crate::output::line;
@@ -20,22 +20,22 @@ pub(crate) struct Counts {
 impl Counts {
     #[inline]
     pub(crate) fn received(&mut self, packets: u32, bytes: u64) {
-        self.rx_packets = self.rx_packets.wrapping_add(u64::from(packets));
-        self.rx_bytes = self.rx_bytes.wrapping_add(bytes);
+        self.rx_packets += u64::from(packets);
+        self.rx_bytes += bytes;
     }
 
     #[inline]
     pub(crate) fn sent(&mut self, packets: u32, bytes: u64) {
-        self.tx_packets = self.tx_packets.wrapping_add(u64::from(packets));
-        self.tx_bytes = self.tx_bytes.wrapping_add(bytes);
+        self.tx_packets += u64::from(packets);
+        self.tx_bytes += bytes;
     }
 
     fn since(&self, before: &Self) -> Self {
         Self {
-            rx_packets: self.rx_packets.wrapping_sub(before.rx_packets),
-            tx_packets: self.tx_packets.wrapping_sub(before.tx_packets),
-            rx_bytes: self.rx_bytes.wrapping_sub(before.rx_bytes),
-            tx_bytes: self.tx_bytes.wrapping_sub(before.tx_bytes),
+            rx_packets: self.rx_packets - before.rx_packets,
+            tx_packets: self.tx_packets - before.tx_packets,
+            rx_bytes: self.rx_bytes - before.rx_bytes,
+            tx_bytes: self.tx_bytes - before.tx_bytes,
         }
     }
 }
@@ -47,7 +47,7 @@ pub(crate) struct Report {
     pub(crate) kernel: Statistics,
 }
 
-/// The kernel's counters by the kernel's names; `None` for one that it does not have.
+/// Returns the kernel's counters by the kernel's names; `None` for one that it does not have.
 fn named(statistics: &Statistics) -> [(&'static str, Option<u64>); 6] {
     [
         ("rx_dropped", Some(statistics.rx_dropped)),
@@ -59,7 +59,7 @@ fn named(statistics: &Statistics) -> [(&'static str, Option<u64>); 6] {
     ]
 }
 
-/// How to report.
+/// Writes the reports of one command on one port.
 #[derive(Debug)]
 pub(crate) struct Table {
     command: &'static str,
@@ -87,7 +87,7 @@ impl Table {
         }
     }
 
-    /// The first line; not among the JSON objects.
+    /// Writes the first line; in JSON mode it goes to the standard error output.
     pub(crate) fn title(&self, text: &str) -> io::Result<()> {
         if self.json {
             self.note(text);
@@ -97,7 +97,7 @@ impl Table {
         }
     }
 
-    /// A line beside the reports. That nobody reads it is no reason to end.
+    /// Writes a line beside the reports. A failed write is ignored.
     pub(crate) fn note(&self, text: &str) {
         let _ = writeln!(io::stderr(), "{text}");
     }
@@ -106,8 +106,8 @@ impl Table {
         let counts = now.counts.since(&before.counts);
         let pairs = named(&before.kernel).into_iter().zip(named(&now.kernel));
         let kernel = pairs.map(|((_, before), (name, now))| {
-            // Before the first report nothing is known, and nothing was counted.
-            let new = now.map(|now| now.wrapping_sub(before.unwrap_or(0)));
+            // Before the first report a counter is unknown, and its value was 0.
+            let new = now.map(|now| now.saturating_sub(before.unwrap_or(0)));
             (name, new, now)
         });
         if self.json {
@@ -129,7 +129,7 @@ impl Table {
         line(&format!("{:<26}{:>17}{:>17}", "bytes (rx, tx)", grouped(rx_bytes), grouped(tx_bytes)))
     }
 
-    /// What happened in `time`, and altogether.
+    /// Writes the rates over `time`, and the totals.
     fn rows(
         &self,
         counts: &Counts,

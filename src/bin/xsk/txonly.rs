@@ -2,8 +2,8 @@
 
 use crate::args::{PortArgs, TxArgs};
 use crate::failure::{Failure, Result};
-use crate::l2fwd::kick;
-use crate::port::{self, ActiveProgram};
+use crate::packet::ETHERNET_HEADER;
+use crate::port::{self, ActiveProgram, DEFAULT_TX_BUDGET, kick};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
@@ -11,10 +11,6 @@ use xsk::{Attachment, FramePool, Interface, TxSocket};
 
 /// Ethernet, IPv4 and UDP headers.
 const HEADERS: u32 = 42;
-/// The Ethernet header.
-const ETHERNET: u32 = 14;
-/// Packets that one wake-up sends unless told otherwise.
-const DEFAULT_BUDGET: u32 = 32;
 /// How long to sleep while the kernel takes nothing.
 const BUSY: Duration = Duration::from_millis(1);
 
@@ -23,11 +19,11 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     let interface = Interface::by_name(&port.interface)?;
     let (umem, mut pool) = port::umem(port)?;
     let info = interface.info()?;
-    let most = info.mtu.saturating_add(ETHERNET).min(umem.chunk_size());
+    let most = info.mtu.saturating_add(ETHERNET_HEADER).min(umem.chunk_size());
     if args.size < HEADERS || args.size > most {
         return Err(Failure::Text(format!(
-            "packets of {} bytes cannot be sent on {}: from {HEADERS} bytes (Ethernet, IPv4 and UDP headers) to \
-             {most} (MTU {} with the Ethernet header, chunks of {})",
+            "packets of {} bytes cannot be sent on {}: from {HEADERS} bytes (Ethernet, IPv4 and \
+             UDP headers) to {most} (MTU {} with the Ethernet header, chunks of {})",
             args.size,
             info.name,
             info.mtu,
@@ -36,12 +32,10 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     }
     let packet = packet(args.size, info.mac.unwrap_or([2, 0, 0, 0, 0, 1]));
     umem.for_each_free_chunk(&mut pool, |chunk| {
-        for (to, from) in chunk.iter_mut().zip(&packet) {
-            *to = *from;
-        }
+        chunk[..packet.len()].copy_from_slice(&packet);
     });
     let mut socket = port::socket(port, &umem).tx_only().bind(&interface, port.queue)?;
-    one_call_a_batch(port, &socket)?;
+    raise_tx_budget(port, &socket)?;
     let builder =
         Attachment::builder(&interface).method(port.attach.into()).replace_foreign(port.replace);
     let program = ActiveProgram::to_send(builder, &interface, &socket.handle)?;
@@ -56,11 +50,11 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     session.end(outcome, program)
 }
 
-/// Lets one wake-up send a whole batch (6.17). Where it sends 32, the TX ring fills up, and every chunk has
-/// left the processor's cache before it is used again.
-fn one_call_a_batch(port: &PortArgs, socket: &TxSocket) -> Result<()> {
+/// Lets one wake-up send a whole batch (6.17). Where it sends 32, the TX ring fills up, and every
+/// chunk has left the processor's cache before it is used again.
+fn raise_tx_budget(port: &PortArgs, socket: &TxSocket) -> Result<()> {
     let size = socket.tx.capacity();
-    if port.batch <= DEFAULT_BUDGET || size < DEFAULT_BUDGET {
+    if port.batch <= DEFAULT_TX_BUDGET || size < DEFAULT_TX_BUDGET {
         return Ok(());
     }
     match socket.handle.set_tx_budget(port.batch.min(size)) {
@@ -77,13 +71,12 @@ fn send(
 ) -> Result<()> {
     let TxSocket { tx, completion, handle, .. } = socket;
     let TxArgs { port, size } = args;
-    let returned = pool.len();
+    let all = pool.len();
     let mut left = port.count.unwrap_or(u64::MAX);
     while left > 0 && session.goes_on()? {
-        let batch = u32::try_from(left).map_or(port.batch, |left| left.min(port.batch));
-        let sent = tx.send_from(pool, batch, *size)?;
-        left = left.saturating_sub(u64::from(sent));
-        let _ = kick(port, tx)?;
+        let sent = tx.send_from(pool, port.next_batch(left), *size)?;
+        left -= u64::from(sent);
+        kick(port, tx)?;
         let back = completion.reap_into(pool, port.batch)?;
         session.counts.sent(back, bytes(back, *size));
         if port.poll && sent == 0 && back == 0 {
@@ -91,35 +84,33 @@ fn send(
         }
     }
     port::drain(|| {
-        let _ = kick(port, tx)?;
+        kick(port, tx)?;
         let back = completion.reap_into(pool, u32::MAX)?;
         session.counts.sent(back, bytes(back, *size));
-        Ok((back, pool.len() == returned))
+        Ok((back, pool.len() == all))
     })
 }
 
 #[inline]
 fn bytes(packets: u32, size: u32) -> u64 {
-    u64::from(packets).wrapping_mul(u64::from(size))
+    u64::from(packets) * u64::from(size)
 }
 
-/// A UDP packet to the discard port of a network that is reserved for benchmarks (RFC 2544).
+/// Returns a UDP packet to the discard port in a network that is reserved for benchmarks
+/// (RFC 2544). `size` goes from [`HEADERS`] to a page.
 fn packet(size: u32, from: [u8; 6]) -> Vec<u8> {
-    let len = |without: u32| u16::try_from(size.saturating_sub(without)).unwrap_or(u16::MAX);
+    // A page is 64 KiB at the most, so that a length without headers has 16 bits.
+    let len = |headers: u32| (size - headers) as u16;
     let mut ip = vec![0x45, 0];
-    ip.extend(len(ETHERNET).to_be_bytes());
+    ip.extend(len(ETHERNET_HEADER).to_be_bytes());
     ip.extend([0, 0, 0x40, 0, 64, 17, 0, 0]);
     ip.extend([198, 18, 0, 1, 198, 18, 0, 2]);
-    let sum: u32 = ip
-        .chunks_exact(2)
-        .map(|pair| pair.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)))
-        .fold(0, u32::wrapping_add);
+    let words = ip.chunks_exact(2).map(|word| u16::from_be_bytes([word[0], word[1]]));
+    let sum: u32 = words.map(u32::from).sum();
     // Twice: adding the carry may carry again.
-    let carried = |sum: u32| (sum & 0xffff).wrapping_add(sum >> 16);
-    let sum = !u16::try_from(carried(carried(sum))).unwrap_or(0);
-    if let Some(field) = ip.get_mut(10..12) {
-        field.copy_from_slice(&sum.to_be_bytes());
-    }
+    let carried = |sum: u32| (sum & 0xffff) + (sum >> 16);
+    let sum = !(carried(carried(sum)) as u16);
+    ip[10..12].copy_from_slice(&sum.to_be_bytes());
     let mut packet = vec![2, 0, 0, 0, 0, 2];
     packet.extend(from);
     packet.extend([8, 0]);
@@ -127,7 +118,7 @@ fn packet(size: u32, from: [u8; 6]) -> Vec<u8> {
     packet.extend([0x10, 0, 0, 9]);
     packet.extend(len(34).to_be_bytes());
     packet.extend([0, 0]);
-    packet.resize(usize::try_from(size).unwrap_or(0), b'x');
+    packet.resize(size as usize, b'x');
     packet
 }
 
@@ -139,7 +130,7 @@ mod tests {
     fn the_packet_is_as_long_as_asked_and_its_header_adds_up() {
         for size in [42, 60, 1514] {
             let packet = packet(size, [2; 6]);
-            assert_eq!(packet.len(), usize::try_from(size).unwrap());
+            assert_eq!(packet.len(), size as usize);
             let words = packet[14..34].chunks(2);
             let sum: u32 = words.map(|w| u32::from(w[0]) * 256 + u32::from(w[1])).sum();
             assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff);

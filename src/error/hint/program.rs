@@ -58,7 +58,7 @@ pub(super) fn load(name: &str, instructions: usize, errno: Errno) -> Hint {
     }
 }
 
-/// What creating a map and loading a program have in common.
+/// Returns the hint that creating a map and loading a program have in common.
 fn bpf(name: &str, errno: Errno) -> Hint {
     match errno {
         Errno::INVAL if !is_name(name) => NAME_RULE.into(),
@@ -69,7 +69,7 @@ fn bpf(name: &str, errno: Errno) -> Hint {
     }
 }
 
-/// Whether the kernel takes `name` for a map or a program.
+/// Returns whether the kernel takes `name` for a map or a program.
 fn is_name(name: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
     name.len() <= 15 && name.bytes().all(good)
@@ -94,7 +94,7 @@ pub(super) fn update_map(entries: u32, errno: Errno) -> Hint {
     }
 }
 
-/// For a BPF object that cannot be opened, asked about, run or pinned.
+/// Returns the hint for a BPF object that cannot be opened, asked about, run or pinned.
 pub(super) fn object(operation: BpfOp, errno: Errno) -> Hint {
     let path = matches!(operation, BpfOp::Get | BpfOp::Pin);
     match errno {
