@@ -200,7 +200,7 @@ mod tests {
         assert!(lock.is_marked(MarkKind::User, 7).unwrap());
         assert!(!lock.is_marked(MarkKind::Guest, 7).unwrap());
         assert!(!lock.is_marked(MarkKind::User, 70).unwrap());
-        // A mark can be looked for any number of times, and a second descriptor, such as that of a
+        // A mark can be looked up any number of times, and a second descriptor, such as that of a
         // forked child, does not keep it.
         for _ in 0..2000 {
             assert!(lock.is_marked(MarkKind::User, 7).unwrap());

@@ -1,6 +1,6 @@
-//! The text of every error: what failed, with which parameters, why, and what to do. Each is pinned
-//! word for word, so that a reader sees a change of one. `UPDATE_EXPECT=1 cargo test --lib error`
-//! writes the present texts into these files.
+//! The text of every error, pinned word for word, so that a change of one is seen: what failed,
+//! with which parameters, why, and what to do. `UPDATE_EXPECT=1 cargo test --lib error` writes the
+//! present texts into these files.
 
 mod attaching;
 mod memory;
@@ -18,26 +18,26 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::io;
 
-/// Errors, and what each says.
-type Said = Vec<(Error, Expect)>;
+/// Errors and their pinned texts.
+type Texts = Vec<(Error, Expect)>;
 
-/// Compares the texts, and what holds of every text.
-fn check(said: Said) {
-    for (error, expected) in said {
+/// Compares the texts with those pinned, and checks the rules that hold for every text.
+fn check(texts: Texts) {
+    for (error, expected) in texts {
         let text = error.to_string();
         expected.assert_eq(&words::of_glibc(&text));
         assert!(
             !text.ends_with(['.', '\n', ' ']),
-            "goes into a sentence of the caller's: {text:?}"
+            "callers put the text into a sentence: {text:?}"
         );
         assert!(!text.contains("  "), "{text:?}");
-        // The number is in the text already; a program that prints the chain shows it once.
-        let fault = error.source().and_then(|source| source.downcast_ref::<RingError>());
-        assert_eq!(error.source().is_some(), fault.is_some(), "{text}");
-        assert_eq!(fault, if let Error::Ring(fault) = &error { Some(fault) } else { None });
+        // The error number is in the text: a program that prints the chain shows it once.
+        let ring = error.source().and_then(|source| source.downcast_ref::<RingError>());
+        assert_eq!(error.source().is_some(), ring.is_some(), "{text}");
+        assert_eq!(ring, if let Error::Ring(ring) = &error { Some(ring) } else { None });
         let hint = error.hint().unwrap_or_default();
         assert!(text.contains(&*hint), "{text:?}: {hint:?}");
-        // Logs show the other form: it is never empty of names.
+        // Logs show the `Debug` form, which begins with the variant's name.
         assert!(format!("{error:?}").starts_with(char::is_uppercase));
         let wrapped = io::Error::from(error.clone());
         assert_eq!(wrapped.to_string(), text);
@@ -53,25 +53,25 @@ fn variant(value: &impl std::fmt::Debug) -> String {
 
 #[test]
 fn every_variant_is_pinned() {
-    let written = variants(include_str!("mod.rs"), "Error");
-    assert!(written.len() > 20, "{written:?}");
+    let declared = variants(include_str!("mod.rs"), "Error");
+    assert!(declared.len() > 20, "{declared:?}");
     let pinned: BTreeSet<String> = pinned().iter().map(variant).collect();
-    assert_eq!(written, pinned);
+    assert_eq!(declared, pinned);
 }
 
 #[test]
 fn every_conflict_is_pinned() {
-    let written = variants(include_str!("conflict.rs"), "AttachConflict");
-    assert!(written.len() > 5, "{written:?}");
+    let declared = variants(include_str!("conflict.rs"), "AttachConflict");
+    assert!(declared.len() > 5, "{declared:?}");
     let conflicts = pinned().into_iter().filter_map(|error| match error {
         Error::OtherAttachment { conflict, .. } => Some(variant(&conflict)),
         _ => None,
     });
-    assert_eq!(written, conflicts.collect());
+    assert_eq!(declared, conflicts.collect());
 }
 
-/// Returns the names of the variants of an enum: lines that are indented once and begin with a
-/// capital.
+/// Returns the names of an enum's variants: lines that are indented once and begin with a capital
+/// letter.
 fn variants(source: &str, name: &str) -> BTreeSet<String> {
     let (_, body) = source.split_once(&format!("pub enum {name} {{\n")).unwrap();
     let (body, _) = body.split_once("\n}").unwrap();
@@ -85,14 +85,14 @@ fn variants(source: &str, name: &str) -> BTreeSet<String> {
 /// Returns all errors that are pinned.
 fn pinned() -> Vec<Error> {
     let all =
-        [memory::said(), sockets::said(), running::said(), objects::said(), attaching::said()];
+        [memory::texts(), sockets::texts(), running::texts(), objects::texts(), attaching::texts()];
     all.into_iter().flatten().map(|(error, _)| error).collect()
 }
 
 #[test]
 fn every_hint_is_pinned() {
-    // What is between two quotation marks is a literal: there are no escaped ones. Its beginning is
-    // to be found, up to a parameter or the end of the line, in some text.
+    // Literals are what is between two quotation marks, none of which is escaped. The beginning of
+    // each, up to a parameter or the end of the line, has to be in some pinned text.
     let source = concat!(
         include_str!("hint.rs"),
         include_str!("hint/program.rs"),
@@ -104,17 +104,17 @@ fn every_hint_is_pinned() {
     let code = code.join("\n");
     let literals = code.split('"').skip(1).step_by(2);
     let texts: Vec<String> = pinned().iter().map(Error::to_string).collect();
-    let mut looked_at = 0;
+    let mut compared = 0;
     for literal in literals {
         let parts = literal.split(['{', '}', '\\']);
-        // One word alone is iproute2's or a capability's name: part of other texts.
+        // A single word is a name of iproute2's or of a capability, as a part of other texts.
         let Some(part) = parts.map(str::trim).find(|part| part.contains(' ')) else {
             continue;
         };
-        looked_at += 1;
+        compared += 1;
         assert!(texts.iter().any(|text| text.contains(part)), "no pinned text has {part:?}");
     }
-    assert!(looked_at > 50, "{looked_at}");
+    assert!(compared > 50, "{compared}");
 }
 
 #[test]
@@ -123,8 +123,8 @@ fn an_io_error_has_the_kind_of_the_error_number() {
     assert_eq!(kind(Error::CreateSocket { errno: Errno::PERM }), io::ErrorKind::PermissionDenied);
     let unknown = Error::Wait { errno: Errno::from_raw_os_error(4000) };
     assert_eq!(kind(unknown.clone()), io::Error::from_raw_os_error(4000).kind());
-    let fault = RingError::DuplicateChunk { ring: crate::types::RingKind::Rx, address: 0 };
-    assert_eq!(kind(fault.into()), io::ErrorKind::InvalidData);
+    let ring = RingError::DuplicateChunk { ring: crate::types::RingKind::Rx, address: 0 };
+    assert_eq!(kind(ring.into()), io::ErrorKind::InvalidData);
     assert_eq!(kind(Error::OutOfBounds), io::ErrorKind::InvalidInput);
     assert_eq!(kind(Error::UmemNumbers), io::ErrorKind::Other);
     let old = Error::NeedsKernel { feature: "this", version: "9.9" };

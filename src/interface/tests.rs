@@ -1,4 +1,4 @@
-//! Tests of what is read from netlink: recorded messages, whole, cut and spoilt.
+//! Parsing of netlink messages: recorded ones, whole, cut and spoilt.
 
 use super::InterfaceInfo;
 use super::features::{XdpFeatures, family, family_id};
@@ -91,7 +91,7 @@ fn cut_messages_are_malformed() {
             let cut = &whole[..length];
             assert_eq!(messages(cut).next().unwrap().unwrap_err(), Malformed);
             parse_any(cut);
-            // The same, with a length that fits what is left.
+            // The same, with a length field that fits.
             let mut fitted = cut.to_vec();
             if let Some(field) = fitted.first_chunk_mut::<4>() {
                 *field = u32::try_from(length).unwrap().to_ne_bytes();
@@ -103,7 +103,7 @@ fn cut_messages_are_malformed() {
 
 #[test]
 fn spoilt_messages_do_no_harm() {
-    // A fixed walk through single and double spoilt bytes (xorshift).
+    // One or two spoilt bytes in each, at random places from a fixed seed (xorshift).
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = || {
         state ^= state << 13;

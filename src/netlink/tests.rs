@@ -1,4 +1,4 @@
-//! Tests of netlink's format, with recorded messages.
+//! Netlink's format, with recorded messages.
 
 use super::ack::Ack;
 use super::conversation::Conversation;
@@ -39,7 +39,7 @@ fn an_attribute_that_is_too_long_is_not_sent() {
     let nested = request.nest(1, |inner| {
         inner.attribute(1, &vec![0; longest]);
     });
-    assert!(nested.finish(1).is_none(), "the nest is longer than what is in it");
+    assert!(nested.finish(1).is_none(), "the nest with its header is too long");
 }
 
 #[test]
@@ -110,12 +110,12 @@ fn a_done_may_carry_an_error() {
 }
 
 #[test]
-fn lengths_that_lie_are_malformed() {
+fn wrong_lengths_are_malformed() {
     for length in [0_u32, 15, 0x500, u32::MAX] {
         let mut spoilt = bytes(VETH);
         spoilt[..4].copy_from_slice(&length.to_ne_bytes());
         assert_eq!(messages(&spoilt).next().unwrap().unwrap_err(), Malformed, "{length}");
-        assert_eq!(messages(&spoilt).count(), 1, "no reading on after that");
+        assert_eq!(messages(&spoilt).count(), 1, "parsing ends there");
     }
     for length in [0_u16, 3, 9, u16::MAX] {
         let mut attribute = [8_u16, 1, 0, 0].map(u16::to_ne_bytes).concat();

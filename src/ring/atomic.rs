@@ -17,7 +17,7 @@ pub(crate) use loom::sync::atomic::{AtomicU32, Ordering, fence};
 #[inline(always)]
 pub(super) unsafe fn read_entry<T: Copy>(at: *const T) -> T {
     #[cfg(all(test, loom))]
-    super::loom_tests::watch_read(at.addr());
+    super::tests::watch_read(at.addr());
     // SAFETY: the caller's contract is that of `read`.
     unsafe { at.read() }
 }
@@ -29,7 +29,7 @@ pub(super) unsafe fn read_entry<T: Copy>(at: *const T) -> T {
 #[inline(always)]
 pub(super) unsafe fn write_entry<T: Copy>(at: *mut T, entry: T) {
     #[cfg(all(test, loom))]
-    super::loom_tests::watch_write(at.addr());
+    super::tests::watch_write(at.addr());
     // SAFETY: the caller's contract is that of `write`.
     unsafe { at.write(entry) };
 }

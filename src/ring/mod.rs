@@ -18,10 +18,10 @@ mod atomic;
 mod consumer;
 mod error;
 mod index;
-#[cfg(all(test, loom))]
-mod loom_tests;
 mod memory;
 mod producer;
+#[cfg(all(test, loom))]
+mod tests;
 pub(crate) mod transfer;
 
 pub use crate::types::RingKind;

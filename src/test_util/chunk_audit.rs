@@ -1,10 +1,22 @@
-//! The law of conservation: every chunk of a UMEM is in one place.
+//! Checks that every chunk of a UMEM is in exactly one place (I3).
 
 use super::{FakeKernel, RingContents};
 use crate::umem::{ChunkPlace, Frame, FramePool, Umem};
 use std::fmt;
 
-/// Who has a chunk.
+/// Where a [`ChunkAudit`] found a chunk.
+///
+/// ```
+/// use xsk::test_util::{ChunkAudit, ChunkHolder};
+///
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+/// let frame = pool.take().ok_or("the pool is empty")?;
+/// // A frame that is counted twice is in two places.
+/// let audit = ChunkAudit::of(&umem).pool(&pool).frames([&frame, &frame]);
+/// let error = audit.check().unwrap_err();
+/// assert_eq!(error.twice, [(frame.address(), ChunkHolder::User, ChunkHolder::User)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChunkHolder {
     /// A pool.
@@ -17,71 +29,83 @@ pub enum ChunkHolder {
     Rx,
     /// A TX ring.
     Tx,
-    /// A kernel that transmitted its packet and did not complete it.
+    /// A kernel that transmitted the chunk's packet and has not completed it.
     Kernel,
     /// A completion ring.
     Completion,
-    /// Nobody: it was in a frame, a pool or a closed socket's ring that is gone.
+    /// No holder: the chunk was in a frame or pool that was dropped, or in a closed socket's ring.
     Lost,
 }
 
-/// Where the chunks of a [`Umem`] are: asks everybody who can have one, and finds whether each is
-/// somewhere, and none in two places.
+/// Checks that every chunk of a [`Umem`] is in exactly one of the places that the audit is given.
 ///
-/// Compares sets of addresses, which pools, frames and the rings' memory name; no count is trusted.
-/// With the ledger on (debug builds, feature `ledger`) its books are compared too.
+/// It compares sets of addresses, as pools, frames and the rings' memory contain them, and no
+/// counts. With the ledger on (debug builds, feature `ledger`) it also compares them with the
+/// ledger.
 ///
-/// Ask while no call is under way, and after each ring whose guard was forgotten had another batch
-/// (see [`RingContents`]).
+/// Make an audit while no call is under way. A ring whose guard was forgotten needs another batch
+/// first (see [`RingContents`]).
 ///
 /// ```
-/// use xsk::test_util::{FakeKernel, ChunkAudit};
+/// use xsk::test_util::{ChunkAudit, FakeKernel};
 ///
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
 /// let (mut kernel, mut socket) = FakeKernel::new(&umem)?;
 /// socket.fill.fill_from(&mut pool, 8)?;
 /// kernel.deliver(b"hello");
-/// let held: Vec<_> = socket.rx.receive(8)?.into_iter().collect();
-/// ChunkAudit::of(&umem).pool(&pool).frames(&held).rings(&kernel).check()?;
+/// let frames: Vec<_> = socket.rx.receive(8)?.into_iter().collect();
+/// ChunkAudit::of(&umem).pool(&pool).frames(&frames).rings(&kernel).check()?;
 ///
 /// // Without the frame, a chunk is missing.
-/// let imbalance = ChunkAudit::of(&umem).pool(&pool).rings(&kernel).check();
-/// assert_eq!(imbalance.map_err(|found| found.missing.len()), Err(1));
+/// let error = ChunkAudit::of(&umem).pool(&pool).rings(&kernel).check().unwrap_err();
+/// assert_eq!(error.missing.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "nothing is found before `check`"]
+#[must_use = "an audit reports nothing before `check`"]
 pub struct ChunkAudit {
     umem: Umem,
-    /// Of each chunk, in the order of addresses.
+    /// The holder of each chunk, in the order of addresses.
     holders: Vec<Option<ChunkHolder>>,
-    imbalance: AuditError,
+    error: AuditError,
 }
 
-/// What is wrong about the [`ChunkAudit`] of chunks.
+/// What a [`ChunkAudit`] found wrong.
+///
+/// ```
+/// use xsk::test_util::{AuditError, ChunkAudit};
+///
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+/// let frame = pool.take().ok_or("the pool is empty")?;
+/// let error = ChunkAudit::of(&umem).pool(&pool).check().unwrap_err();
+/// let expected = AuditError { missing: vec![frame.address()], ..AuditError::default() };
+/// assert_eq!(error, expected);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditError {
-    /// Chunks that nobody has.
+    /// Chunks that no holder has.
     pub missing: Vec<u64>,
     /// Chunks in two places.
     pub twice: Vec<(u64, ChunkHolder, ChunkHolder)>,
-    /// Addresses outside the UMEM, and who has them.
+    /// Addresses outside the UMEM, and their holders.
     pub outside: Vec<(u64, ChunkHolder)>,
-    /// Chunks that the ledger has in another place than they are.
+    /// Chunks whose place in the ledger is not that of their holder.
     pub ledger: Vec<(u64, ChunkHolder, ChunkPlace)>,
 }
 
 impl ChunkAudit {
-    /// Of the chunks of `umem`. Frames, pools and kernels of other UMEMs are passed over.
+    /// Starts an audit of the chunks of `umem`. It ignores frames, pools and kernels of other
+    /// UMEMs.
     pub fn of(umem: &Umem) -> Self {
         Self {
             umem: umem.clone(),
             holders: vec![None; umem.chunk_count()],
-            imbalance: AuditError::default(),
+            error: AuditError::default(),
         }
     }
 
-    /// Returns the chunks in `pool`.
+    /// Adds the chunks in `pool`.
     pub fn pool(mut self, pool: &FramePool) -> Self {
         if pool.geometry() == self.umem.geometry() {
             self.add(ChunkHolder::Pool, pool.addresses());
@@ -89,15 +113,15 @@ impl ChunkAudit {
         self
     }
 
-    /// Returns the chunks in the user's hands.
+    /// Adds the chunks of the user's frames.
     pub fn frames<'a>(mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Self {
         let umem = self.umem.geometry().umem;
-        let ours = frames.into_iter().filter(|frame| frame.umem() == umem);
-        self.add(ChunkHolder::User, ours.map(Frame::address));
+        let frames = frames.into_iter().filter(|frame| frame.umem() == umem);
+        self.add(ChunkHolder::User, frames.map(Frame::address));
         self
     }
 
-    /// Returns the chunks in a socket's rings, and with its kernel.
+    /// Adds the chunks in a socket's rings, and those that its kernel holds.
     pub fn rings(self, kernel: &FakeKernel) -> Self {
         if kernel.umem.geometry() == self.umem.geometry() {
             self.ring_contents(&kernel.ring_contents())
@@ -106,18 +130,18 @@ impl ChunkAudit {
         }
     }
 
-    /// As [`rings`](Self::rings), for rings of this UMEM that were looked at before.
-    pub fn ring_contents(mut self, holdings: &RingContents) -> Self {
-        self.add(ChunkHolder::Fill, holdings.fill.iter().copied());
-        self.add(ChunkHolder::Rx, holdings.rx.iter().map(|desc| desc.addr));
-        self.add(ChunkHolder::Tx, holdings.tx.iter().map(|desc| desc.addr));
-        self.add(ChunkHolder::Kernel, holdings.kernel.iter().copied());
-        self.add(ChunkHolder::Completion, holdings.completion.iter().copied());
+    /// As [`rings`](Self::rings), for contents that were read earlier, of rings of this UMEM.
+    pub fn ring_contents(mut self, contents: &RingContents) -> Self {
+        self.add(ChunkHolder::Fill, contents.fill.iter().copied());
+        self.add(ChunkHolder::Rx, contents.rx.iter().map(|desc| desc.addr));
+        self.add(ChunkHolder::Tx, contents.tx.iter().map(|desc| desc.addr));
+        self.add(ChunkHolder::Kernel, contents.kernel.iter().copied());
+        self.add(ChunkHolder::Completion, contents.completion.iter().copied());
         self
     }
 
-    /// Chunks that were lost, which is allowed, by any address in them: those of dropped frames and
-    /// pools, and in the rings of closed sockets.
+    /// Adds chunks that were lost, which is allowed, each by any address in it: those of dropped
+    /// frames and pools, and those in the rings of closed sockets.
     pub fn lost(mut self, addresses: impl IntoIterator<Item = u64>) -> Self {
         self.add(ChunkHolder::Lost, addresses);
         self
@@ -127,40 +151,40 @@ impl ChunkAudit {
         let geometry = *self.umem.geometry();
         for address in addresses {
             match self.holders.get_mut(geometry.index(address)) {
-                None => self.imbalance.outside.push((address, holder)),
+                None => self.error.outside.push((address, holder)),
                 Some(Some(other)) => {
                     let both = (geometry.chunk(address), *other, holder);
-                    self.imbalance.twice.push(both);
+                    self.error.twice.push(both);
                 }
-                Some(place) => *place = Some(holder),
+                Some(free) => *free = Some(holder),
             }
         }
     }
 
-    /// Returns whether every chunk is in one place.
+    /// Ends the audit: succeeds if every chunk is in exactly one place.
     ///
     /// # Errors
-    /// The [`AuditError`], if not.
+    /// [`AuditError`] with every chunk that is not.
     pub fn check(self) -> Result<(), AuditError> {
-        let Self { umem, holders, mut imbalance } = self;
+        let Self { umem, holders, mut error } = self;
         let chunks = (0_u64..).map(|number| number.wrapping_mul(umem.chunk_size().into()));
         let mut places = umem.chunk_places().map(Vec::into_iter);
         for (chunk, holder) in chunks.zip(holders) {
             let place = places.as_mut().and_then(Iterator::next);
             match (holder, place) {
-                (None, _) => imbalance.missing.push(chunk),
+                (None, _) => error.missing.push(chunk),
                 (Some(holder), Some(place)) if !holder.is_at(place) => {
-                    imbalance.ledger.push((chunk, holder, place));
+                    error.ledger.push((chunk, holder, place));
                 }
                 _ => (),
             }
         }
-        if imbalance == AuditError::default() { Ok(()) } else { Err(imbalance) }
+        if error == AuditError::default() { Ok(()) } else { Err(error) }
     }
 }
 
 impl ChunkHolder {
-    /// Returns whether the ledger counts what is with this holder at `place`.
+    /// Returns whether the ledger has the chunks of this holder at `place`.
     fn is_at(self, place: ChunkPlace) -> bool {
         match self {
             Self::Pool => place == ChunkPlace::Pool,

@@ -1,4 +1,9 @@
 //! The kernel's side of a socket, in plain memory.
+//!
+//! # Safety
+//! This module makes both sides of each ring over one [`RingBlock`], one pair each, and keeps the
+//! block alive. It touches the bytes of a chunk only while it holds the chunk (I2, I3); a claim in
+//! the ledger keeps hostile steps from giving the chunk away meanwhile.
 #![allow(unsafe_code, reason = "the other side of raw rings, and of packet memory")]
 
 use super::fake_rings::FakeRings;
@@ -18,15 +23,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use xsk_uapi::if_xdp::{XDP_RING_NEED_WAKEUP, xdp_desc};
 
-/// A pretended kernel behind a real [`Socket`]: the other side of its four rings, in plain memory,
-/// for tests of packet code with neither root nor a network card.
+/// A fake kernel behind a real [`Socket`]: the other side of its four rings, in plain memory, for
+/// tests of packet code with neither root nor a network card.
 ///
 /// It does nothing by itself: [`deliver`](Self::deliver) lets a packet arrive,
 /// [`transmit`](Self::transmit) takes one that was sent, [`complete`](Self::complete) gives chunks
-/// of sent packets back. It may live in another thread than the socket.
+/// of sent packets back. It may be in another thread than the socket.
 ///
-/// [`wait`](crate::wait) finds the socket ready after a delivery, and until the first step of this
-/// kernel after everything was received.
+/// [`wait`](crate::wait) finds the socket ready from a delivery until the first step of this kernel
+/// after everything was received.
 ///
 /// ```
 /// use xsk::test_util::FakeKernel;
@@ -47,7 +52,7 @@ use xsk_uapi::if_xdp::{XDP_RING_NEED_WAKEUP, xdp_desc};
 /// ```
 #[derive(Debug)]
 pub struct FakeKernel {
-    pub(super) blocks: Arc<RingBlocks>,
+    pub(super) memory: Arc<RingBlocks>,
     pub(super) rx: Producer<xdp_desc>,
     pub(super) tx: Consumer<xdp_desc>,
     pub(super) fill: Consumer<u64>,
@@ -70,7 +75,7 @@ pub(super) struct RingBlocks {
 }
 
 impl FakeKernel {
-    /// A socket over `umem` with rings of the default sizes, and its kernel.
+    /// Makes a socket over `umem` with rings of the default sizes, and its kernel.
     ///
     /// # Errors
     /// [`Error::CreateSocket`] if the process has no descriptor left for the socket's `eventfd`.
@@ -78,10 +83,11 @@ impl FakeKernel {
         Self::with(umem, FakeRings::default())
     }
 
-    /// A socket over `umem` with rings as asked for, and its kernel.
+    /// Makes a socket over `umem` with the rings that `rings` describes, and its kernel.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a size that is no power of two or above 2^20; as [`new`](Self::new).
+    /// [`Error::Setting`] for a size that is no power of two or above 2^20; else as
+    /// [`new`](Self::new).
     pub fn with(umem: &Umem, rings: FakeRings) -> Result<(Self, Socket)> {
         let FakeRings { rx, tx, fill, completion, start } = rings;
         for entries in [rx, tx, fill, completion] {
@@ -90,7 +96,7 @@ impl FakeKernel {
                 return Err(Error::Setting { name: "size of a ring", value: entries.into(), rule });
             }
         }
-        let blocks = Arc::new(RingBlocks {
+        let memory = Arc::new(RingBlocks {
             rx: RingBlock::new(rx, 16, start),
             tx: RingBlock::new(tx, 16, start),
             fill: RingBlock::new(fill, 8, start),
@@ -101,17 +107,17 @@ impl FakeKernel {
         let backend = Arc::new(FakeBackend { fd, kicks: AtomicU64::new(0) });
         let inner = Arc::new(Inner {
             backend: Backend::Fake(Arc::clone(&backend)),
-            pool: Arc::new(BufferPool::new(umem.clone(), Arc::clone(&blocks))),
+            pool: Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory))),
         });
-        // SAFETY: made for entries of 16 bytes, kept by the buffer pool and by the kernel; the only
-        // pair.
-        let (user_rx, rx) = unsafe { blocks.rx.sides::<xdp_desc>() };
+        // SAFETY: the block was made for entries of 16 bytes, the buffer pool and the kernel keep
+        // it, and this is its only pair.
+        let (user_rx, rx) = unsafe { memory.rx.sides::<xdp_desc>() };
         // SAFETY: as above.
-        let (user_tx, tx) = unsafe { blocks.tx.sides::<xdp_desc>() };
+        let (user_tx, tx) = unsafe { memory.tx.sides::<xdp_desc>() };
         // SAFETY: as above, for entries of 8 bytes.
-        let (user_fill, fill) = unsafe { blocks.fill.sides::<u64>() };
+        let (user_fill, fill) = unsafe { memory.fill.sides::<u64>() };
         // SAFETY: as above.
-        let (user_completion, completion) = unsafe { blocks.completion.sides::<u64>() };
+        let (user_completion, completion) = unsafe { memory.completion.sides::<u64>() };
         let socket = Socket {
             rx: Rx::new(user_rx, Arc::clone(&inner)),
             tx: Tx::new(user_tx, Arc::clone(&inner)),
@@ -126,42 +132,42 @@ impl FakeKernel {
             completion: Producer::new(RingKind::Completion, completion),
             unfinished: VecDeque::new(),
             umem: umem.clone(),
-            blocks,
+            memory,
             backend,
             readable: false,
         };
         Ok((kernel, socket))
     }
 
-    /// Lets `packet` arrive; answers whether it was received. It is dropped, as the kernel drops
-    /// it, if it is empty or longer than a chunk's room, if the RX ring is full, or if the fill
-    /// ring is empty.
+    /// Lets `packet` arrive; returns whether it was received. It is dropped, as by the kernel, if
+    /// it is empty or longer than a chunk's room, if the RX ring is full, or if the fill ring is
+    /// empty.
     pub fn deliver(&mut self, packet: &[u8]) -> bool {
         let Ok(len) = u32::try_from(packet.len()) else {
             return false;
         };
-        let room = self.umem.chunk_size().saturating_sub(self.front());
+        let room = self.umem.chunk_size().saturating_sub(self.headroom());
         if len == 0 || len > room || self.rx.free(1) != Ok(1) {
             return false;
         }
         let Some(chunk) = self.take_chunk() else {
             return false;
         };
-        let address = chunk.wrapping_add(u64::from(self.front()));
-        // SAFETY: the chunk was given to this kernel by the fill ring and lies in the area (checked
-        // by `take_chunk`), with `len` bytes from `address` on inside it; until it is in the RX
-        // ring nobody else reaches it (I2, I3), and if hostile steps gave it away before, the claim
-        // failed.
+        let address = chunk.wrapping_add(u64::from(self.headroom()));
+        // SAFETY: the fill ring gave the chunk to this kernel, `take_chunk` checked that it is in
+        // the area, and `len` bytes from `address` on are inside it. Until it is in the RX ring no
+        // frame of it exists (I2, I3); if hostile steps had given it away before, the claim would
+        // have failed.
         unsafe { self.umem.write_as_kernel(address, packet) };
         self.give_up(chunk, ChunkPlace::Receiving);
         self.produce_rx(xdp_desc { addr: address, len, options: 0 });
         true
     }
 
-    /// Lets `count` packets of `len` bytes arrive, without writing a byte; answers how many were
-    /// received.
+    /// Lets `count` packets of `len` bytes arrive without writing their bytes; returns how many
+    /// were received.
     pub fn deliver_unwritten(&mut self, count: u32, len: u32) -> u32 {
-        let room = self.umem.chunk_size().saturating_sub(self.front());
+        let room = self.umem.chunk_size().saturating_sub(self.headroom());
         let len = len.clamp(1, room);
         let mut delivered: u32 = 0;
         while delivered < count && self.rx.free(1) == Ok(1) {
@@ -169,27 +175,27 @@ impl FakeKernel {
                 break;
             };
             self.give_up(chunk, ChunkPlace::Receiving);
-            let addr = chunk.wrapping_add(u64::from(self.front()));
+            let addr = chunk.wrapping_add(u64::from(self.headroom()));
             self.produce_rx(xdp_desc { addr, len, options: 0 });
             delivered = delivered.wrapping_add(1);
         }
         delivered
     }
 
-    /// Where packets begin in a chunk.
-    fn front(&self) -> u32 {
+    /// Returns the offset at which packets begin in a chunk.
+    fn headroom(&self) -> u32 {
         PACKET_HEADROOM.saturating_add(self.umem.headroom())
     }
 
-    /// Returns the next chunk of the fill ring, claimed in the ledger; entries that are no chunk of
-    /// ours are passed over, as the kernel passes over them.
+    /// Takes the next chunk of the fill ring and claims it in the ledger. Entries that are no chunk
+    /// of this UMEM are skipped, as by the kernel.
     fn take_chunk(&mut self) -> Option<u64> {
         self.drain_if_empty();
         loop {
             let address = next_entry(&mut self.fill)?;
-            let bounds = *self.umem.geometry();
-            if bounds.contains(address) && self.claim(address, ChunkPlace::Receiving) {
-                return Some(bounds.chunk(address));
+            let geometry = *self.umem.geometry();
+            if geometry.contains(address) && self.claim(address, ChunkPlace::Receiving) {
+                return Some(geometry.chunk(address));
             }
         }
     }
@@ -212,20 +218,20 @@ impl FakeKernel {
         }
     }
 
-    /// Takes the next sent packet; `None` if there is none, or if the completion ring has no room
-    /// for it, as the kernel sends nothing then. Its chunk is with the kernel until
+    /// Takes the next sent packet. Returns `None` if there is none, or if the completion ring has
+    /// no room for it: the kernel sends nothing then. This kernel holds the packet's chunk until
     /// [`complete`](Self::complete).
     pub fn transmit(&mut self) -> Option<Vec<u8>> {
         let desc = self.take_sent()?;
-        // SAFETY: the descriptor is one that the user's side published, so it describes bytes
-        // inside one chunk (I4), which is with this kernel (I2): it is claimed, so hostile steps
-        // neither gave it away before nor can now.
+        // SAFETY: the user's side submitted the descriptor, so it describes bytes inside one chunk
+        // (I4), which this kernel holds (I2): it is claimed, so hostile steps did not give it away
+        // before, and cannot now.
         let packet = unsafe { self.umem.read_as_kernel(desc.addr, usize32(desc.len)) };
         self.give_up(desc.addr, ChunkPlace::Sending);
         Some(packet)
     }
 
-    /// Takes up to `count` sent packets without looking at them; answers how many.
+    /// Takes up to `count` sent packets without reading their bytes; returns how many.
     pub fn transmit_unread(&mut self, count: u32) -> u32 {
         let mut taken: u32 = 0;
         while taken < count {
@@ -236,9 +242,9 @@ impl FakeKernel {
         taken
     }
 
-    /// Returns the next sent packet, claimed in the ledger. Passed over, as lost, are a descriptor
-    /// with options, which nobody may send yet, and a chunk that hostile steps gave back before it
-    /// was sent.
+    /// Takes the next sent packet and claims its chunk in the ledger. It skips two kinds of
+    /// entries, whose chunks are lost: one with options, which this crate never sends, and one
+    /// whose chunk hostile steps gave back before it was sent.
     fn take_sent(&mut self) -> Option<xdp_desc> {
         self.drain_if_empty();
         loop {
@@ -255,7 +261,7 @@ impl FakeKernel {
         }
     }
 
-    /// Makes the descriptor unreadable again once everything that was delivered was received.
+    /// Makes the descriptor unreadable again if everything that was delivered was received.
     fn drain_if_empty(&mut self) {
         if self.readable && self.rx.pending() == 0 {
             let mut count = [0; 8];
@@ -264,7 +270,7 @@ impl FakeKernel {
         }
     }
 
-    /// Gives the chunks of up to `count` transmitted packets back, oldest first; answers how many.
+    /// Gives the chunks of up to `count` transmitted packets back, oldest first; returns how many.
     pub fn complete(&mut self, count: u32) -> u32 {
         self.drain_if_empty();
         let mut completed: u32 = 0;
@@ -280,37 +286,38 @@ impl FakeKernel {
         completed
     }
 
-    /// Transmitted packets whose chunks were not given back yet.
+    /// Returns the number of transmitted packets whose chunks were not given back yet.
     #[must_use]
     pub fn unfinished(&self) -> usize {
         self.unfinished.len()
     }
 
-    /// Sets or clears the need-wakeup flag of the TX or fill ring; other rings have none that
-    /// counts.
+    /// Sets or clears the need-wakeup flag of the TX or fill ring; that of other rings has no
+    /// effect.
     pub fn set_need_wakeup(&mut self, ring: RingKind, on: bool) {
         let flags = match ring {
-            RingKind::Tx => self.blocks.tx.flags(),
-            RingKind::Fill => self.blocks.fill.flags(),
-            RingKind::Rx => self.blocks.rx.flags(),
-            RingKind::Completion => self.blocks.completion.flags(),
+            RingKind::Tx => self.memory.tx.flags(),
+            RingKind::Fill => self.memory.fill.flags(),
+            RingKind::Rx => self.memory.rx.flags(),
+            RingKind::Completion => self.memory.completion.flags(),
         };
         flags.store(if on { XDP_RING_NEED_WAKEUP } else { 0 }, Ordering::SeqCst);
     }
 
-    /// How often the socket woke this kernel.
+    /// Returns how often the socket woke this kernel.
     #[must_use]
     pub fn kicks(&self) -> u64 {
         self.backend.kicks.load(Ordering::SeqCst)
     }
 }
 
-/// Takes the next entry, if there is one; this side of the rings does not check the user's.
+/// Takes the next entry, if there is one. This side of a ring does not count what the user's side
+/// submits.
 fn next_entry<T: Copy>(ring: &mut Consumer<T>) -> Option<T> {
-    let anything = ring.cursor.advance(u32::MAX);
-    // With an index that the user's side cannot write there is nothing to take.
-    if ring.available(1, || anything) != Ok(1) {
+    let no_limit = ring.cursor.advance(u32::MAX);
+    // At an impossible index, which the user's side cannot write, there is nothing to take.
+    if ring.available(1, || no_limit) != Ok(1) {
         return None;
     }
-    ring.peek(1, || anything, |_, _| None).ok()?.read().take()
+    ring.peek(1, || no_limit, |_, _| None).ok()?.read().take()
 }

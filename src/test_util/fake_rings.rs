@@ -1,11 +1,25 @@
-//! The sizes of a fake kernel's rings, and where their indices begin.
+//! Sizes of a fake kernel's rings, and the position where their indices begin.
 
 use crate::ring::Index;
 
-/// How a [`FakeKernel`](super::FakeKernel) is to be made: sizes of the rings, and where their indices begin.
+/// Settings for the rings of a [`FakeKernel`](super::FakeKernel).
+///
+/// ```
+/// use xsk::test_util::{FakeKernel, FakeRings, Index};
+///
+/// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+/// // Indices that wrap after four entries.
+/// let start = Index::new(u32::MAX - 3);
+/// let rings = FakeRings { rx: 8, start, ..FakeRings::default() };
+/// let (mut kernel, mut socket) = FakeKernel::with(&umem, rings)?;
+/// socket.fill.fill_from(&mut pool, 16)?;
+/// assert_eq!(kernel.deliver_unwritten(16, 60), 8, "the RX ring is full");
+/// assert_eq!(socket.rx.receive(16)?.len(), 8);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct FakeRings {
-    /// Entries of the RX ring; every size is a power of two, 2^20 at the most.
+    /// Entries of the RX ring. Every size is a power of two from 1 to 2^20.
     pub rx: u32,
     /// Entries of the TX ring.
     pub tx: u32,
@@ -13,7 +27,7 @@ pub struct FakeRings {
     pub fill: u32,
     /// Entries of the completion ring.
     pub completion: u32,
-    /// Where all indices begin: near `u32::MAX`, to see them wrap.
+    /// The position where all indices begin: near `u32::MAX` they wrap soon.
     pub start: Index,
 }
 

@@ -1,4 +1,4 @@
-//! Entry points of the fuzz targets: parsers of what the kernel writes, fed with any bytes.
+//! Entry points of fuzz targets: parsers of kernel replies, run on any bytes.
 
 use crate::bpf;
 use crate::error::Error;
@@ -16,10 +16,10 @@ use std::sync::Arc;
 use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_statistics};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-/// The longest ring that is mapped here.
+/// The length of the longest ring that is mapped here, in bytes.
 const LONGEST: usize = 64 << 10;
 
-/// Reads `bytes` as every kind of netlink reply that this crate knows.
+/// Parses `bytes` as every kind of netlink reply that this crate reads.
 pub fn netlink(bytes: &[u8]) {
     for message in message::messages(bytes).flatten() {
         let _ = InterfaceInfo::read(&message);
@@ -33,8 +33,9 @@ pub fn netlink(bytes: &[u8]) {
     }
 }
 
-/// Reads `bytes` as the kernel's replies about a socket's counters and about the places of its rings; locates the rings in
-/// memory of that length, and writes every slot of each. Returns the counters, and how many rings there were.
+/// Parses `bytes` as the kernel's replies with a socket's counters and with the offsets of its
+/// rings; locates the rings in memory of that length, and writes every slot of each. Returns the
+/// counters, and how many rings were located.
 #[must_use]
 pub fn socket_replies(bytes: &[u8]) -> (Statistics, u32) {
     let mut raw = xdp_statistics::new_zeroed();
@@ -69,7 +70,7 @@ fn rings(bytes: &[u8]) -> Option<u32> {
     Some(rings)
 }
 
-/// Writes every slot of a ring that nothing else uses.
+/// Writes every slot of a ring that nothing else uses; returns `None` if it cannot be located.
 fn write_all<T: Copy + FromZeros>(kind: RingKind, ring: MappedRing) -> Option<()> {
     let (memory, _mapping) = ring.memory::<T>().ok()?;
     let size = memory.capacity();
@@ -81,7 +82,7 @@ fn write_all<T: Copy + FromZeros>(kind: RingKind, ring: MappedRing) -> Option<()
     Some(())
 }
 
-/// Copies the bytes that there are, as the kernel writes a reply; returns how long it is.
+/// Copies `bytes` into `raw`, as the kernel writes a reply; returns the reply's length.
 fn reply(raw: &mut (impl FromBytes + IntoBytes), bytes: &[u8]) -> usize {
     let raw = raw.as_mut_bytes();
     for (to, from) in raw.iter_mut().zip(bytes) {

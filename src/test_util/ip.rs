@@ -1,4 +1,21 @@
-//! What `ip link` and `ip address` do, for the interfaces of a test.
+//! Changes to interfaces, as by `ip link` and `ip address`, for tests.
+//!
+//! ```
+//! use std::time::Duration;
+//! use xsk::test_util::{Namespace, VethPair, ip};
+//!
+//! # fn main() -> xsk::Result<()> {
+//! # if !xsk::test_util::privileged("the documentation of test_util::ip") { return Ok(()); }
+//! let namespace = Namespace::new()?;
+//! let pair = VethPair::builder().build(&namespace, &namespace)?;
+//! ip::set_mtu(pair.a(), 1400)?;
+//! ip::add_ipv4(pair.a(), [192, 0, 2, 1].into(), 24)?;
+//! ip::set_up(pair.b(), false)?;
+//! let info = ip::wait_until(pair.a(), Duration::from_secs(10), |info| !info.carrier)?;
+//! assert_eq!(info.mtu, 1400);
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::error::{Error, Result};
 use crate::interface::{Interface, InterfaceInfo};
@@ -19,56 +36,56 @@ use xsk_uapi::rtnetlink::{
 /// Switches an interface on or off.
 ///
 /// # Errors
-/// [`Error::Interface`] with what the kernel said.
+/// [`Error::Interface`] with the kernel's reason.
 pub fn set_up(interface: &Interface, up: bool) -> Result<()> {
     let ifi_flags = if up { IFF_UP } else { 0 };
     let header = ifinfomsg { ifi_flags, ifi_change: IFF_UP, ..interface.header() };
     interface.ask("switch", &Request::new(RTM_SETLINK, 0, &header)).map(drop)
 }
 
-/// Sets the bytes of the largest packet, without the link header.
+/// Sets the MTU: the length in bytes of the largest packet, without the link header.
 ///
 /// # Errors
-/// [`Error::Interface`] with what the kernel said.
+/// [`Error::Interface`] with the kernel's reason.
 pub fn set_mtu(interface: &Interface, mtu: u32) -> Result<()> {
     change(interface, "set the MTU of", |request| {
         request.u32(IFLA_MTU, mtu);
     })
 }
 
-/// Gives an interface to a bridge, or takes it back with `None`.
+/// Makes an interface a port of the bridge `master`, or of no bridge with `None`.
 ///
 /// # Errors
-/// [`Error::Interface`] with what the kernel said.
+/// [`Error::Interface`] with the kernel's reason.
 pub fn set_master(interface: &Interface, master: Option<&Interface>) -> Result<()> {
     change(interface, "set the bridge of", |request| {
         request.u32(IFLA_MASTER, master.map_or(0, Interface::index));
     })
 }
 
-/// Keeps the kernel from giving an interface an IPv6 address when it is switched on: without one, it sends
-/// nothing by itself. To be called before. A kernel without IPv6 has nothing to keep from it.
+/// Keeps an interface from getting an IPv6 address when it is switched on: without one, the kernel
+/// sends nothing of its own over it. Call it before that. On a kernel without IPv6 it does nothing.
 ///
 /// # Errors
-/// [`Error::Interface`] with what the kernel said.
+/// [`Error::Interface`] with the kernel's reason.
 pub fn without_ipv6(interface: &Interface) -> Result<()> {
-    let answer = change(interface, "take IPv6 from", |request| {
+    let result = change(interface, "take IPv6 from", |request| {
         request.nest(IFLA_AF_SPEC, |families| {
             families.nest(u16::from(AF_INET6), |inet6| {
                 inet6.attribute(IFLA_INET6_ADDR_GEN_MODE, &[IN6_ADDR_GEN_MODE_NONE]);
             });
         });
     });
-    match answer {
+    match result {
         Err(Error::Interface { errno: Errno::AFNOSUPPORT | Errno::OPNOTSUPP, .. }) => Ok(()),
-        answer => answer,
+        result => result,
     }
 }
 
-/// Adds an IPv4 address, and with it a route to its network of `prefix` bits.
+/// Adds an IPv4 address, and with it a route to its network, whose prefix has `prefix` bits.
 ///
 /// # Errors
-/// [`Error::Interface`] with what the kernel said: `EEXIST` if it has it.
+/// [`Error::Interface`] with the kernel's reason: `EEXIST` if the interface has the address.
 pub fn add_ipv4(interface: &Interface, address: Ipv4Addr, prefix: u8) -> Result<()> {
     let header = ifaddrmsg {
         ifa_family: AF_INET,
@@ -81,18 +98,20 @@ pub fn add_ipv4(interface: &Interface, address: Ipv4Addr, prefix: u8) -> Result<
     interface.ask("add an address to", &request).map(drop)
 }
 
-/// Removes a virtual interface; both ends of a pair go together.
+/// Removes a virtual interface; with one end of a veth pair the other is removed, too.
 ///
 /// # Errors
-/// [`Error::Interface`] with what the kernel said: `ENODEV` if it is gone, `EOPNOTSUPP` for what is not virtual.
+/// [`Error::Interface`] with the kernel's reason: `ENODEV` if the interface is gone, `EOPNOTSUPP`
+/// if it is not virtual.
 pub fn delete(interface: &Interface) -> Result<()> {
     interface.ask("remove", &Request::new(RTM_DELLINK, 0, &interface.header())).map(drop)
 }
 
-/// Asks again and again until `condition` holds.
+/// Reads the interface's state repeatedly until `condition` holds; returns that state.
 ///
 /// # Errors
-/// [`Error::Interface`] with `ETIMEDOUT` if it does not hold in time, or with what the kernel said.
+/// [`Error::Interface`] with `ETIMEDOUT` if `condition` does not hold within `limit`, or with the
+/// kernel's reason.
 pub fn wait_until(
     interface: &Interface,
     limit: Duration,
@@ -109,7 +128,7 @@ pub fn wait_until(
             return Err(error(interface.name(), "wait for", Errno::TIMEDOUT.into()));
         }
         std::thread::sleep(pause);
-        // A card's link takes seconds.
+        // The link of a network card takes seconds.
         pause = pause.saturating_mul(2).min(Duration::from_millis(16));
     }
 }

@@ -1,5 +1,5 @@
-//! Misuse that the types exclude, each as code that must not compile, for the reason named by its error
-//! code. Rustdoc looks at the codes only when it may use unstable features: `RUSTC_BOOTSTRAP=1`.
+//! Misuse that the types exclude: each example must not compile, for the reason that its error code
+//! names. Rustdoc compares the codes only where it may use unstable features: `RUSTC_BOOTSTRAP=1`.
 //!
 //! A frame that was given away is not used again:
 //! ```compile_fail,E0382
@@ -166,7 +166,7 @@
 //! # }
 //! ```
 //!
-//! A socket has the rings that it has:
+//! A socket has only the rings of its kind:
 //! ```compile_fail,E0609
 //! # fn f(socket: xsk::TxSocket) {
 //! let _ = socket.rx;
@@ -194,7 +194,7 @@
 //! # }
 //! ```
 //!
-//! Memory of the user's comes in by `unsafe` only:
+//! The user's own memory becomes a UMEM by `unsafe` only:
 //! ```compile_fail,E0133
 //! # fn f(memory: std::ptr::NonNull<[u8]>) {
 //! let _ = xsk::Umem::builder().build_in(memory, ());
@@ -206,9 +206,10 @@
 //! # }
 //! ```
 //!
-//! The same, used as meant, does compile:
+//! Correct uses of the same API compile:
 //! ```
-//! # fn f(umem: &xsk::Umem, pool: &mut xsk::FramePool, mut socket: xsk::Socket, mut frame: xsk::Frame) {
+//! # use xsk::{Frame, FramePool, Socket, Umem};
+//! # fn f(umem: &Umem, pool: &mut FramePool, mut socket: Socket, mut frame: Frame) {
 //! let mut slots = socket.tx.reserve(1).unwrap();
 //! assert!(!umem.bytes(&frame).is_empty());
 //! umem.bytes_mut(&mut frame).fill(0);

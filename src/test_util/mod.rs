@@ -1,23 +1,24 @@
-//! A test bed: a fake kernel for tests without root, and private network namespaces with virtual cables
-//! between them for tests with it.
+//! Tools for tests: a fake kernel for tests without root, and private network namespaces with
+//! virtual Ethernet pairs between them for tests with root.
 //!
-//! [`FakeKernel`] is the other side of a socket's rings, in plain memory. [`ChunkAudit`] finds out
-//! whether every chunk is somewhere, and none in two places. With feature `proptest`, module `strategies`
-//! makes random programs of the kernel's steps, to check your own loop with.
+//! [`FakeKernel`] is the other side of a socket's rings, in plain memory. [`ChunkAudit`] checks
+//! that every chunk is in exactly one place. With feature `proptest`, module `strategies` makes
+//! random programs of kernel steps, to check a packet loop with.
 //!
-//! The namespaces need neither the `ip` command nor `/proc` or `/sys`. What it makes is gone when its owner is dropped,
-//! also by a panic; what a killed process leaves, the kernel removes with the process's last descriptor.
+//! [`Namespace`] and [`VethPair`] need neither the `ip` command nor `/proc` or `/sys`. What they
+//! make is removed when they are dropped, also by a panic; what a killed process leaves, the kernel
+//! removes with the process's last descriptor.
 //!
 //! ```
-//! use xsk::test_util::{Namespace, VethPair, privileged};
+//! use xsk::test_util::{Namespace, VethPair};
 //! # fn main() -> xsk::Result<()> {
-//! # if !privileged!() { return Ok(()); }
+//! # if !xsk::test_util::privileged("the documentation of test_util") { return Ok(()); }
 //! let (left, right) = (Namespace::new()?, Namespace::new()?);
-//! let cable = VethPair::builder().queues(2).mtu(1500).build(&left, &right)?;
-//! assert_eq!(cable.a().queues()?.current(), 2);
-//! // An interface is found in the namespace of the thread that asks.
-//! let found = left.run(|| xsk::interface::Interface::by_name(cable.a().name()))??;
-//! assert_eq!(found.index(), cable.a().index());
+//! let pair = VethPair::builder().queues(2).mtu(1500).build(&left, &right)?;
+//! assert_eq!(pair.a().queues()?.current(), 2);
+//! // An interface is looked up in the namespace of the calling thread.
+//! let found = left.run(|| xsk::interface::Interface::by_name(pair.a().name()))??;
+//! assert_eq!(found.index(), pair.a().index());
 //! # Ok(())
 //! # }
 //! ```

@@ -1,4 +1,4 @@
-//! Private network namespaces, held by a descriptor.
+//! Network namespaces, each kept by a descriptor.
 
 use super::ip;
 use crate::error::{Error, Result};
@@ -17,9 +17,24 @@ use xsk_uapi::rtnetlink::{RTM_NEWLINK, ifinfomsg};
 
 /// A network namespace.
 ///
-/// The kernel takes one that [`new`](Self::new) made down, with all virtual interfaces in it, some
-/// milliseconds after the last owner has gone: this value, every socket and thread in it, and every
+/// The kernel removes one that [`new`](Self::new) made, with all virtual interfaces in it, some
+/// milliseconds after its last owner is gone: this value, every socket and thread in it, and every
 /// [`Interface`] that was found in it.
+///
+/// ```
+/// use xsk::test_util::Namespace;
+///
+/// # fn main() -> xsk::Result<()> {
+/// # if !xsk::test_util::privileged("the documentation of Namespace") { return Ok(()); }
+/// let namespace = Namespace::new()?;
+/// let bridge = namespace.add_bridge("xsk-bridge")?;
+/// assert!(bridge.info()?.up);
+/// // The calling thread is in another namespace.
+/// assert!(xsk::Interface::by_name("xsk-bridge").is_err());
+/// assert_eq!(namespace.interface("xsk-bridge")?.index(), bridge.index());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Namespace {
     fd: OwnedFd,
@@ -34,12 +49,12 @@ impl AsFd for Namespace {
 
 impl Namespace {
     /// Makes an empty network namespace and switches its loopback interface on. The calling thread
-    /// stays where it is.
+    /// does not enter it.
     ///
     /// Needs CAP_SYS_ADMIN and CAP_NET_ADMIN.
     ///
     /// # Errors
-    /// [`Error::Namespace`], [`Error::Netlink`], [`Error::Interface`] with what the kernel said.
+    /// [`Error::Namespace`], [`Error::Netlink`] or [`Error::Interface`] with the kernel's reason.
     #[doc(alias = "CLONE_NEWNET")]
     pub fn new() -> Result<Self> {
         let namespace = Self::reach("unshare(CLONE_NEWNET)", netns::unshare)?;
@@ -51,7 +66,7 @@ impl Namespace {
     /// Returns the network namespace of the calling thread. Needs CAP_NET_ADMIN in it.
     ///
     /// # Errors
-    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
+    /// [`Error::Namespace`] or [`Error::Netlink`] with the kernel's reason.
     pub fn current() -> Result<Self> {
         Self::here().map_err(|errno| Error::Namespace { operation: "ioctl(SIOCGSKNS)", errno })
     }
@@ -60,7 +75,7 @@ impl Namespace {
     /// CAP_SYS_ADMIN.
     ///
     /// # Errors
-    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
+    /// [`Error::Namespace`] or [`Error::Netlink`] with the kernel's reason.
     #[doc(alias = "SIOCGSKNS")]
     pub fn of_socket(socket: impl AsFd) -> Result<Self> {
         let operation = "ioctl(SIOCGSKNS)";
@@ -73,7 +88,7 @@ impl Namespace {
     /// any thread since 6.9. Needs CAP_SYS_ADMIN and the right to trace it.
     ///
     /// # Errors
-    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said; `ESRCH` if there is no
+    /// [`Error::Namespace`] or [`Error::Netlink`] with the kernel's reason: `ESRCH` if there is no
     /// such thread.
     #[doc(alias = "pidfd_open")]
     pub fn of_thread(id: u32) -> Result<Self> {
@@ -83,15 +98,15 @@ impl Namespace {
         Self::reach(operation, || netns::enter_that_of_thread(id))
     }
 
-    /// Takes hold of the namespace to which `go` brings a thread. The calling thread stays where it
-    /// is.
+    /// Opens the namespace that `enter` brings a new thread into. The calling thread does not enter
+    /// it.
     fn reach(
         operation: &'static str,
-        go: impl FnOnce() -> Result<(), Errno> + Send,
+        enter: impl FnOnce() -> Result<(), Errno> + Send,
     ) -> Result<Self> {
         let error = |errno| Error::Namespace { operation, errno };
         std::thread::scope(|scope| {
-            let inside = move || go().and_then(|()| Self::here());
+            let inside = move || enter().and_then(|()| Self::here());
             let thread = std::thread::Builder::new().spawn_scoped(scope, inside);
             let thread = thread
                 .map_err(|failure| error(Errno::from_io_error(&failure).unwrap_or(Errno::AGAIN)))?;
@@ -107,13 +122,13 @@ impl Namespace {
         Ok(Self { fd: netns::of_socket(route.as_fd())?, route })
     }
 
-    /// Puts the calling thread into the namespace, until the answer is dropped. Needs
+    /// Brings the calling thread into the namespace until the guard is dropped. Needs
     /// CAP_SYS_ADMIN.
     ///
-    /// Guards that are nested must go in the reverse order, as they do by themselves.
+    /// Nested guards have to be dropped in reverse order, as local variables are.
     ///
     /// # Errors
-    /// [`Error::Namespace`], [`Error::Netlink`] with what the kernel said.
+    /// [`Error::Namespace`] or [`Error::Netlink`] with the kernel's reason.
     #[doc(alias = "setns")]
     pub fn enter(&self) -> Result<NetnsGuard<'_>> {
         let before = Self::current()?.fd;
@@ -125,14 +140,14 @@ impl Namespace {
     /// Runs `work` on the calling thread, inside the namespace.
     ///
     /// # Errors
-    /// As [`enter`](Self::enter); what `work` answers is inside the `Ok`.
+    /// As [`enter`](Self::enter). An error of `work` is inside the `Ok`.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
         let _inside = self.enter()?;
         Ok(work())
     }
 
-    /// A number that no other network namespace has until the next boot (5.14); `None` on older
-    /// kernels.
+    /// Returns a number that no other network namespace has until the next boot (5.14); `None` on
+    /// older kernels.
     #[must_use]
     #[doc(alias = "SO_NETNS_COOKIE")]
     pub fn cookie(&self) -> Option<u64> {
@@ -147,11 +162,11 @@ impl Namespace {
         self.run(|| Interface::by_name(name))?
     }
 
-    /// Makes a bridge in this namespace that is switched on and has no ports. It goes with the
+    /// Makes a bridge in this namespace, switched on and without ports. It is removed with the
     /// namespace, or by [`ip::delete`].
     ///
     /// # Errors
-    /// [`Error::Interface`] with what the kernel said: `EEXIST` if the name is taken.
+    /// [`Error::Interface`] with the kernel's reason: `EEXIST` if the name is taken.
     pub fn add_bridge(&self, name: &str) -> Result<Interface> {
         let mut request =
             Request::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifinfomsg::default());
@@ -168,7 +183,7 @@ impl Namespace {
     /// Moves an interface into this namespace, where it is switched off and keeps its name.
     ///
     /// # Errors
-    /// [`Error::Interface`] with what the kernel said: `EEXIST` if the name is taken here.
+    /// [`Error::Interface`] with the kernel's reason: `EEXIST` if the name is taken here.
     pub fn take_interface(&self, interface: &Interface) -> Result<Interface> {
         let name = interface.info()?.name;
         ip::change(interface, "move", |request| {
@@ -177,22 +192,38 @@ impl Namespace {
         self.interface(&name)
     }
 
-    /// Asks this namespace, without entering it.
+    /// Sends a request to this namespace without entering it.
     pub(super) fn ask(&self, request: &Request) -> Result<(), Refusal> {
         self.route.ask(request).map(drop)
     }
 }
 
-/// A thread inside a [`Namespace`]; dropping it brings the thread back.
+/// A thread inside a [`Namespace`]; dropping the guard brings the thread back.
+///
+/// ```
+/// use xsk::test_util::Namespace;
+///
+/// # fn main() -> xsk::Result<()> {
+/// # if !xsk::test_util::privileged("the documentation of NetnsGuard") { return Ok(()); }
+/// let namespace = Namespace::new()?;
+/// let guard = namespace.enter()?;
+/// assert_eq!(Namespace::current()?.cookie(), namespace.cookie());
+/// drop(guard);
+/// # if namespace.cookie().is_some() {
+/// assert_ne!(Namespace::current()?.cookie(), namespace.cookie());
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Panics
 /// Dropping it panics if the thread cannot go back, unless it is panicking already: a thread that
-/// gave its capabilities up meanwhile stays inside.
+/// has given its capabilities up stays inside.
 #[must_use = "dropping it brings the thread back"]
 #[derive(Debug)]
 pub struct NetnsGuard<'a> {
     before: OwnedFd,
-    /// Only this thread can be brought back: not `Send`.
+    /// Not `Send`: only the thread that entered can be brought back.
     _thread: PhantomData<*const ()>,
     _namespace: PhantomData<&'a Namespace>,
 }

@@ -1,4 +1,4 @@
-//! Tests that need privileges: run, skipped by name, or demanded.
+//! Tests that need root: they run, are skipped by name, or fail where `XSK_TESTS=require` is set.
 
 use super::Namespace;
 use crate::bpf::XskMap;
@@ -8,32 +8,32 @@ use std::sync::OnceLock;
 /// Returns whether this process may make network namespaces and BPF maps, and so run the test
 /// `name`. The macro of the same name, `privileged!()`, finds the name by itself.
 ///
-/// If not, it is written to the standard error output past the test harness, so that a skipped test
-/// is not taken for one that passed.
+/// If not, a line with the name goes to the standard error output past the test harness, so that a
+/// skipped test is not taken for one that passed.
 ///
 /// # Panics
 /// If the environment variable `XSK_TESTS` is `require` and `false` would be returned.
 #[must_use]
 pub fn privileged(name: &str) -> bool {
-    static REFUSAL: OnceLock<Option<String>> = OnceLock::new();
-    let refusal = REFUSAL.get_or_init(|| {
-        let tried = Namespace::new().and_then(|_| XskMap::create("xsk_privilege", 1));
-        tried.err().map(|error| error.to_string())
+    static REASON: OnceLock<Option<String>> = OnceLock::new();
+    let reason = REASON.get_or_init(|| {
+        let result = Namespace::new().and_then(|_| XskMap::create("xsk_privilege", 1));
+        result.err().map(|error| error.to_string())
     });
-    let Some(refusal) = refusal else { return true };
+    let Some(reason) = reason else { return true };
     let needs = "needs root (CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF)";
     assert!(
         std::env::var_os("XSK_TESTS").is_none_or(|value| value != "require"),
-        "{name} {needs}, and XSK_TESTS=require forbids to skip it: {refusal}"
+        "{name} {needs}, and XSK_TESTS=require forbids to skip it: {reason}"
     );
-    // The test harness captures `eprintln!`, but not this. Without a standard error output the test
-    // goes on.
+    // The test harness captures `eprintln!`, but not this. That it fails without a standard error
+    // output is no reason to fail the test.
     let _ = writeln!(std::io::stderr(), "skipped: {name} {needs}");
     false
 }
 
-/// Returns whether this process may run the test that the macro stands in: the function of the same
-/// name, with [`test_name!`](super::test_name) as the name.
+/// Returns whether this process may run the test that the macro is in: calls the function of the
+/// same name with [`test_name!`](super::test_name).
 ///
 /// ```
 /// # use xsk::test_util::privileged;
@@ -53,8 +53,8 @@ macro_rules! __privileged {
     };
 }
 
-/// Returns the name of the function that the macro stands in as the test harness prints it: with
-/// its modules, without the crate.
+/// Returns the name of the function that the macro is in as the test harness prints it: with its
+/// modules, without the crate.
 ///
 /// ```
 /// fn forwards_frames() -> &'static str {

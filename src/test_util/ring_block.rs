@@ -1,4 +1,9 @@
-//! Rings in plain memory, for both sides.
+//! Memory of a ring, for both of its sides.
+//!
+//! # Safety
+//! A [`RingBlock`] owns aligned, zeroed memory of the ring's size until it is dropped. It reaches
+//! indices as atomics and entries through raw pointers only (I8); the owner of the two sides keeps
+//! the block.
 #![allow(unsafe_code, reason = "rings are raw memory")]
 
 use crate::num::usize32;
@@ -8,7 +13,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use zerocopy::FromBytes;
 
-/// Where the parts of a ring lie: each index in a cache line of its own, as in the kernel.
+/// Offsets of a ring's parts: each index has a cache line of its own, as in the kernel.
 const CONSUMER: usize = 64;
 const FLAGS: usize = 128;
 const ENTRIES: usize = 192;
@@ -21,22 +26,23 @@ pub(super) struct RingBlock {
     size: u32,
 }
 
-// SAFETY: the block is only carried; what lies in it is reached through `Memory`.
+// SAFETY: the block owns its memory, and nothing in it belongs to one thread.
 unsafe impl Send for RingBlock {}
-// SAFETY: as above.
+// SAFETY: through a shared reference the indices are reached as atomics, and entries by the
+// protocol that hands them over with release and acquire (I8).
 unsafe impl Sync for RingBlock {}
 
 impl RingBlock {
-    /// Memory for a ring of `size` entries of `entry` bytes, whose indices begin at `start`.
+    /// Allocates a ring of `size` entries of `entry` bytes, whose indices begin at `start`.
     pub(super) fn new(size: u32, entry: usize, start: Index) -> Self {
         let bytes = ENTRIES.saturating_add(usize32(size).saturating_mul(entry));
         let layout = Layout::from_size_align(bytes, 64).unwrap_or(Layout::new::<[u64; 24]>());
-        // SAFETY: the layout is not empty: it holds the indices at least.
+        // SAFETY: the layout is not empty: it has room for the indices at least.
         let memory = unsafe { alloc_zeroed(layout) };
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
         let block = Self { start: memory, layout, size };
-        block.index(0).store(start.get(), std::sync::atomic::Ordering::Relaxed);
-        block.index(CONSUMER).store(start.get(), std::sync::atomic::Ordering::Relaxed);
+        block.index(0).store(start.get(), Ordering::Relaxed);
+        block.index(CONSUMER).store(start.get(), Ordering::Relaxed);
         block
     }
 
@@ -46,19 +52,20 @@ impl RingBlock {
     }
 
     fn index(&self, offset: usize) -> &AtomicU32 {
-        // SAFETY: four aligned, zeroed bytes inside the block, only ever used as an atomic.
+        // SAFETY: four aligned, zeroed bytes inside the block, used as an atomic only (I8).
         unsafe { self.part(offset).cast::<AtomicU32>().as_ref() }
     }
 
-    /// Returns the ring, once for the user's side and once for the kernel's.
+    /// Returns the ring twice: for the user's side and for the kernel's.
     ///
     /// # Safety
-    /// `T` has the size that the block was made for; the block outlives both answers; no other pair
-    /// is made from it.
+    /// `T` has the size that the block was made for, the block outlives the use of both, and no
+    /// other pair is made from it.
     pub(super) unsafe fn sides<T: Copy>(&self) -> (Memory<T>, Memory<T>) {
-        // SAFETY: aligned parts of the block, which outlives the ring by the caller's contract.
+        // SAFETY: aligned parts of the block, of the sizes in `parts`; the block outlives the value
+        // and this is the only half of its side, by the caller's contract (I8).
         let user = unsafe { Memory::new(self.parts()) };
-        // SAFETY: as above, for the other side of the protocol.
+        // SAFETY: as above, for the other side.
         let kernel = unsafe { Memory::new(self.parts()) };
         (user, kernel)
     }
@@ -73,10 +80,11 @@ impl RingBlock {
         }
     }
 
-    /// Returns the entries between the two published indices, oldest first; as many as the ring
-    /// has, at the most.
+    /// Returns the entries between the two published indices, oldest first, but not more than the
+    /// ring's size.
     ///
-    /// `T` has the size that the block was made for.
+    /// # Panics
+    /// If `T` does not have the size that the block was made for.
     pub(super) fn entries<T: FromBytes + Copy>(&self) -> Vec<T> {
         let entry = self.layout.size().saturating_sub(ENTRIES);
         assert_eq!(
@@ -87,13 +95,13 @@ impl RingBlock {
         let from = Index::new(self.consumer().load(Ordering::Acquire));
         let to = Index::new(self.producer().load(Ordering::Acquire));
         let mask = self.size.wrapping_sub(1);
-        let there = to.distance_from(from).min(self.size);
+        let count = to.distance_from(from).min(self.size);
         let entries = self.part(ENTRIES).cast::<T>().as_ptr();
-        (0..there)
+        (0..count)
             .map(|at| entries.wrapping_add(usize32(from.advance(at).slot(mask))))
             // SAFETY: the slot is inside the block, which has room for `size` values of `T` (just
-            // asserted) at an alignment of 64, zeroed when made; any bytes are a `T`. Its producer
-            // published it, and writes it again only when the consumer's index has passed it.
+            // asserted) at an alignment of 64, zeroed when made; any bytes are a `T`. The producer
+            // submitted it, and writes it again only when the consumer's index has passed it (I8).
             .map(|slot| unsafe { slot.read() })
             .collect()
     }
@@ -113,7 +121,8 @@ impl RingBlock {
 
 impl Drop for RingBlock {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout; every half keeps the block alive.
+        // SAFETY: allocated in `new` with this layout; its sides are not used after this, by the
+        // contract of `sides`.
         unsafe { dealloc(self.start.as_ptr(), self.layout) };
     }
 }

@@ -1,21 +1,25 @@
-//! Programs of steps on two rings, against queues that cannot be wrong.
+//! Programs of steps on two rings, each compared with a model that is a plain list.
+//!
+//! # Safety
+//! Each ring's memory outlives its two halves, of which there is one pair. A step that writes a bad
+//! index puts it right before another step uses the ring (I8).
 #![allow(unsafe_code, reason = "rings are raw memory")]
 
 use super::ring_block::RingBlock;
-use crate::num::usize32;
 use crate::ring::transfer::{Ready, transfer, transfer_each};
 use crate::ring::{Consumer, Diagnosis, Index, Producer, RingError, RingKind};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 
-/// Runs `program` on two rings of 1 to 128 entries and a stack between them, both halves of each in
-/// this thread, and compares every answer with what queues say: the entry point of a fuzz target.
+/// Runs `program` on two rings of 1 to 128 entries, with both halves of each in this thread, and
+/// compares every result with the model's: the entry point of a fuzz target.
 ///
-/// Four bytes say where the indices begin, one each how long a ring is; then two for each step.
+/// The first four bytes are the position where the indices begin, the next two the sizes of the
+/// rings; each step takes two more.
 ///
 /// # Panics
-/// If a ring and its queue differ.
+/// If a ring and its model differ.
 #[doc(hidden)]
 pub fn ring_program(program: &[u8]) {
     let Some((&[a, b, c, d, first, second], steps)) = program.split_first_chunk() else {
@@ -36,14 +40,14 @@ pub fn ring_program(program: &[u8]) {
             1 => ring.write(n, n.saturating_sub(part), part == 3, &mut next),
             2 => ring.read(n, n, false),
             3 => ring.read(n, n.saturating_sub(part), part == 3),
-            4 => ring.refuse(n, part),
+            4 => ring.reject(n, part),
             5 => ring.move_to(to, n, End::None),
-            6 => ring.move_to(to, n, End::Refuse(part)),
+            6 => ring.move_to(to, n, End::Reject(part)),
             7 => ring.move_to(to, n, End::Panic(part)),
-            8 => ring.producer_lies(n, part),
-            9 => ring.consumer_lies(n, part),
+            8 => ring.bad_producer_index(n, part),
+            9 => ring.bad_consumer_index(n, part),
             10 => {
-                assert_eq!(ring.producer.free(n), Ok(ring.vacant().min(n)), "free");
+                assert_eq!(ring.producer.free(n), Ok(ring.free().min(n)), "free");
             }
             _ => ring.write(1, 1, false, &mut next),
         }
@@ -51,36 +55,36 @@ pub fn ring_program(program: &[u8]) {
     }
 }
 
-/// How a transfer ends before all is moved.
+/// How a transfer ends before everything is moved.
 #[derive(Clone, Copy)]
 enum End {
     None,
-    Refuse(u32),
+    Reject(u32),
     Panic(u32),
 }
 
-/// A ring and what it should hold.
+/// A ring and its model.
 struct Ring<'a> {
     block: &'a RingBlock,
     producer: Producer<u64>,
     consumer: Consumer<u64>,
     size: u32,
-    /// What was written and not taken, the oldest first.
-    held: VecDeque<u64>,
-    /// How many of these are not published.
-    unpublished: u32,
-    /// What was taken and not given back.
+    /// Entries that are written and not taken, oldest first.
+    entries: VecDeque<u64>,
+    /// How many of these are not submitted.
+    unsubmitted: u32,
+    /// How many entries are taken and not released.
     unreleased: u32,
-    /// Whether the next look is to answer with an entry that was refused.
-    refused: Option<u64>,
+    /// A rejected entry that waits to be reported.
+    rejected: Option<u64>,
     /// Where the next entry goes.
-    at: Index,
+    cursor: Index,
 }
 
 impl<'a> Ring<'a> {
     fn new(block: &'a RingBlock, start: Index) -> Self {
-        // SAFETY: made for entries of 8 bytes, outlives this by its lifetime, and this is the only
-        // pair.
+        // SAFETY: the block was made for entries of 8 bytes and outlives this value by its lifetime,
+        // and this is its only pair.
         let (user, kernel) = unsafe { block.sides::<u64>() };
         let size = user.capacity();
         Self {
@@ -88,66 +92,74 @@ impl<'a> Ring<'a> {
             producer: Producer::new(RingKind::Fill, user),
             consumer: Consumer::new(RingKind::Fill, kernel),
             size,
-            held: VecDeque::new(),
-            unpublished: 0,
+            entries: VecDeque::new(),
+            unsubmitted: 0,
             unreleased: 0,
-            refused: None,
-            at: start,
+            rejected: None,
+            cursor: start,
         }
     }
 
-    fn held(&self) -> u32 {
-        u32::try_from(self.held.len()).unwrap_or(u32::MAX)
+    /// Returns how many entries are written and not taken.
+    fn untaken(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
 
-    /// Slots that the producer may write.
-    fn vacant(&self) -> u32 {
-        let used = self.held().wrapping_add(self.unreleased);
-        let refused = u32::from(self.refused.is_some());
-        self.size.wrapping_sub(used).wrapping_sub(refused)
+    /// Returns how many slots the producer may write.
+    fn free(&self) -> u32 {
+        self.size.wrapping_sub(self.unfreed())
     }
 
-    /// Entries that the consumer may take.
-    fn there(&self) -> u32 {
-        self.held().wrapping_sub(self.unpublished)
+    /// Returns how many slots the consumer has not given back.
+    fn unfreed(&self) -> u32 {
+        let rejected = u32::from(self.rejected.is_some());
+        self.untaken().wrapping_add(self.unreleased).wrapping_add(rejected)
+    }
+
+    /// Returns how many entries the consumer may take.
+    fn available(&self) -> u32 {
+        self.untaken().wrapping_sub(self.unsubmitted)
     }
 
     fn write(&mut self, reserve: u32, count: u32, forget: bool, next: &mut u64) {
-        let granted = self.vacant().min(reserve);
-        let Ok(mut slots) = self.producer.write(reserve) else { unreachable!("no fault was made") };
-        assert_eq!(slots.remaining(), granted, "reserved");
+        let reserved = self.free().min(reserve);
+        let Ok(mut slots) = self.producer.write(reserve) else {
+            unreachable!("no index was wrong")
+        };
+        assert_eq!(slots.remaining(), reserved, "reserved");
         for i in 0..count {
-            let wrote = slots.write(*next);
-            assert_eq!(wrote, i < granted, "written");
-            if wrote {
-                self.held.push_back(*next);
-                self.unpublished = self.unpublished.wrapping_add(1);
-                self.at = self.at.advance(1);
+            let written = slots.write(*next);
+            assert_eq!(written, i < reserved, "written");
+            if written {
+                self.entries.push_back(*next);
+                self.unsubmitted = self.unsubmitted.wrapping_add(1);
+                self.cursor = self.cursor.advance(1);
                 *next = next.wrapping_add(1);
             }
         }
         if forget {
-            forgotten(slots);
+            forget_batch(slots);
         } else {
             drop(slots);
-            self.unpublished = 0;
+            self.unsubmitted = 0;
         }
     }
 
-    /// What the consumer sees; a refused entry is to be told first.
+    /// Returns how many entries, up to `wanted`, the consumer sees; a rejected entry is reported
+    /// first.
     fn look(&mut self, wanted: u32) -> u32 {
-        let anything = self.consumer.cursor.advance(u32::MAX);
-        match self.consumer.available(wanted, || anything) {
+        let no_limit = self.consumer.cursor.advance(u32::MAX);
+        match self.consumer.available(wanted, || no_limit) {
             Ok(count) => {
-                assert_eq!(self.refused, None, "a refused entry is told");
-                assert_eq!(count, self.there().min(wanted), "available");
+                assert_eq!(self.rejected, None, "a rejected entry is reported");
+                assert_eq!(count, self.available().min(wanted), "available");
                 count
             }
             Err(suspect) => {
                 let Diagnosis::Entry(entry) = self.consumer.diagnose(suspect) else {
                     unreachable!("no index was wrong")
                 };
-                assert_eq!(Some(entry), self.refused.take(), "told");
+                assert_eq!(Some(entry), self.rejected.take(), "reported");
                 self.unreleased = 0;
                 self.look(wanted)
             }
@@ -160,167 +172,168 @@ impl<'a> Ring<'a> {
         for i in 0..take {
             let expected = if i < count {
                 self.unreleased = self.unreleased.wrapping_add(1);
-                self.held.pop_front()
+                self.entries.pop_front()
             } else {
                 None
             };
             assert_eq!(entries.take(), expected, "read");
         }
         if forget {
-            forgotten(entries);
+            forget_batch(entries);
         } else {
             drop(entries);
             self.unreleased = 0;
         }
     }
 
-    /// Takes `good` entries and refuses the next.
-    fn refuse(&mut self, wanted: u32, good: u32) {
+    /// Takes `good` entries and rejects the next.
+    fn reject(&mut self, wanted: u32, good: u32) {
         let count = self.look(wanted);
         let mut entries = ready(&mut self.consumer, count).read();
         for _ in 0..good.min(count) {
-            assert_eq!(entries.take(), self.held.pop_front(), "read");
+            assert_eq!(entries.take(), self.entries.pop_front(), "read");
         }
         if let Some(entry) = entries.take() {
-            assert_eq!(self.held.pop_front(), Some(entry), "refused");
+            assert_eq!(self.entries.pop_front(), Some(entry), "rejected");
             entries.reject(entry);
-            assert_eq!(entries.take(), None, "after a refusal");
-            self.refused = Some(entry);
+            assert_eq!(entries.take(), None, "after a rejected entry");
+            self.rejected = Some(entry);
         }
         drop(entries);
         self.unreleased = 0;
     }
 
     fn move_to(&mut self, to: &mut Ring<'_>, wanted: u32, end: End) {
-        let there = self.look(wanted);
-        let count = there.min(to.vacant());
-        assert_eq!(to.producer.free(there), Ok(count), "free");
+        let available = self.look(wanted);
+        let count = available.min(to.free());
+        assert_eq!(to.producer.free(available), Ok(count), "free");
         let mut moved: u32 = 0;
-        let (held, moving) = (&mut self.held, &mut to.held);
+        let (source, sink) = (&mut self.entries, &mut to.entries);
         let mut last = None;
         let map = |entry: u64| {
-            assert_eq!(held.pop_front(), Some(entry), "moved in order");
+            assert_eq!(source.pop_front(), Some(entry), "moved in order");
             last = Some(entry);
             match end {
-                End::Refuse(good) if good == moved => return None,
+                End::Reject(good) if good == moved => return None,
                 End::Panic(good) if good == moved => resume_unwind(Box::new(Expected)),
                 _ => {}
             }
             moved = moved.wrapping_add(1);
-            moving.push_back(!entry);
+            sink.push_back(!entry);
             Some(!entry)
         };
         let from = ready(&mut self.consumer, count);
         let Ok(into) = to.producer.reserve(count) else { unreachable!("no index was wrong") };
-        let answer = match end {
+        let result = match end {
             End::None => Some(transfer(from, into, map)),
-            End::Refuse(_) => Some(transfer_each(from, into, map)),
+            End::Reject(_) => Some(transfer_each(from, into, map)),
             End::Panic(_) => catch_unwind(AssertUnwindSafe(|| transfer_each(from, into, map)))
                 .map_err(|thrown| assert!(thrown.is::<Expected>(), "another panic"))
                 .ok(),
         };
         if count == 0 {
-            assert_eq!(answer, Some(0), "nothing to move");
-            // It ends what a forgotten guard left open.
+            assert_eq!(result, Some(0), "nothing to move");
+            // It submits and releases what a forgotten guard left open.
             self.unreleased = 0;
-            to.unpublished = 0;
+            to.unsubmitted = 0;
             return;
         }
-        to.at = to.at.advance(moved);
-        match (end, answer) {
-            // A single entry goes straight: what was looked at when the panic came is taken, and
-            // given back later.
+        to.cursor = to.cursor.advance(moved);
+        match (end, result) {
+            // A single entry is moved without the loop: the entry at which `map` panicked is taken,
+            // and is released later.
             (End::Panic(_), None) if count == 1 => {
                 self.unreleased = self.unreleased.wrapping_add(1)
             }
-            (_, answer) => {
-                if answer.is_none() {
-                    assert!(matches!(end, End::Panic(_)), "it was asked to panic");
+            (_, result) => {
+                if result.is_none() {
+                    assert!(matches!(end, End::Panic(_)), "a panic that the step asks for");
                 } else {
-                    assert_eq!(answer, Some(moved), "moved");
+                    assert_eq!(result, Some(moved), "moved");
                 }
                 self.unreleased = 0;
                 if moved != 0 || count > 1 {
-                    to.unpublished = 0;
+                    to.unsubmitted = 0;
                 } else {
-                    to.unpublished = to.unpublished.wrapping_add(moved);
+                    to.unsubmitted = to.unsubmitted.wrapping_add(moved);
                 }
             }
         }
-        if matches!(end, End::Refuse(good) if good < count) {
-            self.refused = last;
+        if matches!(end, End::Reject(good) if good < count) {
+            self.rejected = last;
         }
     }
 
-    /// Returns the producer's index is set too far ahead, and put right.
-    fn producer_lies(&mut self, n: u32, part: u32) {
-        // What was refused is told first.
+    /// Sets the producer's index too far ahead, checks that it is found, and puts it right.
+    fn bad_producer_index(&mut self, n: u32, part: u32) {
+        // A rejected entry is reported first.
         self.look(1);
-        let published = self.block.producer().load(Ordering::Relaxed);
-        // Any distance beyond the ring's length.
+        let submitted = self.block.producer().load(Ordering::Relaxed);
+        // Some distance beyond the ring's size.
         let beyond = self.size.wrapping_add(1);
         let further = n.wrapping_shl(part.wrapping_mul(8));
         let distance = beyond.saturating_add(further);
-        let lie = self.consumer.cursor.advance(distance);
-        self.block.producer().store(lie.get(), Ordering::Relaxed);
-        let anything = self.consumer.cursor.advance(u32::MAX);
-        match self.consumer.available(1, || anything) {
-            Ok(_) => unreachable!("a lie was believed"),
+        let bad = self.consumer.cursor.advance(distance);
+        self.block.producer().store(bad.get(), Ordering::Relaxed);
+        let no_limit = self.consumer.cursor.advance(u32::MAX);
+        match self.consumer.available(1, || no_limit) {
+            Ok(_) => unreachable!("a bad index was accepted"),
             Err(suspect) => {
-                let size = self.size;
-                let fault = self.consumer.diagnose(suspect);
+                let bad_index =
+                    RingError::BadIndex { ring: RingKind::Fill, distance, size: self.size };
+                let found = self.consumer.diagnose(suspect);
                 assert!(
-                    matches!(fault, Diagnosis::Index(RingError::BadIndex { ring: RingKind::Fill, distance: d, size: s }) if d == distance && s == size),
-                    "{fault:?}"
+                    matches!(found, Diagnosis::Index(error) if error == bad_index),
+                    "{found:?}"
                 );
             }
         }
-        self.block.producer().store(published, Ordering::Relaxed);
+        self.block.producer().store(submitted, Ordering::Relaxed);
     }
 
-    /// Returns the consumer's index is set ahead of what was produced, and put right.
-    fn consumer_lies(&mut self, n: u32, part: u32) {
+    /// Sets the consumer's index ahead of the producer's, checks that it is found, and puts it
+    /// right.
+    fn bad_consumer_index(&mut self, n: u32, part: u32) {
         let released = self.block.consumer().load(Ordering::Relaxed);
         let further = n.wrapping_shl(part.wrapping_mul(8)) & (u32::MAX >> 1);
-        let lie = self.at.advance(1).advance(further);
-        self.block.consumer().store(lie.get(), Ordering::Relaxed);
-        // More than the ring has: what was known before cannot suffice.
-        let answer = self.producer.free(self.size.wrapping_add(1));
+        let bad = self.cursor.advance(1).advance(further);
+        self.block.consumer().store(bad.get(), Ordering::Relaxed);
+        // More slots than the ring has, so that the index is read.
+        let result = self.producer.free(self.size.wrapping_add(1));
         assert!(
-            matches!(answer, Err(RingError::BadIndex { ring: RingKind::Fill, .. })),
-            "{answer:?}"
+            matches!(result, Err(RingError::BadIndex { ring: RingKind::Fill, .. })),
+            "{result:?}"
         );
         self.block.consumer().store(released, Ordering::Relaxed);
     }
 
-    /// What both sides published is what was done.
+    /// Compares the indices that both sides published with the model.
     fn check(&self) {
         let produced = Index::new(self.block.producer().load(Ordering::Relaxed));
         let consumed = Index::new(self.block.consumer().load(Ordering::Relaxed));
-        let behind = self.at.distance_from(produced);
-        assert_eq!(behind, self.unpublished, "published");
-        let refused = u32::from(self.refused.is_some());
-        let kept = self.held().wrapping_add(self.unreleased).wrapping_add(refused);
-        assert_eq!(self.at.distance_from(consumed), kept, "given back");
-        assert!(usize32(kept) <= usize32(self.size), "never more than there is room");
+        let unsubmitted = self.cursor.distance_from(produced);
+        assert_eq!(unsubmitted, self.unsubmitted, "submitted");
+        let unfreed = self.unfreed();
+        assert_eq!(self.cursor.distance_from(consumed), unfreed, "released");
+        assert!(unfreed <= self.size, "not more entries than slots");
     }
 }
 
 /// Returns the next `count` entries, which are available.
 fn ready(ring: &mut Consumer<u64>, count: u32) -> Ready<&mut Consumer<u64>> {
-    let anything = ring.cursor.advance(u32::MAX);
-    let Ok(ready) = ring.peek(count, || anything, |_, _| None) else {
+    let no_limit = ring.cursor.advance(u32::MAX);
+    let Ok(ready) = ring.peek(count, || no_limit, |_, _| None) else {
         unreachable!("no index was wrong")
     };
     assert_eq!(ready.count(), count, "ready");
     ready
 }
 
-/// What a panic that was asked for carries.
+/// The payload of a panic that a step asks for.
 struct Expected;
 
-#[expect(clippy::mem_forget, reason = "a batch that is forgotten is what is tried")]
-fn forgotten<T>(batch: T) {
+#[expect(clippy::mem_forget, reason = "a forgotten batch is one of the steps")]
+fn forget_batch<T>(batch: T) {
     std::mem::forget(batch);
 }
 
@@ -328,9 +341,9 @@ fn forgotten<T>(batch: T) {
 mod tests {
     use super::ring_program;
 
-    /// The programs of a generator that is the same every time.
+    /// Programs of a random number generator with a fixed seed.
     #[test]
-    fn programs_agree_with_queues() {
+    fn rings_agree_with_their_models() {
         let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut program = [0; 134];
         for round in 0..3000_u32 {

@@ -1,13 +1,13 @@
-//! Strategies of `proptest` for random programs over a [`FakeKernel`](super::FakeKernel): feature
+//! Strategies of `proptest` for random programs of [`FakeKernel`](super::FakeKernel) steps: feature
 //! `proptest`.
 //!
-//! A loop of your own, checked for conservation:
+//! A packet loop, checked to lose no chunk:
 //!
 //! ```
 //! use proptest::prelude::*;
-//! use xsk::test_util::{FakeKernel, ChunkAudit, strategies};
+//! use xsk::test_util::{ChunkAudit, FakeKernel, strategies};
 //!
-//! /// The code under test: echoes what it can, and drops the rest.
+//! /// The code under test: echoes the packets that fit the TX ring, and drops the others.
 //! fn echo(port: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
 //!     port.completion.reap_into(pool, 64)?;
 //!     port.rx.receive(64)?.forward(&mut port.tx)?;
@@ -35,27 +35,28 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 
-/// The largest power of two that [`ring_size`] and [`rings`] take.
+/// The largest exponent that [`ring_size`] and [`rings`] take.
 pub const MAX_BITS: u32 = 15;
 
-/// How to run a property: `cases` times, or as often as `PROPTEST_CASES` says; always with the same
-/// random numbers, or with those of `PROPTEST_RNG_SEED`; without a file of regressions.
+/// Returns the configuration of a property: it runs `cases` times, or `PROPTEST_CASES` times if
+/// that is set, with the same random numbers in each run, or those of `PROPTEST_RNG_SEED`, and
+/// without a file of regressions.
 #[must_use]
 pub fn config(cases: u32) -> ProptestConfig {
-    let asked = ProptestConfig::default();
+    let default = ProptestConfig::default();
     let set = |name| std::env::var_os(name).is_some();
-    let cases = if set("PROPTEST_CASES") { asked.cases } else { cases };
+    let cases = if set("PROPTEST_CASES") { default.cases } else { cases };
     ProptestConfig {
         cases,
-        // Inputs that do not apply may be as many, however long the run.
-        max_global_rejects: asked.max_global_rejects.max(cases.saturating_mul(4)),
-        rng_seed: if set("PROPTEST_RNG_SEED") { asked.rng_seed } else { RngSeed::Fixed(1) },
+        // The share of inputs that may be rejected does not depend on the length of the run.
+        max_global_rejects: default.max_global_rejects.max(cases.saturating_mul(4)),
+        rng_seed: if set("PROPTEST_RNG_SEED") { default.rng_seed } else { RngSeed::Fixed(1) },
         failure_persistence: None,
-        ..asked
+        ..default
     }
 }
 
-/// A size of a ring: a power of two from 1 to 2^`most_bits` (2^15 at the most), small ones more
+/// The size of a ring: a power of two from 1 to 2^`most_bits` (2^15 at the most), small ones more
 /// often.
 pub fn ring_size(most_bits: u32) -> BoxedStrategy<u32> {
     let most = most_bits.min(MAX_BITS);
@@ -64,7 +65,7 @@ pub fn ring_size(most_bits: u32) -> BoxedStrategy<u32> {
         .boxed()
 }
 
-/// A position where a ring's indices begin: any, and very often just before the counter wraps, or
+/// A position where a ring's indices begin: any, and very often just before the counter wraps or
 /// its sign bit changes.
 pub fn index() -> BoxedStrategy<Index> {
     prop_oneof![
@@ -77,7 +78,7 @@ pub fn index() -> BoxedStrategy<Index> {
     .boxed()
 }
 
-/// Rings of any [sizes](ring_size), beginning at any [`index`].
+/// Rings of any [sizes](ring_size) whose indices begin at any [`index`].
 pub fn rings(most_bits: u32) -> BoxedStrategy<FakeRings> {
     let size = || ring_size(most_bits);
     (size(), size(), size(), size(), index())
@@ -85,8 +86,7 @@ pub fn rings(most_bits: u32) -> BoxedStrategy<FakeRings> {
         .boxed()
 }
 
-/// Returns how many a call asks for: mostly few, sometimes none, sometimes more than any ring
-/// holds.
+/// How many entries a call asks for: mostly few, sometimes none, sometimes more than any ring has.
 pub fn burst() -> BoxedStrategy<u32> {
     prop_oneof![
         12 => 0..=9_u32,
@@ -103,7 +103,7 @@ pub fn packet(longest: u16) -> BoxedStrategy<Vec<u8>> {
     prop::collection::vec(any::<u8>(), 1..=longest).boxed()
 }
 
-/// A step of the kernel; packets have up to `longest` bytes.
+/// A step of the kernel, with packets of up to `longest` bytes.
 pub fn kernel_step(longest: u16) -> BoxedStrategy<KernelStep> {
     let len = 1..=u32::from(longest.max(1));
     let flag = (select(vec![RingKind::Tx, RingKind::Fill]), any::<bool>());

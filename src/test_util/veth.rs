@@ -14,13 +14,24 @@ use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
 use xsk_uapi::rtnetlink::{RTM_NEWLINK, ifinfomsg};
 use zerocopy::IntoBytes;
 
-/// How long a new pair may take to come up. Kernels before 6.11 look after carriers once a second.
+/// How long a new pair may take to come up. Kernels before 6.11 update carriers once a second.
 const CARRIER: Duration = Duration::from_secs(10);
 
-/// Two virtual Ethernet interfaces with a cable between them: what is sent into one comes out of
-/// the other.
+/// Two virtual Ethernet interfaces: a packet that is sent into one is received by the other.
 ///
 /// Both are removed when this is dropped. The kernel sends nothing of its own over them.
+///
+/// ```
+/// use xsk::test_util::{Namespace, VethPair};
+///
+/// # fn main() -> xsk::Result<()> {
+/// # if !xsk::test_util::privileged("the documentation of VethPair") { return Ok(()); }
+/// let (left, right) = (Namespace::new()?, Namespace::new()?);
+/// let pair = VethPair::builder().build(&left, &right)?;
+/// assert!(pair.a().info()?.carrier && pair.b().info()?.carrier);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct VethPair {
     a: Interface,
@@ -28,8 +39,8 @@ pub struct VethPair {
 }
 
 impl VethPair {
-    /// Starts with 1 queue, an MTU of 1500, addresses of the kernel's choice, and the names `xsk-a`
-    /// and `xsk-b`.
+    /// Returns a builder with the defaults: 1 queue, an MTU of 1500, addresses of the kernel's
+    /// choice, and the names `xsk-a` and `xsk-b`.
     pub fn builder() -> VethBuilder {
         VethBuilder { queues: 1, mtu: 1500, macs: None, names: ["xsk-a".into(), "xsk-b".into()] }
     }
@@ -49,17 +60,33 @@ impl VethPair {
 
 impl Drop for VethPair {
     fn drop(&mut self) {
-        // Either end takes the other with it. An end that was removed or moved is not found any
-        // more, and its index may by now be that of an interface of somebody else.
+        // Removing one end removes the other, too. An end that was removed or moved is not found by
+        // its index, or the index has become that of an unrelated interface.
         for end in [&self.a, &self.b] {
-            if end.info().is_ok_and(|facts| facts.name == end.name()) && ip::delete(end).is_ok() {
+            if end.info().is_ok_and(|info| info.name == end.name()) && ip::delete(end).is_ok() {
                 return;
             }
         }
     }
 }
 
-/// What a [`VethPair`] is to be like.
+/// Builder of a [`VethPair`].
+///
+/// ```
+/// use xsk::test_util::{Namespace, VethPair};
+///
+/// # fn main() -> xsk::Result<()> {
+/// # if !xsk::test_util::privileged("the documentation of VethBuilder") { return Ok(()); }
+/// let namespace = Namespace::new()?;
+/// let (mac_a, mac_b) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+/// let builder = VethPair::builder().queues(4).mtu(1400).macs(mac_a, mac_b).names("left", "right");
+/// let pair = builder.build(&namespace, &namespace)?;
+/// let info = pair.b().info()?;
+/// assert_eq!((info.name.as_str(), info.rx_queues, info.mtu), ("right", 4, 1400));
+/// assert_eq!(info.mac, Some(mac_b));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct VethBuilder {
@@ -70,13 +97,13 @@ pub struct VethBuilder {
 }
 
 impl VethBuilder {
-    /// RX queues, and TX queues, of each end: 1 to 4096.
+    /// Sets the number of RX queues, and of TX queues, of each end: 1 to 4096.
     pub fn queues(mut self, queues: u32) -> Self {
         self.queues = queues;
         self
     }
 
-    /// Bytes of the largest packet without the link header.
+    /// Sets the length in bytes of the largest packet, without the link header.
     ///
     /// Above 3506 the kernel refuses native programs that take only packets in one buffer.
     pub fn mtu(mut self, mtu: u32) -> Self {
@@ -84,23 +111,23 @@ impl VethBuilder {
         self
     }
 
-    /// Returns the Ethernet addresses of both ends.
+    /// Sets the Ethernet addresses of both ends.
     pub fn macs(mut self, a: [u8; 6], b: [u8; 6]) -> Self {
         self.macs = Some([a, b]);
         self
     }
 
-    /// Returns the names of both ends.
+    /// Sets the names of both ends.
     pub fn names(mut self, a: impl Into<String>, b: impl Into<String>) -> Self {
         self.names = [a.into(), b.into()];
         self
     }
 
-    /// Makes the pair, one end in each namespace, which may be the same; switches both on, without
-    /// IPv6, and waits until they can send.
+    /// Makes the pair, one end in each namespace, which may be the same; switches both ends on,
+    /// without IPv6, and waits until they can send.
     ///
     /// # Errors
-    /// [`Error::Interface`](crate::Error::Interface) with what the kernel said: `EEXIST` if a name
+    /// [`Error::Interface`](crate::Error::Interface) with the kernel's reason: `EEXIST` if a name
     /// is taken.
     pub fn build(self, a: &Namespace, b: &Namespace) -> Result<VethPair> {
         let [name_a, name_b] = &self.names;

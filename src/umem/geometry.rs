@@ -129,9 +129,9 @@ mod tests {
     use super::Geometry;
 
     #[test]
-    fn only_bytes_inside_one_chunk_are_held() {
+    fn only_bytes_inside_one_chunk_are_contained() {
         let geometry = Geometry::new(1, 3, 4096);
-        for (address, len, held) in [
+        for (address, len, contained) in [
             (0, 1, true),
             (0, 4096, true),
             (0, 4097, false),
@@ -145,7 +145,7 @@ mod tests {
             (256, u64::MAX, false),
             (256, u64::MAX - 300, false),
         ] {
-            assert_eq!(geometry.contains_packet(address, len), held, "{address} {len}");
+            assert_eq!(geometry.contains_packet(address, len), contained, "{address} {len}");
         }
     }
 }

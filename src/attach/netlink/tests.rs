@@ -1,4 +1,4 @@
-//! Attaches and detaches on a veth pair: the kernel's behaviour and the words of its refusals.
+//! Attaching to a veth pair and detaching from it: the kernel's behaviour, and its reasons.
 
 use super::{Condition, attach_netlink, detach_netlink};
 use crate::bpf::{Insn, Program, Reg};
@@ -19,12 +19,12 @@ fn program() -> Program {
         .unwrap()
 }
 
-/// What is attached, as (mode, id).
+/// Returns the attached programs, as (mode, id).
 fn state(interface: &Interface) -> Vec<(XdpMode, u32)> {
     interface.attached_programs().unwrap().programs().collect()
 }
 
-/// The error number and the kernel's words of a refused attachment.
+/// Returns the error number and the kernel's text of a failed request.
 fn refusal<T: std::fmt::Debug>(result: Result<T>) -> (Errno, Option<String>) {
     match result.unwrap_err() {
         Error::Attach { errno, message, .. } | Error::Detach { errno, message, .. } => {
@@ -34,7 +34,7 @@ fn refusal<T: std::fmt::Debug>(result: Result<T>) -> (Errno, Option<String>) {
     }
 }
 
-/// A pair, and two programs.
+/// A veth pair and two programs.
 struct Fixture {
     pair: VethPair,
     program: Program,
@@ -42,13 +42,10 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(name: &str) -> Option<Self> {
-        let ready = || {
-            let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-            let pair = VethPair::builder().build(&left, &right).unwrap();
-            Self { pair, program: program(), other: program() }
-        };
-        privileged(name).then(ready)
+    fn new() -> Self {
+        let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+        let pair = VethPair::builder().build(&left, &right).unwrap();
+        Self { pair, program: program(), other: program() }
     }
 
     fn attach(&self, program: &Program, mode: XdpMode, condition: Condition<'_>) -> Result<()> {
@@ -66,9 +63,7 @@ impl Fixture {
 
 #[test]
 fn a_program_comes_and_goes_in_both_modes() {
-    let Some(fixture) = Fixture::new("a_program_comes_and_goes_in_both_modes") else {
-        return;
-    };
+    let Some(fixture) = privileged!().then(Fixture::new) else { return };
     for mode in [XdpMode::Native, XdpMode::Generic] {
         assert_eq!(fixture.state(), []);
         fixture.attach(&fixture.program, mode, Condition::Vacant).unwrap();
@@ -80,9 +75,7 @@ fn a_program_comes_and_goes_in_both_modes() {
 
 #[test]
 fn a_vacant_interface_can_be_required() {
-    let Some(fixture) = Fixture::new("a_vacant_interface_can_be_required") else {
-        return;
-    };
+    let Some(fixture) = privileged!().then(Fixture::new) else { return };
     fixture.attach(&fixture.other, XdpMode::Native, Condition::Vacant).unwrap();
     let (errno, text) =
         refusal(fixture.attach(&fixture.program, XdpMode::Native, Condition::Vacant));
@@ -96,9 +89,7 @@ fn a_vacant_interface_can_be_required() {
 
 #[test]
 fn only_the_expected_program_is_replaced() {
-    let Some(fixture) = Fixture::new("only_the_expected_program_is_replaced") else {
-        return;
-    };
+    let Some(fixture) = privileged!().then(Fixture::new) else { return };
     let third = program();
     fixture.attach(&fixture.other, XdpMode::Native, Condition::Vacant).unwrap();
     let (errno, text) = refusal(fixture.attach(
@@ -119,9 +110,7 @@ fn only_the_expected_program_is_replaced() {
 
 #[test]
 fn only_the_expected_program_is_detached() {
-    let Some(fixture) = Fixture::new("only_the_expected_program_is_detached") else {
-        return;
-    };
+    let Some(fixture) = privileged!().then(Fixture::new) else { return };
     let (errno, _) = refusal(fixture.detach(&fixture.program, XdpMode::Native));
     assert_eq!(errno, Errno::EXIST, "no program");
     fixture.attach(&fixture.other, XdpMode::Generic, Condition::Vacant).unwrap();
@@ -145,9 +134,7 @@ fn only_the_expected_program_is_detached() {
 
 #[test]
 fn a_refusal_of_the_driver_keeps_its_words() {
-    let Some(fixture) = Fixture::new("a_refusal_of_the_driver_keeps_its_words") else {
-        return;
-    };
+    let Some(fixture) = privileged!().then(Fixture::new) else { return };
     ip::set_mtu(fixture.pair.b(), 9000).unwrap();
     let (errno, text) =
         refusal(fixture.attach(&fixture.program, XdpMode::Native, Condition::Vacant));
@@ -165,9 +152,7 @@ fn a_refusal_of_the_driver_keeps_its_words() {
 
 #[test]
 fn an_interface_that_is_gone_is_reported() {
-    let Some(fixture) = Fixture::new("an_interface_that_is_gone_is_reported") else {
-        return;
-    };
+    let Some(fixture) = privileged!().then(Fixture::new) else { return };
     fixture.attach(&fixture.program, XdpMode::Native, Condition::Vacant).unwrap();
     ip::delete(fixture.pair.b()).unwrap();
     assert_eq!(
@@ -179,11 +164,7 @@ fn an_interface_that_is_gone_is_reported() {
 
 #[test]
 fn a_thread_in_another_namespace_attaches_where_the_interface_is() {
-    let Some(fixture) =
-        Fixture::new("a_thread_in_another_namespace_attaches_where_the_interface_is")
-    else {
-        return;
-    };
+    let Some(fixture) = privileged!().then(Fixture::new) else { return };
     let elsewhere = Namespace::new().unwrap();
     elsewhere
         .run(|| {

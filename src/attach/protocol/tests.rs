@@ -1,11 +1,11 @@
-//! Failures while attaching that cannot be caused from outside.
+//! Failures while attaching that a test of the public API cannot cause.
 
 use super::*;
 use crate::test_util::{Namespace, VethPair, privileged};
 
 #[test]
 fn a_program_that_cannot_be_read_back_is_detached() {
-    if !privileged("a_program_that_cannot_be_read_back_is_detached") {
+    if !privileged!() {
         return;
     }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());

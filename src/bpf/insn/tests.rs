@@ -1,9 +1,10 @@
-//! Bytes of every form, by hand.
+//! Instructions and their bytes.
 
 use super::Insn;
 use crate::bpf::{Alu, Cond, Helper, Reg::*, Size, Width};
 
-/// Bytes from the encoding table of the kernel's instruction set document, written by hand.
+/// The bytes are written by hand, from the encoding tables of the kernel's instruction set
+/// document.
 #[test]
 fn golden() {
     let table: &[(Insn, [u8; 8])] = &[

@@ -1,9 +1,9 @@
-//! Both forms of the default program, and which of them is taken.
+//! The two forms of the default program, and the choice between them.
 
 use super::*;
 use std::io::Write;
 
-/// Whether this process may load programs; if not, says which test is skipped.
+/// Returns whether this process may load programs; if not, writes that `test` is skipped.
 fn privileged(test: &str) -> bool {
     let refusal = XskMap::create(XskMap::DEFAULT_NAME, 1).err();
     let required = std::env::var_os("XSK_TESTS").is_some_and(|value| value == "require");

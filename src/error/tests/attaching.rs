@@ -1,6 +1,6 @@
-//! Interfaces, namespaces, attaching and detaching.
+//! Texts of errors about interfaces, namespaces, attaching and detaching.
 
-use super::Said;
+use super::Texts;
 use crate::error::{AttachConflict, Error};
 use crate::types::{AttachMethod, XdpMode};
 use expect_test::expect;
@@ -8,13 +8,14 @@ use rustix::io::Errno;
 use std::time::Duration;
 
 #[test]
-fn texts() {
-    super::check(said());
+fn texts_are_as_pinned() {
+    super::check(texts());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
+/// Returns the errors and their pinned texts.
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt puts them.
 #[rustfmt::skip]
-pub(super) fn said() -> Said {
+pub(super) fn texts() -> Texts {
     let interface = |name: &str, operation, errno, message: Option<&str>| Error::Interface {
         name: name.to_owned(),
         operation,

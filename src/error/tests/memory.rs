@@ -1,19 +1,20 @@
-//! Settings, packet memory and its registration.
+//! Texts of errors about settings, packet memory and its registration.
 
-use super::Said;
+use super::Texts;
 use crate::error::Error;
 use crate::types::PageSize;
 use expect_test::expect;
 use rustix::io::Errno;
 
 #[test]
-fn texts() {
-    super::check(said());
+fn texts_are_as_pinned() {
+    super::check(texts());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
+/// Returns the errors and their pinned texts.
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt puts them.
 #[rustfmt::skip]
-pub(super) fn said() -> Said {
+pub(super) fn texts() -> Texts {
     let setting = |name, value, rule| Error::Setting { name, value, rule };
     let allocate = |page_size, errno| Error::AllocateUmem {
         bytes: 3 << 20,

@@ -1,18 +1,19 @@
-//! BPF maps, programs and pins.
+//! Texts of errors about BPF maps, programs and pins.
 
-use super::Said;
+use super::Texts;
 use crate::error::{BpfOp, Error, ObjectKind, SlotOp};
 use expect_test::expect;
 use rustix::io::Errno;
 
 #[test]
-fn texts() {
-    super::check(said());
+fn texts_are_as_pinned() {
+    super::check(texts());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
+/// Returns the errors and their pinned texts.
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt puts them.
 #[rustfmt::skip]
-pub(super) fn said() -> Said {
+pub(super) fn texts() -> Texts {
     let map = |name: &str, entries, errno| Error::CreateMap {
         name: name.to_owned(),
         entries,

@@ -1,6 +1,6 @@
-//! Waking, waiting, counting; and what the other side of a ring can do wrong.
+//! Texts of errors about wake-ups, waiting, counters, and the rules of the ring protocol.
 
-use super::Said;
+use super::Texts;
 use crate::error::{Error, SocketOption};
 use crate::ring::RingError;
 use crate::types::RingKind;
@@ -8,13 +8,14 @@ use expect_test::expect;
 use rustix::io::Errno;
 
 #[test]
-fn texts() {
-    super::check(said());
+fn texts_are_as_pinned() {
+    super::check(texts());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
+/// Returns the errors and their pinned texts.
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt puts them.
 #[rustfmt::skip]
-pub(super) fn said() -> Said {
+pub(super) fn texts() -> Texts {
     let kick = |ring, errno| Error::Kick { ring, errno };
     let option = |option, errno| Error::SocketOption { option, errno };
     let entry = |ring, address, len, options| {

@@ -1,6 +1,6 @@
-//! Sockets, their rings, and binding.
+//! Texts of errors about sockets, their rings, and binding.
 
-use super::Said;
+use super::Texts;
 use crate::error::Error;
 use crate::types::{CopyMode, RingKind};
 use expect_test::expect;
@@ -8,13 +8,14 @@ use rustix::io::Errno;
 use std::time::Duration;
 
 #[test]
-fn texts() {
-    super::check(said());
+fn texts_are_as_pinned() {
+    super::check(texts());
 }
 
-// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt has put them.
+/// Returns the errors and their pinned texts.
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt puts them.
 #[rustfmt::skip]
-pub(super) fn said() -> Said {
+pub(super) fn texts() -> Texts {
     let bind = |queue, queues, copy, errno| Error::Bind {
         interface: "eth1".to_owned(),
         queue,

@@ -1,5 +1,5 @@
-//! The offsets that the kernel reports: each part of a ring lies in the mapping, aligned, or the
-//! ring is refused.
+//! Offsets that the kernel reports: a ring is refused unless each part is aligned and in the
+//! mapping.
 
 use super::RingSpec;
 use crate::ring::RingKind;
@@ -12,7 +12,7 @@ use zerocopy::FromZeros;
 const GOOD: xdp_ring_offset = xdp_ring_offset { producer: 0, consumer: 64, flags: 72, desc: 128 };
 const LEN: usize = 192;
 
-/// Whether a TX ring of four entries is found there in a mapping of `len` bytes.
+/// Returns whether a TX ring of four entries is found at `offsets` in a mapping of `len` bytes.
 fn is_found(offsets: xdp_ring_offset, len: usize, flags_word: bool) -> bool {
     let spec = RingSpec { kind: RingKind::Tx, entries: 4 };
     let mapping = Mapping::anonymous(len, PageSize::Normal).unwrap();
@@ -34,7 +34,7 @@ fn a_ring_is_as_long_as_its_entries_after_their_start() {
         assert_eq!(measured(kind, 4, 128), Some(128 + 4 * entry));
         let most = u64::try_from(usize::MAX - 4 * entry).unwrap();
         assert_eq!(measured(kind, 4, most), Some(usize::MAX));
-        assert_eq!(measured(kind, 4, most + 1), None, "no length, not a short");
+        assert_eq!(measured(kind, 4, most + 1), None, "no length instead of one that wrapped");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Replies of old kernels, and what the kernel reports about sockets of every kind.
+//! Replies of old kernels, and the two ways to recognise a bound socket without an RX ring.
 
 use super::*;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
@@ -24,7 +24,7 @@ fn offsets_of_kernels_before_5_4_are_understood() {
 fn both_ways_recognise_a_bound_socket_without_rx() {
     use crate::test_util::{Namespace, VethPair, ip, privileged};
     use crate::{Socket, Umem};
-    if !privileged("both_ways_recognise_a_bound_socket_without_rx") {
+    if !privileged!() {
         return;
     }
     let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());

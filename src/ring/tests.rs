@@ -1,10 +1,14 @@
-//! Models of two and three threads around the real halves of rings: loom runs them in every order that
-//! the memory model allows, within a bound of preemptions.
+//! Models of two and three threads that use the halves of rings: loom runs them in every order that
+//! the memory model allows, up to a number of preemptions.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test --release --target-dir target/loom --lib ring::loom_tests`
+//! `RUSTFLAGS="--cfg loom" cargo test --release --target-dir target/loom --lib ring::tests`
 //!
-//! An entry that is read while it may be written, or before it was handed over, ends the model: loom knows
-//! nothing of plain memory, so each slot has a shadow cell that is touched in its place.
+//! A model fails if an entry is read while it may be written, or before it was handed over: loom
+//! does not watch plain memory, so each slot has a shadow cell in which loom sees the same
+//! accesses.
+//!
+//! # Safety
+//! Each model keeps a ring's memory as long as its halves, and has one half for each side (I8).
 #![allow(
     clippy::unwrap_used,
     clippy::as_conversions,
@@ -13,7 +17,7 @@
     clippy::panic,
     clippy::arithmetic_side_effects,
     clippy::arc_with_non_send_sync,
-    reason = "models; loom sees who shares what"
+    reason = "models; loom watches what threads share"
 )]
 
 use super::transfer::{Ready, transfer};
@@ -29,30 +33,32 @@ use std::sync::Arc;
 use xsk_uapi::if_xdp::XDP_RING_NEED_WAKEUP;
 
 thread_local! {
-    /// The shadow of each slot of the rings of the model that runs; a model's threads are one for the
-    /// system.
-    static SHADOWS: RefCell<BTreeMap<usize, Rc<UnsafeCell<()>>>> = const { RefCell::new(BTreeMap::new()) };
+    /// The shadow of each slot in the model that runs, by address. All threads of a model are one
+    /// thread of the system.
+    static SHADOWS: RefCell<Shadows> = const { RefCell::new(BTreeMap::new()) };
 }
+
+type Shadows = BTreeMap<usize, Rc<UnsafeCell<()>>>;
 
 fn shadow(at: usize) -> Option<Rc<UnsafeCell<()>>> {
     SHADOWS.with_borrow(|shadows| shadows.get(&at).cloned())
 }
 
-/// The entry at this address is about to be read.
+/// Records in the shadow that the entry at this address is about to be read.
 pub(super) fn watch_read(at: usize) {
     if let Some(cell) = shadow(at) {
         cell.with(|_| ());
     }
 }
 
-/// The entry at this address is about to be written.
+/// Records in the shadow that the entry at this address is about to be written.
 pub(super) fn watch_write(at: usize) {
     if let Some(cell) = shadow(at) {
         cell.with_mut(|_| ());
     }
 }
 
-/// Memory of a ring of `SIZE` entries, as a model's own.
+/// Memory of a ring of `SIZE` entries.
 struct Ring {
     producer: AtomicU32,
     consumer: AtomicU32,
@@ -62,7 +68,7 @@ struct Ring {
 
 const SIZE: u32 = 2;
 
-// SAFETY: the entries are reached through the halves of the ring only.
+// SAFETY: the entries are reached only through the halves of the ring, by the protocol of I8.
 unsafe impl Send for Ring {}
 // SAFETY: as above.
 unsafe impl Sync for Ring {}
@@ -95,7 +101,8 @@ impl Ring {
             entries: self.entries,
             size: SIZE,
         };
-        // SAFETY: `SIZE` entries; each half of a test keeps the ring, and is the only one of its side.
+        // SAFETY: aligned parts of the ring, with `SIZE` entries. Each half of a model keeps the
+        // ring, and is the only one of its side (I8).
         unsafe { Memory::new(parts) }
     }
 }
@@ -107,12 +114,12 @@ impl Drop for Ring {
                 shadows.remove(&at);
             }
         });
-        // SAFETY: made of a box of this type in `new`.
+        // SAFETY: `new` made it of a box of this type, and no half is left: each keeps the ring.
         drop(unsafe { Box::from_raw(self.entries.cast::<[u64; SIZE as usize]>().as_ptr()) });
     }
 }
 
-/// One side of a ring, which keeps the ring's memory.
+/// One half of a ring, which keeps the ring's memory.
 struct Half<T> {
     half: T,
     ring: Arc<Ring>,
@@ -127,7 +134,7 @@ fn consumer(ring: &Arc<Ring>) -> Half<Consumer<u64>> {
 }
 
 impl Half<Producer<u64>> {
-    /// Writes as many of `entries` as have room.
+    /// Writes as many of `entries` as there are free slots; returns how many.
     fn write(&mut self, entries: &[u64]) -> usize {
         let mut writer = self.half.write(entries.len() as u32).unwrap();
         entries.iter().take_while(|entry| writer.write(**entry)).count()
@@ -135,20 +142,21 @@ impl Half<Producer<u64>> {
 }
 
 impl Half<Consumer<u64>> {
-    /// The entries that are available.
+    /// Returns the entries that are available.
     fn ready(&mut self) -> Ready<&mut Consumer<u64>> {
-        let anything = self.half.cursor.advance(u32::MAX);
-        self.half.peek(SIZE, || anything, |_, suspect| panic!("{suspect:?}")).unwrap()
+        let no_limit = self.half.cursor.advance(u32::MAX);
+        self.half.peek(SIZE, || no_limit, |_, suspect| panic!("{suspect:?}")).unwrap()
     }
 
-    /// Takes what is available.
+    /// Takes the entries that are available.
     fn take(&mut self) -> Vec<u64> {
         let mut reader = self.ready().read();
         std::iter::from_fn(|| reader.take()).collect()
     }
 }
 
-/// Every order with up to this many preemptions, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
+/// Runs `test` in every order with up to `preemptions` preemptions, or `LOOM_MAX_PREEMPTIONS` if
+/// that is set.
 fn model(preemptions: usize, test: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = model.preemption_bound.or(Some(preemptions));
@@ -182,8 +190,9 @@ fn entries_arrive_as_written_and_slots_are_used_again_only_when_free() {
     });
 }
 
-/// Forwards what is in one ring, `first` to begin with, to another, while the other thread sends more and
-/// receives. Each tries so and so often: threads that wait for each other would be too many orders.
+/// One thread forwards entries from one ring to another, while the other thread writes more, after
+/// `first`, and receives. Each tries a fixed number of times: if the threads waited for each other,
+/// there would be too many orders.
 fn forwarder(first: &'static [u64]) {
     model(3, move || {
         let (one, two) = (Ring::new(u32::MAX), Ring::new(u32::MAX));
@@ -220,8 +229,8 @@ fn a_batch_is_forwarded_from_ring_to_ring() {
     forwarder(&[11, 12]);
 }
 
-/// One thread sends, the kernel gives back, a third thread reaps: what comes back is never more than
-/// what the third thread sees as sent, in whatever order it sees things.
+/// One thread sends, the kernel completes, and a third thread reaps: never more entries come back
+/// than the third thread sees as sent (I7), in any order in which it sees the stores.
 #[test]
 fn what_comes_back_was_given_as_every_thread_sees() {
     model(3, || {
@@ -253,7 +262,8 @@ fn what_comes_back_was_given_as_every_thread_sees() {
     });
 }
 
-/// A packet's bytes go with its entry, and the chunk is written again only after it came back.
+/// A packet's bytes are handed over with its entry, and its chunk is written again only after it
+/// came back.
 #[test]
 fn a_chunk_has_one_owner_on_its_way_there_and_back() {
     model(3, || {
@@ -261,14 +271,15 @@ fn a_chunk_has_one_owner_on_its_way_there_and_back() {
         let chunk = Arc::new(UnsafeCell::new(0_u64));
         let (mut to, mut reaped) = (producer(&tx), consumer(&completion));
         let (mut taken, mut back) = (consumer(&tx), producer(&completion));
-        let kernels = Arc::clone(&chunk);
+        let kernel_chunk = Arc::clone(&chunk);
         let kernel = thread::spawn(move || {
             let mut moved = 0;
             while moved < 2 {
                 let some = taken.take();
                 for entry in &some {
-                    // SAFETY: the chunk was sent; loom sees whether anybody else has it.
-                    let bytes = kernels.with(|bytes| unsafe { *bytes });
+                    // SAFETY: the chunk was sent (I2); loom reports another access at the same
+                    // time.
+                    let bytes = kernel_chunk.with(|bytes| unsafe { *bytes });
                     assert_eq!(bytes, *entry);
                     moved += back.write(&[*entry]);
                 }
@@ -278,7 +289,7 @@ fn a_chunk_has_one_owner_on_its_way_there_and_back() {
             }
         });
         for round in [21, 22] {
-            // SAFETY: the chunk is ours: not sent yet, or come back.
+            // SAFETY: this thread has the chunk (I2): it is not sent yet, or came back.
             chunk.with_mut(|bytes| unsafe { *bytes = round });
             to.write(&[round]);
             loop {
@@ -292,37 +303,38 @@ fn a_chunk_has_one_owner_on_its_way_there_and_back() {
     });
 }
 
-/// Whether the kernel asks to be woken, as the library reads it.
+/// Returns whether the kernel asks for a wake-up, as the library reads it.
 fn fenced(user: &Half<Producer<u64>>) -> bool {
     user.half.memory().needs_wakeup()
 }
 
-/// The same without the fence.
+/// As [`fenced`], without the fence.
 fn unfenced(user: &Half<Producer<u64>>) -> bool {
     user.ring.flags.load(Ordering::Relaxed) & XDP_RING_NEED_WAKEUP != 0
 }
 
-/// The same with less than a full fence.
+/// As [`fenced`], with less than a full fence.
 fn half_fenced(user: &Half<Producer<u64>>) -> bool {
     fence(Ordering::AcqRel);
     unfenced(user)
 }
 
-/// The user publishes an entry, then looks whether the kernel sleeps; the kernel goes to sleep: it sets the
-/// flag, then looks at the ring once more. One of the two must see what the other did.
+/// The user submits an entry, then reads whether the kernel asks for a wake-up. The kernel goes to
+/// sleep: it sets the flag, then looks at the ring once more. One of the two must see the other's
+/// store.
 fn sleeping_kernel(needs_wakeup: fn(&Half<Producer<u64>>) -> bool) {
     model(3, move || {
         let ring = Ring::new(u32::MAX);
-        let (mut user, kernel) = (producer(&ring), consumer(&ring));
+        let (mut user, mut kernel) = (producer(&ring), consumer(&ring));
         let kernel = thread::spawn(move || {
             kernel.ring.flags.store(XDP_RING_NEED_WAKEUP, Ordering::Relaxed);
             fence(Ordering::SeqCst);
             kernel.ready().count() != 0
         });
         user.write(&[11]);
-        let woken = needs_wakeup(&user);
+        let wakes = needs_wakeup(&user);
         let seen = kernel.join().unwrap();
-        assert!(woken || seen, "an entry lies there, and nobody is awake");
+        assert!(wakes || seen, "an entry is in the ring, and the kernel sleeps");
     });
 }
 
@@ -332,19 +344,19 @@ fn a_kernel_that_falls_asleep_is_woken_or_sees_the_entry() {
 }
 
 #[test]
-#[should_panic(expected = "an entry lies there, and nobody is awake")]
-fn without_the_fence_an_entry_is_left_with_nobody_awake() {
+#[should_panic(expected = "an entry is in the ring, and the kernel sleeps")]
+fn without_the_fence_an_entry_is_left_to_a_sleeping_kernel() {
     sleeping_kernel(unfenced);
 }
 
 #[test]
-#[should_panic(expected = "an entry lies there, and nobody is awake")]
-fn a_fence_that_is_not_full_does_not_do() {
+#[should_panic(expected = "an entry is in the ring, and the kernel sleeps")]
+fn a_fence_that_is_not_full_is_not_enough() {
     sleeping_kernel(half_fenced);
 }
 
-/// The same as a whole life: the kernel sleeps until it is called, again and again, until it took every
-/// entry. A wake-up that is missed is a deadlock, which loom reports.
+/// As [`sleeping_kernel`], repeatedly: the kernel sleeps until it is called, until it has taken
+/// every entry. A missed wake-up is a deadlock, which loom reports.
 fn kernel_that_works_when_called(needs_wakeup: fn(&Half<Producer<u64>>) -> bool) {
     model(3, move || {
         let ring = Ring::new(u32::MAX);
