@@ -1,5 +1,5 @@
-//! AF_XDP sockets in pure Rust: the kernel's fastest portable road for raw packets into user space,
-//! with no libbpf, no libxdp, no C compiler, and nothing to find at run time.
+//! AF_XDP sockets in pure Rust: the kernel's fastest interface for raw packets that works with any
+//! network card, with no libbpf, no libxdp, no C compiler, and no file needed at run time.
 //!
 //! # How a packet travels
 //!
@@ -61,14 +61,15 @@
 //! ```
 //!
 //! Several sockets may share one [`Umem`]: frames received on one are sent on another
-//! (`examples/forward.rs`). The parts of a socket are separate values and move between threads; so
-//! do frames and pools.
+//! (`examples/forward.rs` in the repository). The parts of a socket are separate values and move
+//! between threads; so do frames and pools.
 //!
 //! # Whole batches
 //!
-//! Where the loop above is too slow, whole batches move without a look at each frame, or with one,
-//! in half of the instructions: [`RxBatch::recycle`], [`RxBatch::forward`],
-//! [`RxBatch::forward_each`], [`Tx::send_from`], [`CompletionBatch::recycle`].
+//! Where the loop above is too slow, move whole batches: unseen ([`RxBatch::recycle`],
+//! [`RxBatch::forward`], [`Tx::send_from`], [`CompletionBatch::recycle`]), or with a closure that
+//! sees each frame ([`RxBatch::recycle_each`], [`RxBatch::forward_each`], [`Tx::send_each`]).
+//! Either takes about half of the loop's instructions.
 //!
 //! # Glossary
 //!
@@ -78,7 +79,8 @@
 //! | chunk | a slot of the UMEM, of a fixed size |
 //! | frame | the owned handle to one chunk and to the packet's bytes in it: [`Frame`] |
 //! | pool | a stack of free chunks of one UMEM: [`FramePool`] |
-//! | ring | a queue of entries in memory shared with the kernel, one side of which writes ([`ring`]); a *queue* is always one of the network card's |
+//! | ring | entries in memory shared with the kernel, in order: one side writes them, the other takes them |
+//! | queue | one of the network card's receive or transmit queues, never a ring |
 //! | fill ring | chunks for the kernel to receive into: [`Fill`] |
 //! | RX ring | received packets: [`Rx`] |
 //! | TX ring | packets to send: [`Tx`] |
@@ -86,11 +88,27 @@
 //! | reserve, submit | to take free slots of a ring, and to hand the written ones over to the kernel (here: when the batch is dropped) |
 //! | peek, release | to see the entries of a ring, and to hand the taken ones back to the kernel (here: when the batch is dropped) |
 //! | need-wakeup | a flag by which the kernel says that it sleeps until it is woken by a system call, a *kick*: [`Tx::kick_if_needed`], [`Fill::kick_if_needed`] |
-//! | headroom | bytes that the kernel leaves free before a received packet, beside its own 256 |
-//! | native, generic mode | an XDP program runs in the driver, or later, in the network stack: [`XdpMode`] |
+//! | headroom | bytes that the kernel leaves free before a received packet, besides its own 256 |
+//! | native, generic mode | an XDP program runs in the driver, before the kernel has made an skb of the packet, or in the network stack, after it has: [`XdpMode`] |
 //! | copy, zero-copy mode | the kernel copies packets between its buffers and the UMEM, or the card reads and writes the UMEM itself: [`CopyMode`] |
 //!
 //! A number in brackets, as in "(5.9)", is the first version of Linux that has a feature.
+//!
+//! # What it needs
+//!
+//! - Linux: 5.10 is the oldest version that is tested; Rust 1.85;
+//! - an interface that is up; `CAP_NET_RAW` to open a socket; `CAP_BPF` and `CAP_NET_ADMIN` to load
+//!   and attach the program (`CAP_SYS_ADMIN` before 5.8); `CAP_SYS_ADMIN` to join a program that
+//!   another process attached;
+//! - `RLIMIT_MEMLOCK` above the size of the packet memory (32 MiB for [`Port::open`]), or
+//!   `CAP_IPC_LOCK`;
+//! - a socket for each queue whose packets you want: the card spreads its packets over its queues
+//!   ([`Interface::queues`]); `ethtool -L` changes their number, `ethtool -N` steers packets;
+//! - packets that fit a chunk: one that is longer than the chunk size less 256 less the headroom is
+//!   dropped, and counted in [`Statistics::rx_dropped`].
+//!
+//! Not supported: packets in several frames (jumbo frames), chunks that are not aligned, two
+//! sockets on one queue, metadata (checksum and time stamps), busy polling.
 //!
 //! # Attaching, and what a kill leaves behind
 //!
@@ -100,45 +118,56 @@
 //! it is detached in both cases. A program that something else attached is never replaced unless
 //! you say so, and never detached.
 //!
+//! A process is *killed* here if it ends without dropping its [`Attachment`]: by `SIGKILL`, by a
+//! signal that it does not handle, by `std::process::exit`, or by a panic with `panic = "abort"`.
+//!
 //! # What is an error and what is not
 //!
 //! A full or empty ring is no error: calls return how many entries they moved, or give the frame
-//! back. `EAGAIN`, `EBUSY` and `ENOBUFS` of a wake-up are progress ([`Kick`]). Everything else is
-//! an [`Error`] that says what was tried, what the kernel said, and what to do. A [`RingError`]
-//! means that the other side of a ring broke the protocol, which the kernel does not do. Giving a
-//! frame to another UMEM's ring, pool or area is a programming error and panics, before anything is
-//! written.
+//! back. `EAGAIN`, `EBUSY`, `ENOBUFS` and `ENOMEM` of a wake-up are no failures either: what was
+//! submitted stays in its ring ([`Kick`]). Everything else is an [`Error`] that says what was
+//! tried, what the kernel said, and what to do. A [`RingError`] means that the other side of a ring
+//! broke the protocol; the kernel never does.
+//!
+//! Giving a frame or a pool to a ring, a pool or a UMEM that it does not belong to is a programming
+//! error and panics, before anything is written: the frame is dropped, and what was pushed before
+//! is submitted. [`Tx::send_from`] also panics for a length that no chunk has. Each such call says
+//! so under *Panics*.
 //!
 //! # Where frames can be lost
 //!
-//! Dropping a frame or a pool is safe; its chunks are gone until the UMEM ends. So are the chunks
-//! that lay in the rings of a socket that was closed. In debug builds and with feature `ledger` the
-//! UMEM knows where each chunk is: [`Umem::chunk_counts`]. The rules of ownership that make all
-//! this safe are in [`umem`].
+//! These chunks are gone until the UMEM ends: those of a frame or a pool that is dropped; those in
+//! the rings of a socket that is closed; the one of an entry that is a [`RingError`]; the one of a
+//! frame whose closure panics; those in the fill ring of a socket that only sends. In debug builds
+//! and with feature `ledger` the UMEM knows where each chunk is: [`Umem::chunk_counts`]. The rules
+//! of ownership that make all this safe are in [`umem`].
 //!
 //! # Kernels
+//!
+//! The features whose absence changes what a program sees; other items have their version in
+//! brackets beside them.
 //!
 //! | feature | since | without it |
 //! |---|---|---|
 //! | the default program (`bpf::redirect`) | 5.3 | `NeedsKernel`; a program of your own can be attached |
-//! | the mode read back from the kernel (`is_zero_copy`) | 5.3 | what was asked of `bind` last, and done |
-//! | need-wakeup | 5.4 | the kernel is woken for every batch that is sent |
+//! | the mode read back from the kernel (`is_zero_copy`) | 5.3 | `is_zero_copy` is what `bind` asked for |
+//! | need-wakeup | 5.4 | `kick_if_needed` wakes the kernel for every batch that is sent |
 //! | `AttachMethod::Link` | 5.9 | `NeedsKernel` |
 //! | `Statistics`: `rx_ring_full`, `fill_ring_empty`, `tx_ring_empty` | 5.9 | `None` |
 //! | `XskMap::insert` of a socket that is not bound yet | 5.10 | `UpdateMap`, which names 5.10 |
-//! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
-//! | `XskMap::insert` refuses a bound socket that only sends | 5.11 | it is taken: put no such socket into a map |
+//! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | they count; above the limit `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
+//! | `XskMap::insert` refuses a bound socket that only sends | 5.11 | the kernel accepts it, and may crash: put no such socket into a map |
 //! | whether an interface is in another namespace is known without `CAP_NET_ADMIN` | 5.14 | `is_in_current_netns` is `None` |
-//! | programs for packets in several buffers (`BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
+//! | programs for packets in several buffers (`frags`, `BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
 //! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |
-//! | what a driver can do with XDP (`xdp_features`) | 6.3 | `None`: nothing is claimed |
-//! | a ring need not lie in contiguous memory: up to 2^20 entries | 6.3 | `CreateRing` with `ENOMEM`, which names 6.3, above 4 MiB or what is left in one piece |
+//! | what a driver can do with XDP (`xdp_features`) | 6.3 | `None`: not known |
+//! | rings of up to 2^20 entries, in memory that need not be contiguous | 6.3 | `CreateRing` with `ENOMEM`, which names 6.3, for a ring above 4 MiB, or a smaller one where memory is fragmented |
 //! | rings can be mapped after `bind` | 6.4 | not needed: all are mapped before |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
-//! Tested on 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm`). x86-64 (tested), i686 (tested on a 64-bit
-//! kernel), aarch64 (tested on an emulated 6.12 kernel); of armv7 rings and layouts are tested,
-//! system calls are not.
+//! Tested on Linux 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm` in the repository). x86-64 (tested),
+//! i686 (tested on a 64-bit kernel), aarch64 (tested on an emulated 6.12 kernel); of armv7 rings
+//! and layouts are tested, system calls are not.
 //!
 //! # Features
 //!

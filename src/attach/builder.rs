@@ -44,10 +44,11 @@ impl Attachment {
     /// process. Nothing is attached. Needs `CAP_SYS_ADMIN`, to look up a program and its maps by
     /// id.
     ///
-    /// Nothing will be detached either, unless the program is this crate's default one, or was
-    /// attached by netlink by users of this crate who are still there: then this is one more of
-    /// them, and the last one detaches it. A program that is held by a link is detached when its
-    /// holders close the link, which [`register`](Self::register) reports.
+    /// Who detaches it: a program that is not this crate's default one, and was not attached by
+    /// netlink by users of this crate who are still there, is never detached by this value.
+    /// Otherwise this is one more of its users, and the last of them detaches it. A program that is
+    /// held by a link goes when its holders close the link, which [`register`](Self::register)
+    /// reports.
     ///
     /// # Errors
     /// [`Error::OtherAttachment`] if there is no program, [`Error::WrongObject`] if it has no such
@@ -103,8 +104,8 @@ impl AttachmentBuilder {
     /// Sets whether a foreign program that is attached already is taken off; the default is no.
     ///
     /// It is not put back afterwards, but it is if attaching fails. (One that was held by a link is
-    /// put back by netlink then, because its owner's link is spent: no process detaches it, but its
-    /// packets go on.)
+    /// put back by netlink then, because its owner's link stays detached: no process detaches the
+    /// program then, but its packets go on.)
     pub fn replace_foreign(mut self, replace: bool) -> Self {
         self.request.replace_foreign = replace;
         self

@@ -72,8 +72,8 @@ use std::sync::Arc;
 ///
 /// ```no_run
 /// use xsk::{Attachment, Interface};
-/// # fn example(socket: std::os::fd::BorrowedFd<'_>) -> xsk::Result<()> {
-/// let interface = Interface::by_name("eth0")?;
+/// # fn example(socket: &xsk::Socket) -> xsk::Result<()> {
+/// let interface = Interface::by_name("eth1")?;
 /// let attachment = Attachment::builder(&interface).attach()?;
 /// println!("{} mode: {}", attachment.mode(), attachment.reason());
 /// let slot = attachment.register(0, socket)?;

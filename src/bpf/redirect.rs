@@ -25,11 +25,11 @@ const RX_QUEUE_INDEX: i16 = 16;
 /// has five instructions; on others it looks the slot up first. Running the first form on an empty
 /// map finds out which is needed. Its name is `xsk_redirect`.
 ///
-/// Linux 5.3 brought both the flags and the lookup (`check_map_func_compatibility` of
-/// kernel/bpf/verifier.c refuses it before), so the second form is for kernels that were given only
-/// the lookup. From 4.18 to 5.2 no program of one map is safe: a redirect to an empty slot drops
-/// the packet. There you need a [`Program`] of your own that knows by another map which slots are
-/// taken.
+/// Linux 5.3 has both the flags and the lookup; the second form is for kernels into which only the
+/// lookup was backported (`check_map_func_compatibility` of kernel/bpf/verifier.c refuses it before
+/// 5.3). From 4.18 to 5.2 a redirect to an empty slot drops the packet, and one map alone cannot
+/// prevent that: you need a [`Program`] of your own that reads from another map which slots have a
+/// socket.
 ///
 /// ```
 /// use xsk::bpf::{XskMap, redirect};

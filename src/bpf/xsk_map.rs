@@ -100,9 +100,10 @@ impl XskMap {
     /// Writes `socket` into slot `queue`, unless another socket has the slot. Needs no capability
     /// (before 5.19 `CAP_BPF`, unless the sysctl `kernel.unprivileged_bpf_disabled` is 0).
     ///
-    /// The socket need not be bound yet (5.10; before, it must be set up). Writing the same socket
-    /// again changes nothing. Packets reach the socket only if it is bound to the very queue that
-    /// they came in on: others are dropped without a counter.
+    /// The socket need not be bound yet (5.10; before, its rings and its memory must be set up, or
+    /// the kernel says `EOPNOTSUPP`). Writing the same socket again changes nothing. Packets reach
+    /// the socket only if it is bound to the very queue that they came in on: others are dropped
+    /// without a counter.
     ///
     /// # Errors
     /// [`Error::UpdateMap`]: `EEXIST` if another socket has the slot, `E2BIG` if the map has no

@@ -8,10 +8,9 @@
 //!
 //! # Safety
 //! This module reads and writes entries that the other side of a ring shares. It needs valid,
-//! aligned pointers and one half for each side (the contract of `Memory::new`); it promises that an
-//! entry is only touched by the side that the indices give it to (I8), and that a count of entries
-//! never leaves the borrow of its ring (`transfer`). The invariants I1 to I13 are in
-//! `umem/invariants.md`.
+//! aligned pointers and one half for each side; it promises that an entry is only touched by the
+//! side that the indices give it to, and that a count of entries never leaves the borrow of its ring
+//! (rules I1 and I8 of [`umem`](crate::umem)).
 #![allow(unsafe_code, reason = "rings are raw shared memory")]
 
 mod atomic;

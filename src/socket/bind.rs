@@ -22,10 +22,12 @@ impl<S: SocketKind> Unbound<S> {
     /// nothing is received. While the queue is taken, it tries again for as long as
     /// [`bind_timeout`](super::SocketBuilder::bind_timeout) says.
     ///
+    /// The interface must be up, and a queue takes one socket.
+    ///
     /// # Errors
     /// The socket comes back in the [`BindError`], with what is in its fill ring.
-    /// [`Error::Setting`] for a queue that the kernel would confuse with another; [`Error::Bind`]
-    /// if the kernel refuses.
+    /// [`Error::Setting`] for a queue above 65535, of whose number the kernel would take the lower
+    /// 16 bits; [`Error::Bind`] if the kernel refuses.
     #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
         let copy = match self.try_bind(interface, queue) {

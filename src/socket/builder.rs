@@ -97,8 +97,8 @@ impl<S: SocketKind> SocketBuilder<S> {
         self
     }
 
-    /// Sets the entries of the fill ring. For zero-copy: as many as the card's RX ring has, and a
-    /// burst.
+    /// Sets the entries of the fill ring. For zero-copy: at least as many as the card's RX ring has
+    /// (`ethtool -g`), and a batch more.
     #[doc(alias = "XDP_UMEM_FILL_RING")]
     pub fn fill_size(mut self, entries: u32) -> Self {
         self.sizes.fill = entries;
@@ -151,7 +151,7 @@ impl<S: SocketKind> SocketBuilder<S> {
     /// each.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a ring size that no kernel should be asked for;
+    /// [`Error::Setting`] for a ring size that is no power of two, or above 2^20;
     /// [`Error::CreateSocket`], [`Error::RegisterUmem`], [`Error::CreateRing`], [`Error::MapRing`]
     /// if the kernel refuses.
     pub fn open(self) -> Result<Unbound<S>> {

@@ -43,9 +43,9 @@ impl Completion {
     /// passed on whole. A frame spans its whole chunk: the packet's bounds are not kept.
     ///
     /// # Errors
-    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found
-    /// while the batch is taken: it ends the batch there, nothing is made of it, and the *next*
-    /// call returns it, once.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules. A bad *entry* is only
+    /// found when it is taken: the batch ends before it, the chunk that it refers to is lost, and
+    /// the next call returns the error, once.
     #[inline(always)]
     #[doc(alias = "xsk_ring_cons__peek")]
     pub fn reap(&mut self, count: u32) -> Result<CompletionBatch<'_>, RingError> {

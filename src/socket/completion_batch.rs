@@ -17,7 +17,7 @@ use crate::umem::{ChunkPlace, Frame, FramePool};
 pub struct CompletionBatch<'a>(pub(super) Batch<'a, u64>);
 
 impl CompletionBatch<'_> {
-    /// Puts as many of the chunks into `pool` as it has room for; returns how many.
+    /// Puts the chunks into `pool`; returns how many.
     ///
     /// # Panics
     /// If `pool` is of another UMEM.
@@ -74,7 +74,7 @@ impl<'a> IntoIterator for CompletionBatch<'a> {
 /// over a [`CompletionBatch`].
 ///
 /// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the
-/// others for the next [`Completion::reap`].
+/// others for the next [`Completion::reap`](super::Completion::reap).
 ///
 /// ```no_run
 /// # fn f(socket: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {

@@ -21,8 +21,9 @@
 pub enum Kick {
     /// The need-wakeup flag was not set, so the kernel was not woken.
     NotNeeded,
-    /// The kernel worked. That does not mean that the ring is drained: it stops at a full
-    /// completion ring, for example; see [`Tx::pending`](super::Tx::pending).
+    /// The kernel was woken, and reported no problem. That does not mean that the ring is drained:
+    /// the kernel stops at a full completion ring, for example; see
+    /// [`Tx::pending`](super::Tx::pending).
     Done,
     /// `EAGAIN`: there is more to send than the kernel does in one call (32 descriptors), or the
     /// completion ring or the socket's send buffer is full. Reap, then kick again.

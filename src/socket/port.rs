@@ -88,13 +88,20 @@ impl Port {
         Self { umem, pool, socket }
     }
 
-    /// Keeps the rings going: puts up to `burst` chunks that were sent into the pool, gives up to
-    /// `burst` of the pool to the fill ring, and wakes the kernel for either ring where it asks for
-    /// it.
+    /// Does what the rings need once per round of a loop: puts up to `burst` chunks that were sent
+    /// into the pool, gives up to `burst` of the pool to the fill ring, and wakes the kernel for
+    /// the fill ring and for a TX ring with packets in it, where their need-wakeup flag is set.
+    ///
+    /// The result of a wake-up ([`Kick`](super::Kick)) is not looked at: what the kernel has not
+    /// sent is still in the TX ring, and the next round wakes it again.
     ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if the kernel's side of a ring breaks the rules,
     /// [`Error::Kick`](crate::Error::Kick) if the interface is down or gone.
+    ///
+    /// # Panics
+    /// If the pool was replaced by one of another UMEM.
+    #[track_caller]
     pub fn service(&mut self, burst: u32) -> Result<()> {
         let Socket { tx, fill, completion, .. } = &mut self.socket;
         completion.reap_into(&mut self.pool, burst)?;

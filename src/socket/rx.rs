@@ -13,7 +13,7 @@ use xsk_uapi::if_xdp::xdp_desc;
 
 /// The RX ring: received packets, as frames.
 ///
-/// The kernel puts each packet into a chunk that was given to it by the [`Fill`] ring of the same
+/// The kernel puts each packet into a chunk that was given to it by the [`Fill`](super::Fill) ring of the same
 /// socket. The ring moves between threads; the other rings of the socket may be used by other
 /// threads.
 ///
@@ -47,13 +47,13 @@ impl Rx {
 
     /// Returns the packets that are in the ring, `count` at the most; an empty batch is no error.
     ///
-    /// Iterate over the batch for [`Frame`]s, or pass it on whole. What is not taken stays in the
+    /// Iterate over the batch for [`Frame`](crate::Frame)s, or pass it on whole. What is not taken stays in the
     /// ring.
     ///
     /// # Errors
-    /// A [`RingError`] if the kernel's side of the ring breaks the rules. One in an entry is found
-    /// while the batch is taken: it ends the batch there, its chunk is lost, and the *next* call
-    /// returns it, once.
+    /// A [`RingError`] if the kernel's side of the ring breaks the rules. A bad *entry* is only
+    /// found when it is taken: the batch ends before it, the chunk that it refers to is lost, and
+    /// the next call returns the error, once.
     #[inline(always)]
     #[doc(alias = "xsk_ring_cons__peek")]
     pub fn receive(&mut self, count: u32) -> Result<RxBatch<'_>, RingError> {

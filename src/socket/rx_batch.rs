@@ -22,8 +22,8 @@ impl<'a> RxBatch<'a> {
     /// returns how many. The rest stays in the RX ring.
     ///
     /// # Errors
-    /// A [`RingError`] of the fill ring. One of an RX entry ends the batch and is returned by the
-    /// next [`Rx::receive`].
+    /// A [`RingError`] of the fill ring. A bad RX entry ends the batch; the next
+    /// [`Rx::receive`](super::Rx::receive) returns its error.
     ///
     /// # Panics
     /// If `fill` is of another UMEM.
@@ -69,8 +69,8 @@ impl<'a> RxBatch<'a> {
     /// rest stays in the RX ring.
     ///
     /// # Errors
-    /// A [`RingError`] of the TX ring. One of an RX entry ends the batch and is returned by the
-    /// next [`Rx::receive`].
+    /// A [`RingError`] of the TX ring. A bad RX entry ends the batch; the next
+    /// [`Rx::receive`](super::Rx::receive) returns its error.
     ///
     /// # Panics
     /// If `tx` is of another UMEM.
@@ -154,7 +154,8 @@ impl<'a> IntoIterator for RxBatch<'a> {
 /// The frames of a received batch, one by one; made by iterating over an [`RxBatch`].
 ///
 /// Dropping it gives the slots of the frames that were taken back to the kernel and leaves the
-/// others for the next [`Rx::receive`]; forgetting it (`std::mem::forget`) delays that until then.
+/// others for the next [`Rx::receive`](super::Rx::receive); forgetting it (`std::mem::forget`)
+/// delays that until then.
 ///
 /// ```no_run
 /// # fn f(rx: &mut xsk::Rx, pool: &mut xsk::FramePool) -> xsk::Result<()> {

@@ -7,7 +7,8 @@
 //! # Safety
 //! This module makes slices of raw packet memory. It promises that the bytes of a frame are only
 //! reached with that frame (I3, I4); it needs memory that is mapped and used by nothing else (I12),
-//! which `UmemBuilder` provides. The rules that the proofs of this crate cite, I1 to I13, follow.
+//! which `UmemBuilder` provides. The rules that the proofs of this crate cite, I1 to I13, follow
+//! below.
 //!
 #![doc = include_str!("invariants.md")]
 

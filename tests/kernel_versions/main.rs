@@ -46,7 +46,13 @@ fn fault(feature: &Feature, outcome: &Outcome) -> Option<&'static str> {
         _ if new => Some("is missing although the kernel is new enough"),
         Outcome::NotClaimed => as_in_the_table(
             feature,
-            &["`None`", "not needed", "it is taken", "the kernel is woken", "what was asked"],
+            &[
+                "`None`",
+                "not needed",
+                "the kernel accepts it",
+                "wakes the kernel",
+                "what `bind` asked",
+            ],
         ),
         Outcome::Refused(error) if !named(&error.to_string()) => {
             Some("the error does not name the version")

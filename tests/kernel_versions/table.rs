@@ -38,13 +38,13 @@ pub(crate) const FEATURES: [Feature; 15] = [
     Feature {
         name: "the mode read back from the kernel (`is_zero_copy`)",
         since: (5, 3),
-        without: "what was asked of `bind` last, and done",
+        without: "`is_zero_copy` is what `bind` asked for",
         probe: probes::options,
     },
     Feature {
         name: "need-wakeup",
         since: (5, 4),
-        without: "the kernel is woken for every batch that is sent",
+        without: "`kick_if_needed` wakes the kernel for every batch that is sent",
         probe: probes::need_wakeup,
     },
     Feature {
@@ -68,13 +68,13 @@ pub(crate) const FEATURES: [Feature; 15] = [
     Feature {
         name: "programs and maps do not count against `RLIMIT_MEMLOCK`",
         since: (5, 11),
-        without: "`CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11",
+        without: "they count; above the limit `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11",
         probe: probes::memlock,
     },
     Feature {
         name: "`XskMap::insert` refuses a bound socket that only sends",
         since: (5, 11),
-        without: "it is taken: put no such socket into a map",
+        without: "the kernel accepts it, and may crash: put no such socket into a map",
         probe: probes::sender_in_map,
     },
     Feature {
@@ -84,7 +84,7 @@ pub(crate) const FEATURES: [Feature; 15] = [
         probe: probes::namespace,
     },
     Feature {
-        name: "programs for packets in several buffers (`BPF_F_XDP_HAS_FRAGS`)",
+        name: "programs for packets in several buffers (`frags`, `BPF_F_XDP_HAS_FRAGS`)",
         since: (5, 18),
         without: "`NeedsKernel`",
         probe: probes::frags,
@@ -98,13 +98,13 @@ pub(crate) const FEATURES: [Feature; 15] = [
     Feature {
         name: "what a driver can do with XDP (`xdp_features`)",
         since: (6, 3),
-        without: "`None`: nothing is claimed",
+        without: "`None`: not known",
         probe: probes::features,
     },
     Feature {
-        name: "a ring need not lie in contiguous memory: up to 2^20 entries",
+        name: "rings of up to 2^20 entries, in memory that need not be contiguous",
         since: (6, 3),
-        without: "`CreateRing` with `ENOMEM`, which names 6.3, above 4 MiB or what is left in one piece",
+        without: "`CreateRing` with `ENOMEM`, which names 6.3, for a ring above 4 MiB, or a smaller one where memory is fragmented",
         probe: probes::long_ring,
     },
     Feature {
