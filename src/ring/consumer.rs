@@ -104,7 +104,7 @@ impl<T: Copy> Consumer<T> {
         }
         let (ring, Suspect { available, most_allowed }) = (self.kind, suspect);
         Diagnosis::Index(if available > size {
-            RingError::BadIndex { ring, distance: available, size }
+            RingError::BadIndex { ring, distance: available, capacity: size }
         } else {
             RingError::TooManyEntries { ring, available, outstanding: most_allowed }
         })

@@ -27,7 +27,7 @@ pub enum RingError {
         /// The distance between the kernel's index and this side's.
         distance: u32,
         /// The ring's number of entries.
-        size: u32,
+        capacity: u32,
     },
     /// More entries came back than were ever given.
     TooManyEntries {
@@ -79,9 +79,9 @@ impl RingError {
 impl fmt::Display for RingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadIndex { ring, distance, size } => write!(
+            Self::BadIndex { ring, distance, capacity } => write!(
                 f,
-                "the kernel's index of the {ring} ring is {distance} entries away from ours, in a ring of {size}"
+                "the kernel's index of the {ring} ring is {distance} entries away from ours, in a ring of {capacity}"
             ),
             Self::TooManyEntries { ring, available, outstanding } => write!(
                 f,

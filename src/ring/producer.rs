@@ -77,7 +77,11 @@ impl<T: Copy> Producer<T> {
     #[inline(never)]
     fn error(&self, free: u32) -> Option<RingError> {
         let size = self.memory.capacity();
-        Some(RingError::BadIndex { ring: self.kind, distance: size.wrapping_sub(free), size })
+        Some(RingError::BadIndex {
+            ring: self.kind,
+            distance: size.wrapping_sub(free),
+            capacity: size,
+        })
     }
 
     /// Goes on at `index`, if that is ahead: what lies between was given away.

@@ -26,7 +26,7 @@ use xsk_uapi::if_xdp::xdp_desc;
 ///     let produced = hostile.published(RingKind::Rx).get();
 ///     hostile.set_index(RingKind::Rx, Index::new(produced.wrapping_add(5000)));
 ///     let error = socket.rx.receive(8).unwrap_err();
-///     assert!(matches!(error, RingError::BadIndex { distance: 5000, size: 2048, .. }));
+///     assert!(matches!(error, RingError::BadIndex { distance: 5000, capacity: 2048, .. }));
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -280,7 +280,7 @@ impl<'a> Ring<'a> {
             Ok(_) => unreachable!("a bad index was accepted"),
             Err(suspect) => {
                 let bad_index =
-                    RingError::BadIndex { ring: RingKind::Fill, distance, size: self.size };
+                    RingError::BadIndex { ring: RingKind::Fill, distance, capacity: self.size };
                 let found = self.consumer.diagnose(suspect);
                 assert!(
                     matches!(found, Diagnosis::Index(error) if error == bad_index),

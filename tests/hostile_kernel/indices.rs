@@ -28,7 +28,7 @@ fn an_index_that_cannot_be_is_refused_on_every_ring() {
         hostile.set_index(ring, right.advance(far));
         let size = if ring == RingKind::Fill { 8 } else { 4 };
         let too_many = |there| RingError::TooManyEntries { ring, available: there, outstanding: 2 + more };
-        let ahead = |distance| RingError::BadIndex { ring, distance, size };
+        let ahead = |distance| RingError::BadIndex { ring, distance, capacity: size };
         let (answer, expected) = match ring {
             // One is available: now `1 + far`.
             RingKind::Rx | RingKind::Completion => {

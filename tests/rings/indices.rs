@@ -26,7 +26,7 @@ fn indices_that_cannot_be_are_faults() {
         };
         let size = if ring == RingKind::Fill { 32 } else { 16 };
         match fault {
-            RingError::BadIndex { ring: r, distance, size: s } => {
+            RingError::BadIndex { ring: r, distance, capacity: s } => {
                 assert_eq!((r, s), (ring, size));
                 assert!(distance > size, "{distance}");
             }

@@ -47,7 +47,7 @@ pub(super) fn texts() -> Texts {
             expect!["the socket option SO_ERROR failed: EBADF (Bad file descriptor)"]),
         (Error::NeedsKernel { feature: "XDP_MAX_TX_SKB_BUDGET", version: "6.17" },
             expect!["XDP_MAX_TX_SKB_BUDGET needs Linux 6.17"]),
-        (Error::Ring(RingError::BadIndex { ring: RingKind::Rx, distance: 2049, size: 2048 }),
+        (Error::Ring(RingError::BadIndex { ring: RingKind::Rx, distance: 2049, capacity: 2048 }),
             expect!["the kernel's index of the RX ring is 2049 entries away from ours, in a ring of 2048. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
         (Error::Ring(RingError::TooManyEntries { ring: RingKind::Completion, available: 3, outstanding: 2 }),
             expect!["the completion ring holds 3 entries, but the kernel was given only 2. The kernel does not do this: something else writes to the ring, or there is a bug in this library. Close the socket and report it"]),
