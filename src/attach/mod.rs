@@ -118,12 +118,12 @@ impl Attachment {
     /// socket without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
     /// [`Error::Interface`] if the interface is gone.
     pub fn register(&self, queue: u32, socket: impl AsFd) -> Result<Registration> {
-        let shared = &self.shared;
+        let (shared, socket) = (&self.shared, socket.as_fd());
         let slot_error = |errno| shared.slot_error(queue, errno);
-        let copy = fcntl_dupfd_cloexec(&socket, 0).map_err(slot_error)?;
+        let copy = fcntl_dupfd_cloexec(socket, 0).map_err(slot_error)?;
         let reservation = SlotReservation::new(shared.map().id(), queue)
             .ok_or_else(|| slot_error(Errno::EXIST))?;
-        shared.map().insert(queue, socket.as_fd())?;
+        shared.map().insert(queue, socket)?;
         // From here on, an early return drops this and empties the slot.
         let registration = Registration::new(Arc::clone(shared), reservation, copy);
         if let Some(probe) = &shared.slots.probe {

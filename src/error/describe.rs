@@ -108,11 +108,12 @@ impl Error {
                 Shown(*errno)
             ),
             Self::LoadProgram { name, instructions, errno, .. } => {
-                write!(
-                    f,
-                    "the kernel refused the program {name} of {instructions} instructions: {}",
-                    Shown(*errno)
-                )
+                f.write_str("the kernel refused ")?;
+                match name.as_str() {
+                    "" => f.write_str("an unnamed program")?,
+                    name => write!(f, "the program {name}")?,
+                }
+                write!(f, " of {instructions} instructions: {}", Shown(*errno))
             }
             Self::BpfObject { operation, object, errno } => {
                 if operation.is_command() {

@@ -272,6 +272,7 @@ pub enum Error {
         mode: XdpMode,
     },
     /// Something else is attached than what was wanted.
+    #[non_exhaustive]
     OtherAttachment {
         /// The interface's name.
         interface: String,

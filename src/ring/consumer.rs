@@ -12,7 +12,7 @@ use super::{Index, Memory, RingError, RingKind};
 #[derive(Debug)]
 pub(crate) struct Consumer<T> {
     pub(super) memory: Memory<T>,
-    pub(crate) cursor: Index,
+    cursor: Index,
     /// One more than the most entries that can be available: the ring's capacity and one, or 0,
     /// which no number is below, while a rejected entry waits to be reported. So one comparison
     /// finds both.
@@ -48,6 +48,12 @@ impl<T: Copy> Consumer<T> {
 
     pub(crate) fn memory(&self) -> &Memory<T> {
         &self.memory
+    }
+
+    /// Returns the position of the next entry to take.
+    #[inline(always)]
+    pub(crate) fn cursor(&self) -> Index {
+        self.cursor
     }
 
     /// Returns how many entries, up to `wanted`, can be taken. `most_allowed` returns the position
@@ -114,7 +120,7 @@ impl<T: Copy> Consumer<T> {
     /// in the ring until then, but is not read again.
     #[cold]
     #[inline(never)]
-    pub(crate) fn reject(&mut self, entry: T) {
+    fn reject(&mut self, entry: T) {
         self.rejected = Some(entry);
         self.max_available = 0;
         self.cursor = self.cursor.advance(u32::MAX);
@@ -159,19 +165,19 @@ unsafe impl<T: Copy> Source for &mut Consumer<T> {
     type End = Index;
 
     #[inline(always)]
-    fn take(&mut self, count: u32) -> Index {
+    unsafe fn take(&mut self, count: u32) -> Index {
         let end = self.cursor.advance(count);
         self.cursor = end;
         end
     }
 
     #[inline(always)]
-    fn reject(&mut self, entry: T) {
+    unsafe fn reject(&mut self, entry: T) {
         Consumer::reject(self, entry);
     }
 
     #[inline(always)]
-    fn finish(&mut self, end: Index) {
+    unsafe fn finish(&mut self, end: Index) {
         self.release_to(end);
     }
 }

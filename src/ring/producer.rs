@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Producer<T> {
     pub(super) memory: Memory<T>,
-    pub(crate) cursor: Index,
+    cursor: Index,
     /// The first position that is not known to be free.
     limit: Index,
     kind: RingKind,
@@ -133,7 +133,7 @@ unsafe impl<T: Copy> Sink for &mut Producer<T> {
     }
 
     #[inline(always)]
-    fn finish(&mut self, count: u32) {
+    unsafe fn finish(&mut self, count: u32) {
         let cursor = self.cursor.advance(count);
         self.cursor = cursor;
         self.submit_to(cursor);

@@ -144,7 +144,7 @@ impl Half<Producer<u64>> {
 impl Half<Consumer<u64>> {
     /// Returns the entries that are available.
     fn ready(&mut self) -> Ready<&mut Consumer<u64>> {
-        let no_limit = self.half.cursor.advance(u32::MAX);
+        let no_limit = self.half.cursor().advance(u32::MAX);
         self.half.peek(SIZE, || no_limit, |_, suspect| panic!("{suspect:?}")).unwrap()
     }
 

@@ -69,11 +69,20 @@ pub(crate) unsafe trait Source {
     /// would reload it.
     type End;
     /// Takes `count` entries, which are never handed out again.
-    fn take(&mut self, count: u32) -> Self::End;
+    ///
+    /// # Safety
+    /// The source holds at least `count` entries.
+    unsafe fn take(&mut self, count: u32) -> Self::End;
     /// Keeps the entry that was taken last, which `map` refused, to report it.
-    fn reject(&mut self, entry: Self::Entry);
+    ///
+    /// # Safety
+    /// An entry was taken, and no other since.
+    unsafe fn reject(&mut self, entry: Self::Entry);
     /// Ends the batch: entries before `end` are released.
-    fn finish(&mut self, end: Self::End);
+    ///
+    /// # Safety
+    /// `end` is what the last `take` of this source returned.
+    unsafe fn finish(&mut self, end: Self::End);
 }
 
 /// Where a batch goes to.
@@ -85,7 +94,10 @@ pub(crate) unsafe trait Sink {
     /// Returns the run that begins `skip` slots after the next one.
     fn run(&mut self, skip: u32, most: u32) -> (*mut Self::Entry, u32);
     /// Ends the batch: `count` slots were written, and are submitted.
-    fn finish(&mut self, count: u32);
+    ///
+    /// # Safety
+    /// The sink had at least `count` free slots, and the first `count` of them were written.
+    unsafe fn finish(&mut self, count: u32);
 }
 
 /// Entries that are ready to be taken: a source, borrowed exclusively, and how many entries it was
@@ -139,6 +151,12 @@ impl<D: Sink> Room<D> {
         Self { sink, count }
     }
 
+    /// Returns how many free slots there are.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
     /// Returns the sink, and how many free slots it has.
     #[inline(always)]
     pub(super) fn into_parts(self) -> (D, u32) {
@@ -168,15 +186,19 @@ pub(crate) fn transfer<S: Source, D: Sink>(
     }
     // SAFETY: one entry is there, so `run` returns where (contract of `Source`).
     let entry = unsafe { read_entry(from.run(0, 1).0) };
-    let end = from.take(1);
+    // SAFETY: one entry is there.
+    let end = unsafe { from.take(1) };
     let Some(mapped) = map(entry) else {
-        from.reject(entry);
+        // SAFETY: `entry` was just taken.
+        unsafe { from.reject(entry) };
         return 0;
     };
     // SAFETY: one slot is free, so `run` returns where (contract of `Sink`).
     unsafe { write_entry(to.run(0, 1).0, mapped) };
-    to.finish(1);
-    from.finish(end);
+    // SAFETY: one slot was free, and was just written.
+    unsafe { to.finish(1) };
+    // SAFETY: `end` came from the one `take`.
+    unsafe { from.finish(end) };
     1
 }
 
@@ -184,9 +206,12 @@ pub(crate) fn transfer<S: Source, D: Sink>(
 #[cold]
 #[inline(never)]
 fn flush_empty<S: Source, D: Sink>(mut from: S, mut to: D) {
-    to.finish(0);
-    let end = from.take(0);
-    from.finish(end);
+    // SAFETY: no slot has to be written for an empty batch.
+    unsafe { to.finish(0) };
+    // SAFETY: every source holds 0 entries.
+    let end = unsafe { from.take(0) };
+    // SAFETY: `end` came from the one `take`.
+    unsafe { from.finish(end) };
 }
 
 /// As [`transfer`], for a `map` that calls the user's code. The loop is kept out of the caller: it
@@ -282,9 +307,12 @@ impl<S: Source, D: Sink> Progress<S, D> {
         let entry = unsafe { read_entry(*read) };
         *read = if S::REVERSED { read.wrapping_sub(1) } else { read.wrapping_add(1) };
         let Some(mapped) = map(entry) else {
-            self.from.take(self.taken);
+            // SAFETY: `taken` entries were read, of the `count` that are there (contract of
+            // `transfer_runs`).
+            unsafe { self.from.take(self.taken) };
             self.taken = 0;
-            self.from.reject(entry);
+            // SAFETY: `entry` is the last of those that were just taken.
+            unsafe { self.from.reject(entry) };
             return false;
         };
         // SAFETY: the run has one more slot (contract of this function), so it can be written.
@@ -298,8 +326,12 @@ impl<S: Source, D: Sink> Progress<S, D> {
 impl<S: Source, D: Sink> Drop for Progress<S, D> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.to.finish(self.done);
-        let end = self.from.take(self.taken);
-        self.from.finish(end);
+        // SAFETY: `done` slots were written, of the `count` that were free (contract of
+        // `transfer_runs`).
+        unsafe { self.to.finish(self.done) };
+        // SAFETY: `taken` entries were read and not yet taken, of the `count` that are there.
+        let end = unsafe { self.from.take(self.taken) };
+        // SAFETY: `end` came from the last `take`.
+        unsafe { self.from.finish(end) };
     }
 }

@@ -2,7 +2,7 @@
 //! are taken one by one, slots that frames are pushed into.
 
 use crate::num::usize32;
-use crate::ring::transfer::{Ready, transfer, transfer_each};
+use crate::ring::transfer::{Ready, Room, transfer, transfer_each};
 use crate::ring::{Consumer, Producer, Reader, RingError, Writer};
 use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
 
@@ -30,9 +30,7 @@ impl<'a, E: Copy> Batch<'a, E> {
         to: &Checker,
         mut map: impl FnMut(&Checker, E) -> Option<T>,
     ) -> Result<u32, RingError> {
-        let Self { ready, checker } = self;
-        to.assert_same_umem(checker.geometry.umem);
-        let room = ring.reserve(ready.count())?;
+        let (ready, room, checker) = self.with_room(ring, to)?;
         Ok(transfer(ready, room, move |entry| map(checker, entry)))
     }
 
@@ -45,10 +43,22 @@ impl<'a, E: Copy> Batch<'a, E> {
         to: &Checker,
         mut map: impl FnMut(&Checker, E) -> Option<T>,
     ) -> Result<u32, RingError> {
+        let (ready, room, checker) = self.with_room(ring, to)?;
+        Ok(transfer_each(ready, room, move |entry| map(checker, entry)))
+    }
+
+    /// Returns the entries, and free slots for them in a ring whose checker is `to`.
+    #[inline(always)]
+    #[track_caller]
+    fn with_room<'r, T: Copy>(
+        self,
+        ring: &'r mut Producer<T>,
+        to: &Checker,
+    ) -> Result<WithRoom<'a, 'r, E, T>, RingError> {
         let Self { ready, checker } = self;
         to.assert_same_umem(checker.geometry.umem);
         let room = ring.reserve(ready.count())?;
-        Ok(transfer_each(ready, room, move |entry| map(checker, entry)))
+        Ok((ready, room, checker))
     }
 
     /// Moves the chunks to `pool`, after `accept` has returned an address in each; returns how
@@ -78,6 +88,9 @@ impl<'a, E: Copy> Batch<'a, E> {
         usize32(self.ready.count())
     }
 }
+
+/// The two ends of a transfer, and the checker of the entries.
+type WithRoom<'a, 'r, E, T> = (Ready<&'a mut Consumer<E>>, Room<&'r mut Producer<T>>, &'a Checker);
 
 /// The frames of a batch, one by one: the core of [`RxFrames`](super::RxFrames) and
 /// [`CompletionFrames`](super::CompletionFrames).

@@ -1,12 +1,9 @@
 //! The builder of sockets: checks sizes before the kernel sees them, then creates, registers, maps
 //! and assembles.
 
-use super::backend::Backend;
-use super::buffer_pool::BufferPool;
-use super::inner::Inner;
-use super::ring_set::{MappedRing, RingSet, RingSpec};
+use super::ring_set::{Halves, MappedRing, RingSet, RingSpec};
 use super::unbound::BindSettings;
-use super::{Completion, CopyMode, Fill, Rx, RxSocket, Socket, SocketKind, Tx, TxSocket, Unbound};
+use super::{CopyMode, RxSocket, Socket, SocketKind, TxSocket, Unbound};
 use crate::error::{Error, Result, SocketOption};
 use crate::interface::Interface;
 use crate::num::u64_of;
@@ -15,7 +12,6 @@ use crate::sys::xsk as sys;
 use crate::umem::Umem;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 use std::time::Duration;
 use xsk_uapi::if_xdp::xdp_umem_reg;
 
@@ -162,7 +158,8 @@ impl<S: SocketKind> SocketBuilder<S> {
         let mut bind = self.bind;
         // The flag came together with its word in the ring.
         bind.need_wakeup &= has_flags_word;
-        assemble(fd, self.umem, rings, bind)
+        let Halves { rx, tx, fill, completion, inner } = rings.into_halves(fd, self.umem)?;
+        Ok(Unbound { fill, rx, tx, completion, inner, bind })
     }
 
     /// Does [`open`](Self::open) and [`Unbound::bind`] in one. Zero-copy drivers want chunks in the
@@ -234,36 +231,23 @@ fn map<S: SocketKind>(
     Ok((rings, has_flags_word))
 }
 
-/// Makes the halves of the mapped rings, and what keeps them mapped.
-fn assemble<S: SocketKind>(
-    fd: OwnedFd,
-    umem: Umem,
-    rings: RingSet<S, MappedRing>,
-    bind: BindSettings,
-) -> Result<Unbound<S>> {
-    let mut mappings = Vec::new();
-    let rx = S::map_rx(rings.rx, |ring| {
-        let (memory, mapping) = ring.memory()?;
-        mappings.push(mapping);
-        Ok(memory)
-    })?;
-    let tx = S::map_tx(rings.tx, |ring| {
-        let (memory, mapping) = ring.memory()?;
-        mappings.push(mapping);
-        Ok(memory)
-    })?;
-    let (fill, fill_mapping) = rings.fill.memory()?;
-    let (completion, completion_mapping) = rings.completion.memory()?;
-    let inner = Arc::new(Inner {
-        backend: Backend::Kernel { fd, _rings: mappings },
-        pool: Arc::new(BufferPool::new(umem, [fill_mapping, completion_mapping])),
-    });
-    Ok(Unbound {
-        fill: Fill::new(fill, Arc::clone(&inner)),
-        rx: S::map_rx(rx, |memory| Ok(Rx::new(memory, Arc::clone(&inner))))?,
-        tx: S::map_tx(tx, |memory| Ok(Tx::new(memory, Arc::clone(&inner))))?,
-        completion: Completion::new(completion, Arc::clone(&inner)),
-        inner,
-        bind,
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_socket_has_the_rings_that_it_needs() {
+        let (umem, _pool) = Umem::builder().chunk_count(1).build().unwrap();
+        let entries = |spec: RingSpec| (spec.kind, spec.entries);
+        let both = Socket::builder(&umem).specs().unwrap();
+        assert_eq!(entries(both.rx), (RingKind::Rx, 2048));
+        assert_eq!(entries(both.tx), (RingKind::Tx, 2048));
+        assert_eq!(entries(both.fill), (RingKind::Fill, 4096));
+        assert_eq!(entries(both.completion), (RingKind::Completion, 2048));
+        // The kernel demands a completion ring of a socket that never sends: the smallest will do.
+        let rx_only = Socket::builder(&umem).rx_only().specs().unwrap();
+        assert_eq!((rx_only.tx, entries(rx_only.completion)), ((), (RingKind::Completion, 1)));
+        let tx_only = Socket::builder(&umem).tx_only().specs().unwrap();
+        assert_eq!((tx_only.rx, entries(tx_only.fill)), ((), (RingKind::Fill, 4096)));
+    }
 }

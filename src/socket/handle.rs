@@ -90,7 +90,8 @@ impl SocketHandle {
 
     /// `setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &packets, 4)`: sets how many packets one
     /// wake-up sends at the most in copy mode (6.17): from 32, the default, to the TX ring's size.
-    /// More packets take fewer calls, each of which keeps the processor longer.
+    /// More packets take fewer calls ([`Kick::Again`](super::Kick::Again)), each of which keeps the
+    /// processor longer.
     ///
     /// # Errors
     /// [`Error::NeedsKernel`] before 6.17; [`Error::SocketOption`] with `EACCES` for a number out

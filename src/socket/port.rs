@@ -1,10 +1,14 @@
 //! The packet memory, the pool and the socket of one queue, in one value.
 
-use super::{Socket, SocketBuilder};
+use super::{Kick, Socket, SocketBuilder};
 use crate::error::Result;
 use crate::interface::Interface;
 use crate::num::u32_of_count;
 use crate::umem::{FramePool, Umem};
+
+/// How many packets one wake-up sends at the most in copy mode, unless the socket's budget was set
+/// (`TX_BATCH_SIZE` of net/xdp/xsk.c).
+const TX_BUDGET: u32 = 32;
 
 /// The packet memory, the pool and the socket of one queue, which belong together.
 ///
@@ -41,21 +45,24 @@ pub struct Port {
 }
 
 impl Port {
-    /// Makes packet memory and a socket of the default sizes, with 8192 chunks, fills the fill
-    /// ring, and binds the socket to a queue.
+    /// Makes packet memory of 8192 chunks of 4096 bytes (32 MiB, which `RLIMIT_MEMLOCK` has to allow)
+    /// and a socket of the default sizes, fills the fill ring, and binds the socket to a queue. For
+    /// other sizes: [`bind`](Self::bind).
     ///
     /// # Errors
     /// As [`UmemBuilder::build`](crate::umem::UmemBuilder::build) and [`SocketBuilder::bind`].
     pub fn open(interface: &Interface, queue: u32) -> Result<Self> {
         let (umem, pool) = Umem::builder().chunk_count(8192).build()?;
-        let socket = Socket::builder(&umem);
-        Self::bind(umem, pool, socket, interface, queue)
+        Self::bind(pool, Socket::builder(&umem), interface, queue)
     }
 
-    /// Opens the socket that `socket` describes over `umem`, gives half of the pool's chunks to its
-    /// fill ring, as far as it has room, and binds it to a queue. (The other half is for sending.
-    /// Zero-copy drivers take their first chunks when they are bound: at least as many as the
-    /// card's RX ring has entries should be in the fill ring.)
+    /// Opens the socket that `socket` describes, gives half of the pool's chunks to its fill ring, as
+    /// far as it has room, and binds it to a queue. The other half is for sending. (Zero-copy drivers
+    /// take their first chunks when they are bound: the fill ring should get at least as many as the
+    /// card's RX ring has entries.)
+    ///
+    /// If that fails, the pool is dropped: to keep it, use [`SocketBuilder::open`] and
+    /// [`Unbound::bind`](super::Unbound::bind).
     ///
     /// # Errors
     /// As [`SocketBuilder::bind`].
@@ -64,13 +71,13 @@ impl Port {
     /// If the pool is of another UMEM than the socket.
     #[track_caller]
     pub fn bind(
-        umem: Umem,
         mut pool: FramePool,
         socket: SocketBuilder,
         interface: &Interface,
         queue: u32,
     ) -> Result<Self> {
         let mut unbound = socket.open()?;
+        let umem = unbound.inner.pool.umem.clone();
         let half = u32_of_count(pool.len().div_ceil(2));
         unbound.fill.fill_from(&mut pool, half)?;
         Ok(Self { umem, pool, socket: unbound.bind(interface, queue)? })
@@ -89,11 +96,12 @@ impl Port {
     }
 
     /// Does what the rings need once per round of a loop: puts up to `burst` chunks that were sent
-    /// into the pool, gives up to `burst` of the pool to the fill ring, and wakes the kernel for
-    /// the fill ring and for a TX ring with packets in it, where their need-wakeup flag is set.
+    /// into the pool, gives up to `burst` of the pool to the fill ring, and wakes the kernel where a
+    /// need-wakeup flag asks for it: for the fill ring, and for a TX ring with packets in it.
     ///
-    /// The result of a wake-up ([`Kick`](super::Kick)) is not looked at: what the kernel has not
-    /// sent is still in the TX ring, and the next round wakes it again.
+    /// In copy mode one wake-up sends 32 packets at the most: the kernel is woken again, and chunks
+    /// are reaped in between, for as many packets as `burst`. What is not sent then stays in the TX
+    /// ring for the next round.
     ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if the kernel's side of a ring breaks the rules,
@@ -108,8 +116,10 @@ impl Port {
         fill.fill_from(&mut self.pool, burst)?;
         // Without it a zero-copy card that ran dry receives nothing more.
         fill.kick_if_needed()?;
-        if tx.pending() > 0 {
-            tx.kick_if_needed()?;
+        let mut sent = 0;
+        while tx.pending() > 0 && tx.kick_if_needed()? == Kick::Again && sent < burst {
+            sent = sent.saturating_add(TX_BUDGET);
+            completion.reap_into(&mut self.pool, burst)?;
         }
         Ok(())
     }

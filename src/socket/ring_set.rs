@@ -1,18 +1,24 @@
-//! The rings of a socket: creates a ring, maps it, and locates its indices and entries in the
-//! mapping.
+//! The rings of a socket: creates a ring, maps it, locates its indices and entries in the mapping,
+//! and makes this process's half of it.
 #![allow(unsafe_code, reason = "a mapping becomes the memory of a ring")]
 
-use super::SocketKind;
+use super::backend::Backend;
+use super::buffer_pool::BufferPool;
+use super::inner::Inner;
+use super::{Completion, Fill, Rx, SocketKind, Tx};
 use crate::error::{Error, Result};
 use crate::num::usize32;
 use crate::ring::{AtomicU32, Memory, Parts, RingKind};
 use crate::sys::memory::Mapping;
 use crate::sys::xsk as sys;
+use crate::umem::Umem;
 use rustix::io::Errno;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::Arc;
 use xsk_uapi::if_xdp as uapi;
 use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_ring_offset};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// A value for each ring that a kind of socket has.
 pub(super) struct RingSet<S: SocketKind, T> {
@@ -34,8 +40,52 @@ impl<S: SocketKind, T> RingSet<S, T> {
     }
 }
 
-/// A ring to be made.
-#[derive(Debug, Clone, Copy)]
+/// The parts of a socket that are its rings, and what they share.
+pub(super) struct Halves<S: SocketKind> {
+    pub(super) rx: S::Rx<Rx>,
+    pub(super) tx: S::Tx<Tx>,
+    pub(super) fill: Fill,
+    pub(super) completion: Completion,
+    pub(super) inner: Arc<Inner>,
+}
+
+impl<S: SocketKind> RingSet<S, MappedRing> {
+    /// Makes this process's half of each ring of the socket `fd`, and what keeps them mapped.
+    pub(super) fn into_halves(self, fd: OwnedFd, umem: Umem) -> Result<Halves<S>> {
+        let mut mappings = Vec::new();
+        let rx = S::map_rx(self.rx, |ring| {
+            // SAFETY: the mapping goes to the `Inner` that the half keeps. The ring was made with a
+            // new descriptor and mapped once (`RingSpec::map`), and this is its one half (I11).
+            let (memory, mapping) = unsafe { ring.memory() }?;
+            mappings.push(mapping);
+            Ok(memory)
+        })?;
+        let tx = S::map_tx(self.tx, |ring| {
+            // SAFETY: as for the RX ring.
+            let (memory, mapping) = unsafe { ring.memory() }?;
+            mappings.push(mapping);
+            Ok(memory)
+        })?;
+        // SAFETY: as for the RX ring; the mapping goes to the `BufferPool` that `Inner` keeps.
+        let (fill, fill_mapping) = unsafe { self.fill.memory() }?;
+        // SAFETY: as for the fill ring.
+        let (completion, completion_mapping) = unsafe { self.completion.memory() }?;
+        let inner = Arc::new(Inner {
+            backend: Backend::Kernel { fd, _rings: mappings },
+            pool: Arc::new(BufferPool::new(umem, [fill_mapping, completion_mapping])),
+        });
+        Ok(Halves {
+            rx: S::map_rx(rx, |memory| Ok(Rx::new(memory, Arc::clone(&inner))))?,
+            tx: S::map_tx(tx, |memory| Ok(Tx::new(memory, Arc::clone(&inner))))?,
+            fill: Fill::new(fill, Arc::clone(&inner)),
+            completion: Completion::new(completion, Arc::clone(&inner)),
+            inner,
+        })
+    }
+}
+
+/// A ring to be made, once: a second mapping of the same ring would be a second half of it.
+#[derive(Debug)]
 pub(crate) struct RingSpec {
     pub(crate) kind: RingKind,
     pub(crate) entries: u32,
@@ -67,8 +117,8 @@ static ALWAYS_WAKE: std::sync::atomic::AtomicU32 =
 
 impl RingSpec {
     /// Creates the ring (`setsockopt(XDP_RX_RING)` and the like).
-    pub(super) fn create(self, fd: BorrowedFd<'_>) -> Result<()> {
-        let Self { kind: ring, entries } = self;
+    pub(super) fn create(&self, fd: BorrowedFd<'_>) -> Result<()> {
+        let Self { kind: ring, entries } = *self;
         let option = match ring {
             RingKind::Rx => uapi::XDP_RX_RING,
             RingKind::Tx => uapi::XDP_TX_RING,
@@ -101,7 +151,7 @@ impl RingSpec {
 
     /// Returns where this ring's parts are, and how long its mapping has to be; no length if that
     /// does not fit `usize`.
-    pub(crate) fn layout(self, offsets: &xdp_mmap_offsets) -> (xdp_ring_offset, Option<usize>) {
+    pub(crate) fn layout(&self, offsets: &xdp_mmap_offsets) -> (xdp_ring_offset, Option<usize>) {
         let (offsets, entry) = match self.kind {
             RingKind::Rx => (offsets.rx, 16),
             RingKind::Tx => (offsets.tx, 16),
@@ -131,26 +181,35 @@ impl RingSpec {
 }
 
 impl MappedRing {
-    /// Returns the ring's memory, and the mapping that has to be kept as long as it is used.
+    /// Returns the ring's memory, and the mapping that it lies in.
     ///
     /// # Errors
-    /// [`Error::MapRing`] with `EINVAL` if a part of the ring is not in the mapping, or not
-    /// aligned.
-    pub(crate) fn memory<T: Copy>(self) -> Result<(Memory<T>, Mapping)> {
+    /// [`Error::MapRing`] with `EINVAL` if a part of the ring is not in the mapping or not aligned, or
+    /// if its number of entries is no power of two.
+    ///
+    /// # Safety
+    /// The mapping must be kept as long as the memory, or a pointer from it, is used. Nothing else in
+    /// this process may use this side of the ring.
+    pub(crate) unsafe fn memory<T>(self) -> Result<(Memory<T>, Mapping)>
+    where
+        T: Copy + FromBytes + IntoBytes,
+    {
         let failed =
             Error::MapRing { ring: self.kind, bytes: self.mapping.len(), errno: Errno::INVAL };
         let parts = self.parts().ok_or(failed)?;
-        // SAFETY: `parts` checked that each part lies in the mapping, aligned; the mapping is
-        // returned, and kept by the `Inner` or the `BufferPool` that every half holds. This process
-        // made the ring with a new descriptor and makes one half of it, once: `self` is consumed
-        // (I11).
+        // SAFETY: `parts` checked that the number of entries is a power of two, and that each part
+        // lies in the mapping, aligned; any bytes are a valid `T`. The mapping is kept, and this is
+        // the only half of its side, by the caller's contract.
         let memory = unsafe { Memory::new(parts) };
         Ok((memory, self.mapping))
     }
 
     /// Returns the addresses of the ring's parts; `None` if one is not in the mapping, or not
     /// aligned.
-    fn parts<T: Copy>(&self) -> Option<Parts<T>> {
+    fn parts<T>(&self) -> Option<Parts<T>> {
+        if !self.entries.is_power_of_two() {
+            return None;
+        }
         let at = |offset: u64, bytes: usize, align: usize| -> Option<NonNull<u8>> {
             let offset = usize::try_from(offset).ok()?;
             let end = offset.checked_add(bytes)?;

@@ -127,7 +127,8 @@ impl Tx {
 
     /// Wakes the kernel if the TX ring's need-wakeup flag is set. In copy mode it always is.
     ///
-    /// One call sends 32 packets at the most in copy mode: after [`Kick::Again`] reap completions
+    /// One call sends 32 packets at the most in copy mode (or
+    /// [`set_tx_budget`](super::SocketHandle::set_tx_budget)): after [`Kick::Again`] reap completions
     /// and kick again, while [`pending`](Self::pending) says that something is left.
     ///
     /// # Errors

@@ -314,7 +314,7 @@ impl FakeKernel {
 /// Takes the next entry, if there is one. This side of a ring does not count what the user's side
 /// submits.
 fn next_entry<T: Copy>(ring: &mut Consumer<T>) -> Option<T> {
-    let no_limit = ring.cursor.advance(u32::MAX);
+    let no_limit = ring.cursor().advance(u32::MAX);
     // At an impossible index, which the user's side cannot write, there is nothing to take.
     if ring.available(1, || no_limit) != Ok(1) {
         return None;

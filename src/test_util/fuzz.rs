@@ -1,4 +1,5 @@
 //! Entry points of fuzz targets: parsers of kernel replies, run on any bytes.
+#![allow(unsafe_code, reason = "rings in any memory")]
 
 use crate::bpf;
 use crate::error::Error;
@@ -71,8 +72,9 @@ fn rings(bytes: &[u8]) -> Option<u32> {
 }
 
 /// Writes every slot of a ring that nothing else uses; returns `None` if it cannot be located.
-fn write_all<T: Copy + FromZeros>(kind: RingKind, ring: MappedRing) -> Option<()> {
-    let (memory, _mapping) = ring.memory::<T>().ok()?;
+fn write_all<T: Copy + FromBytes + IntoBytes>(kind: RingKind, ring: MappedRing) -> Option<()> {
+    // SAFETY: the mapping is kept until the end of this function, and nothing else uses the ring.
+    let (memory, _mapping) = unsafe { ring.memory::<T>() }.ok()?;
     let size = memory.capacity();
     let mut ring = Producer::counted(kind, memory, Arc::<AtomicU32>::default());
     let mut slots = ring.write(size).ok()?;

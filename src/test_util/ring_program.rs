@@ -148,7 +148,7 @@ impl<'a> Ring<'a> {
     /// Returns how many entries, up to `wanted`, the consumer sees; a rejected entry is reported
     /// first.
     fn look(&mut self, wanted: u32) -> u32 {
-        let no_limit = self.consumer.cursor.advance(u32::MAX);
+        let no_limit = self.consumer.cursor().advance(u32::MAX);
         match self.consumer.available(wanted, || no_limit) {
             Ok(count) => {
                 assert_eq!(self.rejected, None, "a rejected entry is reported");
@@ -222,8 +222,9 @@ impl<'a> Ring<'a> {
             sink.push_back(!entry);
             Some(!entry)
         };
-        let from = ready(&mut self.consumer, count);
-        let Ok(into) = to.producer.reserve(count) else { unreachable!("no index was wrong") };
+        // Either end may have more than the other: `transfer` takes the smaller count.
+        let from = ready(&mut self.consumer, available);
+        let Ok(into) = to.producer.reserve(wanted) else { unreachable!("no index was wrong") };
         let result = match end {
             End::None => Some(transfer(from, into, map)),
             End::Reject(_) => Some(transfer_each(from, into, map)),
@@ -273,9 +274,9 @@ impl<'a> Ring<'a> {
         let beyond = self.size.wrapping_add(1);
         let further = n.wrapping_shl(part.wrapping_mul(8));
         let distance = beyond.saturating_add(further);
-        let bad = self.consumer.cursor.advance(distance);
+        let bad = self.consumer.cursor().advance(distance);
         self.block.producer().store(bad.get(), Ordering::Relaxed);
-        let no_limit = self.consumer.cursor.advance(u32::MAX);
+        let no_limit = self.consumer.cursor().advance(u32::MAX);
         match self.consumer.available(1, || no_limit) {
             Ok(_) => unreachable!("a bad index was accepted"),
             Err(suspect) => {
@@ -321,7 +322,7 @@ impl<'a> Ring<'a> {
 
 /// Returns the next `count` entries, which are available.
 fn ready(ring: &mut Consumer<u64>, count: u32) -> Ready<&mut Consumer<u64>> {
-    let no_limit = ring.cursor.advance(u32::MAX);
+    let no_limit = ring.cursor().advance(u32::MAX);
     let Ok(ready) = ring.peek(count, || no_limit, |_, _| None) else {
         unreachable!("no index was wrong")
     };

@@ -52,6 +52,8 @@ pub fn config(cases: u32) -> ProptestConfig {
         max_global_rejects: default.max_global_rejects.max(cases.saturating_mul(4)),
         rng_seed: if set("PROPTEST_RNG_SEED") { default.rng_seed } else { RngSeed::Fixed(1) },
         failure_persistence: None,
+        // The default gives up before a program of steps is short.
+        max_shrink_iters: 100_000,
         ..default
     }
 }

@@ -4,7 +4,7 @@
 ///
 /// ```
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
-/// let frame = pool.take().ok_or("the pool is full")?;
+/// let frame = pool.take().ok_or("the pool is empty")?;
 /// if let Some(counts) = umem.chunk_counts() {
 ///     assert_eq!((counts.pool, counts.user), (15, 1));
 /// }

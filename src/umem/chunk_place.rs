@@ -6,7 +6,7 @@
 /// use xsk::umem::ChunkPlace;
 ///
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
-/// let frame = pool.take().ok_or("the pool is full")?;
+/// let frame = pool.take().ok_or("the pool is empty")?;
 /// if let Some(places) = umem.chunk_places() {
 ///     assert_eq!((places[0], places[1]), (ChunkPlace::User, ChunkPlace::Pool));
 /// }

@@ -14,7 +14,7 @@ use crate::error::Error;
 ///
 /// ```
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
-/// let mut frame = pool.take().ok_or("the pool is full")?;
+/// let mut frame = pool.take().ok_or("the pool is empty")?;
 /// umem.write(&mut frame, b"headerpayload")?;
 /// frame.advance(6)?; // a header that was dealt with
 /// assert_eq!(umem.bytes(&frame), b"payload");
@@ -127,7 +127,7 @@ impl Frame {
 /// ```
 /// use xsk::umem::OutOfBounds;
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).chunk_size(2048).build()?;
-/// let mut frame = pool.take().ok_or("the pool is full")?;
+/// let mut frame = pool.take().ok_or("the pool is empty")?;
 /// assert_eq!(umem.set_len(&mut frame, 2049), Err(OutOfBounds));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

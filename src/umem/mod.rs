@@ -49,7 +49,7 @@ use std::sync::Arc;
 ///
 /// ```
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
-/// let mut frame = pool.take().ok_or("the pool is full")?;
+/// let mut frame = pool.take().ok_or("the pool is empty")?;
 /// umem.write(&mut frame, b"hello")?;
 /// assert_eq!(umem.bytes(&frame), b"hello");
 /// pool.put(frame);

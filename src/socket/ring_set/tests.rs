@@ -16,7 +16,32 @@ const LEN: usize = 192;
 fn is_found(offsets: xdp_ring_offset, len: usize, flags_word: bool) -> bool {
     let spec = RingSpec { kind: RingKind::Tx, entries: 4 };
     let mapping = Mapping::anonymous(len, PageSize::Normal).unwrap();
-    spec.mapped(mapping, offsets, flags_word).memory::<[u64; 2]>().is_ok()
+    // SAFETY: the memory is not used.
+    unsafe { spec.mapped(mapping, offsets, flags_word).memory::<[u64; 2]>() }.is_ok()
+}
+
+#[test]
+fn each_ring_is_where_its_own_offsets_say() {
+    let at = |first: u64| {
+        let (producer, consumer) = (first, first + 1);
+        xdp_ring_offset { producer, consumer, flags: first + 2, desc: first + 3 }
+    };
+    let offsets = xdp_mmap_offsets { rx: at(10), tx: at(20), fr: at(30), cr: at(40) };
+    for (kind, first) in
+        [(RingKind::Rx, 10), (RingKind::Tx, 20), (RingKind::Fill, 30), (RingKind::Completion, 40)]
+    {
+        assert_eq!(RingSpec { kind, entries: 4 }.layout(&offsets).0, at(first), "{kind}");
+    }
+}
+
+#[test]
+fn a_number_of_entries_that_is_no_power_of_two_is_refused() {
+    for entries in [0, 3] {
+        let mapping = Mapping::anonymous(LEN, PageSize::Normal).unwrap();
+        let ring = RingSpec { kind: RingKind::Rx, entries }.mapped(mapping, GOOD, true);
+        // SAFETY: the memory is not used.
+        assert!(unsafe { ring.memory::<[u64; 2]>() }.is_err(), "{entries}");
+    }
 }
 
 #[test]
@@ -85,7 +110,8 @@ fn before_5_4_a_tx_ring_always_asks_for_a_wake_up_and_others_never_do() {
     ] {
         let mapping = Mapping::anonymous(LEN, PageSize::Normal).unwrap();
         let ring = RingSpec { kind, entries: 4 }.mapped(mapping, GOOD, flags_word);
-        let (memory, _mapping) = ring.memory::<[u64; 2]>().unwrap();
+        // SAFETY: the mapping is kept, and nothing else uses the ring.
+        let (memory, _mapping) = unsafe { ring.memory::<[u64; 2]>() }.unwrap();
         assert_eq!(memory.needs_wakeup(), asks, "{kind}, {flags_word}");
     }
 }
