@@ -39,7 +39,6 @@
 //! println!("{} mode: {}", program.mode(), program.reason());
 //!
 //! loop {
-//!     port.service(BURST)?; // completions to the pool, chunks to the fill ring, wake-ups
 //!     let Port { umem, pool, socket, .. } = &mut port;
 //!     let mut out = socket.tx.reserve(BURST)?;
 //!     let mut received = 0;
@@ -52,9 +51,9 @@
 //!         received += 1;
 //!     }
 //!     drop(out); // submits the batch: one release store
-//!     socket.tx.kick_if_needed()?;
+//!     port.service(BURST)?; // wakes the kernel; completions to the pool; chunks to the fill ring
 //!     if received == 0 {
-//!         wait(&[&socket.rx], Some(std::time::Duration::from_millis(100)))?;
+//!         wait(&[&port.socket.rx], Some(std::time::Duration::from_millis(100)))?;
 //!     }
 //! }
 //! # }

@@ -61,8 +61,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// A socket that receives and sends.
 ///
-/// The rings are separate values: take the socket apart to use them from several threads. The
-/// socket is closed, and its queue free some 20 ms later, when the last of its parts is dropped.
+/// The rings are separate values: take the socket apart to use them from several threads. Of two
+/// sockets a and b of one UMEM, a thread that forwards from a to b owns `a.rx`, `a.fill`, `b.tx`,
+/// `b.completion` and a pool of its own ([`FramePool::split_off`](crate::FramePool::split_off)).
+/// The socket is closed, and its queue free some 20 ms later, when the last of its parts is
+/// dropped.
 ///
 /// ```no_run
 /// # fn main() -> xsk::Result<()> {

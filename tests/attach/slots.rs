@@ -4,10 +4,10 @@ use crate::common::{rx_socket, wait_for};
 use crate::fixture::{Fixture, count, counting_socket};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
-use xsk::Error;
 use xsk::attach::Attachment;
 use xsk::bpf::SlotProbe;
-use xsk::test_util::privileged;
+use xsk::test_util::{Namespace, VethPair, privileged};
+use xsk::{AttachConflict, Error, Socket, Umem};
 
 #[test]
 fn a_registered_socket_receives_and_gives_its_slot_back() {
@@ -104,5 +104,28 @@ fn a_slot_has_one_registration() {
         first.close().unwrap();
         second.close().unwrap();
         fixture.assert_vacant();
+    });
+}
+
+#[test]
+fn a_socket_is_not_registered_with_a_program_on_another_interface() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let (near, far) = (&fixture.cable.left, Namespace::new().unwrap());
+    let other = VethPair::builder().names("second", "far").build(near, &far).unwrap();
+    fixture.inside(|| {
+        let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
+        let socket = Socket::builder(&umem).bind(fixture.interface(), 0).unwrap();
+        let attachment = Attachment::builder(other.a()).attach().unwrap();
+        let refused = socket.register(&attachment);
+        let Err(Error::OtherAttachment { interface, conflict, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(interface, "second");
+        assert_eq!(conflict, AttachConflict::OtherInterface { name: "second".to_owned() });
+        let probe = SlotProbe::new(attachment.map()).unwrap();
+        assert_eq!(probe.occupied().unwrap(), [], "nothing was put into the map");
     });
 }
