@@ -74,7 +74,7 @@ fn a_users_loop_conserves_chunks_and_sends_what_it_should() {
             if let StepOutcome::Transmitted(packets) = stepped {
                 for packet in packets {
                     let at = expected[*number].iter().position(|there| *there == packet);
-                    let at = at.ok_or_else(|| TestCaseError::fail("a packet nobody sent"))?;
+                    let at = at.ok_or_else(|| TestCaseError::fail("a packet that was never sent"))?;
                     // In order: what came before was dropped.
                     expected[*number].drain(..=at);
                     prop_assert_ne!(packet.last(), Some(&0));

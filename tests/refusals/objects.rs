@@ -45,16 +45,16 @@ fn an_interface_that_is_gone_is_named_by_every_question() {
     let cable = Cable::new(1);
     let gone: &Interface = cable.veth.a();
     ip::delete(gone).unwrap();
-    let answers = [
+    let outcomes = [
         gone.info().err(),
         gone.queues().err(),
         gone.max_queues().err(),
         gone.xdp_features().err(),
         gone.attached_programs().err(),
     ];
-    for (number, answer) in answers.into_iter().enumerate() {
+    for (number, outcome) in outcomes.into_iter().enumerate() {
         // Kernels before 6.3 cannot report features at all.
-        let Some(error) = answer else {
+        let Some(error) = outcome else {
             assert_eq!(number, 3);
             continue;
         };

@@ -74,12 +74,12 @@ fn waiting_ends_at_the_timeout_and_the_error_is_reported_once() {
     assert_eq!(wait(), Ok(0));
     assert_eq!(left.socket.handle.take_error(), Ok(None));
     ip::delete(cable.veth.a()).unwrap();
-    let mut told = None;
+    let mut reported = None;
     until("the socket reports it", || {
-        told = left.socket.handle.take_error().unwrap();
-        told.is_some()
+        reported = left.socket.handle.take_error().unwrap();
+        reported.is_some()
     });
-    assert_eq!(told, Some(Errno::NETDOWN));
+    assert_eq!(reported, Some(Errno::NETDOWN));
     assert_eq!(left.socket.handle.take_error(), Ok(None));
     assert_eq!(wait(), Ok(0));
 }
