@@ -89,6 +89,7 @@ impl Geometry {
 
     /// Returns the number of the chunk that `address` is in; of one beyond the area a number that no
     /// chunk has.
+    #[cfg(any(debug_assertions, feature = "ledger", feature = "test-util"))]
     pub(crate) fn index(&self, address: u64) -> usize {
         let number = address.checked_div(u64::from(self.chunk_size())).unwrap_or(0);
         usize::try_from(number).unwrap_or(usize::MAX)
