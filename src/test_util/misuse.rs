@@ -182,7 +182,7 @@
 //! let _ = socket.register(program);
 //! # }
 //! ```
-//! ```compile_fail,E0609
+//! ```compile_fail,E0616
 //! # fn f(socket: xsk::socket::Unbound<xsk::Socket>) {
 //! let _ = socket.tx;
 //! # }
