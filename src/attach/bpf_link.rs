@@ -75,7 +75,8 @@ impl Link {
                 Err(Errno::NOENT | Errno::AGAIN) => continue,
                 Err(errno) => return Err(failed(BpfOp::LinkById, id)(errno)),
             };
-            let info = bpf::link_info(link.0.as_fd()).map_err(failed(BpfOp::Info, id))?;
+            // Links of any kind come by. A kind whose info the kernel refuses is no XDP link.
+            let Ok(info) = bpf::link_info(link.0.as_fd()) else { continue };
             if info.r#type == BPF_LINK_TYPE_XDP
                 && info.prog_id == program
                 && info.ifindex == interface.index()

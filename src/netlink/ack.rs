@@ -22,7 +22,10 @@ impl Ack {
         let (error, rest) = i32::read_from_prefix(message.payload).map_err(|_| Malformed)?;
         let (echo, _) = nlmsghdr::read_from_prefix(rest).map_err(|_| Malformed)?;
         let skip = if message.flags & NLM_F_CAPPED == 0 && error != 0 {
-            usize32(echo.nlmsg_len).max(size_of::<nlmsghdr>()).next_multiple_of(NLMSG_ALIGNTO)
+            usize32(echo.nlmsg_len)
+                .max(size_of::<nlmsghdr>())
+                .checked_next_multiple_of(NLMSG_ALIGNTO)
+                .ok_or(Malformed)?
         } else {
             size_of::<nlmsghdr>()
         };
@@ -55,5 +58,25 @@ impl Ack {
             }
         }
         Ok(Self { errno, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ack;
+    use crate::netlink::message::{Malformed, Message};
+    use xsk_uapi::netlink::NLMSG_ERROR;
+
+    /// On a 32-bit machine the next multiple of four of the largest length does not exist.
+    #[test]
+    fn an_echoed_length_that_cannot_be_has_no_text() {
+        let mut payload = (-22_i32).to_ne_bytes().to_vec();
+        payload.extend(u32::MAX.to_ne_bytes());
+        payload.extend([0; 12]);
+        let message = Message { kind: NLMSG_ERROR, flags: 0, sequence: 1, payload: &payload };
+        match Ack::of_error(&message) {
+            Ok(ack) => assert!(ack.errno.is_some() && ack.text.is_none()),
+            Err(malformed) => assert_eq!(malformed, Malformed),
+        }
     }
 }

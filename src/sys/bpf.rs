@@ -252,9 +252,12 @@ pub(crate) fn prog_info(
 ) -> Result<(bpf_prog_info, u32), Errno> {
     let mut info = bpf_prog_info::new_zeroed();
     info.nr_map_ids = u32::try_from(map_ids.len()).map_err(|_| Errno::INVAL)?;
-    info.map_ids = address(map_ids.as_mut_ptr());
-    // SAFETY: of the pointers in the info only `map_ids` is not null, and its count is the length
-    // of a slice that is exclusively borrowed until after the call.
+    if !map_ids.is_empty() {
+        info.map_ids = address(map_ids.as_mut_ptr());
+    }
+    // SAFETY: of the pointers in the info only `map_ids` can be other than null, and its count is the
+    // length of a slice that is exclusively borrowed until after the call. With an empty slice the
+    // info is zero, as for a descriptor of any kind; with another one, `fd` is a program's.
     let len = unsafe { obj_info(fd, &mut info) }?;
     Ok((info, len))
 }

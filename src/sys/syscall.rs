@@ -14,14 +14,14 @@ use rustix::io::Errno;
 /// `asm-generic/unistd.h` (aarch64), `asm/unistd_32.h` (i686; the socket calls have numbers of
 /// their own since 4.3) and `asm/unistd-eabi.h` (armv7).
 pub(super) mod nr {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     mod arch {
         pub(in crate::sys) const IOCTL: usize = 16;
         pub(in crate::sys) const SETSOCKOPT: usize = 54;
         pub(in crate::sys) const GETSOCKOPT: usize = 55;
         pub(in crate::sys) const BPF: usize = 321;
     }
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(all(target_arch = "aarch64", target_pointer_width = "64"))]
     mod arch {
         pub(in crate::sys) const IOCTL: usize = 29;
         pub(in crate::sys) const SETSOCKOPT: usize = 208;
@@ -46,8 +46,8 @@ pub(super) mod nr {
 }
 
 #[cfg(not(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
+    all(target_arch = "x86_64", target_pointer_width = "64"),
+    all(target_arch = "aarch64", target_pointer_width = "64"),
     target_arch = "x86",
     target_arch = "arm"
 )))]
@@ -61,19 +61,30 @@ compile_error!("xsk knows the system call convention of x86_64, aarch64, i686 an
 pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, Errno> {
     let [a, b, c, d, e] = args;
     let result: isize;
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     // SAFETY: the register assignment is that of the x86-64 system call convention; rcx and r11 are
     // declared clobbered and flags are not preserved. Memory effects are the caller's contract.
     unsafe {
         core::arch::asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b,
             in("rdx") c, in("r10") d, in("r8") e, lateout("rcx") _, lateout("r11") _, options(nostack));
     }
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(all(target_arch = "aarch64", target_pointer_width = "64"))]
     // SAFETY: the register assignment is that of the aarch64 system call convention, which
-    // preserves all registers but x0. Memory effects are the caller's contract.
+    // preserves all registers but x0 and, with SVE, the predicates and what lies above the lower 128
+    // bits of the vectors: these are declared clobbered. Memory effects are the caller's contract.
     unsafe {
         core::arch::asm!("svc #0", in("x8") number, inlateout("x0") a => result, in("x1") b,
-            in("x2") c, in("x3") d, in("x4") e, options(nostack));
+            in("x2") c, in("x3") d, in("x4") e,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
+            out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
+            out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
+            out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
+            out("v30") _, out("v31") _,
+            out("p0") _, out("p1") _, out("p2") _, out("p3") _, out("p4") _, out("p5") _,
+            out("p6") _, out("p7") _, out("p8") _, out("p9") _, out("p10") _, out("p11") _,
+            out("p12") _, out("p13") _, out("p14") _, out("p15") _, out("ffr") _,
+            options(nostack));
     }
     #[cfg(target_arch = "x86")]
     // SAFETY: the register assignment is that of `int 0x80`, which preserves all registers but eax.
