@@ -257,6 +257,11 @@ fn a_namespace_is_found_by_thread_and_by_socket() {
         drop(end);
         assert_eq!(found.unwrap().cookie(), namespace.cookie());
     });
+    // A file of any other kind may return any number for the request.
+    for file in ["/dev/null", "/proc/self/status", "/"] {
+        let error = Namespace::of_socket(std::fs::File::open(file).unwrap()).unwrap_err();
+        assert_eq!(error.errno(), Some(rustix::io::Errno::NOTSOCK), "{file}");
+    }
     let error = Namespace::of_thread(u32::MAX).unwrap_err();
     assert_eq!(error.errno(), Some(rustix::io::Errno::SRCH));
 }

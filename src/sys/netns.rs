@@ -7,7 +7,7 @@
 
 use super::sockopt;
 use super::syscall::{fd_arg, nr, syscall};
-use rustix::fs::fstat;
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
@@ -33,6 +33,10 @@ pub(crate) fn is_shared(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Option<bo
 /// `ioctl(socket, SIOCGSKNS)`: the network namespace that `socket` was made in. Needs CAP_NET_ADMIN
 /// there.
 pub(crate) fn of_socket(socket: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    // What the number means to a file is up to its file system.
+    if FileType::from_raw_mode(fstat(socket)?.st_mode) != FileType::Socket {
+        return Err(Errno::NOTSOCK);
+    }
     let args = [fd_arg(socket), SIOCGSKNS, 0, 0, 0];
     // SAFETY: SIOCGSKNS takes no argument and touches no memory of this process.
     let raw = unsafe { syscall(nr::IOCTL, args) }?;
