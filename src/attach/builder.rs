@@ -7,8 +7,8 @@ use super::{Attachment, guest};
 use crate::bpf::{Program, XskMap};
 use crate::error::{Error, ObjectKind, Result};
 use crate::interface::Interface;
+use crate::sys::fork::Process;
 use crate::types::AttachMethod;
-use rustix::process::getpid;
 use std::time::Duration;
 
 /// The settings of an [`Attachment`], made by [`Attachment::builder`].
@@ -188,7 +188,7 @@ impl AttachmentBuilder {
             slots: attached.slots.unwrap_or(candidate.slots),
             ownership: attached.ownership,
             lock_timeout: request.lock_timeout,
-            owner: getpid(),
+            owner: Process::current(),
         }))
     }
 }

@@ -12,8 +12,8 @@ use super::usage::MapAndProbe;
 use crate::bpf::{Program, REDIRECT_NAME, XskMap, load_redirect};
 use crate::error::{AttachConflict, Error, Result};
 use crate::interface::Interface;
+use crate::sys::fork::Process;
 use crate::types::{AttachMethod, XdpMode};
-use rustix::process::getpid;
 
 /// Joins the program on the interface of `request`; `find_map` finds its map, given the program's
 /// id.
@@ -47,7 +47,7 @@ pub(super) fn join(
         ownership,
         lock_timeout: request.lock_timeout,
         interface,
-        owner: getpid(),
+        owner: Process::current(),
     })
 }
 

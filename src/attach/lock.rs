@@ -12,12 +12,12 @@
 //! keep a program attached. It gains nothing else.
 
 use crate::error::{Error, Result};
+use crate::sys::fork::Process;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, bind, sendto,
     shutdown, socket_with,
 };
-use rustix::process::{Pid, getpid};
 use std::os::fd::OwnedFd;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -106,7 +106,7 @@ impl Lock {
             for number in 0..MARKS {
                 match bind(&socket, &mark_name(kind, self.ifindex, program, number)?) {
                     Err(Errno::ADDRINUSE) => {}
-                    result => return result.map(|()| Mark { socket, owner: getpid() }),
+                    result => return result.map(|()| Mark { socket, owner: Process::current() }),
                 }
             }
             Err(Errno::ADDRINUSE)
@@ -119,13 +119,13 @@ impl Lock {
 #[derive(Debug)]
 pub(super) struct Mark {
     socket: OwnedFd,
-    owner: Pid,
+    owner: Process,
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
         // A copy in a forked child only closes its descriptor.
-        if self.owner == getpid() {
+        if self.owner == Process::current() {
             // A bound datagram socket can always be shut down, and is closed in any case.
             let _ = shutdown(&self.socket, Shutdown::Both);
         }

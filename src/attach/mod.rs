@@ -215,8 +215,8 @@ macro_rules! register {
             /// come to it while the returned value lives. A socket without an RX ring has no such
             /// method.
             ///
-            /// The returned value keeps a descriptor of the socket open: drop it together with the
-            /// socket's parts, or the queue stays taken.
+            /// The returned value keeps a descriptor of the socket open, and its packet memory: drop
+            /// it together with the socket's parts, or the queue stays taken.
             ///
             /// # Errors
             /// [`Error::OtherAttachment`] if the program is on another interface; else as
@@ -231,7 +231,8 @@ macro_rules! register {
                         conflict: AttachConflict::OtherInterface { name },
                     });
                 }
-                program.register(self.handle.queue(), self)
+                let registration = program.register(self.handle.queue(), self)?;
+                Ok(registration.keeping(self.handle.inner()))
             }
         }
     )*};

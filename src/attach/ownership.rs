@@ -8,9 +8,9 @@ use super::usage::MapAndProbe;
 use crate::bpf::{Program, XskMap};
 use crate::error::{AttachConflict, Error, Result, SlotOp};
 use crate::interface::Interface;
+use crate::sys::fork::Process;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
-use rustix::process::{Pid, getpid};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) struct Shared {
     pub(super) ownership: Ownership,
     pub(super) lock_timeout: Duration,
     /// The process that made it.
-    pub(super) owner: Pid,
+    pub(super) owner: Process,
 }
 
 /// How this user keeps the program attached.
@@ -106,7 +106,7 @@ impl Shared {
         let Ownership::Netlink { mark, lock, program } = ownership else {
             return Ok(());
         };
-        if self.owner != getpid() {
+        if self.owner != Process::current() {
             return Ok(());
         }
         let lock = lock.acquire(self.interface.index(), timeout)?;

@@ -2,7 +2,8 @@
 
 use super::ownership::Shared;
 use crate::error::Result;
-use rustix::process::{Pid, getpid};
+use crate::socket::Inner;
+use crate::sys::fork::Process;
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +36,10 @@ pub struct Registration {
     shared: Arc<Shared>,
     slot: u32,
     /// While it is open, the slot can be compared with it. `None` once the slot is given up.
+    /// Closed before the packet memory goes.
     socket: Option<OwnedFd>,
+    /// The whole socket, if it is one of this crate: packet memory lives as long as the descriptor.
+    _inner: Option<Arc<Inner>>,
     /// Given back after the slot was emptied.
     _reservation: SlotReservation,
 }
@@ -47,40 +51,46 @@ pub struct Registration {
 #[derive(Debug)]
 pub(super) struct SlotReservation {
     /// A forked child has its own slots, and a copy of its parent's reservations.
-    process: Pid,
+    process: Process,
     map: u32,
     slot: u32,
 }
 
 /// The slots with a registration, of all attachments.
-static RESERVED: Mutex<BTreeSet<(i32, u32, u32)>> = Mutex::new(BTreeSet::new());
+static RESERVED: Mutex<BTreeSet<(Process, u32, u32)>> = Mutex::new(BTreeSet::new());
 
 impl SlotReservation {
     /// Reserves a slot of the map with the id `map`; `None` if it has a registration already.
     pub(super) fn new(map: u32, slot: u32) -> Option<Self> {
-        let process = getpid();
-        reserved().insert(key(process, map, slot)).then(|| Self { process, map, slot })
+        let process = Process::current();
+        reserved().insert((process, map, slot)).then(|| Self { process, map, slot })
     }
 }
 
 impl Drop for SlotReservation {
     fn drop(&mut self) {
-        reserved().remove(&key(self.process, self.map, self.slot));
+        // In a forked child the set may be locked for good, by a thread that the child does not have.
+        if self.process == Process::current() {
+            reserved().remove(&(self.process, self.map, self.slot));
+        }
     }
 }
 
-fn reserved() -> MutexGuard<'static, BTreeSet<(i32, u32, u32)>> {
+fn reserved() -> MutexGuard<'static, BTreeSet<(Process, u32, u32)>> {
     // The set is complete after every call, also after a panic.
     RESERVED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn key(process: Pid, map: u32, slot: u32) -> (i32, u32, u32) {
-    (process.as_raw_nonzero().get(), map, slot)
-}
-
 impl Registration {
     pub(super) fn new(shared: Arc<Shared>, reservation: SlotReservation, socket: OwnedFd) -> Self {
-        Self { shared, slot: reservation.slot, socket: Some(socket), _reservation: reservation }
+        let slot = reservation.slot;
+        Self { shared, slot, socket: Some(socket), _inner: None, _reservation: reservation }
+    }
+
+    /// Keeps the socket's packet memory as long as its descriptor.
+    pub(super) fn keeping(mut self, inner: Arc<Inner>) -> Self {
+        self._inner = Some(inner);
+        self
     }
 
     /// Returns the slot, which has the number of the queue.
@@ -100,7 +110,7 @@ impl Registration {
     fn release(&mut self) -> Result<()> {
         match self.socket.take() {
             // A copy in a forked child does not own the slot.
-            Some(socket) if self.shared.owner == getpid() => {
+            Some(socket) if self.shared.owner == Process::current() => {
                 self.shared.map().remove_own(self.slot, socket.as_fd()).map(drop)
             }
             _ => Ok(()),

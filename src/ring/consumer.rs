@@ -128,12 +128,30 @@ impl<T: Copy> Consumer<T> {
         self.release();
     }
 
-    /// Goes on at `index`, if that is ahead: what lies between was given away.
+    /// Goes on at `index`, if that is ahead: what lies between was given away. Returns `false`, and
+    /// stays, if it is more than the ring's capacity ahead of what the producer submitted: then the
+    /// slots of the ring have no owner any more.
     #[cfg(feature = "test-util")]
-    pub(crate) fn skip_to(&mut self, index: Index) {
-        if index.distance_from(self.cursor) <= u32::MAX / 2 {
-            self.cursor = index;
+    pub(crate) fn skip_to(&mut self, index: Index) -> bool {
+        let ahead = index.distance_from(self.cursor);
+        if ahead > u32::MAX / 2 {
+            return true;
         }
+        let producer = Index::new(self.memory.producer().load(Ordering::Acquire));
+        let submitted = producer.distance_from(self.cursor);
+        // After an earlier step the producer may be behind.
+        let behind = self.cursor.distance_from(producer);
+        let capacity = self.memory.capacity();
+        let beyond = if submitted <= capacity {
+            ahead.saturating_sub(submitted)
+        } else {
+            ahead.saturating_add(behind)
+        };
+        if beyond > capacity {
+            return false;
+        }
+        self.cursor = index;
+        true
     }
 
     /// Gives the entries before the cursor back to the producer.

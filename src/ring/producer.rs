@@ -84,13 +84,27 @@ impl<T: Copy> Producer<T> {
         })
     }
 
-    /// Goes on at `index`, if that is ahead: what lies between was given away.
+    /// Goes on at `index`, if that is ahead: what lies between was given away. Returns `false`, and
+    /// stays, if it is more than the ring's capacity ahead of what the consumer released: then the
+    /// slots of the ring have no owner any more.
     #[cfg(feature = "test-util")]
-    pub(crate) fn skip_to(&mut self, index: Index) {
-        if index.distance_from(self.cursor) <= u32::MAX / 2 {
-            self.cursor = index;
+    pub(crate) fn skip_to(&mut self, index: Index) -> bool {
+        if index.distance_from(self.cursor) > u32::MAX / 2 {
+            return true;
         }
-        self.limit = self.cursor;
+        let consumer = Index::new(self.memory.consumer().load(Ordering::Acquire));
+        if index.distance_from(consumer) > self.memory.capacity() {
+            return false;
+        }
+        self.cursor = index;
+        self.limit = index;
+        true
+    }
+
+    /// Returns where the next entry goes.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn cursor(&self) -> Index {
+        self.cursor
     }
 
     /// Returns a writer for `count` slots, or for as many as are free.

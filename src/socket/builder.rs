@@ -9,7 +9,7 @@ use crate::interface::Interface;
 use crate::num::u64_of;
 use crate::ring::{MAX_ENTRIES, RingKind};
 use crate::sys::xsk as sys;
-use crate::umem::Umem;
+use crate::umem::{Sockets, Umem};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -152,6 +152,7 @@ impl<S: SocketKind> SocketBuilder<S> {
     /// if the kernel refuses.
     pub fn open(self) -> Result<Unbound<S>> {
         let specs = self.specs()?;
+        self.umem.used_by(Sockets::Real)?;
         let fd = create()?;
         register(fd.as_fd(), &self.umem)?;
         let (rings, has_flags_word) = map(fd.as_fd(), specs)?;

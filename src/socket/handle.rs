@@ -31,6 +31,10 @@ pub struct SocketHandle {
 }
 
 impl SocketHandle {
+    pub(crate) fn inner(&self) -> Arc<Inner> {
+        Arc::clone(&self.inner)
+    }
+
     pub(crate) fn new(
         inner: Arc<Inner>,
         interface: &str,

@@ -38,6 +38,7 @@ pub use copy_reason::CopyReason;
 pub use fill::Fill;
 pub use fill_batch::FillBatch;
 pub use handle::SocketHandle;
+pub(crate) use inner::Inner;
 pub use kick::Kick;
 pub use port::Port;
 pub use rx::Rx;
@@ -51,7 +52,6 @@ pub use wait::wait;
 pub(crate) use {
     backend::{Backend, FakeBackend},
     buffer_pool::BufferPool,
-    inner::Inner,
     ring_set::{MappedRing, RingSpec},
     statistics::of_reply as statistics_of_reply,
 };

@@ -2,10 +2,12 @@
 //!
 //! # Safety
 //! Promises: a `Mapping` is mapped, readable and writable at `start` for `len` bytes until it is
-//! dropped, and a child of `fork(2)` does not get it. Needs: a user of the pointer keeps the value
-//! alive.
+//! dropped, in the process that made it. In a child of `fork(2)` it is memory of zeros of the
+//! child's own, or not mapped; there, dropping it unmaps nothing else. Needs: a user of the pointer
+//! keeps the value alive, and does not use it in a child.
 #![allow(unsafe_code, reason = "mmap, madvise and munmap")]
 
+use super::fork::Process;
 use crate::types::PageSize;
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
@@ -17,6 +19,8 @@ use std::ptr::NonNull;
 pub(crate) struct Mapping {
     start: NonNull<u8>,
     len: usize,
+    /// The process that has the mapping, if its children have a hole there, which anything may fill.
+    only_in: Option<Process>,
 }
 
 // SAFETY: a mapping belongs to the process, not to a thread; what lies in it is its user's
@@ -26,8 +30,8 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps anonymous private memory, zeroed, that a child of `fork(2)` does not get (invariant
-    /// I13).
+    /// Maps anonymous private memory, zeroed. A child of `fork(2)` has zeros there (invariant I13);
+    /// of huge pages, nothing.
     pub(crate) fn anonymous(len: usize, pages: PageSize) -> Result<Self, Errno> {
         let size = match pages {
             PageSize::Normal => MapFlags::empty(),
@@ -43,7 +47,18 @@ impl Mapping {
                 MapFlags::PRIVATE | size,
             )
         }?;
-        Self::owned(start, len)
+        let mut mapping = Self::owned(start, len)?;
+        // SAFETY: the range is the mapping that was just made. The advice changes nothing for this
+        // process.
+        match unsafe { rustix::mm::madvise(start, len, Advice::LinuxWipeOnFork) } {
+            Ok(()) => Ok(mapping),
+            // Huge pages, and kernels before 4.14.
+            Err(Errno::INVAL) => {
+                mapping.keep_from_children()?;
+                Ok(mapping)
+            }
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Maps a ring of an AF_XDP socket, shared: what is written into a private mapping never
@@ -60,15 +75,24 @@ impl Mapping {
                 offset,
             )
         }?;
-        Self::owned(start, len)
+        let mut mapping = Self::owned(start, len)?;
+        mapping.keep_from_children()?;
+        Ok(mapping)
     }
 
     fn owned(start: *mut core::ffi::c_void, len: usize) -> Result<Self, Errno> {
-        let mapping = Self { start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?, len };
-        // SAFETY: the range is the mapping that was just made. DONTFORK changes nothing for this
-        // process.
-        unsafe { rustix::mm::madvise(start, len, Advice::LinuxDontFork) }?;
-        Ok(mapping)
+        let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
+        Ok(Self { start, len, only_in: None })
+    }
+
+    /// Keeps the mapping from children of `fork(2)`, which then have a hole there. (One that another
+    /// thread makes before this call gets the mapping, until it calls `execve(2)`.)
+    fn keep_from_children(&mut self) -> Result<(), Errno> {
+        let start = self.start.as_ptr().cast();
+        // SAFETY: the range is this value's. The advice changes nothing for this process.
+        unsafe { rustix::mm::madvise(start, self.len, Advice::LinuxDontFork) }?;
+        self.only_in = Some(Process::current());
+        Ok(())
     }
 
     pub(crate) fn start(&self) -> NonNull<u8> {
@@ -82,8 +106,12 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the range is this value's, and every holder of a pointer into it keeps this value
-        // alive.
+        if self.only_in.is_some_and(|process| process != Process::current()) {
+            // A child has a hole there, or memory that something else has mapped since.
+            return;
+        }
+        // SAFETY: the range is this value's, in this process (just checked, or wiped and not kept
+        // from it), and every holder of a pointer into it keeps this value alive.
         let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
     }
 }

@@ -14,6 +14,7 @@ mod syscall;
 
 pub(crate) mod bpf;
 pub(crate) mod ethtool;
+pub(crate) mod fork;
 pub(crate) mod memory;
 pub(crate) mod netlink;
 pub(crate) mod netns;

@@ -16,7 +16,7 @@ use crate::socket::{
     SocketHandle, Tx,
 };
 use crate::umem::geometry::PACKET_HEADROOM;
-use crate::umem::{ChunkPlace, Umem};
+use crate::umem::{ChunkPlace, Sockets, Umem};
 use rustix::event::EventfdFlags;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -61,6 +61,8 @@ pub struct FakeKernel {
     pub(super) unfinished: VecDeque<u64>,
     pub(super) umem: Umem,
     backend: Arc<FakeBackend>,
+    /// Rings whose entries this kernel must not touch any more, after a hostile step.
+    pub(super) ended: Vec<RingKind>,
     /// Whether the descriptor is readable.
     readable: bool,
 }
@@ -96,6 +98,7 @@ impl FakeKernel {
                 return Err(Error::Setting { name: "size of a ring", value: entries.into(), rule });
             }
         }
+        umem.used_by(Sockets::Fake)?;
         let memory = Arc::new(RingBlocks {
             rx: RingBlock::new(rx, 16, start),
             tx: RingBlock::new(tx, 16, start),
@@ -134,6 +137,7 @@ impl FakeKernel {
             umem: umem.clone(),
             memory,
             backend,
+            ended: Vec::new(),
             readable: false,
         };
         Ok((kernel, socket))
@@ -147,7 +151,7 @@ impl FakeKernel {
             return false;
         };
         let room = self.umem.chunk_size().saturating_sub(self.headroom());
-        if len == 0 || len > room || self.rx.free(1) != Ok(1) {
+        if len == 0 || len > room || !self.rx_has_room() {
             return false;
         }
         let Some(chunk) = self.take_chunk() else {
@@ -170,7 +174,7 @@ impl FakeKernel {
         let room = self.umem.chunk_size().saturating_sub(self.headroom());
         let len = len.clamp(1, room);
         let mut delivered: u32 = 0;
-        while delivered < count && self.rx.free(1) == Ok(1) {
+        while delivered < count && self.rx_has_room() {
             let Some(chunk) = self.take_chunk() else {
                 break;
             };
@@ -192,7 +196,8 @@ impl FakeKernel {
     fn take_chunk(&mut self) -> Option<u64> {
         self.drain_if_empty();
         loop {
-            let address = next_entry(&mut self.fill)?;
+            let address =
+                (!self.has_ended(RingKind::Fill)).then(|| next_entry(&mut self.fill))??;
             let geometry = *self.umem.geometry();
             if geometry.contains(address) && self.claim(address, ChunkPlace::Receiving) {
                 return Some(geometry.chunk(address));
@@ -208,7 +213,32 @@ impl FakeKernel {
         self.umem.ledger().unclaim(self.umem.geometry(), address, place);
     }
 
+    /// Returns whether a hostile step has ended `ring`.
+    pub(super) fn has_ended(&self, ring: RingKind) -> bool {
+        self.ended.contains(&ring)
+    }
+
+    fn rx_has_room(&mut self) -> bool {
+        !self.has_ended(RingKind::Rx) && self.rx.free(1) == Ok(1)
+    }
+
+    fn completion_has_room(&mut self, wanted: u32) -> bool {
+        !self.has_ended(RingKind::Completion) && self.completion.free(wanted) == Ok(wanted)
+    }
+
+    pub(super) fn produce_completion(&mut self, address: u64) {
+        if self.has_ended(RingKind::Completion) {
+            return;
+        }
+        if let Ok(mut slot) = self.completion.write(1) {
+            slot.write(address);
+        }
+    }
+
     pub(super) fn produce_rx(&mut self, desc: xdp_desc) {
+        if self.has_ended(RingKind::Rx) {
+            return;
+        }
         if let Ok(mut slot) = self.rx.write(1) {
             slot.write(desc);
         }
@@ -250,10 +280,10 @@ impl FakeKernel {
         loop {
             let unfinished = u32::try_from(self.unfinished.len()).ok()?;
             let wanted = unfinished.checked_add(1)?;
-            if self.completion.free(wanted) != Ok(wanted) {
+            if !self.completion_has_room(wanted) {
                 return None;
             }
-            let desc = next_entry(&mut self.tx)?;
+            let desc = (!self.has_ended(RingKind::Tx)).then(|| next_entry(&mut self.tx))??;
             if desc.options == 0 && self.claim(desc.addr, ChunkPlace::Sending) {
                 self.unfinished.push_back(desc.addr);
                 return Some(desc);
@@ -274,13 +304,11 @@ impl FakeKernel {
     pub fn complete(&mut self, count: u32) -> u32 {
         self.drain_if_empty();
         let mut completed: u32 = 0;
-        while completed < count && self.completion.free(1) == Ok(1) {
+        while completed < count && self.completion_has_room(1) {
             let Some(address) = self.unfinished.pop_front() else {
                 break;
             };
-            if let Ok(mut slot) = self.completion.write(1) {
-                slot.write(address);
-            }
+            self.produce_completion(address);
             completed = completed.wrapping_add(1);
         }
         completed

@@ -71,16 +71,15 @@ impl<'a> Hostile<'a> {
 
     /// Writes an entry of any content into the completion ring, if a slot is free.
     pub fn complete(&mut self, address: u64) {
-        if let Ok(mut slot) = self.kernel.completion.write(1) {
-            slot.write(address);
-        }
+        self.kernel.produce_completion(address);
     }
 
     /// Sets the index that the kernel's side of `ring` publishes: the producer of RX and
     /// completion, the consumer of fill and TX.
     ///
     /// From [`FakeKernel::hostile`], the kernel continues at an index that is ahead of its own: it
-    /// does not return to slots that it gave away. From [`FakeKernel::hostile_unchecked`] it stays
+    /// does not return to slots that it gave away. An index more than the ring's capacity ahead of the
+    /// user's side ends the ring: the kernel reads and writes no more of its entries. From [`FakeKernel::hostile_unchecked`] it stays
     /// where it is, and an index can be put right again.
     pub fn set_index(&mut self, ring: RingKind, index: Index) {
         if self.follows {
@@ -91,11 +90,14 @@ impl<'a> Hostile<'a> {
 
     fn follow(&mut self, ring: RingKind, index: Index) {
         let FakeKernel { rx, tx, fill, completion, .. } = self.kernel;
-        match ring {
+        let goes_on = match ring {
             RingKind::Rx => rx.skip_to(index),
             RingKind::Tx => tx.skip_to(index),
             RingKind::Fill => fill.skip_to(index),
             RingKind::Completion => completion.skip_to(index),
+        };
+        if !goes_on {
+            self.kernel.ended.push(ring);
         }
     }
 

@@ -80,28 +80,29 @@ impl RingBlock {
         }
     }
 
-    /// Returns the entries between the two published indices, oldest first, but not more than the
-    /// ring's size.
+    /// Returns the entries of `count` slots from `from` on; none if that is more than the ring has.
+    ///
+    /// # Safety
+    /// The slots lie between the consumer's position and the producer's, so neither side writes them
+    /// meanwhile.
     ///
     /// # Panics
     /// If `T` does not have the size that the block was made for.
-    pub(super) fn entries<T: FromBytes + Copy>(&self) -> Vec<T> {
+    pub(super) unsafe fn entries<T: FromBytes + Copy>(&self, from: Index, count: u32) -> Vec<T> {
         let entry = self.layout.size().saturating_sub(ENTRIES);
         assert_eq!(
             usize32(self.size).saturating_mul(size_of::<T>()),
             entry,
             "entries of another size"
         );
-        let from = Index::new(self.consumer().load(Ordering::Acquire));
-        let to = Index::new(self.producer().load(Ordering::Acquire));
         let mask = self.size.wrapping_sub(1);
-        let count = to.distance_from(from).min(self.size);
+        let count = if count > self.size { 0 } else { count };
         let entries = self.part(ENTRIES).cast::<T>().as_ptr();
         (0..count)
             .map(|at| entries.wrapping_add(usize32(from.advance(at).slot(mask))))
             // SAFETY: the slot is inside the block, which has room for `size` values of `T` (just
-            // asserted) at an alignment of 64, zeroed when made; any bytes are a `T`. The producer
-            // submitted it, and writes it again only when the consumer's index has passed it (I8).
+            // asserted) at an alignment of 64, zeroed when made; any bytes are a `T`. Nothing writes
+            // it, by the caller's contract.
             .map(|slot| unsafe { slot.read() })
             .collect()
     }

@@ -1,7 +1,16 @@
 //! Contents of a fake kernel and its rings, read from the rings' memory.
+//!
+//! # Safety
+//! Reads only slots between the honest index of the user's side and the cursor of the kernel's own
+//! half, never by an index that a hostile step published.
+#![allow(unsafe_code, reason = "rings are raw memory")]
 
 use super::FakeKernel;
+use super::ring_block::RingBlock;
+use crate::ring::{Index, RingKind};
+use std::sync::atomic::Ordering;
 use xsk_uapi::if_xdp::xdp_desc;
+use zerocopy::FromBytes;
 
 /// The entries of a [`FakeKernel`]'s four rings, and the chunks that it holds itself, oldest first.
 /// They are read from the rings' memory, not counted along.
@@ -41,15 +50,49 @@ impl FakeKernel {
     /// Returns the present contents of the rings and of this kernel.
     ///
     /// While another thread uses the socket, the contents of each ring are those of one moment, but
-    /// not of the same moment for all rings.
+    /// not of the same moment for all rings. What a hostile step publishes in place of an index
+    /// changes nothing here; a ring that such a step has ended is empty.
     #[must_use]
     pub fn ring_contents(&self) -> RingContents {
         RingContents {
-            fill: self.memory.fill.entries(),
-            rx: self.memory.rx.entries(),
-            tx: self.memory.tx.entries(),
+            fill: self.to_take(RingKind::Fill, &self.memory.fill, self.fill.cursor()),
+            rx: self.given(RingKind::Rx, &self.memory.rx, self.rx.cursor()),
+            tx: self.to_take(RingKind::Tx, &self.memory.tx, self.tx.cursor()),
             kernel: self.unfinished.iter().copied().collect(),
-            completion: self.memory.completion.entries(),
+            completion: self.given(
+                RingKind::Completion,
+                &self.memory.completion,
+                self.completion.cursor(),
+            ),
         }
+    }
+
+    /// Returns the entries that the user's side submitted and this kernel, which is at `cursor`, has
+    /// not taken.
+    fn to_take<T: FromBytes + Copy>(
+        &self,
+        ring: RingKind,
+        block: &RingBlock,
+        cursor: Index,
+    ) -> Vec<T> {
+        let producer = Index::new(block.producer().load(Ordering::Acquire));
+        let count = producer.distance_from(cursor);
+        // SAFETY: the user's side submitted these slots, and writes one again only when an index that
+        // is not beyond `cursor` has passed it; of a ring where one was, nothing is read.
+        unsafe { block.entries(cursor, if self.has_ended(ring) { 0 } else { count }) }
+    }
+
+    /// Returns the entries that this kernel, which is at `cursor`, wrote and the user's side has not
+    /// released.
+    fn given<T: FromBytes + Copy>(
+        &self,
+        ring: RingKind,
+        block: &RingBlock,
+        cursor: Index,
+    ) -> Vec<T> {
+        let consumer = Index::new(block.consumer().load(Ordering::Acquire));
+        let count = cursor.distance_from(consumer);
+        // SAFETY: only this kernel, which is borrowed, writes the slots of this ring.
+        unsafe { block.entries(consumer, if self.has_ended(ring) { 0 } else { count }) }
     }
 }

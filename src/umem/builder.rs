@@ -7,6 +7,7 @@ use super::{FramePool, Memory, PageSize, Umem};
 use crate::error::{Error, Result};
 use crate::num::u64_of;
 use crate::sys::memory::Mapping;
+use rustix::io::Errno;
 use std::any::Any;
 use std::ptr::NonNull;
 
@@ -99,7 +100,7 @@ impl UmemBuilder {
         };
         let len =
             geometry.area.checked_next_multiple_of(page).and_then(|len| usize::try_from(len).ok());
-        let len = len.ok_or_else(|| refused(rustix::io::Errno::NOMEM))?;
+        let len = len.ok_or_else(|| refused(Errno::NOMEM))?;
         let mapping = Mapping::anonymous(len, self.page_size).map_err(refused)?;
         Ok(Umem::over(Memory::Ours(mapping), geometry, self.headroom, self.page_size))
     }
@@ -119,9 +120,17 @@ impl UmemBuilder {
     /// - if a file backs it, the file is not truncated below it;
     /// - only this UMEM and its sockets read or write it: there is no reference into it, no other
     ///   process or device writes to it, and no second UMEM lies over a part of it;
-    /// - the process does not `fork`, or the child touches none of it and unmaps none of it (unlike
-    ///   memory made by [`build`](Self::build), this memory is not kept from a child).
+    /// - the process does not `fork`, or the child touches none of it and unmaps none of it. (This
+    ///   memory, unlike that of [`build`](Self::build), is not kept from a child. On kernels before
+    ///   5.10 the parent's pages move away from the kernel's at its next write after a `fork`, and
+    ///   packets that arrive are not seen.)
+    /// - nothing keeps a duplicate of a socket's descriptor open longer than the socket: the kernel
+    ///   receives as long as one is open. (A [`Registration`](crate::Registration) that the socket's
+    ///   own `register` made keeps the memory, too; one of
+    ///   [`Attachment::register`](crate::Attachment::register) does not.)
     ///
+    /// In copy mode the kernel writes no more when `owner` is dropped, so `owner` may give the memory
+    /// back at once: the socket is closed and its rings are unmapped before.
     /// A zero-copy card may write for some 20 ms after its last socket was closed. The kernel keeps
     /// the *pages* until it lets go of them; so `owner` may unmap them at once, but must not give
     /// the same mapping to something else before a new socket could be bound to the queue.
@@ -156,6 +165,15 @@ impl UmemBuilder {
             let rule = "is below the chunk size less the kernel's 256 bytes";
             return Err(setting("headroom", self.headroom, rule));
         }
+        let bytes = u64::from(self.chunks).saturating_mul(u64::from(self.chunk_size));
+        // A pointer may not be moved by more than `isize::MAX`, even in a longer mapping.
+        if isize::try_from(bytes).is_err() {
+            return Err(Error::AllocateUmem {
+                bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+                page_size: self.page_size,
+                errno: Errno::NOMEM,
+            });
+        }
         let umem = next_umem_id()?;
         Ok(Geometry::new(umem, self.chunks, self.chunk_size))
     }
@@ -163,4 +181,17 @@ impl UmemBuilder {
 
 fn setting(name: &'static str, value: impl TryInto<u64>, rule: &'static str) -> Error {
     Error::Setting { name, value: value.try_into().unwrap_or(u64::MAX), rule }
+}
+
+#[cfg(all(test, target_pointer_width = "32"))]
+mod tests {
+    use crate::Error;
+    use crate::umem::Umem;
+    use rustix::io::Errno;
+
+    #[test]
+    fn an_area_above_half_of_the_address_space_is_refused() {
+        let error = Umem::builder().chunk_count(655_360).build().unwrap_err();
+        assert!(matches!(error, Error::AllocateUmem { errno: Errno::NOMEM, .. }), "{error}");
+    }
 }

@@ -29,6 +29,9 @@ pub use chunk_place::ChunkPlace;
 pub use frame::{Frame, OutOfBounds};
 pub use frame_pool::FramePool;
 
+#[cfg(feature = "test-util")]
+use crate::error::Error;
+use crate::error::Result;
 use crate::num::{usize_of_offset, usize32};
 use crate::sys::memory::Mapping;
 use geometry::Geometry;
@@ -44,8 +47,8 @@ use std::sync::Arc;
 /// [`Umem::builder`]. It may be used from several threads at once: bytes are reached only with a
 /// [`Frame`], and there is one frame for a chunk at the most.
 ///
-/// A child made by `fork(2)` does not have the memory (`MADV_DONTFORK`): only the parent may use
-/// it.
+/// A child made by `fork(2)` has zeros of its own there (of huge pages: nothing): only the parent
+/// may use the memory.
 ///
 /// ```
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
@@ -68,8 +71,25 @@ struct Shared {
     headroom: u32,
     page_size: PageSize,
     ledger: Ledger,
+    /// Whether sockets of the kernel or of a fake kernel use the memory, as [`Sockets`] says; 0 before
+    /// the first one.
+    #[cfg(feature = "test-util")]
+    sockets: std::sync::atomic::AtomicU8,
     /// Keeps the memory.
     _memory: Memory,
+}
+
+/// The sockets of a UMEM. Those of a fake kernel and those of the kernel do not mix: a fake kernel that
+/// breaks the rules could give away a chunk that the kernel writes to, and the ledger does not know
+/// which of the two has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Sockets {
+    /// The kernel's.
+    Real = 1,
+    /// A fake kernel's.
+    #[cfg(feature = "test-util")]
+    Fake = 2,
 }
 
 /// The memory of a UMEM, with its owner.
@@ -123,7 +143,14 @@ impl Umem {
         };
         let ledger = Ledger::new(usize32(geometry.chunk_count()));
         let pool = FramePool::full(Checker::new(geometry, ledger.clone()));
-        let shared = Shared { headroom, page_size, ledger, _memory: memory };
+        let shared = Shared {
+            headroom,
+            page_size,
+            ledger,
+            #[cfg(feature = "test-util")]
+            sockets: std::sync::atomic::AtomicU8::new(0),
+            _memory: memory,
+        };
         (Self { start, geometry, shared: Arc::new(shared) }, pool)
     }
 
@@ -169,7 +196,8 @@ impl Umem {
     fn at(&self, address: u64) -> *mut u8 {
         let offset = usize_of_offset(address);
         // SAFETY: callers pass an address below `geometry.area` (of a frame by I4, of a pool's own
-        // chunks else), and the memory is that long (contract of `over`).
+        // chunks else); the memory is that long (contract of `over`), and no longer than
+        // `isize::MAX` (`UmemBuilder::geometry`).
         unsafe { self.start.as_ptr().add(offset) }
     }
 
@@ -311,6 +339,31 @@ impl Umem {
     pub(crate) unsafe fn read_as_kernel(&self, address: u64, len: usize) -> Vec<u8> {
         // SAFETY: inside the area, and nothing writes the chunk, by the caller's contract.
         unsafe { std::slice::from_raw_parts(self.at(address), len) }.to_vec()
+    }
+
+    /// Records that `sockets` use the memory; refuses if the others do.
+    #[cfg_attr(
+        not(feature = "test-util"),
+        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "all sockets are real")
+    )]
+    pub(crate) fn used_by(&self, sockets: Sockets) -> Result<()> {
+        #[cfg(feature = "test-util")]
+        {
+            use std::sync::atomic::Ordering::Relaxed;
+            #[expect(clippy::as_conversions, reason = "the discriminant of a `repr(u8)`")]
+            let wanted = sockets as u8;
+            let known = self.shared.sockets.compare_exchange(0, wanted, Relaxed, Relaxed);
+            if known.is_err_and(|known| known != wanted) {
+                return Err(Error::Setting {
+                    name: "socket of UMEM",
+                    value: self.geometry.umem.into(),
+                    rule: "is like the first one: all are the kernel's, or all a fake kernel's",
+                });
+            }
+        }
+        #[cfg(not(feature = "test-util"))]
+        let Sockets::Real = sockets;
+        Ok(())
     }
 
     /// Returns the area's first byte.

@@ -4,8 +4,8 @@ use crate::fixture::{Fixture, unchecked};
 use crate::input::kind;
 use proptest::prelude::*;
 use xsk::ring::RingKind;
-use xsk::test_util::strategies;
-use xsk::{Frame, RingError};
+use xsk::test_util::{FakeKernel, FakeRings, RingContents, strategies};
+use xsk::{Frame, RingError, Umem};
 
 /// Any value of any index: an impossible one is refused, with the right name; the fault is gone
 /// when the index is right again.
@@ -66,4 +66,87 @@ fn an_index_that_cannot_be_is_refused_on_every_ring() {
         prop_assert_eq!(kernel.transmit_unread(1), 1);
         prop_assert_eq!(socket.tx.send_from(pool, 1, 60), Ok(1));
     });
+}
+
+/// Two steps ahead that come round: entries in the user's hands stay as they are.
+#[test]
+fn an_index_that_comes_round_changes_no_entry_in_hand() {
+    let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
+    let rings = FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, ..FakeRings::default() };
+    let (mut kernel, mut socket) = FakeKernel::with(&umem, rings).unwrap();
+    if kernel.hostile().is_none() {
+        return;
+    }
+    let half = i32::MAX.unsigned_abs();
+    assert_eq!(socket.fill.fill_from(&mut pool, 8), Ok(8));
+    assert_eq!(socket.tx.send_from(&mut pool, 8, 60), Ok(8));
+    assert_eq!(kernel.deliver_unwritten(8, 60), 8);
+    assert_eq!((kernel.transmit_unread(8), kernel.complete(8)), (8, 8));
+    let received = socket.rx.receive(8).unwrap();
+    let completed = socket.completion.reap(8).unwrap();
+    let mut hostile = kernel.hostile().unwrap();
+    for ring in [RingKind::Rx, RingKind::Completion] {
+        let right = hostile.published(ring);
+        for steps in 1..=2 {
+            hostile.set_index(ring, right.advance(half.wrapping_mul(steps)));
+        }
+    }
+    for _ in 0..8 {
+        hostile.receive(0, 99, 0);
+        hostile.complete(0);
+    }
+    let lens: Vec<u32> = received.into_iter().map(|frame| frame.len()).collect();
+    assert_eq!(lens, [60; 8]);
+    assert_eq!(completed.into_iter().count(), 8);
+    let RingContents { rx, completion, .. } = kernel.ring_contents();
+    assert_eq!((rx, completion), (Vec::new(), Vec::new()), "rings that have ended");
+}
+
+/// As above, for the rings that the user writes: the kernel reads none of their entries again.
+#[test]
+fn an_index_that_comes_round_makes_the_kernel_read_nothing() {
+    let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
+    let rings = FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, ..FakeRings::default() };
+    let (mut kernel, mut socket) = FakeKernel::with(&umem, rings).unwrap();
+    if kernel.hostile().is_none() {
+        return;
+    }
+    assert_eq!(socket.fill.fill_from(&mut pool, 4), Ok(4));
+    assert_eq!(socket.tx.send_from(&mut pool, 4, 60), Ok(4));
+    assert_eq!((kernel.deliver_unwritten(4, 60), kernel.transmit_unread(4)), (4, 4));
+    let half = i32::MAX.unsigned_abs();
+    let mut hostile = kernel.hostile().unwrap();
+    for ring in [RingKind::Fill, RingKind::Tx] {
+        let right = hostile.published(ring);
+        for steps in 1..=2 {
+            hostile.set_index(ring, right.advance(half.wrapping_mul(steps)));
+        }
+        hostile.set_index(ring, right);
+    }
+    assert_eq!(socket.fill.fill_from(&mut pool, 4), Ok(4));
+    assert_eq!(socket.tx.send_from(&mut pool, 4, 60), Ok(4));
+    assert_eq!((kernel.deliver_unwritten(4, 60), kernel.transmit_unread(4)), (0, 0));
+}
+
+/// An index that the kernel sets behind makes no entry that it has taken, or that the user is
+/// writing, one of the ring again.
+#[test]
+fn contents_of_a_ring_do_not_follow_a_wrong_index() {
+    let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
+    let (mut kernel, mut socket) = FakeKernel::new(&umem).unwrap();
+    if kernel.hostile().is_none() {
+        return;
+    }
+    assert_eq!(socket.fill.fill_from(&mut pool, 8), Ok(8));
+    assert_eq!(socket.tx.send_from(&mut pool, 8, 60), Ok(8));
+    assert_eq!((kernel.deliver_unwritten(6, 60), kernel.transmit_unread(6)), (6, 6));
+    assert_eq!(kernel.complete(6), 6);
+    let before = kernel.ring_contents();
+    assert_eq!((before.fill.len(), before.tx.len(), before.rx.len()), (2, 2, 6));
+    let mut hostile = kernel.hostile().unwrap();
+    for ring in [RingKind::Rx, RingKind::Tx, RingKind::Fill, RingKind::Completion] {
+        let right = hostile.published(ring);
+        hostile.set_index(ring, right.advance(3_u32.wrapping_neg()));
+    }
+    assert_eq!(kernel.ring_contents(), before);
 }

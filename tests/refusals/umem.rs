@@ -5,7 +5,7 @@ use expect_test::expect;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::ptr::NonNull;
-use xsk::test_util::privileged;
+use xsk::test_util::{FakeKernel, privileged};
 use xsk::umem::UmemBuilder;
 use xsk::{Error, Socket, Umem};
 
@@ -121,4 +121,21 @@ fn memory_that_cannot_be_written_is_refused_by_the_kernel() {
         cannot register 65536 bytes of packet memory (chunks of 4096, headroom 0): EFAULT (Bad address).
         The memory must be mapped, readable and writable, and not a shared mapping of an ordinary file"#]],
     );
+}
+
+/// The ledger knows that a chunk is received into, not by which of two kernels.
+#[test]
+fn sockets_of_the_kernel_and_of_a_fake_kernel_do_not_share_memory() {
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
+    let _fake = FakeKernel::new(&umem).unwrap();
+    let _second = FakeKernel::new(&umem).unwrap();
+    let error = Socket::builder(&umem).open().unwrap_err();
+    assert!(matches!(error, Error::Setting { name: "socket of UMEM", .. }), "{error}");
+    if !privileged!() {
+        return;
+    }
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
+    let _real = Socket::builder(&umem).open().unwrap();
+    let error = FakeKernel::new(&umem).unwrap_err();
+    assert!(matches!(error, Error::Setting { name: "socket of UMEM", .. }), "{error}");
 }
