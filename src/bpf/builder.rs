@@ -34,7 +34,7 @@ const RETRIES: u32 = 5;
 #[derive(Debug, Clone, Copy)]
 #[must_use = "a builder loads nothing before `load`"]
 pub struct ProgramBuilder<'a> {
-    insns: &'a [Insn],
+    insns: &'a [Insn<'a>],
     name: &'a str,
     license: &'a CStr,
     flags: u32,
@@ -42,7 +42,7 @@ pub struct ProgramBuilder<'a> {
 
 impl Program {
     /// Returns a builder of an XDP program made of `insns`; [`ProgramBuilder::load`] does it.
-    pub fn builder(insns: &[Insn]) -> ProgramBuilder<'_> {
+    pub fn builder<'a>(insns: &'a [Insn<'a>]) -> ProgramBuilder<'a> {
         ProgramBuilder { insns, name: "", license: c"", flags: 0 }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::operand::{Alu, Cond, Helper, Reg, Size, Width};
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd};
+use std::marker::PhantomData;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use xsk_uapi::bpf::{
     BPF_ALU, BPF_ALU64, BPF_CALL, BPF_END, BPF_EXIT, BPF_IMM, BPF_JA, BPF_JMP, BPF_JMP32, BPF_LD,
     BPF_LDX, BPF_MEM, BPF_NEG, BPF_PSEUDO_MAP_FD, BPF_ST, BPF_STX, BPF_TO_BE, BPF_TO_LE, BPF_X,
@@ -15,6 +16,8 @@ use xsk_uapi::bpf::{
 /// does, in [`ProgramBuilder::load`](super::ProgramBuilder::load). Jump offsets count slots from
 /// the one after the jump.
 ///
+/// `'map` is the borrow of the map whose descriptor the instruction names, if it names one.
+///
 /// The encoding is that of the kernel's `Documentation/bpf/standardization/instruction-set.rst`.
 ///
 /// ```
@@ -26,14 +29,14 @@ use xsk_uapi::bpf::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 #[doc(alias = "bpf_insn")]
-pub struct Insn(bpf_insn);
+pub struct Insn<'map>(bpf_insn, PhantomData<BorrowedFd<'map>>);
 
-impl Insn {
+impl<'map> Insn<'map> {
     const fn new(code: u8, dst: u8, src: u8, off: i16, imm: i32) -> Self {
         // `struct bpf_insn` holds two bit fields of four bits; compilers fill bit fields from the
         // low end on little-endian machines and from the high end on the others.
         let regs = if cfg!(target_endian = "little") { src << 4 | dst } else { dst << 4 | src };
-        Self(bpf_insn { code, regs, off, imm })
+        Self(bpf_insn { code, regs, off, imm }, PhantomData)
     }
 
     /// Returns the kernel's form.
@@ -42,10 +45,16 @@ impl Insn {
         self.0
     }
 
-    /// Makes an instruction from the kernel's form, unchecked: the verifier checks it.
+    /// Makes an instruction from the kernel's form: the verifier checks it. Returns `None` for the
+    /// first half of a 16-byte load of something else than a number (`src_reg` is not 0): such a load
+    /// may name a descriptor, as [`load_map_fd`](Self::load_map_fd) does.
     #[must_use]
-    pub const fn from_raw(raw: bpf_insn) -> Self {
-        Self(raw)
+    pub const fn from_raw(raw: bpf_insn) -> Option<Self> {
+        let src = if cfg!(target_endian = "little") { raw.regs >> 4 } else { raw.regs & 15 };
+        if raw.code == BPF_LD | BPF_IMM | Size::Double.bits() && src != 0 {
+            return None;
+        }
+        Some(Self(raw, PhantomData))
     }
 
     /// Returns the eight bytes as they lie in memory.
@@ -158,13 +167,13 @@ impl Insn {
 
     /// `dst = ` the map behind `map`: two slots.
     ///
-    /// Only the descriptor's number goes into the instruction: keep `map` open (pass a reference)
-    /// until the program is loaded. From then on the program keeps the map alive itself.
+    /// Only the descriptor's number goes into the instruction, so the instruction borrows `map`. Once
+    /// it is loaded, the program keeps the map alive itself.
     #[must_use]
     #[doc(alias = "BPF_PSEUDO_MAP_FD")]
-    pub fn load_map_fd(dst: Reg, map: impl AsFd) -> [Self; 2] {
+    pub fn load_map_fd(dst: Reg, map: BorrowedFd<'map>) -> [Self; 2] {
         // A borrowed descriptor is never negative.
-        let number = map.as_fd().as_raw_fd().unsigned_abs();
+        let number = map.as_raw_fd().unsigned_abs();
         Self::wide(dst, BPF_PSEUDO_MAP_FD, u64::from(number))
     }
 
@@ -225,7 +234,7 @@ impl Insn {
     }
 }
 
-impl fmt::Debug for Insn {
+impl fmt::Debug for Insn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bpf_insn { code, regs, off, imm } = self.0;
         write!(f, "Insn({code:#04x} regs {regs:#04x} off {off} imm {imm:#x})")

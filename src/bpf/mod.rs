@@ -15,12 +15,13 @@
 //! [`Program::from_fd`], and the same for [`XskMap`]. Or written in place:
 //!
 //! ```
+//! use std::os::fd::AsFd;
 //! use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
 //!
 //! # fn main() -> xsk::Result<()> {
 //! # if !xsk::test_util::privileged("the documentation of bpf") { return Ok(()); }
 //! let map = XskMap::create(XskMap::DEFAULT_NAME, 64)?;
-//! let [map_low, map_high] = Insn::load_map_fd(Reg::R1, &map);
+//! let [map_low, map_high] = Insn::load_map_fd(Reg::R1, map.as_fd());
 //! let insns = [
 //!     Insn::load(Size::Word, Reg::R2, Reg::R1, 16), // ctx->rx_queue_index
 //!     map_low,

@@ -66,7 +66,7 @@ fn load_form(map: &XskMap, frags: bool, action_in_flags: bool) -> Result<Program
     }
 }
 
-fn builder(insns: &[Insn]) -> ProgramBuilder<'_> {
+fn builder<'a>(insns: &'a [Insn<'a>]) -> ProgramBuilder<'a> {
     Program::builder(insns).name(REDIRECT_NAME).license(c"Dual MIT/GPL")
 }
 
@@ -82,7 +82,7 @@ fn without_lookup(refused: Error) -> Error {
 }
 
 /// `return bpf_redirect_map(map, ctx->rx_queue_index, XDP_PASS);`
-fn by_flags(map: BorrowedFd<'_>) -> Vec<Insn> {
+fn by_flags(map: BorrowedFd<'_>) -> Vec<Insn<'_>> {
     let [map_low, map_high] = Insn::load_map_fd(Reg::R1, map);
     vec![
         Insn::load(Size::Word, Reg::R2, Reg::R1, RX_QUEUE_INDEX),
@@ -96,7 +96,7 @@ fn by_flags(map: BorrowedFd<'_>) -> Vec<Insn> {
 
 /// `u32 queue = ctx->rx_queue_index;`
 /// `return bpf_map_lookup_elem(map, &queue) ? bpf_redirect_map(map, queue, 0) : XDP_PASS;`
-fn by_lookup(map: BorrowedFd<'_>) -> Vec<Insn> {
+fn by_lookup(map: BorrowedFd<'_>) -> Vec<Insn<'_>> {
     let [lookup_low, lookup_high] = Insn::load_map_fd(Reg::R1, map);
     let [redirect_low, redirect_high] = Insn::load_map_fd(Reg::R1, map);
     vec![

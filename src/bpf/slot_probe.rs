@@ -83,7 +83,7 @@ impl SlotProbe {
 
 /// Takes the first slot's number from the packet's first four bytes and returns a bit for each of
 /// 32.
-fn instructions(map: BorrowedFd<'_>) -> Vec<Insn> {
+fn instructions(map: BorrowedFd<'_>) -> Vec<Insn<'_>> {
     use Reg::{R0, R1, R2, R3, R4, R6, R7, R8, R10};
     let [map_low, map_high] = Insn::load_map_fd(R1, map);
     vec![

@@ -194,6 +194,17 @@
 //! # }
 //! ```
 //!
+//! A program is loaded while the maps that it names are open:
+//! ```compile_fail,E0505
+//! # use std::os::fd::AsFd;
+//! # use xsk::bpf::{Insn, Program, Reg, XskMap};
+//! # fn f(map: XskMap) {
+//! let insns = Insn::load_map_fd(Reg::R1, map.as_fd());
+//! drop(map);
+//! let _ = Program::builder(&insns).load();
+//! # }
+//! ```
+//!
 //! The user's own memory becomes a UMEM by `unsafe` only:
 //! ```compile_fail,E0133
 //! # fn f(memory: std::ptr::NonNull<[u8]>) {

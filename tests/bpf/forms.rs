@@ -9,7 +9,7 @@ fn every_form_of_instruction_is_what_the_kernel_takes_it_for() {
         return;
     }
     use xsk::bpf::Width;
-    let run = |body: &[Insn]| {
+    let run = |body: &[Insn<'_>]| {
         let mut insns = vec![Insn::mov64_imm(Reg::R0, 0)];
         insns.extend_from_slice(body);
         insns.push(Insn::exit());

@@ -23,11 +23,11 @@ type WithMap = (Program, XskMap);
 
 /// Loads `body`, which has the context in R6 and continues with a redirect to slot `slot`, or that
 /// of the queue.
-fn load(name: &str, body: &[Insn], slot: Option<i32>) -> WithMap {
+fn load(name: &str, body: &[Insn<'_>], slot: Option<i32>) -> WithMap {
     load_with(name, body, slot, 0)
 }
 
-fn load_with(name: &str, body: &[Insn], slot: Option<i32>, flags: u32) -> WithMap {
+fn load_with(name: &str, body: &[Insn<'_>], slot: Option<i32>, flags: u32) -> WithMap {
     let map = XskMap::create("xsk", 4).unwrap();
     let [map_low, map_high] = Insn::load_map_fd(Reg::R1, map.as_fd());
     let slot = match slot {
@@ -48,12 +48,12 @@ fn load_with(name: &str, body: &[Insn], slot: Option<i32>, flags: u32) -> WithMa
 }
 
 /// Drops the packet unless the jump over two instructions is taken.
-fn drop_unless(jump: Insn) -> [Insn; 3] {
+fn drop_unless(jump: Insn<'static>) -> [Insn<'static>; 3] {
     [jump, Insn::mov64_imm(Reg::R0, XDP_DROP), Insn::exit()]
 }
 
 /// R2 = the packet, which has `bytes` bytes or is dropped; R3 and R4 are overwritten.
-fn packet_of(bytes: i32) -> Vec<Insn> {
+fn packet_of(bytes: i32) -> Vec<Insn<'static>> {
     let mut insns = vec![
         Insn::load(Size::Word, Reg::R2, Reg::R6, DATA),
         Insn::load(Size::Word, Reg::R3, Reg::R6, DATA_END),

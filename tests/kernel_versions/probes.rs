@@ -47,7 +47,7 @@ fn map() -> XskMap {
 }
 
 /// The smallest program.
-fn pass() -> [Insn; 2] {
+fn pass() -> [Insn<'static>; 2] {
     [Insn::mov64_imm(Reg::R0, 2), Insn::exit()]
 }
 

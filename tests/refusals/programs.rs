@@ -71,8 +71,9 @@ fn refused_programs_are_explained() {
     let unknown = Insn::from_raw(xsk::uapi::bpf::bpf_insn {
         imm: 9999,
         ..Insn::call(Helper::REDIRECT).raw()
-    });
-    let cases: [(&str, Vec<Insn>, Errno, bool); 9] = [
+    })
+    .unwrap();
+    let cases: [(&str, Vec<Insn<'_>>, Errno, bool); 9] = [
         ("no_exit", vec![pass], Errno::INVAL, true),
         ("unreachable", vec![pass, Insn::exit(), pass, Insn::exit()], Errno::INVAL, true),
         ("helper", vec![unknown, pass, Insn::exit()], Errno::INVAL, true),

@@ -2,12 +2,14 @@
 
 use super::Insn;
 use crate::bpf::{Alu, Cond, Helper, Reg::*, Size, Width};
+use std::os::fd::AsFd;
+use xsk_uapi::bpf::bpf_insn;
 
 /// The bytes are written by hand, from the encoding tables of the kernel's instruction set
 /// document.
 #[test]
 fn golden() {
-    let table: &[(Insn, [u8; 8])] = &[
+    let table: &[(Insn<'_>, [u8; 8])] = &[
         (Insn::mov64_imm(R0, 2), [0xb7, 0x00, 0, 0, 2, 0, 0, 0]),
         (Insn::mov64_imm(R0, -1), [0xb7, 0x00, 0, 0, 0xff, 0xff, 0xff, 0xff]),
         (Insn::mov64_reg(R6, R1), [0xbf, 0x16, 0, 0, 0, 0, 0, 0]),
@@ -56,7 +58,7 @@ fn golden() {
     ];
     for (insn, bytes) in table {
         assert_eq!(insn.to_bytes(), *bytes, "{insn:?}");
-        assert_eq!(Insn::from_raw(insn.raw()), *insn);
+        assert_eq!(Insn::from_raw(insn.raw()), Some(*insn));
     }
 }
 
@@ -66,7 +68,22 @@ fn two_slots() {
     assert_eq!(low.to_bytes(), [0x18, 0x01, 0, 0, 0x88, 0x77, 0x66, 0x55]);
     assert_eq!(high.to_bytes(), [0, 0, 0, 0, 0x44, 0x33, 0x22, 0x11]);
     let stdin = std::io::stdin();
-    let [low, high] = Insn::load_map_fd(R1, &stdin);
+    let [low, high] = Insn::load_map_fd(R1, stdin.as_fd());
     assert_eq!(low.to_bytes(), [0x18, 0x11, 0, 0, 0, 0, 0, 0]);
     assert_eq!(high.to_bytes(), [0; 8]);
+}
+
+#[test]
+fn what_names_a_descriptor_is_made_with_it_only() {
+    let [number, _] = Insn::load_imm64(R1, 3);
+    assert_eq!(Insn::from_raw(number.raw()), Some(number));
+    let stdin = std::io::stdin();
+    let [map, second] = Insn::load_map_fd(R1, stdin.as_fd());
+    assert_eq!(Insn::from_raw(map.raw()), None);
+    assert_eq!(Insn::from_raw(second.raw()), Some(second));
+    // A map, a map's value, a kernel variable, an entry of an array of descriptors.
+    for source in 1..=15 {
+        let raw = bpf_insn { regs: source << 4 | 1, ..number.raw() };
+        assert_eq!(Insn::from_raw(raw), None, "{source}");
+    }
 }
