@@ -7,6 +7,7 @@
 
 use super::memory::Mapping;
 use super::sockopt;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, xdp};
@@ -103,10 +104,18 @@ pub(crate) fn wake_tx(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::net::send(fd, &[], SendFlags::DONTWAIT).map(drop)
 }
 
-/// `recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL)`
+/// `recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL)`; before 5.11, where AF_XDP sockets have no such
+/// call, `poll(2)`, which wakes the driver as well (`xsk_poll`, net/xdp/xsk.c).
 pub(crate) fn wake_rx(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut nothing = [0_u8; 0];
-    rustix::net::recv(fd, &mut nothing[..], RecvFlags::DONTWAIT).map(drop)
+    match rustix::net::recv(fd, &mut nothing[..], RecvFlags::DONTWAIT) {
+        Err(Errno::OPNOTSUPP) => {
+            let mut sockets = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+            let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+            rustix::event::poll(&mut sockets, Some(&at_once)).map(drop)
+        }
+        result => result.map(drop),
+    }
 }
 
 /// `SOL_SOCKET` and `SO_DOMAIN` (asm-generic/socket.h).

@@ -71,17 +71,17 @@ struct Shared {
     headroom: u32,
     page_size: PageSize,
     ledger: Ledger,
-    /// Whether sockets of the kernel or of a fake kernel use the memory, as [`Sockets`] says; 0 before
-    /// the first one.
+    /// Whether sockets of the kernel or of a fake kernel use the memory, as [`Sockets`] says; 0
+    /// before the first one.
     #[cfg(feature = "test-util")]
     sockets: std::sync::atomic::AtomicU8,
     /// Keeps the memory.
     _memory: Memory,
 }
 
-/// The sockets of a UMEM. Those of a fake kernel and those of the kernel do not mix: a fake kernel that
-/// breaks the rules could give away a chunk that the kernel writes to, and the ledger does not know
-/// which of the two has it.
+/// The sockets of a UMEM. Those of a fake kernel and those of the kernel do not mix: a fake kernel
+/// that breaks the rules could give away a chunk that the kernel writes to, and the ledger does not
+/// know which of the two has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Sockets {
@@ -164,7 +164,8 @@ impl Umem {
     pub fn bytes<'a>(&'a self, frame: &'a Frame) -> &'a [u8] {
         let start = self.first_byte(frame);
         // SAFETY: the frame is of this UMEM (just checked), so it describes bytes inside one chunk
-        // of this area (I4), which lives as long as `self` (I5). Nothing writes them: the frame is
+        // of this area (I4), which lives as long as `self` (I5, in a child by I13). Nothing writes
+        // them: the frame is
         // borrowed, it is the only one of its chunk (I3), and the kernel does not hold the chunk
         // while a frame of it exists (I2).
         unsafe { std::slice::from_raw_parts(start, usize32(frame.len())) }

@@ -53,3 +53,32 @@ fn nothing_else_is_waited_for() {
     assert_eq!(by_receiving(other.as_fd()), None);
     assert_eq!(by_receiving(std::io::stdin().as_fd()), None);
 }
+
+/// As before 5.11: every `recvfrom` of an AF_XDP socket is refused.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[test]
+fn a_driver_is_woken_where_the_socket_cannot_be_asked_for_packets() {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
+    let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (before, after) = std::thread::spawn(move || {
+        let before = wake_rx(socket.as_fd());
+        // The number of `recvfrom`.
+        let (number, arch) = if cfg!(target_arch = "x86_64") {
+            (45, TargetArch::x86_64)
+        } else {
+            (207, TargetArch::aarch64)
+        };
+        let errno = u32::try_from(Errno::OPNOTSUPP.raw_os_error()).unwrap();
+        let refuse = SeccompAction::Errno(errno);
+        let rules = [(number, Vec::new())].into();
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).unwrap();
+        let filter = BpfProgram::try_from(filter).unwrap();
+        apply_filter(&filter).unwrap();
+        let refused = recv(&socket, &mut [0_u8; 0], RecvFlags::DONTWAIT).map(drop);
+        assert_eq!(refused, Err(Errno::OPNOTSUPP));
+        (before, wake_rx(socket.as_fd()))
+    })
+    .join()
+    .unwrap();
+    assert_eq!((before, after), (Err(Errno::AGAIN), Ok(())));
+}
