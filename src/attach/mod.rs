@@ -46,11 +46,11 @@ pub use registration::Registration;
 use crate::bpf::XskMap;
 use crate::error::{Error, Result};
 use crate::interface::Interface;
-use crate::socket::{RxSocket, Socket};
+use crate::socket::{RxSocket, Socket, SocketHandle};
 use ownership::Shared;
 use registration::SlotReservation;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// An XDP program on an interface that hands packets to sockets, and this process's share in it.
@@ -208,6 +208,28 @@ impl Attachment {
     }
 }
 
+/// Checks that a socket is bound to an interface that a program is attached to: the index counts
+/// within a network namespace.
+fn require_interface(
+    handle: &SocketHandle,
+    socket: BorrowedFd<'_>,
+    attached_to: &Interface,
+) -> Result<()> {
+    let name = attached_to.name().to_owned();
+    let conflict = if handle.interface_index() != attached_to.index() {
+        AttachConflict::OtherInterface { name }
+    } else if attached_to.shares_namespace_with(socket) == Some(false) {
+        AttachConflict::OtherNamespace { name }
+    } else {
+        return Ok(());
+    };
+    Err(Error::OtherAttachment {
+        interface: attached_to.name().to_owned(),
+        wanted: format!("a program on {}", handle.interface()),
+        conflict,
+    })
+}
+
 macro_rules! register {
     ($($socket:ty),*) => {$(
         impl $socket {
@@ -219,18 +241,12 @@ macro_rules! register {
             /// it together with the socket's parts, or the queue stays taken.
             ///
             /// # Errors
-            /// [`Error::OtherAttachment`] if the program is on another interface; else as
+            /// [`Error::OtherAttachment`] if the program is on another interface, also one of the
+            /// same index in another network namespace (before 5.14 that is known only with
+            /// CAP_NET_ADMIN there); else as
             /// [`Attachment::register`].
             pub fn register(&self, program: &Attachment) -> Result<Registration> {
-                let attached_to = program.interface();
-                if self.handle.interface_index() != attached_to.index() {
-                    let name = attached_to.name().to_owned();
-                    return Err(Error::OtherAttachment {
-                        interface: name.clone(),
-                        wanted: format!("a program on {}", self.handle.interface()),
-                        conflict: AttachConflict::OtherInterface { name },
-                    });
-                }
+                require_interface(&self.handle, self.as_fd(), program.interface())?;
                 let registration = program.register(self.handle.queue(), self)?;
                 Ok(registration.keeping(self.handle.inner()))
             }

@@ -120,6 +120,10 @@ impl XskMap {
     /// Writes `socket` into slot `queue` as [`insert`](Self::insert) does, but takes the slot from
     /// the socket that has it.
     ///
+    /// A [`Registration`](crate::Registration) that ends in the same moment, in this process or
+    /// another, may empty the slot again: the kernel has no call that empties a slot only if it holds
+    /// a certain socket.
+    ///
     /// # Errors
     /// As [`insert`](Self::insert), without `EEXIST`.
     pub fn replace(&self, queue: u32, socket: impl AsFd) -> Result<()> {
@@ -153,7 +157,7 @@ impl XskMap {
     pub(crate) fn remove_own(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<bool> {
         // Slots cannot be read, but a write of the same socket succeeds where that of another is
         // refused. The socket is open here, so the slot cannot become empty and another's in
-        // between.
+        // between; what `replace` writes there in between is removed.
         match sys::bpf::map_update(&self.map, queue, socket, BPF_NOEXIST) {
             Ok(()) => self.remove(queue).map(|()| false),
             Err(Errno::EXIST) => Ok(true),

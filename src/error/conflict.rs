@@ -44,6 +44,11 @@ pub enum AttachConflict {
         /// The name of the program's interface.
         name: String,
     },
+    /// The program is attached to an interface of another network namespace than the socket's.
+    OtherNamespace {
+        /// The name of the program's interface there.
+        name: String,
+    },
     /// The program that was there was detached at each attempt to join it.
     ProgramGone,
     /// Another program took the place of the one just attached, at each attempt.
@@ -60,6 +65,9 @@ impl fmt::Display for AttachConflict {
             Self::OtherProgram { id, mode } => write!(f, "program {id} in {mode} mode"),
             Self::OtherMode { mode, method } => write!(f, "{mode} mode by {method}"),
             Self::OtherInterface { name } => write!(f, "one on {name}"),
+            Self::OtherNamespace { name } => {
+                write!(f, "one on {name} of another network namespace")
+            }
             Self::ProgramGone => f.write_str("a program that has just gone"),
             Self::ProgramReplaced => f.write_str("a program that came right after ours"),
             Self::SeveralNamespaces => f.write_str(

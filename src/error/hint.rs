@@ -127,9 +127,10 @@ fn of_operation(error: &Error) -> Hint {
         )
         .into(),
         Error::OtherAttachment { conflict: AttachConflict::NoProgram, .. } => NO_PROGRAM.into(),
-        Error::OtherAttachment { conflict: AttachConflict::OtherInterface { .. }, .. } => {
-            OTHER_INTERFACE.into()
-        }
+        Error::OtherAttachment {
+            conflict: AttachConflict::OtherInterface { .. } | AttachConflict::OtherNamespace { .. },
+            ..
+        } => OTHER_INTERFACE.into(),
         Error::OtherAttachment { interface, .. } => format!(
             "Ask for what is there, or end the processes that use it \
              (`ip -d link show dev {interface}`, `bpftool net`)"

@@ -129,3 +129,29 @@ fn a_socket_is_not_registered_with_a_program_on_another_interface() {
         assert_eq!(probe.occupied().unwrap(), [], "nothing was put into the map");
     });
 }
+
+/// The first veth of each namespace has the same index.
+#[test]
+fn a_socket_is_not_registered_with_a_program_in_another_namespace() {
+    if !privileged!() {
+        return;
+    }
+    let (one, other) = (Fixture::new(1), Fixture::new(1));
+    assert_eq!(one.interface().index(), other.interface().index());
+    let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
+    let bind = || Socket::builder(&umem).bind(one.interface(), 0).unwrap();
+    let socket = one.inside(bind);
+    let attachment = other.inside(|| Attachment::builder(other.interface()).attach().unwrap());
+    let refused = socket.register(&attachment);
+    let Err(Error::OtherAttachment { conflict, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    let name = other.interface().name().to_owned();
+    assert_eq!(conflict, AttachConflict::OtherNamespace { name });
+    let probe = SlotProbe::new(attachment.map()).unwrap();
+    assert_eq!(probe.occupied().unwrap(), [], "nothing was put into the map");
+    // With the program of its own interface it is, from whichever namespace.
+    let attachment = one.inside(|| Attachment::builder(one.interface()).attach().unwrap());
+    let registration = other.inside(|| socket.register(&attachment)).unwrap();
+    registration.close().unwrap();
+}

@@ -121,6 +121,8 @@ pub(super) fn texts() -> Texts {
             expect!["eth1: wanted program 42 in native mode, found no program. Nothing is attached there, or somebody detached it: attach again, and register the sockets again"]),
         (other("a program on eth0", AttachConflict::OtherInterface { name: "eth1".to_owned() }),
             expect!["eth1: wanted a program on eth0, found one on eth1. Register the socket with an attachment on its own interface"]),
+        (other("a program on eth1", AttachConflict::OtherNamespace { name: "eth1".to_owned() }),
+            expect!["eth1: wanted a program on eth1, found one on eth1 of another network namespace. Register the socket with an attachment on its own interface"]),
         (other("program 42 in native mode", AttachConflict::OtherProgram { id: 7, mode: XdpMode::Generic }),
             expect!["eth1: wanted program 42 in native mode, found program 7 in generic mode. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
         (other("any mode by netlink", AttachConflict::ProgramGone),
