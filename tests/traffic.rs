@@ -274,6 +274,32 @@ fn a_taken_queue_is_an_error_that_says_how_long_was_waited() {
     assert!(error.to_string().contains("EBUSY"), "{error}");
 }
 
+/// Each attempt takes the lock of all network settings.
+#[test]
+fn waiting_for_a_taken_queue_makes_few_attempts() {
+    if !privileged!() {
+        return;
+    }
+    let sleeps = || -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse().unwrap()
+    };
+    let cable = Cable::new(1);
+    let _first = Port::left(&cable);
+    let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
+    let wait = Duration::from_secs(1);
+    let second = || {
+        let before = sleeps();
+        let refused = Socket::builder(&umem).bind_timeout(wait).bind(cable.veth.a(), 0);
+        assert!(refused.is_err());
+        sleeps() - before
+    };
+    // 50 pauses of 20 ms, and shorter ones at first; the kernel's own locks make it sleep, too.
+    let slept = cable.left.run(second).unwrap();
+    assert!(slept < 200, "{slept} times asleep");
+}
+
 #[test]
 fn settings_that_no_kernel_should_see_are_refused() {
     if !privileged!() {

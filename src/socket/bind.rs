@@ -12,8 +12,9 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use xsk_uapi::if_xdp as uapi;
 
-/// The pause between two attempts to bind to a taken queue.
-const PAUSE: Duration = Duration::from_millis(1);
+/// The first pause between two attempts to bind to a taken queue, and the longest. Each attempt takes
+/// the lock of all network settings (RTNL); the kernel frees a queue up to 20 ms after its last use.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
 impl<S: SocketKind> Unbound<S> {
     /// `bind(fd, {AF_XDP, flags, interface, queue}, 16)`: gives the socket a queue of an interface.
@@ -85,12 +86,13 @@ impl<S: SocketKind> Unbound<S> {
         started: Instant,
     ) -> Result<(), Errno> {
         let wakeup = if self.bind.need_wakeup { uapi::XDP_USE_NEED_WAKEUP } else { 0 };
+        let [mut pause, longest] = PAUSES;
         loop {
             match sys::bind(self.inner.as_fd(), mode | wakeup, interface, queue) {
                 Err(Errno::BUSY) if started.elapsed() < self.bind.timeout => {
-                    std::thread::sleep(
-                        PAUSE.min(self.bind.timeout.saturating_sub(started.elapsed())),
-                    );
+                    let left = self.bind.timeout.saturating_sub(started.elapsed());
+                    std::thread::sleep(pause.min(left));
+                    pause = pause.saturating_mul(2).min(longest);
                 }
                 done => return done,
             }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// Returns the rate per second of `count` in `time`, or 0 for no time.
+/// Returns the rate per second of `count` in `time`, rounded to the nearest, or 0 for no time.
 pub(crate) fn per_second(count: u64, time: Duration) -> u64 {
     let nanos = time.as_nanos();
     if nanos == 0 {
         return 0;
     }
-    let rate = u128::from(count) * 1_000_000_000 / nanos;
+    let rate = (u128::from(count) * 1_000_000_000 + nanos / 2) / nanos;
     u64::try_from(rate).unwrap_or(u64::MAX)
 }
 
@@ -41,6 +41,10 @@ mod tests {
     fn a_rate_is_a_count_by_a_time() {
         assert_eq!(per_second(300, Duration::from_millis(200)), 1500);
         assert_eq!(per_second(300, Duration::ZERO), 0);
+        // As many as were sent in a second that took a little longer, or shorter.
+        assert_eq!(per_second(100, Duration::from_millis(1004)), 100);
+        assert_eq!(per_second(1, Duration::from_millis(1004)), 1);
+        assert_eq!(per_second(100, Duration::from_millis(996)), 100);
         assert_eq!(per_second(u64::MAX, Duration::from_nanos(1)), u64::MAX);
     }
 }
