@@ -3,6 +3,8 @@
 use crate::common::wait_for;
 use crate::fixture::{Fixture, Tool, attached, foreign};
 use rustix::process::Signal;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 use xsk::XdpMode;
 use xsk::test_util::{VethPair, ip, privileged};
@@ -32,22 +34,86 @@ fn a_signal_ends_it_well_and_nothing_stays_attached() {
     }
 }
 
+/// As `timeout` sends it: to the process, and then to its group.
 #[test]
-fn a_second_signal_does_not_wait_for_a_good_end() {
+fn a_signal_that_comes_twice_ends_it_as_well_as_one() {
     if !privileged!() {
         return;
     }
     let fixture = Fixture::new(1);
-    let tool = fixture.start("rxdrop --attach link").ready();
-    // Both signals are pending before it runs again, so that the first has not ended it yet when
-    // the second comes.
-    for signal in [Signal::STOP, Signal::INT, Signal::TERM, Signal::CONT] {
-        tool.signal(signal);
+    for line in ["rxdrop", "l2fwd -S", "rxdrop -p --attach link"] {
+        let tool = fixture.start(line).ready();
+        // Both are pending before it runs again: the first has not ended it when the second comes.
+        for signal in [Signal::STOP, Signal::INT, Signal::TERM, Signal::CONT] {
+            tool.signal(signal);
+        }
+        tool.summary();
+        assert_eq!(fixture.attached(), None, "{line}");
     }
-    let ended = tool.end();
-    // Either may be the second.
-    assert!(matches!(ended.status.code(), Some(130 | 143)), "{ended:?}");
-    wait_for("nothing attached", || fixture.attached().is_none());
+}
+
+#[test]
+fn a_lost_terminal_ends_it_well() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    for signal in [Signal::HUP, Signal::QUIT] {
+        for line in ["rxdrop", "l2fwd -p"] {
+            let tool = fixture.start(line).ready();
+            assert_eq!(fixture.attached(), Some(XdpMode::Native));
+            tool.signal(signal);
+            tool.summary();
+            assert_eq!(fixture.attached(), None, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_taken_queue() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let first = fixture.start("rxdrop").ready();
+    for line in ["rxdrop", "txonly", "l2fwd"] {
+        let second = fixture.start(line);
+        wait_for(line, || second.has_rings());
+        let start = Instant::now();
+        second.signal(Signal::TERM);
+        let ended = second.end();
+        assert!(start.elapsed() < Duration::from_secs(2), "{line}: {:?}", start.elapsed());
+        assert!(ended.failure().contains("waited for queue 0 of near"), "{ended:?}");
+    }
+    first.stop().summary();
+    assert_eq!(fixture.attached(), None);
+}
+
+/// Nothing else ends one that cannot end well: here another process holds the lock.
+#[test]
+fn a_signal_that_comes_much_later_ends_it_at_once() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let name = format!("xsk/lock/{}", fixture.cable.veth.a().index());
+    let address = SocketAddr::from_abstract_name(name).unwrap();
+    let bind = || UnixDatagram::bind_addr(&address).unwrap();
+    let _lock = fixture.cable.left.run(bind).unwrap();
+    let mut tool = fixture.start("rxdrop");
+    wait_for("a socket", || tool.has_rings());
+    tool.signal(Signal::INT);
+    let start = Instant::now();
+    let ended = loop {
+        std::thread::sleep(Duration::from_millis(100));
+        tool.signal(Signal::TERM);
+        if let Some(ended) = tool.ended() {
+            break ended;
+        }
+        assert!(start.elapsed() < Duration::from_secs(6), "the tool does not end");
+    };
+    assert!(start.elapsed() > Duration::from_secs(1), "too early");
+    assert_eq!(ended.code(), Some(143));
 }
 
 #[test]

@@ -133,6 +133,17 @@ impl Tool {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
+    /// Returns whether it has mapped rings of a socket.
+    pub(crate) fn has_rings(&self) -> bool {
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.child.id())).unwrap();
+        maps.contains("socket:[")
+    }
+
+    /// Returns how it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Stops reading its standard output.
     pub(crate) fn hang_up(&mut self) {
         let (_, unread) = channel();

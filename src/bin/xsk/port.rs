@@ -5,10 +5,10 @@ use crate::failure::{Failure, Result};
 use crate::signals::Stop;
 use std::time::{Duration, Instant};
 use xsk::attach::AttachmentBuilder;
-use xsk::socket::SocketBuilder;
+use xsk::socket::{SocketBuilder, SocketKind, Unbound};
 use xsk::{
-    AttachMode, Attachment, FramePool, Interface, Kick, Registration, Socket, SocketHandle, Tx,
-    Umem, XdpMode,
+    AttachMode, Attachment, Errno, Error, FramePool, Interface, Kick, Registration, Socket,
+    SocketHandle, Tx, Umem, XdpMode,
 };
 
 /// Packets that one wake-up sends in copy mode, unless the socket's TX budget is set.
@@ -19,6 +19,9 @@ const DRAIN: Duration = Duration::from_millis(200);
 
 /// How long a card may take until its link is up again.
 const LINK: Duration = Duration::from_secs(20);
+
+/// How long the wait for a taken queue may go on after a signal.
+const BIND_SLICE: Duration = Duration::from_millis(100);
 
 /// Creates packet memory as the command line describes it.
 pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, FramePool)> {
@@ -39,7 +42,40 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
         .completion_size(args.completion_ring)
         .copy_mode(args.copy_mode())
         .need_wakeup(!args.no_need_wakeup)
-        .bind_timeout(Duration::from_millis(args.wait))
+        .bind_timeout(Duration::from_millis(args.wait).min(BIND_SLICE))
+}
+
+/// Binds a socket. While the queue is taken, tries again for as long as `--wait` says, but ends soon
+/// after a signal.
+pub(crate) fn bind<S: SocketKind>(
+    mut unbound: Unbound<S>,
+    interface: &Interface,
+    args: &PortArgs,
+    stop: &Stop,
+) -> Result<S> {
+    let start = Instant::now();
+    let limit = Duration::from_millis(args.wait);
+    loop {
+        let mut refused = match unbound.bind(interface, args.queue) {
+            Ok(socket) => return Ok(socket),
+            Err(refused) => refused,
+        };
+        let Error::Bind { errno: Errno::BUSY, waited, .. } = &mut refused.error else {
+            return Err(refused.error.into());
+        };
+        *waited = start.elapsed();
+        if stop.is_asked() {
+            return Err(Failure::Text(format!(
+                "a signal came while it waited for queue {} of {}, which another socket has",
+                args.queue,
+                interface.name()
+            )));
+        }
+        if *waited >= limit {
+            return Err(refused.error.into());
+        }
+        unbound = refused.socket;
+    }
 }
 
 /// An attachment to an interface, and a socket's registration with it.

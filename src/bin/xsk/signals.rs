@@ -1,10 +1,17 @@
-//! SIGINT and SIGTERM: the first asks the loop to end, a second one kills.
+//! Signals that ask for the end: the first sets a flag, which each loop looks at. One that comes much
+//! later ends the process at once.
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::iterator::Signals;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long the tool has to detach its program after the first signal. `timeout` and a terminal send
+/// the same signal twice within less.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Whether a signal asked for the end.
 #[derive(Debug)]
@@ -13,17 +20,53 @@ pub(crate) struct Stop(Arc<AtomicBool>);
 impl Stop {
     pub(crate) fn install() -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order the first signal only sets the flag, and a second one finds it set.
-            let code = signal + 128;
-            flag::register_conditional_shutdown(signal, code, Arc::clone(&asked))?;
-            flag::register(signal, Arc::clone(&asked))?;
+        let signals = handled();
+        // Set in the handler, so that a system call that the signal interrupts finds it set.
+        for signal in &signals {
+            flag::register(*signal, Arc::clone(&asked))?;
         }
+        let mut signals = Signals::new(signals)?;
+        let wait = move || {
+            let mut first = None;
+            for signal in signals.forever() {
+                if first.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+                    signal_hook::low_level::exit(signal + 128);
+                }
+            }
+        };
+        std::thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
         Ok(Self(asked))
     }
 
     pub(crate) fn is_asked(&self) -> bool {
         // Relaxed: no other data is published with the flag.
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Returns the signals that end the tool. A hang-up or quit that is ignored at the start, as under
+/// `nohup`, stays ignored.
+fn handled() -> Vec<i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = ignored(&status);
+    let kept = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+    [SIGINT, SIGTERM].into_iter().chain([SIGHUP, SIGQUIT].into_iter().filter(kept)).collect()
+}
+
+/// Returns the mask of ignored signals in the text of `/proc/self/status`: of signal 1 the lowest bit.
+fn ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_a_mask() {
+        let status = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000001005\nSigCgt:\t0\n";
+        assert_eq!(ignored(status), 1 << (SIGHUP - 1) | 1 << (SIGQUIT - 1) | 0x1000);
+        assert_eq!(ignored(""), 0);
     }
 }

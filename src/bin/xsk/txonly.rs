@@ -34,7 +34,8 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     umem.for_each_free_chunk(&mut pool, |chunk| {
         chunk[..packet.len()].copy_from_slice(&packet);
     });
-    let mut socket = port::socket(port, &umem).tx_only().bind(&interface, port.queue)?;
+    let unbound = port::socket(port, &umem).tx_only().open()?;
+    let mut socket = port::bind(unbound, &interface, port, stop)?;
     raise_tx_budget(port, &socket)?;
     let builder =
         Attachment::builder(&interface).method(port.attach.into()).replace_foreign(port.replace);
