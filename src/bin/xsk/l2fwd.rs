@@ -42,7 +42,7 @@ fn forward(
             // In copy mode a call for an empty ring does nothing; a zero-copy driver may need it to
             // give chunks back.
             if tx.pending() > 0 || handle.is_zero_copy() {
-                kick(args, tx)?;
+                session.kicked(kick(args, tx))?;
             }
             sending -= completion.reap(args.batch)?.recycle(fill)?;
         }
@@ -56,7 +56,7 @@ fn forward(
         sending += count;
         left -= u64::from(count);
         if count == 0 {
-            fill.kick_if_needed()?;
+            session.kicked(fill.kick_if_needed())?;
             if args.poll && tx.pending() == 0 {
                 let most = if sending > 0 { SENDING } else { Duration::MAX };
                 session.sleep(handle, most)?;
@@ -64,7 +64,7 @@ fn forward(
         }
     }
     port::drain(|| {
-        kick(args, tx)?;
+        session.kicked(kick(args, tx))?;
         let back = completion.reap(u32::MAX)?.recycle(fill)?;
         sending -= back;
         Ok((back, sending == 0))

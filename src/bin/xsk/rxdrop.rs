@@ -33,7 +33,7 @@ fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) ->
         session.counts.received(count, bytes);
         left -= u64::from(count);
         if count == 0 {
-            fill.kick_if_needed()?;
+            session.kicked(fill.kick_if_needed())?;
             if args.poll {
                 session.sleep(handle, Duration::MAX)?;
             }

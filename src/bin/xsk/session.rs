@@ -8,13 +8,16 @@ use crate::table::{Counts, Report, Table};
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use xsk::{Attachment, Error, Interface, SocketHandle, XdpMode};
+use xsk::{Attachment, Errno, Error, Interface, Kick, SocketHandle, XdpMode};
 
 /// Turns of a loop between two looks at clock and signals: a busy turn takes some microseconds, an
 /// idle one some nanoseconds.
 pub(crate) const TURNS: u32 = 256;
 /// How often to check whether the interface still exists: the kernel wakes no socket when it goes.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The pause between two looks at an interface that is down.
+const DOWN: Duration = Duration::from_millis(10);
 
 /// A run of a command on a port.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct Session<'a> {
     /// When the last report was made, and its numbers.
     last: (Instant, Report),
     turns: u32,
+    /// Whether the interface was up at the last wake-up.
+    up: bool,
     /// When the next check is due, by the coarse clock.
     next_check: Duration,
 }
@@ -58,6 +63,7 @@ impl<'a> Session<'a> {
             start,
             last: (start, Report::default()),
             turns: 1,
+            up: true,
             next_check: Duration::ZERO,
         }
     }
@@ -147,6 +153,40 @@ impl<'a> Session<'a> {
         let report = Report { counts: self.counts, kernel: self.handle.statistics()? };
         let (last, before) = std::mem::replace(&mut self.last, (now, report));
         self.table.interval(&before, &report, now.duration_since(last))?;
+        Ok(())
+    }
+
+    /// Takes the result of a wake-up. An interface that is down is noted, once, and waited for: the
+    /// kernel sends what is in the TX ring when it is up again.
+    #[inline]
+    pub(crate) fn kicked(&mut self, result: xsk::Result<Kick>) -> Result<()> {
+        match result {
+            Ok(Kick::NotNeeded) => Ok(()),
+            Ok(_) if self.up => Ok(()),
+            changed => self.link_changed(changed),
+        }
+    }
+
+    #[cold]
+    fn link_changed(&mut self, result: xsk::Result<Kick>) -> Result<()> {
+        let name = self.interface.name();
+        match result {
+            Ok(_) => {
+                self.up = true;
+                self.table.note(&format!("{name} is up again"));
+            }
+            Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {
+                // It is an error if the interface is gone.
+                self.interface.info()?;
+                if self.up {
+                    self.up = false;
+                    self.table.note(&format!("{name} is down: nothing is sent until it is up"));
+                }
+                self.turns = 1;
+                std::thread::sleep(DOWN);
+            }
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 

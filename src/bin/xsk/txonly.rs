@@ -77,7 +77,7 @@ fn send(
     while left > 0 && session.goes_on()? {
         let sent = tx.send_from(pool, port.next_batch(left), *size)?;
         left -= u64::from(sent);
-        kick(port, tx)?;
+        session.kicked(kick(port, tx))?;
         let back = completion.reap_into(pool, port.batch)?;
         session.counts.sent(back, bytes(back, *size));
         if port.poll && sent == 0 && back == 0 {
@@ -85,7 +85,7 @@ fn send(
         }
     }
     port::drain(|| {
-        kick(port, tx)?;
+        session.kicked(kick(port, tx))?;
         let back = completion.reap_into(pool, u32::MAX)?;
         session.counts.sent(back, bytes(back, *size));
         Ok((back, pool.len() == all))
