@@ -2,9 +2,11 @@
 
 use crate::common::wait_for;
 use crate::fixture::{Fixture, Tool, attached, foreign};
-use rustix::process::Signal;
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size};
+use rustix::process::{Pid, Signal, kill_process};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use xsk::XdpMode;
 use xsk::test_util::{VethPair, ip, privileged};
@@ -259,4 +261,40 @@ fn a_closed_output_is_no_reason_to_panic_or_to_stay() {
         assert!(!ended.err.join("\n").contains("panicked"), "{ended:?}");
         wait_for("nothing attached", || fixture.attached().is_none());
     }
+}
+
+/// A pager that waits, or a log that is full: the pipe takes nothing more.
+#[test]
+fn a_reader_that_stops_reading_stops_nothing_else() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
+    let size = fcntl_setpipe_size(&writer, 4096).unwrap();
+    rustix::io::write(&writer, &vec![b'x'; size]).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xsk"));
+    command.args(["rxdrop", "-i", "near", "--json", "-p"]).stdout(writer).stderr(Stdio::null());
+    let mut child = fixture.cable.left.run(|| command.spawn().unwrap()).unwrap();
+    drop(command);
+    wait_for("the program", || fixture.attached().is_some());
+    // Beyond the first report, which is due after a second.
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(2500) {
+        fixture.send(0, 100);
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let start = Instant::now();
+    let mut status = None;
+    while status.is_none() && start.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(5));
+        status = child.try_wait().unwrap();
+    }
+    let left = fixture.attached();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let status = status.expect("it does not end");
+    drop(reader);
+    assert_eq!(status.code(), Some(1), "the summary was not read");
+    assert_eq!(left, None);
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let attachment = Some(program.attachment());
     let title = port::title(&socket.handle, attachment);
     let handle = socket.handle.clone();
-    let mut session = Session::new(args, stop, interface, handle, "l2fwd", attachment);
+    let mut session = Session::new(args, stop, interface, handle, "l2fwd", attachment)?;
     let outcome =
         session.title(&title).and_then(|()| forward(args, &umem, &mut socket, &mut session));
     session.end(outcome, Some(program))

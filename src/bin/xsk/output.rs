@@ -1,10 +1,111 @@
-//! Lines on the standard output, and a progress line on a terminal.
+//! Lines on the standard output, directly or by a thread that the data path does not wait for, and a
+//! progress line on a terminal.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, channel, sync_channel,
+};
+use std::time::{Duration, Instant};
+
+/// Lines that wait for a reader; those that come while so many wait are not written.
+const WAITING: usize = 64;
+/// How long the last lines wait for a reader.
+const LIMIT: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Writes a line to the standard output; an error, not a panic, if the output is closed.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Lines that a thread of their own writes: a reader that stops reading stops nothing else.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    sender: SyncSender<String>,
+    /// How the thread ended.
+    ended: Receiver<io::Result<()>>,
+    /// Lines that found no room.
+    missing: Cell<u64>,
+}
+
+impl Lines {
+    pub(crate) fn new(mut stream: impl Write + Send + 'static) -> io::Result<Self> {
+        let (sender, lines) = sync_channel::<String>(WAITING);
+        let (end, ended) = channel();
+        let write = move || {
+            let written = lines.iter().try_for_each(|line| {
+                // In one piece: lines of other processes may go to the same pipe.
+                stream.write_all(format!("{line}\n").as_bytes())?;
+                stream.flush()
+            });
+            // Later lines find the channel closed, and then how it ended.
+            let _ = end.send(written);
+            drop(lines);
+        };
+        std::thread::Builder::new().name("output".to_owned()).spawn(write)?;
+        Ok(Self { sender, ended, missing: Cell::new(0) })
+    }
+
+    /// Has a line written, if there is room for it.
+    ///
+    /// # Errors
+    /// Those of an earlier line.
+    pub(crate) fn line(&self, text: String) -> io::Result<()> {
+        self.offer(text).map(|refused| {
+            if refused.is_some() {
+                self.missing.set(self.missing.get() + 1);
+            }
+        })
+    }
+
+    /// Has a line written, and waits for room. Returns the error of a reader that reads nothing.
+    pub(crate) fn last_line(&self, mut text: String) -> io::Result<()> {
+        let start = Instant::now();
+        while let Some(refused) = self.offer(text)? {
+            if start.elapsed() > LIMIT {
+                return Err(not_read());
+            }
+            text = refused;
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Returns the text if there is no room for it.
+    fn offer(&self, text: String) -> io::Result<Option<String>> {
+        match self.sender.try_send(text) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(text)) => match self.ended.try_recv() {
+                Ok(ended) => ended.map(|()| None),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => Ok(Some(text)),
+            },
+            Err(TrySendError::Disconnected(_)) => {
+                { self.ended.try_recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into())) }
+                    .map(|()| None)
+            }
+        }
+    }
+
+    /// Returns how many lines were not written, because their reader was too slow.
+    pub(crate) fn missing(&self) -> u64 {
+        self.missing.get()
+    }
+
+    /// Waits until everything is written.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        drop(self.sender);
+        match self.ended.recv_timeout(LIMIT) {
+            Ok(ended) => ended,
+            Err(RecvTimeoutError::Timeout) => Err(not_read()),
+            // Its error was returned already.
+            Err(RecvTimeoutError::Disconnected) => Ok(()),
+        }
+    }
+}
+
+fn not_read() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "it is not read")
 }
 
 /// One line that is written over and over if the standard error output is a terminal.

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let attachment = Some(program.attachment());
     let title = port::title(&socket.handle, attachment);
     let handle = socket.handle.clone();
-    let mut session = Session::new(args, stop, interface, handle, "rxdrop", attachment);
+    let mut session = Session::new(args, stop, interface, handle, "rxdrop", attachment)?;
     let outcome = session.title(&title).and_then(|()| receive(args, &mut socket, &mut session));
     session.end(outcome, Some(program))
 }

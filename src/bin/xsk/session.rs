@@ -49,10 +49,10 @@ impl<'a> Session<'a> {
         handle: SocketHandle,
         command: &'static str,
         attachment: Option<&Attachment>,
-    ) -> Self {
-        let table = Table::new(args, command, attachment.map(Attachment::mode), &handle);
+    ) -> Result<Self> {
+        let table = Table::new(args, command, attachment.map(Attachment::mode), &handle)?;
         let start = Instant::now();
-        Self {
+        Ok(Self {
             counts: Counts::default(),
             args,
             stop,
@@ -65,7 +65,7 @@ impl<'a> Session<'a> {
             turns: 1,
             up: true,
             next_check: Duration::ZERO,
-        }
+        })
     }
 
     /// Returns whether the loop goes on; to be called once in each turn of it.

@@ -1,10 +1,10 @@
 //! Reports of counters: a table for people, JSON for programs.
 
 use crate::args::PortArgs;
-use crate::output::line;
+use crate::output::Lines;
 use crate::rates::{grouped, per_second};
 use serde_json::json;
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 use xsk::{SocketHandle, Statistics, XdpMode};
 
@@ -68,6 +68,8 @@ pub(crate) struct Table {
     zero_copy: bool,
     json: bool,
     extra: bool,
+    output: Lines,
+    notes: Lines,
 }
 
 impl Table {
@@ -76,15 +78,17 @@ impl Table {
         command: &'static str,
         mode: Option<XdpMode>,
         handle: &SocketHandle,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
             command,
             port: format!("{}:{}", handle.interface(), handle.queue()),
             mode: mode.map(|mode| mode.to_string()),
             zero_copy: handle.is_zero_copy(),
             json: args.json,
             extra: args.extra_stats,
-        }
+            output: Lines::new(io::stdout())?,
+            notes: Lines::new(io::stderr())?,
+        })
     }
 
     /// Writes the first line; in JSON mode it goes to the standard error output.
@@ -93,13 +97,13 @@ impl Table {
             self.note(text);
             Ok(())
         } else {
-            line(text)
+            self.output.line(text.to_owned())
         }
     }
 
     /// Writes a line beside the reports. A failed write is ignored.
     pub(crate) fn note(&self, text: &str) {
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = self.notes.line(text.to_owned());
     }
 
     pub(crate) fn interval(&self, before: &Report, now: &Report, time: Duration) -> io::Result<()> {
@@ -110,33 +114,45 @@ impl Table {
             let new = now.map(|now| now.saturating_sub(before.unwrap_or(0)));
             (name, new, now)
         });
-        if self.json {
-            let kernel = kernel.map(|(name, value, _)| (name, value));
-            return self.object(false, &counts, kernel, time);
-        }
-        self.rows(&counts, &now.counts, kernel, time)
+        self.output.line(if self.json {
+            self.object(false, &counts, kernel.map(|(name, value, _)| (name, value)), time)
+        } else {
+            self.rows(&counts, &now.counts, kernel, time)
+        })
     }
 
-    pub(crate) fn summary(&self, all: &Report, time: Duration) -> io::Result<()> {
+    /// Writes the summary, and waits until everything is written, but not long for a reader that
+    /// reads nothing.
+    pub(crate) fn summary(self, all: &Report, time: Duration) -> io::Result<()> {
         let kernel = named(&all.kernel).into_iter();
-        if self.json {
-            return self.object(true, &all.counts, kernel, time);
+        let text = if self.json {
+            self.object(true, &all.counts, kernel, time)
+        } else {
+            let kernel = kernel.map(|(name, value)| (name, value, value));
+            let rows = self.rows(&all.counts, &all.counts, kernel, time);
+            let Counts { rx_bytes, tx_bytes, .. } = all.counts;
+            let (rx_bytes, tx_bytes) = (grouped(rx_bytes), grouped(tx_bytes));
+            format!("\nSummary\n{rows}\n{:<26}{rx_bytes:>17}{tx_bytes:>17}", "bytes (rx, tx)")
+        };
+        let written = self.output.last_line(text);
+        let missing = self.output.missing();
+        if missing > 0 {
+            self.note(&format!("{missing} reports are missing: the output was not read in time"));
         }
-        line("\nSummary")?;
-        let kernel = kernel.map(|(name, value)| (name, value, value));
-        self.rows(&all.counts, &all.counts, kernel, time)?;
-        let Counts { rx_bytes, tx_bytes, .. } = all.counts;
-        line(&format!("{:<26}{:>17}{:>17}", "bytes (rx, tx)", grouped(rx_bytes), grouped(tx_bytes)))
+        let finished = self.output.finish();
+        // A note that is not read is not missed.
+        let _ = self.notes.finish();
+        written.and(finished)
     }
 
-    /// Writes the rates over `time`, and the totals.
+    /// Returns the rates over `time`, and the totals.
     fn rows(
         &self,
         counts: &Counts,
         all: &Counts,
         kernel: impl Iterator<Item = (&'static str, Option<u64>, Option<u64>)>,
         time: Duration,
-    ) -> io::Result<()> {
+    ) -> String {
         let mode = self.mode.as_deref().unwrap_or("no program");
         let mut text = format!("\n{} {} {mode}\n", self.port, self.command);
         let mut row = |name: &str, one: String, two: String| {
@@ -156,7 +172,8 @@ impl Table {
                 row(name, shown(rate), shown(all));
             }
         }
-        line(text.trim_end_matches('\n'))
+        text.truncate(text.trim_end_matches('\n').len());
+        text
     }
 
     fn object(
@@ -165,7 +182,7 @@ impl Table {
         counts: &Counts,
         kernel: impl Iterator<Item = (&'static str, Option<u64>)>,
         time: Duration,
-    ) -> io::Result<()> {
+    ) -> String {
         let mut object = json!({
             "command": self.command,
             "summary": summary,
@@ -182,6 +199,6 @@ impl Table {
         if let Some(object) = object.as_object_mut() {
             object.extend(kernel.map(|(name, value)| (name.to_owned(), json!(value))));
         }
-        line(&object.to_string())
+        object.to_string()
     }
 }

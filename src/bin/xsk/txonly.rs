@@ -45,7 +45,7 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     }
     let title = port::title(&socket.handle, program.as_ref().map(ActiveProgram::attachment));
     let handle = socket.handle.clone();
-    let mut session = Session::new(port, stop, interface, handle, "txonly", None);
+    let mut session = Session::new(port, stop, interface, handle, "txonly", None)?;
     let outcome =
         session.title(&title).and_then(|()| send(args, &mut pool, &mut socket, &mut session));
     session.end(outcome, program)
