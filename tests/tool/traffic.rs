@@ -223,3 +223,17 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
     }
     assert!(!text.contains(['\r', '\x1b']), "{text:?}");
 }
+
+#[test]
+fn the_title_says_how_many_queues_there_are() {
+    if !privileged!() {
+        return;
+    }
+    for (queues, words) in [(1, "near queue 0: native mode"), (4, "near queue 0 of 4: native mode")]
+    {
+        let fixture = Fixture::new(queues);
+        let line = format!("rxdrop -d 1 -i near {WAIT}");
+        let ended = Tool::start(&fixture.cable.left, &line).end();
+        assert!(ended.out[0].starts_with(words), "{ended:?}");
+    }
+}

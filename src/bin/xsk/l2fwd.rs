@@ -19,7 +19,7 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let mut socket = port::bind(unbound, &interface, args, stop)?;
     let program = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
     let attachment = Some(program.attachment());
-    let title = port::title(&socket.handle, attachment);
+    let title = port::title(&interface, &socket.handle, attachment);
     let handle = socket.handle.clone();
     let mut session = Session::new(args, stop, interface, handle, "l2fwd", attachment)?;
     let outcome =

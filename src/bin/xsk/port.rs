@@ -162,7 +162,11 @@ pub(crate) fn copy(handle: &SocketHandle) -> String {
 }
 
 /// Returns the first line: interface and queue, and the modes with their reasons.
-pub(crate) fn title(handle: &SocketHandle, program: Option<&Attachment>) -> String {
+pub(crate) fn title(
+    interface: &Interface,
+    handle: &SocketHandle,
+    program: Option<&Attachment>,
+) -> String {
     let copy = copy(handle);
     let program = match program {
         Some(program) => format!(
@@ -174,7 +178,12 @@ pub(crate) fn title(handle: &SocketHandle, program: Option<&Attachment>) -> Stri
         ),
         None => format!("{copy}, no program (sending needs none)"),
     };
-    format!("{} queue {}: {program}", handle.interface(), handle.queue())
+    // Packets on the others do not come here.
+    let all = match interface.queues() {
+        Ok(queues) if queues.max() > 1 => format!(" of {}", queues.max()),
+        _ => String::new(),
+    };
+    format!("{} queue {}{all}: {program}", handle.interface(), handle.queue())
 }
 
 /// Makes the kernel send what is in the TX ring.

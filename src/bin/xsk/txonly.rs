@@ -43,7 +43,8 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     if program.is_some() {
         port::wait_for_link(&interface, stop)?;
     }
-    let title = port::title(&socket.handle, program.as_ref().map(ActiveProgram::attachment));
+    let title =
+        port::title(&interface, &socket.handle, program.as_ref().map(ActiveProgram::attachment));
     let handle = socket.handle.clone();
     let mut session = Session::new(port, stop, interface, handle, "txonly", None)?;
     let outcome =
