@@ -198,8 +198,9 @@ impl Attachment {
     ///
     /// An interface that was moved to another network namespace looks like one that is gone. Its
     /// sockets are unbound for good, but a program attached by [`AttachMethod::Netlink`] stays on
-    /// it, and can only be taken off there (`ip link set dev NAME xdp off`). One attached by
-    /// [`AttachMethod::Link`] is detached: use that where interfaces are moved.
+    /// it, and can only be taken off there (`ip link set dev NAME xdpdrv off`, or `xdpgeneric
+    /// off`). One attached by [`AttachMethod::Link`] is detached: use that where interfaces are
+    /// moved.
     pub fn close(self) -> Result<()> {
         Arc::into_inner(self.shared).map_or(Ok(()), |mut shared| {
             let timeout = shared.lock_timeout;
@@ -237,8 +238,8 @@ macro_rules! register {
             /// come to it while the returned value lives. A socket without an RX ring has no such
             /// method.
             ///
-            /// The returned value keeps a descriptor of the socket open, and its packet memory: drop
-            /// it together with the socket's parts, or the queue stays taken.
+            /// The returned value keeps a descriptor of the socket open, and its packet memory:
+            /// drop it together with the socket's parts, or the queue stays taken.
             ///
             /// # Errors
             /// [`Error::OtherAttachment`] if the program is on another interface, also one of the

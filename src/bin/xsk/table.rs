@@ -132,7 +132,8 @@ impl Table {
             let rows = self.rows(&all.counts, &all.counts, kernel, time);
             let Counts { rx_bytes, tx_bytes, .. } = all.counts;
             let (rx_bytes, tx_bytes) = (grouped(rx_bytes), grouped(tx_bytes));
-            format!("\nSummary\n{rows}\n{:<26}{rx_bytes:>17}{tx_bytes:>17}", "bytes (rx, tx)")
+            let bytes = row("bytes (rx, tx)", &rx_bytes, &tx_bytes);
+            format!("\nSummary\n{rows}\n{bytes}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();
@@ -154,25 +155,25 @@ impl Table {
         time: Duration,
     ) -> String {
         let mode = self.mode.as_deref().unwrap_or("no program");
-        let mut text = format!("\n{} {} {mode}\n", self.port, self.command);
-        let mut row = |name: &str, one: String, two: String| {
-            text.push_str(&format!("{name:<26}{one:>17}{two:>17}\n"));
+        let mut text = format!("\n{} {} {mode}", self.port, self.command);
+        let mut add = |name: &str, one: String, two: String| {
+            text.push('\n');
+            text.push_str(&row(name, &one, &two));
         };
         let seconds = format!("{:.2} s", time.as_secs_f64());
-        row(&seconds, "packets/s".into(), "packets".into());
+        add(&seconds, "packets/s".into(), "packets".into());
         for (name, count, all) in
             [("rx", counts.rx_packets, all.rx_packets), ("tx", counts.tx_packets, all.tx_packets)]
         {
-            row(name, grouped(per_second(count, time)), grouped(all));
+            add(name, grouped(per_second(count, time)), grouped(all));
         }
         if self.extra {
             let shown = |value: Option<u64>| value.map_or_else(|| "unknown".into(), grouped);
             for (name, count, all) in kernel {
                 let rate = count.map(|count| per_second(count, time));
-                row(name, shown(rate), shown(all));
+                add(name, shown(rate), shown(all));
             }
         }
-        text.truncate(text.trim_end_matches('\n').len());
         text
     }
 
@@ -200,5 +201,24 @@ impl Table {
             object.extend(kernel.map(|(name, value)| (name.to_owned(), json!(value))));
         }
         object.to_string()
+    }
+}
+
+/// Returns a row of the table. The columns hold 10^15.
+fn row(name: &str, one: &str, two: &str) -> String {
+    format!("{name:<26}{one:>22}{two:>22}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{grouped, row};
+
+    #[test]
+    fn columns_do_not_run_together() {
+        let most = grouped(1_000_000_000_000_000);
+        let text = row("rx_fill_ring_empty_descs", &most, &most);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert_eq!(words, ["rx_fill_ring_empty_descs", &most, &most]);
+        assert!(text.len() <= 80, "{text}");
     }
 }
