@@ -29,8 +29,8 @@ static_assertions::assert_impl_all!(BindError<super::TxSocket>: Send, Sync, std:
 
 impl<S: SocketKind> fmt::Debug for BindError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { error, socket } = self;
-        f.debug_struct("BindError").field("error", error).field("socket", socket).finish()
+        // Without the socket: this is what `main` prints.
+        f.debug_tuple("BindError").field(&self.error).finish()
     }
 }
 
