@@ -180,7 +180,7 @@ fn a_link_that_flaps_ends_neither_sender_nor_receiver() {
     for line in senders {
         let sender = Tool::start(&fixture.cable.left, line).ready();
         ip::set_up(cable.a(), false).unwrap();
-        assert_eq!(sender.note(), "near2 is down: nothing is sent until it is up");
+        assert_eq!(sender.note(), "near2 is down: nothing comes or goes until it is up");
         ip::set_up(cable.a(), true).unwrap();
         assert_eq!(sender.note(), "near2 is up again");
         let sent = || cable.a().info().unwrap().counters.tx_packets;
@@ -190,10 +190,14 @@ fn a_link_that_flaps_ends_neither_sender_nor_receiver() {
         // Down at the end: it does not wait.
         let sender = Tool::start(&fixture.cable.left, line).ready();
         ip::set_up(cable.a(), false).unwrap();
-        assert_eq!(sender.note(), "near2 is down: nothing is sent until it is up");
+        assert_eq!(sender.note(), "near2 is down: nothing comes or goes until it is up");
         sender.stop().summary();
         ip::set_up(cable.a(), true).unwrap();
     }
+    ip::set_up(fixture.cable.veth.a(), false).unwrap();
+    assert_eq!(receiver.note(), "near is down: nothing comes or goes until it is up");
+    ip::set_up(fixture.cable.veth.a(), true).unwrap();
+    assert_eq!(receiver.note(), "near is up again");
     let flap = || {
         ip::set_up(fixture.cable.veth.a(), false).unwrap();
         ip::set_up(fixture.cable.veth.a(), true).unwrap();

@@ -35,7 +35,7 @@ pub(crate) struct Session<'a> {
     /// When the last report was made, and its numbers.
     last: (Instant, Report),
     turns: u32,
-    /// Whether the interface was up at the last wake-up.
+    /// Whether the interface was up at the last look.
     up: bool,
     /// When the next check is due, by the coarse clock.
     next_check: Duration,
@@ -132,12 +132,15 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Reports once that another process detached the program: nothing else would show it.
-    fn check_program(&mut self) -> Result<()> {
+    /// Notes what nothing else would show: that the interface is down, and, once, that another process
+    /// detached the program.
+    fn check_link_and_program(&mut self) -> Result<()> {
+        let info = self.interface.info()?;
+        self.note_link(info.up);
         let Some((mode, id)) = self.program else {
             return Ok(());
         };
-        if self.interface.attached_programs()?.program(mode) != Some(id) {
+        if info.programs.program(mode) != Some(id) {
             self.program = None;
             let name = self.interface.name();
             self.table.note(&format!(
@@ -149,7 +152,7 @@ impl<'a> Session<'a> {
     }
 
     fn report(&mut self, now: Instant) -> Result<()> {
-        self.check_program()?;
+        self.check_link_and_program()?;
         let report = Report { counts: self.counts, kernel: self.handle.statistics()? };
         let (last, before) = std::mem::replace(&mut self.last, (now, report));
         self.table.interval(&before, &report, now.duration_since(last))?;
@@ -169,25 +172,32 @@ impl<'a> Session<'a> {
 
     #[cold]
     fn link_changed(&mut self, result: xsk::Result<Kick>) -> Result<()> {
-        let name = self.interface.name();
         match result {
-            Ok(_) => {
-                self.up = true;
-                self.table.note(&format!("{name} is up again"));
-            }
+            Ok(_) => self.note_link(true),
             Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {
                 // It is an error if the interface is gone.
                 self.interface.info()?;
-                if self.up {
-                    self.up = false;
-                    self.table.note(&format!("{name} is down: nothing is sent until it is up"));
-                }
+                self.note_link(false);
                 self.turns = 1;
                 std::thread::sleep(DOWN);
             }
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// Notes that the interface is up or down, if it was not so before.
+    fn note_link(&mut self, up: bool) {
+        if up == self.up {
+            return;
+        }
+        self.up = up;
+        let name = self.interface.name();
+        self.table.note(&if up {
+            format!("{name} is up again")
+        } else {
+            format!("{name} is down: nothing comes or goes until it is up")
+        });
     }
 
     /// Sleeps until the socket has received packets, `most` is over, or a check is due.
