@@ -152,10 +152,11 @@ impl<S: SocketKind> SocketBuilder<S> {
     /// if the kernel refuses.
     pub fn open(self) -> Result<Unbound<S>> {
         let specs = self.specs()?;
-        self.umem.used_by(Sockets::Real)?;
         let fd = create()?;
         register(fd.as_fd(), &self.umem)?;
         let (rings, has_flags_word) = map(fd.as_fd(), specs)?;
+        // Not before: a socket that was refused uses no memory.
+        self.umem.used_by(Sockets::Real)?;
         let mut bind = self.bind;
         // The flag came together with its word in the ring.
         bind.need_wakeup &= has_flags_word;

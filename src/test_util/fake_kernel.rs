@@ -98,7 +98,6 @@ impl FakeKernel {
                 return Err(Error::Setting { name: "size of a ring", value: entries.into(), rule });
             }
         }
-        umem.used_by(Sockets::Fake)?;
         let memory = Arc::new(RingBlocks {
             rx: RingBlock::new(rx, 16, start),
             tx: RingBlock::new(tx, 16, start),
@@ -107,6 +106,7 @@ impl FakeKernel {
         });
         let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| Error::CreateSocket { errno })?;
+        umem.used_by(Sockets::Fake)?;
         let backend = Arc::new(FakeBackend { fd, kicks: AtomicU64::new(0) });
         let inner = Arc::new(Inner {
             backend: Backend::Fake(Arc::clone(&backend)),

@@ -96,7 +96,7 @@ impl<'a> Hostile<'a> {
             RingKind::Fill => fill.skip_to(index),
             RingKind::Completion => completion.skip_to(index),
         };
-        if !goes_on {
+        if !goes_on && !self.kernel.has_ended(ring) {
             self.kernel.ended.push(ring);
         }
     }

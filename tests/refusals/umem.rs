@@ -126,15 +126,17 @@ fn memory_that_cannot_be_written_is_refused_by_the_kernel() {
 /// The ledger knows that a chunk is received into, not by which of two kernels.
 #[test]
 fn sockets_of_the_kernel_and_of_a_fake_kernel_do_not_share_memory() {
+    if !privileged!() {
+        return;
+    }
     let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let _fake = FakeKernel::new(&umem).unwrap();
     let _second = FakeKernel::new(&umem).unwrap();
     let error = Socket::builder(&umem).open().unwrap_err();
     assert!(matches!(error, Error::Setting { name: "socket of UMEM", .. }), "{error}");
-    if !privileged!() {
-        return;
-    }
+    // A socket that was refused decides nothing.
     let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
+    assert!(Socket::builder(&umem).rx_size(3).open().is_err());
     let _real = Socket::builder(&umem).open().unwrap();
     let error = FakeKernel::new(&umem).unwrap_err();
     assert!(matches!(error, Error::Setting { name: "socket of UMEM", .. }), "{error}");

@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::time::Duration;
 use xsk::umem::PageSize;
 use xsk::{AttachMethod, AttachMode, CopyMode};
 
@@ -121,6 +122,11 @@ pub(crate) struct PortArgs {
 }
 
 impl PortArgs {
+    /// Returns how long to wait for a taken queue.
+    pub(crate) fn wait(&self) -> Duration {
+        Duration::from_millis(self.wait)
+    }
+
     /// Returns the size of the next batch when `left` packets are left to do.
     #[inline]
     pub(crate) fn next_batch(&self, left: u64) -> u32 {

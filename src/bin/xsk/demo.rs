@@ -5,7 +5,7 @@ use crate::exchange::{CABLE_CAPACITY, CHUNKS, Exchange, Outcome, Receiver, Sende
 use crate::failure::{Failure, Result};
 use crate::output::{Progress, line};
 use crate::packet::{ETHERNET_HEADER, MIN_SIZE, Stream};
-use crate::port::{ActiveProgram, copy, wait_for_link};
+use crate::port::{ActiveProgram, BIND_SLICE, bind, copy, wait_for_link};
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use std::collections::BTreeSet;
@@ -129,7 +129,7 @@ impl TestLink {
 
 /// Creates a sender of frames of `size` bytes. It receives nothing, so that it is registered with
 /// no program.
-fn sender(interface: &Interface, size: u32) -> Result<Sender> {
+fn sender(interface: &Interface, size: u32, stop: &Stop) -> Result<Sender> {
     let (umem, pool) = Umem::builder().chunk_count(CHUNKS).build()?;
     let most = umem.chunk_size() - KERNEL_HEADROOM;
     if size > most {
@@ -139,13 +139,14 @@ fn sender(interface: &Interface, size: u32) -> Result<Sender> {
             umem.chunk_size()
         )));
     }
-    let socket = Socket::builder(&umem)
+    let unbound = Socket::builder(&umem)
         .tx_only()
         .tx_size(CHUNKS)
         .completion_size(CHUNKS)
         .fill_size(64)
-        .bind_timeout(QUEUE_TIMEOUT)
-        .bind(interface, 0)?;
+        .bind_timeout(BIND_SLICE)
+        .open()?;
+    let socket = bind(unbound, interface, 0, QUEUE_TIMEOUT, stop)?;
     Ok(Sender { umem, pool, socket })
 }
 
@@ -153,16 +154,17 @@ fn sender(interface: &Interface, size: u32) -> Result<Sender> {
 fn receiver(
     interface: &Interface,
     mode: AttachMode,
+    stop: &Stop,
 ) -> Result<(Receiver, Attachment, Registration)> {
     let (umem, mut pool) = Umem::builder().chunk_count(CHUNKS).build()?;
     let mut socket = Socket::builder(&umem)
         .rx_only()
         .rx_size(CHUNKS)
         .fill_size(CHUNKS)
-        .bind_timeout(QUEUE_TIMEOUT)
+        .bind_timeout(BIND_SLICE)
         .open()?;
     socket.fill.fill_from(&mut pool, CHUNKS)?;
-    let socket = socket.bind(interface, 0).map_err(xsk::Error::from)?;
+    let socket = bind(socket, interface, 0, QUEUE_TIMEOUT, stop)?;
     let attachment = Attachment::builder(interface).mode(mode).attach()?;
     let registration = socket.register(&attachment)?;
     Ok((Receiver { umem, socket }, attachment, registration))
@@ -177,8 +179,9 @@ fn one_mode(
     stop: &Stop,
 ) -> Result<Option<String>> {
     let (from, to) = link.ends();
-    let mut sender = link.at_sender(|| sender(from, args.size))??;
-    let (mut receiver, attachment, registration) = link.at_receiver(|| receiver(to, mode))??;
+    let mut sender = link.at_sender(|| sender(from, args.size, stop))??;
+    let (mut receiver, attachment, registration) =
+        link.at_receiver(|| receiver(to, mode, stop))??;
     let handle = &sender.socket.handle;
     let program =
         link.at_sender(|| ActiveProgram::to_send(Attachment::builder(from), from, handle))??;

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let (umem, mut pool) = port::umem(args)?;
     let mut unbound = port::socket(args, &umem).open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
-    let mut socket = port::bind(unbound, &interface, args, stop)?;
+    let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
     let program = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
     let attachment = Some(program.attachment());
     let title = port::title(&interface, &socket.handle, attachment);
@@ -67,7 +67,7 @@ fn forward(
         session.kicked(kick(args, tx))?;
         let back = completion.reap(u32::MAX)?.recycle(fill)?;
         sending -= back;
-        Ok((back, sending == 0))
+        Ok((back > 0 || session.waits_for_link(), sending == 0))
     })
 }
 

@@ -17,8 +17,8 @@ mod txonly;
 
 use clap::Parser;
 use failure::Result;
+use output::Lines;
 use signals::Stop;
-use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -26,10 +26,17 @@ fn main() -> ExitCode {
     match run(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // A failure of this write could not be reported either.
-            let _ = writeln!(std::io::stderr(), "xsk: {failure}");
+            report(format!("xsk: {failure}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Writes the last line; an output that is closed or not read is no reason to stay.
+fn report(text: String) {
+    if let Ok(lines) = Lines::new(std::io::stderr()) {
+        let _ = lines.last_line(text);
+        let _ = lines.finish();
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, channel, sync_channel,
 };
@@ -10,8 +12,10 @@ use std::time::{Duration, Instant};
 
 /// Lines that wait for a reader; those that come while so many wait are not written.
 const WAITING: usize = 64;
-/// How long the last lines wait for a reader.
+/// How long the last lines wait for a reader that reads nothing.
 const LIMIT: Duration = Duration::from_secs(1);
+/// How long they wait for a slow one.
+const MOST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Writes a line to the standard output; an error, not a panic, if the output is closed.
@@ -25,26 +29,54 @@ pub(crate) struct Lines {
     sender: SyncSender<String>,
     /// How the thread ended.
     ended: Receiver<io::Result<()>>,
+    /// How many lines the thread has written.
+    written: Arc<AtomicU64>,
     /// Lines that found no room.
     missing: Cell<u64>,
+}
+
+/// Whether a reader still reads.
+struct Patience<'a> {
+    written: &'a AtomicU64,
+    last: u64,
+    since: Instant,
+    start: Instant,
+}
+
+impl<'a> Patience<'a> {
+    fn new(written: &'a AtomicU64) -> Self {
+        let now = Instant::now();
+        Self { written, last: written.load(Ordering::Relaxed), since: now, start: now }
+    }
+
+    fn is_over(&mut self) -> bool {
+        let written = self.written.load(Ordering::Relaxed);
+        if written != self.last {
+            (self.last, self.since) = (written, Instant::now());
+        }
+        self.since.elapsed() > LIMIT || self.start.elapsed() > MOST
+    }
 }
 
 impl Lines {
     pub(crate) fn new(mut stream: impl Write + Send + 'static) -> io::Result<Self> {
         let (sender, lines) = sync_channel::<String>(WAITING);
         let (end, ended) = channel();
+        let count = Arc::new(AtomicU64::new(0));
+        let written = Arc::clone(&count);
         let write = move || {
-            let written = lines.iter().try_for_each(|line| {
+            let result = lines.iter().try_for_each(|line| {
                 // In one piece: lines of other processes may go to the same pipe.
                 stream.write_all(format!("{line}\n").as_bytes())?;
+                count.fetch_add(1, Ordering::Relaxed);
                 stream.flush()
             });
             // Later lines find the channel closed, and then how it ended.
-            let _ = end.send(written);
+            let _ = end.send(result);
             drop(lines);
         };
         std::thread::Builder::new().name("output".to_owned()).spawn(write)?;
-        Ok(Self { sender, ended, missing: Cell::new(0) })
+        Ok(Self { sender, ended, written, missing: Cell::new(0) })
     }
 
     /// Has a line written, if there is room for it.
@@ -61,9 +93,9 @@ impl Lines {
 
     /// Has a line written, and waits for room. Returns the error of a reader that reads nothing.
     pub(crate) fn last_line(&self, mut text: String) -> io::Result<()> {
-        let start = Instant::now();
+        let mut patience = Patience::new(&self.written);
         while let Some(refused) = self.offer(text)? {
-            if start.elapsed() > LIMIT {
+            if patience.is_over() {
                 return Err(not_read());
             }
             text = refused;
@@ -95,11 +127,15 @@ impl Lines {
     /// Waits until everything is written.
     pub(crate) fn finish(self) -> io::Result<()> {
         drop(self.sender);
-        match self.ended.recv_timeout(LIMIT) {
-            Ok(ended) => ended,
-            Err(RecvTimeoutError::Timeout) => Err(not_read()),
-            // Its error was returned already.
-            Err(RecvTimeoutError::Disconnected) => Ok(()),
+        let mut patience = Patience::new(&self.written);
+        loop {
+            match self.ended.recv_timeout(PAUSE) {
+                Ok(ended) => return ended,
+                Err(RecvTimeoutError::Timeout) if patience.is_over() => return Err(not_read()),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Its error was returned already.
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ const DRAIN: Duration = Duration::from_millis(200);
 const LINK: Duration = Duration::from_secs(20);
 
 /// How long the wait for a taken queue may go on after a signal.
-const BIND_SLICE: Duration = Duration::from_millis(100);
+pub(crate) const BIND_SLICE: Duration = Duration::from_millis(100);
 
 /// Creates packet memory as the command line describes it.
 pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, FramePool)> {
@@ -42,21 +42,21 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
         .completion_size(args.completion_ring)
         .copy_mode(args.copy_mode())
         .need_wakeup(!args.no_need_wakeup)
-        .bind_timeout(Duration::from_millis(args.wait).min(BIND_SLICE))
+        .bind_timeout(args.wait().min(BIND_SLICE))
 }
 
-/// Binds a socket. While the queue is taken, tries again for as long as `--wait` says, but ends soon
-/// after a signal.
+/// Binds a socket. While the queue is taken, tries again for as long as `limit` says, but ends soon
+/// after a signal: the socket is made with a `bind_timeout` of [`BIND_SLICE`] at the most.
 pub(crate) fn bind<S: SocketKind>(
     mut unbound: Unbound<S>,
     interface: &Interface,
-    args: &PortArgs,
+    queue: u32,
+    limit: Duration,
     stop: &Stop,
 ) -> Result<S> {
     let start = Instant::now();
-    let limit = Duration::from_millis(args.wait);
     loop {
-        let mut refused = match unbound.bind(interface, args.queue) {
+        let mut refused = match unbound.bind(interface, queue) {
             Ok(socket) => return Ok(socket),
             Err(refused) => refused,
         };
@@ -66,8 +66,7 @@ pub(crate) fn bind<S: SocketKind>(
         *waited = start.elapsed();
         if stop.is_asked() {
             return Err(Failure::Text(format!(
-                "a signal came while it waited for queue {} of {}, which another socket has",
-                args.queue,
+                "a signal came while it waited for queue {queue} of {}, which another socket has",
                 interface.name()
             )));
         }
@@ -194,18 +193,18 @@ pub(crate) fn kick(args: &PortArgs, tx: &mut Tx) -> xsk::Result<Kick> {
 
 /// Calls `work` until every sent chunk has come back, or none comes back for a while.
 ///
-/// `work` returns how many came back, and whether all have.
-pub(crate) fn drain(mut work: impl FnMut() -> Result<(u32, bool)>) -> Result<()> {
+/// `work` returns whether some came back or it is to be waited for, and whether all have.
+pub(crate) fn drain(mut work: impl FnMut() -> Result<(bool, bool)>) -> Result<()> {
     let mut last = Instant::now();
     loop {
-        let (back, all) = work()?;
+        let (goes_on, all) = work()?;
         if all {
             return Ok(());
         }
-        if back > 0 {
+        if goes_on {
             last = Instant::now();
         } else if last.elapsed() > DRAIN {
-            // The interface may be slow or down; closing the socket frees the chunks.
+            // The interface may be slow; closing the socket frees the chunks.
             return Ok(());
         } else {
             std::thread::yield_now();

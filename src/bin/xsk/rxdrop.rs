@@ -13,7 +13,7 @@ pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
     let (umem, mut pool) = port::umem(args)?;
     let mut unbound = port::socket(args, &umem).rx_only().open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
-    let mut socket = port::bind(unbound, &interface, args, stop)?;
+    let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
     let program = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
     let attachment = Some(program.attachment());
     let title = port::title(&interface, &socket.handle, attachment);

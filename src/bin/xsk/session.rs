@@ -16,6 +16,8 @@ pub(crate) const TURNS: u32 = 256;
 /// How often to check whether the interface still exists: the kernel wakes no socket when it goes.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How long a driver whose interface is up may refuse to be woken.
+const REFUSED: Duration = Duration::from_secs(5);
 /// The pause between two looks at an interface that is down.
 const DOWN: Duration = Duration::from_millis(10);
 
@@ -37,6 +39,8 @@ pub(crate) struct Session<'a> {
     turns: u32,
     /// Whether the interface was up at the last look.
     up: bool,
+    /// Since when the driver refuses to be woken although the interface is up.
+    refused_since: Option<Instant>,
     /// When the next check is due, by the coarse clock.
     next_check: Duration,
 }
@@ -64,6 +68,7 @@ impl<'a> Session<'a> {
             last: (start, Report::default()),
             turns: 1,
             up: true,
+            refused_since: None,
             next_check: Duration::ZERO,
         })
     }
@@ -165,25 +170,42 @@ impl<'a> Session<'a> {
     pub(crate) fn kicked(&mut self, result: xsk::Result<Kick>) -> Result<()> {
         match result {
             Ok(Kick::NotNeeded) => Ok(()),
-            Ok(_) if self.up => Ok(()),
+            Ok(_) if self.up && self.refused_since.is_none() => Ok(()),
             changed => self.link_changed(changed),
         }
     }
 
     #[cold]
     fn link_changed(&mut self, result: xsk::Result<Kick>) -> Result<()> {
+        // It is an error if the interface is gone.
+        let up = self.interface.info()?.up;
         match result {
-            Ok(_) => self.note_link(true),
-            Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {
-                // It is an error if the interface is gone.
-                self.interface.info()?;
-                self.note_link(false);
-                self.turns = 1;
-                std::thread::sleep(DOWN);
+            Err(error @ Error::Kick { errno: Errno::NETDOWN, .. }) if up => {
+                // It just came up, or its driver is busy with something else.
+                let since = *self.refused_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > REFUSED {
+                    return Err(error.into());
+                }
+            }
+            Ok(_) | Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {
+                self.refused_since = None;
+                self.note_link(up);
+                if up {
+                    return Ok(());
+                }
             }
             Err(error) => return Err(error.into()),
         }
+        self.turns = 1;
+        std::thread::sleep(DOWN);
         Ok(())
+    }
+
+    /// Returns whether the interface is down and its return is to be waited for: neither a signal came
+    /// nor is the time over.
+    pub(crate) fn waits_for_link(&self) -> bool {
+        let over = |duration| self.start.elapsed() >= Duration::from_secs(duration);
+        !self.up && !self.stop.is_asked() && !self.args.duration.is_some_and(over)
     }
 
     /// Notes that the interface is up or down, if it was not so before.
@@ -213,16 +235,19 @@ impl<'a> Session<'a> {
         let time = self.start.elapsed();
         let closed = program.map_or(Ok(()), ActiveProgram::close);
         let outcome = outcome.map_err(|failure| self.explain(failure));
-        let kernel = self.handle.statistics().map_err(Failure::from);
-        let written = kernel.and_then(|kernel| {
-            let counts = self.counts;
-            Ok(self.table.summary(&Report { counts, kernel }, time)?)
-        });
+        let written = match self.handle.statistics() {
+            Ok(kernel) => {
+                let counts = self.counts;
+                self.table.summary(&Report { counts, kernel }, time).map_err(Failure::from)
+            }
+            Err(error) => self.table.finish().map_err(Failure::from).and(Err(error.into())),
+        };
         outcome.and(closed).and(written)
     }
 
-    /// Writes the first line.
-    pub(crate) fn title(&self, text: &str) -> Result<()> {
-        Ok(self.table.title(text)?)
+    /// Writes the first line, and a note if the interface is down.
+    pub(crate) fn title(&mut self, text: &str) -> Result<()> {
+        self.table.title(text)?;
+        self.check_link_and_program()
     }
 }

@@ -140,10 +140,15 @@ impl Table {
         if missing > 0 {
             self.note(&format!("{missing} reports are missing: the output was not read in time"));
         }
+        written.and(self.finish())
+    }
+
+    /// Waits until everything is written, but not long for a reader that reads nothing.
+    pub(crate) fn finish(self) -> io::Result<()> {
         let finished = self.output.finish();
         // A note that is not read is not missed.
         let _ = self.notes.finish();
-        written.and(finished)
+        finished
     }
 
     /// Returns the rates over `time`, and the totals.

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
         chunk[..packet.len()].copy_from_slice(&packet);
     });
     let unbound = port::socket(port, &umem).tx_only().open()?;
-    let mut socket = port::bind(unbound, &interface, port, stop)?;
+    let mut socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
     raise_tx_budget(port, &socket)?;
     let builder =
         Attachment::builder(&interface).method(port.attach.into()).replace_foreign(port.replace);
@@ -89,7 +89,7 @@ fn send(
         session.kicked(kick(port, tx))?;
         let back = completion.reap_into(pool, u32::MAX)?;
         session.counts.sent(back, bytes(back, *size));
-        Ok((back, pool.len() == all))
+        Ok((back > 0 || session.waits_for_link(), pool.len() == all))
     })
 }
 
