@@ -69,7 +69,8 @@ impl SlotReservation {
 
 impl Drop for SlotReservation {
     fn drop(&mut self) {
-        // In a forked child the set may be locked for good, by a thread that the child does not have.
+        // In a forked child the set may be locked for good, by a thread that the child does not
+        // have.
         if self.process == Process::current() {
             reserved().remove(&(self.process, self.map, self.slot));
         }

@@ -46,8 +46,8 @@ impl<'map> Insn<'map> {
     }
 
     /// Makes an instruction from the kernel's form: the verifier checks it. Returns `None` for the
-    /// first half of a 16-byte load of something else than a number (`src_reg` is not 0): such a load
-    /// may name a descriptor, as [`load_map_fd`](Self::load_map_fd) does.
+    /// first half of a 16-byte load of something else than a number (`src_reg` is not 0): such a
+    /// load may name a descriptor, as [`load_map_fd`](Self::load_map_fd) does.
     #[must_use]
     pub const fn from_raw(raw: bpf_insn) -> Option<Self> {
         let src = if cfg!(target_endian = "little") { raw.regs >> 4 } else { raw.regs & 15 };
@@ -167,8 +167,8 @@ impl<'map> Insn<'map> {
 
     /// `dst = ` the map behind `map`: two slots.
     ///
-    /// Only the descriptor's number goes into the instruction, so the instruction borrows `map`. Once
-    /// it is loaded, the program keeps the map alive itself.
+    /// Only the descriptor's number goes into the instruction, so the instruction borrows `map`.
+    /// Once it is loaded, the program keeps the map alive itself.
     #[must_use]
     #[doc(alias = "BPF_PSEUDO_MAP_FD")]
     pub fn load_map_fd(dst: Reg, map: BorrowedFd<'map>) -> [Self; 2] {

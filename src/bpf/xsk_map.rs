@@ -121,8 +121,8 @@ impl XskMap {
     /// the socket that has it.
     ///
     /// A [`Registration`](crate::Registration) that ends in the same moment, in this process or
-    /// another, may empty the slot again: the kernel has no call that empties a slot only if it holds
-    /// a certain socket.
+    /// another, may empty the slot again: the kernel has no call that empties a slot only if it
+    /// holds a certain socket.
     ///
     /// # Errors
     /// As [`insert`](Self::insert), without `EEXIST`.

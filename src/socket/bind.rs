@@ -12,8 +12,9 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use xsk_uapi::if_xdp as uapi;
 
-/// The first pause between two attempts to bind to a taken queue, and the longest. Each attempt takes
-/// the lock of all network settings (RTNL); the kernel frees a queue up to 20 ms after its last use.
+/// The first pause between two attempts to bind to a taken queue, and the longest. Each attempt
+/// takes the lock of all network settings (RTNL); the kernel frees a queue up to 20 ms after its
+/// last use.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
 impl<S: SocketKind> Unbound<S> {

@@ -255,9 +255,9 @@ pub(crate) fn prog_info(
     if !map_ids.is_empty() {
         info.map_ids = address(map_ids.as_mut_ptr());
     }
-    // SAFETY: of the pointers in the info only `map_ids` can be other than null, and its count is the
-    // length of a slice that is exclusively borrowed until after the call. With an empty slice the
-    // info is zero, as for a descriptor of any kind; with another one, `fd` is a program's.
+    // SAFETY: of the pointers in the info only `map_ids` can be other than null, and its count is
+    // the length of a slice that is exclusively borrowed until after the call. With an empty slice
+    // the info is zero, as for a descriptor of any kind; with another one, `fd` is a program's.
     let len = unsafe { obj_info(fd, &mut info) }?;
     Ok((info, len))
 }

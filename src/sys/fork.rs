@@ -1,8 +1,8 @@
 //! Tells a process from its children by `fork(2)`.
 //!
 //! # Safety
-//! Promises: [`Process::current`] of a child differs from what it returned to an ancestor before the
-//! `fork(2)`. Needs: nothing else unmaps the page that it reads.
+//! Promises: [`Process::current`] of a child differs from what it returned to an ancestor before
+//! the `fork(2)`. Needs: nothing else unmaps the page that it reads.
 #![allow(unsafe_code, reason = "one word of a page that children of fork get zeroed")]
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};

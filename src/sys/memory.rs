@@ -19,7 +19,8 @@ use std::ptr::NonNull;
 pub(crate) struct Mapping {
     start: NonNull<u8>,
     len: usize,
-    /// The process that has the mapping, if its children have a hole there, which anything may fill.
+    /// The process that has the mapping, if its children have a hole there, which anything may
+    /// fill.
     only_in: Option<Process>,
 }
 
@@ -85,8 +86,8 @@ impl Mapping {
         Ok(Self { start, len, only_in: None })
     }
 
-    /// Keeps the mapping from children of `fork(2)`, which then have a hole there. (One that another
-    /// thread makes before this call gets the mapping, until it calls `execve(2)`.)
+    /// Keeps the mapping from children of `fork(2)`, which then have a hole there. (One that
+    /// another thread makes before this call gets the mapping, until it calls `execve(2)`.)
     fn keep_from_children(&mut self) -> Result<(), Errno> {
         let start = self.start.as_ptr().cast();
         // SAFETY: the range is this value's. The advice changes nothing for this process.

@@ -70,8 +70,9 @@ pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, E
     }
     #[cfg(all(target_arch = "aarch64", target_pointer_width = "64"))]
     // SAFETY: the register assignment is that of the aarch64 system call convention, which
-    // preserves all registers but x0 and, with SVE, the predicates and what lies above the lower 128
-    // bits of the vectors: these are declared clobbered. Memory effects are the caller's contract.
+    // preserves all registers but x0 and, with SVE, the predicates and what lies above the lower
+    // 128 bits of the vectors: these are declared clobbered. Memory effects are the caller's
+    // contract.
     unsafe {
         core::arch::asm!("svc #0", in("x8") number, inlateout("x0") a => result, in("x1") b,
             in("x2") c, in("x3") d, in("x4") e,

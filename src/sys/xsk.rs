@@ -104,8 +104,8 @@ pub(crate) fn wake_tx(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::net::send(fd, &[], SendFlags::DONTWAIT).map(drop)
 }
 
-/// `recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL)`; before 5.11, where AF_XDP sockets have no such
-/// call, `poll(2)`, which wakes the driver as well (`xsk_poll`, net/xdp/xsk.c).
+/// `recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL)`; before 5.11, where AF_XDP sockets have no
+/// such call, `poll(2)`, which wakes the driver as well (`xsk_poll`, net/xdp/xsk.c).
 pub(crate) fn wake_rx(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut nothing = [0_u8; 0];
     match rustix::net::recv(fd, &mut nothing[..], RecvFlags::DONTWAIT) {

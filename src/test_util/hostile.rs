@@ -78,9 +78,9 @@ impl<'a> Hostile<'a> {
     /// completion, the consumer of fill and TX.
     ///
     /// From [`FakeKernel::hostile`], the kernel continues at an index that is ahead of its own: it
-    /// does not return to slots that it gave away. An index more than the ring's capacity ahead of the
-    /// user's side ends the ring: the kernel reads and writes no more of its entries. From [`FakeKernel::hostile_unchecked`] it stays
-    /// where it is, and an index can be put right again.
+    /// does not return to slots that it gave away. An index more than the ring's capacity ahead of
+    /// the user's side ends the ring: the kernel reads and writes no more of its entries. From
+    /// [`FakeKernel::hostile_unchecked`] it stays where it is, and an index can be put right again.
     pub fn set_index(&mut self, ring: RingKind, index: Index) {
         if self.follows {
             self.follow(ring, index);

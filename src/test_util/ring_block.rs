@@ -83,8 +83,8 @@ impl RingBlock {
     /// Returns the entries of `count` slots from `from` on; none if that is more than the ring has.
     ///
     /// # Safety
-    /// The slots lie between the consumer's position and the producer's, so neither side writes them
-    /// meanwhile.
+    /// The slots lie between the consumer's position and the producer's, so neither side writes
+    /// them meanwhile.
     ///
     /// # Panics
     /// If `T` does not have the size that the block was made for.
@@ -101,8 +101,8 @@ impl RingBlock {
         (0..count)
             .map(|at| entries.wrapping_add(usize32(from.advance(at).slot(mask))))
             // SAFETY: the slot is inside the block, which has room for `size` values of `T` (just
-            // asserted) at an alignment of 64, zeroed when made; any bytes are a `T`. Nothing writes
-            // it, by the caller's contract.
+            // asserted) at an alignment of 64, zeroed when made; any bytes are a `T`. Nothing
+            // writes it, by the caller's contract.
             .map(|slot| unsafe { slot.read() })
             .collect()
     }

@@ -67,8 +67,8 @@ impl FakeKernel {
         }
     }
 
-    /// Returns the entries that the user's side submitted and this kernel, which is at `cursor`, has
-    /// not taken.
+    /// Returns the entries that the user's side submitted and this kernel, which is at `cursor`,
+    /// has not taken.
     fn to_take<T: FromBytes + Copy>(
         &self,
         ring: RingKind,
@@ -77,13 +77,13 @@ impl FakeKernel {
     ) -> Vec<T> {
         let producer = Index::new(block.producer().load(Ordering::Acquire));
         let count = producer.distance_from(cursor);
-        // SAFETY: the user's side submitted these slots, and writes one again only when an index that
-        // is not beyond `cursor` has passed it; of a ring where one was, nothing is read.
+        // SAFETY: the user's side submitted these slots, and writes one again only when an index
+        // that is not beyond `cursor` has passed it; of a ring where one was, nothing is read.
         unsafe { block.entries(cursor, if self.has_ended(ring) { 0 } else { count }) }
     }
 
-    /// Returns the entries that this kernel, which is at `cursor`, wrote and the user's side has not
-    /// released.
+    /// Returns the entries that this kernel, which is at `cursor`, wrote and the user's side has
+    /// not released.
     fn given<T: FromBytes + Copy>(
         &self,
         ring: RingKind,

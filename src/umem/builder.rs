@@ -125,15 +125,15 @@ impl UmemBuilder {
     ///   5.10 the parent's pages move away from the kernel's at its next write after a `fork`, and
     ///   packets that arrive are not seen.)
     /// - nothing keeps a duplicate of a socket's descriptor open longer than the socket: the kernel
-    ///   receives as long as one is open. (A [`Registration`](crate::Registration) that the socket's
-    ///   own `register` made keeps the memory, too; one of
+    ///   receives as long as one is open. (A [`Registration`](crate::Registration) that the
+    ///   socket's own `register` made keeps the memory, too; one of
     ///   [`Attachment::register`](crate::Attachment::register) does not.)
     ///
-    /// In copy mode the kernel writes no more when `owner` is dropped, so `owner` may give the memory
-    /// back at once: the socket is closed and its rings are unmapped before.
-    /// A zero-copy card may write for some 20 ms after its last socket was closed. The kernel keeps
-    /// the *pages* until it lets go of them; so `owner` may unmap them at once, but must not give
-    /// the same mapping to something else before a new socket could be bound to the queue.
+    /// In copy mode the kernel writes no more when `owner` is dropped, so `owner` may give the
+    /// memory back at once: the socket is closed and its rings are unmapped before. A zero-copy
+    /// card may write for some 20 ms after its last socket was closed. The kernel keeps the *pages*
+    /// until it lets go of them; so `owner` may unmap them at once, but must not give the same
+    /// mapping to something else before a new socket could be bound to the queue.
     pub unsafe fn build_in(
         self,
         memory: NonNull<[u8]>,

@@ -10,9 +10,9 @@ use xsk::{AttachMethod, AttachMode, CopyMode};
 ///
 /// All commands need root, or the capabilities that they name when one is missing.
 ///
-/// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, the summary is
-/// written, and the exit code is 0. If that takes more than two seconds, another signal ends it at
-/// once. The exit code is 1 after an error, 2 for a wrong command line.
+/// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, the summary
+/// is written, and the exit code is 0. If that takes more than two seconds, another signal ends it
+/// at once. The exit code is 1 after an error, 2 for a wrong command line.
 #[derive(Debug, Parser)]
 #[command(name = "xsk", version)]
 pub(crate) struct Cli {

@@ -1,5 +1,5 @@
-//! Lines on the standard output, directly or by a thread that the data path does not wait for, and a
-//! progress line on a terminal.
+//! Lines on the standard output, directly or by a thread that the data path does not wait for, and
+//! a progress line on a terminal.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};

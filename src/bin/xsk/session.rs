@@ -137,8 +137,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Notes what nothing else would show: that the interface is down, and, once, that another process
-    /// detached the program.
+    /// Notes what nothing else would show: that the interface is down, and, once, that another
+    /// process detached the program.
     fn check_link_and_program(&mut self) -> Result<()> {
         let info = self.interface.info()?;
         self.note_link(info.up);
@@ -201,8 +201,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Returns whether the interface is down and its return is to be waited for: neither a signal came
-    /// nor is the time over.
+    /// Returns whether the interface is down and its return is to be waited for: neither a signal
+    /// came nor is the time over.
     pub(crate) fn waits_for_link(&self) -> bool {
         let over = |duration| self.start.elapsed() >= Duration::from_secs(duration);
         !self.up && !self.stop.is_asked() && !self.args.duration.is_some_and(over)

@@ -1,5 +1,5 @@
-//! Signals that ask for the end: the first sets a flag, which each loop looks at. One that comes much
-//! later ends the process at once.
+//! Signals that ask for the end: the first sets a flag, which each loop looks at. One that comes
+//! much later ends the process at once.
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long the tool has to detach its program after the first signal. `timeout` and a terminal send
-/// the same signal twice within less.
+/// How long the tool has to detach its program after the first signal. `timeout` and a terminal
+/// send the same signal twice within less.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Whether a signal asked for the end.
@@ -53,7 +53,8 @@ fn handled() -> Vec<i32> {
     [SIGINT, SIGTERM].into_iter().chain([SIGHUP, SIGQUIT].into_iter().filter(kept)).collect()
 }
 
-/// Returns the mask of ignored signals in the text of `/proc/self/status`: of signal 1 the lowest bit.
+/// Returns the mask of ignored signals in the text of `/proc/self/status`: of signal 1 the lowest
+/// bit.
 fn ignored(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
