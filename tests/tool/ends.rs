@@ -206,8 +206,11 @@ fn a_link_that_flaps_ends_neither_sender_nor_receiver() {
         assert_eq!(sender.note(), "near2 is down: nothing comes or goes until it is up");
         sender.stop().summary();
         // A count that is still to be sent is waited for.
-        let sender = Tool::start(&fixture.cable.left, &format!("{line} -C 100")).ready();
+        let mut sender = Tool::start(&fixture.cable.left, &format!("{line} -C 100")).ready();
         assert_eq!(sender.note(), "near2 is down: nothing comes or goes until it is up");
+        // Longer than it waits for packets that are being sent.
+        std::thread::sleep(Duration::from_millis(600));
+        assert_eq!(sender.ended(), None, "{line}");
         ip::set_up(cable.a(), true).unwrap();
         assert_eq!(sender.summary()["tx_packets"], 100);
     }
