@@ -76,9 +76,24 @@ impl Error {
             Self::SocketOption { option, errno } => {
                 write!(f, "the socket option {option} failed: {}", Shown(*errno))
             }
-            Self::Kick { ring, errno } => {
-                write!(f, "cannot wake the kernel for the {ring} ring: {}", Shown(*errno))
+            Self::Kick { ring, interface, queue, errno } => {
+                write!(f, "cannot wake the kernel for the {ring} ring")?;
+                // It is empty for a socket that is not bound.
+                if !interface.is_empty() {
+                    write!(f, " of {interface} queue {queue}")?;
+                }
+                write!(f, ": {}", Shown(*errno))
             }
+            Self::QueueSide { interface, queue, ring, rx, tx } => write!(
+                f,
+                "queue {queue} of {interface} has no {ring} side: the interface has {rx} RX \
+                 queue(s) and {tx} TX queue(s), each numbered from 0"
+            ),
+            Self::SocketEnded { interface, queue, errno } => write!(
+                f,
+                "the kernel has unbound the socket of {interface} queue {queue}: {}",
+                Shown(*errno)
+            ),
             Self::Wait { errno } => write!(f, "waiting for packets failed: {}", Shown(*errno)),
             Self::Ring(fault) => write!(f, "{fault}"),
             Self::OutOfBounds => {

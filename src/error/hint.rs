@@ -99,6 +99,10 @@ fn of_operation(error: &Error) -> Hint {
             TX_BUDGET.into()
         }
         Error::Kick { errno, .. } => socket::kick(*errno),
+        Error::SocketEnded { .. } => socket::INTERFACE_GONE.into(),
+        Error::QueueSide { interface, queue, ring, .. } => {
+            socket::queue_side(interface, *queue, *ring)
+        }
         Error::Ring(_) => BROKEN_RING.into(),
         Error::Wait { errno: Errno::INVAL } => TOO_MANY_WAITED_FOR.into(),
         Error::Interface { errno: Errno::NODEV, .. }

@@ -126,6 +126,31 @@ pub enum Error {
         /// The kernel's error number.
         errno: Errno,
     },
+    /// The queue has no side of the kind that the socket needs: the kernel accepts every number
+    /// below the larger of the numbers of RX and TX queues, and then nothing comes, or goes.
+    #[non_exhaustive]
+    QueueSide {
+        /// The interface's name.
+        interface: String,
+        /// The queue.
+        queue: u32,
+        /// The ring that would have no counterpart: RX or TX.
+        ring: RingKind,
+        /// How many RX queues the interface has.
+        rx: u32,
+        /// How many TX queues the interface has.
+        tx: u32,
+    },
+    /// The kernel has unbound a socket for good: its interface is gone.
+    #[non_exhaustive]
+    SocketEnded {
+        /// The interface's name at the time of binding.
+        interface: String,
+        /// The queue.
+        queue: u32,
+        /// The error that was pending on the socket.
+        errno: Errno,
+    },
     /// A socket option could not be read or set.
     #[non_exhaustive]
     SocketOption {
@@ -139,6 +164,10 @@ pub enum Error {
     Kick {
         /// Which ring was to be worked on.
         ring: RingKind,
+        /// The interface's name at the time of binding.
+        interface: String,
+        /// The queue.
+        queue: u32,
         /// The kernel's error number.
         errno: Errno,
     },
@@ -311,6 +340,7 @@ impl Error {
             | Self::MapRing { errno, .. }
             | Self::Bind { errno, .. }
             | Self::SocketOption { errno, .. }
+            | Self::SocketEnded { errno, .. }
             | Self::Kick { errno, .. }
             | Self::Wait { errno }
             | Self::Interface { errno, .. }
@@ -324,6 +354,7 @@ impl Error {
             | Self::Detach { errno, .. }
             | Self::AttachLock { errno, .. } => Some(*errno),
             Self::Setting { .. }
+            | Self::QueueSide { .. }
             | Self::UmemNumbers
             | Self::Ring(_)
             | Self::OutOfBounds
@@ -334,12 +365,47 @@ impl Error {
         }
     }
 
+    /// Returns whether the interface is down (`ENETDOWN` of a wake-up or of `bind`): a state that
+    /// ends when the interface is set up again. What is in the TX ring is sent then.
+    ///
+    /// ```no_run
+    /// # fn f(tx: &mut xsk::Tx) -> xsk::Result<()> {
+    /// match tx.kick_if_needed() {
+    ///     Err(error) if error.is_down() => {} // the packets wait in the ring
+    ///     result => drop(result?),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        matches!(
+            self,
+            Self::Kick { errno: Errno::NETDOWN, .. } | Self::Bind { errno: Errno::NETDOWN, .. }
+        )
+    }
+
+    /// Returns whether the interface is gone for good, or was moved to another network namespace:
+    /// its sockets have to be dropped, and made anew on another interface.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Self::SocketEnded { .. } => true,
+            Self::Kick { errno, .. } => *errno == Errno::NXIO,
+            Self::Interface { errno, .. }
+            | Self::Bind { errno, .. }
+            | Self::Attach { errno, .. }
+            | Self::Detach { errno, .. } => *errno == Errno::NODEV,
+            _ => false,
+        }
+    }
+
     /// Returns the kind that [`io::Error`] has for this error.
     fn io_kind(&self) -> io::ErrorKind {
         match self {
-            Self::Setting { .. } | Self::OutOfBounds | Self::WrongObject { .. } => {
-                io::ErrorKind::InvalidInput
-            }
+            Self::Setting { .. }
+            | Self::QueueSide { .. }
+            | Self::OutOfBounds
+            | Self::WrongObject { .. } => io::ErrorKind::InvalidInput,
             Self::Ring(_) => io::ErrorKind::InvalidData,
             Self::NeedsKernel { .. } => io::ErrorKind::Unsupported,
             _ => self.errno().map_or(io::ErrorKind::Other, |errno| {

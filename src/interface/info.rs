@@ -2,6 +2,9 @@
 
 use super::programs::AttachedPrograms;
 use crate::netlink::message::{Malformed, Message};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use xsk_uapi::if_arp::{ARPHRD_ETHER, ARPHRD_LOOPBACK};
 use xsk_uapi::if_link::{
     IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
     IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES, IFLA_STATS64, IFLA_XDP,
@@ -23,8 +26,10 @@ use zerocopy::FromBytes;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct InterfaceInfo {
-    /// Its name.
+    /// Its name; bytes that are no UTF-8 are replaced, see [`os_name`](Self::os_name).
     pub name: String,
+    /// Its name as the kernel has it: any bytes but a few.
+    pub os_name: OsString,
     /// Its index.
     pub index: u32,
     /// Bytes of the largest packet, without the link header.
@@ -37,6 +42,9 @@ pub struct InterfaceInfo {
     pub running: bool,
     /// Its Ethernet address; `None` if it has none of six bytes.
     pub mac: Option<[u8; 6]>,
+    /// The kind of its link layer (`ARPHRD_*`, linux/if_arp.h): 1 for Ethernet; see
+    /// [`has_ethernet_header`](Self::has_ethernet_header).
+    pub link_type: u16,
     /// RX queues that it was made with (`IFLA_NUM_RX_QUEUES`); the driver may use fewer.
     pub rx_queues: u32,
     /// TX queues that it was made with (`IFLA_NUM_TX_QUEUES`); the driver may use fewer.
@@ -95,6 +103,7 @@ impl InterfaceInfo {
         let (header, attributes) = message.split::<ifinfomsg>()?;
         let mut info = Self {
             index: u32::try_from(header.ifi_index).map_err(|_| Malformed)?,
+            link_type: header.ifi_type,
             up: header.ifi_flags & IFF_UP != 0,
             running: header.ifi_flags & IFF_RUNNING != 0,
             carrier: header.ifi_flags & IFF_LOWER_UP != 0,
@@ -103,7 +112,10 @@ impl InterfaceInfo {
         for attribute in attributes {
             let attribute = attribute?;
             match attribute.kind {
-                IFLA_IFNAME => info.name = attribute.text(),
+                IFLA_IFNAME => {
+                    info.name = attribute.text();
+                    info.os_name = OsStr::from_bytes(attribute.bytes_to_zero()).to_owned();
+                }
                 IFLA_MTU => info.mtu = attribute.value()?,
                 IFLA_ADDRESS => info.mac = attribute.payload.try_into().ok(),
                 IFLA_NUM_RX_QUEUES => info.rx_queues = attribute.value()?,
@@ -123,5 +135,16 @@ impl InterfaceInfo {
             }
         }
         Ok(Some(info))
+    }
+
+    /// Returns whether its packets begin with an Ethernet header (`ARPHRD_ETHER`,
+    /// `ARPHRD_LOOPBACK`).
+    ///
+    /// Those of others, such as tun devices, `WireGuard` and IP tunnels, begin with what comes next,
+    /// mostly an IP header: so do the frames that a socket receives there, and those that it sends
+    /// have to.
+    #[must_use]
+    pub fn has_ethernet_header(&self) -> bool {
+        matches!(self.link_type, ARPHRD_ETHER | ARPHRD_LOOPBACK)
     }
 }

@@ -21,9 +21,11 @@ use crate::netlink::{Netlink, Refusal, Reply};
 use crate::sys::netlink::Family;
 use crate::sys::{ethtool, netns};
 use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use xsk_uapi::if_link::{IFLA_ALT_IFNAME, IFLA_IFNAME};
 use xsk_uapi::netlink::NLM_F_DUMP;
@@ -62,6 +64,7 @@ const ALTIFNAMSIZ: usize = 128;
 #[derive(Debug, Clone)]
 pub struct Interface {
     name: String,
+    os_name: OsString,
     index: u32,
     sockets: Arc<Sockets>,
 }
@@ -106,10 +109,16 @@ impl Interface {
     /// space in it. Only alternative names have more than 15 bytes; before 5.5 there are none, and
     /// a longer name is refused by the kernel (`EINVAL`). [`Error::Netlink`] if a netlink socket
     /// fails.
-    pub fn by_name(name: &str) -> Result<Self> {
+    pub fn by_name(name: impl AsRef<OsStr>) -> Result<Self> {
+        Self::by_bytes(name.as_ref().as_bytes())
+    }
+
+    /// Finds an interface by its name, which may be any bytes.
+    fn by_bytes(name: &[u8]) -> Result<Self> {
+        let shown = || String::from_utf8_lossy(name).into_owned();
         if let Some(rule) = broken_rule(name) {
             return Err(Error::Interface {
-                name: name.to_owned(),
+                name: shown(),
                 operation: "find",
                 errno: Errno::INVAL,
                 message: Some(rule.to_owned()),
@@ -120,7 +129,7 @@ impl Interface {
         // longest name.
         let kind = if name.len() < IFNAMSIZ { IFLA_IFNAME } else { IFLA_ALT_IFNAME };
         request.string(kind, name);
-        Self::find(Sockets::open()?, &request, name)
+        Self::find(Sockets::open()?, &request, shown)
     }
 
     /// Finds an interface of the calling thread's network namespace by its index.
@@ -128,15 +137,15 @@ impl Interface {
     /// # Errors
     /// As [`by_name`](Self::by_name).
     pub fn by_index(index: u32) -> Result<Self> {
-        let name = format!("#{index}");
+        let name = || format!("#{index}");
         match i32::try_from(index) {
             Ok(ifi_index) if ifi_index > 0 => {
                 let request =
                     Request::new(RTM_GETLINK, 0, &ifinfomsg { ifi_index, ..ifinfomsg::default() });
-                Self::find(Sockets::open()?, &request, &name)
+                Self::find(Sockets::open()?, &request, name)
             }
             _ => Err(Error::Interface {
-                name,
+                name: name(),
                 operation: "find",
                 errno: Errno::NODEV,
                 message: None,
@@ -160,31 +169,38 @@ impl Interface {
         for reply in replies {
             let info = InterfaceInfo::read(&reply.message())
                 .map_err(|malformed| Error::Netlink { operation, errno: malformed.into() })?;
-            found.extend(info.map(|info| Self {
-                name: info.name,
-                index: info.index,
-                sockets: Arc::clone(&sockets),
-            }));
+            found.extend(info.map(|info| Self::new(info, Arc::clone(&sockets))));
         }
         Ok(found)
     }
 
-    fn find(sockets: Arc<Sockets>, request: &Request, name: &str) -> Result<Self> {
+    fn new(info: InterfaceInfo, sockets: Arc<Sockets>) -> Self {
+        let InterfaceInfo { name, os_name, index, .. } = info;
+        Self { name, os_name, index, sockets }
+    }
+
+    fn find(sockets: Arc<Sockets>, request: &Request, name: impl Fn() -> String) -> Result<Self> {
         let error = |refusal: Refusal| Error::Interface {
-            name: name.to_owned(),
+            name: name(),
             operation: "find",
             errno: refusal.errno,
             message: refusal.text,
         };
         let replies = sockets.route.ask(request).map_err(error)?;
         let info = first_info(&replies).map_err(|errno| error(errno.into()))?;
-        Ok(Self { name: info.name, index: info.index, sockets })
+        Ok(Self::new(info, sockets))
     }
 
-    /// Returns the name that it had when it was found.
+    /// Returns the name that it had when it was found; bytes that are no UTF-8 are replaced.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the name that it had when it was found, as the kernel has it.
+    #[must_use]
+    pub fn os_name(&self) -> &OsStr {
+        &self.os_name
     }
 
     /// Returns the index in its network namespace.
@@ -221,7 +237,7 @@ impl Interface {
     #[doc(alias = "ETHTOOL_GCHANNELS")]
     pub fn queues(&self) -> Result<Queues> {
         let info = self.info()?;
-        match ethtool::channels(self.sockets.route.as_fd(), info.name.as_bytes()) {
+        match ethtool::channels(self.sockets.route.as_fd(), info.os_name.as_bytes()) {
             Ok(channels) => Ok(Queues::of_channels(&channels)),
             // A driver without channels.
             Err(Errno::OPNOTSUPP) => Ok(Queues::of_info(&info)),
@@ -335,8 +351,8 @@ fn first_info(replies: &[Reply]) -> Result<InterfaceInfo, Errno> {
 }
 
 /// Returns the rule of `dev_valid_name` (net/core/dev.c) that `name` breaks.
-fn broken_rule(name: &str) -> Option<&'static str> {
-    if name.is_empty() || name == "." || name == ".." {
+fn broken_rule(name: &[u8]) -> Option<&'static str> {
+    if name.is_empty() || name == b"." || name == b".." {
         return Some("an interface name must not be empty, \".\" or \"..\"");
     }
     if name.len() >= ALTIFNAMSIZ {
@@ -344,7 +360,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     }
     let bad =
         |byte: u8| matches!(byte, 0 | b'/' | b':') || byte.is_ascii_whitespace() || byte == 0x0b;
-    name.bytes()
-        .any(bad)
+    name.iter()
+        .any(|byte| bad(*byte))
         .then_some("an interface name has no zero byte, slash, colon or space in it")
 }

@@ -64,10 +64,11 @@ impl Request {
     }
 
     /// Appends a string with its final zero byte.
-    pub(crate) fn string(&mut self, kind: u16, value: &str) -> &mut Self {
+    pub(crate) fn string(&mut self, kind: u16, value: impl AsRef<[u8]>) -> &mut Self {
+        let value = value.as_ref();
         let start = self.begin(kind);
         let length = value.len().saturating_add(1);
-        self.bytes.extend_from_slice(value.as_bytes());
+        self.bytes.extend_from_slice(value);
         self.append(&[0]);
         self.end(start, length);
         self

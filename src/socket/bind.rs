@@ -5,7 +5,8 @@ use super::copy_reason::CopyReason;
 use super::unbound::Unbound;
 use super::{CopyMode, SocketHandle, SocketKind};
 use crate::error::{Error, Result};
-use crate::interface::Interface;
+use crate::interface::{Interface, Queues};
+use crate::ring::RingKind;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
@@ -29,7 +30,8 @@ impl<S: SocketKind> Unbound<S> {
     /// # Errors
     /// The socket comes back in the [`BindError`], with what is in its fill ring.
     /// [`Error::Setting`] for a queue above 65535, of whose number the kernel would take the lower
-    /// 16 bits; [`Error::Bind`] if the kernel refuses.
+    /// 16 bits; [`Error::QueueSide`] for one that has no RX side, where the socket receives, or no
+    /// TX side, where it sends; [`Error::Bind`] if the kernel refuses.
     #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
         let copy = match self.try_bind(interface, queue) {
@@ -49,6 +51,11 @@ impl<S: SocketKind> Unbound<S> {
             return Err(Error::Setting { name: "queue", value: u64::from(queue), rule });
         }
         self.require_same_namespace(interface)?;
+        // Read once, for the check and for the error.
+        let queues = interface.queues().ok();
+        if let Some(queues) = queues {
+            require_sides::<S>(interface, queue, queues)?;
+        }
         let started = Instant::now();
         let bind = |flag| self.bind_with(flag, interface.index(), queue, started);
         let (bound, reason) = match self.bind.copy {
@@ -65,7 +72,7 @@ impl<S: SocketKind> Unbound<S> {
         bound.map_err(|errno| Error::Bind {
             interface: interface.name().to_owned(),
             queue,
-            queues: interface.queues().ok().map(|queues| queues.current()),
+            queues: queues.map(|queues| queues.current()),
             copy: self.bind.copy,
             waited,
             errno,
@@ -113,4 +120,18 @@ impl<S: SocketKind> Unbound<S> {
             message: Some("the socket was made in another network namespace".to_owned()),
         })
     }
+}
+
+/// Refuses a queue that the kernel would accept although it has no side for one of the socket's
+/// rings: `xsk_bind` compares it with the larger of the numbers of RX and TX queues.
+fn require_sides<S: SocketKind>(interface: &Interface, queue: u32, queues: Queues) -> Result<()> {
+    let lacks = |has_ring: bool, count: u32| has_ring && queue >= count;
+    let ring = match (lacks(S::HAS_RX, queues.rx), lacks(S::HAS_TX, queues.tx)) {
+        _ if queue >= queues.current() => return Ok(()),
+        (false, false) => return Ok(()),
+        (true, _) => RingKind::Rx,
+        (false, true) => RingKind::Tx,
+    };
+    let Queues { rx, tx, .. } = queues;
+    Err(Error::QueueSide { interface: interface.name().to_owned(), queue, ring, rx, tx })
 }

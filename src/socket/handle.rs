@@ -1,7 +1,7 @@
 //! The handle of a bound socket: its interface, queue, mode and counters.
 
 use super::copy_reason::CopyReason;
-use super::inner::Inner;
+use super::inner::{Bound, Inner};
 use super::statistics::Statistics;
 use crate::error::{Error, Result, SocketOption};
 use crate::sys::xsk as sys;
@@ -42,7 +42,9 @@ impl SocketHandle {
         queue: u32,
         (zero_copy, copy_reason): (bool, CopyReason),
     ) -> Self {
-        Self { inner, interface: interface.into(), interface_index, queue, zero_copy, copy_reason }
+        let interface: Arc<str> = interface.into();
+        inner.set_bound(Bound { interface: Arc::clone(&interface), queue, zero_copy });
+        Self { inner, interface, interface_index, queue, zero_copy, copy_reason }
     }
 
     /// Returns the interface's name at the time of binding.
@@ -117,11 +119,43 @@ impl SocketHandle {
     /// # Errors
     /// [`Error::SocketOption`] if the kernel refuses.
     pub fn take_error(&self) -> Result<Option<Errno>> {
-        match rustix::net::sockopt::socket_error(self.inner.as_fd()) {
-            Ok(Ok(())) => Ok(None),
-            Ok(Err(errno)) => Ok(Some(errno)),
-            Err(errno) => Err(Error::SocketOption { option: SocketOption::Error, errno }),
-        }
+        self.inner.take_error()
+    }
+
+    /// Checks that the socket still works: that no error is pending on it, and that
+    /// `check` has found none before.
+    ///
+    /// The kernel wakes no sleeper when an interface goes: a loop that only receives calls this
+    /// once a second or so, and after a [`wait`](super::wait()) that timed out.
+    ///
+    /// # Errors
+    /// [`Error::SocketEnded`] if the interface is gone (or was moved to another network namespace):
+    /// the socket has to be dropped. [`Error::SocketOption`] if the kernel refuses to report it.
+    ///
+    /// ```no_run
+    /// # fn f(socket: &xsk::Socket) -> xsk::Result<()> {
+    /// if xsk::wait(&[&socket.rx], Some(std::time::Duration::from_secs(1)))? == 0 {
+    ///     socket.handle.check()?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn check(&self) -> Result<()> {
+        self.inner.check()
+    }
+
+    /// Returns how many packets the device dropped on sending, in copy mode: those for which a
+    /// wake-up returned [`Kick::Busy`](super::Kick::Busy) (`EBUSY`). Their chunks came back by the
+    /// completion ring as if they had been sent, so what was sent is the number of completions less
+    /// this one.
+    ///
+    /// The device drops a packet if it has no carrier, if the packet is longer than the MTU, or if
+    /// its queue is full. In zero-copy mode the kernel reports nothing of the kind, and this is 0:
+    /// the interface's own counters
+    /// ([`InterfaceCounters::tx_dropped`](crate::interface::InterfaceCounters)) may. Packets that
+    /// `poll(2)` sent ([`wait`](super::wait())) are not counted: kick first.
+    #[must_use]
+    pub fn tx_dropped(&self) -> u64 {
+        self.inner.tx_dropped()
     }
 }
 

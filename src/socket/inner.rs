@@ -4,11 +4,12 @@
 use super::backend::Backend;
 use super::buffer_pool::BufferPool;
 use super::kick::Kick;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SocketOption};
 use crate::ring::RingKind;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The socket behind its rings; closed when the last part of it is gone.
 ///
@@ -19,32 +20,111 @@ pub(crate) struct Inner {
     // Before the pool: the rings are unmapped before the packet memory goes.
     pub(crate) backend: Backend,
     pub(crate) pool: Arc<BufferPool>,
+    /// Set when the socket is bound.
+    bound: OnceLock<Bound>,
+    /// Packets that the device dropped on sending in copy mode.
+    tx_dropped: AtomicU64,
+    /// The error that was pending on the socket: the kernel reports it once. 0 for none.
+    lasting_error: AtomicU32,
+}
+
+/// Where a socket is bound, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Bound {
+    pub(crate) interface: Arc<str>,
+    pub(crate) queue: u32,
+    pub(crate) zero_copy: bool,
 }
 
 impl Inner {
+    pub(crate) fn new(backend: Backend, pool: Arc<BufferPool>) -> Self {
+        Self {
+            backend,
+            pool,
+            bound: OnceLock::new(),
+            tx_dropped: AtomicU64::new(0),
+            lasting_error: AtomicU32::new(0),
+        }
+    }
+
+    /// Keeps where the socket was bound: once.
+    pub(crate) fn set_bound(&self, bound: Bound) {
+        let _ = self.bound.set(bound);
+    }
+
     /// Has the kernel send what is in the TX ring.
     #[cold]
     pub(super) fn kick_tx(&self) -> Result<Kick> {
-        kick(RingKind::Tx, || self.backend.wake_tx())
+        let kick = self.kick(RingKind::Tx, || self.backend.wake_tx())?;
+        if kick == Kick::Busy && !self.is_zero_copy() {
+            // `__xsk_generic_xmit` (net/xdp/xsk.c) stops at the packet that was dropped.
+            self.tx_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(kick)
     }
 
     /// Has a zero-copy driver look at the fill ring.
     #[cold]
     pub(super) fn kick_fill(&self) -> Result<Kick> {
-        kick(RingKind::Fill, || self.backend.wake_rx())
+        self.kick(RingKind::Fill, || self.backend.wake_rx())
     }
-}
 
-fn kick(ring: RingKind, wake: impl Fn() -> Result<(), Errno>) -> Result<Kick> {
-    loop {
-        return match wake() {
-            Ok(()) => Ok(Kick::Done),
-            Err(Errno::AGAIN) => Ok(Kick::Again),
-            Err(Errno::BUSY) => Ok(Kick::Busy),
-            Err(Errno::NOBUFS | Errno::NOMEM) => Ok(Kick::NoBuffers),
-            Err(Errno::INTR) => continue,
-            Err(errno) => Err(Error::Kick { ring, errno }),
-        };
+    /// Returns how many packets the device dropped on sending, as far as the kernel reported it.
+    pub(super) fn tx_dropped(&self) -> u64 {
+        self.tx_dropped.load(Ordering::Relaxed)
+    }
+
+    fn is_zero_copy(&self) -> bool {
+        self.bound.get().is_some_and(|bound| bound.zero_copy)
+    }
+
+    /// Returns the interface and queue; before the socket is bound the interface is empty.
+    fn place(&self) -> (String, u32) {
+        self.bound
+            .get()
+            .map_or((String::new(), 0), |bound| (bound.interface.as_ref().to_owned(), bound.queue))
+    }
+
+    fn kick(&self, ring: RingKind, wake: impl Fn() -> Result<(), Errno>) -> Result<Kick> {
+        loop {
+            return match wake() {
+                Ok(()) => Ok(Kick::Done),
+                Err(Errno::AGAIN) => Ok(Kick::Again),
+                Err(Errno::BUSY) => Ok(Kick::Busy),
+                Err(Errno::NOBUFS | Errno::NOMEM) => Ok(Kick::NoBuffers),
+                Err(Errno::INTR) => continue,
+                Err(errno) => {
+                    let (interface, queue) = self.place();
+                    Err(Error::Kick { ring, interface, queue, errno })
+                }
+            };
+        }
+    }
+
+    /// Returns the error that is pending on the socket, also after it was reported.
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(errno) = self.take_error()? {
+            self.lasting_error.store(errno.raw_os_error().unsigned_abs(), Ordering::Relaxed);
+        }
+        let number = i32::try_from(self.lasting_error.load(Ordering::Relaxed)).unwrap_or_default();
+        if number == 0 {
+            return Ok(());
+        }
+        let (interface, queue) = self.place();
+        let errno = Errno::from_raw_os_error(number);
+        Err(Error::SocketEnded { interface, queue, errno })
+    }
+
+    /// `getsockopt(fd, SOL_SOCKET, SO_ERROR, ...)`
+    pub(super) fn take_error(&self) -> Result<Option<Errno>> {
+        match rustix::net::sockopt::socket_error(self.as_fd()) {
+            Ok(Ok(())) => Ok(None),
+            Ok(Err(errno)) => Ok(Some(errno)),
+            // The descriptor of a fake kernel is no socket.
+            #[cfg(feature = "test-util")]
+            Err(Errno::NOTSOCK) if matches!(self.backend, Backend::Fake(_)) => Ok(None),
+            Err(errno) => Err(Error::SocketOption { option: SocketOption::Error, errno }),
+        }
     }
 }
 

@@ -29,8 +29,9 @@ pub enum Kick {
     /// `EAGAIN`: there is more to send than the kernel does in one call (32 descriptors), or the
     /// completion ring or the socket's send buffer is full. Reap, then kick again.
     Again,
-    /// `EBUSY`: the device dropped a packet (its queue was full, or the packet is longer than the
-    /// MTU); its chunk comes back as if it had been sent. Kick again for the rest.
+    /// `EBUSY`: the device dropped a packet (it has no carrier, its queue was full, or the packet is
+    /// longer than the MTU); its chunk comes back as if it had been sent. Kick again for the rest.
+    /// [`SocketHandle::tx_dropped`](super::SocketHandle::tx_dropped) counts them.
     Busy,
     /// `ENOBUFS` or `ENOMEM`: the kernel had no memory. Kick again later.
     NoBuffers,

@@ -160,6 +160,10 @@ pub(crate) mod sealed {
         type Rx<T>;
         /// A value for the TX ring.
         type Tx<T>;
+        /// Whether it has an RX ring.
+        const HAS_RX: bool;
+        /// Whether it has a TX ring.
+        const HAS_TX: bool;
 
         /// Keeps `value` if the kind has an RX ring.
         fn rx<T>(value: T) -> Self::Rx<T>;
@@ -184,8 +188,9 @@ pub(crate) mod sealed {
 
 /// The methods of `sealed::Kind` for a ring that the kind has, or has not.
 macro_rules! ring {
-    ($ring:ident, $keep:ident, $map:ident, yes) => {
+    ($ring:ident, $has:ident, $keep:ident, $map:ident, yes) => {
         type $ring<T> = T;
+        const $has: bool = true;
         fn $keep<T>(value: T) -> T {
             value
         }
@@ -193,8 +198,9 @@ macro_rules! ring {
             make(ring)
         }
     };
-    ($ring:ident, $keep:ident, $map:ident, no) => {
+    ($ring:ident, $has:ident, $keep:ident, $map:ident, no) => {
         type $ring<T> = ();
+        const $has: bool = false;
         fn $keep<T>(_: T) {}
         fn $map<T, U>((): (), _: impl FnOnce(T) -> Result<U>) -> Result<()> {
             Ok(())
@@ -203,8 +209,8 @@ macro_rules! ring {
 }
 
 impl sealed::Kind for Socket {
-    ring!(Rx, rx, map_rx, yes);
-    ring!(Tx, tx, map_tx, yes);
+    ring!(Rx, HAS_RX, rx, map_rx, yes);
+    ring!(Tx, HAS_TX, tx, map_tx, yes);
 
     fn build(rx: Rx, tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
         Self { rx, tx, fill, completion, handle }
@@ -212,8 +218,8 @@ impl sealed::Kind for Socket {
 }
 
 impl sealed::Kind for RxSocket {
-    ring!(Rx, rx, map_rx, yes);
-    ring!(Tx, tx, map_tx, no);
+    ring!(Rx, HAS_RX, rx, map_rx, yes);
+    ring!(Tx, HAS_TX, tx, map_tx, no);
 
     fn build(rx: Rx, (): (), fill: Fill, _: Completion, handle: SocketHandle) -> Self {
         Self { rx, fill, handle }
@@ -221,8 +227,8 @@ impl sealed::Kind for RxSocket {
 }
 
 impl sealed::Kind for TxSocket {
-    ring!(Rx, rx, map_rx, no);
-    ring!(Tx, tx, map_tx, yes);
+    ring!(Rx, HAS_RX, rx, map_rx, no);
+    ring!(Tx, HAS_TX, tx, map_tx, yes);
 
     fn build((): (), tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
         Self { tx, completion, fill, handle }

@@ -70,10 +70,10 @@ impl<S: SocketKind> RingSet<S, MappedRing> {
         let (fill, fill_mapping) = unsafe { self.fill.memory() }?;
         // SAFETY: as for the fill ring.
         let (completion, completion_mapping) = unsafe { self.completion.memory() }?;
-        let inner = Arc::new(Inner {
-            backend: Backend::Kernel { fd, _rings: mappings },
-            pool: Arc::new(BufferPool::new(umem, [fill_mapping, completion_mapping])),
-        });
+        let inner = Arc::new(Inner::new(
+            Backend::Kernel { fd, _rings: mappings },
+            Arc::new(BufferPool::new(umem, [fill_mapping, completion_mapping])),
+        ));
         Ok(Halves {
             rx: S::map_rx(rx, |memory| Ok(Rx::new(memory, Arc::clone(&inner))))?,
             tx: S::map_tx(tx, |memory| Ok(Tx::new(memory, Arc::clone(&inner))))?,

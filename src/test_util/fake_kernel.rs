@@ -108,10 +108,10 @@ impl FakeKernel {
             .map_err(|errno| Error::CreateSocket { errno })?;
         umem.used_by(Sockets::Fake)?;
         let backend = Arc::new(FakeBackend { fd, kicks: AtomicU64::new(0) });
-        let inner = Arc::new(Inner {
-            backend: Backend::Fake(Arc::clone(&backend)),
-            pool: Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory))),
-        });
+        let inner = Arc::new(Inner::new(
+            Backend::Fake(Arc::clone(&backend)),
+            Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory))),
+        ));
         // SAFETY: the block was made for entries of 16 bytes, the buffer pool and the kernel keep
         // it, and this is its only pair.
         let (user_rx, rx) = unsafe { memory.rx.sides::<xdp_desc>() };

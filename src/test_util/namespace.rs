@@ -9,6 +9,7 @@ use crate::sys::netlink::Family;
 use crate::sys::netns;
 use rustix::io::Errno;
 use rustix::process::Pid;
+use std::ffi::OsStr;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use xsk_uapi::if_link::{IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_NET_NS_FD};
@@ -158,7 +159,7 @@ impl Namespace {
     ///
     /// # Errors
     /// As [`enter`](Self::enter) and [`Interface::by_name`].
-    pub fn interface(&self, name: &str) -> Result<Interface> {
+    pub fn interface(&self, name: impl AsRef<OsStr>) -> Result<Interface> {
         self.run(|| Interface::by_name(name))?
     }
 

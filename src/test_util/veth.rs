@@ -4,7 +4,9 @@ use super::{Namespace, ip};
 use crate::error::Result;
 use crate::interface::Interface;
 use crate::netlink::message::Request;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 use xsk_uapi::if_link::{
     IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MTU,
@@ -42,7 +44,12 @@ impl VethPair {
     /// Returns a builder with the defaults: 1 queue, an MTU of 1500, addresses of the kernel's
     /// choice, and the names `xsk-a` and `xsk-b`.
     pub fn builder() -> VethBuilder {
-        VethBuilder { queues: 1, mtu: 1500, macs: None, names: ["xsk-a".into(), "xsk-b".into()] }
+        VethBuilder {
+            queues: [1; 2],
+            mtu: 1500,
+            macs: None,
+            names: ["xsk-a".into(), "xsk-b".into()],
+        }
     }
 
     /// Returns the end in the first namespace.
@@ -90,16 +97,24 @@ impl Drop for VethPair {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct VethBuilder {
-    queues: u32,
+    /// RX and TX queues of the first end; the second has them the other way round.
+    queues: [u32; 2],
     mtu: u32,
     macs: Option<[[u8; 6]; 2]>,
-    names: [String; 2],
+    names: [OsString; 2],
 }
 
 impl VethBuilder {
     /// Sets the number of RX queues, and of TX queues, of each end: 1 to 4096.
     pub fn queues(mut self, queues: u32) -> Self {
-        self.queues = queues;
+        self.queues = [queues; 2];
+        self
+    }
+
+    /// Sets the numbers of RX and TX queues of the first end: 1 to 4096. The second end has as many
+    /// TX queues as the first has RX queues, and the reverse.
+    pub fn rx_tx_queues(mut self, rx: u32, tx: u32) -> Self {
+        self.queues = [rx, tx];
         self
     }
 
@@ -117,8 +132,8 @@ impl VethBuilder {
         self
     }
 
-    /// Sets the names of both ends.
-    pub fn names(mut self, a: impl Into<String>, b: impl Into<String>) -> Self {
+    /// Sets the names of both ends, which need not be UTF-8.
+    pub fn names(mut self, a: impl Into<OsString>, b: impl Into<OsString>) -> Self {
         self.names = [a.into(), b.into()];
         self
     }
@@ -134,17 +149,19 @@ impl VethBuilder {
         let [mac_a, mac_b] = self.macs.map_or([None; 2], |macs| macs.map(Some));
         let mut request =
             Request::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifinfomsg::default());
-        self.describe(&mut request, name_a, mac_a);
+        let [a_queues, b_queues] = self.queues;
+        self.describe(&mut request, name_a, [a_queues, b_queues], mac_a);
         request.nest(IFLA_LINKINFO, |info| {
             info.string(IFLA_INFO_KIND, "veth").nest(IFLA_INFO_DATA, |data| {
                 data.nest(VETH_INFO_PEER, |peer| {
                     peer.append(ifinfomsg::default().as_bytes());
-                    self.describe(peer, name_b, mac_b);
+                    self.describe(peer, name_b, [b_queues, a_queues], mac_b);
                     peer.i32(IFLA_NET_NS_FD, b.as_fd().as_raw_fd());
                 });
             });
         });
-        a.ask(&request).map_err(|refusal| ip::error(name_a, "make the pair of", refusal))?;
+        a.ask(&request)
+            .map_err(|refusal| ip::error(&name_a.to_string_lossy(), "make the pair of", refusal))?;
         let a = a.interface(name_a)?;
         let b = b.interface(name_b).inspect_err(|_| drop(ip::delete(&a)))?;
         let pair = VethPair { a, b };
@@ -160,9 +177,15 @@ impl VethBuilder {
         Ok(pair)
     }
 
-    fn describe(&self, request: &mut Request, name: &str, mac: Option<[u8; 6]>) {
-        request.string(IFLA_IFNAME, name).u32(IFLA_MTU, self.mtu);
-        request.u32(IFLA_NUM_RX_QUEUES, self.queues).u32(IFLA_NUM_TX_QUEUES, self.queues);
+    fn describe(
+        &self,
+        request: &mut Request,
+        name: &OsStr,
+        [rx, tx]: [u32; 2],
+        mac: Option<[u8; 6]>,
+    ) {
+        request.string(IFLA_IFNAME, name.as_bytes()).u32(IFLA_MTU, self.mtu);
+        request.u32(IFLA_NUM_RX_QUEUES, rx).u32(IFLA_NUM_TX_QUEUES, tx);
         if let Some(mac) = mac {
             request.attribute(IFLA_ADDRESS, &mac);
         }

@@ -49,7 +49,7 @@ impl Cable {
         Self::build(VethPair::builder().queues(queues).names(left, right))
     }
 
-    fn build(builder: VethBuilder) -> Self {
+    pub fn build(builder: VethBuilder) -> Self {
         let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
         let veth = builder.build(&left, &right).unwrap();
         Self { left, right, veth }

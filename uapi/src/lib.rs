@@ -97,6 +97,7 @@ pub mod bpf;
 pub mod btf;
 pub mod ethtool;
 pub mod genetlink;
+pub mod if_arp;
 pub mod if_link;
 pub mod if_xdp;
 pub mod netdev;

@@ -14,7 +14,7 @@
 //! ```
 
 use crate::layout::{Constant, Origin, Struct};
-use crate::{bpf, btf, ethtool, genetlink, if_link, if_xdp, netdev, netlink, rtnetlink};
+use crate::{bpf, btf, ethtool, genetlink, if_arp, if_link, if_xdp, netdev, netlink, rtnetlink};
 
 /// Every struct of the crate.
 pub const STRUCTS: &[Struct] = &concat_structs::<STRUCT_COUNT>();
@@ -27,6 +27,7 @@ pub const CONSTANTS: &[&[Constant]] = &[
     btf::CONSTANTS,
     ethtool::CONSTANTS,
     genetlink::CONSTANTS,
+    if_arp::CONSTANTS,
     if_link::CONSTANTS,
     if_xdp::CONSTANTS,
     netdev::CONSTANTS,

@@ -1,7 +1,7 @@
 //! Hints for packet memory, binding and waking.
 
 use super::wording::{Hint, NO_HINT};
-use crate::types::{CopyMode, PageSize};
+use crate::types::{CopyMode, PageSize, RingKind};
 use rustix::io::Errno;
 
 const TOO_MUCH_MEMORY: &str = "There is not enough memory, or not enough is allowed (`ulimit -v`): \
@@ -20,7 +20,7 @@ const QUEUE_TAKEN: &str = "Another socket has this queue: one of another process
 
 const INTERFACE_DOWN: &str =
     "The interface is down: set it up; what is in the TX ring is sent then";
-const INTERFACE_GONE: &str = "The interface is gone, or was moved to another network namespace: \
+pub(super) const INTERFACE_GONE: &str = "The interface is gone, or was moved to another network namespace: \
     close the socket and make a new one";
 const SENDING_NEEDS_PROGRAM: &str = "In zero-copy mode many drivers send only while an XDP program \
     is attached to the interface: attach one, even if this socket receives nothing";
@@ -114,6 +114,16 @@ pub(super) fn bind(
         Errno::NETDOWN => format!("{interface} is down: `ip link set dev {interface} up`").into(),
         _ => NO_HINT,
     }
+}
+
+pub(super) fn queue_side(interface: &str, queue: u32, ring: RingKind) -> Hint {
+    let (other, number) = if ring == RingKind::Rx { ("tx_only", "rx") } else { ("rx_only", "tx") };
+    let wanted = queue.saturating_add(1);
+    format!(
+        "Take a queue that has it, make the socket `{other}()`, or give the interface more queues: \
+         `ethtool -L {interface} {number} {wanted}`"
+    )
+    .into()
 }
 
 pub(super) fn kick(errno: Errno) -> Hint {

@@ -16,7 +16,10 @@ fn texts_are_as_pinned() {
 // Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt puts them.
 #[rustfmt::skip]
 pub(super) fn texts() -> Texts {
-    let kick = |ring, errno| Error::Kick { ring, errno };
+    let kick = |ring, errno| {
+        let (interface, queue) = ("eth1".to_owned(), 3);
+        Error::Kick { ring, interface, queue, errno }
+    };
     let option = |option, errno| Error::SocketOption { option, errno };
     let entry = |ring, address, len, options| {
         Error::Ring(RingError::BadEntry {
@@ -28,11 +31,19 @@ pub(super) fn texts() -> Texts {
     };
     vec![
         (kick(RingKind::Tx, Errno::NETDOWN),
-            expect!["cannot wake the kernel for the TX ring: ENETDOWN (Network is down). The interface is down: set it up; what is in the TX ring is sent then"]),
+            expect!["cannot wake the kernel for the TX ring of eth1 queue 3: ENETDOWN (Network is down). The interface is down: set it up; what is in the TX ring is sent then"]),
         (kick(RingKind::Fill, Errno::NXIO),
-            expect!["cannot wake the kernel for the fill ring: ENXIO (No such device or address). The interface is gone, or was moved to another network namespace: close the socket and make a new one"]),
+            expect!["cannot wake the kernel for the fill ring of eth1 queue 3: ENXIO (No such device or address). The interface is gone, or was moved to another network namespace: close the socket and make a new one"]),
         (kick(RingKind::Tx, Errno::INVAL),
-            expect!["cannot wake the kernel for the TX ring: EINVAL (Invalid argument). In zero-copy mode many drivers send only while an XDP program is attached to the interface: attach one, even if this socket receives nothing"]),
+            expect!["cannot wake the kernel for the TX ring of eth1 queue 3: EINVAL (Invalid argument). In zero-copy mode many drivers send only while an XDP program is attached to the interface: attach one, even if this socket receives nothing"]),
+        (Error::Kick { ring: RingKind::Tx, interface: String::new(), queue: 0, errno: Errno::NXIO },
+            expect!["cannot wake the kernel for the TX ring: ENXIO (No such device or address). The interface is gone, or was moved to another network namespace: close the socket and make a new one"]),
+        (Error::SocketEnded { interface: "eth1".to_owned(), queue: 3, errno: Errno::NETDOWN },
+            expect!["the kernel has unbound the socket of eth1 queue 3: ENETDOWN (Network is down). The interface is gone, or was moved to another network namespace: close the socket and make a new one"]),
+        (Error::QueueSide { interface: "eth1".to_owned(), queue: 1, ring: RingKind::Tx, rx: 2, tx: 1 },
+            expect!["queue 1 of eth1 has no TX side: the interface has 2 RX queue(s) and 1 TX queue(s), each numbered from 0. Take a queue that has it, make the socket `rx_only()`, or give the interface more queues: `ethtool -L eth1 tx 2`"]),
+        (Error::QueueSide { interface: "eth1".to_owned(), queue: 1, ring: RingKind::Rx, rx: 1, tx: 2 },
+            expect!["queue 1 of eth1 has no RX side: the interface has 1 RX queue(s) and 2 TX queue(s), each numbered from 0. Take a queue that has it, make the socket `tx_only()`, or give the interface more queues: `ethtool -L eth1 rx 2`"]),
         (Error::Wait { errno: Errno::INVAL },
             expect!["waiting for packets failed: EINVAL (Invalid argument). These are more sockets than `ulimit -n` allows: wait for fewer, or raise it"]),
         (Error::Wait { errno: Errno::NOMEM },
