@@ -1,12 +1,13 @@
 //! Bad input: the message has the request, the kernel's result and the cure; and nothing is left.
 
+use crate::common::{Cable, kernel_can};
 use crate::fixture::{Fixture, TOOL, Tool, attached, foreign};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use xsk::Interface;
-use xsk::test_util::{Namespace, privileged};
+use xsk::test_util::{Namespace, VethPair, privileged};
 
 /// A user without privileges.
 const NOBODY: u32 = 65534;
@@ -65,6 +66,12 @@ fn a_wrong_command_line_is_exit_code_2() {
         "demo -i near",
         "demo --frames 0",
         "demo -b 0",
+        // What a command does not use it does not take.
+        "rxdrop -i near --tx-ring 64",
+        "rxdrop -i near --completion-ring 64",
+        "txonly -i near --rx-ring 64",
+        "txonly -i near --fill-ring 64",
+        "txonly -i near --headroom 64",
     ] {
         let ended = Tool::start(&fixture.cable.left, line).end();
         assert_eq!(ended.status.code(), Some(2), "{line}: {ended:?}");
@@ -142,4 +149,94 @@ fn as_nobody(namespace: &Namespace, path: &str, line: &str) -> crate::fixture::E
     // Setting the user id takes all capabilities away.
     command.args(line.split_whitespace()).uid(NOBODY).gid(NOBODY);
     Tool::spawn(namespace, &mut command).end()
+}
+
+#[test]
+fn an_option_given_twice_counts_as_the_last_one() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let summary = fixture.start("txonly -C 7 -C 5 -i nope -s 70 -s 60").summary();
+    assert_eq!((&summary["tx_packets"], &summary["tx_bytes"]), (&5.into(), &300.into()));
+}
+
+#[test]
+fn a_name_as_ip_link_prints_it_is_understood() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    for (name, found) in [("near@if2", true), ("near@far", true), ("nope@near", false)] {
+        let line = format!("txonly -i {name} -C 5 --json");
+        let ended = Tool::start(&fixture.cable.left, &line).end();
+        if found {
+            assert_eq!(ended.summary()["interface"], "near");
+        } else {
+            assert!(ended.failure().contains("nope@near"), "{ended:?}");
+        }
+    }
+}
+
+#[test]
+fn an_interface_without_ethernet_headers_is_refused_to_senders() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let words = ["tuntap", "add", "t0", "mode", "tun"];
+    let made = fixture.cable.left.run(|| Command::new("ip").args(words).status()).unwrap();
+    let here = "an_interface_without_ethernet_headers_is_refused_to_senders";
+    let can = made.is_ok_and(|status| status.success());
+    if !kernel_can(here, can, "`ip tuntap` makes no device") {
+        return;
+    }
+    for command in ["txonly", "l2fwd"] {
+        let ended = Tool::start(&fixture.cable.left, &format!("{command} -i t0 -C 1")).end();
+        assert!(ended.failure().contains("t0 has no Ethernet header"), "{ended:?}");
+    }
+    let ended = Tool::start(&fixture.cable.left, "rxdrop -i t0 -d 1 --json").end();
+    // A tun device that no process has opened is down.
+    let known = ended.status.code() == Some(0) || ended.failure().contains("t0 is down");
+    assert!(known, "{ended:?}");
+}
+
+#[test]
+fn a_queue_without_the_side_that_a_command_needs_is_refused_with_both_numbers() {
+    if !privileged!() {
+        return;
+    }
+    for (rx, tx, refused, works) in
+        [(1, 2, ["rxdrop", "l2fwd"], "txonly"), (2, 1, ["txonly", "l2fwd"], "rxdrop")]
+    {
+        let builder = VethPair::builder().rx_tx_queues(rx, tx).names("near", "far");
+        let cable = Cable::build(builder);
+        for command in refused {
+            let ended = Tool::start(&cable.left, &format!("{command} -i near -q 1 -C 1")).end();
+            let numbers = format!("{rx} RX queue(s) and {tx} TX queue(s)");
+            assert!(ended.failure().contains(&numbers), "{ended:?}");
+        }
+        Tool::start(&cable.left, &format!("{works} -i near -q 1 -d 1 --json")).summary();
+    }
+}
+
+#[test]
+fn a_demo_needs_two_ends() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let ended = Tool::start(&fixture.cable.left, "demo -i near -o near").end();
+    assert!(ended.failure().contains("near cannot be both ends"), "{ended:?}");
+}
+
+#[test]
+fn the_help_fits_a_page_of_a_hundred_columns() {
+    for command in ["--help", "-h", "rxdrop --help", "txonly --help", "l2fwd --help", "demo --help"]
+    {
+        let output = Command::new(TOOL).args(command.split(' ')).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= 100, "{command}: {longest}\n{text}");
+    }
 }

@@ -83,15 +83,30 @@ pub(crate) struct Ended {
 impl Ended {
     /// Returns the last JSON object of a run that succeeded.
     pub(crate) fn summary(&self) -> Value {
-        assert_eq!(self.status.code(), Some(0), "{self:?}");
-        let summary: Value = serde_json::from_str(self.out.last().unwrap()).unwrap();
+        self.summary_of(0)
+    }
+
+    /// Returns the last JSON object of a run that ended with this exit code.
+    pub(crate) fn summary_of(&self, code: i32) -> Value {
+        assert_eq!(self.status.code(), Some(code), "{self:?}");
+        let summary = self.objects().pop().unwrap();
         assert_eq!(summary["summary"], true, "{self:?}");
         summary
     }
 
+    /// Returns all JSON objects of a run.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        self.out.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// Returns the message of a run that failed.
     pub(crate) fn failure(&self) -> &str {
-        assert_eq!(self.status.code(), Some(1), "{self:?}");
+        self.failure_of(1)
+    }
+
+    /// Returns the message of a run that ended with this exit code.
+    pub(crate) fn failure_of(&self, code: i32) -> &str {
+        assert_eq!(self.status.code(), Some(code), "{self:?}");
         let message = self.err.last().unwrap();
         assert!(message.starts_with("xsk: "), "{self:?}");
         message

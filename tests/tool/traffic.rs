@@ -9,8 +9,17 @@ use std::time::Duration;
 use xsk::test_util::{VethPair, ip, privileged};
 use xsk::{Attachment, Socket, Umem};
 
-const SUMMARY: [&str; 17] = [
+const SUMMARY: [&str; 26] = [
     "command",
+    "interface",
+    "queue",
+    "pid",
+    "time",
+    "method",
+    "program",
+    "total",
+    "tx_pending",
+    "ended",
     "summary",
     "seconds",
     "rx_packets",
@@ -204,9 +213,13 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
     let summary = ended.summary();
     let seconds = summary["seconds"].as_f64().unwrap();
     assert!((3.0..LIMIT.as_secs_f64()).contains(&seconds), "{seconds}");
-    // Two reports and the summary: the third would come when the time is over.
-    assert_eq!(ended.out.len(), 3, "{ended:?}");
+    // Three reports, the last of which comes when the time is over, and the summary.
+    assert_eq!(ended.out.len(), 4, "{ended:?}");
     let first: Value = serde_json::from_str(&ended.out[0]).unwrap();
+    for object in &ended.objects()[..2] {
+        let seconds = object["seconds"].as_f64().unwrap();
+        assert!((1.0..1.2).contains(&seconds), "an idle report is late: {ended:?}");
+    }
     assert_eq!(first["summary"], false);
     assert_eq!(first["rx_ring_full"], 0);
 
@@ -214,7 +227,7 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
         Tool::start(&fixture.cable.left, &format!("rxdrop -p -d 2 -x -i near -S {WAIT}")).end();
     assert_eq!(text.status.code(), Some(0), "{text:?}");
     let first = &text.out[0];
-    for words in ["near", "queue 0", "generic mode (as asked)", "copy", "netlink"] {
+    for words in ["near", "queue 0", "generic mode, as asked", "copy", "netlink"] {
         assert!(first.contains(words), "{first}");
     }
     let text = text.out.join("\n");
@@ -235,5 +248,141 @@ fn the_title_says_how_many_queues_there_are() {
         let line = format!("rxdrop -d 1 -i near {WAIT}");
         let ended = Tool::start(&fixture.cable.left, &line).end();
         assert!(ended.out[0].starts_with(words), "{ended:?}");
+    }
+}
+
+/// The sums of the intervals are the totals, also of a run that ends within an interval.
+#[test]
+fn intervals_add_up_to_the_summary() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let started = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    let ended = fixture.start("txonly -d 2 -b 32").ready().end();
+    let summary = ended.summary();
+    let objects = ended.objects();
+    let intervals = objects.iter().filter(|object| object["summary"] == false);
+    let mut sums = [0; 2];
+    for (interval, number) in intervals.zip(1..) {
+        for (sum, key) in sums.iter_mut().zip(["tx_packets", "tx_bytes"]) {
+            let counted = interval["interval"][key].as_u64().unwrap();
+            assert_eq!(interval[key], counted, "the same under the older key");
+            *sum += counted;
+            assert_eq!(interval["total"][key], *sum);
+        }
+        assert_eq!(interval["interface"], "near");
+        assert_eq!(interval["queue"], 0);
+        let time = interval["time"].as_f64().unwrap();
+        assert!(time >= started && time < started + 60.0, "{number}: {interval}");
+    }
+    for (sum, key) in sums.iter().zip(["tx_packets", "tx_bytes"]) {
+        assert!(*sum > 0);
+        assert_eq!(summary[key], *sum);
+        assert_eq!(summary["total"][key], *sum);
+    }
+}
+
+#[test]
+fn what_the_device_drops_is_neither_sent_nor_a_success() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let (near, far) = (fixture.cable.veth.a(), fixture.cable.veth.b());
+    ip::set_mtu(far, 68).unwrap();
+    let ended = fixture.start("txonly -C 1000 -s 200").ready().end();
+    assert!(ended.failure().contains("near dropped 1000 of 1000 packets"), "{ended:?}");
+    let summary = ended.summary_of(1);
+    assert_eq!(
+        (&summary["tx_packets"], &summary["total"]["tx_dropped"]),
+        (&0.into(), &1000.into())
+    );
+    assert_eq!(near.info().unwrap().counters.tx_dropped, 1000);
+    let event = &ended.objects()[0];
+    assert_eq!(event["event"], "dropped_by_device", "{ended:?}");
+    assert!(event["message"].as_str().unwrap().contains("longer than its MTU"), "{event}");
+    ip::set_mtu(far, 1500).unwrap();
+    // With a time the drops are shown, and that is all.
+    let ended = fixture.start("txonly -d 1 -s 200").ready().end();
+    assert_eq!(ended.summary()["total"]["tx_dropped"], 0);
+}
+
+#[test]
+fn without_a_carrier_nothing_counts_as_sent_and_its_return_is_waited_for() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let (near, far) = (fixture.cable.veth.a(), fixture.cable.veth.b());
+    let sent = || near.info().unwrap().counters.tx_packets;
+    ip::set_up(far, false).unwrap();
+    ip::wait_until(near, LIMIT, |info| !info.carrier).unwrap();
+    let ended = fixture.start("txonly -d 1").ready().end();
+    assert_eq!(ended.summary()["tx_packets"], 0);
+    assert_eq!(ended.objects()[0]["event"], "no_carrier", "{ended:?}");
+    assert_eq!(sent(), 0);
+    let mut tool = fixture.start("txonly -C 1000").ready();
+    assert!(tool.note().contains("near has no carrier"));
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(tool.ended(), None);
+    ip::set_up(far, true).unwrap();
+    assert_eq!(tool.summary()["tx_packets"], 1000);
+    assert_eq!(sent(), 1000);
+
+    // It goes in the middle of a run: what was sent is what the device counted.
+    for line in ["txonly", "txonly -p"] {
+        let before = near.info().unwrap().counters;
+        let tool = fixture.start(line).ready();
+        wait_for("packets", || sent() > before.tx_packets + 1000);
+        ip::set_up(far, false).unwrap();
+        while !tool.note().contains("near has no carrier") {}
+        let summary = tool.stop().summary();
+        let after = near.info().unwrap().counters;
+        let total = &summary["total"];
+        assert_eq!(total["tx_packets"], after.tx_packets - before.tx_packets, "{line}: {summary}");
+        assert_eq!(total["tx_dropped"], after.tx_dropped - before.tx_dropped, "{line}: {summary}");
+        ip::set_up(far, true).unwrap();
+        ip::wait_for_carrier(near, LIMIT).unwrap();
+    }
+}
+
+#[test]
+fn losses_are_shown_with_their_cause_and_cure() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let (near, far) = (fixture.cable.veth.a(), fixture.cable.veth.b());
+    // Packets that fit the small chunks, and longer ones.
+    for (line, mtu, size, words) in [
+        ("rxdrop -S -f 2048", 3000, 2900, "room for 1792 bytes: a smaller MTU, or larger chunks"),
+        ("rxdrop -N -f 2048", 1500, 1514, ""),
+    ] {
+        for end in [near, far] {
+            ip::set_mtu(end, mtu).unwrap();
+        }
+        let tool = fixture.start(line).ready();
+        let line = format!("txonly -i far -C 50 -s {size} --json {WAIT}");
+        Tool::start(&fixture.cable.right, &line).summary();
+        if words.is_empty() {
+            assert_eq!(tool.stop().summary()["total"]["rx_dropped"], 0);
+            continue;
+        }
+        let note = tool.note();
+        for words in [words, "50 received packets", "`ethtool -K near gro off lro off`"] {
+            assert!(note.contains(words), "{note}");
+        }
+        let ended = tool.stop();
+        let summary = ended.summary();
+        assert_eq!(summary["total"]["rx_dropped"], 50);
+        assert_eq!(summary["rx_packets"], 0);
+    }
+    // A table says it without being asked.
+    let line = format!("rxdrop -C 100 -d 2 --rx-ring 1 -i near {WAIT}");
+    let ended = Tool::start(&fixture.cable.left, &line).end();
+    let text = ended.out.join("\n");
+    for words in ["rx dropped", "tx dropped"] {
+        assert!(text.contains(words), "{text}");
     }
 }

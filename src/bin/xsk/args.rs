@@ -2,19 +2,35 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::time::Duration;
 use xsk::umem::PageSize;
 use xsk::{AttachMethod, AttachMode, CopyMode};
+
+/// What the exit codes mean.
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  it ended as asked: the count (-C) was reached, or the time (-d) was over, or, without either,
+       a signal came
+    1  an error, which is written to the standard error output
+    2  a wrong command line
+    3  the time was over before the count was reached
+    4  the interface is gone: removed, or moved to another network namespace
+    5  another process took the program off the interface
+  128+ a signal came before the count was reached or the time was over: 130 for SIGINT, 143 for
+       SIGTERM; 141 if the reader of the standard output ended";
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
 /// All commands need root, or the capabilities that they name when one is missing.
 ///
-/// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, the summary
-/// is written, and the exit code is 0. If that takes more than two seconds, another signal ends it
-/// at once. The exit code is 1 after an error, 2 for a wrong command line.
+/// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, and the
+/// summary is written. If that takes more than two seconds, another signal ends it at once.
+///
+/// Of an option that is given twice the last one counts.
 #[derive(Debug, Parser)]
-#[command(name = "xsk", version)]
+#[command(name = "xsk", version, args_override_self = true, max_term_width = 100)]
+#[command(after_help = EXIT_CODES, after_long_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -25,17 +41,24 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Receive and drop: count the packets of a queue
     ///
-    /// The packets do not reach the kernel's network stack.
-    Rxdrop(PortArgs),
+    /// All packets of the queue come here, and none to the kernel's network stack, ARP and ssh
+    /// included: do not run it on the interface that you are logged in by.
+    Rxdrop(RxdropArgs),
     /// Send the same packet as fast as possible
+    ///
+    /// There is no option for a rate. The packets pass the interface's queueing discipline by, and
+    /// tcpdump on this interface does not see them: look at the other end, or at `ip -s link`.
     ///
     /// In copy mode sending needs no XDP program: nothing is attached, and -S, -N, --attach and
     /// --replace change nothing. In zero-copy mode many cards send only while a native program is
     /// attached: if there is none, one that passes every packet to the kernel is attached for the
     /// time.
-    Txonly(TxArgs),
+    Txonly(TxonlyArgs),
     /// Swap the MAC addresses of each packet and send it back out of the same port
-    L2fwd(PortArgs),
+    ///
+    /// All packets of the queue come here, and none to the kernel's network stack, ARP and ssh
+    /// included: do not run it on the interface that you are logged in by.
+    L2fwd(L2fwdArgs),
 }
 
 /// Options of the commands that work on one queue of one interface; letters as in the kernel's
@@ -44,8 +67,8 @@ pub(crate) enum Command {
 pub(crate) struct PortArgs {
     /// Interface
     #[arg(short, long, value_name = "NAME")]
-    pub(crate) interface: String,
-    /// Queue
+    pub(crate) interface: OsString,
+    /// Queue: packets of other queues do not come here
     #[arg(short, long, value_name = "QUEUE", default_value_t = 0)]
     pub(crate) queue: u32,
     #[command(flatten)]
@@ -94,31 +117,66 @@ pub(crate) struct PortArgs {
     /// its last socket
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     pub(crate) wait: u64,
-    /// Print one JSON object for each interval, and a last one with "summary": true
+    /// Print one JSON object a line: for each interval, the last, shorter one too, with "summary":
+    /// false; for each event, with "event"; and for the whole run, with "summary": true
+    ///
+    /// The objects "interval" and "total" hold what was counted in the interval, and since the
+    /// start. The counters beside them are those of the interval in the former lines and those of
+    /// the run in the last one.
     #[arg(long)]
     pub(crate) json: bool,
     /// Number of chunks
     #[arg(long, value_name = "CHUNKS", default_value_t = 4096)]
     pub(crate) chunks: u32,
-    /// Bytes left free before each received packet
-    #[arg(long, value_name = "BYTES", default_value_t = 0)]
-    pub(crate) headroom: u32,
     /// Pages that the packet memory is made of
     #[arg(long = "pages", value_name = "SIZE", value_parser = page_size(),
           default_value = "normal")]
     pub(crate) page_size: PageSize,
+}
+
+/// Options of the commands that receive.
+#[derive(Debug, Args)]
+pub(crate) struct RxArgs {
+    /// Bytes left free before each received packet
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub(crate) headroom: u32,
     /// Entries of the RX ring
     #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
     pub(crate) rx_ring: u32,
-    /// Entries of the TX ring
-    #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
-    pub(crate) tx_ring: u32,
     /// Entries of the fill ring
     #[arg(long, value_name = "ENTRIES", default_value_t = 4096)]
     pub(crate) fill_ring: u32,
+}
+
+/// Options of the commands that send.
+#[derive(Debug, Args)]
+pub(crate) struct TxArgs {
+    /// Entries of the TX ring
+    #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
+    pub(crate) tx_ring: u32,
     /// Entries of the completion ring
     #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
     pub(crate) completion_ring: u32,
+}
+
+/// Options of `rxdrop`.
+#[derive(Debug, Args)]
+pub(crate) struct RxdropArgs {
+    #[command(flatten)]
+    pub(crate) port: PortArgs,
+    #[command(flatten)]
+    pub(crate) rx: RxArgs,
+}
+
+/// Options of `l2fwd`.
+#[derive(Debug, Args)]
+pub(crate) struct L2fwdArgs {
+    #[command(flatten)]
+    pub(crate) port: PortArgs,
+    #[command(flatten)]
+    pub(crate) rx: RxArgs,
+    #[command(flatten)]
+    pub(crate) tx: TxArgs,
 }
 
 impl PortArgs {
@@ -144,11 +202,13 @@ impl PortArgs {
     }
 }
 
-/// Options of the command that sends.
+/// Options of `txonly`.
 #[derive(Debug, Args)]
-pub(crate) struct TxArgs {
+pub(crate) struct TxonlyArgs {
     #[command(flatten)]
     pub(crate) port: PortArgs,
+    #[command(flatten)]
+    pub(crate) tx: TxArgs,
     /// Bytes of a packet, without the 4 bytes of the FCS (xdpsock counts them: its 64 are 60 here)
     #[arg(short = 's', long, value_name = "BYTES", default_value_t = 60)]
     pub(crate) size: u32,
@@ -202,10 +262,10 @@ pub(crate) struct DemoArgs {
     pub(crate) mode: ModeArgs,
     /// Existing interface that receives
     #[arg(short, long, value_name = "NAME", requires = "output")]
-    pub(crate) interface: Option<String>,
+    pub(crate) interface: Option<OsString>,
     /// Existing interface that sends, with a cable to the one that receives
     #[arg(short, long, value_name = "NAME", requires = "interface")]
-    pub(crate) output: Option<String>,
+    pub(crate) output: Option<OsString>,
     /// Print one JSON object for each mode
     #[arg(long)]
     pub(crate) json: bool,

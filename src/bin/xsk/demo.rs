@@ -1,11 +1,12 @@
 //! `xsk demo`: frames from one socket to another, in each mode, on a machine without a set-up.
 
 use crate::args::DemoArgs;
+use crate::ended::Ended;
 use crate::exchange::{CABLE_CAPACITY, CHUNKS, Exchange, Outcome, Receiver, Sender, run_exchange};
 use crate::failure::{Failure, Result};
 use crate::output::{Progress, line};
 use crate::packet::{ETHERNET_HEADER, MIN_SIZE, Stream};
-use crate::port::{ActiveProgram, BIND_SLICE, bind, copy, wait_for_link};
+use crate::port::{ActiveProgram, BIND_SLICE, bind, copy, interface, wait_for_link};
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ const VETH_MTU: u32 = 3506;
 /// their sockets, and later while it takes network namespaces down, as after many tests at once.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<()> {
+pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<Ended> {
     let link = TestLink::new(args)?;
     if !args.json {
         let (from, to) = link.ends();
@@ -42,7 +43,11 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<()> {
             faults.extend(one_mode(args, &link, mode, number, stop)?);
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(Failure::Text(faults.join("; "))) }
+    if !faults.is_empty() {
+        return Err(Failure::Text(faults.join("; ")));
+    }
+    let signal = stop.signal().map(|number| Ended::Signal { number, early: true });
+    Ok(signal.unwrap_or(Ended::Count))
 }
 
 /// Two interfaces with a cable between them.
@@ -64,7 +69,12 @@ impl TestLink {
         let mtu = size - ETHERNET_HEADER;
         match (&args.interface, &args.output) {
             (Some(to), Some(from)) => {
-                let (from, to) = (Interface::by_name(from)?, Interface::by_name(to)?);
+                let (from, to) = (interface(from)?, interface(to)?);
+                if from == to {
+                    return Err(Failure::Text(format!(
+                        "{to} cannot be both ends of the cable: -i and -o name two interfaces"
+                    )));
+                }
                 for end in [&from, &to] {
                     let limit = end.info()?.mtu;
                     if mtu > limit {
@@ -79,11 +89,13 @@ impl TestLink {
                 }
                 Ok(Self::Existing { from, to })
             }
-            _ if mtu > VETH_MTU => Err(Failure::Text(format!(
-                "frames of {size} bytes are too long for a veth pair with a native program: it \
-                 takes {} at the most",
-                VETH_MTU + ETHERNET_HEADER
-            ))),
+            _ if mtu > VETH_MTU && args.mode.choice() != AttachMode::Generic => {
+                Err(Failure::Text(format!(
+                    "frames of {size} bytes are too long: a veth pair with a native program takes {} at \
+                 the most, and this command makes the pair for both modes",
+                    VETH_MTU + ETHERNET_HEADER
+                )))
+            }
             _ => {
                 let (from, to) = (Namespace::new()?, Namespace::new()?);
                 let cable = VethPair::builder().mtu(mtu.max(1500)).build(&from, &to)?;
@@ -195,7 +207,7 @@ fn one_mode(
         size: args.size,
     };
     let name = attachment.mode().to_string();
-    let how = format!("{name} mode ({})", attachment.reason());
+    let how = format!("{name} mode, {}", attachment.reason());
     let outcome = {
         let progress = Progress::new(!args.json);
         let exchange = Exchange {
@@ -221,7 +233,7 @@ fn one_mode(
         let zero_copy = handle.is_zero_copy();
         line(&json(args, &name, zero_copy, &outcome, &chunks))?;
     } else {
-        line(&format!("{how}, {}, attached by netlink", copy(handle)))?;
+        line(&format!("{how}; {}; attached by netlink", copy(handle)))?;
         report(args, link.max_in_flight(), &outcome, &chunks)?;
     }
     Ok(fault(args, stop, &name, &outcome, &chunks))

@@ -6,15 +6,37 @@ use xsk::{CopyMode, Errno, Error, XdpMode};
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
-/// Why the tool ends with exit code 1.
+/// What keeps the tool from what was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The library's error.
     Xsk(Error),
     /// The output is closed.
     Output(io::Error),
+    /// The interface is gone.
+    Gone {
+        /// What showed it.
+        error: Error,
+        /// The program that stays on an interface which was moved to another network namespace,
+        /// and what takes it off there.
+        program: Option<(u32, String)>,
+    },
+    /// A signal came while it waited for something.
+    Interrupted {
+        /// The signal.
+        number: u8,
+        /// What it waited for.
+        waited_for: String,
+    },
     /// Something else, in words.
     Text(String),
+}
+
+impl Failure {
+    /// Returns whether the reader of the output has ended, as `head` does: no reason to complain.
+    pub(crate) fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
 }
 
 impl fmt::Display for Failure {
@@ -35,6 +57,20 @@ impl fmt::Display for Failure {
                 }
             },
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
+            Self::Gone { error, program } => {
+                write!(f, "{error}")?;
+                match program {
+                    Some((id, command)) => write!(
+                        f,
+                        ". If it was moved to another network namespace, program {id} is still on \
+                         it: take it off there with `{command}`"
+                    ),
+                    None => Ok(()),
+                }
+            }
+            Self::Interrupted { waited_for, .. } => {
+                write!(f, "a signal came while it waited for {waited_for}")
+            }
             Self::Text(text) => f.write_str(text),
         }
     }
@@ -107,7 +143,7 @@ fn with_sudo() -> String {
 }
 
 /// Returns a word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

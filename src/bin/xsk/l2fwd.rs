@@ -1,20 +1,26 @@
 //! `xsk l2fwd`: swap the MAC addresses of packets and send them back out of the same port.
 
-use crate::args::PortArgs;
+use crate::args::{L2fwdArgs, PortArgs};
+use crate::ended::Ended;
 use crate::failure::Result;
 use crate::port::{self, ActiveProgram, kick};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
-use xsk::{Interface, Socket, Umem};
+use xsk::{Socket, Umem};
 
 /// How long to sleep while packets are being sent, whose chunks are wanted back.
 const SENDING: Duration = Duration::from_millis(1);
 
-pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
-    let interface = Interface::by_name(&args.interface)?;
-    let (umem, mut pool) = port::umem(args)?;
-    let mut unbound = port::socket(args, &umem).open()?;
+pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
+    let L2fwdArgs { port: args, rx, tx } = args;
+    let interface = port::interface(&args.interface)?;
+    port::require_ethernet(&interface)?;
+    let (umem, mut pool) = port::umem(args, rx.headroom)?;
+    let builder = port::socket(args, &umem);
+    let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
+    let mut unbound = builder.open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
     let program = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
@@ -44,7 +50,9 @@ fn forward(
             if tx.pending() > 0 || handle.is_zero_copy() {
                 session.kicked(kick(args, tx))?;
             }
-            sending -= completion.reap(args.batch)?.recycle(fill)?;
+            let back = completion.reap(args.batch)?.recycle(fill)?;
+            session.counts.sent(back, 0);
+            sending -= back;
         }
         let mut bytes = 0;
         let count = rx.receive(args.next_batch(left))?.forward_each(tx, |frame| {
@@ -52,7 +60,7 @@ fn forward(
             swap_addresses(umem.bytes_mut(frame));
         })?;
         session.counts.received(count, bytes);
-        session.counts.sent(count, bytes);
+        session.counts.sent(0, bytes);
         sending += count;
         left -= u64::from(count);
         if count == 0 {
@@ -66,7 +74,9 @@ fn forward(
     port::drain(|| {
         session.kicked(kick(args, tx))?;
         let back = completion.reap(u32::MAX)?.recycle(fill)?;
+        session.counts.sent(back, 0);
         sending -= back;
+        session.pending = u64::from(sending);
         Ok((back > 0 || session.waits_for_link(), sending == 0))
     })
 }

@@ -1,10 +1,13 @@
 //! The command-line tool `xsk`: AF_XDP sockets at work, by one command.
 
 mod args;
+mod counts;
 mod demo;
+mod ended;
 mod exchange;
 mod failure;
 mod l2fwd;
+mod link;
 mod output;
 mod packet;
 mod port;
@@ -16,6 +19,7 @@ mod table;
 mod txonly;
 
 use clap::Parser;
+use ended::Ended;
 use failure::Result;
 use output::Lines;
 use signals::Stop;
@@ -24,10 +28,12 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = args::Cli::parse();
     match run(&cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(ended) => ended.code(),
         Err(failure) => {
-            report(format!("xsk: {failure}"));
-            ExitCode::FAILURE
+            if !failure.is_closed_output() {
+                report(format!("xsk: {failure}"));
+            }
+            failure.code()
         }
     }
 }
@@ -40,7 +46,7 @@ fn report(text: String) {
     }
 }
 
-fn run(command: &args::Command) -> Result<()> {
+fn run(command: &args::Command) -> Result<Ended> {
     // Before anything is attached: a signal that comes early must not kill.
     let stop = Stop::install()?;
     match command {

@@ -3,6 +3,8 @@
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result};
 use crate::signals::Stop;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 use xsk::attach::AttachmentBuilder;
 use xsk::socket::{SocketBuilder, SocketKind, Unbound};
@@ -23,12 +25,39 @@ const LINK: Duration = Duration::from_secs(20);
 /// How long the wait for a taken queue may go on after a signal.
 pub(crate) const BIND_SLICE: Duration = Duration::from_millis(100);
 
+/// Finds the interface that the command line names: also as `ip link` prints a name, with the
+/// interface below behind an `@`.
+pub(crate) fn interface(name: &OsStr) -> Result<Interface> {
+    let found = Interface::by_name(name);
+    let bytes = name.as_bytes();
+    match (&found, bytes.iter().position(|byte| *byte == b'@')) {
+        (Err(Error::Interface { errno: Errno::NODEV, .. }), Some(at)) => {
+            let before = Interface::by_name(OsStr::from_bytes(&bytes[..at]));
+            Ok(before.or(found)?)
+        }
+        _ => Ok(found?),
+    }
+}
+
+/// Refuses an interface whose packets have no Ethernet header: this tool's packets have one.
+pub(crate) fn require_ethernet(interface: &Interface) -> Result<()> {
+    let info = interface.info()?;
+    if info.has_ethernet_header() {
+        return Ok(());
+    }
+    Err(Failure::Text(format!(
+        "{} has no Ethernet header (link type {}): this command sends Ethernet frames, which nothing \
+         there understands",
+        info.name, info.link_type
+    )))
+}
+
 /// Creates packet memory as the command line describes it.
-pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, FramePool)> {
+pub(crate) fn umem(args: &PortArgs, headroom: u32) -> Result<(Umem, FramePool)> {
     let umem = Umem::builder()
         .chunk_count(args.chunks)
         .chunk_size(args.frame_size)
-        .headroom(args.headroom)
+        .headroom(headroom)
         .page_size(args.page_size);
     Ok(umem.build()?)
 }
@@ -36,10 +65,6 @@ pub(crate) fn umem(args: &PortArgs) -> Result<(Umem, FramePool)> {
 /// Returns the builder of a socket as the command line describes it.
 pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
     Socket::builder(umem)
-        .rx_size(args.rx_ring)
-        .tx_size(args.tx_ring)
-        .fill_size(args.fill_ring)
-        .completion_size(args.completion_ring)
         .copy_mode(args.copy_mode())
         .need_wakeup(!args.no_need_wakeup)
         .bind_timeout(args.wait().min(BIND_SLICE))
@@ -64,11 +89,10 @@ pub(crate) fn bind<S: SocketKind>(
             return Err(refused.error.into());
         };
         *waited = start.elapsed();
-        if stop.is_asked() {
-            return Err(Failure::Text(format!(
-                "a signal came while it waited for queue {queue} of {}, which another socket has",
-                interface.name()
-            )));
+        if let Some(number) = stop.signal() {
+            let name = interface.name();
+            let waited_for = format!("queue {queue} of {name}, which another socket has");
+            return Err(Failure::Interrupted { number, waited_for });
         }
         if *waited >= limit {
             return Err(refused.error.into());
@@ -157,7 +181,7 @@ pub(crate) fn wait_for_link(interface: &Interface, stop: &Stop) -> Result<()> {
 /// Returns whether a socket is in zero-copy or copy mode, and why.
 pub(crate) fn copy(handle: &SocketHandle) -> String {
     let name = if handle.is_zero_copy() { "zero-copy" } else { "copy" };
-    format!("{name} ({})", handle.copy_reason())
+    format!("{name} mode, {}", handle.copy_reason())
 }
 
 /// Returns the first line: interface and queue, and the modes with their reasons.
@@ -169,13 +193,13 @@ pub(crate) fn title(
     let copy = copy(handle);
     let program = match program {
         Some(program) => format!(
-            "{} mode ({}), {copy}, attached by {}{}",
+            "{} mode, {}; {copy}; attached by {}{}",
             program.mode(),
             program.reason(),
             program.method(),
             if program.joined() { ", joined" } else { "" }
         ),
-        None => format!("{copy}, no program (sending needs none)"),
+        None => format!("{copy}; no program, sending needs none"),
     };
     // Packets on the others do not come here.
     let all = match interface.queues() {

@@ -1,17 +1,20 @@
 //! `xsk rxdrop`: receive and count packets, and give their chunks back.
 
-use crate::args::PortArgs;
+use crate::args::{PortArgs, RxdropArgs};
+use crate::ended::Ended;
 use crate::failure::Result;
 use crate::port::{self, ActiveProgram};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
-use xsk::{Interface, RxSocket};
+use xsk::RxSocket;
 
-pub(crate) fn run(args: &PortArgs, stop: &Stop) -> Result<()> {
-    let interface = Interface::by_name(&args.interface)?;
-    let (umem, mut pool) = port::umem(args)?;
-    let mut unbound = port::socket(args, &umem).rx_only().open()?;
+pub(crate) fn run(args: &RxdropArgs, stop: &Stop) -> Result<Ended> {
+    let RxdropArgs { port: args, rx } = args;
+    let interface = port::interface(&args.interface)?;
+    let (umem, mut pool) = port::umem(args, rx.headroom)?;
+    let builder = port::socket(args, &umem).rx_only();
+    let mut unbound = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring).open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
     let program = ActiveProgram::take(args, &interface, |program| socket.register(program))?;

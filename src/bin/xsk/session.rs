@@ -1,48 +1,73 @@
-//! Decides during a command when to report and when to end, and checks the interface.
+//! Decides during a command when to report and when to end, and checks interface and program.
 
 use crate::args::PortArgs;
-use crate::failure::{Failure, Result};
+use crate::counts::{Counts, Loss, Report};
+use crate::ended::Ended;
+use crate::failure::{Failure, Result, quoted};
+use crate::link::Link;
 use crate::port::ActiveProgram;
 use crate::signals::Stop;
-use crate::table::{Counts, Report, Table};
+use crate::table::{Summary, Table};
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use xsk::{Attachment, Errno, Error, Interface, Kick, SocketHandle, XdpMode};
+use xsk::interface::InterfaceInfo;
+use xsk::{AttachMethod, Attachment, Error, Interface, Kick, SocketHandle, XdpMode};
 
 /// Turns of a loop between two looks at clock and signals: a busy turn takes some microseconds, an
 /// idle one some nanoseconds.
 pub(crate) const TURNS: u32 = 256;
-/// How often to check whether the interface still exists: the kernel wakes no socket when it goes.
+/// How often to check the interface and the program on it: the kernel wakes no socket when they go.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long a driver whose interface is up may refuse to be woken.
 const REFUSED: Duration = Duration::from_secs(5);
 /// The pause between two looks at an interface that is down.
 const DOWN: Duration = Duration::from_millis(10);
+/// How long an interface that was set up may be without a carrier before that is worth a line.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// Bytes that the kernel leaves free before each received packet (`XDP_PACKET_HEADROOM`).
+const KERNEL_HEADROOM: u32 = 256;
+
+/// The program that redirects the packets.
+#[derive(Debug, Clone, Copy)]
+struct Redirect {
+    mode: XdpMode,
+    id: u32,
+    method: AttachMethod,
+}
 
 /// A run of a command on a port.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
     /// What the loop counts.
     pub(crate) counts: Counts,
+    /// Packets that were given to the kernel, and neither sent nor dropped.
+    pub(crate) pending: u64,
     args: &'a PortArgs,
     stop: &'a Stop,
     interface: Interface,
     handle: SocketHandle,
     table: Table,
     start: Instant,
-    /// The mode and id of the program that redirects the packets; `None` after it was detached.
-    program: Option<(XdpMode, u32)>,
+    program: Option<Redirect>,
     /// When the last report was made, and its numbers.
     last: (Instant, Report),
     turns: u32,
-    /// Whether the interface was up at the last look.
-    up: bool,
+    link: Link,
+    /// When the link was looked at last.
+    looked_at: Instant,
+    /// Since when an interface that was down is up without a carrier.
+    settling: Option<Instant>,
     /// Since when the driver refuses to be woken although the interface is up.
     refused_since: Option<Instant>,
     /// When the next check is due, by the coarse clock.
     next_check: Duration,
+    /// The causes of losses that were reported.
+    losses: Vec<Loss>,
+    /// Why the loop is to end.
+    ended: Option<Ended>,
 }
 
 impl<'a> Session<'a> {
@@ -54,22 +79,32 @@ impl<'a> Session<'a> {
         command: &'static str,
         attachment: Option<&Attachment>,
     ) -> Result<Self> {
-        let table = Table::new(args, command, attachment.map(Attachment::mode), &handle)?;
+        let table = Table::new(args, command, attachment, &handle)?;
         let start = Instant::now();
+        let redirect = |program: &Attachment| Redirect {
+            mode: program.mode(),
+            id: program.program_id(),
+            method: program.method(),
+        };
         Ok(Self {
             counts: Counts::default(),
+            pending: 0,
             args,
             stop,
             interface,
             handle,
             table,
-            program: attachment.map(|program| (program.mode(), program.program_id())),
+            program: attachment.map(redirect),
             start,
             last: (start, Report::default()),
             turns: 1,
-            up: true,
+            link: Link::Ready,
+            looked_at: start,
+            settling: None,
             refused_since: None,
             next_check: Duration::ZERO,
+            losses: Vec::new(),
+            ended: None,
         })
     }
 
@@ -86,23 +121,26 @@ impl<'a> Session<'a> {
     #[cold]
     fn check(&mut self) -> Result<bool> {
         self.turns = TURNS;
-        if self.stop.is_asked() {
-            return Ok(false);
+        let PortArgs { count, duration, interval, .. } = *self.args;
+        if let Some(number) = self.stop.signal() {
+            let early = count.is_some() || duration.is_some();
+            return Ok(self.end_with(Ended::Signal { number, early }));
         }
-        // The coarse clock is read without a system call, whatever the machine's clock is.
-        let now = clock_gettime(ClockId::MonotonicCoarse);
-        let coarse = Duration::try_from(now).unwrap_or(self.next_check);
+        let coarse = coarse_now().unwrap_or(self.next_check);
         if coarse < self.next_check {
             return Ok(true);
         }
-        self.check_interface()?;
+        self.look()?;
+        if self.ended.is_some() {
+            return Ok(false);
+        }
         let now = Instant::now();
         let run = now.duration_since(self.start);
         let since = now.duration_since(self.last.0);
-        let interval = Duration::from_secs(self.args.interval);
-        let duration = self.args.duration.map(Duration::from_secs);
+        let interval = Duration::from_secs(interval);
+        let duration = duration.map(Duration::from_secs);
         if duration.is_some_and(|duration| run >= duration) {
-            return Ok(false);
+            return Ok(self.end_with(Ended::Time { early: count.is_some() }));
         }
         let mut left = CHECK_INTERVAL;
         if let Some(duration) = duration {
@@ -117,137 +155,276 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    fn check_interface(&self) -> Result<()> {
-        let Some(errno) = self.handle.take_error()? else {
-            return Ok(());
-        };
-        // Returns ENODEV if the interface is gone.
-        let name = self.interface.info()?.name;
-        Err(Failure::Text(format!("the socket on {name} does not work any more: {errno}")))
+    /// Keeps why the loop is to end; returns `false`.
+    fn end_with(&mut self, ended: Ended) -> bool {
+        self.ended = Some(ended);
+        false
     }
 
-    /// Replaces a failed wake-up by the cause, if the cause is that the interface is gone.
-    fn explain(&self, failure: Failure) -> Failure {
-        match failure {
-            Failure::Xsk(Error::Kick { .. }) => match self.interface.info() {
-                Err(gone) => gone.into(),
-                Ok(_) => failure,
-            },
-            _ => failure,
-        }
-    }
-
-    /// Notes what nothing else would show: that the interface is down, and, once, that another
-    /// process detached the program.
-    fn check_link_and_program(&mut self) -> Result<()> {
-        let info = self.interface.info()?;
-        self.note_link(info.up);
-        let Some((mode, id)) = self.program else {
+    /// Checks the socket, the link and the program. That another process took the program off is
+    /// no error, but an end.
+    fn look(&mut self) -> Result<()> {
+        let checked = self.handle.check();
+        let info = self.info()?;
+        checked.map_err(|error| self.gone(error))?;
+        self.note_link(&info);
+        let Some(Redirect { mode, id, .. }) = self.program else {
             return Ok(());
         };
         if info.programs.program(mode) != Some(id) {
             self.program = None;
-            let name = self.interface.name();
-            self.table.note(&format!(
-                "program {id} was taken off {name} by somebody else: packets go past this socket \
-                 now"
-            ));
+            let text = format!(
+                "program {id} was taken off {} by another process: packets go past this socket",
+                self.interface.name()
+            );
+            self.table.event("program_taken_off", &text);
+            self.end_with(Ended::ProgramTakenOff);
         }
         Ok(())
     }
 
+    /// Returns the interface's state.
+    fn info(&self) -> Result<InterfaceInfo> {
+        self.interface.info().map_err(|error| self.gone(error))
+    }
+
+    /// Returns what an error means for this interface.
+    fn gone(&self, error: Error) -> Failure {
+        if !error.is_gone() {
+            return error.into();
+        }
+        let netlink = self.program.filter(|program| program.method == AttachMethod::Netlink);
+        let command = |program: Redirect| {
+            let word = if program.mode == XdpMode::Generic { "xdpgeneric" } else { "xdpdrv" };
+            let name = quoted(&self.interface.os_name().to_string_lossy());
+            (program.id, format!("ip link set dev {name} {word} off"))
+        };
+        Failure::Gone { error, program: netlink.map(command) }
+    }
+
+    /// Replaces an error by its cause, if the cause is that the interface is gone.
+    fn explain(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Xsk(error @ (Error::Kick { .. } | Error::SocketEnded { .. })) => {
+                match self.interface.info() {
+                    Err(cause) => self.gone(cause),
+                    Ok(_) => self.gone(error),
+                }
+            }
+            _ => failure,
+        }
+    }
+
     fn report(&mut self, now: Instant) -> Result<()> {
-        self.check_link_and_program()?;
-        let report = Report { counts: self.counts, kernel: self.handle.statistics()? };
+        let report = self.counters()?;
         let (last, before) = std::mem::replace(&mut self.last, (now, report));
         self.table.interval(&before, &report, now.duration_since(last))?;
+        self.note_losses(&report);
         Ok(())
     }
 
-    /// Takes the result of a wake-up. An interface that is down is noted, once, and waited for: the
-    /// kernel sends what is in the TX ring when it is up again.
+    /// Returns all counters at this moment.
+    fn counters(&self) -> Result<Report> {
+        let kernel = self.handle.statistics()?;
+        Ok(Report::new(self.counts, self.handle.tx_dropped(), kernel))
+    }
+
+    /// Writes a line for each new cause of losses, with the cure.
+    fn note_losses(&mut self, report: &Report) {
+        for loss in Loss::ALL {
+            let count = loss.count(report);
+            if count > 0 && !self.losses.contains(&loss) {
+                self.losses.push(loss);
+                self.table.event(loss.word(), &self.described(loss, count));
+            }
+        }
+    }
+
+    fn described(&self, loss: Loss, count: u64) -> String {
+        let name = self.interface.name();
+        match loss {
+            Loss::RingFull => format!(
+                "{count} received packets were dropped because the RX ring was full: this process \
+                 does not keep up. A larger ring (--rx-ring) helps against bursts"
+            ),
+            Loss::NoChunk => format!(
+                "{count} received packets were dropped because the fill ring was empty: more \
+                 chunks (--chunks, --fill-ring) help against bursts"
+            ),
+            Loss::TooLong => {
+                let umem = self.handle.umem();
+                let room = umem.chunk_size().saturating_sub(KERNEL_HEADROOM + umem.headroom());
+                let offloads = match self.program {
+                    Some(Redirect { mode: XdpMode::Generic, .. }) => format!(
+                        "; in generic mode the kernel also joins packets before they come: \
+                         `ethtool -K {} gro off lro off`, and on a veth `tso off gso off` of its \
+                         peer",
+                        quoted(name)
+                    ),
+                    _ => String::new(),
+                };
+                format!(
+                    "{count} received packets were dropped because they did not fit a chunk, which \
+                     has room for {room} bytes: a smaller MTU, or larger chunks (-f){offloads}"
+                )
+            }
+            Loss::Device => format!(
+                "{name} dropped {count} packets in place of sending them: it has no carrier, its \
+                 queue was full, or they are longer than its MTU or its peer's \
+                 (`ip -s link show dev {}`)",
+                quoted(name)
+            ),
+        }
+    }
+
+    /// Takes the result of a wake-up. An interface that is down, or has no carrier, is noted, once,
+    /// and waited for: the kernel sends what is in the TX ring when it is up again.
     #[inline]
     pub(crate) fn kicked(&mut self, result: xsk::Result<Kick>) -> Result<()> {
         match result {
             Ok(Kick::NotNeeded) => Ok(()),
-            Ok(_) if self.up && self.refused_since.is_none() => Ok(()),
+            Ok(kick) if kick != Kick::Busy && self.is_ready() => Ok(()),
             changed => self.link_changed(changed),
         }
     }
 
+    /// Returns whether packets can be sent, as far as it is known.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.link == Link::Ready && self.refused_since.is_none()
+    }
+
     #[cold]
     fn link_changed(&mut self, result: xsk::Result<Kick>) -> Result<()> {
-        // It is an error if the interface is gone.
-        let up = self.interface.info()?.up;
-        match result {
-            Err(error @ Error::Kick { errno: Errno::NETDOWN, .. }) if up => {
-                // It just came up, or its driver is busy with something else.
-                let since = *self.refused_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > REFUSED {
-                    return Err(error.into());
-                }
-            }
-            Ok(_) | Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {
-                self.refused_since = None;
-                self.note_link(up);
-                if up {
-                    return Ok(());
-                }
-            }
-            Err(error) => return Err(error.into()),
+        if matches!(result, Ok(Kick::Busy)) && self.looked_at.elapsed() < DOWN {
+            return Ok(());
         }
-        self.turns = 1;
-        std::thread::sleep(DOWN);
+        match result {
+            Err(error) if error.is_down() => {
+                let info = self.info()?;
+                if info.up {
+                    // It just came up, or its driver is busy with something else.
+                    let since = *self.refused_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() > REFUSED {
+                        return Err(error.into());
+                    }
+                } else {
+                    self.refused_since = None;
+                    self.note_link(&info);
+                }
+                self.pause();
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => self.look_at_link(),
+        }
+    }
+
+    /// Looks at the link, and pauses if nothing can be sent.
+    pub(crate) fn look_at_link(&mut self) -> Result<()> {
+        let info = self.info()?;
+        self.refused_since = None;
+        self.note_link(&info);
+        if !self.is_ready() {
+            self.pause();
+        }
         Ok(())
     }
 
-    /// Returns whether the interface is down and its return is to be waited for: neither a signal
-    /// came nor is the time over.
-    pub(crate) fn waits_for_link(&self) -> bool {
-        let over = |duration| self.start.elapsed() >= Duration::from_secs(duration);
-        !self.up && !self.stop.is_asked() && !self.args.duration.is_some_and(over)
+    /// Sleeps a moment; signals and clock are looked at after it.
+    fn pause(&mut self) {
+        self.turns = 1;
+        std::thread::sleep(DOWN);
     }
 
-    /// Notes that the interface is up or down, if it was not so before.
-    fn note_link(&mut self, up: bool) {
-        if up == self.up {
+    /// Returns whether the link is not ready and is to be waited for: neither a signal came nor is
+    /// the time over.
+    pub(crate) fn waits_for_link(&self) -> bool {
+        let over = |duration| self.start.elapsed() >= Duration::from_secs(duration);
+        !self.is_ready() && !self.stop.is_asked() && !self.args.duration.is_some_and(over)
+    }
+
+    /// Notes what the link is, if it was something else before.
+    fn note_link(&mut self, info: &InterfaceInfo) {
+        let now = Instant::now();
+        self.looked_at = now;
+        let link = Link::of(info);
+        // An interface that was set up has its carrier some time after.
+        if self.link == Link::Down && link == Link::NoCarrier {
+            if now.duration_since(*self.settling.get_or_insert(now)) < SETTLING {
+                return;
+            }
+        }
+        self.settling = None;
+        if link == self.link {
             return;
         }
-        self.up = up;
-        let name = self.interface.name();
-        self.table.note(&if up {
-            format!("{name} is up again")
-        } else {
-            format!("{name} is down: nothing comes or goes until it is up")
-        });
+        self.link = link;
+        let (word, text) = link.described(self.interface.name());
+        self.table.event(word, &text);
     }
 
     /// Sleeps until the socket has received packets, `most` is over, or a check is due.
     pub(crate) fn sleep(&mut self, socket: &dyn AsFd, most: Duration) -> Result<()> {
         // A report may be due after any sleep, however short.
         self.turns = 1;
-        xsk::wait(&[socket], Some(most.min(CHECK_INTERVAL)))?;
+        let due = coarse_now().map_or(CHECK_INTERVAL, |now| self.next_check.saturating_sub(now));
+        xsk::wait(&[socket], Some(most.min(due.max(Duration::from_millis(1)))))?;
         Ok(())
     }
 
     /// Detaches the program and then writes the summary: the output may be closed.
-    pub(crate) fn end(self, outcome: Result<()>, program: Option<ActiveProgram>) -> Result<()> {
-        let time = self.start.elapsed();
+    pub(crate) fn end(self, outcome: Result<()>, program: Option<ActiveProgram>) -> Result<Ended> {
+        let now = Instant::now();
+        let time = now.duration_since(self.start);
         let closed = program.map_or(Ok(()), ActiveProgram::close);
         let outcome = outcome.map_err(|failure| self.explain(failure));
-        let written = match self.handle.statistics() {
-            Ok(kernel) => {
-                let counts = self.counts;
-                self.table.summary(&Report { counts, kernel }, time).map_err(Failure::from)
-            }
-            Err(error) => self.table.finish().map_err(Failure::from).and(Err(error.into())),
+        let outcome = outcome.and_then(|()| self.achieved());
+        let written = match self.counters() {
+            Ok(report) => self.write_end(now, time, &report, &outcome),
+            Err(error) => self.table.finish().map_err(Failure::from).and(Err(error)),
         };
-        outcome.and(closed).and(written)
+        let ended = outcome?;
+        closed.and(written).map(|()| ended)
+    }
+
+    /// Returns why the loop ended: without another reason, its count was reached.
+    fn achieved(&self) -> Result<Ended> {
+        let ended = self.ended.unwrap_or(Ended::Count);
+        match (ended, self.handle.tx_dropped()) {
+            (Ended::Count, dropped @ 1..) => {
+                let all = self.counts.tx_packets;
+                let name = self.interface.name();
+                Err(Failure::Text(format!("{name} dropped {dropped} of {all} packets")))
+            }
+            _ => Ok(ended),
+        }
+    }
+
+    fn write_end(
+        mut self,
+        now: Instant,
+        time: Duration,
+        report: &Report,
+        outcome: &Result<Ended>,
+    ) -> Result<()> {
+        self.note_losses(report);
+        let (last, before) = self.last;
+        self.table.last_interval(&before, report, now.duration_since(last))?;
+        let ended = outcome.as_ref().map_or_else(Failure::word, |ended| ended.word());
+        self.table.summary(report, Summary { ended, time, pending: self.pending })?;
+        Ok(())
     }
 
     /// Writes the first line, and a note if the interface is down.
     pub(crate) fn title(&mut self, text: &str) -> Result<()> {
         self.table.title(text)?;
-        self.check_link_and_program()
+        self.look()
     }
+}
+
+/// Returns the time of the coarse clock, which is read without a system call, whatever the
+/// machine's clock is.
+fn coarse_now() -> Option<Duration> {
+    Duration::try_from(clock_gettime(ClockId::MonotonicCoarse)).ok()
 }

@@ -6,24 +6,24 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long the tool has to detach its program after the first signal. `timeout` and a terminal
 /// send the same signal twice within less.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Whether a signal asked for the end.
+/// Whether a signal asked for the end: its number, or 0.
 #[derive(Debug)]
-pub(crate) struct Stop(Arc<AtomicBool>);
+pub(crate) struct Stop(Arc<AtomicUsize>);
 
 impl Stop {
     pub(crate) fn install() -> io::Result<Self> {
-        let asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::new(AtomicUsize::new(0));
         let signals = handled();
         // Set in the handler, so that a system call that the signal interrupts finds it set.
         for signal in &signals {
-            flag::register(*signal, Arc::clone(&asked))?;
+            flag::register_usize(*signal, Arc::clone(&asked), signal.unsigned_abs() as usize)?;
         }
         let mut signals = Signals::new(signals)?;
         let wait = move || {
@@ -39,8 +39,14 @@ impl Stop {
     }
 
     pub(crate) fn is_asked(&self) -> bool {
-        // Relaxed: no other data is published with the flag.
-        self.0.load(Ordering::Relaxed)
+        self.signal().is_some()
+    }
+
+    /// Returns the number of the signal that asked for the end, the last one of several.
+    pub(crate) fn signal(&self) -> Option<u8> {
+        // Relaxed: no other data is published with the number.
+        let number = self.0.load(Ordering::Relaxed);
+        u8::try_from(number).ok().filter(|number| *number > 0)
     }
 }
 

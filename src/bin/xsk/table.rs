@@ -1,51 +1,13 @@
-//! Reports of counters: a table for people, JSON for programs.
+//! Reports of counters and events: a table for people, JSON for programs.
 
 use crate::args::PortArgs;
+use crate::counts::{Report, Totals};
 use crate::output::Lines;
 use crate::rates::{grouped, per_second};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::io;
-use std::time::Duration;
-use xsk::{SocketHandle, Statistics, XdpMode};
-
-/// What a loop counts.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
-    pub(crate) rx_packets: u64,
-    pub(crate) tx_packets: u64,
-    pub(crate) rx_bytes: u64,
-    pub(crate) tx_bytes: u64,
-}
-
-impl Counts {
-    #[inline]
-    pub(crate) fn received(&mut self, packets: u32, bytes: u64) {
-        self.rx_packets += u64::from(packets);
-        self.rx_bytes += bytes;
-    }
-
-    #[inline]
-    pub(crate) fn sent(&mut self, packets: u32, bytes: u64) {
-        self.tx_packets += u64::from(packets);
-        self.tx_bytes += bytes;
-    }
-
-    fn since(&self, before: &Self) -> Self {
-        Self {
-            rx_packets: self.rx_packets - before.rx_packets,
-            tx_packets: self.tx_packets - before.tx_packets,
-            rx_bytes: self.rx_bytes - before.rx_bytes,
-            tx_bytes: self.tx_bytes - before.tx_bytes,
-        }
-    }
-}
-
-/// The loop's counters and the kernel's, at one moment.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Report {
-    pub(crate) counts: Counts,
-    pub(crate) kernel: Statistics,
-}
+use std::time::{Duration, SystemTime};
+use xsk::{Attachment, SocketHandle, Statistics};
 
 /// Returns the kernel's counters by the kernel's names; `None` for one that it does not have.
 fn named(statistics: &Statistics) -> [(&'static str, Option<u64>); 6] {
@@ -59,12 +21,35 @@ fn named(statistics: &Statistics) -> [(&'static str, Option<u64>); 6] {
     ]
 }
 
+/// Returns how much the kernel's counters grew.
+fn grown(before: &Statistics, now: &Statistics) -> [(&'static str, Option<u64>); 6] {
+    let mut grown = named(now);
+    for ((_, value), (_, before)) in grown.iter_mut().zip(named(before)) {
+        // Before the first report a counter is unknown, and its value was 0.
+        *value = value.map(|value| value.saturating_sub(before.unwrap_or(0)));
+    }
+    grown
+}
+
+/// How a run ended, for its summary.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Summary {
+    /// The word for why.
+    pub(crate) ended: &'static str,
+    /// How long it took.
+    pub(crate) time: Duration,
+    /// Packets that were neither sent nor dropped when it ended.
+    pub(crate) pending: u64,
+}
+
 /// Writes the reports of one command on one port.
 #[derive(Debug)]
 pub(crate) struct Table {
     command: &'static str,
-    port: String,
-    mode: Option<String>,
+    interface: String,
+    queue: u32,
+    /// Mode and method of the program, and its id.
+    program: Option<(String, String, u32)>,
     zero_copy: bool,
     json: bool,
     extra: bool,
@@ -76,13 +61,17 @@ impl Table {
     pub(crate) fn new(
         args: &PortArgs,
         command: &'static str,
-        mode: Option<XdpMode>,
+        program: Option<&Attachment>,
         handle: &SocketHandle,
     ) -> io::Result<Self> {
+        let described = |program: &Attachment| {
+            (program.mode().to_string(), program.method().to_string(), program.program_id())
+        };
         Ok(Self {
             command,
-            port: format!("{}:{}", handle.interface(), handle.queue()),
-            mode: mode.map(|mode| mode.to_string()),
+            interface: handle.interface().to_owned(),
+            queue: handle.queue(),
+            program: program.map(described),
             zero_copy: handle.is_zero_copy(),
             json: args.json,
             extra: args.extra_stats,
@@ -101,39 +90,68 @@ impl Table {
         }
     }
 
-    /// Writes a line beside the reports. A failed write is ignored.
-    pub(crate) fn note(&self, text: &str) {
+    /// Writes an event beside the reports: for people to the standard error output, in JSON mode to
+    /// the standard output as well. A failed write is ignored.
+    pub(crate) fn event(&self, word: &str, text: &str) {
+        self.note(text);
+        if self.json {
+            let mut object = self.object();
+            object.insert("event".to_owned(), json!(word));
+            object.insert("message".to_owned(), json!(text));
+            let _ = self.output.line(Value::Object(object).to_string());
+        }
+    }
+
+    /// Writes a line to the standard error output. A failed write is ignored.
+    fn note(&self, text: &str) {
         let _ = self.notes.line(text.to_owned());
     }
 
     pub(crate) fn interval(&self, before: &Report, now: &Report, time: Duration) -> io::Result<()> {
-        let counts = now.counts.since(&before.counts);
-        let pairs = named(&before.kernel).into_iter().zip(named(&now.kernel));
-        let kernel = pairs.map(|((_, before), (name, now))| {
-            // Before the first report a counter is unknown, and its value was 0.
-            let new = now.map(|now| now.saturating_sub(before.unwrap_or(0)));
-            (name, new, now)
-        });
+        let total = now.totals();
+        let interval = total.since(&before.totals());
+        let kernel = grown(&before.kernel, &now.kernel);
         self.output.line(if self.json {
-            self.object(false, &counts, kernel.map(|(name, value, _)| (name, value)), time)
+            let mut object = self.counters(false, &interval, &kernel, time);
+            object.insert("interval".to_owned(), totals(&interval));
+            object.insert("total".to_owned(), totals(&total));
+            Value::Object(object).to_string()
         } else {
-            self.rows(&counts, &now.counts, kernel, time)
+            self.rows(&interval, &total, &kernel, &now.kernel, time)
         })
+    }
+
+    /// Writes the last, shorter interval, for programs that add intervals up.
+    pub(crate) fn last_interval(
+        &self,
+        before: &Report,
+        now: &Report,
+        time: Duration,
+    ) -> io::Result<()> {
+        if self.json { self.interval(before, now, time) } else { Ok(()) }
     }
 
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
-    pub(crate) fn summary(self, all: &Report, time: Duration) -> io::Result<()> {
-        let kernel = named(&all.kernel).into_iter();
+    pub(crate) fn summary(self, all: &Report, summary: Summary) -> io::Result<()> {
+        let Summary { ended, time, pending } = summary;
+        let total = all.totals();
+        let kernel = named(&all.kernel);
         let text = if self.json {
-            self.object(true, &all.counts, kernel, time)
+            let mut object = self.counters(true, &total, &kernel, time);
+            object.insert("total".to_owned(), totals(&total));
+            object.insert("tx_pending".to_owned(), json!(pending));
+            object.insert("ended".to_owned(), json!(ended));
+            Value::Object(object).to_string()
         } else {
-            let kernel = kernel.map(|(name, value)| (name, value, value));
-            let rows = self.rows(&all.counts, &all.counts, kernel, time);
-            let Counts { rx_bytes, tx_bytes, .. } = all.counts;
-            let (rx_bytes, tx_bytes) = (grouped(rx_bytes), grouped(tx_bytes));
+            let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
+            let (rx_bytes, tx_bytes) = (grouped(total.rx_bytes), grouped(total.tx_bytes));
             let bytes = row("bytes (rx, tx)", &rx_bytes, &tx_bytes);
-            format!("\nSummary\n{rows}\n{bytes}")
+            let pending = match pending {
+                0 => String::new(),
+                _ => format!("\n{}", row("tx, neither sent nor dropped", "", &grouped(pending))),
+            };
+            format!("\nSummary\n{rows}\n{bytes}{pending}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();
@@ -154,27 +172,32 @@ impl Table {
     /// Returns the rates over `time`, and the totals.
     fn rows(
         &self,
-        counts: &Counts,
-        all: &Counts,
-        kernel: impl Iterator<Item = (&'static str, Option<u64>, Option<u64>)>,
+        interval: &Totals,
+        total: &Totals,
+        grown: &[(&'static str, Option<u64>)],
+        kernel: &Statistics,
         time: Duration,
     ) -> String {
-        let mode = self.mode.as_deref().unwrap_or("no program");
-        let mut text = format!("\n{} {} {mode}", self.port, self.command);
+        let mode = self.program.as_ref().map_or("no program", |(mode, ..)| mode);
+        let Self { interface, queue, command, .. } = self;
+        let mut text = format!("\n{interface}:{queue} {command} {mode}");
         let mut add = |name: &str, one: String, two: String| {
             text.push('\n');
             text.push_str(&row(name, &one, &two));
         };
         let seconds = format!("{:.2} s", time.as_secs_f64());
         add(&seconds, "packets/s".into(), "packets".into());
-        for (name, count, all) in
-            [("rx", counts.rx_packets, all.rx_packets), ("tx", counts.tx_packets, all.tx_packets)]
-        {
+        for (name, count, all) in [
+            ("rx", interval.rx_packets, total.rx_packets),
+            ("rx dropped", interval.rx_dropped, total.rx_dropped),
+            ("tx", interval.tx_packets, total.tx_packets),
+            ("tx dropped", interval.tx_dropped, total.tx_dropped),
+        ] {
             add(name, grouped(per_second(count, time)), grouped(all));
         }
         if self.extra {
             let shown = |value: Option<u64>| value.map_or_else(|| "unknown".into(), grouped);
-            for (name, count, all) in kernel {
+            for ((name, count), (_, all)) in grown.iter().zip(named(kernel)) {
                 let rate = count.map(|count| per_second(count, time));
                 add(name, shown(rate), shown(all));
             }
@@ -182,41 +205,77 @@ impl Table {
         text
     }
 
-    fn object(
-        &self,
-        summary: bool,
-        counts: &Counts,
-        kernel: impl Iterator<Item = (&'static str, Option<u64>)>,
-        time: Duration,
-    ) -> String {
-        let mut object = json!({
+    /// Returns what each JSON object has: what it is about, and when it was written.
+    fn object(&self) -> Map<String, Value> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let program = self.program.as_ref();
+        let object = json!({
             "command": self.command,
-            "summary": summary,
-            "seconds": time.as_secs_f64(),
-            "rx_packets": counts.rx_packets,
-            "tx_packets": counts.tx_packets,
-            "rx_bytes": counts.rx_bytes,
-            "tx_bytes": counts.tx_bytes,
-            "rx_pps": per_second(counts.rx_packets, time),
-            "tx_pps": per_second(counts.tx_packets, time),
-            "mode": self.mode,
+            "interface": self.interface,
+            "queue": self.queue,
+            "pid": std::process::id(),
+            "time": rounded(now),
+            "mode": program.map(|(mode, ..)| mode),
+            "method": program.map(|(_, method, _)| method),
+            "program": program.map(|(.., id)| id),
             "zero_copy": self.zero_copy,
         });
-        if let Some(object) = object.as_object_mut() {
-            object.extend(kernel.map(|(name, value)| (name.to_owned(), json!(value))));
+        match object {
+            Value::Object(object) => object,
+            _ => Map::new(),
         }
-        object.to_string()
     }
+
+    fn counters(
+        &self,
+        summary: bool,
+        counts: &Totals,
+        kernel: &[(&'static str, Option<u64>)],
+        time: Duration,
+    ) -> Map<String, Value> {
+        let mut object = self.object();
+        let mut add = |name: &str, value: Value| object.insert(name.to_owned(), value);
+        add("summary", json!(summary));
+        add("seconds", json!(rounded(time)));
+        add("rx_packets", json!(counts.rx_packets));
+        add("tx_packets", json!(counts.tx_packets));
+        add("rx_bytes", json!(counts.rx_bytes));
+        add("tx_bytes", json!(counts.tx_bytes));
+        add("rx_pps", json!(per_second(counts.rx_packets, time)));
+        add("tx_pps", json!(per_second(counts.tx_packets, time)));
+        for (name, value) in kernel {
+            add(name, json!(value));
+        }
+        object
+    }
+}
+
+/// Returns packets and bytes as a JSON object.
+fn totals(totals: &Totals) -> Value {
+    json!({
+        "rx_packets": totals.rx_packets,
+        "rx_bytes": totals.rx_bytes,
+        "rx_dropped": totals.rx_dropped,
+        "tx_packets": totals.tx_packets,
+        "tx_bytes": totals.tx_bytes,
+        "tx_dropped": totals.tx_dropped,
+    })
+}
+
+/// Returns seconds, with three digits after the point.
+fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// Returns a row of the table. The columns hold 10^15.
 fn row(name: &str, one: &str, two: &str) -> String {
-    format!("{name:<26}{one:>22}{two:>22}")
+    format!("{name:<28}{one:>22}{two:>22}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, row};
+    use super::{grouped, rounded, row};
+    use std::time::Duration;
 
     #[test]
     fn columns_do_not_run_together() {
@@ -225,5 +284,11 @@ mod tests {
         let words: Vec<&str> = text.split_whitespace().collect();
         assert_eq!(words, ["rx_fill_ring_empty_descs", &most, &most]);
         assert!(text.len() <= 80, "{text}");
+    }
+
+    #[test]
+    fn seconds_have_three_digits() {
+        assert_eq!(rounded(Duration::from_nanos(1_152_775_796)).to_string(), "1.153");
+        assert_eq!(rounded(Duration::from_millis(1_764_187_196_123)).to_string(), "1764187196.123");
     }
 }

@@ -1,23 +1,25 @@
 //! `xsk txonly`: send the same packet as fast as possible.
 
-use crate::args::{PortArgs, TxArgs};
+use crate::args::{PortArgs, TxonlyArgs};
+use crate::ended::Ended;
 use crate::failure::{Failure, Result};
 use crate::packet::ETHERNET_HEADER;
 use crate::port::{self, ActiveProgram, DEFAULT_TX_BUDGET, kick};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
-use xsk::{Attachment, FramePool, Interface, TxSocket};
+use xsk::{Attachment, FramePool, TxSocket};
 
 /// Ethernet, IPv4 and UDP headers.
 const HEADERS: u32 = 42;
 /// How long to sleep while the kernel takes nothing.
 const BUSY: Duration = Duration::from_millis(1);
 
-pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
-    let port = &args.port;
-    let interface = Interface::by_name(&port.interface)?;
-    let (umem, mut pool) = port::umem(port)?;
+pub(crate) fn run(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
+    let TxonlyArgs { port, tx, .. } = args;
+    let interface = port::interface(&port.interface)?;
+    port::require_ethernet(&interface)?;
+    let (umem, mut pool) = port::umem(port, 0)?;
     let info = interface.info()?;
     let most = info.mtu.saturating_add(ETHERNET_HEADER).min(umem.chunk_size());
     if args.size < HEADERS || args.size > most {
@@ -34,7 +36,8 @@ pub(crate) fn run(args: &TxArgs, stop: &Stop) -> Result<()> {
     umem.for_each_free_chunk(&mut pool, |chunk| {
         chunk[..packet.len()].copy_from_slice(&packet);
     });
-    let unbound = port::socket(port, &umem).tx_only().open()?;
+    let builder = port::socket(port, &umem).tx_only();
+    let unbound = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring).open()?;
     let mut socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
     raise_tx_budget(port, &socket)?;
     let builder =
@@ -66,19 +69,24 @@ fn raise_tx_budget(port: &PortArgs, socket: &TxSocket) -> Result<()> {
 }
 
 fn send(
-    args: &TxArgs,
+    args: &TxonlyArgs,
     pool: &mut FramePool,
     socket: &mut TxSocket,
     session: &mut Session<'_>,
 ) -> Result<()> {
     let TxSocket { tx, completion, handle, .. } = socket;
-    let TxArgs { port, size } = args;
+    let TxonlyArgs { port, size, .. } = args;
     let all = pool.len();
     let mut left = port.count.unwrap_or(u64::MAX);
     while left > 0 && session.goes_on()? {
-        let sent = tx.send_from(pool, port.next_batch(left), *size)?;
-        left -= u64::from(sent);
-        session.kicked(kick(port, tx))?;
+        let mut sent = 0;
+        if session.is_ready() {
+            sent = tx.send_from(pool, port.next_batch(left), *size)?;
+            left -= u64::from(sent);
+            session.kicked(kick(port, tx))?;
+        } else {
+            session.look_at_link()?;
+        }
         let back = completion.reap_into(pool, port.batch)?;
         session.counts.sent(back, bytes(back, *size));
         if port.poll && sent == 0 && back == 0 {
@@ -89,6 +97,7 @@ fn send(
         session.kicked(kick(port, tx))?;
         let back = completion.reap_into(pool, u32::MAX)?;
         session.counts.sent(back, bytes(back, *size));
+        session.pending = (all - pool.len()) as u64;
         Ok((back > 0 || session.waits_for_link(), pool.len() == all))
     })
 }

@@ -1,0 +1,65 @@
+//! Why a run ended, and the exit code that says so.
+
+use crate::failure::Failure;
+use std::process::ExitCode;
+
+/// The exit code after an error.
+const FAILED: u8 = 1;
+/// Added to the number of a signal, as shells do.
+const SIGNAL: u8 = 128;
+/// The number of SIGPIPE, which ends most programs whose reader ended.
+const SIGPIPE: u8 = 13;
+
+/// Why a run ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The count was reached.
+    Count,
+    /// The time was over; `early` if there is a count that was not reached.
+    Time { early: bool },
+    /// A signal came; `early` if there is a count or a time that was not reached.
+    Signal { number: u8, early: bool },
+    /// Another process took the program off the interface.
+    ProgramTakenOff,
+}
+
+impl Ended {
+    /// Returns the word for it in JSON.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Time { .. } => "time",
+            Self::Signal { .. } => "signal",
+            Self::ProgramTakenOff => "program_taken_off",
+        }
+    }
+
+    pub(crate) fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Count | Self::Time { early: false } | Self::Signal { early: false, .. } => 0,
+            Self::Time { early: true } => 3,
+            Self::ProgramTakenOff => 5,
+            Self::Signal { number, early: true } => SIGNAL.saturating_add(number),
+        })
+    }
+}
+
+impl Failure {
+    /// Returns the word for it in JSON.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Gone { .. } => "interface_gone",
+            Self::Interrupted { .. } => "signal",
+            _ => "error",
+        }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Gone { .. } => 4,
+            Self::Interrupted { number, .. } => SIGNAL.saturating_add(*number),
+            _ if self.is_closed_output() => SIGNAL + SIGPIPE,
+            _ => FAILED,
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! What a run says of its interface's link.
+
+use xsk::interface::InterfaceInfo;
+
+/// The state of an interface's link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Packets come and go.
+    Ready,
+    /// It is switched off.
+    Down,
+    /// It is switched on, but its cable, or the other end, is not there: the kernel drops what is
+    /// sent.
+    NoCarrier,
+}
+
+impl Link {
+    pub(crate) fn of(info: &InterfaceInfo) -> Self {
+        match (info.up, info.carrier) {
+            (false, _) => Self::Down,
+            (true, false) => Self::NoCarrier,
+            (true, true) => Self::Ready,
+        }
+    }
+
+    /// Returns the word for it in JSON, and a sentence about the interface `name`.
+    pub(crate) fn described(self, name: &str) -> (&'static str, String) {
+        match self {
+            Self::Ready => ("link_up", format!("{name} is up again")),
+            Self::Down => {
+                ("link_down", format!("{name} is down: nothing comes or goes until it is up"))
+            }
+            Self::NoCarrier => (
+                "no_carrier",
+                format!(
+                    "{name} has no carrier: nothing comes or goes until it has one; is there a \
+                     cable, and is its other end up?"
+                ),
+            ),
+        }
+    }
+}
