@@ -9,7 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use xsk::XdpMode;
-use xsk::test_util::{VethPair, ip, privileged};
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 #[test]
 fn a_signal_ends_it_well_and_nothing_stays_attached() {
@@ -359,4 +359,44 @@ fn a_reader_that_stops_reading_stops_nothing_else() {
     drop(reader);
     assert_eq!(status.code(), Some(1), "the summary was not read");
     assert_eq!(left, None);
+}
+
+#[test]
+fn an_interface_that_is_moved_keeps_the_program_and_the_words_say_how_to_take_it_off() {
+    if !privileged!() {
+        return;
+    }
+    for (line, mode) in [("rxdrop -p", "xdpdrv"), ("l2fwd -S", "xdpgeneric")] {
+        let fixture = Fixture::new(1);
+        let tool = fixture.start(line).ready();
+        let elsewhere = Namespace::new().unwrap();
+        let moved = elsewhere.take_interface(fixture.cable.veth.a()).unwrap();
+        let ended = tool.end();
+        let (mode_there, id) = moved.attached_programs().unwrap().programs().next().unwrap();
+        let message = ended.failure_of(4);
+        let command = format!("ip link set dev near {mode} off");
+        for words in [&format!("program {id} is still on it"), &command] {
+            assert!(message.contains(words), "{mode_there}: {ended:?}");
+        }
+        // The advice works when it is typed.
+        let words: Vec<&str> = command.split(' ').collect();
+        let run = || Command::new(words[0]).args(&words[1..]).status().unwrap();
+        assert!(elsewhere.run(run).unwrap().success());
+        assert!(moved.attached_programs().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_forwarder_on_an_interface_that_is_down_says_so_and_ends_as_asked() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    // Bound while it is up, then down for the whole run.
+    let tool = fixture.start("l2fwd -d 2").ready();
+    ip::set_up(fixture.cable.veth.a(), false).unwrap();
+    assert!(tool.note().contains("near is down"));
+    let ended = tool.end();
+    assert_eq!(ended.summary()["ended"], "time");
+    assert_eq!(fixture.attached(), None);
 }

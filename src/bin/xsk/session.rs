@@ -350,10 +350,11 @@ impl<'a> Session<'a> {
         self.looked_at = now;
         let link = Link::of(info);
         // An interface that was set up has its carrier some time after.
-        if self.link == Link::Down && link == Link::NoCarrier {
-            if now.duration_since(*self.settling.get_or_insert(now)) < SETTLING {
-                return;
-            }
+        if self.link == Link::Down
+            && link == Link::NoCarrier
+            && now.duration_since(*self.settling.get_or_insert(now)) < SETTLING
+        {
+            return;
         }
         self.settling = None;
         if link == self.link {
