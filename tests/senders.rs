@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{AtCable, Cable, attach, packet, until};
+use common::{AtCable, Cable, PATIENCE, attach, packet, until};
 use std::time::{Duration, Instant};
 use xsk::attach::AttachMode;
-use xsk::test_util::{FakeKernel, FakeRings, privileged};
+use xsk::test_util::{FakeKernel, FakeRings, VethPair, privileged};
 use xsk::{Port, Socket, Umem};
 
 /// A batch that reserves more slots than it uses, and one that is forgotten, take nothing away.
@@ -157,4 +157,30 @@ fn a_single_packet_leaves_at_once() {
             });
         }
     }
+}
+
+/// The longest packet that a chunk holds ends where its chunk ends.
+#[test]
+fn a_packet_that_ends_with_its_chunk_is_sent_and_comes_back() {
+    if !privileged!() {
+        return;
+    }
+    let cable = Cable::build(VethPair::builder().mtu(3000));
+    let (near, far) = (cable.veth.a(), cable.veth.b());
+    let (umem, pool) = Umem::builder().chunk_count(64).chunk_size(2048).build().unwrap();
+    let bind = || Socket::builder(&umem).bind_timeout(PATIENCE).bind(near, 0);
+    let socket = cable.left.run(bind).unwrap().unwrap();
+    let mut port = Port::new(umem, pool, socket);
+    let before = far.info().unwrap().counters.rx_bytes;
+    let mut left = 1000;
+    until("1000 packets of a whole chunk", || {
+        left -= port.socket.tx.send_from(&mut port.pool, left, 2048).unwrap();
+        port.socket.tx.kick_if_needed().unwrap();
+        port.socket.completion.reap_into(&mut port.pool, 64).unwrap();
+        left == 0 && port.pool.len() == 64
+    });
+    let statistics = port.socket.handle.statistics().unwrap();
+    assert_eq!((statistics.tx_invalid_descs, port.socket.handle.tx_dropped()), (0, 0));
+    let come = || far.info().unwrap().counters.rx_bytes - before;
+    until("all bytes at the far end", || come() >= 1000 * 2048);
 }

@@ -386,3 +386,23 @@ fn losses_are_shown_with_their_cause_and_cure() {
         assert!(text.contains(words), "{text}");
     }
 }
+
+#[test]
+fn packets_that_come_to_other_queues_are_worth_a_line() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(4);
+    for (queue, words) in [(2, true), (0, false)] {
+        let tool = fixture.start("rxdrop -p -d 3").ready();
+        fixture.send(queue, 100);
+        let ended = tool.end();
+        let said = ended.objects().iter().any(|object| object["event"] == "packets_elsewhere");
+        assert_eq!(said, words, "{ended:?}");
+        if said {
+            let note = &ended.err[0];
+            let wanted = "no packet has come to queue 0, and 100 to others of the 4 queues of near";
+            assert!(note.contains(wanted), "{note}");
+        }
+    }
+}

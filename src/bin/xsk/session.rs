@@ -27,6 +27,9 @@ const DOWN: Duration = Duration::from_millis(10);
 /// How long an interface that was set up may be without a carrier before that is worth a line.
 const SETTLING: Duration = Duration::from_secs(2);
 
+/// How long to wait for a first packet before the other queues are worth a line.
+const ELSEWHERE: Duration = Duration::from_secs(2);
+
 /// Bytes that the kernel leaves free before each received packet (`XDP_PACKET_HEADROOM`).
 const KERNEL_HEADROOM: u32 = 256;
 
@@ -66,6 +69,9 @@ pub(crate) struct Session<'a> {
     next_check: Duration,
     /// The causes of losses that were reported.
     losses: Vec<Loss>,
+    /// Packets that the interface had received before the start, on all queues: `None` at first,
+    /// and once it was reported that they come to other queues.
+    received_before: Option<u64>,
     /// Why the loop is to end.
     ended: Option<Ended>,
 }
@@ -104,6 +110,7 @@ impl<'a> Session<'a> {
             refused_since: None,
             next_check: Duration::ZERO,
             losses: Vec::new(),
+            received_before: None,
             ended: None,
         })
     }
@@ -180,6 +187,33 @@ impl<'a> Session<'a> {
             self.table.event("program_taken_off", &text);
             self.end_with(Ended::ProgramTakenOff);
         }
+        self.look_elsewhere(&info)
+    }
+
+    /// Notes, once, that packets come to other queues and none to this one.
+    fn look_elsewhere(&mut self, info: &InterfaceInfo) -> Result<()> {
+        let Some(before) = self.received_before else {
+            return Ok(());
+        };
+        let elsewhere = info.counters.rx_packets.saturating_sub(before);
+        if self.start.elapsed() < ELSEWHERE || elsewhere == 0 || self.counts.rx_packets > 0 {
+            return Ok(());
+        }
+        self.received_before = None;
+        let queues = self.interface.queues()?.rx;
+        if queues < 2 || self.counters()?.totals().rx_dropped > 0 {
+            return Ok(());
+        }
+        let (name, queue) = (quoted(self.interface.name()), self.handle.queue());
+        self.table.event(
+            "packets_elsewhere",
+            &format!(
+                "no packet has come to queue {queue}, and {elsewhere} to others of the {queues} \
+                 queues of {name}: `ethtool -S {name}` shows which, `ethtool -L {name}` changes \
+                 their number. A queue that was added after the program was attached may receive \
+                 nothing until all users of the program have ended"
+            ),
+        );
         Ok(())
     }
 
@@ -420,6 +454,9 @@ impl<'a> Session<'a> {
     /// Writes the first line, and a note if the interface is down.
     pub(crate) fn title(&mut self, text: &str) -> Result<()> {
         self.table.title(text)?;
+        if self.program.is_some() {
+            self.received_before = Some(self.info()?.counters.rx_packets);
+        }
         self.look()
     }
 }
