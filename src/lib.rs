@@ -95,7 +95,9 @@
 //!
 //! # What it needs
 //!
-//! - Linux: 5.10 is the oldest version that is tested; Rust 1.85;
+//! - Linux: 5.10 is the oldest version that is tested; Rust 1.85. (5.10 before 5.10.37, 5.11, and
+//!   5.12 before 5.12.5 refuse to send a packet that ends exactly where its chunk ends, and keep
+//!   the chunk: `xp_aligned_validate_desc` of net/xdp/xsk_buff_pool.c.)
 //! - an interface that is up; `CAP_NET_RAW` to open a socket; `CAP_BPF` and `CAP_NET_ADMIN` to load
 //!   and attach the program (`CAP_SYS_ADMIN` before 5.8); `CAP_SYS_ADMIN` to join a program that
 //!   another process attached;
@@ -107,7 +109,53 @@
 //!   dropped, and counted in [`Statistics::rx_dropped`].
 //!
 //! Not supported: packets in several frames (jumbo frames), chunks that are not aligned, two
-//! sockets on one queue, metadata (checksum and time stamps), busy polling.
+//! sockets on one queue, metadata (checksum and time stamps), busy polling, sending at a rate.
+//! Promiscuous mode is not switched on. A socket on a bond receives nothing in native mode, because
+//! the packets belong to its members: bind to those, or attach in generic mode.
+//!
+//! # What each mode costs, and what it changes on the interface
+//!
+//! | mode | what it costs and changes |
+//! |---|---|
+//! | native | A driver may reset the card when the first program comes and when the last one goes: the link is down for up to seconds, and what is sent meanwhile is lost ([`InterfaceInfo::carrier`](interface::InterfaceInfo::carrier)). While a program is attached most drivers limit the MTU and switch LRO off; a veth switches the segmentation offloads (TSO) of its *peer* off; a virtio card takes queues for the program away. |
+//! | generic | Works with every interface, at about a third of the speed: the kernel has made an skb of each packet before. GRO joins packets before the program sees them, so that they are longer than the MTU and do not fit a chunk: `ethtool -K eth1 gro off lro off`. On a veth the peer's transmit queue n arrives as receive queue n - 1 (and 0 as 0), because the stack records queues from 1 on. |
+//! | copy | Works with every driver. The kernel copies each packet. Sending passes the queueing discipline (`tc`) by, and one wake-up sends 32 packets. |
+//! | zero-copy | The card reads and writes the UMEM, without a copy. The queue is the socket's alone: packets that the program passes on to the kernel's stack are copied, which is dear. The driver may go on writing into the UMEM for some 20 ms after the socket is closed. |
+//!
+//! Whatever the mode: the packets of the queue do not reach the kernel's stack while a socket is in
+//! the queue's slot, ARP and ssh included. As soon as the slot is empty they all do. `tcpdump` on
+//! the same interface sees neither what a socket receives nor what it sends.
+//!
+//! A packet comes as the card, or the peer of a virtual interface, hands it over:
+//! - *Checksums.* A local sender leaves the checksums of TCP and UDP to the card. Through a veth,
+//!   there is none: the peer's packets come with half a checksum, and whoever forwards or answers
+//!   them has to finish it, or the peer to compute it (`ethtool -K PEER tx off`).
+//! - *VLAN tags.* Cards and veths with `rxvlan` take the tag out of the packet before a program
+//!   sees it, and AF_XDP has no field for it: `ethtool -K eth1 rxvlan off` (of a veth, its peer's
+//!   `txvlan off`).
+//! - *Addresses.* A card drops packets for other addresses: `ip link set dev eth1 promisc on`.
+//! - *Headers.* Not every interface has Ethernet headers
+//!   ([`has_ethernet_header`](interface::InterfaceInfo::has_ethernet_header)).
+//!
+//! # What ends when
+//!
+//! | this ends | then |
+//! |---|---|
+//! | a [`Registration`] | its slot is empty: packets of the queue go to the kernel's stack. `let _ = socket.register(..)` ends it at once |
+//! | the last part of a socket, its registration among them | the kernel lets go of the queue, some 20 ms later: a new socket waits for that ([`bind_timeout`](socket::SocketBuilder::bind_timeout)). Chunks in its rings are lost until the UMEM ends |
+//! | the last [`Attachment`], clone or registration of the last user | the program is detached |
+//! | the last [`Umem`], frame pool and socket | the packet memory is unmapped |
+//! | the interface | sockets are unbound for good, without waking a sleeper: [`SocketHandle::check`]; a program attached by netlink stays on an interface that was moved to another namespace |
+//! | the link goes down and comes back | sockets stay bound, the program stays attached; wake-ups fail with `ENETDOWN` meanwhile ([`Error::is_down`]), and what is in the TX ring is sent afterwards |
+//!
+//! # Fork, exec and threads
+//!
+//! Only the process that made them uses sockets, frames and attachments. A forked child has copies
+//! that do nothing when they are dropped; its view of packet memory reads as zeros (of huge pages and
+//! rings there is none: it must not touch them). Become a daemon first, then make sockets. While a
+//! child lives without `execve(2)`, it keeps the descriptors open, and with them the queue and the
+//! program; after `execve(2)` none of them is left. All parts of a socket are `Send`: each may go to
+//! a thread of its own.
 //!
 //! # Attaching, and what a kill leaves behind
 //!
