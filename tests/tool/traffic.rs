@@ -1,7 +1,7 @@
 //! The three commands that work on a port, with traffic.
 
 use crate::common::wait_for;
-use crate::fixture::{Fixture, LIMIT, Tool, WAIT, attached};
+use crate::fixture::{Ended, Fixture, LIMIT, Tool, WAIT, attached};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -404,5 +404,36 @@ fn packets_that_come_to_other_queues_are_worth_a_line() {
             let wanted = "no packet has come to queue 0, and 100 to others of the 4 queues of near";
             assert!(note.contains(wanted), "{note}");
         }
+    }
+}
+
+/// Each packet is received or counted as dropped, whatever the reason.
+#[test]
+fn received_and_dropped_are_what_was_sent() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    for (line, event) in [
+        ("rxdrop -p --rx-ring 1", "rx_ring_full"),
+        ("rxdrop -p --chunks 1", "fill_ring_empty"),
+        ("rxdrop -p -S --chunks 1", "fill_ring_empty"),
+    ] {
+        let tool = fixture.start(line).ready();
+        // More at once than the ring, or the chunks, hold.
+        fixture.send(0, 2000);
+        let arrived = |ended: &Ended| {
+            let total = &ended.summary()["total"];
+            let number = |key: &str| total[key].as_u64().unwrap();
+            (number("rx_packets"), number("rx_dropped"))
+        };
+        // The first loss is reported within a second.
+        tool.note();
+        let ended = tool.stop();
+        let (received, dropped) = arrived(&ended);
+        assert_eq!(received + dropped, 2000, "{line}: {ended:?}");
+        assert!(dropped > 0, "{line}: {ended:?}");
+        let said = ended.objects().iter().any(|object| object["event"] == event);
+        assert!(said, "{line}: {ended:?}");
     }
 }
