@@ -14,6 +14,9 @@ use wording::{Hint, NET_ADMIN, NO_HINT, ip_word, needs};
 
 const NET_RAW: &str = "CAP_NET_RAW in the user namespace that owns this network namespace";
 
+/// The most entries of a ring.
+const MAX_ENTRIES: u64 = 1 << 20;
+
 const UMEM_NUMBERS: &str = "Start the process again; and make UMEMs once, not for each packet or \
     connection";
 const NO_XDP_SOCKETS: &str = "This kernel is built without CONFIG_XDP_SOCKETS, or a seccomp filter \
@@ -81,6 +84,12 @@ fn of_operation(error: &Error) -> Hint {
     match error {
         Error::AllocateUmem { bytes, page_size, errno } => {
             socket::allocate(*bytes, *page_size, *errno)
+        }
+        // The size of a ring.
+        Error::Setting { value: value @ 1..MAX_ENTRIES, rule, .. }
+            if rule.starts_with("is a power of two from 1 ") =>
+        {
+            format!("The next one is {}", value.next_power_of_two()).into()
         }
         Error::UmemNumbers => UMEM_NUMBERS.into(),
         Error::CreateSocket { errno: Errno::PERM } => needs(NET_RAW),

@@ -40,7 +40,7 @@ pub(super) fn texts() -> Texts {
         (setting("memory", 4096, "has chunks x chunk size bytes at least"),
             expect!["memory 4096 is not possible: a possible one has chunks x chunk size bytes at least"]),
         (setting("size of the RX ring", 3, "is a power of two from 1 to 2^20"),
-            expect!["size of the RX ring 3 is not possible: a possible one is a power of two from 1 to 2^20"]),
+            expect!["size of the RX ring 3 is not possible: a possible one is a power of two from 1 to 2^20. The next one is 4"]),
         (setting("queue", 65536, "is below 65536"),
             expect!["queue 65536 is not possible: a possible one is below 65536"]),
         (allocate(PageSize::Normal, Errno::NOMEM),
