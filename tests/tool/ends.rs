@@ -176,7 +176,10 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
         for words in ["near", "ENODEV"] {
             assert!(ended.failure_of(4).contains(words), "{line}: {ended:?}");
         }
-        assert_eq!(ended.summary_of(4)["ended"], "interface_gone");
+        let summary = ended.summary_of(4);
+        assert_eq!(summary["ended"], "interface_gone");
+        let error = summary["error"].as_str().unwrap();
+        assert!(ended.failure_of(4).ends_with(error), "{ended:?}");
         // By netlink a program stays on an interface that was moved.
         let stays = !line.contains("link") && !line.contains("txonly");
         let words = "take it off there with `ip link set dev near xdpdrv off`";

@@ -9,7 +9,8 @@ use std::time::Duration;
 use xsk::test_util::{VethPair, ip, privileged};
 use xsk::{Attachment, Socket, Umem};
 
-const SUMMARY: [&str; 26] = [
+const SUMMARY: [&str; 27] = [
+    "error",
     "command",
     "interface",
     "queue",

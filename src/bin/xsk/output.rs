@@ -113,8 +113,9 @@ impl Lines {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => Ok(Some(text)),
             },
             Err(TrySendError::Disconnected(_)) => {
-                { self.ended.try_recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into())) }
-                    .map(|()| None)
+                let closed = || Err(io::ErrorKind::BrokenPipe.into());
+                let ended = self.ended.try_recv().unwrap_or_else(|_| closed());
+                ended.map(|()| None)
             }
         }
     }

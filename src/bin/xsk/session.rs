@@ -447,7 +447,8 @@ impl<'a> Session<'a> {
         let (last, before) = self.last;
         self.table.last_interval(&before, report, now.duration_since(last))?;
         let ended = outcome.as_ref().map_or_else(Failure::word, |ended| ended.word());
-        self.table.summary(report, Summary { ended, time, pending: self.pending })?;
+        let error = outcome.as_ref().err().map(Failure::to_string);
+        self.table.summary(report, Summary { ended, time, pending: self.pending, error })?;
         Ok(())
     }
 

@@ -32,7 +32,7 @@ fn grown(before: &Statistics, now: &Statistics) -> [(&'static str, Option<u64>);
 }
 
 /// How a run ended, for its summary.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Summary {
     /// The word for why.
     pub(crate) ended: &'static str,
@@ -40,6 +40,8 @@ pub(crate) struct Summary {
     pub(crate) time: Duration,
     /// Packets that were neither sent nor dropped when it ended.
     pub(crate) pending: u64,
+    /// The text of the error that ended it.
+    pub(crate) error: Option<String>,
 }
 
 /// Writes the reports of one command on one port.
@@ -134,7 +136,7 @@ impl Table {
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
     pub(crate) fn summary(self, all: &Report, summary: Summary) -> io::Result<()> {
-        let Summary { ended, time, pending } = summary;
+        let Summary { ended, time, pending, error } = summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
         let text = if self.json {
@@ -142,6 +144,7 @@ impl Table {
             object.insert("total".to_owned(), totals(&total));
             object.insert("tx_pending".to_owned(), json!(pending));
             object.insert("ended".to_owned(), json!(ended));
+            object.insert("error".to_owned(), json!(error));
             Value::Object(object).to_string()
         } else {
             let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
