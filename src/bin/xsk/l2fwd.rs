@@ -72,12 +72,12 @@ fn forward(
         }
     }
     port::drain(|| {
-        session.kicked(kick(args, tx))?;
+        let waits = session.drains(|| kick(args, tx))?;
         let back = completion.reap(u32::MAX)?.recycle(fill)?;
         session.counts.sent(back, 0);
         sending -= back;
         session.pending = u64::from(sending);
-        Ok((back > 0 || session.waits_for_link(), sending == 0))
+        Ok((back > 0 || session.waits_for_link(), sending == 0 || !waits))
     })
 }
 

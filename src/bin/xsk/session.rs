@@ -317,7 +317,9 @@ impl<'a> Session<'a> {
     pub(crate) fn kicked(&mut self, result: xsk::Result<Kick>) -> Result<()> {
         match result {
             Ok(Kick::NotNeeded) => Ok(()),
-            Ok(kick) if kick != Kick::Busy && self.is_ready() => Ok(()),
+            Ok(kick) if kick != Kick::Busy && self.is_ready() && self.refused_since.is_none() => {
+                Ok(())
+            }
             changed => self.link_changed(changed),
         }
     }
@@ -325,7 +327,7 @@ impl<'a> Session<'a> {
     /// Returns whether packets can be sent, as far as it is known.
     #[inline]
     pub(crate) fn is_ready(&self) -> bool {
-        self.link == Link::Ready && self.refused_since.is_none()
+        self.link == Link::Ready
     }
 
     #[cold]
@@ -350,19 +352,32 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             Err(error) => Err(error.into()),
-            Ok(_) => self.look_at_link(),
+            Ok(_) => {
+                self.refused_since = None;
+                self.look_at_link()
+            }
         }
     }
 
     /// Looks at the link, and pauses if nothing can be sent.
     pub(crate) fn look_at_link(&mut self) -> Result<()> {
         let info = self.info()?;
-        self.refused_since = None;
         self.note_link(&info);
         if !self.is_ready() {
             self.pause();
         }
         Ok(())
+    }
+
+    /// Wakes the kernel for what is left in the TX ring at the end, or waits for the link. Returns
+    /// whether there is something to wait for: not without a link after a signal.
+    pub(crate) fn drains(&mut self, kick: impl FnOnce() -> xsk::Result<Kick>) -> Result<bool> {
+        if self.is_ready() {
+            self.kicked(kick())?;
+        } else if self.waits_for_link() {
+            self.look_at_link()?;
+        }
+        Ok(self.is_ready() || self.waits_for_link())
     }
 
     /// Sleeps a moment; signals and clock are looked at after it.

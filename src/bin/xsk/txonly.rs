@@ -94,11 +94,11 @@ fn send(
         }
     }
     port::drain(|| {
-        session.kicked(kick(port, tx))?;
+        let waits = session.drains(|| kick(port, tx))?;
         let back = completion.reap_into(pool, u32::MAX)?;
         session.counts.sent(back, bytes(back, *size));
         session.pending = (all - pool.len()) as u64;
-        Ok((back > 0 || session.waits_for_link(), pool.len() == all))
+        Ok((back > 0 || session.waits_for_link(), pool.len() == all || !waits))
     })
 }
 
