@@ -159,9 +159,10 @@
 //!
 //! # Attaching, and what a kill leaves behind
 //!
-//! By [`AttachMethod::Netlink`], the default, the program *stays* if the process is killed; it
-//! passes every packet to the kernel's stack, and the next start takes it over. By
-//! [`AttachMethod::Link`] (5.9) the kernel detaches it. When the last user ends in an orderly way,
+//! By [`AttachMethod::Netlink`] the program *stays* if the process is killed; it passes every packet
+//! to the kernel's stack, and the next start takes it over, which needs `CAP_SYS_ADMIN`. By
+//! [`AttachMethod::Link`] (5.9) the kernel detaches it. The default is what is there already; else
+//! netlink, or a link for a process without `CAP_SYS_ADMIN`. When the last user ends in an orderly way,
 //! it is detached in both cases. A program that something else attached is never replaced unless
 //! you say so, and never detached.
 //!

@@ -11,7 +11,7 @@ use std::time::Duration;
 use xsk::attach::Attachment;
 use xsk::test_util::{Namespace, ip, privileged};
 use xsk::umem::PageSize;
-use xsk::{AttachMethod, Error, Interface, Port, Socket, Umem};
+use xsk::{AttachMode, Error, Interface, Port, Socket, Umem};
 
 /// Runs `work` in a thread of its own that has only the capabilities `kept`, in `namespace`.
 fn with_only<T: Send>(
@@ -196,7 +196,7 @@ fn a_foreign_program_is_left_alone_and_named() {
     let map = XskMap::create("other_map", 1).unwrap();
     let attach = || Attachment::builder(cable.veth.a()).program(foreign, map).attach();
     let theirs = cable.left.run(attach).unwrap().unwrap();
-    for method in [AttachMethod::Netlink, AttachMethod::Link] {
+    for method in common::METHODS {
         let attach = || Attachment::builder(cable.veth.a()).method(method).attach();
         let error = cable.left.run(attach).unwrap().unwrap_err();
         assert!(matches!(error, Error::ForeignProgram { .. }), "{error}");
@@ -209,16 +209,21 @@ fn a_foreign_program_is_left_alone_and_named() {
 }
 
 #[test]
-fn a_large_mtu_in_native_mode_is_an_error_and_not_generic_mode() {
+fn a_large_mtu_is_an_error_only_where_native_mode_is_asked_for() {
     if !privileged!() {
         return;
     }
     let cable = Cable::new(1);
     ip::set_mtu(cable.veth.b(), 9000).unwrap();
-    let attach = || Attachment::builder(cable.veth.a()).attach();
-    let error = cable.left.run(attach).unwrap().unwrap_err();
-    says(&error, &["native", "ERANGE", "mtu"]);
+    let attach = |mode| Attachment::builder(cable.veth.a()).mode(mode).attach();
+    let error = cable.left.run(|| attach(AttachMode::Native)).unwrap().unwrap_err();
+    says(&error, &["native", "ERANGE", "mtu", "generic mode"]);
     assert!(cable.veth.a().attached_programs().unwrap().is_empty());
+    let attachment = cable.left.run(|| attach(AttachMode::Auto)).unwrap().unwrap();
+    assert_eq!(attachment.mode(), xsk::XdpMode::Generic);
+    let reason = attachment.reason().to_string();
+    assert!(reason.starts_with("the driver refuses native mode: ERANGE, \""), "{reason}");
+    assert!(reason.ends_with("Peer MTU is too large to set XDP\""), "{reason}");
 }
 
 #[test]

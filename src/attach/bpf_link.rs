@@ -2,8 +2,10 @@
 //! descriptor of the link.
 
 use super::mode::flag;
+use super::netlink::refused;
 use crate::error::{BpfOp, Error, Result};
 use crate::interface::Interface;
+use crate::netlink::Refusal;
 use crate::sys::bpf;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
@@ -23,6 +25,11 @@ fn is_unknown(errno: Errno, of_nothing: impl FnOnce() -> Result<(), Errno>) -> b
     errno == Errno::INVAL && of_nothing() == Err(Errno::INVAL)
 }
 
+/// Returns whether the kernel has XDP links.
+pub(super) fn is_known() -> bool {
+    bpf::link_create_of_nothing() == Err(Errno::BADF)
+}
+
 /// A descriptor of an XDP link. The kernel detaches the program when the last one, in any process,
 /// is closed.
 #[derive(Debug)]
@@ -40,13 +47,7 @@ impl Link {
             if is_unknown(errno, bpf::link_create_of_nothing) {
                 return NO_LINKS;
             }
-            Error::Attach {
-                interface: interface.name().to_owned(),
-                mode,
-                method: AttachMethod::Link,
-                errno,
-                message: None,
-            }
+            refused(interface, mode, AttachMethod::Link, Refusal { errno, text: None })
         })
     }
 
@@ -84,6 +85,11 @@ impl Link {
                 found.push(link);
             }
         }
+    }
+
+    /// Returns the kernel's number for the link, which `bpftool link` shows.
+    pub(super) fn id(&self) -> Option<u32> {
+        bpf::link_info(self.0.as_fd()).ok().map(|info| info.id)
     }
 
     /// Detaches the program, also if other processes hold the link.

@@ -35,7 +35,8 @@ pub struct AttachmentBuilder {
 
 impl Attachment {
     /// Starts an attachment to `interface` with this crate's default program, in native mode or,
-    /// where the driver has none, in generic mode, by netlink.
+    /// where the driver has none or refuses it ([`AttachMode::Auto`]), in generic mode; by netlink,
+    /// or as [`method`](AttachmentBuilder::method) says.
     pub fn builder(interface: &Interface) -> AttachmentBuilder {
         AttachmentBuilder { request: Request::new(interface), program: None }
     }
@@ -93,11 +94,18 @@ impl AttachmentBuilder {
         self
     }
 
-    /// Sets what holds the program. The default is [`AttachMethod::Netlink`]: a killed process
-    /// leaves the program behind, which passes every packet to the kernel's stack. With
-    /// [`AttachMethod::Link`] (5.9) the kernel detaches it.
+    /// Sets what holds the program. By [`AttachMethod::Netlink`] a killed process leaves the
+    /// program behind, which passes every packet to the kernel's stack. By [`AttachMethod::Link`]
+    /// (5.9) the kernel detaches it.
+    ///
+    /// By default no method is asked for: the users of a program that is attached already are
+    /// joined, whatever holds it. If nothing is attached, it is netlink; or, if this process may
+    /// not look up programs by their ids (`CAP_SYS_ADMIN`) and the kernel has links, a link,
+    /// because the next process of this kind could not take over what netlink leaves behind.
+    /// [`Attachment::method`] and [`method_reason`](Attachment::method_reason) report what it is
+    /// and why. A method that was asked for, and is not the one in use, is refused.
     pub fn method(mut self, method: AttachMethod) -> Self {
-        self.request.method = method;
+        self.request.method = Some(method);
         self
     }
 
@@ -105,7 +113,10 @@ impl AttachmentBuilder {
     ///
     /// It is not put back afterwards, but it is if attaching fails. (One that was held by a link is
     /// put back by netlink then, because its owner's link stays detached: no process detaches the
-    /// program then, but its packets go on.)
+    /// program then, but its packets go on.) One that this process may not open (without
+    /// `CAP_SYS_ADMIN`) cannot be put back; and one that a link holds cannot be taken off then.
+    ///
+    /// [`Attachment::replaced`] reports what was taken off.
     pub fn replace_foreign(mut self, replace: bool) -> Self {
         self.request.replace_foreign = replace;
         self
@@ -131,8 +142,11 @@ impl AttachmentBuilder {
     /// by netlink, and has no users, is taken to be left over from a user that was killed; the
     /// default is no. (This crate's default program always is.)
     ///
-    /// It is joined, or taken off and attached anew in the mode asked for, and the last user
-    /// detaches it.
+    /// This very program (from a pin or a descriptor) is joined, or taken off and attached anew in
+    /// the mode asked for. One of another id, but of the same name and with the same instructions
+    /// (the kernel's tag), was loaded by the killed process: it is replaced by this one, whose map
+    /// is the one in use then. To compare takes `CAP_SYS_ADMIN`. In either case the last user
+    /// detaches it. With users, a program of another id is foreign.
     ///
     /// Users are those of this crate, and sockets in the map. Do not set this for a program that
     /// something else attaches, such as `ip link` or a boot script.
@@ -159,16 +173,16 @@ impl AttachmentBuilder {
     ///
     /// # Errors
     /// - [`Error::ForeignProgram`]: another program is attached, and it is not to be replaced.
+    /// - [`Error::HiddenProgram`]: a program is attached, and `CAP_SYS_ADMIN` is missing to look at
+    ///   it or at the link that holds it.
     /// - [`Error::OtherAttachment`]: the program is attached and in use, in another mode or by
-    ///   another method; or what is attached kept changing.
+    ///   another method than was asked for; or what is attached kept changing.
     /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced
     ///   could not be.
     /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach.
     ///   [`Error::NeedsKernel`]: before 5.3 there is no default one, and before 5.9 no
     ///   [`AttachMethod::Link`].
     /// - [`Error::Netlink`]: a socket failed, such as for too many open files.
-    /// - [`Error::BpfObject`] with `EPERM`: a program is attached, and `CAP_SYS_ADMIN` is missing
-    ///   to look at it.
     /// - [`Error::AttachLock`]: another process took too long.
     /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the
     ///   thread (`EXDEV`).
@@ -183,7 +197,9 @@ impl AttachmentBuilder {
             mode: attached.mode,
             joined: attached.reason.is_none(),
             reason: attached.reason.unwrap_or(ModeReason::Joined),
-            method: request.method,
+            method: attached.method,
+            method_reason: attached.method_reason,
+            replaced: attached.replaced,
             program_id: attached.program_id,
             slots: attached.slots.unwrap_or(candidate.slots),
             ownership: attached.ownership,

@@ -4,6 +4,7 @@
 
 use super::bpf_link::Link;
 use super::lock::{Lock, MarkKind};
+use super::method_reason::MethodReason;
 use super::mode::ModeReason;
 use super::netlink::is_held_by_link;
 use super::ownership::{Ownership, Shared};
@@ -41,6 +42,8 @@ pub(super) fn join(
         mode,
         reason: ModeReason::Joined,
         method: if links.is_empty() { AttachMethod::Netlink } else { AttachMethod::Link },
+        method_reason: MethodReason::Joined,
+        replaced: None,
         program_id,
         joined: true,
         slots: MapAndProbe::new(map)?,

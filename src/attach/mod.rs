@@ -5,12 +5,13 @@
 //!
 //! # When the process is killed
 //! What happens to a program that the process did not detach depends on the [`AttachMethod`]:
-//! - [`AttachMethod::Netlink`], the default: the program stays. Its map is empty, because the
-//!   kernel removes the sockets of a dead process from it, so every packet goes to the kernel's
-//!   stack as if no program were there. The next [`Attachment`] to the interface takes the program
-//!   over, or replaces it; a program of one's own only with [`AttachmentBuilder::take_over`].
-//! - [`AttachMethod::Link`] (5.9): the kernel detaches it with the last process that holds the
-//!   link.
+//! - [`AttachMethod::Netlink`], the default with `CAP_SYS_ADMIN`: the program stays. Its map is
+//!   empty, because the kernel removes the sockets of a dead process from it, so every packet goes
+//!   to the kernel's stack as if no program were there. The next [`Attachment`] to the interface
+//!   takes the program over, or replaces it, which takes `CAP_SYS_ADMIN`; a program of one's own
+//!   only with [`AttachmentBuilder::take_over`].
+//! - [`AttachMethod::Link`] (5.9), the default without `CAP_SYS_ADMIN`: the kernel detaches it with
+//!   the last process that holds the link.
 //!
 //! # Sharing a program
 //! The queues of an interface can belong to sockets of several processes, but an interface takes
@@ -30,18 +31,22 @@ mod bpf_link;
 mod builder;
 mod guest;
 mod lock;
+mod method_reason;
 mod mode;
 mod netlink;
 mod ownership;
 mod protocol;
 mod registration;
+mod replaced_program;
 mod usage;
 
 pub use crate::error::AttachConflict;
 pub use crate::types::{AttachMethod, XdpMode};
 pub use builder::AttachmentBuilder;
+pub use method_reason::MethodReason;
 pub use mode::{AttachMode, ModeReason};
 pub use registration::Registration;
+pub use replaced_program::ReplacedProgram;
 
 use crate::bpf::XskMap;
 use crate::error::{Error, Result};
@@ -59,10 +64,10 @@ use std::sync::Arc;
 /// attached already: every queue of an interface can belong to another process. Sockets are put
 /// into their slots with [`register`](Self::register), before or after they are bound.
 ///
-/// **If the process is killed**: attached by [`AttachMethod::Netlink`], the default, the program
-/// stays and passes every packet to the kernel's stack; the next start takes it over (one of your
-/// own with [`take_over`](AttachmentBuilder::take_over)). Attached by [`AttachMethod::Link`], the
-/// kernel detaches it.
+/// **If the process is killed**: attached by [`AttachMethod::Netlink`], the default with
+/// `CAP_SYS_ADMIN`, the program stays and passes every packet to the kernel's stack; the next start
+/// takes it over (one of your own with [`take_over`](AttachmentBuilder::take_over)). Attached by
+/// [`AttachMethod::Link`], the default without `CAP_SYS_ADMIN`, the kernel detaches it.
 ///
 /// The last user detaches the program. This value, its clones and its registrations together are
 /// one user; attaching again, here or in another process, makes another one. A process that was
@@ -158,6 +163,19 @@ impl Attachment {
     #[must_use]
     pub fn method(&self) -> AttachMethod {
         self.shared.method
+    }
+
+    /// Returns why this holds it.
+    #[must_use]
+    pub fn method_reason(&self) -> &MethodReason {
+        &self.shared.method_reason
+    }
+
+    /// Returns the foreign program that was taken off for this one
+    /// ([`replace_foreign`](AttachmentBuilder::replace_foreign)), if there was one.
+    #[must_use]
+    pub fn replaced(&self) -> Option<&ReplacedProgram> {
+        self.shared.replaced.as_ref()
     }
 
     /// Returns the program's id.

@@ -1,6 +1,8 @@
 //! The mode to attach in, and the reason for the mode in use.
 
+use crate::error::{Error, errno_name};
 use crate::types::XdpMode;
+use rustix::io::Errno;
 use std::fmt;
 use xsk_uapi::if_link::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MODE};
 
@@ -19,8 +21,13 @@ use xsk_uapi::if_link::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_HW_MODE, XDP_FLAGS_SKB_MOD
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AttachMode {
-    /// Native, and generic only where the driver has no native mode (`EOPNOTSUPP`). Any other
-    /// refusal is an error: generic mode has a third of the speed, which should not come unnoticed.
+    /// Native; generic where the driver has no native mode (`EOPNOTSUPP`), or refuses it for what
+    /// generic mode does not mind: the MTU, the number of queues, a setting or the program
+    /// (`ERANGE`, `EINVAL`, `ENOSPC`, `E2BIG`), if generic mode is possible then.
+    ///
+    /// Generic mode has a third of the speed. [`Attachment::mode`](super::Attachment::mode) and
+    /// [`reason`](super::Attachment::reason) report which mode it is and why, in the driver's words
+    /// where it gave some. Any other refusal is an error.
     ///
     /// Where this crate's program is attached and in use already, it is joined in its mode.
     #[default]
@@ -93,8 +100,39 @@ pub enum ModeReason {
         /// The kernel's extended acknowledgement (netlink only).
         message: Option<String>,
     },
+    /// The driver has a native mode, but refuses it now: for the MTU, the number of queues, a
+    /// setting or the program.
+    #[non_exhaustive]
+    NativeRefused {
+        /// The kernel's error number.
+        errno: Errno,
+        /// The kernel's extended acknowledgement (netlink only).
+        message: Option<String>,
+    },
     /// The program was attached in this mode already.
     Joined,
+}
+
+impl ModeReason {
+    /// Returns the reason for generic mode, if native mode was refused with `error` for something
+    /// that generic mode does not mind.
+    pub(super) fn of_refusal(error: &Error) -> Option<Self> {
+        let Error::Attach { errno, message, .. } = error else {
+            return None;
+        };
+        let (errno, message) = (*errno, message.clone());
+        match errno {
+            Errno::OPNOTSUPP => Some(Self::NoNative { message }),
+            errno if is_of_driver(errno) => Some(Self::NativeRefused { errno, message }),
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether a driver that has native mode refuses it with `errno` for what can be changed:
+/// the MTU, the number of queues, a setting, the program.
+pub(super) fn is_of_driver(errno: Errno) -> bool {
+    matches!(errno, Errno::RANGE | Errno::INVAL | Errno::NOSPC | Errno::TOOBIG)
 }
 
 impl fmt::Display for ModeReason {
@@ -106,7 +144,49 @@ impl fmt::Display for ModeReason {
                 write!(f, "the driver has no native mode ({message})")
             }
             Self::NoNative { message: None } => f.write_str("the driver has no native mode"),
+            Self::NativeRefused { errno, message } => {
+                write!(f, "the driver refuses native mode: {}", errno_name(*errno))?;
+                match message {
+                    Some(message) => {
+                        write!(f, ", \"{}\"", message.trim_end_matches(['.', '\n']))
+                    }
+                    None => Ok(()),
+                }
+            }
             Self::Joined => f.write_str("the program was attached in it already"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::AttachMethod;
+
+    #[test]
+    fn generic_mode_is_tried_only_where_it_may_help() {
+        let refused = |errno| Error::Attach {
+            interface: "eth1".to_owned(),
+            mode: XdpMode::Native,
+            method: AttachMethod::Netlink,
+            errno,
+            message: Some("Too large.\n".to_owned()),
+            mtu: None,
+            rx_queues: None,
+        };
+        for errno in [Errno::RANGE, Errno::INVAL, Errno::NOSPC, Errno::TOOBIG] {
+            let reason = ModeReason::of_refusal(&refused(errno)).unwrap().to_string();
+            assert!(reason.starts_with("the driver refuses native mode: E"), "{reason}");
+            assert!(reason.ends_with(", \"Too large\""), "{reason}");
+        }
+        let reason = ModeReason::of_refusal(&refused(Errno::OPNOTSUPP));
+        assert!(matches!(reason, Some(ModeReason::NoNative { .. })), "{reason:?}");
+        for errno in
+            [Errno::BUSY, Errno::EXIST, Errno::PERM, Errno::ACCESS, Errno::NODEV, Errno::NOMEM]
+        {
+            assert_eq!(ModeReason::of_refusal(&refused(errno)), None, "{errno}");
+        }
+        let silent = ModeReason::NativeRefused { errno: Errno::TOOBIG, message: None };
+        assert_eq!(silent.to_string(), "the driver refuses native mode: E2BIG");
     }
 }

@@ -1,6 +1,6 @@
 //! Attaches and detaches XDP programs by rtnetlink.
 
-use super::mode::flag;
+use super::mode::{flag, is_of_driver};
 use crate::bpf::Program;
 use crate::error::{Error, Result};
 use crate::interface::Interface;
@@ -45,15 +45,32 @@ pub(super) fn attach_netlink(
         Condition::Replacing(old) => (XDP_FLAGS_REPLACE, Some(old)),
         Condition::Anything => (0, None),
     };
-    set_program(interface, program.as_raw_fd(), flags | flag(mode), expected).map_err(|refusal| {
-        Error::Attach {
-            interface: interface.name().to_owned(),
-            mode,
-            method: AttachMethod::Netlink,
-            errno: refusal.errno,
-            message: refusal.text,
-        }
-    })
+    set_program(interface, program.as_raw_fd(), flags | flag(mode), expected)
+        .map_err(|refusal| refused(interface, mode, AttachMethod::Netlink, refusal))
+}
+
+/// Returns the error of a program that was not attached. If the driver may have refused it, the
+/// error has what drivers look at.
+pub(super) fn refused(
+    interface: &Interface,
+    mode: XdpMode,
+    method: AttachMethod,
+    refusal: Refusal,
+) -> Error {
+    let by_driver = mode == XdpMode::Native && is_of_driver(refusal.errno);
+    let (info, queues) = match by_driver {
+        true => (interface.info().ok(), interface.queues().ok()),
+        false => (None, None),
+    };
+    Error::Attach {
+        interface: interface.name().to_owned(),
+        mode,
+        method,
+        errno: refusal.errno,
+        message: refusal.text,
+        mtu: info.map(|info| info.mtu),
+        rx_queues: queues.map(|queues| queues.rx),
+    }
 }
 
 /// Detaches `expected`, the program with the id `id`, and checks that it is gone.
@@ -111,6 +128,19 @@ pub(super) fn is_held_by_link(
         // A link; or the program is gone, which the next look shows as well.
         Err(Error::Attach { errno: Errno::BUSY | Errno::EXIST, .. }) => Ok(true),
         Err(error) => Err(error),
+    }
+}
+
+/// Returns what holds a program that this process may not open: `other` is attached in its place on
+/// condition that it is there itself. The kernel refuses that with `EEXIST`, but first looks for a
+/// link, which it refuses with `EBUSY`; so nothing changes.
+///
+/// Netlink is assumed before 5.7, without `CAP_NET_ADMIN`, and if the program is gone.
+pub(super) fn holder(interface: &Interface, mode: XdpMode, other: &Program) -> AttachMethod {
+    let condition = Condition::Replacing(other.as_fd());
+    match attach_netlink(interface, other.as_fd(), mode, condition) {
+        Err(Error::Attach { errno: Errno::BUSY, .. }) => AttachMethod::Link,
+        _ => AttachMethod::Netlink,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::bpf_link::Link;
 use super::lock::{Lock, LockSocket, Mark, MarkKind};
+use super::method_reason::MethodReason;
 use super::mode::ModeReason;
 use super::netlink::detach_netlink;
+use super::replaced_program::ReplacedProgram;
 use super::usage::MapAndProbe;
 use crate::bpf::{Program, XskMap};
 use crate::error::{AttachConflict, Error, Result, SlotOp};
@@ -24,6 +26,8 @@ pub(super) struct Shared {
     pub(super) mode: XdpMode,
     pub(super) reason: ModeReason,
     pub(super) method: AttachMethod,
+    pub(super) method_reason: MethodReason,
+    pub(super) replaced: Option<ReplacedProgram>,
     pub(super) program_id: u32,
     pub(super) joined: bool,
     pub(super) slots: MapAndProbe,

@@ -9,7 +9,7 @@ use crate::sys::{self, bpf::Load};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
-use xsk_uapi::bpf::{BPF_F_XDP_HAS_FRAGS, bpf_insn};
+use xsk_uapi::bpf::{BPF_F_TOKEN_FD, BPF_F_XDP_HAS_FRAGS, bpf_insn};
 
 /// Bytes for the log of any short program; a longer log makes the buffer grow.
 const LOG_FIRST: usize = 64 << 10;
@@ -78,6 +78,8 @@ impl<'a> ProgramBuilder<'a> {
     }
 
     /// Sets flags of `BPF_PROG_LOAD` that have no method here, in addition to those that are set.
+    /// [`load`](Self::load) refuses `BPF_F_TOKEN_FD`, which needs a descriptor that cannot be given
+    /// here: the kernel would take descriptor 0.
     pub fn flags(mut self, flags: u32) -> Self {
         self.flags |= flags;
         self
@@ -94,6 +96,7 @@ impl<'a> ProgramBuilder<'a> {
     /// MiB.
     ///
     /// # Errors
+    /// [`Error::Setting`] for `BPF_F_TOKEN_FD` among the [`flags`](Self::flags).
     /// [`Error::LoadProgram`], with the log unless something else than the verifier refused:
     /// missing rights, no memory, too many open files. [`Error::NeedsKernel`] for
     /// [`frags`](Self::frags) before 5.18.
@@ -105,6 +108,13 @@ impl<'a> ProgramBuilder<'a> {
             log,
             errno,
         };
+        if self.flags & BPF_F_TOKEN_FD != 0 {
+            return Err(Error::Setting {
+                name: "program flags",
+                value: self.flags.into(),
+                rule: "has no BPF_F_TOKEN_FD (65536), which needs a token's descriptor",
+            });
+        }
         let raw: Vec<bpf_insn> = self.insns.iter().map(|insn| insn.raw()).collect();
         let load = Load {
             name: sys::bpf::name(self.name).map_err(|errno| failed(errno, String::new()))?,

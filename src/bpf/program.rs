@@ -5,7 +5,7 @@ use super::pin;
 use super::xsk_map::XskMap;
 use crate::error::{BpfOp, Error, ObjectKind, Result};
 use crate::sys;
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use xsk_uapi::bpf::BPF_PROG_TYPE_XDP;
@@ -76,6 +76,11 @@ impl Program {
         let fd =
             sys::bpf::prog_by_id(id).map_err(pin::failed(BpfOp::ProgramById, object.as_str()))?;
         Self::check(fd, || object.clone())
+    }
+
+    /// Returns whether this process may not open programs by their ids: not even this one.
+    pub(crate) fn is_hidden(&self) -> bool {
+        sys::bpf::prog_by_id(self.id).err() == Some(Errno::PERM)
     }
 
     fn check(fd: OwnedFd, object: impl Fn() -> String) -> Result<Self> {

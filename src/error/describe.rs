@@ -2,7 +2,7 @@
 
 use super::errno::Shown;
 use super::{Error, SlotOp};
-use crate::types::{CopyMode, PageSize};
+use crate::types::{AttachMethod, CopyMode, PageSize};
 use std::fmt;
 
 /// The kernel's extended acknowledgement, as it follows the error number.
@@ -138,7 +138,7 @@ impl Error {
                 }
             }
             Self::WrongObject { object, wanted } => write!(f, "{object} is not {wanted}"),
-            Self::Attach { interface, mode, method, errno, message } => write!(
+            Self::Attach { interface, mode, method, errno, message, .. } => write!(
                 f,
                 "cannot attach an XDP program to {interface} in {mode} mode by {method}: {}{}",
                 Shown(*errno),
@@ -150,15 +150,27 @@ impl Error {
                 Shown(*errno),
                 Said(message)
             ),
-            Self::ForeignProgram { interface, id, name, mode } => {
+            Self::ForeignProgram { interface, id, name, mode, method, link } => {
                 write!(
                     f,
                     "another XDP program is attached to {interface} in {mode} mode: id {id}"
                 )?;
-                match name {
-                    Some(name) => write!(f, ", name {name}"),
-                    None => Ok(()),
+                if let Some(name) = name {
+                    write!(f, ", name {name}")?;
                 }
+                match (method, link) {
+                    (AttachMethod::Netlink, _) => Ok(()),
+                    (AttachMethod::Link, Some(link)) => write!(f, ", held by link {link}"),
+                    (AttachMethod::Link, None) => f.write_str(", held by a link"),
+                }
+            }
+            Self::HiddenProgram { interface, id, mode, method, errno, .. } => {
+                write!(
+                    f,
+                    "program {id} is attached to {interface} in {mode} mode by {method}, and this \
+                     process may not look at it: {}",
+                    Shown(*errno)
+                )
             }
             Self::OtherAttachment { interface, wanted, conflict } => {
                 write!(f, "{interface}: wanted {wanted}, found {conflict}")

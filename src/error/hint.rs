@@ -3,14 +3,15 @@
 //! The texts are constants, or whole arguments of `format!`, so that rustfmt can format the code
 //! around them.
 
+mod attach;
 mod program;
 mod socket;
 mod wording;
 
-use super::{AttachConflict, Error, ObjectKind, SocketOption};
+use super::{Error, ObjectKind, SocketOption};
 use rustix::io::Errno;
 use std::borrow::Cow;
-use wording::{Hint, NET_ADMIN, NO_HINT, ip_word, needs};
+use wording::{Hint, NET_ADMIN, NO_HINT, needs};
 
 const NET_RAW: &str = "CAP_NET_RAW in the user namespace that owns this network namespace";
 
@@ -43,9 +44,6 @@ const TX_BUDGET: &str = "It goes from 32 to the TX ring's size, and the socket m
     of 32 entries at least";
 const SENDS_ONLY: &str = "A socket that only sends is not registered: the kernel would take it, \
     and may crash at the first packet";
-const NO_PROGRAM: &str = "Nothing is attached there, or somebody detached it: attach again, and \
-    register the sockets again";
-const OTHER_INTERFACE: &str = "Register the socket with an attachment on its own interface";
 const LOCK_HELD: &str = "It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` \
     shows the lock and who has it; the kernel frees it when that process ends";
 
@@ -128,27 +126,19 @@ fn of_operation(error: &Error) -> Hint {
         Error::UpdateMap { errno, entries, .. } => program::update_map(*entries, *errno),
         Error::BpfObject { operation, errno, .. } => program::object(*operation, *errno),
         Error::WrongObject { wanted: ObjectKind::SocketWithRxRing, .. } => SENDS_ONLY.into(),
-        Error::Attach { interface, mode, method, errno, .. } => {
-            program::attach(interface, *mode, *method, *errno)
+        Error::Attach { interface, mode, method, errno, message, mtu, rx_queues } => {
+            let (message, mode, method) = (message.as_deref(), *mode, *method);
+            let (errno, mtu, rx_queues) = (*errno, *mtu, *rx_queues);
+            attach::Refused { interface, mode, method, errno, message, mtu, rx_queues }.hint()
         }
-        Error::Detach { interface, mode, errno, .. } => program::detach(interface, *mode, *errno),
-        Error::ForeignProgram { interface, mode, .. } => format!(
-            "It is left alone. If nobody needs it, detach it with \
-             `ip link set dev {interface} {} off`, or allow this program to replace it \
-             (`replace_foreign`)",
-            ip_word(*mode)
-        )
-        .into(),
-        Error::OtherAttachment { conflict: AttachConflict::NoProgram, .. } => NO_PROGRAM.into(),
-        Error::OtherAttachment {
-            conflict: AttachConflict::OtherInterface { .. } | AttachConflict::OtherNamespace { .. },
-            ..
-        } => OTHER_INTERFACE.into(),
-        Error::OtherAttachment { interface, .. } => format!(
-            "Ask for what is there, or end the processes that use it \
-             (`ip -d link show dev {interface}`, `bpftool net`)"
-        )
-        .into(),
+        Error::Detach { interface, mode, errno, .. } => attach::detach(interface, *mode, *errno),
+        Error::ForeignProgram { interface, mode, method, link, .. } => {
+            attach::foreign(interface, *mode, *method, *link)
+        }
+        Error::HiddenProgram { interface, mode, method, in_use, .. } => {
+            attach::hidden(interface, *mode, *method, *in_use)
+        }
+        Error::OtherAttachment { interface, conflict, .. } => attach::conflict(interface, conflict),
         Error::AttachLock { .. } => LOCK_HELD.into(),
         _ => NO_HINT,
     }

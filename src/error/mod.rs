@@ -10,12 +10,14 @@ mod describe;
 mod errno;
 mod hint;
 mod object_kind;
+mod shell_word;
 mod slot_op;
 mod socket_option;
 #[cfg(test)]
 mod tests;
 
 pub use conflict::AttachConflict;
+pub(crate) use errno::name as errno_name;
 
 use crate::ring;
 use crate::types::{AttachMethod, CopyMode, PageSize, RingKind, XdpMode};
@@ -275,6 +277,10 @@ pub enum Error {
         errno: Errno,
         /// The kernel's extended acknowledgement (netlink only).
         message: Option<String>,
+        /// The interface's MTU, if the driver may have refused the program and it could be asked.
+        mtu: Option<u32>,
+        /// The interface's receive queues, likewise.
+        rx_queues: Option<u32>,
     },
     /// A program could not be detached, or was still there afterwards.
     #[non_exhaustive]
@@ -299,6 +305,28 @@ pub enum Error {
         name: Option<String>,
         /// The mode that it is attached in.
         mode: XdpMode,
+        /// What holds it. Netlink is assumed if `CAP_NET_ADMIN` is missing to find out.
+        method: AttachMethod,
+        /// The id of the link that holds it, where it could be found (`CAP_SYS_ADMIN`).
+        link: Option<u32>,
+    },
+    /// A program is attached to the interface that may be one to join or to take over, but this
+    /// process may not look at it: that takes `CAP_SYS_ADMIN`.
+    #[non_exhaustive]
+    HiddenProgram {
+        /// The interface's name.
+        interface: String,
+        /// The program's id.
+        id: u32,
+        /// The mode that it is attached in.
+        mode: XdpMode,
+        /// What holds it. Netlink is assumed if `CAP_NET_ADMIN` is missing to find out.
+        method: AttachMethod,
+        /// Whether users of this crate have it in use, as far as their marks show: only for a
+        /// program that netlink holds.
+        in_use: bool,
+        /// The kernel's error number.
+        errno: Errno,
     },
     /// Something else is attached than what was wanted.
     #[non_exhaustive]
@@ -352,6 +380,7 @@ impl Error {
             | Self::BpfObject { errno, .. }
             | Self::Attach { errno, .. }
             | Self::Detach { errno, .. }
+            | Self::HiddenProgram { errno, .. }
             | Self::AttachLock { errno, .. } => Some(*errno),
             Self::Setting { .. }
             | Self::QueueSide { .. }

@@ -95,6 +95,7 @@ fn every_hint_is_pinned() {
     // each, up to a parameter or the end of the line, has to be in some pinned text.
     let source = concat!(
         include_str!("hint.rs"),
+        include_str!("hint/attach.rs"),
         include_str!("hint/program.rs"),
         include_str!("hint/socket.rs")
     );

@@ -109,6 +109,11 @@ pub(crate) fn count(socket: &OwnedFd) -> u64 {
 
 /// Returns a program that is not this crate's default one, with its map, named `other_map`.
 pub(crate) fn other_program() -> (Program, XskMap) {
+    program_named("other", 0)
+}
+
+/// Returns such a program with this name, whose instructions differ in `number`.
+pub(crate) fn program_named(name: &str, number: i32) -> (Program, XskMap) {
     use std::os::fd::AsFd;
     let map = XskMap::create("other_map", 8).unwrap();
     let [low, high] = Insn::load_map_fd(Reg::R1, map.as_fd());
@@ -117,9 +122,9 @@ pub(crate) fn other_program() -> (Program, XskMap) {
         low,
         high,
         Insn::mov64_imm(Reg::R3, 2),
-        Insn::mov64_imm(Reg::R0, 0),
+        Insn::mov64_imm(Reg::R0, number),
         Insn::call(Helper::REDIRECT_MAP),
         Insn::exit(),
     ];
-    (Program::builder(&insns).name("other").license(c"MIT").load().unwrap(), map)
+    (Program::builder(&insns).name(name).license(c"MIT").load().unwrap(), map)
 }

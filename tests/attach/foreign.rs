@@ -1,11 +1,12 @@
 //! Programs that this crate did not load.
 
-use crate::common::{METHODS, rx_socket};
+use crate::common::{METHODS, kernel_can, rx_socket};
 use crate::fixture::{Fixture, other_program};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::Command;
 use std::time::Duration;
 use xsk::Error;
 use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, XdpMode};
@@ -40,14 +41,17 @@ fn a_foreign_program_is_replaced_only_on_request() {
                                 .method(our_method)
                         };
                         let refused = build().attach();
-                        let Err(Error::ForeignProgram { id: found, name, mode, .. }) = &refused
+                        let Err(Error::ForeignProgram {
+                            id: found, name, mode, method, link, ..
+                        }) = &refused
                         else {
                             panic!("{refused:?}");
                         };
                         assert_eq!(
-                            (*found, name.as_deref(), *mode),
-                            (id, Some("other"), their_mode)
+                            (*found, name.as_deref(), *mode, *method),
+                            (id, Some("other"), their_mode, their_method)
                         );
+                        assert_eq!(*link, link_of(id));
                         assert_eq!(fixture.attached(), Some((their_mode, id)));
 
                         let ours = build().replace_foreign(true).attach().unwrap();
@@ -58,6 +62,11 @@ fn a_foreign_program_is_replaced_only_on_request() {
                         };
                         assert_eq!(fixture.attached(), Some((mode, ours.program_id())));
                         assert!(!ours.joined());
+                        let replaced = ours.replaced().unwrap();
+                        assert_eq!(
+                            (replaced.id, replaced.name.as_deref(), replaced.mode, replaced.method),
+                            (id, Some("other"), their_mode, their_method)
+                        );
                         theirs.close().unwrap();
                         assert_eq!(
                             fixture.attached(),
@@ -71,6 +80,77 @@ fn a_foreign_program_is_replaced_only_on_request() {
             }
         }
     });
+}
+
+/// Returns the number of the link of this process that holds the program with this id.
+fn link_of(program: u32) -> Option<u32> {
+    std::fs::read_dir("/proc/self/fdinfo").unwrap().find_map(|entry| {
+        // Other tests open and close descriptors.
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default();
+        let field = |name: &str| {
+            let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+            value.trim().parse::<u32>().ok()
+        };
+        field("link_id:").filter(|_| field("prog_id:") == Some(program))
+    })
+}
+
+/// Runs `command` in the fixture's namespace; `false` if there is no such program here.
+fn type_in(fixture: &Fixture, command: &str) -> bool {
+    let mut words = command.split(' ');
+    let mut shell = Command::new(words.next().unwrap());
+    shell.args(words);
+    match fixture.inside(|| shell.output()) {
+        Ok(output) => {
+            assert!(output.status.success(), "{command}: {output:?}");
+            true
+        }
+        Err(error) => {
+            let why = format!("cannot run {command}: {error}");
+            kernel_can("the_advice_for_a_foreign_program_helps", false, &why)
+        }
+    }
+}
+
+#[test]
+fn the_advice_for_a_foreign_program_helps() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    for method in METHODS {
+        for (choice, mode) in MODES {
+            let (program, map) = other_program();
+            let id = program.id();
+            let theirs = Attachment::builder(fixture.interface()).program(program, map);
+            let theirs = theirs.mode(choice).method(method);
+            let theirs = fixture.inside(|| theirs.attach()).unwrap();
+            let attach = || {
+                fixture.inside(|| Attachment::builder(fixture.interface()).mode(choice).attach())
+            };
+            let error = attach().unwrap_err();
+            let hint = error.hint().unwrap();
+            let (_, advice) = hint.split_once("detach it with `").unwrap();
+            let (advice, _) = advice.split_once('`').unwrap();
+            match method {
+                AttachMethod::Netlink => {
+                    let word = if mode == XdpMode::Native { "xdpdrv" } else { "xdpgeneric" };
+                    assert_eq!(advice, format!("ip link set dev xsk-a {word} off"));
+                }
+                AttachMethod::Link => {
+                    let link = link_of(id).unwrap();
+                    assert_eq!(advice, format!("bpftool link detach id {link}"));
+                    assert!(error.to_string().contains(&format!("held by link {link}")), "{error}");
+                }
+            }
+            if type_in(&fixture, advice) {
+                fixture.assert_vacant();
+                attach().unwrap().close().unwrap();
+            }
+            drop(theirs);
+            fixture.assert_vacant();
+        }
+    }
 }
 
 #[test]
@@ -221,7 +301,10 @@ fn a_replaced_program_is_put_back_if_the_new_one_is_refused() {
                 .unwrap();
             // Too much for native mode, which is requested.
             ip::set_mtu(fixture.cable.veth.b(), 9000).unwrap();
-            let refused = Attachment::builder(fixture.interface()).replace_foreign(true).attach();
+            let refused = Attachment::builder(fixture.interface())
+                .mode(AttachMode::Native)
+                .replace_foreign(true)
+                .attach();
             assert!(
                 matches!(
                     refused,

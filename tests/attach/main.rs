@@ -9,5 +9,6 @@ mod modes;
 mod moved_interfaces;
 mod privileges;
 mod processes;
+mod restarts;
 mod slots;
 mod users;

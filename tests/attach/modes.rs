@@ -1,10 +1,12 @@
 //! Modes and methods: how a program is attached, and what is refused.
 
-use crate::common::METHODS;
+use crate::common::{METHODS, kernel_can};
 use crate::fixture::Fixture;
 use rustix::io::Errno;
 use xsk::Error;
-use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, ModeReason, XdpMode};
+use xsk::attach::{
+    AttachConflict, AttachMethod, AttachMode, Attachment, MethodReason, ModeReason, XdpMode,
+};
 use xsk::bpf::Program;
 use xsk::interface::Interface;
 use xsk::test_util::{ip, privileged};
@@ -75,15 +77,133 @@ fn generic_mode_is_only_for_drivers_without_native() {
                 "{native:?}"
             );
         }
-        // Packets that are too long give an error with the kernel's text, not a silent change of
-        // mode.
-        ip::set_mtu(fixture.cable.veth.b(), 9000).unwrap();
-        let long = Attachment::builder(fixture.interface()).attach();
-        let Err(Error::Attach { errno: Errno::RANGE, message: Some(message), .. }) = &long else {
-            panic!("{long:?}");
+    });
+}
+
+#[test]
+fn generic_mode_takes_packets_that_are_too_long_for_native() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    for end in [fixture.cable.veth.a(), fixture.cable.veth.b()] {
+        ip::set_mtu(end, 9000).unwrap();
+    }
+    for method in METHODS {
+        let words = if method == AttachMethod::Link { &["MTU"][..] } else { &["MTU", "eer MTU"] };
+        refuses_native_mode(&fixture, fixture.interface(), method, Errno::RANGE, words);
+    }
+}
+
+#[test]
+fn generic_mode_takes_fewer_queues_than_native() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let line = "link add few numrxqueues 1 numtxqueues 1 up type veth \
+                peer name many numrxqueues 4 numtxqueues 4";
+    let ip = || std::process::Command::new("ip").args(line.split_whitespace()).output();
+    let made = match fixture.inside(ip) {
+        Ok(made) => made,
+        Err(error) => {
+            let why = format!("cannot run ip: {error}");
+            kernel_can("generic_mode_takes_fewer_queues_than_native", false, &why);
+            return;
+        }
+    };
+    assert!(made.status.success(), "{made:?}");
+    let few = fixture.inside(|| Interface::by_name("few")).unwrap();
+    for method in METHODS {
+        let words =
+            ["receive queues as its peer has transmit queues (rx 1; `ethtool -L few rx N`)"];
+        refuses_native_mode(&fixture, &few, method, Errno::NOSPC, &words);
+    }
+}
+
+/// Asserts that native mode is refused with `errno` and `words` where it is asked for, and that
+/// generic mode, with this reason, is chosen where it is not.
+#[track_caller]
+fn refuses_native_mode(
+    fixture: &Fixture,
+    interface: &Interface,
+    method: AttachMethod,
+    errno: Errno,
+    words: &[&str],
+) {
+    let build = || Attachment::builder(interface).method(method);
+    let error = fixture.inside(|| build().mode(AttachMode::Native).attach()).unwrap_err();
+    let Error::Attach { errno: found, message: said, mode: XdpMode::Native, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(*found, errno);
+    // The kernel has no sentence for a link.
+    assert_eq!(said.is_some(), method == AttachMethod::Netlink, "{said:?}");
+    let text = error.to_string();
+    for words in words.iter().chain(&["`AttachMode::Generic`", "3840 bytes in chunks of 4096"]) {
+        assert!(text.contains(words), "{words:?}: {text}");
+    }
+    let asks = text.contains("`AttachMethod::Netlink`");
+    assert_eq!(asks, method == AttachMethod::Link, "{text}");
+    assert!(interface.attached_programs().unwrap().is_empty());
+
+    for again in [false, true] {
+        let attachment = fixture.inside(|| build().attach()).unwrap();
+        assert_eq!(attachment.mode(), XdpMode::Generic);
+        assert_eq!(attachment.method(), method);
+        let ModeReason::NativeRefused { errno: found, message, .. } = attachment.reason() else {
+            panic!("{:?}", attachment.reason());
         };
-        assert!(message.contains("MTU"), "{message}");
-        fixture.assert_vacant();
+        assert_eq!((*found, message), (errno, said), "again: {again}");
+        let joined = fixture.inside(|| build().attach()).unwrap();
+        assert_eq!((joined.mode(), joined.joined()), (XdpMode::Generic, true));
+        joined.close().unwrap();
+        attachment.close().unwrap();
+        assert!(interface.attached_programs().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn whatever_is_there_is_joined_where_no_method_is_asked_for() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let build = || Attachment::builder(fixture.interface());
+        let first = build().attach().unwrap();
+        assert_eq!(first.method(), AttachMethod::Netlink);
+        assert_eq!(first.method_reason(), &MethodReason::Default);
+        first.close().unwrap();
+        for method in METHODS {
+            for mode in [AttachMode::Native, AttachMode::Generic] {
+                let first = build().method(method).mode(mode).attach().unwrap();
+                assert_eq!(first.method_reason(), &MethodReason::Asked);
+                let id = first.program_id();
+                let second = build().attach().unwrap();
+                let third = build().mode(mode).attach().unwrap();
+                for later in [&second, &third] {
+                    assert_eq!((later.method(), later.program_id()), (method, id));
+                    assert_eq!(later.method_reason(), &MethodReason::Joined);
+                    assert_eq!(later.replaced(), None);
+                }
+                let other = if mode == AttachMode::Native {
+                    AttachMode::Generic
+                } else {
+                    AttachMode::Native
+                };
+                let refused = build().mode(other).attach().unwrap_err().to_string();
+                let asked = format!("`AttachMode::{mode:?}`, `AttachMethod::{method:?}`");
+                assert!(refused.contains(&asked), "{refused}");
+                // In any order, and the last one detaches.
+                first.close().unwrap();
+                assert!(fixture.attached().is_some());
+                third.close().unwrap();
+                assert!(fixture.attached().is_some());
+                second.close().unwrap();
+                fixture.assert_vacant();
+            }
+        }
     });
 }
 
@@ -115,9 +235,12 @@ fn another_mode_or_method_is_refused_while_in_use() {
                 AttachMethod::Link
             };
             let other_method = Attachment::builder(fixture.interface()).method(other).attach();
-            let Err(Error::OtherAttachment { conflict, .. }) = other_method else {
+            let Err(error @ Error::OtherAttachment { .. }) = other_method else {
                 panic!("{other_method:?}")
             };
+            let asked = format!("(`AttachMode::Generic`, `AttachMethod::{method:?}`)");
+            assert!(error.to_string().contains(&asked), "{error}");
+            let Error::OtherAttachment { conflict, .. } = error else { unreachable!() };
             assert_eq!(conflict, AttachConflict::OtherMode { mode: XdpMode::Generic, method });
             assert_eq!(
                 fixture.attached(),

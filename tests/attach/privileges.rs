@@ -8,7 +8,6 @@ use std::os::fd::AsFd;
 use xsk::Error;
 use xsk::attach::{Attachment, XdpMode};
 use xsk::bpf::XskMap;
-use xsk::error::BpfOp;
 use xsk::test_util::privileged;
 
 /// Runs `work` with nothing but these capabilities.
@@ -43,11 +42,10 @@ fn only_joining_needs_sys_admin() {
             });
             (joined, used, Some(first.close()))
         });
-        let Some(Error::BpfObject { operation: BpfOp::ProgramById, errno: Errno::PERM, .. }) =
-            &joined
-        else {
+        let Some(Error::HiddenProgram { errno: Errno::PERM, interface, .. }) = &joined else {
             panic!("{joined:?}");
         };
+        assert_eq!(interface, fixture.interface().name());
         assert_eq!(used, Some((XdpMode::Native, Ok(()))));
         assert_eq!(closed, Some(Ok(())));
         fixture.assert_vacant();

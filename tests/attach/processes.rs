@@ -1,9 +1,11 @@
 //! Several processes on one interface, which end in every order and in every way.
 
-use crate::common::{METHODS, rounds, rx_socket, wait_for};
-use crate::fixture::{Fixture, count, counting_socket};
+use crate::common::{METHODS, as_nobody, path_for_anybody, rounds, rx_socket, wait_for};
+use crate::fixture::{Fixture, count, counting_socket, program_named};
+use rustix::thread::CapabilitySet;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::interface::Interface;
@@ -13,7 +15,7 @@ const NAME: &str = "XSK_TEST_INTERFACE";
 const ROLE: &str = "XSK_TEST_ROLE";
 
 /// Another process: this test binary, running only [`the_other_process`].
-struct Other {
+pub(crate) struct Other {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -21,17 +23,30 @@ struct Other {
 
 impl Other {
     /// Starts it in the fixture's left namespace and waits for its first line.
-    fn start(fixture: &Fixture, role: &str) -> (Self, String) {
-        let mut child = fixture.inside(|| {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["processes::the_other_process", "--exact", "--nocapture"])
-                .env(NAME, fixture.interface().name())
-                .env(ROLE, role)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap()
-        });
+    pub(crate) fn start(fixture: &Fixture, role: &str) -> (Self, String) {
+        let program = std::env::current_exe().unwrap();
+        Self::of(fixture.inside(|| Self::spawn(&program, fixture, role)))
+    }
+
+    /// The same, as a user with only these capabilities.
+    pub(crate) fn start_with(kept: CapabilitySet, fixture: &Fixture, role: &str) -> (Self, String) {
+        let (_file, program) = path_for_anybody(std::env::current_exe().unwrap());
+        let spawn = || Self::spawn(program.as_ref(), fixture, role);
+        Self::of(as_nobody(kept, &fixture.cable.left, spawn))
+    }
+
+    fn spawn(program: &Path, fixture: &Fixture, role: &str) -> Child {
+        Command::new(program)
+            .args(["processes::the_other_process", "--exact", "--nocapture"])
+            .env(NAME, fixture.interface().name())
+            .env(ROLE, role)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn of(mut child: Child) -> (Self, String) {
         let stdin = child.stdin.take().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut other = Self { child, stdin, stdout };
@@ -51,17 +66,17 @@ impl Other {
         panic!("the other process ended: {:?}", self.child.wait());
     }
 
-    fn ask(&mut self, question: &str) -> String {
+    pub(crate) fn ask(&mut self, question: &str) -> String {
         writeln!(self.stdin, "{question}").unwrap();
         self.answer()
     }
 
-    fn leave(mut self) {
+    pub(crate) fn leave(mut self) {
         assert_eq!(self.ask("leave"), "left");
         assert!(self.child.wait().unwrap().success());
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -80,33 +95,58 @@ fn say(what: &str) {
     out.flush().unwrap();
 }
 
-/// Not a test by itself: what the other process does. `ROLE` is "method mode queue".
+/// Not a test by itself: what the other process does. `ROLE` is "method mode queue", and perhaps
+/// more words: a program of its own ("own", "twin": the same name, other instructions), "replace",
+/// "take_over".
 #[test]
 fn the_other_process() {
     let (Ok(name), Ok(role)) = (std::env::var(NAME), std::env::var(ROLE)) else {
         return;
     };
     let words: Vec<&str> = role.split(' ').collect();
-    let [method, mode, queue] = words[..] else { panic!("{role}") };
-    let method = if method == "link" { AttachMethod::Link } else { AttachMethod::Netlink };
+    let [method, mode, queue, ref options @ ..] = words[..] else { panic!("{role}") };
+    let method = match method {
+        "link" => Some(AttachMethod::Link),
+        "netlink" => Some(AttachMethod::Netlink),
+        _ => None,
+    };
     let mode = match mode {
         "native" => AttachMode::Native,
         "generic" => AttachMode::Generic,
         _ => AttachMode::Auto,
     };
     let interface = Interface::by_name(&name).unwrap();
+    let build = || {
+        let mut builder = Attachment::builder(&interface).mode(mode);
+        if let Some(method) = method {
+            builder = builder.method(method);
+        }
+        for option in options {
+            builder = match *option {
+                "replace" => builder.replace_foreign(true),
+                "take_over" => builder.take_over(true),
+                option => {
+                    let (program, map) = program_named("own", i32::from(option == "twin"));
+                    builder.program(program, map)
+                }
+            };
+        }
+        builder.attach()
+    };
     let mut lines = std::io::stdin().lines();
     if queue == "storm" {
         say("ready");
         loop {
-            let attachment =
-                Attachment::builder(&interface).method(method).mode(mode).attach().unwrap();
+            let attachment = build().unwrap();
             let registration = attachment.register(1, rx_socket().as_fd()).unwrap();
             registration.close().unwrap();
             attachment.close().unwrap();
         }
     }
-    let attachment = Attachment::builder(&interface).method(method).mode(mode).attach().unwrap();
+    let attachment = match build() {
+        Ok(attachment) => attachment,
+        Err(error) => return say(&format!("error: {error}")),
+    };
     let with_socket: Option<u32> = queue.parse().ok();
     let socket = with_socket.map(|queue| {
         let socket = counting_socket(&interface, queue);
@@ -114,8 +154,15 @@ fn the_other_process() {
         (socket, registration)
     });
     say(&format!("{} {}", attachment.program_id(), attachment.joined()));
-    while lines.next().unwrap().unwrap() == "count" {
-        say(&socket.as_ref().map_or(0, |(socket, _)| count(socket)).to_string());
+    loop {
+        match lines.next().unwrap().unwrap().as_str() {
+            "count" => say(&socket.as_ref().map_or(0, |(socket, _)| count(socket)).to_string()),
+            "how" => say(&format!("{}, {}", attachment.method(), attachment.method_reason())),
+            "replaced" => {
+                say(&attachment.replaced().map_or("none".to_owned(), |old| old.to_string()))
+            }
+            _ => break,
+        }
     }
     if let Some((_, registration)) = socket {
         registration.close().unwrap();

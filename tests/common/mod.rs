@@ -1,7 +1,12 @@
 //! What the integration tests share: two ends of a virtual cable, and sockets on them.
 #![allow(dead_code, unreachable_pub, reason = "tests; every file uses a part of it")]
 
+use rustix::fs::{Gid, Uid};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, configure_capability_in_ambient_set, set_capabilities,
+    set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
@@ -54,6 +59,46 @@ impl Cable {
         let veth = builder.build(&left, &right).unwrap();
         Self { left, right, veth }
     }
+}
+
+/// Runs `work` in `namespace`, in a thread of its own, as a user without any privilege but these
+/// capabilities. What it starts has them, too.
+pub fn as_nobody<T: Send>(
+    kept: CapabilitySet,
+    namespace: &Namespace,
+    work: impl FnOnce() -> T + Send,
+) -> T {
+    let become_nobody = || {
+        let nobody = 65534;
+        let (gid, uid) = (Gid::from_raw(nobody), Uid::from_raw(nobody));
+        set_thread_groups(&[]).unwrap();
+        set_thread_res_gid(gid, gid, gid).unwrap();
+        set_keep_capabilities(true).unwrap();
+        set_thread_res_uid(uid, uid, uid).unwrap();
+        let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: kept };
+        set_capabilities(None, sets).unwrap();
+        for capability in kept.iter() {
+            configure_capability_in_ambient_set(capability, true).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            // Leaving the namespace again would need a capability: the thread ends inside.
+            std::mem::forget(namespace.enter().unwrap());
+            become_nobody();
+            work()
+        });
+        thread.join().unwrap()
+    })
+}
+
+/// Returns a path by which a process of any user can run `program`, wherever that is, while the
+/// returned file is open.
+pub fn path_for_anybody(program: impl AsRef<std::path::Path>) -> (std::fs::File, String) {
+    use std::os::fd::AsRawFd;
+    let file = std::fs::File::open(program).unwrap();
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    (file, path)
 }
 
 /// A port at one end of a cable.

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::test_util::{Namespace, privileged};
+use xsk::uapi::bpf::{BPF_F_STRICT_ALIGNMENT, BPF_F_TOKEN_FD};
 use xsk::{AttachMethod, AttachMode, Attachment, Error};
 
 /// Group 46 of the table in tests/README.md.
@@ -105,6 +106,15 @@ fn refused_programs_are_explained() {
     let flags =
         Program::builder(&[pass, Insn::exit()]).name("flags").license(c"MIT").flags(1 << 31).load();
     assert_eq!(flags.unwrap_err().errno(), Some(Errno::INVAL));
+    // The kernel would take descriptor 0 for a token.
+    let token = BPF_F_TOKEN_FD | BPF_F_STRICT_ALIGNMENT;
+    let flags = Program::builder(&[pass, Insn::exit()]).license(c"MIT").flags(token).load();
+    says(
+        &flags.unwrap_err(),
+        &expect![
+            "program flags 65537 is not possible: a possible one has no BPF_F_TOKEN_FD (65536), which needs a token's descriptor"
+        ],
+    );
     // A descriptor that is no map.
     let file = File::open("/proc/self/exe").unwrap();
     let [low, high] = Insn::load_map_fd(r1, file.as_fd());
@@ -194,14 +204,18 @@ fn a_large_packet_size_at_the_other_end() {
     says(
         &error(AttachMethod::Netlink),
         &expect![[r#"
-        cannot attach an XDP program to xsk-a in native mode by netlink: ERANGE (Numerical result out of range), "...".
-        Often the MTU is too large for XDP in this driver: `ip link set dev xsk-a mtu 1500` (on a veth, of its peer)"#]],
+            cannot attach an XDP program to xsk-a in native mode by netlink: ERANGE (Numerical result out of range), "...".
+            Set a smaller MTU at the other end of the cable: `ip link set dev PEER mtu 1500`.
+            Or use generic mode (`AttachMode::Generic`), whose largest packet is the chunk size less 256 less the headroom (3840 bytes in chunks of 4096)"#]],
     );
     says(
         &error(AttachMethod::Link),
         &expect![[r#"
-        cannot attach an XDP program to xsk-a in native mode by link: ERANGE (Numerical result out of range).
-        Often the MTU is too large for XDP in this driver: `ip link set dev xsk-a mtu 1500` (on a veth, of its peer)"#]],
+            cannot attach an XDP program to xsk-a in native mode by link: ERANGE (Numerical result out of range).
+            Likely an MTU is too large for native XDP here.
+            The MTU of xsk-a is 1500; on a veth the peer's counts: set a smaller one there (`ip link set dev PEER mtu 1500`).
+            For a link the kernel passes on no reason: with `AttachMethod::Netlink` the error has the driver's own words.
+            Or use generic mode (`AttachMode::Generic`), whose largest packet is the chunk size less 256 less the headroom (3840 bytes in chunks of 4096)"#]],
     );
 }
 

@@ -95,7 +95,10 @@ fn a_foreign_program_stays_unless_replace_is_given() {
         }
         assert_eq!(near.attached_programs().unwrap().programs().next(), before, "{line}");
     }
-    let tool = fixture.start("rxdrop --replace -C 10").ready();
+    let tool = fixture.start("rxdrop --replace -C 10");
+    let id = before.unwrap().1;
+    assert_eq!(tool.note(), format!("replaced program {id} (name foreign, native mode)"));
+    let tool = tool.ready();
     assert_ne!(near.attached_programs().unwrap().programs().next(), before);
     fixture.send(0, 10);
     assert_eq!(tool.summary()["rx_packets"], 10);

@@ -119,8 +119,13 @@ impl Tool {
     }
 
     pub(crate) fn spawn(namespace: &Namespace, command: &mut Command) -> Self {
+        namespace.run(|| Self::spawn_here(command)).unwrap()
+    }
+
+    /// Starts it in the namespace and with the privileges of the calling thread.
+    pub(crate) fn spawn_here(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = namespace.run(|| command.spawn().unwrap()).unwrap();
+        let mut child = command.spawn().unwrap();
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         Self { out: lines(out), err: lines(err), child }
     }

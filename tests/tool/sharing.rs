@@ -1,8 +1,11 @@
 //! Two processes on two queues of one interface.
 
-use crate::fixture::{Fixture, Tool};
+use crate::common::{as_nobody, path_for_anybody};
+use crate::fixture::{Fixture, TOOL, Tool, WAIT};
+use rustix::thread::CapabilitySet;
+use std::process::Command;
 use xsk::XdpMode;
-use xsk::test_util::privileged;
+use xsk::test_util::{ip, privileged};
 
 #[test]
 fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
@@ -69,4 +72,111 @@ fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
         fixture.send(0, 10);
         assert_eq!(tool.summary()["rx_packets"], 10);
     }
+}
+
+#[test]
+fn a_second_one_joins_what_is_there_unless_it_asks_for_another_method() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(2);
+    for (method, other) in [("link", "netlink"), ("netlink", "link")] {
+        for (letter, mode) in [("-S", "generic"), ("-N", "native")] {
+            let line = format!("rxdrop -i near -p {letter} --attach {method}");
+            let first = Tool::start(&fixture.cable.left, &line);
+            let title = first.line();
+            assert!(title.contains(&format!("{mode} mode, as asked")), "{title}");
+            assert!(title.ends_with(&format!("attached by {method}")), "{title}");
+            let second = Tool::start(&fixture.cable.left, "rxdrop -i near -p -q 1");
+            let title = second.line();
+            assert!(title.ends_with(&format!("attached by {method}, joined")), "{title}");
+            second.stop();
+            let flags = format!("what is there is `{letter} --attach {method}`");
+            for asked in [format!("--attach {other}"), wrong_mode(letter).to_owned()] {
+                let refused = fixture.start(&format!("rxdrop -q 1 {asked}")).end();
+                assert!(refused.failure().contains(&flags), "{refused:?}");
+            }
+            first.stop();
+            assert_eq!(fixture.attached(), None);
+        }
+    }
+}
+
+/// Returns the letter of the other mode.
+fn wrong_mode(letter: &str) -> &'static str {
+    if letter == "-S" { "-N" } else { "-S" }
+}
+
+#[test]
+fn without_sys_admin_a_killed_one_starts_again() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(2);
+    let (_file, path) = path_for_anybody(TOOL);
+    let start = |line: &str| {
+        let line = format!("rxdrop -i near -p --chunks 64 {WAIT} {line}");
+        let kept = CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN | CapabilitySet::BPF;
+        let mut command = Command::new(&path);
+        as_nobody(kept, &fixture.cable.left, || Tool::spawn_here(command.args(line.split(' '))))
+    };
+    let by_link = "attached by link (without CAP_SYS_ADMIN a program left by netlink could not be \
+        taken over)";
+    for _ in 0..2 {
+        let tool = start("-d 60");
+        let title = tool.line();
+        assert!(title.ends_with(by_link), "{title}");
+        // A program that a link holds may not be looked at.
+        let second = start("-q 1").end();
+        for words in ["near", "by link", "CAP_SYS_ADMIN", "`Attachment::with_map`"] {
+            assert!(second.failure().contains(words), "{second:?}");
+        }
+        tool.kill();
+        assert_eq!(fixture.attached(), None);
+    }
+    let tool = start("--attach netlink");
+    assert!(tool.line().ends_with("attached by netlink"));
+    tool.kill();
+    let (_, left) = fixture.cable.veth.a().attached_programs().unwrap().programs().next().unwrap();
+    let refused = start("-d 60").end();
+    for words in [
+        &format!("program {left} is attached to near"),
+        "CAP_SYS_ADMIN",
+        "`ip link set dev near xdpdrv off`",
+        "replacing it is `--replace`",
+    ] {
+        assert!(refused.failure().contains(words), "{refused:?}");
+    }
+    let tool = start("--replace");
+    assert_eq!(tool.note(), format!("replaced program {left} (native mode)"));
+    assert!(tool.line().ends_with(by_link));
+    tool.stop();
+    assert_eq!(fixture.attached(), None);
+}
+
+#[test]
+fn the_first_line_says_why_it_is_generic_mode() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    ip::set_mtu(fixture.cable.veth.b(), 9000).unwrap();
+    let tool = Tool::start(&fixture.cable.left, "rxdrop -i near -p");
+    let title = tool.line();
+    assert!(
+        title.contains("generic mode, the driver refuses native mode: ERANGE, \"")
+            && title.contains("Peer MTU is too large to set XDP\";"),
+        "{title}"
+    );
+    tool.stop();
+    for method in ["netlink", "link"] {
+        let line = format!("rxdrop -N --attach {method}");
+        let ended = fixture.start(&line).end();
+        for words in ["MTU", "3840 bytes in chunks of 4096", "generic mode is `-S`"] {
+            assert!(ended.failure().contains(words), "{ended:?}");
+        }
+        let asks = ended.failure().contains("netlink is `--attach netlink`");
+        assert_eq!(asks, method == "link", "{ended:?}");
+    }
+    assert_eq!(fixture.attached(), None);
 }

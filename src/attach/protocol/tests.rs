@@ -1,6 +1,8 @@
 //! Failures while attaching that a test of the public API cannot cause.
 
 use super::*;
+use crate::attach::mode::ModeReason;
+use crate::attach::netlink::Condition;
 use crate::test_util::{Namespace, VethPair, privileged};
 
 #[test]
@@ -12,7 +14,7 @@ fn a_program_that_cannot_be_read_back_is_detached() {
     let pair = VethPair::builder().build(&left, &right).unwrap();
     left.run(|| {
         for method in [AttachMethod::Netlink, AttachMethod::Link] {
-            let request = Request { method, ..Request::new(pair.a()) };
+            let request = Request { method: Some(method), ..Request::new(pair.a()) };
             let candidate = Candidate::load(pair.a(), None).unwrap();
             let lock = request.lock().unwrap();
             let attempt = Attempt { request: &request, candidate: &candidate, lock: &lock };
@@ -27,4 +29,27 @@ fn a_program_that_cannot_be_read_back_is_detached() {
         }
     })
     .unwrap();
+}
+
+#[test]
+fn where_generic_mode_fails_too_the_error_is_that_of_native_mode() {
+    if !privileged!() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    let request = Request { method: Some(AttachMethod::Link), ..Request::new(pair.a()) };
+    let refused = namespace.run(|| {
+        let candidate = Candidate::load(pair.a(), None).unwrap();
+        let lock = request.lock().unwrap();
+        let attempt = Attempt { request: &request, candidate: &candidate, lock: &lock };
+        // By link, an interface that is gone is EINVAL in either mode.
+        drop(pair);
+        attempt.attach_to_vacant().err()
+    });
+    let refused = refused.unwrap();
+    assert!(
+        matches!(refused, Some(Error::Attach { mode: XdpMode::Native, errno: Errno::INVAL, .. })),
+        "{refused:?}"
+    );
 }

@@ -107,9 +107,10 @@ pub(crate) struct PortArgs {
     #[arg(short = 'x', long)]
     pub(crate) extra_stats: bool,
     /// What holds the program on the interface; if this process is killed, "netlink" leaves the
-    /// program behind, which passes every packet to the kernel, and "link" does not
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Method::Netlink)]
-    pub(crate) attach: Method,
+    /// program behind, which passes every packet to the kernel, and "link" does not [default: as
+    /// the program that is there is attached, else netlink, or link without CAP_SYS_ADMIN]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub(crate) attach: Option<Method>,
     /// Replace the XDP program of another application; it is not put back
     #[arg(long)]
     pub(crate) replace: bool,

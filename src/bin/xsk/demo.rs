@@ -208,6 +208,7 @@ fn one_mode(
     };
     let name = attachment.mode().to_string();
     let how = format!("{name} mode, {}", attachment.reason());
+    let method = attachment.method();
     let outcome = {
         let progress = Progress::new(!args.json);
         let exchange = Exchange {
@@ -233,7 +234,7 @@ fn one_mode(
         let zero_copy = handle.is_zero_copy();
         line(&json(args, &name, zero_copy, &outcome, &chunks))?;
     } else {
-        line(&format!("{how}; {}; attached by netlink", copy(handle)))?;
+        line(&format!("{how}; {}; attached by {method}", copy(handle)))?;
         report(args, link.max_in_flight(), &outcome, &chunks)?;
     }
     Ok(fault(args, stop, &name, &outcome, &chunks))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use xsk::{CopyMode, Errno, Error, XdpMode};
+use xsk::{AttachConflict, AttachMethod, CopyMode, Errno, Error, XdpMode};
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -104,10 +104,34 @@ fn flag(error: &Error) -> Option<(&'static str, &'static str)> {
         {
             Some(("copy mode", "-c"))
         }
-        Error::Attach { mode: XdpMode::Native, errno: Errno::OPNOTSUPP, .. } => {
-            Some(("generic mode", "-S"))
-        }
+        Error::Attach {
+            mode: XdpMode::Native,
+            method: AttachMethod::Link,
+            errno: Errno::RANGE | Errno::INVAL | Errno::NOSPC | Errno::TOOBIG,
+            ..
+        } => Some(("generic mode is `-S`, and netlink", "--attach netlink")),
+        Error::Attach {
+            mode: XdpMode::Native,
+            errno: Errno::OPNOTSUPP | Errno::RANGE | Errno::INVAL | Errno::NOSPC | Errno::TOOBIG,
+            ..
+        } => Some(("generic mode", "-S")),
         Error::ForeignProgram { .. } => Some(("replacing it", "--replace")),
+        // One that is in use is not replaced, nor one that a link holds.
+        Error::HiddenProgram { method: AttachMethod::Netlink, in_use: false, .. } => {
+            Some(("replacing it", "--replace"))
+        }
+        Error::OtherAttachment { conflict: AttachConflict::OtherMode { mode, method }, .. } => {
+            let flags = match (mode, method) {
+                (XdpMode::Generic, AttachMethod::Netlink) => "-S --attach netlink",
+                (XdpMode::Generic, AttachMethod::Link) => "-S --attach link",
+                (_, AttachMethod::Netlink) => "-N --attach netlink",
+                (_, AttachMethod::Link) => "-N --attach link",
+            };
+            Some(("what is there", flags))
+        }
+        Error::NeedsKernel { feature, .. } if feature.contains("AttachMethod::Link") => {
+            Some(("the way without links", "--attach netlink"))
+        }
         _ => None,
     }
 }

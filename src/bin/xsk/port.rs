@@ -2,11 +2,12 @@
 
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result};
+use crate::output::Lines;
 use crate::signals::Stop;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
-use xsk::attach::AttachmentBuilder;
+use xsk::attach::{AttachmentBuilder, MethodReason};
 use xsk::socket::{SocketBuilder, SocketKind, Unbound};
 use xsk::{
     AttachMode, Attachment, Errno, Error, FramePool, Interface, Kick, Registration, Socket,
@@ -101,6 +102,26 @@ pub(crate) fn bind<S: SocketKind>(
     }
 }
 
+/// Returns the builder of an attachment as the command line describes it, but for the mode.
+pub(crate) fn attachment(args: &PortArgs, interface: &Interface) -> AttachmentBuilder {
+    let builder = Attachment::builder(interface).replace_foreign(args.replace);
+    match args.attach {
+        Some(method) => builder.method(method.into()),
+        None => builder,
+    }
+}
+
+/// Writes which program was replaced to the standard error output; a failed write is ignored.
+fn report_replaced(attachment: &Attachment) {
+    let Some(replaced) = attachment.replaced() else {
+        return;
+    };
+    if let Ok(lines) = Lines::new(std::io::stderr()) {
+        let _ = lines.line(format!("replaced {replaced}"));
+        let _ = lines.finish();
+    }
+}
+
 /// An attachment to an interface, and a socket's registration with it.
 #[derive(Debug)]
 pub(crate) struct ActiveProgram {
@@ -126,6 +147,7 @@ impl ActiveProgram {
             return Ok(None);
         }
         let attachment = builder.mode(AttachMode::Native).attach()?;
+        report_replaced(&attachment);
         Ok(Some(Self { attachment, registration: None }))
     }
 
@@ -135,11 +157,8 @@ impl ActiveProgram {
         interface: &Interface,
         register: impl FnOnce(&Attachment) -> xsk::Result<Registration>,
     ) -> Result<Self> {
-        let attachment = Attachment::builder(interface)
-            .mode(args.mode.choice())
-            .method(args.attach.into())
-            .replace_foreign(args.replace)
-            .attach()?;
+        let attachment = attachment(args, interface).mode(args.mode.choice()).attach()?;
+        report_replaced(&attachment);
         let registration = register(&attachment)?;
         Ok(Self::new(attachment, registration))
     }
@@ -197,7 +216,11 @@ pub(crate) fn title(
             program.mode(),
             program.reason(),
             program.method(),
-            if program.joined() { ", joined" } else { "" }
+            match program.method_reason() {
+                MethodReason::Joined => ", joined".to_owned(),
+                reason @ MethodReason::NoLookup => format!(" ({reason})"),
+                _ => String::new(),
+            }
         ),
         None => format!("{copy}; no program, sending needs none"),
     };

@@ -8,7 +8,7 @@ use crate::port::{self, ActiveProgram, DEFAULT_TX_BUDGET, kick};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
-use xsk::{Attachment, FramePool, TxSocket};
+use xsk::{FramePool, TxSocket};
 
 /// Ethernet, IPv4 and UDP headers.
 const HEADERS: u32 = 42;
@@ -40,8 +40,7 @@ pub(crate) fn run(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     let unbound = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring).open()?;
     let mut socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
     raise_tx_budget(port, &socket)?;
-    let builder =
-        Attachment::builder(&interface).method(port.attach.into()).replace_foreign(port.replace);
+    let builder = port::attachment(port, &interface);
     let program = ActiveProgram::to_send(builder, &interface, &socket.handle)?;
     if program.is_some() {
         port::wait_for_link(&interface, stop)?;

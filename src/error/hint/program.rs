@@ -1,8 +1,7 @@
-//! Hints for BPF maps, programs and pins, and for attaching and detaching.
+//! Hints for BPF maps, programs and pins.
 
-use super::wording::{Hint, NET_ADMIN, NO_HINT, ip_word, needs};
+use super::wording::{Hint, NO_HINT};
 use crate::error::BpfOp;
-use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 
 const NO_SLOTS: &str = "A map has one slot at least";
@@ -38,10 +37,6 @@ const PIN_EXISTS: &str = "Something is pinned there already: remove the file, or
 const PACKET_SIZE: &str = "A packet has 14 bytes at least, and has to fit a page with what the \
     kernel puts around it";
 const NO_BPF_OBJECT: &str = "It is no BPF object";
-
-const REPLACED: &str = "Another program was attached in the meantime; it is left alone";
-const HELD_BY_LINK: &str = "It is attached by a link, which only its owner can detach: `bpftool \
-    link` shows it";
 
 pub(super) fn create_map(name: &str, entries: u32, errno: Errno) -> Hint {
     match errno {
@@ -107,45 +102,5 @@ pub(super) fn object(operation: BpfOp, errno: Errno) -> Hint {
         Errno::INVAL if operation == BpfOp::TestRun => PACKET_SIZE.into(),
         Errno::INVAL if operation == BpfOp::Info => NO_BPF_OBJECT.into(),
         _ => NO_HINT,
-    }
-}
-
-pub(super) fn attach(interface: &str, mode: XdpMode, method: AttachMethod, errno: Errno) -> Hint {
-    match errno {
-        Errno::PERM => needs(NET_ADMIN),
-        Errno::OPNOTSUPP if mode == XdpMode::Native => format!(
-            "The driver of {interface} has no native XDP: use generic mode (`AttachMode::Generic`)"
-        )
-        .into(),
-        Errno::INVAL if method == AttachMethod::Link => format!(
-            "Either {interface} is gone, or its driver refuses the program: attached by netlink it \
-             would say why"
-        )
-        .into(),
-        Errno::RANGE | Errno::INVAL if mode == XdpMode::Native => format!(
-            "Often the MTU is too large for XDP in this driver: \
-             `ip link set dev {interface} mtu 1500` (on a veth, of its peer)"
-        )
-        .into(),
-        Errno::NOSPC => format!(
-            "{interface} needs as many receive queues as its peer has transmit queues: \
-             `ethtool -L {interface} rx N`"
-        )
-        .into(),
-        Errno::BUSY | Errno::EXIST => format!(
-            "A program is attached already (`ip -d link show dev {interface}`), maybe in another \
-             mode or by a link, which only its owner can detach"
-        )
-        .into(),
-        _ => NO_HINT,
-    }
-}
-
-pub(super) fn detach(interface: &str, mode: XdpMode, errno: Errno) -> Hint {
-    match errno {
-        Errno::PERM => needs(NET_ADMIN),
-        Errno::EXIST => REPLACED.into(),
-        Errno::BUSY => HELD_BY_LINK.into(),
-        _ => format!("By hand: `ip link set dev {interface} {} off`", ip_word(mode)).into(),
     }
 }

@@ -1,6 +1,7 @@
 //! Hints for packet memory, binding and waking.
 
 use super::wording::{Hint, NO_HINT};
+use crate::error::shell_word::shell_word;
 use crate::types::{CopyMode, PageSize, RingKind};
 use rustix::io::Errno;
 
@@ -87,15 +88,16 @@ pub(super) fn bind(
     copy: CopyMode,
     errno: Errno,
 ) -> Hint {
+    let word = shell_word(interface);
     match errno {
         Errno::INVAL => match queues {
-            Some(queues) if queue >= queues => format!(
-                "{interface} has {queues} queue(s), numbered from 0 (`ethtool -l {interface}`)"
-            )
-            .into(),
+            Some(queues) if queue >= queues => {
+                format!("{interface} has {queues} queue(s), numbered from 0 (`ethtool -l {word}`)")
+                    .into()
+            }
             _ if copy == CopyMode::ZeroCopy => ZERO_COPY_REFUSED.into(),
             _ => format!(
-                "Does {interface} have this queue (`ethtool -l {interface}`)? Before Linux 5.4 the \
+                "Does {interface} have this queue (`ethtool -l {word}`)? Before Linux 5.4 the \
                  kernel also refuses need-wakeup: switch it off"
             )
             .into(),
@@ -111,7 +113,7 @@ pub(super) fn bind(
              one of the thread that made it"
         )
         .into(),
-        Errno::NETDOWN => format!("{interface} is down: `ip link set dev {interface} up`").into(),
+        Errno::NETDOWN => format!("{interface} is down: `ip link set dev {word} up`").into(),
         _ => NO_HINT,
     }
 }
@@ -119,9 +121,10 @@ pub(super) fn bind(
 pub(super) fn queue_side(interface: &str, queue: u32, ring: RingKind) -> Hint {
     let (other, number) = if ring == RingKind::Rx { ("tx_only", "rx") } else { ("rx_only", "tx") };
     let wanted = queue.saturating_add(1);
+    let word = shell_word(interface);
     format!(
         "Take a queue that has it, make the socket `{other}()`, or give the interface more queues: \
-         `ethtool -L {interface} {number} {wanted}`"
+         `ethtool -L {word} {number} {wanted}`"
     )
     .into()
 }
