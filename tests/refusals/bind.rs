@@ -137,8 +137,8 @@ fn a_socket_does_not_outlive_its_interface() {
     says(
         &error,
         &expect![[r#"
-        cannot wake the kernel for the TX ring: ENXIO (No such device or address).
-        The interface is gone, or was moved to another network namespace: close the socket and make a new one"#]],
+            cannot wake the kernel for the TX ring of xsk-a queue 0: ENXIO (No such device or address).
+            The interface is gone, or was moved to another network namespace: close the socket and make a new one"#]],
     );
     let again = rustix::net::xdp::SocketAddrXdp::new(
         rustix::net::xdp::SocketAddrXdpFlags::XDP_COPY,

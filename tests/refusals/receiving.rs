@@ -136,8 +136,8 @@ fn an_interface_that_is_moved_is_lost_to_its_socket() {
     says(
         &error.unwrap(),
         &expect![[r#"
-        cannot wake the kernel for the TX ring: ENXIO (No such device or address).
-        The interface is gone, or was moved to another network namespace: close the socket and make a new one"#]],
+            cannot wake the kernel for the TX ring of xsk-a queue 0: ENXIO (No such device or address).
+            The interface is gone, or was moved to another network namespace: close the socket and make a new one"#]],
     );
     assert_eq!(left.socket.handle.take_error(), Ok(Some(Errno::NETDOWN)));
     drop(left);

@@ -62,8 +62,8 @@ fn a_socket_that_is_switched_off_and_one_that_only_sends() {
     says(
         &error,
         &expect![[r#"
-        cannot wake the kernel for the TX ring: ENETDOWN (Network is down).
-        The interface is down: set it up; what is in the TX ring is sent then"#]],
+            cannot wake the kernel for the TX ring of xsk-a queue 0: ENETDOWN (Network is down).
+            The interface is down: set it up; what is in the TX ring is sent then"#]],
     );
     // The kernel's result of a wait for packets that cannot come does not matter: no call asks for
     // one.
