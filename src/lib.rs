@@ -199,6 +199,7 @@ pub mod error;
 pub mod interface;
 mod netlink;
 mod num;
+pub mod packet;
 pub mod ring;
 pub mod socket;
 mod sys;
