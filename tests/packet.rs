@@ -266,6 +266,20 @@ fn a_checksum_that_is_both_is_not_changed() {
     }
 }
 
+/// 0 in the field of UDP says that there is no checksum.
+#[test]
+fn a_udp_checksum_of_0_is_written_as_0xffff() {
+    for mut packet in every_kind() {
+        let at = packet.end - 3; // An even distance from the header.
+        packet.bytes[at..at + 2].fill(0);
+        let word = !sum(&packet.bytes[packet.transport..packet.end]);
+        packet.bytes[at..at + 2].copy_from_slice(&word.to_be_bytes());
+        assert_eq!(finish_checksum(&mut packet.bytes), Checksum::Finished);
+        let written = &packet.bytes[packet.checksum_at()..][..2];
+        assert_eq!(written, if packet.protocol == UDP { [0xff; 2] } else { [0; 2] });
+    }
+}
+
 /// Applies `change` to the bytes from the IP header on.
 fn with(mut packet: Packet, change: impl FnOnce(&mut [u8])) -> Checksum {
     let vlans = packet.bytes[12..]

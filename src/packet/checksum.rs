@@ -34,7 +34,7 @@ pub enum Checksum {
 /// `packet` begins with the Ethernet header, as received packets do. Up to two VLAN tags, the
 /// options of IPv4, and of IPv6 the hop-by-hop, destination and routing headers are passed over.
 /// What follows the IP packet, such as the padding of short packets, is not summed. The packet may
-/// hold any bytes. A packet of 1500 bytes takes about 70 ns if its checksum is partial; a look at one
+/// hold any bytes. A partial checksum over 1500 bytes takes about 45 ns (x86-64, 2.x GHz); a look at one
 /// whose checksum is not takes a few.
 ///
 /// The checksum is *partial* if its field holds the sum of the pseudo-header (addresses, protocol,

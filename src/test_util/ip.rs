@@ -25,7 +25,8 @@ use rustix::io::Errno;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 use xsk_uapi::if_link::{
-    IFLA_AF_SPEC, IFLA_INET6_ADDR_GEN_MODE, IFLA_MASTER, IFLA_MTU, IN6_ADDR_GEN_MODE_NONE,
+    IFLA_AF_SPEC, IFLA_GSO_MAX_SEGS, IFLA_INET6_ADDR_GEN_MODE, IFLA_MASTER, IFLA_MTU,
+    IN6_ADDR_GEN_MODE_NONE,
 };
 use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
 use xsk_uapi::rtnetlink::{
@@ -50,6 +51,17 @@ pub fn set_up(interface: &Interface, up: bool) -> Result<()> {
 pub fn set_mtu(interface: &Interface, mtu: u32) -> Result<()> {
     change(interface, "set the MTU of", |request| {
         request.u32(IFLA_MTU, mtu);
+    })
+}
+
+/// Sets how many TCP segments the interface gets as one packet at the most. With 1 the kernel cuts
+/// TCP's data into packets of the MTU by itself, as after `ethtool -K DEVICE tso off gso off`.
+///
+/// # Errors
+/// [`Error::Interface`] with the kernel's reason.
+pub fn set_gso_max_segs(interface: &Interface, segments: u32) -> Result<()> {
+    change(interface, "set the segments of", |request| {
+        request.u32(IFLA_GSO_MAX_SEGS, segments);
     })
 }
 
