@@ -113,8 +113,8 @@ fn udp_filter(port: u16, map: &XskMap) -> xsk::Result<Program> {
     ];
     let pass = [Insn::mov64_imm(Reg::R0, XDP_PASS), Insn::exit()];
 
-    // A jump skips as many instructions as it says: here always to `pass`, over the other checks, of
-    // two instructions each, and over `redirect`.
+    // A jump skips as many instructions as it says: here always to `pass`, over the other checks,
+    // of two instructions each, and over `redirect`.
     let to_pass = |checks: usize| (2 * checks + redirect.len()) as i16;
     // R1 is the context, a `struct xdp_md`: data at 0, data_end at 4, rx_queue_index at 16. The
     // verifier lets the program read bytes only after it has compared their end with data_end: an

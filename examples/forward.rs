@@ -5,8 +5,8 @@
 //! interface is served (`ethtool -L eth1 combined 1` makes it the only one).
 //!
 //! A link that is down is waited for. Ctrl-C and SIGTERM end the program in order: what it attached
-//! is detached. With a third argument, `generic`, it attaches in generic mode; then the far end of a
-//! veth pair needs `ethtool -K DEVICE tso off gso off` (see `xsk::packet`).
+//! is detached. With a third argument, `generic`, it attaches in generic mode; then the far end of
+//! a veth pair needs `ethtool -K DEVICE tso off gso off` (see `xsk::packet`).
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::process::ExitCode;

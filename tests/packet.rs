@@ -244,7 +244,7 @@ fn every_kind_of_header_is_passed_over() {
     }
 }
 
-/// Intact packets whose whole checksum is the pseudo-header's sum: the data sums up to its opposite.
+/// Intact packets whose whole checksum is the pseudo-header's sum, too.
 #[test]
 fn a_checksum_that_is_both_is_not_changed() {
     for mut packet in every_kind() {

@@ -1,4 +1,4 @@
-//! What is done to the bytes of packets: checksums that their sender left to the network card.
+//! Finishes checksums that the sender of a packet left to the network card.
 //!
 //! # Why checksums are missing
 //!
@@ -19,8 +19,8 @@
 //! Cutting TCP's data into packets is left to the card, too. A program in native mode on one end of
 //! a veth pair switches that off at the other end. In generic mode nothing does: packets of up to
 //! 64 KiB come, and those longer than a chunk has room for are dropped
-//! ([`Statistics::rx_dropped`](crate::Statistics::rx_dropped)). The cure is `ethtool -K INTERFACE tso
-//! off gso off` at every far end.
+//! ([`Statistics::rx_dropped`](crate::Statistics::rx_dropped)). The cure is
+//! `ethtool -K INTERFACE tso off gso off` at every far end.
 
 mod checksum;
 mod headers;

@@ -5,8 +5,8 @@ pub(super) fn word(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|word| u16::from_be_bytes(*word))
 }
 
-/// A sum in ones' complement of 16-bit words (RFC 1071), kept in the machine's byte order: the sum of
-/// words whose bytes are exchanged is the sum, with its bytes exchanged.
+/// A sum in ones' complement of 16-bit words (RFC 1071), kept in the machine's byte order: the sum
+/// of words whose bytes are exchanged is the sum, with its bytes exchanged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sum(u64);
 

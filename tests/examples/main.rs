@@ -7,3 +7,4 @@ mod echo;
 mod fixture;
 mod forward;
 mod per_queue;
+mod receive;
