@@ -20,7 +20,8 @@ use xsk::{Registration, Rx, Socket, SocketHandle, Tx, Umem, wait};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const BURST: u32 = 64;
-/// The sizes of the rings for chunks to receive into, and for packets to send.
+/// The sizes of the rings for chunks to receive into, and for packets to send. (A card in zero-copy
+/// mode wants as many chunks as its RX ring has entries: `ethtool -g eth1`.)
 const FILL: u32 = 512;
 const TX: u32 = 256;
 

@@ -20,7 +20,7 @@ fn run() -> xsk::Result<Infallible> {
         }
         // Gives free chunks back to the kernel, and wakes it where it sleeps.
         match port.service(64) {
-            Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {} // the link is down: it is waited for
+            Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {} // the link is down: wait
             result => result?,
         }
     }

@@ -53,7 +53,7 @@
 //!     }
 //!     drop(out); // submits the batch: one release store
 //!     match port.service(BURST) { // wakes the kernel; completions to the pool; chunks to the fill ring
-//!         Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {} // the link is down: it is waited for
+//!         Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {} // the link is down: wait
 //!         result => result?,
 //!     }
 //!     if received == 0 && wait(&[&port.socket.rx], Some(Duration::from_millis(100)))? == 0 {
