@@ -22,7 +22,7 @@ use crate::interface::{Interface, InterfaceInfo};
 use crate::netlink::Refusal;
 use crate::netlink::message::Request;
 use rustix::io::Errno;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 use xsk_uapi::if_link::{
     IFLA_AF_SPEC, IFLA_GSO_MAX_SEGS, IFLA_INET6_ADDR_GEN_MODE, IFLA_MASTER, IFLA_MTU,
@@ -30,8 +30,8 @@ use xsk_uapi::if_link::{
 };
 use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
 use xsk_uapi::rtnetlink::{
-    AF_INET, AF_INET6, IFA_ADDRESS, IFA_LOCAL, IFF_UP, RTM_DELLINK, RTM_NEWADDR, RTM_SETLINK,
-    ifaddrmsg, ifinfomsg,
+    AF_INET, AF_INET6, IFA_ADDRESS, IFA_F_NODAD, IFA_FLAGS, IFA_LOCAL, IFF_UP, RTM_DELLINK,
+    RTM_NEWADDR, RTM_SETLINK, ifaddrmsg, ifinfomsg,
 };
 
 /// Switches an interface on or off.
@@ -107,6 +107,25 @@ pub fn add_ipv4(interface: &Interface, address: Ipv4Addr, prefix: u8) -> Result<
     };
     let mut request = Request::new(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header);
     request.attribute(IFA_LOCAL, &address.octets()).attribute(IFA_ADDRESS, &address.octets());
+    interface.ask("add an address to", &request).map(drop)
+}
+
+/// Adds an IPv6 address, and with it a route to its network, whose prefix has `prefix` bits. It can
+/// be used at once: the kernel does not look for duplicates of it.
+///
+/// # Errors
+/// [`Error::Interface`] with the kernel's reason: `EEXIST` if the interface has the address,
+/// `EOPNOTSUPP` or `EACCES` if there is no IPv6.
+pub fn add_ipv6(interface: &Interface, address: Ipv6Addr, prefix: u8) -> Result<()> {
+    let header = ifaddrmsg {
+        ifa_family: AF_INET6,
+        ifa_prefixlen: prefix,
+        ifa_index: interface.index(),
+        ..ifaddrmsg::default()
+    };
+    let mut request = Request::new(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header);
+    request.attribute(IFA_LOCAL, &address.octets()).attribute(IFA_ADDRESS, &address.octets());
+    request.u32(IFA_FLAGS, IFA_F_NODAD);
     interface.ask("add an address to", &request).map(drop)
 }
 

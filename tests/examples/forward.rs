@@ -5,7 +5,8 @@ use crate::fixture::{Example, datagrams_come_back};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 const A: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const B: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const A6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
+const B6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
 
 /// Two ends with an address each, and a namespace in the middle where `v0` and `v1` are.
 struct Bed {
@@ -52,9 +55,9 @@ impl Bed {
         forward.stop(signal).well(&[self.cable_a.b(), self.cable_b.b()]);
     }
 
-    /// Returns both ends of a TCP connection from a to b.
-    fn connect(&self) -> [TcpStream; 2] {
-        let listener = self.b.run(|| TcpListener::bind((B, 0)).unwrap()).unwrap();
+    /// Returns both ends of a TCP connection from a to b, where it has the address `b`.
+    fn connect(&self, b: IpAddr) -> [TcpStream; 2] {
+        let listener = self.b.run(|| TcpListener::bind((b, 0)).unwrap()).unwrap();
         let to = listener.local_addr().unwrap();
         let here = self.a.run(|| TcpStream::connect_timeout(&to, PATIENCE)).unwrap().unwrap();
         let (there, _) = listener.accept().unwrap();
@@ -89,15 +92,27 @@ fn transfer(mut from: &TcpStream, mut to: &TcpStream, len: usize, seed: u64) {
 fn tcp_and_udp(mode: &str) {
     let bed = Bed::for_mode(mode);
     let forward = bed.start(mode);
-    let [here, there] = bed.connect();
+    exchange(&bed, A.into(), B.into());
+    if Path::new("/proc/net/if_inet6").exists() {
+        ip::add_ipv6(bed.cable_a.a(), A6, 64).unwrap();
+        ip::add_ipv6(bed.cable_b.a(), B6, 64).unwrap();
+        exchange(&bed, A6.into(), B6.into());
+    }
+    bed.stop(forward, Signal::TERM);
+}
+
+/// Transfers by TCP both ways at once, and sends datagrams from a to b and back.
+fn exchange(bed: &Bed, a: IpAddr, b: IpAddr) {
+    let [here, there] = bed.connect(b);
     thread::scope(|scope| {
         scope.spawn(|| transfer(&here, &there, 4 << 20, 1));
         scope.spawn(|| transfer(&there, &here, 4 << 20, 2));
     });
-    let server = bed.b.run(|| UdpSocket::bind((B, 0)).unwrap()).unwrap();
-    let client = bed.a.run(|| UdpSocket::bind((A, 0)).unwrap()).unwrap();
+    let server = bed.b.run(|| UdpSocket::bind((b, 0)).unwrap()).unwrap();
+    let client = bed.a.run(|| UdpSocket::bind((a, 0)).unwrap()).unwrap();
     client.connect(server.local_addr().unwrap()).unwrap();
-    let lens = [0, 1, 2, 17, 18, 19, 511, 1471, 1472];
+    let longest = if a.is_ipv4() { 1472 } else { 1452 };
+    let lens = [0, 1, 2, 17, 18, 19, 511, longest - 1, longest];
     thread::scope(|scope| {
         scope.spawn(|| {
             server.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -109,7 +124,6 @@ fn tcp_and_udp(mode: &str) {
         });
         datagrams_come_back(&client, &lens);
     });
-    bed.stop(forward, Signal::TERM);
 }
 
 #[test]
@@ -159,7 +173,7 @@ fn a_transfer_goes_on_after_a_flap() {
     for mode in ["", "generic"] {
         let bed = Bed::for_mode(mode);
         let forward = bed.start(mode);
-        let [here, there] = bed.connect();
+        let [here, there] = bed.connect(B.into());
         let (len, early) = (8 << 20, 1 << 20);
         let data = bytes(len, 3);
         let (half_way, flapped) = (channel(), channel());
