@@ -1,107 +1,161 @@
-//! Forwards packets between two interfaces, both ways, over one UMEM: `forward eth1 eth2`.
+//! Forwards packets between two interfaces, both ways, as a router does: `forward eth1 eth2`.
 //!
-//! Frames received on one port are sent on the other one without a copy. Packets without room are
-//! dropped; their chunks are kept. The program ends when a port is removed.
+//! Frames received on one interface are sent on the other one without a copy; the TTL of IPv4 is
+//! counted down, and checksums that the sender left to its card are finished. Queue 0 of each
+//! interface is served (`ethtool -L eth1 combined 1` makes it the only one).
+//!
+//! A link that is down is waited for. Ctrl-C and SIGTERM end the program in order: what it attached
+//! is detached. With a third argument, `generic`, it attaches in generic mode; then the far end of
+//! a veth pair needs `ethtool -K DEVICE tso off gso off` (see `xsk::packet`).
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use xsk::{Attachment, FramePool, Interface, Kick, Registration, Socket, Umem, wait};
+use xsk::packet::finish_checksum;
+use xsk::{AttachMode, Attachment, Completion, Errno, Error, Fill, FramePool, Interface, Kick};
+use xsk::{Registration, Rx, Socket, SocketHandle, Tx, Umem, wait};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const BURST: u32 = 64;
+/// The sizes of the rings for chunks to receive into, and for packets to send. (A card in zero-copy
+/// mode wants as many chunks as its RX ring has entries: `ethtool -g eth1`.)
+const FILL: u32 = 512;
+const TX: u32 = 256;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut names = std::env::args().skip(1);
-    let (Some(a), Some(b)) = (names.next(), names.next()) else {
-        return Err("usage: forward INTERFACE INTERFACE".into());
-    };
-    let (umem, mut pool) = Umem::builder().chunk_count(16384).build()?;
-    let (mut a, _slot_a) = port(&umem, &mut pool, &a)?;
-    let (mut b, _slot_b) = port(&umem, &mut pool, &b)?;
-    loop {
-        let moved =
-            forward(&umem, &mut pool, &mut a, &mut b)? + forward(&umem, &mut pool, &mut b, &mut a)?;
-        if moved == 0 {
-            wait(&[&a.rx, &b.rx], Some(Duration::from_millis(100)))?;
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("forward: {error}");
+            ExitCode::FAILURE
         }
     }
 }
 
-/// A socket on queue 0 of an interface, ready to receive.
-fn port(umem: &Umem, pool: &mut FramePool, name: &str) -> xsk::Result<(Socket, Registration)> {
+fn run() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (a, b, mode) = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [a, b] => (a, b, AttachMode::Auto),
+        [a, b, "generic"] => (a, b, AttachMode::Generic),
+        _ => return Err("usage: forward INTERFACE INTERFACE [generic]".into()),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGINT, Arc::clone(&stop))?;
+    signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
+
+    // One half of the chunks goes from a to b and back, the other one from b to a: however busy one
+    // direction is, the other one has chunks. These are 3 MiB. RLIMIT_MEMLOCK counts them for each
+    // socket, so 6 MiB of the usual 8.
+    let (umem, mut pool_a) =
+        Umem::builder().chunk_size(2048).chunk_count(2 * (FILL + TX)).build()?;
+    let mut pool_b = pool_a.split_off(pool_a.len() / 2);
+    let (a, _slot_a) = open(&umem, &mut pool_a, a, mode)?;
+    let (b, _slot_b) = open(&umem, &mut pool_b, b, mode)?;
+    let handles = [a.handle.clone(), b.handle.clone()];
+    let mut lanes = [
+        // Each lane may as well run in a thread of its own.
+        Lane::new((a.rx, a.fill), (b.tx, b.completion, b.handle), pool_a),
+        Lane::new((b.rx, b.fill), (a.tx, a.completion, a.handle), pool_b),
+    ];
+    while !stop.load(Ordering::Relaxed) {
+        let mut received = 0;
+        for lane in &mut lanes {
+            received += lane.forward()?;
+        }
+        // A signal ends the wait. That an interface is removed does not: hence the timeout.
+        let [to_b, to_a] = &lanes;
+        if received == 0 && wait(&[&to_b.rx, &to_a.rx], Some(Duration::from_millis(100)))? == 0 {
+            for handle in &handles {
+                if let Some(errno) = handle.take_error()? {
+                    return Err(format!("{} is gone: {errno:?}", handle.interface()).into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Opens a socket on queue 0 of an interface, ready to receive.
+fn open(
+    umem: &Umem,
+    pool: &mut FramePool,
+    name: &str,
+    mode: AttachMode,
+) -> Result<(Socket, Registration)> {
     let interface = Interface::by_name(name)?;
-    let mut socket = Socket::builder(umem).open()?;
-    socket.fill.fill_from(pool, 4096)?;
+    let mut socket = Socket::builder(umem).fill_size(FILL).tx_size(TX).open()?;
+    socket.fill.fill_from(pool, FILL)?;
     let socket = socket.bind(&interface, 0)?;
-    let program = Attachment::builder(&interface).attach()?;
+    let program = Attachment::builder(&interface).mode(mode).attach()?;
     let slot = socket.register(&program)?;
     eprintln!("{name}: {} mode, {}", program.mode(), program.reason());
     Ok((socket, slot))
 }
 
-/// Forwards one burst from one port to another one. Returns the number of packets received.
-fn forward(
-    umem: &Umem,
-    pool: &mut FramePool,
-    from: &mut Socket,
-    to: &mut Socket,
-) -> xsk::Result<u32> {
-    to.completion.reap_into(pool, BURST)?;
-    from.fill.fill_from(pool, BURST)?;
-    let mut out = to.tx.reserve(BURST)?;
-    let mut received = 0;
-    for mut frame in from.rx.receive(BURST)? {
-        decrement_ttl(umem.bytes_mut(&mut frame));
-        if let Err(frame) = out.push(frame) {
-            pool.put(frame);
-        }
-        received += 1;
-    }
-    drop(out);
-    // In copy mode one wake-up sends 32 packets at the most.
-    while to.tx.kick_if_needed()? == Kick::Again {
-        if to.completion.reap_into(pool, BURST)? == 0 {
-            break;
-        }
-    }
-    from.fill.kick_if_needed()?;
-    Ok(received)
+/// One direction: from the RX ring of one socket to the TX ring of the other one.
+struct Lane {
+    rx: Rx,
+    fill: Fill,
+    tx: Tx,
+    completion: Completion,
+    to: SocketHandle,
+    pool: FramePool,
 }
 
-/// What a router does to each packet, as an example: counts the TTL of an IPv4 packet down and
-/// corrects the header's checksum (RFC 1624).
-fn decrement_ttl(packet: &mut [u8]) {
-    let Some([0x08, 0x00, header @ ..]) = packet.get_mut(12..) else { return };
-    let [_, _, _, _, _, _, _, _, ttl @ 1..=255, _, high, low, ..] = header else { return };
+impl Lane {
+    fn new((rx, fill): (Rx, Fill), to: (Tx, Completion, SocketHandle), pool: FramePool) -> Self {
+        let (tx, completion, to) = to;
+        Self { rx, fill, tx, completion, to, pool }
+    }
+
+    /// Forwards one burst. Returns the number of packets received.
+    fn forward(&mut self) -> Result<u32> {
+        let Self { rx, fill, tx, completion, to, pool } = self;
+        completion.reap_into(pool, BURST)?;
+        fill.fill_from(pool, BURST)?;
+        let mut out = tx.reserve(BURST)?;
+        let mut received = 0;
+        for mut frame in rx.receive(BURST)? {
+            received += 1;
+            let packet = to.umem().bytes_mut(&mut frame);
+            finish_checksum(packet);
+            // Not sent, or no room in the TX ring: drop the packet, keep the chunk.
+            let dropped = if decrement_ttl(packet) { out.push(frame).err() } else { Some(frame) };
+            if let Some(frame) = dropped {
+                pool.put(frame);
+            }
+        }
+        drop(out); // Submits.
+        fill.kick_if_needed()?;
+        while tx.pending() > 0 {
+            match tx.kick_if_needed() {
+                // In copy mode one wake-up sends 32 packets at the most.
+                Ok(Kick::Again | Kick::Busy) if completion.reap_into(pool, BURST)? > 0 => {}
+                Ok(_) => break,
+                // The link is down: what is in the ring waits.
+                Err(Error::Kick { errno: Errno::NETDOWN, .. }) => break,
+                Err(error) => return Err(format!("{}: {error}", to.interface()).into()),
+            }
+        }
+        Ok(received)
+    }
+}
+
+/// Counts the TTL of an IPv4 packet down and corrects the header's checksum (RFC 1624). Returns
+/// `false` if the packet has come to its end. (A router reports that to the sender by ICMP.)
+fn decrement_ttl(packet: &mut [u8]) -> bool {
+    let Some([0x08, 0x00, header @ ..]) = packet.get_mut(12..) else { return true };
+    let [_, _, _, _, _, _, _, _, ttl, _, high, low, ..] = header else { return true };
+    if *ttl <= 1 {
+        return false;
+    }
     *ttl -= 1;
     // The TTL is the upper byte of its word: the word became smaller by 0x100, so the sum, which is
     // inverted, grows by that, with the carry added at the lower end.
     let (sum, carry) = u16::from_be_bytes([*high, *low]).overflowing_add(0x100);
     [*high, *low] = (sum + u16::from(carry)).to_be_bytes();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::decrement_ttl;
-
-    /// The checksum of an IPv4 header, or 0 if it has its checksum.
-    fn checksum(header: &[u8]) -> u16 {
-        let words =
-            header.chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
-        let sum: u32 = words.sum();
-        let folded = (sum & 0xffff) + (sum >> 16);
-        !((folded & 0xffff) + (folded >> 16)) as u16
-    }
-
-    #[test]
-    fn the_checksum_stays_right_for_every_ttl() {
-        for id in 0..=u16::MAX {
-            let ttl = (id % 255) as u8 + 1;
-            let mut packet = vec![0; 12];
-            packet.extend([8, 0, 0x45, 0, 0, 84, (id >> 8) as u8, id as u8, 0x40, 0, ttl, 1, 0, 0]);
-            packet.extend([10, 1, 0, 1, 10, 1, 0, 2]);
-            let sum = checksum(&packet[14..]);
-            packet[24..26].copy_from_slice(&sum.to_be_bytes());
-            decrement_ttl(&mut packet);
-            assert_eq!((packet[22], checksum(&packet[14..])), (ttl - 1, 0), "{id}");
-        }
-    }
+    true
 }

@@ -27,7 +27,8 @@
 //! [`Port`] keeps the memory, the pool and the socket of one queue together; the parts are public.
 //!
 //! ```no_run
-//! use xsk::{Attachment, Interface, Port, wait};
+//! use std::time::Duration;
+//! use xsk::{Attachment, Errno, Error, Interface, Port, wait};
 //! # fn rewrite(_: &mut [u8]) {}
 //!
 //! # fn main() -> xsk::Result<()> {
@@ -51,17 +52,85 @@
 //!         received += 1;
 //!     }
 //!     drop(out); // submits the batch: one release store
-//!     port.service(BURST)?; // wakes the kernel; completions to the pool; chunks to the fill ring
-//!     if received == 0 {
-//!         wait(&[&port.socket.rx], Some(std::time::Duration::from_millis(100)))?;
+//!     match port.service(BURST) { // wakes the kernel; completions to the pool; chunks to the fill ring
+//!         Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {} // the link is down: wait
+//!         result => result?,
+//!     }
+//!     if received == 0 && wait(&[&port.socket.rx], Some(Duration::from_millis(100)))? == 0 {
+//!         interface.info()?; // an error if the interface was removed, which wakes no sleeper
 //!     }
 //! }
 //! # }
 //! ```
 //!
-//! Several sockets may share one [`Umem`]: frames received on one are sent on another
-//! (`examples/forward.rs` in the repository). The parts of a socket are separate values and move
-//! between threads; so do frames and pools.
+//! Several sockets may share one [`Umem`]: frames received on one are sent on another.
+//!
+//! # Examples
+//!
+//! Programs to copy from, in the repository. They wait while a link is down, end with an error if an
+//! interface is removed, and detach their programs on Ctrl-C and SIGTERM:
+//!
+//! - `examples/forward.rs` forwards between two interfaces, both ways, over one UMEM;
+//! - `examples/echo.rs` is a UDP echo with an XDP program of its own, beside the kernel's stack;
+//! - `examples/per_queue.rs` has a thread for each queue.
+//!
+//! # Threads
+//!
+//! The parts of a socket are separate values and move between threads; so do frames and pools. No
+//! lock is needed anywhere:
+//!
+//! - *A thread for each queue*, each with a [`Umem`] and a socket of its own; all sockets are
+//!   registered with one [`Attachment`] (`examples/per_queue.rs`).
+//! - *Two threads* for a forwarder: one for each direction. Of two sockets a and b of one UMEM, the
+//!   one from a to b owns `a.rx`, `a.fill`, `b.tx`, `b.completion` and a pool of its own. Chunks go
+//!   round from the pool through these four rings and back, so that neither direction takes those of
+//!   the other. The type `Lane` of `examples/forward.rs` is such a direction.
+//! - *Four threads*: each direction is cut in two, where a channel ([`std::sync::mpsc`]) carries the
+//!   frames. One thread owns `a.rx`, `a.fill` and the pool, the other one `b.tx` and `b.completion`;
+//!   a second channel carries the frames of sent packets back to the pool. This pays only if much is
+//!   done to each packet.
+//!
+//! ```no_run
+//! use xsk::{Completion, Fill, FramePool, Interface, Kick, Rx, Socket, Tx, Umem, wait};
+//!
+//! // A lane ends when a link goes down; those of the example wait.
+//! # fn main() -> xsk::Result<()> {
+//! let (umem, mut pool_a) = Umem::builder().build()?;
+//! let mut pool_b = pool_a.split_off(pool_a.len() / 2);
+//! let open = |name, pool: &mut FramePool| {
+//!     let mut socket = Socket::builder(&umem).open()?;
+//!     socket.fill.fill_from(pool, 1024)?;
+//!     Ok::<_, xsk::Error>(socket.bind(&Interface::by_name(name)?, 0)?)
+//! };
+//! let (a, b) = (open("eth1", &mut pool_a)?, open("eth2", &mut pool_b)?);
+//! // ... attach, and register both ...
+//! std::thread::scope(|scope| {
+//!     let thread = scope.spawn(|| lane(a.rx, a.fill, b.tx, b.completion, pool_a));
+//!     lane(b.rx, b.fill, a.tx, a.completion, pool_b)?;
+//!     thread.join().unwrap()
+//! })
+//! # }
+//!
+//! fn lane(mut rx: Rx, mut fill: Fill, mut tx: Tx, mut completion: Completion, mut pool: FramePool)
+//!     -> xsk::Result<()>
+//! {
+//!     loop {
+//!         completion.reap_into(&mut pool, 64)?;
+//!         fill.fill_from(&mut pool, 64)?;
+//!         // What the TX ring has no room for stays in the RX ring.
+//!         let forwarded = rx.receive(64)?.forward(&mut tx)?;
+//!         fill.kick_if_needed()?;
+//!         while tx.pending() > 0 && tx.kick_if_needed()? == Kick::Again {
+//!             if completion.reap_into(&mut pool, 64)? == 0 {
+//!                 break;
+//!             }
+//!         }
+//!         if forwarded == 0 {
+//!             wait(&[&rx], Some(std::time::Duration::from_millis(100)))?;
+//!         }
+//!     }
+//! }
+//! ```
 //!
 //! # Whole batches
 //!
@@ -90,6 +159,7 @@
 //! | headroom | bytes that the kernel leaves free before a received packet, besides its own 256 |
 //! | native, generic mode | an XDP program runs in the driver, before the kernel has made an skb of the packet, or in the network stack, after it has: [`XdpMode`] |
 //! | copy, zero-copy mode | the kernel copies packets between its buffers and the UMEM, or the card reads and writes the UMEM itself: [`CopyMode`] |
+//! | partial checksum | one that the sender left to its card: the field holds the sum of the pseudo-header alone ([`packet`]) |
 //!
 //! A number in brackets, as in "(5.9)", is the first version of Linux that has a feature.
 //!
@@ -108,10 +178,19 @@
 //! - packets that fit a chunk: one that is longer than the chunk size less 256 less the headroom is
 //!   dropped, and counted in [`Statistics::rx_dropped`].
 //!
-//! Not supported: packets in several frames (jumbo frames), chunks that are not aligned, two
-//! sockets on one queue, metadata (checksum and time stamps), busy polling, sending at a rate.
-//! Promiscuous mode is not switched on. A socket on a bond receives nothing in native mode, because
-//! the packets belong to its members: bind to those, or attach in generic mode.
+//! # What is not supported
+//!
+//! - packets in several buffers (`XDP_USE_SG`): one that does not fit a chunk, which is a page at
+//!   the most, is dropped;
+//! - chunks that are not aligned (`XDP_UMEM_UNALIGNED_CHUNK_FLAG`);
+//! - TX metadata: the card computes no checksum for a socket, cuts no packets, and sets no time
+//!   stamps. What arrives through a veth pair may lack its checksum: see [`packet`];
+//! - two sockets on one queue (`XDP_SHARED_UMEM`), though sockets of several queues and interfaces
+//!   share a [`Umem`];
+//! - busy polling (`SO_PREFER_BUSY_POLL`) is not switched on; [`SocketHandle`] has the descriptor;
+//! - sending at a rate: a loop of one's own has to wait;
+//! - bonds in native mode: the packets belong to the members. Bind to those, or attach in generic
+//!   mode.
 //!
 //! # What each mode costs, and what it changes on the interface
 //!
@@ -128,8 +207,9 @@
 //!
 //! A packet comes as the card, or the peer of a virtual interface, hands it over:
 //! - *Checksums.* A local sender leaves the checksums of TCP and UDP to the card. Through a veth,
-//!   there is none: the peer's packets come with half a checksum, and whoever forwards or answers
-//!   them has to finish it, or the peer to compute it (`ethtool -K PEER tx off`).
+//!   there is none: the peer's packets come with half a checksum, which a program that forwards or
+//!   answers them has to finish ([`packet::finish_checksum`]), or the peer has to compute
+//!   (`ethtool -K PEER tx off`).
 //! - *VLAN tags.* Cards and veths with `rxvlan` take the tag out of the packet before a program
 //!   sees it, and AF_XDP has no field for it: `ethtool -K eth1 rxvlan off` (of a veth, its peer's
 //!   `txvlan off`).
@@ -248,6 +328,7 @@ pub mod error;
 pub mod interface;
 mod netlink;
 mod num;
+pub mod packet;
 pub mod ring;
 pub mod socket;
 mod sys;

@@ -17,6 +17,7 @@ fn the_corpus_is_what_is_written_here() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut corpus = Corpus::new();
     netlink(root, &mut corpus);
+    packets(&mut corpus);
     replies(&mut corpus);
     verifier(&mut corpus);
     btf(&mut corpus);
@@ -83,6 +84,20 @@ fn netlink(root: &Path, corpus: &mut Corpus) {
         corpus.insert(("netlink", name), bytes);
     }
     corpus.insert(("netlink", "together".into()), all);
+}
+
+/// Partial checksums: UDP over IPv4 in a VLAN, and TCP over IPv6 behind two extension headers.
+fn packets(corpus: &mut Corpus) {
+    let mut udp = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x81, 0x00, 0, 5, 0x08, 0x00];
+    udp.extend([0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0x66, 0xcd, 10, 0, 0, 1, 10, 0, 0, 2]);
+    udp.extend([0x10, 0x92, 0x10, 0x92, 0, 10, 0x14, 0x1e, b'h', b'i']);
+    corpus.insert(("packet", "udp".into()), udp);
+    let mut tcp = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd];
+    tcp.extend([0x60, 0, 0, 0, 0, 36, 0, 64]);
+    tcp.extend([[0; 15], [0; 15]].map(|zeros| [&zeros[..], &[1]].concat()).concat());
+    tcp.extend([60, 0, 5, 2, 0, 0, 1, 0, 6, 0, 1, 4, 0, 0, 0, 0]); // Hop by hop, destination.
+    tcp.extend([0, 80, 0x10, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 28, 0, 0]);
+    corpus.insert(("packet", "tcp".into()), tcp);
 }
 
 /// Offsets as kernels before and since 5.4 give them, rings of 16 entries; and counters.

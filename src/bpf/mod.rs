@@ -12,7 +12,8 @@
 //!
 //! # A program of your own
 //! Compiled and pinned by any loader, or handed over as descriptors: [`Program::from_pin`],
-//! [`Program::from_fd`], and the same for [`XskMap`]. Or written in place:
+//! [`Program::from_fd`], and the same for [`XskMap`]. Or written in place
+//! (`examples/echo.rs` in the repository is a filter for one UDP port, with bounds checks):
 //!
 //! ```
 //! use std::os::fd::AsFd;

@@ -22,15 +22,16 @@ use crate::interface::{Interface, InterfaceInfo};
 use crate::netlink::Refusal;
 use crate::netlink::message::Request;
 use rustix::io::Errno;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 use xsk_uapi::if_link::{
-    IFLA_AF_SPEC, IFLA_INET6_ADDR_GEN_MODE, IFLA_MASTER, IFLA_MTU, IN6_ADDR_GEN_MODE_NONE,
+    IFLA_AF_SPEC, IFLA_GSO_MAX_SEGS, IFLA_INET6_ADDR_GEN_MODE, IFLA_MASTER, IFLA_MTU,
+    IN6_ADDR_GEN_MODE_NONE,
 };
 use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
 use xsk_uapi::rtnetlink::{
-    AF_INET, AF_INET6, IFA_ADDRESS, IFA_LOCAL, IFF_UP, RTM_DELLINK, RTM_NEWADDR, RTM_SETLINK,
-    ifaddrmsg, ifinfomsg,
+    AF_INET, AF_INET6, IFA_ADDRESS, IFA_F_NODAD, IFA_FLAGS, IFA_LOCAL, IFF_UP, RTM_DELLINK,
+    RTM_NEWADDR, RTM_SETLINK, ifaddrmsg, ifinfomsg,
 };
 
 /// Switches an interface on or off.
@@ -50,6 +51,17 @@ pub fn set_up(interface: &Interface, up: bool) -> Result<()> {
 pub fn set_mtu(interface: &Interface, mtu: u32) -> Result<()> {
     change(interface, "set the MTU of", |request| {
         request.u32(IFLA_MTU, mtu);
+    })
+}
+
+/// Sets how many TCP segments the interface gets as one packet at the most. With 1 the kernel cuts
+/// TCP's data into packets of the MTU by itself, as after `ethtool -K DEVICE tso off gso off`.
+///
+/// # Errors
+/// [`Error::Interface`] with the kernel's reason.
+pub fn set_gso_max_segs(interface: &Interface, segments: u32) -> Result<()> {
+    change(interface, "set the segments of", |request| {
+        request.u32(IFLA_GSO_MAX_SEGS, segments);
     })
 }
 
@@ -95,6 +107,25 @@ pub fn add_ipv4(interface: &Interface, address: Ipv4Addr, prefix: u8) -> Result<
     };
     let mut request = Request::new(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header);
     request.attribute(IFA_LOCAL, &address.octets()).attribute(IFA_ADDRESS, &address.octets());
+    interface.ask("add an address to", &request).map(drop)
+}
+
+/// Adds an IPv6 address, and with it a route to its network, whose prefix has `prefix` bits. It can
+/// be used at once: the kernel does not look for duplicates of it.
+///
+/// # Errors
+/// [`Error::Interface`] with the kernel's reason: `EEXIST` if the interface has the address,
+/// `EOPNOTSUPP` or `EACCES` if there is no IPv6.
+pub fn add_ipv6(interface: &Interface, address: Ipv6Addr, prefix: u8) -> Result<()> {
+    let header = ifaddrmsg {
+        ifa_family: AF_INET6,
+        ifa_prefixlen: prefix,
+        ifa_index: interface.index(),
+        ..ifaddrmsg::default()
+    };
+    let mut request = Request::new(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header);
+    request.attribute(IFA_LOCAL, &address.octets()).attribute(IFA_ADDRESS, &address.octets());
+    request.u32(IFA_FLAGS, IFA_F_NODAD);
     interface.ask("add an address to", &request).map(drop)
 }
 

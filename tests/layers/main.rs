@@ -19,6 +19,7 @@ use uses::Uses;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("num", &[]),
     ("types", &[]),
+    ("packet", &[]),
     ("sys", &["num", "types"]),
     ("ring", &["num", "types"]),
     ("error", &["types", "ring"]),

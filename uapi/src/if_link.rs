@@ -46,6 +46,8 @@ constants! {
         IFLA_CARRIER = 33;
         /// `i32`: network namespace of the other end.
         IFLA_LINK_NETNSID = 37;
+        /// `u32`: TCP segments that it gets as one packet, at the most; can be set since 4.16.
+        IFLA_GSO_MAX_SEGS = 40;
         /// Nest: `IFLA_XDP_*`.
         IFLA_XDP = 43;
         /// `u32`: smallest MTU (4.19).

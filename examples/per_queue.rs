@@ -1,0 +1,106 @@
+//! Receives from every queue of an interface, with a thread for each: `per_queue eth1`.
+//!
+//! The card spreads its packets over its queues, and a socket receives from one of them. So each
+//! thread has a socket and packet memory of its own, and shares nothing with the others but the
+//! program on the interface. Counts are printed once a second, and a total at the end, which comes
+//! with Ctrl-C or SIGTERM. **All packets are taken**: the kernel's own stack sees none.
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+use xsk::{Attachment, Errno, Error, Interface, RxSocket, Socket, Umem, wait};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+const BURST: u32 = 64;
+/// For each queue: 1 MiB. The fill ring takes them all.
+const CHUNKS: u32 = 512;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("per_queue: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let Some(name) = std::env::args().nth(1) else {
+        return Err("usage: per_queue INTERFACE".into());
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGINT, Arc::clone(&stop))?;
+    signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
+
+    let interface = Interface::by_name(&name)?;
+    // One program for all queues; in its map, each socket has the slot of its queue.
+    let program = Attachment::builder(&interface).attach()?;
+    let mut sockets = Vec::new();
+    for queue in 0..interface.queues()?.rx {
+        let (umem, mut pool) = Umem::builder().chunk_size(2048).chunk_count(CHUNKS).build()?;
+        let mut socket = Socket::builder(&umem).rx_only().open()?;
+        socket.fill.fill_from(&mut pool, CHUNKS)?;
+        let socket = socket.bind(&interface, queue)?;
+        let slot = socket.register(&program)?;
+        sockets.push((socket, slot));
+    }
+    eprintln!("{name}: {} queues, {} mode, {}", sockets.len(), program.mode(), program.reason());
+
+    let counts: Vec<AtomicU64> = sockets.iter().map(|_| AtomicU64::new(0)).collect();
+    thread::scope(|scope| {
+        let (stop, mut threads) = (&*stop, Vec::new());
+        for ((socket, _slot), count) in sockets.iter_mut().zip(&counts) {
+            threads.push(scope.spawn(move || receive(socket, count, stop)));
+        }
+        while !stop.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_secs(1));
+            print("", &counts);
+        }
+        for thread in threads {
+            thread.join().map_err(|_| "a thread panicked")??;
+        }
+        print("total ", &counts);
+        Ok(())
+    })
+}
+
+/// Receives from one queue until `stop` is set; sets it when it ends with an error.
+fn receive(socket: &mut RxSocket, count: &AtomicU64, stop: &AtomicBool) -> Result<()> {
+    let result = receive_until(socket, count, stop);
+    if result.is_err() {
+        stop.store(true, Ordering::Relaxed);
+    }
+    result
+}
+
+fn receive_until(socket: &mut RxSocket, count: &AtomicU64, stop: &AtomicBool) -> Result<()> {
+    let RxSocket { rx, fill, handle, .. } = socket;
+    while !stop.load(Ordering::Relaxed) {
+        // The packets would be looked at here (`recycle_each`); the chunks go back to the kernel.
+        let received = rx.receive(BURST)?.recycle(fill)?;
+        count.fetch_add(u64::from(received), Ordering::Relaxed);
+        match fill.kick_if_needed() {
+            Ok(_) | Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {} // The link is waited for.
+            Err(error) => return Err(format!("{}: {error}", handle.interface()).into()),
+        }
+        // That the interface is removed does not end the wait: hence the timeout.
+        if received == 0 && wait(&[&*rx], Some(Duration::from_millis(500)))? == 0 {
+            if let Some(errno) = handle.take_error()? {
+                return Err(format!("{} is gone: {errno:?}", handle.interface()).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the program is for")]
+fn print(word: &str, counts: &[AtomicU64]) {
+    let counts: Vec<u64> = counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+    let total: u64 = counts.iter().sum();
+    println!("{word}{counts:?}, {total} packets");
+}

@@ -1,0 +1,10 @@
+//! The programs of `examples/`, as their users run them: with the traffic of real sockets, whose
+//! checksums are left to the virtual cards, over links that flap, to an orderly end.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod echo;
+mod fixture;
+mod forward;
+mod per_queue;
+mod receive;
