@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use xsk::bpf::{Alu, Cond, Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::packet::finish_checksum;
-use xsk::{AttachMethod, Attachment, Errno, Error, Interface, Port, Socket, Umem, wait};
+use xsk::{AttachMethod, Attachment, Interface, Port, Socket, Umem, wait};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -60,16 +60,10 @@ fn run() -> Result<()> {
             }
         }
         drop(out); // Submits.
-        match port.service(BURST) {
-            // While the link is down, what is in the TX ring waits.
-            Ok(()) | Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {}
-            Err(error) => return Err(format!("{name}: {error}").into()),
-        }
+        port.service(BURST)?; // While the link is down, what is in the TX ring waits.
         // A signal ends the wait. That the interface is removed does not: hence the timeout.
         if received == 0 && wait(&[&port.socket.rx], Some(Duration::from_millis(100)))? == 0 {
-            if let Some(errno) = port.socket.handle.take_error()? {
-                return Err(format!("{name} is gone: {errno:?}").into());
-            }
+            port.socket.handle.check()?;
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use xsk::packet::finish_checksum;
-use xsk::{AttachMode, Attachment, Completion, Errno, Error, Fill, FramePool, Interface, Kick};
+use xsk::{AttachMode, Attachment, Completion, Fill, FramePool, Interface, Kick};
 use xsk::{Registration, Rx, Socket, SocketHandle, Tx, Umem, wait};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -69,9 +69,7 @@ fn run() -> Result<()> {
         let [to_b, to_a] = &lanes;
         if received == 0 && wait(&[&to_b.rx, &to_a.rx], Some(Duration::from_millis(100)))? == 0 {
             for handle in &handles {
-                if let Some(errno) = handle.take_error()? {
-                    return Err(format!("{} is gone: {errno:?}", handle.interface()).into());
-                }
+                handle.check()?;
             }
         }
     }
@@ -136,8 +134,8 @@ impl Lane {
                 Ok(Kick::Again | Kick::Busy) if completion.reap_into(pool, BURST)? > 0 => {}
                 Ok(_) => break,
                 // The link is down: what is in the ring waits.
-                Err(Error::Kick { errno: Errno::NETDOWN, .. }) => break,
-                Err(error) => return Err(format!("{}: {error}", to.interface()).into()),
+                Err(error) if error.is_down() => break,
+                result => drop(result?),
             }
         }
         Ok(received)

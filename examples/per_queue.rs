@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
-use xsk::{Attachment, Errno, Error, Interface, RxSocket, Socket, Umem, wait};
+use xsk::{Attachment, Interface, RxSocket, Socket, Umem, wait};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -85,14 +85,12 @@ fn receive_until(socket: &mut RxSocket, count: &AtomicU64, stop: &AtomicBool) ->
         let received = rx.receive(BURST)?.recycle(fill)?;
         count.fetch_add(u64::from(received), Ordering::Relaxed);
         match fill.kick_if_needed() {
-            Ok(_) | Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {} // The link is waited for.
-            Err(error) => return Err(format!("{}: {error}", handle.interface()).into()),
+            Err(error) if error.is_down() => {} // The link is waited for.
+            result => drop(result?),
         }
         // That the interface is removed does not end the wait: hence the timeout.
         if received == 0 && wait(&[&*rx], Some(Duration::from_millis(500)))? == 0 {
-            if let Some(errno) = handle.take_error()? {
-                return Err(format!("{} is gone: {errno:?}", handle.interface()).into());
-            }
+            handle.check()?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "this is what the program is for")]
 
 use std::{convert::Infallible, time::Duration};
-use xsk::{Attachment, Errno, Error, Interface, Port, wait};
+use xsk::{Attachment, Interface, Port, wait};
 
 fn run() -> xsk::Result<Infallible> {
     let interface = Interface::by_name("eth1")?;
@@ -12,17 +12,13 @@ fn run() -> xsk::Result<Infallible> {
     println!("{} mode: {}", program.mode(), program.reason());
     loop {
         if wait(&[&port.socket.rx], Some(Duration::from_secs(1)))? == 0 {
-            interface.info()?; // an error if the interface was removed, which wakes no sleeper
+            port.socket.handle.check()?; // an error if the interface is gone: that wakes no sleeper
         }
         for frame in port.socket.rx.receive(64)? {
             println!("{:02x?}", port.umem.bytes(&frame));
             port.pool.put(frame);
         }
-        // Gives free chunks back to the kernel, and wakes it where it sleeps.
-        match port.service(64) {
-            Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {} // the link is down: wait
-            result => result?,
-        }
+        port.service(64)?; // gives free chunks back to the kernel, and wakes it where it sleeps
     }
 }
 

@@ -28,7 +28,7 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use xsk::{Attachment, Errno, Error, Interface, Port, wait};
+//! use xsk::{Attachment, Interface, Port, wait};
 //! # fn rewrite(_: &mut [u8]) {}
 //!
 //! # fn main() -> xsk::Result<()> {
@@ -52,12 +52,9 @@
 //!         received += 1;
 //!     }
 //!     drop(out); // submits the batch: one release store
-//!     match port.service(BURST) { // wakes the kernel; completions to the pool; chunks to the fill ring
-//!         Err(Error::Kick { errno: Errno::NETDOWN, .. }) => {} // the link is down: wait
-//!         result => result?,
-//!     }
+//!     port.service(BURST)?; // wakes the kernel; completions to the pool; chunks to the fill ring
 //!     if received == 0 && wait(&[&port.socket.rx], Some(Duration::from_millis(100)))? == 0 {
-//!         interface.info()?; // an error if the interface was removed, which wakes no sleeper
+//!         port.socket.handle.check()?; // an error if the interface is gone: that wakes no sleeper
 //!     }
 //! }
 //! # }

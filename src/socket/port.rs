@@ -24,7 +24,9 @@ const TX_BUDGET: u32 = 32;
 /// let program = Attachment::builder(&interface).attach()?;
 /// let _registration = port.socket.register(&program)?;
 /// loop {
-///     wait(&[&port.socket.rx], None)?;
+///     if wait(&[&port.socket.rx], Some(std::time::Duration::from_secs(1)))? == 0 {
+///         port.socket.handle.check()?; // an interface that goes wakes no sleeper
+///     }
 ///     for frame in port.socket.rx.receive(64)? {
 ///         println!("{:02x?}", port.umem.bytes(&frame));
 ///         port.pool.put(frame);
@@ -103,9 +105,12 @@ impl Port {
     /// are reaped in between, for as many packets as `burst`. What is not sent then stays in the TX
     /// ring for the next round.
     ///
+    /// That the interface is down is no error here: what is in the TX ring is sent when it is up
+    /// again and this is called.
+    ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if the kernel's side of a ring breaks the rules,
-    /// [`Error::Kick`](crate::Error::Kick) if the interface is down or gone.
+    /// [`Error::Kick`](crate::Error::Kick) if the interface is gone.
     ///
     /// # Panics
     /// If the pool was replaced by one of another UMEM.
@@ -115,12 +120,20 @@ impl Port {
         completion.reap_into(&mut self.pool, burst)?;
         fill.fill_from(&mut self.pool, burst)?;
         // Without it a zero-copy card that ran dry receives nothing more.
-        fill.kick_if_needed()?;
+        unless_down(fill.kick_if_needed())?;
         let mut sent = 0;
-        while tx.pending() > 0 && tx.kick_if_needed()? == Kick::Again && sent < burst {
+        while tx.pending() > 0 && unless_down(tx.kick_if_needed())? == Kick::Again && sent < burst {
             sent = sent.saturating_add(TX_BUDGET);
             completion.reap_into(&mut self.pool, burst)?;
         }
         Ok(())
+    }
+}
+
+/// Takes a wake-up of an interface that is down for one that was not needed.
+fn unless_down(kick: Result<Kick>) -> Result<Kick> {
+    match kick {
+        Err(error) if error.is_down() => Ok(Kick::NotNeeded),
+        kick => kick,
     }
 }
