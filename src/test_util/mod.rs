@@ -26,6 +26,7 @@
 mod chunk_audit;
 mod fake_kernel;
 mod fake_rings;
+mod fake_sender;
 #[doc(hidden)]
 pub mod fuzz;
 mod hostile;

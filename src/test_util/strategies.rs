@@ -80,11 +80,15 @@ pub fn index() -> BoxedStrategy<Index> {
     .boxed()
 }
 
-/// Rings of any [sizes](ring_size) whose indices begin at any [`index`].
+/// Rings of any [sizes](ring_size) whose indices begin at any [`index`], with a TX ring that asks
+/// for kicks, as in copy mode.
 pub fn rings(most_bits: u32) -> BoxedStrategy<FakeRings> {
     let size = || ring_size(most_bits);
     (size(), size(), size(), size(), index())
-        .prop_map(|(rx, tx, fill, completion, start)| FakeRings { rx, tx, fill, completion, start })
+        .prop_map(|(rx, tx, fill, completion, start)| {
+            let need_wakeup = true;
+            FakeRings { rx, tx, fill, completion, start, need_wakeup }
+        })
         .boxed()
 }
 
@@ -105,7 +109,8 @@ pub fn packet(longest: u16) -> BoxedStrategy<Vec<u8>> {
     prop::collection::vec(any::<u8>(), 1..=longest).boxed()
 }
 
-/// A step of the kernel, with packets of up to `longest` bytes.
+/// A step of the kernel, with packets of up to `longest` bytes. Now and then the TX ring's
+/// need-wakeup flag is cleared for a while, as in zero-copy mode, and the kernel sends by itself.
 pub fn kernel_step(longest: u16) -> BoxedStrategy<KernelStep> {
     let len = 1..=u32::from(longest.max(1));
     let flag = (select(vec![RingKind::Tx, RingKind::Fill]), any::<bool>());

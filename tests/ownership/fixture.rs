@@ -192,6 +192,9 @@ impl Fixture {
                     });
                 });
             }
+            Op::Kick(socket) if ports > 0 => {
+                self.ports.tx[s(socket)].kick_if_needed().unwrap();
+            }
             Op::Reap { socket, want, take, forget } if ports > 0 => {
                 let umem = self.ports.umem[s(socket)];
                 let completion = &mut self.ports.completion[s(socket)];
