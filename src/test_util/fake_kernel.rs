@@ -11,14 +11,16 @@ use super::fake_sender::{FakeSender, Sending, next_entry};
 use super::ring_block::{RingBlock, RingBlocks};
 use crate::error::{Error, Result};
 use crate::num::usize32;
-use crate::ring::{Consumer, MAX_ENTRIES, Producer, RingKind};
+use crate::ring::{AtomicU32, Consumer, Index, MAX_ENTRIES, Producer, RingKind};
 use crate::socket::{
-    Backend, BufferPool, Completion, CopyReason, FakeBackend, Fill, Inner, Rx, Socket, SocketHandle, Tx,
+    Backend, BufferPool, Completion, CopyReason, FakeBackend, Fill, Inner, Rx, Socket,
+    SocketHandle, Tx,
 };
 use crate::umem::geometry::PACKET_HEADROOM;
 use crate::umem::{ChunkPlace, Sockets, Umem};
 use rustix::event::EventfdFlags;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use xsk_uapi::if_xdp::xdp_desc;
 
@@ -148,8 +150,7 @@ impl FakeKernel {
         let Ok(len) = u32::try_from(packet.len()) else {
             return false;
         };
-        let room = self.umem.chunk_size().saturating_sub(self.headroom());
-        if len == 0 || len > room || !self.rx_has_room() {
+        if len == 0 || len > self.room() || !self.rx_has_room() {
             return false;
         }
         let Some(chunk) = self.take_chunk() else {
@@ -169,8 +170,7 @@ impl FakeKernel {
     /// Lets `count` packets of `len` bytes arrive without writing their bytes; returns how many
     /// were received.
     pub fn deliver_unwritten(&mut self, count: u32, len: u32) -> u32 {
-        let room = self.umem.chunk_size().saturating_sub(self.headroom());
-        let len = len.clamp(1, room);
+        let len = len.clamp(1, self.room());
         let mut delivered: u32 = 0;
         while delivered < count && self.rx_has_room() {
             let Some(chunk) = self.take_chunk() else {
@@ -187,6 +187,11 @@ impl FakeKernel {
     /// Returns the offset at which packets begin in a chunk.
     fn headroom(&self) -> u32 {
         PACKET_HEADROOM.saturating_add(self.umem.headroom())
+    }
+
+    /// Returns the length of the longest packet that a chunk has room for.
+    pub(super) fn room(&self) -> u32 {
+        self.umem.chunk_size().saturating_sub(self.headroom())
     }
 
     /// Takes the next chunk of the fill ring and claims it in the ledger. Entries that are no chunk
@@ -323,4 +328,39 @@ impl FakeKernel {
     pub fn kicks(&self) -> u64 {
         self.sender.tx_kicks().saturating_add(self.sender.fill_kicks())
     }
+
+    /// Returns how often the socket woke this kernel for the TX ring.
+    pub(super) fn tx_kicks(&self) -> u64 {
+        self.sender.tx_kicks()
+    }
+
+    /// Returns where both sides of each ring are.
+    pub(super) fn positions(&self) -> Positions {
+        let sending = self.sending();
+        let load = |index: &AtomicU32| Index::new(index.load(Ordering::Acquire));
+        Positions {
+            rx_cursor: self.rx.cursor(),
+            rx_consumer: load(self.memory.rx.consumer()),
+            tx_producer: load(self.memory.tx.producer()),
+            tx_cursor: sending.tx.cursor(),
+            fill_producer: load(self.memory.fill.producer()),
+            fill_cursor: self.fill.cursor(),
+            completion_cursor: sending.completion.cursor(),
+            completion_consumer: load(self.memory.completion.consumer()),
+        }
+    }
+}
+
+/// Where both sides of each ring are: this kernel at a cursor, the user's side where it has
+/// submitted or released up to.
+#[derive(Debug)]
+pub(super) struct Positions {
+    pub(super) rx_cursor: Index,
+    pub(super) rx_consumer: Index,
+    pub(super) tx_producer: Index,
+    pub(super) tx_cursor: Index,
+    pub(super) fill_producer: Index,
+    pub(super) fill_cursor: Index,
+    pub(super) completion_cursor: Index,
+    pub(super) completion_consumer: Index,
 }

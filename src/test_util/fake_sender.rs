@@ -144,8 +144,7 @@ impl Sending {
     pub(super) fn has_room(&mut self) -> bool {
         let reserved = self.taken.len().saturating_add(self.unfinished.len());
         let wanted = u32::try_from(reserved).unwrap_or(u32::MAX).saturating_add(1);
-        !self.ended.contains(&RingKind::Completion)
-            && self.completion.free(wanted) == Ok(wanted)
+        !self.ended.contains(&RingKind::Completion) && self.completion.free(wanted) == Ok(wanted)
     }
 
     /// Gives the chunks of up to `count` transmitted packets back, oldest first; returns how many.

@@ -63,11 +63,7 @@ impl FakeKernel {
             rx: given(ended(RingKind::Rx), rx, self.rx.cursor()),
             tx: to_take(ended(RingKind::Tx), tx, sending.tx.cursor()),
             kernel: sending.unfinished.iter().copied().chain(taken).collect(),
-            completion: given(
-                ended(RingKind::Completion),
-                completion,
-                sending.completion.cursor(),
-            ),
+            completion: given(ended(RingKind::Completion), completion, sending.completion.cursor()),
         }
     }
 }

@@ -6,6 +6,7 @@ mod foreign;
 mod lifetimes;
 mod op;
 mod panics;
+mod stalls;
 mod threads;
 mod user_loop;
 
