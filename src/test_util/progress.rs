@@ -83,7 +83,7 @@ pub enum ProgressError {
 /// let stall = Stall::NotKicked { left: 3, kicks: 0 };
 /// assert_eq!(
 ///     stall.to_string(),
-///     "the loop never kicks: 3 packets stay on the TX ring (see `Tx::kick_if_needed`)"
+///     "the loop never kicks: packets stay on the TX ring (3); see `Tx::kick_if_needed`"
 /// );
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -352,28 +352,27 @@ impl fmt::Display for Stall {
         match self {
             Self::NotReaped { left } => write!(
                 f,
-                "the loop never reaps, or too little: {left} chunks stay on the completion ring; \
-                 when it is full, the kernel sends nothing (see `Completion::reap_into`)"
+                "the loop never reaps, or too little: chunks stay on the completion ring ({left}); \
+                 when it is full, the kernel sends nothing; see `Completion::reap_into`"
             ),
             Self::NotKicked { left, kicks: 0 } => write!(
                 f,
-                "the loop never kicks: {left} packets stay on the TX ring (see \
-                 `Tx::kick_if_needed`)"
+                "the loop never kicks: packets stay on the TX ring ({left}); see `Tx::kick_if_needed`"
             ),
             Self::NotKicked { left, kicks } => write!(
                 f,
-                "the loop kicks too seldom: after {kicks} kicks {left} packets stay on the TX ring; \
-                 kick while there are any (see `Tx::pending`), not only after some were added"
+                "the loop kicks too seldom: packets stay on the TX ring ({left}, after kicks: \
+                 {kicks}); kick while there are any (see `Tx::pending`), not only after some were added"
             ),
             Self::NotReceived { left } => write!(
                 f,
-                "the loop never receives, or too little: {left} packets stay on the RX ring (see \
-                 `Rx::receive`)"
+                "the loop never receives, or too little: packets stay on the RX ring ({left}); see \
+                 `Rx::receive`"
             ),
             Self::NotFilled => write!(
                 f,
-                "the loop never fills: the fill ring stays empty, so no packet can arrive (see \
-                 `Fill::fill_from`); or the loop keeps all chunks, or other fill rings have them"
+                "the loop never fills: the fill ring stays empty, so no packet can arrive; see \
+                 `Fill::fill_from`. Or the loop keeps all chunks, or other fill rings have them"
             ),
         }
     }
