@@ -4,6 +4,7 @@
 mod fixture;
 mod foreign;
 mod lifetimes;
+mod losses;
 mod op;
 mod panics;
 mod stalls;
