@@ -1,11 +1,11 @@
 //! Strategies of `proptest` for random programs of [`FakeKernel`](super::FakeKernel) steps: feature
 //! `proptest`.
 //!
-//! A packet loop, checked to lose no chunk:
+//! A packet loop, checked to lose no chunk and to go on after any traffic:
 //!
 //! ```
 //! use proptest::prelude::*;
-//! use xsk::test_util::{ChunkAudit, FakeKernel, strategies};
+//! use xsk::test_util::{ChunkAudit, FakeKernel, Progress, strategies};
 //!
 //! /// The code under test: echoes the packets that fit the TX ring, and drops the others.
 //! fn echo(port: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
@@ -13,6 +13,7 @@
 //!     port.rx.receive(64)?.forward(&mut port.tx)?;
 //!     port.rx.receive(64)?.reclaim(pool);
 //!     port.fill.fill_from(pool, 64)?;
+//!     port.tx.kick_if_needed()?;
 //!     Ok(())
 //! }
 //!
@@ -20,12 +21,14 @@
 //! let program = (strategies::rings(4), steps);
 //! proptest!(strategies::config(64), |((rings, steps) in program)| {
 //!     let (umem, mut pool) = xsk::Umem::builder().chunk_count(32).build()?;
-//!     let (mut kernel, mut port) = FakeKernel::with(&umem, rings)?;
+//!     let (kernel, mut port) = FakeKernel::with(&umem, rings)?;
+//!     let mut kernels = [kernel];
 //!     for step in &steps {
-//!         kernel.step(step);
+//!         kernels[0].step(step);
 //!         echo(&mut port, &mut pool)?;
-//!         ChunkAudit::of(&umem).pool(&pool).rings(&kernel).check()?;
+//!         ChunkAudit::of(&umem).pool(&pool).rings(&kernels[0]).check()?;
 //!     }
+//!     Progress::new().check(&mut kernels, || echo(&mut port, &mut pool))?;
 //! });
 //! ```
 
