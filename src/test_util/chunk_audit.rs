@@ -201,7 +201,7 @@ impl fmt::Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "chunks that nobody has: {:#x?}; in two places: {:#x?}; outside the UMEM: {:#x?}; \
+            "chunks that no holder has: {:#x?}; in two places: {:#x?}; outside the UMEM: {:#x?}; \
              elsewhere than the ledger says: {:#x?}",
             self.missing, self.twice, self.outside, self.ledger
         )

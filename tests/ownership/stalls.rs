@@ -5,7 +5,7 @@ use proptest::test_runner::TestRunner;
 use xsk::test_util::{
     ChunkAudit, FakeKernel, FakeRings, KernelStep, Progress, ProgressError, Stall, strategies,
 };
-use xsk::{FramePool, Kick, Socket, Umem};
+use xsk::{FramePool, Kick, Port, Socket, Umem};
 
 /// What a loop leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +166,33 @@ fn lazy_and_one_way_loops_pass() {
         Ok(())
     });
     assert_eq!(sent.unwrap(), 0);
+}
+
+/// The loop of the manual: bursts that take more than one kick, and [`Port::service`].
+#[test]
+fn the_loop_of_the_manual_passes() {
+    for rings in [
+        FakeRings::default(),
+        FakeRings { completion: 8, ..FakeRings::default() },
+        FakeRings { rx: 4, tx: 4, fill: 4, completion: 4, ..FakeRings::default() },
+    ] {
+        let (umem, pool) = Umem::builder().chunk_count(256).build().unwrap();
+        let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
+        let mut port = Port::new(umem, pool, socket);
+        port.socket.tx.send_from(&mut port.pool, 100, 60).unwrap();
+        let sent = Progress::new().check(&mut [kernel], || {
+            let Port { pool, socket, .. } = &mut port;
+            let mut out = socket.tx.reserve(64)?;
+            for frame in socket.rx.receive(64)? {
+                if let Err(frame) = out.push(frame) {
+                    pool.put(frame);
+                }
+            }
+            drop(out);
+            port.service(64)
+        });
+        assert!(sent.unwrap() > 0, "{rings:?}");
+    }
 }
 
 /// A loop that passes one kind of packet is given that; its error is handed on.
