@@ -191,7 +191,8 @@ impl ChunkHolder {
             Self::User => place == ChunkPlace::User,
             Self::Fill | Self::Rx => place == ChunkPlace::Receiving,
             Self::Tx | Self::Kernel | Self::Completion => place == ChunkPlace::Sending,
-            // In a closed socket's ring, or in a frame that was forgotten, a chunk stays where it was.
+            // In a closed socket's ring, or in a frame that was forgotten, a chunk stays where it
+            // was.
             Self::Lost => place != ChunkPlace::Pool,
         }
     }

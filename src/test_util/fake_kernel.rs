@@ -42,8 +42,8 @@ use xsk_uapi::if_xdp::xdp_desc;
 /// [`FakeRings::need_wakeup`] or [`set_need_wakeup`](Self::set_need_wakeup).
 ///
 /// [`wait`](crate::wait) finds the socket ready from a delivery until the first step of this kernel
-/// after everything was received. It sends nothing here, while the real call sends in copy mode what
-/// is in the TX ring: a loop that relies on that stops in zero-copy mode.
+/// after everything was received. It sends nothing here, while the real call sends in copy mode
+/// what is in the TX ring: a loop that relies on that stops in zero-copy mode.
 ///
 /// ```
 /// use xsk::test_util::FakeKernel;
@@ -248,8 +248,8 @@ impl FakeKernel {
     }
 
     /// Takes the next sent packet. Returns `None` if there is none that a kick has allowed to be
-    /// sent, or if the completion ring has no room for it: the kernel sends nothing then. This kernel
-    /// holds the packet's chunk until [`complete`](Self::complete).
+    /// sent, or if the completion ring has no room for it: the kernel sends nothing then. This
+    /// kernel holds the packet's chunk until [`complete`](Self::complete).
     pub fn transmit(&mut self) -> Option<Vec<u8>> {
         let desc = self.take_sent()?;
         // SAFETY: the user's side submitted the descriptor, so it describes bytes inside one chunk
@@ -311,9 +311,9 @@ impl FakeKernel {
     /// Sets or clears the need-wakeup flag of the TX or fill ring; that of other rings has no
     /// effect.
     ///
-    /// While the flag of the TX ring is clear, this kernel sends what is submitted without a kick. It
-    /// takes what is there before it sleeps, as a driver does that sets the flag. That of the fill
-    /// ring only makes the socket kick: packets arrive all the same.
+    /// While the flag of the TX ring is clear, this kernel sends what is submitted without a kick.
+    /// It takes what is there before it sleeps, as a driver does that sets the flag. That of the
+    /// fill ring only makes the socket kick: packets arrive all the same.
     pub fn set_need_wakeup(&mut self, ring: RingKind, on: bool) {
         match ring {
             RingKind::Tx => self.sender.ask_for_kicks(on),

@@ -172,8 +172,8 @@ impl Sending {
     }
 }
 
-/// Returns the position that a producer's index cannot be beyond. This side of a ring does not count
-/// what the user's side submits, so that is no limit.
+/// Returns the position that a producer's index cannot be beyond. This side of a ring does not
+/// count what the user's side submits, so that is no limit.
 fn no_limit<T: Copy>(ring: &Consumer<T>) -> Index {
     ring.cursor().advance(u32::MAX)
 }

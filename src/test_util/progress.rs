@@ -9,18 +9,19 @@ use std::fmt;
 
 /// Checks that a packet loop makes progress, after any traffic.
 ///
-/// [`ChunkAudit`](super::ChunkAudit) finds no fault in a loop that never kicks, reaps or fills: every
-/// chunk is in one place, and stays there. This check runs the loop in fair rounds, in which the
-/// kernels do what a loop can expect: they transmit what was kicked, complete all of it, and let a
-/// packet arrive at each port whose fill ring has a chunk. It sets the need-wakeup flag of every TX
-/// ring, as it is in copy mode. Then every port must, within a bounded number of rounds,
+/// [`ChunkAudit`](super::ChunkAudit) finds no fault in a loop that never kicks, reaps or fills:
+/// every chunk is in one place, and stays there. This check runs the loop in fair rounds, in which
+/// the kernels do what a loop can expect: they transmit what was kicked, complete all of it, and
+/// let a packet arrive at each port whose fill ring has a chunk. It sets the need-wakeup flag of
+/// every TX ring, as it is in copy mode. Then every port must, within a bounded number of rounds,
 /// - receive a packet that arrived in these rounds;
 /// - have sent what was on its TX ring;
 /// - reap what was on its completion ring;
 /// - have a chunk on its fill ring that was put there in these rounds.
 ///
-/// The check knows nothing of the loop but a closure that runs one turn of it. Make one after a random
-/// program of kernel steps, at its end: what the program left in the rings is what gets a loop stuck.
+/// The check knows nothing of the loop but a closure that runs one turn of it. Make one after a
+/// random program of kernel steps, at its end: what the program left in the rings is what gets a
+/// loop stuck.
 ///
 /// ```
 /// use xsk::test_util::{FakeKernel, Progress};
@@ -123,23 +124,23 @@ impl Progress {
         self
     }
 
-    /// Sets how many rounds the loop has for each of the four things that it must do; by default two
-    /// for each chunk of the UMEM, and 64.
+    /// Sets how many rounds the loop has for each of the four things that it must do; by default
+    /// two for each chunk of the UMEM, and 64.
     pub fn rounds(mut self, rounds: u32) -> Self {
         self.rounds = Some(rounds);
         self
     }
 
-    /// Says that the loop only sends on the port of `kernels[port]`: no packet arrives there, and its
-    /// fill ring is not looked at.
+    /// Says that the loop only sends on the port of `kernels[port]`: no packet arrives there, and
+    /// its fill ring is not looked at.
     pub fn send_only(mut self, port: usize) -> Self {
         self.send_only.push(port);
         self
     }
 
     /// Runs the rounds over the kernels of all ports, each with one call of `turn`, which runs one
-    /// turn of the loop. Returns how many packets the loop sent in them: what never sends, never had
-    /// to kick or reap, so assert that it is not 0 if the loop should send.
+    /// turn of the loop. Returns how many packets the loop sent in them: what never sends, never
+    /// had to kick or reap, so assert that it is not 0 if the loop should send.
     ///
     /// # Errors
     /// [`ProgressError`] if a turn fails, or with each port that stands still.

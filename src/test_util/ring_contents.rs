@@ -73,8 +73,8 @@ impl FakeKernel {
 fn to_take<T: FromBytes + Copy>(ended: bool, block: &RingBlock, cursor: Index) -> Vec<T> {
     let producer = Index::new(block.producer().load(Ordering::Acquire));
     let count = producer.distance_from(cursor);
-    // SAFETY: the user's side submitted these slots, and writes one again only when an index that is
-    // not beyond `cursor` has passed it; of a ring where one was, nothing is read.
+    // SAFETY: the user's side submitted these slots, and writes one again only when an index that
+    // is not beyond `cursor` has passed it; of a ring where one was, nothing is read.
     unsafe { block.entries(cursor, if ended { 0 } else { count }) }
 }
 

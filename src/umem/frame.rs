@@ -132,8 +132,8 @@ impl Drop for Frame {
     /// Counts the chunk as lost; one that was given to a pool or a ring does not come here.
     #[inline(always)]
     fn drop(&mut self) {
-        // No call, and nothing but the number: a loop that can panic with a frame in hand keeps what
-        // this needs in a register.
+        // No call, and nothing but the number: a loop that can panic with a frame in hand keeps
+        // what this needs in a register.
         count_lost(self.umem, 1);
         record_lost(self.umem, ChunkPlace::User, [self.address]);
     }

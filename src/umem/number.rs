@@ -1,7 +1,7 @@
 //! The numbers of UMEMs, and how many chunks each has lost.
 //!
-//! A frame knows the number of its UMEM and no more, so a lost chunk is counted in a static table. The
-//! table has no lock: a child made by `fork` may drop what it inherited, at any time.
+//! A frame knows the number of its UMEM and no more, so a lost chunk is counted in a static table.
+//! The table has no lock: a child made by `fork` may drop what it inherited, at any time.
 
 use crate::error::{Error, Result};
 use crate::num::usize32;

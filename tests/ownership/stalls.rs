@@ -143,8 +143,8 @@ fn a_full_ring_that_is_kicked_only_after_a_push_is_found() {
     }
 }
 
-/// Loops with a plan of their own: one that reaps only when it has no chunk left, one that only sends,
-/// and one that only receives.
+/// Loops with a plan of their own: one that reaps only when it has no chunk left, one that only
+/// sends, and one that only receives.
 #[test]
 fn lazy_and_one_way_loops_pass() {
     let mut ports = Ports::new(64, [FakeRings::default(); 2]);
