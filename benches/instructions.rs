@@ -63,8 +63,7 @@ struct Bench {
 impl Bench {
     fn new(batch: u32) -> Self {
         let (umem, pool) = Umem::builder().chunk_count(4096).build().unwrap();
-        let rings =
-            FakeRings { rx: 2048, tx: 2048, fill: 2048, completion: 2048, ..FakeRings::default() };
+        let rings = FakeRings { fill: 2048, need_wakeup: false, ..FakeRings::default() };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
         Self { umem, pool, socket, kernel, batch: black_box(batch) }
     }

@@ -263,9 +263,10 @@
 //!
 //! These chunks are gone until the UMEM ends: those of a frame or a pool that is dropped; those in
 //! the rings of a socket that is closed; the one of an entry that is a [`RingError`]; the one of a
-//! frame whose closure panics; those in the fill ring of a socket that only sends. In debug builds
-//! and with feature `ledger` the UMEM knows where each chunk is: [`Umem::chunk_counts`]. The rules
-//! of ownership that make all this safe are in [`umem`].
+//! frame whose closure panics; those in the fill ring of a socket that only sends.
+//! [`Umem::lost_chunks`] counts those of dropped frames and pools. In debug builds and with feature
+//! `ledger` the UMEM knows where each chunk is: [`Umem::chunk_counts`]. The rules of ownership that
+//! make all this safe are in [`umem`].
 //!
 //! # Kernels
 //!

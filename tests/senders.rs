@@ -13,7 +13,7 @@ use xsk::{Port, Socket, Umem};
 #[expect(clippy::mem_forget, reason = "a forgotten batch is tested")]
 fn short_and_forgotten_batches_lose_no_slots() {
     let (umem, mut pool) = Umem::builder().chunk_count(256).build().unwrap();
-    let rings = FakeRings { tx: 128, completion: 128, ..FakeRings::default() };
+    let rings = FakeRings { tx: 128, completion: 128, need_wakeup: false, ..FakeRings::default() };
     let (mut kernel, mut socket) = FakeKernel::with(&umem, rings).unwrap();
     let mut arrived = 0;
     for round in 0..10_000 {

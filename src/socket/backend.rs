@@ -16,19 +16,22 @@ pub(crate) enum Backend {
         /// The mappings of the RX and TX rings, which live as long as the descriptor.
         _rings: Vec<Mapping>,
     },
-    /// A fake kernel, which counts wake-ups in place of being called.
+    /// A fake kernel.
     #[cfg(feature = "test-util")]
-    Fake(std::sync::Arc<FakeBackend>),
+    Fake(std::sync::Arc<dyn FakeBackend>),
 }
 
 /// What a fake kernel's socket has in place of the kernel.
 #[cfg(feature = "test-util")]
-#[derive(Debug)]
-pub(crate) struct FakeBackend {
-    /// An `eventfd` that is readable while the RX ring holds packets.
-    pub(crate) fd: OwnedFd,
-    /// How often the socket woke its kernel.
-    pub(crate) kicks: std::sync::atomic::AtomicU64,
+pub(crate) trait FakeBackend: std::fmt::Debug + Send + Sync {
+    /// Returns the socket's descriptor, which is readable while the RX ring holds packets.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Takes what is in the TX ring, as `sendto` does.
+    fn wake_tx(&self) -> Result<(), Errno>;
+
+    /// Looks at the fill ring, as `recvfrom` does.
+    fn wake_rx(&self) -> Result<(), Errno>;
 }
 
 impl Backend {
@@ -37,7 +40,7 @@ impl Backend {
         match self {
             Self::Kernel { fd, .. } => sys::wake_tx(fd.as_fd()),
             #[cfg(feature = "test-util")]
-            Self::Fake(fake) => fake.wake(),
+            Self::Fake(fake) => fake.wake_tx(),
         }
     }
 
@@ -47,7 +50,7 @@ impl Backend {
         match self {
             Self::Kernel { fd, .. } => sys::wake_rx(fd.as_fd()),
             #[cfg(feature = "test-util")]
-            Self::Fake(fake) => fake.wake(),
+            Self::Fake(fake) => fake.wake_rx(),
         }
     }
 
@@ -71,16 +74,7 @@ impl AsFd for Backend {
         match self {
             Self::Kernel { fd, .. } => fd.as_fd(),
             #[cfg(feature = "test-util")]
-            Self::Fake(fake) => fake.fd.as_fd(),
+            Self::Fake(fake) => fake.fd(),
         }
-    }
-}
-
-#[cfg(feature = "test-util")]
-impl FakeBackend {
-    #[expect(clippy::unnecessary_wraps, reason = "as the kernel's own calls, which can fail")]
-    fn wake(&self) -> Result<(), Errno> {
-        self.kicks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use crate::num::usize32;
 use crate::ring::transfer::{Ready, Room, transfer, transfer_each};
 use crate::ring::{Consumer, Producer, Reader, RingError, Writer};
 use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
+use std::mem::ManuallyDrop;
 
 /// Entries that the kernel's side handed over: the core of [`RxBatch`](super::RxBatch) and
 /// [`CompletionBatch`](super::CompletionBatch).
@@ -153,12 +154,11 @@ impl<'a, E: Copy> Slots<'a, E> {
         to: ChunkPlace,
         entry: impl FnOnce(&Frame) -> E,
     ) -> Result<(), Frame> {
-        self.checker.assert_same_umem(frame.umem());
+        let frame = self.checker.own(frame);
         if !self.slots.write(entry(&frame)) {
-            return Err(frame);
+            return Err(ManuallyDrop::into_inner(frame));
         }
-        let (address, _) = frame.consume();
-        self.checker.record_move(address, ChunkPlace::User, to);
+        self.checker.record_move(frame.address(), ChunkPlace::User, to);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::batch::{Batch, BatchFrames};
 use super::desc::Desc;
 use super::{Fill, Tx};
 use crate::ring::RingError;
-use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
+use crate::umem::{Checker, ChunkPlace, Frame, FramePool, LentFrame};
 
 /// A received batch: frames to iterate over, or to be passed on whole.
 ///
@@ -56,10 +56,9 @@ impl<'a> RxBatch<'a> {
         mut look: impl FnMut(&mut Frame),
     ) -> Result<u32, RingError> {
         self.0.move_each_to_ring(&mut fill.ring, &fill.checker, move |checker, desc| {
-            let mut frame = accept(checker, desc)?;
-            look(&mut frame);
-            checker.assert_same_umem(frame.umem());
-            let (address, _) = frame.consume();
+            let mut frame = LentFrame::new(accept(checker, desc)?);
+            look(frame.get_mut());
+            let address = checker.own(frame.take_back()).address();
             checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
             Some(address)
         })
@@ -107,8 +106,8 @@ impl<'a> RxBatch<'a> {
         self.0.move_each_to_ring(&mut tx.ring, &tx.checker, move |checker, desc| {
             let mut frame = accept(checker, desc)?;
             edit(&mut frame);
-            checker.assert_same_umem(frame.umem());
-            let (address, len) = frame.consume();
+            let frame = checker.own(frame);
+            let (address, len) = (frame.address(), frame.len());
             checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
             Some(Desc::new(address, len))
         })

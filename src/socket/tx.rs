@@ -118,8 +118,8 @@ impl Tx {
             checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::User);
             let mut frame = Frame::whole(&checker.geometry, chunk);
             write(&mut frame);
-            checker.assert_same_umem(frame.umem());
-            let (address, len) = frame.consume();
+            let frame = checker.own(frame);
+            let (address, len) = (frame.address(), frame.len());
             checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
             Some(Desc::new(address, len))
         }))

@@ -191,7 +191,9 @@ impl ChunkHolder {
             Self::User => place == ChunkPlace::User,
             Self::Fill | Self::Rx => place == ChunkPlace::Receiving,
             Self::Tx | Self::Kernel | Self::Completion => place == ChunkPlace::Sending,
-            Self::Lost => true,
+            // In a closed socket's ring, or in a frame that was forgotten, a chunk stays where it
+            // was.
+            Self::Lost => place != ChunkPlace::Pool,
         }
     }
 }
@@ -200,7 +202,7 @@ impl fmt::Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "chunks that nobody has: {:#x?}; in two places: {:#x?}; outside the UMEM: {:#x?}; \
+            "chunks that no holder has: {:#x?}; in two places: {:#x?}; outside the UMEM: {:#x?}; \
              elsewhere than the ledger says: {:#x?}",
             self.missing, self.twice, self.outside, self.ledger
         )

@@ -7,10 +7,11 @@
 #![allow(unsafe_code, reason = "the other side of raw rings, and of packet memory")]
 
 use super::fake_rings::FakeRings;
-use super::ring_block::RingBlock;
+use super::fake_sender::{FakeSender, Sending, next_entry};
+use super::ring_block::{RingBlock, RingBlocks};
 use crate::error::{Error, Result};
 use crate::num::usize32;
-use crate::ring::{Consumer, MAX_ENTRIES, Producer, RingKind};
+use crate::ring::{AtomicU32, Consumer, Index, MAX_ENTRIES, Producer, RingKind};
 use crate::socket::{
     Backend, BufferPool, Completion, CopyReason, FakeBackend, Fill, Inner, Rx, Socket,
     SocketHandle, Tx,
@@ -18,10 +19,10 @@ use crate::socket::{
 use crate::umem::geometry::PACKET_HEADROOM;
 use crate::umem::{ChunkPlace, Sockets, Umem};
 use rustix::event::EventfdFlags;
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use xsk_uapi::if_xdp::{XDP_RING_NEED_WAKEUP, xdp_desc};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+use xsk_uapi::if_xdp::xdp_desc;
 
 /// A fake kernel behind a real [`Socket`]: the other side of its four rings, in plain memory, for
 /// tests of packet code with neither root nor a network card.
@@ -30,8 +31,19 @@ use xsk_uapi::if_xdp::{XDP_RING_NEED_WAKEUP, xdp_desc};
 /// [`transmit`](Self::transmit) takes one that was sent, [`complete`](Self::complete) gives chunks
 /// of sent packets back. It may be in another thread than the socket.
 ///
+/// It is as demanding as the kernel is in copy mode (`net/xdp/xsk.c`):
+/// - The need-wakeup flag of the TX ring is always set, that of the fill ring never.
+/// - Packets are taken from the TX ring when the socket is kicked, and only then: one that was
+///   submitted after the last kick is not transmitted.
+/// - One kick takes 32 packets at the most (`TX_BATCH_SIZE`), and no more than the completion ring
+///   has room for. If more are left, it returns [`Kick::Again`](crate::Kick::Again).
+///
+/// For a kernel that sends by itself, as a zero-copy driver that is awake, clear the flag:
+/// [`FakeRings::need_wakeup`] or [`set_need_wakeup`](Self::set_need_wakeup).
+///
 /// [`wait`](crate::wait) finds the socket ready from a delivery until the first step of this kernel
-/// after everything was received.
+/// after everything was received. It sends nothing here, while the real call sends in copy mode
+/// what is in the TX ring: a loop that relies on that stops in zero-copy mode.
 ///
 /// ```
 /// use xsk::test_util::FakeKernel;
@@ -44,6 +56,8 @@ use xsk_uapi::if_xdp::{XDP_RING_NEED_WAKEUP, xdp_desc};
 /// let frame = socket.rx.receive(1)?.into_iter().next().ok_or("nothing received")?;
 /// assert_eq!(umem.bytes(&frame), b"hello");
 /// socket.tx.reserve(1)?.push(frame).map_err(|_| "TX ring full")?;
+/// assert_eq!(kernel.transmit(), None, "the socket was not kicked");
+/// socket.tx.kick_if_needed()?;
 /// assert_eq!(kernel.transmit().as_deref(), Some(&b"hello"[..]));
 ///
 /// kernel.complete(1);
@@ -54,26 +68,14 @@ use xsk_uapi::if_xdp::{XDP_RING_NEED_WAKEUP, xdp_desc};
 pub struct FakeKernel {
     pub(super) memory: Arc<RingBlocks>,
     pub(super) rx: Producer<xdp_desc>,
-    pub(super) tx: Consumer<xdp_desc>,
     pub(super) fill: Consumer<u64>,
-    pub(super) completion: Producer<u64>,
-    /// Addresses of sent packets that are not completed yet.
-    pub(super) unfinished: VecDeque<u64>,
+    /// The side of the TX and completion rings, which kicks use too.
+    sender: Arc<FakeSender>,
     pub(super) umem: Umem,
-    backend: Arc<FakeBackend>,
-    /// Rings whose entries this kernel must not touch any more, after a hostile step.
+    /// RX or fill ring, if this kernel must not touch its entries any more, after a hostile step.
     pub(super) ended: Vec<RingKind>,
     /// Whether the descriptor is readable.
     readable: bool,
-}
-
-/// The memory of the four rings.
-#[derive(Debug)]
-pub(super) struct RingBlocks {
-    pub(super) rx: RingBlock,
-    pub(super) tx: RingBlock,
-    pub(super) fill: RingBlock,
-    pub(super) completion: RingBlock,
 }
 
 impl FakeKernel {
@@ -91,7 +93,7 @@ impl FakeKernel {
     /// [`Error::Setting`] for a size that is no power of two or above 2^20; else as
     /// [`new`](Self::new).
     pub fn with(umem: &Umem, rings: FakeRings) -> Result<(Self, Socket)> {
-        let FakeRings { rx, tx, fill, completion, start } = rings;
+        let FakeRings { rx, tx, fill, completion, start, need_wakeup } = rings;
         for entries in [rx, tx, fill, completion] {
             if !entries.is_power_of_two() || entries > MAX_ENTRIES {
                 let rule = "is a power of two from 1 to 2^20";
@@ -104,23 +106,23 @@ impl FakeKernel {
             fill: RingBlock::new(fill, 8, start),
             completion: RingBlock::new(completion, 8, start),
         });
-        let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+        let fd: OwnedFd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| Error::CreateSocket { errno })?;
         umem.used_by(Sockets::Fake)?;
-        let backend = Arc::new(FakeBackend { fd, kicks: AtomicU64::new(0) });
-        let inner = Arc::new(Inner::new(
-            Backend::Fake(Arc::clone(&backend)),
-            Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory))),
-        ));
         // SAFETY: the block was made for entries of 16 bytes, the buffer pool and the kernel keep
         // it, and this is its only pair.
         let (user_rx, rx) = unsafe { memory.rx.sides::<xdp_desc>() };
-        // SAFETY: as above.
+        // SAFETY: as above; the sender, which has the kernel's half, keeps the block, too.
         let (user_tx, tx) = unsafe { memory.tx.sides::<xdp_desc>() };
-        // SAFETY: as above, for entries of 8 bytes.
+        // SAFETY: as for the RX ring, for entries of 8 bytes.
         let (user_fill, fill) = unsafe { memory.fill.sides::<u64>() };
-        // SAFETY: as above.
+        // SAFETY: as for the TX ring, for entries of 8 bytes.
         let (user_completion, completion) = unsafe { memory.completion.sides::<u64>() };
+        let sender = Arc::new(FakeSender::new(fd, Arc::clone(&memory), tx, completion));
+        let inner = Arc::new(Inner::new(
+            Backend::Fake(sender.clone()),
+            Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory))),
+        ));
         let socket = Socket {
             rx: Rx::new(user_rx, Arc::clone(&inner)),
             tx: Tx::new(user_tx, Arc::clone(&inner)),
@@ -128,18 +130,16 @@ impl FakeKernel {
             completion: Completion::new(user_completion, Arc::clone(&inner)),
             handle: SocketHandle::new(inner, "fake", 0, 0, (false, CopyReason::Asked)),
         };
-        let kernel = Self {
+        let mut kernel = Self {
             rx: Producer::new(RingKind::Rx, rx),
-            tx: Consumer::new(RingKind::Tx, tx),
             fill: Consumer::new(RingKind::Fill, fill),
-            completion: Producer::new(RingKind::Completion, completion),
-            unfinished: VecDeque::new(),
+            sender,
             umem: umem.clone(),
             memory,
-            backend,
             ended: Vec::new(),
             readable: false,
         };
+        kernel.set_need_wakeup(RingKind::Tx, need_wakeup);
         Ok((kernel, socket))
     }
 
@@ -150,8 +150,7 @@ impl FakeKernel {
         let Ok(len) = u32::try_from(packet.len()) else {
             return false;
         };
-        let room = self.umem.chunk_size().saturating_sub(self.headroom());
-        if len == 0 || len > room || !self.rx_has_room() {
+        if len == 0 || len > self.room() || !self.rx_has_room() {
             return false;
         }
         let Some(chunk) = self.take_chunk() else {
@@ -171,8 +170,7 @@ impl FakeKernel {
     /// Lets `count` packets of `len` bytes arrive without writing their bytes; returns how many
     /// were received.
     pub fn deliver_unwritten(&mut self, count: u32, len: u32) -> u32 {
-        let room = self.umem.chunk_size().saturating_sub(self.headroom());
-        let len = len.clamp(1, room);
+        let len = len.clamp(1, self.room());
         let mut delivered: u32 = 0;
         while delivered < count && self.rx_has_room() {
             let Some(chunk) = self.take_chunk() else {
@@ -189,6 +187,11 @@ impl FakeKernel {
     /// Returns the offset at which packets begin in a chunk.
     fn headroom(&self) -> u32 {
         PACKET_HEADROOM.saturating_add(self.umem.headroom())
+    }
+
+    /// Returns the length of the longest packet that a chunk has room for.
+    pub(super) fn room(&self) -> u32 {
+        self.umem.chunk_size().saturating_sub(self.headroom())
     }
 
     /// Takes the next chunk of the fill ring and claims it in the ledger. Entries that are no chunk
@@ -213,7 +216,12 @@ impl FakeKernel {
         self.umem.ledger().unclaim(self.umem.geometry(), address, place);
     }
 
-    /// Returns whether a hostile step has ended `ring`.
+    /// Returns this kernel's side of the TX and completion rings. A kick waits for it meanwhile.
+    pub(super) fn sending(&self) -> MutexGuard<'_, Sending> {
+        self.sender.sending()
+    }
+
+    /// Returns whether a hostile step has ended the RX or fill ring.
     pub(super) fn has_ended(&self, ring: RingKind) -> bool {
         self.ended.contains(&ring)
     }
@@ -222,17 +230,8 @@ impl FakeKernel {
         !self.has_ended(RingKind::Rx) && self.rx.free(1) == Ok(1)
     }
 
-    fn completion_has_room(&mut self, wanted: u32) -> bool {
-        !self.has_ended(RingKind::Completion) && self.completion.free(wanted) == Ok(wanted)
-    }
-
     pub(super) fn produce_completion(&mut self, address: u64) {
-        if self.has_ended(RingKind::Completion) {
-            return;
-        }
-        if let Ok(mut slot) = self.completion.write(1) {
-            slot.write(address);
-        }
+        self.sending().produce_completion(address);
     }
 
     pub(super) fn produce_rx(&mut self, desc: xdp_desc) {
@@ -243,14 +242,14 @@ impl FakeKernel {
             slot.write(desc);
         }
         if !self.readable {
-            let _ = rustix::io::write(&self.backend.fd, &1_u64.to_ne_bytes());
+            let _ = rustix::io::write(self.sender.fd(), &1_u64.to_ne_bytes());
             self.readable = true;
         }
     }
 
-    /// Takes the next sent packet. Returns `None` if there is none, or if the completion ring has
-    /// no room for it: the kernel sends nothing then. This kernel holds the packet's chunk until
-    /// [`complete`](Self::complete).
+    /// Takes the next sent packet. Returns `None` if there is none that a kick has allowed to be
+    /// sent, or if the completion ring has no room for it: the kernel sends nothing then. This
+    /// kernel holds the packet's chunk until [`complete`](Self::complete).
     pub fn transmit(&mut self) -> Option<Vec<u8>> {
         let desc = self.take_sent()?;
         // SAFETY: the user's side submitted the descriptor, so it describes bytes inside one chunk
@@ -261,7 +260,8 @@ impl FakeKernel {
         Some(packet)
     }
 
-    /// Takes up to `count` sent packets without reading their bytes; returns how many.
+    /// As [`transmit`](Self::transmit), for up to `count` packets, without reading their bytes;
+    /// returns how many.
     pub fn transmit_unread(&mut self, count: u32) -> u32 {
         let mut taken: u32 = 0;
         while taken < count {
@@ -277,15 +277,11 @@ impl FakeKernel {
     /// whose chunk hostile steps gave back before it was sent.
     fn take_sent(&mut self) -> Option<xdp_desc> {
         self.drain_if_empty();
+        let mut sending = self.sender.sending();
         loop {
-            let unfinished = u32::try_from(self.unfinished.len()).ok()?;
-            let wanted = unfinished.checked_add(1)?;
-            if !self.completion_has_room(wanted) {
-                return None;
-            }
-            let desc = (!self.has_ended(RingKind::Tx)).then(|| next_entry(&mut self.tx))??;
+            let desc = sending.next_packet(!self.sender.asks_for_kicks())?;
             if desc.options == 0 && self.claim(desc.addr, ChunkPlace::Sending) {
-                self.unfinished.push_back(desc.addr);
+                sending.unfinished.push_back(desc.addr);
                 return Some(desc);
             }
         }
@@ -295,7 +291,7 @@ impl FakeKernel {
     fn drain_if_empty(&mut self) {
         if self.readable && self.rx.pending() == 0 {
             let mut count = [0; 8];
-            let _ = rustix::io::read(&self.backend.fd, &mut count);
+            let _ = rustix::io::read(self.sender.fd(), &mut count);
             self.readable = false;
         }
     }
@@ -303,49 +299,68 @@ impl FakeKernel {
     /// Gives the chunks of up to `count` transmitted packets back, oldest first; returns how many.
     pub fn complete(&mut self, count: u32) -> u32 {
         self.drain_if_empty();
-        let mut completed: u32 = 0;
-        while completed < count && self.completion_has_room(1) {
-            let Some(address) = self.unfinished.pop_front() else {
-                break;
-            };
-            self.produce_completion(address);
-            completed = completed.wrapping_add(1);
-        }
-        completed
+        self.sending().complete(count)
     }
 
     /// Returns the number of transmitted packets whose chunks were not given back yet.
     #[must_use]
     pub fn unfinished(&self) -> usize {
-        self.unfinished.len()
+        self.sending().unfinished.len()
     }
 
     /// Sets or clears the need-wakeup flag of the TX or fill ring; that of other rings has no
     /// effect.
+    ///
+    /// While the flag of the TX ring is clear, this kernel sends what is submitted without a kick.
+    /// It takes what is there before it sleeps, as a driver does that sets the flag. That of the
+    /// fill ring only makes the socket kick: packets arrive all the same.
     pub fn set_need_wakeup(&mut self, ring: RingKind, on: bool) {
-        let flags = match ring {
-            RingKind::Tx => self.memory.tx.flags(),
-            RingKind::Fill => self.memory.fill.flags(),
-            RingKind::Rx => self.memory.rx.flags(),
-            RingKind::Completion => self.memory.completion.flags(),
-        };
-        flags.store(if on { XDP_RING_NEED_WAKEUP } else { 0 }, Ordering::SeqCst);
+        match ring {
+            RingKind::Tx => self.sender.ask_for_kicks(on),
+            RingKind::Fill => self.memory.fill.set_need_wakeup(on),
+            RingKind::Rx => self.memory.rx.set_need_wakeup(on),
+            RingKind::Completion => self.memory.completion.set_need_wakeup(on),
+        }
     }
 
-    /// Returns how often the socket woke this kernel.
+    /// Returns how often the socket woke this kernel, for the TX and the fill ring.
     #[must_use]
     pub fn kicks(&self) -> u64 {
-        self.backend.kicks.load(Ordering::SeqCst)
+        self.sender.tx_kicks().saturating_add(self.sender.fill_kicks())
+    }
+
+    /// Returns how often the socket woke this kernel for the TX ring.
+    pub(super) fn tx_kicks(&self) -> u64 {
+        self.sender.tx_kicks()
+    }
+
+    /// Returns where both sides of each ring are.
+    pub(super) fn positions(&self) -> Positions {
+        let sending = self.sending();
+        let load = |index: &AtomicU32| Index::new(index.load(Ordering::Acquire));
+        Positions {
+            rx_cursor: self.rx.cursor(),
+            rx_consumer: load(self.memory.rx.consumer()),
+            tx_producer: load(self.memory.tx.producer()),
+            tx_cursor: sending.tx.cursor(),
+            fill_producer: load(self.memory.fill.producer()),
+            fill_cursor: self.fill.cursor(),
+            completion_cursor: sending.completion.cursor(),
+            completion_consumer: load(self.memory.completion.consumer()),
+        }
     }
 }
 
-/// Takes the next entry, if there is one. This side of a ring does not count what the user's side
-/// submits.
-fn next_entry<T: Copy>(ring: &mut Consumer<T>) -> Option<T> {
-    let no_limit = ring.cursor().advance(u32::MAX);
-    // At an impossible index, which the user's side cannot write, there is nothing to take.
-    if ring.available(1, || no_limit) != Ok(1) {
-        return None;
-    }
-    ring.peek(1, || no_limit, |_, _| None).ok()?.read().take()
+/// Where both sides of each ring are: this kernel at a cursor, the user's side where it has
+/// submitted or released up to.
+#[derive(Debug)]
+pub(super) struct Positions {
+    pub(super) rx_cursor: Index,
+    pub(super) rx_consumer: Index,
+    pub(super) tx_producer: Index,
+    pub(super) tx_cursor: Index,
+    pub(super) fill_producer: Index,
+    pub(super) fill_cursor: Index,
+    pub(super) completion_cursor: Index,
+    pub(super) completion_consumer: Index,
 }

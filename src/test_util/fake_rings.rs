@@ -1,4 +1,5 @@
-//! Sizes of a fake kernel's rings, and the position where their indices begin.
+//! Sizes of a fake kernel's rings, the position where their indices begin, and whether the TX ring
+//! asks for wake-ups.
 
 use crate::ring::Index;
 
@@ -29,10 +30,21 @@ pub struct FakeRings {
     pub completion: u32,
     /// The position where all indices begin: near `u32::MAX` they wrap soon.
     pub start: Index,
+    /// Whether the TX ring's need-wakeup flag is set from the beginning, as it always is in copy
+    /// mode: then a packet is sent only after a kick, which takes 32 at the most. `false` makes a
+    /// kernel that sends by itself whatever is submitted, for tests of other things.
+    pub need_wakeup: bool,
 }
 
 impl Default for FakeRings {
     fn default() -> Self {
-        Self { rx: 2048, tx: 2048, fill: 4096, completion: 2048, start: Index::new(0) }
+        Self {
+            rx: 2048,
+            tx: 2048,
+            fill: 4096,
+            completion: 2048,
+            start: Index::new(0),
+            need_wakeup: true,
+        }
     }
 }

@@ -89,15 +89,22 @@ impl<'a> Hostile<'a> {
     }
 
     fn follow(&mut self, ring: RingKind, index: Index) {
-        let FakeKernel { rx, tx, fill, completion, .. } = self.kernel;
-        let goes_on = match ring {
-            RingKind::Rx => rx.skip_to(index),
-            RingKind::Tx => tx.skip_to(index),
-            RingKind::Fill => fill.skip_to(index),
-            RingKind::Completion => completion.skip_to(index),
-        };
-        if !goes_on && !self.kernel.has_ended(ring) {
-            self.kernel.ended.push(ring);
+        match ring {
+            RingKind::Rx | RingKind::Fill => {
+                let FakeKernel { rx, fill, ended, .. } = self.kernel;
+                let goes_on =
+                    if ring == RingKind::Rx { rx.skip_to(index) } else { fill.skip_to(index) };
+                end_unless(goes_on, ring, ended);
+            }
+            RingKind::Tx | RingKind::Completion => {
+                let mut sending = self.kernel.sending();
+                let goes_on = if ring == RingKind::Tx {
+                    sending.tx.skip_to(index)
+                } else {
+                    sending.completion.skip_to(index)
+                };
+                end_unless(goes_on, ring, &mut sending.ended);
+            }
         }
     }
 
@@ -115,5 +122,12 @@ impl<'a> Hostile<'a> {
             RingKind::Fill => memory.fill.consumer(),
             RingKind::Tx => memory.tx.consumer(),
         }
+    }
+}
+
+/// Adds `ring` to the rings that have ended, unless the kernel goes on.
+fn end_unless(goes_on: bool, ring: RingKind, ended: &mut Vec<RingKind>) {
+    if !goes_on && !ended.contains(&ring) {
+        ended.push(ring);
     }
 }

@@ -45,6 +45,7 @@ pub enum KernelStep {
 /// socket.fill.fill_from(&mut pool, 1)?;
 /// kernel.deliver(b"hello");
 /// socket.rx.receive(1)?.forward(&mut socket.tx)?;
+/// socket.tx.kick_if_needed()?;
 /// let outcome = kernel.step(&KernelStep::Transmit(8));
 /// assert_eq!(outcome, StepOutcome::Transmitted(vec![b"hello".to_vec()]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -2,8 +2,9 @@
 //! virtual Ethernet pairs between them for tests with root.
 //!
 //! [`FakeKernel`] is the other side of a socket's rings, in plain memory. [`ChunkAudit`] checks
-//! that every chunk is in exactly one place. With feature `proptest`, module `strategies` makes
-//! random programs of kernel steps, to check a packet loop with.
+//! that every chunk is in exactly one place, [`Progress`] that a packet loop does not stand still.
+//! With feature `proptest`, module `strategies` makes random programs of kernel steps, to check a
+//! packet loop with.
 //!
 //! [`Namespace`] and [`VethPair`] need neither the `ip` command nor `/proc` or `/sys`. What they
 //! make is removed when they are dropped, also by a panic; what a killed process leaves, the kernel
@@ -26,6 +27,7 @@
 mod chunk_audit;
 mod fake_kernel;
 mod fake_rings;
+mod fake_sender;
 #[doc(hidden)]
 pub mod fuzz;
 mod hostile;
@@ -35,6 +37,7 @@ mod kernel_step;
 mod misuse;
 mod namespace;
 mod privilege;
+mod progress;
 mod ring_block;
 mod ring_contents;
 mod ring_program;
@@ -53,6 +56,7 @@ pub use namespace::{Namespace, NetnsGuard};
 pub use privilege::enclosing_function;
 #[doc(inline)]
 pub use privilege::{privileged, test_name};
+pub use progress::{Progress, ProgressError, Stall};
 pub use ring_contents::RingContents;
 #[doc(hidden)]
 pub use ring_program::ring_program;

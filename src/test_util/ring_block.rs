@@ -1,4 +1,4 @@
-//! Memory of a ring, for both of its sides.
+//! Memory of rings, for both of their sides.
 //!
 //! # Safety
 //! A [`RingBlock`] owns aligned, zeroed memory of the ring's size until it is dropped. It reaches
@@ -11,6 +11,7 @@ use crate::ring::{AtomicU32, Index, Memory, Parts};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
+use xsk_uapi::if_xdp::XDP_RING_NEED_WAKEUP;
 use zerocopy::FromBytes;
 
 /// Offsets of a ring's parts: each index has a cache line of its own, as in the kernel.
@@ -24,6 +25,15 @@ pub(super) struct RingBlock {
     start: NonNull<u8>,
     layout: Layout,
     size: u32,
+}
+
+/// The memory of a socket's four rings.
+#[derive(Debug)]
+pub(super) struct RingBlocks {
+    pub(super) rx: RingBlock,
+    pub(super) tx: RingBlock,
+    pub(super) fill: RingBlock,
+    pub(super) completion: RingBlock,
 }
 
 // SAFETY: the block owns its memory, and nothing in it belongs to one thread.
@@ -107,8 +117,15 @@ impl RingBlock {
             .collect()
     }
 
-    pub(super) fn flags(&self) -> &AtomicU32 {
-        self.index(FLAGS)
+    /// Sets or clears the ring's need-wakeup flag.
+    pub(super) fn set_need_wakeup(&self, on: bool) {
+        let flags = if on { XDP_RING_NEED_WAKEUP } else { 0 };
+        self.index(FLAGS).store(flags, Ordering::SeqCst);
+    }
+
+    /// Returns whether the ring's need-wakeup flag is set.
+    pub(super) fn needs_wakeup(&self) -> bool {
+        self.index(FLAGS).load(Ordering::SeqCst) & XDP_RING_NEED_WAKEUP != 0
     }
 
     pub(super) fn producer(&self) -> &AtomicU32 {

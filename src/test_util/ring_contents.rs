@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "rings are raw memory")]
 
 use super::FakeKernel;
-use super::ring_block::RingBlock;
+use super::ring_block::{RingBlock, RingBlocks};
 use crate::ring::{Index, RingKind};
 use std::sync::atomic::Ordering;
 use xsk_uapi::if_xdp::xdp_desc;
@@ -40,7 +40,7 @@ pub struct RingContents {
     pub rx: Vec<xdp_desc>,
     /// Packets in the TX ring that the kernel has not taken.
     pub tx: Vec<xdp_desc>,
-    /// Addresses of packets that the kernel transmitted and has not completed.
+    /// Addresses of packets that the kernel has taken and not completed, transmitted or not.
     pub kernel: Vec<u64>,
     /// Addresses in the completion ring that the user has not taken.
     pub completion: Vec<u64>,
@@ -54,45 +54,36 @@ impl FakeKernel {
     /// changes nothing here; a ring that such a step has ended is empty.
     #[must_use]
     pub fn ring_contents(&self) -> RingContents {
+        let sending = self.sending();
+        let ended = |ring| self.has_ended(ring) || sending.ended.contains(&ring);
+        let RingBlocks { rx, tx, fill, completion } = &*self.memory;
+        let taken = sending.taken.iter().map(|desc| desc.addr);
         RingContents {
-            fill: self.to_take(RingKind::Fill, &self.memory.fill, self.fill.cursor()),
-            rx: self.given(RingKind::Rx, &self.memory.rx, self.rx.cursor()),
-            tx: self.to_take(RingKind::Tx, &self.memory.tx, self.tx.cursor()),
-            kernel: self.unfinished.iter().copied().collect(),
-            completion: self.given(
-                RingKind::Completion,
-                &self.memory.completion,
-                self.completion.cursor(),
-            ),
+            fill: to_take(ended(RingKind::Fill), fill, self.fill.cursor()),
+            rx: given(ended(RingKind::Rx), rx, self.rx.cursor()),
+            tx: to_take(ended(RingKind::Tx), tx, sending.tx.cursor()),
+            kernel: sending.unfinished.iter().copied().chain(taken).collect(),
+            completion: given(ended(RingKind::Completion), completion, sending.completion.cursor()),
         }
     }
+}
 
-    /// Returns the entries that the user's side submitted and this kernel, which is at `cursor`,
-    /// has not taken.
-    fn to_take<T: FromBytes + Copy>(
-        &self,
-        ring: RingKind,
-        block: &RingBlock,
-        cursor: Index,
-    ) -> Vec<T> {
-        let producer = Index::new(block.producer().load(Ordering::Acquire));
-        let count = producer.distance_from(cursor);
-        // SAFETY: the user's side submitted these slots, and writes one again only when an index
-        // that is not beyond `cursor` has passed it; of a ring where one was, nothing is read.
-        unsafe { block.entries(cursor, if self.has_ended(ring) { 0 } else { count }) }
-    }
+/// Returns the entries that the user's side submitted and the kernel, which is at `cursor`, has not
+/// taken; none of a ring that has `ended`.
+fn to_take<T: FromBytes + Copy>(ended: bool, block: &RingBlock, cursor: Index) -> Vec<T> {
+    let producer = Index::new(block.producer().load(Ordering::Acquire));
+    let count = producer.distance_from(cursor);
+    // SAFETY: the user's side submitted these slots, and writes one again only when an index that
+    // is not beyond `cursor` has passed it; of a ring where one was, nothing is read.
+    unsafe { block.entries(cursor, if ended { 0 } else { count }) }
+}
 
-    /// Returns the entries that this kernel, which is at `cursor`, wrote and the user's side has
-    /// not released.
-    fn given<T: FromBytes + Copy>(
-        &self,
-        ring: RingKind,
-        block: &RingBlock,
-        cursor: Index,
-    ) -> Vec<T> {
-        let consumer = Index::new(block.consumer().load(Ordering::Acquire));
-        let count = cursor.distance_from(consumer);
-        // SAFETY: only this kernel, which is borrowed, writes the slots of this ring.
-        unsafe { block.entries(consumer, if self.has_ended(ring) { 0 } else { count }) }
-    }
+/// Returns the entries that the kernel, which is at `cursor`, wrote and the user's side has not
+/// released; none of a ring that has `ended`.
+fn given<T: FromBytes + Copy>(ended: bool, block: &RingBlock, cursor: Index) -> Vec<T> {
+    let consumer = Index::new(block.consumer().load(Ordering::Acquire));
+    let count = cursor.distance_from(consumer);
+    // SAFETY: only the kernel's half writes the slots of this ring, and the caller has it: the
+    // kernel is borrowed, or its sending side is locked.
+    unsafe { block.entries(consumer, if ended { 0 } else { count }) }
 }

@@ -1,11 +1,11 @@
 //! Strategies of `proptest` for random programs of [`FakeKernel`](super::FakeKernel) steps: feature
 //! `proptest`.
 //!
-//! A packet loop, checked to lose no chunk:
+//! A packet loop, checked to lose no chunk and to go on after any traffic:
 //!
 //! ```
 //! use proptest::prelude::*;
-//! use xsk::test_util::{ChunkAudit, FakeKernel, strategies};
+//! use xsk::test_util::{ChunkAudit, FakeKernel, Progress, strategies};
 //!
 //! /// The code under test: echoes the packets that fit the TX ring, and drops the others.
 //! fn echo(port: &mut xsk::Socket, pool: &mut xsk::FramePool) -> xsk::Result<()> {
@@ -13,6 +13,7 @@
 //!     port.rx.receive(64)?.forward(&mut port.tx)?;
 //!     port.rx.receive(64)?.reclaim(pool);
 //!     port.fill.fill_from(pool, 64)?;
+//!     port.tx.kick_if_needed()?;
 //!     Ok(())
 //! }
 //!
@@ -20,12 +21,14 @@
 //! let program = (strategies::rings(4), steps);
 //! proptest!(strategies::config(64), |((rings, steps) in program)| {
 //!     let (umem, mut pool) = xsk::Umem::builder().chunk_count(32).build()?;
-//!     let (mut kernel, mut port) = FakeKernel::with(&umem, rings)?;
+//!     let (kernel, mut port) = FakeKernel::with(&umem, rings)?;
+//!     let mut kernels = [kernel];
 //!     for step in &steps {
-//!         kernel.step(step);
+//!         kernels[0].step(step);
 //!         echo(&mut port, &mut pool)?;
-//!         ChunkAudit::of(&umem).pool(&pool).rings(&kernel).check()?;
+//!         ChunkAudit::of(&umem).pool(&pool).rings(&kernels[0]).check()?;
 //!     }
+//!     Progress::new().check(&mut kernels, || echo(&mut port, &mut pool))?;
 //! });
 //! ```
 
@@ -80,11 +83,15 @@ pub fn index() -> BoxedStrategy<Index> {
     .boxed()
 }
 
-/// Rings of any [sizes](ring_size) whose indices begin at any [`index`].
+/// Rings of any [sizes](ring_size) whose indices begin at any [`index`], with a TX ring that asks
+/// for kicks, as in copy mode.
 pub fn rings(most_bits: u32) -> BoxedStrategy<FakeRings> {
     let size = || ring_size(most_bits);
     (size(), size(), size(), size(), index())
-        .prop_map(|(rx, tx, fill, completion, start)| FakeRings { rx, tx, fill, completion, start })
+        .prop_map(|(rx, tx, fill, completion, start)| {
+            let need_wakeup = true;
+            FakeRings { rx, tx, fill, completion, start, need_wakeup }
+        })
         .boxed()
 }
 
@@ -105,7 +112,8 @@ pub fn packet(longest: u16) -> BoxedStrategy<Vec<u8>> {
     prop::collection::vec(any::<u8>(), 1..=longest).boxed()
 }
 
-/// A step of the kernel, with packets of up to `longest` bytes.
+/// A step of the kernel, with packets of up to `longest` bytes. Now and then the TX ring's
+/// need-wakeup flag is cleared for a while, as in zero-copy mode, and the kernel sends by itself.
 pub fn kernel_step(longest: u16) -> BoxedStrategy<KernelStep> {
     let len = 1..=u32::from(longest.max(1));
     let flag = (select(vec![RingKind::Tx, RingKind::Fill]), any::<bool>());

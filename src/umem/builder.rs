@@ -2,7 +2,8 @@
 //! kernel sees it.
 #![allow(unsafe_code, reason = "the user's own memory comes in here")]
 
-use super::geometry::{Geometry, PACKET_HEADROOM, next_umem_id};
+use super::geometry::{Geometry, PACKET_HEADROOM};
+use super::number::next_umem_number;
 use super::{FramePool, Memory, PageSize, Umem};
 use crate::error::{Error, Result};
 use crate::num::u64_of;
@@ -174,7 +175,7 @@ impl UmemBuilder {
                 errno: Errno::NOMEM,
             });
         }
-        let umem = next_umem_id()?;
+        let umem = next_umem_number()?;
         Ok(Geometry::new(umem, self.chunks, self.chunk_size))
     }
 }

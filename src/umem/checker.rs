@@ -1,8 +1,12 @@
 //! Checks addresses written by the kernel and records chunk moves in the ledger.
 
 use super::chunk_place::ChunkPlace;
+use super::frame::Frame;
 use super::geometry::Geometry;
 use super::ledger::Ledger;
+use super::losses::record_lost;
+use super::number::count_lost;
+use std::mem::ManuallyDrop;
 
 /// Checks addresses written by the kernel and records chunk moves in the ledger; each ring half and
 /// pool has one.
@@ -49,6 +53,28 @@ impl Checker {
     #[inline(always)]
     pub(crate) fn record_move(&self, address: u64, from: ChunkPlace, to: ChunkPlace) {
         self.ledger.record_move(&self.geometry, address, from, to);
+    }
+
+    /// Takes a frame that is given to a ring or pool, and refuses one of another UMEM (I6). Nothing
+    /// after this panics: the frame needs no drop, and the caller no code for it.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn own(&self, frame: Frame) -> ManuallyDrop<Frame> {
+        if frame.umem() != self.geometry.umem {
+            let umem = frame.umem();
+            self.refuse(umem, frame.consume().0);
+        }
+        ManuallyDrop::new(frame)
+    }
+
+    /// Counts the chunk of a frame of another UMEM as lost, and panics.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn refuse(&self, umem: u32, address: u64) -> ! {
+        count_lost(umem, 1);
+        record_lost(umem, ChunkPlace::User, [address]);
+        self.geometry.wrong_umem(umem);
     }
 
     /// Refuses what belongs to another UMEM (invariant I6), before anything is written.

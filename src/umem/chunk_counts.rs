@@ -6,7 +6,7 @@
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
 /// let frame = pool.take().ok_or("the pool is empty")?;
 /// if let Some(counts) = umem.chunk_counts() {
-///     assert_eq!((counts.pool, counts.user), (15, 1));
+///     assert_eq!((counts.pool, counts.user, counts.lost), (15, 1, 0));
 /// }
 /// pool.put(frame);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -21,4 +21,6 @@ pub struct ChunkCounts {
     pub receiving: usize,
     /// Chunks in the TX ring, in the kernel or in the completion ring.
     pub sending: usize,
+    /// Chunks whose frame or pool was dropped.
+    pub lost: usize,
 }

@@ -16,12 +16,14 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ChunkPlace {
-    /// In a pool (or lost with a dropped one).
+    /// In a pool.
     Pool = 0,
-    /// In the user's hands, as a frame (or lost with a dropped one).
+    /// In the user's hands, as a frame.
     User = 1,
     /// Given for receiving: in the fill ring, in the kernel or in the RX ring.
     Receiving = 2,
     /// Given for sending: in the TX ring, in the kernel or in the completion ring.
     Sending = 3,
+    /// Lost: its frame or pool was dropped.
+    Lost = 4,
 }

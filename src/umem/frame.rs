@@ -1,7 +1,11 @@
 //! The owned handle to one chunk.
 
+use super::chunk_place::ChunkPlace;
 use super::geometry::Geometry;
+use super::losses::record_lost;
+use super::number::count_lost;
 use crate::error::Error;
+use std::mem::ManuallyDrop;
 
 /// The owned handle to one chunk of a [`Umem`](super::Umem), and to the packet's bytes in it.
 ///
@@ -11,6 +15,7 @@ use crate::error::Error;
 /// with [`Umem::bytes`](super::Umem::bytes) and [`Umem::bytes_mut`](super::Umem::bytes_mut).
 ///
 /// Dropping a frame is safe and loses its chunk until the UMEM ends; put it into a pool instead.
+/// [`Umem::lost_chunks`](super::Umem::lost_chunks) counts such chunks.
 ///
 /// ```
 /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
@@ -56,7 +61,8 @@ impl Frame {
     /// here on.
     #[inline(always)]
     pub(crate) fn consume(self) -> (u64, u32) {
-        (self.address, self.len)
+        let frame = ManuallyDrop::new(self);
+        (frame.address, frame.len)
     }
 
     /// Returns the number of the frame's UMEM.
@@ -119,6 +125,50 @@ impl Frame {
     pub(super) fn set(&mut self, address: u64, len: u32) {
         self.address = address;
         self.len = len;
+    }
+}
+
+impl Drop for Frame {
+    /// Counts the chunk as lost; one that was given to a pool or a ring does not come here.
+    #[inline(always)]
+    fn drop(&mut self) {
+        // No call, and nothing but the number: a loop that can panic with a frame in hand keeps
+        // what this needs in a register.
+        count_lost(self.umem, 1);
+        record_lost(self.umem, ChunkPlace::User, [self.address]);
+    }
+}
+
+/// A frame that is lent to the user's code. Its chunk is counted as lost if that panics, but only
+/// where the ledger is: elsewhere the loop has no code for it.
+#[derive(Debug)]
+pub(crate) struct LentFrame(ManuallyDrop<Frame>);
+
+impl LentFrame {
+    #[inline(always)]
+    pub(crate) fn new(frame: Frame) -> Self {
+        Self(ManuallyDrop::new(frame))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get_mut(&mut self) -> &mut Frame {
+        &mut self.0
+    }
+
+    /// Returns the frame, or the one that it was exchanged for.
+    #[inline(always)]
+    pub(crate) fn take_back(self) -> Frame {
+        let lent = ManuallyDrop::new(self);
+        let (address, len, umem) = (lent.0.address, lent.0.len, lent.0.umem);
+        Frame { address, len, umem }
+    }
+}
+
+#[cfg(any(debug_assertions, feature = "ledger"))]
+impl Drop for LentFrame {
+    fn drop(&mut self) {
+        count_lost(self.0.umem, 1);
+        record_lost(self.0.umem, ChunkPlace::User, [self.0.address]);
     }
 }
 

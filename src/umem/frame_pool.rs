@@ -5,6 +5,8 @@ use super::checker::Checker;
 use super::chunk_place::ChunkPlace;
 use super::frame::Frame;
 use super::geometry::Geometry;
+use super::losses::record_lost;
+use super::number::count_lost;
 use crate::num::{u32_of_count, usize32};
 use crate::ring::transfer::{Ready, Room, Sink, Source};
 
@@ -14,7 +16,8 @@ use crate::ring::transfer::{Ready, Room, Sink, Source};
 /// and joined and moved between threads; a thread that only receives and one that only sends feed
 /// one another by passing pools or frames.
 ///
-/// Dropping a pool is safe and loses its chunks until the UMEM ends.
+/// Dropping a pool is safe and loses its chunks until the UMEM ends;
+/// [`Umem::lost_chunks`](super::Umem::lost_chunks) counts them.
 ///
 /// ```
 /// let (_umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
@@ -92,8 +95,8 @@ impl FramePool {
     #[inline]
     #[track_caller]
     pub fn put(&mut self, frame: Frame) {
-        self.checker.assert_same_umem(frame.umem());
-        let (address, _) = frame.consume();
+        let frame = self.checker.own(frame);
+        let address = frame.address();
         self.checker.record_move(address, ChunkPlace::User, ChunkPlace::Pool);
         if let Some(slot) = self.slots.get_mut(usize32(self.len)) {
             *slot = self.checker.geometry.chunk(address);
@@ -168,6 +171,18 @@ impl FramePool {
     /// order: which chunks are here, for tests of conservation.
     pub fn addresses(&self) -> impl Iterator<Item = u64> + '_ {
         self.slots.iter().take(self.len()).copied()
+    }
+}
+
+impl Drop for FramePool {
+    /// Counts the chunks as lost.
+    #[inline]
+    fn drop(&mut self) {
+        if self.len != 0 {
+            let umem = self.checker.geometry.umem;
+            count_lost(umem, self.len);
+            record_lost(umem, ChunkPlace::Pool, self.addresses());
+        }
     }
 }
 

@@ -1,8 +1,5 @@
 //! The geometry of a UMEM: where its chunks begin and end, and which bytes a frame can have.
 
-use crate::error::{Error, Result};
-use std::sync::atomic::{AtomicU32, Ordering};
-
 /// What the kernel leaves free before each received packet, beside the headroom
 /// (`XDP_PACKET_HEADROOM`, linux/bpf.h).
 pub(crate) const PACKET_HEADROOM: u32 = 256;
@@ -108,21 +105,10 @@ impl Geometry {
     #[inline(never)]
     #[track_caller]
     #[expect(clippy::panic, reason = "a frame given to another UMEM is a programming error (I6)")]
-    fn wrong_umem(&self, frame: u32) -> ! {
+    pub(super) fn wrong_umem(&self, frame: u32) -> ! {
         let here = self.umem;
         panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
     }
-}
-
-/// Returns a number that no UMEM of this process ever had.
-///
-/// Numbers are not used again, so a frame that outlived its UMEM can never pass for one of another
-/// (invariant I6).
-pub(super) fn next_umem_id() -> Result<u32> {
-    static LAST: AtomicU32 = AtomicU32::new(0);
-    LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1))
-        .map(|last| last.wrapping_add(1))
-        .map_err(|_| Error::UmemNumbers)
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ mod kept {
                     ChunkPlace::User => &mut counts.user,
                     ChunkPlace::Receiving => &mut counts.receiving,
                     ChunkPlace::Sending => &mut counts.sending,
+                    ChunkPlace::Lost => &mut counts.lost,
                 };
                 *count = count.saturating_add(1);
             }
@@ -76,7 +77,7 @@ mod kept {
     }
 
     /// Added to the place of a chunk whose bytes a fake kernel reads or writes.
-    const CLAIMED: u8 = 4;
+    const CLAIMED: u8 = 8;
 
     #[expect(clippy::as_conversions, reason = "the discriminant of a `repr(u8)`")]
     const fn bits(place: ChunkPlace) -> u8 {
@@ -89,7 +90,8 @@ mod kept {
             0 => ChunkPlace::Pool,
             1 => ChunkPlace::User,
             2 => ChunkPlace::Receiving,
-            _ => ChunkPlace::Sending,
+            3 => ChunkPlace::Sending,
+            _ => ChunkPlace::Lost,
         }
     }
 
@@ -99,8 +101,8 @@ mod kept {
 
         #[test]
         fn a_place_is_read_back_from_its_bits() {
-            use ChunkPlace::{Pool, Receiving, Sending, User};
-            for place in [Pool, User, Receiving, Sending] {
+            use ChunkPlace::{Lost, Pool, Receiving, Sending, User};
+            for place in [Pool, User, Receiving, Sending, Lost] {
                 assert_eq!(from_bits(bits(place)), place);
                 assert_eq!(from_bits(bits(place) | CLAIMED), place);
             }

@@ -20,12 +20,15 @@ mod frame;
 mod frame_pool;
 pub(crate) mod geometry;
 mod ledger;
+mod losses;
+mod number;
 
 pub use crate::types::PageSize;
 pub use builder::UmemBuilder;
 pub(crate) use checker::Checker;
 pub use chunk_counts::ChunkCounts;
 pub use chunk_place::ChunkPlace;
+pub(crate) use frame::LentFrame;
 pub use frame::{Frame, OutOfBounds};
 pub use frame_pool::FramePool;
 
@@ -36,7 +39,10 @@ use crate::num::{usize_of_offset, usize32};
 use crate::sys::memory::Mapping;
 use geometry::Geometry;
 use ledger::Ledger;
+use losses::LossRecord;
+use number::LossCount;
 use std::any::Any;
+use std::backtrace::Backtrace;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -71,6 +77,8 @@ struct Shared {
     headroom: u32,
     page_size: PageSize,
     ledger: Ledger,
+    loss_count: LossCount,
+    loss_record: LossRecord,
     /// Whether sockets of the kernel or of a fake kernel use the memory, as [`Sockets`] says; 0
     /// before the first one.
     #[cfg(feature = "test-util")]
@@ -146,6 +154,8 @@ impl Umem {
         let shared = Shared {
             headroom,
             page_size,
+            loss_count: LossCount::new(geometry.umem),
+            loss_record: LossRecord::new(geometry, ledger.clone()),
             ledger,
             #[cfg(feature = "test-util")]
             sockets: std::sync::atomic::AtomicU8::new(0),
@@ -306,7 +316,6 @@ impl Umem {
     /// Returns how many chunks are where, as the ledger knows: in debug builds and with feature
     /// `ledger`; `None` without it.
     ///
-    /// A frame or pool that was dropped still counts where it was.
     #[must_use]
     pub fn chunk_counts(&self) -> Option<ChunkCounts> {
         self.shared.ledger.chunk_counts()
@@ -317,6 +326,45 @@ impl Umem {
     #[must_use]
     pub fn chunk_places(&self) -> Option<Vec<ChunkPlace>> {
         self.shared.ledger.chunk_places()
+    }
+
+    /// Returns how many chunks were lost because a [`Frame`] or [`FramePool`] with them was
+    /// dropped, in all builds. They are out of use until the UMEM ends: a program that loses one
+    /// now and then receives nothing after the last one.
+    ///
+    /// Not counted: frames that `std::mem::forget` was given; what was in the rings of a closed
+    /// socket; and, without the ledger, the frame that the closure of
+    /// [`RxBatch::recycle_each`](crate::RxBatch::recycle_each) had when it panicked. With more than
+    /// 4096 UMEMs at a time, some share a count.
+    ///
+    /// ```
+    /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+    /// drop(pool.take());
+    /// assert_eq!(umem.lost_chunks(), 1);
+    /// drop(pool);
+    /// assert_eq!(umem.lost_chunks(), 16);
+    /// # Ok::<(), xsk::Error>(())
+    /// ```
+    #[must_use]
+    pub fn lost_chunks(&self) -> u32 {
+        self.shared.loss_count.chunks()
+    }
+
+    /// Returns where the first of the [`lost_chunks`](Self::lost_chunks) was lost: in debug builds
+    /// and with feature `ledger`, if the environment asks for backtraces (`RUST_BACKTRACE=1`, see
+    /// [`std::backtrace`]); otherwise `None`.
+    ///
+    /// ```
+    /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+    /// drop(pool.take());
+    /// if let Some(backtrace) = umem.first_loss() {
+    ///     eprintln!("{} chunks lost, the first one here:\n{backtrace}", umem.lost_chunks());
+    /// }
+    /// # Ok::<(), xsk::Error>(())
+    /// ```
+    #[must_use]
+    pub fn first_loss(&self) -> Option<&Backtrace> {
+        self.shared.loss_record.first()
     }
 
     /// Writes `packet` at `address`, as the kernel does.

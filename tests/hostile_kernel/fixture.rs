@@ -22,7 +22,7 @@ impl Fixture {
     pub(crate) fn new(start: Index) -> Self {
         let chunks = u32::try_from(CHUNKS).unwrap();
         let (umem, pool) = Umem::builder().chunk_count(chunks).chunk_size(2048).build().unwrap();
-        let rings = FakeRings { rx: 4, tx: 4, fill: 8, completion: 4, start };
+        let rings = FakeRings { rx: 4, tx: 4, fill: 8, completion: 4, start, need_wakeup: false };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
         Self { umem, pool, kernel, socket, held: Vec::new(), faults: 0 }
     }
@@ -161,6 +161,7 @@ impl Fixture {
                 }
             }
             Step::Take(n) => held.extend((0..n).map_while(|_| pool.take())),
+            Step::Kick => drop(socket.tx.kick_if_needed().unwrap()),
             Step::HostileReceive(address, len, options) => {
                 self.hostile().receive(address, len, options)
             }

@@ -68,12 +68,17 @@ fn an_index_that_cannot_be_is_refused_on_every_ring() {
     });
 }
 
+/// Rings of 8 entries, of a kernel that sends by itself.
+fn small_rings() -> FakeRings {
+    let need_wakeup = false;
+    FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, need_wakeup, ..FakeRings::default() }
+}
+
 /// Two steps ahead that come round: entries in the user's hands stay as they are.
 #[test]
 fn an_index_that_comes_round_changes_no_entry_in_hand() {
     let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
-    let rings = FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, ..FakeRings::default() };
-    let (mut kernel, mut socket) = FakeKernel::with(&umem, rings).unwrap();
+    let (mut kernel, mut socket) = FakeKernel::with(&umem, small_rings()).unwrap();
     if kernel.hostile().is_none() {
         return;
     }
@@ -106,8 +111,7 @@ fn an_index_that_comes_round_changes_no_entry_in_hand() {
 #[test]
 fn an_index_that_comes_round_makes_the_kernel_read_nothing() {
     let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
-    let rings = FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, ..FakeRings::default() };
-    let (mut kernel, mut socket) = FakeKernel::with(&umem, rings).unwrap();
+    let (mut kernel, mut socket) = FakeKernel::with(&umem, small_rings()).unwrap();
     if kernel.hostile().is_none() {
         return;
     }
@@ -133,7 +137,7 @@ fn an_index_that_comes_round_makes_the_kernel_read_nothing() {
 #[test]
 fn contents_of_a_ring_do_not_follow_a_wrong_index() {
     let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
-    let (mut kernel, mut socket) = FakeKernel::new(&umem).unwrap();
+    let (mut kernel, mut socket) = FakeKernel::with(&umem, small_rings()).unwrap();
     if kernel.hostile().is_none() {
         return;
     }

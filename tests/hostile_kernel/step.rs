@@ -22,6 +22,7 @@ pub(crate) enum Step {
     ReapIntoFill(u32),
     Put(u32),
     Take(u32),
+    Kick,
     HostileReceive(u64, u32, u32),
     HostileComplete(u64),
     /// An index this far from where it is.
@@ -49,6 +50,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         6 => strategies::kernel_step(100).prop_map(Step::Kernel),
         1 => few().prop_map(Step::Put),
         1 => few().prop_map(Step::Take),
+        1 => Just(Step::Kick),
         3 => (address(), len(), options()).prop_map(|(a, l, o)| Step::HostileReceive(a, l, o)),
         3 => address().prop_map(Step::HostileComplete),
         2 => (kind(), far).prop_map(|(kind, far)| Step::HostileIndex(kind, far)),

@@ -18,6 +18,7 @@ pub(crate) struct Fixture {
     socket: Socket,
     held: VecDeque<Frame>,
     kicks: u64,
+    /// The need-wakeup flags of the TX and the fill ring.
     flags: (bool, bool),
     oracle: Oracle,
 }
@@ -73,7 +74,7 @@ impl Fixture {
             socket,
             held: VecDeque::new(),
             kicks: 0,
-            flags: (false, false),
+            flags: (true, false),
             oracle: Oracle::new(setting),
         }
     }
@@ -228,23 +229,22 @@ impl Fixture {
                 assert_eq!(self.pool.len(), len - other.len());
                 self.pool.append(other);
             }
-            Op::KickTx(always) => {
-                let asked = always || self.flags.0;
-                let tx = &mut self.socket.tx;
-                let kick = if always { tx.kick() } else { tx.kick_if_needed() };
-                self.expect_kick(asked, kick.unwrap());
-            }
-            Op::KickFill => {
-                let kick = self.socket.fill.kick_if_needed().unwrap();
-                self.expect_kick(self.flags.1, kick);
-            }
+            Op::KickTx(always) => self.kick_tx(always),
+            Op::KickFill => self.kick_fill(),
         }
     }
 
     fn kernel_step(&mut self, step: &KernelStep) {
         if let KernelStep::NeedWakeup(ring, on) = *step {
             match ring {
-                RingKind::Tx => self.flags.0 = on,
+                RingKind::Tx => {
+                    self.flags.0 = on;
+                    self.oracle.awake = !on;
+                    if on {
+                        // What a socket submitted that saw no flag is not left.
+                        self.oracle.take(usize::MAX);
+                    }
+                }
                 RingKind::Fill => self.flags.1 = on,
                 _ => (),
             }

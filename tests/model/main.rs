@@ -9,7 +9,8 @@ mod oracle;
 use fixture::Fixture;
 use op::Op;
 use proptest::prelude::*;
-use xsk::test_util::{FakeRings, Index, strategies};
+use xsk::ring::RingKind;
+use xsk::test_util::{FakeRings, Index, KernelStep, strategies};
 
 /// The sizes of everything.
 #[derive(Debug, Clone)]
@@ -68,6 +69,7 @@ fn every_size_goes_round_over_the_wrap() {
                     fill: size,
                     completion: size,
                     start: Index::new(u32::MAX - before),
+                    need_wakeup: true,
                 },
                 chunks: size,
                 headroom: 0,
@@ -84,7 +86,9 @@ fn every_size_goes_round_over_the_wrap() {
                 ]
             };
             let rounds = [third, size, third, third, size].map(round);
-            run(&setting, &rounds.concat());
+            // A kernel that needs no kicks: they would be many.
+            let awake = Op::Kernel(KernelStep::NeedWakeup(RingKind::Tx, false));
+            run(&setting, &[&[awake][..], &rounds.concat()].concat());
         }
     }
 }

@@ -102,7 +102,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         2 => (0..6_u32).prop_map(Op::Take),
         2 => edit().prop_map(Op::Edit),
         1 => burst().prop_map(Op::SplitAndMerge),
-        1 => any::<bool>().prop_map(Op::KickTx),
+        3 => prop::bool::weighted(0.3).prop_map(Op::KickTx),
         1 => Just(Op::KickFill),
     ];
     prop_oneof![

@@ -81,7 +81,12 @@ pub(crate) struct Oracle {
     pub(crate) fill: Out,
     pub(crate) rx: In,
     pub(crate) tx: Out,
+    /// Taken from the TX ring, and not transmitted.
+    pub(crate) taken: VecDeque<Entry>,
+    /// Transmitted, and not completed.
     pub(crate) kernel: VecDeque<u64>,
+    /// Whether the kernel sends without a kick.
+    pub(crate) awake: bool,
     pub(crate) completion: In,
     memory: Vec<u8>,
 }
@@ -102,7 +107,9 @@ impl Oracle {
             fill: Out::new(rings.fill),
             rx: In::new(rings.rx),
             tx: Out::new(rings.tx),
+            taken: VecDeque::new(),
             kernel: VecDeque::new(),
+            awake: false,
             completion: In::new(rings.completion),
             memory: vec![0; (chunks * CHUNK) as usize],
         }
@@ -131,6 +138,19 @@ impl Oracle {
         true
     }
 
+    /// Takes up to `most` packets from the TX ring, as many as the completion ring has room for.
+    pub(crate) fn take(&mut self, most: usize) {
+        let room = self.completion.free() - self.kernel.len() - self.taken.len();
+        let count = self.tx.published.len().min(most).min(room);
+        self.taken.extend(self.tx.published.drain(..count));
+    }
+
+    /// A kick; returns whether it leaves packets on the TX ring.
+    pub(crate) fn kick(&mut self) -> bool {
+        self.take(32);
+        !self.tx.published.is_empty()
+    }
+
     /// Returns the result of the kernel's step: a count, and the packets that it sent.
     pub(crate) fn step(&mut self, step: &KernelStep) -> (u32, Vec<Vec<u8>>) {
         let mut count = 0;
@@ -146,8 +166,11 @@ impl Oracle {
                 }
             }
             KernelStep::Transmit(wanted) => {
-                while count < wanted && self.completion.free() > self.kernel.len() {
-                    let Some(entry) = self.tx.published.pop_front() else {
+                while count < wanted {
+                    if self.awake && self.taken.is_empty() {
+                        self.take(1);
+                    }
+                    let Some(entry) = self.taken.pop_front() else {
                         break;
                     };
                     sent.push(self.bytes(entry).to_vec());

@@ -27,6 +27,8 @@ pub(crate) struct Fixture {
     held: Vec<(usize, Frame)>,
     /// Addresses of lost chunks, by UMEM.
     lost: Vec<Vec<u64>>,
+    /// How many of these were in the rings of closed sockets, by UMEM.
+    closed: Vec<usize>,
 }
 
 /// Everything that can be compared.
@@ -48,6 +50,7 @@ impl Fixture {
             ports: Ports::default(),
             held: Vec::new(),
             lost: vec![Vec::new(); umems],
+            closed: vec![0; umems],
         };
         for (number, rings) in rings.iter().enumerate() {
             fixture.open(number, *rings);
@@ -71,9 +74,12 @@ impl Fixture {
         self.settle();
         let ports = &mut self.ports;
         let rings = ports.kernel.swap_remove(port).ring_contents();
-        let lost = &mut self.lost[ports.umem.swap_remove(port)];
+        let umem = ports.umem.swap_remove(port);
+        let lost = &mut self.lost[umem];
+        let before = lost.len();
         lost.extend(rings.fill.iter().chain(&rings.kernel).chain(&rings.completion));
         lost.extend(rings.rx.iter().chain(&rings.tx).map(|desc| desc.addr));
+        self.closed[umem] += lost.len() - before;
         drop(ports.rx.swap_remove(port));
         drop(ports.tx.swap_remove(port));
         drop(ports.fill.swap_remove(port));
@@ -98,7 +104,13 @@ impl Fixture {
     /// Checks for every UMEM that every chunk is in one place.
     pub(crate) fn check(&mut self) {
         self.settle();
-        for (umem, lost) in self.umems.iter().zip(&self.lost) {
+        for ((umem, lost), closed) in self.umems.iter().zip(&self.lost).zip(&self.closed) {
+            let (counted, dropped) = (umem.lost_chunks() as usize, lost.len() - closed);
+            match umem.chunk_counts() {
+                Some(counts) => assert_eq!((counted, counts.lost), (dropped, dropped)),
+                // Less those of frames that `recycle_each` had when its closure panicked.
+                None => assert!(counted <= dropped),
+            }
             let mut found = ChunkAudit::of(umem)
                 .frames(self.held.iter().map(|(_, frame)| frame))
                 .lost(lost.iter().copied());
@@ -191,6 +203,9 @@ impl Fixture {
                         tx.send_each(pool, want, look).unwrap();
                     });
                 });
+            }
+            Op::Kick(socket) if ports > 0 => {
+                self.ports.tx[s(socket)].kick_if_needed().unwrap();
             }
             Op::Reap { socket, want, take, forget } if ports > 0 => {
                 let umem = self.ports.umem[s(socket)];

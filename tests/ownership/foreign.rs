@@ -15,7 +15,8 @@ struct Fixture {
 fn fixture() -> Fixture {
     let (umem, mut pool) = Umem::builder().chunk_count(32).chunk_size(2048).build().unwrap();
     umem.for_each_free_chunk(&mut pool, |bytes| bytes.fill(7));
-    let rings = FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, start: Index::new(u32::MAX - 2) };
+    let (start, need_wakeup) = (Index::new(u32::MAX - 2), false);
+    let rings = FakeRings { rx: 8, tx: 8, fill: 8, completion: 8, start, need_wakeup };
     let (mut kernel, mut socket) = FakeKernel::with(&umem, rings).unwrap();
     assert_eq!(socket.fill.fill_from(&mut pool, 4), Ok(4));
     assert_eq!(socket.tx.send_from(&mut pool, 4, 60), Ok(4));

@@ -4,8 +4,10 @@
 mod fixture;
 mod foreign;
 mod lifetimes;
+mod losses;
 mod op;
 mod panics;
+mod stalls;
 mod threads;
 mod user_loop;
 

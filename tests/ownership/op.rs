@@ -15,6 +15,7 @@ pub(crate) enum Op {
     Push { socket: usize, want: u32, forget: bool },
     SendFrom { socket: usize, pool: usize, want: u32 },
     SendEach { socket: usize, pool: usize, want: u32, trouble: Trouble },
+    Kick(usize),
     Reap { socket: usize, want: u32, take: u32, forget: bool },
     ReapInto { socket: usize, pool: usize, want: u32 },
     ReapIntoFill { from: usize, to: usize, want: u32 },
@@ -89,6 +90,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
             .prop_map(|(socket, pool, want, trouble)| Op::SendEach { socket, pool, want, trouble }),
     ];
     let more = prop_oneof![
+        3 => which().prop_map(Op::Kick),
         3 => (which(), burst(), burst(), any::<bool>())
             .prop_map(|(socket, want, take, forget)| Op::Reap { socket, want, take, forget }),
         2 => (which(), which(), burst())

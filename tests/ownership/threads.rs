@@ -22,8 +22,8 @@ impl Drop for Finally<'_> {
 #[test]
 fn frames_that_change_threads_are_neither_lost_nor_doubled() {
     let (umem, mut pool) = Umem::builder().chunk_count(48).chunk_size(2048).build().unwrap();
-    let rings =
-        FakeRings { rx: 16, tx: 8, fill: 32, completion: 16, start: Index::new(u32::MAX - 1000) };
+    let start = Index::new(u32::MAX - 1000);
+    let rings = FakeRings { rx: 16, tx: 8, fill: 32, completion: 16, start, need_wakeup: true };
     let (mut kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
     let (mut rx, mut fill) = (socket.rx, socket.fill);
     let (mut tx, mut completion) = (socket.tx, socket.completion);
@@ -69,6 +69,7 @@ fn frames_that_change_threads_are_neither_lost_nor_doubled() {
                         }
                     }
                     drop(slots);
+                    tx.kick_if_needed().unwrap();
                     std::thread::yield_now();
                 }
                 let frames: Vec<Frame> = waiting.into_iter().chain(frames_out).collect();

@@ -9,7 +9,7 @@ fn chunk_counts_say_where_chunks_are() {
     let frame = fixture.socket.rx.receive(1).unwrap().into_iter().next().unwrap();
     fixture.socket.tx.send_from(&mut fixture.pool, 7, LEN).unwrap();
     if let Some(counts) = fixture.umem.chunk_counts() {
-        let expected = ChunkCounts { pool: 52, user: 1, receiving: 4, sending: 7 };
+        let expected = ChunkCounts { pool: 52, user: 1, receiving: 4, sending: 7, lost: 0 };
         assert_eq!(counts, expected);
     }
     fixture.pool.put(frame);

@@ -27,6 +27,7 @@ impl Fixture {
             fill: 32,
             completion: 16,
             start: Index::new(u32::MAX - 20),
+            need_wakeup: false,
         };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
         Self { umem, pool, kernel, socket }

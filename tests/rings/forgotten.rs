@@ -60,7 +60,7 @@ fn what_a_forgotten_guard_sent_goes_out_with_the_next_batch() {
 }
 
 fn rings() -> FakeRings {
-    FakeRings { rx: 2, tx: 2, ..FakeRings::default() }
+    FakeRings { rx: 2, tx: 2, need_wakeup: false, ..FakeRings::default() }
 }
 
 #[test]

@@ -14,5 +14,6 @@ mod fixture;
 mod foreign;
 mod forgotten;
 mod indices;
+mod kicks;
 mod port;
 mod threads;

@@ -10,8 +10,14 @@ use xsk::{Completion, Fill, Frame, FramePool, Rx, Socket, Tx, Umem};
 
 const PACKETS: u64 = 2000;
 const CHUNKS: u32 = 6;
-const RINGS: FakeRings =
-    FakeRings { rx: 4, tx: 4, fill: 4, completion: 4, start: Index::new(u32::MAX - 100) };
+const RINGS: FakeRings = FakeRings {
+    rx: 4,
+    tx: 4,
+    fill: 4,
+    completion: 4,
+    start: Index::new(u32::MAX - 100),
+    need_wakeup: true,
+};
 
 /// Calls `step` until it returns `true`. While it makes no progress, another thread may run.
 fn until(what: &str, mut step: impl FnMut() -> bool) {
@@ -72,6 +78,8 @@ fn a_forwarder_and_its_kernel_in_two_threads() {
                 out.push(frame).unwrap();
                 received += 1;
             }
+            drop(out);
+            tx.kick_if_needed().unwrap();
             (received, u64::from(reaped)) == (PACKETS, PACKETS)
         });
     });
@@ -114,7 +122,10 @@ fn sender(umem: &Umem, mut tx: Tx, from: mpsc::Receiver<Frame>) {
             out.push(frame).unwrap();
             sent += 1;
         }
-        sent == PACKETS
+        drop(out);
+        tx.kick_if_needed().unwrap();
+        // What a full completion ring stopped is kicked again.
+        sent == PACKETS && tx.pending() == 0
     });
 }
 

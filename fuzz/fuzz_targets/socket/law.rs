@@ -2,6 +2,7 @@
 
 use crate::area::{CHUNK, CHUNKS};
 use crate::world::World;
+use xsk::ring::RingKind;
 use xsk::umem::ChunkPlace;
 use xsk::{Frame, Umem};
 
@@ -36,7 +37,7 @@ pub fn marked(umem: &Umem, frame: &Frame) -> bool {
 impl World {
     /// Asserts that no chunk has two handles, and that the ledger agrees with the handles.
     pub fn check(&self) {
-        let (mut pool, mut user) = (Set::default(), self.lost);
+        let (mut pool, mut user) = (Set::default(), Set::default());
         for frame in &self.held {
             user.add(frame.address());
             assert!(marked(&self.umem, frame), "{frame:?}: something else wrote there");
@@ -44,17 +45,22 @@ impl World {
         for address in self.pools.iter().flat_map(|pool| pool.addresses()) {
             pool.add(address);
         }
+        let lost = self.lost;
         assert_eq!(pool.0 & user.0, 0, "in a pool and in hand");
+        assert_eq!(lost.0 & (pool.0 | user.0), 0, "lost, and in a pool or in hand");
+        assert_eq!(self.umem.lost_chunks(), lost.0.count_ones(), "the count of lost chunks");
+        let mut in_lost = Set::default();
         let (mut in_pool, mut in_hand) = (Set::default(), Set::default());
         for (chunk, place) in self.umem.chunk_places().unwrap().into_iter().enumerate() {
             let address = chunk as u64 * u64::from(CHUNK);
             match place {
                 ChunkPlace::Pool => in_pool.add(address),
                 ChunkPlace::User => in_hand.add(address),
+                ChunkPlace::Lost => in_lost.add(address),
                 ChunkPlace::Receiving | ChunkPlace::Sending => {}
             }
         }
-        assert_eq!((in_pool, in_hand), (pool, user), "the ledger differs");
+        assert_eq!((in_pool, in_hand, in_lost), (pool, user, lost), "the ledger differs");
     }
 
     /// Asserts that every chunk comes back, unless the kernels are hostile.
@@ -64,6 +70,9 @@ impl World {
         }
         let Self { umem: _, ports, pools: [pool, other], held, .. } = &mut self;
         held.drain(..).for_each(|frame| other.put(frame));
+        for port in ports.iter_mut() {
+            port.kernel.set_need_wakeup(RingKind::Tx, false);
+        }
         let mut still = 0;
         while still < 2 {
             // One more round after nothing moved: reading an empty ring returns what a forgotten

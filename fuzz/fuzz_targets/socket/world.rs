@@ -30,7 +30,7 @@ impl World {
         let (umem, mut pool) = area::umem(0);
         let [rx, tx, fill, completion] = sizes.map(|size| 1 << (size % 5));
         let start = Index::new(u32::MAX.wrapping_sub(start.into()));
-        let rings = FakeRings { rx, tx, fill, completion, start };
+        let rings = FakeRings { rx, tx, fill, completion, start, need_wakeup: flags & 4 != 0 };
         let ports = (0..=flags & 1).map(|_| {
             let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
             Port { kernel, socket }
@@ -174,6 +174,7 @@ impl World {
                         let at = held.len();
                         held[..].rotate_left(usize::from(n) % at.max(1));
                     }
+                    44 => drop(socket.tx.kick_if_needed().unwrap()),
                     37..=43 if hostile => {
                         let (more, after) = rest.split_first_chunk().unwrap_or((&[0, 0], &[]));
                         rest = after;
