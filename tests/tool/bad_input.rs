@@ -34,7 +34,7 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
         ("rxdrop -i near -f 1048576", &["1048576", "page"]),
         ("rxdrop -i near --headroom 4096", &["headroom 4096"]),
         ("rxdrop -i near --chunks 0", &["chunks 0"]),
-        ("rxdrop -i near -z", &["near", "zero-copy", "EOPNOTSUPP", "copy mode is `-c`"]),
+        ("rxdrop -i near -z", &["near", "zero-copy", "EOPNOTSUPP", "copy mode (`-c`)"]),
         ("txonly -i near -s 41", &["41", "42", "1514"]),
         ("txonly -i near -s 1515", &["1515", "1514"]),
     ];
@@ -90,7 +90,7 @@ fn a_foreign_program_stays_unless_replace_is_given() {
     let before = near.attached_programs().unwrap().programs().next();
     for line in ["rxdrop", "rxdrop -S", "l2fwd --attach link"] {
         let ended = fixture.start(line).end();
-        for words in ["near", "another", "foreign", "replacing it is `--replace`"] {
+        for words in ["near", "another", "foreign", "replace it (`--replace`)"] {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
         assert_eq!(near.attached_programs().unwrap().programs().next(), before, "{line}");

@@ -4,9 +4,10 @@ use crate::common::wait_for;
 use crate::fixture::{Fixture, Tool, attached, foreign};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size};
 use rustix::process::{Pid, Signal, kill_process};
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 use xsk::XdpMode;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
@@ -104,9 +105,9 @@ fn a_signal_ends_the_wait_for_a_taken_queue() {
     assert_eq!(fixture.attached(), None);
 }
 
-/// Nothing else ends one that cannot end well: here another process holds the lock.
+/// Another process attaches, or leaves, and takes its time.
 #[test]
-fn a_signal_that_comes_much_later_ends_it_at_once() {
+fn a_signal_ends_the_wait_for_the_lock() {
     if !privileged!() {
         return;
     }
@@ -114,21 +115,63 @@ fn a_signal_that_comes_much_later_ends_it_at_once() {
     let name = format!("xsk/lock/{}", fixture.cable.veth.a().index());
     let address = SocketAddr::from_abstract_name(name).unwrap();
     let bind = || UnixDatagram::bind_addr(&address).unwrap();
+    for line in ["rxdrop", "l2fwd -S"] {
+        let lock = fixture.cable.left.run(bind).unwrap();
+        let tool = fixture.start(line);
+        wait_for("a socket", || tool.has_rings());
+        tool.signal(Signal::INT);
+        let start = Instant::now();
+        let ended = tool.end();
+        assert!(start.elapsed() < Duration::from_secs(3), "{line}: {:?}", start.elapsed());
+        let words = "waited for the lock of the XDP attachments of near";
+        assert!(ended.failure_of(130).contains(words), "{ended:?}");
+        drop(lock);
+        assert_eq!(fixture.attached(), None);
+    }
+    // When it leaves, it says what it leaves behind.
+    let tool = fixture.start("rxdrop").ready();
     let _lock = fixture.cable.left.run(bind).unwrap();
-    let mut tool = fixture.start("rxdrop");
-    wait_for("a socket", || tool.has_rings());
-    tool.signal(Signal::INT);
     let start = Instant::now();
-    let ended = loop {
+    let ended = tool.stop();
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(ended.failure().contains("has held the lock"), "{ended:?}");
+}
+
+/// Nothing else ends one that cannot end well: here nothing reads its last lines, for which it waits
+/// some seconds.
+#[test]
+fn a_signal_that_comes_much_later_ends_it_at_once() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let (mut child, reader) = unread(&fixture, &["rxdrop", "-i", "near"]);
+    wait_for("the program", || fixture.attached().is_some());
+    let id = Pid::from_child(&child);
+    kill_process(id, Signal::INT).unwrap();
+    let (start, mut status) = (Instant::now(), None);
+    while status.is_none() && start.elapsed() < Duration::from_secs(6) {
         std::thread::sleep(Duration::from_millis(100));
-        tool.signal(Signal::TERM);
-        if let Some(ended) = tool.ended() {
-            break ended;
-        }
-        assert!(start.elapsed() < Duration::from_secs(6), "the tool does not end");
-    };
-    assert!(start.elapsed() > Duration::from_secs(1), "too early");
-    assert_eq!(ended.code(), Some(143));
+        kill_process(id, Signal::TERM).unwrap();
+        status = child.try_wait().unwrap();
+    }
+    let (time, left) = (start.elapsed(), fixture.attached());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(reader);
+    assert!(time > Duration::from_secs(1), "too early");
+    assert_eq!(status.expect("it does not end").code(), Some(143));
+    assert_eq!(left, None, "it had time to detach");
+}
+
+/// Starts the tool at the near end with outputs that nothing reads, and that take nothing more.
+fn unread(fixture: &Fixture, args: &[&str]) -> (Child, OwnedFd) {
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
+    let size = fcntl_setpipe_size(&writer, 4096).unwrap();
+    rustix::io::write(&writer, &vec![b'x'; size]).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xsk"));
+    command.args(args).stdout(writer.try_clone().unwrap()).stderr(writer);
+    (fixture.cable.left.run(|| command.spawn().unwrap()).unwrap(), reader)
 }
 
 #[test]
@@ -334,14 +377,7 @@ fn a_reader_that_stops_reading_stops_nothing_else() {
         return;
     }
     let fixture = Fixture::new(1);
-    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
-    let size = fcntl_setpipe_size(&writer, 4096).unwrap();
-    rustix::io::write(&writer, &vec![b'x'; size]).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xsk"));
-    command.args(["rxdrop", "-i", "near", "--json", "-p"]);
-    command.stdout(writer.try_clone().unwrap()).stderr(writer);
-    let mut child = fixture.cable.left.run(|| command.spawn().unwrap()).unwrap();
-    drop(command);
+    let (mut child, reader) = unread(&fixture, &["rxdrop", "-i", "near", "--json", "-p"]);
     wait_for("the program", || fixture.attached().is_some());
     // Beyond the first report, which is due after a second.
     let start = Instant::now();

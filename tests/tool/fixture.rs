@@ -109,6 +109,9 @@ impl Ended {
         assert_eq!(self.status.code(), Some(code), "{self:?}");
         let message = self.err.last().unwrap();
         assert!(message.starts_with("xsk: "), "{self:?}");
+        for words in ["::", "replace_foreign"] {
+            assert!(!message.contains(words), "a word of the library: {self:?}");
+        }
         message
     }
 }

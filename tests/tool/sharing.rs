@@ -91,7 +91,7 @@ fn a_second_one_joins_what_is_there_unless_it_asks_for_another_method() {
             let title = second.line();
             assert!(title.ends_with(&format!("attached by {method}, joined")), "{title}");
             second.stop();
-            let flags = format!("what is there is `{letter} --attach {method}`");
+            let flags = format!("what is there (`{letter}`, `--attach {method}`)");
             for asked in [format!("--attach {other}"), wrong_mode(letter).to_owned()] {
                 let refused = fixture.start(&format!("rxdrop -q 1 {asked}")).end();
                 assert!(refused.failure().contains(&flags), "{refused:?}");
@@ -128,7 +128,7 @@ fn without_sys_admin_a_killed_one_starts_again() {
         assert!(title.ends_with(by_link), "{title}");
         // A program that a link holds may not be looked at.
         let second = start("-q 1").end();
-        for words in ["near", "by link", "CAP_SYS_ADMIN", "`Attachment::with_map`"] {
+        for words in ["near", "by link", "To join its users takes CAP_SYS_ADMIN"] {
             assert!(second.failure().contains(words), "{second:?}");
         }
         tool.kill();
@@ -143,7 +143,7 @@ fn without_sys_admin_a_killed_one_starts_again() {
         &format!("program {left} is attached to near"),
         "CAP_SYS_ADMIN",
         "`ip link set dev near xdpdrv off`",
-        "replacing it is `--replace`",
+        "replace it (`--replace`)",
     ] {
         assert!(refused.failure().contains(words), "{refused:?}");
     }
@@ -172,10 +172,10 @@ fn the_first_line_says_why_it_is_generic_mode() {
     for method in ["netlink", "link"] {
         let line = format!("rxdrop -N --attach {method}");
         let ended = fixture.start(&line).end();
-        for words in ["MTU", "3840 bytes in chunks of 4096", "generic mode is `-S`"] {
+        for words in ["MTU", "3840 bytes in chunks of 4096", "generic mode (`-S`)"] {
             assert!(ended.failure().contains(words), "{ended:?}");
         }
-        let asks = ended.failure().contains("netlink is `--attach netlink`");
+        let asks = ended.failure().contains("with `--attach netlink`");
         assert_eq!(asks, method == "link", "{ended:?}");
     }
     assert_eq!(fixture.attached(), None);

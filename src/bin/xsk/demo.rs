@@ -195,8 +195,8 @@ fn one_mode(
     let (mut receiver, attachment, registration) =
         link.at_receiver(|| receiver(to, mode, stop))??;
     let handle = &sender.socket.handle;
-    let program =
-        link.at_sender(|| ActiveProgram::to_send(Attachment::builder(from), from, handle))??;
+    let builder = || Attachment::builder(from);
+    let program = link.at_sender(|| ActiveProgram::to_send(builder, from, handle, stop))??;
     for end in [from, to] {
         wait_for_link(end, stop)?;
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use xsk::{AttachConflict, AttachMethod, CopyMode, Errno, Error, XdpMode};
+use xsk::{Errno, Error};
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -48,13 +48,7 @@ impl fmt::Display for Failure {
                     "to {deed} takes {capability}, which this process does not have: run `{}`",
                     with_sudo()
                 ),
-                None => {
-                    error.fmt(f)?;
-                    match flag(error) {
-                        Some((what, flag)) => write!(f, ". In this tool {what} is `{flag}`"),
-                        None => Ok(()),
-                    }
-                }
+                None => f.write_str(&in_words_of_the_tool(error)),
             },
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::Gone { error, program } => {
@@ -94,45 +88,45 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Returns what the library's hint proposes, where that is a flag of the tool, and the flag.
-fn flag(error: &Error) -> Option<(&'static str, &'static str)> {
+/// What the library proposes in its own words, and the flag of the tool for it.
+const FLAGS: [(&str, &str); 8] = [
+    ("(`CopyMode::Copy`)", "(`-c`)"),
+    ("(`AttachMode::Generic`)", "(`-S`)"),
+    ("(`replace_foreign`)", "(`--replace`)"),
+    ("`replace_foreign`", "`--replace`"),
+    ("`AttachMethod::Netlink`", "`--attach netlink`"),
+    ("`AttachMethod::Link`", "`--attach link`"),
+    ("`AttachMode::Native`", "`-N`"),
+    ("`AttachMode::Generic`", "`-S`"),
+];
+
+/// What the library says to programs with several sockets, or maps, of their own.
+const NOT_HERE: [&str; 2] = [
+    " one of this process of which a part is not dropped yet,",
+    ". Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)",
+];
+
+/// Returns the library's text, with the tool's flags where the library names its own calls.
+fn in_words_of_the_tool(error: &Error) -> String {
+    let mut text = error.to_string();
+    for words in NOT_HERE {
+        text = text.replace(words, "");
+    }
+    for (call, flag) in FLAGS {
+        text = text.replace(call, flag);
+    }
     match error {
-        Error::Bind { errno: Errno::OPNOTSUPP, .. } => Some(("copy mode", "-c")),
-        // Otherwise the queue does not exist.
-        Error::Bind { copy: CopyMode::ZeroCopy, queue, queues, errno: Errno::INVAL, .. }
-            if queues.is_none_or(|queues| *queue < queues) =>
-        {
-            Some(("copy mode", "-c"))
-        }
-        Error::Attach {
-            mode: XdpMode::Native,
-            method: AttachMethod::Link,
-            errno: Errno::RANGE | Errno::INVAL | Errno::NOSPC | Errno::TOOBIG,
-            ..
-        } => Some(("generic mode is `-S`, and netlink", "--attach netlink")),
-        Error::Attach {
-            mode: XdpMode::Native,
-            errno: Errno::OPNOTSUPP | Errno::RANGE | Errno::INVAL | Errno::NOSPC | Errno::TOOBIG,
-            ..
-        } => Some(("generic mode", "-S")),
-        Error::ForeignProgram { .. } => Some(("replacing it", "--replace")),
-        // One that is in use is not replaced, nor one that a link holds.
-        Error::HiddenProgram { method: AttachMethod::Netlink, in_use: false, .. } => {
-            Some(("replacing it", "--replace"))
-        }
-        Error::OtherAttachment { conflict: AttachConflict::OtherMode { mode, method }, .. } => {
-            let flags = match (mode, method) {
-                (XdpMode::Generic, AttachMethod::Netlink) => "-S --attach netlink",
-                (XdpMode::Generic, AttachMethod::Link) => "-S --attach link",
-                (_, AttachMethod::Netlink) => "-N --attach netlink",
-                (_, AttachMethod::Link) => "-N --attach link",
-            };
-            Some(("what is there", flags))
+        // Memory that may not be pinned.
+        Error::RegisterUmem { chunk_size, memlock: Some(limit), errno: Errno::NOBUFS, .. } => {
+            // Half of the limit: other sockets of the user count, too.
+            let chunks = (limit / u64::from(*chunk_size) / 2).max(1);
+            let chunks = 1 << chunks.ilog2();
+            format!("{text}. Or ask for fewer chunks: `--chunks {chunks}`")
         }
         Error::NeedsKernel { feature, .. } if feature.contains("AttachMethod::Link") => {
-            Some(("the way without links", "--attach netlink"))
+            format!("{text}: without it there is `--attach netlink`")
         }
-        _ => None,
+        _ => text,
     }
 }
 

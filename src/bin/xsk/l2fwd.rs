@@ -23,7 +23,7 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let mut unbound = builder.open()?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
-    let program = ActiveProgram::take(args, &interface, |program| socket.register(program))?;
+    let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;
     let attachment = Some(program.attachment());
     let title = port::title(&interface, &socket.handle, attachment);
     let handle = socket.handle.clone();

@@ -23,6 +23,11 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// How long a card may take until its link is up again.
 const LINK: Duration = Duration::from_secs(20);
 
+/// How long to wait for another process that attaches or leaves, and how long at once: signals are
+/// looked at in between. Leaving waits as long as the latter.
+const LOCK: Duration = Duration::from_secs(10);
+const LOCK_SLICE: Duration = Duration::from_secs(1);
+
 /// How long the wait for a taken queue may go on after a signal.
 pub(crate) const BIND_SLICE: Duration = Duration::from_millis(100);
 
@@ -111,6 +116,36 @@ pub(crate) fn attachment(args: &PortArgs, interface: &Interface) -> AttachmentBu
     }
 }
 
+/// Attaches as `builder` says. While another process attaches or leaves, waits for it, but ends soon
+/// after a signal.
+fn attach(
+    builder: impl Fn() -> AttachmentBuilder,
+    interface: &Interface,
+    stop: &Stop,
+) -> Result<Attachment> {
+    let start = Instant::now();
+    loop {
+        let mut error = match builder().lock_timeout(LOCK_SLICE).attach() {
+            Ok(attachment) => {
+                report_replaced(&attachment);
+                return Ok(attachment);
+            }
+            Err(error) => error,
+        };
+        let Error::AttachLock { waited, .. } = &mut error else {
+            return Err(error.into());
+        };
+        *waited = start.elapsed();
+        if let Some(number) = stop.signal() {
+            let waited_for = format!("the lock of the XDP attachments of {}", interface.name());
+            return Err(Failure::Interrupted { number, waited_for });
+        }
+        if *waited >= LOCK {
+            return Err(error.into());
+        }
+    }
+}
+
 /// Writes which program was replaced to the standard error output; a failed write is ignored.
 fn report_replaced(attachment: &Attachment) {
     let Some(replaced) = attachment.replaced() else {
@@ -137,17 +172,17 @@ impl ActiveProgram {
     /// Attaches a native program for a socket that only sends, if it needs one: many drivers send
     /// in zero-copy mode only while one is attached. This one passes every packet to the kernel.
     pub(crate) fn to_send(
-        builder: AttachmentBuilder,
+        builder: impl Fn() -> AttachmentBuilder,
         interface: &Interface,
         handle: &SocketHandle,
+        stop: &Stop,
     ) -> Result<Option<Self>> {
         if !handle.is_zero_copy()
             || interface.attached_programs()?.program(XdpMode::Native).is_some()
         {
             return Ok(None);
         }
-        let attachment = builder.mode(AttachMode::Native).attach()?;
-        report_replaced(&attachment);
+        let attachment = attach(|| builder().mode(AttachMode::Native), interface, stop)?;
         Ok(Some(Self { attachment, registration: None }))
     }
 
@@ -155,10 +190,11 @@ impl ActiveProgram {
     pub(crate) fn take(
         args: &PortArgs,
         interface: &Interface,
+        stop: &Stop,
         register: impl FnOnce(&Attachment) -> xsk::Result<Registration>,
     ) -> Result<Self> {
-        let attachment = attachment(args, interface).mode(args.mode.choice()).attach()?;
-        report_replaced(&attachment);
+        let builder = || attachment(args, interface).mode(args.mode.choice());
+        let attachment = attach(builder, interface, stop)?;
         let registration = register(&attachment)?;
         Ok(Self::new(attachment, registration))
     }

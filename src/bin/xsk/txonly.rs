@@ -40,8 +40,8 @@ pub(crate) fn run(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     let unbound = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring).open()?;
     let mut socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
     raise_tx_budget(port, &socket)?;
-    let builder = port::attachment(port, &interface);
-    let program = ActiveProgram::to_send(builder, &interface, &socket.handle)?;
+    let builder = || port::attachment(port, &interface);
+    let program = ActiveProgram::to_send(builder, &interface, &socket.handle, stop)?;
     if program.is_some() {
         port::wait_for_link(&interface, stop)?;
     }
