@@ -175,6 +175,7 @@ impl AttachmentBuilder {
     pub fn attach(self) -> Result<Attachment> {
         let Self { request, program } = self;
         request.require_namespace()?;
+        let shares_map = program.is_some();
         let candidate = Candidate::load(&request.interface, program)?;
         let lock = request.lock()?;
         let attached = Attempt { request: &request, candidate: &candidate, lock: &lock }.run()?;
@@ -185,6 +186,7 @@ impl AttachmentBuilder {
             reason: attached.reason.unwrap_or(ModeReason::Joined),
             method: request.method,
             program_id: attached.program_id,
+            shares_map,
             slots: attached.slots.unwrap_or(candidate.slots),
             ownership: attached.ownership,
             lock_timeout: request.lock_timeout,

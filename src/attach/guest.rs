@@ -43,6 +43,7 @@ pub(super) fn join(
         method: if links.is_empty() { AttachMethod::Netlink } else { AttachMethod::Link },
         program_id,
         joined: true,
+        shares_map: true,
         slots: MapAndProbe::new(map)?,
         ownership,
         lock_timeout: request.lock_timeout,

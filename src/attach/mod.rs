@@ -31,6 +31,7 @@ mod builder;
 mod guest;
 mod lock;
 mod mode;
+mod names;
 mod netlink;
 mod ownership;
 mod protocol;
@@ -47,6 +48,7 @@ use crate::bpf::XskMap;
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::socket::{RxSocket, Socket, SocketHandle};
+use lock::Mark;
 use ownership::Shared;
 use registration::SlotReservation;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
@@ -118,14 +120,38 @@ impl Attachment {
     /// socket without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
     /// [`Error::Interface`] if the interface is gone.
     pub fn register(&self, queue: u32, socket: impl AsFd) -> Result<Registration> {
-        let (shared, socket) = (&self.shared, socket.as_fd());
+        let socket = socket.as_fd();
+        self.put_into_slot(queue, socket, || self.shared.map().insert(queue, socket))
+    }
+
+    /// Registers `socket`, which `insert` puts into its slot.
+    fn put_into_slot(
+        &self,
+        queue: u32,
+        socket: BorrowedFd<'_>,
+        insert: impl FnOnce() -> Result<()>,
+    ) -> Result<Registration> {
+        let shared = &self.shared;
         let slot_error = |errno| shared.slot_error(queue, errno);
+        let taken = |mut error| {
+            if let Error::UpdateMap { errno: Errno::EXIST, other_interface, .. } = &mut error {
+                *other_interface = registration::other_interface(shared, queue);
+            }
+            error
+        };
         let copy = fcntl_dupfd_cloexec(socket, 0).map_err(slot_error)?;
         let reservation = SlotReservation::new(shared.map().id(), queue)
-            .ok_or_else(|| slot_error(Errno::EXIST))?;
-        shared.map().insert(queue, socket)?;
+            .ok_or_else(|| taken(slot_error(Errno::EXIST)))?;
+        // Put on before the slot is filled: a slot without it counts as used on every interface.
+        let mark = if shared.shares_map {
+            Mark::on_slot(shared.interface.index(), shared.map().id(), queue)
+                .map_err(slot_error)?
+        } else {
+            None
+        };
+        insert().map_err(taken)?;
         // From here on, an early return drops this and empties the slot.
-        let registration = Registration::new(Arc::clone(shared), reservation, copy);
+        let registration = Registration::new(Arc::clone(shared), reservation, mark, copy);
         if let Some(probe) = &shared.slots.probe {
             if !probe.is_occupied(queue)? {
                 return Err(slot_error(Errno::NOENT));
@@ -248,7 +274,10 @@ macro_rules! register {
             /// [`Attachment::register`].
             pub fn register(&self, program: &Attachment) -> Result<Registration> {
                 require_interface(&self.handle, self.as_fd(), program.interface())?;
-                let registration = program.register(self.handle.queue(), self)?;
+                let (queue, socket) = (self.handle.queue(), self.as_fd());
+                // By its type it has an RX ring.
+                let insert = || program.map().insert_unchecked(queue, socket);
+                let registration = program.put_into_slot(queue, socket, insert)?;
                 Ok(registration.keeping(self.handle.inner()))
             }
         }

@@ -26,6 +26,9 @@ pub(super) struct Shared {
     pub(super) method: AttachMethod,
     pub(super) program_id: u32,
     pub(super) joined: bool,
+    /// Whether the program and its map may be used on other interfaces, too. The default program
+    /// has one interface.
+    pub(super) shares_map: bool,
     pub(super) slots: MapAndProbe,
     pub(super) ownership: Ownership,
     pub(super) lock_timeout: Duration,
@@ -68,7 +71,9 @@ impl Shared {
 
     /// Returns the error of registering a socket in slot `index`.
     pub(super) fn slot_error(&self, index: u32, errno: Errno) -> Error {
-        Error::UpdateMap { operation: SlotOp::Insert, index, entries: self.map().entries(), errno }
+        let entries = self.map().entries();
+        let other_interface = None;
+        Error::UpdateMap { operation: SlotOp::Insert, index, entries, other_interface, errno }
     }
 
     /// Returns whether the program is still on the interface.

@@ -5,7 +5,7 @@ use super::lock::{Lock, LockSocket, MarkKind};
 use super::mode::{AttachMode, ModeReason};
 use super::netlink::{Condition, attach_netlink, detach_netlink, is_held_by_link};
 use super::ownership::Ownership;
-use super::usage::MapAndProbe;
+use super::usage::{MapAndProbe, Users};
 use crate::bpf::{Program, REDIRECT_NAME, XskMap, load_redirect};
 use crate::error::{AttachConflict, Error, Result};
 use crate::interface::{AttachedPrograms, Interface};
@@ -388,7 +388,7 @@ impl Attempt<'_> {
                 return Err(self.other_mode(mode, AttachMethod::Netlink));
             }
             // A program of the user's that no user of this crate attached is for others to detach.
-            let ownership = if users.marked || is_default {
+            let ownership = if users == Users::Marked || is_default {
                 Ownership::mark_used(self.lock, &program)?
             } else {
                 Ownership::Guest { _mark: self.lock.mark(MarkKind::Guest, id)? }

@@ -169,6 +169,16 @@ impl Interface {
         Ok(found)
     }
 
+    /// Finds the interface of this index in the namespace of this interface.
+    ///
+    /// # Errors
+    /// As [`by_name`](Self::by_name).
+    pub(crate) fn neighbour(&self, index: u32) -> Result<Self> {
+        let ifi_index = i32::try_from(index).unwrap_or_default();
+        let request = Request::new(RTM_GETLINK, 0, &ifinfomsg { ifi_index, ..Default::default() });
+        Self::find(Arc::clone(&self.sockets), &request, &format!("#{index}"))
+    }
+
     fn find(sockets: Arc<Sockets>, request: &Request, name: &str) -> Result<Self> {
         let error = |refusal: Refusal| Error::Interface {
             name: name.to_owned(),

@@ -14,7 +14,7 @@
 //! ```
 
 use crate::layout::{Constant, Origin, Struct};
-use crate::{bpf, btf, ethtool, genetlink, if_link, if_xdp, netdev, netlink, rtnetlink};
+use crate::{bpf, btf, ethtool, genetlink, if_link, if_xdp, netdev, netlink, rtnetlink, unix_diag};
 
 /// Every struct of the crate.
 pub const STRUCTS: &[Struct] = &concat_structs::<STRUCT_COUNT>();
@@ -32,6 +32,7 @@ pub const CONSTANTS: &[&[Constant]] = &[
     netdev::CONSTANTS,
     netlink::CONSTANTS,
     rtnetlink::CONSTANTS,
+    unix_diag::CONSTANTS,
 ];
 
 const PARTS: &[&[Struct]] = &[
@@ -44,6 +45,7 @@ const PARTS: &[&[Struct]] = &[
     if_xdp::STRUCTS,
     netlink::STRUCTS,
     rtnetlink::STRUCTS,
+    unix_diag::STRUCTS,
 ];
 
 const STRUCT_COUNT: usize = {
