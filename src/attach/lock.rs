@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::sys::fork::Process;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, bind, sendto,
-    shutdown, socket_with,
+    AddressFamily, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, bind, connect,
+    sendto, shutdown, socket_with,
 };
 use std::os::fd::OwnedFd;
 use std::thread::sleep;
@@ -132,27 +132,33 @@ impl Lock {
                     Some(names) => names,
                     None => names.insert(self.names()?),
                 };
-                let Some(listed) = listed else {
-                    // The kernel reports no owners: every mark is believed.
-                    return Ok(true);
-                };
-                match listed.owner(&name) {
-                    Some(owner) if owner.is_trusted() => return Ok(true),
-                    Some(_) => break,
-                    None if looks.next().is_some() => names = None,
-                    None => return Err(failed(Errno::AGAIN)),
+                // Where the kernel reports no owners, every mark is believed.
+                let owner = listed.as_ref().map(|listed| listed.owner(&name));
+                match owner {
+                    Some(Some(owner)) if !owner.is_trusted() => break,
+                    _ if self.is_shut_down(&address) => break,
+                    Some(Some(_)) | None => return Ok(true),
+                    Some(None) if looks.next().is_some() => names = None,
+                    Some(None) => return Err(failed(Errno::AGAIN)),
                 }
             }
         }
         Ok(false)
     }
 
-    /// Returns whether an open socket has the name.
+    /// Returns whether a socket has the name.
     fn is_taken(&self, name: &SocketAddrUnix) -> bool {
-        // Refused: the name is free. Broken pipe: the mark was shut down. Anything else comes from
-        // a socket, also that its queue is full: these empty datagrams are never read.
-        let sent = sendto(&self.socket, &[], SendFlags::DONTWAIT | SendFlags::NOSIGNAL, name);
-        !matches!(sent, Err(Errno::CONNREFUSED | Errno::PIPE))
+        // A refusal for another reason than that the name is free comes from its socket. A datagram
+        // socket can be connected any number of times.
+        connect(&self.socket, name) != Err(Errno::CONNREFUSED)
+    }
+
+    /// Returns whether the mark with this name was shut down.
+    fn is_shut_down(&self, name: &SocketAddrUnix) -> bool {
+        // Any other error, also that the mark's queue is full, comes from one that is not: these
+        // empty datagrams are never read.
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        sendto(&self.socket, &[], flags, name) == Err(Errno::PIPE)
     }
 
     /// Puts a mark on a program; it stays until the returned value is dropped or its process ends.
@@ -275,8 +281,10 @@ mod tests {
             panic!("{second:?}");
         };
         assert!(waited >= timeout);
-        let ours = (Some(std::process::id()), Some(rustix::process::geteuid().as_raw()));
-        assert_eq!((pid, uid), ours);
+        let user = rustix::process::geteuid().as_raw();
+        let ours = (Some(std::process::id()), Some(user));
+        let is_listed = held.names().unwrap().is_some();
+        assert_eq!((pid, uid), if is_listed { ours } else { (None, None) });
         drop(held);
         drop(lock(IFINDEX));
     }

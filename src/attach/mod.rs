@@ -144,8 +144,7 @@ impl Attachment {
             .ok_or_else(|| taken(slot_error(Errno::EXIST)))?;
         // Put on before the slot is filled: a slot without it counts as used on every interface.
         let mark = if shared.shares_map {
-            Mark::on_slot(shared.interface.index(), shared.map().id(), queue)
-                .map_err(slot_error)?
+            Mark::on_slot(shared.interface.index(), shared.map().id(), queue).map_err(slot_error)?
         } else {
             None
         };

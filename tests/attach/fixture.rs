@@ -1,11 +1,15 @@
 //! A cable whose left end tests attach to, and sockets with just enough set up for a slot.
 
-use crate::common::{Cable, rx_socket, wait_for};
+use crate::common::{Cable, kernel_can, rx_socket, wait_for};
 use rustix::io::Errno;
+use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::xdp::{SocketAddrXdp, SocketAddrXdpFlags, XdpUmemReg, XdpUmemRegFlags};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::net::{bind, sockopt};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 use xsk::attach::XdpMode;
 use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
@@ -122,4 +126,40 @@ pub(crate) fn other_program() -> (Program, XskMap) {
         Insn::exit(),
     ];
     (Program::builder(&insns).name("other").license(c"MIT").load().unwrap(), map)
+}
+
+/// Returns sockets with these abstract names, made by a process without privileges in the calling
+/// thread's network namespace.
+pub(crate) fn strangers(names: Vec<String>) -> Vec<UnixDatagram> {
+    let stranger = rustix::process::Uid::from_raw(65_533);
+    let make = move || {
+        // The user and the capabilities of this thread only, which is in its parent's namespaces.
+        rustix::thread::set_thread_res_uid(stranger, stranger, stranger).unwrap();
+        let bind = |name| UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap());
+        names.into_iter().map(|name| bind(name).unwrap()).collect()
+    };
+    std::thread::spawn(make).join().unwrap()
+}
+
+/// Returns whether the kernel lists its Unix sockets (`CONFIG_UNIX_DIAG`); if not, prints that the
+/// test `name` is skipped.
+pub(crate) fn lists_unix_sockets(name: &str) -> bool {
+    let listed = rustix::net::socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        Some(SOCK_DIAG),
+    )
+    .and_then(|socket| {
+        // struct nlmsghdr (SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP), struct unix_diag_req.
+        let head = [40_u32, 20 | 0x301 << 16, 1, 0, 1, u32::MAX, 0, 0, u32::MAX, u32::MAX];
+        let request: Vec<u8> = head.into_iter().flat_map(u32::to_ne_bytes).collect();
+        let kernel = SocketAddrNetlink::new(0, 0);
+        rustix::net::sendto(&socket, &request, SendFlags::empty(), &kernel)?;
+        let mut reply = vec![0; 1 << 15];
+        rustix::net::recv(&socket, reply.as_mut_slice(), RecvFlags::empty())?;
+        // NLMSG_ERROR is 2.
+        Ok(u16::from_ne_bytes([reply[4], reply[5]]) != 2)
+    });
+    kernel_can(name, listed == Ok(true), "the kernel does not list its Unix sockets")
 }

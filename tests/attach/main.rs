@@ -10,4 +10,5 @@ mod moved_interfaces;
 mod privileges;
 mod processes;
 mod slots;
+mod strangers;
 mod users;

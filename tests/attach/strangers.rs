@@ -1,0 +1,172 @@
+//! A process without privileges that takes the names of the lock and of marks.
+
+use crate::fixture::{Fixture, lists_unix_sockets, other_program, strangers};
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::net::Shutdown;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+use xsk::Error;
+use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
+use xsk::bpf::XskMap;
+use xsk::test_util::privileged;
+
+/// The user of the other process.
+const STRANGER: u32 = 65_533;
+
+/// A mark that is as hard to judge as its owner can make it.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Plain,
+    FullQueue,
+    CannotSend,
+    Connected,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Plain, Self::FullQueue, Self::CannotSend, Self::Connected];
+
+    fn make(self, mark: &UnixDatagram) {
+        match self {
+            Self::Plain => {}
+            Self::FullQueue => {
+                mark.set_nonblocking(true).unwrap();
+                let address = mark.local_addr().unwrap();
+                let sender = UnixDatagram::unbound().unwrap();
+                sender.set_nonblocking(true).unwrap();
+                while sender.send_to_addr(&[], &address).is_ok() {}
+            }
+            Self::CannotSend => mark.shutdown(Shutdown::Write).unwrap(),
+            Self::Connected => mark.connect_addr(&mark.local_addr().unwrap()).unwrap(),
+        }
+    }
+}
+
+/// Returns the names of two marks of each kind, at both ends of the numbers.
+fn mark_names(fixture: &Fixture, program: u32) -> Vec<String> {
+    let index = fixture.interface().index();
+    let name = |kind, number| format!("xsk/{kind}/{index}/{program}/{number}");
+    vec![name("user", 1), name("user", 1023), name("guest", 0), name("guest", 1023)]
+}
+
+#[test]
+fn a_stranger_that_holds_the_lock_is_named() {
+    if !privileged!() || !lists_unix_sockets("a_stranger_that_holds_the_lock_is_named") {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let patience = Duration::from_millis(30);
+        let build = || Attachment::builder(fixture.interface()).lock_timeout(patience);
+        let attachment = build().attach().unwrap();
+        let lock = strangers(vec![format!("xsk/lock/{}", fixture.interface().index())]);
+        let refused = [build().attach().unwrap_err(), attachment.close().unwrap_err()];
+        for error in refused {
+            let Error::AttachLock { pid, uid, errno: Errno::ADDRINUSE, .. } = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!((pid, uid), (Some(std::process::id()), Some(STRANGER)));
+            let text = error.to_string();
+            assert!(text.contains("user 65533") && text.contains("no business"), "{text}");
+            assert!(text.contains(&format!("`kill {}`", std::process::id())), "{text}");
+        }
+        drop(lock);
+        build().attach().unwrap().close().unwrap();
+        fixture.assert_vacant();
+    });
+}
+
+#[test]
+fn a_strangers_marks_keep_nothing_attached() {
+    if !privileged!() || !lists_unix_sockets("a_strangers_marks_keep_nothing_attached") {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        for kind in Kind::ALL {
+            let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
+            let id = attachment.program_id();
+            let marks = strangers(mark_names(&fixture, id));
+            for mark in &marks {
+                kind.make(mark);
+            }
+            // Users see each other all the same.
+            let second = Attachment::builder(fixture.interface()).attach().unwrap();
+            assert!(second.joined());
+            attachment.close().unwrap();
+            assert_eq!(fixture.attached(), Some((XdpMode::Native, id)), "{kind:?}");
+            second.close().unwrap();
+            assert_eq!(fixture.attached(), None, "{kind:?}");
+        }
+    });
+}
+
+#[test]
+fn a_strangers_marks_do_not_make_a_left_over_program_one_in_use() {
+    if !privileged!() || !lists_unix_sockets("a_strangers_marks_do_not_make_a_left_over_program") {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        for (mode, method) in
+            [(AttachMode::Generic, AttachMethod::Netlink), (AttachMode::Auto, AttachMethod::Link)]
+        {
+            let killed = Attachment::builder(fixture.interface())
+                .lock_timeout(Duration::ZERO)
+                .attach()
+                .unwrap();
+            let id = killed.program_id();
+            let lock = strangers(vec![format!("xsk/lock/{}", fixture.interface().index())]);
+            assert!(killed.close().is_err());
+            drop(lock);
+            assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
+            let _marks = strangers(mark_names(&fixture, id));
+            let next = Attachment::builder(fixture.interface())
+                .mode(mode)
+                .method(method)
+                .attach()
+                .unwrap();
+            assert_ne!(next.program_id(), id);
+            next.close().unwrap();
+            fixture.assert_vacant();
+        }
+    });
+}
+
+#[test]
+fn a_stranger_that_has_all_marks_is_named() {
+    if !privileged!() || !lists_unix_sockets("a_stranger_that_has_all_marks_is_named") {
+        return;
+    }
+    let limit = getrlimit(Resource::Nofile);
+    let enough = limit.maximum.map_or(8192, |maximum| maximum.min(8192));
+    let current = limit.current.map(|current| current.max(enough));
+    setrlimit(Resource::Nofile, Rlimit { current, maximum: limit.maximum }).unwrap();
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let (program, map) = other_program();
+        let attach = || {
+            let map = XskMap::from_id(map.id()).unwrap();
+            Attachment::builder(fixture.interface())
+                .program(program.try_clone().unwrap(), map)
+                .attach()
+        };
+        let index = fixture.interface().index();
+        let name = |number| format!("xsk/user/{index}/{}/{number}", program.id());
+        let mut marks = strangers((0..1024).map(name).collect());
+        let refused = attach().unwrap_err();
+        let Error::AttachMarks { marks: 1024, pid, uid, errno: Errno::ADDRINUSE, .. } = refused
+        else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((pid, uid), (Some(std::process::id()), Some(STRANGER)));
+        assert!(refused.to_string().contains("no business"), "{refused}");
+        assert_eq!(fixture.attached(), None);
+        // One name is enough.
+        drop(marks.pop());
+        let attachment = attach().unwrap();
+        assert!(attach().is_err(), "the name is taken");
+        attachment.close().unwrap();
+        assert_eq!(fixture.attached(), None);
+    });
+}
