@@ -11,4 +11,5 @@ mod privileges;
 mod processes;
 mod slots;
 mod strangers;
+mod two_interfaces;
 mod users;

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
+use xsk::bpf::{Program, XskMap};
 use xsk::interface::Interface;
 use xsk::test_util::privileged;
 
@@ -13,7 +14,7 @@ const NAME: &str = "XSK_TEST_INTERFACE";
 const ROLE: &str = "XSK_TEST_ROLE";
 
 /// Another process: this test binary, running only [`the_other_process`].
-struct Other {
+pub(crate) struct Other {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -21,7 +22,7 @@ struct Other {
 
 impl Other {
     /// Starts it in the fixture's left namespace and waits for its first line.
-    fn start(fixture: &Fixture, role: &str) -> (Self, String) {
+    pub(crate) fn start(fixture: &Fixture, role: &str) -> (Self, String) {
         let mut child = fixture.inside(|| {
             Command::new(std::env::current_exe().unwrap())
                 .args(["processes::the_other_process", "--exact", "--nocapture"])
@@ -51,17 +52,17 @@ impl Other {
         panic!("the other process ended: {:?}", self.child.wait());
     }
 
-    fn ask(&mut self, question: &str) -> String {
+    pub(crate) fn ask(&mut self, question: &str) -> String {
         writeln!(self.stdin, "{question}").unwrap();
         self.answer()
     }
 
-    fn leave(mut self) {
+    pub(crate) fn leave(mut self) {
         assert_eq!(self.ask("leave"), "left");
         assert!(self.child.wait().unwrap().success());
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -80,14 +81,17 @@ fn say(what: &str) {
     out.flush().unwrap();
 }
 
-/// Not a test by itself: what the other process does. `ROLE` is "method mode queue".
+/// Not a test by itself: what the other process does. `ROLE` is "method mode queue", or "method mode
+/// queue program map" for a program of one's own, by its id and that of its map.
 #[test]
 fn the_other_process() {
     let (Ok(name), Ok(role)) = (std::env::var(NAME), std::env::var(ROLE)) else {
         return;
     };
     let words: Vec<&str> = role.split(' ').collect();
-    let [method, mode, queue] = words[..] else { panic!("{role}") };
+    let ([method, mode, queue] | [method, mode, queue, _, _]) = words[..] else { panic!("{role}") };
+    let own = words.get(3..).filter(|own| !own.is_empty());
+    let own = own.map(|ids| [0, 1].map(|at: usize| ids[at].parse::<u32>().unwrap()));
     let method = if method == "link" { AttachMethod::Link } else { AttachMethod::Netlink };
     let mode = match mode {
         "native" => AttachMode::Native,
@@ -106,7 +110,12 @@ fn the_other_process() {
             attachment.close().unwrap();
         }
     }
-    let attachment = Attachment::builder(&interface).method(method).mode(mode).attach().unwrap();
+    let mut builder = Attachment::builder(&interface).method(method).mode(mode);
+    if let Some([program, map]) = own {
+        let map = XskMap::from_id(map).unwrap();
+        builder = builder.program(Program::from_id(program).unwrap(), map);
+    }
+    let attachment = builder.attach().unwrap();
     let with_socket: Option<u32> = queue.parse().ok();
     let socket = with_socket.map(|queue| {
         let socket = counting_socket(&interface, queue);
