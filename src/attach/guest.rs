@@ -64,7 +64,8 @@ fn join_users(
     let Ok(program) = Program::from_id(id) else {
         return Ok(None);
     };
-    if !lock.is_marked(MarkKind::User, id)? && !is_default(&program, map) {
+    let loader = program.info().ok().map(|info| info.created_by);
+    if !lock.is_marked(MarkKind::User, id, loader)? && !is_default(&program, map) {
         return Ok(None);
     }
     match is_held_by_link(interface, mode, &program) {

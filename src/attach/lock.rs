@@ -9,9 +9,9 @@
 //! sent to it, though its name is taken. The lock has to wait for the child.
 //!
 //! Any process of the namespace can take such a name, whatever its privileges. So marks are
-//! believed only of root and of this process's effective user, as far as the kernel reports whose
-//! they are ([`names`](super::names)). The lock has no such remedy: a process that holds it makes
-//! attaching fail, and the error names the process.
+//! believed only of root, of this process's effective user, and of the user who loaded the program,
+//! as far as the kernel reports whose they are ([`names`](super::names)). The lock has no such
+//! remedy: a process that holds it makes attaching fail, and the error names the process.
 
 use super::names::{Directory, Holder, Names, Owner};
 use crate::error::{Error, Result};
@@ -116,11 +116,17 @@ impl Lock {
     }
 
     /// Returns whether a mark of this kind that is to be believed is on the program at this moment.
+    /// `loader` is the user who loaded it, if that is known.
     ///
     /// # Errors
     /// [`Error::Netlink`] if a socket fails; with `EAGAIN` if the owner of a mark cannot be found,
     /// because it takes the name and gives it back all the time.
-    pub(super) fn is_marked(&self, kind: MarkKind, program: u32) -> Result<bool> {
+    pub(super) fn is_marked(
+        &self,
+        kind: MarkKind,
+        program: u32,
+        loader: Option<u32>,
+    ) -> Result<bool> {
         let failed = failed("look for marks on the program");
         let mut names = None;
         for number in 0..MARKS {
@@ -135,7 +141,7 @@ impl Lock {
                 // Where the kernel reports no owners, every mark is believed.
                 let owner = listed.as_ref().map(|listed| listed.owner(&name));
                 match owner {
-                    Some(Some(owner)) if !owner.is_trusted() => break,
+                    Some(Some(owner)) if !owner.is_trusted(loader) => break,
                     _ if self.is_shut_down(&address) => break,
                     Some(Some(_)) | None => return Ok(true),
                     Some(None) if looks.next().is_some() => names = None,
@@ -175,7 +181,10 @@ impl Lock {
     fn too_many_marks(&self, kind: MarkKind, program: u32) -> Error {
         let names = self.names().ok().flatten().unwrap_or_default();
         let prefix = marks_prefix(kind, self.ifindex, program);
-        let owner = names.beginning(&prefix).map(|(_, owner)| owner).min_by_key(|o| o.is_trusted());
+        let owner = names
+            .beginning(&prefix)
+            .map(|(_, owner)| owner)
+            .min_by_key(|owner| owner.is_trusted(None));
         let Holder { pid, uid } = owner.map(Owner::holder).unwrap_or_default();
         Error::AttachMarks { marks: MARKS, pid, uid, errno: Errno::ADDRINUSE }
     }
@@ -223,10 +232,10 @@ impl Drop for Mark {
 }
 
 /// Returns the indices of the interfaces that the socket in a slot is registered for, by the marks
-/// that are to be believed.
-pub(super) fn registered_for(names: &Names, map: u32, slot: u32) -> Vec<u32> {
+/// that are to be believed. `loader` is the user who loaded the program, if that is known.
+pub(super) fn registered_for(names: &Names, map: u32, slot: u32, loader: Option<u32>) -> Vec<u32> {
     let prefix = slot_prefix(map, slot);
-    let trusted = names.beginning(&prefix).filter(|(_, owner)| owner.is_trusted());
+    let trusted = names.beginning(&prefix).filter(|(_, owner)| owner.is_trusted(loader));
     trusted.filter_map(|(name, _)| name.split('/').next()?.parse().ok()).collect()
 }
 
@@ -300,23 +309,23 @@ mod tests {
     #[test]
     fn marks_are_seen_until_dropped() {
         let lock = lock(IFINDEX - 2);
-        assert!(!lock.is_marked(MarkKind::User, 7).unwrap());
+        assert!(!lock.is_marked(MarkKind::User, 7, None).unwrap());
         let marks = [lock.mark(MarkKind::User, 7).unwrap(), lock.mark(MarkKind::User, 7).unwrap()];
         let [first, second] = marks;
         drop(first);
-        assert!(lock.is_marked(MarkKind::User, 7).unwrap());
-        assert!(!lock.is_marked(MarkKind::Guest, 7).unwrap());
-        assert!(!lock.is_marked(MarkKind::User, 70).unwrap());
+        assert!(lock.is_marked(MarkKind::User, 7, None).unwrap());
+        assert!(!lock.is_marked(MarkKind::Guest, 7, None).unwrap());
+        assert!(!lock.is_marked(MarkKind::User, 70, None).unwrap());
         // A mark can be looked up any number of times, and a second descriptor, such as that of a
         // forked child, does not keep it.
         for _ in 0..2000 {
-            assert!(lock.is_marked(MarkKind::User, 7).unwrap());
+            assert!(lock.is_marked(MarkKind::User, 7, None).unwrap());
         }
         let copy = second.socket.try_clone().unwrap();
         drop(second);
-        assert!(!lock.is_marked(MarkKind::User, 7).unwrap());
+        assert!(!lock.is_marked(MarkKind::User, 7, None).unwrap());
         let third = lock.mark(MarkKind::User, 7).unwrap();
-        assert!(lock.is_marked(MarkKind::User, 7).unwrap());
+        assert!(lock.is_marked(MarkKind::User, 7, None).unwrap());
         drop((third, copy));
     }
 }

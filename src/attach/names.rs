@@ -152,10 +152,12 @@ fn abstract_name(bytes: &[u8]) -> Option<&str> {
 }
 
 impl Owner {
-    /// Returns whether what the name says is believed: it is root's, or that of this process's
-    /// effective user. Before 5.3 the user is unknown, and every name is believed.
-    pub(super) fn is_trusted(self) -> bool {
-        self.uid.is_none_or(|uid| uid == 0 || uid == geteuid().as_raw())
+    /// Returns whether what the name says is believed: it is root's, that of this process's
+    /// effective user, or that of the user `other`. Before 5.3 the user is unknown, and every name
+    /// is believed.
+    pub(super) fn is_trusted(self, other: Option<u32>) -> bool {
+        let trusted = |uid| uid == 0 || uid == geteuid().as_raw() || Some(uid) == other;
+        self.uid.is_none_or(trusted)
     }
 
     /// Returns the process, for the text of an error.

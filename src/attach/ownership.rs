@@ -116,7 +116,7 @@ impl Shared {
         }
         let lock = lock.acquire(self.interface.index(), timeout)?;
         drop(mark);
-        if self.slots.users(&lock, self.program_id)?.any() || !self.is_attached()? {
+        if self.slots.users(&lock, &program)?.any() || !self.is_attached()? {
             return Ok(());
         }
         match detach_netlink(&self.interface, self.mode, program.as_fd(), self.program_id) {

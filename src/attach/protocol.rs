@@ -241,8 +241,8 @@ impl Attempt<'_> {
             // user of this crate has marked it.
             Err(Error::BpfObject { errno: Errno::PERM, .. })
                 if self.request.replace_foreign
-                    && !self.lock.is_marked(MarkKind::User, id)?
-                    && !self.lock.is_marked(MarkKind::Guest, id)? =>
+                    && !self.lock.is_marked(MarkKind::User, id, None)?
+                    && !self.lock.is_marked(MarkKind::Guest, id, None)? =>
             {
                 Ok(Found::Foreign(None, None))
             }
@@ -382,7 +382,7 @@ impl Attempt<'_> {
         let by_netlink = self.request.method == AttachMethod::Netlink;
         let is_default = self.candidate.default_tag.is_some();
         let attached_slots = slots.as_ref().unwrap_or(&self.candidate.slots);
-        let users = attached_slots.users(self.lock, id)?;
+        let users = attached_slots.users(self.lock, &program)?;
         if users.any() || !(is_default || self.request.take_over) {
             if !(by_netlink && wanted.allows(mode)) {
                 return Err(self.other_mode(mode, AttachMethod::Netlink));

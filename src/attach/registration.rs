@@ -93,7 +93,7 @@ pub(super) fn other_interface(shared: &Shared, slot: u32) -> Option<String> {
         return None;
     }
     let names = directory.names().ok()??;
-    let index = registered_for(&names, shared.map().id(), slot).into_iter().next()?;
+    let index = registered_for(&names, shared.map().id(), slot, None).into_iter().next()?;
     let other = shared.interface.neighbour(index).ok()?;
     (other != shared.interface).then(|| other.name().to_owned())
 }

@@ -1,7 +1,7 @@
 //! Finds out whether a program has users: their marks, and the sockets in its map.
 
 use super::lock::{Lock, MarkKind, registered_for};
-use crate::bpf::{SlotProbe, XskMap};
+use crate::bpf::{Program, SlotProbe, XskMap};
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 
@@ -43,19 +43,20 @@ impl MapAndProbe {
         Ok(Self { map, probe })
     }
 
-    /// Looks for users of the program with the id `program`, which uses this map, on the lock's
-    /// interface.
-    pub(super) fn users(&self, lock: &Lock, program: u32) -> Result<Users> {
-        if lock.is_marked(MarkKind::User, program)? {
+    /// Looks for users of `program`, which uses this map, on the lock's interface.
+    pub(super) fn users(&self, lock: &Lock, program: &Program) -> Result<Users> {
+        let loader = Some(program.info()?.created_by);
+        let is_marked = |kind| lock.is_marked(kind, program.id(), loader);
+        if is_marked(MarkKind::User)? {
             return Ok(Users::Marked);
         }
-        let guests = self.has_sockets(lock)? || lock.is_marked(MarkKind::Guest, program)?;
+        let guests = self.has_sockets(lock, loader)? || is_marked(MarkKind::Guest)?;
         Ok(if guests { Users::Guests } else { Users::None })
     }
 
     /// Returns whether the map has a socket that may be a user on the lock's interface: one that is
     /// not registered for another interface only.
-    fn has_sockets(&self, lock: &Lock) -> Result<bool> {
+    fn has_sockets(&self, lock: &Lock, loader: Option<u32>) -> Result<bool> {
         let Some(probe) = &self.probe else {
             return Ok(false);
         };
@@ -67,7 +68,7 @@ impl MapAndProbe {
             return Ok(true);
         };
         Ok(occupied.into_iter().any(|slot| {
-            let interfaces = registered_for(&names, self.map.id(), slot);
+            let interfaces = registered_for(&names, self.map.id(), slot, loader);
             interfaces.is_empty() || interfaces.contains(&lock.ifindex())
         }))
     }

@@ -2,7 +2,10 @@
 
 use crate::fixture::{Fixture, lists_unix_sockets, other_program, strangers};
 use rustix::io::Errno;
+use rustix::process::Uid;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+use rustix::thread::{set_capabilities, set_keep_capabilities, set_thread_res_uid};
 use std::net::Shutdown;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -167,6 +170,54 @@ fn a_stranger_that_has_all_marks_is_named() {
         let attachment = attach().unwrap();
         assert!(attach().is_err(), "the name is taken");
         attachment.close().unwrap();
+        assert_eq!(fixture.attached(), None);
+    });
+}
+
+/// Runs `work` in a thread of the user 65532, who has all capabilities, in the calling thread's
+/// network namespace.
+fn as_service<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let user = Uid::from_raw(65_532);
+    std::thread::scope(|scope| {
+        let service = scope.spawn(|| {
+            set_keep_capabilities(true).unwrap();
+            set_thread_res_uid(user, user, user).unwrap();
+            let all = CapabilitySet::NET_ADMIN | CapabilitySet::BPF | CapabilitySet::SYS_ADMIN;
+            let inheritable = CapabilitySet::empty();
+            set_capabilities(None, CapabilitySets { effective: all, permitted: all, inheritable })
+                .unwrap();
+            work()
+        });
+        service.join().unwrap()
+    })
+}
+
+#[test]
+fn root_leaves_the_program_of_a_user_with_capabilities_attached() {
+    let test = "root_leaves_the_program_of_a_user_with_capabilities_attached";
+    if !privileged!() || !lists_unix_sockets(test) {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let build = || Attachment::builder(fixture.interface());
+        let theirs = as_service(|| build().attach()).unwrap();
+        let attached = Some((XdpMode::Native, theirs.program_id()));
+        let ours = build().attach().unwrap();
+        assert!(ours.joined());
+        ours.close().unwrap();
+        assert_eq!(fixture.attached(), attached);
+        let refused = build().mode(AttachMode::Generic).attach();
+        assert!(matches!(refused, Err(Error::OtherAttachment { .. })), "{refused:?}");
+        // They believe root.
+        let ours = build().attach().unwrap();
+        as_service(|| theirs.close()).unwrap();
+        assert_eq!(fixture.attached(), attached);
+        // They loaded it, so their marks count for everyone.
+        let again = as_service(|| build().attach()).unwrap();
+        ours.close().unwrap();
+        assert_eq!(fixture.attached(), attached);
+        as_service(|| again.close()).unwrap();
         assert_eq!(fixture.attached(), None);
     });
 }
