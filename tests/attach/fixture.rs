@@ -37,6 +37,15 @@ impl Fixture {
         self.cable.left.run(work).unwrap()
     }
 
+    /// Runs `work` while the lock of the left end is taken.
+    pub(crate) fn without_the_lock(&self, work: impl FnOnce()) {
+        let name = format!("xsk/lock/{}", self.interface().index());
+        let address = SocketAddr::from_abstract_name(name).unwrap();
+        let held = UnixDatagram::bind_addr(&address).unwrap();
+        work();
+        drop(held);
+    }
+
     /// Returns what is attached to the left end.
     pub(crate) fn attached(&self) -> Option<(XdpMode, u32)> {
         self.interface().attached_programs().unwrap().programs().next()
@@ -126,6 +135,20 @@ pub(crate) fn other_program() -> (Program, XskMap) {
         Insn::exit(),
     ];
     (Program::builder(&insns).name("other").license(c"MIT").load().unwrap(), map)
+}
+
+/// Returns the instructions of this crate's default program, as of 5.3.
+pub(crate) fn default_instructions(map: &XskMap) -> Vec<Insn<'_>> {
+    use std::os::fd::AsFd;
+    let [low, high] = Insn::load_map_fd(Reg::R1, map.as_fd());
+    vec![
+        Insn::load(Size::Word, Reg::R2, Reg::R1, 16),
+        low,
+        high,
+        Insn::mov64_imm(Reg::R3, 2),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ]
 }
 
 /// Returns sockets with these abstract names, made by a process without privileges in the calling
