@@ -89,6 +89,8 @@ impl Directory {
         let Some(list) = &self.list else {
             return Ok(None);
         };
+        // The whole list: asked for the user of a single socket, kernels before 6.1 dereference null
+        // (fixed by b3abe42e9490).
         let request = unix_diag_req {
             sdiag_family: AF_UNIX,
             udiag_states: u32::MAX,

@@ -1,5 +1,6 @@
 //! A process without privileges that takes the names of the lock and of marks.
 
+use crate::common::rounds;
 use crate::fixture::{Fixture, lists_unix_sockets, other_program, strangers};
 use rustix::io::Errno;
 use rustix::process::Uid;
@@ -8,6 +9,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use rustix::thread::{set_capabilities, set_keep_capabilities, set_thread_res_uid};
 use std::net::Shutdown;
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use xsk::Error;
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
@@ -174,6 +176,38 @@ fn a_stranger_that_has_all_marks_is_named() {
     });
 }
 
+/// Names that come and go can make leaving fail, but never unnoticed.
+#[test]
+fn a_stranger_whose_marks_come_and_go_keeps_nothing_attached_in_silence() {
+    let test = "a_stranger_whose_marks_come_and_go_keeps_nothing_attached_in_silence";
+    if !privileged!() || !lists_unix_sockets(test) {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        for _ in 0..rounds(20) {
+            let attachment = Attachment::builder(fixture.interface()).attach().unwrap();
+            let names = mark_names(&fixture, attachment.program_id());
+            let ended = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !ended.load(Ordering::Relaxed) {
+                        drop(strangers(names.clone()));
+                    }
+                });
+                match attachment.close() {
+                    Ok(()) => assert_eq!(fixture.attached(), None),
+                    Err(Error::Netlink { errno: Errno::AGAIN, .. }) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+                ended.store(true, Ordering::Relaxed);
+            });
+            Attachment::builder(fixture.interface()).attach().unwrap().close().unwrap();
+            assert_eq!(fixture.attached(), None);
+        }
+    });
+}
+
 /// Runs `work` in a thread of the user 65532, who has all capabilities, in the calling thread's
 /// network namespace.
 fn as_service<T: Send>(work: impl FnOnce() -> T + Send) -> T {
@@ -218,6 +252,16 @@ fn root_leaves_the_program_of_a_user_with_capabilities_attached() {
         ours.close().unwrap();
         assert_eq!(fixture.attached(), attached);
         as_service(|| again.close()).unwrap();
+        assert_eq!(fixture.attached(), None);
+
+        // On what root loaded they believe each other.
+        let killed = build().lock_timeout(Duration::ZERO).attach().unwrap();
+        fixture.without_the_lock(|| assert!(killed.close().is_err()));
+        let attached = fixture.attached();
+        let [one, other] = as_service(|| [build().attach().unwrap(), build().attach().unwrap()]);
+        as_service(|| one.close()).unwrap();
+        assert_eq!(fixture.attached(), attached);
+        as_service(|| other.close()).unwrap();
         assert_eq!(fixture.attached(), None);
     });
 }

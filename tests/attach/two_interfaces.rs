@@ -7,6 +7,8 @@ use crate::fixture::{
 use crate::processes::Other;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use xsk::attach::{AttachMethod, Attachment, Registration};
 use xsk::bpf::{Program, SlotProbe, XskMap};
 use xsk::interface::Interface;
@@ -179,14 +181,22 @@ fn a_socket_that_was_put_into_the_map_directly_is_a_user_of_both() {
     }
     let two = Two::new();
     two.fixture.inside(|| {
-        for with_mark in [false, true] {
+        let name =
+            |at: usize| format!("xsk/slot/{}/1/{}/0", two.map.id(), two.interfaces()[at].index());
+        let bind =
+            |name| UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        // Without a mark; with one of a process that is dying, whose other marks are gone already;
+        // with a stranger's word that the slot belongs to the first interface.
+        let marks: [&dyn Fn() -> Vec<UnixDatagram>; 4] =
+            [&Vec::new, &|| vec![bind(name(1))], &|| vec![bind(name(0)), bind(name(1))], &|| {
+                strangers(vec![name(0)])
+            }];
+        for mark in marks {
             let [first, second] = [0, 1].map(|at| two.attach(at, AttachMethod::Netlink).unwrap());
             let registration = first.register(0, rx_socket().as_fd()).unwrap();
             let socket = rx_socket();
             two.map.insert(1, socket.as_fd()).unwrap();
-            // A stranger's word that the slot belongs to the first interface is not believed.
-            let name = format!("xsk/slot/{}/1/{}/0", two.map.id(), two.fixture.interface().index());
-            let marks = strangers(if with_mark { vec![name] } else { vec![] });
+            let marks = mark();
             second.close().unwrap();
             two.assert_attached([true, true]);
             two.map.remove(1).unwrap();
