@@ -245,9 +245,15 @@ fn a_slot_of_the_other_interface_is_refused_by_its_name() {
             refused(first.register(0, socket).unwrap_err(), None);
         }
     });
-    // Its index counts in its namespace only.
+    // What is registered elsewhere has the index of an interface there.
     let elsewhere = Namespace::new().unwrap();
-    elsewhere.run(|| refused(second.register(0, socket.as_fd()).unwrap_err(), None)).unwrap();
+    let in_elsewhere = || {
+        let name = format!("xsk/slot/{}/0/{}/0", two.map.id(), two.fixture.interface().index());
+        let mark = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        refused(second.register(0, socket.as_fd()).unwrap_err(), None);
+        drop(mark);
+    };
+    elsewhere.run(in_elsewhere).unwrap();
     let before = count(&socket);
     wait_for("packets for the first interface's socket", || {
         sender.send();
