@@ -174,9 +174,14 @@ pub(crate) fn lists_unix_sockets(name: &str) -> bool {
         Some(SOCK_DIAG),
     )
     .and_then(|socket| {
-        // struct nlmsghdr (SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP), struct unix_diag_req.
-        let head = [40_u32, 20 | 0x301 << 16, 1, 0, 1, u32::MAX, 0, 0, u32::MAX, u32::MAX];
-        let request: Vec<u8> = head.into_iter().flat_map(u32::to_ne_bytes).collect();
+        // struct nlmsghdr: SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP.
+        let mut request = 40_u32.to_ne_bytes().to_vec();
+        request.extend([20_u16, 0x301].into_iter().flat_map(u16::to_ne_bytes));
+        request.extend([1_u32, 0].into_iter().flat_map(u32::to_ne_bytes));
+        // struct unix_diag_req: AF_UNIX, all states.
+        request.extend([1, 0, 0, 0]);
+        let rest = [u32::MAX, 0, 0, u32::MAX, u32::MAX];
+        request.extend(rest.into_iter().flat_map(u32::to_ne_bytes));
         let kernel = SocketAddrNetlink::new(0, 0);
         rustix::net::sendto(&socket, &request, SendFlags::empty(), &kernel)?;
         let mut reply = vec![0; 1 << 15];
