@@ -116,11 +116,11 @@ impl Shared {
         }
         let lock = lock.acquire(self.interface.index(), timeout)?;
         drop(mark);
-        if self.slots.users(&lock, &program)?.any() || !self.is_attached()? {
+        if self.slots.users(&lock, &program)?.any() {
             return Ok(());
         }
         match detach_netlink(&self.interface, self.mode, program.as_fd(), self.program_id) {
-            // Another program has taken its place in between, or the interface has gone.
+            // It was taken off, another program has taken its place, or the interface has gone.
             Err(_) if !self.is_attached()? => Ok(()),
             result => result,
         }

@@ -52,33 +52,3 @@ fn a_program_that_has_gone_is_looked_for_again() {
     })
     .unwrap();
 }
-
-/// Between the last look and the detaching, another process can take the program off: that is no
-/// failure of leaving.
-#[test]
-fn a_program_that_is_taken_off_while_its_last_user_leaves_is_no_failure() {
-    use crate::attach::Attachment;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    if !privileged!() {
-        return;
-    }
-    let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
-    let pair = VethPair::builder().build(&left, &right).unwrap();
-    for _ in 0..50 {
-        let attachment = left.run(|| Attachment::builder(pair.a()).attach().unwrap()).unwrap();
-        let program = Program::from_id(attachment.program_id()).unwrap();
-        let (start, id) = (AtomicBool::new(false), program.id());
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !start.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-                while attached_program(pair.a()).unwrap().is_some() {
-                    let _ = detach_netlink(pair.a(), XdpMode::Native, program.as_fd(), id);
-                }
-            });
-            start.store(true, Ordering::Relaxed);
-            assert_eq!(attachment.close(), Ok(()));
-        });
-    }
-}
