@@ -26,9 +26,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// The most marks of one kind on one program. A look that finds none has to ask for each, because
-/// the last of as many users may have any of them: two system calls of a microsecond for each user
-/// that there may be. Marks that are not believed count, too: who takes them all makes attaching
-/// fail, as who takes the lock does.
+/// the last of as many users may have any of them: 0.4 microseconds for each, 0.8 ms for both kinds.
+/// Marks that are not believed count, too: who takes them all makes attaching fail, as who takes the
+/// lock does.
 const MARKS: u32 = 1024;
 /// The most marks on one slot: more than one only while a forked child has a descriptor of another.
 const SLOT_MARKS: u32 = 8;
