@@ -6,10 +6,13 @@ mod common;
 
 use common::{AtCable, Cable, attach, packet, until};
 use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use xsk::attach::AttachMode;
+use std::time::{Duration, Instant};
+use xsk::attach::{AttachMode, Attachment};
 use xsk::test_util::privileged;
 use xsk::{Frame, FramePool, Port, Umem};
 
@@ -106,4 +109,31 @@ fn a_child_that_drops_a_socket_unmaps_nothing_of_its_own() {
         let received = right.socket.rx.receive(1).unwrap().into_iter().next();
         received.is_some_and(|frame| right.umem.bytes(&frame) == packet(7, 60))
     });
+}
+
+#[test]
+fn a_child_neither_leaves_the_program_nor_waits_for_its_lock() {
+    if !privileged!() {
+        return;
+    }
+    let cable = Cable::new(1);
+    let interface = cable.veth.a();
+    let attach = || Attachment::builder(interface).lock_timeout(Duration::from_secs(10)).attach();
+    let (first, second) = cable.left.run(|| (attach().unwrap(), attach().unwrap())).unwrap();
+    let name = SocketAddr::from_abstract_name(format!("xsk/lock/{}", interface.index())).unwrap();
+    let lock = cable.left.run(|| UnixDatagram::bind_addr(&name)).unwrap().unwrap();
+    let work = |(closed, dropped): (Attachment, Attachment)| {
+        let start = Instant::now();
+        check(closed.close().is_ok(), line!())?;
+        drop(dropped);
+        check(start.elapsed() < Duration::from_millis(900), line!())
+    };
+    let (first, second) = in_child((first, second), work);
+    drop(lock);
+    assert!(!interface.attached_programs().unwrap().is_empty());
+    // The parent's marks are as before.
+    first.close().unwrap();
+    assert!(!interface.attached_programs().unwrap().is_empty());
+    second.close().unwrap();
+    assert!(interface.attached_programs().unwrap().is_empty());
 }

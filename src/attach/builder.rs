@@ -74,8 +74,9 @@ impl Attachment {
     /// Uses `map`, which belongs to the program that is attached to `interface`, by whatever
     /// process. Needs no capability. Whether the program uses this map is not checked.
     ///
-    /// Nothing is attached, and detaching is as with [`join_foreign`](Self::join_foreign). But
-    /// without `CAP_SYS_ADMIN` and `CAP_NET_ADMIN` nothing can be detached: a program whose other
+    /// Nothing is attached, and detaching is as with [`join_foreign`](Self::join_foreign). Users of
+    /// the program that run as another user, root too, see this one only while it has a socket in
+    /// the map, unless this one runs as root or as the user who loaded the program. Without `CAP_SYS_ADMIN` and `CAP_NET_ADMIN` nothing can be detached: a program whose other
     /// users have left stays, as after a kill, until the next attachment to the interface takes it
     /// over.
     ///
@@ -130,7 +131,9 @@ impl AttachmentBuilder {
     /// does not report which, so the program is left on the interface in the end;
     /// [`take_over`](Self::take_over) declares that the process was killed.
     ///
-    /// One program may be attached to several interfaces. By [`AttachMethod::Link`], though, it
+    /// One program may be attached to several interfaces, but its map has one slot for each queue
+    /// number: queue 0 of one interface excludes queue 0 of the other. Rather load a program with a
+    /// map of its own for each. By [`AttachMethod::Link`], though, it
     /// cannot be joined while it is on interfaces with the same index in several network
     /// namespaces: the kernel does not report which link is in which.
     pub fn program(mut self, program: Program, map: XskMap) -> Self {
@@ -183,12 +186,14 @@ impl AttachmentBuilder {
     ///   [`Error::NeedsKernel`]: before 5.3 there is no default one, and before 5.9 no
     ///   [`AttachMethod::Link`].
     /// - [`Error::Netlink`]: a socket failed, such as for too many open files.
-    /// - [`Error::AttachLock`]: another process took too long.
+    /// - [`Error::AttachLock`]: another process took too long. [`Error::AttachMarks`]: the program
+    ///   has 1,024 users already, or another process pretends so.
     /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the
     ///   thread (`EXDEV`).
     pub fn attach(self) -> Result<Attachment> {
         let Self { request, program } = self;
         request.require_namespace()?;
+        let shares_map = program.is_some();
         let candidate = Candidate::load(&request.interface, program)?;
         let lock = request.lock()?;
         let attached = Attempt { request: &request, candidate: &candidate, lock: &lock }.run()?;
@@ -201,6 +206,7 @@ impl AttachmentBuilder {
             method_reason: attached.method_reason,
             replaced: attached.replaced,
             program_id: attached.program_id,
+            shares_map,
             slots: attached.slots.unwrap_or(candidate.slots),
             ownership: attached.ownership,
             lock_timeout: request.lock_timeout,

@@ -46,6 +46,7 @@ pub(super) fn join(
         replaced: None,
         program_id,
         joined: true,
+        shares_map: true,
         slots: MapAndProbe::new(map)?,
         ownership,
         lock_timeout: request.lock_timeout,
@@ -66,7 +67,8 @@ fn join_users(
     let Ok(program) = Program::from_id(id) else {
         return Ok(None);
     };
-    if !lock.is_marked(MarkKind::User, id)? && !is_default(&program, map) {
+    let loader = program.info().ok().map(|info| info.created_by);
+    if !lock.is_marked(MarkKind::User, id, loader)? && !is_default(&program, map) {
         return Ok(None);
     }
     match is_held_by_link(interface, mode, &program) {

@@ -23,9 +23,14 @@
 //! [`Attachment::join_foreign`] can use its map.
 //!
 //! Users of a program attached by netlink see each other by marks: abstract Unix sockets that
-//! vanish with their process, and that any process in the network namespace can imitate. A hostile
-//! process could keep a program attached, or new users waiting ([`Error::AttachLock`]); nothing
-//! more.
+//! vanish with their process. Any process in the network namespace can imitate them, so marks are
+//! believed only of root, of the own effective user and of the user who loaded the program. (Before
+//! 5.3, and on kernels without `CONFIG_UNIX_DIAG`, all are.) A hostile process without privileges
+//! can make attaching and leaving fail, by holding the interface's lock ([`Error::AttachLock`]) or
+//! all marks ([`Error::AttachMarks`]), and the error names it; nothing more.
+//!
+//! Processes of different users that share a program which root loaded should register their
+//! sockets at once: until then root does not see the others.
 
 mod bpf_link;
 mod builder;
@@ -33,6 +38,7 @@ mod guest;
 mod lock;
 mod method_reason;
 mod mode;
+mod names;
 mod netlink;
 mod ownership;
 mod protocol;
@@ -52,6 +58,7 @@ use crate::bpf::XskMap;
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::socket::{RxSocket, Socket, SocketHandle};
+use lock::Mark;
 use ownership::Shared;
 use registration::SlotReservation;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
@@ -118,19 +125,44 @@ impl Attachment {
     /// sockets of this crate check it by their types.
     ///
     /// # Errors
-    /// [`Error::UpdateMap`] if the slot belongs to another socket or registration (`EEXIST`), is
-    /// not there (`E2BIG`), or did not keep the socket (`ENOENT`); [`Error::WrongObject`] for a
-    /// socket without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
+    /// [`Error::UpdateMap`] if the slot belongs to another socket or registration (`EEXIST`; it names
+    /// the interface that this one is for, if that is another one with the same map), is not there
+    /// (`E2BIG`), did not keep the socket (`ENOENT`), or if before 6.4 the socket is bound and its
+    /// interface down (`ENETDOWN`, as [`XskMap::insert`]); [`Error::WrongObject`] for a socket
+    /// without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
     /// [`Error::Interface`] if the interface is gone.
     pub fn register(&self, queue: u32, socket: impl AsFd) -> Result<Registration> {
-        let (shared, socket) = (&self.shared, socket.as_fd());
+        let socket = socket.as_fd();
+        self.put_into_slot(queue, socket, || self.shared.map().insert(queue, socket))
+    }
+
+    /// Registers `socket`, which `insert` puts into its slot.
+    fn put_into_slot(
+        &self,
+        queue: u32,
+        socket: BorrowedFd<'_>,
+        insert: impl FnOnce() -> Result<()>,
+    ) -> Result<Registration> {
+        let shared = &self.shared;
         let slot_error = |errno| shared.slot_error(queue, errno);
+        let taken = |mut error| {
+            if let Error::UpdateMap { errno: Errno::EXIST, other_interface, .. } = &mut error {
+                *other_interface = registration::other_interface(shared, queue);
+            }
+            error
+        };
         let copy = fcntl_dupfd_cloexec(socket, 0).map_err(slot_error)?;
         let reservation = SlotReservation::new(shared.map().id(), queue)
-            .ok_or_else(|| slot_error(Errno::EXIST))?;
-        shared.map().insert(queue, socket)?;
+            .ok_or_else(|| taken(slot_error(Errno::EXIST)))?;
+        // Put on before the slot is filled: a slot without it counts as used on every interface.
+        let mark = if shared.shares_map {
+            Mark::on_slot(shared.interface.index(), shared.map().id(), queue).map_err(slot_error)?
+        } else {
+            None
+        };
+        insert().map_err(taken)?;
         // From here on, an early return drops this and empties the slot.
-        let registration = Registration::new(Arc::clone(shared), reservation, copy);
+        let registration = Registration::new(Arc::clone(shared), reservation, mark, copy);
         if let Some(probe) = &shared.slots.probe {
             if !probe.is_occupied(queue)? {
                 return Err(slot_error(Errno::NOENT));
@@ -190,7 +222,8 @@ impl Attachment {
     /// [`register`](Self::register), counts as a user of its own, whose process is unknown: while
     /// it has its slot, the last attachment that is closed leaves the program on the interface.
     /// There it stays when that socket is closed, until the next attachment to the interface takes
-    /// it over. [`XskMap::remove`] it before closing.
+    /// it over. [`XskMap::remove`] it before closing. If the program is attached to several
+    /// interfaces, it counts on each.
     #[must_use]
     pub fn map(&self) -> &XskMap {
         self.shared.map()
@@ -266,7 +299,10 @@ macro_rules! register {
             /// [`Attachment::register`].
             pub fn register(&self, program: &Attachment) -> Result<Registration> {
                 require_interface(&self.handle, self.as_fd(), program.interface())?;
-                let registration = program.register(self.handle.queue(), self)?;
+                let (queue, socket) = (self.handle.queue(), self.as_fd());
+                // By its type it has an RX ring.
+                let insert = || program.map().insert_unchecked(queue, socket);
+                let registration = program.put_into_slot(queue, socket, insert)?;
                 Ok(registration.keeping(self.handle.inner()))
             }
         }

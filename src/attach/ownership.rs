@@ -30,6 +30,9 @@ pub(super) struct Shared {
     pub(super) replaced: Option<ReplacedProgram>,
     pub(super) program_id: u32,
     pub(super) joined: bool,
+    /// Whether the program and its map may be used on other interfaces, too. The default program
+    /// has one interface.
+    pub(super) shares_map: bool,
     pub(super) slots: MapAndProbe,
     pub(super) ownership: Ownership,
     pub(super) lock_timeout: Duration,
@@ -72,7 +75,9 @@ impl Shared {
 
     /// Returns the error of registering a socket in slot `index`.
     pub(super) fn slot_error(&self, index: u32, errno: Errno) -> Error {
-        Error::UpdateMap { operation: SlotOp::Insert, index, entries: self.map().entries(), errno }
+        let entries = self.map().entries();
+        let other_interface = None;
+        Error::UpdateMap { operation: SlotOp::Insert, index, entries, other_interface, errno }
     }
 
     /// Returns whether the program is still on the interface.
@@ -115,11 +120,11 @@ impl Shared {
         }
         let lock = lock.acquire(self.interface.index(), timeout)?;
         drop(mark);
-        if self.slots.users(&lock, self.program_id)?.any() || !self.is_attached()? {
+        if self.slots.users(&lock, &program)?.any() {
             return Ok(());
         }
         match detach_netlink(&self.interface, self.mode, program.as_fd(), self.program_id) {
-            // Another program has taken its place in between, or the interface has gone.
+            // It was taken off, another program has taken its place, or the interface has gone.
             Err(_) if !self.is_attached()? => Ok(()),
             result => result,
         }

@@ -4,7 +4,7 @@ use super::bpf_link::Link;
 use super::lock::MarkKind;
 use super::netlink::is_held_by_link;
 use super::ownership::Ownership;
-use super::usage::MapAndProbe;
+use super::usage::{MapAndProbe, Users};
 use crate::bpf::{Program, REDIRECT_NAME, XskMap};
 use crate::error::{AttachConflict, Error, Result};
 use crate::types::{AttachMethod, XdpMode};
@@ -132,7 +132,7 @@ impl Attempt<'_> {
     /// A program that may not be opened counts as foreign if it is to be replaced and no user of
     /// this crate has marked it.
     fn identify_hidden(&self, mode: XdpMode, id: u32) -> Result<Found> {
-        if self.request.replace_foreign && !self.is_marked(id)? {
+        if self.request.replace_foreign && !self.is_marked(id, None)? {
             return Ok(Found::Foreign(Old { mode, id, program: None, name: None }));
         }
         Err(self.hidden(mode, id, Errno::PERM))
@@ -142,11 +142,11 @@ impl Attempt<'_> {
     fn has_users(&self, program: &Program) -> Result<bool> {
         for map in program.maps()?.iter().filter(|map| map.kind == BPF_MAP_TYPE_XSKMAP) {
             let slots = MapAndProbe::new(XskMap::from_id(map.id)?)?;
-            if slots.users(self.lock, program.id())?.any() {
+            if slots.users(self.lock, program)?.any() {
                 return Ok(true);
             }
         }
-        self.is_marked(program.id())
+        self.is_marked(program.id(), Some(program.info()?.created_by))
     }
 
     /// Joins the attached program, or detaches one without users that is not attached as asked for.
@@ -206,13 +206,13 @@ impl Attempt<'_> {
         };
         let is_default = self.candidate.default_tag.is_some();
         let attached_slots = slots.as_ref().unwrap_or(&self.candidate.slots);
-        let users = attached_slots.users(self.lock, id)?;
+        let users = attached_slots.users(self.lock, &program)?;
         if users.any() || !(is_default || self.request.take_over) {
             if !(by_netlink && wanted.allows(mode)) {
                 return Err(self.other_mode(mode, AttachMethod::Netlink));
             }
             // A program of the user's that no user of this crate attached is for others to detach.
-            let ownership = if users.marked || is_default {
+            let ownership = if users == Users::Marked || is_default {
                 Ownership::mark_used(self.lock, &program)?
             } else {
                 Ownership::Guest { _mark: self.lock.mark(MarkKind::Guest, id)? }

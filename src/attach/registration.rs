@@ -1,5 +1,7 @@
 //! A socket's slot in the map of an attached program.
 
+use super::lock::{Mark, registered_for};
+use super::names::Directory;
 use super::ownership::Shared;
 use crate::error::Result;
 use crate::socket::Inner;
@@ -10,7 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A socket in its slot: packets of the queue go to it while this value lives.
 ///
-/// Dropping it empties the slot, unless it holds another socket by then. It keeps the
+/// Dropping it empties the slot, unless it holds another socket by then
+/// ([`XskMap::replace`](crate::bpf::XskMap::replace); one that comes in the very moment of dropping
+/// is taken out, too). It keeps the
 /// [`Attachment`](crate::Attachment) alive, and a descriptor of the socket open: the kernel lets go
 /// of the socket, its queue and its memory only after this value is dropped. If it is the last part
 /// of the attachment, dropping it also leaves the program, as dropping the attachment does: that
@@ -40,6 +44,9 @@ pub struct Registration {
     socket: Option<OwnedFd>,
     /// The whole socket, if it is one of this crate: packet memory lives as long as the descriptor.
     _inner: Option<Arc<Inner>>,
+    /// Shows whose slot it is, to those who leave another interface with this map. Taken off after
+    /// the slot was emptied.
+    _mark: Option<Mark>,
     /// Given back after the slot was emptied.
     _reservation: SlotReservation,
 }
@@ -77,15 +84,35 @@ impl Drop for SlotReservation {
     }
 }
 
+/// Returns the name of another interface that a socket in this slot is registered for, if there is
+/// such a registration in the calling thread's namespace.
+pub(super) fn other_interface(shared: &Shared, slot: u32) -> Option<String> {
+    let directory = Directory::open().ok()?;
+    // The index of an interface counts in its namespace.
+    if shared.interface.shares_namespace_with(directory.socket()?) == Some(false) {
+        return None;
+    }
+    let names = directory.names().ok()??;
+    let index = registered_for(&names, shared.map().id(), slot, None).into_iter().next()?;
+    let other = shared.interface.neighbour(index).ok()?;
+    (other != shared.interface).then(|| other.name().to_owned())
+}
+
 fn reserved() -> MutexGuard<'static, BTreeSet<(Process, u32, u32)>> {
     // The set is complete after every call, also after a panic.
     RESERVED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Registration {
-    pub(super) fn new(shared: Arc<Shared>, reservation: SlotReservation, socket: OwnedFd) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        reservation: SlotReservation,
+        mark: Option<Mark>,
+        socket: OwnedFd,
+    ) -> Self {
         let slot = reservation.slot;
-        Self { shared, slot, socket: Some(socket), _inner: None, _reservation: reservation }
+        let (socket, _inner) = (Some(socket), None);
+        Self { shared, slot, socket, _inner, _mark: mark, _reservation: reservation }
     }
 
     /// Keeps the socket's packet memory as long as its descriptor.

@@ -1,7 +1,7 @@
 //! Finds out whether a program has users: their marks, and the sockets in its map.
 
-use super::lock::{Lock, MarkKind};
-use crate::bpf::{SlotProbe, XskMap};
+use super::lock::{Lock, MarkKind, registered_for};
+use crate::bpf::{Program, SlotProbe, XskMap};
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 
@@ -15,18 +15,20 @@ pub(super) struct MapAndProbe {
 }
 
 /// The users of a program that are not this one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Users {
-    /// Whether one of them will detach it.
-    pub(super) marked: bool,
-    /// Whether one of them will not.
-    others: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Users {
+    /// There are none.
+    None,
+    /// None of them will detach it.
+    Guests,
+    /// One of them will detach it, at least.
+    Marked,
 }
 
 impl Users {
     /// Returns whether there are any.
     pub(super) fn any(self) -> bool {
-        self.marked || self.others
+        self != Self::None
     }
 }
 
@@ -41,16 +43,34 @@ impl MapAndProbe {
         Ok(Self { map, probe })
     }
 
-    /// Looks for users of the program with the id `program`, which uses this map.
-    pub(super) fn users(&self, lock: &Lock, program: u32) -> Result<Users> {
-        let occupied = match &self.probe {
-            Some(probe) => !probe.occupied()?.is_empty(),
-            None => false,
+    /// Looks for users of `program`, which uses this map, on the lock's interface.
+    pub(super) fn users(&self, lock: &Lock, program: &Program) -> Result<Users> {
+        let loader = Some(program.info()?.created_by);
+        let is_marked = |kind| lock.is_marked(kind, program.id(), loader);
+        if is_marked(MarkKind::User)? {
+            return Ok(Users::Marked);
+        }
+        let guests = self.has_sockets(lock, loader)? || is_marked(MarkKind::Guest)?;
+        Ok(if guests { Users::Guests } else { Users::None })
+    }
+
+    /// Returns whether the map has a socket that may be a user on the lock's interface: one that is
+    /// not registered for another interface only.
+    fn has_sockets(&self, lock: &Lock, loader: Option<u32>) -> Result<bool> {
+        let Some(probe) = &self.probe else {
+            return Ok(false);
         };
-        Ok(Users {
-            marked: lock.is_marked(MarkKind::User, program)?,
-            others: occupied || lock.is_marked(MarkKind::Guest, program)?,
-        })
+        let occupied = probe.occupied()?;
+        if occupied.is_empty() {
+            return Ok(false);
+        }
+        let Some(names) = lock.names()? else {
+            return Ok(true);
+        };
+        Ok(occupied.into_iter().any(|slot| {
+            let interfaces = registered_for(&names, self.map.id(), slot, loader);
+            interfaces.is_empty() || interfaces.contains(&lock.ifindex())
+        }))
     }
 }
 

@@ -41,6 +41,8 @@ pub struct ProgramInfo {
     pub kind: u32,
     /// The numbers of its maps.
     pub map_ids: Vec<u32>,
+    /// The user who loaded it, as this process's user namespace numbers users.
+    pub created_by: u32,
 }
 
 impl ProgramInfo {
@@ -53,6 +55,7 @@ impl ProgramInfo {
             name: sys::bpf::text(&info.name),
             kind: info.r#type,
             map_ids,
+            created_by: info.created_by_uid,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::pin;
 use crate::error::{BpfOp, Error, ObjectKind, Result, SlotOp};
-use crate::sys::{self, bpf::SlotMap};
+use crate::sys::{self, bpf::SlotMap, xsk::RxRing};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -109,8 +109,9 @@ impl XskMap {
     /// [`Error::UpdateMap`]: `EEXIST` if another socket has the slot, `E2BIG` if the map has no
     /// such slot, `EOPNOTSUPP` or `ENOTSOCK` if `socket` is no AF_XDP socket.
     /// [`Error::WrongObject`] if the socket has no RX ring: kernels take it, and may crash at the
-    /// first packet. (Kernels before 5.11 do not report this of a bound socket, nor do those before
-    /// 6.4 while its interface is down; there the caller has to know.)
+    /// first packet. Kernels before 6.4 do not report this of a bound socket while its interface is
+    /// down: [`Error::UpdateMap`] with `ENETDOWN`, whatever rings it has. Those before 5.11 report
+    /// it of no bound socket, and take it: there the caller has to know.
     #[doc(alias = "BPF_MAP_UPDATE_ELEM")]
     #[doc(alias = "xsk_socket__update_xskmap")]
     pub fn insert(&self, queue: u32, socket: impl AsFd) -> Result<()> {
@@ -130,13 +131,24 @@ impl XskMap {
         self.update(queue, socket.as_fd(), BPF_ANY)
     }
 
+    /// Writes a socket into slot `queue` as [`insert`](Self::insert) does. The caller knows that it
+    /// has an RX ring.
+    pub(crate) fn insert_unchecked(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<()> {
+        self.write(queue, socket, BPF_NOEXIST)
+    }
+
     fn update(&self, queue: u32, socket: BorrowedFd<'_>, flags: u64) -> Result<()> {
-        if sys::xsk::has_rx_ring(socket) == Some(false) {
-            return Err(Error::WrongObject {
+        match sys::xsk::rx_ring(socket) {
+            RxRing::Present | RxRing::Unreported => self.write(queue, socket, flags),
+            RxRing::Absent => Err(Error::WrongObject {
                 object: format!("the socket for slot {queue}"),
                 wanted: ObjectKind::SocketWithRxRing,
-            });
+            }),
+            RxRing::LinkDown => Err(self.failed(SlotOp::Insert, queue)(Errno::NETDOWN)),
         }
+    }
+
+    fn write(&self, queue: u32, socket: BorrowedFd<'_>, flags: u64) -> Result<()> {
         sys::bpf::map_update(&self.map, queue, socket, flags)
             .map_err(self.failed(SlotOp::Insert, queue))
     }
@@ -167,7 +179,8 @@ impl XskMap {
 
     fn failed(&self, operation: SlotOp, index: u32) -> impl FnOnce(Errno) -> Error {
         let entries = self.entries;
-        move |errno| Error::UpdateMap { operation, index, entries, errno }
+        let other_interface = None;
+        move |errno| Error::UpdateMap { operation, index, entries, other_interface, errno }
     }
 
     /// Returns the number of slots.

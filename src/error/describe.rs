@@ -17,6 +17,20 @@ impl fmt::Display for Said<'_> {
     }
 }
 
+/// The process that has a name, by its id and its user.
+struct Holder(Option<u32>, Option<u32>);
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0, self.1) {
+            (Some(pid), Some(uid)) => write!(f, "process {pid} (user {uid})"),
+            (Some(pid), None) => write!(f, "process {pid}"),
+            (None, Some(uid)) => write!(f, "a process of user {uid}"),
+            (None, None) => f.write_str("another process or thread"),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(f)?;
@@ -115,7 +129,7 @@ impl Error {
             Self::CreateMap { name, entries, errno } => {
                 write!(f, "cannot make the BPF map {name} of {entries} slots: {}", Shown(*errno))
             }
-            Self::UpdateMap { operation, index, entries, errno } => write!(
+            Self::UpdateMap { operation, index, entries, errno, .. } => write!(
                 f,
                 "cannot {operation} the socket {} slot {index} of the BPF map of {entries} slots: \
                  {}",
@@ -175,11 +189,18 @@ impl Error {
             Self::OtherAttachment { interface, wanted, conflict } => {
                 write!(f, "{interface}: wanted {wanted}, found {conflict}")
             }
-            Self::AttachLock { waited, errno } => write!(
+            Self::AttachLock { waited, errno, pid, uid } => write!(
                 f,
-                "another process or thread has held the lock of this interface's XDP attachments \
-                 for {} ms: {}",
+                "{} has held the lock of this interface's XDP attachments for {} ms: {}",
+                Holder(*pid, *uid),
                 waited.as_millis(),
+                Shown(*errno)
+            ),
+            Self::AttachMarks { marks, pid, uid, errno } => write!(
+                f,
+                "cannot mark the program as used: {} has one of its {marks} marks, and none is \
+                 free: {}",
+                Holder(*pid, *uid),
                 Shown(*errno)
             ),
             Self::NeedsKernel { feature, version } => write!(f, "{feature} needs Linux {version}"),

@@ -46,6 +46,8 @@ const SENDS_ONLY: &str = "A socket that only sends is not registered: the kernel
     and may crash at the first packet";
 const LOCK_HELD: &str = "It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` \
     shows the lock and who has it; the kernel frees it when that process ends";
+const MARKS_TAKEN: &str = "Each attachment has one: close what is not needed; `ss -xap | grep xsk` \
+    shows them and who has them";
 
 const FILES_OF_PROCESS: &str = "This process has too many open files: raise `ulimit -n`";
 const FILES_OF_SYSTEM: &str =
@@ -123,7 +125,9 @@ fn of_operation(error: &Error) -> Hint {
         Error::LoadProgram { name, instructions, errno, .. } => {
             program::load(name, *instructions, *errno)
         }
-        Error::UpdateMap { errno, entries, .. } => program::update_map(*entries, *errno),
+        Error::UpdateMap { errno, entries, other_interface, .. } => {
+            program::update_map(*entries, other_interface.as_deref(), *errno)
+        }
         Error::BpfObject { operation, errno, .. } => program::object(*operation, *errno),
         Error::WrongObject { wanted: ObjectKind::SocketWithRxRing, .. } => SENDS_ONLY.into(),
         Error::Attach { interface, mode, method, errno, message, mtu, rx_queues } => {
@@ -139,9 +143,28 @@ fn of_operation(error: &Error) -> Hint {
             attach::hidden(interface, *mode, *method, *in_use)
         }
         Error::OtherAttachment { interface, conflict, .. } => attach::conflict(interface, conflict),
-        Error::AttachLock { .. } => LOCK_HELD.into(),
+        Error::AttachLock { pid, uid, .. } => {
+            stranger(*pid, *uid).unwrap_or_else(|| LOCK_HELD.into())
+        }
+        Error::AttachMarks { pid, uid, .. } => {
+            stranger(*pid, *uid).unwrap_or_else(|| MARKS_TAKEN.into())
+        }
         _ => NO_HINT,
     }
+}
+
+/// Returns the hint about a process that has a name of this crate, if it can be no user: it is
+/// neither root's nor one of this process's effective user.
+fn stranger(pid: Option<u32>, uid: Option<u32>) -> Option<Hint> {
+    let uid = uid.filter(|uid| *uid != 0 && *uid != rustix::process::geteuid().as_raw())?;
+    let end = pid.map_or_else(|| "`kill PID`".to_owned(), |pid| format!("`kill {pid}`"));
+    Some(
+        format!(
+            "Unless it runs with capabilities of its own, a process of user {uid} has no business \
+             there: as root, `ss -xap | grep xsk` shows what it holds, and {end} ends it"
+        )
+        .into(),
+    )
 }
 
 /// Returns the hint about an error that any operation may run into.

@@ -231,6 +231,9 @@ pub enum Error {
         index: u32,
         /// The number of slots.
         entries: u32,
+        /// For `EEXIST`: the interface that the socket in the slot is registered for, if it is
+        /// known and another one than the attachment's.
+        other_interface: Option<String>,
         /// The kernel's error number.
         errno: Errno,
     },
@@ -338,11 +341,28 @@ pub enum Error {
         /// What is attached.
         conflict: AttachConflict,
     },
-    /// Another process held the lock of the namespace's attachments for too long.
+    /// Another process held the lock of the interface's attachments for too long.
     #[non_exhaustive]
     AttachLock {
         /// How long it was waited for.
         waited: Duration,
+        /// The kernel's error number.
+        errno: Errno,
+        /// A process that has the lock's socket, where `/proc` shows it.
+        pid: Option<u32>,
+        /// The user who made the lock's socket, where the kernel reports it (5.3).
+        uid: Option<u32>,
+    },
+    /// So many marks are on a program that no name is left for another.
+    #[non_exhaustive]
+    AttachMarks {
+        /// The number of names.
+        marks: u32,
+        /// A process that has one of them, where `/proc` shows it: one of another user than root
+        /// and the effective user, if there is such.
+        pid: Option<u32>,
+        /// The user who made that mark, where the kernel reports it (5.3).
+        uid: Option<u32>,
         /// The kernel's error number.
         errno: Errno,
     },
@@ -381,7 +401,8 @@ impl Error {
             | Self::Attach { errno, .. }
             | Self::Detach { errno, .. }
             | Self::HiddenProgram { errno, .. }
-            | Self::AttachLock { errno, .. } => Some(*errno),
+            | Self::AttachLock { errno, .. }
+            | Self::AttachMarks { errno, .. } => Some(*errno),
             Self::Setting { .. }
             | Self::QueueSide { .. }
             | Self::UmemNumbers

@@ -174,6 +174,16 @@ impl Interface {
         Ok(found)
     }
 
+    /// Finds the interface of this index in the namespace of this interface.
+    ///
+    /// # Errors
+    /// As [`by_name`](Self::by_name).
+    pub(crate) fn neighbour(&self, index: u32) -> Result<Self> {
+        let ifi_index = i32::try_from(index).unwrap_or_default();
+        let request = Request::new(RTM_GETLINK, 0, &ifinfomsg { ifi_index, ..Default::default() });
+        Self::find(Arc::clone(&self.sockets), &request, || format!("#{index}"))
+    }
+
     fn new(info: InterfaceInfo, sockets: Arc<Sockets>) -> Self {
         let InterfaceInfo { name, os_name, index, .. } = info;
         Self { name, os_name, index, sockets }

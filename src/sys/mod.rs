@@ -18,5 +18,6 @@ pub(crate) mod fork;
 pub(crate) mod memory;
 pub(crate) mod netlink;
 pub(crate) mod netns;
+pub(crate) mod proc;
 pub(crate) mod sockopt;
 pub(crate) mod xsk;

@@ -21,6 +21,8 @@ pub(crate) enum Family {
     Route,
     /// `NETLINK_GENERIC`: families that are looked up by name.
     Generic,
+    /// `NETLINK_SOCK_DIAG`: which sockets there are.
+    SockDiag,
 }
 
 /// `socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family)`, bound, with extended and short acks.
@@ -28,6 +30,7 @@ pub(crate) fn open(family: Family) -> Result<OwnedFd, Errno> {
     let protocol: Option<Protocol> = match family {
         Family::Route => None,
         Family::Generic => Some(netlink::GENERIC),
+        Family::SockDiag => Some(netlink::SOCK_DIAG),
     };
     let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
     bind(&fd, &SocketAddrNetlink::new(0, 0))?;

@@ -124,17 +124,31 @@ const SO_DOMAIN: i32 = 39;
 /// `AF_XDP` (linux/socket.h).
 const AF_XDP: i32 = 44;
 
+/// Whether a socket has an RX ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RxRing {
+    /// It has.
+    Present,
+    /// It has not.
+    Absent,
+    /// Its interface is down: kernels from 5.11 to 6.3 do not report it now.
+    LinkDown,
+    /// The kernel does not report it: of a bound socket before 5.11, and of one whose interface is
+    /// gone; or it is something else than an AF_XDP socket.
+    Unreported,
+}
+
 /// Returns whether `socket` has an RX ring.
-///
-/// `None` if the kernel does not report it: of a bound socket before 5.11, and before 6.4 of one
-/// whose interface is down or gone; or if it is something else than an AF_XDP socket.
-pub(crate) fn has_rx_ring(socket: BorrowedFd<'_>) -> Option<bool> {
-    by_mapping(socket).or_else(|| by_receiving(socket))
+pub(crate) fn rx_ring(socket: BorrowedFd<'_>) -> RxRing {
+    match by_mapping(socket) {
+        RxRing::Unreported => by_receiving(socket),
+        known => known,
+    }
 }
 
 /// Tries to map the start of the RX ring (`XDP_PGOFF_RX_RING`, 0) of `socket`. Of a bound socket
 /// since 6.4.
-fn by_mapping(socket: BorrowedFd<'_>) -> Option<bool> {
+fn by_mapping(socket: BorrowedFd<'_>) -> RxRing {
     // Any length up to the ring's own, rounded up to pages, is taken, and every ring has a page.
     let len = 1;
     // SAFETY: the kernel chooses the address, so nothing that is mapped is touched; the new mapping
@@ -147,32 +161,33 @@ fn by_mapping(socket: BorrowedFd<'_>) -> Option<bool> {
             // exists.
             let unmapped = unsafe { munmap(address, len) };
             debug_assert!(unmapped.is_ok());
-            Some(true)
+            RxRing::Present
         }
-        Err(Errno::INVAL) => Some(false),
-        Err(_) => None,
+        Err(Errno::INVAL) => RxRing::Absent,
+        Err(_) => RxRing::Unreported,
     }
 }
 
 /// Asks a bound socket for packets, of which it never has any to give this way (5.11).
 ///
-/// `xsk_recvmsg` (net/xdp/xsk.c) checks whether the socket is bound, whether the interface is up,
-/// whether there is an RX ring (`ENOBUFS`), and whether it is to wait, which it refuses. So it is
-/// asked to wait, and never does: without that it would wake the driver. Before 5.11 every AF_XDP
-/// socket refuses at once.
-fn by_receiving(socket: BorrowedFd<'_>) -> Option<bool> {
+/// `xsk_recvmsg` (net/xdp/xsk.c) checks whether the socket is bound, whether the interface is up
+/// (`ENETDOWN`), whether there is an RX ring (`ENOBUFS`), and whether it is to wait, which it
+/// refuses. So it is asked to wait, and never does: without that it would wake the driver. Before
+/// 5.11 every AF_XDP socket refuses at once.
+fn by_receiving(socket: BorrowedFd<'_>) -> RxRing {
     let mut domain = 0_i32;
     // Any other socket might wait.
     if sockopt::get(socket, SOL_SOCKET, SO_DOMAIN, &mut domain) != Ok(size_of::<i32>())
         || domain != AF_XDP
     {
-        return None;
+        return RxRing::Unreported;
     }
     match recv(socket, &mut [0_u8; 0], RecvFlags::empty()) {
         // A socket with O_NONBLOCK does not refuse. A refusal could be one for good, before 5.11.
-        Ok(_) => Some(true),
-        Err(Errno::NOBUFS) => Some(false),
-        Err(_) => None,
+        Ok(_) => RxRing::Present,
+        Err(Errno::NOBUFS) => RxRing::Absent,
+        Err(Errno::NETDOWN) => RxRing::LinkDown,
+        Err(_) => RxRing::Unreported,
     }
 }
 

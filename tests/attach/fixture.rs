@@ -1,11 +1,15 @@
 //! A cable whose left end tests attach to, and sockets with just enough set up for a slot.
 
-use crate::common::{Cable, rx_socket, wait_for};
+use crate::common::{Cable, kernel_can, rx_socket, wait_for};
 use rustix::io::Errno;
+use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::xdp::{SocketAddrXdp, SocketAddrXdpFlags, XdpUmemReg, XdpUmemRegFlags};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::net::{bind, sockopt};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 use xsk::attach::XdpMode;
 use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
@@ -31,6 +35,15 @@ impl Fixture {
     /// Runs on this thread, inside the left namespace.
     pub(crate) fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
         self.cable.left.run(work).unwrap()
+    }
+
+    /// Runs `work` while the lock of the left end is taken.
+    pub(crate) fn without_the_lock(&self, work: impl FnOnce()) {
+        let name = format!("xsk/lock/{}", self.interface().index());
+        let address = SocketAddr::from_abstract_name(name).unwrap();
+        let held = UnixDatagram::bind_addr(&address).unwrap();
+        work();
+        drop(held);
     }
 
     /// Returns what is attached to the left end.
@@ -127,4 +140,59 @@ pub(crate) fn program_named(name: &str, number: i32) -> (Program, XskMap) {
         Insn::exit(),
     ];
     (Program::builder(&insns).name(name).license(c"MIT").load().unwrap(), map)
+}
+
+/// Returns the instructions of this crate's default program, as of 5.3.
+pub(crate) fn default_instructions(map: &XskMap) -> Vec<Insn<'_>> {
+    use std::os::fd::AsFd;
+    let [low, high] = Insn::load_map_fd(Reg::R1, map.as_fd());
+    vec![
+        Insn::load(Size::Word, Reg::R2, Reg::R1, 16),
+        low,
+        high,
+        Insn::mov64_imm(Reg::R3, 2),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ]
+}
+
+/// Returns sockets with these abstract names, made by a process without privileges in the calling
+/// thread's network namespace.
+pub(crate) fn strangers(names: Vec<String>) -> Vec<UnixDatagram> {
+    let stranger = rustix::process::Uid::from_raw(65_533);
+    let make = move || {
+        // The user and the capabilities of this thread only, which is in its parent's namespaces.
+        rustix::thread::set_thread_res_uid(stranger, stranger, stranger).unwrap();
+        let bind = |name| UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap());
+        names.into_iter().map(|name| bind(name).unwrap()).collect()
+    };
+    std::thread::spawn(make).join().unwrap()
+}
+
+/// Returns whether the kernel lists its Unix sockets (`CONFIG_UNIX_DIAG`); if not, prints that the
+/// test `name` is skipped.
+pub(crate) fn lists_unix_sockets(name: &str) -> bool {
+    let listed = rustix::net::socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        Some(SOCK_DIAG),
+    )
+    .and_then(|socket| {
+        // struct nlmsghdr: SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP.
+        let mut request = 40_u32.to_ne_bytes().to_vec();
+        request.extend([20_u16, 0x301].into_iter().flat_map(u16::to_ne_bytes));
+        request.extend([1_u32, 0].into_iter().flat_map(u32::to_ne_bytes));
+        // struct unix_diag_req: AF_UNIX, all states.
+        request.extend([1, 0, 0, 0]);
+        let rest = [u32::MAX, 0, 0, u32::MAX, u32::MAX];
+        request.extend(rest.into_iter().flat_map(u32::to_ne_bytes));
+        let kernel = SocketAddrNetlink::new(0, 0);
+        rustix::net::sendto(&socket, &request, SendFlags::empty(), &kernel)?;
+        let mut reply = vec![0; 1 << 15];
+        rustix::net::recv(&socket, reply.as_mut_slice(), RecvFlags::empty())?;
+        // NLMSG_ERROR is 2.
+        Ok(u16::from_ne_bytes([reply[4], reply[5]]) != 2)
+    });
+    kernel_can(name, listed == Ok(true), "the kernel does not list its Unix sockets")
 }

@@ -1,16 +1,14 @@
 //! Programs that this crate did not load.
 
 use crate::common::{METHODS, kernel_can, rx_socket};
-use crate::fixture::{Fixture, other_program};
+use crate::fixture::{Fixture, default_instructions, other_program};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 use std::time::Duration;
 use xsk::Error;
 use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, XdpMode};
-use xsk::bpf::{Program, SlotProbe};
+use xsk::bpf::{Program, SlotProbe, XskMap};
 use xsk::test_util::{ip, privileged};
 
 const MODES: [(AttachMode, XdpMode); 2] =
@@ -179,14 +177,6 @@ fn a_program_of_ones_own_is_attached_and_joined() {
     });
 }
 
-/// Runs `work` while the lock of the fixture's interface is taken.
-fn without_the_lock(fixture: &Fixture, work: impl FnOnce()) {
-    let name = format!("xsk/lock/{}", fixture.interface().index());
-    let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
-    work();
-    drop(held);
-}
-
 fn map_id(program: u32) -> u32 {
     Program::from_id(program).unwrap().info().unwrap().map_ids[0]
 }
@@ -272,7 +262,7 @@ fn a_guest_keeps_the_program_attached() {
             .lock_timeout(Duration::from_millis(5))
             .attach()
             .unwrap();
-        without_the_lock(&fixture, || assert!(killed.close().is_err()));
+        fixture.without_the_lock(|| assert!(killed.close().is_err()));
         let guest = Attachment::join_foreign(fixture.interface(), "xsks_map").unwrap();
         let user = Attachment::builder(fixture.interface()).attach().unwrap();
         assert_eq!(user.program_id(), guest.program_id());
@@ -338,7 +328,7 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
         let abandon = || {
             // The state that a kill leaves: attached, without a mark.
             let first = build().lock_timeout(Duration::from_millis(5)).attach().unwrap();
-            without_the_lock(&fixture, || assert!(first.close().is_err()));
+            fixture.without_the_lock(|| assert!(first.close().is_err()));
             assert!(fixture.attached().is_some());
         };
         abandon();
@@ -434,10 +424,7 @@ fn a_program_that_another_user_attached_stays() {
             .lock_timeout(Duration::from_millis(5))
             .attach()
             .unwrap();
-        let name = format!("xsk/lock/{}", fixture.interface().index());
-        let held = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
-        assert!(first.close().is_err());
-        drop(held);
+        fixture.without_the_lock(|| assert!(first.close().is_err()));
         for copy in copies {
             let map = xsk::bpf::XskMap::from_id(map_id(id)).unwrap();
             let user =
@@ -481,5 +468,72 @@ fn a_socket_is_not_registered_with_a_program_that_was_replaced() {
             "{late:?}"
         );
         ours.close().unwrap();
+    });
+}
+
+#[test]
+fn a_program_is_a_default_one_by_its_name_and_by_its_instructions() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        for (name, map_name, same_instructions) in [
+            ("xsk_redirect", "xsks_map", true),
+            ("xsk_redirect", "xsks_map", false),
+            ("another_name", "xsks_map", true),
+            ("xsk_redirect", "another_map", true),
+        ] {
+            let map = XskMap::create(map_name, 1).unwrap();
+            let mut insns = default_instructions(&map);
+            if !same_instructions {
+                insns.insert(0, xsk::bpf::Insn::mov64_imm(xsk::bpf::Reg::R0, 0));
+            }
+            let program = Program::builder(&insns).name(name).license(c"GPL").load().unwrap();
+            let id = program.id();
+            let theirs =
+                Attachment::builder(fixture.interface()).program(program, map).attach().unwrap();
+            let ours = Attachment::builder(fixture.interface()).attach();
+            if (name, map_name, same_instructions) == ("xsk_redirect", "xsks_map", true) {
+                let ours = ours.unwrap();
+                assert!(ours.joined());
+                ours.close().unwrap();
+            } else {
+                assert!(
+                    matches!(ours, Err(Error::ForeignProgram { id: found, .. }) if found == id),
+                    "{name} {map_name} {same_instructions}: {ours:?}"
+                );
+            }
+            theirs.close().unwrap();
+            fixture.assert_vacant();
+        }
+    });
+}
+
+#[test]
+fn a_left_over_program_with_too_few_slots_is_replaced() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(3);
+    fixture.inside(|| {
+        for slots in 1..=4 {
+            let map = XskMap::create("xsks_map", slots).unwrap();
+            let insns = default_instructions(&map);
+            let program =
+                Program::builder(&insns).name("xsk_redirect").license(c"GPL").load().unwrap();
+            let killed = Attachment::builder(fixture.interface())
+                .program(program, map)
+                .lock_timeout(Duration::ZERO)
+                .attach()
+                .unwrap();
+            let id = killed.program_id();
+            fixture.without_the_lock(|| assert!(killed.close().is_err()));
+            let ours = Attachment::builder(fixture.interface()).attach().unwrap();
+            assert_eq!(ours.map().entries(), slots.max(3));
+            assert_eq!((ours.joined(), ours.program_id() == id), (slots >= 3, slots >= 3));
+            ours.close().unwrap();
+            fixture.assert_vacant();
+        }
     });
 }

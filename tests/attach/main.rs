@@ -11,4 +11,6 @@ mod privileges;
 mod processes;
 mod restarts;
 mod slots;
+mod strangers;
+mod two_interfaces;
 mod users;

@@ -1,12 +1,12 @@
 //! What works without `CAP_SYS_ADMIN`.
 
 use crate::common::{kernel_since, rx_socket};
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, other_program};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
 use xsk::Error;
-use xsk::attach::{Attachment, XdpMode};
+use xsk::attach::{AttachMethod, Attachment, XdpMode};
 use xsk::bpf::XskMap;
 use xsk::test_util::privileged;
 
@@ -81,6 +81,62 @@ fn sockets_are_registered_without_any_capability() {
             }
         }
         attachment.close().unwrap();
+        fixture.assert_vacant();
+    });
+}
+
+/// Without `CAP_SYS_ADMIN` a program cannot be looked at: only marks show that it is one of this
+/// crate's, in use.
+#[test]
+fn a_program_that_cannot_be_looked_at_is_replaced_only_without_marks() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let replace = || {
+            with_only(CapabilitySet::BPF | CapabilitySet::NET_ADMIN, || {
+                Attachment::builder(fixture.interface()).replace_foreign(true).attach()
+            })
+        };
+        let (program, map) = other_program();
+        let id = program.id();
+        let build = || {
+            let map = XskMap::from_id(map.id()).unwrap();
+            Attachment::builder(fixture.interface()).program(program.try_clone().unwrap(), map)
+        };
+        let abandon = || {
+            let user = build().lock_timeout(std::time::Duration::ZERO).attach().unwrap();
+            fixture.without_the_lock(|| assert!(user.close().is_err()));
+            assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
+        };
+        let refused = |attached: xsk::Result<Attachment>| {
+            assert!(
+                matches!(attached, Err(Error::HiddenProgram { errno: Errno::PERM, .. })),
+                "{attached:?}"
+            );
+            assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
+        };
+        // A user's mark.
+        let user = build().attach().unwrap();
+        refused(replace());
+        user.close().unwrap();
+        fixture.assert_vacant();
+        // A guest's mark.
+        abandon();
+        let guest = build().attach().unwrap();
+        refused(replace());
+        guest.close().unwrap();
+        // No mark.
+        let ours = replace().unwrap();
+        assert!(!ours.joined());
+        ours.close().unwrap();
+        fixture.assert_vacant();
+        // It is refused if a link holds it, too.
+        let link = build().method(AttachMethod::Link).attach().unwrap();
+        assert!(replace().is_err());
+        assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
+        link.close().unwrap();
         fixture.assert_vacant();
     });
 }

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
+use xsk::bpf::{Program, XskMap};
 use xsk::interface::Interface;
 use xsk::test_util::privileged;
 
@@ -96,8 +97,8 @@ fn say(what: &str) {
 }
 
 /// Not a test by itself: what the other process does. `ROLE` is "method mode queue", and perhaps
-/// more words: a program of its own ("own", "twin": the same name, other instructions), "replace",
-/// "take_over".
+/// more words: a program of its own ("own", "twin": the same name, other instructions; or the ids of
+/// one and of its map), "replace", "take_over".
 #[test]
 fn the_other_process() {
     let (Ok(name), Ok(role)) = (std::env::var(NAME), std::env::var(ROLE)) else {
@@ -121,7 +122,12 @@ fn the_other_process() {
         if let Some(method) = method {
             builder = builder.method(method);
         }
-        for option in options {
+        let ids: Vec<u32> = options.iter().filter_map(|option| option.parse().ok()).collect();
+        if let [program, map] = ids[..] {
+            let (program, map) = (Program::from_id(program), XskMap::from_id(map));
+            builder = builder.program(program.unwrap(), map.unwrap());
+        }
+        for option in options.iter().filter(|option| option.parse::<u32>().is_err()) {
             builder = match *option {
                 "replace" => builder.replace_foreign(true),
                 "take_over" => builder.take_over(true),

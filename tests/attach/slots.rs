@@ -5,8 +5,8 @@ use crate::fixture::{Fixture, count, counting_socket};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::attach::Attachment;
-use xsk::bpf::SlotProbe;
-use xsk::test_util::{Namespace, VethPair, privileged};
+use xsk::bpf::{SlotProbe, XskMap};
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 use xsk::{AttachConflict, Error, Socket, Umem};
 
 #[test]
@@ -154,4 +154,83 @@ fn a_socket_is_not_registered_with_a_program_in_another_namespace() {
     let attachment = one.inside(|| Attachment::builder(one.interface()).attach().unwrap());
     let registration = other.inside(|| socket.register(&attachment)).unwrap();
     registration.close().unwrap();
+}
+
+/// Makes this thread's kernel refuse to map rings of bound sockets afterwards, as before 6.4: the
+/// check for an RX ring maps it read-only.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn refuse_mapping_after_bind() {
+    use seccompiler::{
+        SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+        SeccompRule, TargetArch, apply_filter,
+    };
+    // The number of `mmap`.
+    let (number, arch) = if cfg!(target_arch = "x86_64") {
+        (9, TargetArch::x86_64)
+    } else {
+        (222, TargetArch::aarch64)
+    };
+    // PROT_READ and MAP_SHARED, each alone.
+    let is_one = |argument| {
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, 1).unwrap()
+    };
+    let rule = SeccompRule::new(vec![is_one(2), is_one(3)]).unwrap();
+    let busy = SeccompAction::Errno(u32::try_from(Errno::BUSY.raw_os_error()).unwrap());
+    let rules = [(number, vec![rule])].into();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, busy, arch).unwrap();
+    let program: seccompiler::BpfProgram = filter.try_into().unwrap();
+    apply_filter(&program).unwrap();
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[test]
+fn before_6_4_a_socket_on_a_link_that_is_down_is_refused_unless_its_type_says_that_it_receives() {
+    if !privileged!() || !crate::common::kernel_since(5, 11) {
+        return;
+    }
+    let fixture = Fixture::new(3);
+    let on_old_kernel = || {
+        let interface = fixture.interface();
+        let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
+        let socket = Socket::builder(&umem).bind(interface, 0).unwrap();
+        let receiver = Socket::builder(&umem).rx_only().bind(interface, 1).unwrap();
+        let sender = Socket::builder(&umem).tx_only().bind(interface, 2).unwrap();
+        let attachment = Attachment::builder(interface).attach().unwrap();
+        let map: &XskMap = attachment.map();
+        let probe = SlotProbe::new(map).unwrap();
+        refuse_mapping_after_bind();
+        let refused_for = |result: Result<(), Error>| {
+            let error = result.unwrap_err();
+            let text = error.to_string();
+            match &error {
+                Error::UpdateMap { errno: Errno::NETDOWN, .. } => assert!(text.contains("6.4")),
+                Error::WrongObject { .. } => {}
+                _ => panic!("{error:?}"),
+            }
+            error.errno()
+        };
+        ip::set_up(interface, false).unwrap();
+        for fd in [socket.as_fd(), receiver.as_fd(), sender.tx.as_fd()] {
+            assert_eq!(refused_for(map.insert(0, fd)), Some(Errno::NETDOWN));
+            assert_eq!(refused_for(map.replace(0, fd)), Some(Errno::NETDOWN));
+            let registered = attachment.register(0, fd).map(drop);
+            assert_eq!(refused_for(registered), Some(Errno::NETDOWN));
+        }
+        assert_eq!(probe.occupied().unwrap(), []);
+        let slots =
+            [socket.register(&attachment).unwrap(), receiver.register(&attachment).unwrap()];
+        assert_eq!(probe.occupied().unwrap(), [0, 1]);
+        drop(slots);
+        assert_eq!(probe.occupied().unwrap(), []);
+
+        ip::set_up(interface, true).unwrap();
+        map.insert(0, &socket).unwrap();
+        map.remove(0).unwrap();
+        assert_eq!(refused_for(map.insert(2, &sender.tx)), None, "it only sends");
+        attachment.close().unwrap();
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| fixture.inside(on_old_kernel)).join().unwrap();
+    });
+    fixture.assert_vacant();
 }

@@ -9,6 +9,7 @@ use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
 use xsk::attach::{AttachMethod, Attachment};
 use xsk::bpf::{Insn, Program, Reg, XskMap, redirect};
+use xsk::test_util::ip;
 use xsk::{Error, Port, Socket, Umem};
 
 /// The running kernel's result for a feature, as the crate reports it.
@@ -101,10 +102,19 @@ pub(crate) fn unbound_in_map() -> Outcome {
 }
 
 pub(crate) fn sender_in_map() -> Outcome {
+    insert_sender(true)
+}
+
+pub(crate) fn sender_on_a_link_that_is_down() -> Outcome {
+    insert_sender(false)
+}
+
+fn insert_sender(up: bool) -> Outcome {
     let cable = Cable::new(1);
     let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let bind = || Socket::builder(&umem).tx_only().bind(cable.veth.a(), 0);
     let socket = cable.left.run(bind).unwrap().unwrap();
+    ip::set_up(cable.veth.a(), up).unwrap();
     // No program uses the map.
     match map().insert(0, socket.handle.as_fd()) {
         Err(Error::WrongObject { .. }) => Outcome::Works,

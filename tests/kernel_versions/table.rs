@@ -28,7 +28,7 @@ impl Feature {
 pub(crate) const HEAD: &str = "| feature | since | without it |\n|---|---|---|\n";
 
 /// In the order of the kernels.
-pub(crate) const FEATURES: [Feature; 15] = [
+pub(crate) const FEATURES: [Feature; 16] = [
     Feature {
         name: "the default program (`bpf::redirect`)",
         since: (5, 3),
@@ -112,6 +112,12 @@ pub(crate) const FEATURES: [Feature; 15] = [
         since: (6, 4),
         without: "not needed: all are mapped before",
         probe: probes::mapping_after_bind,
+    },
+    Feature {
+        name: "`XskMap::insert` knows a socket that only sends while its interface is down",
+        since: (6, 4),
+        without: "`UpdateMap` with `ENETDOWN`, which names 6.4, also for one that receives; before 5.11 the kernel accepts it",
+        probe: probes::sender_on_a_link_that_is_down,
     },
     Feature {
         name: "`set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`)",

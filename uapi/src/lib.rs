@@ -1,4 +1,4 @@
-//! Structs and constants of the Linux interface to programs: AF_XDP, BPF, netlink, ethtool.
+//! Structs and constants of the Linux interface to programs: AF_XDP, BPF, netlink, ethtool, Unix sockets.
 //!
 //! # Synopsis
 //!
@@ -33,6 +33,7 @@
 //! | [`genetlink`] | `genetlink.h`                      | generic netlink                        |
 //! | [`netdev`]    | `netdev.h`                         | features and queues of devices         |
 //! | [`ethtool`]   | `ethtool.h`, `ethtool_netlink.h`   | channels, rings, steering rules        |
+//! | [`unix_diag`] | `unix_diag.h`, `sock_diag.h`       | which Unix sockets there are           |
 //! | [`layout`]    |                                    | types that describe a struct as data   |
 //! | [`tables`]    |                                    | all structs and constants as data      |
 //!
@@ -103,5 +104,6 @@ pub mod if_xdp;
 pub mod netdev;
 pub mod netlink;
 pub mod rtnetlink;
+pub mod unix_diag;
 
 pub mod tables;

@@ -14,7 +14,9 @@
 //! ```
 
 use crate::layout::{Constant, Origin, Struct};
-use crate::{bpf, btf, ethtool, genetlink, if_arp, if_link, if_xdp, netdev, netlink, rtnetlink};
+use crate::{
+    bpf, btf, ethtool, genetlink, if_arp, if_link, if_xdp, netdev, netlink, rtnetlink, unix_diag,
+};
 
 /// Every struct of the crate.
 pub const STRUCTS: &[Struct] = &concat_structs::<STRUCT_COUNT>();
@@ -33,6 +35,7 @@ pub const CONSTANTS: &[&[Constant]] = &[
     netdev::CONSTANTS,
     netlink::CONSTANTS,
     rtnetlink::CONSTANTS,
+    unix_diag::CONSTANTS,
 ];
 
 const PARTS: &[&[Struct]] = &[
@@ -45,6 +48,7 @@ const PARTS: &[&[Struct]] = &[
     if_xdp::STRUCTS,
     netlink::STRUCTS,
     rtnetlink::STRUCTS,
+    unix_diag::STRUCTS,
 ];
 
 const STRUCT_COUNT: usize = {

@@ -272,9 +272,11 @@ impl Attempt<'_> {
         }
     }
 
-    /// Returns whether users of this crate have marked the program with this id.
-    pub(super) fn is_marked(&self, id: u32) -> Result<bool> {
-        Ok(self.lock.is_marked(MarkKind::User, id)? || self.lock.is_marked(MarkKind::Guest, id)?)
+    /// Returns whether users of this crate have marked the program with this id, which `loader` has
+    /// loaded, if that is known.
+    pub(super) fn is_marked(&self, id: u32, loader: Option<u32>) -> Result<bool> {
+        let is_marked = |kind| self.lock.is_marked(kind, id, loader);
+        Ok(is_marked(MarkKind::User)? || is_marked(MarkKind::Guest)?)
     }
 
     pub(super) fn other_mode(&self, mode: XdpMode, method: AttachMethod) -> Error {
@@ -303,7 +305,7 @@ impl Attempt<'_> {
             mode,
             method,
             // If marks cannot be looked for, the advice for programs in use is the safe one.
-            in_use: method == AttachMethod::Netlink && self.is_marked(id).unwrap_or(true),
+            in_use: method == AttachMethod::Netlink && self.is_marked(id, None).unwrap_or(true),
             errno,
         }
     }

@@ -1,8 +1,9 @@
-//! Failures while attaching that a test of the public API cannot cause.
+//! Attaching and leaving while something changes that a test of the public API cannot cause.
 
 use super::*;
 use crate::attach::mode::ModeReason;
 use crate::attach::netlink::Condition;
+use crate::bpf::load_redirect;
 use crate::test_util::{Namespace, VethPair, privileged};
 
 #[test]
@@ -52,4 +53,28 @@ fn where_generic_mode_fails_too_the_error_is_that_of_native_mode() {
         matches!(refused, Some(Error::Attach { mode: XdpMode::Native, errno: Errno::INVAL, .. })),
         "{refused:?}"
     );
+}
+
+#[test]
+fn a_program_that_has_gone_is_looked_for_again() {
+    if !privileged!() {
+        return;
+    }
+    let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+    let pair = VethPair::builder().build(&left, &right).unwrap();
+    left.run(|| {
+        let request = Request::new(pair.a());
+        let candidate = Candidate::load(pair.a(), None).unwrap();
+        let lock = request.lock().unwrap();
+        let attempt = Attempt { request: &request, candidate: &candidate, lock: &lock };
+        let id = load_redirect(&candidate.slots.map, false).unwrap().id();
+        // The kernel frees it a little later.
+        while Program::from_id(id).is_ok() {
+            std::thread::yield_now();
+        }
+        assert!(matches!(attempt.identify(XdpMode::Native, id), Ok(Found::Gone)));
+        let there = load_redirect(&candidate.slots.map, false).unwrap();
+        assert!(matches!(attempt.identify(XdpMode::Native, there.id()), Ok(Found::Joinable(..))));
+    })
+    .unwrap();
 }

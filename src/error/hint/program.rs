@@ -20,6 +20,9 @@ const UPDATE_PRIVILEGES: &str = "Before Linux 5.19, where `sysctl \
     before 5.8)";
 const SLOT_TAKEN: &str = "Another socket is registered there: only one can receive from a queue";
 const NO_XDP_SOCKET: &str = "It is no AF_XDP socket, or (before Linux 5.10) one without rings";
+const LINK_DOWN: &str = "The socket's interface is down, and before Linux 6.4 the kernel does not \
+    report then whether a bound socket has an RX ring; one without could crash it. Set the \
+    interface up (`ip link set dev NAME up`), or register the socket before it is bound";
 const SLOT_EMPTIED: &str = "The socket was closed in the meantime, or something else emptied the \
     slot";
 
@@ -70,7 +73,7 @@ fn is_name(name: &str) -> bool {
     name.len() <= 15 && name.bytes().all(good)
 }
 
-pub(super) fn update_map(entries: u32, errno: Errno) -> Hint {
+pub(super) fn update_map(entries: u32, other: Option<&str>, errno: Errno) -> Hint {
     match errno {
         Errno::TOOBIG => format!(
             "The program was attached with {entries} slot(s), one for each queue that there was: \
@@ -78,7 +81,15 @@ pub(super) fn update_map(entries: u32, errno: Errno) -> Hint {
         )
         .into(),
         Errno::PERM => UPDATE_PRIVILEGES.into(),
-        Errno::EXIST => SLOT_TAKEN.into(),
+        Errno::EXIST => match other {
+            Some(name) => format!(
+                "The slot belongs to a socket that is registered for {name}: a map has one slot \
+                 for each queue number, so use a program and a map for each interface"
+            )
+            .into(),
+            None => SLOT_TAKEN.into(),
+        },
+        Errno::NETDOWN => LINK_DOWN.into(),
         Errno::OPNOTSUPP | Errno::NOTSOCK => NO_XDP_SOCKET.into(),
         Errno::INVAL => {
             let last = entries.saturating_sub(1);

@@ -39,6 +39,11 @@ pub(super) fn texts() -> Texts {
         let (mtu, rx_queues) = (Some(mtu), Some(rx_queues));
         Error::Attach { interface, mode, method, errno, message, mtu, rx_queues }
     };
+    let lock = |pid, uid| {
+        let waited = Duration::from_millis(5003);
+        Error::AttachLock { waited, errno: Errno::ADDRINUSE, pid, uid }
+    };
+    let marks = |pid, uid| Error::AttachMarks { marks: 1024, pid, uid, errno: Errno::ADDRINUSE };
     let detach = |mode, errno, message: Option<&str>| Error::Detach {
         interface: "eth1".to_owned(),
         mode,
@@ -178,7 +183,12 @@ pub(super) fn texts() -> Texts {
             expect!["eth1: wanted any mode by link, found a program that came right after ours. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
         (other("native mode by link", AttachConflict::SeveralNamespaces),
             expect!["eth1: wanted native mode by link, found that very program, by links in several network namespaces, which cannot be told apart. Ask for what is there, or end the processes that use it (`ip -d link show dev eth1`, `bpftool net`)"]),
-        (Error::AttachLock { waited: Duration::from_millis(5003), errno: Errno::ADDRINUSE },
-            expect!["another process or thread has held the lock of this interface's XDP attachments for 5003 ms: EADDRINUSE (Address already in use). It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` shows the lock and who has it; the kernel frees it when that process ends"]),
+        (lock(None, None), expect!["another process or thread has held the lock of this interface's XDP attachments for 5003 ms: EADDRINUSE (Address already in use). It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` shows the lock and who has it; the kernel frees it when that process ends"]),
+        (lock(Some(4711), Some(0)), expect!["process 4711 (user 0) has held the lock of this interface's XDP attachments for 5003 ms: EADDRINUSE (Address already in use). It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` shows the lock and who has it; the kernel frees it when that process ends"]),
+        (lock(Some(4711), Some(65_533)), expect!["process 4711 (user 65533) has held the lock of this interface's XDP attachments for 5003 ms: EADDRINUSE (Address already in use). Unless it runs with capabilities of its own, a process of user 65533 has no business there: as root, `ss -xap | grep xsk` shows what it holds, and `kill 4711` ends it"]),
+        (lock(None, Some(65_533)), expect!["a process of user 65533 has held the lock of this interface's XDP attachments for 5003 ms: EADDRINUSE (Address already in use). Unless it runs with capabilities of its own, a process of user 65533 has no business there: as root, `ss -xap | grep xsk` shows what it holds, and `kill PID` ends it"]),
+        (marks(None, None), expect!["cannot mark the program as used: another process or thread has one of its 1024 marks, and none is free: EADDRINUSE (Address already in use). Each attachment has one: close what is not needed; `ss -xap | grep xsk` shows them and who has them"]),
+        (marks(Some(4711), None), expect!["cannot mark the program as used: process 4711 has one of its 1024 marks, and none is free: EADDRINUSE (Address already in use). Each attachment has one: close what is not needed; `ss -xap | grep xsk` shows them and who has them"]),
+        (marks(Some(4711), Some(65_533)), expect!["cannot mark the program as used: process 4711 (user 65533) has one of its 1024 marks, and none is free: EADDRINUSE (Address already in use). Unless it runs with capabilities of its own, a process of user 65533 has no business there: as root, `ss -xap | grep xsk` shows what it holds, and `kill 4711` ends it"]),
     ]
 }

@@ -21,9 +21,17 @@ pub(super) fn texts() -> Texts {
     };
     let slot = |operation, errno| Error::UpdateMap {
         operation,
+        other_interface: None,
         index: 4,
         entries: 4,
         errno,
+    };
+    let taken = |name: &str| Error::UpdateMap {
+        operation: SlotOp::Insert,
+        other_interface: Some(name.to_owned()),
+        index: 0,
+        entries: 4,
+        errno: Errno::EXIST,
     };
     let load = |name: &str, instructions, log: &str, errno| Error::LoadProgram {
         name: name.to_owned(),
@@ -61,6 +69,8 @@ pub(super) fn texts() -> Texts {
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: E2BIG (Argument list too long). The program was attached with 4 slot(s), one for each queue that there was: after `ethtool -L` has made more, end all its users and attach it again"]),
         (slot(SlotOp::Insert, Errno::EXIST),
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: EEXIST (File exists). Another socket is registered there: only one can receive from a queue"]),
+        (taken("v0"), expect!["cannot insert the socket into slot 0 of the BPF map of 4 slots: EEXIST (File exists). The slot belongs to a socket that is registered for v0: a map has one slot for each queue number, so use a program and a map for each interface"]),
+        (slot(SlotOp::Insert, Errno::NETDOWN), expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: ENETDOWN (Network is down). The socket's interface is down, and before Linux 6.4 the kernel does not report then whether a bound socket has an RX ring; one without could crash it. Set the interface up (`ip link set dev NAME up`), or register the socket before it is bound"]),
         (slot(SlotOp::Insert, Errno::OPNOTSUPP),
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: EOPNOTSUPP (Operation not supported). It is no AF_XDP socket, or (before Linux 5.10) one without rings"]),
         (slot(SlotOp::Insert, Errno::NOTSOCK),
