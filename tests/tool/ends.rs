@@ -145,7 +145,7 @@ fn a_signal_that_comes_much_later_ends_it_at_once() {
         return;
     }
     let fixture = Fixture::new(1);
-    let (mut child, reader) = unread(&fixture, &["rxdrop", "-i", "near"]);
+    let (mut child, reader) = unread(&fixture, &["rxdrop", "-i", "near", "--json"]);
     wait_for("the program", || fixture.attached().is_some());
     let id = Pid::from_child(&child);
     kill_process(id, Signal::INT).unwrap();
