@@ -28,8 +28,10 @@ pub enum MethodReason {
     /// By link, because this process may not look up programs by their ids (`CAP_SYS_ADMIN`): it
     /// could not take over a program that netlink has left behind after a kill.
     NoLookup,
-    /// The program was attached by this method already.
+    /// The program was attached by this method already, and has other users.
     Joined,
+    /// The program was attached by this method already, by a process that was killed.
+    TakenOver,
 }
 
 impl fmt::Display for MethodReason {
@@ -41,6 +43,7 @@ impl fmt::Display for MethodReason {
                 "without CAP_SYS_ADMIN a program left by netlink could not be taken over"
             }
             Self::Joined => "the program was attached by it already",
+            Self::TakenOver => "a process that was killed left the program behind",
         })
     }
 }

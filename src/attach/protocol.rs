@@ -2,6 +2,7 @@
 
 use super::bpf_link::Link;
 use super::lock::MarkKind;
+use super::method_reason::MethodReason;
 use super::netlink::is_held_by_link;
 use super::ownership::Ownership;
 use super::usage::{MapAndProbe, Users};
@@ -94,7 +95,12 @@ impl Attempt<'_> {
             let program = Program::from_id(id)?;
             let info = program.info()?;
             if info.name == REDIRECT_NAME && info.tag == tag {
-                if let Some(map) = program.xsk_map(XskMap::DEFAULT_NAME)? {
+                // Since 6.14 a program can have further maps, which its tag does not show.
+                let map = match program.maps()?[..] {
+                    [_] => program.xsk_map(XskMap::DEFAULT_NAME)?,
+                    _ => None,
+                };
+                if let Some(map) = map {
                     return Ok(Found::Joinable(program, Some(MapAndProbe::new(map)?)));
                 }
             }
@@ -201,9 +207,8 @@ impl Attempt<'_> {
         let id = program.id();
         let wanted = self.request.mode;
         let by_netlink = self.request.method != Some(AttachMethod::Link);
-        let joined = |ownership, slots| {
-            Ok(Step::Attached(Attached::joined(mode, AttachMethod::Netlink, id, ownership, slots)))
-        };
+        let joined =
+            |ownership, slots| Attached::joined(mode, AttachMethod::Netlink, id, ownership, slots);
         let is_default = self.candidate.default_tag.is_some();
         let attached_slots = slots.as_ref().unwrap_or(&self.candidate.slots);
         let users = attached_slots.users(self.lock, &program)?;
@@ -217,13 +222,14 @@ impl Attempt<'_> {
             } else {
                 Ownership::Guest { _mark: self.lock.mark(MarkKind::Guest, id)? }
             };
-            return joined(ownership, slots);
+            return Ok(Step::Attached(joined(ownership, slots)));
         }
         // A killed process left it behind.
         let has_room = attached_slots.map.entries() >= self.candidate.slots.map.entries();
         if by_netlink && wanted.first() == mode && has_room {
             let ownership = Ownership::mark_used(self.lock, &program)?;
-            return joined(ownership, slots);
+            let method_reason = MethodReason::TakenOver;
+            return Ok(Step::Attached(Attached { method_reason, ..joined(ownership, slots) }));
         }
         self.remove(mode, &program)?;
         Ok(Step::Retry(self.other_mode(mode, AttachMethod::Netlink)))

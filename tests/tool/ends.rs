@@ -188,7 +188,10 @@ fn a_killed_tool_leaves_what_its_method_says_and_the_next_start_works() {
 
         fixture.start("rxdrop --attach netlink").ready().kill();
         assert_eq!(fixture.attached(), Some(XdpMode::Native));
-        let tool = fixture.start(&format!("rxdrop -C 100 --attach {next}")).ready();
+        let tool = fixture.start(&format!("rxdrop -C 100 --attach {next}"));
+        let title = tool.note();
+        let taken_over = title.ends_with("(a process that was killed left the program behind)");
+        assert_eq!(taken_over, next == "netlink", "{title}");
         fixture.send(0, 100);
         assert_eq!(tool.summary()["rx_packets"], 100);
         assert_eq!(fixture.attached(), None, "{next}");

@@ -180,3 +180,34 @@ fn the_first_line_says_why_it_is_generic_mode() {
     }
     assert_eq!(fixture.attached(), None);
 }
+
+/// The limit of today's distributions: the error proposes a number of chunks that fits.
+#[test]
+fn under_the_usual_memory_limit_the_error_says_what_fits() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    // A shell sets the limit, so it takes a path that outlives an `execve`.
+    let path = std::env::temp_dir().join(format!("xsk-memlock-{}", std::process::id()));
+    std::fs::copy(TOOL, &path).unwrap();
+    let start = |line: &str| {
+        let path = path.display();
+        let script = format!("ulimit -l 8192; exec {path} {line} -i near {WAIT}");
+        let kept = CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN | CapabilitySet::BPF;
+        let mut command = Command::new("sh");
+        let spawn = || Tool::spawn_here(command.args(["-c", &script]));
+        as_nobody(kept, &fixture.cable.left, spawn).end()
+    };
+    for command in ["rxdrop", "txonly", "l2fwd"] {
+        let ended = start(&format!("{command} -d 1"));
+        let message = ended.failure();
+        assert!(message.contains("RLIMIT_MEMLOCK (it is 8388608 bytes)"), "{ended:?}");
+        let (_, advice) = message.rsplit_once("fewer chunks: `").unwrap();
+        let advice = advice.trim_end_matches('`');
+        // The advice works when it is typed.
+        let ended = start(&format!("{command} -d 1 {advice}"));
+        assert_eq!(ended.status.code(), Some(0), "{advice}: {ended:?}");
+    }
+    std::fs::remove_file(&path).unwrap();
+}

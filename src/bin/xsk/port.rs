@@ -254,7 +254,9 @@ pub(crate) fn title(
             program.method(),
             match program.method_reason() {
                 MethodReason::Joined => ", joined".to_owned(),
-                reason @ MethodReason::NoLookup => format!(" ({reason})"),
+                reason @ (MethodReason::NoLookup | MethodReason::TakenOver) => {
+                    format!(" ({reason})")
+                }
                 _ => String::new(),
             }
         ),
