@@ -19,6 +19,7 @@ mod error;
 mod index;
 mod memory;
 mod producer;
+mod runs;
 #[cfg(all(test, loom))]
 mod tests;
 pub(crate) mod transfer;

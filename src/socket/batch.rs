@@ -4,7 +4,7 @@
 use crate::num::usize32;
 use crate::ring::transfer::{Ready, Room, transfer, transfer_each};
 use crate::ring::{Consumer, Producer, Reader, RingError, Writer};
-use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
+use crate::umem::{BatchChecker, Checker, ChunkPlace, Frame, FramePool};
 
 /// Entries that the kernel's side handed over: the core of [`RxBatch`](super::RxBatch) and
 /// [`CompletionBatch`](super::CompletionBatch).
@@ -28,10 +28,10 @@ impl<'a, E: Copy> Batch<'a, E> {
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        mut map: impl FnMut(&Checker, E) -> Option<T>,
+        mut map: impl FnMut(BatchChecker<'_>, E) -> Option<T>,
     ) -> Result<u32, RingError> {
         let (ready, room, checker) = self.with_room(ring, to)?;
-        Ok(transfer(ready, room, move |entry| map(checker, entry)))
+        Ok(transfer(ready, room, move |entry| map(checker.for_batch(), entry)))
     }
 
     /// As [`move_to_ring`](Self::move_to_ring), for a `map` that calls the user's code.
@@ -41,10 +41,10 @@ impl<'a, E: Copy> Batch<'a, E> {
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        mut map: impl FnMut(&Checker, E) -> Option<T>,
+        mut map: impl FnMut(BatchChecker<'_>, E) -> Option<T>,
     ) -> Result<u32, RingError> {
         let (ready, room, checker) = self.with_room(ring, to)?;
-        Ok(transfer_each(ready, room, move |entry| map(checker, entry)))
+        Ok(transfer_each(ready, room, move |entry| map(checker.for_batch(), entry)))
     }
 
     /// Returns the entries, and free slots for them in a ring whose checker is `to`.
@@ -68,19 +68,19 @@ impl<'a, E: Copy> Batch<'a, E> {
     pub(super) fn move_to_pool(
         self,
         pool: &mut FramePool,
-        mut accept: impl FnMut(&Checker, E) -> Option<u64>,
+        mut accept: impl FnMut(BatchChecker<'_>, E) -> Option<u64>,
     ) -> u32 {
         let Self { ready, checker } = self;
         pool.geometry().assert_same_umem(checker.geometry.umem);
         let room = pool.room(ready.count());
         transfer(ready, room, move |entry| {
-            accept(checker, entry).map(|address| checker.geometry.chunk(address))
+            accept(checker.for_batch(), entry).map(|address| checker.geometry.chunk(address))
         })
     }
 
     #[inline(always)]
     pub(super) fn frames(self) -> BatchFrames<'a, E> {
-        BatchFrames { entries: self.ready.read(), checker: self.checker }
+        BatchFrames { entries: self.ready.read(), checker: self.checker.for_batch() }
     }
 
     #[inline(always)]
@@ -97,7 +97,7 @@ type WithRoom<'a, 'r, E, T> = (Ready<&'a mut Consumer<E>>, Room<&'r mut Producer
 #[derive(Debug)]
 pub(super) struct BatchFrames<'a, E: Copy> {
     entries: Reader<'a, E>,
-    checker: &'a Checker,
+    checker: BatchChecker<'a>,
 }
 
 impl<E: Copy> BatchFrames<'_, E> {
@@ -106,7 +106,7 @@ impl<E: Copy> BatchFrames<'_, E> {
     #[inline(always)]
     pub(super) fn next(
         &mut self,
-        accept: impl FnOnce(&Checker, E) -> Option<Frame>,
+        accept: impl FnOnce(BatchChecker<'_>, E) -> Option<Frame>,
     ) -> Option<Frame> {
         let entry = self.entries.take()?;
         let frame = accept(self.checker, entry);
@@ -134,12 +134,12 @@ impl<E: Copy> BatchFrames<'_, E> {
 #[derive(Debug)]
 pub(super) struct Slots<'a, E: Copy> {
     slots: Writer<'a, E>,
-    checker: &'a Checker,
+    checker: BatchChecker<'a>,
 }
 
 impl<'a, E: Copy> Slots<'a, E> {
     #[inline(always)]
-    pub(super) fn new(slots: Writer<'a, E>, checker: &'a Checker) -> Self {
+    pub(super) fn new(slots: Writer<'a, E>, checker: BatchChecker<'a>) -> Self {
         Self { slots, checker }
     }
 

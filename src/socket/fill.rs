@@ -71,7 +71,7 @@ impl Fill {
     #[inline(always)]
     #[doc(alias = "xsk_ring_prod__reserve")]
     pub fn reserve(&mut self, count: u32) -> Result<FillBatch<'_>, RingError> {
-        Ok(FillBatch(Slots::new(self.ring.write(count)?, &self.checker)))
+        Ok(FillBatch(Slots::new(self.ring.write(count)?, self.checker.for_batch())))
     }
 
     /// Wakes the kernel if the fill ring's need-wakeup flag is set. A zero-copy driver whose fill

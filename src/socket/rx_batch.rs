@@ -4,7 +4,7 @@ use super::batch::{Batch, BatchFrames};
 use super::desc::Desc;
 use super::{Fill, Tx};
 use crate::ring::RingError;
-use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
+use crate::umem::{BatchChecker, ChunkPlace, Frame, FramePool};
 
 /// A received batch: frames to iterate over, or to be passed on whole.
 ///
@@ -167,6 +167,8 @@ impl<'a> IntoIterator for RxBatch<'a> {
 #[derive(Debug)]
 pub struct RxFrames<'a>(BatchFrames<'a, Desc>);
 
+static_assertions::assert_impl_all!(RxFrames<'static>: Send, Sync);
+
 impl RxFrames<'_> {
     /// Returns how many packets are left to take.
     #[inline]
@@ -192,7 +194,7 @@ impl Iterator for RxFrames<'_> {
 
 /// Returns the frame of a received descriptor, if it is a good one (invariants I2, I4, I7).
 #[inline(always)]
-fn accept(checker: &Checker, desc: Desc) -> Option<Frame> {
+fn accept(checker: BatchChecker<'_>, desc: Desc) -> Option<Frame> {
     let (from, to) = (ChunkPlace::Receiving, ChunkPlace::User);
     let address = checker.accept_packet(desc.address, desc.length(), from, to)?;
     Some(Frame::new(&checker.geometry, address, desc.len()))

@@ -57,7 +57,7 @@ impl Tx {
     #[doc(alias = "xsk_ring_prod__reserve")]
     #[doc(alias = "xsk_ring_prod__submit")]
     pub fn reserve(&mut self, count: u32) -> Result<TxBatch<'_>, RingError> {
-        Ok(TxBatch(Slots::new(self.ring.write(count)?, &self.checker)))
+        Ok(TxBatch(Slots::new(self.ring.write(count)?, self.checker.for_batch())))
     }
 
     /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as

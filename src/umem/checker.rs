@@ -1,7 +1,7 @@
 //! Checks addresses written by the kernel and records chunk moves in the ledger.
 
 use super::chunk_place::ChunkPlace;
-use super::geometry::Geometry;
+use super::geometry::{Geometry, wrong_umem};
 use super::ledger::Ledger;
 
 /// Checks addresses written by the kernel and records chunk moves in the ledger; each ring half and
@@ -17,11 +17,40 @@ impl Checker {
         Self { geometry, ledger }
     }
 
+    /// Returns a copy for one batch.
+    #[inline(always)]
+    pub(crate) fn for_batch(&self) -> BatchChecker<'_> {
+        BatchChecker { geometry: self.geometry, ledger: &self.ledger }
+    }
+
+    /// Records the move of a chunk that belonged to the caller.
+    #[inline(always)]
+    pub(crate) fn record_move(&self, address: u64, from: ChunkPlace, to: ChunkPlace) {
+        self.for_batch().record_move(address, from, to);
+    }
+
+    /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn assert_same_umem(&self, umem: u32) {
+        self.geometry.assert_same_umem(umem);
+    }
+}
+
+/// A copy of a [`Checker`]'s numbers for the time of one batch: a loop has them in registers, where
+/// those of a ring half would be loaded again after each write to a ring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchChecker<'a> {
+    pub(crate) geometry: Geometry,
+    ledger: &'a Ledger,
+}
+
+impl BatchChecker<'_> {
     /// Returns `address`, which the kernel's side wrote, as a byte of the area, if it is one and
     /// its chunk can come `from` there; the ledger has the chunk at `to` then.
     #[inline(always)]
     pub(crate) fn accept_chunk(
-        &self,
+        self,
         address: u64,
         from: ChunkPlace,
         to: ChunkPlace,
@@ -34,7 +63,7 @@ impl Checker {
     /// As [`accept_chunk`](Self::accept_chunk), for `len` bytes from `address` on, in one chunk.
     #[inline(always)]
     pub(crate) fn accept_packet(
-        &self,
+        self,
         address: u64,
         len: u64,
         from: ChunkPlace,
@@ -47,14 +76,16 @@ impl Checker {
 
     /// Records the move of a chunk that belonged to the caller.
     #[inline(always)]
-    pub(crate) fn record_move(&self, address: u64, from: ChunkPlace, to: ChunkPlace) {
+    pub(crate) fn record_move(self, address: u64, from: ChunkPlace, to: ChunkPlace) {
         self.ledger.record_move(&self.geometry, address, from, to);
     }
 
     /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn assert_same_umem(&self, umem: u32) {
-        self.geometry.assert_same_umem(umem);
+    pub(crate) fn assert_same_umem(self, umem: u32) {
+        if self.geometry.umem != umem {
+            wrong_umem(self.geometry.umem, umem);
+        }
     }
 }

@@ -23,7 +23,7 @@ mod ledger;
 
 pub use crate::types::PageSize;
 pub use builder::UmemBuilder;
-pub(crate) use checker::Checker;
+pub(crate) use checker::{BatchChecker, Checker};
 pub use chunk_counts::ChunkCounts;
 pub use chunk_place::ChunkPlace;
 pub use frame::{Frame, OutOfBounds};
