@@ -13,7 +13,7 @@
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Frame, FramePool, Socket, Umem};
+use xsk::{Frame, FramePool, Socket, Umem, Verdict};
 
 /// Loop, batch, and the largest number of instructions per packet that is allowed: 2 % above what was
 /// measured when the limit was set.
@@ -36,6 +36,12 @@ const CASES: &[(&str, u32, f64)] = &[
     ("l2fwd-each", 64, 23.1),
     ("l2fwd-each", 16, 32.9),
     ("l2fwd-each", 1, 105.5),
+    ("rxdrop-verdict", 64, 19.0),
+    ("rxdrop-verdict", 16, 29.0),
+    ("rxdrop-verdict", 1, 110.0),
+    ("l2fwd-verdict", 64, 28.0),
+    ("l2fwd-verdict", 16, 39.0),
+    ("l2fwd-verdict", 1, 150.0),
     ("rxdrop-for", 64, 25.1),
     ("rxdrop-for", 16, 29.8),
     ("rxdrop-for", 1, 81.6),
@@ -149,6 +155,29 @@ fn measured_l2fwd_each<const BATCH: u32>(b: &mut Bench) -> u32 {
 }
 
 #[inline(never)]
+fn measured_l2fwd_verdict<const BATCH: u32>(b: &mut Bench) -> u32 {
+    let Bench { umem, pool, socket, .. } = b;
+    let Socket { rx, tx, fill, completion, .. } = socket;
+    completion.reap(BATCH).unwrap().recycle(fill).unwrap();
+    let decide = |frame| {
+        black_box(umem.bytes(&frame).len());
+        Verdict::Send(frame)
+    };
+    rx.receive(BATCH).unwrap().route_each(tx, fill, pool, decide).unwrap().sent
+}
+
+#[inline(never)]
+fn measured_rxdrop_verdict<const BATCH: u32>(b: &mut Bench) -> u32 {
+    let Bench { umem, pool, socket, .. } = b;
+    let Socket { rx, tx, fill, .. } = socket;
+    let decide = |frame| {
+        black_box(umem.bytes(&frame).len());
+        Verdict::Recycle(frame)
+    };
+    rx.receive(BATCH).unwrap().route_each(tx, fill, pool, decide).unwrap().recycled
+}
+
+#[inline(never)]
 fn measured_rxdrop_for<const BATCH: u32>(b: &mut Bench) -> u32 {
     let Bench { umem, pool, socket, .. } = b;
     let mut slots = socket.fill.reserve(BATCH).unwrap();
@@ -184,6 +213,8 @@ fn measured<const BATCH: u32>(case: &str) -> fn(&mut Bench) -> u32 {
         "rxdrop-each" => measured_rxdrop_each::<BATCH>,
         "txonly-each" => measured_txonly_each::<BATCH>,
         "l2fwd-each" => measured_l2fwd_each::<BATCH>,
+        "rxdrop-verdict" => measured_rxdrop_verdict::<BATCH>,
+        "l2fwd-verdict" => measured_l2fwd_verdict::<BATCH>,
         "rxdrop-for" => measured_rxdrop_for::<BATCH>,
         "l2fwd-for" => measured_l2fwd_for::<BATCH>,
         "rxdrop-dynamic" => measured_rxdrop_dynamic,

@@ -215,7 +215,7 @@ pub use ring::RingError;
 pub use rustix::io::Errno;
 pub use socket::{
     Completion, CompletionBatch, Fill, Kick, Port, Rx, RxBatch, RxSocket, Socket, SocketHandle,
-    Statistics, Tx, TxSocket, wait,
+    Statistics, Tx, TxSocket, Verdict, wait,
 };
 pub use types::{AttachMethod, CopyMode, XdpMode};
 pub use umem::{Frame, FramePool, Umem};

@@ -19,6 +19,7 @@ mod error;
 mod index;
 mod memory;
 mod producer;
+pub(crate) mod route;
 mod runs;
 #[cfg(all(test, loom))]
 mod tests;

@@ -51,7 +51,7 @@
 use super::atomic::{read_entry, write_entry};
 
 /// Entries that are moved between two tests of a run's end.
-const UNROLL: u32 = 8;
+pub(super) const UNROLL: u32 = 8;
 
 /// Where a batch comes from.
 ///

@@ -2,6 +2,7 @@
 //! are taken one by one, slots that frames are pushed into.
 
 use crate::num::usize32;
+use crate::ring::route::{Lane, Step, route};
 use crate::ring::transfer::{Ready, Room, transfer, transfer_each};
 use crate::ring::{Consumer, Producer, Reader, RingError, Writer};
 use crate::umem::{BatchChecker, Checker, ChunkPlace, Frame, FramePool};
@@ -45,6 +46,23 @@ impl<'a, E: Copy> Batch<'a, E> {
     ) -> Result<u32, RingError> {
         let (ready, room, checker) = self.with_room(ring, to)?;
         Ok(transfer_each(ready, room, move |entry| map(checker.for_batch(), entry)))
+    }
+
+    /// Has `step` say of each entry whether it goes to `first`, a ring whose checker is `to`, or push
+    /// it into `second` or elsewhere; returns how many went to each.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn route<T: Copy, U: Copy>(
+        self,
+        first: &mut Producer<T>,
+        to: &Checker,
+        second: &mut Producer<U>,
+        mut step: impl FnMut(BatchChecker<'_>, E, &mut Lane<&mut Producer<U>>) -> Step<T>,
+    ) -> Result<(u32, u32), RingError> {
+        let second = second.reserve(self.ready.count())?;
+        let (ready, first, checker) = self.with_room(first, to)?;
+        let step = move |entry, second: &mut _| step(checker.for_batch(), entry, second);
+        Ok(route(ready, first, second, step))
     }
 
     /// Returns the entries, and free slots for them in a ring whose checker is `to`.

@@ -21,12 +21,14 @@ mod inner;
 mod kick;
 mod port;
 mod ring_set;
+mod routed;
 mod rx;
 mod rx_batch;
 mod statistics;
 mod tx;
 mod tx_batch;
 mod unbound;
+mod verdict;
 mod wait;
 
 pub use crate::types::CopyMode;
@@ -41,12 +43,14 @@ pub use handle::SocketHandle;
 pub(crate) use inner::Inner;
 pub use kick::Kick;
 pub use port::Port;
+pub use routed::Routed;
 pub use rx::Rx;
 pub use rx_batch::{RxBatch, RxFrames};
 pub use statistics::Statistics;
 pub use tx::Tx;
 pub use tx_batch::TxBatch;
 pub use unbound::Unbound;
+pub use verdict::Verdict;
 pub use wait::wait;
 #[cfg(feature = "test-util")]
 pub(crate) use {

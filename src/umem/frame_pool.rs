@@ -94,6 +94,12 @@ impl FramePool {
     pub fn put(&mut self, frame: Frame) {
         self.checker.assert_same_umem(frame.umem());
         let (address, _) = frame.consume();
+        self.put_chunk(address);
+    }
+
+    /// Puts the chunk of `address` back, of a frame of this UMEM that was consumed.
+    #[inline]
+    pub(crate) fn put_chunk(&mut self, address: u64) {
         self.checker.record_move(address, ChunkPlace::User, ChunkPlace::Pool);
         if let Some(slot) = self.slots.get_mut(usize32(self.len)) {
             *slot = self.checker.geometry.chunk(address);
