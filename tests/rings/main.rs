@@ -16,3 +16,4 @@ mod forgotten;
 mod indices;
 mod port;
 mod threads;
+mod verdicts;
