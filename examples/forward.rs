@@ -21,6 +21,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             forward(&umem, &mut pool, &mut a, &mut b)? + forward(&umem, &mut pool, &mut b, &mut a)?;
         if moved == 0 {
             wait(&[&a.rx, &b.rx], Some(Duration::from_millis(100)))?;
+            for port in [&a, &b] {
+                if let Some(errno) = port.handle.take_error()? {
+                    return Err(format!("{}: {errno}", port.handle.interface()).into());
+                }
+            }
         }
     }
 }

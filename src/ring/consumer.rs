@@ -52,7 +52,6 @@ impl<T: Copy> Consumer<T> {
     }
 
     /// Returns the position of the next entry to take.
-    #[cfg(any(test, feature = "test-util"))]
     #[inline(always)]
     pub(crate) fn cursor(&self) -> Index {
         self.cursor

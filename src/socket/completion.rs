@@ -70,6 +70,12 @@ impl Completion {
         Ok(self.reap(count)?.reclaim(pool))
     }
 
+    /// Returns how many chunks were given to the kernel to send and were not taken back.
+    pub(super) fn outstanding(&self) -> u32 {
+        let sent = Index::new(self.sent.load(Ordering::Relaxed));
+        sent.distance_from(self.ring.cursor())
+    }
+
     /// Returns the ring's number of entries.
     #[must_use]
     pub fn capacity(&self) -> u32 {

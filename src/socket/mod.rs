@@ -211,7 +211,7 @@ impl sealed::Kind for Socket {
     ring!(Tx, tx, map_tx, yes);
 
     fn build(rx: Rx, tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
-        Self { rx, tx, fill, completion, handle }
+        Self { rx, tx: tx.bound(handle.is_zero_copy()), fill, completion, handle }
     }
 }
 
@@ -229,7 +229,7 @@ impl sealed::Kind for TxSocket {
     ring!(Tx, tx, map_tx, yes);
 
     fn build((): (), tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
-        Self { tx, completion, fill, handle }
+        Self { tx: tx.bound(handle.is_zero_copy()), completion, fill, handle }
     }
 }
 

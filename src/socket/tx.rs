@@ -33,6 +33,8 @@ use xsk_uapi::if_xdp::xdp_desc;
 pub struct Tx {
     pub(super) ring: Producer<Desc>,
     pub(super) checker: Checker,
+    /// Whether the socket is bound in copy mode: then a call for an empty ring does nothing.
+    copy_mode: bool,
     inner: Arc<Inner>,
 }
 
@@ -42,8 +44,14 @@ impl Tx {
         Self {
             ring: Producer::counted(RingKind::Tx, memory.cast(), sent),
             checker: inner.pool.umem.checker(),
+            copy_mode: false,
             inner,
         }
+    }
+
+    /// Returns the ring of a socket that was bound in this mode.
+    pub(super) fn bound(self, zero_copy: bool) -> Self {
+        Self { copy_mode: !zero_copy, ..self }
     }
 
     /// Reserves up to `count` slots, for [`TxBatch::push`]. What was pushed is submitted at once
@@ -125,7 +133,10 @@ impl Tx {
         }))
     }
 
-    /// Wakes the kernel if the TX ring's need-wakeup flag is set. In copy mode it always is.
+    /// Wakes the kernel if the TX ring's need-wakeup flag is set. In copy mode it always is, so
+    /// there this wakes the kernel if the ring holds packets ([`pending`](Self::pending)), and makes
+    /// no system call else. In zero-copy mode a driver may need the call for an empty ring, too: to
+    /// give chunks back.
     ///
     /// One call sends 32 packets at the most in copy mode (or
     /// [`set_tx_budget`](super::SocketHandle::set_tx_budget)): after [`Kick::Again`] reap completions
@@ -133,15 +144,19 @@ impl Tx {
     ///
     /// # Errors
     /// [`Error::Kick`](crate::Error::Kick) if the interface is down (what is in the ring is sent
-    /// when it is up again and kicked) or gone.
+    /// when it is up again and kicked) or gone. An empty ring in copy mode does not show that; see
+    /// [`SocketHandle::take_error`](super::SocketHandle::take_error).
     #[inline]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[doc(alias = "sendto")]
     pub fn kick_if_needed(&mut self) -> Result<Kick> {
-        if self.ring.memory().needs_wakeup() { self.inner.kick_tx() } else { Ok(Kick::NotNeeded) }
+        if (self.copy_mode && self.pending() == 0) || !self.ring.memory().needs_wakeup() {
+            return Ok(Kick::NotNeeded);
+        }
+        self.inner.kick_tx()
     }
 
-    /// Wakes the kernel, whatever the need-wakeup flag is.
+    /// Wakes the kernel, whatever the need-wakeup flag is and whatever the ring holds.
     ///
     /// # Errors
     /// As [`kick_if_needed`](Self::kick_if_needed).
