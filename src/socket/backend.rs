@@ -67,6 +67,7 @@ impl Backend {
 }
 
 impl AsFd for Backend {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Kernel { fd, .. } => fd.as_fd(),

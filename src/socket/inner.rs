@@ -49,6 +49,7 @@ fn kick(ring: RingKind, wake: impl Fn() -> Result<(), Errno>) -> Result<Kick> {
 }
 
 impl AsFd for Inner {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.backend.as_fd()
     }

@@ -89,6 +89,7 @@ fn error(rx: &mut Consumer<Desc>, checker: &Checker, suspect: Suspect) -> Option
 
 impl AsFd for Rx {
     /// Returns the socket; readable (`POLLIN`) while the RX ring holds packets.
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.as_fd()
     }
