@@ -18,8 +18,8 @@ pub(crate) enum Step<E> {
 }
 
 /// Has `step` look at each entry, and put it where it belongs, until the entries or the room of the
-/// first sink are used up. `step` itself pushes into the second sink. Returns how many entries each
-/// sink got.
+/// first sink are used up. `step` is given a slot of the second sink, if there is one, and may use
+/// it. Returns how many entries each sink got.
 ///
 /// If `step` panics, the entry that it was given is lost; what was done with those before it stays
 /// done.
@@ -28,58 +28,91 @@ pub(crate) fn route<S: Source, A: Sink, B: Sink>(
     ready: Ready<S>,
     first: Room<A>,
     second: Room<B>,
-    mut step: impl FnMut(S::Entry, &mut Lane<B>) -> Step<A::Entry>,
+    mut step: impl FnMut(S::Entry, Option<Slot<'_, B>>) -> Step<A::Entry>,
 ) -> (u32, u32) {
     const { assert!(!S::REVERSED) };
-    if ready.count() > 1 {
-        return route_runs(ready, first, second, step);
-    }
-    let (mut inlet, mut first, mut second) = ends(ready, first, second);
-    second.run();
-    if inlet.run().min(first.run()) != 0 {
+    if ready.count() == 1 && first.count() != 0 {
         // SAFETY: an entry and a slot are there.
-        unsafe { move_one(&mut inlet, &mut first, &mut second, &mut step) };
+        return unsafe { route_one(ready, first, second, step) };
     }
-    (first.count(), second.count())
-}
-
-/// Routes a batch run by run. It is kept out of the caller: the loop needs the registers for itself.
-#[inline(always)]
-fn route_runs<S: Source, A: Sink, B: Sink>(
-    ready: Ready<S>,
-    first: Room<A>,
-    second: Room<B>,
-    mut step: impl FnMut(S::Entry, &mut Lane<B>) -> Step<A::Entry>,
-) -> (u32, u32) {
     let (mut inlet, mut first, mut second) = ends(ready, first, second);
     loop {
         // So many entries and slots lie side by side, whatever `step` says.
-        let mut count = inlet.run().min(first.run());
+        let entries = inlet.run();
+        if entries == 0 {
+            break;
+        }
+        let mut count = entries.min(first.run());
         if count == 0 {
-            return (first.count(), second.count());
+            break;
         }
-        // Without any slot the second sink refuses all.
         let slots = second.run();
-        if slots != 0 {
-            count = count.min(slots);
+        if slots == 0 {
+            // SAFETY: an entry and a slot are there.
+            if !unsafe { move_one(&mut inlet, &mut first, None, &mut step) } {
+                break;
+            }
+            continue;
         }
+        count = count.min(slots);
         while count >= UNROLL {
             for _ in 0..UNROLL {
+                let slot = Some(Slot(&mut second));
                 // SAFETY: no more than `count` steps are made before the runs are looked at again.
-                if !unsafe { move_one(&mut inlet, &mut first, &mut second, &mut step) } {
+                if !unsafe { move_one(&mut inlet, &mut first, slot, &mut step) } {
                     return (first.count(), second.count());
                 }
             }
             count = count.wrapping_sub(UNROLL);
         }
         while count != 0 {
+            let slot = Some(Slot(&mut second));
             // SAFETY: as above.
-            if !unsafe { move_one(&mut inlet, &mut first, &mut second, &mut step) } {
+            if !unsafe { move_one(&mut inlet, &mut first, slot, &mut step) } {
                 return (first.count(), second.count());
             }
             count = count.wrapping_sub(1);
         }
     }
+    (first.count(), second.count())
+}
+
+/// Routes a batch of one entry straight, without the loop: its set-up costs more than the entry.
+///
+/// # Safety
+/// An entry is ready, and the first sink has room for it.
+#[inline(always)]
+unsafe fn route_one<S: Source, A: Sink, B: Sink>(
+    ready: Ready<S>,
+    first: Room<A>,
+    second: Room<B>,
+    mut step: impl FnMut(S::Entry, Option<Slot<'_, B>>) -> Step<A::Entry>,
+) -> (u32, u32) {
+    let ((mut from, _), (mut to, _), mut second) =
+        (ready.into_parts(), first.into_parts(), Lane::new(second));
+    // SAFETY: an entry is there, so `run` returns where (contract of `Source`).
+    let entry = unsafe { read_entry(from.run(0, 1).0) };
+    // SAFETY: an entry is there.
+    let end = unsafe { from.take(1) };
+    let slot = if second.run() == 0 { None } else { Some(Slot(&mut second)) };
+    let moved = match step(entry, slot) {
+        Step::First(entry) => {
+            // SAFETY: a slot is free, so `run` returns where (contract of `Sink`).
+            unsafe { write_entry(to.run(0, 1).0, entry) };
+            1
+        }
+        Step::Elsewhere => 0,
+        Step::Refused => {
+            // SAFETY: `entry` was just taken.
+            unsafe { from.reject(entry) };
+            return (0, second.count());
+        }
+    };
+    // SAFETY: a slot was free, and as many as `moved` were just written.
+    unsafe { to.finish(moved) };
+    // SAFETY: `end` came from the one `take`.
+    unsafe { from.finish(end) };
+    (moved, second.count())
 }
 
 /// Returns the three ends of a batch. Each ends its side when it is dropped, also after a panic.
@@ -95,17 +128,18 @@ fn ends<S: Source, A: Sink, B: Sink>(
 /// Moves one entry; returns whether it was valid.
 ///
 /// # Safety
-/// The runs of `inlet` and `first` have at least one entry and one slot left.
+/// The runs of `inlet` and `first` have at least one entry and one slot left; so has that of the
+/// lane of `slot`.
 #[inline(always)]
 unsafe fn move_one<S: Source, A: Sink, B: Sink>(
     inlet: &mut Inlet<S>,
     first: &mut Lane<A>,
-    second: &mut Lane<B>,
-    step: &mut impl FnMut(S::Entry, &mut Lane<B>) -> Step<A::Entry>,
+    slot: Option<Slot<'_, B>>,
+    step: &mut impl FnMut(S::Entry, Option<Slot<'_, B>>) -> Step<A::Entry>,
 ) -> bool {
     // SAFETY: the run has an entry (contract of this function).
     let entry = unsafe { inlet.take() };
-    match step(entry, second) {
+    match step(entry, slot) {
         Step::First(entry) => {
             // SAFETY: the run has a slot (contract of this function).
             unsafe { first.put(entry) };
@@ -117,6 +151,19 @@ unsafe fn move_one<S: Source, A: Sink, B: Sink>(
             unsafe { inlet.reject(entry) };
             false
         }
+    }
+}
+
+/// A free slot of the second sink. It is made in [`route`] only, where the lane's run has a slot
+/// left, and is used once at the most.
+pub(crate) struct Slot<'a, D: Sink>(&'a mut Lane<D>);
+
+impl<D: Sink> Slot<'_, D> {
+    /// Writes `entry` into the slot.
+    #[inline(always)]
+    pub(crate) fn put(self, entry: D::Entry) {
+        // SAFETY: the run has a slot (see the type).
+        unsafe { self.0.put(entry) };
     }
 }
 
@@ -201,7 +248,7 @@ impl<S: Source> Drop for Inlet<S> {
 }
 
 /// The free slots of a sink, run by run.
-pub(crate) struct Lane<D: Sink> {
+struct Lane<D: Sink> {
     sink: D,
     /// The next slot, the end of its run, and how many slots the runs up to that end have.
     at: *mut D::Entry,
@@ -246,21 +293,9 @@ impl<D: Sink> Lane<D> {
         self.at = self.at.wrapping_add(1);
     }
 
-    /// Writes `entry` into the next slot; returns whether there was one. (The loop sees to it that a
-    /// run ends with the sink's last slot only.)
-    #[inline(always)]
-    pub(crate) fn push(&mut self, entry: D::Entry) -> bool {
-        if self.at == self.end {
-            return false;
-        }
-        // SAFETY: the run has a slot.
-        unsafe { self.put(entry) };
-        true
-    }
-
     /// Returns how many slots were written.
     #[inline(always)]
-    pub(crate) fn count(&self) -> u32 {
+    fn count(&self) -> u32 {
         self.before_end.wrapping_sub(distance(self.at, self.end))
     }
 }

@@ -152,7 +152,7 @@ impl<D: Sink> Room<D> {
     }
 
     /// Returns how many free slots there are.
-    #[cfg(test)]
+    #[inline(always)]
     pub(crate) fn count(&self) -> u32 {
         self.count
     }

@@ -2,7 +2,7 @@
 //! are taken one by one, slots that frames are pushed into.
 
 use crate::num::usize32;
-use crate::ring::route::{Lane, Step, route};
+use crate::ring::route::{Slot, Step, route};
 use crate::ring::transfer::{Ready, Room, transfer, transfer_each};
 use crate::ring::{Consumer, Producer, Reader, RingError, Writer};
 use crate::umem::{BatchChecker, Checker, ChunkPlace, Frame, FramePool};
@@ -57,11 +57,12 @@ impl<'a, E: Copy> Batch<'a, E> {
         first: &mut Producer<T>,
         to: &Checker,
         second: &mut Producer<U>,
-        mut step: impl FnMut(BatchChecker<'_>, E, &mut Lane<&mut Producer<U>>) -> Step<T>,
+        mut step: impl FnMut(BatchChecker<'_>, E, Option<Slot<'_, &mut Producer<U>>>) -> Step<T>,
     ) -> Result<(u32, u32), RingError> {
         let second = second.reserve(self.ready.count())?;
         let (ready, first, checker) = self.with_room(first, to)?;
-        let step = move |entry, second: &mut _| step(checker.for_batch(), entry, second);
+        let checker = checker.for_batch();
+        let step = move |entry, slot: Option<Slot<'_, _>>| step(checker, entry, slot);
         Ok(route(ready, first, second, step))
     }
 

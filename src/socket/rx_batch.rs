@@ -165,7 +165,7 @@ impl<'a> RxBatch<'a> {
         pool.geometry().assert_same_umem(tx.checker.geometry.umem);
         let (mut pooled, mut kept) = (0_u32, 0_u32);
         let (sent, recycled) =
-            self.0.route(&mut tx.ring, &tx.checker, &mut fill.ring, |checker, desc, fill| {
+            self.0.route(&mut tx.ring, &tx.checker, &mut fill.ring, |checker, desc, slot| {
                 let Some(frame) = accept(checker, desc) else { return Step::Refused };
                 match decide(frame) {
                     Verdict::Send(frame) => {
@@ -177,8 +177,9 @@ impl<'a> RxBatch<'a> {
                     Verdict::Recycle(frame) => {
                         checker.assert_same_umem(frame.umem());
                         let (address, _) = frame.consume();
-                        if fill.push(address) {
+                        if let Some(slot) = slot {
                             checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
+                            slot.put(address);
                         } else {
                             no_room(pool, address);
                             pooled = pooled.wrapping_add(1);
