@@ -2,10 +2,9 @@
 
 use super::batch::Batch;
 use super::completion_batch::CompletionBatch;
-use super::inner::Inner;
+use super::inner::{Inner, as_fd};
 use crate::ring::{AtomicU32, Consumer, Diagnosis, Index, Memory, RingError, RingKind, Suspect};
 use crate::umem::{Checker, FramePool};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -96,14 +95,4 @@ fn error(completion: &mut Consumer<u64>, checker: &Checker, suspect: Suspect) ->
     })
 }
 
-impl AsFd for Completion {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
-    }
-}
-
-impl AsRawFd for Completion {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
+as_fd!(Completion: inner);

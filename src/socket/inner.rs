@@ -54,3 +54,24 @@ impl AsFd for Inner {
         self.backend.as_fd()
     }
 }
+
+/// Implements `AsFd` and `AsRawFd` of a part of a socket: the descriptor of its field.
+macro_rules! as_fd {
+    ($($(#[$doc:meta])* $part:ty: $field:ident),*) => {$(
+        impl std::os::fd::AsFd for $part {
+            $(#[$doc])*
+            #[inline]
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                std::os::fd::AsFd::as_fd(&self.$field)
+            }
+        }
+
+        impl std::os::fd::AsRawFd for $part {
+            #[inline]
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(self))
+            }
+        }
+    )*};
+}
+pub(super) use as_fd;

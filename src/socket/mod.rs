@@ -61,7 +61,6 @@ pub(crate) use {
 };
 
 use crate::error::Result;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// A socket that receives and sends.
 ///
@@ -233,19 +232,4 @@ impl sealed::Kind for TxSocket {
     }
 }
 
-macro_rules! as_fd {
-    ($($socket:ty),*) => {$(
-        impl AsFd for $socket {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.handle.as_fd()
-            }
-        }
-
-        impl AsRawFd for $socket {
-            fn as_raw_fd(&self) -> RawFd {
-                self.as_fd().as_raw_fd()
-            }
-        }
-    )*};
-}
-as_fd!(Socket, RxSocket, TxSocket);
+inner::as_fd!(Socket: handle, RxSocket: handle, TxSocket: handle);

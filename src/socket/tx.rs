@@ -2,14 +2,13 @@
 
 use super::batch::Slots;
 use super::desc::Desc;
-use super::inner::Inner;
+use super::inner::{Inner, as_fd};
 use super::kick::Kick;
 use super::tx_batch::TxBatch;
 use crate::error::Result;
 use crate::ring::transfer::{transfer, transfer_each};
 use crate::ring::{Memory, Producer, RingError, RingKind};
 use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use xsk_uapi::if_xdp::xdp_desc;
 
@@ -185,15 +184,7 @@ fn bad_length(len: u32) -> ! {
     panic!("packets of {len} bytes do not fit the chunks of this UMEM");
 }
 
-impl AsFd for Tx {
+as_fd!(
     /// Returns the socket. Do not wait for `POLLOUT` on it: see [`wait`](super::wait()).
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
-    }
-}
-
-impl AsRawFd for Tx {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
+    Tx: inner
+);
