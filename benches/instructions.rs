@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench instructions` prints a line for each case (loop, batch, instructions per
 //! packet) and fails if a limit is exceeded, or if valgrind is missing. No packet byte is touched.
+//! `XSK_BENCH_ONLY=l2fwd-for` runs only the cases whose name and batch (`l2fwd-for 64`) begin so.
 //!
 //! One call of a measured function is one batch of a size known at compile time, as in most
 //! programs. A size that is only known at run time (the cases `-dynamic`) costs the same at 64 and 16
@@ -12,7 +13,7 @@
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Frame, FramePool, Socket, Umem};
+use xsk::{Frame, FramePool, Socket, Umem, Verdict, wait};
 
 /// Loop, batch, and the largest number of instructions per packet that is allowed: 2 % above what was
 /// measured when the limit was set.
@@ -35,12 +36,20 @@ const CASES: &[(&str, u32, f64)] = &[
     ("l2fwd-each", 64, 23.1),
     ("l2fwd-each", 16, 32.9),
     ("l2fwd-each", 1, 105.5),
-    ("rxdrop-for", 64, 35.6),
-    ("rxdrop-for", 16, 38.0),
+    ("rxdrop-verdict", 64, 22.5),
+    ("rxdrop-verdict", 16, 32.9),
+    ("rxdrop-verdict", 1, 113.2),
+    ("l2fwd-verdict", 64, 28.1),
+    ("l2fwd-verdict", 16, 42.0),
+    ("l2fwd-verdict", 1, 154.0),
+    ("wait-rxdrop", 64, 6.7),
+    ("wait-rxdrop", 1, 84.2),
+    ("rxdrop-for", 64, 25.1),
+    ("rxdrop-for", 16, 29.8),
     ("rxdrop-for", 1, 82.2),
-    ("l2fwd-for", 64, 43.5),
-    ("l2fwd-for", 16, 49.8),
-    ("l2fwd-for", 1, 120.8),
+    ("l2fwd-for", 64, 31.9),
+    ("l2fwd-for", 16, 40.3),
+    ("l2fwd-for", 1, 120.7),
     ("rxdrop-dynamic", 1, 69.5),
     ("txonly-dynamic", 1, 97.0),
     ("l2fwd-dynamic", 1, 132.7),
@@ -101,6 +110,13 @@ fn measured_l2fwd<const BATCH: u32>(b: &mut Bench) -> u32 {
     l2fwd(b, BATCH)
 }
 
+/// One round of a loop that sleeps: wait, receive, give the chunks back.
+#[inline(never)]
+fn measured_wait_rxdrop<const BATCH: u32>(b: &mut Bench) -> u32 {
+    assert_eq!(wait(&[&b.socket.rx], None), Ok(1));
+    rxdrop(b, BATCH)
+}
+
 #[inline(never)]
 fn measured_rxdrop_dynamic(b: &mut Bench) -> u32 {
     rxdrop(b, b.batch)
@@ -147,6 +163,29 @@ fn measured_l2fwd_each<const BATCH: u32>(b: &mut Bench) -> u32 {
 }
 
 #[inline(never)]
+fn measured_l2fwd_verdict<const BATCH: u32>(b: &mut Bench) -> u32 {
+    let Bench { umem, pool, socket, .. } = b;
+    let Socket { rx, tx, fill, completion, .. } = socket;
+    completion.reap(BATCH).unwrap().recycle(fill).unwrap();
+    let decide = |frame| {
+        black_box(umem.bytes(&frame).len());
+        Verdict::Send(frame)
+    };
+    rx.receive(BATCH).unwrap().route_each(tx, fill, pool, decide).unwrap().sent
+}
+
+#[inline(never)]
+fn measured_rxdrop_verdict<const BATCH: u32>(b: &mut Bench) -> u32 {
+    let Bench { umem, pool, socket, .. } = b;
+    let Socket { rx, tx, fill, .. } = socket;
+    let decide = |frame| {
+        black_box(umem.bytes(&frame).len());
+        Verdict::Recycle(frame)
+    };
+    rx.receive(BATCH).unwrap().route_each(tx, fill, pool, decide).unwrap().recycled
+}
+
+#[inline(never)]
 fn measured_rxdrop_for<const BATCH: u32>(b: &mut Bench) -> u32 {
     let Bench { umem, pool, socket, .. } = b;
     let mut slots = socket.fill.reserve(BATCH).unwrap();
@@ -182,6 +221,9 @@ fn measured<const BATCH: u32>(case: &str) -> fn(&mut Bench) -> u32 {
         "rxdrop-each" => measured_rxdrop_each::<BATCH>,
         "txonly-each" => measured_txonly_each::<BATCH>,
         "l2fwd-each" => measured_l2fwd_each::<BATCH>,
+        "wait-rxdrop" => measured_wait_rxdrop::<BATCH>,
+        "rxdrop-verdict" => measured_rxdrop_verdict::<BATCH>,
+        "l2fwd-verdict" => measured_l2fwd_verdict::<BATCH>,
         "rxdrop-for" => measured_rxdrop_for::<BATCH>,
         "l2fwd-for" => measured_l2fwd_for::<BATCH>,
         "rxdrop-dynamic" => measured_rxdrop_dynamic,
@@ -201,7 +243,7 @@ fn run(case: &str, batch: u32) {
         other => panic!("no such batch: {other}"),
     };
     let receives = !case.starts_with("txonly");
-    let sends = !case.starts_with("rxdrop");
+    let sends = !case.contains("rxdrop");
     if receives {
         b.socket.fill.fill_from(&mut b.pool, 2048 - batch).unwrap();
     }
@@ -256,7 +298,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut good = true;
+    let only = std::env::var("XSK_BENCH_ONLY").unwrap_or_default();
     for &(case, batch, limit) in CASES {
+        if !format!("{case} {batch}").starts_with(&only) {
+            continue;
+        }
         match measure(case, batch) {
             Ok(count) => {
                 println!("{case} {batch} {count:.1}");

@@ -1,6 +1,7 @@
 //! The consuming half of a ring: RX and completion for the user, fill and TX for the other side.
 
 use super::atomic::{Ordering, read_entry};
+use super::runs::Runs;
 use super::transfer::{Ready, Source};
 use super::{Index, Memory, RingError, RingKind};
 
@@ -51,7 +52,6 @@ impl<T: Copy> Consumer<T> {
     }
 
     /// Returns the position of the next entry to take.
-    #[cfg(any(test, feature = "test-util"))]
     #[inline(always)]
     pub(crate) fn cursor(&self) -> Index {
         self.cursor
@@ -217,33 +217,32 @@ impl<'a, T: Copy> Ready<&'a mut Consumer<T>> {
 #[derive(Debug)]
 pub(crate) struct Reader<'a, T: Copy> {
     ring: &'a mut Consumer<T>,
-    end: Index,
+    /// The entries from the ring's cursor on that are to be taken.
+    runs: Runs<T>,
 }
 
 impl<'a, T: Copy> Reader<'a, T> {
     /// Reads the next `count` entries, which are available ([`Ready::read`]).
     #[inline(always)]
     fn new(ring: &'a mut Consumer<T>, count: u32) -> Self {
-        let end = ring.cursor.advance(count);
-        Self { ring, end }
+        let runs = Runs::new(&ring.memory, ring.cursor, count);
+        Self { ring, runs }
     }
 
     /// Takes the next entry.
     #[inline(always)]
     pub(crate) fn take(&mut self) -> Option<T> {
-        let at = self.ring.cursor;
-        if at == self.end {
-            return None;
-        }
-        self.ring.cursor = at.advance(1);
-        // SAFETY: `at` is before the end of the entries that the producer handed over (I8).
-        Some(unsafe { read_entry(self.ring.memory.slot(at)) })
+        let at = self.runs.next(&self.ring.memory)?;
+        self.ring.cursor = self.ring.cursor.advance(1);
+        // SAFETY: `at` is the entry that the cursor was on, of those that the producer handed over
+        // (I8).
+        Some(unsafe { read_entry(at) })
     }
 
     /// Returns how many entries are left to take.
     #[inline(always)]
     pub(crate) fn remaining(&self) -> u32 {
-        self.end.distance_from(self.ring.cursor)
+        self.runs.remaining()
     }
 
     /// Keeps the entry that was taken last, which is not valid, for the next call to report, and
@@ -251,9 +250,7 @@ impl<'a, T: Copy> Reader<'a, T> {
     #[inline(always)]
     pub(crate) fn reject(&mut self, entry: T) {
         self.ring.reject(entry);
-        // After that, for the cursor went back: there is nothing left to take, not even the same
-        // entry again.
-        self.end = self.ring.cursor;
+        self.runs.stop();
     }
 }
 

@@ -129,4 +129,10 @@ impl<T: Copy> Memory<T> {
     pub(super) fn run(&self, from: Index, count: u32) -> u32 {
         count.min(self.capacity().wrapping_sub(from.slot(self.mask)))
     }
+
+    /// Returns a pointer to the first entry of the ring.
+    #[inline(always)]
+    pub(super) fn first(&self) -> *mut T {
+        self.entries.as_ptr()
+    }
 }

@@ -19,6 +19,8 @@ mod error;
 mod index;
 mod memory;
 mod producer;
+pub(crate) mod route;
+mod runs;
 #[cfg(all(test, loom))]
 mod tests;
 pub(crate) mod transfer;

@@ -1,6 +1,7 @@
 //! The producing half of a ring: fill and TX for the user, RX and completion for the other side.
 
 use super::atomic::{AtomicU32, Ordering, write_entry};
+use super::runs::Runs;
 use super::transfer::{Room, Sink};
 use super::{Index, Memory, RingError, RingKind};
 use std::sync::Arc;
@@ -170,34 +171,35 @@ impl<'a, T: Copy> Room<&'a mut Producer<T>> {
 #[derive(Debug)]
 pub(crate) struct Writer<'a, T: Copy> {
     ring: &'a mut Producer<T>,
-    end: Index,
+    /// The slots from the ring's cursor on that are to be written.
+    runs: Runs<T>,
 }
 
 impl<'a, T: Copy> Writer<'a, T> {
     /// Writes the next `count` slots, which are free ([`Room::write`]).
     #[inline(always)]
     fn new(ring: &'a mut Producer<T>, count: u32) -> Self {
-        let end = ring.cursor.advance(count);
-        Self { ring, end }
+        let runs = Runs::new(&ring.memory, ring.cursor, count);
+        Self { ring, runs }
     }
 
     /// Writes an entry into the next slot; returns whether there was one.
     #[inline(always)]
     pub(crate) fn write(&mut self, entry: T) -> bool {
-        let at = self.ring.cursor;
-        if at == self.end {
+        let Some(at) = self.runs.next(&self.ring.memory) else {
             return false;
-        }
-        // SAFETY: `at` is before the end of the slots that the consumer gave back (I8).
-        unsafe { write_entry(self.ring.memory.slot(at), entry) };
-        self.ring.cursor = at.advance(1);
+        };
+        // SAFETY: `at` is the slot that the cursor is on, of those that the consumer gave back
+        // (I8).
+        unsafe { write_entry(at, entry) };
+        self.ring.cursor = self.ring.cursor.advance(1);
         true
     }
 
     /// Returns how many slots are left.
     #[inline(always)]
     pub(crate) fn remaining(&self) -> u32 {
-        self.end.distance_from(self.ring.cursor)
+        self.runs.remaining()
     }
 }
 

@@ -51,7 +51,7 @@
 use super::atomic::{read_entry, write_entry};
 
 /// Entries that are moved between two tests of a run's end.
-const UNROLL: u32 = 8;
+pub(super) const UNROLL: u32 = 8;
 
 /// Where a batch comes from.
 ///
@@ -152,7 +152,7 @@ impl<D: Sink> Room<D> {
     }
 
     /// Returns how many free slots there are.
-    #[cfg(test)]
+    #[inline(always)]
     pub(crate) fn count(&self) -> u32 {
         self.count
     }

@@ -18,15 +18,16 @@ pub(crate) enum Backend {
     },
     /// A fake kernel.
     #[cfg(feature = "test-util")]
-    Fake(std::sync::Arc<dyn FakeBackend>),
+    Fake {
+        /// Readable while the RX ring holds packets.
+        fd: OwnedFd,
+        kernel: std::sync::Arc<dyn FakeBackend>,
+    },
 }
 
 /// What a fake kernel's socket has in place of the kernel.
 #[cfg(feature = "test-util")]
 pub(crate) trait FakeBackend: std::fmt::Debug + Send + Sync {
-    /// Returns the socket's descriptor, which is readable while the RX ring holds packets.
-    fn fd(&self) -> BorrowedFd<'_>;
-
     /// Takes what is in the TX ring, as `sendto` does.
     fn wake_tx(&self) -> Result<(), Errno>;
 
@@ -40,7 +41,7 @@ impl Backend {
         match self {
             Self::Kernel { fd, .. } => sys::wake_tx(fd.as_fd()),
             #[cfg(feature = "test-util")]
-            Self::Fake(fake) => fake.wake_tx(),
+            Self::Fake { kernel, .. } => kernel.wake_tx(),
         }
     }
 
@@ -50,7 +51,7 @@ impl Backend {
         match self {
             Self::Kernel { fd, .. } => sys::wake_rx(fd.as_fd()),
             #[cfg(feature = "test-util")]
-            Self::Fake(fake) => fake.wake_rx(),
+            Self::Fake { kernel, .. } => kernel.wake_rx(),
         }
     }
 
@@ -64,17 +65,18 @@ impl Backend {
                 Ok(statistics::of_reply(&raw, len))
             }
             #[cfg(feature = "test-util")]
-            Self::Fake(_) => Ok(Statistics::default()),
+            Self::Fake { .. } => Ok(Statistics::default()),
         }
     }
 }
 
 impl AsFd for Backend {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Kernel { fd, .. } => fd.as_fd(),
             #[cfg(feature = "test-util")]
-            Self::Fake(fake) => fake.fd(),
+            Self::Fake { fd, .. } => fd.as_fd(),
         }
     }
 }

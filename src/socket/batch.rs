@@ -2,9 +2,10 @@
 //! are taken one by one, slots that frames are pushed into.
 
 use crate::num::usize32;
+use crate::ring::route::{Slot, Step, route};
 use crate::ring::transfer::{Ready, Room, transfer, transfer_each};
 use crate::ring::{Consumer, Producer, Reader, RingError, Writer};
-use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
+use crate::umem::{BatchChecker, Checker, ChunkPlace, Frame, FramePool};
 use std::mem::ManuallyDrop;
 
 /// Entries that the kernel's side handed over: the core of [`RxBatch`](super::RxBatch) and
@@ -29,10 +30,10 @@ impl<'a, E: Copy> Batch<'a, E> {
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        mut map: impl FnMut(&Checker, E) -> Option<T>,
+        mut map: impl FnMut(BatchChecker<'_>, E) -> Option<T>,
     ) -> Result<u32, RingError> {
         let (ready, room, checker) = self.with_room(ring, to)?;
-        Ok(transfer(ready, room, move |entry| map(checker, entry)))
+        Ok(transfer(ready, room, move |entry| map(checker.for_batch(), entry)))
     }
 
     /// As [`move_to_ring`](Self::move_to_ring), for a `map` that calls the user's code.
@@ -42,10 +43,28 @@ impl<'a, E: Copy> Batch<'a, E> {
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        mut map: impl FnMut(&Checker, E) -> Option<T>,
+        mut map: impl FnMut(BatchChecker<'_>, E) -> Option<T>,
     ) -> Result<u32, RingError> {
         let (ready, room, checker) = self.with_room(ring, to)?;
-        Ok(transfer_each(ready, room, move |entry| map(checker, entry)))
+        Ok(transfer_each(ready, room, move |entry| map(checker.for_batch(), entry)))
+    }
+
+    /// Has `step` say of each entry whether it goes to `first`, a ring whose checker is `to`, or push
+    /// it into `second` or elsewhere; returns how many went to each.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn route<T: Copy, U: Copy>(
+        self,
+        first: &mut Producer<T>,
+        to: &Checker,
+        second: &mut Producer<U>,
+        mut step: impl FnMut(BatchChecker<'_>, E, Option<Slot<'_, &mut Producer<U>>>) -> Step<T>,
+    ) -> Result<(u32, u32), RingError> {
+        let second = second.reserve(self.ready.count())?;
+        let (ready, first, checker) = self.with_room(first, to)?;
+        let checker = checker.for_batch();
+        let step = move |entry, slot: Option<Slot<'_, _>>| step(checker, entry, slot);
+        Ok(route(ready, first, second, step))
     }
 
     /// Returns the entries, and free slots for them in a ring whose checker is `to`.
@@ -69,19 +88,19 @@ impl<'a, E: Copy> Batch<'a, E> {
     pub(super) fn move_to_pool(
         self,
         pool: &mut FramePool,
-        mut accept: impl FnMut(&Checker, E) -> Option<u64>,
+        mut accept: impl FnMut(BatchChecker<'_>, E) -> Option<u64>,
     ) -> u32 {
         let Self { ready, checker } = self;
         pool.geometry().assert_same_umem(checker.geometry.umem);
         let room = pool.room(ready.count());
         transfer(ready, room, move |entry| {
-            accept(checker, entry).map(|address| checker.geometry.chunk(address))
+            accept(checker.for_batch(), entry).map(|address| checker.geometry.chunk(address))
         })
     }
 
     #[inline(always)]
     pub(super) fn frames(self) -> BatchFrames<'a, E> {
-        BatchFrames { entries: self.ready.read(), checker: self.checker }
+        BatchFrames { entries: self.ready.read(), checker: self.checker.for_batch() }
     }
 
     #[inline(always)]
@@ -98,7 +117,7 @@ type WithRoom<'a, 'r, E, T> = (Ready<&'a mut Consumer<E>>, Room<&'r mut Producer
 #[derive(Debug)]
 pub(super) struct BatchFrames<'a, E: Copy> {
     entries: Reader<'a, E>,
-    checker: &'a Checker,
+    checker: BatchChecker<'a>,
 }
 
 impl<E: Copy> BatchFrames<'_, E> {
@@ -107,7 +126,7 @@ impl<E: Copy> BatchFrames<'_, E> {
     #[inline(always)]
     pub(super) fn next(
         &mut self,
-        accept: impl FnOnce(&Checker, E) -> Option<Frame>,
+        accept: impl FnOnce(BatchChecker<'_>, E) -> Option<Frame>,
     ) -> Option<Frame> {
         let entry = self.entries.take()?;
         let frame = accept(self.checker, entry);
@@ -135,12 +154,12 @@ impl<E: Copy> BatchFrames<'_, E> {
 #[derive(Debug)]
 pub(super) struct Slots<'a, E: Copy> {
     slots: Writer<'a, E>,
-    checker: &'a Checker,
+    checker: BatchChecker<'a>,
 }
 
 impl<'a, E: Copy> Slots<'a, E> {
     #[inline(always)]
-    pub(super) fn new(slots: Writer<'a, E>, checker: &'a Checker) -> Self {
+    pub(super) fn new(slots: Writer<'a, E>, checker: BatchChecker<'a>) -> Self {
         Self { slots, checker }
     }
 

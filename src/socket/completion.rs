@@ -2,10 +2,9 @@
 
 use super::batch::Batch;
 use super::completion_batch::CompletionBatch;
-use super::inner::Inner;
+use super::inner::{Inner, as_fd};
 use crate::ring::{AtomicU32, Consumer, Diagnosis, Index, Memory, RingError, RingKind, Suspect};
 use crate::umem::{Checker, FramePool};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -70,6 +69,12 @@ impl Completion {
         Ok(self.reap(count)?.reclaim(pool))
     }
 
+    /// Returns how many chunks were given to the kernel to send and were not taken back.
+    pub(super) fn outstanding(&self) -> u32 {
+        let sent = Index::new(self.sent.load(Ordering::Relaxed));
+        sent.distance_from(self.ring.cursor())
+    }
+
     /// Returns the ring's number of entries.
     #[must_use]
     pub fn capacity(&self) -> u32 {
@@ -90,14 +95,4 @@ fn error(completion: &mut Consumer<u64>, checker: &Checker, suspect: Suspect) ->
     })
 }
 
-impl AsFd for Completion {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
-    }
-}
-
-impl AsRawFd for Completion {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
+as_fd!(Completion: inner);

@@ -2,13 +2,12 @@
 
 use super::batch::Slots;
 use super::fill_batch::FillBatch;
-use super::inner::Inner;
+use super::inner::{Inner, as_fd};
 use super::kick::Kick;
 use crate::error::Result;
 use crate::ring::transfer::transfer;
 use crate::ring::{Memory, Producer, RingError, RingKind};
 use crate::umem::{Checker, ChunkPlace, FramePool};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 /// The fill ring: chunks for the kernel to receive into.
@@ -71,7 +70,7 @@ impl Fill {
     #[inline(always)]
     #[doc(alias = "xsk_ring_prod__reserve")]
     pub fn reserve(&mut self, count: u32) -> Result<FillBatch<'_>, RingError> {
-        Ok(FillBatch(Slots::new(self.ring.write(count)?, &self.checker)))
+        Ok(FillBatch(Slots::new(self.ring.write(count)?, self.checker.for_batch())))
     }
 
     /// Wakes the kernel if the fill ring's need-wakeup flag is set. A zero-copy driver whose fill
@@ -100,14 +99,4 @@ impl Fill {
     }
 }
 
-impl AsFd for Fill {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
-    }
-}
-
-impl AsRawFd for Fill {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
+as_fd!(Fill: inner);

@@ -1,13 +1,13 @@
 //! The handle of a bound socket: its interface, queue, mode and counters.
 
 use super::copy_reason::CopyReason;
-use super::inner::{Bound, Inner};
+use super::inner::{Bound, Inner, as_fd};
 use super::statistics::Statistics;
 use crate::error::{Error, Result, SocketOption};
 use crate::sys::xsk as sys;
 use crate::umem::Umem;
 use rustix::io::Errno;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// The interface, queue, mode and counters of a bound socket; cheap to clone, for another thread.
@@ -159,14 +159,4 @@ impl SocketHandle {
     }
 }
 
-impl AsFd for SocketHandle {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
-    }
-}
-
-impl AsRawFd for SocketHandle {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
+as_fd!(SocketHandle: inner);

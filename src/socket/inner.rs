@@ -122,14 +122,36 @@ impl Inner {
             Ok(Err(errno)) => Ok(Some(errno)),
             // The descriptor of a fake kernel is no socket.
             #[cfg(feature = "test-util")]
-            Err(Errno::NOTSOCK) if matches!(self.backend, Backend::Fake(_)) => Ok(None),
+            Err(Errno::NOTSOCK) if matches!(self.backend, Backend::Fake { .. }) => Ok(None),
             Err(errno) => Err(Error::SocketOption { option: SocketOption::Error, errno }),
         }
     }
 }
 
 impl AsFd for Inner {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.backend.as_fd()
     }
 }
+
+/// Implements `AsFd` and `AsRawFd` of a part of a socket: the descriptor of its field.
+macro_rules! as_fd {
+    ($($(#[$doc:meta])* $part:ty: $field:ident),*) => {$(
+        impl std::os::fd::AsFd for $part {
+            $(#[$doc])*
+            #[inline]
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                std::os::fd::AsFd::as_fd(&self.$field)
+            }
+        }
+
+        impl std::os::fd::AsRawFd for $part {
+            #[inline]
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(self))
+            }
+        }
+    )*};
+}
+pub(super) use as_fd;

@@ -20,7 +20,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kick {
-    /// The need-wakeup flag was not set, so the kernel was not woken.
+    /// The kernel was not woken: the need-wakeup flag was not set, or the TX ring of a socket in copy
+    /// mode was empty.
     NotNeeded,
     /// The kernel was woken, and reported no problem. That does not mean that the ring is drained:
     /// the kernel stops at a full completion ring, for example; see

@@ -21,12 +21,14 @@ mod inner;
 mod kick;
 mod port;
 mod ring_set;
+mod routed;
 mod rx;
 mod rx_batch;
 mod statistics;
 mod tx;
 mod tx_batch;
 mod unbound;
+mod verdict;
 mod wait;
 
 pub use crate::types::CopyMode;
@@ -41,12 +43,14 @@ pub use handle::SocketHandle;
 pub(crate) use inner::Inner;
 pub use kick::Kick;
 pub use port::Port;
+pub use routed::Routed;
 pub use rx::Rx;
 pub use rx_batch::{RxBatch, RxFrames};
 pub use statistics::Statistics;
 pub use tx::Tx;
 pub use tx_batch::TxBatch;
 pub use unbound::Unbound;
+pub use verdict::Verdict;
 pub use wait::wait;
 #[cfg(feature = "test-util")]
 pub(crate) use {
@@ -57,7 +61,6 @@ pub(crate) use {
 };
 
 use crate::error::Result;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// A socket that receives and sends.
 ///
@@ -213,7 +216,7 @@ impl sealed::Kind for Socket {
     ring!(Tx, HAS_TX, tx, map_tx, yes);
 
     fn build(rx: Rx, tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
-        Self { rx, tx, fill, completion, handle }
+        Self { rx, tx: tx.bound(handle.is_zero_copy()), fill, completion, handle }
     }
 }
 
@@ -231,23 +234,8 @@ impl sealed::Kind for TxSocket {
     ring!(Tx, HAS_TX, tx, map_tx, yes);
 
     fn build((): (), tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
-        Self { tx, completion, fill, handle }
+        Self { tx: tx.bound(handle.is_zero_copy()), completion, fill, handle }
     }
 }
 
-macro_rules! as_fd {
-    ($($socket:ty),*) => {$(
-        impl AsFd for $socket {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.handle.as_fd()
-            }
-        }
-
-        impl AsRawFd for $socket {
-            fn as_raw_fd(&self) -> RawFd {
-                self.as_fd().as_raw_fd()
-            }
-        }
-    )*};
-}
-as_fd!(Socket, RxSocket, TxSocket);
+inner::as_fd!(Socket: handle, RxSocket: handle, TxSocket: handle);

@@ -99,7 +99,8 @@ impl Port {
 
     /// Does what the rings need once per round of a loop: puts up to `burst` chunks that were sent
     /// into the pool, gives up to `burst` of the pool to the fill ring, and wakes the kernel where a
-    /// need-wakeup flag asks for it: for the fill ring, and for a TX ring with packets in it.
+    /// need-wakeup flag asks for it: for the fill ring, and for the TX ring while packets are in it or,
+    /// in zero-copy mode, chunks have not come back.
     ///
     /// In copy mode one wake-up sends 32 packets at the most: the kernel is woken again, and chunks
     /// are reaped in between, for as many packets as `burst`. What is not sent then stays in the TX
@@ -122,7 +123,11 @@ impl Port {
         // Without it a zero-copy card that ran dry receives nothing more.
         unless_down(fill.kick_if_needed())?;
         let mut sent = 0;
-        while tx.pending() > 0 && unless_down(tx.kick_if_needed())? == Kick::Again && sent < burst {
+        // A zero-copy driver may have taken every packet and need the call to give chunks back.
+        while completion.outstanding() > 0
+            && unless_down(tx.kick_if_needed())? == Kick::Again
+            && sent < burst
+        {
             sent = sent.saturating_add(TX_BUDGET);
             completion.reap_into(&mut self.pool, burst)?;
         }

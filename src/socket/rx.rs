@@ -2,11 +2,10 @@
 
 use super::batch::Batch;
 use super::desc::Desc;
-use super::inner::Inner;
+use super::inner::{Inner, as_fd};
 use super::rx_batch::RxBatch;
 use crate::ring::{AtomicU32, Consumer, Diagnosis, Index, Memory, RingError, RingKind, Suspect};
 use crate::umem::Checker;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use xsk_uapi::if_xdp::xdp_desc;
@@ -87,15 +86,7 @@ fn error(rx: &mut Consumer<Desc>, checker: &Checker, suspect: Suspect) -> Option
     Some(RingError::BadEntry { ring, address, len: desc.len(), options: desc.options() })
 }
 
-impl AsFd for Rx {
+as_fd!(
     /// Returns the socket; readable (`POLLIN`) while the RX ring holds packets.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
-    }
-}
-
-impl AsRawFd for Rx {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
+    Rx: inner
+);

@@ -2,9 +2,12 @@
 
 use super::batch::{Batch, BatchFrames};
 use super::desc::Desc;
+use super::routed::Routed;
+use super::verdict::Verdict;
 use super::{Fill, Tx};
 use crate::ring::RingError;
-use crate::umem::{Checker, ChunkPlace, Frame, FramePool, LentFrame};
+use crate::ring::route::Step;
+use crate::umem::{BatchChecker, ChunkPlace, Frame, FramePool, LentFrame};
 
 /// A received batch: frames to iterate over, or to be passed on whole.
 ///
@@ -87,8 +90,8 @@ impl<'a> RxBatch<'a> {
     /// Has `edit` edit each packet in place and sends it; returns how many. Ends when the TX ring
     /// has no more room; the rest stays in the RX ring.
     ///
-    /// This is the quickest way to forward everything. To drop some, iterate, and push into the
-    /// batch of [`Tx::reserve`].
+    /// This is the quickest way to forward everything. To drop or keep some:
+    /// [`route_each`](Self::route_each).
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -111,6 +114,84 @@ impl<'a> RxBatch<'a> {
             checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
             Some(Desc::new(address, len))
         })
+    }
+
+    /// Gives each packet to `decide`, and does with it what that returns: sends it, gives its chunk
+    /// to the fill ring or to `pool`, or leaves it with the closure, which kept it. Returns how many
+    /// went where.
+    ///
+    /// Ends when the TX ring has no room for one more packet; the rest stays in the RX ring. Chunks
+    /// for which the fill ring has no room go into the pool.
+    ///
+    /// ```no_run
+    /// use xsk::{Port, Verdict};
+    ///
+    /// # fn f(port: &mut Port) -> xsk::Result<()> {
+    /// let Port { umem, pool, socket, .. } = port;
+    /// let xsk::Socket { rx, tx, fill, .. } = socket;
+    /// // Sends IPv4 packets back to where they came from, and drops the others.
+    /// let routed = rx.receive(64)?.route_each(tx, fill, pool, |mut frame| {
+    ///     match umem.bytes_mut(&mut frame).split_at_mut_checked(12) {
+    ///         Some((addresses, [0x08, 0x00, ..])) => {
+    ///             addresses.rotate_left(6);
+    ///             Verdict::Send(frame)
+    ///         }
+    ///         _ => Verdict::Recycle(frame),
+    ///     }
+    /// })?;
+    /// println!("{} sent, {} dropped", routed.sent, routed.recycled + routed.pooled);
+    /// tx.kick_if_needed()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// A [`RingError`] of the TX or fill ring. A bad RX entry ends the batch; the next
+    /// [`Rx::receive`](super::Rx::receive) returns its error.
+    ///
+    /// # Panics
+    /// If `tx`, `fill` or `pool`, or a frame that `decide` returns, is of another UMEM. If `decide`
+    /// panics, what was done before stays done, and the chunk of the frame that it had is lost.
+    #[inline(always)]
+    #[track_caller]
+    pub fn route_each(
+        self,
+        tx: &mut Tx,
+        fill: &mut Fill,
+        pool: &mut FramePool,
+        mut decide: impl FnMut(Frame) -> Verdict,
+    ) -> Result<Routed, RingError> {
+        fill.checker.assert_same_umem(tx.checker.geometry.umem);
+        pool.geometry().assert_same_umem(tx.checker.geometry.umem);
+        let (mut pooled, mut kept) = (0_u32, 0_u32);
+        let (sent, recycled) =
+            self.0.route(&mut tx.ring, &tx.checker, &mut fill.ring, |checker, desc, slot| {
+                let Some(frame) = accept(checker, desc) else { return Step::Refused };
+                match decide(frame) {
+                    Verdict::Send(frame) => {
+                        let frame = checker.own(frame);
+                        let (address, len) = (frame.address(), frame.len());
+                        checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
+                        return Step::First(Desc::new(address, len));
+                    }
+                    Verdict::Recycle(frame) => {
+                        let address = checker.own(frame).address();
+                        if let Some(slot) = slot {
+                            checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
+                            slot.put(address);
+                        } else {
+                            no_room(pool, address);
+                            pooled = pooled.wrapping_add(1);
+                        }
+                    }
+                    Verdict::Pool(frame) => {
+                        pool.put(frame);
+                        pooled = pooled.wrapping_add(1);
+                    }
+                    Verdict::Kept => kept = kept.wrapping_add(1),
+                }
+                Step::Elsewhere
+            })?;
+        Ok(Routed { sent, recycled, pooled, kept })
     }
 
     /// Puts the packets' chunks into `pool`, unread; returns how many.
@@ -166,6 +247,8 @@ impl<'a> IntoIterator for RxBatch<'a> {
 #[derive(Debug)]
 pub struct RxFrames<'a>(BatchFrames<'a, Desc>);
 
+static_assertions::assert_impl_all!(RxFrames<'static>: Send, Sync);
+
 impl RxFrames<'_> {
     /// Returns how many packets are left to take.
     #[inline]
@@ -189,9 +272,16 @@ impl Iterator for RxFrames<'_> {
     }
 }
 
+/// Puts a chunk for which the fill ring has no room into `pool`.
+#[cold]
+#[inline(never)]
+fn no_room(pool: &mut FramePool, address: u64) {
+    pool.put_chunk(address);
+}
+
 /// Returns the frame of a received descriptor, if it is a good one (invariants I2, I4, I7).
 #[inline(always)]
-fn accept(checker: &Checker, desc: Desc) -> Option<Frame> {
+fn accept(checker: BatchChecker<'_>, desc: Desc) -> Option<Frame> {
     let (from, to) = (ChunkPlace::Receiving, ChunkPlace::User);
     let address = checker.accept_packet(desc.address, desc.length(), from, to)?;
     Some(Frame::new(&checker.geometry, address, desc.len()))

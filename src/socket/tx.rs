@@ -2,14 +2,13 @@
 
 use super::batch::Slots;
 use super::desc::Desc;
-use super::inner::Inner;
+use super::inner::{Inner, as_fd};
 use super::kick::Kick;
 use super::tx_batch::TxBatch;
 use crate::error::Result;
 use crate::ring::transfer::{transfer, transfer_each};
 use crate::ring::{Memory, Producer, RingError, RingKind};
 use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use xsk_uapi::if_xdp::xdp_desc;
 
@@ -33,6 +32,8 @@ use xsk_uapi::if_xdp::xdp_desc;
 pub struct Tx {
     pub(super) ring: Producer<Desc>,
     pub(super) checker: Checker,
+    /// Whether the socket is bound in copy mode: then a call for an empty ring does nothing.
+    copy_mode: bool,
     inner: Arc<Inner>,
 }
 
@@ -42,8 +43,14 @@ impl Tx {
         Self {
             ring: Producer::counted(RingKind::Tx, memory.cast(), sent),
             checker: inner.pool.umem.checker(),
+            copy_mode: false,
             inner,
         }
+    }
+
+    /// Returns the ring of a socket that was bound in this mode.
+    pub(super) fn bound(self, zero_copy: bool) -> Self {
+        Self { copy_mode: !zero_copy, ..self }
     }
 
     /// Reserves up to `count` slots, for [`TxBatch::push`]. What was pushed is submitted at once
@@ -57,7 +64,7 @@ impl Tx {
     #[doc(alias = "xsk_ring_prod__reserve")]
     #[doc(alias = "xsk_ring_prod__submit")]
     pub fn reserve(&mut self, count: u32) -> Result<TxBatch<'_>, RingError> {
-        Ok(TxBatch(Slots::new(self.ring.write(count)?, &self.checker)))
+        Ok(TxBatch(Slots::new(self.ring.write(count)?, self.checker.for_batch())))
     }
 
     /// Sends up to `count` chunks of `pool`, the first `len` bytes of each, as they are; as many as
@@ -118,14 +125,17 @@ impl Tx {
             checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::User);
             let mut frame = Frame::whole(&checker.geometry, chunk);
             write(&mut frame);
-            let frame = checker.own(frame);
+            let frame = checker.for_batch().own(frame);
             let (address, len) = (frame.address(), frame.len());
             checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
             Some(Desc::new(address, len))
         }))
     }
 
-    /// Wakes the kernel if the TX ring's need-wakeup flag is set. In copy mode it always is.
+    /// Wakes the kernel if the TX ring's need-wakeup flag is set. In copy mode it always is, so
+    /// there this wakes the kernel if the ring holds packets ([`pending`](Self::pending)), and makes
+    /// no system call else. In zero-copy mode a driver may need the call for an empty ring, too: to
+    /// give chunks back.
     ///
     /// One call sends 32 packets at the most in copy mode (or
     /// [`set_tx_budget`](super::SocketHandle::set_tx_budget)): after [`Kick::Again`] reap completions
@@ -133,15 +143,19 @@ impl Tx {
     ///
     /// # Errors
     /// [`Error::Kick`](crate::Error::Kick) if the interface is down (what is in the ring is sent
-    /// when it is up again and kicked) or gone.
+    /// when it is up again and kicked) or gone. An empty ring in copy mode does not show that; see
+    /// [`SocketHandle::take_error`](super::SocketHandle::take_error).
     #[inline]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[doc(alias = "sendto")]
     pub fn kick_if_needed(&mut self) -> Result<Kick> {
-        if self.ring.memory().needs_wakeup() { self.inner.kick_tx() } else { Ok(Kick::NotNeeded) }
+        if (self.copy_mode && self.pending() == 0) || !self.ring.memory().needs_wakeup() {
+            return Ok(Kick::NotNeeded);
+        }
+        self.inner.kick_tx()
     }
 
-    /// Wakes the kernel, whatever the need-wakeup flag is.
+    /// Wakes the kernel, whatever the need-wakeup flag is and whatever the ring holds.
     ///
     /// # Errors
     /// As [`kick_if_needed`](Self::kick_if_needed).
@@ -170,15 +184,7 @@ fn bad_length(len: u32) -> ! {
     panic!("packets of {len} bytes do not fit the chunks of this UMEM");
 }
 
-impl AsFd for Tx {
+as_fd!(
     /// Returns the socket. Do not wait for `POLLOUT` on it: see [`wait`](super::wait()).
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
-    }
-}
-
-impl AsRawFd for Tx {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
+    Tx: inner
+);

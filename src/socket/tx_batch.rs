@@ -21,6 +21,8 @@ use crate::umem::{ChunkPlace, Frame};
 #[derive(Debug)]
 pub struct TxBatch<'a>(pub(super) Slots<'a, Desc>);
 
+static_assertions::assert_impl_all!(TxBatch<'static>: Send, Sync);
+
 impl TxBatch<'_> {
     /// Sends the frame's packet; gives the frame back if no slot is left.
     ///

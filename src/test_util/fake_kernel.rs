@@ -13,12 +13,12 @@ use crate::error::{Error, Result};
 use crate::num::usize32;
 use crate::ring::{AtomicU32, Consumer, Index, MAX_ENTRIES, Producer, RingKind};
 use crate::socket::{
-    Backend, BufferPool, Completion, CopyReason, FakeBackend, Fill, Inner, Rx, Socket,
-    SocketHandle, Tx,
+    Backend, BufferPool, Completion, CopyReason, Fill, Inner, Rx, Socket, SocketHandle, Tx,
 };
 use crate::umem::geometry::PACKET_HEADROOM;
 use crate::umem::{ChunkPlace, Sockets, Umem};
 use rustix::event::EventfdFlags;
+use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
@@ -74,6 +74,9 @@ pub struct FakeKernel {
     pub(super) umem: Umem,
     /// RX or fill ring, if this kernel must not touch its entries any more, after a hostile step.
     pub(super) ended: Vec<RingKind>,
+    /// An `eventfd` that is readable while the RX ring holds packets; the socket has another
+    /// descriptor of it.
+    fd: OwnedFd,
     /// Whether the descriptor is readable.
     readable: bool,
 }
@@ -108,6 +111,9 @@ impl FakeKernel {
         });
         let fd: OwnedFd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| Error::CreateSocket { errno })?;
+        let readable = fd.try_clone().map_err(|error| Error::CreateSocket {
+            errno: Errno::from_io_error(&error).unwrap_or(Errno::MFILE),
+        })?;
         umem.used_by(Sockets::Fake)?;
         // SAFETY: the block was made for entries of 16 bytes, the buffer pool and the kernel keep
         // it, and this is its only pair.
@@ -118,9 +124,9 @@ impl FakeKernel {
         let (user_fill, fill) = unsafe { memory.fill.sides::<u64>() };
         // SAFETY: as for the TX ring, for entries of 8 bytes.
         let (user_completion, completion) = unsafe { memory.completion.sides::<u64>() };
-        let sender = Arc::new(FakeSender::new(fd, Arc::clone(&memory), tx, completion));
+        let sender = Arc::new(FakeSender::new(Arc::clone(&memory), tx, completion));
         let inner = Arc::new(Inner::new(
-            Backend::Fake(sender.clone()),
+            Backend::Fake { fd: readable, kernel: sender.clone() },
             Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory))),
         ));
         let socket = Socket {
@@ -134,6 +140,7 @@ impl FakeKernel {
             rx: Producer::new(RingKind::Rx, rx),
             fill: Consumer::new(RingKind::Fill, fill),
             sender,
+            fd,
             umem: umem.clone(),
             memory,
             ended: Vec::new(),
@@ -242,7 +249,7 @@ impl FakeKernel {
             slot.write(desc);
         }
         if !self.readable {
-            let _ = rustix::io::write(self.sender.fd(), &1_u64.to_ne_bytes());
+            let _ = rustix::io::write(&self.fd, &1_u64.to_ne_bytes());
             self.readable = true;
         }
     }
@@ -291,7 +298,7 @@ impl FakeKernel {
     fn drain_if_empty(&mut self) {
         if self.readable && self.rx.pending() == 0 {
             let mut count = [0; 8];
-            let _ = rustix::io::read(self.sender.fd(), &mut count);
+            let _ = rustix::io::read(&self.fd, &mut count);
             self.readable = false;
         }
     }

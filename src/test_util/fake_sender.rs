@@ -6,7 +6,6 @@ use crate::ring::{Consumer, Index, Memory, Producer, RingKind};
 use crate::socket::FakeBackend;
 use rustix::io::Errno;
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use xsk_uapi::if_xdp::xdp_desc;
@@ -19,8 +18,6 @@ const TX_BATCH_SIZE: u32 = 32;
 #[derive(Debug)]
 pub(super) struct FakeSender {
     sending: Mutex<Sending>,
-    /// An `eventfd` that is readable while the RX ring holds packets.
-    fd: OwnedFd,
     tx_kicks: AtomicU64,
     fill_kicks: AtomicU64,
     /// Keeps the memory of the rings, and has their flags.
@@ -31,7 +28,6 @@ impl FakeSender {
     /// Makes the sender of a socket whose rings lie in `memory`, from the kernel's halves of its TX
     /// and completion rings.
     pub(super) fn new(
-        fd: OwnedFd,
         memory: Arc<RingBlocks>,
         tx: Memory<xdp_desc>,
         completion: Memory<u64>,
@@ -44,7 +40,7 @@ impl FakeSender {
             ended: Vec::new(),
         };
         let (tx_kicks, fill_kicks) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { sending: Mutex::new(sending), fd, tx_kicks, fill_kicks, memory }
+        Self { sending: Mutex::new(sending), tx_kicks, fill_kicks, memory }
     }
 
     pub(super) fn sending(&self) -> MutexGuard<'_, Sending> {
@@ -79,10 +75,6 @@ impl FakeSender {
 }
 
 impl FakeBackend for FakeSender {
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-
     fn wake_tx(&self) -> Result<(), Errno> {
         self.tx_kicks.fetch_add(1, Ordering::SeqCst);
         self.sending().take(TX_BATCH_SIZE)

@@ -2,7 +2,7 @@
 
 use super::chunk_place::ChunkPlace;
 use super::frame::Frame;
-use super::geometry::Geometry;
+use super::geometry::{Geometry, wrong_umem};
 use super::ledger::Ledger;
 use super::losses::record_lost;
 use super::number::count_lost;
@@ -21,11 +21,40 @@ impl Checker {
         Self { geometry, ledger }
     }
 
+    /// Returns a copy for one batch.
+    #[inline(always)]
+    pub(crate) fn for_batch(&self) -> BatchChecker<'_> {
+        BatchChecker { geometry: self.geometry, ledger: &self.ledger }
+    }
+
+    /// Records the move of a chunk that belonged to the caller.
+    #[inline(always)]
+    pub(crate) fn record_move(&self, address: u64, from: ChunkPlace, to: ChunkPlace) {
+        self.for_batch().record_move(address, from, to);
+    }
+
+    /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn assert_same_umem(&self, umem: u32) {
+        self.geometry.assert_same_umem(umem);
+    }
+}
+
+/// A copy of a [`Checker`]'s numbers for the time of one batch: a loop has them in registers, where
+/// those of a ring half would be loaded again after each write to a ring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchChecker<'a> {
+    pub(crate) geometry: Geometry,
+    ledger: &'a Ledger,
+}
+
+impl BatchChecker<'_> {
     /// Returns `address`, which the kernel's side wrote, as a byte of the area, if it is one and
     /// its chunk can come `from` there; the ledger has the chunk at `to` then.
     #[inline(always)]
     pub(crate) fn accept_chunk(
-        &self,
+        self,
         address: u64,
         from: ChunkPlace,
         to: ChunkPlace,
@@ -38,7 +67,7 @@ impl Checker {
     /// As [`accept_chunk`](Self::accept_chunk), for `len` bytes from `address` on, in one chunk.
     #[inline(always)]
     pub(crate) fn accept_packet(
-        &self,
+        self,
         address: u64,
         len: u64,
         from: ChunkPlace,
@@ -51,7 +80,7 @@ impl Checker {
 
     /// Records the move of a chunk that belonged to the caller.
     #[inline(always)]
-    pub(crate) fn record_move(&self, address: u64, from: ChunkPlace, to: ChunkPlace) {
+    pub(crate) fn record_move(self, address: u64, from: ChunkPlace, to: ChunkPlace) {
         self.ledger.record_move(&self.geometry, address, from, to);
     }
 
@@ -59,28 +88,22 @@ impl Checker {
     /// after this panics: the frame needs no drop, and the caller no code for it.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn own(&self, frame: Frame) -> ManuallyDrop<Frame> {
+    pub(crate) fn own(self, frame: Frame) -> ManuallyDrop<Frame> {
         if frame.umem() != self.geometry.umem {
             let umem = frame.umem();
-            self.refuse(umem, frame.consume().0);
+            refuse(self.geometry.umem, umem, frame.consume().0);
         }
         ManuallyDrop::new(frame)
     }
+}
 
-    /// Counts the chunk of a frame of another UMEM as lost, and panics.
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn refuse(&self, umem: u32, address: u64) -> ! {
-        count_lost(umem, 1);
-        record_lost(umem, ChunkPlace::User, [address]);
-        self.geometry.wrong_umem(umem);
-    }
-
-    /// Refuses what belongs to another UMEM (invariant I6), before anything is written.
-    #[inline(always)]
-    #[track_caller]
-    pub(crate) fn assert_same_umem(&self, umem: u32) {
-        self.geometry.assert_same_umem(umem);
-    }
+/// Counts the chunk of a frame of UMEM `umem` as lost, which was given to something of UMEM `here`,
+/// and panics.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn refuse(here: u32, umem: u32, address: u64) -> ! {
+    count_lost(umem, 1);
+    record_lost(umem, ChunkPlace::User, [address]);
+    wrong_umem(here, umem);
 }

@@ -104,11 +104,18 @@ impl Geometry {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    #[expect(clippy::panic, reason = "a frame given to another UMEM is a programming error (I6)")]
-    pub(super) fn wrong_umem(&self, frame: u32) -> ! {
-        let here = self.umem;
-        panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
+    fn wrong_umem(&self, frame: u32) -> ! {
+        wrong_umem(self.umem, frame)
     }
+}
+
+/// Refuses a frame of UMEM `frame` at something of UMEM `here`.
+#[cold]
+#[inline(never)]
+#[track_caller]
+#[expect(clippy::panic, reason = "a frame given to another UMEM is a programming error (I6)")]
+pub(super) fn wrong_umem(here: u32, frame: u32) -> ! {
+    panic!("a frame of UMEM {frame} was given to a ring, pool or area of UMEM {here}");
 }
 
 #[cfg(test)]

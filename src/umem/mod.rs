@@ -25,7 +25,7 @@ mod number;
 
 pub use crate::types::PageSize;
 pub use builder::UmemBuilder;
-pub(crate) use checker::Checker;
+pub(crate) use checker::{BatchChecker, Checker};
 pub use chunk_counts::ChunkCounts;
 pub use chunk_place::ChunkPlace;
 pub(crate) use frame::LentFrame;

@@ -5,7 +5,7 @@ use crate::step::Step;
 use std::collections::BTreeSet;
 use xsk::test_util::{FakeKernel, FakeRings, Hostile, Index};
 use xsk::umem::ChunkPlace;
-use xsk::{Frame, FramePool, RingError, Socket, Umem};
+use xsk::{Frame, FramePool, RingError, Socket, Umem, Verdict};
 
 /// Which chunks the user has, derived only from what the library returned; as a set, chunk by
 /// chunk.
@@ -131,6 +131,23 @@ impl Fixture {
                 let batch = socket.rx.receive(n);
                 let result = batch.and_then(|batch| batch.forward_each(&mut socket.tx, edit));
                 self.count(result);
+            }
+            Step::RouteEach(n) => {
+                let umem = &self.umem;
+                let mut number = 0_u32;
+                let decide = |mut frame| {
+                    umem.bytes_mut(&mut frame).fill(9);
+                    number += 1;
+                    match number % 3 {
+                        0 => Verdict::Send(frame),
+                        1 => Verdict::Recycle(frame),
+                        _ => Verdict::Pool(frame),
+                    }
+                };
+                let xsk::Socket { rx, tx, fill, .. } = socket;
+                let batch = rx.receive(n);
+                let result = batch.and_then(|batch| batch.route_each(tx, fill, pool, decide));
+                self.count(result.map(|routed| routed.total()));
             }
             Step::ReceivedIntoPool(n) => {
                 let result = socket.rx.receive(n).map(|batch| batch.reclaim(pool));

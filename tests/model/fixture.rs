@@ -4,12 +4,12 @@ mod comparing;
 mod receiving;
 mod sending;
 
-use crate::op::{Edit, End, Op};
+use crate::op::{Edit, End, Op, Route};
 use crate::oracle::{CHUNK, Entry, Oracle, chunk};
 use std::collections::VecDeque;
 use xsk::ring::RingKind;
 use xsk::test_util::{FakeKernel, KernelStep, StepOutcome};
-use xsk::{Frame, FramePool, Socket, Umem};
+use xsk::{Frame, FramePool, Socket, Umem, Verdict};
 
 pub(crate) struct Fixture {
     umem: Umem,
@@ -140,6 +140,30 @@ impl Fixture {
                 let count = batch.forward_each(&mut self.socket.tx, work).unwrap();
                 let expected = self.expect_forwarded(want, count, Some(how), on);
                 assert_eq!(edits, expected);
+            }
+            Op::RouteEach { want, ref verdicts } => {
+                let Self { umem, pool, socket, held, .. } = self;
+                let xsk::Socket { rx, tx, fill, .. } = socket;
+                let mut turn = verdicts.iter().cycle();
+                let mut seen = Vec::new();
+                let decide = |frame: Frame| {
+                    seen.push((entry(&frame), umem.bytes(&frame).to_vec()));
+                    match turn.next() {
+                        Some(Route::Send) => Verdict::Send(frame),
+                        Some(Route::Recycle) => Verdict::Recycle(frame),
+                        Some(Route::Pool) => Verdict::Pool(frame),
+                        Some(Route::Keep) | None => {
+                            held.push_back(frame);
+                            Verdict::Kept
+                        }
+                    }
+                };
+                let routed = rx.receive(want).unwrap().route_each(tx, fill, pool, decide).unwrap();
+                for (entry, bytes) in &seen {
+                    assert_eq!(self.oracle.bytes(*entry), bytes);
+                }
+                let seen: Vec<Entry> = seen.iter().map(|(entry, _)| *entry).collect();
+                self.expect_routed(want, routed, verdicts, &seen);
             }
             Op::ReceivedIntoPool(want) => {
                 let batch = self.socket.rx.receive(want).unwrap();

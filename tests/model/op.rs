@@ -20,22 +20,66 @@ pub(crate) enum Edit {
     Write(Vec<u8>),
 }
 
+/// What a closure says of a packet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Route {
+    Send,
+    Recycle,
+    Pool,
+    Keep,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Kernel(KernelStep),
     FillFrom(u32),
-    FillPush { reserve: u32, push: u32, end: End },
+    FillPush {
+        reserve: u32,
+        push: u32,
+        end: End,
+    },
     Peek(u32),
-    Receive { want: u32, take: u32, end: End },
+    Receive {
+        want: u32,
+        take: u32,
+        end: End,
+    },
     Recycle(u32),
-    RecycleEach { want: u32, exchange: bool },
+    RecycleEach {
+        want: u32,
+        exchange: bool,
+    },
     Forward(u32),
-    ForwardEach { want: u32, edit: Edit, exchange: bool },
+    ForwardEach {
+        want: u32,
+        edit: Edit,
+        exchange: bool,
+    },
+    /// The verdicts are used in turn.
+    RouteEach {
+        want: u32,
+        verdicts: Vec<Route>,
+    },
     ReceivedIntoPool(u32),
-    TxPush { reserve: u32, push: u32, end: End },
-    SendFrom { want: u32, len: u32 },
-    SendEach { want: u32, edit: Edit, exchange: bool },
-    Reap { want: u32, take: u32, end: End },
+    TxPush {
+        reserve: u32,
+        push: u32,
+        end: End,
+    },
+    SendFrom {
+        want: u32,
+        len: u32,
+    },
+    SendEach {
+        want: u32,
+        edit: Edit,
+        exchange: bool,
+    },
+    Reap {
+        want: u32,
+        take: u32,
+        end: End,
+    },
     ReapInto(u32),
     ReapIntoFill(u32),
     Put(u32),
@@ -76,6 +120,16 @@ fn end() -> impl Strategy<Value = End> {
     prop_oneof![4 => Just(End::Drop), 1 => Just(End::Forget)]
 }
 
+fn routes() -> impl Strategy<Value = Vec<Route>> {
+    let route = prop_oneof![
+        3 => Just(Route::Send),
+        3 => Just(Route::Recycle),
+        1 => Just(Route::Pool),
+        1 => Just(Route::Keep),
+    ];
+    proptest::collection::vec(route, 1..6)
+}
+
 pub(crate) fn any_op() -> impl Strategy<Value = Op> {
     let burst = strategies::burst;
     let three = || (burst(), burst(), end());
@@ -89,6 +143,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         1 => (burst(), any::<bool>()).prop_map(|(want, exchange)| Op::RecycleEach { want, exchange }),
         1 => burst().prop_map(Op::Forward),
         1 => each().prop_map(|(want, edit, exchange)| Op::ForwardEach { want, edit, exchange }),
+        2 => (burst(), routes()).prop_map(|(want, verdicts)| Op::RouteEach { want, verdicts }),
         1 => burst().prop_map(Op::ReceivedIntoPool),
         3 => three().prop_map(|(reserve, push, end)| Op::TxPush { reserve, push, end }),
         1 => (burst(), 1..=2048_u32).prop_map(|(want, len)| Op::SendFrom { want, len }),

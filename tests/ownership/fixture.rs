@@ -4,7 +4,7 @@ use crate::op::{Move, Op, Trouble};
 use crate::panics::caught;
 use std::panic::resume_unwind;
 use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, RingContents};
-use xsk::{Completion, Fill, Frame, FramePool, Rx, Tx, Umem};
+use xsk::{Completion, Fill, Frame, FramePool, Rx, Tx, Umem, Verdict};
 
 pub(crate) const CHUNK: u32 = 2048;
 
@@ -339,7 +339,7 @@ impl Fixture {
     fn pass_on(&mut self, from: usize, to: usize, want: u32, how: Move) {
         let umem = self.ports.umem[from];
         self.refused_unless(umem == self.ports.umem[to], |fixture| {
-            let Self { ports, held, lost, .. } = fixture;
+            let Self { ports, pools, held, lost, .. } = fixture;
             let batch = ports.rx[from].receive(want).unwrap();
             let (fill, tx) = (&mut ports.fill[to], &mut ports.tx[to]);
             match how {
@@ -351,6 +351,24 @@ impl Fixture {
                 Move::ForwardEach(trouble) => troubled(umem, held, lost, trouble, |edit| {
                     batch.forward_each(tx, edit).unwrap();
                 }),
+                Move::RouteEach(trouble) => {
+                    let Some((_, pool)) = pools.iter_mut().find(|(of, _)| *of == umem) else {
+                        return assert!(batch.forward(tx).is_ok());
+                    };
+                    let mut number = 0_u32;
+                    troubled(umem, held, lost, trouble, |edit| {
+                        let decide = |mut frame| {
+                            edit(&mut frame);
+                            number += 1;
+                            match number % 3 {
+                                0 => Verdict::Send(frame),
+                                1 => Verdict::Recycle(frame),
+                                _ => Verdict::Pool(frame),
+                            }
+                        };
+                        batch.route_each(tx, fill, pool, decide).unwrap();
+                    });
+                }
             }
         });
     }

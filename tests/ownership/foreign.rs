@@ -2,7 +2,7 @@
 
 use crate::panics::caught;
 use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, Index};
-use xsk::{Frame, FramePool, Socket, Umem};
+use xsk::{Frame, FramePool, Socket, Umem, Verdict};
 
 struct Fixture {
     umem: Umem,
@@ -93,7 +93,31 @@ const MISTAKES: &[(&str, Mistake)] = &[
         let batch = here.socket.rx.receive(2).unwrap();
         let _ = batch.forward_each(&mut there.socket.tx, never).unwrap();
     }),
+    ("RxBatch::route_each, TX ring", |here, there, _| {
+        let Socket { rx, fill, .. } = &mut here.socket;
+        let batch = rx.receive(2).unwrap();
+        let _ = batch.route_each(&mut there.socket.tx, fill, &mut here.pool, never).unwrap();
+    }),
+    ("RxBatch::route_each, fill ring", |here, there, _| {
+        let Socket { rx, tx, .. } = &mut here.socket;
+        let batch = rx.receive(2).unwrap();
+        let _ = batch.route_each(tx, &mut there.socket.fill, &mut here.pool, never).unwrap();
+    }),
+    ("RxBatch::route_each, pool", |here, there, _| {
+        let Socket { rx, tx, fill, .. } = &mut here.socket;
+        let batch = rx.receive(2).unwrap();
+        let _ = batch.route_each(tx, fill, &mut there.pool, never).unwrap();
+    }),
+    ("RxBatch::route_each, all three", |here, there, _| {
+        let Socket { tx, fill, .. } = &mut there.socket;
+        let batch = here.socket.rx.receive(2).unwrap();
+        let _ = batch.route_each(tx, fill, &mut there.pool, never).unwrap();
+    }),
 ];
+
+fn never(_: Frame) -> Verdict {
+    unreachable!("called")
+}
 
 impl Fixture {
     fn state(&mut self) -> (Vec<u64>, xsk::test_util::RingContents, Vec<u8>) {

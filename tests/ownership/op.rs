@@ -37,6 +37,7 @@ pub(crate) enum Move {
     RecycleEach(Trouble),
     Forward,
     ForwardEach(Trouble),
+    RouteEach(Trouble),
 }
 
 /// What a closure does at its `at`th frame.
@@ -72,6 +73,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         trouble().prop_map(Move::RecycleEach),
         Just(Move::Forward),
         trouble().prop_map(Move::ForwardEach),
+        trouble().prop_map(Move::RouteEach),
     ];
     let often = prop_oneof![
         8 => (which(), strategies::kernel_step(60)).prop_map(|(k, step)| Op::Kernel(k, step)),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use xsk::ring::{Index, RingError};
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Frame, FramePool, Socket, Umem};
+use xsk::{Frame, FramePool, Socket, Umem, Verdict};
 
 pub(crate) const CHUNK: u64 = 4096;
 pub(crate) const CHUNKS: u32 = 64;
@@ -98,18 +98,32 @@ pub(crate) fn panics<R>(call: impl FnOnce() -> R) -> bool {
 }
 
 /// Every way of taking a batch.
-pub(crate) const WAYS: u32 = 6;
+pub(crate) const WAYS: u32 = 7;
 
 /// Takes all there is; returns how many came.
 pub(crate) fn take_all(fixture: &mut Fixture, way: u32) -> Result<u32, RingError> {
     let Fixture { pool, socket, .. } = fixture;
-    let received = socket.rx.receive(u32::MAX)?;
+    let xsk::Socket { rx, .. } = socket;
+    let received = rx.receive(u32::MAX)?;
     match way {
         0 => received.recycle(&mut socket.fill),
         1 => received.recycle_each(&mut socket.fill, |_| ()),
         2 => received.forward(&mut socket.tx),
         3 => received.forward_each(&mut socket.tx, |_| ()),
         4 => Ok(received.reclaim(pool)),
+        5 => {
+            let xsk::Socket { tx, fill, .. } = socket;
+            let mut number = 0_u32;
+            let decide = |frame| {
+                number += 1;
+                match number % 3 {
+                    0 => Verdict::Pool(frame),
+                    1 => Verdict::Send(frame),
+                    _ => Verdict::Recycle(frame),
+                }
+            };
+            Ok(received.route_each(tx, fill, pool, decide)?.total())
+        }
         _ => {
             let mut count = 0;
             for frame in received {

@@ -17,3 +17,4 @@ mod indices;
 mod kicks;
 mod port;
 mod threads;
+mod verdicts;

@@ -45,11 +45,7 @@ fn forward(
     let mut sending = 0;
     while left > 0 && session.goes_on()? {
         if sending > 0 {
-            // In copy mode a call for an empty ring does nothing; a zero-copy driver may need it to
-            // give chunks back.
-            if tx.pending() > 0 || handle.is_zero_copy() {
-                session.kicked(kick(args, tx))?;
-            }
+            session.kicked(kick(args, tx))?;
             let back = completion.reap(args.batch)?.recycle(fill)?;
             session.counts.sent(back, 0);
             sending -= back;
