@@ -9,7 +9,7 @@
 //! sent to it, though its name is taken. The lock has to wait for the child.
 //!
 //! Any process of the namespace can take such a name, whatever its privileges. So marks are
-//! believed only of root, of this process's effective user, and of the user who loaded the program,
+//! trusted only of root, of this process's effective user, and of the user who loaded the program,
 //! as far as the kernel reports whose they are ([`names`](super::names)). The lock has no such
 //! remedy: a process that holds it makes attaching fail, and the error names the process.
 
@@ -26,9 +26,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// The most marks of one kind on one program. A look that finds none has to ask for each, because
-/// the last of as many users may have any of them: 0.4 microseconds for each, 0.8 ms for both kinds.
-/// Marks that are not believed count, too: who takes them all makes attaching fail, as who takes the
-/// lock does.
+/// the last of as many users may have any of them: 0.4 microseconds for each, 0.8 ms for both
+/// kinds. Marks that are not trusted count, too: a process that takes them all makes attaching
+/// fail, as one that takes the lock does.
 const MARKS: u32 = 1024;
 /// The most marks on one slot: more than one only while a forked child has a descriptor of another.
 const SLOT_MARKS: u32 = 8;
@@ -115,7 +115,7 @@ impl Lock {
         self.directory.names()
     }
 
-    /// Returns whether a mark of this kind that is to be believed is on the program at this moment.
+    /// Returns whether a mark of this kind that is to be trusted is on the program at this moment.
     /// `loader` is the user who loaded it, if that is known.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl Lock {
                     Some(names) => names,
                     None => names.insert(self.names()?),
                 };
-                // Where the kernel reports no owners, every mark is believed.
+                // Where the kernel reports no owners, every mark is trusted.
                 let owner = listed.as_ref().map(|listed| listed.owner(&name));
                 match owner {
                     Some(Some(owner)) if !owner.is_trusted(loader) => break,
@@ -232,7 +232,7 @@ impl Drop for Mark {
 }
 
 /// Returns the indices of the interfaces that the socket in a slot is registered for, by the marks
-/// that are to be believed. `loader` is the user who loaded the program, if that is known.
+/// that are to be trusted. `loader` is the user who loaded the program, if that is known.
 pub(super) fn registered_for(names: &Names, map: u32, slot: u32, loader: Option<u32>) -> Vec<u32> {
     let prefix = slot_prefix(map, slot);
     let trusted = names.beginning(&prefix).filter(|(_, owner)| owner.is_trusted(loader));

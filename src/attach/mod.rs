@@ -24,7 +24,7 @@
 //!
 //! Users of a program attached by netlink see each other by marks: abstract Unix sockets that
 //! vanish with their process. Any process in the network namespace can imitate them, so marks are
-//! believed only of root, of the own effective user and of the user who loaded the program. (Before
+//! trusted only of root, of the own effective user and of the user who loaded the program. (Before
 //! 5.3, and on kernels without `CONFIG_UNIX_DIAG`, all are.) A hostile process without privileges
 //! can make attaching and leaving fail, by holding the interface's lock ([`Error::AttachLock`]) or
 //! all marks ([`Error::AttachMarks`]), and the error names it; nothing more.
@@ -125,11 +125,11 @@ impl Attachment {
     /// sockets of this crate check it by their types.
     ///
     /// # Errors
-    /// [`Error::UpdateMap`] if the slot belongs to another socket or registration (`EEXIST`; it names
-    /// the interface that this one is for, if that is another one with the same map), is not there
-    /// (`E2BIG`), did not keep the socket (`ENOENT`), or if before 6.4 the socket is bound and its
-    /// interface down (`ENETDOWN`, as [`XskMap::insert`]); [`Error::WrongObject`] for a socket
-    /// without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
+    /// [`Error::UpdateMap`] if the slot belongs to another socket or registration (`EEXIST`; it
+    /// names the interface that this one is for, if that is another one with the same map), is not
+    /// there (`E2BIG`), did not keep the socket (`ENOENT`), or if before 6.4 the socket is bound
+    /// and its interface down (`ENETDOWN`, as [`XskMap::insert`]); [`Error::WrongObject`] for a
+    /// socket without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
     /// [`Error::Interface`] if the interface is gone.
     pub fn register(&self, queue: u32, socket: impl AsFd) -> Result<Registration> {
         let socket = socket.as_fd();

@@ -89,8 +89,8 @@ impl Directory {
         let Some(list) = &self.list else {
             return Ok(None);
         };
-        // The whole list: asked for the user of a single socket, kernels before 6.1 dereference null
-        // (fixed by b3abe42e9490).
+        // The whole list: asked for the user of a single socket, kernels before 6.1 dereference
+        // null (fixed by b3abe42e9490).
         let request = unix_diag_req {
             sdiag_family: AF_UNIX,
             udiag_states: u32::MAX,
@@ -154,9 +154,9 @@ fn abstract_name(bytes: &[u8]) -> Option<&str> {
 }
 
 impl Owner {
-    /// Returns whether what the name says is believed: it is root's, that of this process's
+    /// Returns whether what the name says is trusted: it is root's, that of this process's
     /// effective user, or that of the user `other`. Before 5.3 the user is unknown, and every name
-    /// is believed.
+    /// is trusted.
     pub(super) fn is_trusted(self, other: Option<u32>) -> bool {
         let trusted = |uid| uid == 0 || uid == geteuid().as_raw() || Some(uid) == other;
         self.uid.is_none_or(trusted)

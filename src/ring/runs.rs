@@ -1,14 +1,15 @@
 //! The entries of a batch that is gone through one by one, as one or two runs of a ring.
 //!
 //! # What a loop of the caller's own costs
-//! `benches/instructions.rs`, batches of 64 on x86-64, in instructions per packet: a `for` loop costs
-//! 24.6 (`rxdrop-for`) and 31.2 (`l2fwd-for`), the calls that take a closure cost 15.6 and 22.5
-//! (`rxdrop-each`, `l2fwd-each`). Both read, check, show and write each entry: 15 instructions. The
-//! loop adds 8, which it cannot do without:
+//! `benches/instructions.rs`, batches of 64 on x86-64, in instructions per packet: a `for` loop
+//! costs 24.6 (`rxdrop-for`) and 31.2 (`l2fwd-for`), the calls that take a closure cost 15.6 and
+//! 22.5 (`rxdrop-each`, `l2fwd-each`). Both read, check, show and write each entry: 15
+//! instructions. The loop adds 8, which it cannot do without:
 //! - 6 for two pointers that move on and two tests for an end, one pair for each ring. The loops of
 //!   [`transfer`](super::transfer) have one of each for eight packets.
-//! - 2 for the cursors of both rings, which are in memory before the caller's code runs again: it may
-//!   forget the batch at any step (invariant I1). A transfer has a guard that no caller can forget.
+//! - 2 for the cursors of both rings, which are in memory before the caller's code runs again: it
+//!   may forget the batch at any step (invariant I1). A transfer has a guard that no caller can
+//!   forget.
 
 use super::{Index, Memory};
 use crate::num::{u32_of_count, usize32};
@@ -26,7 +27,7 @@ pub(super) struct Runs<T> {
     rest: u32,
 }
 
-// SAFETY: the pointers go to entries of a ring, and whoever uses them has that ring's half
+// SAFETY: the pointers go to entries of a ring, and what uses them has that ring's half
 // exclusively (`Memory`, which may be sent).
 unsafe impl<T: Send> Send for Runs<T> {}
 // SAFETY: through a shared reference no pointer comes out.

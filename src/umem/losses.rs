@@ -14,8 +14,8 @@ mod kept {
     /// The ledger of every UMEM that exists, by its number: a frame has no pointer to it.
     static LEDGERS: RwLock<BTreeMap<u32, Arc<Entry>>> = RwLock::new(BTreeMap::new());
 
-    /// How often a lock is tried for. It is held for the time of a look into the map: whoever waits
-    /// longer is in a child made by `fork`, where the thread that holds it does not exist.
+    /// How often a lock is tried for. It is held for the time of a look into the map: a thread that
+    /// waits longer is in a child made by `fork`, where the thread that holds it does not exist.
     const TRIES: u32 = 10_000;
 
     #[derive(Debug)]

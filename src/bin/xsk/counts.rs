@@ -1,4 +1,4 @@
-//! What a run counts: its own counters, the kernel's, and the causes of losses.
+//! What a run counts: its own counters and the kernel's.
 
 use xsk::Statistics;
 
@@ -32,7 +32,7 @@ impl Counts {
 pub(crate) struct Report {
     counts: Counts,
     /// Packets that the device dropped on sending.
-    tx_dropped: u64,
+    pub(crate) tx_dropped: u64,
     pub(crate) kernel: Statistics,
 }
 
@@ -91,44 +91,6 @@ impl Totals {
             tx_packets: self.tx_packets.saturating_sub(before.tx_packets),
             tx_bytes: self.tx_bytes.saturating_sub(before.tx_bytes),
             tx_dropped: self.tx_dropped - before.tx_dropped,
-        }
-    }
-}
-
-/// Why packets were lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// The RX ring was full.
-    RingFull,
-    /// The fill ring was empty.
-    NoChunk,
-    /// Something else: the packet was longer than a chunk has room for.
-    TooLong,
-    /// The device dropped what was to be sent.
-    Device,
-}
-
-impl Loss {
-    pub(crate) const ALL: [Self; 4] = [Self::RingFull, Self::NoChunk, Self::TooLong, Self::Device];
-
-    /// Returns how many packets were lost for this reason.
-    pub(crate) fn count(self, report: &Report) -> u64 {
-        let kernel = &report.kernel;
-        match self {
-            Self::RingFull => kernel.rx_ring_full.unwrap_or(0),
-            Self::NoChunk => kernel.fill_ring_empty.unwrap_or(0).min(kernel.rx_dropped),
-            Self::TooLong => kernel.rx_dropped - Self::NoChunk.count(report),
-            Self::Device => report.tx_dropped,
-        }
-    }
-
-    /// Returns the word for it in JSON.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::RingFull => "rx_ring_full",
-            Self::NoChunk => "fill_ring_empty",
-            Self::TooLong => "too_long",
-            Self::Device => "dropped_by_device",
         }
     }
 }

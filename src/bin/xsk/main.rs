@@ -8,6 +8,7 @@ mod exchange;
 mod failure;
 mod l2fwd;
 mod link;
+mod losses;
 mod output;
 mod packet;
 mod port;

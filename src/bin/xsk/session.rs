@@ -1,10 +1,11 @@
 //! Decides during a command when to report and when to end, and checks interface and program.
 
 use crate::args::PortArgs;
-use crate::counts::{Counts, Loss, Report};
+use crate::counts::{Counts, Report};
 use crate::ended::Ended;
 use crate::failure::{Failure, Result, quoted};
 use crate::link::Link;
+use crate::losses::{Loss, Place};
 use crate::port::ActiveProgram;
 use crate::signals::Stop;
 use crate::table::{Summary, Table};
@@ -269,45 +270,19 @@ impl<'a> Session<'a> {
             let count = loss.count(report);
             if count > 0 && !self.losses.contains(&loss) {
                 self.losses.push(loss);
-                self.table.event(loss.word(), &self.described(loss, count));
-            }
-        }
-    }
-
-    fn described(&self, loss: Loss, count: u64) -> String {
-        let name = self.interface.name();
-        match loss {
-            Loss::RingFull => format!(
-                "{count} received packets were dropped because the RX ring was full: this process \
-                 does not keep up. A larger ring (--rx-ring) helps against bursts"
-            ),
-            Loss::NoChunk => format!(
-                "{count} received packets were dropped because the fill ring was empty: more \
-                 chunks (--chunks, --fill-ring) help against bursts"
-            ),
-            Loss::TooLong => {
                 let umem = self.handle.umem();
-                let room = umem.chunk_size().saturating_sub(KERNEL_HEADROOM + umem.headroom());
-                let offloads = match self.program {
-                    Some(Redirect { mode: XdpMode::Generic, .. }) => format!(
-                        "; in generic mode the kernel also joins packets before they come: \
-                         `ethtool -K {} gro off lro off`, and on a veth `tso off gso off` of its \
-                         peer",
-                        quoted(name)
-                    ),
-                    _ => String::new(),
-                };
-                format!(
-                    "{count} received packets were dropped because they did not fit a chunk, which \
-                     has room for {room} bytes: a smaller MTU, or larger chunks (-f){offloads}"
-                )
+                let text = loss.described(
+                    count,
+                    &Place {
+                        name: self.interface.name(),
+                        room: umem.chunk_size().saturating_sub(KERNEL_HEADROOM + umem.headroom()),
+                        generic: self
+                            .program
+                            .is_some_and(|program| program.mode == XdpMode::Generic),
+                    },
+                );
+                self.table.event(loss.word(), &text);
             }
-            Loss::Device => format!(
-                "{name} dropped {count} packets in place of sending them: it has no carrier, its \
-                 queue was full, or they are longer than its MTU or its peer's \
-                 (`ip -s link show dev {}`)",
-                quoted(name)
-            ),
         }
     }
 
