@@ -1,6 +1,6 @@
 //! Programs that this crate did not load.
 
-use crate::common::{METHODS, kernel_can, rx_socket};
+use crate::common::{METHODS, has_iproute2, kernel_can, rx_socket};
 use crate::fixture::{Fixture, default_instructions, other_program};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
@@ -95,6 +95,10 @@ fn link_of(program: u32) -> Option<u32> {
 
 /// Runs `command` in the fixture's namespace; `false` if there is no such program here.
 fn type_in(fixture: &Fixture, command: &str) -> bool {
+    let here = "the_advice_for_a_foreign_program_helps";
+    if command.starts_with("ip ") && !has_iproute2() {
+        return kernel_can(here, false, "there is no iproute2");
+    }
     let mut words = command.split(' ');
     let mut shell = Command::new(words.next().unwrap());
     shell.args(words);
@@ -105,7 +109,7 @@ fn type_in(fixture: &Fixture, command: &str) -> bool {
         }
         Err(error) => {
             let why = format!("cannot run {command}: {error}");
-            kernel_can("the_advice_for_a_foreign_program_helps", false, &why)
+            kernel_can(here, false, &why)
         }
     }
 }

@@ -37,6 +37,12 @@ pub fn kernel_can(name: &str, can: bool, why: &str) -> bool {
     can
 }
 
+/// Returns whether the command `ip` is that of iproute2, and not a smaller one.
+pub fn has_iproute2() -> bool {
+    let version = std::process::Command::new("ip").arg("-V").output();
+    version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("iproute2"))
+}
+
 /// Two namespaces and a cable between them.
 pub struct Cable {
     pub left: Namespace,
