@@ -1,7 +1,8 @@
 //! Counts instructions per packet with callgrind over the fake kernel, user side only.
 //!
 //! `cargo bench --bench instructions` prints a line for each case (loop, batch, instructions per
-//! packet) and fails if a limit is exceeded, or if valgrind is missing. No packet byte is touched.
+//! packet) and fails if a limit is exceeded, or if valgrind is missing. No packet byte is touched. The
+//! limits are for builds without the ledger: not for `--all-features`.
 //! `XSK_BENCH_ONLY=l2fwd-for` runs only the cases whose name and batch (`l2fwd-for 64`) begin so.
 //!
 //! One call of a measured function is one batch of a size known at compile time, as in most

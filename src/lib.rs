@@ -117,7 +117,8 @@
 //!         // What the TX ring has no room for stays in the RX ring.
 //!         let forwarded = rx.receive(64)?.forward(&mut tx)?;
 //!         fill.kick_if_needed()?;
-//!         while tx.pending() > 0 && tx.kick_if_needed()? == Kick::Again {
+//!         // One wake-up sends 32 packets at the most, and ends at one that the device drops.
+//!         while tx.pending() > 0 && matches!(tx.kick_if_needed()?, Kick::Again | Kick::Busy) {
 //!             if completion.reap_into(&mut pool, 64)? == 0 {
 //!                 break;
 //!             }
@@ -250,8 +251,8 @@
 //! # What is an error and what is not
 //!
 //! A full or empty ring is no error: calls return how many entries they moved, or give the frame
-//! back. `EAGAIN`, `EBUSY`, `ENOBUFS` and `ENOMEM` of a wake-up are no failures either: what was
-//! submitted stays in its ring ([`Kick`]). Everything else is an [`Error`] that says what was
+//! back. `EAGAIN`, `EBUSY`, `ENOBUFS` and `ENOMEM` of a wake-up are no failures either: what was not
+//! taken stays in its ring ([`Kick`]). Everything else is an [`Error`] that says what was
 //! tried, what the kernel said, and what to do. A [`RingError`] means that the other side of a ring
 //! broke the protocol; the kernel never does.
 //!

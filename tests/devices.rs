@@ -193,3 +193,50 @@ fn a_carrier_that_comes_back_is_used_again() {
     assert_eq!(port.socket.handle.tx_dropped(), 5);
     assert_eq!(near.info().unwrap().counters.tx_packets, 5);
 }
+
+/// The kernel stops at a packet that the device drops: the rest goes on with the next wake-up.
+#[test]
+fn service_goes_on_after_a_packet_that_the_device_drops() {
+    if !privileged!() {
+        return;
+    }
+    let cable = Cable::new(1);
+    let far = cable.veth.b();
+    ip::set_mtu(far, 500).unwrap();
+    let (umem, pool) = Umem::builder().chunk_count(1024).build().unwrap();
+    // Nothing empties the fill ring.
+    let socket = Socket::builder(&umem).fill_size(64).bind_timeout(PATIENCE);
+    let bind = || socket.bind(cable.veth.a(), 0);
+    let socket = cable.left.run(bind).unwrap().unwrap();
+    let mut port = Port::new(umem, pool, socket);
+    let mut pushed = 0;
+    for _ in 0..100 {
+        let Port { umem, pool, socket, .. } = &mut port;
+        let sent = socket.tx.send_each(pool, 64, |frame| {
+            pushed += 1;
+            let len = if pushed % 8 == 0 { 1000 } else { 100 };
+            umem.set_len(frame, len).unwrap();
+        });
+        assert_eq!(sent, Ok(64));
+        port.service(64).unwrap();
+        assert!(port.socket.tx.pending() < 64, "{}", port.socket.tx.pending());
+    }
+    until("the rest", || {
+        port.service(64).unwrap();
+        port.socket.tx.pending() == 0
+    });
+    assert_eq!(port.socket.handle.tx_dropped(), 800);
+}
+
+#[test]
+fn an_error_that_was_taken_is_still_seen_by_a_check() {
+    if !privileged!() {
+        return;
+    }
+    let cable = Cable::new(1);
+    let port = Port::left(&cable);
+    ip::delete(cable.veth.a()).unwrap();
+    assert_eq!(port.socket.handle.take_error(), Ok(Some(Errno::NETDOWN)));
+    assert_eq!(port.socket.handle.take_error(), Ok(None), "the kernel reports it once");
+    assert!(port.socket.handle.check().unwrap_err().is_gone());
+}

@@ -37,6 +37,10 @@
 //! # }
 //! ```
 //!
+//! The fields of the context are those of [`xdp_md`](crate::uapi::bpf::xdp_md), the verdicts
+//! [`XDP_PASS`](crate::uapi::bpf::XDP_PASS) and its sisters. A filter with bounds checks, in which
+//! labels are computed, is in `examples/echo.rs`.
+//!
 //! If the verifier refuses a program, [`Error::LoadProgram`](crate::Error::LoadProgram) has the
 //! verifier's log.
 //!

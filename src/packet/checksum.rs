@@ -46,7 +46,7 @@ pub enum Checksum {
 /// **A wrong checksum stays wrong**, so that the receiver still drops a packet that was damaged on
 /// its way. To compute each checksum anew would make damaged packets look intact.
 ///
-/// What cannot be told apart: a whole checksum may happen to be the pseudo-header's sum, too. If the
+/// What cannot be distinguished: a whole checksum may happen to be the pseudo-header's sum, too. If the
 /// packet is intact, the result is the checksum that it had, since only one makes the sum of all
 /// bytes right. If the packet is damaged, its damage is hidden; of packets that are damaged at
 /// random, this is one in 65,535. And damage to a packet whose checksum is partial is not seen by

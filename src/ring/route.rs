@@ -31,6 +31,9 @@ pub(crate) fn route<S: Source, A: Sink, B: Sink>(
     mut step: impl FnMut(S::Entry, Option<Slot<'_, B>>) -> Step<A::Entry>,
 ) -> (u32, u32) {
     const { assert!(!S::REVERSED) };
+    if ready.count() == 0 {
+        return route_none(ready, first, second);
+    }
     if ready.count() == 1 && first.count() != 0 {
         // SAFETY: an entry and a slot are there.
         return unsafe { route_one(ready, first, second, step) };
@@ -75,6 +78,26 @@ pub(crate) fn route<S: Source, A: Sink, B: Sink>(
         }
     }
     (first.count(), second.count())
+}
+
+/// Ends a batch without entries: what forgotten batches took and wrote is released and submitted.
+#[inline(always)]
+fn route_none<S: Source, A: Sink, B: Sink>(
+    ready: Ready<S>,
+    first: Room<A>,
+    second: Room<B>,
+) -> (u32, u32) {
+    let ((mut from, _), (mut to, _), (mut other, _)) =
+        (ready.into_parts(), first.into_parts(), second.into_parts());
+    // SAFETY: no entry is taken.
+    let end = unsafe { from.take(0) };
+    // SAFETY: `end` came from the one `take`.
+    unsafe { from.finish(end) };
+    // SAFETY: no slot was written.
+    unsafe { to.finish(0) };
+    // SAFETY: as above.
+    unsafe { other.finish(0) };
+    (0, 0)
 }
 
 /// Routes a batch of one entry straight, without the loop: its set-up costs more than the entry.
@@ -154,8 +177,8 @@ unsafe fn move_one<S: Source, A: Sink, B: Sink>(
     }
 }
 
-/// A free slot of the second sink. It is made in [`route`] only, where the lane's run has a slot
-/// left, and is used once at the most.
+/// A free slot of the second sink. It is made in [`route`] and [`route_one`] only, where the lane's
+/// run has a slot left, and is used once at the most.
 pub(crate) struct Slot<'a, D: Sink>(&'a mut Lane<D>);
 
 impl<D: Sink> Slot<'_, D> {

@@ -122,8 +122,8 @@ impl SocketHandle {
         self.inner.take_error()
     }
 
-    /// Checks that the socket still works: that no error is pending on it, and that
-    /// `check` has found none before.
+    /// Checks that the socket still works: that no error is pending on it, and that neither this
+    /// call nor [`take_error`](Self::take_error) has found one before.
     ///
     /// The kernel wakes no sleeper when an interface goes: a loop that only receives calls this
     /// once a second or so, and after a [`wait`](super::wait()) that timed out.

@@ -103,9 +103,7 @@ impl Inner {
 
     /// Returns the error that is pending on the socket, also after it was reported.
     pub(super) fn check(&self) -> Result<()> {
-        if let Some(errno) = self.take_error()? {
-            self.lasting_error.store(errno.raw_os_error().unsigned_abs(), Ordering::Relaxed);
-        }
+        self.take_error()?;
         let number = i32::try_from(self.lasting_error.load(Ordering::Relaxed)).unwrap_or_default();
         if number == 0 {
             return Ok(());
@@ -119,7 +117,10 @@ impl Inner {
     pub(super) fn take_error(&self) -> Result<Option<Errno>> {
         match rustix::net::sockopt::socket_error(self.as_fd()) {
             Ok(Ok(())) => Ok(None),
-            Ok(Err(errno)) => Ok(Some(errno)),
+            Ok(Err(errno)) => {
+                self.lasting_error.store(errno.raw_os_error().unsigned_abs(), Ordering::Relaxed);
+                Ok(Some(errno))
+            }
             // The descriptor of a fake kernel is no socket.
             #[cfg(feature = "test-util")]
             Err(Errno::NOTSOCK) if matches!(self.backend, Backend::Fake { .. }) => Ok(None),

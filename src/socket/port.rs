@@ -6,10 +6,6 @@ use crate::interface::Interface;
 use crate::num::u32_of_count;
 use crate::umem::{FramePool, Umem};
 
-/// How many packets one wake-up sends at the most in copy mode, unless the socket's budget was set
-/// (`TX_BATCH_SIZE` of net/xdp/xsk.c).
-const TX_BUDGET: u32 = 32;
-
 /// The packet memory, the pool and the socket of one queue, which belong together.
 ///
 /// [`service`](Self::service) does what every loop has to do for the rings, in the right order;
@@ -122,13 +118,16 @@ impl Port {
         fill.fill_from(&mut self.pool, burst)?;
         // Without it a zero-copy card that ran dry receives nothing more.
         unless_down(fill.kick_if_needed())?;
-        let mut sent = 0;
+        let mut left = burst;
         // A zero-copy driver may have taken every packet and need the call to give chunks back.
-        while completion.outstanding() > 0
-            && unless_down(tx.kick_if_needed())? == Kick::Again
-            && sent < burst
-        {
-            sent = sent.saturating_add(TX_BUDGET);
+        while completion.outstanding() > 0 {
+            let before = tx.pending();
+            let kick = unless_down(tx.kick_if_needed())?;
+            // The device may have dropped a packet, at which the kernel stops.
+            left = left.saturating_sub(before.saturating_sub(tx.pending()).max(1));
+            if left == 0 || !matches!(kick, Kick::Again | Kick::Busy) {
+                break;
+            }
             completion.reap_into(&mut self.pool, burst)?;
         }
         Ok(())

@@ -49,7 +49,7 @@ impl Tx {
     }
 
     /// Returns the ring of a socket that was bound in this mode.
-    pub(super) fn bound(self, zero_copy: bool) -> Self {
+    pub(crate) fn bound(self, zero_copy: bool) -> Self {
         Self { copy_mode: !zero_copy, ..self }
     }
 
@@ -103,6 +103,10 @@ impl Tx {
     /// whole chunk; see [`Frame::truncate`] and [`Umem::write`](crate::Umem::write)) and sends it;
     /// as many as the pool has and have room. Returns how many.
     ///
+    /// Each frame is sent as `write` leaves it: the whole chunk, with what was in it, if nothing set
+    /// its length. Where a packet may not fit, check that first, or push into a batch of
+    /// [`reserve`](Self::reserve).
+    ///
     /// # Errors
     /// A [`RingError`] if the kernel's side of the ring breaks the rules.
     ///
@@ -144,7 +148,7 @@ impl Tx {
     /// # Errors
     /// [`Error::Kick`](crate::Error::Kick) if the interface is down (what is in the ring is sent
     /// when it is up again and kicked) or gone. An empty ring in copy mode does not show that; see
-    /// [`SocketHandle::take_error`](super::SocketHandle::take_error).
+    /// [`SocketHandle::check`](super::SocketHandle::check).
     #[inline]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[doc(alias = "sendto")]

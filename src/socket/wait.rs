@@ -18,8 +18,7 @@ use std::time::Duration;
 ///   does not look at. Instead: reap, and when nothing can be reserved, kick and wait a bounded
 ///   time.
 /// - *The interface going away.* The kernel wakes no sleeper, and `POLLERR` never comes: use a
-///   timeout, and see what [`SocketHandle::take_error`](super::SocketHandle::take_error) returns
-///   after it.
+///   timeout, and call [`SocketHandle::check`](super::SocketHandle::check) after it.
 ///
 /// In copy mode the call also sends what is in the TX ring of each socket, as a kick does, whatever
 /// it waits for.

@@ -131,7 +131,7 @@ impl FakeKernel {
         ));
         let socket = Socket {
             rx: Rx::new(user_rx, Arc::clone(&inner)),
-            tx: Tx::new(user_tx, Arc::clone(&inner)),
+            tx: Tx::new(user_tx, Arc::clone(&inner)).bound(false),
             fill: Fill::new(user_fill, Arc::clone(&inner)),
             completion: Completion::new(user_completion, Arc::clone(&inner)),
             handle: SocketHandle::new(inner, "fake", 0, 0, (false, CopyReason::Asked)),

@@ -335,7 +335,8 @@ impl Umem {
     /// Not counted: frames that `std::mem::forget` was given; what was in the rings of a closed
     /// socket; and, without the ledger, the frame that the closure of
     /// [`RxBatch::recycle_each`](crate::RxBatch::recycle_each) had when it panicked. With more than
-    /// 4096 UMEMs at a time, some share a count.
+    /// 4096 UMEMs at a time, some share a count; and a frame that outlives its UMEM may be counted
+    /// for one that was made 4096 UMEMs later.
     ///
     /// ```
     /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
