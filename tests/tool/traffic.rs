@@ -1,11 +1,12 @@
 //! The three commands that work on a port, with traffic.
 
-use crate::common::wait_for;
+use crate::common::{kernel_can, wait_for};
 use crate::fixture::{Ended, Fixture, LIMIT, Tool, WAIT, attached};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 use xsk::test_util::{VethPair, ip, privileged};
 use xsk::{Attachment, Socket, Umem};
 
@@ -303,10 +304,93 @@ fn what_the_device_drops_is_neither_sent_nor_a_success() {
     let event = &ended.objects()[0];
     assert_eq!(event["event"], "dropped_by_device", "{ended:?}");
     assert!(event["message"].as_str().unwrap().contains("longer than its MTU"), "{event}");
+    let ended = fixture.start("txonly -d 1 -s 200").ready().end();
+    assert!(ended.failure().contains("near dropped all "), "{ended:?}");
+    assert_eq!(ended.summary_of(1)["tx_packets"], 0);
+    // Those that are sent make it a success, whatever is dropped beside them.
     ip::set_mtu(far, 1500).unwrap();
-    // With a time the drops are shown, and that is all.
     let ended = fixture.start("txonly -d 1 -s 200").ready().end();
     assert_eq!(ended.summary()["total"]["tx_dropped"], 0);
+}
+
+/// Packets of two lengths, of which the longer ones are dropped by the device on their way back.
+#[test]
+fn bytes_are_those_of_the_packets_that_were_sent() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let (near, far) = (fixture.cable.veth.a(), fixture.cable.veth.b());
+    let (umem, mut pool) = Umem::builder().chunk_count(64).build().unwrap();
+    let bind = || Socket::builder(&umem).tx_only().bind_timeout(LIMIT).bind(far, 0);
+    let mut socket = fixture.cable.right.run(bind).unwrap().unwrap();
+    let tool = fixture.start("l2fwd -C 2000").ready();
+    ip::set_mtu(far, 500).unwrap();
+    let before = near.info().unwrap().counters;
+    let mut sent = 0;
+    wait_for("2000 packets to be sent", || {
+        let most = 2000 - sent;
+        socket
+            .tx
+            .send_each(&mut pool, most, |frame| {
+                let len = if sent % 8 == 0 { 1000 } else { 100 };
+                umem.set_len(frame, len).unwrap();
+                sent += 1;
+            })
+            .unwrap();
+        socket.tx.kick_if_needed().unwrap();
+        socket.completion.reap_into(&mut pool, 64).unwrap();
+        sent == 2000 && socket.tx.pending() == 0
+    });
+    let ended = tool.end();
+    assert!(ended.failure().contains("near dropped 250 of 2000 packets"), "{ended:?}");
+    let total = &ended.summary_of(1)["total"];
+    let after = near.info().unwrap().counters;
+    assert_eq!(total["tx_packets"], after.tx_packets - before.tx_packets);
+    assert_eq!(total["tx_bytes"], after.tx_bytes - before.tx_bytes);
+    assert_eq!(total["tx_dropped"], 250);
+}
+
+/// A bridge over an interface whose queueing discipline lets a packet through now and then.
+#[test]
+fn a_slow_device_is_waited_for_but_not_after_a_signal() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let near = fixture.cable.veth.a();
+    let bridge = fixture.cable.left.add_bridge("br1").unwrap();
+    ip::set_master(near, Some(&bridge)).unwrap();
+    // 60 bytes and a little are 0.5 kbit: some ten packets a second.
+    let tc = |line: &str| {
+        let run = || Command::new("tc").args(line.split(' ')).status();
+        fixture.cable.left.run(run).unwrap().is_ok_and(|status| status.success())
+    };
+    let slow = || tc("qdisc replace dev near root tbf rate 6kbit burst 100b limit 1mb");
+    let here = "a_slow_device_is_waited_for_but_not_after_a_signal";
+    if !kernel_can(here, slow(), "no tc and tbf") {
+        return;
+    }
+    ip::wait_for_carrier(&bridge, LIMIT).unwrap();
+    let start = |line: &str| {
+        // Packets that still wait there keep their socket, and so the queue.
+        assert!(tc("qdisc del dev near root") && slow());
+        Tool::start(&fixture.cable.left, &format!("{line} -i br1 --json {WAIT}")).ready()
+    };
+    let began = Instant::now();
+    assert_eq!(start("txonly -C 20").summary()["tx_packets"], 20);
+    assert!(began.elapsed() > Duration::from_secs(1), "it is not slow");
+    for (line, code) in [("txonly", 0), ("txonly -C 1000", 130)] {
+        let tool = start(line);
+        std::thread::sleep(Duration::from_millis(500));
+        let began = Instant::now();
+        let summary = tool.stop().summary_of(code);
+        assert!(began.elapsed() < Duration::from_secs(2), "{line}: {:?}", began.elapsed());
+        assert!(summary["tx_pending"].as_u64().unwrap() > 0, "{line}: {summary}");
+    }
+    let began = Instant::now();
+    start("txonly -d 1").summary();
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -320,7 +404,7 @@ fn without_a_carrier_nothing_counts_as_sent_and_its_return_is_waited_for() {
     ip::set_up(far, false).unwrap();
     ip::wait_until(near, LIMIT, |info| !info.carrier).unwrap();
     let ended = fixture.start("txonly -d 1").ready().end();
-    assert_eq!(ended.summary()["tx_packets"], 0);
+    assert!(ended.failure().contains("nothing was sent: near has no carrier"), "{ended:?}");
     assert_eq!(ended.objects()[0]["event"], "no_carrier", "{ended:?}");
     assert_eq!(sent(), 0);
     let mut tool = fixture.start("txonly -C 1000").ready();

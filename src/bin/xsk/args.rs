@@ -57,7 +57,8 @@ pub(crate) enum Command {
     /// Swap the MAC addresses of each packet and send it back out of the same port
     ///
     /// All packets of the queue come here, and none to the kernel's network stack, ARP and ssh
-    /// included: do not run it on the interface that you are logged in by.
+    /// included: do not run it on the interface that you are logged in by. A VLAN tag that the card
+    /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
 }
 

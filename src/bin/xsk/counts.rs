@@ -1,5 +1,6 @@
 //! What a run counts: its own counters and the kernel's.
 
+use std::collections::VecDeque;
 use xsk::Statistics;
 
 /// What a loop counts.
@@ -11,6 +12,8 @@ pub(crate) struct Counts {
     pub(crate) tx_packets: u64,
     /// Their bytes.
     pub(crate) tx_bytes: u64,
+    /// Bytes of packets that the device dropped.
+    pub(crate) dropped_bytes: u64,
 }
 
 impl Counts {
@@ -24,6 +27,30 @@ impl Counts {
     pub(crate) fn sent(&mut self, packets: u32, bytes: u64) {
         self.tx_packets += u64::from(packets);
         self.tx_bytes += bytes;
+    }
+}
+
+/// The lengths of packets whose chunks have not come back, in the order in which they were sent.
+#[derive(Debug, Default)]
+pub(crate) struct Lengths(VecDeque<u32>);
+
+impl Lengths {
+    #[inline]
+    pub(crate) fn push(&mut self, len: u32) {
+        self.0.push_back(len);
+    }
+
+    /// Returns the bytes of the next `packets` packets, whose chunks came back.
+    #[inline]
+    pub(crate) fn came_back(&mut self, packets: u32) -> u64 {
+        let most = self.0.len().min(packets as usize);
+        self.0.drain(..most).map(u64::from).sum()
+    }
+
+    /// Returns the bytes of the packet that the kernel took last, with `pending` left in the TX ring.
+    pub(crate) fn taken_last(&self, pending: u32) -> u64 {
+        let place = self.0.len().checked_sub(pending as usize + 1);
+        place.and_then(|place| self.0.get(place)).copied().map_or(0, u64::from)
     }
 }
 
@@ -54,31 +81,18 @@ impl Report {
 
     /// Returns what was counted since the start. A packet that the device dropped is not sent.
     pub(crate) fn totals(&self) -> Totals {
-        let Counts { rx_packets, rx_bytes, tx_packets, tx_bytes } = self.counts;
-        let sent = tx_packets.saturating_sub(self.tx_dropped);
-        // Packets of a run have much the same length.
-        let sent_bytes = match tx_packets {
-            0 => 0,
-            _ if sent == tx_packets => tx_bytes,
-            all => scaled(tx_bytes, sent, all),
-        };
+        let Counts { rx_packets, rx_bytes, tx_packets, tx_bytes, dropped_bytes } = self.counts;
         // Before 5.9 the kernel counts both together.
         let rx_dropped = self.kernel.rx_dropped + self.kernel.rx_ring_full.unwrap_or(0);
         Totals {
             rx_packets,
             rx_bytes,
             rx_dropped,
-            tx_packets: sent,
-            tx_bytes: sent_bytes,
+            tx_packets: tx_packets.saturating_sub(self.tx_dropped),
+            tx_bytes: tx_bytes.saturating_sub(dropped_bytes),
             tx_dropped: self.tx_dropped,
         }
     }
-}
-
-/// Returns `part` / `whole` of `bytes`.
-fn scaled(bytes: u64, part: u64, whole: u64) -> u64 {
-    let scaled = u128::from(bytes) * u128::from(part) / u128::from(whole);
-    u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 
 impl Totals {
@@ -103,10 +117,24 @@ mod tests {
     fn what_the_device_dropped_was_not_sent() {
         let mut counts = Counts::default();
         counts.sent(1000, 60_000);
+        counts.dropped_bytes = 24_000;
         let totals = Report::new(counts, 400, Statistics::default()).totals();
         assert_eq!((totals.tx_packets, totals.tx_bytes, totals.tx_dropped), (600, 36_000, 400));
         // Its completion is still in the ring.
-        let totals = Report::new(Counts::default(), 1, Statistics::default()).totals();
+        let counts = Counts { dropped_bytes: 60, ..Counts::default() };
+        let totals = Report::new(counts, 1, Statistics::default()).totals();
         assert_eq!((totals.tx_packets, totals.tx_bytes), (0, 0));
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_packets_that_came_back() {
+        let mut lengths = Lengths::default();
+        for len in [100, 1000, 200, 300] {
+            lengths.push(len);
+        }
+        // Two are in the ring: the kernel took the second one last.
+        assert_eq!((lengths.taken_last(2), lengths.taken_last(0)), (1000, 300));
+        assert_eq!(lengths.taken_last(4), 0, "it took none");
+        assert_eq!((lengths.came_back(2), lengths.came_back(5)), (1100, 500));
     }
 }

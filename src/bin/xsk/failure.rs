@@ -101,7 +101,9 @@ const FLAGS: [(&str, &str); 8] = [
 ];
 
 /// What the library says to programs with several sockets, or maps, of their own.
-const NOT_HERE: [&str; 2] = [
+const NOT_HERE: [&str; 4] = [
+    ", make the socket `rx_only()`",
+    ", make the socket `tx_only()`",
     " one of this process of which a part is not dropped yet,",
     ". Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)",
 ];
@@ -160,12 +162,38 @@ fn with_sudo() -> String {
     words.join(" ")
 }
 
-/// Returns a word as a shell takes it.
+/// Returns a word as a shell takes it: in quotes where it needs them, and with the numbers of control
+/// characters.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+        return word.to_owned();
+    }
+    if !word.contains(char::is_control) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    let escaped = |byte: u8| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        byte => format!("\\{byte:03o}"),
+    };
+    format!("$'{}'", word.bytes().map(escaped).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_shell_takes_a_quoted_word_for_one_word() {
+        for (word, text) in [
+            ("eth1.100", "eth1.100"),
+            ("a;b", "'a;b'"),
+            ("it's", r"'it'\''s'"),
+            ("v\u{1b}[31m", r"$'v\033[31m'"),
+            ("'\n", r"$'\'\012'"),
+        ] {
+            assert_eq!(quoted(word), text);
+        }
     }
 }

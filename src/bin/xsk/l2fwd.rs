@@ -1,13 +1,14 @@
 //! `xsk l2fwd`: swap the MAC addresses of packets and send them back out of the same port.
 
 use crate::args::{L2fwdArgs, PortArgs};
+use crate::counts::Lengths;
 use crate::ended::Ended;
 use crate::failure::Result;
 use crate::port::{self, ActiveProgram, kick};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
-use xsk::{Socket, Umem};
+use xsk::{Kick, Socket, Tx, Umem};
 
 /// How long to sleep while packets are being sent, whose chunks are wanted back.
 const SENDING: Duration = Duration::from_millis(1);
@@ -42,21 +43,21 @@ fn forward(
     let Socket { rx, tx, fill, completion, handle, .. } = socket;
     let mut left = args.count.unwrap_or(u64::MAX);
     // Packets whose chunks have not come back.
-    let mut sending = 0;
+    let (mut sending, mut lengths) = (0, Lengths::default());
     while left > 0 && session.goes_on()? {
         if sending > 0 {
-            session.kicked(kick(args, tx))?;
+            wake(args, tx, session, &lengths)?;
             let back = completion.reap(args.batch)?.recycle(fill)?;
-            session.counts.sent(back, 0);
+            session.counts.sent(back, lengths.came_back(back));
             sending -= back;
         }
         let mut bytes = 0;
         let count = rx.receive(args.next_batch(left))?.forward_each(tx, |frame| {
             bytes += u64::from(frame.len());
+            lengths.push(frame.len());
             swap_addresses(umem.bytes_mut(frame));
         })?;
         session.counts.received(count, bytes);
-        session.counts.sent(0, bytes);
         sending += count;
         left -= u64::from(count);
         if count == 0 {
@@ -67,14 +68,25 @@ fn forward(
             }
         }
     }
-    port::drain(|| {
-        let waits = session.drains(|| kick(args, tx))?;
+    session.drain(|session, ready| {
+        if ready {
+            wake(args, tx, session, &lengths)?;
+        }
         let back = completion.reap(u32::MAX)?.recycle(fill)?;
-        session.counts.sent(back, 0);
+        session.counts.sent(back, lengths.came_back(back));
         sending -= back;
-        session.pending = u64::from(sending);
-        Ok((back > 0 || session.waits_for_link(), sending == 0 || !waits))
+        Ok((back > 0, u64::from(sending)))
     })
+}
+
+/// Wakes the kernel for the TX ring.
+#[inline]
+fn wake(args: &PortArgs, tx: &mut Tx, session: &mut Session<'_>, lengths: &Lengths) -> Result<()> {
+    let result = kick(args, tx);
+    if let Ok(Kick::Busy) = result {
+        session.counts.dropped_bytes += lengths.taken_last(tx.pending());
+    }
+    session.kicked(result)
 }
 
 /// Swaps the first two fields of an Ethernet header.

@@ -18,6 +18,7 @@ mod session;
 mod signals;
 mod table;
 mod txonly;
+mod watch;
 
 use clap::Parser;
 use ended::Ended;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
 /// Writes the last line; an output that is closed or not read is no reason to stay.
 fn report(text: String) {
     if let Ok(lines) = Lines::new(std::io::stderr()) {
-        let _ = lines.last_line(text);
+        let _ = lines.last_line(output::printable(&text));
         let _ = lines.finish();
     }
 }

@@ -3,20 +3,33 @@
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, channel, sync_channel,
 };
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Lines that wait for a reader; those that come while so many wait are not written.
 const WAITING: usize = 64;
-/// How long the last lines wait for a reader that reads nothing.
-const LIMIT: Duration = Duration::from_secs(1);
+/// How long all last lines together wait for readers that read nothing, and how long each of them
+/// at least.
+const LIMIT: Duration = Duration::from_millis(800);
+const LEAST: Duration = Duration::from_millis(50);
 /// How long they wait for a slow one.
 const MOST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// Returns a text in which nothing but line breaks controls a terminal: names of interfaces may hold
+/// any bytes.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => "\n".to_owned(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
 
 /// Writes a line to the standard output; an error, not a panic, if the output is closed.
 pub(crate) fn line(text: &str) -> io::Result<()> {
@@ -39,22 +52,27 @@ pub(crate) struct Lines {
 struct Patience<'a> {
     written: &'a AtomicU64,
     last: u64,
-    since: Instant,
+    /// When it ends, if no more lines are written.
+    until: Instant,
     start: Instant,
 }
+
+/// When last lines were waited for first.
+static END: OnceLock<Instant> = OnceLock::new();
 
 impl<'a> Patience<'a> {
     fn new(written: &'a AtomicU64) -> Self {
         let now = Instant::now();
-        Self { written, last: written.load(Ordering::Relaxed), since: now, start: now }
+        let until = (*END.get_or_init(|| now) + LIMIT).max(now + LEAST);
+        Self { written, last: written.load(Ordering::Relaxed), until, start: now }
     }
 
     fn is_over(&mut self) -> bool {
-        let written = self.written.load(Ordering::Relaxed);
+        let (written, now) = (self.written.load(Ordering::Relaxed), Instant::now());
         if written != self.last {
-            (self.last, self.since) = (written, Instant::now());
+            (self.last, self.until) = (written, now + LIMIT);
         }
-        self.since.elapsed() > LIMIT || self.start.elapsed() > MOST
+        now > self.until || now - self.start > MOST
     }
 }
 

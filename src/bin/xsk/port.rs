@@ -1,8 +1,8 @@
 //! UMEM, socket and XDP program for one queue of one interface, by the command line's options.
 
 use crate::args::PortArgs;
-use crate::failure::{Failure, Result};
-use crate::output::Lines;
+use crate::failure::{Failure, Result, quoted};
+use crate::output::{Lines, printable};
 use crate::signals::Stop;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -16,9 +16,6 @@ use xsk::{
 
 /// Packets that one wake-up sends in copy mode, unless the socket's TX budget is set.
 pub(crate) const DEFAULT_TX_BUDGET: u32 = 32;
-
-/// How long to wait for packets that are being sent while no chunk comes back.
-const DRAIN: Duration = Duration::from_millis(200);
 
 /// How long a card may take until its link is up again.
 const LINK: Duration = Duration::from_secs(20);
@@ -151,9 +148,9 @@ fn report_replaced(attachment: &Attachment) {
     let Some(replaced) = attachment.replaced() else {
         return;
     };
+    // Its thread writes it, also if nothing reads it at the moment.
     if let Ok(lines) = Lines::new(std::io::stderr()) {
-        let _ = lines.line(format!("replaced {replaced}"));
-        let _ = lines.finish();
+        let _ = lines.line(printable(&format!("replaced {replaced}")));
     }
 }
 
@@ -221,7 +218,8 @@ pub(crate) fn wait_for_link(interface: &Interface, stop: &Stop) -> Result<()> {
         }
         let name = interface.name();
         if !info.up {
-            return Err(Failure::Text(format!("{name} is down: `ip link set dev {name} up`")));
+            let word = quoted(name);
+            return Err(Failure::Text(format!("{name} is down: `ip link set dev {word} up`")));
         }
         if start.elapsed() > LINK {
             return Err(Failure::Text(format!(
@@ -264,7 +262,7 @@ pub(crate) fn title(
     };
     // Packets on the others do not come here.
     let all = match interface.queues() {
-        Ok(queues) if queues.max() > 1 => format!(" of {}", queues.max()),
+        Ok(queues) if queues.current() > 1 => format!(" of {}", queues.current()),
         _ => String::new(),
     };
     format!("{} queue {}{all}: {program}", handle.interface(), handle.queue())
@@ -274,25 +272,4 @@ pub(crate) fn title(
 #[inline]
 pub(crate) fn kick(args: &PortArgs, tx: &mut Tx) -> xsk::Result<Kick> {
     if args.no_need_wakeup { tx.kick() } else { tx.kick_if_needed() }
-}
-
-/// Calls `work` until every sent chunk has come back, or none comes back for a while.
-///
-/// `work` returns whether some came back or it is to be waited for, and whether all have.
-pub(crate) fn drain(mut work: impl FnMut() -> Result<(bool, bool)>) -> Result<()> {
-    let mut last = Instant::now();
-    loop {
-        let (goes_on, all) = work()?;
-        if all {
-            return Ok(());
-        }
-        if goes_on {
-            last = Instant::now();
-        } else if last.elapsed() > DRAIN {
-            // The interface may be slow; closing the socket frees the chunks.
-            return Ok(());
-        } else {
-            std::thread::yield_now();
-        }
-    }
 }

@@ -9,6 +9,7 @@ use crate::losses::{Loss, Place};
 use crate::port::ActiveProgram;
 use crate::signals::Stop;
 use crate::table::{Summary, Table};
+use crate::watch::{self, Watch};
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -18,11 +19,13 @@ use xsk::{AttachMethod, Attachment, Error, Interface, Kick, SocketHandle, XdpMod
 /// Turns of a loop between two looks at clock and signals: a busy turn takes some microseconds, an
 /// idle one some nanoseconds.
 pub(crate) const TURNS: u32 = 256;
-/// How often to check the interface and the program on it: the kernel wakes no socket when they go.
-const CHECK_INTERVAL: Duration = Duration::from_millis(250);
-
 /// How long a driver whose interface is up may refuse to be woken.
 const REFUSED: Duration = Duration::from_secs(5);
+/// How long packets are waited for at the end, after a signal or when the time is over; how long
+/// then while none goes; and how long while none goes where a count is to be reached.
+const DRAIN: Duration = Duration::from_millis(500);
+const STILL: Duration = Duration::from_millis(200);
+const STUCK: Duration = Duration::from_secs(5);
 /// The pause between two looks at an interface that is down.
 const DOWN: Duration = Duration::from_millis(10);
 /// How long an interface that was set up may be without a carrier before that is worth a line.
@@ -49,11 +52,13 @@ pub(crate) struct Session<'a> {
     pub(crate) counts: Counts,
     /// Packets that were given to the kernel, and neither sent nor dropped.
     pub(crate) pending: u64,
+    command: &'static str,
     args: &'a PortArgs,
     stop: &'a Stop,
     interface: Interface,
     handle: SocketHandle,
     table: Table,
+    watch: Watch,
     start: Instant,
     program: Option<Redirect>,
     /// When the last report was made, and its numbers.
@@ -87,6 +92,7 @@ impl<'a> Session<'a> {
         attachment: Option<&Attachment>,
     ) -> Result<Self> {
         let table = Table::new(args, command, attachment, &handle)?;
+        let watch = Watch::start(&interface)?;
         let start = Instant::now();
         let redirect = |program: &Attachment| Redirect {
             mode: program.mode(),
@@ -96,11 +102,13 @@ impl<'a> Session<'a> {
         Ok(Self {
             counts: Counts::default(),
             pending: 0,
+            command,
             args,
             stop,
             interface,
             handle,
             table,
+            watch,
             program: attachment.map(redirect),
             start,
             last: (start, Report::default()),
@@ -150,7 +158,7 @@ impl<'a> Session<'a> {
         if duration.is_some_and(|duration| run >= duration) {
             return Ok(self.end_with(Ended::Time { early: count.is_some() }));
         }
-        let mut left = CHECK_INTERVAL;
+        let mut left = watch::INTERVAL;
         if let Some(duration) = duration {
             left = left.min(duration - run);
         }
@@ -169,13 +177,24 @@ impl<'a> Session<'a> {
         false
     }
 
-    /// Checks the socket, the link and the program. That another process took the program off is
-    /// no error, but an end.
+    /// Checks the socket, and what was seen of the interface since the last time.
     fn look(&mut self) -> Result<()> {
-        let checked = self.handle.check();
-        let info = self.info()?;
-        checked.map_err(|error| self.gone(error))?;
-        self.note_link(&info);
+        if let Err(error) = self.handle.check() {
+            // An error that names the interface and its fate, if it is gone.
+            self.info()?;
+            return Err(self.gone(error));
+        }
+        match self.watch.take() {
+            Some(Ok(info)) => self.seen(&info),
+            Some(Err(error)) => Err(self.gone(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the link and the program. That another process took the program off is no error, but
+    /// an end.
+    fn seen(&mut self, info: &InterfaceInfo) -> Result<()> {
+        self.note_link(info);
         let Some(Redirect { mode, id, .. }) = self.program else {
             return Ok(());
         };
@@ -188,7 +207,7 @@ impl<'a> Session<'a> {
             self.table.event("program_taken_off", &text);
             self.end_with(Ended::ProgramTakenOff);
         }
-        self.look_elsewhere(&info)
+        self.look_elsewhere(info)
     }
 
     /// Notes, once, that packets come to other queues and none to this one.
@@ -307,8 +326,13 @@ impl<'a> Session<'a> {
 
     #[cold]
     fn link_changed(&mut self, result: xsk::Result<Kick>) -> Result<()> {
-        if matches!(result, Ok(Kick::Busy)) && self.looked_at.elapsed() < DOWN {
-            return Ok(());
+        if matches!(result, Ok(Kick::Busy)) && self.is_ready() {
+            // The device drops: perhaps it has lost its carrier.
+            if self.looked_at.elapsed() >= DOWN {
+                self.looked_at = Instant::now();
+                self.watch.ask();
+            }
+            return self.look();
         }
         match result {
             Err(error) if error.is_down() => {
@@ -344,28 +368,56 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Wakes the kernel for what is left in the TX ring at the end, or waits for the link. Returns
-    /// whether there is something to wait for: not without a link after a signal.
-    pub(crate) fn drains(&mut self, kick: impl FnOnce() -> xsk::Result<Kick>) -> Result<bool> {
-        if self.is_ready() {
-            self.kicked(kick())?;
-        } else if self.waits_for_link() {
-            self.look_at_link()?;
+    /// Calls `work` until everything that was given to the kernel was sent or dropped. `work` wakes
+    /// the kernel, if it is told to, and returns whether chunks came back, and how many are out.
+    ///
+    /// A count is waited for as long as packets go. After a signal, or when the time is over, what
+    /// does not go within [`DRAIN`] stays, and is freed with the socket.
+    pub(crate) fn drain(
+        &mut self,
+        mut work: impl FnMut(&mut Self, bool) -> Result<(bool, u64)>,
+    ) -> Result<()> {
+        let start = Instant::now();
+        let (mut moved, mut ended) = (start, self.ended.map(|_| start));
+        loop {
+            let (back, pending) = work(self, self.is_ready())?;
+            self.pending = pending;
+            let now = Instant::now();
+            if back {
+                moved = now;
+            }
+            if ended.is_none() {
+                self.turns = 1;
+                if !self.goes_on()? {
+                    ended = Some(now);
+                } else if !self.is_ready() {
+                    moved = now;
+                    self.look_at_link()?;
+                }
+            }
+            let over = match ended {
+                Some(ended) => now - ended > DRAIN || now - moved > STILL || !self.is_ready(),
+                None => now - moved > STUCK,
+            };
+            if pending == 0 || over {
+                return Ok(());
+            }
+            if !back {
+                std::thread::sleep(Duration::from_micros(50));
+            }
         }
-        Ok(self.is_ready() || self.waits_for_link())
+    }
+
+    /// Sleeps for a moment in which nothing can be done; what is due is done after it.
+    pub(crate) fn nap(&mut self, time: Duration) {
+        self.turns = 1;
+        std::thread::sleep(time);
     }
 
     /// Sleeps a moment; signals and clock are looked at after it.
     fn pause(&mut self) {
         self.turns = 1;
         std::thread::sleep(DOWN);
-    }
-
-    /// Returns whether the link is not ready and is to be waited for: neither a signal came nor is
-    /// the time over.
-    pub(crate) fn waits_for_link(&self) -> bool {
-        let over = |duration| self.start.elapsed() >= Duration::from_secs(duration);
-        !self.is_ready() && !self.stop.is_asked() && !self.args.duration.is_some_and(over)
     }
 
     /// Notes what the link is, if it was something else before.
@@ -393,7 +445,7 @@ impl<'a> Session<'a> {
     pub(crate) fn sleep(&mut self, socket: &dyn AsFd, most: Duration) -> Result<()> {
         // A report may be due after any sleep, however short.
         self.turns = 1;
-        let due = coarse_now().map_or(CHECK_INTERVAL, |now| self.next_check.saturating_sub(now));
+        let due = coarse_now().map_or(watch::INTERVAL, |now| self.next_check.saturating_sub(now));
         xsk::wait(&[socket], Some(most.min(due.max(Duration::from_millis(1)))))?;
         Ok(())
     }
@@ -404,23 +456,42 @@ impl<'a> Session<'a> {
         let time = now.duration_since(self.start);
         let closed = program.map_or(Ok(()), ActiveProgram::close);
         let outcome = outcome.map_err(|failure| self.explain(failure));
-        let outcome = outcome.and_then(|()| self.achieved());
-        let written = match self.counters() {
-            Ok(report) => self.write_end(now, time, &report, &outcome),
-            Err(error) => self.table.finish().map_err(Failure::from).and(Err(error)),
+        let report = match self.counters() {
+            Ok(report) => report,
+            Err(error) => {
+                let _ = self.table.finish();
+                return outcome.and(closed).and(Err(error));
+            }
         };
+        let outcome = outcome.and_then(|()| self.achieved(&report));
+        let written = self.write_end(now, time, &report, &outcome);
         let ended = outcome?;
         closed.and(written).map(|()| ended)
     }
 
     /// Returns why the loop ended: without another reason, its count was reached.
-    fn achieved(&self) -> Result<Ended> {
+    fn achieved(&self, report: &Report) -> Result<Ended> {
         let ended = self.ended.unwrap_or(Ended::Count);
-        match (ended, self.handle.tx_dropped()) {
-            (Ended::Count, dropped @ 1..) => {
-                let all = self.counts.tx_packets;
-                let name = self.interface.name();
-                Err(Failure::Text(format!("{name} dropped {dropped} of {all} packets")))
+        let (totals, name) = (report.totals(), self.interface.name());
+        let all = totals.tx_packets + totals.tx_dropped + self.pending;
+        match ended {
+            Ended::Count if totals.tx_dropped > 0 => Err(Failure::Text(format!(
+                "{name} dropped {} of {all} packets in place of sending them",
+                totals.tx_dropped
+            ))),
+            Ended::Count if self.pending > 0 => Err(Failure::Text(format!(
+                "{} of {all} packets were not sent: {name} took none for {} s",
+                self.pending,
+                STUCK.as_secs()
+            ))),
+            // One that only sends has failed then.
+            Ended::Time { .. } if self.command == "txonly" && totals.tx_packets == 0 => {
+                Err(Failure::Text(match (self.link, totals.tx_dropped) {
+                    (Link::Ready, 0) => format!("{name} has sent nothing"),
+                    (Link::Ready, dropped) => format!("{name} dropped all {dropped} packets"),
+                    (Link::Down, _) => format!("nothing was sent: {name} is down"),
+                    (Link::NoCarrier, _) => format!("nothing was sent: {name} has no carrier"),
+                }))
             }
             _ => Ok(ended),
         }
@@ -445,10 +516,9 @@ impl<'a> Session<'a> {
     /// Writes the first line, and a note if the interface is down.
     pub(crate) fn title(&mut self, text: &str) -> Result<()> {
         self.table.title(text)?;
-        if self.program.is_some() {
-            self.received_before = Some(self.info()?.counters.rx_packets);
-        }
-        self.look()
+        let info = self.info()?;
+        self.received_before = self.program.map(|_| info.counters.rx_packets);
+        self.seen(&info)
     }
 }
 

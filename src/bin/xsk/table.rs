@@ -2,7 +2,7 @@
 
 use crate::args::PortArgs;
 use crate::counts::{Report, Totals};
-use crate::output::Lines;
+use crate::output::{Lines, printable};
 use crate::rates::{grouped, per_second};
 use serde_json::{Map, Value, json};
 use std::io;
@@ -88,7 +88,7 @@ impl Table {
             self.note(text);
             Ok(())
         } else {
-            self.output.line(text.to_owned())
+            self.output.line(printable(text))
         }
     }
 
@@ -106,7 +106,7 @@ impl Table {
 
     /// Writes a line to the standard error output. A failed write is ignored.
     fn note(&self, text: &str) {
-        let _ = self.notes.line(text.to_owned());
+        let _ = self.notes.line(printable(text));
     }
 
     pub(crate) fn interval(&self, before: &Report, now: &Report, time: Duration) -> io::Result<()> {
@@ -183,7 +183,7 @@ impl Table {
     ) -> String {
         let mode = self.program.as_ref().map_or("no program", |(mode, ..)| mode);
         let Self { interface, queue, command, .. } = self;
-        let mut text = format!("\n{interface}:{queue} {command} {mode}");
+        let mut text = format!("\n{}:{queue} {command} {mode}", printable(interface));
         let mut add = |name: &str, one: String, two: String| {
             text.push('\n');
             text.push_str(&row(name, &one, &two));

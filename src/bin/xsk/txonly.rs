@@ -8,7 +8,7 @@ use crate::port::{self, ActiveProgram, DEFAULT_TX_BUDGET, kick};
 use crate::session::Session;
 use crate::signals::Stop;
 use std::time::Duration;
-use xsk::{FramePool, TxSocket};
+use xsk::{FramePool, Kick, Tx, TxSocket};
 
 /// Ethernet, IPv4 and UDP headers.
 const HEADERS: u32 = 42;
@@ -73,7 +73,7 @@ fn send(
     socket: &mut TxSocket,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let TxSocket { tx, completion, handle, .. } = socket;
+    let TxSocket { tx, completion, .. } = socket;
     let TxonlyArgs { port, size, .. } = args;
     let all = pool.len();
     let mut left = port.count.unwrap_or(u64::MAX);
@@ -82,23 +82,35 @@ fn send(
         if session.is_ready() {
             sent = tx.send_from(pool, port.next_batch(left), *size)?;
             left -= u64::from(sent);
-            session.kicked(kick(port, tx))?;
+            wake(port, tx, session, *size)?;
         } else {
             session.look_at_link()?;
         }
         let back = completion.reap_into(pool, port.batch)?;
         session.counts.sent(back, bytes(back, *size));
         if port.poll && sent == 0 && back == 0 {
-            session.sleep(handle, BUSY)?;
+            // Not by poll(2): that would send what is in the ring, and hide what is dropped.
+            session.nap(BUSY);
         }
     }
-    port::drain(|| {
-        let waits = session.drains(|| kick(port, tx))?;
+    session.drain(|session, ready| {
+        if ready {
+            wake(port, tx, session, *size)?;
+        }
         let back = completion.reap_into(pool, u32::MAX)?;
         session.counts.sent(back, bytes(back, *size));
-        session.pending = (all - pool.len()) as u64;
-        Ok((back > 0 || session.waits_for_link(), pool.len() == all || !waits))
+        Ok((back > 0, (all - pool.len()) as u64))
     })
+}
+
+/// Wakes the kernel for the TX ring.
+#[inline]
+fn wake(args: &PortArgs, tx: &mut Tx, session: &mut Session<'_>, size: u32) -> Result<()> {
+    let result = kick(args, tx);
+    if let Ok(Kick::Busy) = result {
+        session.counts.dropped_bytes += u64::from(size);
+    }
+    session.kicked(result)
 }
 
 #[inline]
