@@ -137,37 +137,27 @@ fn a_signal_ends_the_wait_for_the_lock() {
     assert!(ended.failure().contains("has held the lock"), "{ended:?}");
 }
 
-/// Nothing else ends one that cannot end well: here a slow reader, which gets its last lines one
-/// after the other.
+/// Nothing else ends one that cannot end well: here its last lines are not read, and it does not run
+/// for a while.
 #[test]
 fn a_signal_that_comes_much_later_ends_it_at_once() {
     if !privileged!() {
         return;
     }
     let fixture = Fixture::new(1);
-    let (near, line) = (fixture.cable.veth.a(), ["txonly", "-i", "near", "--json"]);
-    let (mut child, reader) = unread(&fixture, &line);
-    wait_for("packets", || near.info().unwrap().counters.tx_packets > 0);
-    // Each event is a line, and the pipe takes none.
-    for up in [false, true].repeat(30) {
-        ip::set_up(near, up).unwrap();
-        std::thread::sleep(Duration::from_millis(30));
-    }
-    let id = Pid::from_child(&child);
-    kill_process(id, Signal::INT).unwrap();
-    let (start, mut status) = (Instant::now(), None);
-    while status.is_none() && start.elapsed() < Duration::from_secs(8) {
-        std::thread::sleep(Duration::from_millis(250));
-        // Some lines.
-        rustix::io::read(&reader, &mut [0; 2048]).unwrap();
-        kill_process(id, Signal::TERM).unwrap();
-        status = child.try_wait().unwrap();
-    }
-    let time = start.elapsed();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(time > Duration::from_secs(1), "too early");
-    assert_eq!(status.expect("it does not end").code(), Some(143));
+    let (mut child, reader) = unread(&fixture, &["rxdrop", "-i", "near", "--json"]);
+    wait_for("the program", || fixture.attached().is_some());
+    let signal = |signal| kill_process(Pid::from_child(&child), signal).unwrap();
+    signal(Signal::INT);
+    // It detaches first.
+    wait_for("nothing attached", || fixture.attached().is_none());
+    signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(2200));
+    signal(Signal::TERM);
+    signal(Signal::CONT);
+    let status = child.wait().unwrap();
+    drop(reader);
+    assert_eq!(status.code(), Some(143));
 }
 
 /// Starts the tool at the near end with outputs that nothing reads, and that take nothing more.

@@ -1,7 +1,6 @@
-//! Looks at an interface again and again, in a thread of its own: the kernel answers such requests
+//! Looks at an interface again and again, in a thread of its own: the kernel serves such requests
 //! under the lock of all network settings, for which the data path must not wait.
 
-use std::io;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,10 +34,7 @@ impl Watch {
                 }
             }
         };
-        std::thread::Builder::new()
-            .name("watch".to_owned())
-            .spawn(look)
-            .map_err(io::Error::from)?;
+        std::thread::Builder::new().name("watch".to_owned()).spawn(look)?;
         Ok(Self { ask, seen })
     }
 
