@@ -1,9 +1,10 @@
 //! `xsk demo`.
 
+use crate::common::wait_for;
 use crate::fixture::{Fixture, Tool, attached};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use xsk::test_util::{Namespace, VethPair, privileged};
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 const FIELDS: [&str; 13] = [
     "command",
@@ -83,6 +84,47 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
     let ended = Tool::start(&here, "demo -i in -o lonely -N --frames 5000").end();
     assert!(ended.failure().contains("lost"), "{ended:?}");
     assert_eq!((attached(cable.a()), attached(lonely.a())), (None, None));
+}
+
+/// Frames that the sender's interface drops: the report says so, and why.
+#[test]
+fn the_cause_of_lost_frames_is_named() {
+    if !privileged!() {
+        return;
+    }
+    let too_long = ": in's MTU of 68 is too small for 1000 bytes)";
+    for (letter, change, words) in
+        [("-N", Change::Mtu, too_long), ("-S", Change::Down, ": in is down)")]
+    {
+        let here = Namespace::new().unwrap();
+        let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
+        let line = format!("demo -i in -o out {letter} --size 1000 --frames 100000000");
+        let tool = Tool::start(&here, &line);
+        let counters = || cable.b().info().unwrap().counters;
+        wait_for("frames", || counters().tx_packets > 1000);
+        match change {
+            Change::Mtu => ip::set_mtu(cable.a(), 68).unwrap(),
+            Change::Down => ip::set_up(cable.a(), false).unwrap(),
+        }
+        let before = counters().tx_dropped;
+        wait_for("drops", || counters().tx_dropped > before + 300);
+        let ended = tool.stop();
+        let message = ended.failure();
+        let (_, cause) = message.split_once("duplicated 0 (out dropped ").expect(message);
+        let (count, rest) = cause.split_once(" frames").unwrap();
+        assert!(count.replace(',', "").parse::<u64>().unwrap() > 300, "{message}");
+        assert!(rest.starts_with(words), "{message}");
+        assert_eq!(attached(cable.a()), None);
+    }
+}
+
+/// What makes the interface drop frames.
+#[derive(Clone, Copy)]
+enum Change {
+    /// The receiving end takes shorter ones only.
+    Mtu,
+    /// The receiving end is down.
+    Down,
 }
 
 #[test]

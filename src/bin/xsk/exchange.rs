@@ -127,7 +127,8 @@ pub(crate) fn run_exchange(
     receiver: &mut Receiver,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::new(exchange.frames);
-    let mut frames = exchange.frames;
+    // A signal that came while the link was waited for: nothing is sent.
+    let mut frames = if exchange.stop.is_asked() { 0 } else { exchange.frames };
     let all = sender.pool.len();
     let start = Instant::now();
     let (mut moved_at, mut shown_at) = (start, start);

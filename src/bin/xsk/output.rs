@@ -1,5 +1,5 @@
-//! Lines on the standard output, directly or by a thread that the data path does not wait for, and
-//! a progress line on a terminal.
+//! Lines on the standard output, by a thread that the data path does not wait for, and a progress
+//! line on a terminal.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -17,11 +17,6 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// How long they wait for a slow one.
 const MOST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
-
-/// Writes a line to the standard output; an error, not a panic, if the output is closed.
-pub(crate) fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
-}
 
 /// Lines that a thread of their own writes: a reader that stops reading stops nothing else.
 #[derive(Debug)]

@@ -118,7 +118,7 @@ pub(crate) fn attachment(args: &PortArgs, interface: &Interface) -> AttachmentBu
 
 /// Attaches as `builder` says. While another process attaches or leaves, waits for it, but ends soon
 /// after a signal.
-fn attach(
+pub(crate) fn attach(
     builder: impl Fn() -> AttachmentBuilder,
     interface: &Interface,
     stop: &Stop,
