@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use xsk::{Attachment, Interface, RxSocket, Socket, Umem, wait};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -57,9 +57,14 @@ fn run() -> Result<()> {
         for ((socket, _slot), count) in sockets.iter_mut().zip(&counts) {
             threads.push(scope.spawn(move || receive(socket, count, stop)));
         }
+        let mut printed = Instant::now();
         while !stop.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_secs(1));
-            print("", &counts);
+            // In short steps, because a signal does not end the sleep.
+            thread::sleep(Duration::from_millis(50));
+            if printed.elapsed() >= Duration::from_secs(1) {
+                printed = Instant::now();
+                print("", &counts);
+            }
         }
         for thread in threads {
             thread.join().map_err(|_| "a thread panicked")??;

@@ -35,13 +35,20 @@ struct Sizes {
 /// let socket = builder.bind(interface, 0)?;
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[must_use = "nothing is made before `open` or `bind`"]
 pub struct SocketBuilder<S = Socket> {
     umem: Umem,
     sizes: Sizes,
     bind: BindSettings,
     kind: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for SocketBuilder<S> {
+    fn clone(&self) -> Self {
+        let Self { umem, sizes, bind, kind } = self;
+        Self { umem: umem.clone(), sizes: *sizes, bind: *bind, kind: *kind }
+    }
 }
 
 impl Socket {

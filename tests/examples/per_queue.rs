@@ -3,6 +3,7 @@
 use crate::common::{AtCable, Cable, packet, until, wait_for};
 use crate::fixture::Example;
 use rustix::process::Signal;
+use std::time::{Duration, Instant};
 use xsk::Port;
 use xsk::test_util::{ip, privileged};
 
@@ -35,7 +36,10 @@ fn every_queue_is_counted() {
         }
         let all = "[10, 20, 30, 40], 100 packets";
         wait_for("all packets", || example.line() == all);
+        // A second before the next counts: they are not waited for.
+        let start = Instant::now();
         let ended = example.stop(signal);
+        assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
         ended.well(&[cable.veth.b()]);
         assert_eq!(ended.out.last().unwrap(), &format!("total {all}"));
     }

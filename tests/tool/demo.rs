@@ -1,9 +1,10 @@
 //! `xsk demo`.
 
-use crate::fixture::{Fixture, Tool, attached};
+use crate::common::wait_for;
+use crate::fixture::{Fixture, Tool, attached, foreign_on};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use xsk::test_util::{Namespace, VethPair, privileged};
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 const FIELDS: [&str; 13] = [
     "command",
@@ -85,6 +86,47 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
     assert_eq!((attached(cable.a()), attached(lonely.a())), (None, None));
 }
 
+/// Frames that the sender's interface drops: the report says so, and why.
+#[test]
+fn the_cause_of_lost_frames_is_named() {
+    if !privileged!() {
+        return;
+    }
+    let too_long = ": in's MTU of 68 is too small for 1000 bytes)";
+    for (letter, change, words) in
+        [("-N", Change::Mtu, too_long), ("-S", Change::Down, ": in is down)")]
+    {
+        let here = Namespace::new().unwrap();
+        let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
+        let line = format!("demo -i in -o out {letter} --size 1000 --frames 100000000");
+        let tool = Tool::start(&here, &line);
+        let counters = || cable.b().info().unwrap().counters;
+        wait_for("frames", || counters().tx_packets > 1000);
+        match change {
+            Change::Mtu => ip::set_mtu(cable.a(), 68).unwrap(),
+            Change::Down => ip::set_up(cable.a(), false).unwrap(),
+        }
+        let before = counters().tx_dropped;
+        wait_for("drops", || counters().tx_dropped > before + 300);
+        let ended = tool.stop();
+        let message = ended.failure();
+        let (_, cause) = message.split_once("duplicated 0 (out dropped ").expect(message);
+        let (count, rest) = cause.split_once(" frames").unwrap();
+        assert!(count.replace(',', "").parse::<u64>().unwrap() > 300, "{message}");
+        assert!(rest.starts_with(words), "{message}");
+        assert_eq!(attached(cable.a()), None);
+    }
+}
+
+/// What makes the interface drop frames.
+#[derive(Clone, Copy)]
+enum Change {
+    /// The receiving end takes shorter ones only.
+    Mtu,
+    /// The receiving end is down.
+    Down,
+}
+
 #[test]
 fn the_report_for_people_is_plain_text_in_a_pipe() {
     if !privileged!() {
@@ -118,5 +160,69 @@ fn sizes_that_cannot_be_are_refused_with_the_limit() {
         assert!(ended.failure().contains(&size.to_string()), "{ended:?}");
         assert!(ended.failure().contains(limit), "{ended:?}");
         assert_eq!(ended.out, [""; 0]);
+    }
+}
+
+/// What `--help` says of the ends of the other commands holds for this one.
+#[test]
+fn an_interface_that_goes_and_a_program_that_is_taken_off_end_it() {
+    if !privileged!() {
+        return;
+    }
+    let here = Namespace::new().unwrap();
+    let line = "demo -i in -o out -N --frames 4000000000";
+    let run = || {
+        let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
+        let tool = Tool::start(&here, line);
+        wait_for("the program", || attached(cable.a()).is_some());
+        wait_for("frames", || cable.b().info().unwrap().counters.tx_packets > 1000);
+        (cable, tool)
+    };
+    for removed in ["in", "out"] {
+        let (cable, tool) = run();
+        // Removing one end removes both: either may be missed first.
+        ip::delete(if removed == "in" { cable.a() } else { cable.b() }).unwrap();
+        let ended = tool.end();
+        assert!(ended.failure_of(4).contains("is gone"), "{ended:?}");
+    }
+    let (cable, tool) = run();
+    let elsewhere = Namespace::new().unwrap();
+    let moved = elsewhere.take_interface(cable.a()).unwrap();
+    let ended = tool.end();
+    let words = "take it off there with `ip link set dev in xdpdrv off`";
+    assert!(ended.failure_of(4).contains(words), "{ended:?}");
+    ip::delete(&moved).unwrap();
+    drop(cable);
+    let (cable, tool) = run();
+    let other = foreign_on(&here, cable.a(), true);
+    let ended = tool.end();
+    assert!(ended.failure_of(5).contains("was taken off in by another process"), "{ended:?}");
+    other.close().unwrap();
+}
+
+/// A link that is down is waited for; frames that were on their way are lost, and said to be.
+#[test]
+fn a_link_that_flaps_is_waited_for() {
+    if !privileged!() {
+        return;
+    }
+    let here = Namespace::new().unwrap();
+    for end in ["in", "out"] {
+        let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
+        let mut tool = Tool::start(&here, "demo -i in -o out -N --frames 300000");
+        let sent = || cable.b().info().unwrap().counters.tx_packets;
+        wait_for("frames", || sent() > 1000);
+        let flapping = if end == "in" { cable.a() } else { cable.b() };
+        ip::set_up(flapping, false).unwrap();
+        // Its other end has lost its carrier, and may be seen first.
+        let note = tool.note();
+        assert!(note.contains("is down") || note.contains("has no carrier"), "{note}");
+        // Longer than frames that do not move end it otherwise.
+        std::thread::sleep(std::time::Duration::from_millis(2500));
+        assert_eq!(tool.ended(), None, "{end}");
+        ip::set_up(flapping, true).unwrap();
+        let ended = tool.end();
+        assert!(matches!(ended.status.code(), Some(0 | 1)), "{ended:?}");
+        assert!(ended.out.join("\n").contains("sent      300,000 frames"), "{ended:?}");
     }
 }

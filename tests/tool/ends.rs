@@ -4,10 +4,12 @@ use crate::common::wait_for;
 use crate::fixture::{Fixture, Tool, attached, foreign};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size};
 use rustix::process::{Pid, Signal, kill_process};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use xsk::XdpMode;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
@@ -137,6 +139,44 @@ fn a_signal_ends_the_wait_for_the_lock() {
     assert!(ended.failure().contains("has held the lock"), "{ended:?}");
 }
 
+#[test]
+fn a_signal_ends_a_demo_that_waits_for_the_lock() {
+    if !privileged!() {
+        return;
+    }
+    let here = Namespace::new().unwrap();
+    let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
+    let name = format!("xsk/lock/{}", cable.a().index());
+    let address = SocketAddr::from_abstract_name(name).unwrap();
+    let _lock = here.run(|| UnixDatagram::bind_addr(&address).unwrap()).unwrap();
+    let tool = Tool::start(&here, "demo -i in -o out");
+    wait_for("a socket", || tool.has_rings());
+    tool.signal(Signal::INT);
+    let start = Instant::now();
+    let ended = tool.end();
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    let words = "waited for the lock of the XDP attachments of in";
+    assert!(ended.failure_of(130).contains(words), "{ended:?}");
+    assert_eq!(attached(cable.a()), None);
+}
+
+#[test]
+fn a_signal_ends_a_demo_that_waits_for_a_link() {
+    if !privileged!() {
+        return;
+    }
+    let here = Namespace::new().unwrap();
+    let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
+    let lonely = VethPair::builder().names("lonely", "other").build(&here, &here).unwrap();
+    ip::set_up(lonely.b(), false).unwrap();
+    let tool = Tool::start(&here, "demo -i in -o lonely -N");
+    wait_for("the program", || attached(cable.a()).is_some());
+    let ended = tool.stop();
+    // It sends nothing that the end without a link would drop.
+    assert_eq!((ended.status.code(), &ended.err), (Some(130), &vec![]), "{ended:?}");
+    assert_eq!(attached(cable.a()), None);
+}
+
 /// Nothing else ends one that cannot end well: here its last lines are not read, and it does not run
 /// for a while.
 #[test]
@@ -145,7 +185,8 @@ fn a_signal_that_comes_much_later_ends_it_at_once() {
         return;
     }
     let fixture = Fixture::new(1);
-    let (mut child, reader) = unread(&fixture, &["rxdrop", "-i", "near", "--json"]);
+    let left = &fixture.cable.left;
+    let (mut child, reader) = unread(left, &["rxdrop", "-i", "near", "--json"]);
     wait_for("the program", || fixture.attached().is_some());
     let signal = |signal| kill_process(Pid::from_child(&child), signal).unwrap();
     signal(Signal::INT);
@@ -160,14 +201,14 @@ fn a_signal_that_comes_much_later_ends_it_at_once() {
     assert_eq!(status.code(), Some(143));
 }
 
-/// Starts the tool at the near end with outputs that nothing reads, and that take nothing more.
-fn unread(fixture: &Fixture, args: &[&str]) -> (Child, OwnedFd) {
+/// Starts the tool with outputs that nothing reads, and that take nothing more.
+fn unread(namespace: &Namespace, args: &[&str]) -> (Child, OwnedFd) {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
     let size = fcntl_setpipe_size(&writer, 4096).unwrap();
     rustix::io::write(&writer, &vec![b'x'; size]).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_xsk"));
     command.args(args).stdout(writer.try_clone().unwrap()).stderr(writer);
-    (fixture.cable.left.run(|| command.spawn().unwrap()).unwrap(), reader)
+    (namespace.run(|| command.spawn().unwrap()).unwrap(), reader)
 }
 
 #[test]
@@ -376,7 +417,8 @@ fn a_reader_that_stops_reading_stops_nothing_else() {
         return;
     }
     let fixture = Fixture::new(1);
-    let (mut child, reader) = unread(&fixture, &["rxdrop", "-i", "near", "--json", "-p"]);
+    let left = &fixture.cable.left;
+    let (mut child, reader) = unread(left, &["rxdrop", "-i", "near", "--json", "-p"]);
     wait_for("the program", || fixture.attached().is_some());
     // Beyond the first report, which is due after a second.
     let start = Instant::now();
@@ -397,6 +439,57 @@ fn a_reader_that_stops_reading_stops_nothing_else() {
     drop(reader);
     assert_eq!(status.code(), Some(1), "the summary was not read");
     assert_eq!(left, None);
+}
+
+#[test]
+fn a_reader_that_stops_reading_stops_no_demo() {
+    if !privileged!() {
+        return;
+    }
+    let here = Namespace::new().unwrap();
+    let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
+    let args = ["demo", "-i", "in", "-o", "out", "--frames", "4000000000"];
+    let (mut child, reader) = unread(&here, &args);
+    let start = Instant::now();
+    while attached(cable.a()).is_none() && start.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let began = attached(cable.a());
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let (start, mut status) = (Instant::now(), None);
+    while status.is_none() && start.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(5));
+        status = child.try_wait().unwrap();
+    }
+    let left = attached(cable.a());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(reader);
+    assert!(began.is_some(), "it waits for the reader of its first line");
+    assert_eq!(status.expect("it does not end").code(), Some(1), "the report was not read");
+    assert_eq!(left, None);
+}
+
+/// As before `head -1`.
+#[test]
+fn a_demo_whose_reader_ends_says_nothing() {
+    if !privileged!() {
+        return;
+    }
+    let here = Namespace::new().unwrap();
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xsk"));
+    command.args(["demo", "--frames", "5000"]).stdout(writer).stderr(Stdio::piped());
+    let child = here.run(|| command.spawn().unwrap()).unwrap();
+    // The writer in it would keep the pipe open.
+    drop(command);
+    let mut line = String::new();
+    // Reads more than the first line only if the others come within microseconds of it.
+    BufReader::new(File::from(reader)).read_line(&mut line).unwrap();
+    assert!(line.starts_with("From "), "{line}");
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(141), "{ended:?}");
+    assert_eq!(ended.stderr, b"");
 }
 
 #[test]

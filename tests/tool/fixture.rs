@@ -57,12 +57,17 @@ pub(crate) fn attached(interface: &Interface) -> Option<XdpMode> {
 
 /// Attaches a program that is not the tool's to the near end, named `foreign`.
 pub(crate) fn foreign(fixture: &Fixture, replace: bool) -> Attachment {
+    foreign_on(&fixture.cable.left, fixture.cable.veth.a(), replace)
+}
+
+/// Attaches a program that is not the tool's to an interface of a namespace, named `foreign`.
+pub(crate) fn foreign_on(here: &Namespace, interface: &Interface, replace: bool) -> Attachment {
     let insns = [Insn::mov64_imm(Reg::R0, 1), Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
     let program = Program::builder(&insns).name("foreign").license(c"MIT").load().unwrap();
     let map = XskMap::create("foreign_map", 1).unwrap();
-    let builder = Attachment::builder(fixture.cable.veth.a()).program(program, map);
+    let builder = Attachment::builder(interface).program(program, map);
     let attach = || builder.replace_foreign(replace).attach();
-    fixture.cable.left.run(attach).unwrap().unwrap()
+    here.run(attach).unwrap().unwrap()
 }
 
 /// The tool, running.

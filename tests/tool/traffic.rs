@@ -296,10 +296,7 @@ fn what_the_device_drops_is_neither_sent_nor_a_success() {
     let ended = fixture.start("txonly -C 1000 -s 200").ready().end();
     assert!(ended.failure().contains("near dropped 1000 of 1000 packets"), "{ended:?}");
     let summary = ended.summary_of(1);
-    assert_eq!(
-        (&summary["tx_packets"], &summary["total"]["tx_dropped"]),
-        (&0.into(), &1000.into())
-    );
+    assert_eq!((&summary["tx_packets"], &summary["total"]["tx_lost"]), (&0.into(), &1000.into()));
     assert_eq!(near.info().unwrap().counters.tx_dropped, 1000);
     let event = &ended.objects()[0];
     assert_eq!(event["event"], "dropped_by_device", "{ended:?}");
@@ -310,7 +307,7 @@ fn what_the_device_drops_is_neither_sent_nor_a_success() {
     // Those that are sent make it a success, whatever is dropped beside them.
     ip::set_mtu(far, 1500).unwrap();
     let ended = fixture.start("txonly -d 1 -s 200").ready().end();
-    assert_eq!(ended.summary()["total"]["tx_dropped"], 0);
+    assert_eq!(ended.summary()["total"]["tx_lost"], 0);
 }
 
 /// Packets of two lengths, of which the longer ones are dropped by the device on their way back.
@@ -348,7 +345,7 @@ fn bytes_are_those_of_the_packets_that_were_sent() {
     let after = near.info().unwrap().counters;
     assert_eq!(total["tx_packets"], after.tx_packets - before.tx_packets);
     assert_eq!(total["tx_bytes"], after.tx_bytes - before.tx_bytes);
-    assert_eq!(total["tx_dropped"], 250);
+    assert_eq!(total["tx_lost"], 250);
 }
 
 /// A bridge over an interface whose queueing discipline lets a packet through now and then.
@@ -426,7 +423,7 @@ fn without_a_carrier_nothing_counts_as_sent_and_its_return_is_waited_for() {
         let after = near.info().unwrap().counters;
         let total = &summary["total"];
         assert_eq!(total["tx_packets"], after.tx_packets - before.tx_packets, "{line}: {summary}");
-        assert_eq!(total["tx_dropped"], after.tx_dropped - before.tx_dropped, "{line}: {summary}");
+        assert_eq!(total["tx_lost"], after.tx_dropped - before.tx_dropped, "{line}: {summary}");
         ip::set_up(far, true).unwrap();
         ip::wait_for_carrier(near, LIMIT).unwrap();
     }
@@ -451,7 +448,7 @@ fn losses_are_shown_with_their_cause_and_cure() {
         let line = format!("txonly -i far -C 50 -s {size} --json {WAIT}");
         Tool::start(&fixture.cable.right, &line).summary();
         if words.is_empty() {
-            assert_eq!(tool.stop().summary()["total"]["rx_dropped"], 0);
+            assert_eq!(tool.stop().summary()["total"]["rx_lost"], 0);
             continue;
         }
         let note = tool.note();
@@ -460,7 +457,7 @@ fn losses_are_shown_with_their_cause_and_cure() {
         }
         let ended = tool.stop();
         let summary = ended.summary();
-        assert_eq!(summary["total"]["rx_dropped"], 50);
+        assert_eq!(summary["total"]["rx_lost"], 50);
         assert_eq!(summary["rx_packets"], 0);
     }
     // A table says it without being asked.
@@ -510,7 +507,7 @@ fn received_and_dropped_are_what_was_sent() {
         let arrived = |ended: &Ended| {
             let total = &ended.summary()["total"];
             let number = |key: &str| total[key].as_u64().unwrap();
-            (number("rx_packets"), number("rx_dropped"))
+            (number("rx_packets"), number("rx_lost"))
         };
         // The first loss is reported within a second.
         tool.note();

@@ -26,6 +26,8 @@ Exit codes:
 ///
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, and the
 /// summary is written. If that takes more than two seconds, another signal ends it at once.
+/// (SIGHUP and SIGQUIT that are ignored at the start stay ignored. Other signals kill it, and what
+/// netlink attached stays until the next start.)
 ///
 /// Of an option that is given twice the last one counts.
 #[derive(Debug, Parser)]
@@ -69,7 +71,7 @@ pub(crate) struct PortArgs {
     /// Interface
     #[arg(short, long, value_name = "NAME")]
     pub(crate) interface: OsString,
-    /// Queue: packets of other queues do not come here
+    /// Queue: the socket receives and sends on this one alone
     #[arg(short, long, value_name = "QUEUE", default_value_t = 0)]
     pub(crate) queue: u32,
     #[command(flatten)]
@@ -80,7 +82,7 @@ pub(crate) struct PortArgs {
     /// Always copy
     #[arg(short, long)]
     pub(crate) copy: bool,
-    /// Sleep until packets come (poll(2)), and do not spin
+    /// Sleep while there is nothing to do, and do not spin
     #[arg(short, long)]
     pub(crate) poll: bool,
     /// Do without need-wakeup: call the kernel each time
@@ -97,7 +99,7 @@ pub(crate) struct PortArgs {
     #[arg(short = 'n', long, value_name = "SECONDS", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) interval: u64,
-    /// Seconds until the end
+    /// Whole seconds until the end
     #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) duration: Option<u64>,
     /// Packets until the end
@@ -123,7 +125,7 @@ pub(crate) struct PortArgs {
     /// false; for each event, with "event"; and for the whole run, with "summary": true
     ///
     /// The objects "interval" and "total" hold what was counted in the interval, and since the
-    /// start. The counters beside them are those of the interval in the former lines and those of
+    /// start; "rx_lost" is all that the socket did not get, "tx_lost" what the device dropped. The counters beside them are those of the interval in the former lines and those of
     /// the run in the last one.
     #[arg(long)]
     pub(crate) json: bool,
@@ -268,6 +270,9 @@ pub(crate) struct DemoArgs {
     /// Existing interface that sends, with a cable to the one that receives
     #[arg(short, long, value_name = "NAME", requires = "interface")]
     pub(crate) output: Option<OsString>,
+    /// Replace the XDP programs of other applications on them; they are not put back
+    #[arg(long, requires = "interface")]
+    pub(crate) replace: bool,
     /// Print one JSON object for each mode
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,21 +1,29 @@
 //! `xsk demo`: frames from one socket to another, in each mode, on a machine without a set-up.
 
 use crate::args::DemoArgs;
+use crate::both_ends::BothEnds;
+use crate::counts::{Counts, Report};
 use crate::ended::Ended;
 use crate::exchange::{CABLE_CAPACITY, CHUNKS, Exchange, Outcome, Receiver, Sender, run_exchange};
 use crate::failure::{Failure, Result};
-use crate::output::{Progress, line};
+use crate::losses::Loss;
+use crate::output::{Lines, Progress};
 use crate::packet::{ETHERNET_HEADER, MIN_SIZE, Stream};
-use crate::port::{ActiveProgram, BIND_SLICE, bind, copy, interface, wait_for_link};
+use crate::port::{
+    ActiveProgram, BIND_SLICE, attach, bind, copy, interface, patiently, take_off, wait_for_link,
+};
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
+use crate::watch::Watch;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use xsk::test_util::{Namespace, VethPair};
-use xsk::{AttachMode, Attachment, FramePool, Interface, Registration, Socket, Umem};
+use xsk::{AttachMethod, AttachMode, Attachment, FramePool, Interface, Registration, Socket, Umem};
 
 /// Bytes that the kernel leaves free before each received packet (`XDP_PACKET_HEADROOM`).
 const KERNEL_HEADROOM: u32 = 256;
+/// Bytes of a VLAN tag.
+const VLAN_TAG: u32 = 4;
 /// The largest MTU with which a veth pair accepts a native program.
 const VETH_MTU: u32 = 3506;
 /// How long to wait for the queues of the previous mode: the kernel frees them some time after
@@ -24,6 +32,21 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<Ended> {
     let link = TestLink::new(args)?;
+    let output = Lines::new(std::io::stdout())?;
+    let faults = all_modes(args, &link, stop, &output);
+    // After an error, too: what was found before it is written.
+    let written = output.finish();
+    let faults = faults?;
+    if !faults.is_empty() {
+        return Err(Failure::Text(faults.join("; ")));
+    }
+    written?;
+    let signal = stop.signal().map(|number| Ended::Signal { number, early: true });
+    Ok(signal.unwrap_or(Ended::Count))
+}
+
+/// Runs in each mode that is asked for; returns what went wrong with frames and chunks.
+fn all_modes(args: &DemoArgs, link: &TestLink, stop: &Stop, output: &Lines) -> Result<Vec<String>> {
     if !args.json {
         let (from, to) = link.ends();
         let (from, to) = (from.name(), to.name());
@@ -31,7 +54,7 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<Ended> {
             TestLink::Own { .. } => ", in network namespaces of their own",
             TestLink::Existing { .. } => "",
         };
-        line(&format!("From {from} to {to}{place}"))?;
+        output.line(format!("From {from} to {to}{place}"))?;
     }
     let modes = match args.mode.choice() {
         AttachMode::Auto => vec![AttachMode::Native, AttachMode::Generic],
@@ -40,14 +63,10 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<Ended> {
     let mut faults = Vec::new();
     for (mode, number) in modes.into_iter().zip(1..) {
         if !stop.is_asked() {
-            faults.extend(one_mode(args, &link, mode, number, stop)?);
+            faults.extend(one_mode(args, link, mode, number, stop, output)?);
         }
     }
-    if !faults.is_empty() {
-        return Err(Failure::Text(faults.join("; ")));
-    }
-    let signal = stop.signal().map(|number| Ended::Signal { number, early: true });
-    Ok(signal.unwrap_or(Ended::Count))
+    Ok(faults)
 }
 
 /// Two interfaces with a cable between them.
@@ -151,13 +170,8 @@ fn sender(interface: &Interface, size: u32, stop: &Stop) -> Result<Sender> {
             umem.chunk_size()
         )));
     }
-    let unbound = Socket::builder(&umem)
-        .tx_only()
-        .tx_size(CHUNKS)
-        .completion_size(CHUNKS)
-        .fill_size(64)
-        .bind_timeout(BIND_SLICE)
-        .open()?;
+    let builder = Socket::builder(&umem).tx_only().tx_size(CHUNKS).completion_size(CHUNKS);
+    let unbound = patiently(builder.fill_size(64).bind_timeout(BIND_SLICE), stop)?;
     let socket = bind(unbound, interface, 0, QUEUE_TIMEOUT, stop)?;
     Ok(Sender { umem, pool, socket })
 }
@@ -165,19 +179,17 @@ fn sender(interface: &Interface, size: u32, stop: &Stop) -> Result<Sender> {
 /// Creates a receiver with all its chunks in the fill ring, its attachment and its registration.
 fn receiver(
     interface: &Interface,
+    args: &DemoArgs,
     mode: AttachMode,
     stop: &Stop,
 ) -> Result<(Receiver, Attachment, Registration)> {
     let (umem, mut pool) = Umem::builder().chunk_count(CHUNKS).build()?;
-    let mut socket = Socket::builder(&umem)
-        .rx_only()
-        .rx_size(CHUNKS)
-        .fill_size(CHUNKS)
-        .bind_timeout(BIND_SLICE)
-        .open()?;
+    let builder = Socket::builder(&umem).rx_only().rx_size(CHUNKS).fill_size(CHUNKS);
+    let mut socket = patiently(builder.bind_timeout(BIND_SLICE), stop)?;
     socket.fill.fill_from(&mut pool, CHUNKS)?;
     let socket = bind(socket, interface, 0, QUEUE_TIMEOUT, stop)?;
-    let attachment = Attachment::builder(interface).mode(mode).attach()?;
+    let builder = || Attachment::builder(interface).mode(mode).replace_foreign(args.replace);
+    let attachment = attach(builder, interface, stop)?;
     let registration = socket.register(&attachment)?;
     Ok((Receiver { umem, socket }, attachment, registration))
 }
@@ -189,13 +201,14 @@ fn one_mode(
     mode: AttachMode,
     number: u32,
     stop: &Stop,
+    output: &Lines,
 ) -> Result<Option<String>> {
     let (from, to) = link.ends();
     let mut sender = link.at_sender(|| sender(from, args.size, stop))??;
     let (mut receiver, attachment, registration) =
-        link.at_receiver(|| receiver(to, mode, stop))??;
+        link.at_receiver(|| receiver(to, args, mode, stop))??;
     let handle = &sender.socket.handle;
-    let builder = || Attachment::builder(from);
+    let builder = || Attachment::builder(from).replace_foreign(args.replace);
     let program = link.at_sender(|| ActiveProgram::to_send(builder, from, handle, stop))??;
     for end in [from, to] {
         wait_for_link(end, stop)?;
@@ -220,24 +233,43 @@ fn one_mode(
             progress: &progress,
             name: &name,
         };
-        run_exchange(&exchange, &mut sender, &mut receiver)
+        let watches = [
+            (from.name(), link.at_sender(|| Watch::start(from))??),
+            (to.name(), link.at_receiver(|| Watch::start(to))??),
+        ];
+        BothEnds::new(watches, &attachment)
+            .and_then(|mut ends| run_exchange(&exchange, &mut sender, &mut receiver, &mut ends))
     };
     // Detaches before anything is written: the output may be closed.
+    let id = attachment.program_id();
+    let command = take_off(to, attachment.mode());
     let closed = ActiveProgram::new(attachment, registration).close();
     let program = program.map_or(Ok(()), ActiveProgram::close);
-    let outcome = outcome?;
+    let outcome = outcome.map_err(|failure| match failure {
+        Failure::Gone { name, errno, .. } if name == to.name() => {
+            let program = (method == AttachMethod::Netlink).then_some((id, command));
+            Failure::Gone { name, errno, program }
+        }
+        other => other,
+    })?;
     closed?;
     program?;
     let chunks = Chunks::count(&sender, &receiver)?;
     let handle = &receiver.socket.handle;
     if args.json {
         let zero_copy = handle.is_zero_copy();
-        line(&json(args, &name, zero_copy, &outcome, &chunks))?;
+        output.last_line(json(args, &name, zero_copy, &outcome, &chunks))?;
     } else {
-        line(&format!("{how}; {}; attached by {method}", copy(handle)))?;
-        report(args, link.max_in_flight(), &outcome, &chunks)?;
+        output.last_line(format!("{how}; {}; attached by {method}", copy(handle)))?;
+        for row in report(args, link.max_in_flight(), &outcome, &chunks) {
+            output.last_line(format!("  {row}"))?;
+        }
     }
-    Ok(fault(args, stop, &name, &outcome, &chunks))
+    let causes = match outcome.lost() {
+        0 => Vec::new(),
+        _ => causes(link, args.size, &sender, &receiver),
+    };
+    Ok(fault(args, stop, &name, &outcome, &causes, &chunks))
 }
 
 /// Where the chunks are after the run.
@@ -303,10 +335,11 @@ fn json(
     .to_string()
 }
 
-fn report(args: &DemoArgs, max_in_flight: u32, outcome: &Outcome, chunks: &Chunks) -> Result<()> {
+/// Returns the lines for people.
+fn report(args: &DemoArgs, max_in_flight: u32, outcome: &Outcome, chunks: &Chunks) -> Vec<String> {
     let (size, batch) = (args.size, args.batch.min(max_in_flight));
     let rate = |count| grouped(per_second(count, outcome.time));
-    let rows = [
+    let mut rows = vec![
         format!(
             "sent      {} frames of {size} bytes, up to {batch} at once, in {:.3} s: {} per second",
             grouped(outcome.sent),
@@ -332,13 +365,55 @@ fn report(args: &DemoArgs, max_in_flight: u32, outcome: &Outcome, chunks: &Chunk
             CHUNKS.saturating_sub(chunks.missing)
         ),
     ];
-    for row in rows {
-        line(&format!("  {row}"))?;
-    }
     if outcome.foreign > 0 {
-        line(&format!("  {} other packets", outcome.foreign))?;
+        rows.push(format!("{} other packets", outcome.foreign));
     }
-    Ok(())
+    rows
+}
+
+/// Returns why frames of `size` bytes were lost, as far as the counters and the two ends show it.
+fn causes(link: &TestLink, size: u32, sender: &Sender, receiver: &Receiver) -> Vec<String> {
+    let (from, to) = link.ends();
+    let kernel = receiver.socket.handle.statistics().unwrap_or_default();
+    let report = Report::new(Counts::default(), sender.socket.handle.tx_dropped(), kernel);
+    let mut obstacle = obstacle(from, to, size);
+    let mut causes = Vec::new();
+    for loss in Loss::ALL {
+        let count = loss.count(&report);
+        if count == 0 {
+            continue;
+        }
+        let (to, count) = (to.name(), grouped(count));
+        causes.push(match loss {
+            Loss::RingFull => format!("the RX ring at {to} was full for {count} packets"),
+            Loss::NoChunk => format!("the fill ring at {to} was empty for {count} packets"),
+            Loss::TooLong => format!("{count} packets at {to} were too long for a chunk"),
+            Loss::Device => {
+                let why = obstacle.take().map_or_else(String::new, |why| format!(": {why}"));
+                format!("{} dropped {count} frames{why}", from.name())
+            }
+        });
+    }
+    if causes.is_empty() {
+        causes.extend(obstacle);
+    }
+    causes
+}
+
+/// Returns what keeps frames of `size` bytes from their way, if the interfaces show it now.
+fn obstacle(from: &Interface, to: &Interface, size: u32) -> Option<String> {
+    // An interface that is gone shows nothing.
+    let ends = [(to, to.info().ok()?), (from, from.info().ok()?)];
+    if let Some((end, _)) = ends.iter().find(|(_, info)| !info.up) {
+        return Some(format!("{} is down", end.name()));
+    }
+    if let Some((end, _)) = ends.iter().find(|(_, info)| !info.carrier) {
+        return Some(format!("{} has no carrier", end.name()));
+    }
+    // Interfaces leave room for a VLAN tag beside the MTU.
+    let room = |mtu: u32| mtu.saturating_add(ETHERNET_HEADER + VLAN_TAG);
+    let (end, info) = ends.iter().find(|(_, info)| room(info.mtu) < size)?;
+    Some(format!("{}'s MTU of {} is too small for {size} bytes", end.name(), info.mtu))
 }
 
 fn fault(
@@ -346,6 +421,7 @@ fn fault(
     stop: &Stop,
     mode: &str,
     outcome: &Outcome,
+    causes: &[String],
     chunks: &Chunks,
 ) -> Option<String> {
     let mut faults = Vec::new();
@@ -361,7 +437,11 @@ fn fault(
     let wrong = [outcome.lost(), outcome.corrupt, outcome.duplicated];
     if wrong != [0; 3] {
         let [lost, corrupt, duplicated] = wrong;
-        faults.push(format!("lost {lost}, corrupt {corrupt}, duplicated {duplicated}"));
+        let causes = match causes {
+            [] => String::new(),
+            causes => format!(" ({})", causes.join("; ")),
+        };
+        faults.push(format!("lost {lost}, corrupt {corrupt}, duplicated {duplicated}{causes}"));
     }
     if !chunks.all_returned() {
         faults.push(format!(

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use std::process::ExitCode;
+use xsk::Error;
 
 /// The exit code after an error.
 const FAILED: u8 = 1;
@@ -49,6 +50,7 @@ impl Failure {
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Gone { .. } => "interface_gone",
+            Self::TakenOff { .. } => "program_taken_off",
             Self::Interrupted { .. } => "signal",
             _ => "error",
         }
@@ -57,9 +59,16 @@ impl Failure {
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Gone { .. } => 4,
+            Self::Xsk(error) if is_of_socket(error) && error.is_gone() => 4,
+            Self::TakenOff { .. } => 5,
             Self::Interrupted { number, .. } => SIGNAL.saturating_add(*number),
             _ if self.is_closed_output() => SIGNAL + SIGPIPE,
             _ => FAILED,
         })
     }
+}
+
+/// Returns whether an error is that of a socket at work.
+fn is_of_socket(error: &Error) -> bool {
+    matches!(error, Error::Kick { .. } | Error::SocketEnded { .. })
 }

@@ -1,5 +1,6 @@
 //! Sends frames from one socket to another and accounts for each of them.
 
+use crate::both_ends::BothEnds;
 use crate::failure::Result;
 use crate::output::Progress;
 use crate::packet::{Stream, Verdict};
@@ -125,16 +126,19 @@ pub(crate) fn run_exchange(
     exchange: &Exchange<'_>,
     sender: &mut Sender,
     receiver: &mut Receiver,
+    ends: &mut BothEnds,
 ) -> Result<Outcome> {
+    let mut ready = true;
     let mut outcome = Outcome::new(exchange.frames);
-    let mut frames = exchange.frames;
+    // A signal that came while the link was waited for: nothing is sent.
+    let mut frames = if exchange.stop.is_asked() { 0 } else { exchange.frames };
     let all = sender.pool.len();
     let start = Instant::now();
     let (mut moved_at, mut shown_at) = (start, start);
     let mut moved = false;
     let mut turns = TURNS;
     loop {
-        let sent = send(exchange, frames, sender, &mut outcome)?;
+        let sent = if ready { send(exchange, frames, sender, &mut outcome)? } else { 0 };
         let received = receive(exchange, receiver, &mut outcome)?;
         let reaped = sender.socket.completion.reap_into(&mut sender.pool, CHUNKS)?;
         if sent | received | reaped != 0 {
@@ -154,8 +158,9 @@ pub(crate) fn run_exchange(
         if exchange.stop.is_asked() {
             frames = outcome.sent;
         }
+        ready = ends.are_ready()?;
         let now = Instant::now();
-        if std::mem::take(&mut moved) {
+        if std::mem::take(&mut moved) || !(ready || exchange.stop.is_asked()) {
             moved_at = now;
         } else if now.duration_since(moved_at) > STALL {
             outcome.stalled = true;
@@ -221,8 +226,11 @@ fn send(
     let pending = u64::from(socket.tx.pending());
     let cable = outcome.expected().saturating_sub(pending);
     if pending > 0 && cable + u64::from(DEFAULT_TX_BUDGET) <= u64::from(CABLE_CAPACITY) {
-        // Frames that this call does not send are sent in the next turn.
-        socket.tx.kick_if_needed()?;
+        // Frames that this call does not send are sent in a later turn.
+        match socket.tx.kick_if_needed() {
+            Err(error) if error.is_down() => {}
+            result => drop(result?),
+        }
     }
     Ok(sent)
 }

@@ -15,11 +15,20 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// The interface is gone.
     Gone {
-        /// What showed it.
-        error: Error,
+        /// Its name.
+        name: String,
+        /// The error number that showed it.
+        errno: Option<Errno>,
         /// The program that stays on an interface which was moved to another network namespace,
         /// and what takes it off there.
         program: Option<(u32, String)>,
+    },
+    /// Another process took the program off the interface.
+    TakenOff {
+        /// The interface's name.
+        name: String,
+        /// The program's id.
+        id: u32,
     },
     /// A signal came while it waited for something.
     Interrupted {
@@ -51,8 +60,17 @@ impl fmt::Display for Failure {
                 None => f.write_str(&in_words_of_the_tool(error)),
             },
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
-            Self::Gone { error, program } => {
-                write!(f, "{error}")?;
+            Self::TakenOff { name, id } => write!(
+                f,
+                "program {id} was taken off {name} by another process: packets go past this socket"
+            ),
+            Self::Gone { name, errno, program } => {
+                write!(f, "{name} is gone: it was removed, or moved to another network namespace")?;
+                match *errno {
+                    Some(Errno::NODEV) => f.write_str(" (ENODEV)")?,
+                    Some(Errno::NXIO) => f.write_str(" (ENXIO)")?,
+                    _ => {}
+                }
                 match program {
                     Some((id, command)) => write!(
                         f,
@@ -119,10 +137,16 @@ fn in_words_of_the_tool(error: &Error) -> String {
     }
     match error {
         // Memory that may not be pinned.
-        Error::RegisterUmem { chunk_size, memlock: Some(limit), errno: Errno::NOBUFS, .. } => {
-            // Half of the limit: other sockets of the user count, too.
-            let chunks = (limit / u64::from(*chunk_size) / 2).max(1);
-            let chunks = 1 << chunks.ilog2();
+        Error::RegisterUmem {
+            bytes,
+            chunk_size,
+            memlock: Some(limit),
+            errno: Errno::NOBUFS,
+            ..
+        } => {
+            // Half of what is possible, or was asked for: other memory of the user counts, too.
+            let most = (*bytes).min(*limit) / u64::from(*chunk_size) / 2;
+            let chunks = 1 << most.max(1).ilog2();
             format!("{text}. Or ask for fewer chunks: `--chunks {chunks}`")
         }
         Error::NeedsKernel { feature, .. } if feature.contains("AttachMethod::Link") => {

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let builder = port::socket(args, &umem);
     let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
-    let mut unbound = builder.open()?;
+    let mut unbound = port::patiently(builder, stop)?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
     let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;

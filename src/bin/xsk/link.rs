@@ -34,7 +34,8 @@ impl Link {
                 "no_carrier",
                 format!(
                     "{name} has no carrier: nothing comes or goes until it has one; is there a \
-                     cable, and is its other end up?"
+                     cable, and is its other end up (of a tun or tap device: does a process hold \
+                     it open)?"
                 ),
             ),
         }

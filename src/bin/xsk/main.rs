@@ -1,6 +1,7 @@
 //! The command-line tool `xsk`: AF_XDP sockets at work, by one command.
 
 mod args;
+mod both_ends;
 mod counts;
 mod demo;
 mod ended;

@@ -1,5 +1,5 @@
-//! Lines on the standard output, directly or by a thread that the data path does not wait for, and
-//! a progress line on a terminal.
+//! Lines on the standard output, by a thread that the data path does not wait for, and a progress
+//! line on a terminal.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -29,11 +29,6 @@ pub(crate) fn printable(text: &str) -> String {
         c => c.to_string(),
     };
     text.chars().map(shown).collect()
-}
-
-/// Writes a line to the standard output; an error, not a panic, if the output is closed.
-pub(crate) fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
 }
 
 /// Lines that a thread of their own writes: a reader that stops reading stops nothing else.
@@ -107,6 +102,14 @@ impl Lines {
                 self.missing.set(self.missing.get() + 1);
             }
         })
+    }
+
+    /// Waits a moment until something is written, so that what other threads write comes after it.
+    pub(crate) fn settle(&self) {
+        let start = Instant::now();
+        while self.written.load(Ordering::Relaxed) == 0 && start.elapsed() < LEAST {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Has a line written, and waits for room. Returns the error of a reader that reads nothing.

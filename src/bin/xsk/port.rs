@@ -20,6 +20,9 @@ pub(crate) const DEFAULT_TX_BUDGET: u32 = 32;
 /// How long a card may take until its link is up again.
 const LINK: Duration = Duration::from_secs(20);
 
+/// How long the kernel may take to give memory back that a closed socket had pinned.
+const UNPINNING: Duration = Duration::from_millis(300);
+
 /// How long to wait for another process that attaches or leaves, and how long at once: signals are
 /// looked at in between. Leaving waits as long as the latter.
 const LOCK: Duration = Duration::from_secs(10);
@@ -73,6 +76,31 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
         .bind_timeout(args.wait().min(BIND_SLICE))
 }
 
+/// Makes a socket. While packet memory of a socket that was closed just now still counts against the
+/// limit, tries again for a moment.
+pub(crate) fn patiently<S: SocketKind>(
+    builder: SocketBuilder<S>,
+    stop: &Stop,
+) -> Result<Unbound<S>> {
+    let start = Instant::now();
+    loop {
+        match builder.clone().open() {
+            Err(Error::RegisterUmem { errno: Errno::NOBUFS, .. })
+                if start.elapsed() < UNPINNING && !stop.is_asked() =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// Returns the command that takes a program off an interface.
+pub(crate) fn take_off(interface: &Interface, mode: XdpMode) -> String {
+    let word = if mode == XdpMode::Generic { "xdpgeneric" } else { "xdpdrv" };
+    format!("ip link set dev {} {word} off", quoted(&interface.os_name().to_string_lossy()))
+}
+
 /// Binds a socket. While the queue is taken, tries again for as long as `limit` says, but ends soon
 /// after a signal: the socket is made with a `bind_timeout` of [`BIND_SLICE`] at the most.
 pub(crate) fn bind<S: SocketKind>(
@@ -115,7 +143,7 @@ pub(crate) fn attachment(args: &PortArgs, interface: &Interface) -> AttachmentBu
 
 /// Attaches as `builder` says. While another process attaches or leaves, waits for it, but ends soon
 /// after a signal.
-fn attach(
+pub(crate) fn attach(
     builder: impl Fn() -> AttachmentBuilder,
     interface: &Interface,
     stop: &Stop,
@@ -151,6 +179,7 @@ fn report_replaced(attachment: &Attachment) {
     // Its thread writes it, also if nothing reads it at the moment.
     if let Ok(lines) = Lines::new(std::io::stderr()) {
         let _ = lines.line(printable(&format!("replaced {replaced}")));
+        lines.settle();
     }
 }
 

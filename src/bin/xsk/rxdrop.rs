@@ -14,7 +14,8 @@ pub(crate) fn run(args: &RxdropArgs, stop: &Stop) -> Result<Ended> {
     let interface = port::interface(&args.interface)?;
     let (umem, mut pool) = port::umem(args, rx.headroom)?;
     let builder = port::socket(args, &umem).rx_only();
-    let mut unbound = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring).open()?;
+    let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let mut unbound = port::patiently(builder, stop)?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
     let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;

@@ -6,7 +6,7 @@ use crate::ended::Ended;
 use crate::failure::{Failure, Result, quoted};
 use crate::link::Link;
 use crate::losses::{Loss, Place};
-use crate::port::ActiveProgram;
+use crate::port::{ActiveProgram, take_off};
 use crate::signals::Stop;
 use crate::table::{Summary, Table};
 use crate::watch::{self, Watch};
@@ -248,12 +248,9 @@ impl<'a> Session<'a> {
             return error.into();
         }
         let netlink = self.program.filter(|program| program.method == AttachMethod::Netlink);
-        let command = |program: Redirect| {
-            let word = if program.mode == XdpMode::Generic { "xdpgeneric" } else { "xdpdrv" };
-            let name = quoted(&self.interface.os_name().to_string_lossy());
-            (program.id, format!("ip link set dev {name} {word} off"))
-        };
-        Failure::Gone { error, program: netlink.map(command) }
+        let command = |program: Redirect| (program.id, take_off(&self.interface, program.mode));
+        let name = self.interface.name().to_owned();
+        Failure::Gone { name, errno: error.errno(), program: netlink.map(command) }
     }
 
     /// Replaces an error by its cause, if the cause is that the interface is gone.

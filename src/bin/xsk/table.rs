@@ -258,10 +258,10 @@ fn totals(totals: &Totals) -> Value {
     json!({
         "rx_packets": totals.rx_packets,
         "rx_bytes": totals.rx_bytes,
-        "rx_dropped": totals.rx_dropped,
+        "rx_lost": totals.rx_dropped,
         "tx_packets": totals.tx_packets,
         "tx_bytes": totals.tx_bytes,
-        "tx_dropped": totals.tx_dropped,
+        "tx_lost": totals.tx_dropped,
     })
 }
 

@@ -37,7 +37,8 @@ pub(crate) fn run(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
         chunk[..packet.len()].copy_from_slice(&packet);
     });
     let builder = port::socket(port, &umem).tx_only();
-    let unbound = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring).open()?;
+    let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
+    let unbound = port::patiently(builder, stop)?;
     let mut socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
     raise_tx_budget(port, &socket)?;
     let builder = || port::attachment(port, &interface);

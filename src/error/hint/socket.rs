@@ -58,13 +58,15 @@ pub(super) fn register(
 ) -> Hint {
     match errno {
         Errno::NOBUFS => {
-            let limit = memlock.map_or_else(String::new, |limit| format!(" (it is {limit} bytes)"));
+            let text = memlock.map_or_else(String::new, |limit| format!(" (it is {limit} bytes)"));
+            // What fits by itself does not fit beside other memory.
+            let others = memlock.filter(|limit| bytes <= *limit).unwrap_or(0);
+            let wanted = bytes.saturating_add(others).div_ceil(1024);
             format!(
-                "The memory is pinned, which counts against RLIMIT_MEMLOCK{limit} for all \
-                 processes of this user together: raise it (`ulimit -l {}` or more, \
+                "The memory is pinned, which counts against RLIMIT_MEMLOCK{text} for all \
+                 processes of this user together: raise it (as root, `ulimit -l {wanted}` or more, \
                  LimitMEMLOCK= in systemd), or run with CAP_IPC_LOCK. Memory of a socket closed \
-                 just now counts for some milliseconds more",
-                bytes.div_ceil(1024)
+                 just now counts for some milliseconds more"
             )
             .into()
         }
