@@ -128,9 +128,13 @@ impl<'a> RxBatch<'a> {
     ///
     /// # fn f(port: &mut Port) -> xsk::Result<()> {
     /// let Port { umem, pool, socket, .. } = port;
-    /// let xsk::Socket { rx, tx, fill, .. } = socket;
+    /// let xsk::Socket { rx, tx, fill, completion, .. } = socket;
+    /// // The chunks of packets that were sent come back this way only, and the fill ring gets none of
+    /// // them by itself.
+    /// completion.reap_into(pool, 32)?;
+    /// fill.fill_from(pool, 32)?;
     /// // Sends IPv4 packets back to where they came from, and drops the others.
-    /// let routed = rx.receive(64)?.route_each(tx, fill, pool, |mut frame| {
+    /// let routed = rx.receive(32)?.route_each(tx, fill, pool, |mut frame| {
     ///     match umem.bytes_mut(&mut frame).split_at_mut_checked(12) {
     ///         Some((addresses, [0x08, 0x00, ..])) => {
     ///             addresses.rotate_left(6);
@@ -140,7 +144,7 @@ impl<'a> RxBatch<'a> {
     ///     }
     /// })?;
     /// println!("{} sent, {} dropped", routed.sent, routed.recycled + routed.pooled);
-    /// tx.kick_if_needed()?;
+    /// tx.kick_if_needed()?; // 32 packets, which one wake-up sends
     /// # Ok(()) }
     /// ```
     ///

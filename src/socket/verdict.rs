@@ -30,6 +30,8 @@ pub enum Verdict {
     Recycle(Frame),
     /// The packet is dropped: its chunk goes into the pool.
     Pool(Frame),
-    /// The closure kept the frame, or gave it to another ring or pool.
+    /// The closure kept the frame, or gave it to another ring or pool. Frames that are kept are
+    /// missing in the fill ring: keep no more than the UMEM has to spare, and give the oldest one on
+    /// for each that comes (`Verdict::Send(oldest)`, or [`FramePool::put`](crate::FramePool::put)).
     Kept,
 }

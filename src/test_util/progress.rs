@@ -19,6 +19,8 @@ use std::fmt;
 /// - reap what was on its completion ring;
 /// - have a chunk on its fill ring that was put there in these rounds.
 ///
+/// A loop that does one of these in two places does it as long as one of them is left.
+///
 /// The check knows nothing of the loop but a closure that runs one turn of it. Make one after a
 /// random program of kernel steps, at its end: what the program left in the rings is what gets a
 /// loop stuck.
