@@ -35,7 +35,7 @@ const MARKS: u32 = 1024;
 /// How often a random name is tried: any is taken only by chance.
 const RANDOM_NAMES: usize = 8;
 /// How often what others can hide for a moment is looked for, such as the owner of a name.
-pub(super) const LOOKS: u32 = 8;
+const LOOKS: u32 = 8;
 /// The longest pause between two tries for the lock.
 const PAUSE: Duration = Duration::from_millis(10);
 

@@ -30,7 +30,7 @@
 //! all marks ([`Error::AttachMarks`]), and the error names it; or by taking marks and giving them
 //! back all the time ([`Error::Netlink`] with `EAGAIN`). It can do nothing more; except that where
 //! two interfaces share a map, it may hide from one that the other's sockets are not its own, if it
-//! disturbs eight lists of the kernel's sockets in succession: then the program stays on the first
+//! disturbs 16 lists of the kernel's sockets in succession: then the program stays on the first
 //! as after a kill.
 //!
 //! Processes of different users that share a program which root loaded should register their

@@ -1,9 +1,13 @@
 //! Finds out whether a program has users: their marks, and the sockets in its map.
 
-use super::lock::{LOOKS, Lock, MarkKind, registered_for};
+use super::lock::{Lock, MarkKind, registered_for};
 use crate::bpf::{Program, SlotProbe, XskMap};
 use crate::error::{Error, Result};
 use rustix::io::Errno;
+
+/// How often occupied slots without a mark are looked at before they count. One look is easily
+/// wrong where registrations come and go all the time.
+const SLOT_LOOKS: u32 = 16;
 
 /// A program's map, and the probe of its slots.
 #[derive(Debug)]
@@ -62,7 +66,7 @@ impl MapAndProbe {
         };
         // A slot without a mark counts. But a registration may have ended since the slots were
         // looked at, and a list can lack a mark while other sockets come and go.
-        for _ in 0..LOOKS {
+        for _ in 0..SLOT_LOOKS {
             let occupied = probe.occupied()?;
             if occupied.is_empty() {
                 return Ok(false);

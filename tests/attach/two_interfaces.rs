@@ -1,6 +1,6 @@
 //! A program of one's own, and its map, on two interfaces.
 
-use crate::common::{METHODS, rx_socket, wait_for};
+use crate::common::{METHODS, rounds, rx_socket, wait_for};
 use crate::fixture::{
     Fixture, count, counting_socket, lists_unix_sockets, other_program, strangers,
 };
@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::atomic::{AtomicBool, Ordering};
 use xsk::attach::{AttachMethod, Attachment, Registration};
 use xsk::bpf::{Program, SlotProbe, XskMap};
 use xsk::interface::Interface;
@@ -336,4 +337,35 @@ fn the_default_program_of_one_interface_comes_off_another_one() {
         first.close().unwrap();
         two.assert_attached([false, false]);
     });
+}
+
+#[test]
+fn registrations_that_come_and_go_on_one_interface_keep_nothing_on_the_other() {
+    let test = "registrations_that_come_and_go_on_one_interface_keep_nothing_on_the_other";
+    if !privileged!() || !lists_unix_sockets(test) {
+        return;
+    }
+    let two = Two::new();
+    let first = two.fixture.inside(|| two.attach(0, AttachMethod::Netlink)).unwrap();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            two.fixture.inside(|| {
+                let socket = rx_socket();
+                while !ended.load(Ordering::Relaxed) {
+                    first.register(0, socket.as_fd()).unwrap().close().unwrap();
+                }
+            });
+        });
+        two.fixture.inside(|| {
+            let stayed = (0..rounds(100)).find(|_| {
+                two.attach(1, AttachMethod::Netlink).unwrap().close().unwrap();
+                two.is_attached(1)
+            });
+            ended.store(true, Ordering::Relaxed);
+            assert_eq!(stayed, None, "the program stayed");
+        });
+    });
+    first.close().unwrap();
+    two.assert_attached([false, false]);
 }
