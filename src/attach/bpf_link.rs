@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn other_refusals_keep_their_number() {
-        // An interface that is gone, on a kernel with links; and a process that may not call bpf(2).
+        // An interface that is gone, on a kernel with links; and a process that may not call
+        // bpf(2).
         for of_nothing in [Errno::BADF, Errno::PERM] {
             assert!(!is_unknown(Errno::INVAL, || Err(of_nothing)));
         }

@@ -76,9 +76,9 @@ impl Attachment {
     ///
     /// Nothing is attached, and detaching is as with [`join_foreign`](Self::join_foreign). Users of
     /// the program that run as another user, root too, see this one only while it has a socket in
-    /// the map, unless this one runs as root or as the user who loaded the program. Without `CAP_SYS_ADMIN` and `CAP_NET_ADMIN` nothing can be detached: a program whose other
-    /// users have left stays, as after a kill, until the next attachment to the interface takes it
-    /// over.
+    /// the map, unless this one runs as root or as the user who loaded the program. Without
+    /// `CAP_SYS_ADMIN` and `CAP_NET_ADMIN` nothing can be detached: a program whose other users
+    /// have left stays, as after a kill, until the next attachment to the interface takes it over.
     ///
     /// # Errors
     /// [`Error::OtherAttachment`] if there is no program; [`Error::AttachLock`],
@@ -193,7 +193,6 @@ impl AttachmentBuilder {
     pub fn attach(self) -> Result<Attachment> {
         let Self { request, program } = self;
         request.require_namespace()?;
-        let shares_map = program.is_some();
         let candidate = Candidate::load(&request.interface, program)?;
         let lock = request.lock()?;
         let attached = Attempt { request: &request, candidate: &candidate, lock: &lock }.run()?;
@@ -206,7 +205,6 @@ impl AttachmentBuilder {
             method_reason: attached.method_reason,
             replaced: attached.replaced,
             program_id: attached.program_id,
-            shares_map,
             slots: attached.slots.unwrap_or(candidate.slots),
             ownership: attached.ownership,
             lock_timeout: request.lock_timeout,

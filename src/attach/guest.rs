@@ -46,7 +46,6 @@ pub(super) fn join(
         replaced: None,
         program_id,
         joined: true,
-        shares_map: true,
         slots: MapAndProbe::new(map)?,
         ownership,
         lock_timeout: request.lock_timeout,

@@ -21,6 +21,8 @@ use rustix::net::{
     AddressFamily, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, bind, connect,
     sendto, shutdown, socket_with,
 };
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::iter;
 use std::os::fd::OwnedFd;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -30,9 +32,9 @@ use std::time::{Duration, Instant};
 /// kinds. Marks that are not trusted count, too: a process that takes them all makes attaching
 /// fail, as one that takes the lock does.
 const MARKS: u32 = 1024;
-/// The most marks on one slot: more than one only while a forked child has a descriptor of another.
-const SLOT_MARKS: u32 = 8;
-/// How often the owner of a name is looked for in a list that lacks it.
+/// How often a random name is tried: any is taken only by chance.
+const RANDOM_NAMES: usize = 8;
+/// How often what others can hide for a moment is looked for, such as the owner of a name.
 const LOOKS: u32 = 8;
 /// The longest pause between two tries for the lock.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -142,7 +144,7 @@ impl Lock {
                 let owner = listed.as_ref().map(|listed| listed.owner(&name));
                 match owner {
                     Some(Some(owner)) if !owner.is_trusted(loader) => break,
-                    _ if self.is_shut_down(&address) => break,
+                    _ if self.is_shut_down(&address).map_err(&failed)? => break,
                     Some(Some(_)) | None => return Ok(true),
                     Some(None) if looks.next().is_some() => names = None,
                     Some(None) => return Err(failed(Errno::AGAIN)),
@@ -160,11 +162,22 @@ impl Lock {
     }
 
     /// Returns whether the mark with this name was shut down.
-    fn is_shut_down(&self, name: &SocketAddrUnix) -> bool {
-        // Any other error, also that the mark's queue is full, comes from one that is not: these
-        // empty datagrams are never read.
+    ///
+    /// # Errors
+    /// `EAGAIN` if others prevent each look.
+    fn is_shut_down(&self, name: &SocketAddrUnix) -> Result<bool, Errno> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        sendto(&self.socket, &[], flags, name) == Err(Errno::PIPE)
+        for _ in 0..LOOKS {
+            match sendto(&self.socket, &[], flags, name) {
+                // It says nothing about the mark: the socket that the lock's was connected to
+                // before has been connected to the lock's name, and then to another one.
+                Err(Errno::CONNRESET) => {}
+                // Any other error, also that the mark's queue is full, comes from one that was not
+                // shut down: these empty datagrams are never read.
+                sent => return Ok(sent == Err(Errno::PIPE)),
+            }
+        }
+        Err(Errno::AGAIN)
     }
 
     /// Puts a mark on a program; it stays until the returned value is dropped or its process ends.
@@ -201,11 +214,14 @@ impl Mark {
     /// Marks a slot of the map with the id `map` as one of a socket that is registered for the
     /// interface with this index, in the calling thread's namespace. Needs no lock.
     ///
-    /// Returns `None` if every name for it is taken. The mark can be missing: then the socket
-    /// counts as a user of each interface that the map is used on.
-    pub(super) fn on_slot(ifindex: u32, map: u32, slot: u32) -> Result<Option<Self>, Errno> {
+    /// The end of its name is random, so that no process can take it in advance: marks of slots are
+    /// found by the beginning of their names.
+    pub(super) fn on_slot(ifindex: u32, map: u32, slot: u32) -> Result<Self, Errno> {
         let prefix = slot_prefix(map, slot);
-        Self::on_first_free((0..SLOT_MARKS).map(|number| format!("{prefix}{ifindex}/{number}")))
+        // A hasher with keys that the standard library takes from the system's random numbers.
+        let random = || RandomState::new().build_hasher().finish();
+        let names = iter::repeat_with(|| format!("{prefix}{ifindex}/{:016x}", random()));
+        Self::on_first_free(names.take(RANDOM_NAMES))?.ok_or(Errno::ADDRINUSE)
     }
 
     fn on_first_free(names: impl Iterator<Item = String>) -> Result<Option<Self>, Errno> {
@@ -327,5 +343,26 @@ mod tests {
         let third = lock.mark(MarkKind::User, 7).unwrap();
         assert!(lock.is_marked(MarkKind::User, 7, None).unwrap());
         drop((third, copy));
+    }
+
+    /// The kernel reports to a datagram socket, once, that its peer has turned away from it, if the
+    /// peer has not read all that it received.
+    #[test]
+    fn a_stranger_that_resets_the_locks_connection_does_not_keep_a_mark() {
+        let lock = lock(IFINDEX - 3);
+        let name = |name: &str| address(&format!("xsk/test/{}/{name}", IFINDEX - 3)).unwrap();
+        let stranger = socket().unwrap();
+        bind(&stranger, &name("stranger")).unwrap();
+        let mark = lock.mark(MarkKind::User, 7).unwrap();
+        let _copy_in_a_child = mark.socket.try_clone().unwrap();
+        drop(mark);
+        let elsewhere = socket().unwrap();
+        bind(&elsewhere, &name("elsewhere")).unwrap();
+        sendto(&elsewhere, &[], SendFlags::empty(), &name("stranger")).unwrap();
+        assert!(lock.is_taken(&name("stranger")));
+        connect(&stranger, &address(&format!("xsk/lock/{}", IFINDEX - 3)).unwrap()).unwrap();
+        connect(&stranger, &name("elsewhere")).unwrap();
+        let mark = address(&mark_name(MarkKind::User, IFINDEX - 3, 7, 0)).unwrap();
+        assert_eq!(lock.is_shut_down(&mark), Ok(true));
     }
 }

@@ -42,7 +42,7 @@ impl fmt::Display for MethodReason {
             Self::NoLookup => {
                 "without CAP_SYS_ADMIN a program left by netlink could not be taken over"
             }
-            Self::Joined => "the program was attached by it already",
+            Self::Joined => "as the program that was there already",
             Self::TakenOver => "a process that was killed left the program behind",
         })
     }

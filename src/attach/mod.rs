@@ -27,7 +27,11 @@
 //! trusted only of root, of the own effective user and of the user who loaded the program. (Before
 //! 5.3, and on kernels without `CONFIG_UNIX_DIAG`, all are.) A hostile process without privileges
 //! can make attaching and leaving fail, by holding the interface's lock ([`Error::AttachLock`]) or
-//! all marks ([`Error::AttachMarks`]), and the error names it; nothing more.
+//! all marks ([`Error::AttachMarks`]), and the error names it; or by taking marks and giving them
+//! back all the time ([`Error::Netlink`] with `EAGAIN`). It can do nothing more; except that where
+//! two interfaces share a map, it may hide from one that the other's sockets are not its own, if it
+//! disturbs 16 lists of the kernel's sockets in succession: then the program stays on the first
+//! as after a kill.
 //!
 //! Processes of different users that share a program which root loaded should register their
 //! sockets at once: until then root does not see the others.
@@ -127,9 +131,10 @@ impl Attachment {
     /// # Errors
     /// [`Error::UpdateMap`] if the slot belongs to another socket or registration (`EEXIST`; it
     /// names the interface that this one is for, if that is another one with the same map), is not
-    /// there (`E2BIG`), did not keep the socket (`ENOENT`), or if before 6.4 the socket is bound
-    /// and its interface down (`ENETDOWN`, as [`XskMap::insert`]); [`Error::WrongObject`] for a
-    /// socket without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
+    /// there (`E2BIG`), did not keep the socket (`ENOENT`), if too many files are open (`EMFILE`,
+    /// `ENFILE`: a registration takes two descriptors), or if before 6.4 the socket is bound and
+    /// its interface down (`ENETDOWN`, as [`XskMap::insert`]); [`Error::WrongObject`] for a socket
+    /// without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
     /// [`Error::Interface`] if the interface is gone.
     pub fn register(&self, queue: u32, socket: impl AsFd) -> Result<Registration> {
         let socket = socket.as_fd();
@@ -155,11 +160,8 @@ impl Attachment {
         let reservation = SlotReservation::new(shared.map().id(), queue)
             .ok_or_else(|| taken(slot_error(Errno::EXIST)))?;
         // Put on before the slot is filled: a slot without it counts as used on every interface.
-        let mark = if shared.shares_map {
-            Mark::on_slot(shared.interface.index(), shared.map().id(), queue).map_err(slot_error)?
-        } else {
-            None
-        };
+        let mark = Mark::on_slot(shared.interface.index(), shared.map().id(), queue)
+            .map_err(slot_error)?;
         insert().map_err(taken)?;
         // From here on, an early return drops this and empties the slot.
         let registration = Registration::new(Arc::clone(shared), reservation, mark, copy);
@@ -295,8 +297,7 @@ macro_rules! register {
             /// # Errors
             /// [`Error::OtherAttachment`] if the program is on another interface, also one of the
             /// same index in another network namespace (before 5.14 that is known only with
-            /// CAP_NET_ADMIN there); else as
-            /// [`Attachment::register`].
+            /// `CAP_NET_ADMIN` there); else as [`Attachment::register`].
             pub fn register(&self, program: &Attachment) -> Result<Registration> {
                 require_interface(&self.handle, self.as_fd(), program.interface())?;
                 let (queue, socket) = (self.handle.queue(), self.as_fd());

@@ -153,7 +153,7 @@ impl fmt::Display for ModeReason {
                     None => Ok(()),
                 }
             }
-            Self::Joined => f.write_str("the program was attached in it already"),
+            Self::Joined => f.write_str("as the program that was there already"),
         }
     }
 }

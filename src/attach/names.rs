@@ -6,7 +6,8 @@
 //! does; those that it does not know are all the overflow user, 65534.
 //!
 //! The list is not of one moment: while it is read, a socket that is closed can hide another one.
-//! So whether a name is taken is found out by sending to it, and the list shows only whose it is.
+//! So whether a name is taken is found out by connecting to it, and the list shows only whose it
+//! is.
 
 use crate::error::{Error, Result};
 use crate::netlink::message::Malformed;
@@ -30,6 +31,10 @@ const AF_UNIX: u8 = 1;
 const SOCK_DGRAM: u8 = 2;
 /// `RCV_SHUTDOWN` (net/sock.h): nothing can be sent to the socket any more.
 const RCV_SHUTDOWN: u8 = 1;
+
+/// `DEFAULT_OVERFLOWUID` (linux/highuid.h): each user whom this process's user namespace does not
+/// know, unless the sysctl `kernel.overflowuid` says otherwise.
+const OVERFLOW_UID: u32 = 65_534;
 
 /// How all names of this crate begin.
 const PREFIX: &str = "xsk/";
@@ -155,15 +160,42 @@ fn abstract_name(bytes: &[u8]) -> Option<&str> {
 
 impl Owner {
     /// Returns whether what the name says is trusted: it is root's, that of this process's
-    /// effective user, or that of the user `other`. Before 5.3 the user is unknown, and every name
-    /// is trusted.
+    /// effective user, or that of the user `other`, unless this is the overflow user: that may be
+    /// anyone. Before 5.3 the user is unknown, and every name is trusted.
     pub(super) fn is_trusted(self, other: Option<u32>) -> bool {
-        let trusted = |uid| uid == 0 || uid == geteuid().as_raw() || Some(uid) == other;
-        self.uid.is_none_or(trusted)
+        self.is_trusted_by(geteuid().as_raw(), other)
+    }
+
+    fn is_trusted_by(self, effective: u32, other: Option<u32>) -> bool {
+        let other = other.filter(|uid| *uid != OVERFLOW_UID);
+        self.uid.is_none_or(|uid| uid == 0 || uid == effective || Some(uid) == other)
     }
 
     /// Returns the process, for the text of an error.
     pub(super) fn holder(self) -> Holder {
         Holder { pid: process_with_socket(self.inode), uid: self.uid }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loader_that_may_be_anyone_makes_no_other_user_trusted() {
+        let owner = |uid| Owner { inode: 1, uid };
+        for (uid, loader, trusted) in [
+            (Some(0), None, true),
+            (Some(1000), None, true),
+            (Some(1001), None, false),
+            (Some(1001), Some(1001), true),
+            (Some(OVERFLOW_UID), Some(1001), false),
+            (Some(OVERFLOW_UID), Some(OVERFLOW_UID), false),
+            (Some(1000), Some(OVERFLOW_UID), true),
+            (None, None, true),
+        ] {
+            assert_eq!(owner(uid).is_trusted_by(1000, loader), trusted, "{uid:?}, {loader:?}");
+        }
+        assert!(owner(Some(OVERFLOW_UID)).is_trusted_by(OVERFLOW_UID, None));
     }
 }

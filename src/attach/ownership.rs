@@ -30,9 +30,6 @@ pub(super) struct Shared {
     pub(super) replaced: Option<ReplacedProgram>,
     pub(super) program_id: u32,
     pub(super) joined: bool,
-    /// Whether the program and its map may be used on other interfaces, too. The default program
-    /// has one interface.
-    pub(super) shares_map: bool,
     pub(super) slots: MapAndProbe,
     pub(super) ownership: Ownership,
     pub(super) lock_timeout: Duration,

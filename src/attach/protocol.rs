@@ -11,22 +11,18 @@ use crate::error::{AttachConflict, Error, Result};
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use std::thread::sleep;
-use std::time::Duration;
 use xsk_uapi::bpf::BPF_MAP_TYPE_XSKMAP;
 
 mod attempt;
 mod replacing;
+mod retries;
 #[cfg(test)]
 #[cfg(feature = "test-util")]
 mod tests;
 
 use attempt::{Attached, Old, Removed, Step};
 pub(super) use attempt::{Attempt, Candidate, Request, attached_program};
-
-/// How often an interface that is just being changed is looked at again.
-const RETRIES: usize = 9;
-/// The pause before the second look; it doubles from look to look.
-const PAUSE: Duration = Duration::from_micros(250);
+use retries::pauses;
 
 /// The program that is attached.
 enum Found {
@@ -55,8 +51,7 @@ impl Attempt<'_> {
 
     /// Takes steps until the program is attached. A program that was taken off goes to `removed`.
     fn repeat(&self, removed: &mut Option<Removed>) -> Result<Attached> {
-        let mut pauses =
-            std::iter::successors(Some(PAUSE), |pause| pause.checked_mul(2)).take(RETRIES);
+        let mut pauses = pauses();
         loop {
             let why = match self.step()? {
                 Step::Attached(attached) => return Ok(attached),
@@ -104,7 +99,7 @@ impl Attempt<'_> {
                     return Ok(Found::Joinable(program, Some(MapAndProbe::new(map)?)));
                 }
             }
-            Ok(Found::Foreign(Old { mode, id, program: Some(program), name: Some(info.name) }))
+            Ok(Found::Foreign(Old::opened(mode, program, info)))
         };
         match open() {
             Err(Error::BpfObject { errno: Errno::NOENT, .. }) => Ok(Found::Gone),
@@ -125,13 +120,13 @@ impl Attempt<'_> {
             Err(Error::BpfObject { errno: Errno::PERM, .. }) if self.request.take_over => {
                 return self.identify_hidden(mode, id);
             }
-            Err(_) => return Ok(Found::Foreign(Old { mode, id, program: None, name: None })),
+            Err(_) => return Ok(Found::Foreign(Old::hidden(mode, id))),
         };
         let (theirs, ours) = (program.info()?, ours.info()?);
         let is_leftover = self.request.take_over
             && (&theirs.name, theirs.tag) == (&ours.name, ours.tag)
             && !self.has_users(&program)?;
-        let old = Old { mode, id, program: Some(program), name: Some(theirs.name) };
+        let old = Old::opened(mode, program, theirs);
         Ok(if is_leftover { Found::Leftover(old) } else { Found::Foreign(old) })
     }
 
@@ -139,7 +134,7 @@ impl Attempt<'_> {
     /// this crate has marked it.
     fn identify_hidden(&self, mode: XdpMode, id: u32) -> Result<Found> {
         if self.request.replace_foreign && !self.is_marked(id, None)? {
-            return Ok(Found::Foreign(Old { mode, id, program: None, name: None }));
+            return Ok(Found::Foreign(Old::hidden(mode, id)));
         }
         Err(self.hidden(mode, id, Errno::PERM))
     }

@@ -14,11 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// Dropping it empties the slot, unless it holds another socket by then
 /// ([`XskMap::replace`](crate::bpf::XskMap::replace); one that comes in the very moment of dropping
-/// is taken out, too). It keeps the
-/// [`Attachment`](crate::Attachment) alive, and a descriptor of the socket open: the kernel lets go
-/// of the socket, its queue and its memory only after this value is dropped. If it is the last part
-/// of the attachment, dropping it also leaves the program, as dropping the attachment does: that
-/// waits for another process which is just attaching or leaving, but not longer than a second.
+/// is taken out, too). While this value lives, whatever socket is in the slot counts as one of its
+/// interface, also to users of the same map on another interface.
+///
+/// It keeps the [`Attachment`](crate::Attachment) alive, and a descriptor of the socket open: the
+/// kernel lets go of the socket, its queue and its memory only after this value is dropped. If it
+/// is the last part of the attachment, dropping it also leaves the program, as dropping the
+/// attachment does: that waits for another process which is just attaching or leaving, but not
+/// longer than a second.
 ///
 /// ```no_run
 /// use xsk::{Attachment, Interface, Socket, Umem};
@@ -46,7 +49,7 @@ pub struct Registration {
     _inner: Option<Arc<Inner>>,
     /// Shows whose slot it is, to those who leave another interface with this map. Taken off after
     /// the slot was emptied.
-    _mark: Option<Mark>,
+    _mark: Mark,
     /// Given back after the slot was emptied.
     _reservation: SlotReservation,
 }
@@ -93,9 +96,11 @@ pub(super) fn other_interface(shared: &Shared, slot: u32) -> Option<String> {
         return None;
     }
     let names = directory.names().ok()??;
-    let index = registered_for(&names, shared.map().id(), slot, None).into_iter().next()?;
-    let other = shared.interface.neighbour(index).ok()?;
-    (other != shared.interface).then(|| other.name().to_owned())
+    // The caller may have put its own mark on the slot.
+    let own = shared.interface.index();
+    let marks = registered_for(&names, shared.map().id(), slot, None);
+    let other = marks.into_iter().find(|index| *index != own)?;
+    Some(shared.interface.neighbour(other).ok()?.name().to_owned())
 }
 
 fn reserved() -> MutexGuard<'static, BTreeSet<(Process, u32, u32)>> {
@@ -107,7 +112,7 @@ impl Registration {
     pub(super) fn new(
         shared: Arc<Shared>,
         reservation: SlotReservation,
-        mark: Option<Mark>,
+        mark: Mark,
         socket: OwnedFd,
     ) -> Self {
         let slot = reservation.slot;

@@ -11,7 +11,7 @@ use std::fmt;
 /// let interface = xsk::Interface::by_name("eth1")?;
 /// let attachment = xsk::Attachment::builder(&interface).replace_foreign(true).attach()?;
 /// if let Some(replaced) = attachment.replaced() {
-///     // Such as "program 123 (name xdp_foo, native mode)".
+///     // Such as "program 123 (name xdp_foo, native mode, loaded by uid 1000)".
 ///     eprintln!("replaced {replaced}");
 /// }
 /// # Ok(())
@@ -28,6 +28,9 @@ pub struct ReplacedProgram {
     pub mode: XdpMode,
     /// What held it. A link is detached for all of its holders, but stays theirs.
     pub method: AttachMethod,
+    /// The user who loaded it, as this process's user namespace numbers users, where
+    /// `CAP_SYS_ADMIN` allowed to read it.
+    pub created_by: Option<u32>,
 }
 
 impl fmt::Display for ReplacedProgram {
@@ -39,6 +42,9 @@ impl fmt::Display for ReplacedProgram {
         write!(f, "{} mode", self.mode)?;
         if self.method == AttachMethod::Link {
             f.write_str(", held by a link")?;
+        }
+        if let Some(uid) = self.created_by {
+            write!(f, ", loaded by uid {uid}")?;
         }
         f.write_str(")")
     }
@@ -55,11 +61,16 @@ mod tests {
             name: Some("xdp_foo".to_owned()),
             mode: XdpMode::Native,
             method: AttachMethod::Netlink,
+            created_by: Some(1000),
         };
-        assert_eq!(replaced.to_string(), "program 123 (name xdp_foo, native mode)");
-        replaced.name = None;
-        replaced.mode = XdpMode::Generic;
+        let text = "program 123 (name xdp_foo, native mode, loaded by uid 1000)";
+        assert_eq!(replaced.to_string(), text);
         replaced.method = AttachMethod::Link;
+        let text = "program 123 (name xdp_foo, native mode, held by a link, loaded by uid 1000)";
+        assert_eq!(replaced.to_string(), text);
+        replaced.name = None;
+        replaced.created_by = None;
+        replaced.mode = XdpMode::Generic;
         assert_eq!(replaced.to_string(), "program 123 (generic mode, held by a link)");
     }
 }

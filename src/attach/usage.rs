@@ -5,6 +5,10 @@ use crate::bpf::{Program, SlotProbe, XskMap};
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 
+/// How often occupied slots without a mark are looked at before they count. One look is easily
+/// wrong where registrations come and go all the time.
+const SLOT_LOOKS: u32 = 16;
+
 /// A program's map, and the probe of its slots.
 #[derive(Debug)]
 pub(super) struct MapAndProbe {
@@ -60,17 +64,29 @@ impl MapAndProbe {
         let Some(probe) = &self.probe else {
             return Ok(false);
         };
-        let occupied = probe.occupied()?;
-        if occupied.is_empty() {
-            return Ok(false);
+        // A slot without a mark counts. But a registration may have ended since the slots were
+        // looked at, and a list can lack a mark while other sockets come and go.
+        for _ in 0..SLOT_LOOKS {
+            let occupied = probe.occupied()?;
+            if occupied.is_empty() {
+                return Ok(false);
+            }
+            let Some(names) = lock.names()? else {
+                return Ok(true);
+            };
+            let mut all_marked = true;
+            for slot in occupied {
+                let interfaces = registered_for(&names, self.map.id(), slot, loader);
+                if interfaces.contains(&lock.ifindex()) {
+                    return Ok(true);
+                }
+                all_marked &= !interfaces.is_empty();
+            }
+            if all_marked {
+                return Ok(false);
+            }
         }
-        let Some(names) = lock.names()? else {
-            return Ok(true);
-        };
-        Ok(occupied.into_iter().any(|slot| {
-            let interfaces = registered_for(&names, self.map.id(), slot, loader);
-            interfaces.is_empty() || interfaces.contains(&lock.ifindex())
-        }))
+        Ok(true)
     }
 }
 

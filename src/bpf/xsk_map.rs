@@ -123,7 +123,9 @@ impl XskMap {
     ///
     /// A [`Registration`](crate::Registration) that ends in the same moment, in this process or
     /// another, may empty the slot again: the kernel has no call that empties a slot only if it
-    /// holds a certain socket.
+    /// holds a certain socket. And while that registration lives, the slot counts as one of its
+    /// interface: if the socket written here is for another interface with this map, the last user
+    /// who leaves that one does not see it, and detaches the program there.
     ///
     /// # Errors
     /// As [`insert`](Self::insert), without `EEXIST`.

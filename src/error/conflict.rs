@@ -71,8 +71,8 @@ impl fmt::Display for AttachConflict {
             Self::ProgramGone => f.write_str("a program that has just gone"),
             Self::ProgramReplaced => f.write_str("a program that came right after ours"),
             Self::SeveralNamespaces => f.write_str(
-                "that very program, by links in several network namespaces, which cannot be told \
-                 apart",
+                "that very program, by links in several network namespaces, which cannot be \
+                 distinguished",
             ),
         }
     }

@@ -159,7 +159,12 @@ pub(crate) fn default_instructions(map: &XskMap) -> Vec<Insn<'_>> {
 /// Returns sockets with these abstract names, made by a process without privileges in the calling
 /// thread's network namespace.
 pub(crate) fn strangers(names: Vec<String>) -> Vec<UnixDatagram> {
-    let stranger = rustix::process::Uid::from_raw(65_533);
+    sockets_of(65_533, names)
+}
+
+/// The same, made by a process of this user.
+pub(crate) fn sockets_of(user: u32, names: Vec<String>) -> Vec<UnixDatagram> {
+    let stranger = rustix::process::Uid::from_raw(user);
     let make = move || {
         // The user and the capabilities of this thread only, which is in its parent's namespaces.
         rustix::thread::set_thread_res_uid(stranger, stranger, stranger).unwrap();

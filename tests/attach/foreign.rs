@@ -3,6 +3,7 @@
 use crate::common::{METHODS, has_iproute2, kernel_can, rx_socket};
 use crate::fixture::{Fixture, default_instructions, other_program};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use std::os::fd::AsFd;
 use std::process::Command;
 use std::time::Duration;
@@ -65,6 +66,7 @@ fn a_foreign_program_is_replaced_only_on_request() {
                             (replaced.id, replaced.name.as_deref(), replaced.mode, replaced.method),
                             (id, Some("other"), their_mode, their_method)
                         );
+                        assert_eq!(replaced.created_by, Some(geteuid().as_raw()));
                         theirs.close().unwrap();
                         assert_eq!(
                             fixture.attached(),

@@ -130,6 +130,7 @@ fn a_program_that_cannot_be_looked_at_is_replaced_only_without_marks() {
         // No mark.
         let ours = replace().unwrap();
         assert!(!ours.joined());
+        assert_eq!(ours.replaced().map(|replaced| replaced.created_by), Some(None));
         ours.close().unwrap();
         fixture.assert_vacant();
         // It is refused if a link holds it, too.

@@ -1,7 +1,7 @@
 //! A process without privileges that takes the names of the lock and of marks.
 
 use crate::common::rounds;
-use crate::fixture::{Fixture, lists_unix_sockets, other_program, strangers};
+use crate::fixture::{Fixture, lists_unix_sockets, other_program, sockets_of, strangers};
 use rustix::io::Errno;
 use rustix::process::Uid;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -211,7 +211,12 @@ fn a_stranger_whose_marks_come_and_go_keeps_nothing_attached_in_silence() {
 /// Runs `work` in a thread of the user 65532, who has all capabilities, in the calling thread's
 /// network namespace.
 fn as_service<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    let user = Uid::from_raw(65_532);
+    as_service_of(65_532, work)
+}
+
+/// The same for this user.
+fn as_service_of<T: Send>(user: u32, work: impl FnOnce() -> T + Send) -> T {
+    let user = Uid::from_raw(user);
     std::thread::scope(|scope| {
         let service = scope.spawn(|| {
             set_keep_capabilities(true).unwrap();
@@ -263,5 +268,31 @@ fn root_leaves_the_program_of_a_user_with_capabilities_attached() {
         assert_eq!(fixture.attached(), attached);
         as_service(|| other.close()).unwrap();
         assert_eq!(fixture.attached(), None);
+    });
+}
+
+/// In a user namespace every user of the outside is the overflow user.
+#[test]
+fn a_program_of_the_overflow_user_makes_no_stranger_trusted() {
+    let test = "a_program_of_the_overflow_user_makes_no_stranger_trusted";
+    if !privileged!() || !lists_unix_sockets(test) {
+        return;
+    }
+    const OVERFLOW: u32 = 65_534;
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let build = || Attachment::builder(fixture.interface());
+        let theirs = as_service_of(OVERFLOW, || build().attach()).unwrap();
+        let id = theirs.program_id();
+        let ours = build().attach().unwrap();
+        assert!(ours.joined());
+        as_service_of(OVERFLOW, || theirs.close()).unwrap();
+        assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
+        let index = fixture.interface().index();
+        let name = |kind| format!("xsk/{kind}/{index}/{id}/1023");
+        let marks = sockets_of(OVERFLOW, vec![name("user"), name("guest")]);
+        ours.close().unwrap();
+        assert_eq!(fixture.attached(), None);
+        drop(marks);
     });
 }

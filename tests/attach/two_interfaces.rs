@@ -1,6 +1,6 @@
 //! A program of one's own, and its map, on two interfaces.
 
-use crate::common::{METHODS, rx_socket, wait_for};
+use crate::common::{METHODS, rounds, rx_socket, wait_for};
 use crate::fixture::{
     Fixture, count, counting_socket, lists_unix_sockets, other_program, strangers,
 };
@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::atomic::{AtomicBool, Ordering};
 use xsk::attach::{AttachMethod, Attachment, Registration};
 use xsk::bpf::{Program, SlotProbe, XskMap};
 use xsk::interface::Interface;
@@ -260,6 +261,19 @@ fn a_slot_of_the_other_interface_is_refused_by_its_name() {
         count(&socket) > before
     });
     registration.close().unwrap();
+    // Whichever of the two interfaces has the other one's slot.
+    let other = two.interfaces()[1];
+    let mark = two.fixture.inside(|| {
+        let name = format!("xsk/slot/{}/0/{}/0", two.map.id(), other.index());
+        UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap()
+    });
+    let theirs = rx_socket();
+    two.map.insert(0, theirs.as_fd()).unwrap();
+    two.fixture.inside(|| {
+        refused(first.register(0, rx_socket().as_fd()).unwrap_err(), Some(other.name()));
+    });
+    two.map.remove(0).unwrap();
+    drop((mark, theirs));
     // The slot of another process is refused by its name, too.
     let role = format!("netlink auto 0 {} {}", two.program.id(), two.map.id());
     drop(socket);
@@ -270,6 +284,88 @@ fn a_slot_of_the_other_interface_is_refused_by_its_name() {
     theirs.leave();
     assert_eq!(SlotProbe::new(&two.map).unwrap().occupied().unwrap(), []);
     second.close().unwrap();
+    first.close().unwrap();
+    two.assert_attached([false, false]);
+}
+
+/// Its program and its map have numbers that it can guess before there is a registration.
+#[test]
+fn a_stranger_with_the_names_of_a_slots_marks_keeps_nothing_attached() {
+    let test = "a_stranger_with_the_names_of_a_slots_marks_keeps_nothing_attached";
+    if !privileged!() || !lists_unix_sockets(test) {
+        return;
+    }
+    let two = Two::new();
+    two.fixture.inside(|| {
+        let name = |at: usize, number: u32| {
+            format!("xsk/slot/{}/0/{}/{number}", two.map.id(), two.interfaces()[at].index())
+        };
+        let names = (0..64).flat_map(|number| [name(0, number), name(1, number)]).collect();
+        let _theirs = strangers(names);
+        for [stays, goes] in [[0, 1], [1, 0]] {
+            let [staying, going] =
+                [stays, goes].map(|at| two.attach(at, AttachMethod::Netlink).unwrap());
+            let registration = staying.register(0, rx_socket().as_fd()).unwrap();
+            going.close().unwrap();
+            two.assert_attached([0, 1].map(|at| at == stays));
+            registration.close().unwrap();
+            staying.close().unwrap();
+            two.assert_attached([false, false]);
+        }
+    });
+}
+
+#[test]
+fn the_default_program_of_one_interface_comes_off_another_one() {
+    let test = "the_default_program_of_one_interface_comes_off_another_one";
+    if !privileged!() || !lists_unix_sockets(test) {
+        return;
+    }
+    let two = Two::new();
+    two.fixture.inside(|| {
+        let [one, other] = two.interfaces();
+        let first = Attachment::builder(one).method(AttachMethod::Netlink).attach().unwrap();
+        let registration = first.register(0, rx_socket().as_fd()).unwrap();
+        let program = Program::from_id(first.program_id()).unwrap();
+        let map = XskMap::from_id(first.map().id()).unwrap();
+        let second = Attachment::builder(other).program(program, map).attach().unwrap();
+        assert_eq!(second.program_id(), first.program_id());
+        two.assert_attached([true, true]);
+        second.close().unwrap();
+        two.assert_attached([true, false]);
+        registration.close().unwrap();
+        first.close().unwrap();
+        two.assert_attached([false, false]);
+    });
+}
+
+#[test]
+fn registrations_that_come_and_go_on_one_interface_keep_nothing_on_the_other() {
+    let test = "registrations_that_come_and_go_on_one_interface_keep_nothing_on_the_other";
+    if !privileged!() || !lists_unix_sockets(test) {
+        return;
+    }
+    let two = Two::new();
+    let first = two.fixture.inside(|| two.attach(0, AttachMethod::Netlink)).unwrap();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            two.fixture.inside(|| {
+                let socket = rx_socket();
+                while !ended.load(Ordering::Relaxed) {
+                    first.register(0, socket.as_fd()).unwrap().close().unwrap();
+                }
+            });
+        });
+        two.fixture.inside(|| {
+            let stayed = (0..rounds(100)).find(|_| {
+                two.attach(1, AttachMethod::Netlink).unwrap().close().unwrap();
+                two.is_attached(1)
+            });
+            ended.store(true, Ordering::Relaxed);
+            assert_eq!(stayed, None, "the program stayed");
+        });
+    });
     first.close().unwrap();
     two.assert_attached([false, false]);
 }

@@ -97,7 +97,9 @@ fn a_foreign_program_stays_unless_replace_is_given() {
     }
     let tool = fixture.start("rxdrop --replace -C 10");
     let id = before.unwrap().1;
-    assert_eq!(tool.note(), format!("replaced program {id} (name foreign, native mode)"));
+    let uid = rustix::process::geteuid().as_raw();
+    let note = format!("replaced program {id} (name foreign, native mode, loaded by uid {uid})");
+    assert_eq!(tool.note(), note);
     let tool = tool.ready();
     assert_ne!(near.attached_programs().unwrap().programs().next(), before);
     fixture.send(0, 10);

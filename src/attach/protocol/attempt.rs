@@ -1,5 +1,6 @@
 //! An attempt to attach: what it has, its results, and attaching where nothing is in the way.
 
+use super::retries::with_retries;
 use crate::attach::bpf_link::Link;
 use crate::attach::lock::{Lock, LockSocket, MarkKind};
 use crate::attach::method_reason::{self, MethodReason};
@@ -77,6 +78,8 @@ pub(super) struct Old {
     /// `None` if it may not be opened.
     pub(super) program: Option<Program>,
     pub(super) name: Option<String>,
+    /// The user who loaded it. `None` if it may not be opened.
+    pub(super) created_by: Option<u32>,
 }
 
 /// A program that was taken off.
@@ -235,8 +238,7 @@ impl Attempt<'_> {
             // netlink attached must be taken off, although the kernel may refuse to report this as
             // well.
             if matches!(ownership, Ownership::Netlink { .. }) {
-                let interface = &self.request.interface;
-                let _ = detach_netlink(interface, mode, program.as_fd(), program_id);
+                let _ = with_retries(|| self.remove(mode, program));
             }
         })?;
         if programs.program(mode) != Some(program_id) {

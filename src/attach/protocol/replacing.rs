@@ -1,19 +1,32 @@
 //! Takes a program off for the candidate: a foreign one on request, or what a killed process left.
 
 use super::attempt::{Attached, Attempt, Old, Removed, Step, is_occupied};
+use super::retries::with_retries;
+use crate::attach::lock::MarkKind;
 use crate::attach::mode::is_of_driver;
 use crate::attach::netlink::{Condition, attach_netlink, is_held_by_link};
 use crate::attach::replaced_program::ReplacedProgram;
-use crate::bpf::Program;
+use crate::bpf::{Program, ProgramInfo};
 use crate::error::{Error, Result};
-use crate::types::AttachMethod;
+use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 
 impl Old {
+    pub(super) fn opened(mode: XdpMode, program: Program, info: ProgramInfo) -> Self {
+        let (name, created_by) = (Some(info.name), Some(info.created_by));
+        Self { mode, id: info.id, program: Some(program), name, created_by }
+    }
+
+    /// One that may not be opened.
+    pub(super) fn hidden(mode: XdpMode, id: u32) -> Self {
+        Self { mode, id, program: None, name: None, created_by: None }
+    }
+
     fn replaced(&self, method: AttachMethod) -> ReplacedProgram {
         let name = self.name.clone().filter(|name| !name.is_empty());
-        ReplacedProgram { id: self.id, name, mode: self.mode, method }
+        let (id, mode, created_by) = (self.id, self.mode, self.created_by);
+        ReplacedProgram { id, name, mode, method, created_by }
     }
 }
 
@@ -112,18 +125,22 @@ impl Attempt<'_> {
     fn take_off(&self, old: &Old) -> Result<Step> {
         // A second descriptor is made while nothing has changed yet.
         let removed = self.removed(old, AttachMethod::Netlink)?;
-        // One that may not be opened cannot be detached on condition that it is there; the
-        // candidate can, once it has taken its place.
-        if old.program.is_none() {
-            let (interface, candidate) = (&self.request.interface, &self.candidate.program);
-            attach_netlink(interface, candidate.as_fd(), old.mode, Condition::Anything)?;
-        }
-        let attached = old.program.as_ref().unwrap_or(&self.candidate.program);
-        if self.remove(old.mode, attached)? {
-            Ok(removed)
-        } else {
-            Ok(Step::Retry(self.foreign(old)))
-        }
+        let is_off = match &old.program {
+            Some(program) => self.remove(old.mode, program)?,
+            None => self.take_off_hidden(old.mode)?,
+        };
+        Ok(if is_off { removed } else { Step::Retry(self.foreign(old)) })
+    }
+
+    /// Takes a program off that may not be opened. It cannot be detached on condition that it is
+    /// there; the candidate can, once it has taken its place. Returns `false` if the candidate was
+    /// not there any more.
+    fn take_off_hidden(&self, mode: XdpMode) -> Result<bool> {
+        let (interface, candidate) = (&self.request.interface, &self.candidate.program);
+        let _mark = self.lock.mark(MarkKind::User, candidate.id())?;
+        attach_netlink(interface, candidate.as_fd(), mode, Condition::Anything)?;
+        // The caller has no attachment that would detach it later.
+        with_retries(|| self.remove(mode, candidate))
     }
 
     /// Returns the step of taking off a program that `method` holds.
