@@ -123,12 +123,18 @@ impl Port {
         while completion.outstanding() > 0 {
             let before = tx.pending();
             let kick = unless_down(tx.kick_if_needed())?;
-            // The device may have dropped a packet, at which the kernel stops.
-            left = left.saturating_sub(before.saturating_sub(tx.pending()).max(1));
-            if left == 0 || !matches!(kick, Kick::Again | Kick::Busy) {
+            let taken = before.saturating_sub(tx.pending());
+            let count = match kick {
+                Kick::Again => taken,
+                // The kernel stopped at a packet that the device dropped.
+                Kick::Busy => taken.max(1),
+                _ => break,
+            };
+            left = left.saturating_sub(count);
+            // Without a packet taken or a chunk back, the next call would do nothing, too.
+            if left == 0 || (completion.reap_into(&mut self.pool, burst)? == 0 && count == 0) {
                 break;
             }
-            completion.reap_into(&mut self.pool, burst)?;
         }
         Ok(())
     }

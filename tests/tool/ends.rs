@@ -4,6 +4,7 @@ use crate::common::wait_for;
 use crate::fixture::{Fixture, Tool, attached, foreign};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
@@ -71,6 +72,11 @@ fn a_lost_terminal_ends_it_well() {
             // Where these tests were started with the signal ignored, the tool ignores it, too.
             if is_ignored(signal) {
                 fixture.send(0, 100);
+                let count = |line: &str| {
+                    let interval: Value = serde_json::from_str(line).unwrap();
+                    interval["total"]["rx_packets"].as_u64()
+                };
+                wait_for("packets", || count(&tool.line()) == Some(100));
                 assert_eq!(tool.stop().summary()["rx_packets"], 100, "{line}");
             } else {
                 tool.summary();

@@ -15,7 +15,7 @@ Exit codes:
     1  an error, which is written to the standard error output
     2  a wrong command line
     3  the time was over before the count was reached
-    4  the interface is gone: removed, or moved to another network namespace
+    4  the interface went during the run: removed, or moved to another network namespace
     5  another process took the program off the interface
   128+ a signal came before the count was reached or the time was over: 130 for SIGINT, 143 for
        SIGTERM; 141 if the reader of the standard output ended";
@@ -125,8 +125,9 @@ pub(crate) struct PortArgs {
     /// false; for each event, with "event"; and for the whole run, with "summary": true
     ///
     /// The objects "interval" and "total" hold what was counted in the interval, and since the
-    /// start; "rx_lost" is all that the socket did not get, "tx_lost" what the device dropped. The counters beside them are those of the interval in the former lines and those of
-    /// the run in the last one.
+    /// start; "rx_lost" is all that the socket did not get, "tx_lost" what the device dropped. The
+    /// counters beside them are those of the interval in the former lines and those of the run in
+    /// the last one.
     #[arg(long)]
     pub(crate) json: bool,
     /// Number of chunks

@@ -41,15 +41,7 @@ impl BothEnds {
         let (mode, id) = self.program;
         for (number, end) in self.ends.iter_mut().enumerate() {
             let info = match end.watch.take() {
-                Some(Ok(info)) => info,
-                Some(Err(error)) if error.is_gone() => {
-                    return Err(Failure::Gone {
-                        name: end.name.clone(),
-                        errno: error.errno(),
-                        program: None,
-                    });
-                }
-                Some(Err(error)) => return Err(error.into()),
+                Some((_, info)) => info?,
                 None => continue,
             };
             if number == 1 && info.programs.program(mode) != Some(id) {

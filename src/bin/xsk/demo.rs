@@ -33,20 +33,20 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<Ended> {
     let link = TestLink::new(args)?;
     let output = Lines::new(std::io::stdout())?;
-    let faults = all_modes(args, &link, stop, &output);
+    let complete = all_modes(args, &link, stop, &output);
     // After an error, too: what was found before it is written.
     let written = output.finish();
-    let faults = faults?;
-    if !faults.is_empty() {
-        return Err(Failure::Text(faults.join("; ")));
-    }
+    let complete = complete?;
     written?;
-    let signal = stop.signal().map(|number| Ended::Signal { number, early: true });
-    Ok(signal.unwrap_or(Ended::Count))
+    let signal = stop.signal().filter(|_| !complete);
+    Ok(signal.map_or(Ended::Count, |number| Ended::Signal { number, early: true }))
 }
 
-/// Runs in each mode that is asked for; returns what went wrong with frames and chunks.
-fn all_modes(args: &DemoArgs, link: &TestLink, stop: &Stop, output: &Lines) -> Result<Vec<String>> {
+/// Runs in each mode that is asked for; returns whether all frames of all modes were sent.
+///
+/// # Errors
+/// What went wrong with frames and chunks, too.
+fn all_modes(args: &DemoArgs, link: &TestLink, stop: &Stop, output: &Lines) -> Result<bool> {
     if !args.json {
         let (from, to) = link.ends();
         let (from, to) = (from.name(), to.name());
@@ -60,13 +60,30 @@ fn all_modes(args: &DemoArgs, link: &TestLink, stop: &Stop, output: &Lines) -> R
         AttachMode::Auto => vec![AttachMode::Native, AttachMode::Generic],
         one => vec![one],
     };
-    let mut faults = Vec::new();
+    let (mut faults, mut complete) = (Vec::new(), true);
     for (mode, number) in modes.into_iter().zip(1..) {
-        if !stop.is_asked() {
-            faults.extend(one_mode(args, link, mode, number, stop, output)?);
+        if stop.is_asked() {
+            complete = false;
+            break;
+        }
+        match one_mode(args, link, mode, number, stop, output) {
+            Ok(result) => {
+                faults.extend(result.fault);
+                complete &= result.complete;
+            }
+            Err(failure) if faults.is_empty() => return Err(failure),
+            Err(failure) => faults.push(failure.to_string()),
         }
     }
-    Ok(faults)
+    if faults.is_empty() { Ok(complete) } else { Err(Failure::Text(faults.join("; "))) }
+}
+
+/// How a mode's run ended.
+struct ModeResult {
+    /// What went wrong with frames and chunks.
+    fault: Option<String>,
+    /// Whether all frames were sent.
+    complete: bool,
 }
 
 /// Two interfaces with a cable between them.
@@ -194,7 +211,7 @@ fn receiver(
     Ok((Receiver { umem, socket }, attachment, registration))
 }
 
-/// Runs in one mode and reports; returns what went wrong with frames and chunks.
+/// Runs in one mode and reports.
 fn one_mode(
     args: &DemoArgs,
     link: &TestLink,
@@ -202,27 +219,28 @@ fn one_mode(
     number: u32,
     stop: &Stop,
     output: &Lines,
-) -> Result<Option<String>> {
+) -> Result<ModeResult> {
     let (from, to) = link.ends();
     let mut sender = link.at_sender(|| sender(from, args.size, stop))??;
     let (mut receiver, attachment, registration) =
         link.at_receiver(|| receiver(to, args, mode, stop))??;
-    let handle = &sender.socket.handle;
-    let builder = || Attachment::builder(from).replace_foreign(args.replace);
-    let program = link.at_sender(|| ActiveProgram::to_send(builder, from, handle, stop))??;
-    for end in [from, to] {
-        wait_for_link(end, stop)?;
-    }
-    let stream = Stream {
-        to: to.info()?.mac.unwrap_or([0xff; 6]),
-        from: from.info()?.mac.unwrap_or([2; 6]),
-        number,
-        size: args.size,
-    };
     let name = attachment.mode().to_string();
     let how = format!("{name} mode, {}", attachment.reason());
     let method = attachment.method();
-    let outcome = {
+    let mut program = None;
+    let mut run = || {
+        let builder = || Attachment::builder(from).replace_foreign(args.replace);
+        let handle = &sender.socket.handle;
+        program = link.at_sender(|| ActiveProgram::to_send(builder, from, handle, stop))??;
+        for end in [from, to] {
+            wait_for_link(end, stop)?;
+        }
+        let stream = Stream {
+            to: to.info()?.mac.unwrap_or([0xff; 6]),
+            from: from.info()?.mac.unwrap_or([2; 6]),
+            number,
+            size: args.size,
+        };
         let progress = Progress::new(!args.json);
         let exchange = Exchange {
             stream,
@@ -237,39 +255,47 @@ fn one_mode(
             (from.name(), link.at_sender(|| Watch::start(from))??),
             (to.name(), link.at_receiver(|| Watch::start(to))??),
         ];
-        BothEnds::new(watches, &attachment)
-            .and_then(|mut ends| run_exchange(&exchange, &mut sender, &mut receiver, &mut ends))
+        let mut ends = BothEnds::new(watches, &attachment)?;
+        run_exchange(&exchange, &mut sender, &mut receiver, &mut ends)
     };
+    let outcome = run();
     // Detaches before anything is written: the output may be closed.
     let id = attachment.program_id();
     let command = take_off(to, attachment.mode());
     let closed = ActiveProgram::new(attachment, registration).close();
     let program = program.map_or(Ok(()), ActiveProgram::close);
-    let outcome = outcome.map_err(|failure| match failure {
-        Failure::Gone { name, errno, .. } if name == to.name() => {
-            let program = (method == AttachMethod::Netlink).then_some((id, command));
-            Failure::Gone { name, errno, program }
-        }
-        other => other,
+    let outcome = outcome.map_err(|failure| {
+        let program = (method == AttachMethod::Netlink).then_some((id, command));
+        if failure.is_gone() { gone(from, to, program).unwrap_or(failure) } else { failure }
     })?;
     closed?;
     program?;
-    let chunks = Chunks::count(&sender, &receiver)?;
+    let chunks = Chunks::count(&sender, &receiver, outcome.unsent)?;
     let handle = &receiver.socket.handle;
     if args.json {
         let zero_copy = handle.is_zero_copy();
-        output.last_line(json(args, &name, zero_copy, &outcome, &chunks))?;
+        output.line(json(args, &name, zero_copy, &outcome, &chunks))?;
     } else {
-        output.last_line(format!("{how}; {}; attached by {method}", copy(handle)))?;
+        output.line(format!("{how}; {}; attached by {method}", copy(handle)))?;
         for row in report(args, link.max_in_flight(), &outcome, &chunks) {
-            output.last_line(format!("  {row}"))?;
+            output.line(format!("  {row}"))?;
         }
     }
     let causes = match outcome.lost() {
         0 => Vec::new(),
         _ => causes(link, args.size, &sender, &receiver),
     };
-    Ok(fault(args, stop, &name, &outcome, &causes, &chunks))
+    let fault = fault(args, stop, &name, &outcome, &causes, &chunks);
+    Ok(ModeResult { fault, complete: outcome.sent == args.frames })
+}
+
+/// Returns the failure for the end that is gone: the receiver's first, whose program may stay.
+fn gone(from: &Interface, to: &Interface, program: Option<(u32, String)>) -> Option<Failure> {
+    let ends = [(to, program), (from, None)];
+    ends.into_iter().find_map(|(end, program)| {
+        let error = end.info().err().filter(xsk::Error::is_gone)?;
+        Some(Failure::Gone { name: end.name().to_owned(), errno: error.errno(), program })
+    })
 }
 
 /// Where the chunks are after the run.
@@ -279,6 +305,8 @@ struct Chunks {
     all: usize,
     /// Different addresses of the sender's chunks in its pool.
     returned: usize,
+    /// Chunks in the sender's TX ring, which the kernel has not taken.
+    unsent: usize,
     /// Entries of the pool that repeat an address, or are no chunk's address.
     strange: usize,
     /// The receiver's chunks that are not in the fill ring. Only known in copy mode: a zero-copy
@@ -287,17 +315,17 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn count(sender: &Sender, receiver: &Receiver) -> Result<Self> {
+    fn count(sender: &Sender, receiver: &Receiver, unsent: u32) -> Result<Self> {
         let Sender { umem, pool, .. } = sender;
         let (returned, strange) = returned(umem, pool);
         let pending = receiver.socket.fill.pending();
         let missing =
             if receiver.socket.handle.is_zero_copy() { 0 } else { CHUNKS.abs_diff(pending) };
-        Ok(Self { all: umem.chunk_count(), returned, strange, missing })
+        Ok(Self { all: umem.chunk_count(), returned, unsent: unsent as usize, strange, missing })
     }
 
     fn all_returned(&self) -> bool {
-        self.returned == self.all && self.strange == 0 && self.missing == 0
+        self.returned + self.unsent == self.all && self.strange == 0 && self.missing == 0
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Outcome {
     pub(crate) corrupt: u64,
     pub(crate) duplicated: u64,
     pub(crate) foreign: u64,
+    /// Frames that were left in the TX ring at the end, which are not among the sent ones.
+    pub(crate) unsent: u32,
     /// From the first frame sent to the last one received.
     pub(crate) time: Duration,
     /// No frame moved for [`STALL`].
@@ -160,7 +162,15 @@ pub(crate) fn run_exchange(
         }
         ready = ends.are_ready()?;
         let now = Instant::now();
-        if std::mem::take(&mut moved) || !(ready || exchange.stop.is_asked()) {
+        let moves = std::mem::take(&mut moved);
+        if exchange.stop.is_asked() && !moves && (!ready || now.duration_since(moved_at) > LATE) {
+            // What does not move now stays where it is.
+            outcome.unsent = sender.socket.tx.pending();
+            let taken = outcome.sent.saturating_sub(u64::from(outcome.unsent));
+            outcome.sent = taken.max(outcome.arrived);
+            break;
+        }
+        if moves || !ready {
             moved_at = now;
         } else if now.duration_since(moved_at) > STALL {
             outcome.stalled = true;

@@ -42,6 +42,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Returns whether the interface is gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        match self {
+            Self::Gone { .. } => true,
+            Self::Xsk(error) => error.is_gone(),
+            _ => false,
+        }
+    }
+
     /// Returns whether the reader of the output has ended, as `head` does: no reason to complain.
     pub(crate) fn is_closed_output(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)

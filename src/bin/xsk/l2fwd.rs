@@ -31,6 +31,10 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let mut session = Session::new(args, stop, interface, handle, "l2fwd", attachment)?;
     let outcome =
         session.title(&title).and_then(|()| forward(args, &umem, &mut socket, &mut session));
+    if outcome.is_err() {
+        // All that it received was given to the kernel again.
+        session.pending = session.counts.rx_packets.saturating_sub(session.counts.tx_packets);
+    }
     session.end(outcome, Some(program))
 }
 

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 /// Lines that wait for a reader; those that come while so many wait are not written.
 const WAITING: usize = 64;
-/// How long all last lines together wait for readers that read nothing, and how long each of them
-/// at least.
-const LIMIT: Duration = Duration::from_millis(800);
+/// How long the last lines of all outputs together wait for readers that read nothing, and how long
+/// each output waits at least.
+const LIMIT: Duration = Duration::from_millis(500);
 const LEAST: Duration = Duration::from_millis(50);
 /// How long they wait for a slow one.
 const MOST: Duration = Duration::from_secs(10);

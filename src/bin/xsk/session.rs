@@ -30,7 +30,6 @@ const STUCK: Duration = Duration::from_secs(5);
 const DOWN: Duration = Duration::from_millis(10);
 /// How long an interface that was set up may be without a carrier before that is worth a line.
 const SETTLING: Duration = Duration::from_secs(2);
-
 /// How long to wait for a first packet before the other queues are worth a line.
 const ELSEWHERE: Duration = Duration::from_secs(2);
 
@@ -92,13 +91,17 @@ impl<'a> Session<'a> {
         attachment: Option<&Attachment>,
     ) -> Result<Self> {
         let table = Table::new(args, command, attachment, &handle)?;
-        let watch = Watch::start(&interface)?;
-        let start = Instant::now();
         let redirect = |program: &Attachment| Redirect {
             mode: program.mode(),
             id: program.program_id(),
             method: program.method(),
         };
+        let program = attachment.map(redirect);
+        let watch = Watch::start(&interface).map_err(|failure| match failure {
+            Failure::Xsk(error) => gone(&interface, program, error),
+            other => other,
+        })?;
+        let start = Instant::now();
         Ok(Self {
             counts: Counts::default(),
             pending: 0,
@@ -109,7 +112,7 @@ impl<'a> Session<'a> {
             handle,
             table,
             watch,
-            program: attachment.map(redirect),
+            program,
             start,
             last: (start, Report::default()),
             turns: 1,
@@ -171,9 +174,9 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// Keeps why the loop is to end; returns `false`.
+    /// Keeps why the loop is to end, if nothing ended it before; returns `false`.
     fn end_with(&mut self, ended: Ended) -> bool {
-        self.ended = Some(ended);
+        self.ended.get_or_insert(ended);
         false
     }
 
@@ -185,16 +188,20 @@ impl<'a> Session<'a> {
             return Err(self.gone(error));
         }
         match self.watch.take() {
-            Some(Ok(info)) => self.seen(&info),
-            Some(Err(error)) => Err(self.gone(error)),
+            Some((start, Ok(info))) => {
+                // What is known of the link may be newer.
+                if start > self.looked_at {
+                    self.note_link(&info);
+                }
+                self.seen(&info)
+            }
+            Some((_, Err(error))) => Err(self.gone(error)),
             None => Ok(()),
         }
     }
 
-    /// Checks the link and the program. That another process took the program off is no error, but
-    /// an end.
+    /// Checks the program. That another process took it off is no error, but an end.
     fn seen(&mut self, info: &InterfaceInfo) -> Result<()> {
-        self.note_link(info);
         let Some(Redirect { mode, id, .. }) = self.program else {
             return Ok(());
         };
@@ -244,13 +251,7 @@ impl<'a> Session<'a> {
 
     /// Returns what an error means for this interface.
     fn gone(&self, error: Error) -> Failure {
-        if !error.is_gone() {
-            return error.into();
-        }
-        let netlink = self.program.filter(|program| program.method == AttachMethod::Netlink);
-        let command = |program: Redirect| (program.id, take_off(&self.interface, program.mode));
-        let name = self.interface.name().to_owned();
-        Failure::Gone { name, errno: error.errno(), program: netlink.map(command) }
+        gone(&self.interface, self.program, error)
     }
 
     /// Replaces an error by its cause, if the cause is that the interface is gone.
@@ -366,10 +367,12 @@ impl<'a> Session<'a> {
     }
 
     /// Calls `work` until everything that was given to the kernel was sent or dropped. `work` wakes
-    /// the kernel, if it is told to, and returns whether chunks came back, and how many are out.
+    /// the kernel, if its second argument says so, and returns whether chunks came back, and how many
+    /// are out.
     ///
-    /// A count is waited for as long as packets go. After a signal, or when the time is over, what
-    /// does not go within [`DRAIN`] stays, and is freed with the socket.
+    /// A count is waited for as long as packets go. After a signal, or when the time is over, packets
+    /// are waited for at most [`DRAIN`]. Closing the socket discards what is left in the TX ring; what
+    /// the device has taken, it may still send.
     pub(crate) fn drain(
         &mut self,
         mut work: impl FnMut(&mut Self, bool) -> Result<(bool, u64)>,
@@ -379,6 +382,9 @@ impl<'a> Session<'a> {
         loop {
             let (back, pending) = work(self, self.is_ready())?;
             self.pending = pending;
+            if pending == 0 {
+                return Ok(());
+            }
             let now = Instant::now();
             if back {
                 moved = now;
@@ -396,7 +402,7 @@ impl<'a> Session<'a> {
                 Some(ended) => now - ended > DRAIN || now - moved > STILL || !self.is_ready(),
                 None => now - moved > STUCK,
             };
-            if pending == 0 || over {
+            if over {
                 return Ok(());
             }
             if !back {
@@ -515,8 +521,20 @@ impl<'a> Session<'a> {
         self.table.title(text)?;
         let info = self.info()?;
         self.received_before = self.program.map(|_| info.counters.rx_packets);
+        self.note_link(&info);
         self.seen(&info)
     }
+}
+
+/// Returns what an error means for an interface with a program on it.
+fn gone(interface: &Interface, program: Option<Redirect>, error: Error) -> Failure {
+    if !error.is_gone() {
+        return error.into();
+    }
+    let netlink = program.filter(|program| program.method == AttachMethod::Netlink);
+    let command = |program: Redirect| (program.id, take_off(interface, program.mode));
+    let name = interface.name().to_owned();
+    Failure::Gone { name, errno: error.errno(), program: netlink.map(command) }
 }
 
 /// Returns the time of the coarse clock, which is read without a system call, whatever the

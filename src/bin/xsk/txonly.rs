@@ -50,8 +50,12 @@ pub(crate) fn run(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
         port::title(&interface, &socket.handle, program.as_ref().map(ActiveProgram::attachment));
     let handle = socket.handle.clone();
     let mut session = Session::new(port, stop, interface, handle, "txonly", None)?;
+    let all = pool.len();
     let outcome =
         session.title(&title).and_then(|()| send(args, &mut pool, &mut socket, &mut session));
+    if outcome.is_err() {
+        session.pending = (all - pool.len()) as u64;
+    }
     session.end(outcome, program)
 }
 

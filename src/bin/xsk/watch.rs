@@ -3,14 +3,15 @@
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use xsk::Interface;
 use xsk::interface::InterfaceInfo;
 
 /// How often the interface is looked at.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
 
-type Seen = Option<xsk::Result<InterfaceInfo>>;
+/// What was seen, and when the look began.
+type Seen = Option<(Instant, xsk::Result<InterfaceInfo>)>;
 
 /// The thread, which ends with this value.
 #[derive(Debug)]
@@ -28,9 +29,9 @@ impl Watch {
         let report = Arc::clone(&seen);
         let look = move || {
             while matches!(asked.recv_timeout(INTERVAL), Ok(()) | Err(RecvTimeoutError::Timeout)) {
-                let info = interface.info();
+                let (start, info) = (Instant::now(), interface.info());
                 if let Ok(mut seen) = report.lock() {
-                    *seen = Some(info);
+                    *seen = Some((start, info));
                 }
             }
         };
