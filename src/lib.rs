@@ -207,7 +207,7 @@
 //! A packet comes as the card, or the peer of a virtual interface, hands it over:
 //! - *Checksums.* A local sender leaves the checksums of TCP and UDP to the card. Through a veth,
 //!   there is none: the peer's packets come with half a checksum, which a program that forwards or
-//!   answers them has to finish ([`packet::finish_checksum`]), or the peer has to compute
+//!   returns them has to finish ([`packet::finish_checksum`]), or the peer has to compute
 //!   (`ethtool -K PEER tx off`).
 //! - *VLAN tags.* Cards and veths with `rxvlan` take the tag out of the packet before a program
 //!   sees it, and AF_XDP has no field for it: `ethtool -K eth1 rxvlan off` (of a veth, its peer's

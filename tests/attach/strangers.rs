@@ -19,7 +19,7 @@ use xsk::test_util::privileged;
 /// The user of the other process.
 const STRANGER: u32 = 65_533;
 
-/// A mark that is as hard to judge as its owner can make it.
+/// How the owner of a mark makes it hard to find out who holds it.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Plain,
