@@ -125,16 +125,18 @@ impl Port {
             let kick = unless_down(tx.kick_if_needed())?;
             let taken = before.saturating_sub(tx.pending());
             let count = match kick {
-                Kick::Again => taken,
+                // Older kernels publish what they took only when they look at the ring again; one call
+                // takes 16 at least (`TX_BATCH_SIZE` of net/xdp/xsk.c).
+                Kick::Again => taken.max(16),
                 // The kernel stopped at a packet that the device dropped.
                 Kick::Busy => taken.max(1),
                 _ => break,
             };
             left = left.saturating_sub(count);
-            // Without a packet taken or a chunk back, the next call would do nothing, too.
-            if left == 0 || (completion.reap_into(&mut self.pool, burst)? == 0 && count == 0) {
+            if left == 0 {
                 break;
             }
+            completion.reap_into(&mut self.pool, burst)?;
         }
         Ok(())
     }
