@@ -203,9 +203,11 @@ fn service_goes_on_after_a_packet_that_the_device_drops() {
     let cable = Cable::new(1);
     let far = cable.veth.b();
     ip::set_mtu(far, 500).unwrap();
-    let (umem, pool) = Umem::builder().chunk_count(1024).build().unwrap();
+    const CHUNKS: usize = 1024;
     // Nothing empties the fill ring.
-    let socket = Socket::builder(&umem).fill_size(64).bind_timeout(PATIENCE);
+    const FILL: usize = 64;
+    let (umem, pool) = Umem::builder().chunk_count(CHUNKS as u32).build().unwrap();
+    let socket = Socket::builder(&umem).fill_size(FILL as u32).bind_timeout(PATIENCE);
     let bind = || socket.bind(cable.veth.a(), 0);
     let socket = cable.left.run(bind).unwrap().unwrap();
     let mut port = Port::new(umem, pool, socket);
@@ -219,11 +221,13 @@ fn service_goes_on_after_a_packet_that_the_device_drops() {
         });
         assert_eq!(sent, Ok(64));
         port.service(64).unwrap();
-        assert!(port.socket.tx.pending() < 64, "{}", port.socket.tx.pending());
+        // Before 6.17 the ring's index may lag behind; chunks that came back were sent.
+        let out = CHUNKS - FILL - port.pool.len();
+        assert!(out < 64, "{out} of 64 packets were not sent");
     }
     until("the rest", || {
         port.service(64).unwrap();
-        port.socket.tx.pending() == 0
+        port.socket.tx.pending() == 0 && port.pool.len() == CHUNKS - FILL
     });
     assert_eq!(port.socket.handle.tx_dropped(), 800);
 }
