@@ -14,7 +14,7 @@
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Frame, FramePool, Socket, Umem, Verdict, wait};
+use xsk::{Frame, FramePool, SharedQueue, SharedSocket, Socket, Umem, Verdict, wait};
 
 /// Loop, batch, and the largest number of instructions per packet that is allowed: 2 % above what was
 /// measured when the limit was set.
@@ -54,6 +54,11 @@ const CASES: &[(&str, u32, f64)] = &[
     ("rxdrop-dynamic", 1, 69.5),
     ("txonly-dynamic", 1, 97.0),
     ("l2fwd-dynamic", 1, 132.7),
+    ("shared-2", 64, 21.1),
+    ("shared-2", 16, 31.8),
+    ("shared-2", 1, 141.0),
+    ("sockets-64", 64, 18.9),
+    ("sockets-64", 1, 95.3),
 ];
 
 /// Packets in one measured run: the rings wrap many times for each batch.
@@ -73,8 +78,7 @@ struct Bench {
 impl Bench {
     fn new(batch: u32) -> Self {
         let (umem, pool) = Umem::builder().chunk_count(4096).build().unwrap();
-        let rings = FakeRings { fill: 2048, need_wakeup: false, ..FakeRings::default() };
-        let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
+        let (kernel, socket) = FakeKernel::with(&umem, rings()).unwrap();
         Self { umem, pool, socket, kernel, batch: black_box(batch) }
     }
 }
@@ -213,6 +217,74 @@ fn measured_l2fwd_for<const BATCH: u32>(b: &mut Bench) -> u32 {
     BATCH - slots.remaining()
 }
 
+/// Two sockets of one queue.
+struct SharedBench {
+    pool: FramePool,
+    kernel: FakeKernel,
+    queue: SharedQueue,
+    second: SharedSocket,
+}
+
+/// Forwards from the RX ring of one socket to the TX ring of another one on the queue.
+#[inline(never)]
+fn measured_shared_2<const BATCH: u32>(b: &mut SharedBench) -> u32 {
+    let SharedBench { queue, second, .. } = b;
+    queue.completion.reap(BATCH).unwrap().recycle(&mut queue.fill).unwrap();
+    queue.rx.receive(BATCH).unwrap().forward(&mut second.tx).unwrap()
+}
+
+/// Forwards on each of many sockets in turn.
+#[inline(never)]
+fn measured_sockets_64<const BATCH: u32>(sockets: &mut [Socket]) -> u32 {
+    let mut count = 0;
+    for Socket { rx, tx, fill, completion, .. } in sockets {
+        completion.reap(BATCH).unwrap().recycle(fill).unwrap();
+        count += rx.receive(BATCH).unwrap().forward(tx).unwrap();
+    }
+    count
+}
+
+fn rings() -> FakeRings {
+    FakeRings { fill: 2048, need_wakeup: false, ..FakeRings::default() }
+}
+
+fn run_shared_2<const BATCH: u32>() {
+    let (umem, pool) = Umem::builder().chunk_count(4096).build().unwrap();
+    let (mut kernel, socket) = FakeKernel::with(&umem, rings()).unwrap();
+    let mut queue = socket.share_queue();
+    let second = kernel.add_socket(&mut queue, rings()).unwrap();
+    let mut b = SharedBench { pool, kernel, queue, second };
+    b.queue.fill.fill_from(&mut b.pool, 2048 - BATCH).unwrap();
+    for _ in 0..PACKETS / BATCH {
+        assert_eq!(b.kernel.deliver_unwritten(BATCH, LEN), BATCH);
+        assert_eq!(measured_shared_2::<BATCH>(&mut b), BATCH, "every packet is handled");
+        assert_eq!(b.kernel.transmit_unread(BATCH), BATCH);
+        assert_eq!(b.kernel.complete(BATCH), BATCH);
+    }
+}
+
+fn run_sockets_64<const BATCH: u32>() {
+    let (umem, mut pool) = Umem::builder().chunk_count(64 * 256).build().unwrap();
+    let both = (0..64).map(|_| FakeKernel::with(&umem, rings()).unwrap());
+    let (mut kernels, mut sockets): (Vec<_>, Vec<_>) = both.unzip();
+    for socket in &mut sockets {
+        socket.fill.fill_from(&mut pool, 256).unwrap();
+    }
+    let mut handled = 0;
+    while handled < PACKETS {
+        for kernel in &mut kernels {
+            assert_eq!(kernel.deliver_unwritten(BATCH, LEN), BATCH);
+        }
+        let count = measured_sockets_64::<BATCH>(&mut sockets);
+        assert_eq!(count, 64 * BATCH, "every packet is handled");
+        for kernel in &mut kernels {
+            assert_eq!(kernel.transmit_unread(BATCH), BATCH);
+            assert_eq!(kernel.complete(BATCH), BATCH);
+        }
+        handled += count;
+    }
+}
+
 /// Returns the loop of a case.
 fn measured<const BATCH: u32>(case: &str) -> fn(&mut Bench) -> u32 {
     match case {
@@ -236,6 +308,14 @@ fn measured<const BATCH: u32>(case: &str) -> fn(&mut Bench) -> u32 {
 
 /// Runs one case: the kernel's steps around each measured call.
 fn run(case: &str, batch: u32) {
+    match (case, batch) {
+        ("shared-2", 1) => return run_shared_2::<1>(),
+        ("shared-2", 16) => return run_shared_2::<16>(),
+        ("shared-2", 64) => return run_shared_2::<64>(),
+        ("sockets-64", 1) => return run_sockets_64::<1>(),
+        ("sockets-64", 64) => return run_sockets_64::<64>(),
+        _ => (),
+    }
     let mut b = Bench::new(batch);
     let step = match batch {
         1 => measured::<1>(case),

@@ -138,6 +138,43 @@
 //! former takes a quarter to two thirds of the loop's instructions, the latter two thirds. Where some
 //! packets are sent and others dropped or kept, the closure of [`RxBatch::route_each`] decides.
 //!
+//! # Several sockets over one memory
+//!
+//! | what | how | what it costs |
+//! |---|---|---|
+//! | sockets of several queues and interfaces, each with a mode of its own | [`Socket::builder`] over one [`Umem`] for each | The kernel pins the memory, and counts it against `RLIMIT_MEMLOCK`, once for each. In zero-copy mode a card maps it once for each queue. Works with every kernel |
+//! | the same over one registration (5.10) | [`SocketHandle::share_memory`] | Pinned and counted once; a card, or its IOMMU, maps it once for each device. The mode is that of the first socket |
+//! | several sockets on one queue | [`Socket::share_queue`], [`SharedQueue::add_socket`] | They share the fill and the completion ring, which one thread at a time may use, and a program of your own or [`bpf::spread`] says which socket gets a packet. Some instructions more for each batch ([`socket::SharedRx`], [`socket::SharedCompletion`]) |
+//!
+//! In each case a packet that one socket received can be sent by another one without a copy: a frame
+//! belongs to the UMEM, not to a socket. The chunk comes back by the completion ring of the queue
+//! that sent it, whichever of the queue's sockets it was. Sockets may end in any order; what lay in
+//! the rings of one is lost until the UMEM ends, as always.
+//!
+//! ```no_run
+//! use xsk::{Attachment, Interface, Socket, Umem};
+//!
+//! # fn main() -> xsk::Result<()> {
+//! let (umem, mut pool) = Umem::builder().chunk_count(16_384).build()?;
+//! let (eth1, eth2) = (Interface::by_name("eth1")?, Interface::by_name("eth2")?);
+//! let mut unbound = Socket::builder(&umem).open()?;
+//! unbound.fill.fill_from(&mut pool, 4096)?;
+//! let mut a = unbound.bind(&eth1, 0)?;
+//! let mut unbound = a.handle.share_memory().open()?; // the memory is registered and pinned already
+//! unbound.fill.fill_from(&mut pool, 4096)?;
+//! let mut b = unbound.bind(&eth2, 0)?;
+//! let (on_eth1, on_eth2) =
+//!     (Attachment::builder(&eth1).attach()?, Attachment::builder(&eth2).attach()?);
+//! let _registrations = [a.register(&on_eth1)?, b.register(&on_eth2)?];
+//! loop {
+//!     b.completion.reap(64)?.recycle(&mut a.fill)?;
+//!     a.rx.receive(64)?.forward(&mut b.tx)?; // from eth1 to eth2, without a copy
+//!     b.tx.kick_if_needed()?;
+//!     a.fill.kick_if_needed()?;
+//! }
+//! # }
+//! ```
+//!
 //! # Glossary
 //!
 //! | word | meaning |
@@ -184,8 +221,6 @@
 //! - chunks that are not aligned (`XDP_UMEM_UNALIGNED_CHUNK_FLAG`);
 //! - TX metadata: the card computes no checksum for a socket, cuts no packets, and sets no time
 //!   stamps. What arrives through a veth pair may lack its checksum: see [`packet`];
-//! - two sockets on one queue (`XDP_SHARED_UMEM`), though sockets of several queues and interfaces
-//!   share a [`Umem`];
 //! - busy polling (`SO_PREFER_BUSY_POLL`) is not switched on; [`SocketHandle`] has the descriptor;
 //! - sending at a rate: a loop of one's own has to wait;
 //! - bonds in native mode: the packets belong to the members. Bind to those, or attach in generic
@@ -283,6 +318,7 @@
 //! | `AttachMethod::Link` | 5.9 | `NeedsKernel` |
 //! | `Statistics`: `rx_ring_full`, `fill_ring_empty`, `tx_ring_empty` | 5.9 | `None` |
 //! | `XskMap::insert` of a socket that is not bound yet | 5.10 | `UpdateMap`, which names 5.10 |
+//! | packet memory shared with sockets of other queues and interfaces (`share_memory`) | 5.10 | `NeedsKernel`; `Socket::builder` registers the memory once more |
 //! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | they count; above the limit `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
 //! | `XskMap::insert` refuses a bound socket that only sends | 5.11 | the kernel accepts it, and may crash: put no such socket into a map |
 //! | whether an interface is in another namespace is known without `CAP_NET_ADMIN` | 5.14 | `is_in_current_netns` is `None` |
@@ -345,8 +381,8 @@ pub use interface::Interface;
 pub use ring::RingError;
 pub use rustix::io::Errno;
 pub use socket::{
-    Completion, CompletionBatch, Fill, Kick, Port, Rx, RxBatch, RxSocket, Socket, SocketHandle,
-    Statistics, Tx, TxSocket, Verdict, wait,
+    Completion, CompletionBatch, Fill, Kick, Port, Rx, RxBatch, RxSocket, SharedQueue,
+    SharedSocket, Socket, SocketHandle, Statistics, Tx, TxSocket, Verdict, wait,
 };
 pub use types::{AttachMethod, CopyMode, XdpMode};
 pub use umem::{Frame, FramePool, Umem};

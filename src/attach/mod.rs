@@ -61,7 +61,9 @@ pub use replaced_program::ReplacedProgram;
 use crate::bpf::XskMap;
 use crate::error::{Error, Result};
 use crate::interface::Interface;
-use crate::socket::{RxSocket, Socket, SocketHandle};
+use crate::socket::{
+    RxSocket, SharedQueue, SharedRxQueue, SharedRxSocket, SharedSocket, Socket, SocketHandle,
+};
 use lock::Mark;
 use ownership::Shared;
 use registration::SlotReservation;
@@ -310,3 +312,27 @@ macro_rules! register {
     )*};
 }
 register!(Socket, RxSocket);
+
+macro_rules! register_in_slot {
+    ($($socket:ty),*) => {$(
+        impl $socket {
+            /// Puts the socket into a slot of the attached program: the packets that the program
+            /// redirects to that slot come to it while the returned value lives. A socket without an
+            /// RX ring has no such method.
+            ///
+            /// The returned value keeps a descriptor of the socket open, and its packet memory:
+            /// drop it together with the socket's parts, or the queue stays taken.
+            ///
+            /// # Errors
+            /// As [`Socket::register`].
+            pub fn register(&self, program: &Attachment, slot: u32) -> Result<Registration> {
+                require_interface(&self.handle, self.as_fd(), program.interface())?;
+                // By its type it has an RX ring.
+                let insert = || program.map().insert_unchecked(slot, self.as_fd());
+                let registration = program.put_into_slot(slot, self.as_fd(), insert)?;
+                Ok(registration.keeping(self.handle.inner()))
+            }
+        }
+    )*};
+}
+register_in_slot!(SharedQueue, SharedRxQueue, SharedSocket, SharedRxSocket);

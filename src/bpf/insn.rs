@@ -57,6 +57,11 @@ impl<'map> Insn<'map> {
         Some(Self(raw, PhantomData))
     }
 
+    /// Returns the same jump with another offset.
+    pub(super) const fn with_offset(self, off: i16) -> Self {
+        Self(bpf_insn { off, ..self.0 }, PhantomData)
+    }
+
     /// Returns the eight bytes as they lie in memory.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 8] {

@@ -47,11 +47,12 @@
 //! # Privileges
 //! | call | needs |
 //! |---|---|
-//! | [`XskMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
+//! | [`XskMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`spread()`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
 //! | [`XskMap::from_id`], [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
 //! | `from_pin`, `pin` | the file's permissions |
 //! | the rest, on descriptors that you have | nothing |
 
+mod assembler;
 mod builder;
 mod info;
 mod insn;
@@ -60,6 +61,7 @@ mod pin;
 mod program;
 mod redirect;
 mod slot_probe;
+mod spread;
 mod test_run;
 mod xsk_map;
 
@@ -73,5 +75,6 @@ pub use program::Program;
 pub use redirect::redirect;
 pub(crate) use redirect::{REDIRECT_NAME, load_redirect};
 pub use slot_probe::SlotProbe;
+pub use spread::spread;
 pub use test_run::TestRun;
 pub use xsk_map::XskMap;

@@ -14,9 +14,9 @@ use std::sync::OnceLock;
 /// map that this program does not have.
 pub(crate) const REDIRECT_NAME: &str = "xsk_redirect";
 
-const XDP_PASS: i32 = 2;
+pub(super) const XDP_PASS: i32 = 2;
 /// `offsetof(struct xdp_md, rx_queue_index)`
-const RX_QUEUE_INDEX: i16 = 16;
+pub(super) const RX_QUEUE_INDEX: i16 = 16;
 
 /// Loads this crate's default program: every packet goes to the socket in the slot of the queue
 /// that it came in on, and on to the kernel's stack where the slot is empty.
@@ -121,7 +121,7 @@ fn by_lookup(map: BorrowedFd<'_>) -> Vec<Insn<'_>> {
 
 /// Returns whether the kernel takes the action for an empty slot in the flags; tried once per
 /// process.
-fn action_in_flags() -> Result<bool> {
+pub(super) fn action_in_flags() -> Result<bool> {
     static KNOWN: OnceLock<bool> = OnceLock::new();
     if let Some(known) = KNOWN.get() {
         return Ok(*known);

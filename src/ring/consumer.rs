@@ -58,7 +58,8 @@ impl<T: Copy> Consumer<T> {
     }
 
     /// Returns how many entries, up to `wanted`, can be taken. `most_allowed` returns the position
-    /// that the producer's index cannot be beyond.
+    /// that the producer's index cannot be beyond; it gets the number of entries that there are if the
+    /// index is right, which is not 0.
     ///
     /// The producer's index is read each time. That misses the cache only if the producer submitted
     /// something since, and then it is worth it.
@@ -66,7 +67,7 @@ impl<T: Copy> Consumer<T> {
     pub(crate) fn available(
         &self,
         wanted: u32,
-        most_allowed: impl FnOnce() -> Index,
+        most_allowed: impl FnOnce(u32) -> Index,
     ) -> Result<u32, Suspect> {
         // Acquire: the entries are read after the index that hands them over.
         let producer = Index::new(self.memory.producer().load(Ordering::Acquire));
@@ -74,7 +75,7 @@ impl<T: Copy> Consumer<T> {
         if available == 0 {
             return Ok(0);
         }
-        let most_allowed = most_allowed().distance_from(self.cursor);
+        let most_allowed = most_allowed(available).distance_from(self.cursor);
         if available > most_allowed || available >= self.max_available {
             return Err(Suspect { available, most_allowed });
         }
@@ -87,7 +88,7 @@ impl<T: Copy> Consumer<T> {
     pub(crate) fn peek(
         &mut self,
         wanted: u32,
-        most_allowed: impl FnOnce() -> Index,
+        most_allowed: impl FnOnce(u32) -> Index,
         error: impl FnOnce(&mut Self, Suspect) -> Option<RingError>,
     ) -> Result<Ready<&mut Self>, RingError> {
         match self.available(wanted, most_allowed) {

@@ -21,6 +21,7 @@ mod memory;
 mod producer;
 pub(crate) mod route;
 mod runs;
+mod shared_count;
 #[cfg(all(test, loom))]
 mod tests;
 pub(crate) mod transfer;
@@ -35,3 +36,4 @@ pub use error::RingError;
 pub use index::Index;
 pub(crate) use memory::{Memory, Parts};
 pub(crate) use producer::{Producer, Writer};
+pub(crate) use shared_count::SharedCount;

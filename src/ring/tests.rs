@@ -21,7 +21,7 @@
 )]
 
 use super::transfer::{Ready, transfer};
-use super::{AtomicU32, Consumer, Index, Memory, Parts, Producer, RingKind};
+use super::{AtomicU32, Consumer, Index, Memory, Parts, Producer, RingKind, SharedCount};
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{Ordering, fence};
 use loom::thread;
@@ -145,7 +145,7 @@ impl Half<Consumer<u64>> {
     /// Returns the entries that are available.
     fn ready(&mut self) -> Ready<&mut Consumer<u64>> {
         let no_limit = self.half.cursor().advance(u32::MAX);
-        self.half.peek(SIZE, || no_limit, |_, suspect| panic!("{suspect:?}")).unwrap()
+        self.half.peek(SIZE, |_| no_limit, |_, suspect| panic!("{suspect:?}")).unwrap()
     }
 
     /// Takes the entries that are available.
@@ -247,7 +247,7 @@ fn what_comes_back_was_given_as_every_thread_sees() {
         let kernel = thread::spawn(move || (complete() + complete(), complete));
         let mut got = Vec::new();
         let mut reap = || {
-            let most_allowed = || Index::new(sent.load(Ordering::Relaxed));
+            let most_allowed = |_| Index::new(sent.load(Ordering::Relaxed));
             let ready = reaped.half.peek(SIZE, most_allowed, |_, suspect| panic!("{suspect:?}"));
             let mut reader = ready.unwrap().read();
             got.extend(std::iter::from_fn(|| reader.take()));
@@ -264,6 +264,46 @@ fn what_comes_back_was_given_as_every_thread_sees() {
 
 /// A packet's bytes are handed over with its entry, and its chunk is written again only after it
 /// came back.
+/// Two chunks are filled; the kernel puts the first into one RX ring and the second into another.
+/// Each ring's consumer counts what it finds.
+#[test]
+fn consumers_of_several_rings_count_no_more_than_every_thread_sees_as_given() {
+    model(3, || {
+        let [filled, fill, first, second] = [0; 4].map(|value| Arc::new(AtomicU32::new(value)));
+        let received = Arc::new(SharedCount::default());
+        let kernel = {
+            let (fill, first, second) = (fill.clone(), first.clone(), second.clone());
+            thread::spawn(move || {
+                if fill.load(Ordering::Acquire) >= 1 {
+                    first.store(1, Ordering::Release);
+                    if fill.load(Ordering::Acquire) >= 2 {
+                        second.store(1, Ordering::Release);
+                    }
+                }
+            })
+        };
+        let count = |ring: Arc<AtomicU32>| {
+            let (received, filled) = (received.clone(), filled.clone());
+            move || {
+                if ring.load(Ordering::Acquire) == 1 {
+                    assert_eq!(received.add(1, &filled), Ok(()));
+                }
+            }
+        };
+        let others = [thread::spawn(count(first)), thread::spawn(count(second))];
+        for chunks in 1..=2 {
+            // As `Producer::submit`.
+            filled.store(chunks, Ordering::Relaxed);
+            fill.store(chunks, Ordering::Release);
+        }
+        kernel.join().unwrap();
+        for other in others {
+            other.join().unwrap();
+        }
+        assert!(received.add(3, &filled).is_err(), "more than was filled");
+    });
+}
+
 #[test]
 fn a_chunk_has_one_owner_on_its_way_there_and_back() {
     model(3, || {

@@ -22,6 +22,8 @@ pub(crate) enum Backend {
         /// Readable while the RX ring holds packets.
         fd: OwnedFd,
         kernel: std::sync::Arc<dyn FakeBackend>,
+        /// The memory of its RX and TX ring, where the buffer pool does not have it.
+        _rings: Option<std::sync::Arc<dyn super::buffer_pool::Keep>>,
     },
 }
 

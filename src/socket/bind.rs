@@ -51,6 +51,7 @@ impl<S: SocketKind> Unbound<S> {
             return Err(Error::Setting { name: "queue", value: u64::from(queue), rule });
         }
         self.require_same_namespace(interface)?;
+        self.require_another_queue(interface, queue)?;
         // Read once, for the check and for the error.
         let queues = interface.queues().ok();
         if let Some(queues) = queues {
@@ -59,6 +60,8 @@ impl<S: SocketKind> Unbound<S> {
         let started = Instant::now();
         let bind = |flag| self.bind_with(flag, interface.index(), queue, started);
         let (bound, reason) = match self.bind.copy {
+            // The kernel takes no mode: it is that of the other socket.
+            _ if self.shares.is_some() => (bind(0), CopyReason::Shared),
             CopyMode::Copy => (bind(uapi::XDP_COPY), CopyReason::Asked),
             CopyMode::ZeroCopy => (bind(uapi::XDP_ZEROCOPY), CopyReason::Asked),
             CopyMode::Auto => match bind(uapi::XDP_ZEROCOPY) {
@@ -69,13 +72,20 @@ impl<S: SocketKind> Unbound<S> {
             },
         };
         let waited = started.elapsed();
-        bound.map_err(|errno| Error::Bind {
-            interface: interface.name().to_owned(),
-            queue,
-            queues: queues.map(|queues| queues.current()),
-            copy: self.bind.copy,
-            waited,
-            errno,
+        bound.map_err(|errno| match errno {
+            // Then only the queue of the other socket is possible.
+            Errno::INVAL if self.shares.is_some() && is_before(5, 10) => Error::NeedsKernel {
+                feature: "packet memory that sockets of several queues share",
+                version: "5.10",
+            },
+            errno => Error::Bind {
+                interface: interface.name().to_owned(),
+                queue,
+                queues: queues.map(|queues| queues.current()),
+                copy: self.bind.copy,
+                waited,
+                errno,
+            },
         })?;
         let zero_copy = match sys::options(self.inner.as_fd()) {
             Ok(options) => options & uapi::XDP_OPTIONS_ZEROCOPY != 0,
@@ -95,8 +105,13 @@ impl<S: SocketKind> Unbound<S> {
     ) -> Result<(), Errno> {
         let wakeup = if self.bind.need_wakeup { uapi::XDP_USE_NEED_WAKEUP } else { 0 };
         let [mut pause, longest] = PAUSES;
+        let fd = self.inner.as_fd();
+        let bind = || match &self.shares {
+            Some(other) => sys::bind_shared(fd, interface, queue, other.as_fd()),
+            None => sys::bind(fd, mode | wakeup, interface, queue),
+        };
         loop {
-            match sys::bind(self.inner.as_fd(), mode | wakeup, interface, queue) {
+            match bind() {
                 Err(Errno::BUSY) if started.elapsed() < self.bind.timeout => {
                     let left = self.bind.timeout.saturating_sub(started.elapsed());
                     std::thread::sleep(pause.min(left));
@@ -104,6 +119,24 @@ impl<S: SocketKind> Unbound<S> {
                 }
                 done => return done,
             }
+        }
+    }
+
+    /// Refuses the queue of the socket whose packet memory this one shares: it has a fill and a
+    /// completion ring already.
+    fn require_another_queue(&self, interface: &Interface, queue: u32) -> Result<()> {
+        match &self.shares {
+            Some(with) if (with.interface_index(), with.queue()) == (interface.index(), queue) => {
+                Err(Error::Bind {
+                    interface: interface.name().to_owned(),
+                    queue,
+                    queues: None,
+                    copy: self.bind.copy,
+                    waited: Duration::ZERO,
+                    errno: Errno::BUSY,
+                })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -134,4 +167,16 @@ fn require_sides<S: SocketKind>(interface: &Interface, queue: u32, queues: Queue
     };
     let Queues { rx, tx, .. } = queues;
     Err(Error::QueueSide { interface: interface.name().to_owned(), queue, ring, rx, tx })
+}
+
+/// Returns whether the kernel says that it is older than a version. It may still have what came with
+/// that version: this is to explain what it refused.
+fn is_before(major: u32, minor: u32) -> bool {
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(is_major)), Some(Ok(is_minor))) => (is_major, is_minor) < (major, minor),
+        _ => false,
+    }
 }

@@ -1,7 +1,7 @@
 //! The buffer pool of a queue: its packet memory, its fill and completion ring, and how much the
 //! kernel was given.
 
-use crate::ring::AtomicU32;
+use crate::ring::{AtomicU32, SharedCount};
 use crate::umem::Umem;
 use std::any::Any;
 use std::sync::Arc;
@@ -30,8 +30,11 @@ impl<T: Any + Send + Sync + std::fmt::Debug> Keep for T {}
 pub(crate) struct GivenCounts {
     /// Chunks submitted in the fill ring.
     pub(crate) filled: Arc<AtomicU32>,
-    /// Descriptors submitted in the TX ring.
+    /// Descriptors submitted in the TX ring of the socket that has the fill and completion ring.
     pub(crate) sent: Arc<AtomicU32>,
+    /// Packets that the kernel put into the RX rings of several sockets on the queue; not counted
+    /// while there is one.
+    pub(crate) received: SharedCount,
 }
 
 impl BufferPool {

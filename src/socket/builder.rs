@@ -1,9 +1,10 @@
 //! The builder of sockets: checks sizes before the kernel sees them, then creates, registers, maps
 //! and assembles.
 
-use super::ring_set::{Halves, MappedRing, RingSet, RingSpec};
+use super::ring_set::{HalfPair, Halves, MappedRing, RingPair, RingSet, RingSpec};
+use super::sealed::Sides;
 use super::unbound::BindSettings;
-use super::{CopyMode, RxSocket, Socket, SocketKind, TxSocket, Unbound};
+use super::{CopyMode, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound};
 use crate::error::{Error, Result, SocketOption};
 use crate::interface::Interface;
 use crate::num::u64_of;
@@ -13,15 +14,15 @@ use crate::umem::{Sockets, Umem};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use xsk_uapi::if_xdp::xdp_umem_reg;
+use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_umem_reg};
 
 /// The sizes of the four rings.
 #[derive(Debug, Clone, Copy)]
-struct Sizes {
-    rx: u32,
-    tx: u32,
-    fill: u32,
-    completion: u32,
+pub(super) struct Sizes {
+    pub(super) rx: u32,
+    pub(super) tx: u32,
+    pub(super) fill: u32,
+    pub(super) completion: u32,
 }
 
 /// The builder of a socket; made by [`Socket::builder`].
@@ -61,7 +62,7 @@ impl Socket {
 
 impl SocketBuilder<Socket> {
     pub(super) fn new(umem: &Umem) -> Self {
-        let sizes = Sizes { rx: 2048, tx: 2048, fill: 4096, completion: 2048 };
+        let sizes = Sizes::DEFAULT;
         let timeout = Duration::from_secs(2);
         let bind = BindSettings { copy: CopyMode::Auto, need_wakeup: true, timeout };
         Self { umem: umem.clone(), sizes, bind, kind: PhantomData }
@@ -167,8 +168,8 @@ impl<S: SocketKind> SocketBuilder<S> {
         let mut bind = self.bind;
         // The flag came together with its word in the ring.
         bind.need_wakeup &= has_flags_word;
-        let Halves { rx, tx, fill, completion, inner } = rings.into_halves(fd, self.umem)?;
-        Ok(Unbound { fill, rx, tx, completion, inner, bind })
+        let halves = rings.into_halves(fd, self.umem)?;
+        Ok(halves.into_unbound(bind, None))
     }
 
     /// Does [`open`](Self::open) and [`Unbound::bind`] in one. Zero-copy drivers want chunks in the
@@ -182,31 +183,64 @@ impl<S: SocketKind> SocketBuilder<S> {
 
     /// Returns the rings of this kind of socket, their sizes checked.
     fn specs(&self) -> Result<RingSet<S, RingSpec>> {
-        let Sizes { rx, tx, fill, completion } = self.sizes;
-        let specs = RingSet::<S, RingSpec> {
-            rx: S::rx(RingSpec { kind: RingKind::Rx, entries: rx }),
-            tx: S::tx(RingSpec { kind: RingKind::Tx, entries: tx }),
+        self.sizes.specs()
+    }
+}
+
+impl Sizes {
+    pub(super) const DEFAULT: Self = Self { rx: 2048, tx: 2048, fill: 4096, completion: 2048 };
+
+    /// Returns the rings of a kind of socket, their sizes checked.
+    pub(super) fn specs<S: SocketKind>(&self) -> Result<RingSet<S, RingSpec>> {
+        let Self { fill, completion, .. } = *self;
+        let specs = RingSet {
+            pair: self.pair(),
             fill: RingSpec { kind: RingKind::Fill, entries: fill },
             completion: RingSpec { kind: RingKind::Completion, entries: completion },
         };
-        specs.try_map(|spec| {
-            if spec.entries.is_power_of_two() && spec.entries <= MAX_ENTRIES {
-                return Ok(spec);
-            }
-            let name = match spec.kind {
-                RingKind::Rx => "size of the RX ring",
-                RingKind::Tx => "size of the TX ring",
-                RingKind::Fill => "size of the fill ring",
-                RingKind::Completion => "size of the completion ring",
-            };
-            let rule = "is a power of two from 1 to 2^20";
-            Err(Error::Setting { name, value: u64::from(spec.entries), rule })
-        })
+        specs.try_map(RingSpec::checked)
+    }
+
+    /// Returns the RX and the TX ring of a kind of socket.
+    pub(super) fn pair<S: Sides>(&self) -> RingPair<S, RingSpec> {
+        let Self { rx, tx, .. } = *self;
+        RingPair {
+            rx: S::rx(RingSpec { kind: RingKind::Rx, entries: rx }),
+            tx: S::tx(RingSpec { kind: RingKind::Tx, entries: tx }),
+        }
+    }
+}
+
+impl RingSpec {
+    /// Refuses a size that no ring can have.
+    pub(super) fn checked(self) -> Result<Self> {
+        if self.entries.is_power_of_two() && self.entries <= MAX_ENTRIES {
+            return Ok(self);
+        }
+        let name = match self.kind {
+            RingKind::Rx => "size of the RX ring",
+            RingKind::Tx => "size of the TX ring",
+            RingKind::Fill => "size of the fill ring",
+            RingKind::Completion => "size of the completion ring",
+        };
+        let rule = "is a power of two from 1 to 2^20";
+        Err(Error::Setting { name, value: u64::from(self.entries), rule })
+    }
+}
+
+impl<S: SocketKind> Halves<S> {
+    pub(super) fn into_unbound(
+        self,
+        bind: BindSettings,
+        shares: Option<SocketHandle>,
+    ) -> Unbound<S> {
+        let Self { pair: HalfPair { rx, tx, inner }, fill, completion } = self;
+        Unbound { fill, rx, tx, completion, inner, bind, shares }
     }
 }
 
 /// Makes an AF_XDP socket.
-fn create() -> Result<OwnedFd> {
+pub(super) fn create() -> Result<OwnedFd> {
     sys::socket().map_err(|errno| Error::CreateSocket { errno })
 }
 
@@ -229,15 +263,20 @@ fn register(fd: BorrowedFd<'_>, umem: &Umem) -> Result<()> {
 }
 
 /// Creates and maps the rings of a socket; also returns whether they have a flags word (5.4).
-fn map<S: SocketKind>(
+pub(super) fn map<S: SocketKind>(
     fd: BorrowedFd<'_>,
     specs: RingSet<S, RingSpec>,
 ) -> Result<(RingSet<S, MappedRing>, bool)> {
     let specs = specs.try_map(|spec| spec.create(fd).map(|()| spec))?;
-    let failed = |errno| Error::SocketOption { option: SocketOption::MmapOffsets, errno };
-    let (offsets, has_flags_word) = sys::mmap_offsets(fd).map_err(failed)?;
+    let (offsets, has_flags_word) = offsets(fd)?;
     let rings = specs.try_map(|spec| spec.map(fd, &offsets, has_flags_word))?;
     Ok((rings, has_flags_word))
+}
+
+/// Returns where the parts of rings are, and whether they have a flags word (5.4).
+pub(super) fn offsets(fd: BorrowedFd<'_>) -> Result<(xdp_mmap_offsets, bool)> {
+    let failed = |errno| Error::SocketOption { option: SocketOption::MmapOffsets, errno };
+    sys::mmap_offsets(fd).map_err(failed)
 }
 
 #[cfg(test)]
@@ -249,14 +288,14 @@ mod tests {
         let (umem, _pool) = Umem::builder().chunk_count(1).build().unwrap();
         let entries = |spec: RingSpec| (spec.kind, spec.entries);
         let both = Socket::builder(&umem).specs().unwrap();
-        assert_eq!(entries(both.rx), (RingKind::Rx, 2048));
-        assert_eq!(entries(both.tx), (RingKind::Tx, 2048));
+        assert_eq!(entries(both.pair.rx), (RingKind::Rx, 2048));
+        assert_eq!(entries(both.pair.tx), (RingKind::Tx, 2048));
         assert_eq!(entries(both.fill), (RingKind::Fill, 4096));
         assert_eq!(entries(both.completion), (RingKind::Completion, 2048));
         // The kernel demands a completion ring of a socket that never sends: the smallest will do.
         let rx_only = Socket::builder(&umem).rx_only().specs().unwrap();
-        assert_eq!((rx_only.tx, entries(rx_only.completion)), ((), (RingKind::Completion, 1)));
+        assert_eq!((rx_only.pair.tx, entries(rx_only.completion)), ((), (RingKind::Completion, 1)));
         let tx_only = Socket::builder(&umem).tx_only().specs().unwrap();
-        assert_eq!((tx_only.rx, entries(tx_only.fill)), ((), (RingKind::Fill, 4096)));
+        assert_eq!((tx_only.pair.rx, entries(tx_only.fill)), ((), (RingKind::Fill, 4096)));
     }
 }

@@ -38,6 +38,10 @@ impl Completion {
         }
     }
 
+    pub(super) fn into_parts(self) -> (Consumer<u64>, Checker, Arc<Inner>) {
+        (self.ring, self.checker, self.inner)
+    }
+
     /// Returns the chunks that came back, `count` at the most, as an iterator of frames or to be
     /// passed on whole. A frame spans its whole chunk: the packet's bounds are not kept.
     ///
@@ -50,7 +54,7 @@ impl Completion {
     pub fn reap(&mut self, count: u32) -> Result<CompletionBatch<'_>, RingError> {
         let Self { ring, checker, sent, .. } = self;
         // Relaxed: the kernel's index, read with acquire just before, came after what was sent.
-        let most_allowed = || Index::new(sent.load(Ordering::Relaxed));
+        let most_allowed = |_| Index::new(sent.load(Ordering::Relaxed));
         let error = |ring: &mut _, suspect| error(ring, checker, suspect);
         Ok(CompletionBatch(Batch::new(ring.peek(count, most_allowed, error)?, checker)))
     }
@@ -84,7 +88,11 @@ impl Completion {
 
 #[cold]
 #[inline(never)]
-fn error(completion: &mut Consumer<u64>, checker: &Checker, suspect: Suspect) -> Option<RingError> {
+pub(super) fn error(
+    completion: &mut Consumer<u64>,
+    checker: &Checker,
+    suspect: Suspect,
+) -> Option<RingError> {
     let ring = RingKind::Completion;
     Some(match completion.diagnose(suspect) {
         Diagnosis::Index(error) => error,

@@ -21,6 +21,8 @@ pub enum CopyReason {
     Asked,
     /// The driver has zero-copy for this queue.
     ZeroCopy,
+    /// The socket shares the packet memory of another one, and with it the mode.
+    Shared,
     /// Zero-copy was tried first, and refused.
     Refused {
         /// What the kernel said: `EOPNOTSUPP` if the driver has none, `EINVAL` and others if the
@@ -34,6 +36,7 @@ impl fmt::Display for CopyReason {
         match self {
             Self::Asked => f.write_str("as asked"),
             Self::ZeroCopy => f.write_str("the driver has it"),
+            Self::Shared => f.write_str("as the socket whose packet memory it shares"),
             Self::Refused {
                 errno: Errno::OPNOTSUPP,
             } => f.write_str("the driver has no zero-copy (or not for this queue)"),

@@ -4,6 +4,7 @@
 //! registers the UMEM, [`Unbound::bind`] gives it a queue. A bound socket is a bundle of
 //! independent parts: [`Rx`], [`Fill`], [`Tx`], [`Completion`] and [`SocketHandle`].
 
+mod added_socket_builder;
 mod backend;
 mod batch;
 mod bind;
@@ -19,11 +20,16 @@ mod fill_batch;
 mod handle;
 mod inner;
 mod kick;
+mod memory_sharing_builder;
 mod port;
 mod ring_set;
 mod routed;
 mod rx;
 mod rx_batch;
+mod sealed;
+mod shared;
+mod shared_completion;
+mod shared_rx;
 mod statistics;
 mod tx;
 mod tx_batch;
@@ -32,6 +38,7 @@ mod verdict;
 mod wait;
 
 pub use crate::types::CopyMode;
+pub use added_socket_builder::AddedSocketBuilder;
 pub use bind_error::BindError;
 pub use builder::SocketBuilder;
 pub use completion::Completion;
@@ -42,10 +49,17 @@ pub use fill_batch::FillBatch;
 pub use handle::SocketHandle;
 pub(crate) use inner::Inner;
 pub use kick::Kick;
+pub use memory_sharing_builder::MemorySharingBuilder;
 pub use port::Port;
 pub use routed::Routed;
 pub use rx::Rx;
 pub use rx_batch::{RxBatch, RxFrames};
+pub use shared::{
+    SharedQueue, SharedRxQueue, SharedRxSocket, SharedSocket, SharedTxQueue, SharedTxSocket,
+    SharingKind,
+};
+pub use shared_completion::SharedCompletion;
+pub use shared_rx::SharedRx;
 pub use statistics::Statistics;
 pub use tx::Tx;
 pub use tx_batch::TxBatch;
@@ -60,7 +74,7 @@ pub(crate) use {
     statistics::of_reply as statistics_of_reply,
 };
 
-use crate::error::Result;
+use sealed::sides;
 
 /// A socket that receives and sends.
 ///
@@ -153,86 +167,23 @@ pub struct TxSocket {
 pub trait SocketKind: sealed::Kind {}
 impl<S: sealed::Kind> SocketKind for S {}
 
-pub(crate) mod sealed {
-    use super::{Completion, Fill, Rx, SocketHandle, Tx};
-    use crate::error::Result;
-
-    /// Which rings a kind of socket has: a value for a ring that it does not have is `()`.
-    pub trait Kind: Sized {
-        /// A value for the RX ring.
-        type Rx<T>;
-        /// A value for the TX ring.
-        type Tx<T>;
-        /// Whether it has an RX ring.
-        const HAS_RX: bool;
-        /// Whether it has a TX ring.
-        const HAS_TX: bool;
-
-        /// Keeps `value` if the kind has an RX ring.
-        fn rx<T>(value: T) -> Self::Rx<T>;
-        /// Keeps `value` if the kind has a TX ring.
-        fn tx<T>(value: T) -> Self::Tx<T>;
-
-        /// Returns what `make` makes of the value for the RX ring, if there is one.
-        fn map_rx<T, U>(rx: Self::Rx<T>, make: impl FnOnce(T) -> Result<U>) -> Result<Self::Rx<U>>;
-        /// Returns what `make` makes of the value for the TX ring, if there is one.
-        fn map_tx<T, U>(tx: Self::Tx<T>, make: impl FnOnce(T) -> Result<U>) -> Result<Self::Tx<U>>;
-
-        /// Returns the socket.
-        fn build(
-            rx: Self::Rx<Rx>,
-            tx: Self::Tx<Tx>,
-            fill: Fill,
-            completion: Completion,
-            handle: SocketHandle,
-        ) -> Self;
-    }
-}
-
-/// The methods of `sealed::Kind` for a ring that the kind has, or has not.
-macro_rules! ring {
-    ($ring:ident, $has:ident, $keep:ident, $map:ident, yes) => {
-        type $ring<T> = T;
-        const $has: bool = true;
-        fn $keep<T>(value: T) -> T {
-            value
-        }
-        fn $map<T, U>(ring: T, make: impl FnOnce(T) -> Result<U>) -> Result<U> {
-            make(ring)
-        }
-    };
-    ($ring:ident, $has:ident, $keep:ident, $map:ident, no) => {
-        type $ring<T> = ();
-        const $has: bool = false;
-        fn $keep<T>(_: T) {}
-        fn $map<T, U>((): (), _: impl FnOnce(T) -> Result<U>) -> Result<()> {
-            Ok(())
-        }
-    };
-}
+sides!(Socket, yes, yes);
+sides!(RxSocket, yes, no);
+sides!(TxSocket, no, yes);
 
 impl sealed::Kind for Socket {
-    ring!(Rx, HAS_RX, rx, map_rx, yes);
-    ring!(Tx, HAS_TX, tx, map_tx, yes);
-
     fn build(rx: Rx, tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
         Self { rx, tx: tx.bound(handle.is_zero_copy()), fill, completion, handle }
     }
 }
 
 impl sealed::Kind for RxSocket {
-    ring!(Rx, HAS_RX, rx, map_rx, yes);
-    ring!(Tx, HAS_TX, tx, map_tx, no);
-
     fn build(rx: Rx, (): (), fill: Fill, _: Completion, handle: SocketHandle) -> Self {
         Self { rx, fill, handle }
     }
 }
 
 impl sealed::Kind for TxSocket {
-    ring!(Rx, HAS_RX, rx, map_rx, no);
-    ring!(Tx, HAS_TX, tx, map_tx, yes);
-
     fn build((): (), tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
         Self { tx: tx.bound(handle.is_zero_copy()), completion, fill, handle }
     }

@@ -5,6 +5,7 @@
 use super::backend::Backend;
 use super::buffer_pool::BufferPool;
 use super::inner::Inner;
+use super::sealed::Sides;
 use super::{Completion, Fill, Rx, SocketKind, Tx};
 use crate::error::{Error, Result};
 use crate::num::usize32;
@@ -17,41 +18,39 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use xsk_uapi::if_xdp as uapi;
-use xsk_uapi::if_xdp::{xdp_mmap_offsets, xdp_ring_offset};
+use xsk_uapi::if_xdp::{xdp_desc, xdp_mmap_offsets, xdp_ring_offset};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// A value for each ring that a kind of socket has.
-pub(super) struct RingSet<S: SocketKind, T> {
+/// A value for the RX and the TX ring, as far as a kind of socket has them.
+pub(super) struct RingPair<S: Sides, T> {
     pub(super) rx: S::Rx<T>,
     pub(super) tx: S::Tx<T>,
-    pub(super) fill: T,
-    pub(super) completion: T,
 }
 
-impl<S: SocketKind, T> RingSet<S, T> {
-    /// Returns what `make` makes of each value, in the order RX, TX, fill, completion.
-    pub(super) fn try_map<U>(self, mut make: impl FnMut(T) -> Result<U>) -> Result<RingSet<S, U>> {
-        Ok(RingSet {
-            rx: S::map_rx(self.rx, &mut make)?,
-            tx: S::map_tx(self.tx, &mut make)?,
-            fill: make(self.fill)?,
-            completion: make(self.completion)?,
-        })
+impl<S: Sides, T> RingPair<S, T> {
+    /// Returns what `make` makes of each value, in the order RX, TX.
+    pub(super) fn try_map<U>(self, mut make: impl FnMut(T) -> Result<U>) -> Result<RingPair<S, U>> {
+        Ok(RingPair { rx: S::map_rx(self.rx, &mut make)?, tx: S::map_tx(self.tx, &mut make)? })
     }
 }
 
-/// The parts of a socket that are its rings, and what they share.
-pub(super) struct Halves<S: SocketKind> {
-    pub(super) rx: S::Rx<Rx>,
+/// The RX and the TX half of a socket, and what they share.
+pub(super) struct HalfPair<S: Sides, R> {
+    pub(super) rx: S::Rx<R>,
     pub(super) tx: S::Tx<Tx>,
-    pub(super) fill: Fill,
-    pub(super) completion: Completion,
     pub(super) inner: Arc<Inner>,
 }
 
-impl<S: SocketKind> RingSet<S, MappedRing> {
-    /// Makes this process's half of each ring of the socket `fd`, and what keeps them mapped.
-    pub(super) fn into_halves(self, fd: OwnedFd, umem: Umem) -> Result<Halves<S>> {
+impl<S: Sides> RingPair<S, MappedRing> {
+    /// Makes this process's half of each ring of the socket `fd`, which receives into and sends from
+    /// `pool`, by `make_rx` and `make_tx`.
+    pub(super) fn into_halves<R>(
+        self,
+        fd: OwnedFd,
+        pool: Arc<BufferPool>,
+        make_rx: impl FnOnce(Memory<xdp_desc>, Arc<Inner>) -> R,
+        make_tx: impl FnOnce(Memory<xdp_desc>, Arc<Inner>) -> Tx,
+    ) -> Result<HalfPair<S, R>> {
         let mut mappings = Vec::new();
         let rx = S::map_rx(self.rx, |ring| {
             // SAFETY: the mapping goes to the `Inner` that the half keeps. The ring was made with a
@@ -66,20 +65,55 @@ impl<S: SocketKind> RingSet<S, MappedRing> {
             mappings.push(mapping);
             Ok(memory)
         })?;
-        // SAFETY: as for the RX ring; the mapping goes to the `BufferPool` that `Inner` keeps.
+        let inner = Arc::new(Inner::new(Backend::Kernel { fd, _rings: mappings }, pool));
+        Ok(HalfPair {
+            rx: S::map_rx(rx, |memory| Ok(make_rx(memory, Arc::clone(&inner))))?,
+            tx: S::map_tx(tx, |memory| Ok(make_tx(memory, Arc::clone(&inner))))?,
+            inner,
+        })
+    }
+}
+
+/// A value for each ring that a kind of socket has.
+pub(super) struct RingSet<S: SocketKind, T> {
+    pub(super) pair: RingPair<S, T>,
+    pub(super) fill: T,
+    pub(super) completion: T,
+}
+
+impl<S: SocketKind, T> RingSet<S, T> {
+    /// Returns what `make` makes of each value, in the order RX, TX, fill, completion.
+    pub(super) fn try_map<U>(self, mut make: impl FnMut(T) -> Result<U>) -> Result<RingSet<S, U>> {
+        Ok(RingSet {
+            pair: self.pair.try_map(&mut make)?,
+            fill: make(self.fill)?,
+            completion: make(self.completion)?,
+        })
+    }
+}
+
+/// The parts of a socket that are its rings, and what they share.
+pub(super) struct Halves<S: SocketKind> {
+    pub(super) pair: HalfPair<S, Rx>,
+    pub(super) fill: Fill,
+    pub(super) completion: Completion,
+}
+
+impl<S: SocketKind> RingSet<S, MappedRing> {
+    /// Makes this process's half of each ring of the socket `fd`, and what keeps them mapped.
+    pub(super) fn into_halves(self, fd: OwnedFd, umem: Umem) -> Result<Halves<S>> {
+        // SAFETY: the mapping goes to the `BufferPool` that `Inner` keeps, which the half keeps. The
+        // ring was made with a new descriptor and mapped once (`RingSpec::map`), and this is its one
+        // half (I11).
         let (fill, fill_mapping) = unsafe { self.fill.memory() }?;
         // SAFETY: as for the fill ring.
         let (completion, completion_mapping) = unsafe { self.completion.memory() }?;
-        let inner = Arc::new(Inner::new(
-            Backend::Kernel { fd, _rings: mappings },
-            Arc::new(BufferPool::new(umem, [fill_mapping, completion_mapping])),
-        ));
+        let pool = Arc::new(BufferPool::new(umem, [fill_mapping, completion_mapping]));
+        let pair = self.pair.into_halves(fd, pool, Rx::new, Tx::new)?;
         Ok(Halves {
-            rx: S::map_rx(rx, |memory| Ok(Rx::new(memory, Arc::clone(&inner))))?,
-            tx: S::map_tx(tx, |memory| Ok(Tx::new(memory, Arc::clone(&inner))))?,
-            fill: Fill::new(fill, Arc::clone(&inner)),
-            completion: Completion::new(completion, Arc::clone(&inner)),
-            inner,
+            fill: Fill::new(fill, Arc::clone(&pair.inner)),
+            completion: Completion::new(completion, Arc::clone(&pair.inner)),
+            pair,
         })
     }
 }

@@ -44,6 +44,10 @@ impl Rx {
         }
     }
 
+    pub(super) fn into_parts(self) -> (Consumer<Desc>, Checker, Arc<Inner>) {
+        (self.ring, self.checker, self.inner)
+    }
+
     /// Returns the packets that are in the ring, `count` at the most; an empty batch is no error.
     ///
     /// Iterate over the batch for [`Frame`](crate::Frame)s, or pass it on whole. What is not taken stays in the
@@ -59,7 +63,7 @@ impl Rx {
         let Self { ring, checker, filled, .. } = self;
         // Relaxed: the kernel's index, read with acquire just before, came after what filled the
         // ring.
-        let most_allowed = || Index::new(filled.load(Ordering::Relaxed));
+        let most_allowed = |_| Index::new(filled.load(Ordering::Relaxed));
         let error = |ring: &mut _, suspect| error(ring, checker, suspect);
         Ok(RxBatch(Batch::new(ring.peek(count, most_allowed, error)?, checker)))
     }
@@ -73,7 +77,11 @@ impl Rx {
 
 #[cold]
 #[inline(never)]
-fn error(rx: &mut Consumer<Desc>, checker: &Checker, suspect: Suspect) -> Option<RingError> {
+pub(super) fn error(
+    rx: &mut Consumer<Desc>,
+    checker: &Checker,
+    suspect: Suspect,
+) -> Option<RingError> {
     let ring = RingKind::Rx;
     let desc = match rx.diagnose(suspect) {
         Diagnosis::Index(error) => return Some(error),

@@ -7,7 +7,7 @@ use super::kick::Kick;
 use super::tx_batch::TxBatch;
 use crate::error::Result;
 use crate::ring::transfer::{transfer, transfer_each};
-use crate::ring::{Memory, Producer, RingError, RingKind};
+use crate::ring::{AtomicU32, Memory, Producer, RingError, RingKind};
 use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
 use std::sync::Arc;
 use xsk_uapi::if_xdp::xdp_desc;
@@ -40,6 +40,20 @@ pub struct Tx {
 impl Tx {
     pub(crate) fn new(memory: Memory<xdp_desc>, inner: Arc<Inner>) -> Self {
         let sent = Arc::clone(&inner.pool.given.sent);
+        Self::counted(memory, inner, sent)
+    }
+
+    /// Returns the ring of a socket whose packets come back in another one's completion ring, which
+    /// finds their number in `sent`.
+    pub(crate) fn of_sharing(
+        memory: Memory<xdp_desc>,
+        inner: Arc<Inner>,
+        sent: Arc<AtomicU32>,
+    ) -> Self {
+        Self::counted(memory, inner, sent)
+    }
+
+    fn counted(memory: Memory<xdp_desc>, inner: Arc<Inner>, sent: Arc<AtomicU32>) -> Self {
         Self {
             ring: Producer::counted(RingKind::Tx, memory.cast(), sent),
             checker: inner.pool.umem.checker(),

@@ -1,7 +1,7 @@
 //! A socket with rings and memory that is not bound to a queue yet.
 
 use super::inner::Inner;
-use super::{Completion, CopyMode, Fill, Rx, SocketKind, Tx};
+use super::{Completion, CopyMode, Fill, Rx, SocketHandle, SocketKind, Tx};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct Unbound<S: SocketKind> {
     pub(super) completion: Completion,
     pub(super) inner: Arc<Inner>,
     pub(super) bind: BindSettings,
+    /// The bound socket whose registration of the packet memory it uses.
+    pub(super) shares: Option<SocketHandle>,
 }
 
 impl<S: SocketKind> fmt::Debug for Unbound<S> {

@@ -79,6 +79,20 @@ pub(crate) fn bind(fd: BorrowedFd<'_>, flags: u16, index: u32, queue: u32) -> Re
     rustix::net::bind(fd, &xdp::SocketAddrXdp::new(flags, index, queue))
 }
 
+/// `bind(fd, &sockaddr_xdp, 16)` with `XDP_SHARED_UMEM`: over the packet memory of `other`, a bound
+/// socket.
+pub(crate) fn bind_shared(
+    fd: BorrowedFd<'_>,
+    index: u32,
+    queue: u32,
+    other: BorrowedFd<'_>,
+) -> Result<(), Errno> {
+    let flags = xdp::SocketAddrXdpFlags::from_bits_retain(uapi::XDP_SHARED_UMEM);
+    let addr = xdp::SocketAddrXdp::new(flags, index, queue);
+    let addr = xdp::SocketAddrXdpWithSharedUmem { addr, shared_umem_fd: other };
+    rustix::net::bind(fd, &addr)
+}
+
 /// `getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &len)`: the flags in use.
 pub(crate) fn options(fd: BorrowedFd<'_>) -> Result<u32, Errno> {
     let mut options = uapi::xdp_options::new_zeroed();

@@ -7,21 +7,21 @@
 #![allow(unsafe_code, reason = "the other side of raw rings, and of packet memory")]
 
 use super::fake_rings::FakeRings;
-use super::fake_sender::{FakeSender, Sending, next_entry};
-use super::ring_block::{RingBlock, RingBlocks};
+use super::fake_rx::FakeRx;
+use super::fake_sender::{FakeSender, MemberSender, Sending, next_entry};
+use super::ring_block::{RingBlock, RingBlockPair, RingBlocks};
 use crate::error::{Error, Result};
 use crate::num::usize32;
-use crate::ring::{AtomicU32, Consumer, Index, MAX_ENTRIES, Producer, RingKind};
+use crate::ring::{AtomicU32, Consumer, Index, MAX_ENTRIES, RingKind};
 use crate::socket::{
-    Backend, BufferPool, Completion, CopyReason, Fill, Inner, Rx, Socket, SocketHandle, Tx,
+    Backend, BufferPool, Completion, CopyReason, Fill, Inner, Rx, SharedQueue, SharedRx,
+    SharedSocket, Socket, SocketHandle, Tx,
 };
 use crate::umem::geometry::PACKET_HEADROOM;
 use crate::umem::{ChunkPlace, Sockets, Umem};
-use rustix::event::EventfdFlags;
-use rustix::io::Errno;
-use std::os::fd::OwnedFd;
+use std::iter::once;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, Weak};
 use xsk_uapi::if_xdp::xdp_desc;
 
 /// A fake kernel behind a real [`Socket`]: the other side of its four rings, in plain memory, for
@@ -67,18 +67,17 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[derive(Debug)]
 pub struct FakeKernel {
     pub(super) memory: Arc<RingBlocks>,
-    pub(super) rx: Producer<xdp_desc>,
+    /// The RX ring of each socket on the queue, the first's first.
+    pub(super) rx: Vec<FakeRx>,
     pub(super) fill: Consumer<u64>,
+    /// Whether this kernel must not touch the entries of the fill ring any more, after a hostile
+    /// step.
+    pub(super) fill_ended: bool,
     /// The side of the TX and completion rings, which kicks use too.
     sender: Arc<FakeSender>,
     pub(super) umem: Umem,
-    /// RX or fill ring, if this kernel must not touch its entries any more, after a hostile step.
-    pub(super) ended: Vec<RingKind>,
-    /// An `eventfd` that is readable while the RX ring holds packets; the socket has another
-    /// descriptor of it.
-    fd: OwnedFd,
-    /// Whether the descriptor is readable.
-    readable: bool,
+    /// What the sockets on the queue share.
+    pool: Weak<BufferPool>,
 }
 
 impl FakeKernel {
@@ -97,27 +96,18 @@ impl FakeKernel {
     /// [`new`](Self::new).
     pub fn with(umem: &Umem, rings: FakeRings) -> Result<(Self, Socket)> {
         let FakeRings { rx, tx, fill, completion, start, need_wakeup } = rings;
-        for entries in [rx, tx, fill, completion] {
-            if !entries.is_power_of_two() || entries > MAX_ENTRIES {
-                let rule = "is a power of two from 1 to 2^20";
-                return Err(Error::Setting { name: "size of a ring", value: entries.into(), rule });
-            }
-        }
+        require_sizes([rx, tx, fill, completion])?;
         let memory = Arc::new(RingBlocks {
             rx: RingBlock::new(rx, 16, start),
             tx: RingBlock::new(tx, 16, start),
             fill: RingBlock::new(fill, 8, start),
             completion: RingBlock::new(completion, 8, start),
         });
-        let fd: OwnedFd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|errno| Error::CreateSocket { errno })?;
-        let readable = fd.try_clone().map_err(|error| Error::CreateSocket {
-            errno: Errno::from_io_error(&error).unwrap_or(Errno::MFILE),
-        })?;
-        umem.used_by(Sockets::Fake)?;
         // SAFETY: the block was made for entries of 16 bytes, the buffer pool and the kernel keep
         // it, and this is its only pair.
         let (user_rx, rx) = unsafe { memory.rx.sides::<xdp_desc>() };
+        let (rx, fd) = FakeRx::new(rx)?;
+        umem.used_by(Sockets::Fake)?;
         // SAFETY: as above; the sender, which has the kernel's half, keeps the block, too.
         let (user_tx, tx) = unsafe { memory.tx.sides::<xdp_desc>() };
         // SAFETY: as for the RX ring, for entries of 8 bytes.
@@ -125,10 +115,9 @@ impl FakeKernel {
         // SAFETY: as for the TX ring, for entries of 8 bytes.
         let (user_completion, completion) = unsafe { memory.completion.sides::<u64>() };
         let sender = Arc::new(FakeSender::new(Arc::clone(&memory), tx, completion));
-        let inner = Arc::new(Inner::new(
-            Backend::Fake { fd: readable, kernel: sender.clone() },
-            Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory))),
-        ));
+        let pool = Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory)));
+        let backend = Backend::Fake { fd, kernel: sender.clone(), _rings: None };
+        let inner = Arc::new(Inner::new(backend, Arc::clone(&pool)));
         let socket = Socket {
             rx: Rx::new(user_rx, Arc::clone(&inner)),
             tx: Tx::new(user_tx, Arc::clone(&inner)).bound(false),
@@ -137,27 +126,88 @@ impl FakeKernel {
             handle: SocketHandle::new(inner, "fake", 0, 0, (false, CopyReason::Asked)),
         };
         let mut kernel = Self {
-            rx: Producer::new(RingKind::Rx, rx),
+            rx: vec![rx],
             fill: Consumer::new(RingKind::Fill, fill),
+            fill_ended: false,
             sender,
-            fd,
             umem: umem.clone(),
             memory,
-            ended: Vec::new(),
-            readable: false,
+            pool: Arc::downgrade(&pool),
         };
         kernel.set_need_wakeup(RingKind::Tx, need_wakeup);
         Ok((kernel, socket))
+    }
+
+    /// Makes one more socket on the queue of this kernel, as
+    /// [`SharedQueue::add_socket`]: with an RX and a TX ring of its own, whose sizes and positions
+    /// `rings` has. The sockets have numbers in the order in which they are made; the first's is 0.
+    ///
+    /// ```
+    /// use xsk::test_util::{FakeKernel, FakeRings};
+    ///
+    /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+    /// let (mut kernel, socket) = FakeKernel::new(&umem)?;
+    /// let mut queue = socket.share_queue();
+    /// let mut second = kernel.add_socket(&mut queue, FakeRings::default())?;
+    /// queue.fill.fill_from(&mut pool, 8)?;
+    /// assert!(kernel.deliver_to(1, b"hello"));
+    /// assert_eq!((queue.rx.receive(8)?.len(), second.rx.receive(8)?.len()), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`with`](Self::with).
+    ///
+    /// # Panics
+    /// If `queue` is another kernel's.
+    pub fn add_socket(
+        &mut self,
+        queue: &mut SharedQueue,
+        rings: FakeRings,
+    ) -> Result<SharedSocket> {
+        let pool = Arc::clone(&queue.handle.inner().pool);
+        assert!(Weak::ptr_eq(&self.pool, &Arc::downgrade(&pool)), "a queue of another kernel");
+        let FakeRings { rx, tx, start, .. } = rings;
+        require_sizes([rx, tx])?;
+        let blocks = Arc::new(RingBlockPair {
+            rx: RingBlock::new(rx, 16, start),
+            tx: RingBlock::new(tx, 16, start),
+        });
+        // SAFETY: the block was made for entries of 16 bytes, the socket and the sender, which the
+        // kernel has, keep it, and this is its only pair.
+        let (user_rx, rx) = unsafe { blocks.rx.sides::<xdp_desc>() };
+        // SAFETY: as for the RX ring.
+        let (user_tx, tx) = unsafe { blocks.tx.sides::<xdp_desc>() };
+        let (rx, fd) = FakeRx::new(rx)?;
+        let number = self.sender.add_member(Arc::clone(&blocks), tx);
+        self.rx.push(rx);
+        let kernel = Arc::new(MemberSender { sender: Arc::clone(&self.sender), number });
+        let backend = Backend::Fake { fd, kernel, _rings: Some(blocks) };
+        let inner = Arc::new(Inner::new(backend, pool));
+        let sent = Arc::default();
+        let socket = SharedSocket {
+            rx: SharedRx::new(user_rx, Arc::clone(&inner)),
+            tx: Tx::of_sharing(user_tx, Arc::clone(&inner), Arc::clone(&sent)).bound(false),
+            handle: SocketHandle::new(inner, "fake", 0, 0, (false, CopyReason::Shared)),
+        };
+        queue.completion.expect(sent);
+        Ok(socket)
     }
 
     /// Lets `packet` arrive; returns whether it was received. It is dropped, as by the kernel, if
     /// it is empty or longer than a chunk's room, if the RX ring is full, or if the fill ring is
     /// empty.
     pub fn deliver(&mut self, packet: &[u8]) -> bool {
+        self.deliver_to(0, packet)
+    }
+
+    /// As [`deliver`](Self::deliver), to the socket of this number: which one gets a packet is the
+    /// XDP program's matter. For one that is not there it is dropped.
+    pub fn deliver_to(&mut self, socket: usize, packet: &[u8]) -> bool {
         let Ok(len) = u32::try_from(packet.len()) else {
             return false;
         };
-        if len == 0 || len > self.room() || !self.rx_has_room() {
+        if len == 0 || len > self.room() || !self.rx_has_room(socket) {
             return false;
         }
         let Some(chunk) = self.take_chunk() else {
@@ -170,25 +220,35 @@ impl FakeKernel {
         // have failed.
         unsafe { self.umem.write_as_kernel(address, packet) };
         self.give_up(chunk, ChunkPlace::Receiving);
-        self.produce_rx(xdp_desc { addr: address, len, options: 0 });
+        self.produce_rx(socket, xdp_desc { addr: address, len, options: 0 });
         true
     }
 
     /// Lets `count` packets of `len` bytes arrive without writing their bytes; returns how many
     /// were received.
     pub fn deliver_unwritten(&mut self, count: u32, len: u32) -> u32 {
+        self.deliver_unwritten_to(0, count, len)
+    }
+
+    /// As [`deliver_unwritten`](Self::deliver_unwritten), to the socket of this number.
+    pub fn deliver_unwritten_to(&mut self, socket: usize, count: u32, len: u32) -> u32 {
         let len = len.clamp(1, self.room());
         let mut delivered: u32 = 0;
-        while delivered < count && self.rx_has_room() {
+        while delivered < count && self.rx_has_room(socket) {
             let Some(chunk) = self.take_chunk() else {
                 break;
             };
             self.give_up(chunk, ChunkPlace::Receiving);
             let addr = chunk.wrapping_add(u64::from(self.headroom()));
-            self.produce_rx(xdp_desc { addr, len, options: 0 });
+            self.produce_rx(socket, xdp_desc { addr, len, options: 0 });
             delivered = delivered.wrapping_add(1);
         }
         delivered
+    }
+
+    /// Returns the number of sockets on the queue.
+    pub(super) fn sockets(&self) -> usize {
+        self.rx.len()
     }
 
     /// Returns the offset at which packets begin in a chunk.
@@ -206,8 +266,7 @@ impl FakeKernel {
     fn take_chunk(&mut self) -> Option<u64> {
         self.drain_if_empty();
         loop {
-            let address =
-                (!self.has_ended(RingKind::Fill)).then(|| next_entry(&mut self.fill))??;
+            let address = (!self.fill_ended).then(|| next_entry(&mut self.fill))??;
             let geometry = *self.umem.geometry();
             if geometry.contains(address) && self.claim(address, ChunkPlace::Receiving) {
                 return Some(geometry.chunk(address));
@@ -228,29 +287,17 @@ impl FakeKernel {
         self.sender.sending()
     }
 
-    /// Returns whether a hostile step has ended the RX or fill ring.
-    pub(super) fn has_ended(&self, ring: RingKind) -> bool {
-        self.ended.contains(&ring)
-    }
-
-    fn rx_has_room(&mut self) -> bool {
-        !self.has_ended(RingKind::Rx) && self.rx.free(1) == Ok(1)
+    fn rx_has_room(&mut self, socket: usize) -> bool {
+        self.rx.get_mut(socket).is_some_and(FakeRx::has_room)
     }
 
     pub(super) fn produce_completion(&mut self, address: u64) {
         self.sending().produce_completion(address);
     }
 
-    pub(super) fn produce_rx(&mut self, desc: xdp_desc) {
-        if self.has_ended(RingKind::Rx) {
-            return;
-        }
-        if let Ok(mut slot) = self.rx.write(1) {
-            slot.write(desc);
-        }
-        if !self.readable {
-            let _ = rustix::io::write(&self.fd, &1_u64.to_ne_bytes());
-            self.readable = true;
+    pub(super) fn produce_rx(&mut self, socket: usize, desc: xdp_desc) {
+        if let Some(rx) = self.rx.get_mut(socket) {
+            rx.produce(desc);
         }
     }
 
@@ -294,13 +341,9 @@ impl FakeKernel {
         }
     }
 
-    /// Makes the descriptor unreadable again if everything that was delivered was received.
+    /// Makes the descriptor of each socket that received everything unreadable again.
     fn drain_if_empty(&mut self) {
-        if self.readable && self.rx.pending() == 0 {
-            let mut count = [0; 8];
-            let _ = rustix::io::read(&self.fd, &mut count);
-            self.readable = false;
-        }
+        self.rx.iter_mut().for_each(FakeRx::drain_if_empty);
     }
 
     /// Gives the chunks of up to `count` transmitted packets back, oldest first; returns how many.
@@ -345,11 +388,13 @@ impl FakeKernel {
     pub(super) fn positions(&self) -> Positions {
         let sending = self.sending();
         let load = |index: &AtomicU32| Index::new(index.load(Ordering::Acquire));
+        let rx_blocks = once(&self.memory.rx).chain(sending.members.iter().map(|pair| &pair.rx));
+        let tx_blocks = once(&self.memory.tx).chain(sending.members.iter().map(|pair| &pair.tx));
+        let rx = self.rx.iter().zip(rx_blocks);
+        let tx = sending.tx.iter().zip(tx_blocks);
         Positions {
-            rx_cursor: self.rx.cursor(),
-            rx_consumer: load(self.memory.rx.consumer()),
-            tx_producer: load(self.memory.tx.producer()),
-            tx_cursor: sending.tx.cursor(),
+            rx: rx.map(|(rx, block)| (rx.ring.cursor(), load(block.consumer()))).collect(),
+            tx: tx.map(|(tx, block)| (load(block.producer()), tx.ring.cursor())).collect(),
             fill_producer: load(self.memory.fill.producer()),
             fill_cursor: self.fill.cursor(),
             completion_cursor: sending.completion.cursor(),
@@ -358,14 +403,25 @@ impl FakeKernel {
     }
 }
 
+/// Refuses sizes that no ring can have.
+fn require_sizes<const N: usize>(sizes: [u32; N]) -> Result<()> {
+    for entries in sizes {
+        if !entries.is_power_of_two() || entries > MAX_ENTRIES {
+            let rule = "is a power of two from 1 to 2^20";
+            return Err(Error::Setting { name: "size of a ring", value: entries.into(), rule });
+        }
+    }
+    Ok(())
+}
+
 /// Where both sides of each ring are: this kernel at a cursor, the user's side where it has
 /// submitted or released up to.
 #[derive(Debug)]
 pub(super) struct Positions {
-    pub(super) rx_cursor: Index,
-    pub(super) rx_consumer: Index,
-    pub(super) tx_producer: Index,
-    pub(super) tx_cursor: Index,
+    /// Of each socket, the kernel's cursor and the user's index.
+    pub(super) rx: Vec<(Index, Index)>,
+    /// Of each socket, the user's index and the kernel's cursor.
+    pub(super) tx: Vec<(Index, Index)>,
     pub(super) fill_producer: Index,
     pub(super) fill_cursor: Index,
     pub(super) completion_cursor: Index,

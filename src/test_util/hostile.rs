@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "steps that break the rules of the rings")]
 
 use super::FakeKernel;
-use crate::ring::{Index, RingKind};
+use crate::ring::{AtomicU32, Index, RingKind};
 use std::sync::atomic::Ordering;
 use xsk_uapi::if_xdp::xdp_desc;
 
@@ -33,6 +33,8 @@ use xsk_uapi::if_xdp::xdp_desc;
 #[derive(Debug)]
 pub struct Hostile<'a> {
     kernel: &'a mut FakeKernel,
+    /// The socket whose RX and TX ring are meant.
+    socket: usize,
     /// Whether this kernel continues at an index that it sets ahead.
     follows: bool,
 }
@@ -61,12 +63,23 @@ impl FakeKernel {
 
 impl<'a> Hostile<'a> {
     pub(super) fn new(kernel: &'a mut FakeKernel, follows: bool) -> Self {
-        Self { kernel, follows }
+        Self { kernel, socket: 0, follows }
+    }
+
+    /// Has the steps mean the RX and the TX ring of the socket of this number
+    /// ([`FakeKernel::add_socket`]), in place of the first's.
+    ///
+    /// # Panics
+    /// If there is no such socket.
+    pub fn of_socket(mut self, number: usize) -> Self {
+        assert!(number < self.kernel.sockets(), "a socket that is not there");
+        self.socket = number;
+        self
     }
 
     /// Writes an entry of any content into the RX ring, if a slot is free.
     pub fn receive(&mut self, address: u64, len: u32, options: u32) {
-        self.kernel.produce_rx(xdp_desc { addr: address, len, options });
+        self.kernel.produce_rx(self.socket, xdp_desc { addr: address, len, options });
     }
 
     /// Writes an entry of any content into the completion ring, if a slot is free.
@@ -85,25 +98,26 @@ impl<'a> Hostile<'a> {
         if self.follows {
             self.follow(ring, index);
         }
-        self.index(ring).store(index.get(), Ordering::Release);
+        self.with_index(ring, |published| published.store(index.get(), Ordering::Release));
     }
 
     fn follow(&mut self, ring: RingKind, index: Index) {
+        let (kernel, number) = (&mut *self.kernel, self.socket);
         match ring {
-            RingKind::Rx | RingKind::Fill => {
-                let FakeKernel { rx, fill, ended, .. } = self.kernel;
-                let goes_on =
-                    if ring == RingKind::Rx { rx.skip_to(index) } else { fill.skip_to(index) };
-                end_unless(goes_on, ring, ended);
+            RingKind::Rx => {
+                if let Some(rx) = kernel.rx.get_mut(number) {
+                    rx.ended |= !rx.ring.skip_to(index);
+                }
             }
-            RingKind::Tx | RingKind::Completion => {
-                let mut sending = self.kernel.sending();
-                let goes_on = if ring == RingKind::Tx {
-                    sending.tx.skip_to(index)
-                } else {
-                    sending.completion.skip_to(index)
-                };
-                end_unless(goes_on, ring, &mut sending.ended);
+            RingKind::Fill => kernel.fill_ended |= !kernel.fill.skip_to(index),
+            RingKind::Tx => {
+                if let Some(tx) = kernel.sending().tx.get_mut(number) {
+                    tx.ended |= !tx.ring.skip_to(index);
+                }
+            }
+            RingKind::Completion => {
+                let mut sending = kernel.sending();
+                sending.completion_ended |= !sending.completion.skip_to(index);
             }
         }
     }
@@ -111,23 +125,20 @@ impl<'a> Hostile<'a> {
     /// Returns the index that the kernel's side of `ring` published last.
     #[must_use]
     pub fn published(&self, ring: RingKind) -> Index {
-        Index::new(self.index(ring).load(Ordering::Acquire))
+        self.with_index(ring, |index| Index::new(index.load(Ordering::Acquire)))
     }
 
-    fn index(&self, ring: RingKind) -> &crate::ring::AtomicU32 {
+    fn with_index<T>(&self, ring: RingKind, on: impl FnOnce(&AtomicU32) -> T) -> T {
         let memory = &self.kernel.memory;
-        match ring {
-            RingKind::Rx => memory.rx.producer(),
-            RingKind::Completion => memory.completion.producer(),
-            RingKind::Fill => memory.fill.consumer(),
-            RingKind::Tx => memory.tx.consumer(),
-        }
-    }
-}
-
-/// Adds `ring` to the rings that have ended, unless the kernel goes on.
-fn end_unless(goes_on: bool, ring: RingKind, ended: &mut Vec<RingKind>) {
-    if !goes_on && !ended.contains(&ring) {
-        ended.push(ring);
+        let sending = self.kernel.sending();
+        let member = self.socket.checked_sub(1).and_then(|number| sending.members.get(number));
+        on(match (ring, member) {
+            (RingKind::Rx, None) => memory.rx.producer(),
+            (RingKind::Rx, Some(member)) => member.rx.producer(),
+            (RingKind::Tx, None) => memory.tx.consumer(),
+            (RingKind::Tx, Some(member)) => member.tx.consumer(),
+            (RingKind::Completion, _) => memory.completion.producer(),
+            (RingKind::Fill, _) => memory.fill.consumer(),
+        })
     }
 }

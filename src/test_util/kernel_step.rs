@@ -27,6 +27,14 @@ pub enum KernelStep {
         /// The length of each, in bytes.
         len: u32,
     },
+    /// [`FakeKernel::deliver_to`]: of several sockets on the queue, to that of this number, modulo how
+    /// many there are.
+    DeliverTo {
+        /// The number of the socket.
+        socket: usize,
+        /// The packet's bytes.
+        packet: Vec<u8>,
+    },
     /// [`FakeKernel::transmit`], up to this many times.
     Transmit(u32),
     /// [`FakeKernel::complete`], up to this many packets.
@@ -69,6 +77,10 @@ impl FakeKernel {
             KernelStep::Deliver(ref packet) => StepOutcome::Delivered(self.deliver(packet).into()),
             KernelStep::DeliverUnwritten { count, len } => {
                 StepOutcome::Delivered(self.deliver_unwritten(count, len))
+            }
+            KernelStep::DeliverTo { socket, ref packet } => {
+                let socket = socket.checked_rem(self.sockets()).unwrap_or(0);
+                StepOutcome::Delivered(self.deliver_to(socket, packet).into())
             }
             KernelStep::Transmit(count) => {
                 StepOutcome::Transmitted((0..count).map_while(|_| self.transmit()).collect())

@@ -27,6 +27,7 @@
 mod chunk_audit;
 mod fake_kernel;
 mod fake_rings;
+mod fake_rx;
 mod fake_sender;
 #[doc(hidden)]
 pub mod fuzz;

@@ -2,7 +2,7 @@
 
 use super::FakeKernel;
 use super::fake_kernel::Positions;
-use crate::num::usize32;
+use crate::num::{u64_of, usize32};
 use crate::ring::{Index, RingKind};
 use std::error::Error;
 use std::fmt;
@@ -172,7 +172,8 @@ impl Progress {
         let mark = run.positions();
         let kicks_before = run.kicks();
         let sent = run.until(&mut turn, |port, now| {
-            left(mark.get(port.number)?.tx_producer, now.tx_cursor)
+            let goals = mark.get(port.number)?.tx.iter();
+            goals.zip(&now.tx).find_map(|((goal, _), (_, cursor))| left(*goal, *cursor))
         })?;
         let kicks = run.kicks();
 
@@ -223,8 +224,9 @@ struct Run<'a> {
 struct PortState {
     number: usize,
     send_only: bool,
-    /// Where the RX ring ends behind the first packet of these rounds, once it has arrived.
-    first_arrived: Option<Index>,
+    /// Where each socket's RX ring ends behind its first packet of these rounds, once that has
+    /// arrived.
+    first_arrived: Vec<Option<Index>>,
     /// Where the fill ring's producer was before the rounds.
     filled_before: Index,
 }
@@ -234,7 +236,7 @@ impl<'a> Run<'a> {
         let state = |(number, kernel): (usize, &FakeKernel)| PortState {
             number,
             send_only: check.send_only.contains(&number),
-            first_arrived: None,
+            first_arrived: vec![None; kernel.sockets()],
             filled_before: kernel.positions().fill_producer,
         };
         let ports = kernels.iter().enumerate().map(state).collect();
@@ -283,32 +285,35 @@ impl<'a> Run<'a> {
             if port.send_only {
                 continue;
             }
+            let number = self.packets.checked_rem(u64_of(kernel.sockets())).unwrap_or(0);
+            let socket = usize::try_from(number).unwrap_or(0);
             let arrived = if let Some(packet) = &self.check.packet {
-                kernel.deliver(packet)
+                kernel.deliver_to(socket, packet)
             } else {
                 let [.., byte] = self.packets.checked_rem(255).unwrap_or(0).to_be_bytes();
                 // Never 0.
                 let bytes = [byte.wrapping_add(1); 60];
                 let len = bytes.len().min(usize32(kernel.room()));
-                kernel.deliver(bytes.get(..len).unwrap_or(&bytes))
+                kernel.deliver_to(socket, bytes.get(..len).unwrap_or(&bytes))
             };
             self.packets = self.packets.wrapping_add(1);
-            if arrived && port.first_arrived.is_none() {
-                port.first_arrived = Some(kernel.positions().rx_cursor);
+            if let (true, Some(first @ None)) = (arrived, port.first_arrived.get_mut(socket)) {
+                *first = kernel.positions().rx.get(socket).map(|(cursor, _)| *cursor);
             }
         }
     }
 }
 
 impl PortState {
-    /// Returns how many packets are on the RX ring until the first one of these rounds is received;
-    /// 0 if none has arrived.
+    /// Returns how many packets are on the RX ring of a socket until the first one of these rounds is
+    /// received; 0 if none has arrived.
     fn left_to_receive(&self, now: &Positions) -> Option<u32> {
         if self.send_only {
             return None;
         }
-        left(self.first_arrived.unwrap_or(now.rx_cursor), now.rx_consumer)
-            .or((self.first_arrived.is_none()).then_some(0))
+        self.first_arrived.iter().zip(&now.rx).find_map(|(first, (cursor, consumer))| {
+            left(first.unwrap_or(*cursor), *consumer).or(first.is_none().then_some(0))
+        })
     }
 
     /// Returns 0 unless the fill ring has a chunk that was put there in these rounds.

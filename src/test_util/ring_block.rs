@@ -36,6 +36,13 @@ pub(super) struct RingBlocks {
     pub(super) completion: RingBlock,
 }
 
+/// The memory of the two rings of a socket that shares the queue of another one.
+#[derive(Debug)]
+pub(super) struct RingBlockPair {
+    pub(super) rx: RingBlock,
+    pub(super) tx: RingBlock,
+}
+
 // SAFETY: the block owns its memory, and nothing in it belongs to one thread.
 unsafe impl Send for RingBlock {}
 // SAFETY: through a shared reference the indices are reached as atomics, and entries by the

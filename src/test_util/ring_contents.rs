@@ -7,13 +7,14 @@
 
 use super::FakeKernel;
 use super::ring_block::{RingBlock, RingBlocks};
-use crate::ring::{Index, RingKind};
+use crate::ring::Index;
+use std::iter::once;
 use std::sync::atomic::Ordering;
 use xsk_uapi::if_xdp::xdp_desc;
 use zerocopy::FromBytes;
 
-/// The entries of a [`FakeKernel`]'s four rings, and the chunks that it holds itself, oldest first.
-/// They are read from the rings' memory, not counted along.
+/// The entries of a [`FakeKernel`]'s four rings, and the chunks that it holds itself, oldest first;
+/// of several sockets on its queue, one after the other. They are read from the rings' memory, not counted along.
 ///
 /// After a guard was forgotten, entries that the user's side wrote and did not submit are missing
 /// here, and those that it took and did not release are still here. Both end with the next guard of
@@ -55,15 +56,18 @@ impl FakeKernel {
     #[must_use]
     pub fn ring_contents(&self) -> RingContents {
         let sending = self.sending();
-        let ended = |ring| self.has_ended(ring) || sending.ended.contains(&ring);
         let RingBlocks { rx, tx, fill, completion } = &*self.memory;
+        let rx_blocks = once(rx).chain(sending.members.iter().map(|pair| &pair.rx));
+        let tx_blocks = once(tx).chain(sending.members.iter().map(|pair| &pair.tx));
+        let rx = self.rx.iter().zip(rx_blocks);
+        let tx = sending.tx.iter().zip(tx_blocks);
         let taken = sending.taken.iter().map(|desc| desc.addr);
         RingContents {
-            fill: to_take(ended(RingKind::Fill), fill, self.fill.cursor()),
-            rx: given(ended(RingKind::Rx), rx, self.rx.cursor()),
-            tx: to_take(ended(RingKind::Tx), tx, sending.tx.cursor()),
+            fill: to_take(self.fill_ended, fill, self.fill.cursor()),
+            rx: rx.flat_map(|(rx, block)| given(rx.ended, block, rx.ring.cursor())).collect(),
+            tx: tx.flat_map(|(tx, block)| to_take(tx.ended, block, tx.ring.cursor())).collect(),
             kernel: sending.unfinished.iter().copied().chain(taken).collect(),
-            completion: given(ended(RingKind::Completion), completion, sending.completion.cursor()),
+            completion: given(sending.completion_ended, completion, sending.completion.cursor()),
         }
     }
 }

@@ -149,7 +149,7 @@ impl<'a> Ring<'a> {
     /// first.
     fn look(&mut self, wanted: u32) -> u32 {
         let no_limit = self.consumer.cursor().advance(u32::MAX);
-        match self.consumer.available(wanted, || no_limit) {
+        match self.consumer.available(wanted, |_| no_limit) {
             Ok(count) => {
                 assert_eq!(self.rejected, None, "a rejected entry is reported");
                 assert_eq!(count, self.available().min(wanted), "available");
@@ -277,7 +277,7 @@ impl<'a> Ring<'a> {
         let bad = self.consumer.cursor().advance(distance);
         self.block.producer().store(bad.get(), Ordering::Relaxed);
         let no_limit = self.consumer.cursor().advance(u32::MAX);
-        match self.consumer.available(1, || no_limit) {
+        match self.consumer.available(1, |_| no_limit) {
             Ok(_) => unreachable!("a bad index was accepted"),
             Err(suspect) => {
                 let bad_index =
@@ -323,7 +323,7 @@ impl<'a> Ring<'a> {
 /// Returns the next `count` entries, which are available.
 fn ready(ring: &mut Consumer<u64>, count: u32) -> Ready<&mut Consumer<u64>> {
     let no_limit = ring.cursor().advance(u32::MAX);
-    let Ok(ready) = ring.peek(count, || no_limit, |_, _| None) else {
+    let Ok(ready) = ring.peek(count, |_| no_limit, |_, _| None) else {
         unreachable!("no index was wrong")
     };
     assert_eq!(ready.count(), count, "ready");

@@ -126,3 +126,10 @@ pub fn kernel_step(longest: u16) -> BoxedStrategy<KernelStep> {
     ]
     .boxed()
 }
+
+/// A [step](kernel_step) of a kernel with several sockets on its queue: packets arrive at any of them.
+pub fn queue_step(longest: u16) -> BoxedStrategy<KernelStep> {
+    let deliver = (0..4_usize, packet(longest))
+        .prop_map(|(socket, packet)| KernelStep::DeliverTo { socket, packet });
+    prop_oneof![2 => deliver, 5 => kernel_step(longest)].boxed()
+}

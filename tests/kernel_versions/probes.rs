@@ -101,6 +101,13 @@ pub(crate) fn unbound_in_map() -> Outcome {
     map().insert(0, socket.as_fd()).into()
 }
 
+pub(crate) fn shared_memory() -> Outcome {
+    let cable = Cable::new(2);
+    let first = Port::left(&cable);
+    let share = || first.socket.handle.share_memory().bind(cable.veth.a(), 1);
+    cable.left.run(share).unwrap().into()
+}
+
 pub(crate) fn sender_in_map() -> Outcome {
     insert_sender(true)
 }

@@ -28,7 +28,7 @@ impl Feature {
 pub(crate) const HEAD: &str = "| feature | since | without it |\n|---|---|---|\n";
 
 /// In the order of the kernels.
-pub(crate) const FEATURES: [Feature; 16] = [
+pub(crate) const FEATURES: [Feature; 17] = [
     Feature {
         name: "the default program (`bpf::redirect`)",
         since: (5, 3),
@@ -64,6 +64,12 @@ pub(crate) const FEATURES: [Feature; 16] = [
         since: (5, 10),
         without: "`UpdateMap`, which names 5.10",
         probe: probes::unbound_in_map,
+    },
+    Feature {
+        name: "packet memory shared with sockets of other queues and interfaces (`share_memory`)",
+        since: (5, 10),
+        without: "`NeedsKernel`; `Socket::builder` registers the memory once more",
+        probe: probes::shared_memory,
     },
     Feature {
         name: "programs and maps do not count against `RLIMIT_MEMLOCK`",

@@ -275,9 +275,9 @@ impl Fixture {
         }
         let (count, sent) = self.oracle.step(step);
         let expected = match step {
-            KernelStep::Deliver(_) | KernelStep::DeliverUnwritten { .. } => {
-                StepOutcome::Delivered(count)
-            }
+            KernelStep::Deliver(_)
+            | KernelStep::DeliverTo { .. }
+            | KernelStep::DeliverUnwritten { .. } => StepOutcome::Delivered(count),
             KernelStep::Transmit(_) => StepOutcome::Transmitted(sent),
             KernelStep::Complete(_) => StepOutcome::Completed(count),
             KernelStep::NeedWakeup(..) => StepOutcome::Flagged,

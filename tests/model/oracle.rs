@@ -156,7 +156,8 @@ impl Oracle {
         let mut count = 0;
         let mut sent = Vec::new();
         match *step {
-            KernelStep::Deliver(ref packet) => {
+            // There is one socket.
+            KernelStep::Deliver(ref packet) | KernelStep::DeliverTo { ref packet, .. } => {
                 count = u32::from(self.deliver(packet.len() as u32, Some(packet)));
             }
             KernelStep::DeliverUnwritten { count: wanted, len } => {

@@ -1,22 +1,26 @@
 //! Several UMEMs, pools and sockets, and the chunks that each has lost.
 
+use crate::any_ring::{AnyCompletion, AnyRx};
 use crate::op::{Move, Op, Trouble};
 use crate::panics::caught;
 use std::panic::resume_unwind;
 use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, RingContents};
-use xsk::{Completion, Fill, Frame, FramePool, Rx, Tx, Umem, Verdict};
+use xsk::{Fill, Frame, FramePool, Tx, Umem, Verdict};
 
 pub(crate) const CHUNK: u32 = 2048;
 
-/// The parts of all sockets, kind by kind, so that any two can be used at once.
+/// The parts of all queues and sockets, kind by kind, so that any two can be used at once.
 #[derive(Default)]
 struct Ports {
+    /// Of each queue: the number of its UMEM, its kernel, and the rings that its sockets share.
     umem: Vec<usize>,
     kernel: Vec<FakeKernel>,
-    rx: Vec<Rx>,
-    tx: Vec<Tx>,
     fill: Vec<Fill>,
-    completion: Vec<Completion>,
+    completion: Vec<AnyCompletion>,
+    /// Of each socket: the number of its queue, and its rings.
+    queue: Vec<usize>,
+    rx: Vec<AnyRx>,
+    tx: Vec<Tx>,
 }
 
 pub(crate) struct Fixture {
@@ -53,41 +57,66 @@ impl Fixture {
             closed: vec![0; umems],
         };
         for (number, rings) in rings.iter().enumerate() {
-            fixture.open(number, *rings);
+            fixture.open(number, *rings, number % 3);
         }
         fixture
     }
 
-    fn open(&mut self, umem: usize, rings: FakeRings) {
+    /// Opens a queue with so many sockets beside the first.
+    fn open(&mut self, umem: usize, rings: FakeRings, others: usize) {
         let umem = umem % self.umems.len();
-        let (kernel, socket) = FakeKernel::with(&self.umems[umem], rings).unwrap();
-        self.ports.umem.push(umem);
-        self.ports.kernel.push(kernel);
-        self.ports.rx.push(socket.rx);
-        self.ports.tx.push(socket.tx);
-        self.ports.fill.push(socket.fill);
-        self.ports.completion.push(socket.completion);
+        let (mut kernel, socket) = FakeKernel::with(&self.umems[umem], rings).unwrap();
+        let ports = &mut self.ports;
+        let number = ports.umem.len();
+        ports.umem.push(umem);
+        if others == 0 {
+            ports.rx.push(AnyRx::Own(socket.rx));
+            ports.tx.push(socket.tx);
+            ports.fill.push(socket.fill);
+            ports.completion.push(AnyCompletion::Own(socket.completion));
+        } else {
+            let mut queue = socket.share_queue();
+            for _ in 0..others {
+                let other = kernel.add_socket(&mut queue, rings).unwrap();
+                ports.rx.push(AnyRx::Shared(other.rx));
+                ports.tx.push(other.tx);
+            }
+            ports.rx.push(AnyRx::Shared(queue.rx));
+            ports.tx.push(queue.tx);
+            ports.fill.push(queue.fill);
+            ports.completion.push(AnyCompletion::Shared(queue.completion));
+        }
+        ports.kernel.push(kernel);
+        ports.queue.extend(vec![number; others + 1]);
     }
 
-    /// Closes a socket; what lay in its rings, or was with its kernel, is lost.
-    fn close(&mut self, port: usize) {
+    /// Closes a socket, and its queue with the last one: what lay in the rings, or was with the
+    /// kernel, is lost. Before that, what lies in a closed socket's rings is nobody else's.
+    fn close(&mut self, socket: usize) {
         self.settle();
         let ports = &mut self.ports;
-        let rings = ports.kernel.swap_remove(port).ring_contents();
-        let umem = ports.umem.swap_remove(port);
+        let queue = ports.queue.swap_remove(socket);
+        drop(ports.rx.swap_remove(socket));
+        drop(ports.tx.swap_remove(socket));
+        if ports.queue.contains(&queue) {
+            return;
+        }
+        let rings = ports.kernel.swap_remove(queue).ring_contents();
+        let umem = ports.umem.swap_remove(queue);
         let lost = &mut self.lost[umem];
         let before = lost.len();
         lost.extend(rings.fill.iter().chain(&rings.kernel).chain(&rings.completion));
         lost.extend(rings.rx.iter().chain(&rings.tx).map(|desc| desc.addr));
         self.closed[umem] += lost.len() - before;
-        drop(ports.rx.swap_remove(port));
-        drop(ports.tx.swap_remove(port));
-        drop(ports.fill.swap_remove(port));
-        drop(ports.completion.swap_remove(port));
+        drop(ports.fill.swap_remove(queue));
+        drop(ports.completion.swap_remove(queue));
+        // The last queue has another number now.
+        let last = ports.umem.len();
+        ports.queue.iter_mut().filter(|number| **number == last).for_each(|number| *number = queue);
     }
 
     pub(crate) fn close_all(&mut self) {
-        while !self.ports.umem.is_empty() {
+        while !self.ports.queue.is_empty() {
             self.close(0);
         }
     }
@@ -153,24 +182,27 @@ impl Fixture {
     }
 
     pub(crate) fn step(&mut self, op: &Op) {
-        let (pools, ports) = (self.pools.len(), self.ports.umem.len());
+        let (pools, ports) = (self.pools.len(), self.ports.queue.len());
         let p = |pool: usize| pool % pools.max(1);
         let s = |socket: usize| socket % ports.max(1);
+        // The queue of a socket.
+        let queues = self.ports.queue.clone();
+        let q = |socket: usize| queues[s(socket)];
         let beside = |fixture: &Self, socket: usize, pool: usize| {
-            fixture.ports.umem[s(socket)] == fixture.pools[p(pool)].0
+            fixture.ports.umem[q(socket)] == fixture.pools[p(pool)].0
         };
         // A program continues where there is no socket left; such calls cannot be made.
         match *op {
-            Op::Kernel(k, ref step) if ports > 0 => drop(self.ports.kernel[s(k)].step(step)),
+            Op::Kernel(k, ref step) if ports > 0 => drop(self.ports.kernel[q(k)].step(step)),
             Op::Fill { socket, pool, want } if ports > 0 => {
                 self.refused_unless(beside(self, socket, pool), |fixture| {
                     let pool = &mut fixture.pools[p(pool)].1;
-                    fixture.ports.fill[s(socket)].fill_from(pool, want).unwrap();
+                    fixture.ports.fill[q(socket)].fill_from(pool, want).unwrap();
                 });
             }
-            Op::FillPush { socket, want } if ports > 0 => self.fill_push(s(socket), want),
+            Op::FillPush { socket, want } if ports > 0 => self.fill_push(q(socket), want),
             Op::Receive { socket, want, take, forget } if ports > 0 => {
-                let umem = self.ports.umem[s(socket)];
+                let umem = self.ports.umem[q(socket)];
                 let mut frames = self.ports.rx[s(socket)].receive(want).unwrap().into_iter();
                 let taken = frames.by_ref().take(take as usize);
                 self.held.extend(taken.map(|frame| (umem, frame)));
@@ -197,7 +229,7 @@ impl Fixture {
             Op::SendEach { socket, pool, want, trouble } if ports > 0 => {
                 self.refused_unless(beside(self, socket, pool), |fixture| {
                     let (tx, umem) =
-                        (&mut fixture.ports.tx[s(socket)], fixture.ports.umem[s(socket)]);
+                        (&mut fixture.ports.tx[s(socket)], fixture.ports.umem[q(socket)]);
                     let pool = &mut fixture.pools[p(pool)].1;
                     troubled(umem, &mut fixture.held, &mut fixture.lost, trouble, |look| {
                         tx.send_each(pool, want, look).unwrap();
@@ -208,8 +240,8 @@ impl Fixture {
                 self.ports.tx[s(socket)].kick_if_needed().unwrap();
             }
             Op::Reap { socket, want, take, forget } if ports > 0 => {
-                let umem = self.ports.umem[s(socket)];
-                let completion = &mut self.ports.completion[s(socket)];
+                let umem = self.ports.umem[q(socket)];
+                let completion = &mut self.ports.completion[q(socket)];
                 let mut frames = completion.reap(want).unwrap().into_iter();
                 let taken = frames.by_ref().take(take as usize);
                 self.held.extend(taken.map(|frame| (umem, frame)));
@@ -220,14 +252,14 @@ impl Fixture {
             Op::ReapInto { socket, pool, want } if ports > 0 => {
                 self.refused_unless(beside(self, socket, pool), |fixture| {
                     let pool = &mut fixture.pools[p(pool)].1;
-                    fixture.ports.completion[s(socket)].reap_into(pool, want).unwrap();
+                    fixture.ports.completion[q(socket)].reap_into(pool, want).unwrap();
                 });
             }
             Op::ReapIntoFill { from, to, want } if ports > 0 => {
-                let same = self.ports.umem[s(from)] == self.ports.umem[s(to)];
+                let same = self.ports.umem[q(from)] == self.ports.umem[q(to)];
                 self.refused_unless(same, |fixture| {
-                    let batch = fixture.ports.completion[s(from)].reap(want).unwrap();
-                    batch.recycle(&mut fixture.ports.fill[s(to)]).unwrap();
+                    let batch = fixture.ports.completion[q(from)].reap(want).unwrap();
+                    batch.recycle(&mut fixture.ports.fill[q(to)]).unwrap();
                 });
             }
             Op::Put(pool) => self.put(p(pool)),
@@ -276,7 +308,7 @@ impl Fixture {
                 drop(pool);
             }
             Op::Close(port) if ports > 0 => self.close(s(port)),
-            Op::Open(umem, rings) if ports < 5 => self.open(umem, rings),
+            Op::Open(umem, rings, others) if ports < 7 => self.open(umem, rings, others),
             _ => (),
         }
     }
@@ -295,15 +327,15 @@ impl Fixture {
 
     /// Pushes frames in hand to the fill ring, the last first, up to one of another UMEM, which is
     /// refused and lost.
-    fn fill_push(&mut self, s: usize, want: u32) {
-        let here = self.ports.umem[s];
-        let mut slots = self.ports.fill[s].reserve(want).unwrap();
+    fn fill_push(&mut self, q: usize, want: u32) {
+        let here = self.ports.umem[q];
+        let mut slots = self.ports.fill[q].reserve(want).unwrap();
         while let Some((umem, frame)) = self.held.pop() {
             if umem != here {
                 drop(slots);
                 self.lost[umem].push(frame.address());
                 return self.refused(|fixture| {
-                    let mut slots = fixture.ports.fill[s].reserve(want).unwrap();
+                    let mut slots = fixture.ports.fill[q].reserve(want).unwrap();
                     drop(slots.push(frame));
                 });
             }
@@ -315,7 +347,7 @@ impl Fixture {
 
     /// As `fill_push`, to the TX ring.
     fn push(&mut self, s: usize, want: u32, forget: bool) {
-        let here = self.ports.umem[s];
+        let here = self.ports.umem[self.ports.queue[s]];
         let mut slots = self.ports.tx[s].reserve(want).unwrap();
         while let Some((umem, frame)) = self.held.pop() {
             if umem != here {
@@ -337,11 +369,12 @@ impl Fixture {
     }
 
     fn pass_on(&mut self, from: usize, to: usize, want: u32, how: Move) {
-        let umem = self.ports.umem[from];
-        self.refused_unless(umem == self.ports.umem[to], |fixture| {
+        let [from_queue, to_queue] = [from, to].map(|socket| self.ports.queue[socket]);
+        let umem = self.ports.umem[from_queue];
+        self.refused_unless(umem == self.ports.umem[to_queue], |fixture| {
             let Self { ports, pools, held, lost, .. } = fixture;
             let batch = ports.rx[from].receive(want).unwrap();
-            let (fill, tx) = (&mut ports.fill[to], &mut ports.tx[to]);
+            let (fill, tx) = (&mut ports.fill[to_queue], &mut ports.tx[to]);
             match how {
                 Move::Recycle => assert!(batch.recycle(fill).is_ok()),
                 Move::Forward => assert!(batch.forward(tx).is_ok()),

@@ -1,6 +1,7 @@
 //! Conservation of chunks: every chunk is in one place, whatever a program does; compared as sets
 //! of addresses.
 
+mod any_ring;
 mod fixture;
 mod foreign;
 mod lifetimes;

@@ -7,18 +7,65 @@ use xsk::test_util::{KernelStep, strategies};
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Kernel(usize, KernelStep),
-    Fill { socket: usize, pool: usize, want: u32 },
-    FillPush { socket: usize, want: u32 },
-    Receive { socket: usize, want: u32, take: u32, forget: bool },
-    Move { from: usize, to: usize, want: u32, how: Move },
-    IntoPool { socket: usize, pool: usize, want: u32 },
-    Push { socket: usize, want: u32, forget: bool },
-    SendFrom { socket: usize, pool: usize, want: u32 },
-    SendEach { socket: usize, pool: usize, want: u32, trouble: Trouble },
+    Fill {
+        socket: usize,
+        pool: usize,
+        want: u32,
+    },
+    FillPush {
+        socket: usize,
+        want: u32,
+    },
+    Receive {
+        socket: usize,
+        want: u32,
+        take: u32,
+        forget: bool,
+    },
+    Move {
+        from: usize,
+        to: usize,
+        want: u32,
+        how: Move,
+    },
+    IntoPool {
+        socket: usize,
+        pool: usize,
+        want: u32,
+    },
+    Push {
+        socket: usize,
+        want: u32,
+        forget: bool,
+    },
+    SendFrom {
+        socket: usize,
+        pool: usize,
+        want: u32,
+    },
+    SendEach {
+        socket: usize,
+        pool: usize,
+        want: u32,
+        trouble: Trouble,
+    },
     Kick(usize),
-    Reap { socket: usize, want: u32, take: u32, forget: bool },
-    ReapInto { socket: usize, pool: usize, want: u32 },
-    ReapIntoFill { from: usize, to: usize, want: u32 },
+    Reap {
+        socket: usize,
+        want: u32,
+        take: u32,
+        forget: bool,
+    },
+    ReapInto {
+        socket: usize,
+        pool: usize,
+        want: u32,
+    },
+    ReapIntoFill {
+        from: usize,
+        to: usize,
+        want: u32,
+    },
     Put(usize),
     Take(usize, u32),
     Split(usize, usize),
@@ -27,7 +74,8 @@ pub(crate) enum Op {
     DropFrame,
     DropPool(usize),
     Close(usize),
-    Open(usize, xsk::test_util::FakeRings),
+    /// A queue of this UMEM, with so many sockets beside the first.
+    Open(usize, xsk::test_util::FakeRings, usize),
 }
 
 /// How a received batch goes to another socket, or to its own.
@@ -76,7 +124,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         trouble().prop_map(Move::RouteEach),
     ];
     let often = prop_oneof![
-        8 => (which(), strategies::kernel_step(60)).prop_map(|(k, step)| Op::Kernel(k, step)),
+        8 => (which(), strategies::queue_step(60)).prop_map(|(k, step)| Op::Kernel(k, step)),
         4 => (which(), which(), burst()).prop_map(|(socket, pool, want)| Op::Fill { socket, pool, want }),
         1 => (which(), burst()).prop_map(|(socket, want)| Op::FillPush { socket, want }),
         3 => (which(), burst(), burst(), any::<bool>())
@@ -108,7 +156,8 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
     let seldom = prop_oneof![
         2 => which().prop_map(Op::DropPool),
         3 => which().prop_map(Op::Close),
-        3 => (which(), strategies::rings(4)).prop_map(|(umem, rings)| Op::Open(umem, rings)),
+        3 => (which(), strategies::rings(4), 0..=2_usize)
+            .prop_map(|(umem, rings, others)| Op::Open(umem, rings, others)),
     ];
     prop_oneof![30 => often, 16 => more, 1 => seldom]
 }

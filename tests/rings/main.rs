@@ -16,5 +16,6 @@ mod forgotten;
 mod indices;
 mod kicks;
 mod port;
+mod shared_queue;
 mod threads;
 mod verdicts;

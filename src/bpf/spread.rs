@@ -1,0 +1,182 @@
+//! A program that spreads the packets of a queue over several sockets, each flow to one of them.
+
+use super::assembler::Assembler;
+use super::insn::Insn;
+use super::operand::{Alu, Cond, Helper, Reg, Size};
+use super::program::Program;
+use super::redirect::{RX_QUEUE_INDEX, XDP_PASS, action_in_flags};
+use super::xsk_map::XskMap;
+use crate::error::{Error, Result};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// The most sockets that the packets of one queue are spread over.
+const MOST_SOCKETS: u32 = 1 << 16;
+
+const ETHERNET: i32 = 14;
+const VLAN_TAG: i32 = 4;
+const ETHERTYPES_OF_TAGS: [u16; 2] = [0x8100, 0x88a8];
+const IPV4: (u16, i32) = (0x0800, 20);
+const IPV6: (u16, i32) = (0x86dd, 40);
+/// "More fragments" and the fragment's offset, in the flags word of IPv4.
+const FRAGMENT: u16 = 0x3fff;
+/// TCP, UDP, UDP-Lite and SCTP, which begin with two ports.
+const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
+
+/// Loads a program that spreads the packets of each queue over `sockets` sockets
+/// ([`Socket::share_queue`](crate::Socket::share_queue)), by a hash of their flow. Both directions
+/// of a flow come to the same socket.
+///
+/// The map has `sockets` slots for each queue: those of queue `q` begin at `q * sockets`, and
+/// [`Attachment::register`](crate::Attachment::register) puts a socket into one. Packets whose slot
+/// is empty, or that the map does not have, go on to the kernel's stack.
+///
+/// The hash is of the two IP addresses, and of the two ports of TCP, UDP, UDP-Lite and SCTP; behind
+/// up to two VLAN tags. Of fragments (IPv4), and where extension headers come first (IPv6), it is of
+/// the addresses alone. Packets that are not IP all come to the first socket.
+///
+/// ```
+/// use xsk::bpf::{XskMap, spread};
+///
+/// # fn main() -> xsk::Result<()> {
+/// # if !xsk::test_util::privileged("the documentation of spread") { return Ok(()); }
+/// // Four queues, two sockets on each.
+/// let program = spread(&XskMap::create(XskMap::DEFAULT_NAME, 8)?, 2)?;
+/// let run = program.test_run(&[0; 64], None)?;
+/// assert_eq!(run.retval, 2, "XDP_PASS: no socket is in the slot");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::Setting`] for no sockets, or more than 65536; [`Error::NeedsKernel`] before 5.3;
+/// [`Error::LoadProgram`], and the errors of a first test run: [`Error::CreateMap`],
+/// [`Error::BpfObject`].
+pub fn spread(map: &XskMap, sockets: u32) -> Result<Program> {
+    let factor = i32::try_from(sockets).ok().filter(|_| (1..=MOST_SOCKETS).contains(&sockets));
+    let Some(factor) = factor else {
+        let (name, rule) = ("number of sockets on a queue", "is from 1 to 65536");
+        return Err(Error::Setting { name, value: sockets.into(), rule });
+    };
+    if !action_in_flags()? {
+        return Err(Error::NeedsKernel {
+            feature: "the program that spreads packets over sockets",
+            version: "5.3",
+        });
+    }
+    let insns = instructions(map.as_fd(), factor);
+    Program::builder(&insns).name("xsk_spread").license(c"Dual MIT/GPL").load()
+}
+
+/// Takes the flow's hash to R6 and redirects.
+///
+/// R1 is the context, R2 the header that is looked at, R3 the packet's end.
+fn instructions(map: BorrowedFd<'_>, sockets: i32) -> Vec<Insn<'_>> {
+    use Reg::{R1, R2, R3, R4, R5, R6, R7, R8};
+    let [map_low, map_high] = Insn::load_map_fd(R1, map);
+    let mut a = Assembler::default();
+    let [ipv6, ports, known] = [a.label(), a.label(), a.label()];
+    a.add([
+        Insn::load(Size::Word, R8, R1, RX_QUEUE_INDEX),
+        Insn::load(Size::Word, R2, R1, 0),
+        Insn::load(Size::Word, R3, R1, 4),
+        Insn::mov64_imm(R6, 0),
+    ]);
+    // Goes to `known` unless the packet has so many bytes from R2 on.
+    macro_rules! require {
+        ($bytes:expr) => {
+            a.add([Insn::mov64_reg(R4, R2), Insn::alu64_imm(Alu::Add, R4, $bytes)]);
+            a.jump(Insn::jump_reg(Cond::Gt, R4, R3, 0), known);
+        };
+    }
+    require!(ETHERNET);
+    a.add([Insn::load(Size::Half, R5, R2, 12), Insn::alu64_imm(Alu::Add, R2, ETHERNET)]);
+    for _ in 0..2 {
+        let [tag, no_tag] = [a.label(), a.label()];
+        for ethertype in ETHERTYPES_OF_TAGS {
+            a.jump(Insn::jump_imm(Cond::Eq, R5, on_wire(ethertype), 0), tag);
+        }
+        a.jump(Insn::jump(0), no_tag);
+        a.place(tag);
+        require!(VLAN_TAG);
+        a.add([Insn::load(Size::Half, R5, R2, 2), Insn::alu64_imm(Alu::Add, R2, VLAN_TAG)]);
+        a.place(no_tag);
+    }
+
+    a.jump(Insn::jump_imm(Cond::Ne, R5, on_wire(IPV4.0), 0), ipv6);
+    require!(IPV4.1);
+    a.add([
+        Insn::load(Size::Word, R6, R2, 12),
+        Insn::load(Size::Word, R7, R2, 16),
+        Insn::alu32_reg(Alu::Xor, R6, R7),
+        Insn::load(Size::Half, R7, R2, 6),
+        Insn::alu64_imm(Alu::And, R7, on_wire(FRAGMENT)),
+    ]);
+    a.jump(Insn::jump_imm(Cond::Ne, R7, 0, 0), known);
+    a.add([
+        Insn::load(Size::Byte, R7, R2, 9),
+        // The header's length is in words.
+        Insn::load(Size::Byte, R5, R2, 0),
+        Insn::alu64_imm(Alu::And, R5, 15),
+        Insn::alu64_imm(Alu::Lsh, R5, 2),
+        Insn::alu64_reg(Alu::Add, R2, R5),
+    ]);
+    a.jump(Insn::jump(0), ports);
+
+    a.place(ipv6);
+    a.jump(Insn::jump_imm(Cond::Ne, R5, on_wire(IPV6.0), 0), known);
+    require!(IPV6.1);
+    for offset in [8, 12, 16, 20, 24, 28, 32, 36] {
+        a.add([Insn::load(Size::Word, R7, R2, offset), Insn::alu32_reg(Alu::Xor, R6, R7)]);
+    }
+    a.add([Insn::load(Size::Byte, R7, R2, 6), Insn::alu64_imm(Alu::Add, R2, IPV6.1)]);
+
+    a.place(ports);
+    let has_ports = a.label();
+    for protocol in WITH_PORTS {
+        a.jump(Insn::jump_imm(Cond::Eq, R7, protocol, 0), has_ports);
+    }
+    a.jump(Insn::jump(0), known);
+    a.place(has_ports);
+    require!(4);
+    a.add([
+        Insn::load(Size::Half, R5, R2, 0),
+        Insn::load(Size::Half, R7, R2, 2),
+        Insn::alu32_reg(Alu::Xor, R5, R7),
+        // Ports that differ in the lower bits must not cancel addresses that do.
+        Insn::alu32_imm(Alu::Mul, R5, 0x6a09_e667),
+        Insn::alu32_reg(Alu::Xor, R6, R5),
+    ]);
+
+    a.place(known);
+    // The finalizer of MurmurHash3, with 0x85ebca6b and 0xc2b2ae35: every bit of the flow decides over every bit of the hash.
+    for (shift, factor) in [(16, -0x7a14_3595), (13, -0x3d4d_51cb)] {
+        a.add([
+            Insn::mov32_reg(R7, R6),
+            Insn::alu32_imm(Alu::Rsh, R7, shift),
+            Insn::alu32_reg(Alu::Xor, R6, R7),
+            Insn::alu32_imm(Alu::Mul, R6, factor),
+        ]);
+    }
+    a.add([
+        Insn::mov32_reg(R7, R6),
+        Insn::alu32_imm(Alu::Rsh, R7, 16),
+        Insn::alu32_reg(Alu::Xor, R6, R7),
+        // key = queue * sockets + (hash * sockets >> 32)
+        Insn::alu64_imm(Alu::Mul, R6, sockets),
+        Insn::alu64_imm(Alu::Rsh, R6, 32),
+        Insn::alu64_imm(Alu::Mul, R8, sockets),
+        Insn::mov64_reg(R2, R8),
+        Insn::alu64_reg(Alu::Add, R2, R6),
+        map_low,
+        map_high,
+        Insn::mov64_imm(R3, XDP_PASS),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ]);
+    a.finish()
+}
+
+/// Returns a 16-bit number as a load of two bytes finds it in a packet.
+fn on_wire(value: u16) -> i32 {
+    i32::from(value.to_be())
+}
