@@ -9,7 +9,7 @@ use crate::sys::{self, bpf::Load};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
-use xsk_uapi::bpf::{BPF_F_TOKEN_FD, BPF_F_XDP_HAS_FRAGS, bpf_insn};
+use xsk_uapi::bpf::{BPF_F_TOKEN_FD, BPF_F_XDP_DEV_BOUND_ONLY, BPF_F_XDP_HAS_FRAGS, bpf_insn};
 
 /// Bytes for the log of any short program; a longer log makes the buffer grow.
 const LOG_FIRST: usize = 64 << 10;
@@ -38,12 +38,13 @@ pub struct ProgramBuilder<'a> {
     name: &'a str,
     license: &'a CStr,
     flags: u32,
+    ifindex: u32,
 }
 
 impl Program {
     /// Returns a builder of an XDP program made of `insns`; [`ProgramBuilder::load`] does it.
     pub fn builder<'a>(insns: &'a [Insn<'a>]) -> ProgramBuilder<'a> {
-        ProgramBuilder { insns, name: "", license: c"", flags: 0 }
+        ProgramBuilder { insns, name: "", license: c"", flags: 0, ifindex: 0 }
     }
 }
 
@@ -77,6 +78,17 @@ impl<'a> ProgramBuilder<'a> {
         self
     }
 
+    /// Binds the program to one interface, by its index in the calling thread's network namespace
+    /// (`BPF_F_XDP_DEV_BOUND_ONLY`, 6.3): it may call the driver's functions for what the card knows
+    /// of a packet (`bpf_xdp_metadata_rx_hash` and others), runs on that interface only, in native
+    /// mode, and cannot be test-run.
+    #[doc(alias = "BPF_F_XDP_DEV_BOUND_ONLY")]
+    pub fn bound_to(mut self, interface_index: u32) -> Self {
+        self.flags |= BPF_F_XDP_DEV_BOUND_ONLY;
+        self.ifindex = interface_index;
+        self
+    }
+
     /// Sets flags of `BPF_PROG_LOAD` that have no method here, in addition to those that are set.
     /// [`load`](Self::load) refuses `BPF_F_TOKEN_FD`, which needs a descriptor that cannot be given
     /// here: the kernel would take descriptor 0.
@@ -99,7 +111,7 @@ impl<'a> ProgramBuilder<'a> {
     /// [`Error::Setting`] for `BPF_F_TOKEN_FD` among the [`flags`](Self::flags).
     /// [`Error::LoadProgram`], with the log unless something else than the verifier refused:
     /// missing rights, no memory, too many open files. [`Error::NeedsKernel`] for
-    /// [`frags`](Self::frags) before 5.18.
+    /// [`frags`](Self::frags) before 5.18, and for [`bound_to`](Self::bound_to) before 6.3.
     #[doc(alias = "BPF_PROG_LOAD")]
     pub fn load(self) -> Result<Program> {
         let failed = |errno, log| Error::LoadProgram {
@@ -121,6 +133,7 @@ impl<'a> ProgramBuilder<'a> {
             insns: &raw,
             license: self.license,
             flags: self.flags,
+            ifindex: self.ifindex,
         };
         let fd = match load_quietly(load).or_else(|errno| load_with_log(load, errno)) {
             Ok(fd) => fd,
@@ -128,6 +141,12 @@ impl<'a> ProgramBuilder<'a> {
                 return Err(Error::NeedsKernel {
                     feature: "a program for packets in several buffers (BPF_F_XDP_HAS_FRAGS)",
                     version: "5.18",
+                });
+            }
+            Err((Errno::INVAL, log)) if log.is_empty() && binding_is_unknown(self.flags) => {
+                return Err(Error::NeedsKernel {
+                    feature: "a program that is bound to an interface (BPF_F_XDP_DEV_BOUND_ONLY)",
+                    version: "6.3",
                 });
             }
             Err((errno, log)) => return Err(failed(errno, log)),
@@ -143,12 +162,26 @@ impl<'a> ProgramBuilder<'a> {
 fn frags_are_unknown(flags: u32) -> bool {
     let smallest = [Insn::mov64_imm(Reg::R0, 0), Insn::exit()].map(|insn| insn.raw());
     let takes = |flags| {
-        let load = Load { name: [0; 16], insns: &smallest, license: c"MIT", flags };
+        let load = Load { name: [0; 16], insns: &smallest, license: c"MIT", flags, ifindex: 0 };
         load_quietly(load)
     };
     flags & BPF_F_XDP_HAS_FRAGS != 0
         && takes(BPF_F_XDP_HAS_FRAGS).err() == Some(Errno::INVAL)
         && takes(0).is_ok()
+}
+
+/// Returns whether the kernel refused because it does not know the flag of bound programs: a kernel
+/// that does refuses the loopback interface as one without such functions (`EOPNOTSUPP`), not the
+/// flag. Its index is 1 in every network namespace (`LOOPBACK_IFINDEX` of net/net_namespace.h).
+fn binding_is_unknown(flags: u32) -> bool {
+    let smallest = [Insn::mov64_imm(Reg::R0, 0), Insn::exit()].map(|insn| insn.raw());
+    let load = |flags, ifindex| {
+        let (name, license) = ([0; 16], c"MIT");
+        load_quietly(Load { name, insns: &smallest, license, flags, ifindex })
+    };
+    flags & BPF_F_XDP_DEV_BOUND_ONLY != 0
+        && load(BPF_F_XDP_DEV_BOUND_ONLY, 1).err() == Some(Errno::INVAL)
+        && load(0, 0).is_ok()
 }
 
 fn load_quietly(load: Load<'_>) -> Result<OwnedFd, Errno> {

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use xsk_uapi::bpf::{
     BPF_ALU, BPF_ALU64, BPF_CALL, BPF_END, BPF_EXIT, BPF_IMM, BPF_JA, BPF_JMP, BPF_JMP32, BPF_LD,
-    BPF_LDX, BPF_MEM, BPF_NEG, BPF_PSEUDO_MAP_FD, BPF_ST, BPF_STX, BPF_TO_BE, BPF_TO_LE, BPF_X,
-    bpf_insn,
+    BPF_LDX, BPF_MEM, BPF_NEG, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_ST, BPF_STX,
+    BPF_TO_BE, BPF_TO_LE, BPF_X, bpf_insn,
 };
 
 /// One eight-byte slot of a BPF program: an instruction, or half of a 16-byte one.
@@ -230,6 +230,17 @@ impl<'map> Insn<'map> {
     #[must_use]
     pub const fn call(helper: Helper) -> Self {
         Self::new(BPF_JMP | BPF_CALL, 0, 0, 0, helper.0)
+    }
+
+    /// `r0 = function(r1, r2, r3, r4, r5)`, a function of the kernel by its number in the kernel's type
+    /// information ([`Btf::function`](super::Btf::function)), of those that it lets programs call
+    /// (5.13); R1 to R5 are lost.
+    #[must_use]
+    #[doc(alias = "kfunc")]
+    #[doc(alias = "BPF_PSEUDO_KFUNC_CALL")]
+    pub const fn call_kernel(function: u32) -> Self {
+        let function = i32::from_ne_bytes(function.to_ne_bytes());
+        Self::new(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, function)
     }
 
     /// `return r0`

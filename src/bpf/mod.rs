@@ -49,10 +49,12 @@
 //! |---|---|
 //! | [`XskMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`spread()`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
 //! | [`XskMap::from_id`], [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
+//! | [`Btf::of_kernel`] | `CAP_SYS_ADMIN`, or `/sys` mounted |
 //! | `from_pin`, `pin` | the file's permissions |
 //! | the rest, on descriptors that you have | nothing |
 
 mod assembler;
+mod btf;
 mod builder;
 mod info;
 mod insn;
@@ -65,6 +67,7 @@ mod spread;
 mod test_run;
 mod xsk_map;
 
+pub use btf::Btf;
 pub use builder::ProgramBuilder;
 #[cfg(feature = "test-util")]
 pub(crate) use builder::log_text;

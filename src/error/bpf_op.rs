@@ -31,6 +31,10 @@ pub enum BpfOp {
     LinkById,
     /// Lists the ids of links (`BPF_LINK_GET_NEXT_ID`).
     NextLinkId,
+    /// Opens type information by its id (`BPF_BTF_GET_FD_BY_ID`).
+    BtfById,
+    /// Lists the ids of type information (`BPF_BTF_GET_NEXT_ID`).
+    NextBtfId,
     /// Runs a program on a packet (`BPF_PROG_TEST_RUN`).
     TestRun,
     /// Makes a second descriptor (`fcntl(F_DUPFD_CLOEXEC)`): no command of `bpf(2)`.
@@ -54,6 +58,8 @@ impl fmt::Display for BpfOp {
             Self::MapById => "BPF_MAP_GET_FD_BY_ID",
             Self::LinkById => "BPF_LINK_GET_FD_BY_ID",
             Self::NextLinkId => "BPF_LINK_GET_NEXT_ID",
+            Self::BtfById => "BPF_BTF_GET_FD_BY_ID",
+            Self::NextBtfId => "BPF_BTF_GET_NEXT_ID",
             Self::TestRun => "BPF_PROG_TEST_RUN",
             Self::Duplicate => "duplicate",
         })

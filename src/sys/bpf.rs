@@ -16,13 +16,14 @@ use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use xsk_uapi::bpf::{
-    BPF_LINK_CREATE, BPF_LINK_DETACH, BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID, BPF_LOG_LEVEL1,
-    BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_GET_FD_BY_ID, BPF_MAP_TYPE_XSKMAP,
-    BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET, BPF_OBJ_GET_INFO_BY_FD, BPF_OBJ_NAME_LEN, BPF_OBJ_PIN,
-    BPF_PROG_GET_FD_BY_ID, BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_TYPE_XDP, BPF_XDP,
-    bpf_attr_get_id, bpf_attr_info, bpf_attr_link_create, bpf_attr_link_detach,
-    bpf_attr_map_create, bpf_attr_map_elem, bpf_attr_obj, bpf_attr_prog_load, bpf_attr_test_run,
-    bpf_insn, bpf_link_info_xdp, bpf_map_info, bpf_prog_info, xdp_md,
+    BPF_BTF_GET_FD_BY_ID, BPF_BTF_GET_NEXT_ID, BPF_LINK_CREATE, BPF_LINK_DETACH,
+    BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID, BPF_LOG_LEVEL1, BPF_MAP_CREATE,
+    BPF_MAP_DELETE_ELEM, BPF_MAP_GET_FD_BY_ID, BPF_MAP_TYPE_XSKMAP, BPF_MAP_UPDATE_ELEM,
+    BPF_OBJ_GET, BPF_OBJ_GET_INFO_BY_FD, BPF_OBJ_NAME_LEN, BPF_OBJ_PIN, BPF_PROG_GET_FD_BY_ID,
+    BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_TYPE_XDP, BPF_XDP, bpf_attr_get_id, bpf_attr_info,
+    bpf_attr_link_create, bpf_attr_link_detach, bpf_attr_map_create, bpf_attr_map_elem,
+    bpf_attr_obj, bpf_attr_prog_load, bpf_attr_test_run, bpf_btf_info, bpf_insn, bpf_link_info_xdp,
+    bpf_map_info, bpf_prog_info, xdp_md,
 };
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
@@ -112,6 +113,8 @@ pub(crate) struct Load<'a> {
     pub(crate) insns: &'a [bpf_insn],
     pub(crate) license: &'a CStr,
     pub(crate) flags: u32,
+    /// The interface that the program is bound to, or 0.
+    pub(crate) ifindex: u32,
 }
 
 /// A refused program.
@@ -131,6 +134,7 @@ pub(crate) fn prog_load(load: Load<'_>, log: &mut [u8]) -> Result<OwnedFd, Refus
     attr.insns = address(load.insns.as_ptr());
     attr.license = address(load.license.as_ptr());
     attr.prog_flags = load.flags;
+    attr.prog_ifindex = load.ifindex;
     attr.prog_name = load.name;
     attr.expected_attach_type = BPF_XDP;
     if !log.is_empty() {
@@ -230,13 +234,33 @@ fn by_id(cmd: u32, id: u32) -> Result<OwnedFd, Errno> {
     owned(unsafe { bpf(cmd, &mut attr) }?)
 }
 
+/// Type information: opening it by its id is the only way to get one, so that `btf_info` knows which
+/// pointers the kernel's struct has.
+#[derive(Debug)]
+pub(crate) struct TypeInfo(OwnedFd);
+
+/// `bpf(BPF_BTF_GET_FD_BY_ID)`: needs `CAP_SYS_ADMIN`.
+pub(crate) fn btf_by_id(id: u32) -> Result<TypeInfo, Errno> {
+    by_id(BPF_BTF_GET_FD_BY_ID, id).map(TypeInfo)
+}
+
+/// `bpf(BPF_BTF_GET_NEXT_ID)`: the lowest id of type information above `after`, or `None`. Needs
+/// `CAP_SYS_ADMIN`.
+pub(crate) fn btf_next_id(after: u32) -> Result<Option<u32>, Errno> {
+    next_id(BPF_BTF_GET_NEXT_ID, after)
+}
+
 /// `bpf(BPF_LINK_GET_NEXT_ID)`: the lowest id of a link above `after`, or `None`. Needs
 /// `CAP_SYS_ADMIN`.
 pub(crate) fn link_next_id(after: u32) -> Result<Option<u32>, Errno> {
+    next_id(BPF_LINK_GET_NEXT_ID, after)
+}
+
+fn next_id(cmd: u32, after: u32) -> Result<Option<u32>, Errno> {
     let mut attr = bpf_attr_get_id::new_zeroed();
     attr.start_id = after;
     // SAFETY: the attribute holds no pointer.
-    match unsafe { bpf(BPF_LINK_GET_NEXT_ID, &mut attr) } {
+    match unsafe { bpf(cmd, &mut attr) } {
         Ok(_) => Ok(Some(attr.next_id)),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno),
@@ -276,6 +300,27 @@ pub(crate) fn link_info(fd: BorrowedFd<'_>) -> Result<bpf_link_info_xdp, Errno> 
     // SAFETY: as for a map: the info is zero.
     unsafe { obj_info(fd, &mut info) }?;
     Ok(info)
+}
+
+/// `bpf(BPF_OBJ_GET_INFO_BY_FD)` of type information, with its name into `name` and its bytes into
+/// `bytes` as far as they fit; the kernel cuts a name that does not fit, and refuses an empty buffer.
+pub(crate) fn btf_info(
+    of: &TypeInfo,
+    name: &mut [u8],
+    bytes: &mut [u8],
+) -> Result<bpf_btf_info, Errno> {
+    let mut info = bpf_btf_info::new_zeroed();
+    info.name = address(name.as_mut_ptr());
+    info.name_len = u32::try_from(name.len()).map_err(|_| Errno::INVAL)?;
+    info.btf = address(bytes.as_mut_ptr());
+    info.btf_size = u32::try_from(bytes.len()).map_err(|_| Errno::INVAL)?;
+    // SAFETY: by `TypeInfo`'s invariant the info has these two pointers: the kernel writes at most
+    // `name_len` and `btf_size` bytes, the lengths of slices that are exclusively borrowed until after
+    // the call.
+    match unsafe { obj_info(of.0.as_fd(), &mut info) } {
+        Ok(_) | Err(Errno::NOSPC) => Ok(info),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// # Safety

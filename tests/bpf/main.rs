@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod forms;
+mod kernel_functions;
 mod objects;
 mod slots;
 mod verifier;
