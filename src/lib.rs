@@ -175,6 +175,37 @@
 //! # }
 //! ```
 //!
+//! # What the card knows of a packet
+//!
+//! Drivers tell an XDP program of a received packet its timestamp, the hash by which it came to its
+//! queue, and the VLAN tag that the card took out (6.3). [`bpf::MetadataProgram`] is a program that
+//! writes these before each packet, assembled here, and [`Rx::with_metadata`] reads them:
+//!
+//! ```no_run
+//! use xsk::bpf::{MetadataProgram, XskMap};
+//! use xsk::{Attachment, Interface, Port, attach::AttachMode};
+//!
+//! # fn main() -> xsk::Result<()> {
+//! let interface = Interface::by_name("eth1")?;
+//! let Port { umem, mut pool, socket, .. } = Port::open(&interface, 0)?;
+//! let map = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
+//! let metadata = MetadataProgram::load(&map, interface.index())?;
+//! let builder = Attachment::builder(&interface).mode(AttachMode::Native);
+//! let attachment = builder.program(metadata.program()?, map).attach()?;
+//! let _registration = socket.register(&attachment)?;
+//! let mut rx = socket.rx.with_metadata(&metadata, 0)?;
+//! for (frame, metadata) in rx.receive(64)? {
+//!     let hash = metadata.and_then(|metadata| metadata.hash.known());
+//!     println!("{} bytes, hash {hash:?}", umem.bytes(&frame).len());
+//!     pool.put(frame);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Each property is [`Known`](packet::Property), or not of this packet, or the driver does not report
+//! it at all. The record of an earlier packet in the same chunk is never taken for that of a packet that
+//! came past the program ([`socket::MetadataRx`]). A socket without it pays nothing.
+//!
 //! # Glossary
 //!
 //! | word | meaning |
@@ -325,9 +356,11 @@
 //! | programs for packets in several buffers (`frags`, `BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
 //! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |
 //! | what a driver can do with XDP (`xdp_features`) | 6.3 | `None`: not known |
+//! | what the card knows of a received packet (`MetadataProgram`, `ProgramBuilder::bound_to`) | 6.3 | `NeedsKernel` |
 //! | rings of up to 2^20 entries, in memory that need not be contiguous | 6.3 | `CreateRing` with `ENOMEM`, which names 6.3, for a ring above 4 MiB, or a smaller one where memory is fragmented |
 //! | rings can be mapped after `bind` | 6.4 | not needed: all are mapped before |
 //! | `XskMap::insert` knows a socket that only sends while its interface is down | 6.4 | `UpdateMap` with `ENETDOWN`, which names 6.4, also for one that receives; before 5.11 the kernel accepts it |
+//! | the VLAN tag among it | 6.8 | `Property::NotSupported` |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
 //! Tested on Linux 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm` in the repository). x86-64 (tested),

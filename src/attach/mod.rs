@@ -40,6 +40,7 @@ mod bpf_link;
 mod builder;
 mod guest;
 mod lock;
+mod metadata;
 mod method_reason;
 mod mode;
 mod names;

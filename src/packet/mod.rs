@@ -1,4 +1,5 @@
-//! Finishes checksums that the sender of a packet left to the network card.
+//! Finishes checksums that the sender of a packet left to the network card; and what the card knows of
+//! a received packet ([`RxMetadata`]).
 //!
 //! # Why checksums are missing
 //!
@@ -24,6 +25,9 @@
 
 mod checksum;
 mod headers;
+mod rx_metadata;
 mod sum;
 
 pub use checksum::{Checksum, finish_checksum};
+pub(crate) use rx_metadata::RxRecord;
+pub use rx_metadata::{Property, RxHash, RxMetadata, VlanTag};

@@ -5,7 +5,7 @@ use super::desc::Desc;
 use super::inner::{Inner, as_fd};
 use super::rx_batch::RxBatch;
 use crate::ring::{AtomicU32, Consumer, Diagnosis, Index, Memory, RingError, RingKind, Suspect};
-use crate::umem::Checker;
+use crate::umem::{Checker, Umem};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use xsk_uapi::if_xdp::xdp_desc;
@@ -66,6 +66,11 @@ impl Rx {
         let most_allowed = |_| Index::new(filled.load(Ordering::Relaxed));
         let error = |ring: &mut _, suspect| error(ring, checker, suspect);
         Ok(RxBatch(Batch::new(ring.peek(count, most_allowed, error)?, checker)))
+    }
+
+    /// Returns the socket's packet memory.
+    pub(super) fn umem(&self) -> &Umem {
+        &self.inner.pool.umem
     }
 
     /// Returns the ring's number of entries.

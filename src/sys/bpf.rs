@@ -18,12 +18,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use xsk_uapi::bpf::{
     BPF_BTF_GET_FD_BY_ID, BPF_BTF_GET_NEXT_ID, BPF_LINK_CREATE, BPF_LINK_DETACH,
     BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID, BPF_LOG_LEVEL1, BPF_MAP_CREATE,
-    BPF_MAP_DELETE_ELEM, BPF_MAP_GET_FD_BY_ID, BPF_MAP_TYPE_XSKMAP, BPF_MAP_UPDATE_ELEM,
-    BPF_OBJ_GET, BPF_OBJ_GET_INFO_BY_FD, BPF_OBJ_NAME_LEN, BPF_OBJ_PIN, BPF_PROG_GET_FD_BY_ID,
-    BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_TYPE_XDP, BPF_XDP, bpf_attr_get_id, bpf_attr_info,
-    bpf_attr_link_create, bpf_attr_link_detach, bpf_attr_map_create, bpf_attr_map_elem,
-    bpf_attr_obj, bpf_attr_prog_load, bpf_attr_test_run, bpf_btf_info, bpf_insn, bpf_link_info_xdp,
-    bpf_map_info, bpf_prog_info, xdp_md,
+    BPF_MAP_DELETE_ELEM, BPF_MAP_GET_FD_BY_ID, BPF_MAP_LOOKUP_ELEM, BPF_MAP_TYPE_ARRAY,
+    BPF_MAP_TYPE_XSKMAP, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET, BPF_OBJ_GET_INFO_BY_FD,
+    BPF_OBJ_NAME_LEN, BPF_OBJ_PIN, BPF_PROG_GET_FD_BY_ID, BPF_PROG_LOAD, BPF_PROG_TEST_RUN,
+    BPF_PROG_TYPE_XDP, BPF_XDP, bpf_attr_get_id, bpf_attr_info, bpf_attr_link_create,
+    bpf_attr_link_detach, bpf_attr_map_create, bpf_attr_map_elem, bpf_attr_obj, bpf_attr_prog_load,
+    bpf_attr_test_run, bpf_btf_info, bpf_insn, bpf_link_info_xdp, bpf_map_info, bpf_prog_info,
+    xdp_md,
 };
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
@@ -104,6 +105,41 @@ pub(crate) fn map_delete(map: &SlotMap, key: u32) -> Result<(), Errno> {
     // SAFETY: the kernel reads the map's key size at `key`: four bytes by `SlotMap`'s invariant, of
     // a local that lives until after the call.
     unsafe { bpf(BPF_MAP_DELETE_ELEM, &mut attr) }.map(drop)
+}
+
+/// An array of 64-bit counters: creating one is the only way to get one, so that `counter` knows how
+/// much the kernel reads and writes.
+#[derive(Debug)]
+pub(crate) struct CounterMap(OwnedFd);
+
+impl AsFd for CounterMap {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// `bpf(BPF_MAP_CREATE)` of an array of counters, which begin at 0.
+pub(crate) fn counter_map_create(entries: u32) -> Result<CounterMap, Errno> {
+    let mut attr = bpf_attr_map_create::new_zeroed();
+    attr.map_type = BPF_MAP_TYPE_ARRAY;
+    attr.key_size = 4;
+    attr.value_size = 8;
+    attr.max_entries = entries;
+    // SAFETY: the attribute holds no pointer; the call makes a descriptor that has no other owner.
+    owned(unsafe { bpf(BPF_MAP_CREATE, &mut attr) }?).map(CounterMap)
+}
+
+/// `bpf(BPF_MAP_LOOKUP_ELEM)`: returns a counter.
+pub(crate) fn counter(map: &CounterMap, key: u32) -> Result<u64, Errno> {
+    let mut value = 0_u64;
+    let mut attr = bpf_attr_map_elem::new_zeroed();
+    attr.map_fd = number(map.as_fd());
+    attr.key = address(&raw const key);
+    attr.value = address(&raw mut value);
+    // SAFETY: the kernel reads the map's key size at `key`, four bytes, and writes its value size at
+    // `value`, eight bytes, by `CounterMap`'s invariant; both locals live until after the call.
+    unsafe { bpf(BPF_MAP_LOOKUP_ELEM, &mut attr) }?;
+    Ok(value)
 }
 
 /// What is to be loaded.

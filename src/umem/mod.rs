@@ -35,7 +35,7 @@ pub use frame_pool::FramePool;
 #[cfg(feature = "test-util")]
 use crate::error::Error;
 use crate::error::Result;
-use crate::num::{usize_of_offset, usize32};
+use crate::num::{u64_of, usize_of_offset, usize32};
 use crate::sys::memory::Mapping;
 use geometry::Geometry;
 use ledger::Ledger;
@@ -192,6 +192,23 @@ impl Umem {
         // SAFETY: as in `bytes`, and the frame is borrowed exclusively, so nothing else reads or
         // writes (I3).
         unsafe { std::slice::from_raw_parts_mut(start, usize32(frame.len())) }
+    }
+
+    /// Returns the bytes of the frame's chunk that lie right before it; `None` if there are fewer, or
+    /// the frame is of another UMEM.
+    #[inline(always)]
+    pub(crate) fn before<'a, const LEN: usize>(
+        &'a self,
+        frame: &'a Frame,
+    ) -> Option<&'a [u8; LEN]> {
+        let start = frame.address().checked_sub(u64_of(LEN))?;
+        let chunk = self.geometry.chunk(frame.address());
+        if frame.umem() != self.geometry.umem || start < chunk {
+            return None;
+        }
+        // SAFETY: as in `bytes`: the bytes are of the frame's chunk, before the packet and not before
+        // the chunk (just checked), and whoever has the frame has the chunk (I3).
+        Some(unsafe { &*self.at(start).cast::<[u8; LEN]>() })
     }
 
     #[inline(always)]

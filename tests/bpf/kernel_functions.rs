@@ -81,7 +81,7 @@ fn a_program_writes_the_hash_that_the_driver_knows_before_the_packet() {
         return;
     }
     let name = test_name!();
-    if !kernel_can(&name, kernel_since(6, 3), "bound programs came with 6.3") {
+    if !kernel_can(name, kernel_since(6, 3), "bound programs came with 6.3") {
         return;
     }
     let hash = hash_function().unwrap();

@@ -4,6 +4,7 @@
 mod common;
 mod forms;
 mod kernel_functions;
+mod metadata;
 mod objects;
 mod slots;
 mod verifier;

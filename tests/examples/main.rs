@@ -6,5 +6,6 @@ mod common;
 mod echo;
 mod fixture;
 mod forward;
+mod metadata;
 mod per_queue;
 mod receive;

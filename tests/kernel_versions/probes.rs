@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
 use xsk::attach::{AttachMethod, Attachment};
-use xsk::bpf::{Insn, Program, Reg, XskMap, redirect};
+use xsk::bpf::{Btf, Insn, MetadataProgram, Program, Reg, XskMap, redirect};
 use xsk::test_util::ip;
 use xsk::{Error, Port, Socket, Umem};
 
@@ -99,6 +99,16 @@ pub(crate) fn unbound_in_map() -> Outcome {
     let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
     let socket = Socket::builder(&umem).open().unwrap();
     map().insert(0, socket.as_fd()).into()
+}
+
+pub(crate) fn metadata() -> Outcome {
+    let cable = Cable::new(1);
+    let load = || MetadataProgram::load(&map(), cable.veth.a().index());
+    cable.left.run(load).unwrap().into()
+}
+
+pub(crate) fn vlan_tag() -> Outcome {
+    Btf::of_kernel().ok().and_then(|btf| btf.function("bpf_xdp_metadata_rx_vlan_tag")).into()
 }
 
 pub(crate) fn shared_memory() -> Outcome {

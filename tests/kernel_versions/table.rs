@@ -28,7 +28,7 @@ impl Feature {
 pub(crate) const HEAD: &str = "| feature | since | without it |\n|---|---|---|\n";
 
 /// In the order of the kernels.
-pub(crate) const FEATURES: [Feature; 17] = [
+pub(crate) const FEATURES: [Feature; 19] = [
     Feature {
         name: "the default program (`bpf::redirect`)",
         since: (5, 3),
@@ -108,6 +108,12 @@ pub(crate) const FEATURES: [Feature; 17] = [
         probe: probes::features,
     },
     Feature {
+        name: "what the card knows of a received packet (`MetadataProgram`, `ProgramBuilder::bound_to`)",
+        since: (6, 3),
+        without: "`NeedsKernel`",
+        probe: probes::metadata,
+    },
+    Feature {
         name: "rings of up to 2^20 entries, in memory that need not be contiguous",
         since: (6, 3),
         without: "`CreateRing` with `ENOMEM`, which names 6.3, for a ring above 4 MiB, or a smaller one where memory is fragmented",
@@ -124,6 +130,12 @@ pub(crate) const FEATURES: [Feature; 17] = [
         since: (6, 4),
         without: "`UpdateMap` with `ENETDOWN`, which names 6.4, also for one that receives; before 5.11 the kernel accepts it",
         probe: probes::sender_on_a_link_that_is_down,
+    },
+    Feature {
+        name: "the VLAN tag among it",
+        since: (6, 8),
+        without: "`Property::NotSupported`",
+        probe: probes::vlan_tag,
     },
     Feature {
         name: "`set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`)",

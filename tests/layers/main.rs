@@ -26,8 +26,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("umem", &["num", "types", "sys", "ring", "error"]),
     ("netlink", &["num", "sys"]),
     ("interface", &["sys", "types", "error", "netlink"]),
-    ("bpf", &["num", "sys", "error"]),
-    ("socket", &["num", "types", "sys", "ring", "umem", "interface", "error"]),
+    ("bpf", &["num", "sys", "error", "packet"]),
+    ("socket", &["num", "types", "sys", "ring", "umem", "interface", "error", "packet"]),
     ("attach", &["sys", "types", "error", "netlink", "interface", "bpf", "socket"]),
     (
         "test_util",
