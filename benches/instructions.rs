@@ -13,8 +13,10 @@
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
+use xsk::packet::{Property, RxHash, RxMetadata, VlanTag};
+use xsk::socket::MetadataRx;
 use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Frame, FramePool, SharedQueue, SharedSocket, Socket, Umem, Verdict, wait};
+use xsk::{Fill, Frame, FramePool, SharedQueue, SharedSocket, Socket, Umem, Verdict, wait};
 
 /// Loop, batch, and the largest number of instructions per packet that is allowed: 2 % above what was
 /// measured when the limit was set.
@@ -59,6 +61,8 @@ const CASES: &[(&str, u32, f64)] = &[
     ("shared-2", 1, 141.0),
     ("sockets-64", 64, 18.9),
     ("sockets-64", 1, 95.3),
+    ("rx-metadata", 64, 97.6),
+    ("rx-metadata", 1, 136.7),
 ];
 
 /// Packets in one measured run: the rings wrap many times for each batch.
@@ -244,6 +248,46 @@ fn measured_sockets_64<const BATCH: u32>(sockets: &mut [Socket]) -> u32 {
     count
 }
 
+struct MetadataBench {
+    pool: FramePool,
+    kernel: FakeKernel,
+    rx: MetadataRx,
+    fill: Fill,
+}
+
+/// Reads all that the card knows of each packet, and gives the chunk back.
+#[inline(never)]
+fn measured_rx_metadata<const BATCH: u32>(b: &mut MetadataBench) -> u32 {
+    let MetadataBench { pool, rx, fill, .. } = b;
+    let mut slots = fill.reserve(BATCH).unwrap();
+    for (frame, metadata) in rx.receive(BATCH).unwrap() {
+        let Some(RxMetadata { timestamp, hash, vlan, .. }) = metadata else { unreachable!() };
+        black_box((timestamp.known(), hash.known(), vlan.known()));
+        if let Err(frame) = slots.push(frame) {
+            pool.put(frame);
+        }
+    }
+    BATCH - slots.remaining()
+}
+
+fn run_rx_metadata<const BATCH: u32>() {
+    let (umem, mut pool) = Umem::builder().chunk_count(4096).build().unwrap();
+    let (kernel, mut socket) = FakeKernel::with(&umem, rings()).unwrap();
+    socket.fill.fill_from(&mut pool, 2048 - BATCH).unwrap();
+    let (rx, fill) = (kernel.with_metadata(socket.rx), socket.fill);
+    let mut b = MetadataBench { pool, kernel, rx, fill };
+    let mut metadata = RxMetadata::unknown();
+    metadata.timestamp = Property::Known(1);
+    metadata.hash = Property::Known(RxHash { value: 2, kind: 9 });
+    metadata.vlan = Property::Known(VlanTag { protocol: 0x8100, tci: 3 });
+    for _ in 0..PACKETS / BATCH {
+        for _ in 0..BATCH {
+            assert!(b.kernel.deliver_with_metadata(&[0; LEN as usize], metadata));
+        }
+        assert_eq!(measured_rx_metadata::<BATCH>(&mut b), BATCH, "every packet is handled");
+    }
+}
+
 fn rings() -> FakeRings {
     FakeRings { fill: 2048, need_wakeup: false, ..FakeRings::default() }
 }
@@ -312,6 +356,8 @@ fn run(case: &str, batch: u32) {
         ("shared-2", 1) => return run_shared_2::<1>(),
         ("shared-2", 16) => return run_shared_2::<16>(),
         ("shared-2", 64) => return run_shared_2::<64>(),
+        ("rx-metadata", 1) => return run_rx_metadata::<1>(),
+        ("rx-metadata", 64) => return run_rx_metadata::<64>(),
         ("sockets-64", 1) => return run_sockets_64::<1>(),
         ("sockets-64", 64) => return run_sockets_64::<64>(),
         _ => (),

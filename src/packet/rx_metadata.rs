@@ -1,5 +1,7 @@
 //! What the network card knows of a received packet, as a program hands it over.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 /// A property of a packet.
 ///
 /// ```
@@ -19,6 +21,7 @@ pub enum Property<T> {
 
 impl<T> Property<T> {
     /// Returns the value, if it is known.
+    #[inline]
     #[must_use]
     pub fn known(self) -> Option<T> {
         match self {
@@ -27,6 +30,7 @@ impl<T> Property<T> {
         }
     }
 
+    #[inline]
     fn new(value: T, errno: u16) -> Self {
         match errno {
             0 => Self::Known(value),
@@ -62,6 +66,18 @@ pub struct RxMetadata {
     pub hash: Property<RxHash>,
     /// The VLAN tag that the card took out of the packet (6.8).
     pub vlan: Property<VlanTag>,
+}
+
+impl RxMetadata {
+    /// Returns metadata of which nothing is known, for tests to fill in.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            timestamp: Property::NotSupported,
+            hash: Property::NotSupported,
+            vlan: Property::NotSupported,
+        }
+    }
 }
 
 /// The hash of a packet, and what it was computed of.
@@ -125,70 +141,73 @@ impl VlanTag {
 /// | 28-29 | the tag's TCI; or the error number, if the protocol is 0 |
 /// | 30 | error number of the timestamp, 0 for none |
 /// | 31 | error number of the hash, 0 for none |
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
 pub(crate) struct RxRecord {
     pub(crate) key: u32,
+    hash: u32,
+    timestamp: u64,
     pub(crate) sequence: u64,
-    pub(crate) metadata: RxMetadata,
+    hash_kind: u16,
+    vlan_protocol: [u8; 2],
+    vlan_tci: u16,
+    no_timestamp: u8,
+    no_hash: u8,
 }
+
+static_assertions::assert_eq_size!(RxRecord, [u8; 32]);
 
 impl RxRecord {
     pub(crate) const LEN: u32 = 32;
 
     /// Reads a record.
+    #[inline(always)]
     pub(crate) fn parse(bytes: &[u8; 32]) -> Self {
-        let [
-            k0,
-            k1,
-            k2,
-            k3,
-            h0,
-            h1,
-            h2,
-            h3,
-            t0,
-            t1,
-            t2,
-            t3,
-            t4,
-            t5,
-            t6,
-            t7,
-            s0,
-            s1,
-            s2,
-            s3,
-            s4,
-            s5,
-            s6,
-            s7,
-            y0,
-            y1,
-            p0,
-            p1,
-            v0,
-            v1,
-            no_time,
-            no_hash,
-        ] = *bytes;
-        let timestamp = u64::from_ne_bytes([t0, t1, t2, t3, t4, t5, t6, t7]);
-        let value = u32::from_ne_bytes([h0, h1, h2, h3]);
-        let kind = u16::from_ne_bytes([y0, y1]);
-        let protocol = u16::from_be_bytes([p0, p1]);
-        let tci = u16::from_ne_bytes([v0, v1]);
-        let timestamp = match Property::new(timestamp, no_time.into()) {
-            Property::Known(0) => Property::NotOfThisPacket,
-            other => other,
+        zerocopy::transmute!(*bytes)
+    }
+
+    /// Returns what the record says.
+    #[inline(always)]
+    pub(crate) fn metadata(&self) -> RxMetadata {
+        let protocol = u16::from_be_bytes(self.vlan_protocol);
+        let timestamp = match self.timestamp {
+            0 if self.no_timestamp == 0 => Property::NotOfThisPacket,
+            time => Property::new(time, self.no_timestamp.into()),
         };
-        let no_vlan = if protocol == 0 { tci.max(1) } else { 0 };
+        let hash = RxHash { value: self.hash, kind: self.hash_kind };
+        let no_vlan = if protocol == 0 { self.vlan_tci.max(1) } else { 0 };
+        RxMetadata {
+            timestamp,
+            hash: Property::new(hash, self.no_hash.into()),
+            vlan: Property::new(VlanTag { protocol, tci: self.vlan_tci }, no_vlan),
+        }
+    }
+
+    /// Returns the record that a program writes of this.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn new(key: u32, sequence: u64, metadata: RxMetadata) -> Self {
+        fn parts<T>(property: Property<T>) -> (Option<T>, u8) {
+            match property {
+                Property::Known(value) => (Some(value), 0),
+                Property::NotOfThisPacket => (None, 61),
+                Property::NotSupported => (None, 95),
+            }
+        }
+        let (time, no_timestamp) = parts(metadata.timestamp);
+        let (hash, no_hash) = parts(metadata.hash);
+        let (tag, no_vlan) = parts(metadata.vlan);
+        let hash = hash.unwrap_or(RxHash { value: 0, kind: 0 });
+        let tag = tag.unwrap_or(VlanTag { protocol: 0, tci: no_vlan.into() });
         Self {
-            key: u32::from_ne_bytes([k0, k1, k2, k3]),
-            sequence: u64::from_ne_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
-            metadata: RxMetadata {
-                timestamp,
-                hash: Property::new(RxHash { value, kind }, no_hash.into()),
-                vlan: Property::new(VlanTag { protocol, tci }, no_vlan),
-            },
+            key,
+            hash: hash.value,
+            timestamp: time.unwrap_or(0),
+            sequence,
+            hash_kind: hash.kind,
+            vlan_protocol: tag.protocol.to_be_bytes(),
+            vlan_tci: tag.tci,
+            no_timestamp,
+            no_hash,
         }
     }
 }
@@ -218,19 +237,20 @@ mod tests {
             (28, &0x6007_u16.to_ne_bytes()),
         ]);
         assert_eq!((all.key, all.sequence), (7, 5));
-        assert_eq!(all.metadata.timestamp, Property::Known(99));
-        assert_eq!(all.metadata.hash, Property::Known(RxHash { value: 0x1234_5678, kind: 41 }));
-        assert_eq!(all.metadata.vlan, Property::Known(VlanTag { protocol: 0x8100, tci: 0x6007 }));
-        let none = record(&[(28, &61_u16.to_ne_bytes()), (30, &[61, 61])]).metadata;
+        let all = all.metadata();
+        assert_eq!(all.timestamp, Property::Known(99));
+        assert_eq!(all.hash, Property::Known(RxHash { value: 0x1234_5678, kind: 41 }));
+        assert_eq!(all.vlan, Property::Known(VlanTag { protocol: 0x8100, tci: 0x6007 }));
+        let none = record(&[(28, &61_u16.to_ne_bytes()), (30, &[61, 61])]).metadata();
         assert_eq!(none.timestamp, Property::NotOfThisPacket);
         assert_eq!(none.hash, Property::NotOfThisPacket);
         assert_eq!(none.vlan, Property::NotOfThisPacket);
-        let unsupported = record(&[(28, &95_u16.to_ne_bytes()), (30, &[95, 95])]).metadata;
+        let unsupported = record(&[(28, &95_u16.to_ne_bytes()), (30, &[95, 95])]).metadata();
         assert_eq!(unsupported.timestamp, Property::NotSupported);
         assert_eq!(unsupported.hash, Property::NotSupported);
         assert_eq!(unsupported.vlan, Property::NotSupported);
         // A clock that says 0, and no tag without an error.
-        let zeros = record(&[]).metadata;
+        let zeros = record(&[]).metadata();
         assert_eq!(zeros.timestamp, Property::NotOfThisPacket);
         assert_eq!(zeros.vlan, Property::NotOfThisPacket);
     }

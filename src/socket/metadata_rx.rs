@@ -46,6 +46,7 @@ impl MetadataRx {
     ///
     /// # Errors
     /// As [`Rx::receive`].
+    #[inline(always)]
     pub fn receive(&mut self, count: u32) -> Result<MetadataFrames<'_>, RingError> {
         let Self { rx, umem, key, last } = self;
         Ok(MetadataFrames { frames: rx.receive(count)?.into_iter(), umem, key: *key, last })
@@ -86,7 +87,7 @@ pub struct MetadataFrames<'a> {
 impl Iterator for MetadataFrames<'_> {
     type Item = (Frame, Option<RxMetadata>);
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let frame = self.frames.next()?;
         let record = self.umem.before(&frame).map(RxRecord::parse);
@@ -94,7 +95,7 @@ impl Iterator for MetadataFrames<'_> {
         if let Some(record) = &record {
             *self.last = record.sequence;
         }
-        Some((frame, record.map(|record| record.metadata)))
+        Some((frame, record.map(|record| record.metadata())))
     }
 
     #[inline]

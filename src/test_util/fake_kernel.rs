@@ -11,11 +11,12 @@ use super::fake_rx::FakeRx;
 use super::fake_sender::{FakeSender, MemberSender, Sending, next_entry};
 use super::ring_block::{RingBlock, RingBlockPair, RingBlocks};
 use crate::error::{Error, Result};
-use crate::num::usize32;
+use crate::num::{u64_of, usize32};
+use crate::packet::{RxMetadata, RxRecord};
 use crate::ring::{AtomicU32, Consumer, Index, MAX_ENTRIES, RingKind};
 use crate::socket::{
-    Backend, BufferPool, Completion, CopyReason, Fill, Inner, Rx, SharedQueue, SharedRx,
-    SharedSocket, Socket, SocketHandle, Tx,
+    Backend, BufferPool, Completion, CopyReason, Fill, Inner, MetadataRx, Rx, SharedQueue,
+    SharedRx, SharedSocket, Socket, SocketHandle, Tx,
 };
 use crate::umem::geometry::PACKET_HEADROOM;
 use crate::umem::{ChunkPlace, Sockets, Umem};
@@ -23,6 +24,10 @@ use std::iter::once;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, Weak};
 use xsk_uapi::if_xdp::xdp_desc;
+use zerocopy::IntoBytes;
+
+/// The key of this kernel's records.
+const METADATA_KEY: u32 = 0xfa4e;
 
 /// A fake kernel behind a real [`Socket`]: the other side of its four rings, in plain memory, for
 /// tests of packet code with neither root nor a network card.
@@ -78,6 +83,8 @@ pub struct FakeKernel {
     pub(super) umem: Umem,
     /// What the sockets on the queue share.
     pool: Weak<BufferPool>,
+    /// The sequence number of the last packet with a record.
+    records: u64,
 }
 
 impl FakeKernel {
@@ -133,6 +140,7 @@ impl FakeKernel {
             umem: umem.clone(),
             memory,
             pool: Arc::downgrade(&pool),
+            records: 0,
         };
         kernel.set_need_wakeup(RingKind::Tx, need_wakeup);
         Ok((kernel, socket))
@@ -204,6 +212,11 @@ impl FakeKernel {
     /// As [`deliver`](Self::deliver), to the socket of this number: which one gets a packet is the
     /// XDP program's matter. For one that is not there it is dropped.
     pub fn deliver_to(&mut self, socket: usize, packet: &[u8]) -> bool {
+        self.deliver_behind(socket, &[], packet)
+    }
+
+    /// Lets `packet` arrive with `front` right before it.
+    fn deliver_behind(&mut self, socket: usize, front: &[u8], packet: &[u8]) -> bool {
         let Ok(len) = u32::try_from(packet.len()) else {
             return false;
         };
@@ -219,9 +232,44 @@ impl FakeKernel {
         // frame of it exists (I2, I3); if hostile steps had given it away before, the claim would
         // have failed.
         unsafe { self.umem.write_as_kernel(address, packet) };
+        let before = address.saturating_sub(u64_of(front.len()));
+        // SAFETY: as above: the chunk has 256 bytes before the packet, and `front` is no longer.
+        unsafe { self.umem.write_as_kernel(before, front) };
         self.give_up(chunk, ChunkPlace::Receiving);
         self.produce_rx(socket, xdp_desc { addr: address, len, options: 0 });
         true
+    }
+
+    /// Returns the RX ring of this kernel's first socket such that packets come with what the card
+    /// knows of them, as [`Rx::with_metadata`].
+    ///
+    /// ```
+    /// use xsk::packet::{Property, RxMetadata};
+    /// use xsk::test_util::FakeKernel;
+    ///
+    /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+    /// let (mut kernel, mut socket) = FakeKernel::new(&umem)?;
+    /// socket.fill.fill_from(&mut pool, 8)?;
+    /// let mut rx = kernel.with_metadata(socket.rx);
+    /// let mut metadata = RxMetadata::unknown();
+    /// metadata.timestamp = Property::Known(1_000);
+    /// assert!(kernel.deliver_with_metadata(b"hello", metadata));
+    /// assert!(kernel.deliver(b"past the program"));
+    /// let received: Vec<_> = rx.receive(8)?.collect();
+    /// assert_eq!(received[0].1, Some(metadata));
+    /// assert_eq!(received[1].1, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_metadata(&self, rx: Rx) -> MetadataRx {
+        MetadataRx::new(rx, METADATA_KEY, self.records)
+    }
+
+    /// As [`deliver`](Self::deliver), with a record of what the card knows of the packet before it.
+    pub fn deliver_with_metadata(&mut self, packet: &[u8], metadata: RxMetadata) -> bool {
+        self.records = self.records.wrapping_add(1);
+        let record = RxRecord::new(METADATA_KEY, self.records, metadata);
+        self.deliver_behind(0, record.as_bytes(), packet)
     }
 
     /// Lets `count` packets of `len` bytes arrive without writing their bytes; returns how many

@@ -31,7 +31,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("attach", &["sys", "types", "error", "netlink", "interface", "bpf", "socket"]),
     (
         "test_util",
-        &["num", "types", "sys", "ring", "umem", "socket", "netlink", "interface", "bpf", "error"],
+        &[
+            "num",
+            "types",
+            "sys",
+            "ring",
+            "umem",
+            "socket",
+            "netlink",
+            "interface",
+            "bpf",
+            "error",
+            "packet",
+        ],
     ),
 ];
 

@@ -15,6 +15,7 @@ mod foreign;
 mod forgotten;
 mod indices;
 mod kicks;
+mod metadata;
 mod port;
 mod shared_queue;
 mod threads;
