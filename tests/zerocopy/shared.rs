@@ -5,10 +5,11 @@ use crate::fixture::{
     CHUNKS, Cards, FILL, LEN, Side, USUAL, broadcast, number, required, wait_for_links,
 };
 use crate::traffic::BATCH;
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use xsk::bpf::{XskMap, spread};
 use xsk::socket::CopyReason;
-use xsk::test_util::test_name;
+use xsk::test_util::{Namespace, VethPair, test_name};
 use xsk::{AttachMode, Attachment, SharedQueue, Socket, Umem, Verdict};
 
 /// Checks that no chunk is in the pools of both.
@@ -81,6 +82,32 @@ fn cards_share_one_registration_of_the_memory() {
     // That of the registration first.
     one.close();
     two.close();
+}
+
+/// The mode is that of the socket whose memory it is: a device without zero-copy is refused then.
+#[test]
+fn a_device_without_zero_copy_does_not_share_the_memory_of_one_with_it() {
+    let Some(cards) = Cards::new(test_name!()) else {
+        return;
+    };
+    let why = "before 5.10 only sockets of one queue share a registration";
+    if !kernel_can(test_name!(), kernel_since(5, 10), why) {
+        return;
+    }
+    let one = Side::new(&cards.one, USUAL);
+    let here = Namespace::current().unwrap();
+    let veth = VethPair::builder().build(&here, &here).unwrap();
+    let shared = one.socket.handle.share_memory().bind_timeout(PATIENCE).bind(veth.a(), 0);
+    match shared {
+        Ok(shared) => {
+            assert!(!one.socket.handle.is_zero_copy() && !shared.handle.is_zero_copy());
+        }
+        Err(error) => {
+            assert!(one.socket.handle.is_zero_copy(), "{error}");
+            assert_eq!(error.errno(), Some(Errno::OPNOTSUPP), "{error}");
+        }
+    }
+    one.close();
 }
 
 /// Flows of the packets that a shared queue receives.
