@@ -226,7 +226,56 @@ fn programs(corpus: &mut Corpus) {
             &[0, 8, 37, 0, 1, 0, 3, 0x28, 40, 0, 2, 0, 16, 8, 42, 2, 9, 0, 0, 8, 43, 0, 9, 9, 3, 1],
         ),
     ];
-    for (name, header, calls) in socket {
+    // Two added sockets, each of which receives, forwards and sends; one is dropped with a packet in
+    // its RX ring and one in its TX ring, and another one is added.
+    let shared = [0x48, 5, 8, 8, 4, 4];
+    let sharing: &[(&str, &[u8], &[u8])] = &[
+        (
+            "shared_queue",
+            &shared,
+            &[
+                0,
+                8,
+                2,
+                1,
+                0x82,
+                2,
+                45,
+                2,
+                0x40 | 21,
+                0x80,
+                5,
+                0x24,
+                0x83,
+                0x24,
+                14,
+                9,
+                15,
+                9,
+                16,
+                9,
+            ],
+        ),
+        (
+            "added_and_dropped",
+            &shared,
+            &[
+                0, 8, 0x82, 2, 0x8b, 2, 0xac, 0, 0x8b, 1, 0xae, 0, 47, 0, 0x8b, 3, 14, 9, 15, 9,
+                16, 9,
+            ],
+        ),
+        (
+            "shared_by_two_queues",
+            &[0x49, 5, 8, 8, 4, 4],
+            &[45, 2, 0, 8, 2, 4, 0x40 | 21, 0x80, 0x8e, 4, 0x8f, 4, 0x90, 4, 0x93, 4],
+        ),
+        (
+            "shared_and_hostile",
+            &[0x4a, 5, 8, 8, 4, 4],
+            &[0, 8, 2, 2, 0xaa, 0, 9, 0, 0x83, 0x28, 0xa5, 0, 1, 0, 3, 0x28, 40, 0, 2, 0, 16, 8],
+        ),
+    ];
+    for (name, header, calls) in socket.iter().chain(sharing) {
         corpus.insert(("socket", (*name).into()), [*header, *calls].concat());
     }
 }

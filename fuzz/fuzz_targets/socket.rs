@@ -1,5 +1,8 @@
-//! Runs random calls on one or two sockets of one UMEM over fake kernels: no chunk is ever in two
-//! places, each is where the ledger says, and none is missing at the end.
+//! Runs random calls on sockets of one UMEM over fake kernels: no chunk is ever in two places, each
+//! is where the ledger says, and none is missing at the end.
+//!
+//! There are one or two queues. On the first there may be several sockets, which are added and
+//! dropped.
 //!
 //! Six bytes describe the sockets, then two bytes are a call; a hostile call takes two more.
 #![no_main]
@@ -12,6 +15,8 @@ mod closures;
 mod foreign;
 #[path = "socket/law.rs"]
 mod law;
+#[path = "socket/port.rs"]
+mod port;
 #[path = "socket/world.rs"]
 mod world;
 

@@ -75,14 +75,18 @@ impl Error {
             Self::MapRing { ring, bytes, errno } => {
                 write!(f, "cannot map the {ring} ring ({bytes} bytes): {}", Shown(*errno))
             }
-            Self::Bind { interface, queue, copy, waited, errno, .. } => {
-                let copy = match copy {
-                    CopyMode::Auto => "zero-copy if possible",
-                    CopyMode::Copy => "copy",
-                    CopyMode::ZeroCopy => "zero-copy",
-                };
-                write!(f, "cannot bind to {interface} queue {queue} ({copy}): {}", Shown(*errno))?;
-                if *errno == rustix::io::Errno::BUSY {
+            Self::Bind { interface, queue, copy, shared_with, waited, errno, .. } => {
+                write!(f, "cannot bind to {interface} queue {queue} (")?;
+                match (shared_with, copy) {
+                    (Some((name, number)), _) => {
+                        write!(f, "over the packet memory of {name} queue {number}")?;
+                    }
+                    (None, CopyMode::Auto) => f.write_str("zero-copy if possible")?,
+                    (None, CopyMode::Copy) => f.write_str("copy")?,
+                    (None, CopyMode::ZeroCopy) => f.write_str("zero-copy")?,
+                }
+                write!(f, "): {}", Shown(*errno))?;
+                if *errno == rustix::io::Errno::BUSY && !waited.is_zero() {
                     write!(f, ", after {} ms of trying", waited.as_millis())?;
                 }
                 Ok(())

@@ -101,6 +101,9 @@ fn of_operation(error: &Error) -> Hint {
         }
         Error::CreateRing { errno: Errno::NOMEM, .. } => RING_MEMORY.into(),
         Error::MapRing { errno: Errno::BUSY, .. } => MAP_AFTER_BIND.into(),
+        Error::Bind { interface, queue, shared_with: Some(with), queues, errno, .. } => {
+            socket::bind_shared((interface, *queue), with, *queues, *errno)
+        }
         Error::Bind { interface, queue, queues, copy, errno, .. } => {
             socket::bind(interface, *queue, *queues, *copy, *errno)
         }

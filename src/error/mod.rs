@@ -123,6 +123,8 @@ pub enum Error {
         queues: Option<u32>,
         /// Copy, zero-copy, or the kernel's choice.
         copy: CopyMode,
+        /// The interface and queue of the socket whose packet memory, and mode, this one shares.
+        shared_with: Option<(String, u32)>,
         /// How long the queue's previous owner was waited for.
         waited: Duration,
         /// The kernel's error number.

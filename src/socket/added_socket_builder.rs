@@ -117,6 +117,7 @@ impl<S: SharingKind> AddedSocketBuilder<'_, S> {
                 queue,
                 queues: None,
                 copy: CopyMode::Auto,
+                shared_with: Some(first.place()),
                 waited: Duration::ZERO,
                 errno,
             }

@@ -83,6 +83,7 @@ impl<S: SocketKind> Unbound<S> {
                 queue,
                 queues: queues.map(|queues| queues.current()),
                 copy: self.bind.copy,
+                shared_with: self.shares.as_ref().map(SocketHandle::place),
                 waited,
                 errno,
             },
@@ -132,6 +133,7 @@ impl<S: SocketKind> Unbound<S> {
                     queue,
                     queues: None,
                     copy: self.bind.copy,
+                    shared_with: Some(with.place()),
                     waited: Duration::ZERO,
                     errno: Errno::BUSY,
                 })

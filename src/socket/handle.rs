@@ -53,6 +53,11 @@ impl SocketHandle {
         &self.interface
     }
 
+    /// Returns the interface's name and the queue.
+    pub(super) fn place(&self) -> (String, u32) {
+        (self.interface().to_owned(), self.queue)
+    }
+
     /// Returns the interface's index.
     #[must_use]
     pub fn interface_index(&self) -> u32 {

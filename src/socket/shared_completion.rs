@@ -60,8 +60,9 @@ impl SharedCompletion {
     /// submitted nothing yet.
     pub(crate) fn expect(&mut self, count: Arc<AtomicU32>) {
         let Self { sent, others, .. } = self;
-        others.retain(|other| {
-            let in_use = Arc::strong_count(&other.count) > 1;
+        others.retain_mut(|other| {
+            // This sees what the ring that has ended counted last, whichever thread that was in.
+            let in_use = Arc::get_mut(&mut other.count).is_none();
             if !in_use {
                 // It sends no more, but its chunks come back all the same.
                 sent.start = sent.start.wrapping_sub(other.get());

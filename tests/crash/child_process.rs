@@ -118,6 +118,8 @@ fn another_process() {
             "generic" => AttachMode::Generic,
             _ => AttachMode::Auto,
         },
+        // A victim chooses for each lifecycle.
+        three: false,
     };
     let seed = seed.parse().unwrap();
     // Not buffered: a buffer would be lost with the process.
@@ -136,11 +138,10 @@ fn another_process() {
                 // Packets that wait in the ring may be old.
                 while user.turn() > 0 {}
                 user.receive(16);
-                assert_eq!(user.slot.slot(), place.queue);
+                assert_eq!(user.slots[0].slot(), place.queue);
                 write!(out, "@{}@", user.attachment.program_id()).unwrap();
             }
-            user.slot.close().unwrap();
-            user.attachment.close().unwrap();
+            user.end();
         }
         _ => leaks::lifecycles(&interface, seed),
     }

@@ -114,7 +114,8 @@ impl Campaign<'_> {
 
     /// The next user starts at once, without any cleaning up before it.
     fn next_start(&mut self, method: AttachMethod, mode: AttachMode, joins: Option<&str>) {
-        let place = Place { interface: self.fixture.interface(), queue: 0, method, mode };
+        let three = self.random.below(2) == 0;
+        let place = Place { interface: self.fixture.interface(), queue: 0, method, mode, three };
         let (begin, program_first) = (Instant::now(), self.random.below(2) == 0);
         let mut times = Vec::new();
         let mut report = |phase| times.push((phase, begin.elapsed()));
@@ -130,8 +131,7 @@ impl Campaign<'_> {
         if let Some(program) = joins {
             assert_eq!(user.attachment.program_id().to_string(), program);
         }
-        user.slot.close().unwrap();
-        user.attachment.close().unwrap();
+        user.end();
     }
 
     /// Asserts that no program, socket or mark is left, and no interface of a victim's namespace,

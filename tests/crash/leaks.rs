@@ -70,6 +70,7 @@ fn lifecycle(interface: &Interface, random: &mut Random, number: u64) {
         queue: random.below(2) as u32,
         method: random.pick(&[AttachMethod::Netlink, AttachMethod::Link]),
         mode: random.pick(&[AttachMode::Auto, AttachMode::Native, AttachMode::Generic]),
+        three: random.below(2) == 0,
     };
     let panics = random.below(5) == 0;
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -85,19 +86,15 @@ fn lifecycle(interface: &Interface, random: &mut Random, number: u64) {
         let mut user = user;
         user.receive(random.below(64) + 1);
         if panics {
-            let _batch = user.socket.rx.receive(8).unwrap();
             // This prints no panic message.
-            resume_unwind(Box::new("asked for"));
+            user.sockets.each_batch(|_batch| resume_unwind(Box::new("asked for")));
         }
-        let Socket { rx, tx, fill, completion, handle, .. } = user.socket;
-        parts.push(Box::new(rx));
-        parts.push(Box::new(tx));
-        parts.push(Box::new(fill));
-        parts.push(Box::new(completion));
-        parts.push(Box::new(handle));
+        parts.extend(user.sockets.into_parts());
         parts.push(Box::new(user.umem));
         parts.push(Box::new(user.pool));
-        parts.push(Box::new(user.slot));
+        for slot in user.slots {
+            parts.push(Box::new(slot));
+        }
         parts.push(Box::new(user.attachment));
         random.shuffle(&mut parts);
         while parts.pop().is_some() {}

@@ -3,10 +3,11 @@
 
 use crate::common::{PATIENCE, packet};
 use crate::random::Random;
+use crate::sockets::Sockets;
 use std::time::Instant;
 use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
 use xsk::test_util::{Namespace, VethPair};
-use xsk::{CopyMode, FramePool, Interface, Result, Socket, Umem};
+use xsk::{CopyMode, Frame, FramePool, Interface, Result, Socket, Umem};
 
 /// The phase that is under way. A victim writes its letter when the phase begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,14 +67,17 @@ pub(crate) struct Place<'a> {
     pub(crate) queue: u32,
     pub(crate) method: AttachMethod,
     pub(crate) mode: AttachMode,
+    /// Whether there are three sockets on the queue, or one.
+    pub(crate) three: bool,
 }
 
 /// A user that has everything set up.
 pub(crate) struct User {
     pub(crate) umem: Umem,
     pub(crate) pool: FramePool,
-    pub(crate) socket: Socket,
-    pub(crate) slot: Registration,
+    pub(crate) sockets: Sockets,
+    /// The first is that of the queue.
+    pub(crate) slots: Vec<Registration>,
     pub(crate) attachment: Attachment,
 }
 
@@ -99,16 +103,17 @@ impl Place<'_> {
         let builder = builder.rx_size(128).tx_size(64).fill_size(128).completion_size(64);
         let mut socket = builder.bind(self.interface, self.queue)?;
         socket.fill.fill_from(&mut pool, 128)?;
+        let sockets = if self.three { Sockets::three(socket)? } else { Sockets::One(socket) };
         let attachment = match early {
             Some(attachment) => attachment,
             None => attach(report)?,
         };
         report(Phase::Register);
-        let slot = socket.register(&attachment)?;
-        Ok(User { umem, pool, socket, slot, attachment })
+        let slots = sockets.register(self.queue, &attachment)?;
+        Ok(User { umem, pool, sockets, slots, attachment })
     }
 
-    /// Runs a whole lifecycle, with a namespace and a cable of its own that are named by `number`.
+    /// Runs a whole lifecycle, of one socket or of three, with a namespace and a cable of its own that are named by `number`.
     pub(crate) fn run(
         &self,
         random: &mut Random,
@@ -119,15 +124,18 @@ impl Place<'_> {
         let (here, there) = (Namespace::current()?, Namespace::new()?);
         let cable = VethPair::builder().names(format!("own{number}"), "far");
         let cable = cable.build(&here, &there)?;
-        let mut user = self.start(random.below(2) == 0, report)?;
+        let place = Place { three: random.below(2) == 0, ..*self };
+        let mut user = place.start(random.below(2) == 0, report)?;
         report(Phase::Traffic);
         user.receive(200 + random.below(1800));
         report(Phase::Unregister);
-        user.slot.close()?;
+        for slot in user.slots {
+            slot.close()?;
+        }
         report(Phase::Detach);
         user.attachment.close()?;
         report(Phase::Close);
-        drop((user.socket, user.pool, user.umem));
+        drop((user.sockets, user.pool, user.umem));
         report(Phase::Teardown);
         drop((cable, there, here));
         Ok(())
@@ -135,6 +143,14 @@ impl Place<'_> {
 }
 
 impl User {
+    /// Gives everything up, the slots and the program first.
+    pub(crate) fn end(self) {
+        for slot in self.slots {
+            slot.close().unwrap();
+        }
+        self.attachment.close().unwrap();
+    }
+
     /// Receives `count` packets and sends one for each.
     #[track_caller]
     pub(crate) fn receive(&mut self, count: u64) {
@@ -152,25 +168,26 @@ impl User {
 
     /// Receives the packets that are there, and returns how many.
     pub(crate) fn turn(&mut self) -> u64 {
-        let socket = &mut self.socket;
-        socket.completion.reap_into(&mut self.pool, 64).unwrap();
+        let Self { umem, pool, sockets, .. } = self;
+        sockets.reap_into(pool);
         let mut count = 0;
-        let mut out = socket.tx.reserve(64).unwrap();
-        for frame in socket.rx.receive(64).unwrap() {
-            assert_eq!(self.umem.bytes(&frame).len(), 60);
-            self.pool.put(frame);
-            count += 1;
-            if out.remaining() > 0 {
-                if let Some(mut frame) = self.pool.take() {
-                    self.umem.write(&mut frame, &packet(count, 60)).unwrap();
-                    out.push(frame).unwrap();
-                }
+        sockets.each_batch(|batch| {
+            for frame in batch {
+                assert_eq!(umem.bytes(&frame).len(), 60);
+                pool.put(frame);
+                count += 1;
             }
-        }
-        drop(out);
-        socket.fill.fill_from(&mut self.pool, 64).unwrap();
-        socket.tx.kick_if_needed().unwrap();
-        socket.fill.kick_if_needed().unwrap();
+        });
+        let mut left: u32 = count;
+        sockets.each_tx(|tx, senders| {
+            let share = left.div_ceil(senders);
+            let write = |frame: &mut Frame| umem.write(frame, &packet(share, 60)).unwrap();
+            left -= tx.send_each(pool, share, write).unwrap();
+            tx.kick_if_needed().unwrap();
+        });
+        let fill = sockets.fill();
+        fill.fill_from(pool, 64).unwrap();
+        fill.kick_if_needed().unwrap();
         if count == 0 {
             std::thread::yield_now();
         }

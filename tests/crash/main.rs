@@ -13,6 +13,7 @@ mod kills;
 mod leaks;
 mod lifecycle;
 mod random;
+mod sockets;
 
 /// Returns whether to run the long form in place of the short one.
 fn long() -> bool {

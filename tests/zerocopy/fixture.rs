@@ -16,6 +16,9 @@ pub(crate) const FILL: u32 = 512;
 /// Bytes of a packet.
 pub(crate) const LEN: usize = 60;
 
+/// Of these, what a socket over the memory of another one gets: in all, and for the kernel.
+const SHARE: (u32, u32) = (384, 320);
+
 /// The number of packets of which any may arrive, or none.
 const HELLO: u32 = u32::MAX - 1;
 
@@ -85,9 +88,9 @@ pub(crate) fn broadcast(number: u32) -> Vec<u8> {
 }
 
 /// Returns the number of a packet that these tests sent.
-fn number(bytes: &[u8]) -> Option<u32> {
-    let number = bytes.get(14..18)?.try_into().ok()?;
-    (bytes[12..14] == [0x88, 0xb5]).then(|| u32::from_be_bytes(number))
+pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
+    let number = u32::from_be_bytes(bytes.get(14..18)?.try_into().ok()?);
+    (bytes[12..14] == [0x88, 0xb5] && number != HELLO).then_some(number)
 }
 
 /// A socket on queue 0 of a card, its program, and its memory.
@@ -95,6 +98,8 @@ pub(crate) struct Side {
     pub(crate) umem: Umem,
     pub(crate) pool: FramePool,
     pub(crate) socket: Socket,
+    /// How many chunks are in the pool while nothing is under way.
+    at_rest: usize,
     registration: Registration,
     attachment: Attachment,
 }
@@ -130,15 +135,30 @@ impl Side {
         fill(&mut unbound.fill, When::BeforeBind);
         let mut socket = unbound.bind(card, 0).unwrap();
         fill(&mut socket.fill, When::BeforeAttach);
-        let attachment = Attachment::builder(card).mode(AttachMode::Native).attach().unwrap();
-        let registration = socket.register(&attachment).unwrap();
+        let (attachment, registration) = register(card, &socket);
         fill(&mut socket.fill, When::Last);
         socket.fill.kick_if_needed().unwrap();
-        let side = Self { umem, pool, socket, registration, attachment };
+        let at_rest = (CHUNKS - FILL) as usize;
+        let side = Self { umem, pool, socket, at_rest, registration, attachment };
         if required() && setup.copy != CopyMode::Copy {
             assert!(side.socket.handle.is_zero_copy(), "{}", side.socket.handle.copy_reason());
         }
         side
+    }
+
+    /// Returns a side on another card, over the same registration of the memory, with a part of the
+    /// chunks.
+    pub(crate) fn share(&mut self, card: &Interface) -> Self {
+        let (all, filled) = SHARE;
+        let mut pool = self.pool.split_off(all as usize);
+        self.at_rest = self.pool.len();
+        let builder = self.socket.handle.share_memory().bind_timeout(PATIENCE);
+        let mut unbound = builder.open().unwrap();
+        assert_eq!(unbound.fill.fill_from(&mut pool, filled), Ok(filled));
+        let socket = unbound.bind(card, 0).unwrap();
+        let (attachment, registration) = register(card, &socket);
+        let at_rest = pool.len();
+        Self { umem: self.umem.clone(), pool, socket, at_rest, registration, attachment }
     }
 
     /// Sends until a packet arrives at the other side: a card that has taken no chunks yet drops
@@ -148,7 +168,7 @@ impl Side {
             self.send(HELLO..HELLO + 1);
             let (mut seen, mut back) = (false, 0);
             for frame in other.socket.rx.receive(64).unwrap() {
-                seen |= number(other.umem.bytes(&frame)) == Some(HELLO);
+                seen |= other.umem.bytes(&frame).starts_with(&broadcast(HELLO));
                 other.pool.put(frame);
                 back += 1;
             }
@@ -191,20 +211,30 @@ impl Side {
     /// As [`Side::receive`], with other packets.
     pub(crate) fn receive_as(&mut self, numbers: Range<u32>, packet: impl Fn(u32) -> Vec<u8>) {
         let mut next = numbers.start;
+        self.receive_each(numbers.end - numbers.start, |_, bytes| {
+            assert_eq!(bytes[..LEN], packet(next), "packet {next}");
+            next += 1;
+        });
+    }
+
+    /// Calls `check` with the number and the bytes of each of `count` packets; other packets are
+    /// ignored.
+    pub(crate) fn receive_each(&mut self, count: u32, mut check: impl FnMut(u32, &[u8])) {
+        let mut received = 0;
         until("receiving", || {
             let mut back = 0;
             for frame in self.socket.rx.receive(64).unwrap() {
                 let bytes = self.umem.bytes(&frame);
-                if number(bytes).is_some_and(|number| number != HELLO) {
-                    assert_eq!(bytes[..LEN], packet(next), "packet {next}");
-                    next += 1;
+                if let Some(number) = number(bytes) {
+                    check(number, bytes);
+                    received += 1;
                 }
                 self.pool.put(frame);
                 back += 1;
             }
             assert_eq!(self.socket.fill.fill_from(&mut self.pool, back), Ok(back));
             self.socket.fill.kick_if_needed().unwrap();
-            next == numbers.end
+            received == count
         });
     }
 
@@ -213,7 +243,7 @@ impl Side {
     pub(crate) fn account(&self) {
         let pooled: BTreeSet<u64> = self.pool.addresses().collect();
         assert_eq!(pooled.len(), self.pool.len(), "a chunk is here twice");
-        assert_eq!(self.pool.len(), (CHUNKS - FILL) as usize);
+        assert_eq!(self.pool.len(), self.at_rest);
         if let Some(counts) = self.umem.chunk_counts() {
             assert_eq!(counts.pool + counts.receiving, CHUNKS as usize, "{counts:?}");
         }
@@ -226,6 +256,13 @@ impl Side {
         self.registration.close().unwrap();
         self.attachment.close().unwrap();
     }
+}
+
+/// Attaches the default program in native mode, and registers the socket.
+fn register(card: &Interface, socket: &Socket) -> (Attachment, Registration) {
+    let attachment = Attachment::builder(card).mode(AttachMode::Native).attach().unwrap();
+    let registration = socket.register(&attachment).unwrap();
+    (attachment, registration)
 }
 
 /// Binds for zero-copy alone; returns whether the kernel reports zero-copy.

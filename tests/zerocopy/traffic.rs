@@ -7,7 +7,7 @@ use xsk::test_util::test_name;
 
 /// The most packets on their way at once. In copy mode a card drops packets beyond what its own
 /// ring (256) has room for.
-const BATCH: u32 = 64;
+pub(crate) const BATCH: u32 = 64;
 
 /// Rounds of packets one way and then the other, on the same sockets.
 fn both_ways(cards: &Cards, setup: Setup) {

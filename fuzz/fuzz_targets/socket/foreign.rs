@@ -2,39 +2,39 @@
 
 use crate::area::{self, refused};
 use crate::law::mark;
+use crate::port::{Parts, Place, parts};
 use crate::world::World;
 
 impl World {
-    pub fn foreign(&mut self, s: usize, n: u8) {
+    pub fn foreign(&mut self, s: Place, n: u8) {
         let (umem, mut pool) = area::umem(1);
         let mut frame = pool.take().unwrap();
-        let port = &mut self.ports[s];
-        let socket = &mut port.socket;
+        let (Parts { rx, tx, completion, .. }, fill) = parts(&mut self.ports, s, s);
         let pools = &mut self.pools;
         assert!(match n & 15 {
             0 => refused(|| pools[0].put(frame)),
             1 => refused(|| pools[0].append(pool)),
             2 => refused(|| pools[0].move_to(&mut pool, 1)),
             3 => refused(|| pool.move_to(&mut pools[0], 1)),
-            4 => refused(|| socket.fill.fill_from(&mut pool, 1)),
-            5 => refused(|| socket.tx.send_from(&mut pool, 1, 60)),
-            6 => refused(|| socket.tx.send_each(&mut pool, 1, |_| ())),
+            4 => refused(|| fill.fill_from(&mut pool, 1)),
+            5 => refused(|| tx.send_from(&mut pool, 1, 60)),
+            6 => refused(|| tx.send_each(&mut pool, 1, |_| ())),
             7 => refused(|| self.umem.bytes(&frame).len()),
             8 => refused(|| self.umem.write(&mut frame, b"no")),
             9 => refused(|| self.umem.grow_front(&mut frame, 1)),
-            10 => match socket.tx.reserve(1) {
+            10 => match tx.reserve(1) {
                 Ok(mut slots) => refused(|| slots.push(frame)),
                 Err(_) => self.hostile,
             },
-            11 => match socket.fill.reserve(1) {
+            11 => match fill.reserve(1) {
                 Ok(mut slots) => refused(|| slots.push(frame)),
                 Err(_) => self.hostile,
             },
-            12 => match socket.rx.receive(1) {
+            12 => match rx.receive(1) {
                 Ok(batch) => refused(|| batch.reclaim(&mut pool)),
                 Err(_) => self.hostile,
             },
-            13 => match socket.completion.reap(1) {
+            13 => match completion.reap(1) {
                 Ok(batch) => refused(|| batch.reclaim(&mut pool)),
                 Err(_) => self.hostile,
             },
@@ -42,7 +42,7 @@ impl World {
             14 => {
                 let (mut foreign, mut swapped) = (Some(frame), None);
                 let sent = refused(|| {
-                    socket.tx.send_each(&mut pools[0], 1, |frame| {
+                    tx.send_each(&mut pools[0], 1, |frame| {
                         swapped = foreign.take().map(|foreign| std::mem::replace(frame, foreign));
                     })
                 });
@@ -52,8 +52,8 @@ impl World {
             }
             _ => {
                 let (mut foreign, mut swapped) = (Some(frame), None);
-                let to = &mut socket.fill;
-                let given = match socket.rx.receive(1) {
+                let to = fill;
+                let given = match rx.receive(1) {
                     Ok(batch) => refused(|| {
                         batch.recycle_each(to, |frame| {
                             swapped =

@@ -1,6 +1,7 @@
 //! Checks where every chunk is, by the existing handles and by the ledger.
 
 use crate::area::{CHUNK, CHUNKS};
+use crate::port::{Parts, Place, parts};
 use crate::world::World;
 use xsk::ring::RingKind;
 use xsk::umem::ChunkPlace;
@@ -68,7 +69,8 @@ impl World {
         if self.hostile {
             return;
         }
-        let Self { umem: _, ports, pools: [pool, other], held, .. } = &mut self;
+        let places: Vec<Place> = (0..self.sockets()).map(|index| self.place(index)).collect();
+        let Self { ports, pools: [pool, other], held, .. } = &mut self;
         held.drain(..).for_each(|frame| other.put(frame));
         for port in ports.iter_mut() {
             port.kernel.set_need_wakeup(RingKind::Tx, false);
@@ -78,18 +80,20 @@ impl World {
             // One more round after nothing moved: reading an empty ring returns what a forgotten
             // guard took.
             let mut moved = 0;
-            for port in ports.iter_mut() {
+            for place in &places {
+                let (Parts { rx, completion, kernel, number, tx }, fill) =
+                    parts(ports, *place, *place);
                 // Publishes what a forgotten guard wrote.
-                drop(port.socket.tx.reserve(0).unwrap());
-                drop(port.socket.fill.reserve(0).unwrap());
-                moved += port.kernel.deliver_unwritten(u32::MAX, 60);
-                moved += port.kernel.transmit_unread(u32::MAX);
-                moved += port.kernel.complete(u32::MAX);
-                for frame in port.socket.rx.receive(u32::MAX).unwrap() {
+                drop(tx.reserve(0).unwrap());
+                drop(fill.reserve(0).unwrap());
+                moved += kernel.deliver_unwritten_to(number, u32::MAX, 60);
+                moved += kernel.transmit_unread(u32::MAX);
+                moved += kernel.complete(u32::MAX);
+                for frame in rx.receive(u32::MAX).unwrap() {
                     pool.put(frame);
                     moved += 1;
                 }
-                for frame in port.socket.completion.reap(u32::MAX).unwrap() {
+                for frame in completion.reap(u32::MAX).unwrap() {
                     other.put(frame);
                     moved += 1;
                 }
@@ -100,6 +104,17 @@ impl World {
         let mut all = self.lost;
         for address in self.pools.iter().flat_map(|pool| pool.addresses()) {
             all.add(address);
+        }
+        for port in &self.ports {
+            let rings = port.kernel.ring_contents();
+            let empty = [&rings.fill, &rings.kernel, &rings.completion].map(Vec::is_empty);
+            assert_eq!(
+                (empty, rings.tx.is_empty()),
+                ([true; 3], true),
+                "left in a ring: {rings:?}"
+            );
+            // Only dropped sockets did not receive everything.
+            rings.rx.iter().for_each(|packet| all.add(packet.addr));
         }
         assert_eq!(all, Set::ALL, "a chunk is missing");
     }

@@ -1,16 +1,12 @@
-//! The UMEM, its pools, one or two sockets with their kernels, and the frames in hand.
+//! The UMEM, its pools, one or two queues with their sockets and kernels, and the frames in hand.
 
 use crate::area::{self, CHUNK};
 use crate::closures::with_closure;
 use crate::law::{Set, mark, marked};
+use crate::port::{Parts, Place, Port, parts};
 use xsk::ring::{Index, RingKind};
-use xsk::test_util::{FakeKernel, FakeRings};
-use xsk::{Frame, FramePool, RingError, Socket, Umem};
-
-pub struct Port {
-    pub kernel: FakeKernel,
-    pub socket: Socket,
-}
+use xsk::test_util::{FakeRings, Hostile};
+use xsk::{Frame, FramePool, RingError, Umem};
 
 pub struct World {
     pub umem: Umem,
@@ -20,6 +16,9 @@ pub struct World {
     /// Chunks of frames that were dropped.
     pub lost: Set,
     pub hostile: bool,
+    rings: FakeRings,
+    /// The two sockets that calls mean, by their numbers; a number too high counts from 0 again.
+    meant: [usize; 2],
 }
 
 const KINDS: [RingKind; 4] = [RingKind::Rx, RingKind::Tx, RingKind::Fill, RingKind::Completion];
@@ -31,14 +30,31 @@ impl World {
         let [rx, tx, fill, completion] = sizes.map(|size| 1 << (size % 5));
         let start = Index::new(u32::MAX.wrapping_sub(start.into()));
         let rings = FakeRings { rx, tx, fill, completion, start, need_wakeup: flags & 4 != 0 };
-        let ports = (0..=flags & 1).map(|_| {
-            let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
-            Port { kernel, socket }
-        });
-        let ports = ports.collect();
+        let shared = flags & 8 != 0;
+        let mut first = if shared { Port::shared(&umem, rings) } else { Port::alone(&umem, rings) };
+        for _ in 0..=sizes[0] / 5 & 1 {
+            first.add(rings);
+        }
+        let mut ports = vec![first];
+        ports.extend((0..flags & 1).map(|_| Port::alone(&umem, rings)));
         let other = pool.split_off(usize::from(flags >> 4));
         let (held, lost) = (Vec::with_capacity(16), Set::default());
-        Self { umem, pools: [pool, other], ports, held, lost, hostile: flags & 2 != 0 }
+        let (pools, hostile) = ([pool, other], flags & 2 != 0);
+        Self { umem, pools, ports, held, lost, hostile, rings, meant: [0, 1] }
+    }
+
+    /// Returns the number of sockets.
+    pub fn sockets(&self) -> usize {
+        self.ports.iter().map(Port::sockets).sum()
+    }
+
+    /// Returns the socket of a number: first come those that are the first on their queues.
+    pub fn place(&self, number: usize) -> Place {
+        let (number, ports) = (number % self.sockets(), self.ports.len());
+        match number.checked_sub(ports) {
+            None => Place { port: number, at: 0 },
+            Some(added) => Place { port: 0, at: added + 1 },
+        }
     }
 
     /// Unwraps the result of a call that fails only with a hostile kernel.
@@ -54,24 +70,26 @@ impl World {
 
     /// Makes one call; returns the rest of the program.
     pub fn step<'a>(&mut self, call: u8, n: u8, mut rest: &'a [u8]) -> &'a [u8] {
-        let ports = self.ports.len();
-        let (s, t) = (usize::from(call >> 7) % ports, usize::from(call >> 6 & 1) % ports);
+        let [s, t] = [call >> 7, call >> 6 & 1].map(|n| self.place(self.meant[usize::from(n)]));
         let p = usize::from(n >> 7);
         let count = u32::from(n & 31);
-        let Self { umem, pools, ports, held, lost, hostile } = self;
+        let Self { umem, pools, ports, held, lost, hostile, rings, meant } = self;
         let hostile = *hostile;
         match call & 63 {
             20 => self.foreign(s, n),
             code @ 21..=28 => forward(umem, ports, held, lost, hostile, (s, t), code, n),
+            45 => meant[usize::from(call >> 7)] = usize::from(n & 7),
+            46 => ports[s.port].drop_added(s.at),
+            47 if ports[0].sockets() < 4 => ports[0].add(*rings),
             code => {
-                let Port { kernel, socket } = &mut ports[s];
+                let (Parts { rx, completion, kernel, number, tx }, fill) = parts(ports, s, s);
                 let pool = &mut pools[p];
                 match code {
-                    0 => drop(Self::good(hostile, socket.fill.fill_from(pool, count))),
-                    1 => drop(kernel.deliver(&[0xee; 64][..usize::from(n & 63)])),
-                    2 => drop(kernel.deliver_unwritten(count, 60)),
+                    0 => drop(Self::good(hostile, fill.fill_from(pool, count))),
+                    1 => drop(kernel.deliver_to(number, &[0xee; 64][..usize::from(n & 63)])),
+                    2 => drop(kernel.deliver_unwritten_to(number, count, 60)),
                     3 | 4 => {
-                        if let Some(batch) = Self::good(hostile, socket.rx.receive(count)) {
+                        if let Some(batch) = Self::good(hostile, rx.receive(count)) {
                             let mut frames = batch.into_iter();
                             keep(umem, held, frames.by_ref().take(usize::from(n >> 5)));
                             if code == 4 {
@@ -80,17 +98,17 @@ impl World {
                         }
                     }
                     5 => {
-                        if let Some(batch) = Self::good(hostile, socket.rx.receive(count)) {
-                            Self::good(hostile, batch.recycle(&mut socket.fill));
+                        if let Some(batch) = Self::good(hostile, rx.receive(count)) {
+                            Self::good(hostile, batch.recycle(fill));
                         }
                     }
                     6 => {
-                        if let Some(batch) = Self::good(hostile, socket.rx.receive(count)) {
+                        if let Some(batch) = Self::good(hostile, rx.receive(count)) {
                             batch.reclaim(pool);
                         }
                     }
                     7 | 8 => {
-                        if let Some(mut slots) = Self::good(hostile, socket.tx.reserve(count)) {
+                        if let Some(mut slots) = Self::good(hostile, tx.reserve(count)) {
                             give(umem, held, n >> 5, |frame| slots.push(frame));
                             if code == 8 {
                                 std::mem::forget(slots);
@@ -98,19 +116,15 @@ impl World {
                         }
                     }
                     9 | 10 => {
-                        if let Some(mut slots) = Self::good(hostile, socket.fill.reserve(count)) {
+                        if let Some(mut slots) = Self::good(hostile, fill.reserve(count)) {
                             give(umem, held, n >> 5, |frame| slots.push(frame));
                             if code == 10 {
                                 std::mem::forget(slots);
                             }
                         }
                     }
-                    11 => drop(Self::good(
-                        hostile,
-                        socket.tx.send_from(pool, count, 1 + u32::from(n)),
-                    )),
+                    11 => drop(Self::good(hostile, tx.send_from(pool, count, 1 + u32::from(n)))),
                     12 => {
-                        let tx = &mut socket.tx;
                         let each = |edit: &mut dyn FnMut(&mut Frame)| {
                             tx.send_each(pool, u32::from(n >> 5), edit)
                         };
@@ -125,9 +139,9 @@ impl World {
                     }
                     14 => drop(kernel.transmit_unread(count)),
                     15 => drop(kernel.complete(count)),
-                    16 => drop(Self::good(hostile, socket.completion.reap_into(pool, count))),
+                    16 => drop(Self::good(hostile, completion.reap_into(pool, count))),
                     17 | 18 => {
-                        if let Some(batch) = Self::good(hostile, socket.completion.reap(count)) {
+                        if let Some(batch) = Self::good(hostile, completion.reap(count)) {
                             let mut frames = batch.into_iter();
                             keep(umem, held, frames.by_ref().take(usize::from(n >> 5)));
                             if code == 18 {
@@ -136,8 +150,8 @@ impl World {
                         }
                     }
                     19 => {
-                        if let Some(batch) = Self::good(hostile, socket.completion.reap(count)) {
-                            Self::good(hostile, batch.recycle(&mut socket.fill));
+                        if let Some(batch) = Self::good(hostile, completion.reap(count)) {
+                            Self::good(hostile, batch.recycle(fill));
                         }
                     }
                     29 => {
@@ -168,19 +182,20 @@ impl World {
                     }
                     35 => {
                         kernel.set_need_wakeup(KINDS[usize::from(n & 3)], n & 4 != 0);
-                        let _ = (socket.tx.kick_if_needed(), socket.fill.kick_if_needed());
+                        let _ = (tx.kick_if_needed(), fill.kick_if_needed());
                     }
                     36 => {
                         let at = held.len();
                         held[..].rotate_left(usize::from(n) % at.max(1));
                     }
-                    44 => drop(socket.tx.kick_if_needed().unwrap()),
+                    44 => drop(tx.kick_if_needed().unwrap()),
                     37..=43 if hostile => {
                         let (more, after) = rest.split_first_chunk().unwrap_or((&[0, 0], &[]));
                         rest = after;
-                        break_a_rule(kernel, code, n, *more);
+                        let hostile = kernel.hostile().unwrap().of_socket(number);
+                        break_a_rule(hostile, code, n, *more);
                     }
-                    _ => drop(Self::good(hostile, socket.fill.fill_from(pool, count))),
+                    _ => drop(Self::good(hostile, fill.fill_from(pool, count))),
                 }
             }
         }
@@ -196,20 +211,12 @@ fn forward(
     held: &mut [Frame],
     lost: &mut Set,
     hostile: bool,
-    (s, t): (usize, usize),
+    (s, t): (Place, Place),
     code: u8,
     n: u8,
 ) {
     let count = u32::from(n >> 5);
-    let (rx, tx, fill) = if s == t {
-        let socket = &mut ports[s].socket;
-        (&mut socket.rx, &mut socket.tx, &mut socket.fill)
-    } else {
-        let (one, other) = ports.split_at_mut(1);
-        let (one, other) = (&mut one[0].socket, &mut other[0].socket);
-        let (from, to) = if s == 0 { (one, other) } else { (other, one) };
-        (&mut from.rx, &mut to.tx, &mut to.fill)
-    };
+    let (Parts { rx, tx, .. }, fill) = parts(ports, s, t);
     let Some(batch) = World::good(hostile, rx.receive(count)) else { return };
     let result = match code {
         21 | 22 => Some(batch.forward(tx)),
@@ -269,7 +276,7 @@ fn edit(umem: &Umem, held: &mut [Frame], n: u8) {
 }
 
 /// A step that a kernel must not make, with the ledger on.
-fn break_a_rule(kernel: &mut FakeKernel, code: u8, n: u8, [a, b]: [u8; 2]) {
+fn break_a_rule(mut hostile: Hostile<'_>, code: u8, n: u8, [a, b]: [u8; 2]) {
     let address = match a >> 6 {
         0 | 1 => u64::from(a & 31) * u64::from(CHUNK) + 256,
         2 => u64::from(a & 31) * u64::from(CHUNK) / 2 + u64::from(b),
@@ -278,7 +285,6 @@ fn break_a_rule(kernel: &mut FakeKernel, code: u8, n: u8, [a, b]: [u8; 2]) {
     let options = if n & 7 == 7 { u32::from(b) } else { 0 };
     let len = [60, 0, 1, 1792, 1793, 2048, u32::MAX, u32::from(b)][usize::from(n >> 3 & 7)];
     let ring = KINDS[usize::from(n & 3)];
-    let mut hostile = kernel.hostile().unwrap();
     match code {
         37..=39 => hostile.receive(address, len, options),
         40 | 41 => hostile.complete(address),

@@ -19,6 +19,17 @@ const QUEUE_TAKEN: &str = "Another socket has this queue: one of another process
     go of. `ss -f xdp -e` shows sockets and their queues, where the kernel has \
     CONFIG_XDP_SOCKETS_DIAG";
 
+const OWN_QUEUE: &str = "That is the queue of the socket whose packet memory is shared: another \
+    socket on it comes from `share_queue`";
+const SHARED_ZERO_COPY: &str = "The other socket is in zero-copy mode, and this driver has none (or \
+    not for this queue): bind the other one in copy mode (`CopyMode::Copy`), or make this one with \
+    `Socket::builder`, which registers the memory once more and has a mode of its own";
+const SHARED_WITH_UNBOUND: &str = "The other socket is bound no more: its interface is gone, or was \
+    moved to another network namespace";
+const SHARED_REFUSED: &str = "The driver may have refused zero-copy, the mode of the other socket, with \
+    these settings: bind the other one in copy mode (`CopyMode::Copy`), or make this one with \
+    `Socket::builder`";
+
 const INTERFACE_DOWN: &str =
     "The interface is down: set it up; what is in the TX ring is sent then";
 pub(super) const INTERFACE_GONE: &str = "The interface is gone, or was moved to another network namespace: \
@@ -117,6 +128,22 @@ pub(super) fn bind(
         .into(),
         Errno::NETDOWN => format!("{interface} is down: `ip link set dev {word} up`").into(),
         _ => NO_HINT,
+    }
+}
+
+/// Returns the hint about a socket that shares the packet memory of the one on `with`.
+pub(super) fn bind_shared(
+    (interface, queue): (&str, u32),
+    with: &(String, u32),
+    queues: Option<u32>,
+    errno: Errno,
+) -> Hint {
+    match errno {
+        Errno::BUSY if (interface, queue) == (with.0.as_str(), with.1) => OWN_QUEUE.into(),
+        Errno::OPNOTSUPP => SHARED_ZERO_COPY.into(),
+        Errno::BADF => SHARED_WITH_UNBOUND.into(),
+        Errno::INVAL if queues.is_none_or(|queues| queue < queues) => SHARED_REFUSED.into(),
+        errno => bind(interface, queue, queues, CopyMode::Copy, errno),
     }
 }
 

@@ -21,7 +21,17 @@ pub(super) fn texts() -> Texts {
         queue,
         queues,
         copy,
+        shared_with: None,
         waited: Duration::from_millis(2001),
+        errno,
+    };
+    let shared = |with: (&str, u32), queues, errno| Error::Bind {
+        interface: "eth1".to_owned(),
+        queue: 1,
+        queues,
+        copy: CopyMode::Auto,
+        shared_with: Some((with.0.to_owned(), with.1)),
+        waited: Duration::ZERO,
         errno,
     };
     let create_ring = |ring, errno| Error::CreateRing {
@@ -71,6 +81,18 @@ pub(super) fn texts() -> Texts {
             expect!["cannot bind to eth1 queue 0 (zero-copy if possible): ENETDOWN (Network is down). eth1 is down: `ip link set dev eth1 up`"]),
         (bind(0, Some(2), CopyMode::ZeroCopy, Errno::NOMEM),
             expect!["cannot bind to eth1 queue 0 (zero-copy): ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the limit of the control group is reached"]),
+        (shared(("eth1", 1), Some(2), Errno::BUSY),
+            expect!["cannot bind to eth1 queue 1 (over the packet memory of eth1 queue 1): EBUSY (Device or resource busy). That is the queue of the socket whose packet memory is shared: another socket on it comes from `share_queue`"]),
+        (shared(("eth1", 0), Some(2), Errno::BUSY),
+            expect!["cannot bind to eth1 queue 1 (over the packet memory of eth1 queue 0): EBUSY (Device or resource busy). Another socket has this queue: one of another process, one of this process of which a part is not dropped yet, or one closed just now that the kernel has not let go of. `ss -f xdp -e` shows sockets and their queues, where the kernel has CONFIG_XDP_SOCKETS_DIAG"]),
+        (shared(("eth2", 0), Some(2), Errno::OPNOTSUPP),
+            expect!["cannot bind to eth1 queue 1 (over the packet memory of eth2 queue 0): EOPNOTSUPP (Operation not supported). The other socket is in zero-copy mode, and this driver has none (or not for this queue): bind the other one in copy mode (`CopyMode::Copy`), or make this one with `Socket::builder`, which registers the memory once more and has a mode of its own"]),
+        (shared(("eth2", 0), Some(2), Errno::BADF),
+            expect!["cannot bind to eth1 queue 1 (over the packet memory of eth2 queue 0): EBADF (Bad file descriptor). The other socket is bound no more: its interface is gone, or was moved to another network namespace"]),
+        (shared(("eth2", 0), Some(2), Errno::INVAL),
+            expect!["cannot bind to eth1 queue 1 (over the packet memory of eth2 queue 0): EINVAL (Invalid argument). The driver may have refused zero-copy, the mode of the other socket, with these settings: bind the other one in copy mode (`CopyMode::Copy`), or make this one with `Socket::builder`"]),
+        (shared(("eth2", 0), Some(1), Errno::INVAL),
+            expect!["cannot bind to eth1 queue 1 (over the packet memory of eth2 queue 0): EINVAL (Invalid argument). eth1 has 1 queue(s), numbered from 0 (`ethtool -l eth1`)"]),
         (bind(0, Some(2), CopyMode::ZeroCopy, Errno::IO),
             expect!["cannot bind to eth1 queue 0 (zero-copy): EIO (Input/output error)"]),
     ]
