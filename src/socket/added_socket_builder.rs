@@ -16,7 +16,12 @@ use std::time::Duration;
 
 impl SharedQueue {
     /// Starts another socket on the queue (`XDP_SHARED_UMEM`).
+    ///
+    /// # Panics
+    /// If the completion ring was exchanged for that of another queue.
+    #[track_caller]
     pub fn add_socket(&mut self) -> AddedSocketBuilder<'_> {
+        self.completion.assert_of(&self.handle);
         AddedSocketBuilder::new(&self.handle, Some(&mut self.completion))
     }
 }
@@ -31,7 +36,12 @@ impl SharedRxQueue {
 
 impl SharedTxQueue {
     /// Starts another socket on the queue, which sends only, too.
+    ///
+    /// # Panics
+    /// If the completion ring was exchanged for that of another queue.
+    #[track_caller]
     pub fn add_socket(&mut self) -> AddedSocketBuilder<'_, SharedTxSocket> {
+        self.completion.assert_of(&self.handle);
         AddedSocketBuilder::new(&self.handle, Some(&mut self.completion))
     }
 }

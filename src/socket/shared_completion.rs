@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use super::completion::error;
 use super::inner::{Inner, as_fd};
-use super::{Completion, CompletionBatch};
+use super::{Completion, CompletionBatch, SocketHandle};
 use crate::ring::{AtomicU32, Consumer, Index, RingError};
 use crate::umem::{Checker, FramePool};
 use std::sync::Arc;
@@ -54,6 +54,13 @@ impl SharedCompletion {
         let (ring, checker, inner) = completion.into_parts();
         let sent = Sent { count: Arc::clone(&inner.pool.given.sent), start: 0 };
         Self { ring, checker, sent, others: Vec::new(), inner }
+    }
+
+    /// Refuses the completion ring of another queue: what is sent would come back in neither.
+    #[track_caller]
+    pub(super) fn assert_of(&self, handle: &SocketHandle) {
+        let same = Arc::ptr_eq(&self.inner, &handle.inner());
+        assert!(same, "the completion ring is that of another queue");
     }
 
     /// Expects the chunks of one more socket, which counts in `count` what it submits and has

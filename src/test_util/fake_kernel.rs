@@ -113,7 +113,7 @@ impl FakeKernel {
         // SAFETY: the block was made for entries of 16 bytes, the buffer pool and the kernel keep
         // it, and this is its only pair.
         let (user_rx, rx) = unsafe { memory.rx.sides::<xdp_desc>() };
-        let (rx, fd) = FakeRx::new(rx)?;
+        let (rx, fd) = FakeRx::new(rx, None)?;
         umem.used_by(Sockets::Fake)?;
         // SAFETY: as above; the sender, which has the kernel's half, keeps the block, too.
         let (user_tx, tx) = unsafe { memory.tx.sides::<xdp_desc>() };
@@ -148,7 +148,8 @@ impl FakeKernel {
 
     /// Makes one more socket on the queue of this kernel, as
     /// [`SharedQueue::add_socket`]: with an RX and a TX ring of its own, whose sizes and positions
-    /// `rings` has. The sockets have numbers in the order in which they are made; the first's is 0.
+    /// `rings` has. The sockets have numbers in the order in which they are made; the first's is 0. One
+    /// that is dropped gets no more packets, and what is left in its TX ring is not sent.
     ///
     /// ```
     /// use xsk::test_util::{FakeKernel, FakeRings};
@@ -186,11 +187,12 @@ impl FakeKernel {
         let (user_rx, rx) = unsafe { blocks.rx.sides::<xdp_desc>() };
         // SAFETY: as for the RX ring.
         let (user_tx, tx) = unsafe { blocks.tx.sides::<xdp_desc>() };
-        let (rx, fd) = FakeRx::new(rx)?;
-        let number = self.sender.add_member(Arc::clone(&blocks), tx);
+        let alive = Arc::new(());
+        let (rx, fd) = FakeRx::new(rx, Some(Arc::downgrade(&alive)))?;
+        let number = self.sender.add_member(Arc::clone(&blocks), tx, Arc::downgrade(&alive));
         self.rx.push(rx);
         let kernel = Arc::new(MemberSender { sender: Arc::clone(&self.sender), number });
-        let backend = Backend::Fake { fd, kernel, _rings: Some(blocks) };
+        let backend = Backend::Fake { fd, kernel, _rings: Some(Arc::new((blocks, alive))) };
         let inner = Arc::new(Inner::new(backend, pool));
         let sent = Arc::default();
         let socket = SharedSocket {
@@ -210,7 +212,7 @@ impl FakeKernel {
     }
 
     /// As [`deliver`](Self::deliver), to the socket of this number: which one gets a packet is the
-    /// XDP program's matter. For one that is not there it is dropped.
+    /// XDP program's matter. For one that is not there, or was dropped, it is dropped.
     pub fn deliver_to(&mut self, socket: usize, packet: &[u8]) -> bool {
         self.deliver_behind(socket, &[], packet)
     }
@@ -294,9 +296,14 @@ impl FakeKernel {
         delivered
     }
 
-    /// Returns the number of sockets on the queue.
+    /// Returns the number of sockets that were made for the queue.
     pub(super) fn sockets(&self) -> usize {
         self.rx.len()
+    }
+
+    /// Returns whether the socket of this number was not dropped, as far as the kernel knows.
+    pub(super) fn is_alive(&self, socket: usize) -> bool {
+        self.rx.get(socket).is_some_and(FakeRx::is_alive)
     }
 
     /// Returns the offset at which packets begin in a chunk.

@@ -5,6 +5,7 @@ use crate::ring::{Memory, Producer, RingKind};
 use rustix::event::EventfdFlags;
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
+use std::sync::Weak;
 use xsk_uapi::if_xdp::xdp_desc;
 
 /// The kernel's side of an RX ring, and the descriptor by which its socket is waited for.
@@ -13,6 +14,8 @@ pub(super) struct FakeRx {
     pub(super) ring: Producer<xdp_desc>,
     /// Whether the kernel must not touch the ring's entries any more, after a hostile step.
     pub(super) ended: bool,
+    /// Ends with the socket, if the kernel knows.
+    alive: Option<Weak<()>>,
     /// An `eventfd` that is readable while the ring holds packets; the socket has another descriptor
     /// of it.
     fd: OwnedFd,
@@ -22,18 +25,26 @@ pub(super) struct FakeRx {
 
 impl FakeRx {
     /// Makes the kernel's side of the ring in `memory`; also returns the socket's descriptor.
-    pub(super) fn new(memory: Memory<xdp_desc>) -> Result<(Self, OwnedFd)> {
+    pub(super) fn new(
+        memory: Memory<xdp_desc>,
+        alive: Option<Weak<()>>,
+    ) -> Result<(Self, OwnedFd)> {
         let fd: OwnedFd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| Error::CreateSocket { errno })?;
         let of_socket = fd.try_clone().map_err(|error| Error::CreateSocket {
             errno: Errno::from_io_error(&error).unwrap_or(Errno::MFILE),
         })?;
         let ring = Producer::new(RingKind::Rx, memory);
-        Ok((Self { ring, ended: false, fd, readable: false }, of_socket))
+        Ok((Self { ring, ended: false, alive, fd, readable: false }, of_socket))
+    }
+
+    /// Returns whether the socket was not closed, as far as the kernel knows.
+    pub(super) fn is_alive(&self) -> bool {
+        self.alive.as_ref().is_none_or(|alive| alive.strong_count() > 0)
     }
 
     pub(super) fn has_room(&mut self) -> bool {
-        !self.ended && self.ring.free(1) == Ok(1)
+        !self.ended && self.is_alive() && self.ring.free(1) == Ok(1)
     }
 
     /// Writes an entry, if a slot is free.

@@ -7,7 +7,7 @@ use crate::socket::FakeBackend;
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use xsk_uapi::if_xdp::xdp_desc;
 
 /// How many packets one kick takes at the most (`TX_BATCH_SIZE` of net/xdp/xsk.c).
@@ -33,7 +33,7 @@ impl FakeSender {
         completion: Memory<u64>,
     ) -> Self {
         let sending = Sending {
-            tx: vec![FakeTx { ring: Consumer::new(RingKind::Tx, tx), ended: false }],
+            tx: vec![FakeTx { ring: Consumer::new(RingKind::Tx, tx), ended: false, alive: None }],
             members: Vec::new(),
             turn: 0,
             completion: Producer::new(RingKind::Completion, completion),
@@ -51,12 +51,18 @@ impl FakeSender {
     }
 
     /// Adds the TX ring of one more socket on the queue, whose memory is in `blocks`; returns the
-    /// socket's number.
-    pub(super) fn add_member(&self, blocks: Arc<RingBlockPair>, tx: Memory<xdp_desc>) -> usize {
+    /// socket's number. It is closed when `alive` has ended.
+    pub(super) fn add_member(
+        &self,
+        blocks: Arc<RingBlockPair>,
+        tx: Memory<xdp_desc>,
+        alive: Weak<()>,
+    ) -> usize {
         let mut sending = self.sending();
         blocks.tx.set_need_wakeup(self.asks_for_kicks());
         sending.members.push(blocks);
-        sending.tx.push(FakeTx { ring: Consumer::new(RingKind::Tx, tx), ended: false });
+        let (ring, alive) = (Consumer::new(RingKind::Tx, tx), Some(alive));
+        sending.tx.push(FakeTx { ring, ended: false, alive });
         sending.members.len()
     }
 
@@ -134,6 +140,16 @@ pub(super) struct FakeTx {
     pub(super) ring: Consumer<xdp_desc>,
     /// Whether the kernel must not touch the ring's entries any more, after a hostile step.
     pub(super) ended: bool,
+    /// Ends with the socket, if the kernel knows.
+    alive: Option<Weak<()>>,
+}
+
+impl FakeTx {
+    /// Returns whether there is a packet to take: none of a socket that was closed.
+    fn has_packet(&self) -> bool {
+        let alive = self.alive.as_ref().is_none_or(|alive| alive.strong_count() > 0);
+        alive && !self.ended && has_entry(&self.ring)
+    }
 }
 
 /// What is sent, from the TX rings of the queue's sockets to its completion ring.
@@ -164,7 +180,7 @@ impl Sending {
     /// `EAGAIN` if some are left.
     fn take(&mut self, socket: usize, most: u32) -> Result<(), Errno> {
         let mut left = most;
-        while self.tx.get(socket).is_some_and(|tx| !tx.ended && has_entry(&tx.ring)) {
+        while self.tx.get(socket).is_some_and(FakeTx::has_packet) {
             if left == 0 || !self.has_room() {
                 return Err(Errno::AGAIN);
             }

@@ -2,7 +2,7 @@
 
 use super::FakeKernel;
 use super::fake_kernel::Positions;
-use crate::num::{u64_of, usize32};
+use crate::num::usize32;
 use crate::ring::{Index, RingKind};
 use std::error::Error;
 use std::fmt;
@@ -172,8 +172,11 @@ impl Progress {
         let mark = run.positions();
         let kicks_before = run.kicks();
         let sent = run.until(&mut turn, |port, now| {
-            let goals = mark.get(port.number)?.tx.iter();
-            goals.zip(&now.tx).find_map(|((goal, _), (_, cursor))| left(*goal, *cursor))
+            let goals = mark.get(port.number)?.tx.iter().zip(&now.tx).zip(&port.alive);
+            let of_living = goals.filter(|(_, alive)| **alive);
+            of_living
+                .map(|(goal, _)| goal)
+                .find_map(|((goal, _), (_, cursor))| left(*goal, *cursor))
         })?;
         let kicks = run.kicks();
 
@@ -227,6 +230,10 @@ struct PortState {
     /// Where each socket's RX ring ends behind its first packet of these rounds, once that has
     /// arrived.
     first_arrived: Vec<Option<Index>>,
+    /// The socket that the next packet arrives at.
+    next_socket: usize,
+    /// Which sockets were not dropped before the rounds.
+    alive: Vec<bool>,
     /// Where the fill ring's producer was before the rounds.
     filled_before: Index,
 }
@@ -237,6 +244,8 @@ impl<'a> Run<'a> {
             number,
             send_only: check.send_only.contains(&number),
             first_arrived: vec![None; kernel.sockets()],
+            next_socket: 0,
+            alive: (0..kernel.sockets()).map(|socket| kernel.is_alive(socket)).collect(),
             filled_before: kernel.positions().fill_producer,
         };
         let ports = kernels.iter().enumerate().map(state).collect();
@@ -285,8 +294,8 @@ impl<'a> Run<'a> {
             if port.send_only {
                 continue;
             }
-            let number = self.packets.checked_rem(u64_of(kernel.sockets())).unwrap_or(0);
-            let socket = usize::try_from(number).unwrap_or(0);
+            let socket = port.next_socket;
+            port.next_socket = socket.wrapping_add(1).checked_rem(kernel.sockets()).unwrap_or(0);
             let arrived = if let Some(packet) = &self.check.packet {
                 kernel.deliver_to(socket, packet)
             } else {
@@ -311,7 +320,8 @@ impl PortState {
         if self.send_only {
             return None;
         }
-        self.first_arrived.iter().zip(&now.rx).find_map(|(first, (cursor, consumer))| {
+        let sockets = self.first_arrived.iter().zip(&now.rx).zip(&self.alive);
+        sockets.filter(|(_, alive)| **alive).find_map(|((first, (cursor, consumer)), _)| {
             left(first.unwrap_or(*cursor), *consumer).or(first.is_none().then_some(0))
         })
     }

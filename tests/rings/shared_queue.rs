@@ -1,7 +1,7 @@
 //! Several sockets on one queue: what is received and sent is counted for all of them together.
 
 use xsk::ring::RingKind;
-use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, Index};
+use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, Index, Progress};
 use xsk::{FramePool, RingError, SharedQueue, SharedSocket, Umem};
 
 const CHUNKS: u32 = 64;
@@ -147,4 +147,62 @@ fn each_socket_is_readable_by_itself() {
 fn a_socket_is_added_to_the_queue_of_its_kernel() {
     let (mut one, mut other) = (fixture(), fixture());
     drop(one.kernel.add_socket(&mut other.queue, rings(0)));
+}
+
+/// A dropped socket gets nothing, and what it did not kick is not sent.
+#[test]
+fn a_dropped_socket_takes_no_chunk() {
+    let Fixture { umem, mut pool, mut kernel, mut queue, mut second } = fixture();
+    queue.fill.fill_from(&mut pool, 8).unwrap();
+    assert_eq!(second.tx.send_from(&mut pool, 3, 60), Ok(3));
+    drop(second);
+    assert!(!kernel.deliver_to(1, b"x"));
+    kernel.set_need_wakeup(RingKind::Tx, false);
+    assert_eq!(kernel.transmit_unread(9), 0);
+    assert_eq!(kernel.ring_contents().fill.len(), 8);
+    ChunkAudit::of(&umem).pool(&pool).rings(&kernel).check().unwrap();
+    // A loop over what is left goes on.
+    let mut kernels = [kernel];
+    let sent = Progress::new().check(&mut kernels, || {
+        queue.completion.reap_into(&mut pool, 16)?;
+        queue.fill.fill_from(&mut pool, 16)?;
+        queue.rx.receive(16)?.forward(&mut queue.tx)?;
+        queue.tx.kick_if_needed().map(drop)
+    });
+    assert!(sent.unwrap() > 0);
+}
+
+/// Of two queues with two sockets each, every socket is looked at.
+#[test]
+fn progress_is_asked_of_every_socket() {
+    for idle in [None, Some((0, 0)), Some((0, 1)), Some((1, 0)), Some((1, 1))] {
+        let (one, other) = (fixture(), fixture());
+        let mut kernels = Vec::new();
+        let mut parts = Vec::new();
+        for Fixture { pool, kernel, queue, second, .. } in [one, other] {
+            kernels.push(kernel);
+            parts.push((pool, queue, second));
+        }
+        let result = Progress::new().check(&mut kernels, || {
+            for (port, (pool, queue, second)) in parts.iter_mut().enumerate() {
+                queue.completion.reap_into(pool, 16)?;
+                queue.fill.fill_from(pool, 4)?;
+                for (number, rx) in [&mut queue.rx, &mut second.rx].into_iter().enumerate() {
+                    if idle != Some((port, number)) {
+                        rx.receive(16)?.reclaim(pool);
+                    }
+                }
+            }
+            Ok::<_, xsk::Error>(())
+        });
+        assert_eq!(result.is_ok(), idle.is_none(), "{idle:?}: {result:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "the completion ring is that of another queue")]
+fn the_completion_ring_of_another_queue_is_refused() {
+    let (mut one, mut other) = (fixture(), fixture());
+    std::mem::swap(&mut one.queue.completion, &mut other.queue.completion);
+    let _ = one.queue.add_socket();
 }
