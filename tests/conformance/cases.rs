@@ -71,7 +71,7 @@ cases! {
     18 "STAT_FILL_EMPTY" stat_fill_empty runs(crate::statistics::stat_fill_empty);
     19 "XDP_PROG_CLEANUP" xdp_prog_cleanup runs(crate::redirects::xdp_prog_cleanup);
     20 "XDP_DROP_HALF" xdp_drop_half runs(crate::redirects::xdp_drop_half);
-    21 "XDP_SHARED_UMEM" xdp_shared_umem needs("two sockets on one queue (bind flag XDP_SHARED_UMEM)");
+    21 "XDP_SHARED_UMEM" xdp_shared_umem runs(crate::shared_umem::xdp_shared_umem);
     22 "XDP_METADATA_COPY" xdp_metadata_copy runs(crate::redirects::xdp_metadata_copy);
     23 "XDP_METADATA_COPY_MULTI_BUFF" xdp_metadata_copy_multi_buff needs(MULTI_BUFFER);
     24 "SEND_RECEIVE_9K_PACKETS" send_receive_9k_packets needs(MULTI_BUFFER);

@@ -13,6 +13,7 @@ mod packets;
 mod programs;
 mod raw;
 mod redirects;
+mod shared_umem;
 mod statistics;
 mod traffic;
 mod waiting;

@@ -85,6 +85,24 @@ pub(crate) fn drop_half() -> WithMap {
     load("drop_half", &body, None)
 }
 
+/// Packets with even numbers go to slot 0, those with odd ones to slot 1 (`xsk_xdp_shared_umem`).
+pub(crate) fn by_number() -> WithMap {
+    let map = XskMap::create("xsk", 2).unwrap();
+    let [map_low, map_high] = Insn::load_map_fd(Reg::R1, map.as_fd());
+    let mut insns = vec![Insn::mov64_reg(Reg::R6, Reg::R1)];
+    insns.extend(packet_of(64));
+    insns.extend([
+        Insn::load(Size::Byte, Reg::R2, Reg::R2, NUMBER + 1),
+        Insn::alu64_imm(Alu::And, Reg::R2, 1),
+        map_low,
+        map_high,
+        Insn::mov64_imm(Reg::R3, XDP_DROP),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ]);
+    (Program::builder(&insns).name("by_number").license(c"GPL").load().unwrap(), map)
+}
+
 /// The number, as a u64, and a filling in the 32 bytes before the packet
 /// (`xsk_xdp_populate_metadata`).
 pub(crate) fn metadata_copy() -> WithMap {
