@@ -201,3 +201,8 @@ pub(crate) fn lists_unix_sockets(name: &str) -> bool {
     });
     kernel_can(name, listed == Ok(true), "the kernel does not list its Unix sockets")
 }
+
+/// Returns the id of the map of the program with this id.
+pub(crate) fn map_id(program: u32) -> u32 {
+    Program::from_id(program).unwrap().info().unwrap().map_ids[0]
+}

@@ -7,6 +7,7 @@ mod foreign;
 mod lock;
 mod modes;
 mod moved_interfaces;
+mod own;
 mod privileges;
 mod processes;
 mod restarts;
