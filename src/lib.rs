@@ -360,7 +360,7 @@
 //! | rings of up to 2^20 entries, in memory that need not be contiguous | 6.3 | `CreateRing` with `ENOMEM`, which names 6.3, for a ring above 4 MiB, or a smaller one where memory is fragmented |
 //! | rings can be mapped after `bind` | 6.4 | not needed: all are mapped before |
 //! | `XskMap::insert` knows a socket that only sends while its interface is down | 6.4 | `UpdateMap` with `ENETDOWN`, which names 6.4, also for one that receives; before 5.11 the kernel accepts it |
-//! | the VLAN tag among it | 6.8 | `Property::NotSupported` |
+//! | the VLAN tag among it | 6.8 | `None`: `Property::NotSupported` |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
 //! Tested on Linux 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm` in the repository). x86-64 (tested),

@@ -134,7 +134,7 @@ pub(crate) const FEATURES: [Feature; 19] = [
     Feature {
         name: "the VLAN tag among it",
         since: (6, 8),
-        without: "`Property::NotSupported`",
+        without: "`None`: `Property::NotSupported`",
         probe: probes::vlan_tag,
     },
     Feature {

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use xsk::attach::Attachment;
 use xsk::bpf::{Alu, Cond, Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::test_util::privileged;
-use xsk::{Error, FramePool, Port, SharedQueue, Socket, Umem};
+use xsk::{Error, FramePool, Kick, Port, SharedQueue, Socket, Umem};
 
 /// Returns a program that redirects each packet to the slot whose number is in the last byte of its
 /// sequence number, modulo `slots`.
@@ -109,7 +109,8 @@ fn what_sockets_on_one_queue_send_comes_back_in_one_completion_ring() {
     for round in 0..10 {
         let mut brief = add(&mut queue);
         assert_eq!(brief.tx.send_from(&mut pool, 30, 60), Ok(30));
-        brief.tx.kick_if_needed().unwrap();
+        // Before 5.17 one call sends 16.
+        while brief.tx.kick_if_needed() == Ok(Kick::Again) {}
         drop(brief);
         until("the chunks of a socket that is gone", || {
             queue.completion.reap_into(&mut pool, 64).unwrap();
