@@ -15,7 +15,8 @@ Exit codes:
     1  an error, which is written to the standard error output
     2  a wrong command line
     3  the time was over before the count was reached
-    4  the interface went during the run: removed, or moved to another network namespace
+    4  the interface (or one of two) went during the run: removed, or moved to another network
+       namespace
     5  another process took the program off the interface
   128+ a signal came before the count was reached or the time was over: 130 for SIGINT, 143 for
        SIGTERM; 141 if the reader of the standard output ended";
@@ -56,7 +57,8 @@ pub(crate) enum Command {
     /// attached: if there is none, one that passes every packet to the kernel is attached for the
     /// time.
     Txonly(TxonlyArgs),
-    /// Swap the MAC addresses of each packet and send it back out of the same port
+    /// Swap the MAC addresses of each packet and send it back out of the same port, or forward
+    /// between two (-o)
     ///
     /// All packets of the queue come here, and none to the kernel's network stack, ARP and ssh
     /// included: do not run it on the interface that you are logged in by. A VLAN tag that the card
@@ -151,6 +153,16 @@ pub(crate) struct RxArgs {
     /// Entries of the fill ring
     #[arg(long, value_name = "ENTRIES", default_value_t = 4096)]
     pub(crate) fill_ring: u32,
+    /// Sockets on the queue: each packet comes to one of them, by the hash of its flow
+    ///
+    /// The two IP addresses and the ports of TCP, UDP, UDP-Lite and SCTP are the flow; packets that
+    /// are not IP all come to the first socket. The sockets have RX and TX rings of their own, and
+    /// one fill and one completion ring. With more than one socket the program is one of this
+    /// process's own: another process on another queue of the interface cannot join it. The summary
+    /// has a line for each socket, and its JSON object "sockets".
+    #[arg(short = 'M', long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) sockets: u32,
 }
 
 /// Options of the commands that send.
@@ -182,6 +194,16 @@ pub(crate) struct L2fwdArgs {
     pub(crate) rx: RxArgs,
     #[command(flatten)]
     pub(crate) tx: TxArgs,
+    /// Other interface: forward what comes on either to the other, with addresses as they are
+    ///
+    /// The same queue number is used on both, and the packets are not copied between them: both use
+    /// one packet memory, and half of the chunks are for what each receives. Options hold for
+    /// both, and a count (-C) for both directions together. A card takes packets to other addresses
+    /// than its own only if it is promiscuous: `ip link set dev IF promisc on`. The table counts
+    /// both directions together; the summary has a line for each, and its JSON object
+    /// "directions".
+    #[arg(short, long, value_name = "NAME", conflicts_with = "sockets")]
+    pub(crate) output: Option<OsString>,
 }
 
 impl PortArgs {

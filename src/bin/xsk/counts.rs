@@ -1,7 +1,7 @@
 //! What a run counts: its own counters and the kernel's.
 
 use std::collections::VecDeque;
-use xsk::Statistics;
+use xsk::{Frame, SocketHandle, Statistics, Umem};
 
 /// What a loop counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +28,17 @@ impl Counts {
         self.tx_packets += u64::from(packets);
         self.tx_bytes += bytes;
     }
+
+    /// Returns the sum of both.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self {
+            rx_packets: self.rx_packets + other.rx_packets,
+            rx_bytes: self.rx_bytes + other.rx_bytes,
+            tx_packets: self.tx_packets + other.tx_packets,
+            tx_bytes: self.tx_bytes + other.tx_bytes,
+            dropped_bytes: self.dropped_bytes + other.dropped_bytes,
+        }
+    }
 }
 
 /// The lengths of packets whose chunks have not come back, in the order in which they were sent.
@@ -52,6 +63,79 @@ impl Lengths {
         let place = self.0.len().checked_sub(pending as usize + 1);
         place.and_then(|place| self.0.get(place)).copied().map_or(0, u64::from)
     }
+
+    /// Forgets the packets that the kernel has taken, with `pending` left in the TX ring.
+    pub(crate) fn forget_taken(&mut self, pending: u32) {
+        let taken = self.0.len().saturating_sub(pending as usize);
+        self.0.drain(..taken);
+    }
+}
+
+/// The packets that are being sent, by their chunks: chunks of several sockets come back in one
+/// ring, which does not say who sent them.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    chunk_size: u64,
+    /// Length and socket of the packet that was sent last from each chunk. A chunk that is being sent
+    /// is not received into and not sent again before it came back, so each packet is found as it
+    /// was noted.
+    packets: Vec<(u32, usize)>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(umem: &Umem) -> Self {
+        let packets = vec![(0, 0); umem.chunk_count()];
+        Self { chunk_size: umem.chunk_size().into(), packets }
+    }
+
+    /// Returns the place of the chunk that an address is in.
+    #[inline]
+    fn chunk(&self, frame: &Frame) -> usize {
+        (frame.address() / self.chunk_size) as usize
+    }
+
+    /// Notes that a socket sends a packet.
+    #[inline]
+    pub(crate) fn note(&mut self, frame: &Frame, socket: usize) {
+        let chunk = self.chunk(frame);
+        self.packets[chunk] = (frame.len(), socket);
+    }
+
+    /// Returns length and socket of the packet whose chunk came back.
+    #[inline]
+    pub(crate) fn came_back(&self, frame: &Frame) -> (u32, usize) {
+        self.packets[self.chunk(frame)]
+    }
+}
+
+/// Returns the kernel's counters of all sockets on a queue.
+pub(crate) fn of_queue(handles: &[SocketHandle]) -> xsk::Result<Statistics> {
+    let mut sum = None;
+    for handle in handles {
+        let mut one = handle.statistics()?;
+        sum = Some(match sum {
+            None => one,
+            Some(sum) => {
+                // They have one fill ring, and each reports its counter.
+                one.fill_ring_empty = one.fill_ring_empty.map(|_| 0);
+                both(&sum, &one)
+            }
+        });
+    }
+    Ok(sum.unwrap_or_default())
+}
+
+/// Returns the sum of two sockets' counters.
+fn both(one: &Statistics, other: &Statistics) -> Statistics {
+    let known = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
+    let mut sum = Statistics::default();
+    sum.rx_dropped = one.rx_dropped + other.rx_dropped;
+    sum.rx_invalid_descs = one.rx_invalid_descs + other.rx_invalid_descs;
+    sum.tx_invalid_descs = one.tx_invalid_descs + other.tx_invalid_descs;
+    sum.rx_ring_full = known(one.rx_ring_full, other.rx_ring_full);
+    sum.fill_ring_empty = known(one.fill_ring_empty, other.fill_ring_empty);
+    sum.tx_ring_empty = known(one.tx_ring_empty, other.tx_ring_empty);
+    sum
 }
 
 /// All counters at one moment.
@@ -77,6 +161,13 @@ pub(crate) struct Totals {
 impl Report {
     pub(crate) fn new(counts: Counts, tx_dropped: u64, kernel: Statistics) -> Self {
         Self { counts, tx_dropped, kernel }
+    }
+
+    /// Returns what a loop counted, with what the kernel and the devices did on each interface.
+    pub(crate) fn sum(counts: Counts, sides: &[Self]) -> Self {
+        let kernel = sides.iter().map(|side| side.kernel).reduce(|sum, one| both(&sum, &one));
+        let tx_dropped = sides.iter().map(|side| side.tx_dropped).sum();
+        Self { counts, tx_dropped, kernel: kernel.unwrap_or_default() }
     }
 
     /// Returns what was counted since the start. A packet that the device dropped is not sent.

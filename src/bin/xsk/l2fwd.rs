@@ -6,15 +6,16 @@ use crate::ended::Ended;
 use crate::failure::Result;
 use crate::port::{self, ActiveProgram, kick};
 use crate::session::Session;
+use crate::side::Side;
 use crate::signals::Stop;
 use std::time::Duration;
 use xsk::{Kick, Socket, Tx, Umem};
 
 /// How long to sleep while packets are being sent, whose chunks are wanted back.
-const SENDING: Duration = Duration::from_millis(1);
+pub(crate) const SENDING: Duration = Duration::from_millis(1);
 
 pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
-    let L2fwdArgs { port: args, rx, tx } = args;
+    let L2fwdArgs { port: args, rx, tx, .. } = args;
     let interface = port::interface(&args.interface)?;
     port::require_ethernet(&interface)?;
     let (umem, mut pool) = port::umem(args, rx.headroom)?;
@@ -26,16 +27,16 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
     let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;
     let attachment = Some(program.attachment());
-    let title = port::title(&interface, &socket.handle, attachment);
     let handle = socket.handle.clone();
-    let mut session = Session::new(args, stop, interface, handle, "l2fwd", attachment)?;
-    let outcome =
-        session.title(&title).and_then(|()| forward(args, &umem, &mut socket, &mut session));
+    let title = port::title(&interface, &handle, attachment, 1);
+    let side = Side::new(interface, vec![handle], title, attachment)?;
+    let mut session = Session::new(args, stop, "l2fwd", vec![side])?;
+    let outcome = session.begin().and_then(|()| forward(args, &umem, &mut socket, &mut session));
     if outcome.is_err() {
         // All that it received was given to the kernel again.
         session.pending = session.counts.rx_packets.saturating_sub(session.counts.tx_packets);
     }
-    session.end(outcome, Some(program))
+    session.end(outcome, [program])
 }
 
 fn forward(
@@ -65,15 +66,15 @@ fn forward(
         sending += count;
         left -= u64::from(count);
         if count == 0 {
-            session.kicked(fill.kick_if_needed())?;
+            session.kicked(0, fill.kick_if_needed())?;
             if args.poll && tx.pending() == 0 {
                 let most = if sending > 0 { SENDING } else { Duration::MAX };
-                session.sleep(handle, most)?;
+                session.sleep(&[handle], most)?;
             }
         }
     }
-    session.drain(|session, ready| {
-        if ready {
+    session.drain(|session, _| {
+        if session.is_ready(0) {
             wake(args, tx, session, &lengths)?;
         }
         let back = completion.reap(u32::MAX)?.recycle(fill)?;
@@ -90,12 +91,12 @@ fn wake(args: &PortArgs, tx: &mut Tx, session: &mut Session<'_>, lengths: &Lengt
     if let Ok(Kick::Busy) = result {
         session.counts.dropped_bytes += lengths.taken_last(tx.pending());
     }
-    session.kicked(result)
+    session.kicked(0, result)
 }
 
 /// Swaps the first two fields of an Ethernet header.
 #[inline]
-fn swap_addresses(packet: &mut [u8]) {
+pub(crate) fn swap_addresses(packet: &mut [u8]) {
     let Some((to, rest)) = packet.split_first_chunk_mut::<6>() else {
         return;
     };

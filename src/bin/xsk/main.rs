@@ -1,6 +1,7 @@
 //! The command-line tool `xsk`: AF_XDP sockets at work, by one command.
 
 mod args;
+mod between;
 mod both_ends;
 mod counts;
 mod demo;
@@ -8,14 +9,17 @@ mod ended;
 mod exchange;
 mod failure;
 mod l2fwd;
+mod l2fwd_sockets;
 mod link;
 mod losses;
 mod output;
 mod packet;
+mod parts;
 mod port;
 mod rates;
 mod rxdrop;
 mod session;
+mod side;
 mod signals;
 mod table;
 mod txonly;
@@ -56,6 +60,10 @@ fn run(command: &args::Command) -> Result<Ended> {
         args::Command::Demo(args) => demo::run(args, &stop),
         args::Command::Rxdrop(args) => rxdrop::run(args, &stop),
         args::Command::Txonly(args) => txonly::run(args, &stop),
-        args::Command::L2fwd(args) => l2fwd::run(args, &stop),
+        args::Command::L2fwd(args) => match &args.output {
+            Some(output) => between::run(args, output, &stop),
+            None if args.rx.sockets > 1 => l2fwd_sockets::run(args, &stop),
+            None => l2fwd::run(args, &stop),
+        },
     }
 }

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachmentBuilder, MethodReason};
+use xsk::bpf::{self, XskMap};
 use xsk::socket::{SocketBuilder, SocketKind, Unbound};
 use xsk::{
     AttachMode, Attachment, Errno, Error, FramePool, Interface, Kick, Registration, Socket,
@@ -148,9 +149,19 @@ pub(crate) fn attach(
     interface: &Interface,
     stop: &Stop,
 ) -> Result<Attachment> {
+    attach_made(|| Ok(builder()), interface, stop)
+}
+
+/// Attaches as [`attach`], by a builder that may fail to be made.
+fn attach_made(
+    builder: impl Fn() -> xsk::Result<AttachmentBuilder>,
+    interface: &Interface,
+    stop: &Stop,
+) -> Result<Attachment> {
     let start = Instant::now();
     loop {
-        let mut error = match builder().lock_timeout(LOCK_SLICE).attach() {
+        let attached = builder().and_then(|builder| builder.lock_timeout(LOCK_SLICE).attach());
+        let mut error = match attached {
             Ok(attachment) => {
                 report_replaced(&attachment);
                 return Ok(attachment);
@@ -183,16 +194,16 @@ fn report_replaced(attachment: &Attachment) {
     }
 }
 
-/// An attachment to an interface, and a socket's registration with it.
+/// An attachment to an interface, and the sockets' registrations with it.
 #[derive(Debug)]
 pub(crate) struct ActiveProgram {
     attachment: Attachment,
-    registration: Option<Registration>,
+    registrations: Vec<Registration>,
 }
 
 impl ActiveProgram {
     pub(crate) fn new(attachment: Attachment, registration: Registration) -> Self {
-        Self { attachment, registration: Some(registration) }
+        Self { attachment, registrations: vec![registration] }
     }
 
     /// Attaches a native program for a socket that only sends, if it needs one: many drivers send
@@ -209,7 +220,7 @@ impl ActiveProgram {
             return Ok(None);
         }
         let attachment = attach(|| builder().mode(AttachMode::Native), interface, stop)?;
-        Ok(Some(Self { attachment, registration: None }))
+        Ok(Some(Self { attachment, registrations: Vec::new() }))
     }
 
     /// Attaches a program or joins the attached one, and registers a socket with `register`.
@@ -225,15 +236,47 @@ impl ActiveProgram {
         Ok(Self::new(attachment, registration))
     }
 
+    /// Attaches a program that spreads the packets of each queue over `sockets` sockets, and
+    /// registers those of `queue`: `register` takes the number of one and its slot.
+    pub(crate) fn spread(
+        args: &PortArgs,
+        interface: &Interface,
+        queue: u32,
+        sockets: u32,
+        stop: &Stop,
+        register: impl Fn(&Attachment, usize, u32) -> xsk::Result<Registration>,
+    ) -> Result<Self> {
+        // Sockets are on the queue already, so that it is one of the device's 65536 at the most.
+        let first = queue * sockets;
+        let builder = || {
+            let map = XskMap::create(XskMap::DEFAULT_NAME, first + sockets)?;
+            let builder = attachment(args, interface).mode(args.mode.choice());
+            // What a killed process left by netlink is replaced, as with the default program.
+            Ok(builder.program(bpf::spread(&map, sockets)?, map).take_over(true))
+        };
+        let attachment = attach_made(builder, interface, stop)?;
+        let slots = (first..first + sockets).enumerate();
+        let registrations = slots.map(|(number, slot)| register(&attachment, number, slot));
+        let registrations = registrations.collect::<xsk::Result<_>>()?;
+        Ok(Self { attachment, registrations })
+    }
+
     pub(crate) fn attachment(&self) -> &Attachment {
         &self.attachment
     }
 
-    /// Ends the registration and then the attachment, even if the first fails.
+    /// Ends the registrations and then the attachment, even if the first fail.
     pub(crate) fn close(self) -> Result<()> {
-        let registration = self.registration.map_or(Ok(()), Registration::close);
+        let registrations = self.registrations.into_iter().map(Registration::close);
+        let registrations = registrations.fold(Ok(()), xsk::Result::and);
         let attachment = self.attachment.close();
-        Ok(registration.and(attachment)?)
+        Ok(registrations.and(attachment)?)
+    }
+
+    /// Closes each of several, whatever becomes of another; returns the first error.
+    pub(crate) fn close_all(programs: impl IntoIterator<Item = Self>) -> Result<()> {
+        let closed: Vec<_> = programs.into_iter().map(Self::close).collect();
+        closed.into_iter().collect()
     }
 }
 
@@ -266,11 +309,13 @@ pub(crate) fn copy(handle: &SocketHandle) -> String {
     format!("{name} mode, {}", handle.copy_reason())
 }
 
-/// Returns the first line: interface and queue, and the modes with their reasons.
+/// Returns the first line: interface and queue, the modes with their reasons, and how many sockets
+/// there are.
 pub(crate) fn title(
     interface: &Interface,
     handle: &SocketHandle,
     program: Option<&Attachment>,
+    sockets: usize,
 ) -> String {
     let copy = copy(handle);
     let program = match program {
@@ -294,7 +339,8 @@ pub(crate) fn title(
         Ok(queues) if queues.current() > 1 => format!(" of {}", queues.current()),
         _ => String::new(),
     };
-    format!("{} queue {}{all}: {program}", handle.interface(), handle.queue())
+    let several = if sockets > 1 { format!(", {sockets} sockets") } else { String::new() };
+    format!("{} queue {}{all}{several}: {program}", handle.interface(), handle.queue())
 }
 
 /// Makes the kernel send what is in the TX ring.

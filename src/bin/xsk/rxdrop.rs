@@ -1,13 +1,16 @@
 //! `xsk rxdrop`: receive and count packets, and give their chunks back.
 
-use crate::args::{PortArgs, RxdropArgs};
+use crate::args::{PortArgs, RxArgs, RxdropArgs};
 use crate::ended::Ended;
 use crate::failure::Result;
 use crate::port::{self, ActiveProgram};
 use crate::session::Session;
+use crate::side::Side;
 use crate::signals::Stop;
+use std::os::fd::AsFd;
 use std::time::Duration;
-use xsk::RxSocket;
+use xsk::socket::{SharedRx, SharedRxQueue, SharedRxSocket};
+use xsk::{Attachment, Fill, Interface, RxSocket, SocketHandle};
 
 pub(crate) fn run(args: &RxdropArgs, stop: &Stop) -> Result<Ended> {
     let RxdropArgs { port: args, rx } = args;
@@ -18,13 +21,17 @@ pub(crate) fn run(args: &RxdropArgs, stop: &Stop) -> Result<Ended> {
     let mut unbound = port::patiently(builder, stop)?;
     unbound.fill.fill_from(&mut pool, u32::MAX)?;
     let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
+    if rx.sockets > 1 {
+        return run_several(args, rx, stop, interface, socket);
+    }
     let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;
     let attachment = Some(program.attachment());
-    let title = port::title(&interface, &socket.handle, attachment);
     let handle = socket.handle.clone();
-    let mut session = Session::new(args, stop, interface, handle, "rxdrop", attachment)?;
-    let outcome = session.title(&title).and_then(|()| receive(args, &mut socket, &mut session));
-    session.end(outcome, Some(program))
+    let title = port::title(&interface, &handle, attachment, 1);
+    let side = Side::new(interface, vec![handle], title, attachment)?;
+    let mut session = Session::new(args, stop, "rxdrop", vec![side])?;
+    let outcome = session.begin().and_then(|()| receive(args, &mut socket, &mut session));
+    session.end(outcome, [program])
 }
 
 fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) -> Result<()> {
@@ -37,9 +44,70 @@ fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) ->
         session.counts.received(count, bytes);
         left -= u64::from(count);
         if count == 0 {
-            session.kicked(fill.kick_if_needed())?;
+            session.kicked(0, fill.kick_if_needed())?;
             if args.poll {
-                session.sleep(handle, Duration::MAX)?;
+                session.sleep(&[handle], Duration::MAX)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs with several sockets on the queue, of which this is the first.
+fn run_several(
+    args: &PortArgs,
+    rx: &RxArgs,
+    stop: &Stop,
+    interface: Interface,
+    socket: RxSocket,
+) -> Result<Ended> {
+    let mut queue = socket.share_queue();
+    let added = (1..rx.sockets).map(|_| queue.add_socket().rx_size(rx.rx_ring).bind());
+    let added = added.collect::<xsk::Result<Vec<_>>>()?;
+    let register = |program: &Attachment, number: usize, slot| match number.checked_sub(1) {
+        None => queue.register(program, slot),
+        Some(place) => added[place].register(program, slot),
+    };
+    let program = ActiveProgram::spread(args, &interface, args.queue, rx.sockets, stop, register)?;
+    let SharedRxQueue { rx, mut fill, handle, .. } = queue;
+    let (mut rings, mut handles) = (vec![rx], vec![handle]);
+    for SharedRxSocket { rx, handle, .. } in added {
+        rings.push(rx);
+        handles.push(handle);
+    }
+    let attachment = Some(program.attachment());
+    let title = port::title(&interface, &handles[0], attachment, handles.len());
+    let side = Side::new(interface, handles.clone(), title, attachment)?;
+    let mut session = Session::new(args, stop, "rxdrop", vec![side])?;
+    let outcome = session
+        .begin()
+        .and_then(|()| receive_by_all(args, &mut rings, &mut fill, &handles, &mut session));
+    session.end(outcome, [program])
+}
+
+/// Serves the sockets in turn.
+fn receive_by_all(
+    args: &PortArgs,
+    rings: &mut [SharedRx],
+    fill: &mut Fill,
+    handles: &[SocketHandle],
+    session: &mut Session<'_>,
+) -> Result<()> {
+    let sockets: Vec<&dyn AsFd> = handles.iter().map(|handle| handle as &dyn AsFd).collect();
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 && session.goes_on()? {
+        let before = left;
+        for (rx, counts) in rings.iter_mut().zip(&mut session.parts) {
+            let mut bytes = 0;
+            let batch = rx.receive(args.next_batch(left))?;
+            let count = batch.recycle_each(fill, |frame| bytes += u64::from(frame.len()))?;
+            counts.received(count, bytes);
+            left -= u64::from(count);
+        }
+        if left == before {
+            session.kicked(0, fill.kick_if_needed())?;
+            if args.poll {
+                session.sleep(&sockets, Duration::MAX)?;
             }
         }
     }

@@ -1,82 +1,52 @@
-//! Decides during a command when to report and when to end, and checks interface and program.
+//! Decides during a command when to report and when to end, and has the interfaces looked at.
 
 use crate::args::PortArgs;
 use crate::counts::{Counts, Report};
 use crate::ended::Ended;
-use crate::failure::{Failure, Result, quoted};
+use crate::failure::{Failure, Result};
 use crate::link::Link;
-use crate::losses::{Loss, Place};
-use crate::port::{ActiveProgram, take_off};
+use crate::parts::Part;
+use crate::port::ActiveProgram;
+use crate::side::{DOWN, Side, explain};
 use crate::signals::Stop;
 use crate::table::{Summary, Table};
-use crate::watch::{self, Watch};
+use crate::watch;
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use xsk::interface::InterfaceInfo;
-use xsk::{AttachMethod, Attachment, Error, Interface, Kick, SocketHandle, XdpMode};
+use xsk::{Kick, SocketHandle};
 
 /// Turns of a loop between two looks at clock and signals: a busy turn takes some microseconds, an
 /// idle one some nanoseconds.
 pub(crate) const TURNS: u32 = 256;
-/// How long a driver whose interface is up may refuse to be woken.
-const REFUSED: Duration = Duration::from_secs(5);
 /// How long packets are waited for at the end, after a signal or when the time is over; how long
 /// then while none goes; and how long while none goes where a count is to be reached.
 const DRAIN: Duration = Duration::from_millis(500);
 const STILL: Duration = Duration::from_millis(200);
 const STUCK: Duration = Duration::from_secs(5);
-/// The pause between two looks at an interface that is down.
-const DOWN: Duration = Duration::from_millis(10);
-/// How long an interface that was set up may be without a carrier before that is worth a line.
-const SETTLING: Duration = Duration::from_secs(2);
-/// How long to wait for a first packet before the other queues are worth a line.
-const ELSEWHERE: Duration = Duration::from_secs(2);
 
-/// Bytes that the kernel leaves free before each received packet (`XDP_PACKET_HEADROOM`).
-const KERNEL_HEADROOM: u32 = 256;
-
-/// The program that redirects the packets.
-#[derive(Debug, Clone, Copy)]
-struct Redirect {
-    mode: XdpMode,
-    id: u32,
-    method: AttachMethod,
-}
-
-/// A run of a command on a port.
+/// A run of a command on one interface, or between two.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
-    /// What the loop counts.
+    /// What the loop counts, if there are no parts.
     pub(crate) counts: Counts,
+    /// What the loop counts for each of several sockets, or for each direction between two
+    /// interfaces: what came on the interface of that number, and was sent on the other.
+    pub(crate) parts: Vec<Counts>,
     /// Packets that were given to the kernel, and neither sent nor dropped.
     pub(crate) pending: u64,
     command: &'static str,
     args: &'a PortArgs,
     stop: &'a Stop,
-    interface: Interface,
-    handle: SocketHandle,
+    /// The interfaces: one or two.
+    sides: Vec<Side>,
     table: Table,
-    watch: Watch,
     start: Instant,
-    program: Option<Redirect>,
     /// When the last report was made, and its numbers.
     last: (Instant, Report),
     turns: u32,
-    link: Link,
-    /// When the link was looked at last.
-    looked_at: Instant,
-    /// Since when an interface that was down is up without a carrier.
-    settling: Option<Instant>,
-    /// Since when the driver refuses to be woken although the interface is up.
-    refused_since: Option<Instant>,
     /// When the next check is due, by the coarse clock.
     next_check: Duration,
-    /// The causes of losses that were reported.
-    losses: Vec<Loss>,
-    /// Packets that the interface had received before the start, on all queues: `None` at first,
-    /// and once it was reported that they come to other queues.
-    received_before: Option<u64>,
     /// Why the loop is to end.
     ended: Option<Ended>,
 }
@@ -85,44 +55,30 @@ impl<'a> Session<'a> {
     pub(crate) fn new(
         args: &'a PortArgs,
         stop: &'a Stop,
-        interface: Interface,
-        handle: SocketHandle,
         command: &'static str,
-        attachment: Option<&Attachment>,
+        sides: Vec<Side>,
     ) -> Result<Self> {
-        let table = Table::new(args, command, attachment, &handle)?;
-        let redirect = |program: &Attachment| Redirect {
-            mode: program.mode(),
-            id: program.program_id(),
-            method: program.method(),
+        let labels = sides.iter().map(|side| side.label().clone()).collect();
+        let table = Table::new(args, command, labels)?;
+        let parts = match &sides[..] {
+            [side] if side.handles().len() == 1 => 0,
+            [side] => side.handles().len(),
+            sides => sides.len(),
         };
-        let program = attachment.map(redirect);
-        let watch = Watch::start(&interface).map_err(|failure| match failure {
-            Failure::Xsk(error) => gone(&interface, program, error),
-            other => other,
-        })?;
         let start = Instant::now();
         Ok(Self {
             counts: Counts::default(),
+            parts: vec![Counts::default(); parts],
             pending: 0,
             command,
             args,
             stop,
-            interface,
-            handle,
+            sides,
             table,
-            watch,
-            program,
             start,
             last: (start, Report::default()),
             turns: 1,
-            link: Link::Ready,
-            looked_at: start,
-            settling: None,
-            refused_since: None,
             next_check: Duration::ZERO,
-            losses: Vec::new(),
-            received_before: None,
             ended: None,
         })
     }
@@ -180,226 +136,126 @@ impl<'a> Session<'a> {
         false
     }
 
-    /// Checks the socket, and what was seen of the interface since the last time.
+    /// Returns what the loop has counted.
+    pub(crate) fn counted(&self) -> Counts {
+        self.parts.iter().fold(self.counts, |sum, part| sum.plus(part))
+    }
+
+    /// Checks the sockets, and what was seen of the interfaces since the last time.
     fn look(&mut self) -> Result<()> {
-        if let Err(error) = self.handle.check() {
-            // An error that names the interface and its fate, if it is gone.
-            self.info()?;
-            return Err(self.gone(error));
-        }
-        match self.watch.take() {
-            Some((start, Ok(info))) => {
-                // What is known of the link may be newer.
-                if start > self.looked_at {
-                    self.note_link(&info);
-                }
-                self.seen(&info)
+        let all = self.counted();
+        let between = self.sides.len() > 1;
+        for (number, side) in self.sides.iter_mut().enumerate() {
+            let received = if between { self.parts[number] } else { all }.rx_packets;
+            if let Some(ended) = side.look(&self.table, received)? {
+                self.ended.get_or_insert(ended);
             }
-            Some((_, Err(error))) => Err(self.gone(error)),
-            None => Ok(()),
         }
-    }
-
-    /// Checks the program. That another process took it off is no error, but an end.
-    fn seen(&mut self, info: &InterfaceInfo) -> Result<()> {
-        let Some(Redirect { mode, id, .. }) = self.program else {
-            return Ok(());
-        };
-        if info.programs.program(mode) != Some(id) {
-            self.program = None;
-            let text = format!(
-                "program {id} was taken off {} by another process: packets go past this socket",
-                self.interface.name()
-            );
-            self.table.event("program_taken_off", &text);
-            self.end_with(Ended::ProgramTakenOff);
-        }
-        self.look_elsewhere(info)
-    }
-
-    /// Notes, once, that packets come to other queues and none to this one.
-    fn look_elsewhere(&mut self, info: &InterfaceInfo) -> Result<()> {
-        let Some(before) = self.received_before else {
-            return Ok(());
-        };
-        let elsewhere = info.counters.rx_packets.saturating_sub(before);
-        if self.start.elapsed() < ELSEWHERE || elsewhere == 0 || self.counts.rx_packets > 0 {
-            return Ok(());
-        }
-        self.received_before = None;
-        let queues = self.interface.queues()?.rx;
-        if queues < 2 || self.counters()?.totals().rx_dropped > 0 {
-            return Ok(());
-        }
-        let (name, queue) = (quoted(self.interface.name()), self.handle.queue());
-        self.table.event(
-            "packets_elsewhere",
-            &format!(
-                "no packet has come to queue {queue}, and {elsewhere} to others of the {queues} \
-                 queues of {name}: `ethtool -S {name}` shows which, `ethtool -L {name}` changes \
-                 their number. A queue that was added after the program was attached may receive \
-                 nothing until all users of the program have ended"
-            ),
-        );
         Ok(())
-    }
-
-    /// Returns the interface's state.
-    fn info(&self) -> Result<InterfaceInfo> {
-        self.interface.info().map_err(|error| self.gone(error))
-    }
-
-    /// Returns what an error means for this interface.
-    fn gone(&self, error: Error) -> Failure {
-        gone(&self.interface, self.program, error)
-    }
-
-    /// Replaces an error by its cause, if the cause is that the interface is gone.
-    fn explain(&self, failure: Failure) -> Failure {
-        match failure {
-            Failure::Xsk(error @ (Error::Kick { .. } | Error::SocketEnded { .. })) => {
-                match self.interface.info() {
-                    Err(cause) => self.gone(cause),
-                    Ok(_) => self.gone(error),
-                }
-            }
-            _ => failure,
-        }
     }
 
     fn report(&mut self, now: Instant) -> Result<()> {
-        let report = self.counters()?;
+        let (report, sides) = self.counters()?;
         let (last, before) = std::mem::replace(&mut self.last, (now, report));
         self.table.interval(&before, &report, now.duration_since(last))?;
-        self.note_losses(&report);
+        self.note_losses(&sides);
         Ok(())
     }
 
-    /// Returns all counters at this moment.
-    fn counters(&self) -> Result<Report> {
-        let kernel = self.handle.statistics()?;
-        Ok(Report::new(self.counts, self.handle.tx_dropped(), kernel))
+    /// Returns all counters at this moment, and those of the kernel for each interface.
+    fn counters(&self) -> Result<(Report, Vec<Report>)> {
+        let sides = self.sides.iter().map(Side::report).collect::<Result<Vec<_>>>()?;
+        Ok((Report::sum(self.counted(), &sides), sides))
     }
 
     /// Writes a line for each new cause of losses, with the cure.
-    fn note_losses(&mut self, report: &Report) {
-        for loss in Loss::ALL {
-            let count = loss.count(report);
-            if count > 0 && !self.losses.contains(&loss) {
-                self.losses.push(loss);
-                let umem = self.handle.umem();
-                let text = loss.described(
-                    count,
-                    &Place {
-                        name: self.interface.name(),
-                        room: umem.chunk_size().saturating_sub(KERNEL_HEADROOM + umem.headroom()),
-                        generic: self
-                            .program
-                            .is_some_and(|program| program.mode == XdpMode::Generic),
-                    },
-                );
-                self.table.event(loss.word(), &text);
-            }
+    fn note_losses(&mut self, reports: &[Report]) {
+        for (side, report) in self.sides.iter_mut().zip(reports) {
+            side.note_losses(report, &self.table);
         }
     }
 
-    /// Takes the result of a wake-up. An interface that is down, or has no carrier, is noted, once,
-    /// and waited for: the kernel sends what is in the TX ring when it is up again.
+    /// Takes the result of a wake-up on the interface of number `side`. An interface that is down, or
+    /// has no carrier, is noted, once, and waited for: the kernel sends what is in the TX ring when
+    /// it is up again.
     #[inline]
-    pub(crate) fn kicked(&mut self, result: xsk::Result<Kick>) -> Result<()> {
+    pub(crate) fn kicked(&mut self, side: usize, result: xsk::Result<Kick>) -> Result<()> {
         match result {
             Ok(Kick::NotNeeded) => Ok(()),
-            Ok(kick) if kick != Kick::Busy && self.is_ready() && self.refused_since.is_none() => {
-                Ok(())
-            }
-            changed => self.link_changed(changed),
+            Ok(kick) if kick != Kick::Busy && self.sides[side].is_steady() => Ok(()),
+            changed => self.link_changed(side, changed),
         }
     }
 
-    /// Returns whether packets can be sent, as far as it is known.
+    /// Returns whether packets can be sent on the interface of number `side`, as far as it is known.
     #[inline]
-    pub(crate) fn is_ready(&self) -> bool {
-        self.link == Link::Ready
+    pub(crate) fn is_ready(&self, side: usize) -> bool {
+        self.sides[side].is_ready()
     }
 
     #[cold]
-    fn link_changed(&mut self, result: xsk::Result<Kick>) -> Result<()> {
-        if matches!(result, Ok(Kick::Busy)) && self.is_ready() {
+    fn link_changed(&mut self, side: usize, result: xsk::Result<Kick>) -> Result<()> {
+        let side = &mut self.sides[side];
+        if matches!(result, Ok(Kick::Busy)) && side.is_ready() {
             // The device drops: perhaps it has lost its carrier.
-            if self.looked_at.elapsed() >= DOWN {
-                self.looked_at = Instant::now();
-                self.watch.ask();
-            }
+            side.ask();
             return self.look();
         }
-        match result {
-            Err(error) if error.is_down() => {
-                let info = self.info()?;
-                if info.up {
-                    // It just came up, or its driver is busy with something else.
-                    let since = *self.refused_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() > REFUSED {
-                        return Err(error.into());
-                    }
-                } else {
-                    self.refused_since = None;
-                    self.note_link(&info);
-                }
-                self.pause();
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-            Ok(_) => {
-                self.refused_since = None;
-                self.look_at_link()
-            }
-        }
-    }
-
-    /// Looks at the link, and pauses if nothing can be sent.
-    pub(crate) fn look_at_link(&mut self) -> Result<()> {
-        let info = self.info()?;
-        self.note_link(&info);
-        if !self.is_ready() {
-            self.pause();
+        if side.kicked(result, &self.table)? {
+            self.nap(DOWN);
         }
         Ok(())
     }
 
-    /// Calls `work` until everything that was given to the kernel was sent or dropped. `work` wakes
-    /// the kernel, if its second argument says so, and returns whether chunks came back, and how many
-    /// are out.
+    /// Looks at the link of the interface of number `side`, and pauses if nothing can be sent.
+    pub(crate) fn look_at_link(&mut self, side: usize) -> Result<()> {
+        if self.sides[side].look_at_link(&self.table)? {
+            self.nap(DOWN);
+        }
+        Ok(())
+    }
+
+    /// Calls `work` for each interface until everything that was given to the kernel was sent or
+    /// dropped. `work` takes the number of an interface, wakes the kernel if it is ready, and returns
+    /// whether chunks came back from there, and how many are out.
     ///
     /// A count is waited for as long as packets go. After a signal, or when the time is over, packets
     /// are waited for at most [`DRAIN`]. Closing the socket discards what is left in the TX ring; what
     /// the device has taken, it may still send.
     pub(crate) fn drain(
         &mut self,
-        mut work: impl FnMut(&mut Self, bool) -> Result<(bool, u64)>,
+        mut work: impl FnMut(&mut Self, usize) -> Result<(bool, u64)>,
     ) -> Result<()> {
         let start = Instant::now();
         let (mut moved, mut ended) = (start, self.ended.map(|_| start));
         loop {
-            let (back, pending) = work(self, self.is_ready())?;
-            self.pending = pending;
-            if pending == 0 {
+            let mut back = false;
+            for side in 0..self.sides.len() {
+                let (came, pending) = work(self, side)?;
+                back |= came;
+                self.sides[side].pending = pending;
+            }
+            self.pending = self.sides.iter().map(|side| side.pending).sum();
+            if self.pending == 0 {
                 return Ok(());
             }
             let now = Instant::now();
             if back {
                 moved = now;
             }
+            let waits = |side: &Side| side.pending > 0 && !side.is_ready();
             if ended.is_none() {
                 self.turns = 1;
                 if !self.goes_on()? {
                     ended = Some(now);
-                } else if !self.is_ready() {
+                } else if let Some(side) = self.sides.iter().position(waits) {
                     moved = now;
-                    self.look_at_link()?;
+                    self.look_at_link(side)?;
                 }
             }
+            let stopped = self.sides.iter().all(|side| side.pending == 0 || waits(side));
             let over = match ended {
-                Some(ended) => now - ended > DRAIN || now - moved > STILL || !self.is_ready(),
+                Some(ended) => now - ended > DRAIN || now - moved > STILL || stopped,
                 None => now - moved > STUCK,
             };
             if over {
@@ -417,79 +273,63 @@ impl<'a> Session<'a> {
         std::thread::sleep(time);
     }
 
-    /// Sleeps a moment; signals and clock are looked at after it.
-    fn pause(&mut self) {
-        self.turns = 1;
-        std::thread::sleep(DOWN);
-    }
-
-    /// Notes what the link is, if it was something else before.
-    fn note_link(&mut self, info: &InterfaceInfo) {
-        let now = Instant::now();
-        self.looked_at = now;
-        let link = Link::of(info);
-        // An interface that was set up has its carrier some time after.
-        if self.link == Link::Down
-            && link == Link::NoCarrier
-            && now.duration_since(*self.settling.get_or_insert(now)) < SETTLING
-        {
-            return;
-        }
-        self.settling = None;
-        if link == self.link {
-            return;
-        }
-        self.link = link;
-        let (word, text) = link.described(self.interface.name());
-        self.table.event(word, &text);
-    }
-
-    /// Sleeps until the socket has received packets, `most` is over, or a check is due.
-    pub(crate) fn sleep(&mut self, socket: &dyn AsFd, most: Duration) -> Result<()> {
+    /// Sleeps until one of the sockets has received packets, `most` is over, or a check is due.
+    pub(crate) fn sleep(&mut self, sockets: &[&dyn AsFd], most: Duration) -> Result<()> {
         // A report may be due after any sleep, however short.
         self.turns = 1;
         let due = coarse_now().map_or(watch::INTERVAL, |now| self.next_check.saturating_sub(now));
-        xsk::wait(&[socket], Some(most.min(due.max(Duration::from_millis(1)))))?;
+        xsk::wait(sockets, Some(most.min(due.max(Duration::from_millis(1)))))?;
         Ok(())
     }
 
-    /// Detaches the program and then writes the summary: the output may be closed.
-    pub(crate) fn end(self, outcome: Result<()>, program: Option<ActiveProgram>) -> Result<Ended> {
+    /// Detaches the programs and then writes the summary: the output may be closed.
+    pub(crate) fn end(
+        self,
+        outcome: Result<()>,
+        programs: impl IntoIterator<Item = ActiveProgram>,
+    ) -> Result<Ended> {
         let now = Instant::now();
         let time = now.duration_since(self.start);
-        let closed = program.map_or(Ok(()), ActiveProgram::close);
-        let outcome = outcome.map_err(|failure| self.explain(failure));
-        let report = match self.counters() {
-            Ok(report) => report,
+        let closed = ActiveProgram::close_all(programs);
+        let outcome = outcome.map_err(|failure| explain(&self.sides, failure));
+        let (report, sides) = match self.counters() {
+            Ok(counters) => counters,
             Err(error) => {
                 let _ = self.table.finish();
                 return outcome.and(closed).and(Err(error));
             }
         };
-        let outcome = outcome.and_then(|()| self.achieved(&report));
-        let written = self.write_end(now, time, &report, &outcome);
+        let outcome = outcome.and_then(|()| self.achieved(&report, &sides));
+        let written = self.write_end(now, time, (&report, &sides), &outcome);
         let ended = outcome?;
         closed.and(written).map(|()| ended)
     }
 
     /// Returns why the loop ended: without another reason, its count was reached.
-    fn achieved(&self, report: &Report) -> Result<Ended> {
+    fn achieved(&self, report: &Report, sides: &[Report]) -> Result<Ended> {
         let ended = self.ended.unwrap_or(Ended::Count);
-        let (totals, name) = (report.totals(), self.interface.name());
+        let totals = report.totals();
         let all = totals.tx_packets + totals.tx_dropped + self.pending;
+        let names = |is_meant: &dyn Fn(&Side, &Report) -> bool| {
+            let meant = self.sides.iter().zip(sides).filter(|(side, one)| is_meant(side, one));
+            meant.map(|(side, _)| side.name()).collect::<Vec<_>>().join(" and ")
+        };
         match ended {
             Ended::Count if totals.tx_dropped > 0 => Err(Failure::Text(format!(
-                "{name} dropped {} of {all} packets in place of sending them",
+                "{} dropped {} of {all} packets in place of sending them",
+                names(&|_, report| report.tx_dropped > 0),
                 totals.tx_dropped
             ))),
             Ended::Count if self.pending > 0 => Err(Failure::Text(format!(
-                "{} of {all} packets were not sent: {name} took none for {} s",
+                "{} of {all} packets were not sent: {} took none for {} s",
                 self.pending,
+                names(&|side, _| side.pending > 0),
                 STUCK.as_secs()
             ))),
             // One that only sends has failed then.
             Ended::Time { .. } if self.command == "txonly" && totals.tx_packets == 0 => {
-                Err(Failure::Text(match (self.link, totals.tx_dropped) {
+                let (name, link) = (self.sides[0].name(), self.sides[0].link());
+                Err(Failure::Text(match (link, totals.tx_dropped) {
                     (Link::Ready, 0) => format!("{name} has sent nothing"),
                     (Link::Ready, dropped) => format!("{name} dropped all {dropped} packets"),
                     (Link::Down, _) => format!("nothing was sent: {name} is down"),
@@ -504,37 +344,41 @@ impl<'a> Session<'a> {
         mut self,
         now: Instant,
         time: Duration,
-        report: &Report,
+        (report, sides): (&Report, &[Report]),
         outcome: &Result<Ended>,
     ) -> Result<()> {
-        self.note_losses(report);
+        self.note_losses(sides);
         let (last, before) = self.last;
         self.table.last_interval(&before, report, now.duration_since(last))?;
         let ended = outcome.as_ref().map_or_else(Failure::word, |ended| ended.word());
         let error = outcome.as_ref().err().map(Failure::to_string);
-        self.table.summary(report, Summary { ended, time, pending: self.pending, error })?;
+        let parts = match (&self.sides[..], sides) {
+            ([a, b], [on_a, on_b]) => {
+                let dropped = [on_a.tx_dropped, on_b.tx_dropped];
+                Part::directions([a.name(), b.name()], &self.parts, dropped)
+            }
+            (sides, _) => {
+                let handles = sides.iter().flat_map(Side::handles);
+                Part::sockets(&self.parts, handles.map(SocketHandle::tx_dropped))
+            }
+        };
+        let summary = Summary { ended, time, pending: self.pending, error, parts };
+        self.table.summary(report, summary)?;
         Ok(())
     }
 
-    /// Writes the first line, and a note if the interface is down.
-    pub(crate) fn title(&mut self, text: &str) -> Result<()> {
-        self.table.title(text)?;
-        let info = self.info()?;
-        self.received_before = self.program.map(|_| info.counters.rx_packets);
-        self.note_link(&info);
-        self.seen(&info)
+    /// Writes a line for each interface, and a note for each that is down.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        for side in &self.sides {
+            self.table.title(side.title())?;
+        }
+        for side in &mut self.sides {
+            if let Some(ended) = side.begin(&self.table)? {
+                self.ended.get_or_insert(ended);
+            }
+        }
+        Ok(())
     }
-}
-
-/// Returns what an error means for an interface with a program on it.
-fn gone(interface: &Interface, program: Option<Redirect>, error: Error) -> Failure {
-    if !error.is_gone() {
-        return error.into();
-    }
-    let netlink = program.filter(|program| program.method == AttachMethod::Netlink);
-    let command = |program: Redirect| (program.id, take_off(interface, program.mode));
-    let name = interface.name().to_owned();
-    Failure::Gone { name, errno: error.errno(), program: netlink.map(command) }
 }
 
 /// Returns the time of the coarse clock, which is read without a system call, whatever the

@@ -3,6 +3,7 @@
 use crate::args::PortArgs;
 use crate::counts::{Report, Totals};
 use crate::output::{Lines, printable};
+use crate::parts::Part;
 use crate::rates::{grouped, per_second};
 use serde_json::{Map, Value, json};
 use std::io;
@@ -42,17 +43,48 @@ pub(crate) struct Summary {
     pub(crate) pending: u64,
     /// The text of the error that ended it.
     pub(crate) error: Option<String>,
+    /// What each of several sockets, or each direction, did.
+    pub(crate) parts: Vec<Part>,
 }
 
-/// Writes the reports of one command on one port.
-#[derive(Debug)]
-pub(crate) struct Table {
-    command: &'static str,
+/// An interface, the queue and mode of the sockets on it, and the program there.
+#[derive(Debug, Clone)]
+pub(crate) struct Label {
     interface: String,
     queue: u32,
     /// Mode and method of the program, and its id.
     program: Option<(String, String, u32)>,
     zero_copy: bool,
+}
+
+impl Label {
+    pub(crate) fn new(handle: &SocketHandle, program: Option<&Attachment>) -> Self {
+        let described = |program: &Attachment| {
+            (program.mode().to_string(), program.method().to_string(), program.program_id())
+        };
+        Self {
+            interface: handle.interface().to_owned(),
+            queue: handle.queue(),
+            program: program.map(described),
+            zero_copy: handle.is_zero_copy(),
+        }
+    }
+
+    /// Returns interface and queue.
+    fn place(&self) -> String {
+        format!("{}:{}", printable(&self.interface), self.queue)
+    }
+
+    fn mode(&self) -> &str {
+        self.program.as_ref().map_or("no program", |(mode, ..)| mode)
+    }
+}
+
+/// Writes the reports of one command on one interface, or between two.
+#[derive(Debug)]
+pub(crate) struct Table {
+    command: &'static str,
+    labels: Vec<Label>,
     json: bool,
     extra: bool,
     output: Lines,
@@ -60,21 +92,15 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Takes the labels of the interfaces, of which there is one at least.
     pub(crate) fn new(
         args: &PortArgs,
         command: &'static str,
-        program: Option<&Attachment>,
-        handle: &SocketHandle,
+        labels: Vec<Label>,
     ) -> io::Result<Self> {
-        let described = |program: &Attachment| {
-            (program.mode().to_string(), program.method().to_string(), program.program_id())
-        };
         Ok(Self {
             command,
-            interface: handle.interface().to_owned(),
-            queue: handle.queue(),
-            program: program.map(described),
-            zero_copy: handle.is_zero_copy(),
+            labels,
             json: args.json,
             extra: args.extra_stats,
             output: Lines::new(io::stdout())?,
@@ -82,7 +108,7 @@ impl Table {
         })
     }
 
-    /// Writes the first line; in JSON mode it goes to the standard error output.
+    /// Writes one of the first lines; in JSON mode it goes to the standard error output.
     pub(crate) fn title(&self, text: &str) -> io::Result<()> {
         if self.json {
             self.note(text);
@@ -92,12 +118,12 @@ impl Table {
         }
     }
 
-    /// Writes an event beside the reports: for people to the standard error output, in JSON mode to
+    /// Writes an event on an interface beside the reports: for people to the standard error output, in JSON mode to
     /// the standard output as well. A failed write is ignored.
-    pub(crate) fn event(&self, word: &str, text: &str) {
+    pub(crate) fn event(&self, label: &Label, word: &str, text: &str) {
         self.note(text);
         if self.json {
-            let mut object = self.object();
+            let mut object = self.object(label);
             object.insert("event".to_owned(), json!(word));
             object.insert("message".to_owned(), json!(text));
             let _ = self.output.line(Value::Object(object).to_string());
@@ -136,7 +162,7 @@ impl Table {
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
     pub(crate) fn summary(self, all: &Report, summary: Summary) -> io::Result<()> {
-        let Summary { ended, time, pending, error } = summary;
+        let Summary { ended, time, pending, error, parts } = summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
         let text = if self.json {
@@ -145,6 +171,10 @@ impl Table {
             object.insert("tx_pending".to_owned(), json!(pending));
             object.insert("ended".to_owned(), json!(ended));
             object.insert("error".to_owned(), json!(error));
+            if let Some(part) = parts.first() {
+                let list = parts.iter().map(Part::json).collect();
+                object.insert(part.list().to_owned(), Value::Array(list));
+            }
             Value::Object(object).to_string()
         } else {
             let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
@@ -154,7 +184,9 @@ impl Table {
                 0 => String::new(),
                 _ => format!("\n{}", row("tx, neither sent nor dropped", "", &grouped(pending))),
             };
-            format!("\nSummary\n{rows}\n{bytes}{pending}")
+            let line = |(number, part): (usize, &Part)| format!("\n{}", part.line(number));
+            let parts: String = parts.iter().enumerate().map(line).collect();
+            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();
@@ -181,9 +213,11 @@ impl Table {
         kernel: &Statistics,
         time: Duration,
     ) -> String {
-        let mode = self.program.as_ref().map_or("no program", |(mode, ..)| mode);
-        let Self { interface, queue, command, .. } = self;
-        let mut text = format!("\n{}:{queue} {command} {mode}", printable(interface));
+        let places: Vec<String> = self.labels.iter().map(Label::place).collect();
+        let mut modes: Vec<&str> = self.labels.iter().map(Label::mode).collect();
+        modes.dedup();
+        let (places, modes) = (places.join(" <-> "), modes.join(", "));
+        let mut text = format!("\n{places} {} {modes}", self.command);
         let mut add = |name: &str, one: String, two: String| {
             text.push('\n');
             text.push_str(&row(name, &one, &two));
@@ -209,19 +243,19 @@ impl Table {
     }
 
     /// Returns what each JSON object has: what it is about, and when it was written.
-    fn object(&self) -> Map<String, Value> {
+    fn object(&self, label: &Label) -> Map<String, Value> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let program = self.program.as_ref();
+        let program = label.program.as_ref();
         let object = json!({
             "command": self.command,
-            "interface": self.interface,
-            "queue": self.queue,
+            "interface": label.interface,
+            "queue": label.queue,
             "pid": std::process::id(),
             "time": rounded(now),
             "mode": program.map(|(mode, ..)| mode),
             "method": program.map(|(_, method, _)| method),
             "program": program.map(|(.., id)| id),
-            "zero_copy": self.zero_copy,
+            "zero_copy": label.zero_copy,
         });
         match object {
             Value::Object(object) => object,
@@ -236,8 +270,11 @@ impl Table {
         kernel: &[(&'static str, Option<u64>)],
         time: Duration,
     ) -> Map<String, Value> {
-        let mut object = self.object();
+        let mut object = self.object(&self.labels[0]);
         let mut add = |name: &str, value: Value| object.insert(name.to_owned(), value);
+        if let [_, output] = &self.labels[..] {
+            add("output", json!(output.interface));
+        }
         add("summary", json!(summary));
         add("seconds", json!(rounded(time)));
         add("rx_packets", json!(counts.rx_packets));

@@ -6,6 +6,7 @@ use crate::failure::{Failure, Result};
 use crate::packet::ETHERNET_HEADER;
 use crate::port::{self, ActiveProgram, DEFAULT_TX_BUDGET, kick};
 use crate::session::Session;
+use crate::side::Side;
 use crate::signals::Stop;
 use std::time::Duration;
 use xsk::{FramePool, Kick, Tx, TxSocket};
@@ -46,13 +47,13 @@ pub(crate) fn run(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     if program.is_some() {
         port::wait_for_link(&interface, stop)?;
     }
-    let title =
-        port::title(&interface, &socket.handle, program.as_ref().map(ActiveProgram::attachment));
     let handle = socket.handle.clone();
-    let mut session = Session::new(port, stop, interface, handle, "txonly", None)?;
+    let attachment = program.as_ref().map(ActiveProgram::attachment);
+    let title = port::title(&interface, &handle, attachment, 1);
+    let side = Side::new(interface, vec![handle], title, None)?;
+    let mut session = Session::new(port, stop, "txonly", vec![side])?;
     let all = pool.len();
-    let outcome =
-        session.title(&title).and_then(|()| send(args, &mut pool, &mut socket, &mut session));
+    let outcome = session.begin().and_then(|()| send(args, &mut pool, &mut socket, &mut session));
     if outcome.is_err() {
         session.pending = (all - pool.len()) as u64;
     }
@@ -84,12 +85,12 @@ fn send(
     let mut left = port.count.unwrap_or(u64::MAX);
     while left > 0 && session.goes_on()? {
         let mut sent = 0;
-        if session.is_ready() {
+        if session.is_ready(0) {
             sent = tx.send_from(pool, port.next_batch(left), *size)?;
             left -= u64::from(sent);
             wake(port, tx, session, *size)?;
         } else {
-            session.look_at_link()?;
+            session.look_at_link(0)?;
         }
         let back = completion.reap_into(pool, port.batch)?;
         session.counts.sent(back, bytes(back, *size));
@@ -98,8 +99,8 @@ fn send(
             session.nap(BUSY);
         }
     }
-    session.drain(|session, ready| {
-        if ready {
+    session.drain(|session, _| {
+        if session.is_ready(0) {
             wake(port, tx, session, *size)?;
         }
         let back = completion.reap_into(pool, u32::MAX)?;
@@ -115,7 +116,7 @@ fn wake(args: &PortArgs, tx: &mut Tx, session: &mut Session<'_>, size: u32) -> R
     if let Ok(Kick::Busy) = result {
         session.counts.dropped_bytes += u64::from(size);
     }
-    session.kicked(result)
+    session.kicked(0, result)
 }
 
 #[inline]

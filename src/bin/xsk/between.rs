@@ -1,0 +1,199 @@
+//! `xsk l2fwd -o`: forward between two interfaces over one packet memory.
+
+use crate::args::{L2fwdArgs, PortArgs};
+use crate::counts::Lengths;
+use crate::ended::Ended;
+use crate::failure::{Failure, Result};
+use crate::l2fwd::SENDING;
+use crate::port::{self, ActiveProgram, BIND_SLICE, kick};
+use crate::session::Session;
+use crate::side::Side;
+use crate::signals::Stop;
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::time::Duration;
+use xsk::{
+    Completion, Errno, Error, Fill, FramePool, Interface, Kick, Rx, Socket, SocketHandle, Tx, Umem,
+};
+
+/// What is received on one interface and sent on the other.
+struct Direction<'a> {
+    /// The numbers of the interfaces.
+    from: usize,
+    to: usize,
+    /// The receiving interface's rings.
+    rx: &'a mut Rx,
+    fill: &'a mut Fill,
+    /// The sending interface's rings, which carry nothing else.
+    tx: &'a mut Tx,
+    completion: &'a mut Completion,
+    /// Packets whose chunks have not come back.
+    sending: u32,
+    lengths: Lengths,
+}
+
+pub(crate) fn run(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> Result<Ended> {
+    let args = &all.port;
+    let interfaces = [port::interface(&args.interface)?, port::interface(output)?];
+    if interfaces[0] == interfaces[1] {
+        return Err(Failure::Text(format!(
+            "{} cannot be both interfaces: -i and -o name two",
+            interfaces[0]
+        )));
+    }
+    if args.chunks == 1 {
+        return Err(Failure::Text(
+            "one chunk is too little for two interfaces (--chunks): each receives into half of \
+             them"
+                .to_owned(),
+        ));
+    }
+    for interface in &interfaces {
+        port::require_ethernet(interface)?;
+    }
+    let (umem, mut pool) = port::umem(args, all.rx.headroom)?;
+    let [on_a, on_b] = &interfaces;
+    // What a fill ring has no room for stays unused.
+    let mut half = pool.split_off(pool.len() / 2);
+    let mut a = registering(all, &umem, &mut half, on_a, stop)?;
+    let mut b = match sharing(all, &a.handle, &mut pool, on_b, stop) {
+        // An older kernel, or a driver without the first one's mode.
+        Err(Failure::Xsk(
+            Error::NeedsKernel { .. } | Error::Bind { errno: Errno::OPNOTSUPP, .. },
+        )) => registering(all, &umem, &mut pool, on_b, stop),
+        result => result,
+    }?;
+    let programs = [
+        ActiveProgram::take(args, on_a, stop, |program| a.register(program))?,
+        ActiveProgram::take(args, on_b, stop, |program| b.register(program))?,
+    ];
+    let handles = [a.handle.clone(), b.handle.clone()];
+    let ends = interfaces.into_iter().zip(&handles).zip(&programs);
+    let sides = ends.map(|((interface, handle), program)| {
+        let attachment = Some(program.attachment());
+        let title = port::title(&interface, handle, attachment, 1);
+        Side::new(interface, vec![handle.clone()], title, attachment)
+    });
+    let mut session = Session::new(args, stop, "l2fwd", sides.collect::<Result<_>>()?)?;
+    let outcome = session.begin().and_then(|()| forward(args, [&mut a, &mut b], &mut session));
+    if outcome.is_err() {
+        // All that was received was given to the kernel again.
+        let counted = session.counted();
+        session.pending = counted.rx_packets.saturating_sub(counted.tx_packets);
+    }
+    session.end(outcome, programs)
+}
+
+/// Returns a socket that registers the packet memory, and receives into the chunks of `pool`.
+fn registering(
+    args: &L2fwdArgs,
+    umem: &Umem,
+    pool: &mut FramePool,
+    interface: &Interface,
+    stop: &Stop,
+) -> Result<Socket> {
+    let L2fwdArgs { port, rx, tx, .. } = args;
+    let builder = port::socket(port, umem).rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
+    let mut unbound = port::patiently(builder, stop)?;
+    unbound.fill.fill_from(pool, u32::MAX)?;
+    port::bind(unbound, interface, port.queue, port.wait(), stop)
+}
+
+/// Returns a socket that uses the registration of another one, and receives into the chunks of
+/// `pool`.
+fn sharing(
+    args: &L2fwdArgs,
+    with: &SocketHandle,
+    pool: &mut FramePool,
+    interface: &Interface,
+    stop: &Stop,
+) -> Result<Socket> {
+    let L2fwdArgs { port, rx, tx, .. } = args;
+    let builder = with.share_memory().rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
+    let unbound = builder.bind_timeout(port.wait().min(BIND_SLICE)).open()?;
+    let mut socket = port::bind(unbound, interface, port.queue, port.wait(), stop)?;
+    // Not before: the chunks in the fill ring of a socket that is refused would be lost. A driver
+    // that found none when it was bound is woken by the loop.
+    socket.fill.fill_from(pool, u32::MAX)?;
+    Ok(socket)
+}
+
+fn forward(args: &PortArgs, sockets: [&mut Socket; 2], session: &mut Session<'_>) -> Result<()> {
+    let [a, b] = sockets;
+    let handles = [&a.handle, &b.handle].map(|handle| handle as &dyn AsFd);
+    let mut directions = [
+        Direction::new((0, &mut a.rx, &mut a.fill), (1, &mut b.tx, &mut b.completion)),
+        Direction::new((1, &mut b.rx, &mut b.fill), (0, &mut a.tx, &mut a.completion)),
+    ];
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 && session.goes_on()? {
+        let before = left;
+        for direction in &mut directions {
+            if direction.sending > 0 {
+                direction.wake(args, session)?;
+                direction.take_back(args.batch, session)?;
+            }
+            left -= u64::from(direction.pass_on(args.next_batch(left), session)?);
+        }
+        if left == before {
+            for direction in &mut directions {
+                session.kicked(direction.from, direction.fill.kick_if_needed())?;
+            }
+            if args.poll && directions.iter().all(|direction| direction.tx.pending() == 0) {
+                let sends = directions.iter().any(|direction| direction.sending > 0);
+                session.sleep(&handles, if sends { SENDING } else { Duration::MAX })?;
+            }
+        }
+    }
+    session.drain(|session, side| {
+        // The one that sends there.
+        let direction = &mut directions[1 - side];
+        if session.is_ready(side) {
+            direction.wake(args, session)?;
+        }
+        let back = direction.take_back(u32::MAX, session)?;
+        Ok((back > 0, u64::from(direction.sending)))
+    })
+}
+
+impl<'a> Direction<'a> {
+    /// Takes number and rings of the interface that receives, and of the one that sends.
+    fn new(
+        (from, rx, fill): (usize, &'a mut Rx, &'a mut Fill),
+        (to, tx, completion): (usize, &'a mut Tx, &'a mut Completion),
+    ) -> Self {
+        Self { from, to, rx, fill, tx, completion, sending: 0, lengths: Lengths::default() }
+    }
+
+    /// Sends what was received; returns how many packets.
+    fn pass_on(&mut self, most: u32, session: &mut Session<'_>) -> Result<u32> {
+        let Self { rx, tx, lengths, .. } = self;
+        let mut bytes = 0;
+        let count = rx.receive(most)?.forward_each(tx, |frame| {
+            bytes += u64::from(frame.len());
+            lengths.push(frame.len());
+        })?;
+        session.parts[self.from].received(count, bytes);
+        self.sending += count;
+        Ok(count)
+    }
+
+    /// Gives chunks that came back to the fill ring that they are from; returns how many.
+    fn take_back(&mut self, most: u32, session: &mut Session<'_>) -> Result<u32> {
+        let back = self.completion.reap(most)?.recycle(self.fill)?;
+        session.parts[self.from].sent(back, self.lengths.came_back(back));
+        self.sending -= back;
+        Ok(back)
+    }
+
+    /// Wakes the kernel for the TX ring.
+    fn wake(&mut self, args: &PortArgs, session: &mut Session<'_>) -> Result<()> {
+        let result = kick(args, self.tx);
+        if let Ok(Kick::Busy) = result {
+            session.parts[self.from].dropped_bytes += self.lengths.taken_last(self.tx.pending());
+        }
+        session.kicked(self.to, result)
+    }
+}

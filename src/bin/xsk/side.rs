@@ -1,0 +1,346 @@
+//! One interface of a run: its sockets, its program and its link.
+
+use crate::counts::{Counts, Report, of_queue};
+use crate::ended::Ended;
+use crate::failure::{Failure, Result, quoted};
+use crate::link::Link;
+use crate::losses::{Loss, Place};
+use crate::port::take_off;
+use crate::table::{Label, Table};
+use crate::watch::Watch;
+use std::time::{Duration, Instant};
+use xsk::interface::InterfaceInfo;
+use xsk::{AttachMethod, Attachment, Error, Interface, Kick, SocketHandle, XdpMode};
+
+/// How long a driver whose interface is up may refuse to be woken.
+const REFUSED: Duration = Duration::from_secs(5);
+/// The pause between two looks at an interface that is down.
+pub(crate) const DOWN: Duration = Duration::from_millis(10);
+/// How long an interface that was set up may be without a carrier before that is worth a line.
+const SETTLING: Duration = Duration::from_secs(2);
+/// How long to wait for a first packet before the other queues are worth a line.
+const ELSEWHERE: Duration = Duration::from_secs(2);
+
+/// Bytes that the kernel leaves free before each received packet (`XDP_PACKET_HEADROOM`).
+const KERNEL_HEADROOM: u32 = 256;
+
+/// The program that redirects the packets.
+#[derive(Debug, Clone, Copy)]
+struct Redirect {
+    mode: XdpMode,
+    id: u32,
+    method: AttachMethod,
+}
+
+/// An interface, the sockets on one queue of it, and what is known of both.
+#[derive(Debug)]
+pub(crate) struct Side {
+    /// Packets that are to be sent on it, and are neither sent nor dropped.
+    pub(crate) pending: u64,
+    interface: Interface,
+    /// The sockets, of which there is one at least.
+    handles: Vec<SocketHandle>,
+    label: Label,
+    title: String,
+    watch: Watch,
+    start: Instant,
+    program: Option<Redirect>,
+    link: Link,
+    /// When the link was looked at last.
+    looked_at: Instant,
+    /// Since when an interface that was down is up without a carrier.
+    settling: Option<Instant>,
+    /// Since when the driver refuses to be woken although the interface is up.
+    refused_since: Option<Instant>,
+    /// The causes of losses that were reported.
+    losses: Vec<Loss>,
+    /// Packets that the interface had received before the start, on all queues: `None` at first,
+    /// and once it was reported that they come to other queues.
+    received_before: Option<u64>,
+}
+
+impl Side {
+    /// Takes the sockets on one queue of `interface`, the line that describes them, and the program
+    /// that redirects packets to them.
+    pub(crate) fn new(
+        interface: Interface,
+        handles: Vec<SocketHandle>,
+        title: String,
+        attachment: Option<&Attachment>,
+    ) -> Result<Self> {
+        let redirect = |program: &Attachment| Redirect {
+            mode: program.mode(),
+            id: program.program_id(),
+            method: program.method(),
+        };
+        let program = attachment.map(redirect);
+        let watch = Watch::start(&interface).map_err(|failure| match failure {
+            Failure::Xsk(error) => gone(&interface, program, error),
+            other => other,
+        })?;
+        let label = Label::new(&handles[0], attachment);
+        let start = Instant::now();
+        Ok(Self {
+            pending: 0,
+            interface,
+            handles,
+            label,
+            title,
+            watch,
+            start,
+            program,
+            link: Link::Ready,
+            looked_at: start,
+            settling: None,
+            refused_since: None,
+            losses: Vec::new(),
+            received_before: None,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.interface.name()
+    }
+
+    /// Returns interface, queue, program and mode for reports.
+    pub(crate) fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// Returns the line that describes it.
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Returns the sockets.
+    pub(crate) fn handles(&self) -> &[SocketHandle] {
+        &self.handles
+    }
+
+    pub(crate) fn link(&self) -> Link {
+        self.link
+    }
+
+    /// Returns whether packets can be sent, as far as it is known.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.link == Link::Ready
+    }
+
+    /// Returns whether packets can be sent, and the driver lets itself be woken.
+    #[inline]
+    pub(crate) fn is_steady(&self) -> bool {
+        self.is_ready() && self.refused_since.is_none()
+    }
+
+    /// Returns the interface's state.
+    pub(crate) fn info(&self) -> Result<InterfaceInfo> {
+        self.interface.info().map_err(|error| self.gone(error))
+    }
+
+    /// Returns what an error means for this interface.
+    pub(crate) fn gone(&self, error: Error) -> Failure {
+        gone(&self.interface, self.program, error)
+    }
+
+    /// Looks at the interface before the first packet; returns why the run is to end, if it is.
+    pub(crate) fn begin(&mut self, table: &Table) -> Result<Option<Ended>> {
+        let info = self.info()?;
+        self.received_before = self.program.map(|_| info.counters.rx_packets);
+        self.note_link(&info, table);
+        self.seen(&info, table, 0)
+    }
+
+    /// Checks the sockets, which have received so many packets, and what was seen of the interface
+    /// since the last time; returns why the run is to end, if it is.
+    pub(crate) fn look(&mut self, table: &Table, received: u64) -> Result<Option<Ended>> {
+        for handle in &self.handles {
+            if let Err(error) = handle.check() {
+                // An error that names the interface and its fate, if it is gone.
+                self.info()?;
+                return Err(self.gone(error));
+            }
+        }
+        match self.watch.take() {
+            Some((start, Ok(info))) => {
+                // What is known of the link may be newer.
+                if start > self.looked_at {
+                    self.note_link(&info, table);
+                }
+                self.seen(&info, table, received)
+            }
+            Some((_, Err(error))) => Err(self.gone(error)),
+            None => Ok(None),
+        }
+    }
+
+    /// Checks the program. That another process took it off is no error, but an end.
+    fn seen(
+        &mut self,
+        info: &InterfaceInfo,
+        table: &Table,
+        received: u64,
+    ) -> Result<Option<Ended>> {
+        let Some(Redirect { mode, id, .. }) = self.program else {
+            return Ok(None);
+        };
+        let mut ended = None;
+        if info.programs.program(mode) != Some(id) {
+            self.program = None;
+            let text = format!(
+                "program {id} was taken off {} by another process: packets go past this socket",
+                self.interface.name()
+            );
+            table.event(&self.label, "program_taken_off", &text);
+            ended = Some(Ended::ProgramTakenOff);
+        }
+        self.look_elsewhere(info, table, received)?;
+        Ok(ended)
+    }
+
+    /// Notes, once, that packets come to other queues and none to this one.
+    fn look_elsewhere(&mut self, info: &InterfaceInfo, table: &Table, received: u64) -> Result<()> {
+        let Some(before) = self.received_before else {
+            return Ok(());
+        };
+        let elsewhere = info.counters.rx_packets.saturating_sub(before);
+        if self.start.elapsed() < ELSEWHERE || elsewhere == 0 || received > 0 {
+            return Ok(());
+        }
+        self.received_before = None;
+        let queues = self.interface.queues()?.rx;
+        if queues < 2 || self.report()?.totals().rx_dropped > 0 {
+            return Ok(());
+        }
+        let (name, queue) = (quoted(self.interface.name()), self.handles[0].queue());
+        table.event(
+            &self.label,
+            "packets_elsewhere",
+            &format!(
+                "no packet has come to queue {queue}, and {elsewhere} to others of the {queues} \
+                 queues of {name}: `ethtool -S {name}` shows which, `ethtool -L {name}` changes \
+                 their number. A queue that was added after the program was attached may receive \
+                 nothing until all users of the program have ended"
+            ),
+        );
+        Ok(())
+    }
+
+    /// Returns what the kernel and the device counted, and nothing that a loop counts.
+    pub(crate) fn report(&self) -> Result<Report> {
+        let dropped = self.handles.iter().map(SocketHandle::tx_dropped).sum();
+        Ok(Report::new(Counts::default(), dropped, of_queue(&self.handles)?))
+    }
+
+    /// Writes a line for each new cause of losses, with the cure.
+    pub(crate) fn note_losses(&mut self, report: &Report, table: &Table) {
+        for loss in Loss::ALL {
+            let count = loss.count(report);
+            if count > 0 && !self.losses.contains(&loss) {
+                self.losses.push(loss);
+                let umem = self.handles[0].umem();
+                let text = loss.described(
+                    count,
+                    &Place {
+                        name: self.interface.name(),
+                        room: umem.chunk_size().saturating_sub(KERNEL_HEADROOM + umem.headroom()),
+                        generic: self
+                            .program
+                            .is_some_and(|program| program.mode == XdpMode::Generic),
+                    },
+                );
+                table.event(&self.label, loss.word(), &text);
+            }
+        }
+    }
+
+    /// Has the link looked at soon, unless that was done just now.
+    pub(crate) fn ask(&mut self) {
+        if self.looked_at.elapsed() >= DOWN {
+            self.looked_at = Instant::now();
+            self.watch.ask();
+        }
+    }
+
+    /// Takes the result of a wake-up of an interface that is down, or was; returns whether to wait
+    /// for it.
+    pub(crate) fn kicked(&mut self, result: xsk::Result<Kick>, table: &Table) -> Result<bool> {
+        match result {
+            Err(error) if error.is_down() => {
+                let info = self.info()?;
+                if info.up {
+                    // It just came up, or its driver is busy with something else.
+                    let since = *self.refused_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() > REFUSED {
+                        return Err(error.into());
+                    }
+                } else {
+                    self.refused_since = None;
+                    self.note_link(&info, table);
+                }
+                Ok(true)
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => {
+                self.refused_since = None;
+                self.look_at_link(table)
+            }
+        }
+    }
+
+    /// Looks at the link; returns whether to wait for it.
+    pub(crate) fn look_at_link(&mut self, table: &Table) -> Result<bool> {
+        let info = self.info()?;
+        self.note_link(&info, table);
+        Ok(!self.is_ready())
+    }
+
+    /// Notes what the link is, if it was something else before.
+    fn note_link(&mut self, info: &InterfaceInfo, table: &Table) {
+        let now = Instant::now();
+        self.looked_at = now;
+        let link = Link::of(info);
+        // An interface that was set up has its carrier some time after.
+        if self.link == Link::Down
+            && link == Link::NoCarrier
+            && now.duration_since(*self.settling.get_or_insert(now)) < SETTLING
+        {
+            return;
+        }
+        self.settling = None;
+        if link == self.link {
+            return;
+        }
+        self.link = link;
+        let (word, text) = link.described(self.interface.name());
+        table.event(&self.label, word, &text);
+    }
+}
+
+/// Replaces an error of a run on these interfaces by its cause, if the cause is that one is gone.
+pub(crate) fn explain(sides: &[Side], failure: Failure) -> Failure {
+    let Failure::Xsk(error @ (Error::Kick { .. } | Error::SocketEnded { .. })) = failure else {
+        return failure;
+    };
+    if let Some(cause) = sides.iter().find_map(|side| side.info().err()) {
+        return cause;
+    }
+    let is_meant = |side: &&Side| match &error {
+        Error::Kick { interface, .. } | Error::SocketEnded { interface, .. } => {
+            side.name() == interface
+        }
+        _ => false,
+    };
+    sides.iter().find(is_meant).unwrap_or(&sides[0]).gone(error)
+}
+
+/// Returns what an error means for an interface with a program on it.
+fn gone(interface: &Interface, program: Option<Redirect>, error: Error) -> Failure {
+    if !error.is_gone() {
+        return error.into();
+    }
+    let netlink = program.filter(|program| program.method == AttachMethod::Netlink);
+    let command = |program: Redirect| (program.id, take_off(interface, program.mode));
+    let name = interface.name().to_owned();
+    Failure::Gone { name, errno: error.errno(), program: netlink.map(command) }
+}
