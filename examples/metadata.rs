@@ -37,9 +37,9 @@ fn run() -> Result<()> {
 
     let interface = Interface::by_name(&name)?;
     let Port { umem, mut pool, socket, .. } = Port::open(&interface, 0)?;
-    let map = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
+    let map = XskMap::create(XskMap::DEFAULT_NAME, interface.queues()?.rx)?;
     let metadata = MetadataProgram::load(&map, interface.index())?;
-    let builder = Attachment::builder(&interface).mode(AttachMode::Native);
+    let builder = Attachment::builder(&interface).mode(AttachMode::Native).take_over(true);
     let program = builder.program(metadata.program()?, map).attach()?;
     let _registration = socket.register(&program)?;
     eprintln!("{name}: {} mode, {}", program.mode(), program.reason());

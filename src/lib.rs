@@ -188,9 +188,9 @@
 //! # fn main() -> xsk::Result<()> {
 //! let interface = Interface::by_name("eth1")?;
 //! let Port { umem, mut pool, socket, .. } = Port::open(&interface, 0)?;
-//! let map = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
+//! let map = XskMap::create(XskMap::DEFAULT_NAME, interface.queues()?.rx)?;
 //! let metadata = MetadataProgram::load(&map, interface.index())?;
-//! let builder = Attachment::builder(&interface).mode(AttachMode::Native);
+//! let builder = Attachment::builder(&interface).mode(AttachMode::Native).take_over(true);
 //! let attachment = builder.program(metadata.program()?, map).attach()?;
 //! let _registration = socket.register(&attachment)?;
 //! let mut rx = socket.rx.with_metadata(&metadata, 0)?;
@@ -252,6 +252,7 @@
 //! - chunks that are not aligned (`XDP_UMEM_UNALIGNED_CHUNK_FLAG`);
 //! - TX metadata: the card computes no checksum for a socket, cuts no packets, and sets no time
 //!   stamps. What arrives through a veth pair may lack its checksum: see [`packet`];
+//! - what the card knows of a packet, on a queue with several sockets;
 //! - busy polling (`SO_PREFER_BUSY_POLL`) is not switched on; [`SocketHandle`] has the descriptor;
 //! - sending at a rate: a loop of one's own has to wait;
 //! - bonds in native mode: the packets belong to the members. Bind to those, or attach in generic

@@ -205,6 +205,7 @@ impl AttachmentBuilder {
             method_reason: attached.method_reason,
             replaced: attached.replaced,
             program_id: attached.program_id,
+            is_default: candidate.default_tag.is_some(),
             slots: attached.slots.unwrap_or(candidate.slots),
             ownership: attached.ownership,
             lock_timeout: request.lock_timeout,

@@ -46,6 +46,7 @@ pub(super) fn join(
         replaced: None,
         program_id,
         joined: true,
+        is_default: false,
         slots: MapAndProbe::new(map)?,
         ownership,
         lock_timeout: request.lock_timeout,

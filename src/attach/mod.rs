@@ -116,8 +116,8 @@ impl Attachment {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Puts a socket into the slot of `queue`, and checks that it is there and that the program
-    /// still is.
+    /// Puts a socket into a slot, that of its queue for this crate's default program, and checks that
+    /// it is there and that the program still is.
     ///
     /// The socket may be bound already or be bound later, to this queue of this interface: packets
     /// of another queue are dropped without a counter. The kernel empties the slot when the socket
@@ -139,9 +139,9 @@ impl Attachment {
     /// its interface down (`ENETDOWN`, as [`XskMap::insert`]); [`Error::WrongObject`] for a socket
     /// without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
     /// [`Error::Interface`] if the interface is gone.
-    pub fn register(&self, queue: u32, socket: impl AsFd) -> Result<Registration> {
+    pub fn register(&self, slot: u32, socket: impl AsFd) -> Result<Registration> {
         let socket = socket.as_fd();
-        self.put_into_slot(queue, socket, || self.shared.map().insert(queue, socket))
+        self.put_into_slot(slot, socket, || self.shared.map().insert(slot, socket))
     }
 
     /// Registers `socket`, which `insert` puts into its slot.
@@ -287,6 +287,16 @@ fn require_interface(
     })
 }
 
+/// Refuses a slot of the default program that is another queue's.
+fn require_slot(handle: &SocketHandle, program: &Attachment, slot: u32) -> Result<()> {
+    if slot == handle.queue() || !program.shared.is_default {
+        return Ok(());
+    }
+    let rule = "is the queue: this crate's default program has one slot for each queue; \
+        `bpf::spread` has one for each socket";
+    Err(Error::Setting { name: "slot", value: slot.into(), rule })
+}
+
 macro_rules! register {
     ($($socket:ty),*) => {$(
         impl $socket {
@@ -325,9 +335,11 @@ macro_rules! register_in_slot {
             /// drop it together with the socket's parts, or the queue stays taken.
             ///
             /// # Errors
-            /// As [`Socket::register`].
+            /// As [`Socket::register`]; [`Error::Setting`] for another slot of this crate's default
+            /// program than that of the socket's queue: packets of other queues would be dropped.
             pub fn register(&self, program: &Attachment, slot: u32) -> Result<Registration> {
                 require_interface(&self.handle, self.as_fd(), program.interface())?;
+                require_slot(&self.handle, program, slot)?;
                 // By its type it has an RX ring.
                 let insert = || program.map().insert_unchecked(slot, self.as_fd());
                 let registration = program.put_into_slot(slot, self.as_fd(), insert)?;

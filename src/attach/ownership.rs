@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) replaced: Option<ReplacedProgram>,
     pub(super) program_id: u32,
     pub(super) joined: bool,
+    /// Whether it is known to be this crate's default program.
+    pub(super) is_default: bool,
     pub(super) slots: MapAndProbe,
     pub(super) ownership: Ownership,
     pub(super) lock_timeout: Duration,

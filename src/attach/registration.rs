@@ -126,7 +126,7 @@ impl Registration {
         self
     }
 
-    /// Returns the slot, which has the number of the queue.
+    /// Returns the slot: that of the queue, for this crate's default program.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot

@@ -24,7 +24,8 @@ const NOT_SUPPORTED: i32 = 95;
 /// does, and writes before it what the card knows of it: receive timestamp, hash and VLAN tag (6.3; the
 /// VLAN tag 6.8).
 ///
-/// It is bound to one interface and attached in native mode.
+/// It is bound to one interface and attached in native mode. After a kill, what netlink holds of it is
+/// taken over by [`AttachmentBuilder::take_over`](crate::attach::AttachmentBuilder::take_over).
 /// [`Rx::with_metadata`](crate::Rx::with_metadata) reads what it wrote. Packets of a queue without a
 /// socket go on to the kernel's stack as they came.
 ///
@@ -50,7 +51,7 @@ const NOT_SUPPORTED: i32 = 95;
 /// let Port { umem, mut pool, socket, .. } = Port::open(&interface, 0)?;
 /// let map = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
 /// let metadata = MetadataProgram::load(&map, interface.index())?;
-/// let builder = Attachment::builder(&interface).mode(AttachMode::Native);
+/// let builder = Attachment::builder(&interface).mode(AttachMode::Native).take_over(true);
 /// let attachment = builder.program(metadata.program()?, map).attach()?;
 /// let _registration = socket.register(&attachment)?;
 /// let mut rx = socket.rx.with_metadata(&metadata, 0)?;
@@ -63,8 +64,9 @@ const NOT_SUPPORTED: i32 = 95;
 #[derive(Debug)]
 pub struct MetadataProgram {
     program: Program,
-    /// The sequence number of the last packet of each slot.
-    sequences: sys::CounterMap,
+    /// Of each slot the sequence number of the last packet, and the key. The key is not in the
+    /// instructions, which are the same for each program: so a later start knows one that was left.
+    slots_state: sys::PairMap,
     slots: u32,
     number: u32,
 }
@@ -87,18 +89,23 @@ impl MetadataProgram {
             });
         }
         let (slots, number) = (map.entries(), next_number());
-        let sequences = sys::counter_map_create(slots).map_err(|errno| Error::CreateMap {
-            name: "sequence numbers".to_owned(),
+        let failed = |errno| Error::CreateMap {
+            name: "keys and sequence numbers".to_owned(),
             entries: slots,
             errno,
-        })?;
-        let insns = instructions(map.as_fd(), sequences.as_fd(), functions, number);
+        };
+        let slots_state = sys::pair_map_create(slots).map_err(failed)?;
+        for slot in 0..slots {
+            let key = number.wrapping_add(slot);
+            sys::set_pair(&slots_state, slot, [0, key.into()]).map_err(failed)?;
+        }
+        let insns = instructions(map.as_fd(), slots_state.as_fd(), functions);
         let program = Program::builder(&insns)
             .name("xsk_metadata")
             .license(c"Dual MIT/GPL")
             .bound_to(interface_index)
             .load()?;
-        Ok(Self { program, sequences, slots, number })
+        Ok(Self { program, slots_state, slots, number })
     }
 
     /// Returns the program, to be attached.
@@ -121,9 +128,10 @@ impl MetadataProgram {
             let rule = "is below the number of the map's entries";
             return Err(Error::Setting { name: "slot", value: slot.into(), rule });
         }
-        let sequence = sys::counter(&self.sequences, slot).map_err(|errno| Error::BpfObject {
+        let pair = sys::pair(&self.slots_state, slot);
+        let [sequence, _] = pair.map_err(|errno| Error::BpfObject {
             operation: BpfOp::MapLookup,
-            object: "the map of sequence numbers".to_owned(),
+            object: "the map of keys and sequence numbers".to_owned(),
             errno,
         })?;
         Ok((self.key(slot), sequence))
@@ -148,9 +156,8 @@ fn next_number() -> u32 {
 /// of maps at R10 - 44.
 fn instructions<'a>(
     map: BorrowedFd<'a>,
-    sequences: BorrowedFd<'a>,
+    slots_state: BorrowedFd<'a>,
     [timestamp, hash, vlan]: [Option<u32>; 3],
-    number: u32,
 ) -> Vec<Insn<'a>> {
     use Reg::{R0, R1, R2, R3, R4, R6, R7, R10};
     let mut a = Assembler::default();
@@ -208,13 +215,8 @@ fn instructions<'a>(
         a.add([Insn::store_imm(Size::Half, R10, -4, NOT_SUPPORTED)]);
     }
 
-    a.add([
-        Insn::mov32_reg(R1, R7),
-        Insn::alu32_imm(Alu::Add, R1, i32::from_ne_bytes(number.to_ne_bytes())),
-        Insn::store(Size::Word, R10, -32, R1),
-    ]);
     // A queue is served by one processor at a time: nothing else counts its slot.
-    a.add(Insn::load_map_fd(R1, sequences));
+    a.add(Insn::load_map_fd(R1, slots_state));
     a.add(stack(R2, -44));
     a.add([Insn::call(Helper::MAP_LOOKUP_ELEM)]);
     a.jump(Insn::jump_imm(Cond::Eq, R0, 0, 0), redirect);
@@ -223,6 +225,8 @@ fn instructions<'a>(
         Insn::alu64_imm(Alu::Add, R1, 1),
         Insn::store(Size::Double, R0, 0, R1),
         Insn::store(Size::Double, R10, -16, R1),
+        Insn::load(Size::Double, R1, R0, 8),
+        Insn::store(Size::Word, R10, -32, R1),
     ]);
 
     let len = i32::try_from(RxRecord::LEN).unwrap_or_default();

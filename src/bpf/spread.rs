@@ -30,6 +30,9 @@ const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
 /// [`Attachment::register`](crate::Attachment::register) puts a socket into one. Packets whose slot
 /// is empty, or that the map does not have, go on to the kernel's stack.
 ///
+/// After a kill, what netlink holds of it is taken over by
+/// [`AttachmentBuilder::take_over`](crate::attach::AttachmentBuilder::take_over).
+///
 /// The hash is of the two IP addresses, and of the two ports of TCP, UDP, UDP-Lite and SCTP; behind
 /// up to two VLAN tags. Of fragments (IPv4), and where extension headers come first (IPv6), it is of
 /// the addresses alone. Packets that are not IP all come to the first socket.
@@ -48,11 +51,15 @@ const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
 /// ```
 ///
 /// # Errors
-/// [`Error::Setting`] for no sockets, or more than 65536; [`Error::NeedsKernel`] before 5.3;
+/// [`Error::Setting`] for no sockets, more than 65536, or more than the map has entries; [`Error::NeedsKernel`] before 5.3;
 /// [`Error::LoadProgram`], and the errors of a first test run: [`Error::CreateMap`],
 /// [`Error::BpfObject`].
 pub fn spread(map: &XskMap, sockets: u32) -> Result<Program> {
     let factor = i32::try_from(sockets).ok().filter(|_| (1..=MOST_SOCKETS).contains(&sockets));
+    if sockets > map.entries() && factor.is_some() {
+        let (name, rule) = ("number of sockets on a queue", "is not above the map's entries");
+        return Err(Error::Setting { name, value: sockets.into(), rule });
+    }
     let Some(factor) = factor else {
         let (name, rule) = ("number of sockets on a queue", "is from 1 to 65536");
         return Err(Error::Setting { name, value: sockets.into(), rule });
@@ -117,10 +124,16 @@ fn instructions(map: BorrowedFd<'_>, sockets: i32) -> Vec<Insn<'_>> {
         // The header's length is in words.
         Insn::load(Size::Byte, R5, R2, 0),
         Insn::alu64_imm(Alu::And, R5, 15),
-        Insn::alu64_imm(Alu::Lsh, R5, 2),
-        Insn::alu64_reg(Alu::Add, R2, R5),
     ]);
-    a.jump(Insn::jump(0), ports);
+    // Number by number: to add a register to a pointer takes CAP_PERFMON.
+    for words in 5..=15 {
+        let next = a.label();
+        a.jump(Insn::jump_imm(Cond::Ne, R5, words, 0), next);
+        a.add([Insn::alu64_imm(Alu::Add, R2, words << 2)]);
+        a.jump(Insn::jump(0), ports);
+        a.place(next);
+    }
+    a.jump(Insn::jump(0), known);
 
     a.place(ipv6);
     a.jump(Insn::jump_imm(Cond::Ne, R5, on_wire(IPV6.0), 0), known);

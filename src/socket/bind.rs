@@ -25,7 +25,9 @@ impl<S: SocketKind> Unbound<S> {
     /// nothing is received. While the queue is taken, it tries again for as long as
     /// [`bind_timeout`](super::SocketBuilder::bind_timeout) says.
     ///
-    /// The interface must be up, and a queue takes one socket.
+    /// A queue takes one socket, and those that share it ([`Socket::share_queue`](super::Socket)). The
+    /// interface should be up: what is sent before waits in the TX ring, and zero-copy drivers may
+    /// refuse.
     ///
     /// # Errors
     /// The socket comes back in the [`BindError`], with what is in its fill ring.

@@ -1,6 +1,8 @@
 //! The RX ring: received packets, as frames.
 
 use super::batch::Batch;
+#[cfg(feature = "test-util")]
+use super::buffer_pool::BufferPool;
 use super::desc::Desc;
 use super::inner::{Inner, as_fd};
 use super::rx_batch::RxBatch;
@@ -66,6 +68,11 @@ impl Rx {
         let most_allowed = |_| Index::new(filled.load(Ordering::Relaxed));
         let error = |ring: &mut _, suspect| error(ring, checker, suspect);
         Ok(RxBatch(Batch::new(ring.peek(count, most_allowed, error)?, checker)))
+    }
+
+    #[cfg(feature = "test-util")]
+    pub(crate) fn pool(&self) -> &Arc<BufferPool> {
+        &self.inner.pool
     }
 
     /// Returns the socket's packet memory.

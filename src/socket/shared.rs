@@ -9,9 +9,11 @@ use super::{Fill, RxSocket, SharedCompletion, SharedRx, Socket, SocketHandle, Tx
 ///
 /// [`add_socket`](Self::add_socket) makes another one. Each has RX and TX rings of its own. All
 /// receive into chunks of the one fill ring, and the chunks that they sent come back in the one
-/// completion ring: whichever thread has these two serves all of them. They may end in any order;
-/// the queue is free when the last of them has ended. While one lives, the first one's descriptor
-/// stays open, because the kernel has the two rings with it.
+/// completion ring: whichever thread has these two serves all of them. Add the sockets before you take
+/// this apart. They may end in any order, but without `fill` none of them receives for long, and
+/// without `completion` none gets sent chunks back. The queue is free when the last of them has ended.
+/// While one lives, the first one's descriptor stays open, because the kernel has the two rings with
+/// it. Of their [`Statistics`](super::Statistics), `fill_ring_empty` is the queue's: the same in each.
 ///
 /// Which of the sockets gets a packet is the XDP program's matter: each is in a slot of its own of
 /// the program's map. The program of [`bpf::spread`](crate::bpf::spread) has slots for several sockets on each
@@ -28,7 +30,8 @@ use super::{Fill, RxSocket, SharedCompletion, SharedRx, Socket, SocketHandle, Tx
 ///
 /// let map = bpf::XskMap::create("xsks_map", 2)?;
 /// let program = bpf::spread(&map, 2)?; // two sockets on each queue
-/// let program = Attachment::builder(&interface).program(program, map).attach()?;
+/// let builder = Attachment::builder(&interface).take_over(true); // also what a kill has left
+/// let program = builder.program(program, map).attach()?;
 /// let _slots = [queue.register(&program, 0)?, second.register(&program, 1)?];
 /// loop {
 ///     for rx in [&mut queue.rx, &mut second.rx] {

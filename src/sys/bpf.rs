@@ -107,39 +107,50 @@ pub(crate) fn map_delete(map: &SlotMap, key: u32) -> Result<(), Errno> {
     unsafe { bpf(BPF_MAP_DELETE_ELEM, &mut attr) }.map(drop)
 }
 
-/// An array of 64-bit counters: creating one is the only way to get one, so that `counter` knows how
-/// much the kernel reads and writes.
+/// An array of pairs of 64-bit numbers: creating one is the only way to get one, so that the element
+/// functions know how much the kernel reads and writes.
 #[derive(Debug)]
-pub(crate) struct CounterMap(OwnedFd);
+pub(crate) struct PairMap(OwnedFd);
 
-impl AsFd for CounterMap {
+impl AsFd for PairMap {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }
 
-/// `bpf(BPF_MAP_CREATE)` of an array of counters, which begin at 0.
-pub(crate) fn counter_map_create(entries: u32) -> Result<CounterMap, Errno> {
+/// `bpf(BPF_MAP_CREATE)` of an array of pairs, which begin at 0.
+pub(crate) fn pair_map_create(entries: u32) -> Result<PairMap, Errno> {
     let mut attr = bpf_attr_map_create::new_zeroed();
     attr.map_type = BPF_MAP_TYPE_ARRAY;
     attr.key_size = 4;
-    attr.value_size = 8;
+    attr.value_size = 16;
     attr.max_entries = entries;
     // SAFETY: the attribute holds no pointer; the call makes a descriptor that has no other owner.
-    owned(unsafe { bpf(BPF_MAP_CREATE, &mut attr) }?).map(CounterMap)
+    owned(unsafe { bpf(BPF_MAP_CREATE, &mut attr) }?).map(PairMap)
 }
 
-/// `bpf(BPF_MAP_LOOKUP_ELEM)`: returns a counter.
-pub(crate) fn counter(map: &CounterMap, key: u32) -> Result<u64, Errno> {
-    let mut value = 0_u64;
+/// `bpf(BPF_MAP_LOOKUP_ELEM)`: returns a pair.
+pub(crate) fn pair(map: &PairMap, key: u32) -> Result<[u64; 2], Errno> {
+    let mut value = [0_u64; 2];
     let mut attr = bpf_attr_map_elem::new_zeroed();
     attr.map_fd = number(map.as_fd());
     attr.key = address(&raw const key);
     attr.value = address(&raw mut value);
     // SAFETY: the kernel reads the map's key size at `key`, four bytes, and writes its value size at
-    // `value`, eight bytes, by `CounterMap`'s invariant; both locals live until after the call.
+    // `value`, 16 bytes, by `PairMap`'s invariant; both locals live until after the call.
     unsafe { bpf(BPF_MAP_LOOKUP_ELEM, &mut attr) }?;
     Ok(value)
+}
+
+/// `bpf(BPF_MAP_UPDATE_ELEM)`: sets a pair.
+pub(crate) fn set_pair(map: &PairMap, key: u32, value: [u64; 2]) -> Result<(), Errno> {
+    let mut attr = bpf_attr_map_elem::new_zeroed();
+    attr.map_fd = number(map.as_fd());
+    attr.key = address(&raw const key);
+    attr.value = address(&raw const value);
+    // SAFETY: the kernel reads the map's key size at `key`, four bytes, and its value size at
+    // `value`, 16 bytes, by `PairMap`'s invariant; both locals live until after the call.
+    unsafe { bpf(BPF_MAP_UPDATE_ELEM, &mut attr) }.map(drop)
 }
 
 /// What is to be loaded.

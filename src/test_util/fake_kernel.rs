@@ -262,8 +262,12 @@ impl FakeKernel {
     /// assert_eq!(received[1].1, None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    /// If the ring is another kernel's.
     #[must_use]
     pub fn with_metadata(&self, rx: Rx) -> MetadataRx {
+        assert!(Weak::ptr_eq(&self.pool, &Arc::downgrade(rx.pool())), "a ring of another kernel");
         MetadataRx::new(rx, METADATA_KEY, self.records)
     }
 

@@ -221,6 +221,9 @@ fn records_of_another_program_are_not_believed() {
     let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();
     let (one, other) = (load(&map), load(&map));
     assert_ne!(one.key(0), other.key(0));
+    // So a later start knows what a kill has left, and takes it over.
+    let tag = |metadata: &MetadataProgram| metadata.program().unwrap().info().unwrap().tag;
+    assert_eq!(tag(&one), tag(&other));
     let attachment = attach(&cable.left, near, one.program().unwrap(), map);
     let _registration = port.socket.register(&attachment).unwrap();
     let Port { umem, mut pool, socket, .. } = port;

@@ -1,11 +1,12 @@
 //! The program that spreads the packets of a queue over several sockets.
 
-use crate::common::{Cable, until};
+use crate::common::{Cable, as_nobody, until};
 use crate::fixture::first;
+use rustix::thread::CapabilitySet;
 use std::collections::BTreeMap;
 use xsk::attach::Attachment;
 use xsk::bpf::{XskMap, spread};
-use xsk::test_util::privileged;
+use xsk::test_util::{Namespace, privileged};
 use xsk::{Error, Port, Socket};
 
 const SOCKETS: u32 = 4;
@@ -193,9 +194,41 @@ fn a_number_of_sockets_that_cannot_be_is_refused() {
         return;
     }
     let map = XskMap::create("xsks_map", 4).unwrap();
-    for sockets in [0, 65537, u32::MAX] {
+    // The map has too few slots for five.
+    for sockets in [0, 5, 65537, u32::MAX] {
         let refused = spread(&map, sockets).unwrap_err();
         assert!(matches!(refused, Error::Setting { .. }), "{refused}");
     }
-    assert!(spread(&map, 65536).is_ok());
+    assert!(spread(&map, 4).is_ok());
+}
+
+/// Exactly the capabilities that the documentation names.
+#[test]
+fn it_loads_with_the_documented_capabilities() {
+    if !privileged!() {
+        return;
+    }
+    let kept = CapabilitySet::BPF | CapabilitySet::NET_ADMIN;
+    as_nobody(kept, &Namespace::new().unwrap(), || {
+        let map = XskMap::create("xsks_map", 4).unwrap();
+        for sockets in 1..=4 {
+            spread(&map, sockets).unwrap();
+        }
+    });
+}
+
+/// The default program has a slot for each queue, not for each socket.
+#[test]
+fn a_slot_of_the_default_program_is_that_of_the_queue() {
+    if !privileged!() {
+        return;
+    }
+    let cable = Cable::new(2);
+    let near = cable.veth.a();
+    let mut queue = first(&cable.left, near, 64).socket.share_queue();
+    let second = cable.left.run(|| queue.add_socket().bind()).unwrap().unwrap();
+    let attachment = cable.left.run(|| Attachment::builder(near).attach()).unwrap().unwrap();
+    let refused = second.register(&attachment, 1).unwrap_err();
+    assert!(matches!(refused, Error::Setting { name: "slot", value: 1, .. }), "{refused}");
+    second.register(&attachment, 0).unwrap().close().unwrap();
 }

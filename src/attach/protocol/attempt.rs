@@ -37,7 +37,7 @@ pub(in crate::attach) struct Candidate {
     pub(in crate::attach) program: Program,
     pub(in crate::attach) slots: MapAndProbe,
     /// The tag of the default program; `None` for one of the user's.
-    pub(super) default_tag: Option<[u8; 8]>,
+    pub(in crate::attach) default_tag: Option<[u8; 8]>,
 }
 
 /// Attaching `candidate` as `request` says, under `lock`.

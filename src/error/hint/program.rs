@@ -18,7 +18,8 @@ const MEMORY: &str = "The kernel has no memory for it, or the control group's li
 const UPDATE_PRIVILEGES: &str = "Before Linux 5.19, where `sysctl \
     kernel.unprivileged_bpf_disabled` is not 0, using a map needs CAP_BPF, too (CAP_SYS_ADMIN \
     before 5.8)";
-const SLOT_TAKEN: &str = "Another socket is registered there: only one can receive from a queue";
+const SLOT_TAKEN: &str = "Another socket is registered there, or this one already: a slot has one, and \
+    of several sockets on a queue each needs a slot of its own (`bpf::spread`)";
 const NO_XDP_SOCKET: &str = "It is no AF_XDP socket, or (before Linux 5.10) one without rings";
 const LINK_DOWN: &str = "The socket's interface is down, and before Linux 6.4 the kernel does not \
     report then whether a bound socket has an RX ring; one without could crash it. Set the \
@@ -76,8 +77,9 @@ fn is_name(name: &str) -> bool {
 pub(super) fn update_map(entries: u32, other: Option<&str>, errno: Errno) -> Hint {
     match errno {
         Errno::TOOBIG => format!(
-            "The program was attached with {entries} slot(s), one for each queue that there was: \
-             after `ethtool -L` has made more, end all its users and attach it again"
+            "The map has {entries} slot(s): this crate's default program gets one for each queue that \
+             there is when it is attached (after `ethtool -L` has made more, end all its users and \
+             attach it again), and `bpf::spread` needs one for each socket of each queue"
         )
         .into(),
         Errno::PERM => UPDATE_PRIVILEGES.into(),
