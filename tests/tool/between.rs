@@ -276,6 +276,38 @@ fn what_the_other_device_drops_is_neither_sent_nor_a_success() {
 }
 
 #[test]
+fn without_a_carrier_on_one_side_packets_are_dropped_and_counted_and_it_goes_on() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::new();
+    let [mut left, mut right] = two.peers();
+    let tool = two.start("-p");
+    ip::set_up(two.second.b(), false).unwrap();
+    while !tool.note().contains("near2 has no carrier") {}
+    let dropped = || two.near()[1].info().unwrap().counters.tx_dropped;
+    for number in 0..5 {
+        left.send(number, 60);
+    }
+    wait_for("the packets to be dropped", || dropped() == 5);
+    ip::set_up(two.second.b(), true).unwrap();
+    while !tool.note().contains("near2 is up again") {}
+    for number in 5..15 {
+        left.send(number, 80);
+        right.expect(number, 80);
+        right.send(number, 90);
+        left.expect(number, 90);
+    }
+    let ended = tool.stop();
+    let summary = ended.summary();
+    let total = &summary["total"];
+    assert_eq!((&total["tx_packets"], &total["tx_lost"]), (&20.into(), &5.into()), "{ended:?}");
+    let bytes = |number: usize| &summary["directions"][number]["bytes"];
+    assert_eq!((bytes(0), bytes(1)), (&800.into(), &900.into()), "{ended:?}");
+    assert_eq!(two.is_attached(), [false; 2]);
+}
+
+#[test]
 fn two_interfaces_that_cannot_be_are_refused_and_leave_nothing() {
     if !privileged!() {
         return;
