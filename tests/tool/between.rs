@@ -308,6 +308,34 @@ fn without_a_carrier_on_one_side_packets_are_dropped_and_counted_and_it_goes_on(
 }
 
 #[test]
+fn losses_are_shown_with_the_interface_that_lost_them() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::new();
+    let [mut left, mut right] = two.peers();
+    // One chunk for each.
+    let tool = two.start("-p --chunks 2");
+    tool.signal(Signal::STOP);
+    for number in 0..4 {
+        left.send(number, 60);
+    }
+    for number in 0..3 {
+        right.send(number, 60);
+    }
+    let dropped = "received packets were dropped because the fill ring was empty";
+    tool.signal(Signal::CONT);
+    for (name, count) in [("near", 3), ("near2", 2)] {
+        let note = tool.note();
+        assert!(note.starts_with(&format!("{name}: {count} {dropped}")), "{note}");
+    }
+    let summary = tool.stop().summary();
+    let total = &summary["total"];
+    assert_eq!((&total["tx_packets"], &total["rx_lost"]), (&2.into(), &5.into()), "{summary}");
+    assert_eq!(summary["rx_fill_ring_empty_descs"], 5);
+}
+
+#[test]
 fn two_interfaces_that_cannot_be_are_refused_and_leave_nothing() {
     if !privileged!() {
         return;
