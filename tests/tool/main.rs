@@ -2,10 +2,12 @@
 #![cfg(feature = "cli")]
 
 mod bad_input;
+mod between;
 #[path = "../common/mod.rs"]
 mod common;
 mod demo;
 mod ends;
 mod fixture;
+mod several;
 mod sharing;
 mod traffic;

@@ -158,8 +158,9 @@ pub(crate) struct RxArgs {
     /// The two IP addresses and the ports of TCP, UDP, UDP-Lite and SCTP are the flow; packets that
     /// are not IP all come to the first socket. The sockets have RX and TX rings of their own, and
     /// one fill and one completion ring. With more than one socket the program is one of this
-    /// process's own: another process on another queue of the interface cannot join it. The summary
-    /// has a line for each socket, and its JSON object "sockets".
+    /// process's own: another process on another queue of the interface cannot join it. What a
+    /// killed process left there by netlink is replaced if it had as many sockets, and with
+    /// --replace else. The summary has a line for each socket, and its JSON object "sockets".
     #[arg(short = 'M', long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) sockets: u32,
@@ -199,9 +200,9 @@ pub(crate) struct L2fwdArgs {
     /// The same queue number is used on both, and the packets are not copied between them: both use
     /// one packet memory, and half of the chunks are for what each receives. Options hold for
     /// both, and a count (-C) for both directions together. A card takes packets to other addresses
-    /// than its own only if it is promiscuous: `ip link set dev IF promisc on`. The table counts
-    /// both directions together; the summary has a line for each, and its JSON object
-    /// "directions".
+    /// than its own only if it is promiscuous: `ip link set dev IF promisc on`. A checksum that a
+    /// sender left to its card stays unfinished: `ethtool -K IF tx off` there. The table counts both
+    /// directions together; the summary has a line for each, and its JSON object "directions".
     #[arg(short, long, value_name = "NAME", conflicts_with = "sockets")]
     pub(crate) output: Option<OsString>,
 }

@@ -228,4 +228,28 @@ mod tests {
         assert_eq!(lengths.taken_last(4), 0, "it took none");
         assert_eq!((lengths.came_back(2), lengths.came_back(5)), (1100, 500));
     }
+
+    #[test]
+    fn what_one_socket_does_not_know_is_unknown_of_all() {
+        let mut known = Statistics::default();
+        (known.rx_dropped, known.rx_ring_full) = (3, Some(2));
+        let sum = both(&known, &known);
+        assert_eq!((sum.rx_dropped, sum.rx_ring_full, sum.fill_ring_empty), (6, Some(4), None));
+        assert_eq!(both(&known, &Statistics::default()).rx_ring_full, None);
+    }
+
+    #[test]
+    fn a_packet_is_found_by_any_address_in_its_chunk() {
+        let (umem, mut pool) = Umem::builder().chunk_count(2).build().unwrap();
+        let mut outgoing = Outgoing::new(&umem);
+        let mut frames = [pool.take().unwrap(), pool.take().unwrap()];
+        for (socket, frame) in frames.iter_mut().enumerate() {
+            frame.advance(256).unwrap();
+            frame.truncate(100 + socket as u32).unwrap();
+            outgoing.note(frame, socket);
+        }
+        pool.extend(frames);
+        let back = [pool.take().unwrap(), pool.take().unwrap()].map(|f| outgoing.came_back(&f));
+        assert!(back == [(100, 0), (101, 1)] || back == [(101, 1), (100, 0)], "{back:?}");
+    }
 }

@@ -170,8 +170,9 @@ impl<'a> Session<'a> {
 
     /// Writes a line for each new cause of losses, with the cure.
     fn note_losses(&mut self, reports: &[Report]) {
+        let named = self.sides.len() > 1;
         for (side, report) in self.sides.iter_mut().zip(reports) {
-            side.note_losses(report, &self.table);
+            side.note_losses(report, &self.table, named);
         }
     }
 

@@ -232,8 +232,9 @@ impl Side {
         Ok(Report::new(Counts::default(), dropped, of_queue(&self.handles)?))
     }
 
-    /// Writes a line for each new cause of losses, with the cure.
-    pub(crate) fn note_losses(&mut self, report: &Report, table: &Table) {
+    /// Writes a line for each new cause of losses, with the cure; and with the interface's name, if
+    /// `named` says that there is another one.
+    pub(crate) fn note_losses(&mut self, report: &Report, table: &Table, named: bool) {
         for loss in Loss::ALL {
             let count = loss.count(report);
             if count > 0 && !self.losses.contains(&loss) {
@@ -249,6 +250,12 @@ impl Side {
                             .is_some_and(|program| program.mode == XdpMode::Generic),
                     },
                 );
+                let text = match loss {
+                    // It begins with the name.
+                    Loss::Device => text,
+                    _ if named => format!("{}: {text}", self.interface.name()),
+                    _ => text,
+                };
                 table.event(&self.label, loss.word(), &text);
             }
         }

@@ -118,8 +118,8 @@ impl Table {
         }
     }
 
-    /// Writes an event on an interface beside the reports: for people to the standard error output, in JSON mode to
-    /// the standard output as well. A failed write is ignored.
+    /// Writes an event on an interface beside the reports: for people to the standard error output,
+    /// in JSON mode to the standard output as well. A failed write is ignored.
     pub(crate) fn event(&self, label: &Label, word: &str, text: &str) {
         self.note(text);
         if self.json {
