@@ -32,7 +32,7 @@ impl World {
         let rings = FakeRings { rx, tx, fill, completion, start, need_wakeup: flags & 4 != 0 };
         let shared = flags & 8 != 0;
         let mut first = if shared { Port::shared(&umem, rings) } else { Port::alone(&umem, rings) };
-        for _ in 0..=sizes[0] / 5 & 1 {
+        for _ in 0..=(sizes[0] / 5) & 1 {
             first.add(rings);
         }
         let mut ports = vec![first];
