@@ -29,7 +29,9 @@ impl Sockets {
             Self::Three(first, added) => {
                 let mut slots = vec![first.register(program, queue)?];
                 for (slot, socket) in (0..program.map().entries()).rev().zip(&**added) {
-                    slots.push(socket.register(program, slot)?);
+                    // In a slot of another queue, which the sockets' own method refuses: no packets come
+                    // there.
+                    slots.push(program.register(slot, socket)?);
                 }
                 Ok(slots)
             }

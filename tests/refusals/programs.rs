@@ -36,8 +36,8 @@ fn what_is_no_socket_is_not_put_into_a_map() {
     says(
         &error,
         &expect![[r#"
-        cannot insert the socket into slot 2 of the BPF map of 2 slots: E2BIG (Argument list too long).
-        The program was attached with 2 slot(s), one for each queue that there was: after `ethtool -L` has made more, end all its users and attach it again"#]],
+            cannot insert the socket into slot 2 of the BPF map of 2 slots: E2BIG (Argument list too long).
+            The map has 2 slot(s): this crate's default program gets one for each queue that there is when it is attached (after `ethtool -L` has made more, end all its users and attach it again), and `bpf::spread` needs one for each socket of each queue"#]],
     );
     let other = crate::sockets::raw();
     rustix::net::sockopt::set_xdp_rx_ring_size(&other, 64).unwrap();
@@ -45,8 +45,8 @@ fn what_is_no_socket_is_not_put_into_a_map() {
     says(
         &error,
         &expect![[r#"
-        cannot insert the socket into slot 0 of the BPF map of 2 slots: EEXIST (File exists).
-        Another socket is registered there: only one can receive from a queue"#]],
+            cannot insert the socket into slot 0 of the BPF map of 2 slots: EEXIST (File exists).
+            Another socket is registered there, or this one already: a slot has one, and of several sockets on a queue each needs a slot of its own (`bpf::spread`)"#]],
     );
     let error = map.remove(2).unwrap_err();
     says(
