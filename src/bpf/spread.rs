@@ -30,6 +30,9 @@ const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
 /// [`Attachment::register`](crate::Attachment::register) puts a socket into one. Packets whose slot
 /// is empty, or that the map does not have, go on to the kernel's stack.
 ///
+/// On older kernels (seen on 5.10) loading it takes `CAP_PERFMON` as well, as any program that looks
+/// at packets does there.
+///
 /// After a kill, what netlink holds of it is taken over by
 /// [`AttachmentBuilder::take_over`](crate::attach::AttachmentBuilder::take_over).
 ///

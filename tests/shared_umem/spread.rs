@@ -1,12 +1,12 @@
 //! The program that spreads the packets of a queue over several sockets.
 
-use crate::common::{Cable, as_nobody, until};
+use crate::common::{Cable, as_nobody, kernel_can, until};
 use crate::fixture::first;
 use rustix::thread::CapabilitySet;
 use std::collections::BTreeMap;
 use xsk::attach::Attachment;
 use xsk::bpf::{XskMap, spread};
-use xsk::test_util::{Namespace, privileged};
+use xsk::test_util::{Namespace, privileged, test_name};
 use xsk::{Error, Port, Socket};
 
 const SOCKETS: u32 = 4;
@@ -209,12 +209,16 @@ fn it_loads_with_the_documented_capabilities() {
         return;
     }
     let kept = CapabilitySet::BPF | CapabilitySet::NET_ADMIN;
-    as_nobody(kept, &Namespace::new().unwrap(), || {
+    let loaded = as_nobody(kept, &Namespace::new().unwrap(), || {
         let map = XskMap::create("xsks_map", 4).unwrap();
-        for sockets in 1..=4 {
-            spread(&map, sockets).unwrap();
-        }
+        (1..=4).try_for_each(|sockets| spread(&map, sockets).map(drop))
     });
+    // Older kernels let such a process compare no pointers at all: no program that looks at packets.
+    let older = matches!(&loaded, Err(Error::LoadProgram { log, .. })
+        if log.contains("pointer comparison prohibited"));
+    if kernel_can(test_name!(), !older, "to look at packets takes CAP_PERFMON") {
+        loaded.unwrap();
+    }
 }
 
 /// The default program has a slot for each queue, not for each socket.
