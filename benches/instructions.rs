@@ -42,8 +42,8 @@ const CASES: &[(&str, u32, f64)] = &[
     ("rxdrop-verdict", 64, 22.5),
     ("rxdrop-verdict", 16, 32.9),
     ("rxdrop-verdict", 1, 113.2),
-    ("l2fwd-verdict", 64, 28.1),
-    ("l2fwd-verdict", 16, 42.0),
+    ("l2fwd-verdict", 64, 28.6),
+    ("l2fwd-verdict", 16, 42.8),
     ("l2fwd-verdict", 1, 154.0),
     ("wait-rxdrop", 64, 6.7),
     ("wait-rxdrop", 1, 84.2),
@@ -56,13 +56,19 @@ const CASES: &[(&str, u32, f64)] = &[
     ("rxdrop-dynamic", 1, 69.5),
     ("txonly-dynamic", 1, 97.0),
     ("l2fwd-dynamic", 1, 132.7),
+    ("unaligned", 64, 22.2),
+    ("unaligned", 16, 33.3),
+    ("unaligned", 1, 103.4),
+    ("unaligned-each", 64, 34.0),
+    ("unaligned-each", 16, 45.8),
+    ("unaligned-each", 1, 118.7),
     ("shared-2", 64, 21.1),
     ("shared-2", 16, 31.8),
     ("shared-2", 1, 141.0),
     ("sockets-64", 64, 18.9),
     ("sockets-64", 1, 95.3),
-    ("rx-metadata", 64, 97.6),
-    ("rx-metadata", 1, 136.7),
+    ("rx-metadata", 64, 100.7),
+    ("rx-metadata", 1, 144.9),
 ];
 
 /// Packets in one measured run: the rings wrap many times for each batch.
@@ -80,8 +86,13 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(batch: u32) -> Self {
-        let (umem, pool) = Umem::builder().chunk_count(4096).build().unwrap();
+    fn new(case: &str, batch: u32) -> Self {
+        let builder = Umem::builder().chunk_count(4096);
+        let (umem, pool) = if case.starts_with("unaligned") {
+            builder.unaligned().chunk_size(3072).build().unwrap()
+        } else {
+            builder.build().unwrap()
+        };
         let (kernel, socket) = FakeKernel::with(&umem, rings()).unwrap();
         Self { umem, pool, socket, kernel, batch: black_box(batch) }
     }
@@ -329,9 +340,14 @@ fn run_sockets_64<const BATCH: u32>() {
     }
 }
 
+/// Returns the name of a case's loop: `unaligned` is `l2fwd` with unaligned chunks.
+fn name_of_loop(case: &str) -> String {
+    case.replace("unaligned", "l2fwd")
+}
+
 /// Returns the loop of a case.
 fn measured<const BATCH: u32>(case: &str) -> fn(&mut Bench) -> u32 {
-    match case {
+    match name_of_loop(case).as_str() {
         "rxdrop" => measured_rxdrop::<BATCH>,
         "txonly" => measured_txonly::<BATCH>,
         "l2fwd" => measured_l2fwd::<BATCH>,
@@ -362,7 +378,7 @@ fn run(case: &str, batch: u32) {
         ("sockets-64", 64) => return run_sockets_64::<64>(),
         _ => (),
     }
-    let mut b = Bench::new(batch);
+    let mut b = Bench::new(case, batch);
     let step = match batch {
         1 => measured::<1>(case),
         16 => measured::<16>(case),
@@ -395,7 +411,7 @@ fn measure(case: &str, batch: u32) -> Result<f64, String> {
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no"])
-        .arg(format!("--toggle-collect=*measured_{}", case.replace('-', "_")))
+        .arg(format!("--toggle-collect=*measured_{}", name_of_loop(case).replace('-', "_")))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(me)
         .env("XSK_BENCH_CASE", format!("{case} {batch}"))

@@ -164,6 +164,18 @@ impl<D: Sink> Room<D> {
     }
 }
 
+/// Which of two forms the entries of a batch have. All have the same; a loop over several is made for
+/// each form, and has no code for the other one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The usual one.
+    Usual,
+    /// The other one.
+    Other,
+    /// One of them: the entry is alone, and looks are cheaper than to know before.
+    Either,
+}
+
 /// Moves as many entries as are ready and have room, as what `map` makes of them, until `map`
 /// refuses one, which is taken and does not arrive. Returns how many arrived.
 ///
@@ -174,6 +186,18 @@ pub(crate) fn transfer<S: Source, D: Sink>(
     room: Room<D>,
     mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
 ) -> u32 {
+    transfer_of(ready, room, || false, move |_, entry| map(entry))
+}
+
+/// As [`transfer`], for entries that have one of two forms. `form` returns which; it is called if
+/// there are several.
+#[inline(always)]
+pub(crate) fn transfer_of<S: Source, D: Sink>(
+    ready: Ready<S>,
+    room: Room<D>,
+    other: impl FnOnce() -> bool,
+    mut map: impl FnMut(Form, S::Entry) -> Option<D::Entry>,
+) -> u32 {
     let count = ready.count.min(room.count);
     let (mut from, mut to) = (ready.source, room.sink);
     if count == 0 {
@@ -181,14 +205,19 @@ pub(crate) fn transfer<S: Source, D: Sink>(
         return 0;
     }
     if count > 1 {
-        // SAFETY: `Ready` and `Room` say that `count` entries and slots are there.
+        if other() {
+            // SAFETY: `Ready` and `Room` say that `count` entries and slots are there.
+            return unsafe { transfer_other(from, to, count, map) };
+        }
+        let map = move |entry| map(Form::Usual, entry);
+        // SAFETY: as above.
         return unsafe { transfer_runs(from, to, count, map) };
     }
     // SAFETY: one entry is there, so `run` returns where (contract of `Source`).
     let entry = unsafe { read_entry(from.run(0, 1).0) };
     // SAFETY: one entry is there.
     let end = unsafe { from.take(1) };
-    let Some(mapped) = map(entry) else {
+    let Some(mapped) = map(Form::Either, entry) else {
         // SAFETY: `entry` was just taken.
         unsafe { from.reject(entry) };
         return 0;
@@ -220,7 +249,18 @@ fn flush_empty<S: Source, D: Sink>(mut from: S, mut to: D) {
 pub(crate) fn transfer_each<S: Source, D: Sink>(
     ready: Ready<S>,
     room: Room<D>,
-    map: impl FnMut(S::Entry) -> Option<D::Entry>,
+    mut map: impl FnMut(S::Entry) -> Option<D::Entry>,
+) -> u32 {
+    transfer_each_of(ready, room, || false, move |_, entry| map(entry))
+}
+
+/// As [`transfer_each`], for entries that have one of two forms, as those of [`transfer_of`].
+#[inline(always)]
+pub(crate) fn transfer_each_of<S: Source, D: Sink>(
+    ready: Ready<S>,
+    room: Room<D>,
+    other: impl FnOnce() -> bool,
+    mut map: impl FnMut(Form, S::Entry) -> Option<D::Entry>,
 ) -> u32 {
     /// # Safety
     /// As [`transfer_runs`].
@@ -235,12 +275,33 @@ pub(crate) fn transfer_each<S: Source, D: Sink>(
         unsafe { transfer_runs(from, to, count, map) }
     }
     let count = ready.count.min(room.count);
-    if count > 1 {
-        // SAFETY: `Ready` and `Room` say that `count` entries and slots are there.
-        unsafe { outlined(ready.source, room.sink, count, map) }
-    } else {
-        transfer(ready, room, map)
+    if count <= 1 {
+        return transfer_of(ready, room, other, map);
     }
+    if other() {
+        // SAFETY: `Ready` and `Room` say that `count` entries and slots are there.
+        return unsafe { transfer_other(ready.source, room.sink, count, map) };
+    }
+    let map = move |entry| map(Form::Usual, entry);
+    // SAFETY: as above.
+    unsafe { outlined(ready.source, room.sink, count, map) }
+}
+
+/// As [`transfer_runs`], for entries of the other form.
+///
+/// # Safety
+/// As there.
+#[cold]
+#[inline(never)]
+unsafe fn transfer_other<S: Source, D: Sink>(
+    from: S,
+    to: D,
+    count: u32,
+    mut map: impl FnMut(Form, S::Entry) -> Option<D::Entry>,
+) -> u32 {
+    let map = move |entry| map(Form::Other, entry);
+    // SAFETY: the caller's contract.
+    unsafe { transfer_runs(from, to, count, map) }
 }
 
 /// Moves a batch run by run.

@@ -3,7 +3,7 @@
 
 use crate::num::usize32;
 use crate::ring::route::{Slot, Step, route};
-use crate::ring::transfer::{Ready, Room, transfer, transfer_each};
+use crate::ring::transfer::{Form, Ready, Room, transfer_each_of, transfer_of};
 use crate::ring::{Consumer, Producer, Reader, RingError, Writer};
 use crate::umem::{BatchChecker, Checker, ChunkPlace, Frame, FramePool};
 use std::mem::ManuallyDrop;
@@ -30,10 +30,11 @@ impl<'a, E: Copy> Batch<'a, E> {
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        mut map: impl FnMut(BatchChecker<'_>, E) -> Option<T>,
+        mut map: impl FnMut(BatchChecker<'_>, Form, E) -> Option<T>,
     ) -> Result<u32, RingError> {
         let (ready, room, checker) = self.with_room(ring, to)?;
-        Ok(transfer(ready, room, move |entry| map(checker.for_batch(), entry)))
+        let map = move |form, entry| map(checker.for_batch(), form, entry);
+        Ok(transfer_of(ready, room, || checker.geometry.is_unaligned(), map))
     }
 
     /// As [`move_to_ring`](Self::move_to_ring), for a `map` that calls the user's code.
@@ -43,10 +44,11 @@ impl<'a, E: Copy> Batch<'a, E> {
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        mut map: impl FnMut(BatchChecker<'_>, E) -> Option<T>,
+        mut map: impl FnMut(BatchChecker<'_>, Form, E) -> Option<T>,
     ) -> Result<u32, RingError> {
         let (ready, room, checker) = self.with_room(ring, to)?;
-        Ok(transfer_each(ready, room, move |entry| map(checker.for_batch(), entry)))
+        let map = move |form, entry| map(checker.for_batch(), form, entry);
+        Ok(transfer_each_of(ready, room, || checker.geometry.is_unaligned(), map))
     }
 
     /// Has `step` say of each entry whether it goes to `first`, a ring whose checker is `to`, or push
@@ -88,14 +90,16 @@ impl<'a, E: Copy> Batch<'a, E> {
     pub(super) fn move_to_pool(
         self,
         pool: &mut FramePool,
-        mut accept: impl FnMut(BatchChecker<'_>, E) -> Option<u64>,
+        mut accept: impl FnMut(BatchChecker<'_>, Form, E) -> Option<u64>,
     ) -> u32 {
         let Self { ready, checker } = self;
         pool.geometry().assert_same_umem(checker.geometry.umem);
         let room = pool.room(ready.count());
-        transfer(ready, room, move |entry| {
-            accept(checker.for_batch(), entry).map(|address| checker.geometry.chunk(address))
-        })
+        let map = move |form, entry| {
+            let address = accept(checker.for_batch(), form, entry)?;
+            Some(checker.geometry.chunk(address))
+        };
+        transfer_of(ready, room, || checker.geometry.is_unaligned(), map)
     }
 
     #[inline(always)]
@@ -177,7 +181,7 @@ impl<'a, E: Copy> Slots<'a, E> {
         if !self.slots.write(entry(&frame)) {
             return Err(ManuallyDrop::into_inner(frame));
         }
-        self.checker.record_move(frame.address(), ChunkPlace::User, to);
+        self.checker.record_move(frame.kernel_address(), ChunkPlace::User, to);
         Ok(())
     }
 

@@ -32,7 +32,7 @@ impl<S: SocketKind> Unbound<S> {
     /// # Errors
     /// The socket comes back in the [`BindError`], with what is in its fill ring.
     /// [`Error::Setting`] for a queue above 65535, of whose number the kernel would take the lower
-    /// 16 bits; [`Error::QueueSide`] for one that has no RX side, where the socket receives, or no
+    /// 16 bits, and for zero-copy with chunks whose size is no power of two; [`Error::QueueSide`] for one that has no RX side, where the socket receives, or no
     /// TX side, where it sends; [`Error::Bind`] if the kernel refuses.
     #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
@@ -64,6 +64,15 @@ impl<S: SocketKind> Unbound<S> {
         let (bound, reason) = match self.bind.copy {
             // The kernel takes no mode: it is that of the other socket.
             _ if self.shares.is_some() => (bind(0), CopyReason::Shared),
+            CopyMode::Auto if self.crosses_pages() => {
+                (bind(uapi::XDP_COPY), CopyReason::CrossesPages)
+            }
+            CopyMode::ZeroCopy if self.crosses_pages() => {
+                let rule =
+                    "is a power of two for zero-copy: a card takes no chunk that crosses pages";
+                let value = self.inner.pool.umem.chunk_size().into();
+                return Err(Error::Setting { name: "chunk size", value, rule });
+            }
             CopyMode::Copy => (bind(uapi::XDP_COPY), CopyReason::Asked),
             CopyMode::ZeroCopy => (bind(uapi::XDP_ZEROCOPY), CopyReason::Asked),
             CopyMode::Auto => match bind(uapi::XDP_ZEROCOPY) {
@@ -96,6 +105,13 @@ impl<S: SocketKind> Unbound<S> {
             Err(_) => self.bind.copy == CopyMode::ZeroCopy || reason == CopyReason::ZeroCopy,
         };
         Ok((zero_copy, reason))
+    }
+
+    /// Returns whether chunks cross pages: the kernel takes one that does for zero-copy only if the
+    /// pages lie side by side (`xp_desc_crosses_non_contig_pg`, include/net/xsk_buff_pool.h), and
+    /// drops it from the fill ring without a word.
+    fn crosses_pages(&self) -> bool {
+        !self.inner.pool.umem.chunk_size().is_power_of_two()
     }
 
     /// Binds in one mode; tries again while the queue is taken, until the time is over.
@@ -175,7 +191,7 @@ fn require_sides<S: SocketKind>(interface: &Interface, queue: u32, queues: Queue
 
 /// Returns whether the kernel says that it is older than a version. It may still have what came with
 /// that version: this is to explain what it refused.
-fn is_before(major: u32, minor: u32) -> bool {
+pub(super) fn is_before(major: u32, minor: u32) -> bool {
     let uname = rustix::system::uname();
     let release = uname.release().to_string_lossy();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);

@@ -3,6 +3,7 @@
 use super::Fill;
 use super::batch::{Batch, BatchFrames};
 use crate::ring::RingError;
+use crate::ring::transfer::Form;
 use crate::umem::{ChunkPlace, Frame, FramePool};
 
 /// A batch of chunks that came back: frames to iterate over, or to be passed on whole.
@@ -24,8 +25,8 @@ impl CompletionBatch<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn reclaim(self, pool: &mut FramePool) -> u32 {
-        self.0.move_to_pool(pool, move |checker, address| {
-            checker.accept_chunk(address, ChunkPlace::Sending, ChunkPlace::Pool)
+        self.0.move_to_pool(pool, move |checker, form, address| {
+            checker.accept_chunk(form, address, ChunkPlace::Sending, ChunkPlace::Pool)
         })
     }
 
@@ -40,8 +41,8 @@ impl CompletionBatch<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn recycle(self, fill: &mut Fill) -> Result<u32, RingError> {
-        self.0.move_to_ring(&mut fill.ring, &fill.checker, move |checker, address| {
-            checker.accept_chunk(address, ChunkPlace::Sending, ChunkPlace::Receiving)
+        self.0.move_to_ring(&mut fill.ring, &fill.checker, move |checker, form, address| {
+            checker.accept_chunk(form, address, ChunkPlace::Sending, ChunkPlace::Receiving)
         })
     }
 
@@ -99,7 +100,9 @@ impl Iterator for CompletionFrames<'_> {
     #[inline(always)]
     fn next(&mut self) -> Option<Frame> {
         self.0.next(|checker, address| {
-            let address = checker.accept_chunk(address, ChunkPlace::Sending, ChunkPlace::User)?;
+            let form = Form::Either;
+            let address =
+                checker.accept_chunk(form, address, ChunkPlace::Sending, ChunkPlace::User)?;
             let geometry = &checker.geometry;
             // A completion names an address in the chunk that was sent, not the chunk (I9).
             Some(Frame::whole(geometry, geometry.chunk(address)))

@@ -23,6 +23,9 @@ pub enum CopyReason {
     ZeroCopy,
     /// The socket shares the packet memory of another one, and with it the mode.
     Shared,
+    /// Copy mode, without asking the driver: the size of the chunks is no power of two, so that they
+    /// cross pages ([`UmemBuilder::unaligned`](crate::umem::UmemBuilder::unaligned)).
+    CrossesPages,
     /// Zero-copy was tried first, and refused.
     Refused {
         /// What the kernel said: `EOPNOTSUPP` if the driver has none, `EINVAL` and others if the
@@ -36,6 +39,7 @@ impl fmt::Display for CopyReason {
         match self {
             Self::Asked => f.write_str("as asked"),
             Self::ZeroCopy => f.write_str("the driver has it"),
+            Self::CrossesPages => f.write_str("the chunks cross pages, which a card cannot take"),
             Self::Shared => f.write_str("as the socket whose packet memory it shares"),
             Self::Refused {
                 errno: Errno::OPNOTSUPP,

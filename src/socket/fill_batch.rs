@@ -29,7 +29,7 @@ impl FillBatch<'_> {
     #[inline(always)]
     #[track_caller]
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
-        self.0.push(frame, ChunkPlace::Receiving, Frame::address)
+        self.0.push(frame, ChunkPlace::Receiving, Frame::kernel_address)
     }
 
     /// Returns how many slots are left.

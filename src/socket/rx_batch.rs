@@ -7,6 +7,7 @@ use super::verdict::Verdict;
 use super::{Fill, Tx};
 use crate::ring::RingError;
 use crate::ring::route::Step;
+use crate::ring::transfer::Form;
 use crate::umem::{BatchChecker, ChunkPlace, Frame, FramePool, LentFrame};
 
 /// A received batch: frames to iterate over, or to be passed on whole.
@@ -34,8 +35,8 @@ impl<'a> RxBatch<'a> {
     #[track_caller]
     pub fn recycle(self, fill: &mut Fill) -> Result<u32, RingError> {
         let place = ChunkPlace::Receiving;
-        self.0.move_to_ring(&mut fill.ring, &fill.checker, move |checker, desc| {
-            checker.accept_chunk(desc.address, place, place)
+        self.0.move_to_ring(&mut fill.ring, &fill.checker, move |checker, form, desc| {
+            checker.accept_chunk(form, desc.address, place, place)
         })
     }
 
@@ -58,10 +59,10 @@ impl<'a> RxBatch<'a> {
         fill: &mut Fill,
         mut look: impl FnMut(&mut Frame),
     ) -> Result<u32, RingError> {
-        self.0.move_each_to_ring(&mut fill.ring, &fill.checker, move |checker, desc| {
-            let mut frame = LentFrame::new(accept(checker, desc)?);
+        self.0.move_each_to_ring(&mut fill.ring, &fill.checker, move |checker, form, desc| {
+            let mut frame = LentFrame::new(accept(checker, form, desc)?);
             look(frame.get_mut());
-            let address = checker.own(frame.take_back()).address();
+            let address = checker.own(frame.take_back()).kernel_address();
             checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
             Some(address)
         })
@@ -79,10 +80,10 @@ impl<'a> RxBatch<'a> {
     #[inline(always)]
     #[track_caller]
     pub fn forward(self, tx: &mut Tx) -> Result<u32, RingError> {
-        self.0.move_to_ring(&mut tx.ring, &tx.checker, move |checker, desc| {
+        self.0.move_to_ring(&mut tx.ring, &tx.checker, move |checker, form, desc| {
             // One with options is too long: they are 0.
             let (from, to) = (ChunkPlace::Receiving, ChunkPlace::Sending);
-            let address = checker.accept_packet(desc.address, desc.length(), from, to)?;
+            let address = checker.accept_packet(form, desc.address, desc.length(), from, to)?;
             Some(desc.at(address))
         })
     }
@@ -106,11 +107,11 @@ impl<'a> RxBatch<'a> {
         tx: &mut Tx,
         mut edit: impl FnMut(&mut Frame),
     ) -> Result<u32, RingError> {
-        self.0.move_each_to_ring(&mut tx.ring, &tx.checker, move |checker, desc| {
-            let mut frame = accept(checker, desc)?;
+        self.0.move_each_to_ring(&mut tx.ring, &tx.checker, move |checker, form, desc| {
+            let mut frame = accept(checker, form, desc)?;
             edit(&mut frame);
             let frame = checker.own(frame);
-            let (address, len) = (frame.address(), frame.len());
+            let (address, len) = (frame.kernel_address(), frame.len());
             checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
             Some(Desc::new(address, len))
         })
@@ -169,16 +170,16 @@ impl<'a> RxBatch<'a> {
         let (mut pooled, mut kept) = (0_u32, 0_u32);
         let (sent, recycled) =
             self.0.route(&mut tx.ring, &tx.checker, &mut fill.ring, |checker, desc, slot| {
-                let Some(frame) = accept(checker, desc) else { return Step::Refused };
+                let Some(frame) = accept(checker, Form::Either, desc) else { return Step::Refused };
                 match decide(frame) {
                     Verdict::Send(frame) => {
                         let frame = checker.own(frame);
-                        let (address, len) = (frame.address(), frame.len());
+                        let (address, len) = (frame.kernel_address(), frame.len());
                         checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
                         return Step::First(Desc::new(address, len));
                     }
                     Verdict::Recycle(frame) => {
-                        let address = checker.own(frame).address();
+                        let address = checker.own(frame).kernel_address();
                         if let Some(slot) = slot {
                             checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
                             slot.put(address);
@@ -205,8 +206,8 @@ impl<'a> RxBatch<'a> {
     #[inline(always)]
     #[track_caller]
     pub fn reclaim(self, pool: &mut FramePool) -> u32 {
-        self.0.move_to_pool(pool, move |checker, desc| {
-            checker.accept_chunk(desc.address, ChunkPlace::Receiving, ChunkPlace::Pool)
+        self.0.move_to_pool(pool, move |checker, form, desc| {
+            checker.accept_chunk(form, desc.address, ChunkPlace::Receiving, ChunkPlace::Pool)
         })
     }
 
@@ -267,7 +268,7 @@ impl Iterator for RxFrames<'_> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Frame> {
-        self.0.next(accept)
+        self.0.next(|checker, desc| accept(checker, Form::Either, desc))
     }
 
     #[inline]
@@ -285,8 +286,8 @@ fn no_room(pool: &mut FramePool, address: u64) {
 
 /// Returns the frame of a received descriptor, if it is a good one (invariants I2, I4, I7).
 #[inline(always)]
-fn accept(checker: BatchChecker<'_>, desc: Desc) -> Option<Frame> {
+fn accept(checker: BatchChecker<'_>, form: Form, desc: Desc) -> Option<Frame> {
     let (from, to) = (ChunkPlace::Receiving, ChunkPlace::User);
-    let address = checker.accept_packet(desc.address, desc.length(), from, to)?;
+    let address = checker.accept_packet(form, desc.address, desc.length(), from, to)?;
     Some(Frame::new(&checker.geometry, address, desc.len()))
 }

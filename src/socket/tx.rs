@@ -144,7 +144,7 @@ impl Tx {
             let mut frame = Frame::whole(&checker.geometry, chunk);
             write(&mut frame);
             let frame = checker.for_batch().own(frame);
-            let (address, len) = (frame.address(), frame.len());
+            let (address, len) = (frame.kernel_address(), frame.len());
             checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
             Some(Desc::new(address, len))
         }))

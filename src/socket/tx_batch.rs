@@ -36,7 +36,9 @@ impl TxBatch<'_> {
     pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
         // A frame describes bytes inside its chunk (I4), and options are 0: never an invalid
         // descriptor.
-        self.0.push(frame, ChunkPlace::Sending, |frame| Desc::new(frame.address(), frame.len()))
+        self.0.push(frame, ChunkPlace::Sending, |frame| {
+            Desc::new(frame.kernel_address(), frame.len())
+        })
     }
 
     /// Returns how many slots are left.

@@ -117,7 +117,7 @@ impl ChunkAudit {
     pub fn frames<'a>(mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Self {
         let umem = self.umem.geometry().umem;
         let frames = frames.into_iter().filter(|frame| frame.umem() == umem);
-        self.add(ChunkHolder::User, frames.map(Frame::address));
+        self.add(ChunkHolder::User, frames.map(Frame::kernel_address));
         self
     }
 

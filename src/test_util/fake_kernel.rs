@@ -228,7 +228,9 @@ impl FakeKernel {
         let Some(chunk) = self.take_chunk() else {
             return false;
         };
-        let address = chunk.wrapping_add(u64::from(self.headroom()));
+        let geometry = *self.umem.geometry();
+        let addr = geometry.at(chunk, self.headroom().into());
+        let address = geometry.plain(addr);
         // SAFETY: the fill ring gave the chunk to this kernel, `take_chunk` checked that it is in
         // the area, and `len` bytes from `address` on are inside it. Until it is in the RX ring no
         // frame of it exists (I2, I3); if hostile steps had given it away before, the claim would
@@ -238,7 +240,7 @@ impl FakeKernel {
         // SAFETY: as above: the chunk has 256 bytes before the packet, and `front` is no longer.
         unsafe { self.umem.write_as_kernel(before, front) };
         self.give_up(chunk, ChunkPlace::Receiving);
-        self.produce_rx(socket, xdp_desc { addr: address, len, options: 0 });
+        self.produce_rx(socket, xdp_desc { addr, len, options: 0 });
         true
     }
 
@@ -293,7 +295,7 @@ impl FakeKernel {
                 break;
             };
             self.give_up(chunk, ChunkPlace::Receiving);
-            let addr = chunk.wrapping_add(u64::from(self.headroom()));
+            let addr = self.umem.geometry().at(chunk, self.headroom().into());
             self.produce_rx(socket, xdp_desc { addr, len, options: 0 });
             delivered = delivered.wrapping_add(1);
         }
@@ -365,10 +367,10 @@ impl FakeKernel {
     /// kernel holds the packet's chunk until [`complete`](Self::complete).
     pub fn transmit(&mut self) -> Option<Vec<u8>> {
         let desc = self.take_sent()?;
-        // SAFETY: the user's side submitted the descriptor, so it describes bytes inside one chunk
-        // (I4), which this kernel holds (I2): it is claimed, so hostile steps did not give it away
+        let address = self.umem.geometry().plain(desc.addr);
+        // SAFETY: `take_sent` checked that the descriptor describes bytes inside one chunk, which this kernel holds (I2): it is claimed, so hostile steps did not give it away
         // before, and cannot now.
-        let packet = unsafe { self.umem.read_as_kernel(desc.addr, usize32(desc.len)) };
+        let packet = unsafe { self.umem.read_as_kernel(address, usize32(desc.len)) };
         self.give_up(desc.addr, ChunkPlace::Sending);
         Some(packet)
     }
@@ -393,7 +395,8 @@ impl FakeKernel {
         let mut sending = self.sender.sending();
         loop {
             let desc = sending.next_packet(!self.sender.asks_for_kicks())?;
-            if desc.options == 0 && self.claim(desc.addr, ChunkPlace::Sending) {
+            let contained = self.umem.geometry().contains_packet(desc.addr, desc.len.into());
+            if desc.options == 0 && contained && self.claim(desc.addr, ChunkPlace::Sending) {
                 sending.unfinished.push_back(desc.addr);
                 return Some(desc);
             }

@@ -3,9 +3,11 @@
 use super::chunk_place::ChunkPlace;
 use super::frame::Frame;
 use super::geometry::{Geometry, wrong_umem};
+use super::grid::Grid;
 use super::ledger::Ledger;
 use super::losses::record_lost;
 use super::number::count_lost;
+use crate::ring::transfer::Form;
 use std::mem::ManuallyDrop;
 
 /// Checks addresses written by the kernel and records chunk moves in the ledger; each ring half and
@@ -24,7 +26,8 @@ impl Checker {
     /// Returns a copy for one batch.
     #[inline(always)]
     pub(crate) fn for_batch(&self) -> BatchChecker<'_> {
-        BatchChecker { geometry: self.geometry, ledger: &self.ledger }
+        let Self { geometry, ledger } = self;
+        BatchChecker { geometry: *geometry, grid: &geometry.grid, ledger }
     }
 
     /// Records the move of a chunk that belonged to the caller.
@@ -46,20 +49,56 @@ impl Checker {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchChecker<'a> {
     pub(crate) geometry: Geometry,
+    /// The geometry's grid, where it is: its numbers are loaded where a check needs them, and take no
+    /// registers of the usual way.
+    grid: &'a Grid,
     ledger: &'a Ledger,
 }
 
 impl BatchChecker<'_> {
+    /// Returns whether the chunks are aligned, and `address` is a byte of the area.
+    #[inline(always)]
+    fn contains_aligned(self, form: Form, address: u64) -> bool {
+        form != Form::Other && self.geometry.contains_aligned(address)
+    }
+
+    /// Returns whether the chunks are unaligned, and `address`, which goes on `to` there, is in one.
+    /// What goes straight back to the kernel's side need not begin with a chunk: no frame is made of
+    /// it, before it comes here again.
+    #[inline(always)]
+    fn contains_unaligned(self, form: Form, address: u64, to: ChunkPlace) -> bool {
+        if form == Form::Usual {
+            return false;
+        }
+        match to {
+            ChunkPlace::Receiving | ChunkPlace::Sending => self.grid.is_inside(address),
+            _ => self.grid.is_chunk(address),
+        }
+    }
+
+    /// As [`contains_unaligned`](Self::contains_unaligned), for the `len` bytes from `address` on.
+    #[inline(always)]
+    fn contains_unaligned_packet(self, form: Form, address: u64, len: u64, to: ChunkPlace) -> bool {
+        if form == Form::Usual {
+            return false;
+        }
+        match to {
+            ChunkPlace::Receiving | ChunkPlace::Sending => self.grid.is_packet_inside(address, len),
+            _ => self.grid.ends_in_chunk(address, len) && self.grid.is_chunk(address),
+        }
+    }
+
     /// Returns `address`, which the kernel's side wrote, as a byte of the area, if it is one and
     /// its chunk can come `from` there; the ledger has the chunk at `to` then.
     #[inline(always)]
     pub(crate) fn accept_chunk(
         self,
+        form: Form,
         address: u64,
         from: ChunkPlace,
         to: ChunkPlace,
     ) -> Option<u64> {
-        (self.geometry.contains(address)
+        ((self.contains_aligned(form, address) || self.contains_unaligned(form, address, to))
             && self.ledger.record_move(&self.geometry, address, from, to))
         .then_some(address)
     }
@@ -68,14 +107,18 @@ impl BatchChecker<'_> {
     #[inline(always)]
     pub(crate) fn accept_packet(
         self,
+        form: Form,
         address: u64,
         len: u64,
         from: ChunkPlace,
         to: ChunkPlace,
     ) -> Option<u64> {
-        (self.geometry.contains_packet(address, len)
-            && self.ledger.record_move(&self.geometry, address, from, to))
-        .then_some(address)
+        let contained = if self.contains_aligned(form, address) {
+            self.geometry.ends_in_chunk(address, len)
+        } else {
+            self.contains_unaligned_packet(form, address, len, to)
+        };
+        (contained && self.ledger.record_move(&self.geometry, address, from, to)).then_some(address)
     }
 
     /// Records the move of a chunk that belonged to the caller.

@@ -2,8 +2,9 @@
 
 use super::chunk_place::ChunkPlace;
 use super::geometry::Geometry;
+use super::grid;
 use super::losses::record_lost;
-use super::number::count_lost;
+use super::number::{count_lost, is_unaligned};
 use crate::error::Error;
 use std::mem::ManuallyDrop;
 
@@ -31,6 +32,7 @@ use std::mem::ManuallyDrop;
 #[must_use = "a dropped frame's chunk is lost until its UMEM ends: give it to a pool or a ring"]
 #[derive(Debug)]
 pub struct Frame {
+    /// Where the packet begins, in the form that the kernel has for the UMEM's chunks.
     address: u64,
     len: u32,
     umem: u32,
@@ -75,6 +77,12 @@ impl Frame {
     #[inline(always)]
     #[must_use]
     pub fn address(&self) -> u64 {
+        grid::plain(self.address)
+    }
+
+    /// Returns where the packet's first byte is, in the kernel's form.
+    #[inline(always)]
+    pub(crate) fn kernel_address(&self) -> u64 {
         self.address
     }
 
@@ -113,7 +121,12 @@ impl Frame {
         match self.len.checked_sub(bytes) {
             None | Some(0) => Err(OutOfBounds),
             Some(len) => {
-                self.address = self.address.wrapping_add(u64::from(bytes));
+                let bytes = u64::from(bytes);
+                self.address = if is_unaligned(self.umem) {
+                    grid::behind(self.address, bytes)
+                } else {
+                    self.address.wrapping_add(bytes)
+                };
                 self.len = len;
                 Ok(())
             }

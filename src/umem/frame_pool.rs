@@ -98,7 +98,7 @@ impl FramePool {
         // By value: for a check by reference the caller's loop computes an address at each step, of
         // which only the panic makes use (2 instructions of `rxdrop-for`).
         let frame = self.checker.for_batch().own(frame);
-        self.put_chunk(frame.address());
+        self.put_chunk(frame.kernel_address());
     }
 
     /// Puts the chunk of `address` back, of a frame of this UMEM that was consumed.
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     fn full() -> FramePool {
-        let geometry = Geometry::new(1, 4, 4096);
+        let geometry = Geometry::aligned(1, 4, 4096);
         FramePool::full(Checker::new(geometry, Ledger::new(4)))
     }
 

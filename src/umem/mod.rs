@@ -19,6 +19,7 @@ mod chunk_place;
 mod frame;
 mod frame_pool;
 pub(crate) mod geometry;
+mod grid;
 mod ledger;
 mod losses;
 mod number;
@@ -138,7 +139,7 @@ unsafe impl Sync for Umem {}
 impl Umem {
     /// Returns the UMEM over `memory`, with the pool of all its chunks.
     ///
-    /// `memory` is `geometry.area` bytes long at least and belongs to this UMEM alone.
+    /// `memory` is `geometry.area()` bytes long at least and belongs to this UMEM alone.
     pub(super) fn over(
         memory: Memory,
         geometry: Geometry,
@@ -201,9 +202,9 @@ impl Umem {
         &'a self,
         frame: &'a Frame,
     ) -> Option<&'a [u8; LEN]> {
-        let start = frame.address().checked_sub(u64_of(LEN))?;
-        let chunk = self.geometry.chunk(frame.address());
-        if frame.umem() != self.geometry.umem || start < chunk {
+        let address = frame.kernel_address();
+        let start = self.geometry.plain(address).checked_sub(u64_of(LEN))?;
+        if frame.umem() != self.geometry.umem || start < self.geometry.chunk(address) {
             return None;
         }
         // SAFETY: as in `bytes`: the bytes are of the frame's chunk, before the packet and not before
@@ -215,14 +216,14 @@ impl Umem {
     #[track_caller]
     fn first_byte(&self, frame: &Frame) -> *mut u8 {
         self.geometry.assert_same_umem(frame.umem());
-        self.at(frame.address())
+        self.at(self.geometry.plain(frame.kernel_address()))
     }
 
     /// Returns a pointer to the byte at `address`, which is inside the area.
     #[inline(always)]
     fn at(&self, address: u64) -> *mut u8 {
         let offset = usize_of_offset(address);
-        // SAFETY: callers pass an address below `geometry.area` (of a frame by I4, of a pool's own
+        // SAFETY: callers pass an address below `geometry.area()` (of a frame by I4, of a pool's own
         // chunks else); the memory is that long (contract of `over`), and no longer than
         // `isize::MAX` (`UmemBuilder::geometry`).
         unsafe { self.start.as_ptr().add(offset) }
@@ -241,10 +242,10 @@ impl Umem {
     #[doc(alias = "skb_put")]
     pub fn set_len(&self, frame: &mut Frame, len: u32) -> Result<(), OutOfBounds> {
         self.geometry.assert_same_umem(frame.umem());
-        if !self.geometry.contains_packet(frame.address(), u64::from(len)) {
+        if !self.geometry.contains_packet(frame.kernel_address(), u64::from(len)) {
             return Err(OutOfBounds);
         }
-        frame.set(frame.address(), len);
+        frame.set(frame.kernel_address(), len);
         Ok(())
     }
 
@@ -264,13 +265,13 @@ impl Umem {
     #[doc(alias = "skb_push")]
     pub fn grow_front(&self, frame: &mut Frame, bytes: u32) -> Result<(), OutOfBounds> {
         self.geometry.assert_same_umem(frame.umem());
-        let chunk = self.geometry.chunk(frame.address());
-        let room = frame.address().wrapping_sub(self.geometry.first_usable(chunk));
-        if u64::from(bytes) > room {
-            return Err(OutOfBounds);
-        }
+        let (geometry, address) = (&self.geometry, frame.kernel_address());
+        let chunk = geometry.chunk(address);
+        let least = geometry.offset(geometry.first_usable(chunk));
+        let offset = geometry.offset(address).checked_sub(u64::from(bytes));
+        let offset = offset.filter(|offset| *offset >= least).ok_or(OutOfBounds)?;
         let len = frame.len().checked_add(bytes).ok_or(OutOfBounds)?;
-        frame.set(frame.address().wrapping_sub(u64::from(bytes)), len);
+        frame.set(geometry.at(chunk, offset), len);
         Ok(())
     }
 

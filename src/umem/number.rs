@@ -17,16 +17,33 @@ static LOST: [AtomicU32; ENTRIES] = [const { AtomicU32::new(0) }; ENTRIES];
 /// Whether a UMEM uses an entry.
 static USED: [AtomicBool; ENTRIES] = [const { AtomicBool::new(false) }; ENTRIES];
 
+/// The bit that is set in the numbers of UMEMs with unaligned chunks: it says of a frame, which knows
+/// nothing but the number, what its address means.
+const UNALIGNED: u32 = 1 << 31;
+
+/// Returns whether the UMEM of a number has unaligned chunks.
+#[inline(always)]
+pub(super) fn is_unaligned(number: u32) -> bool {
+    number & UNALIGNED != 0
+}
+
+/// Returns the number without what it says of the chunks, for people.
+pub(super) fn ordinal(number: u32) -> u32 {
+    number & !UNALIGNED
+}
+
 /// Returns a number that no UMEM of this process ever had; never 0.
 ///
 /// Numbers are not used again, so a frame that outlived its UMEM can never pass for one of another
 /// (invariant I6).
-pub(super) fn next_umem_number() -> Result<u32> {
+pub(super) fn next_umem_number(unaligned: bool) -> Result<u32> {
     static LAST: AtomicU32 = AtomicU32::new(0);
     let next = || {
-        LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1))
-            .map(|last| last.wrapping_add(1))
-            .map_err(|_| Error::UmemNumbers)
+        LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+            last.checked_add(1).filter(|next| next & UNALIGNED == 0)
+        })
+        .map(|last| last.wrapping_add(1))
+        .map_err(|_| Error::UmemNumbers)
     };
     let mut number = next()?;
     for _ in 0..ENTRIES {
@@ -35,7 +52,7 @@ pub(super) fn next_umem_number() -> Result<u32> {
         }
         number = next()?;
     }
-    Ok(number)
+    Ok(if unaligned { number | UNALIGNED } else { number })
 }
 
 #[inline(always)]
@@ -92,10 +109,10 @@ mod tests {
     /// A UMEM that stays does not share its count with any of the next.
     #[test]
     fn numbers_of_umems_that_exist_have_entries_of_their_own() {
-        let kept = next_umem_number().unwrap();
+        let kept = next_umem_number(false).unwrap();
         let count = LossCount::new(kept);
         for _ in 0..=2 * ENTRIES {
-            let number = next_umem_number().unwrap();
+            let number = next_umem_number(false).unwrap();
             assert_ne!(usize32(number) % ENTRIES, usize32(kept) % ENTRIES);
             let other = LossCount::new(number);
             count_lost(number, 3);

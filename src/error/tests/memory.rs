@@ -29,8 +29,8 @@ pub(super) fn texts() -> Texts {
         errno,
     };
     vec![
-        (setting("chunk size", 3000, "is a power of two from 2048 to the page size"),
-            expect!["chunk size 3000 is not possible: a possible one is a power of two from 2048 to the page size"]),
+        (setting("chunk size", 3000, "is a power of two from 2048 to the page size (any such number if `unaligned`)"),
+            expect!["chunk size 3000 is not possible: a possible one is a power of two from 2048 to the page size (any such number if `unaligned`)"]),
         (setting("number of chunks", 0, "is from 1 to 2^30"),
             expect!["number of chunks 0 is not possible: a possible one is from 1 to 2^30"]),
         (setting("headroom", 1792, "is below the chunk size less the kernel's 256 bytes"),
