@@ -125,8 +125,10 @@ fn of_operation(error: &Error) -> Hint {
         Error::Namespace { errno: Errno::PERM, .. } => needs("CAP_SYS_ADMIN"),
         Error::Namespace { errno: Errno::NOSPC, .. } => NAMESPACE_LIMIT.into(),
         Error::CreateMap { name, entries, errno } => program::create_map(name, *entries, *errno),
-        Error::LoadProgram { name, instructions, errno, .. } => {
-            program::load(name, *instructions, *errno)
+        Error::LoadProgram { name, instructions, log, bound_to, errno } => {
+            // The verifier saw it: so it could be bound.
+            let bound = bound_to.is_some() && log.is_empty();
+            program::load(name, *instructions, bound, *errno)
         }
         Error::UpdateMap { errno, entries, other_interface, .. } => {
             program::update_map(*entries, other_interface.as_deref(), *errno)

@@ -12,6 +12,10 @@ const TOO_LONG: &str = "It is too long, or takes the verifier too many steps: 40
 const BPF_PRIVILEGES: &str = "This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux \
     5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l \
     unlimited`. In a container, seccomp may refuse bpf(2)";
+const NO_BOUND_PROGRAMS: &str = "The interface's driver has no functions that say what the card knows of \
+    a packet, and so takes no bound programs: receive without metadata";
+const NO_SUCH_INTERFACE: &str = "There is no interface of this index in the network namespace of the \
+    calling thread (`ip link`), or the kernel does not take these flags for a bound program";
 const NO_BPF: &str = "This kernel is built without CONFIG_BPF_SYSCALL";
 const MEMORY: &str = "The kernel has no memory for it, or the control group's limit is reached";
 
@@ -49,8 +53,10 @@ pub(super) fn create_map(name: &str, entries: u32, errno: Errno) -> Hint {
     }
 }
 
-pub(super) fn load(name: &str, instructions: usize, errno: Errno) -> Hint {
+pub(super) fn load(name: &str, instructions: usize, bound: bool, errno: Errno) -> Hint {
     match errno {
+        Errno::OPNOTSUPP if bound => NO_BOUND_PROGRAMS.into(),
+        Errno::INVAL if bound && is_name(name) => NO_SUCH_INTERFACE.into(),
         Errno::TOOBIG if instructions == 0 => NO_INSTRUCTIONS.into(),
         Errno::TOOBIG => TOO_LONG.into(),
         _ => bpf(name, errno),

@@ -37,6 +37,14 @@ pub(super) fn texts() -> Texts {
         name: name.to_owned(),
         instructions,
         log: log.to_owned(),
+        bound_to: None,
+        errno,
+    };
+    let load_bound = |log: &str, errno| Error::LoadProgram {
+        name: "xsk_metadata".to_owned(),
+        instructions: 77,
+        log: log.to_owned(),
+        bound_to: Some(3),
         errno,
     };
     let object = |operation, object: &str, errno| Error::BpfObject {
@@ -108,6 +116,11 @@ pub(super) fn texts() -> Texts {
             expect![[r#"
                 the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2). The verifier said:
                 R0 pointer arithmetic prohibited"#]]),
+        (load_bound("", Errno::OPNOTSUPP), expect!["the kernel refused the program xsk_metadata of 77 instructions, bound to the interface with index 3: EOPNOTSUPP (Operation not supported). The interface's driver has no functions that say what the card knows of a packet, and so takes no bound programs: receive without metadata"]),
+        (load_bound("", Errno::INVAL), expect!["the kernel refused the program xsk_metadata of 77 instructions, bound to the interface with index 3: EINVAL (Invalid argument). There is no interface of this index in the network namespace of the calling thread (`ip link`), or the kernel does not take these flags for a bound program"]),
+        (load_bound("arg#0 is no pointer\n", Errno::INVAL), expect![[r#"
+            the kernel refused the program xsk_metadata of 77 instructions, bound to the interface with index 3: EINVAL (Invalid argument). The verifier said:
+            arg#0 is no pointer"#]]),
         (object(BpfOp::ProgramById, "program 7", Errno::PERM),
             expect!["bpf(BPF_PROG_GET_FD_BY_ID) failed for program 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN (CAP_BPF is not enough). Run as root, or pass descriptors or pins"]),
         (object(BpfOp::ProgramById, "program 7", Errno::NOENT),
