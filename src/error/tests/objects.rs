@@ -58,7 +58,7 @@ pub(super) fn texts() -> Texts {
     };
     vec![
         (map("xsks_map", 4, Errno::PERM),
-            expect!["cannot make the BPF map xsks_map of 4 slots: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
+            expect!["cannot make the BPF map xsks_map of 4 slots: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
         (map("xsks_map", 4, Errno::NOSYS),
             expect!["cannot make the BPF map xsks_map of 4 slots: ENOSYS (Function not implemented). This kernel is built without CONFIG_BPF_SYSCALL"]),
         (map("xsks_map", 4, Errno::NOMEM),
@@ -90,7 +90,7 @@ pub(super) fn texts() -> Texts {
         (slot(SlotOp::Remove, Errno::PERM),
             expect!["cannot remove the socket from slot 4 of the BPF map of 4 slots: EPERM (Operation not permitted). Before Linux 5.19, where `sysctl kernel.unprivileged_bpf_disabled` is not 0, using a map needs CAP_BPF, too (CAP_SYS_ADMIN before 5.8)"]),
         (load("xsk_redirect", 5, "", Errno::PERM),
-            expect!["the kernel refused the program xsk_redirect of 5 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
+            expect!["the kernel refused the program xsk_redirect of 5 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
         (load("xsk_redirect", 5, "", Errno::NOSYS),
             expect!["the kernel refused the program xsk_redirect of 5 instructions: ENOSYS (Function not implemented). This kernel is built without CONFIG_BPF_SYSCALL"]),
         (load("mine", 2, "0: (bf) r0 = r7\nR7 !read_ok\n", Errno::ACCESS),
@@ -111,10 +111,10 @@ pub(super) fn texts() -> Texts {
         (load("no-hyphen", 2, "", Errno::INVAL),
             expect!["the kernel refused the program no-hyphen of 2 instructions: EINVAL (Invalid argument). A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`"]),
         (load("mine", 2, "", Errno::PERM),
-            expect!["the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
+            expect!["the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
         (load("mine", 2, "R0 pointer arithmetic prohibited\n", Errno::PERM),
             expect![[r#"
-                the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2). The verifier said:
+                the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2). The verifier said:
                 R0 pointer arithmetic prohibited"#]]),
         (load_bound("", Errno::OPNOTSUPP), expect!["the kernel refused the program xsk_metadata of 77 instructions, bound to the interface with index 3: EOPNOTSUPP (Operation not supported). The interface's driver has no functions that say what the card knows of a packet, and so takes no bound programs: receive without metadata"]),
         (load_bound("", Errno::INVAL), expect!["the kernel refused the program xsk_metadata of 77 instructions, bound to the interface with index 3: EINVAL (Invalid argument). There is no interface of this index in the network namespace of the calling thread (`ip link`), or the kernel does not take these flags for a bound program"]),
@@ -122,7 +122,7 @@ pub(super) fn texts() -> Texts {
             the kernel refused the program xsk_metadata of 77 instructions, bound to the interface with index 3: EINVAL (Invalid argument). The verifier said:
             arg#0 is no pointer"#]]),
         (object(BpfOp::ProgramById, "program 7", Errno::PERM),
-            expect!["bpf(BPF_PROG_GET_FD_BY_ID) failed for program 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN (CAP_BPF is not enough). Run as root, or pass descriptors or pins"]),
+            expect!["bpf(BPF_PROG_GET_FD_BY_ID) failed for program 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN in the initial user namespace (CAP_BPF is not enough). Run as root there, or pass descriptors or pins"]),
         (object(BpfOp::ProgramById, "program 7", Errno::NOENT),
             expect!["bpf(BPF_PROG_GET_FD_BY_ID) failed for program 7: ENOENT (No such file or directory). It is gone: nothing held it any more"]),
         (object(BpfOp::Get, "/sys/fs/bpf/xsks_map", Errno::NOENT),
@@ -140,7 +140,7 @@ pub(super) fn texts() -> Texts {
         (object(BpfOp::MapById, "map 7", Errno::NOENT),
             expect!["bpf(BPF_MAP_GET_FD_BY_ID) failed for map 7: ENOENT (No such file or directory). It is gone: nothing held it any more"]),
         (object(BpfOp::LinkById, "link 7", Errno::PERM),
-            expect!["bpf(BPF_LINK_GET_FD_BY_ID) failed for link 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN (CAP_BPF is not enough). Run as root, or pass descriptors or pins"]),
+            expect!["bpf(BPF_LINK_GET_FD_BY_ID) failed for link 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN in the initial user namespace (CAP_BPF is not enough). Run as root there, or pass descriptors or pins"]),
         (object(BpfOp::NextLinkId, "link 7", Errno::INVAL),
             expect!["bpf(BPF_LINK_GET_NEXT_ID) failed for link 7: EINVAL (Invalid argument)"]),
         (object(BpfOp::Duplicate, "program 7", Errno::MFILE),
