@@ -95,7 +95,8 @@ fn of_operation(error: &Error) -> Hint {
         Error::CreateSocket { errno: Errno::PERM } => needs(NET_RAW),
         Error::CreateSocket { errno: Errno::AFNOSUPPORT } => NO_XDP_SOCKETS.into(),
         Error::Netlink { errno: Errno::AFNOSUPPORT, .. } => NO_NETLINK.into(),
-        Error::Netlink { errno: Errno::BADMSG, .. } => STRANGE_REPLY.into(),
+        Error::Netlink { errno: Errno::BADMSG, .. }
+        | Error::BpfObject { errno: Errno::BADMSG, .. } => STRANGE_REPLY.into(),
         Error::RegisterUmem { bytes, chunk_size, headroom, memlock, errno } => {
             socket::register(*bytes, *chunk_size, *headroom, *memlock, *errno)
         }

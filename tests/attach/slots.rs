@@ -6,8 +6,8 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 use xsk::attach::{Attachment, Registration};
 use xsk::bpf::{SlotProbe, XskMap};
-use xsk::test_util::{Namespace, VethPair, ip, privileged};
 use xsk::error::ObjectKind;
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 use xsk::{AttachConflict, CopyMode, Error, Socket, Umem};
 
 #[test]

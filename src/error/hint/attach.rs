@@ -61,13 +61,11 @@ impl Refused<'_> {
             {
                 self.by_driver().into()
             }
-            Errno::INVAL if self.method == AttachMethod::Link => {
-                format!(
-                    "Perhaps {interface} is gone, or the program is bound to an interface (it runs in \
+            Errno::INVAL if self.method == AttachMethod::Link => format!(
+                "Perhaps {interface} is gone, or the program is bound to an interface (it runs in \
                      native mode then){ASK_THE_DRIVER}"
-                )
-                .into()
-            }
+            )
+            .into(),
             Errno::BUSY | Errno::EXIST => format!(
                 "A program is attached already (`ip -d link show dev {interface}`): in another \
                  mode, by a link (`bpftool link`), or to the bond or bridge that it belongs to"

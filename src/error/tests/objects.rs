@@ -135,6 +135,7 @@ pub(super) fn texts() -> Texts {
             expect!["bpf(BPF_OBJ_PIN) failed for /sys/fs/bpf/xsks_map: EEXIST (File exists). Something is pinned there already: remove the file, or take another name"]),
         (object(BpfOp::Info, "the file descriptor", Errno::INVAL),
             expect!["bpf(BPF_OBJ_GET_INFO_BY_FD) failed for the file descriptor: EINVAL (Invalid argument). It is no BPF object"]),
+        (object(BpfOp::Info, "the kernel's type information", Errno::BADMSG), expect!["bpf(BPF_OBJ_GET_INFO_BY_FD) failed for the kernel's type information: EBADMSG (Bad message). This crate does not understand the kernel's answer: please report it, with the output of `uname -r`"]),
         (object(BpfOp::TestRun, "program 7", Errno::INVAL),
             expect!["bpf(BPF_PROG_TEST_RUN) failed for program 7: EINVAL (Invalid argument). A packet has 14 bytes at least, and has to fit a page with what the kernel puts around it"]),
         (object(BpfOp::MapById, "map 7", Errno::NOENT),
