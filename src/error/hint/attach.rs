@@ -15,11 +15,11 @@ const OTHER_INTERFACE: &str = "Register the socket with an attachment on its own
 const REPLACED: &str = "Another program was attached in the meantime; it is left alone";
 const HELD_BY_LINK: &str = "A link holds it, and only its owner can close that: `bpftool link` \
     shows it, `bpftool link detach id N` detaches it";
-const HIDDEN_LINK: &str = "To join its users takes CAP_SYS_ADMIN (CAP_BPF is not enough). Without \
-    it, use the program's map from a pin or a descriptor (`Attachment::with_map`). The program \
+const HIDDEN_LINK: &str = "To join its users takes CAP_SYS_ADMIN in the initial user namespace \
+    (CAP_BPF is not enough). Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`). The program \
     goes when the processes end that hold the link";
-const IN_USE: &str = "Processes have it in use; to join them takes CAP_SYS_ADMIN (CAP_BPF is not \
-    enough). Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)";
+const IN_USE: &str = "Processes have it in use; to join them takes CAP_SYS_ADMIN in the \
+    initial user namespace (CAP_BPF is not enough). Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)";
 const ASK_THE_DRIVER: &str = ". For a link the kernel passes on no reason: with \
     `AttachMethod::Netlink` the error has the driver's own words";
 const OR_GENERIC: &str = ". Or use generic mode (`AttachMode::Generic`), whose largest packet is \
@@ -208,7 +208,7 @@ pub(super) fn hidden(interface: &str, mode: XdpMode, method: AttachMethod, in_us
         AttachMethod::Netlink if in_use => IN_USE.into(),
         AttachMethod::Netlink => format!(
             "A process that was killed may have left it behind; to take it over takes \
-             CAP_SYS_ADMIN (CAP_BPF is not enough). If nothing needs it, detach it with `{}`, or \
+             CAP_SYS_ADMIN in the initial user namespace (CAP_BPF is not enough). If nothing needs it, detach it with `{}`, or \
              allow this program to replace it (`replace_foreign`). A program attached by link \
              (`AttachMethod::Link`) is not left behind",
             take_off(interface, mode)
