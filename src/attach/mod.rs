@@ -69,7 +69,7 @@ use lock::Mark;
 use ownership::Shared;
 use registration::SlotReservation;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
 /// An XDP program on an interface that hands packets to sockets, and this process's share in it.
@@ -297,6 +297,17 @@ fn require_slot(handle: &SocketHandle, program: &Attachment, slot: u32) -> Resul
     Err(Error::Setting { name: "slot", value: slot.into(), rule })
 }
 
+/// Puts the socket of a handle, beside which there is the RX ring `rx`, into a slot.
+fn insert(map: &XskMap, slot: u32, socket: BorrowedFd<'_>, rx: BorrowedFd<'_>) -> Result<()> {
+    if socket.as_raw_fd() == rx.as_raw_fd() {
+        map.insert_unchecked(slot, socket)
+    } else {
+        // The parts were exchanged for those of another socket: this one may have no RX ring, and the
+        // kernel may crash at the first packet then.
+        map.insert(slot, socket)
+    }
+}
+
 macro_rules! register {
     ($($socket:ty),*) => {$(
         impl $socket {
@@ -314,8 +325,7 @@ macro_rules! register {
             pub fn register(&self, program: &Attachment) -> Result<Registration> {
                 require_interface(&self.handle, self.as_fd(), program.interface())?;
                 let (queue, socket) = (self.handle.queue(), self.as_fd());
-                // By its type it has an RX ring.
-                let insert = || program.map().insert_unchecked(queue, socket);
+                let insert = || insert(program.map(), queue, socket, self.rx.as_fd());
                 let registration = program.put_into_slot(queue, socket, insert)?;
                 Ok(registration.keeping(self.handle.inner()))
             }
@@ -340,8 +350,7 @@ macro_rules! register_in_slot {
             pub fn register(&self, program: &Attachment, slot: u32) -> Result<Registration> {
                 require_interface(&self.handle, self.as_fd(), program.interface())?;
                 require_slot(&self.handle, program, slot)?;
-                // By its type it has an RX ring.
-                let insert = || program.map().insert_unchecked(slot, self.as_fd());
+                let insert = || insert(program.map(), slot, self.as_fd(), self.rx.as_fd());
                 let registration = program.put_into_slot(slot, self.as_fd(), insert)?;
                 Ok(registration.keeping(self.handle.inner()))
             }

@@ -110,6 +110,7 @@ mod tests {
             name: String::new(),
             instructions: 0,
             log: String::new(),
+            bound_to: None,
             errno,
         }))
     }

@@ -53,16 +53,11 @@ impl Btf {
     #[doc(alias = "BPF_BTF_GET_NEXT_ID")]
     #[doc(alias = "BPF_BTF_GET_FD_BY_ID")]
     pub fn of_kernel() -> Result<Self> {
-        let failed = |operation, errno| Error::BpfObject {
-            operation,
-            object: "the kernel's type information".to_owned(),
-            errno,
-        };
         let bytes = match read_from_kernel() {
             Ok(bytes) => bytes,
             Err((operation, errno)) => std::fs::read(FILE).map_err(|_| failed(operation, errno))?,
         };
-        Self::parse(bytes).ok_or_else(|| failed(BpfOp::Info, Errno::BADMSG))
+        Self::parse(bytes).ok_or_else(unreadable)
     }
 
     /// Takes type information of this machine's byte order; `None` if these bytes are none.
@@ -80,23 +75,47 @@ impl Btf {
     }
 
     /// Returns the number of the kernel function of this name: what a call of it names
-    /// ([`Insn::call_kernel`](super::Insn::call_kernel)). Functions of modules are not here.
+    /// ([`Insn::call_kernel`](super::Insn::call_kernel)). Functions of modules are not here, and none
+    /// behind a type of a kind that this crate does not know.
     #[must_use]
     pub fn function(&self, name: &str) -> Option<u32> {
+        self.find(name).ok().flatten()
+    }
+
+    /// As [`function`](Self::function), but refuses to say that there is no such function if it does
+    /// not know how long a type is before the end, as one of a kind that a later kernel has.
+    pub(super) fn find(&self, name: &str) -> Result<Option<u32>> {
+        self.search(name).ok_or_else(unreadable)
+    }
+
+    /// Returns `None` at a type whose length is not known.
+    fn search(&self, name: &str) -> Option<Option<u32>> {
         let mut types = self.bytes.get(self.types.clone())?;
         let strings = self.bytes.get(self.strings.clone())?;
         for number in 1_u32.. {
+            if types.is_empty() {
+                break;
+            }
             let (head, _) = <[u32; 3]>::read_from_prefix(types).ok()?;
             let [name_at, info, _] = head;
             let kind = (info >> 24 & 0x1f).to_le_bytes()[0];
             if kind == BTF_KIND_FUNC && is_string(strings, name_at, name) {
-                return Some(number);
+                return Some(Some(number));
             }
             let records = records(kind, usize32(info & 0xffff))?;
             types = types.get(HEAD.checked_add(records)?..)?;
         }
-        None
+        Some(None)
     }
+}
+
+fn failed(operation: BpfOp, errno: Errno) -> Error {
+    Error::BpfObject { operation, object: "the kernel's type information".to_owned(), errno }
+}
+
+/// Returns the error for type information that this crate does not understand.
+fn unreadable() -> Error {
+    failed(BpfOp::Info, Errno::BADMSG)
 }
 
 /// Returns how many bytes follow a type of this kind with so many records; `None` for a kind that is
@@ -181,8 +200,14 @@ mod tests {
     fn what_is_cut_off_or_not_known_ends_the_search() {
         let types = [1, STRUCT | 9, 8, 5, FUNC, 1];
         assert_eq!(Btf::parse(bytes(&types, b"\0one\0two\0")).unwrap().function("two"), None);
-        let types = [1, 31 << 24, 8, 5, FUNC, 1];
-        assert_eq!(Btf::parse(bytes(&types, b"\0one\0two\0")).unwrap().function("two"), None);
+        let types = [1, FUNC, 1, 1, 31 << 24, 8, 5, FUNC, 1];
+        let btf = Btf::parse(bytes(&types, b"\0one\0two\0")).unwrap();
+        assert_eq!((btf.function("one"), btf.function("two")), (Some(1), None));
+        // That is no reason to say that there is none.
+        assert!(matches!(btf.find("one"), Ok(Some(1))));
+        assert_eq!(btf.find("two").unwrap_err().errno(), Some(rustix::io::Errno::BADMSG));
+        let btf = Btf::parse(bytes(&types[..3], b"\0one\0two\0")).unwrap();
+        assert!(matches!(btf.find("two"), Ok(None)));
         // The string has no end, or is not there.
         let btf = Btf::parse(bytes(&[1, FUNC, 1, 99, FUNC, 1], b"\0one")).unwrap();
         assert_eq!(btf.function("one"), None);

@@ -118,6 +118,7 @@ impl<'a> ProgramBuilder<'a> {
             name: self.name.to_owned(),
             instructions: self.insns.len(),
             log,
+            bound_to: (self.flags & BPF_F_XDP_DEV_BOUND_ONLY != 0).then_some(self.ifindex),
             errno,
         };
         if self.flags & BPF_F_TOKEN_FD != 0 {

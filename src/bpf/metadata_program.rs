@@ -77,12 +77,16 @@ impl MetadataProgram {
     ///
     /// # Errors
     /// [`Error::NeedsKernel`] before 6.3; [`Error::BpfObject`] if the kernel's type information cannot
-    /// be read ([`Btf::of_kernel`]); [`Error::CreateMap`]; [`Error::LoadProgram`] with `EOPNOTSUPP` if
-    /// the interface's driver takes no bound programs, with `EINVAL` if there is no such interface.
+    /// be read ([`Btf::of_kernel`]), with `EBADMSG` if it has types of a kind that this crate does not
+    /// know; [`Error::CreateMap`]; [`Error::LoadProgram`] with `EOPNOTSUPP` if the interface's driver
+    /// takes no bound programs, with `EINVAL` if there is no such interface.
     pub fn load(map: &XskMap, interface_index: u32) -> Result<Self> {
         let btf = Btf::of_kernel()?;
         let functions = FUNCTIONS.map(|name| btf.function(name));
         if functions == [None; 3] {
+            // A later kernel may have types of a kind that is not known here: so this looks whether
+            // all were read. No function is without a name.
+            btf.find("")?;
             return Err(Error::NeedsKernel {
                 feature: "what the card knows of a received packet",
                 version: "6.3",

@@ -24,7 +24,9 @@ const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
 
 /// Loads a program that spreads the packets of each queue over `sockets` sockets
 /// ([`Socket::share_queue`](crate::Socket::share_queue)), by a hash of their flow. Both directions
-/// of a flow come to the same socket.
+/// of a flow come to the same socket if they come in on one queue: to which queue a packet goes, the
+/// card decides before, by a hash of its own, which differs for the two directions unless the card is
+/// told otherwise (`ethtool -X`).
 ///
 /// The map has `sockets` slots for each queue: those of queue `q` begin at `q * sockets`, and
 /// [`Attachment::register`](crate::Attachment::register) puts a socket into one. Packets whose slot
@@ -54,8 +56,8 @@ const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
 /// ```
 ///
 /// # Errors
-/// [`Error::Setting`] for no sockets, more than 65536, or more than the map has entries; [`Error::NeedsKernel`] before 5.3;
-/// [`Error::LoadProgram`], and the errors of a first test run: [`Error::CreateMap`],
+/// [`Error::Setting`] for no sockets, more than 65536, or more than the map has entries;
+/// [`Error::NeedsKernel`] before 5.3; [`Error::LoadProgram`], and the errors of a first test run: [`Error::CreateMap`],
 /// [`Error::BpfObject`].
 pub fn spread(map: &XskMap, sockets: u32) -> Result<Program> {
     let factor = i32::try_from(sockets).ok().filter(|_| (1..=MOST_SOCKETS).contains(&sockets));
@@ -164,7 +166,8 @@ fn instructions(map: BorrowedFd<'_>, sockets: i32) -> Vec<Insn<'_>> {
     ]);
 
     a.place(known);
-    // The finalizer of MurmurHash3, with 0x85ebca6b and 0xc2b2ae35: every bit of the flow decides over every bit of the hash.
+    // The finalizer of MurmurHash3, with 0x85ebca6b and 0xc2b2ae35: every bit of the flow decides
+    // over every bit of the hash.
     for (shift, factor) in [(16, -0x7a14_3595), (13, -0x3d4d_51cb)] {
         a.add([
             Insn::mov32_reg(R7, R6),

@@ -140,13 +140,17 @@ impl Error {
                 if *operation == SlotOp::Remove { "from" } else { "into" },
                 Shown(*errno)
             ),
-            Self::LoadProgram { name, instructions, errno, .. } => {
+            Self::LoadProgram { name, instructions, bound_to, errno, .. } => {
                 f.write_str("the kernel refused ")?;
                 match name.as_str() {
                     "" => f.write_str("an unnamed program")?,
                     name => write!(f, "the program {name}")?,
                 }
-                write!(f, " of {instructions} instructions: {}", Shown(*errno))
+                write!(f, " of {instructions} instructions")?;
+                if let Some(index) = bound_to {
+                    write!(f, ", bound to the interface with index {index}")?;
+                }
+                write!(f, ": {}", Shown(*errno))
             }
             Self::BpfObject { operation, object, errno } => {
                 if operation.is_command() {

@@ -95,7 +95,8 @@ fn of_operation(error: &Error) -> Hint {
         Error::CreateSocket { errno: Errno::PERM } => needs(NET_RAW),
         Error::CreateSocket { errno: Errno::AFNOSUPPORT } => NO_XDP_SOCKETS.into(),
         Error::Netlink { errno: Errno::AFNOSUPPORT, .. } => NO_NETLINK.into(),
-        Error::Netlink { errno: Errno::BADMSG, .. } => STRANGE_REPLY.into(),
+        Error::Netlink { errno: Errno::BADMSG, .. }
+        | Error::BpfObject { errno: Errno::BADMSG, .. } => STRANGE_REPLY.into(),
         Error::RegisterUmem { bytes, chunk_size, headroom, memlock, errno } => {
             socket::register(*bytes, *chunk_size, *headroom, *memlock, *errno)
         }
@@ -125,8 +126,10 @@ fn of_operation(error: &Error) -> Hint {
         Error::Namespace { errno: Errno::PERM, .. } => needs("CAP_SYS_ADMIN"),
         Error::Namespace { errno: Errno::NOSPC, .. } => NAMESPACE_LIMIT.into(),
         Error::CreateMap { name, entries, errno } => program::create_map(name, *entries, *errno),
-        Error::LoadProgram { name, instructions, errno, .. } => {
-            program::load(name, *instructions, *errno)
+        Error::LoadProgram { name, instructions, log, bound_to, errno } => {
+            // The verifier saw it: so it could be bound.
+            let bound = bound_to.is_some() && log.is_empty();
+            program::load(name, *instructions, bound, *errno)
         }
         Error::UpdateMap { errno, entries, other_interface, .. } => {
             program::update_map(*entries, other_interface.as_deref(), *errno)

@@ -248,6 +248,9 @@ pub enum Error {
         instructions: usize,
         /// The verifier's log.
         log: String,
+        /// The index of the interface that it was to be bound to
+        /// ([`ProgramBuilder::bound_to`](crate::bpf::ProgramBuilder::bound_to)).
+        bound_to: Option<u32>,
         /// The kernel's error number.
         errno: Errno,
     },

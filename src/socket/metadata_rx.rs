@@ -11,8 +11,14 @@ use crate::umem::{Frame, Umem};
 ///
 /// A record is believed only if it is of the socket's slot and of the program that was named, and if
 /// its sequence number is above that of every packet that was received before. So one is never
-/// believed that an earlier packet has left in the chunk: its number is not above that of the packet
-/// it was of, which came earlier in this ring. Therefore this ring looks at the record of each packet.
+/// believed that an earlier packet of this ring has left in the chunk: its number is not above that of
+/// the packet it was of. Therefore this ring looks at the record of each packet.
+///
+/// A packet that the kernel dropped because the RX ring was full was not received: its record stays in
+/// the chunk, with a number that no packet of this ring had. The next packet of the program that was
+/// named has a record of its own. But a packet that another program redirects into that chunk, without
+/// a record, comes with that of the dropped one: receive from a new socket after another program has
+/// taken the place of this one.
 ///
 /// ```no_run
 /// # fn f(rx: &mut xsk::socket::MetadataRx, pool: &mut xsk::FramePool) -> xsk::Result<()> {

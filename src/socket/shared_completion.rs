@@ -58,7 +58,7 @@ impl SharedCompletion {
 
     /// Refuses the completion ring of another queue: what is sent would come back in neither.
     #[track_caller]
-    pub(super) fn assert_of(&self, handle: &SocketHandle) {
+    pub(crate) fn assert_of(&self, handle: &SocketHandle) {
         let same = Arc::ptr_eq(&self.inner, &handle.inner());
         assert!(same, "the completion ring is that of another queue");
     }

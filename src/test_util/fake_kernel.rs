@@ -168,7 +168,8 @@ impl FakeKernel {
     /// As [`with`](Self::with).
     ///
     /// # Panics
-    /// If `queue` is another kernel's.
+    /// If `queue` is another kernel's, or its completion ring was exchanged for that of another queue.
+    #[track_caller]
     pub fn add_socket(
         &mut self,
         queue: &mut SharedQueue,
@@ -176,6 +177,7 @@ impl FakeKernel {
     ) -> Result<SharedSocket> {
         let pool = Arc::clone(&queue.handle.inner().pool);
         assert!(Weak::ptr_eq(&self.pool, &Arc::downgrade(&pool)), "a queue of another kernel");
+        queue.completion.assert_of(&queue.handle);
         let FakeRings { rx, tx, start, .. } = rings;
         require_sizes([rx, tx])?;
         let blocks = Arc::new(RingBlockPair {

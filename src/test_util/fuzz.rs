@@ -100,6 +100,7 @@ pub fn refused_with(log: &[u8]) -> Error {
         name: "fuzzed".into(),
         instructions: log.len(),
         log: bpf::log_text(log),
+        bound_to: None,
         errno: Errno::INVAL,
     }
 }

@@ -4,10 +4,11 @@ use crate::common::{rx_socket, wait_for};
 use crate::fixture::{Fixture, count, counting_socket};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
-use xsk::attach::Attachment;
+use xsk::attach::{Attachment, Registration};
 use xsk::bpf::{SlotProbe, XskMap};
+use xsk::error::ObjectKind;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
-use xsk::{AttachConflict, Error, Socket, Umem};
+use xsk::{AttachConflict, CopyMode, Error, Socket, Umem};
 
 #[test]
 fn a_registered_socket_receives_and_gives_its_slot_back() {
@@ -71,6 +72,43 @@ fn a_slot_that_another_socket_has_is_left_alone() {
         drop(second);
         Attachment::builder(fixture.interface()).attach().unwrap().close().unwrap();
         fixture.assert_vacant();
+    });
+}
+
+/// The parts of sockets are values, which can be exchanged: a type that has an RX ring may have the
+/// handle of a socket without one. In a slot, that could crash the kernel at the first packet: so the
+/// interface is down here.
+#[test]
+fn a_socket_without_an_rx_ring_is_refused_whatever_its_type() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(2);
+    fixture.inside(|| {
+        let interface = fixture.interface();
+        ip::set_up(interface, false).unwrap();
+        let attachment = Attachment::builder(interface).attach().unwrap();
+        let probe = SlotProbe::new(attachment.map()).unwrap();
+        let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
+        let copying = || Socket::builder(&umem).copy_mode(CopyMode::Copy);
+        let mut sends = copying().tx_only().bind(interface, 0).unwrap();
+        let refused = |result: xsk::Result<Registration>| match result.map(drop).unwrap_err() {
+            Error::WrongObject { wanted: ObjectKind::SocketWithRxRing, .. } => {}
+            // Before 6.4 the kernel does not say whether there is one.
+            Error::UpdateMap { errno: Errno::NETDOWN, .. } => {}
+            error => panic!("{error:?}"),
+        };
+        let mut receives = copying().rx_only().bind(interface, 1).unwrap();
+        std::mem::swap(&mut receives.handle, &mut sends.handle);
+        refused(receives.register(&attachment));
+        std::mem::swap(&mut receives.handle, &mut sends.handle);
+        let mut queue = receives.share_queue();
+        std::mem::swap(&mut queue.handle, &mut sends.handle);
+        refused(queue.register(&attachment, 0));
+        assert_eq!(probe.occupied().unwrap(), []);
+        // With its own parts it is not asked for its ring, which is there by its type.
+        std::mem::swap(&mut queue.handle, &mut sends.handle);
+        queue.register(&attachment, 1).unwrap().close().unwrap();
     });
 }
 

@@ -150,11 +150,23 @@ fn a_bound_program_is_refused_elsewhere_and_where_it_calls_what_is_not_there() {
     let attach =
         || Attachment::builder(far).program(program, map).mode(AttachMode::Native).attach();
     let refused = cable.right.run(attach).unwrap().map(drop).unwrap_err();
-    assert_eq!(refused.errno(), Some(Errno::INVAL), "{refused}");
+    let hinted = |error: Error, errno, hint| {
+        assert_eq!(error.errno(), Some(errno), "{error}");
+        assert!(error.hint().unwrap().contains(hint), "{error}");
+    };
+    hinted(refused, Errno::INVAL, "load it anew for this one");
+    // In generic mode.
+    let program = cable.left.run(|| bound(near.index())).unwrap().unwrap();
+    let map = XskMap::create("xsks_map", 1).unwrap();
+    let attach =
+        || Attachment::builder(near).program(program, map).mode(AttachMode::Generic).attach();
+    let refused = cable.left.run(attach).unwrap().map(drop).unwrap_err();
+    hinted(refused, Errno::INVAL, "runs in native mode only");
     // To an interface that is not there, and to one whose driver knows nothing.
-    assert_eq!(bound(i32::MAX as u32).map(drop).unwrap_err().errno(), Some(Errno::INVAL));
-    let on_loopback = cable.left.run(|| bound(1)).unwrap();
-    assert_eq!(on_loopback.map(drop).unwrap_err().errno(), Some(Errno::OPNOTSUPP));
+    let nowhere = bound(i32::MAX as u32).map(drop).unwrap_err();
+    hinted(nowhere, Errno::INVAL, "no interface of this index");
+    let on_loopback = cable.left.run(|| bound(1)).unwrap().map(drop).unwrap_err();
+    hinted(on_loopback, Errno::OPNOTSUPP, "takes no bound programs");
     // A function that is none, and one without being bound.
     let call = |function| [Insn::call_kernel(function), Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
     let load = |insns: &[Insn<'_>]| Program::builder(insns).license(c"GPL").load().map(drop);

@@ -181,7 +181,7 @@ fn of_redirected_frames_the_driver_knows_nothing() {
 
 /// Packets that come past the program, into chunks with records of earlier packets.
 #[test]
-fn a_record_of_an_earlier_packet_is_never_believed() {
+fn a_record_of_an_earlier_packet_of_the_ring_is_never_believed() {
     if !privileged!() || !can(xsk::test_util::test_name!()) {
         return;
     }
@@ -203,6 +203,60 @@ fn a_record_of_an_earlier_packet_is_never_believed() {
         send(&mut peer, number);
         assert_eq!(receiver.next(|bytes| bytes == packet(number, 64)), None, "{number}");
     }
+}
+
+/// The RX ring was full; then another program redirects packets: as documented, the record of the
+/// packet that was dropped last may come with the first of them, and with no other one.
+#[test]
+fn a_record_of_a_dropped_packet_is_believed_once_at_most_and_never_beside_a_new_one() {
+    if !privileged!() || !can(xsk::test_util::test_name!()) {
+        return;
+    }
+    const RING: u32 = 8;
+    let cable = Cable::new(1);
+    let near = cable.veth.a();
+    let (umem, mut pool) = Umem::builder().chunk_count(512).build().unwrap();
+    let bind = || Socket::builder(&umem).rx_size(RING).bind(near, 0);
+    let mut socket = cable.left.run(bind).unwrap().unwrap();
+    socket.fill.fill_from(&mut pool, 512).unwrap();
+    let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();
+    let load = || MetadataProgram::load(&map, near.index());
+    let metadata = cable.left.run(load).unwrap().unwrap();
+    let attachment = attach(&cable.left, near, metadata.program().unwrap(), map);
+    let registration = socket.register(&attachment).unwrap();
+    let Socket { rx, handle, .. } = socket;
+    let mut rx = rx.with_metadata(&metadata, 0).unwrap();
+    let mut peer = Port::right(&cable);
+    let mut receive = |numbers: std::ops::Range<u32>| -> u32 {
+        let (mut next, mut records) = (numbers.start, 0);
+        until("packets", || {
+            for (frame, metadata) in rx.receive(64).unwrap() {
+                assert_eq!(umem.bytes(&frame), packet(next, 64));
+                records += u32::from(metadata.is_some());
+                next += 1;
+            }
+            next == numbers.end
+        });
+        records
+    };
+    // Three are dropped; those that come then have records of their own.
+    for round in 0..3 {
+        let start = round * 100;
+        (start..start + RING + 3).for_each(|number| send(&mut peer, number));
+        let dropped = u64::from(round + 1) * 3;
+        until("a full ring", || handle.statistics().unwrap().rx_ring_full == Some(dropped));
+        assert_eq!(receive(start..start + RING), RING);
+    }
+    registration.close().unwrap();
+    attachment.close().unwrap();
+    let default = cable.left.run(|| Attachment::builder(near).attach()).unwrap().unwrap();
+    let _registration = default.register(0, &handle).unwrap();
+    let mut believed = 0;
+    for number in 1000..1020 {
+        send(&mut peer, number);
+        believed += receive(number..number + 1);
+    }
+    assert!(believed <= 1, "{believed}");
 }
 
 /// A ring that is read with another key, or before the program wrote.

@@ -5,6 +5,7 @@ use rustix::process::{Resource, Rlimit, Uid, getrlimit, setrlimit};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities, set_thread_uid,
 };
+use xsk::bpf::XskMap;
 use xsk::test_util::{privileged, test_name};
 use xsk::{Error, Socket, Umem};
 
@@ -129,6 +130,11 @@ fn in_user_namespace() {
     assert_eq!(error.errno(), Some(Errno::NOBUFS));
     let text = error.to_string();
     assert!(text.contains("RLIMIT_MEMLOCK (it is 65536 bytes)"), "{text}");
+    // Root of this namespace only: it is no help to say that root may do it.
+    let error = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.errno(), Some(Errno::PERM), "{text}");
+    assert!(text.contains("initial user namespace"), "{text}");
     // Other processes of this user may have locked some for a moment.
     until("the limit is taken", || open(CHUNKS).is_ok());
 }

@@ -206,3 +206,12 @@ fn the_completion_ring_of_another_queue_is_refused() {
     std::mem::swap(&mut one.queue.completion, &mut other.queue.completion);
     let _ = one.queue.add_socket();
 }
+
+/// It would count what the new socket sends, and the queue's own ring would refuse the chunks.
+#[test]
+#[should_panic(expected = "the completion ring is that of another queue")]
+fn a_fake_kernel_refuses_the_completion_ring_of_another_queue() {
+    let (mut one, mut other) = (fixture(), fixture());
+    std::mem::swap(&mut one.queue.completion, &mut other.queue.completion);
+    drop(one.kernel.add_socket(&mut one.queue, rings(0)));
+}

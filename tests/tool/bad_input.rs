@@ -149,6 +149,32 @@ fn without_privileges_one_sentence_names_the_capability_and_the_command() {
     }
 }
 
+/// Root of a user namespace is root already: `sudo` is no help.
+#[test]
+#[expect(unsafe_code, reason = "a process is put into a user namespace before it starts")]
+fn root_of_a_user_namespace_is_not_sent_to_sudo() {
+    if !privileged!() {
+        return;
+    }
+    let enter = || {
+        use rustix::fs::{Mode, OFlags, open};
+        use rustix::thread::{UnshareFlags, unshare_unsafe};
+        // SAFETY: the child has one thread, and no descriptors are unshared.
+        unsafe { unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWNET) }?;
+        let map = open("/proc/self/uid_map", OFlags::WRONLY, Mode::empty())?;
+        rustix::io::write(&map, b"0 0 1")?;
+        Ok(())
+    };
+    let mut command = Command::new(TOOL);
+    command.arg("demo");
+    // SAFETY: system calls only: nothing is allocated, and no lock is taken.
+    unsafe { command.pre_exec(enter) };
+    let ended = Tool::spawn(&Namespace::new().unwrap(), &mut command).end();
+    let message = ended.failure();
+    assert!(message.contains("in the initial user namespace"), "{ended:?}");
+    assert!(!message.contains("`sudo /"), "{ended:?}");
+}
+
 fn as_nobody(namespace: &Namespace, path: &str, line: &str) -> crate::fixture::Ended {
     let mut command = Command::new(path);
     // Setting the user id takes all capabilities away.

@@ -61,12 +61,13 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Xsk(error) => match missing_capability(error) {
-                Some((deed, capability)) => write!(
+                // Root without it is root of another user namespace, or gave it up.
+                Some((deed, capability)) if !rustix::process::geteuid().is_root() => write!(
                     f,
                     "to {deed} takes {capability}, which this process does not have: run `{}`",
                     with_sudo()
                 ),
-                None => f.write_str(&in_words_of_the_tool(error)),
+                _ => f.write_str(&in_words_of_the_tool(error)),
             },
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::TakenOff { name, id } => write!(

@@ -78,7 +78,7 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
 }
 
 /// Makes a socket. While packet memory of a socket that was closed just now still counts against the
-/// limit, tries again for a moment.
+/// limit, tries again for a moment, unless this memory alone is above the limit.
 pub(crate) fn patiently<S: SocketKind>(
     builder: SocketBuilder<S>,
     stop: &Stop,
@@ -86,8 +86,10 @@ pub(crate) fn patiently<S: SocketKind>(
     let start = Instant::now();
     loop {
         match builder.clone().open() {
-            Err(Error::RegisterUmem { errno: Errno::NOBUFS, .. })
-                if start.elapsed() < UNPINNING && !stop.is_asked() =>
+            Err(Error::RegisterUmem { bytes, memlock, errno: Errno::NOBUFS, .. })
+                if memlock.is_none_or(|limit| bytes <= limit)
+                    && start.elapsed() < UNPINNING
+                    && !stop.is_asked() =>
             {
                 std::thread::sleep(Duration::from_millis(20));
             }

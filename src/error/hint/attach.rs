@@ -15,15 +15,21 @@ const OTHER_INTERFACE: &str = "Register the socket with an attachment on its own
 const REPLACED: &str = "Another program was attached in the meantime; it is left alone";
 const HELD_BY_LINK: &str = "A link holds it, and only its owner can close that: `bpftool link` \
     shows it, `bpftool link detach id N` detaches it";
-const HIDDEN_LINK: &str = "To join its users takes CAP_SYS_ADMIN (CAP_BPF is not enough). Without \
-    it, use the program's map from a pin or a descriptor (`Attachment::with_map`). The program \
+const HIDDEN_LINK: &str = "To join its users takes CAP_SYS_ADMIN in the initial user namespace \
+    (CAP_BPF is not enough). Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`). The program \
     goes when the processes end that hold the link";
-const IN_USE: &str = "Processes have it in use; to join them takes CAP_SYS_ADMIN (CAP_BPF is not \
-    enough). Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)";
+const IN_USE: &str = "Processes have it in use; to join them takes CAP_SYS_ADMIN in the \
+    initial user namespace (CAP_BPF is not enough). Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)";
 const ASK_THE_DRIVER: &str = ". For a link the kernel passes on no reason: with \
     `AttachMethod::Netlink` the error has the driver's own words";
 const OR_GENERIC: &str = ". Or use generic mode (`AttachMode::Generic`), whose largest packet is \
     the chunk size less 256 less the headroom (3840 bytes in chunks of 4096)";
+
+const BOUND_ELSEWHERE: &str = "The program was loaded for another interface (`MetadataProgram::load`, \
+    `ProgramBuilder::bound_to`): load it anew for this one";
+const BOUND_IS_NATIVE: &str = "A program that is bound to an interface (`MetadataProgram::load`, \
+    `ProgramBuilder::bound_to`) runs in native mode only: ask for it (`AttachMode::Native`); the error \
+    then says what the driver has against it, if anything";
 
 /// A refused attempt to attach, as [`Error::Attach`](crate::Error::Attach) has it.
 pub(super) struct Refused<'a> {
@@ -39,8 +45,12 @@ pub(super) struct Refused<'a> {
 impl Refused<'_> {
     pub(super) fn hint(&self) -> Hint {
         let interface = shell_word(self.interface);
+        // The sentences of `dev_xdp_attach` (net/core/dev.c).
+        let said = |words| self.message.is_some_and(|message| message.contains(words));
         match self.errno {
             Errno::PERM => needs(NET_ADMIN),
+            Errno::INVAL if said("bound to different device") => BOUND_ELSEWHERE.into(),
+            Errno::INVAL if said("device-bound programs in generic mode") => BOUND_IS_NATIVE.into(),
             Errno::OPNOTSUPP if self.mode == XdpMode::Native => format!(
                 "The driver of {interface} has no native XDP: use generic mode \
                  (`AttachMode::Generic`)"
@@ -51,9 +61,11 @@ impl Refused<'_> {
             {
                 self.by_driver().into()
             }
-            Errno::INVAL if self.method == AttachMethod::Link => {
-                format!("Perhaps {interface} is gone{ASK_THE_DRIVER}").into()
-            }
+            Errno::INVAL if self.method == AttachMethod::Link => format!(
+                "Perhaps {interface} is gone, or the program is bound to an interface (it runs in \
+                     native mode then){ASK_THE_DRIVER}"
+            )
+            .into(),
             Errno::BUSY | Errno::EXIST => format!(
                 "A program is attached already (`ip -d link show dev {interface}`): in another \
                  mode, by a link (`bpftool link`), or to the bond or bridge that it belongs to"
@@ -100,8 +112,12 @@ impl Refused<'_> {
                 } else {
                     [queues, mtu]
                 };
+                let bound = match self.method {
+                    AttachMethod::Link => ", or the program is bound to another interface",
+                    AttachMethod::Netlink => "",
+                };
                 format!(
-                    "The driver refuses the program, likely for {}; or {interface} is gone",
+                    "The driver refuses the program, likely for {}; or {interface} is gone{bound}",
                     causes.join(", ")
                 )
             }
@@ -192,7 +208,7 @@ pub(super) fn hidden(interface: &str, mode: XdpMode, method: AttachMethod, in_us
         AttachMethod::Netlink if in_use => IN_USE.into(),
         AttachMethod::Netlink => format!(
             "A process that was killed may have left it behind; to take it over takes \
-             CAP_SYS_ADMIN (CAP_BPF is not enough). If nothing needs it, detach it with `{}`, or \
+             CAP_SYS_ADMIN in the initial user namespace (CAP_BPF is not enough). If nothing needs it, detach it with `{}`, or \
              allow this program to replace it (`replace_foreign`). A program attached by link \
              (`AttachMethod::Link`) is not left behind",
             take_off(interface, mode)

@@ -10,8 +10,13 @@ const NAME_RULE: &str = "A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` 
 const TOO_LONG: &str = "It is too long, or takes the verifier too many steps: 4096 instructions \
     before Linux 5.2, a million steps since";
 const BPF_PRIVILEGES: &str = "This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux \
-    5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l \
-    unlimited`. In a container, seccomp may refuse bpf(2)";
+    5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace \
+    (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be \
+    RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)";
+const NO_BOUND_PROGRAMS: &str = "The interface's driver has no functions that say what the card knows of \
+    a packet, and so takes no bound programs: receive without metadata";
+const NO_SUCH_INTERFACE: &str = "There is no interface of this index in the network namespace of the \
+    calling thread (`ip link`), or the kernel does not take these flags for a bound program";
 const NO_BPF: &str = "This kernel is built without CONFIG_BPF_SYSCALL";
 const MEMORY: &str = "The kernel has no memory for it, or the control group's limit is reached";
 
@@ -30,8 +35,8 @@ const SLOT_EMPTIED: &str = "The socket was closed in the meantime, or something 
 const PIN_RULE: &str = "A pin has to be in a BPF file system (`mount -t bpf bpf /sys/fs/bpf`), its \
     name must not have a full stop in it, and it needs CAP_BPF where `sysctl \
     kernel.unprivileged_bpf_disabled` is not 0";
-const ID_PRIVILEGES: &str = "Looking BPF objects up by their id needs CAP_SYS_ADMIN (CAP_BPF is \
-    not enough). Run as root, or pass descriptors or pins";
+const ID_PRIVILEGES: &str = "Looking BPF objects up by their id needs CAP_SYS_ADMIN in the initial \
+    user namespace (CAP_BPF is not enough). Run as root there, or pass descriptors or pins";
 const PIN_OF_ANOTHER: &str = "The pin belongs to another user: `chown` or `chmod` it, or run as \
     root";
 const NO_PIN: &str = "There is no such file or directory: pins are gone after a restart of the \
@@ -49,8 +54,10 @@ pub(super) fn create_map(name: &str, entries: u32, errno: Errno) -> Hint {
     }
 }
 
-pub(super) fn load(name: &str, instructions: usize, errno: Errno) -> Hint {
+pub(super) fn load(name: &str, instructions: usize, bound: bool, errno: Errno) -> Hint {
     match errno {
+        Errno::OPNOTSUPP if bound => NO_BOUND_PROGRAMS.into(),
+        Errno::INVAL if bound && is_name(name) => NO_SUCH_INTERFACE.into(),
         Errno::TOOBIG if instructions == 0 => NO_INSTRUCTIONS.into(),
         Errno::TOOBIG => TOO_LONG.into(),
         _ => bpf(name, errno),

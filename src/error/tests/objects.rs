@@ -37,6 +37,14 @@ pub(super) fn texts() -> Texts {
         name: name.to_owned(),
         instructions,
         log: log.to_owned(),
+        bound_to: None,
+        errno,
+    };
+    let load_bound = |log: &str, errno| Error::LoadProgram {
+        name: "xsk_metadata".to_owned(),
+        instructions: 77,
+        log: log.to_owned(),
+        bound_to: Some(3),
         errno,
     };
     let object = |operation, object: &str, errno| Error::BpfObject {
@@ -50,7 +58,7 @@ pub(super) fn texts() -> Texts {
     };
     vec![
         (map("xsks_map", 4, Errno::PERM),
-            expect!["cannot make the BPF map xsks_map of 4 slots: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
+            expect!["cannot make the BPF map xsks_map of 4 slots: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
         (map("xsks_map", 4, Errno::NOSYS),
             expect!["cannot make the BPF map xsks_map of 4 slots: ENOSYS (Function not implemented). This kernel is built without CONFIG_BPF_SYSCALL"]),
         (map("xsks_map", 4, Errno::NOMEM),
@@ -82,7 +90,7 @@ pub(super) fn texts() -> Texts {
         (slot(SlotOp::Remove, Errno::PERM),
             expect!["cannot remove the socket from slot 4 of the BPF map of 4 slots: EPERM (Operation not permitted). Before Linux 5.19, where `sysctl kernel.unprivileged_bpf_disabled` is not 0, using a map needs CAP_BPF, too (CAP_SYS_ADMIN before 5.8)"]),
         (load("xsk_redirect", 5, "", Errno::PERM),
-            expect!["the kernel refused the program xsk_redirect of 5 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
+            expect!["the kernel refused the program xsk_redirect of 5 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
         (load("xsk_redirect", 5, "", Errno::NOSYS),
             expect!["the kernel refused the program xsk_redirect of 5 instructions: ENOSYS (Function not implemented). This kernel is built without CONFIG_BPF_SYSCALL"]),
         (load("mine", 2, "0: (bf) r0 = r7\nR7 !read_ok\n", Errno::ACCESS),
@@ -103,13 +111,18 @@ pub(super) fn texts() -> Texts {
         (load("no-hyphen", 2, "", Errno::INVAL),
             expect!["the kernel refused the program no-hyphen of 2 instructions: EINVAL (Invalid argument). A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`"]),
         (load("mine", 2, "", Errno::PERM),
-            expect!["the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
+            expect!["the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
         (load("mine", 2, "R0 pointer arithmetic prohibited\n", Errno::PERM),
             expect![[r#"
-                the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8): run it as root (`sudo`). Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2). The verifier said:
+                the kernel refused the program mine of 2 instructions: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2). The verifier said:
                 R0 pointer arithmetic prohibited"#]]),
+        (load_bound("", Errno::OPNOTSUPP), expect!["the kernel refused the program xsk_metadata of 77 instructions, bound to the interface with index 3: EOPNOTSUPP (Operation not supported). The interface's driver has no functions that say what the card knows of a packet, and so takes no bound programs: receive without metadata"]),
+        (load_bound("", Errno::INVAL), expect!["the kernel refused the program xsk_metadata of 77 instructions, bound to the interface with index 3: EINVAL (Invalid argument). There is no interface of this index in the network namespace of the calling thread (`ip link`), or the kernel does not take these flags for a bound program"]),
+        (load_bound("arg#0 is no pointer\n", Errno::INVAL), expect![[r#"
+            the kernel refused the program xsk_metadata of 77 instructions, bound to the interface with index 3: EINVAL (Invalid argument). The verifier said:
+            arg#0 is no pointer"#]]),
         (object(BpfOp::ProgramById, "program 7", Errno::PERM),
-            expect!["bpf(BPF_PROG_GET_FD_BY_ID) failed for program 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN (CAP_BPF is not enough). Run as root, or pass descriptors or pins"]),
+            expect!["bpf(BPF_PROG_GET_FD_BY_ID) failed for program 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN in the initial user namespace (CAP_BPF is not enough). Run as root there, or pass descriptors or pins"]),
         (object(BpfOp::ProgramById, "program 7", Errno::NOENT),
             expect!["bpf(BPF_PROG_GET_FD_BY_ID) failed for program 7: ENOENT (No such file or directory). It is gone: nothing held it any more"]),
         (object(BpfOp::Get, "/sys/fs/bpf/xsks_map", Errno::NOENT),
@@ -122,12 +135,13 @@ pub(super) fn texts() -> Texts {
             expect!["bpf(BPF_OBJ_PIN) failed for /sys/fs/bpf/xsks_map: EEXIST (File exists). Something is pinned there already: remove the file, or take another name"]),
         (object(BpfOp::Info, "the file descriptor", Errno::INVAL),
             expect!["bpf(BPF_OBJ_GET_INFO_BY_FD) failed for the file descriptor: EINVAL (Invalid argument). It is no BPF object"]),
+        (object(BpfOp::Info, "the kernel's type information", Errno::BADMSG), expect!["bpf(BPF_OBJ_GET_INFO_BY_FD) failed for the kernel's type information: EBADMSG (Bad message). This crate does not understand the kernel's answer: please report it, with the output of `uname -r`"]),
         (object(BpfOp::TestRun, "program 7", Errno::INVAL),
             expect!["bpf(BPF_PROG_TEST_RUN) failed for program 7: EINVAL (Invalid argument). A packet has 14 bytes at least, and has to fit a page with what the kernel puts around it"]),
         (object(BpfOp::MapById, "map 7", Errno::NOENT),
             expect!["bpf(BPF_MAP_GET_FD_BY_ID) failed for map 7: ENOENT (No such file or directory). It is gone: nothing held it any more"]),
         (object(BpfOp::LinkById, "link 7", Errno::PERM),
-            expect!["bpf(BPF_LINK_GET_FD_BY_ID) failed for link 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN (CAP_BPF is not enough). Run as root, or pass descriptors or pins"]),
+            expect!["bpf(BPF_LINK_GET_FD_BY_ID) failed for link 7: EPERM (Operation not permitted). Looking BPF objects up by their id needs CAP_SYS_ADMIN in the initial user namespace (CAP_BPF is not enough). Run as root there, or pass descriptors or pins"]),
         (object(BpfOp::NextLinkId, "link 7", Errno::INVAL),
             expect!["bpf(BPF_LINK_GET_NEXT_ID) failed for link 7: EINVAL (Invalid argument)"]),
         (object(BpfOp::Duplicate, "program 7", Errno::MFILE),
