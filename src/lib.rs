@@ -415,11 +415,11 @@ pub use interface::Interface;
 pub use ring::RingError;
 pub use rustix::io::Errno;
 pub use socket::{
-    Completion, CompletionBatch, Fill, Kick, Port, Rx, RxBatch, RxSocket, SharedQueue,
-    SharedSocket, Socket, SocketHandle, Statistics, Tx, TxSocket, Verdict, wait,
+    Completion, CompletionBatch, Fill, Kick, PacketSocket, Port, Rx, RxBatch, RxSocket,
+    SharedQueue, SharedSocket, Socket, SocketHandle, Statistics, Tx, TxSocket, Verdict, wait,
 };
 pub use types::{AttachMethod, CopyMode, XdpMode};
-pub use umem::{Frame, FramePool, Umem};
+pub use umem::{Frame, FramePool, Packet, Umem};
 pub use xsk_uapi as uapi;
 
 /// The examples of the README are compiled with the documentation tests.

@@ -31,6 +31,7 @@ use std::time::Duration;
 pub struct AttachmentBuilder {
     request: Request,
     program: Option<(Program, XskMap)>,
+    frags: bool,
 }
 
 impl Attachment {
@@ -38,7 +39,7 @@ impl Attachment {
     /// where the driver has none or refuses it ([`AttachMode::Auto`]), in generic mode; by netlink,
     /// or as [`method`](AttachmentBuilder::method) says.
     pub fn builder(interface: &Interface) -> AttachmentBuilder {
-        AttachmentBuilder { request: Request::new(interface), program: None }
+        AttachmentBuilder { request: Request::new(interface), program: None, frags: false }
     }
 
     /// Uses the map named `map_name` of the program that is attached to `interface`, by whatever
@@ -141,6 +142,17 @@ impl AttachmentBuilder {
         self
     }
 
+    /// Sets whether the default program takes packets of several frames (`BPF_F_XDP_HAS_FRAGS`, 5.18):
+    /// native mode needs it for a [`PacketSocket`](crate::socket::PacketSocket), and many drivers for
+    /// an MTU above some 3500 bytes. An attachment that joins a program takes it as it is; so does
+    /// [`program`](Self::program), whose own flag is set by
+    /// [`ProgramBuilder::frags`](crate::bpf::ProgramBuilder::frags).
+    #[doc(alias = "BPF_F_XDP_HAS_FRAGS")]
+    pub fn frags(mut self, frags: bool) -> Self {
+        self.frags = frags;
+        self
+    }
+
     /// Sets whether a program of one's own ([`program`](Self::program)) that is attached already,
     /// by netlink, and has no users, is taken to be left over from a user that was killed; the
     /// default is no. (This crate's default program always is.)
@@ -191,9 +203,9 @@ impl AttachmentBuilder {
     /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the
     ///   thread (`EXDEV`).
     pub fn attach(self) -> Result<Attachment> {
-        let Self { request, program } = self;
+        let Self { request, program, frags } = self;
         request.require_namespace()?;
-        let candidate = Candidate::load(&request.interface, program)?;
+        let candidate = Candidate::load(&request.interface, program, frags)?;
         let lock = request.lock()?;
         let attached = Attempt { request: &request, candidate: &candidate, lock: &lock }.run()?;
         Ok(Attachment::new(Shared {

@@ -63,7 +63,8 @@ use crate::bpf::XskMap;
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::socket::{
-    RxSocket, SharedQueue, SharedRxQueue, SharedRxSocket, SharedSocket, Socket, SocketHandle,
+    PacketSocket, RxSocket, SharedQueue, SharedRxQueue, SharedRxSocket, SharedSocket, Socket,
+    SocketHandle,
 };
 use lock::Mark;
 use ownership::Shared;
@@ -332,7 +333,7 @@ macro_rules! register {
         }
     )*};
 }
-register!(Socket, RxSocket);
+register!(Socket, RxSocket, PacketSocket);
 
 macro_rules! register_in_slot {
     ($($socket:ty),*) => {$(

@@ -203,6 +203,31 @@ unsafe impl<T: Copy> Source for &mut Consumer<T> {
 }
 
 impl<'a, T: Copy> Ready<&'a mut Consumer<T>> {
+    /// Returns the ring's number of entries.
+    pub(crate) fn capacity(&mut self) -> u32 {
+        self.source().memory.capacity()
+    }
+
+    /// Returns how many entries, `most` at the most, come before the first one that `test` is false
+    /// for.
+    #[inline(always)]
+    pub(crate) fn count_while(&mut self, most: u32, test: impl Fn(&T) -> bool) -> u32 {
+        let most = most.min(self.count());
+        let mut count: u32 = 0;
+        while count < most {
+            let (mut at, run) = self.source().run(count, most.wrapping_sub(count));
+            for _ in 0..run {
+                // SAFETY: it is in the run, so it can be read (contract of `Source`).
+                if !test(&unsafe { read_entry(at) }) {
+                    return count;
+                }
+                at = at.wrapping_add(1);
+                count = count.wrapping_add(1);
+            }
+        }
+        count
+    }
+
     /// Returns a reader that takes the entries one by one.
     #[inline(always)]
     pub(crate) fn read(self) -> Reader<'a, T> {
@@ -246,7 +271,7 @@ impl<'a, T: Copy> Reader<'a, T> {
         self.runs.remaining()
     }
 
-    /// Keeps the entry that was taken last, which is not valid, for the next call to report, and
+    /// Keeps an entry that was taken, and is not valid, for the next call to report, and
     /// leaves what was not taken in the ring.
     #[inline(always)]
     pub(crate) fn reject(&mut self, entry: T) {

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A rule of the ring protocol that the other side broke.
 ///
-/// The kernel does not do this: seeing one means that something else writes to the ring's memory,
+/// The kernel does not do this (but for [`TooManyFrames`](Self::TooManyFrames)): seeing one means that something else writes to the ring's memory,
 /// or that a descriptor given to the kernel was not one of this crate's.
 ///
 /// ```no_run
@@ -49,6 +49,24 @@ pub enum RingError {
         len: u32,
         /// The options; 0 on the completion ring.
         options: u32,
+    },
+    /// A packet fills the whole ring and goes on. All its frames are taken from the ring, and their
+    /// chunks are lost.
+    EndlessPacket {
+        /// Which ring.
+        ring: RingKind,
+        /// The ring's number of entries.
+        frames: u32,
+    },
+    /// A packet has more frames than a TX ring takes ([`PacketTx::max_frames`]); it stays in the RX
+    /// ring.
+    ///
+    /// [`PacketTx::max_frames`]: crate::socket::PacketTx::max_frames
+    TooManyFrames {
+        /// How many frames the packet has.
+        frames: u32,
+        /// How many a packet can have.
+        limit: u32,
     },
     /// An entry names a chunk that the kernel does not hold, as the ledger knows.
     DuplicateChunk {
@@ -96,6 +114,12 @@ impl fmt::Display for RingError {
                     "has options that this crate does not know"
                 }
             ),
+            Self::EndlessPacket { ring, frames } => {
+                write!(f, "a packet fills all {frames} entries of the {ring} ring and does not end")
+            }
+            Self::TooManyFrames { frames, limit } => {
+                write!(f, "a packet of {frames} frames cannot be sent: {limit} are possible here")
+            }
             Self::DuplicateChunk { ring, address } => write!(
                 f,
                 "the {ring} ring's entry {address:#x} names a chunk that the kernel does not hold"

@@ -42,7 +42,13 @@ impl<S: SocketKind> Unbound<S> {
         };
         let handle =
             SocketHandle::new(self.inner, interface.name(), interface.index(), queue, copy);
-        Ok(S::build(self.rx, self.tx, self.fill, self.completion, handle))
+        let max_segments = if S::MULTI_BUFFER {
+            // What is not known is decided by `PacketTx`.
+            interface.xdp_features().ok().flatten().and_then(|f| f.zero_copy_max_segments())
+        } else {
+            None
+        };
+        Ok(S::build(self.rx, self.tx, self.fill, self.completion, handle, max_segments))
     }
 
     /// Binds; returns whether the mode is zero-copy, and why.
@@ -84,6 +90,12 @@ impl<S: SocketKind> Unbound<S> {
         };
         let waited = started.elapsed();
         bound.map_err(|errno| match errno {
+            Errno::INVAL if S::MULTI_BUFFER && self.shares.is_none() && is_before(6, 6) => {
+                Error::NeedsKernel {
+                    feature: "packets of several frames (XDP_USE_SG)",
+                    version: "6.6",
+                }
+            }
             // Then only the queue of the other socket is possible.
             Errno::INVAL if self.shares.is_some() && is_before(5, 10) => Error::NeedsKernel {
                 feature: "packet memory that sockets of several queues share",
@@ -123,11 +135,12 @@ impl<S: SocketKind> Unbound<S> {
         started: Instant,
     ) -> Result<(), Errno> {
         let wakeup = if self.bind.need_wakeup { uapi::XDP_USE_NEED_WAKEUP } else { 0 };
+        let frames = if S::MULTI_BUFFER { uapi::XDP_USE_SG } else { 0 };
         let [mut pause, longest] = PAUSES;
         let fd = self.inner.as_fd();
         let bind = || match &self.shares {
             Some(other) => sys::bind_shared(fd, interface, queue, other.as_fd()),
-            None => sys::bind(fd, mode | wakeup, interface, queue),
+            None => sys::bind(fd, mode | wakeup | frames, interface, queue),
         };
         loop {
             match bind() {

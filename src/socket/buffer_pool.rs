@@ -17,6 +17,9 @@ pub(crate) struct BufferPool {
     /// Keeps the fill and the completion ring mapped; unmapped before the packet memory goes.
     _rings: Box<dyn Keep>,
     pub(crate) umem: Umem,
+    /// Whether packets of several frames come to the sockets over its registration: the kernel keeps
+    /// that with the packet memory (`XDP_UMEM_SG_FLAG`, net/xdp/xsk.c).
+    pub(crate) multi_buffer: bool,
 }
 
 /// Anything that is kept for its drop.
@@ -39,7 +42,8 @@ pub(crate) struct GivenCounts {
 
 impl BufferPool {
     /// Makes the pool of a queue whose fill and completion ring `rings` keeps mapped.
-    pub(crate) fn new(umem: Umem, rings: impl Keep) -> Self {
-        Self { given: GivenCounts::default(), _rings: Box::new(rings), umem }
+    pub(crate) fn new(umem: Umem, rings: impl Keep, multi_buffer: bool) -> Self {
+        let given = GivenCounts::default();
+        Self { given, _rings: Box::new(rings), umem, multi_buffer }
     }
 }

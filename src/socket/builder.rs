@@ -5,7 +5,9 @@ use super::bind::is_before;
 use super::ring_set::{HalfPair, Halves, MappedRing, RingPair, RingSet, RingSpec};
 use super::sealed::Sides;
 use super::unbound::BindSettings;
-use super::{CopyMode, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound};
+use super::{
+    CopyMode, PacketSocket, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound,
+};
 use crate::error::{Error, Result, SocketOption};
 use crate::interface::Interface;
 use crate::num::u64_of;
@@ -79,6 +81,15 @@ impl SocketBuilder<Socket> {
     /// Makes it a socket that only sends: it has no RX ring. It keeps a fill ring, which the kernel
     /// demands, and which some zero-copy drivers want filled before they send.
     pub fn tx_only(self) -> SocketBuilder<TxSocket> {
+        self.with_kind(|_| ())
+    }
+
+    /// Makes it a socket for packets of several frames (`XDP_USE_SG`, kernel 6.6): packets that are
+    /// longer than a chunk, jumbo frames for one. Kernels before refuse to bind it
+    /// ([`Error::NeedsKernel`]); so does a card that has no such packets in zero-copy mode
+    /// ([`CopyMode::Auto`] goes on to copy mode).
+    #[doc(alias = "XDP_USE_SG")]
+    pub fn multi_buffer(self) -> SocketBuilder<PacketSocket> {
         self.with_kind(|_| ())
     }
 

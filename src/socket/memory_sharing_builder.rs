@@ -2,7 +2,9 @@
 
 use super::builder::{self, Sizes};
 use super::unbound::BindSettings;
-use super::{CopyMode, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound};
+use super::{
+    CopyMode, PacketSocket, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound,
+};
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::sys::netns;
@@ -65,6 +67,16 @@ impl MemorySharingBuilder<Socket> {
     }
 }
 
+impl MemorySharingBuilder<Socket> {
+    /// As [`SocketBuilder::multi_buffer`](super::SocketBuilder::multi_buffer). The kernel decides it
+    /// for all sockets that share packet memory: it must be, and must only be, if the other socket has
+    /// it.
+    pub fn multi_buffer(self) -> MemorySharingBuilder<PacketSocket> {
+        let Self { with, sizes, timeout, .. } = self;
+        MemorySharingBuilder { with, sizes, timeout, kind: PhantomData }
+    }
+}
+
 impl<S: SocketKind> MemorySharingBuilder<S> {
     /// Sets the entries of the RX ring: a power of two, 2^20 at the most, as for all rings.
     pub fn rx_size(mut self, entries: u32) -> Self {
@@ -105,6 +117,13 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
     /// of the other socket. [`Unbound::bind`] then returns [`Error::NeedsKernel`] before 5.10.
     pub fn open(self) -> Result<Unbound<S>> {
         let Self { with, sizes, timeout, .. } = self;
+        if with.inner().pool.multi_buffer != S::MULTI_BUFFER {
+            return Err(Error::Setting {
+                name: "multi_buffer",
+                value: S::MULTI_BUFFER.into(),
+                rule: "is that of the socket whose packet memory is shared",
+            });
+        }
         let specs = sizes.specs()?;
         let fd = builder::create()?;
         require_same_namespace(&with, fd.as_fd())?;

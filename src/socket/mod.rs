@@ -22,6 +22,10 @@ mod inner;
 mod kick;
 mod memory_sharing_builder;
 mod metadata_rx;
+mod packet_batch;
+mod packet_rx;
+mod packet_socket;
+mod packet_tx;
 mod port;
 mod ring_set;
 mod routed;
@@ -52,6 +56,10 @@ pub(crate) use inner::Inner;
 pub use kick::Kick;
 pub use memory_sharing_builder::MemorySharingBuilder;
 pub use metadata_rx::{MetadataFrames, MetadataRx};
+pub use packet_batch::{PacketBatch, Packets};
+pub use packet_rx::PacketRx;
+pub use packet_socket::PacketSocket;
+pub use packet_tx::{PacketRefused, PacketTx, PacketTxBatch, RefusalReason};
 pub use port::Port;
 pub use routed::Routed;
 pub use rx::Rx;
@@ -174,19 +182,40 @@ sides!(RxSocket, yes, no);
 sides!(TxSocket, no, yes);
 
 impl sealed::Kind for Socket {
-    fn build(rx: Rx, tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
+    fn build(
+        rx: Rx,
+        tx: Tx,
+        fill: Fill,
+        completion: Completion,
+        handle: SocketHandle,
+        _: Option<u32>,
+    ) -> Self {
         Self { rx, tx: tx.bound(handle.is_zero_copy()), fill, completion, handle }
     }
 }
 
 impl sealed::Kind for RxSocket {
-    fn build(rx: Rx, (): (), fill: Fill, _: Completion, handle: SocketHandle) -> Self {
+    fn build(
+        rx: Rx,
+        (): (),
+        fill: Fill,
+        _: Completion,
+        handle: SocketHandle,
+        _: Option<u32>,
+    ) -> Self {
         Self { rx, fill, handle }
     }
 }
 
 impl sealed::Kind for TxSocket {
-    fn build((): (), tx: Tx, fill: Fill, completion: Completion, handle: SocketHandle) -> Self {
+    fn build(
+        (): (),
+        tx: Tx,
+        fill: Fill,
+        completion: Completion,
+        handle: SocketHandle,
+        _: Option<u32>,
+    ) -> Self {
         Self { tx: tx.bound(handle.is_zero_copy()), completion, fill, handle }
     }
 }

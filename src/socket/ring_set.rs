@@ -108,7 +108,8 @@ impl<S: SocketKind> RingSet<S, MappedRing> {
         let (fill, fill_mapping) = unsafe { self.fill.memory() }?;
         // SAFETY: as for the fill ring.
         let (completion, completion_mapping) = unsafe { self.completion.memory() }?;
-        let pool = Arc::new(BufferPool::new(umem, [fill_mapping, completion_mapping]));
+        let pool =
+            Arc::new(BufferPool::new(umem, [fill_mapping, completion_mapping], S::MULTI_BUFFER));
         let pair = self.pair.into_halves(fd, pool, Rx::new, Tx::new)?;
         Ok(Halves {
             fill: Fill::new(fill, Arc::clone(&pair.inner)),

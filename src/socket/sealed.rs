@@ -28,13 +28,18 @@ pub trait Sides: Sized {
 
 /// A kind of socket with a fill and a completion ring of its own.
 pub trait Kind: Sides {
-    /// Returns the socket.
+    /// Whether its packets have several frames (`XDP_USE_SG`).
+    const MULTI_BUFFER: bool = false;
+
+    /// Returns the socket. `max_segments` is how many frames a packet can have in zero-copy mode, if
+    /// that is known, and has been asked for.
     fn build(
         rx: Self::Rx<Rx>,
         tx: Self::Tx<Tx>,
         fill: Fill,
         completion: Completion,
         handle: SocketHandle,
+        max_segments: Option<u32>,
     ) -> Self;
 }
 

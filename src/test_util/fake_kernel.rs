@@ -20,6 +20,7 @@ use crate::socket::{
 };
 use crate::umem::geometry::PACKET_HEADROOM;
 use crate::umem::{ChunkPlace, Sockets, Umem};
+use std::collections::VecDeque;
 use std::iter::once;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, Weak};
@@ -85,6 +86,13 @@ pub struct FakeKernel {
     pool: Weak<BufferPool>,
     /// The sequence number of the last packet with a record.
     records: u64,
+    /// Whether packets have several frames.
+    pub(super) is_multi_buffer: bool,
+    /// Chunks that were taken from the fill ring for a packet that had no room, in the order in which
+    /// they are used.
+    pub(super) spare: VecDeque<u64>,
+    /// What was transmitted of a packet whose last frame was not.
+    pub(super) partial: Vec<u8>,
 }
 
 impl FakeKernel {
@@ -102,6 +110,15 @@ impl FakeKernel {
     /// [`Error::Setting`] for a size that is no power of two or above 2^20; else as
     /// [`new`](Self::new).
     pub fn with(umem: &Umem, rings: FakeRings) -> Result<(Self, Socket)> {
+        Self::with_kind(umem, rings, false)
+    }
+
+    /// As [`with`](Self::with); if `is_multi_buffer`, for packets of several frames.
+    pub(super) fn with_kind(
+        umem: &Umem,
+        rings: FakeRings,
+        is_multi_buffer: bool,
+    ) -> Result<(Self, Socket)> {
         let FakeRings { rx, tx, fill, completion, start, need_wakeup } = rings;
         require_sizes([rx, tx, fill, completion])?;
         let memory = Arc::new(RingBlocks {
@@ -122,7 +139,7 @@ impl FakeKernel {
         // SAFETY: as for the TX ring, for entries of 8 bytes.
         let (user_completion, completion) = unsafe { memory.completion.sides::<u64>() };
         let sender = Arc::new(FakeSender::new(Arc::clone(&memory), tx, completion));
-        let pool = Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory)));
+        let pool = Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory), is_multi_buffer));
         let backend = Backend::Fake { fd, kernel: sender.clone(), _rings: None };
         let inner = Arc::new(Inner::new(backend, Arc::clone(&pool)));
         let socket = Socket {
@@ -141,6 +158,9 @@ impl FakeKernel {
             memory,
             pool: Arc::downgrade(&pool),
             records: 0,
+            is_multi_buffer,
+            spare: VecDeque::new(),
+            partial: Vec::new(),
         };
         kernel.set_need_wakeup(RingKind::Tx, need_wakeup);
         Ok((kernel, socket))
@@ -221,29 +241,40 @@ impl FakeKernel {
 
     /// Lets `packet` arrive with `front` right before it.
     fn deliver_behind(&mut self, socket: usize, front: &[u8], packet: &[u8]) -> bool {
+        if self.is_multi_buffer {
+            return self.deliver_in_frames(socket, packet);
+        }
         let Ok(len) = u32::try_from(packet.len()) else {
             return false;
         };
-        if len == 0 || len > self.room() || !self.rx_has_room(socket) {
+        if len == 0 || len > self.room() || !self.rx_has_room(socket, 1) {
             return false;
         }
         let Some(chunk) = self.take_chunk() else {
             return false;
         };
+        let addr = self.write_chunk(chunk, front, packet);
+        self.give_up(chunk, ChunkPlace::Receiving);
+        self.produce_rx(socket, xdp_desc { addr, len, options: 0 });
+        true
+    }
+
+    /// Writes `packet`, which is no longer than a chunk has room for, into a chunk that
+    /// [`take_chunk`](Self::take_chunk) returned, behind the headroom, and `front` before it; returns
+    /// where the packet is.
+    pub(super) fn write_chunk(&self, chunk: u64, front: &[u8], packet: &[u8]) -> u64 {
         let geometry = *self.umem.geometry();
         let addr = geometry.at(chunk, self.headroom().into());
         let address = geometry.plain(addr);
-        // SAFETY: the fill ring gave the chunk to this kernel, `take_chunk` checked that it is in
-        // the area, and `len` bytes from `address` on are inside it. Until it is in the RX ring no
+        // SAFETY: the fill ring gave the chunk to this kernel, `take_filled` checked that it is in
+        // the area, and the packet's bytes from `address` on are inside it. Until it is in the RX ring no
         // frame of it exists (I2, I3); if hostile steps had given it away before, the claim would
         // have failed.
         unsafe { self.umem.write_as_kernel(address, packet) };
         let before = address.saturating_sub(u64_of(front.len()));
         // SAFETY: as above: the chunk has 256 bytes before the packet, and `front` is no longer.
         unsafe { self.umem.write_as_kernel(before, front) };
-        self.give_up(chunk, ChunkPlace::Receiving);
-        self.produce_rx(socket, xdp_desc { addr, len, options: 0 });
-        true
+        addr
     }
 
     /// Returns the RX ring of this kernel's first socket such that packets come with what the card
@@ -292,7 +323,7 @@ impl FakeKernel {
     pub fn deliver_unwritten_to(&mut self, socket: usize, count: u32, len: u32) -> u32 {
         let len = len.clamp(1, self.room());
         let mut delivered: u32 = 0;
-        while delivered < count && self.rx_has_room(socket) {
+        while delivered < count && self.rx_has_room(socket, 1) {
             let Some(chunk) = self.take_chunk() else {
                 break;
             };
@@ -326,7 +357,12 @@ impl FakeKernel {
 
     /// Takes the next chunk of the fill ring and claims it in the ledger. Entries that are no chunk
     /// of this UMEM are skipped, as by the kernel.
-    fn take_chunk(&mut self) -> Option<u64> {
+    pub(super) fn take_chunk(&mut self) -> Option<u64> {
+        self.spare.pop_front().or_else(|| self.take_filled())
+    }
+
+    /// Takes a chunk from the fill ring.
+    pub(super) fn take_filled(&mut self) -> Option<u64> {
         self.drain_if_empty();
         loop {
             let address = (!self.fill_ended).then(|| next_entry(&mut self.fill))??;
@@ -341,7 +377,7 @@ impl FakeKernel {
         self.umem.ledger().claim(self.umem.geometry(), address, place)
     }
 
-    fn give_up(&self, address: u64, place: ChunkPlace) {
+    pub(super) fn give_up(&self, address: u64, place: ChunkPlace) {
         self.umem.ledger().unclaim(self.umem.geometry(), address, place);
     }
 
@@ -350,8 +386,8 @@ impl FakeKernel {
         self.sender.sending()
     }
 
-    fn rx_has_room(&mut self, socket: usize) -> bool {
-        self.rx.get_mut(socket).is_some_and(FakeRx::has_room)
+    pub(super) fn rx_has_room(&mut self, socket: usize, frames: u32) -> bool {
+        self.rx.get_mut(socket).is_some_and(|rx| rx.has_room(frames))
     }
 
     pub(super) fn produce_completion(&mut self, address: u64) {
@@ -368,13 +404,17 @@ impl FakeKernel {
     /// sent, or if the completion ring has no room for it: the kernel sends nothing then. This
     /// kernel holds the packet's chunk until [`complete`](Self::complete).
     pub fn transmit(&mut self) -> Option<Vec<u8>> {
-        let desc = self.take_sent()?;
-        let address = self.umem.geometry().plain(desc.addr);
-        // SAFETY: `take_sent` checked that the descriptor describes bytes inside one chunk, which this kernel holds (I2): it is claimed, so hostile steps did not give it away
-        // before, and cannot now.
-        let packet = unsafe { self.umem.read_as_kernel(address, usize32(desc.len)) };
-        self.give_up(desc.addr, ChunkPlace::Sending);
-        Some(packet)
+        loop {
+            let desc = self.take_sent()?;
+            let address = self.umem.geometry().plain(desc.addr);
+            // SAFETY: `take_sent` checked that the descriptor describes bytes inside one chunk, which this kernel holds (I2): it is claimed, so hostile steps did not give it away
+            // before, and cannot now.
+            let packet = unsafe { self.umem.read_as_kernel(address, usize32(desc.len)) };
+            self.give_up(desc.addr, ChunkPlace::Sending);
+            if let Some(packet) = self.join(desc, packet) {
+                return Some(packet);
+            }
+        }
     }
 
     /// As [`transmit`](Self::transmit), for up to `count` packets, without reading their bytes;
@@ -398,7 +438,7 @@ impl FakeKernel {
         loop {
             let desc = sending.next_packet(!self.sender.asks_for_kicks())?;
             let contained = self.umem.geometry().contains_packet(desc.addr, desc.len.into());
-            if desc.options == 0 && contained && self.claim(desc.addr, ChunkPlace::Sending) {
+            if self.knows(desc.options) && contained && self.claim(desc.addr, ChunkPlace::Sending) {
                 sending.unfinished.push_back(desc.addr);
                 return Some(desc);
             }

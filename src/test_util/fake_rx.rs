@@ -43,8 +43,8 @@ impl FakeRx {
         self.alive.as_ref().is_none_or(|alive| alive.strong_count() > 0)
     }
 
-    pub(super) fn has_room(&mut self) -> bool {
-        !self.ended && self.is_alive() && self.ring.free(1) == Ok(1)
+    pub(super) fn has_room(&mut self, frames: u32) -> bool {
+        !self.ended && self.is_alive() && self.ring.free(frames) == Ok(frames)
     }
 
     /// Writes an entry, if a slot is free.

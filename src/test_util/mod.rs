@@ -26,6 +26,7 @@
 
 mod chunk_audit;
 mod fake_kernel;
+mod fake_packets;
 mod fake_rings;
 mod fake_rx;
 mod fake_sender;

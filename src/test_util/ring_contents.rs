@@ -35,7 +35,8 @@ use zerocopy::FromBytes;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RingContents {
-    /// Addresses in the fill ring that the kernel has not taken.
+    /// Addresses in the fill ring that the kernel has not taken, after those that it has taken and not
+    /// used.
     pub fill: Vec<u64>,
     /// Packets in the RX ring that the user has not taken.
     pub rx: Vec<xdp_desc>,
@@ -63,7 +64,10 @@ impl FakeKernel {
         let tx = sending.tx.iter().zip(tx_blocks);
         let taken = sending.taken.iter().map(|desc| desc.addr);
         RingContents {
-            fill: to_take(self.fill_ended, fill, self.fill.cursor()),
+            fill: {
+                let filled = to_take(self.fill_ended, fill, self.fill.cursor());
+                self.spare.iter().copied().chain(filled).collect()
+            },
             rx: rx.flat_map(|(rx, block)| given(rx.ended, block, rx.ring.cursor())).collect(),
             tx: tx.flat_map(|(tx, block)| to_take(tx.ended, block, tx.ring.cursor())).collect(),
             kernel: sending.unfinished.iter().copied().chain(taken).collect(),

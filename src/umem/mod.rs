@@ -23,6 +23,8 @@ mod grid;
 mod ledger;
 mod losses;
 mod number;
+mod packet;
+mod packet_bytes;
 
 pub use crate::types::PageSize;
 pub use builder::UmemBuilder;
@@ -32,6 +34,8 @@ pub use chunk_place::ChunkPlace;
 pub(crate) use frame::LentFrame;
 pub use frame::{Frame, OutOfBounds};
 pub use frame_pool::FramePool;
+pub use packet::{Packet, PacketFrames};
+pub use packet_bytes::PacketBytes;
 
 #[cfg(feature = "test-util")]
 use crate::error::Error;

@@ -124,15 +124,16 @@ impl Request {
 }
 
 impl Candidate {
-    /// `program` and its map, or else the default program with a slot for each queue that
-    /// `interface` can have.
+    /// `program` and its map, or else the default program, if `frags` for packets of several frames,
+    /// with a slot for each queue that `interface` can have.
     pub(in crate::attach) fn load(
         interface: &Interface,
         program: Option<(Program, XskMap)>,
+        frags: bool,
     ) -> Result<Self> {
         let Some((program, map)) = program else {
             let map = XskMap::create(XskMap::DEFAULT_NAME, interface.max_queues()?)?;
-            let program = load_redirect(&map, false)?;
+            let program = load_redirect(&map, frags)?;
             let default_tag = Some(program.info()?.tag);
             return Ok(Self { program, slots: MapAndProbe::new(map)?, default_tag });
         };

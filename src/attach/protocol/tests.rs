@@ -16,7 +16,7 @@ fn a_program_that_cannot_be_read_back_is_detached() {
     left.run(|| {
         for method in [AttachMethod::Netlink, AttachMethod::Link] {
             let request = Request { method: Some(method), ..Request::new(pair.a()) };
-            let candidate = Candidate::load(pair.a(), None).unwrap();
+            let candidate = Candidate::load(pair.a(), None, false).unwrap();
             let lock = request.lock().unwrap();
             let attempt = Attempt { request: &request, candidate: &candidate, lock: &lock };
             let ownership = attempt.attach_new(XdpMode::Native, Condition::Vacant).unwrap();
@@ -41,7 +41,7 @@ fn where_generic_mode_fails_too_the_error_is_that_of_native_mode() {
     let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
     let request = Request { method: Some(AttachMethod::Link), ..Request::new(pair.a()) };
     let refused = namespace.run(|| {
-        let candidate = Candidate::load(pair.a(), None).unwrap();
+        let candidate = Candidate::load(pair.a(), None, false).unwrap();
         let lock = request.lock().unwrap();
         let attempt = Attempt { request: &request, candidate: &candidate, lock: &lock };
         // By link, an interface that is gone is EINVAL in either mode.
@@ -64,7 +64,7 @@ fn a_program_that_has_gone_is_looked_for_again() {
     let pair = VethPair::builder().build(&left, &right).unwrap();
     left.run(|| {
         let request = Request::new(pair.a());
-        let candidate = Candidate::load(pair.a(), None).unwrap();
+        let candidate = Candidate::load(pair.a(), None, false).unwrap();
         let lock = request.lock().unwrap();
         let attempt = Attempt { request: &request, candidate: &candidate, lock: &lock };
         let id = load_redirect(&candidate.slots.map, false).unwrap().id();
