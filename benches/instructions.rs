@@ -14,7 +14,7 @@
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use xsk::packet::{Property, RxHash, RxMetadata, VlanTag};
-use xsk::socket::MetadataRx;
+use xsk::socket::{MetadataRx, PacketSocket};
 use xsk::test_util::{FakeKernel, FakeRings};
 use xsk::{Fill, Frame, FramePool, SharedQueue, SharedSocket, Socket, Umem, Verdict, wait};
 
@@ -62,6 +62,16 @@ const CASES: &[(&str, u32, f64)] = &[
     ("unaligned-each", 64, 34.0),
     ("unaligned-each", 16, 45.8),
     ("unaligned-each", 1, 118.7),
+    ("packets-1-rxdrop", 64, 20.3),
+    ("packets-1-rxdrop", 16, 28.2),
+    ("packets-1-rxdrop", 1, 97.4),
+    ("packets-1", 64, 27.4),
+    ("packets-1", 16, 38.8),
+    ("packets-1", 1, 151.4),
+    ("packets-3", 64, 473.0),
+    ("packets-3", 1, 720.0),
+    ("packets-for-1", 64, 177.0),
+    ("packets-for-3", 64, 536.0),
     ("shared-2", 64, 21.1),
     ("shared-2", 16, 31.8),
     ("shared-2", 1, 141.0),
@@ -281,6 +291,81 @@ fn measured_rx_metadata<const BATCH: u32>(b: &mut MetadataBench) -> u32 {
     BATCH - slots.remaining()
 }
 
+/// A socket for packets of several frames.
+struct PacketBench {
+    umem: Umem,
+    pool: FramePool,
+    kernel: FakeKernel,
+    socket: PacketSocket,
+}
+
+#[inline(never)]
+fn measured_packets_rxdrop<const BATCH: u32>(b: &mut PacketBench) -> u32 {
+    let PacketBench { umem, socket, .. } = b;
+    let look = |frames: &mut [Frame]| {
+        for frame in frames {
+            black_box(umem.bytes(frame).len());
+        }
+    };
+    socket.rx.receive(BATCH).unwrap().recycle_each(&mut socket.fill, look).unwrap()
+}
+
+#[inline(never)]
+fn measured_packets<const BATCH: u32>(b: &mut PacketBench) -> u32 {
+    let PacketBench { umem, socket, .. } = b;
+    socket.completion.reap(3 * BATCH).unwrap().recycle(&mut socket.fill).unwrap();
+    let edit = |frames: &mut [Frame]| {
+        for frame in frames {
+            black_box(umem.bytes(frame).len());
+        }
+    };
+    socket.rx.receive(BATCH).unwrap().forward_each(&mut socket.tx, edit).unwrap()
+}
+
+/// As `packets`, as values.
+#[inline(never)]
+fn measured_packets_for<const BATCH: u32>(b: &mut PacketBench) -> u32 {
+    let PacketBench { umem, socket, pool, .. } = b;
+    socket.completion.reap(3 * BATCH).unwrap().recycle(&mut socket.fill).unwrap();
+    let mut slots = socket.tx.reserve(3 * BATCH).unwrap();
+    let mut count = 0;
+    for packet in socket.rx.receive(BATCH).unwrap() {
+        for frame in packet.frames() {
+            black_box(umem.bytes(frame).len());
+        }
+        if let Err(refused) = slots.push(packet) {
+            pool.extend(refused.packet);
+        }
+        count += 1;
+    }
+    count
+}
+
+fn run_packets<const BATCH: u32>(case: &str) {
+    let (umem, mut pool) = Umem::builder().chunk_count(4096).build().unwrap();
+    let rings = FakeRings { completion: 4096, ..rings() };
+    let (kernel, mut socket) = FakeKernel::multi_buffer(&umem, rings).unwrap();
+    socket.fill.fill_from(&mut pool, 2048 - 3 * BATCH).unwrap();
+    let mut b = PacketBench { umem, pool, kernel, socket };
+    let packet = vec![0; if case.contains("-3") { 9000 } else { LEN as usize }];
+    for _ in 0..PACKETS / BATCH {
+        for _ in 0..BATCH {
+            assert!(b.kernel.deliver(&packet));
+        }
+        let count = if case.contains("rxdrop") {
+            measured_packets_rxdrop::<BATCH>(&mut b)
+        } else if case.contains("for") {
+            measured_packets_for::<BATCH>(&mut b)
+        } else {
+            measured_packets::<BATCH>(&mut b)
+        };
+        assert_eq!(count, BATCH, "every packet is handled");
+        while b.kernel.transmit_unread(BATCH) != 0 {
+            b.kernel.complete(u32::MAX);
+        }
+    }
+}
+
 fn run_rx_metadata<const BATCH: u32>() {
     let (umem, mut pool) = Umem::builder().chunk_count(4096).build().unwrap();
     let (kernel, mut socket) = FakeKernel::with(&umem, rings()).unwrap();
@@ -342,7 +427,11 @@ fn run_sockets_64<const BATCH: u32>() {
 
 /// Returns the name of a case's loop: `unaligned` is `l2fwd` with unaligned chunks.
 fn name_of_loop(case: &str) -> String {
-    case.replace("unaligned", "l2fwd")
+    let loop_of = case.strip_suffix("-1").or_else(|| case.strip_suffix("-3"));
+    match case {
+        _ if case.starts_with("packets") => loop_of.unwrap_or(case).replace("-1-", "-"),
+        _ => case.replace("unaligned", "l2fwd"),
+    }
 }
 
 /// Returns the loop of a case.
@@ -372,6 +461,9 @@ fn run(case: &str, batch: u32) {
         ("shared-2", 1) => return run_shared_2::<1>(),
         ("shared-2", 16) => return run_shared_2::<16>(),
         ("shared-2", 64) => return run_shared_2::<64>(),
+        (case, 1) if case.starts_with("packets") => return run_packets::<1>(case),
+        (case, 16) if case.starts_with("packets") => return run_packets::<16>(case),
+        (case, 64) if case.starts_with("packets") => return run_packets::<64>(case),
         ("rx-metadata", 1) => return run_rx_metadata::<1>(),
         ("rx-metadata", 64) => return run_rx_metadata::<64>(),
         ("sockets-64", 1) => return run_sockets_64::<1>(),

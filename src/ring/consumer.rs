@@ -203,36 +203,93 @@ unsafe impl<T: Copy> Source for &mut Consumer<T> {
 }
 
 impl<'a, T: Copy> Ready<&'a mut Consumer<T>> {
-    /// Returns the ring's number of entries.
-    pub(crate) fn capacity(&mut self) -> u32 {
-        self.source().memory.capacity()
-    }
-
-    /// Returns how many entries, `most` at the most, come before the first one that `test` is false
-    /// for.
-    #[inline(always)]
-    pub(crate) fn count_while(&mut self, most: u32, test: impl Fn(&T) -> bool) -> u32 {
-        let most = most.min(self.count());
-        let mut count: u32 = 0;
-        while count < most {
-            let (mut at, run) = self.source().run(count, most.wrapping_sub(count));
-            for _ in 0..run {
-                // SAFETY: it is in the run, so it can be read (contract of `Source`).
-                if !test(&unsafe { read_entry(at) }) {
-                    return count;
-                }
-                at = at.wrapping_add(1);
-                count = count.wrapping_add(1);
-            }
-        }
-        count
-    }
-
     /// Returns a reader that takes the entries one by one.
     #[inline(always)]
     pub(crate) fn read(self) -> Reader<'a, T> {
         let (ring, count) = self.into_parts();
         Reader::new(ring, count)
+    }
+
+    /// Returns the same entries, to be taken in different ways.
+    #[inline(always)]
+    pub(crate) fn into_rest(self) -> Rest<'a, T> {
+        let (ring, count) = self.into_parts();
+        let end = ring.cursor.advance(count);
+        Rest { ring, end }
+    }
+}
+
+/// What is left of a batch that is taken in parts.
+#[derive(Debug)]
+pub(crate) struct Rest<'a, T> {
+    ring: &'a mut Consumer<T>,
+    /// The position after the last entry.
+    end: Index,
+}
+
+impl<T: Copy> Rest<'_, T> {
+    /// Returns how many entries are left: none after one was rejected.
+    #[inline(always)]
+    pub(crate) fn count(&self) -> u32 {
+        if self.ring.max_available == 0 { 0 } else { self.end.distance_from(self.ring.cursor) }
+    }
+
+    /// Returns the first `count` entries, or all.
+    #[inline(always)]
+    pub(crate) fn up_to(&mut self, count: u32) -> Ready<&mut Consumer<T>> {
+        let count = self.count().min(count);
+        // SAFETY: the producer handed the entries up to `end` over (I8), and the cursor is the next
+        // one's position: it moves only through the borrow that is in this value.
+        unsafe { Ready::new(&mut *self.ring, count) }
+    }
+
+    /// Returns the entry that is `ahead` of the next one, if there is one, and takes none.
+    #[inline(always)]
+    pub(crate) fn peek(&self, ahead: u32) -> Option<T> {
+        if ahead >= self.count() {
+            return None;
+        }
+        let at = self.ring.cursor.advance(ahead);
+        // SAFETY: so many entries are there, which the producer handed over (I8).
+        Some(unsafe { read_entry(self.ring.memory.slot(at)) })
+    }
+
+    /// Takes the next entry, if there is one. Its slot goes back to the producer with the next
+    /// [`release`](Self::release).
+    #[inline(always)]
+    pub(crate) fn take(&mut self) -> Option<T> {
+        let entry = self.peek(0)?;
+        self.ring.cursor = self.ring.cursor.advance(1);
+        Some(entry)
+    }
+
+    /// Gives the slots of what was taken back to the producer.
+    #[inline(always)]
+    pub(crate) fn release(&mut self) {
+        self.ring.release();
+    }
+
+    /// Keeps an entry for the next call to report, after the last of those that belong to it was
+    /// taken; nothing is left of the batch then.
+    #[cold]
+    pub(crate) fn reject(&mut self, entry: T) {
+        self.ring.reject(entry);
+    }
+
+    /// Returns whether an entry was rejected that `test` is true for: it is the next one again then.
+    #[cold]
+    pub(crate) fn take_back(&mut self, test: impl FnOnce(&T) -> bool) -> bool {
+        if !self.ring.rejected.as_ref().is_some_and(test) {
+            return false;
+        }
+        self.ring.rejected = None;
+        self.ring.max_available = self.ring.memory.capacity().wrapping_add(1);
+        true
+    }
+
+    /// Returns the ring's number of entries.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.ring.memory.capacity()
     }
 }
 
@@ -271,7 +328,7 @@ impl<'a, T: Copy> Reader<'a, T> {
         self.runs.remaining()
     }
 
-    /// Keeps an entry that was taken, and is not valid, for the next call to report, and
+    /// Keeps the entry that was taken last, which is not valid, for the next call to report, and
     /// leaves what was not taken in the ring.
     #[inline(always)]
     pub(crate) fn reject(&mut self, entry: T) {

@@ -133,30 +133,10 @@ impl<S: Source> Ready<S> {
         self.count
     }
 
-    /// Returns the source, to look at its entries.
-    #[inline(always)]
-    pub(super) fn source(&mut self) -> &mut S {
-        &mut self.source
-    }
-
     /// Returns the source, and how many entries it holds.
     #[inline(always)]
     pub(super) fn into_parts(self) -> (S, u32) {
         (self.source, self.count)
-    }
-}
-
-impl<C> Ready<&mut C>
-where
-    for<'a> &'a mut C: Source,
-{
-    /// Splits off the first `count` entries, or all. Those that are left are the rest, if all that
-    /// were split off are taken.
-    #[inline(always)]
-    pub(crate) fn split(&mut self, count: u32) -> Ready<&mut C> {
-        let count = self.count.min(count);
-        self.count = self.count.wrapping_sub(count);
-        Ready { source: &mut *self.source, count }
     }
 }
 

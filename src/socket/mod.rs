@@ -23,6 +23,7 @@ mod kick;
 mod memory_sharing_builder;
 mod metadata_rx;
 mod packet_batch;
+mod packet_entry;
 mod packet_rx;
 mod packet_socket;
 mod packet_tx;

@@ -2,15 +2,12 @@
 
 use super::batch::Batch;
 use super::desc::Desc;
+use super::packet_entry::{ENDLESS, accept, accept_single, to_fill, to_tx};
 use super::{Fill, PacketTx};
 use crate::ring::transfer::{Form, Ready};
-use crate::ring::{Consumer, Producer, RingError};
+use crate::ring::{Consumer, Producer, Rest, RingError};
 use crate::umem::{BatchChecker, Checker, ChunkPlace, Frame, FramePool, LentFrame, Packet};
 use std::slice::from_mut;
-
-/// What is kept of a packet that does not end ([`RingError::EndlessPacket`]): no descriptor of the
-/// kernel's is it.
-pub(super) const ENDLESS: Desc = Desc::NONE;
 
 /// A received batch of packets, each of one frame or several: packets to iterate over, or to be
 /// passed on whole.
@@ -26,7 +23,7 @@ pub(super) const ENDLESS: Desc = Desc::NONE;
 #[derive(Debug)]
 #[must_use = "packets that are not taken stay in the ring"]
 pub struct PacketBatch<'a> {
-    ready: Ready<&'a mut Consumer<Desc>>,
+    rest: Rest<'a, Desc>,
     /// How many packets can be taken at the most.
     most: u32,
     checker: &'a Checker,
@@ -39,7 +36,7 @@ impl<'a> PacketBatch<'a> {
         most: u32,
         checker: &'a Checker,
     ) -> Self {
-        Self { ready, most, checker }
+        Self { rest: ready.into_rest(), most, checker }
     }
 
     /// Gives the packets' chunks back to the fill ring, unread, as many whole packets as it has room
@@ -56,7 +53,8 @@ impl<'a> PacketBatch<'a> {
     pub fn recycle(self, fill: &mut Fill) -> Result<u32, RingError> {
         let place = ChunkPlace::Receiving;
         let raw = move |checker: BatchChecker<'_>, form, desc: Desc| {
-            checker.accept_chunk(form, desc.address, place, place)
+            // The length tells packets of several frames from the others.
+            checker.accept_packet(form, desc.address, desc.length(), place, place)
         };
         self.move_to_ring(&mut fill.ring, &fill.checker, u32::MAX, raw, to_fill)
     }
@@ -149,19 +147,15 @@ impl<'a> PacketBatch<'a> {
         to: &Checker,
         limit: u32,
         raw: impl Fn(BatchChecker<'_>, Form, Desc) -> Option<T> + Copy,
-        entry: impl Fn(BatchChecker<'_>, Frame, bool) -> T,
+        entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
         let mut moved: u32 = 0;
-        loop {
-            let alone = self.next_alone();
-            let result = self.split(alone).move_to_ring(ring, to, raw);
-            if !self.after_alone(alone, &mut moved, result)? {
-                return Ok(moved);
-            }
-            if !self.move_one(ring, to, limit, &mut moved, &mut |_| (), &entry)? {
-                return Ok(moved);
-            }
+        let (batch, count) = self.next_alone();
+        let result = batch.move_to_ring(ring, to, raw);
+        if !self.goes_on_after_alone(count, &mut moved, result)? {
+            return Ok(moved);
         }
+        self.move_rest(ring, to, limit, moved, |_| (), entry)
     }
 
     /// As [`move_to_ring`](Self::move_to_ring), after `visit` has had the frames of each packet.
@@ -173,59 +167,72 @@ impl<'a> PacketBatch<'a> {
         to: &Checker,
         limit: u32,
         mut visit: impl FnMut(&mut [Frame]),
-        entry: impl Fn(BatchChecker<'_>, Frame, bool) -> T,
+        entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
         let mut moved: u32 = 0;
-        loop {
-            let alone = self.next_alone();
-            let result = self.split(alone).move_each_to_ring(ring, to, |checker, form, desc| {
-                let mut frame = LentFrame::new(accept_single(checker, form, desc)?);
-                visit(from_mut(frame.get_mut()));
-                Some(entry(checker, frame.take_back(), false))
-            });
-            if !self.after_alone(alone, &mut moved, result)? {
-                return Ok(moved);
-            }
-            if !self.move_one(ring, to, limit, &mut moved, &mut visit, &entry)? {
-                return Ok(moved);
-            }
+        let (batch, count) = self.next_alone();
+        let result = batch.move_each_to_ring(ring, to, |checker, form, desc| {
+            let mut frame = LentFrame::new(accept_single(checker, form, desc)?);
+            visit(from_mut(frame.get_mut()));
+            Some(entry(checker, &checker.own(frame.take_back()), false))
+        });
+        if !self.goes_on_after_alone(count, &mut moved, result)? {
+            return Ok(moved);
         }
+        self.move_rest(ring, to, limit, moved, visit, entry)
     }
 
-    /// Returns how many packets of one frame come next.
-    #[inline(always)]
-    fn next_alone(&mut self) -> u32 {
-        self.ready.count_while(self.most, |desc| !desc.is_continued())
+    /// Goes on with a packet of several frames, after `moved` packets of one frame.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn move_rest<T: Copy>(
+        mut self,
+        ring: &mut Producer<T>,
+        to: &Checker,
+        limit: u32,
+        mut moved: u32,
+        mut visit: impl FnMut(&mut [Frame]),
+        entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
+    ) -> Result<u32, RingError> {
+        while self.move_one(ring, to, limit, &mut moved, &mut visit, &entry)? {}
+        Ok(moved)
     }
 
+    /// Returns what is left as if all packets had one frame, and how many those are.
     #[inline(always)]
-    fn split(&mut self, count: u32) -> Batch<'_, Desc> {
-        Batch::new(self.ready.split(count), self.checker)
+    fn next_alone(&mut self) -> (Batch<'_, Desc>, u32) {
+        let ready = self.rest.up_to(self.most);
+        let count = ready.count();
+        (Batch::new(ready, self.checker), count)
     }
 
-    /// Counts the packets of one frame that were moved, of `alone`; returns whether there is more
-    /// to move.
+    /// Counts the packets of one frame that were moved, of `count` descriptors; returns whether one
+    /// of several frames is next. It ended the batch as one that is not valid: a length with options
+    /// above it.
     #[inline(always)]
-    fn after_alone(
+    fn goes_on_after_alone(
         &mut self,
-        alone: u32,
+        count: u32,
         moved: &mut u32,
         result: Result<u32, RingError>,
     ) -> Result<bool, RingError> {
-        let count = match result {
+        let alone = match result {
             // What was moved before is reported; the error comes again with the next call.
             Err(_) if *moved != 0 => return Ok(false),
             result => result?,
         };
-        *moved = moved.wrapping_add(count);
-        self.most = self.most.wrapping_sub(count);
-        Ok(count == alone && self.most != 0 && self.ready.count() != 0)
+        *moved = moved.wrapping_add(alone);
+        if alone == count {
+            return Ok(false);
+        }
+        self.most = self.most.wrapping_sub(alone);
+        Ok(self.rest.take_back(|desc| desc.is_continued()))
     }
 
-    /// Moves the next packet, of several frames, frame by frame, after `visit` has had them; returns
-    /// whether there is more to move.
-    #[cold]
-    #[inline(never)]
+    /// Moves the next packet, frame by frame, after `visit` has had them; returns whether there can be
+    /// more to move.
+    #[inline(always)]
     #[track_caller]
     fn move_one<T: Copy>(
         &mut self,
@@ -234,7 +241,7 @@ impl<'a> PacketBatch<'a> {
         limit: u32,
         moved: &mut u32,
         visit: &mut impl FnMut(&mut [Frame]),
-        entry: &impl Fn(BatchChecker<'_>, Frame, bool) -> T,
+        entry: &impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<bool, RingError> {
         let Some(frames) = self.frames_of_next() else { return Ok(false) };
         let room = if frames > limit {
@@ -254,71 +261,102 @@ impl<'a> PacketBatch<'a> {
         visit(packet.frames_mut());
         // Before anything is written (I6).
         packet.frames().iter().for_each(|frame| to.assert_same_umem(frame.umem()));
-        let mut slots = room.write();
-        let mut left = packet.frames().len();
-        for frame in packet {
+        let (mut slots, mut left) = (room.write(), frames);
+        for frame in packet.frames() {
             left = left.wrapping_sub(1);
             slots.write(entry(to.for_batch(), frame, left != 0));
         }
+        drop(slots);
+        packet.consume();
         *moved = moved.wrapping_add(1);
         self.most = self.most.wrapping_sub(1);
-        Ok(self.most != 0 && self.ready.count() != 0)
+        Ok(self.most != 0)
     }
 
     /// Returns how many frames the next packet has, if all of it is there.
     fn frames_of_next(&mut self) -> Option<u32> {
-        let all = self.ready.count();
-        let frames = self.ready.count_while(all, |desc| desc.is_continued()).wrapping_add(1);
-        if frames <= all {
-            return Some(frames);
+        let all = self.rest.count();
+        let mut frames: u32 = 0;
+        while let Some(desc) = self.rest.peek(frames) {
+            frames = frames.wrapping_add(1);
+            if !desc.is_continued() {
+                return Some(frames);
+            }
         }
-        if all == self.ready.capacity() {
+        if all == self.rest.capacity() {
             self.drop_endless();
         }
         None
     }
 
-    /// Takes the next packet, of `frames` frames. A bad descriptor ends the batch, and the packet,
-    /// whose other chunks are lost: it is not known what belongs to it.
+    /// Takes the next packet, of `frames` frames, which are there. A bad descriptor ends the batch, and
+    /// the packet, whose other chunks are lost: it is not known what belongs to it.
+    #[inline(always)]
     fn take(&mut self, frames: u32) -> Option<Packet> {
-        let mut entries = self.ready.split(frames).read();
+        let checker = self.checker.for_batch();
         let (mut packet, mut bad, mut left) = (Packet::empty(), None, frames);
-        while let Some(desc) = entries.take() {
+        while left != 0 {
+            let desc = self.rest.take()?;
             left = left.wrapping_sub(1);
             // The other side may have written it again since it was looked at.
             let as_seen = desc.is_continued() == (left != 0);
-            match accept(self.checker.for_batch(), desc).filter(|_| as_seen) {
+            match accept(checker, desc).filter(|_| as_seen) {
                 Some(frame) => packet.append(frame),
                 None => bad = bad.or(Some(desc)),
             }
         }
-        let Some(desc) = bad else { return Some(packet) };
-        entries.reject(desc);
-        self.most = 0;
-        None
+        match bad {
+            None => Some(packet),
+            Some(desc) => {
+                self.reject(desc);
+                None
+            }
+        }
     }
 
     /// Takes a packet that fills the ring and does not end.
     #[cold]
     fn drop_endless(&mut self) {
-        let mut entries = self.ready.split(u32::MAX).read();
-        while let Some(desc) = entries.take() {
+        while let Some(desc) = self.rest.take() {
             drop(accept(self.checker.for_batch(), desc));
         }
-        entries.reject(ENDLESS);
+        self.reject(ENDLESS);
+    }
+
+    /// Keeps a descriptor of the packet that was taken last, to be reported by the next call, and ends
+    /// the batch.
+    #[cold]
+    fn reject(&mut self, desc: Desc) {
+        self.rest.reject(desc);
         self.most = 0;
     }
 
     /// Takes the next packet.
-    #[inline]
+    #[inline(always)]
     fn next_packet(&mut self) -> Option<Packet> {
         if self.most == 0 {
             return None;
         }
-        let frames = self.frames_of_next()?;
-        let packet = self.take(frames)?;
+        let first = self.rest.peek(0)?;
         self.most = self.most.wrapping_sub(1);
-        Some(packet)
+        if first.is_continued() {
+            let frames = self.frames_of_next()?;
+            return self.take(frames);
+        }
+        let desc = self.rest.take()?;
+        let frame = accept_single(self.checker.for_batch(), Form::Either, desc);
+        if frame.is_none() {
+            self.reject(desc);
+        }
+        frame.map(Packet::new)
+    }
+}
+
+impl Drop for PacketBatch<'_> {
+    /// Gives the slots of what was taken back to the kernel.
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.rest.release();
     }
 }
 
@@ -326,7 +364,7 @@ impl<'a> IntoIterator for PacketBatch<'a> {
     type Item = Packet;
     type IntoIter = Packets<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn into_iter(self) -> Packets<'a> {
         Packets(self)
     }
@@ -353,44 +391,8 @@ pub struct Packets<'a>(PacketBatch<'a>);
 impl Iterator for Packets<'_> {
     type Item = Packet;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Packet> {
         self.0.next_packet()
     }
-}
-
-/// Returns the frame of a descriptor of a packet, if it is a good one (invariants I2, I4, I7).
-#[inline(always)]
-fn accept(checker: BatchChecker<'_>, desc: Desc) -> Option<Frame> {
-    let (from, to) = (ChunkPlace::Receiving, ChunkPlace::User);
-    let length = desc.frame_length();
-    let address = checker.accept_packet(Form::Either, desc.address, length, from, to)?;
-    Some(Frame::new(&checker.geometry, address, desc.len()))
-}
-
-/// As [`accept`], for a packet of one frame.
-#[inline(always)]
-fn accept_single(checker: BatchChecker<'_>, form: Form, desc: Desc) -> Option<Frame> {
-    let (from, to) = (ChunkPlace::Receiving, ChunkPlace::User);
-    let address = checker.accept_packet(form, desc.address, desc.length(), from, to)?;
-    Some(Frame::new(&checker.geometry, address, desc.len()))
-}
-
-/// Returns the entry of the fill ring for a frame.
-#[inline(always)]
-#[track_caller]
-fn to_fill(checker: BatchChecker<'_>, frame: Frame, _: bool) -> u64 {
-    let address = checker.own(frame).kernel_address();
-    checker.record_move(address, ChunkPlace::User, ChunkPlace::Receiving);
-    address
-}
-
-/// Returns the entry of the TX ring for a frame, after which the packet goes on if `continued`.
-#[inline(always)]
-#[track_caller]
-pub(super) fn to_tx(checker: BatchChecker<'_>, frame: Frame, continued: bool) -> Desc {
-    let frame = checker.own(frame);
-    let (address, len) = (frame.kernel_address(), frame.len());
-    checker.record_move(address, ChunkPlace::User, ChunkPlace::Sending);
-    Desc::new(address, len).continued(continued)
 }

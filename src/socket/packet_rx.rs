@@ -1,15 +1,16 @@
 //! The RX ring of a socket for packets of several frames.
 
+use super::Rx;
 use super::desc::Desc;
 use super::inner::{Inner, as_fd};
-use super::packet_batch::{ENDLESS, PacketBatch};
-use super::{PacketSocket, Rx};
+use super::packet_batch::PacketBatch;
+use super::packet_entry::ENDLESS;
 use crate::ring::{AtomicU32, Consumer, Diagnosis, Index, RingError, RingKind, Suspect};
 use crate::umem::Checker;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// The RX ring of a socket for packets of several frames ([`PacketSocket`]).
+/// The RX ring of a socket for packets of several frames ([`PacketSocket`](super::PacketSocket)).
 ///
 /// It hands out whole packets only. A packet of which the end is not in the ring yet stays there.
 ///
@@ -93,5 +94,3 @@ as_fd!(
     /// Returns the socket; readable (`POLLIN`) while the RX ring holds packets.
     PacketRx: inner
 );
-
-static_assertions::assert_impl_all!(PacketSocket: Send, Sync);

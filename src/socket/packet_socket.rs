@@ -70,3 +70,5 @@ impl sealed::Kind for PacketSocket {
 }
 
 inner::as_fd!(PacketSocket: handle);
+
+static_assertions::assert_impl_all!(PacketSocket: Send, Sync);

@@ -3,7 +3,7 @@
 use super::desc::Desc;
 use super::inner::as_fd;
 use super::kick::Kick;
-use super::packet_batch::to_tx;
+use super::packet_entry::to_tx;
 use super::{SocketHandle, Tx};
 use crate::error::Result;
 use crate::num::u32_of_count;
@@ -191,11 +191,19 @@ impl PacketTxBatch<'_> {
     ///
     /// # Panics
     /// If a frame is of another UMEM; nothing is sent then, and the packet's chunks are lost.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
-    #[expect(clippy::result_large_err, reason = "a refused packet comes back")]
     pub fn push(&mut self, packet: impl Into<Packet>) -> Result<(), PacketRefused> {
         let packet = packet.into();
+        if let [frame] = packet.frames() {
+            // One frame needs no loops.
+            self.checker.geometry.assert_same_umem(frame.umem());
+            if self.slots.remaining() != 0 {
+                self.slots.write(to_tx(self.checker, frame, false));
+                packet.consume();
+                return Ok(());
+            }
+        }
         let frames = u32_of_count(packet.frames().len());
         if frames > self.max_frames {
             let reason = RefusalReason::TooManyFrames { limit: self.max_frames };
@@ -208,10 +216,11 @@ impl PacketTxBatch<'_> {
         let umem = self.checker.geometry;
         packet.frames().iter().for_each(|frame| umem.assert_same_umem(frame.umem()));
         let mut left = frames;
-        for frame in packet {
+        for frame in packet.frames() {
             left = left.wrapping_sub(1);
             self.slots.write(to_tx(self.checker, frame, left != 0));
         }
+        packet.consume();
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::fake_rx::FakeRx;
 use super::fake_sender::{FakeSender, MemberSender, Sending, next_entry};
 use super::ring_block::{RingBlock, RingBlockPair, RingBlocks};
 use crate::error::{Error, Result};
-use crate::num::{u64_of, usize32};
+use crate::num::{u32_of_count, u64_of, usize32};
 use crate::packet::{RxMetadata, RxRecord};
 use crate::ring::{AtomicU32, Consumer, Index, MAX_ENTRIES, RingKind};
 use crate::socket::{
@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::iter::once;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, Weak};
-use xsk_uapi::if_xdp::xdp_desc;
+use xsk_uapi::if_xdp::{XDP_PKT_CONTD, xdp_desc};
 use zerocopy::IntoBytes;
 
 /// The key of this kernel's records.
@@ -87,12 +87,12 @@ pub struct FakeKernel {
     /// The sequence number of the last packet with a record.
     records: u64,
     /// Whether packets have several frames.
-    pub(super) is_multi_buffer: bool,
+    is_multi_buffer: bool,
     /// Chunks that were taken from the fill ring for a packet that had no room, in the order in which
     /// they are used.
     pub(super) spare: VecDeque<u64>,
     /// What was transmitted of a packet whose last frame was not.
-    pub(super) partial: Vec<u8>,
+    partial: Vec<u8>,
 }
 
 impl FakeKernel {
@@ -259,10 +259,47 @@ impl FakeKernel {
         true
     }
 
+    /// Delivers a packet in as many frames as it needs, or not at all.
+    fn deliver_in_frames(&mut self, socket: usize, packet: &[u8]) -> bool {
+        let room = usize32(self.room()).max(1);
+        let frames = packet.len().div_ceil(room);
+        if frames == 0 || !self.rx_has_room(socket, u32_of_count(frames)) {
+            return false;
+        }
+        while self.spare.len() < frames {
+            match self.take_filled() {
+                Some(chunk) => self.spare.push_back(chunk),
+                // Those that were taken are used for the next packet, as by `xsk_buff_alloc`.
+                None => return false,
+            }
+        }
+        for (number, part) in packet.chunks(room).enumerate() {
+            let Some(chunk) = self.take_chunk() else { return false };
+            let addr = self.write_chunk(chunk, &[], part);
+            let last = number.saturating_add(1) == frames;
+            let options = if last { 0 } else { XDP_PKT_CONTD };
+            self.give_up(chunk, ChunkPlace::Receiving);
+            self.produce_rx(socket, xdp_desc { addr, len: u32_of_count(part.len()), options });
+        }
+        true
+    }
+
+    /// Returns whether this kernel takes a descriptor with these options.
+    fn knows(&self, options: u32) -> bool {
+        let known = if self.is_multi_buffer { XDP_PKT_CONTD } else { 0 };
+        options & !known == 0
+    }
+
+    /// Adds a frame that was sent to its packet; returns the packet if that was its last one.
+    fn join(&mut self, desc: xdp_desc, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        self.partial.extend(bytes);
+        (desc.options & XDP_PKT_CONTD == 0).then(|| std::mem::take(&mut self.partial))
+    }
+
     /// Writes `packet`, which is no longer than a chunk has room for, into a chunk that
     /// [`take_chunk`](Self::take_chunk) returned, behind the headroom, and `front` before it; returns
     /// where the packet is.
-    pub(super) fn write_chunk(&self, chunk: u64, front: &[u8], packet: &[u8]) -> u64 {
+    fn write_chunk(&self, chunk: u64, front: &[u8], packet: &[u8]) -> u64 {
         let geometry = *self.umem.geometry();
         let addr = geometry.at(chunk, self.headroom().into());
         let address = geometry.plain(addr);
@@ -357,12 +394,12 @@ impl FakeKernel {
 
     /// Takes the next chunk of the fill ring and claims it in the ledger. Entries that are no chunk
     /// of this UMEM are skipped, as by the kernel.
-    pub(super) fn take_chunk(&mut self) -> Option<u64> {
+    fn take_chunk(&mut self) -> Option<u64> {
         self.spare.pop_front().or_else(|| self.take_filled())
     }
 
     /// Takes a chunk from the fill ring.
-    pub(super) fn take_filled(&mut self) -> Option<u64> {
+    fn take_filled(&mut self) -> Option<u64> {
         self.drain_if_empty();
         loop {
             let address = (!self.fill_ended).then(|| next_entry(&mut self.fill))??;
@@ -377,7 +414,7 @@ impl FakeKernel {
         self.umem.ledger().claim(self.umem.geometry(), address, place)
     }
 
-    pub(super) fn give_up(&self, address: u64, place: ChunkPlace) {
+    fn give_up(&self, address: u64, place: ChunkPlace) {
         self.umem.ledger().unclaim(self.umem.geometry(), address, place);
     }
 
@@ -386,7 +423,7 @@ impl FakeKernel {
         self.sender.sending()
     }
 
-    pub(super) fn rx_has_room(&mut self, socket: usize, frames: u32) -> bool {
+    fn rx_has_room(&mut self, socket: usize, frames: u32) -> bool {
         self.rx.get_mut(socket).is_some_and(|rx| rx.has_room(frames))
     }
 

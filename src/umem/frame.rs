@@ -43,15 +43,6 @@ static_assertions::assert_impl_all!(Frame: Send, Sync);
 static_assertions::assert_not_impl_any!(Frame: Copy, Clone, Default, PartialEq);
 
 impl Frame {
-    /// No frame: what lies where one was taken out. It must not be dropped.
-    pub(super) const PLACEHOLDER: Self = Self { address: 0, len: 0, umem: 0 };
-
-    /// Returns whether this is no frame.
-    #[inline(always)]
-    pub(super) fn is_placeholder(&self) -> bool {
-        self.umem == 0
-    }
-
     /// Makes the handle to the chunk of `address`.
     ///
     /// This is the only constructor, and it is private to the crate: its caller took the chunk from

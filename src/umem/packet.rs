@@ -1,12 +1,13 @@
 //! A packet: one frame or several, in the order of its bytes.
-#![allow(unsafe_code, reason = "a slice of the frames that are there")]
+#![allow(unsafe_code, reason = "frames in an array that is not filled")]
 
 use super::frame::Frame;
 use super::geometry::wrong_umem;
-use std::mem::ManuallyDrop;
+use crate::num::usize32;
+use std::mem::MaybeUninit;
 
 /// How many frames a packet has without an allocation.
-const INLINE: usize = 8;
+const INLINE: usize = 6;
 
 /// A packet of one frame or several, of one [`Umem`](super::Umem).
 ///
@@ -14,7 +15,7 @@ const INLINE: usize = 8;
 /// ([`FramePool::take_packet`](super::FramePool::take_packet)), or from a frame, to which others
 /// are added with [`push`](Self::push). It is sent whole, or it is put into a pool, which takes its
 /// frames. Its bytes are reached with [`Umem::packet_bytes`](super::Umem::packet_bytes), or frame by
-/// frame. Up to 8 frames lie in the packet itself; more are kept on the heap.
+/// frame. Up to 6 frames lie in the packet itself; more are kept on the heap.
 ///
 /// Dropping a packet loses the chunks of its frames, as dropping a frame does.
 ///
@@ -30,29 +31,31 @@ const INLINE: usize = 8;
 /// ```
 #[must_use = "a dropped packet's chunks are lost until its UMEM ends: give them to a pool or a ring"]
 pub struct Packet {
-    /// The frames, if these suffice; those from `count` on are placeholders.
-    inline: [ManuallyDrop<Frame>; INLINE],
-    count: usize,
-    /// All frames, if there are more; else empty.
-    spilled: Vec<ManuallyDrop<Frame>>,
+    /// The frames, if these suffice: those from `start` to `end` are there.
+    inline: [MaybeUninit<Frame>; INLINE],
+    start: u32,
+    end: u32,
+    /// All frames, if there are more: as in `inline`.
+    #[expect(clippy::box_collection, reason = "a packet is moved, and should be small")]
+    spilled: Option<Box<Vec<MaybeUninit<Frame>>>>,
 }
+
+// Longer ones are moved by calls of `memcpy`.
+const _: () = assert!(size_of::<Packet>() <= 128);
 
 static_assertions::assert_impl_all!(Packet: Send, Sync);
 static_assertions::assert_not_impl_any!(Packet: Copy, Clone, Default, PartialEq);
 
 impl Packet {
     /// Makes a packet without a frame: for the moment before its first one is pushed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn empty() -> Self {
-        Self {
-            inline: [const { ManuallyDrop::new(Frame::PLACEHOLDER) }; INLINE],
-            count: 0,
-            spilled: Vec::new(),
-        }
+        let inline = [const { MaybeUninit::uninit() }; INLINE];
+        Self { inline, start: 0, end: 0, spilled: None }
     }
 
     /// Makes a packet of one frame.
-    #[inline]
+    #[inline(always)]
     pub fn new(frame: Frame) -> Self {
         let mut packet = Self::empty();
         packet.append(frame);
@@ -78,49 +81,57 @@ impl Packet {
     }
 
     /// As [`push`](Self::push), for a frame of the same UMEM.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, frame: Frame) {
-        let frame = ManuallyDrop::new(frame);
-        match self.inline.get_mut(self.count) {
-            Some(slot) if self.spilled.is_empty() => {
-                *slot = frame;
-                self.count = self.count.wrapping_add(1);
+        match self.inline.get_mut(usize32(self.end)) {
+            Some(slot) => {
+                slot.write(frame);
+                self.end = self.end.wrapping_add(1);
             }
-            _ => self.spill(frame),
+            None => self.spill(frame),
         }
     }
 
     /// Adds a frame for which the packet itself has no room.
     #[cold]
-    fn spill(&mut self, frame: ManuallyDrop<Frame>) {
-        if self.spilled.is_empty() {
-            let placeholders = [const { ManuallyDrop::new(Frame::PLACEHOLDER) }; INLINE];
-            self.spilled.extend(std::mem::replace(&mut self.inline, placeholders));
-            self.count = 0;
-        }
-        self.spilled.push(frame);
+    fn spill(&mut self, frame: Frame) {
+        let Self { inline, spilled, .. } = self;
+        let spilled = spilled.get_or_insert_with(|| {
+            let empty = [const { MaybeUninit::uninit() }; INLINE];
+            Box::new(std::mem::replace(inline, empty).into())
+        });
+        spilled.push(MaybeUninit::new(frame));
+        self.end = self.end.wrapping_add(1);
+    }
+
+    #[inline(always)]
+    fn slots(&self) -> &[MaybeUninit<Frame>] {
+        let slots = self.spilled.as_deref().map_or(self.inline.as_slice(), Vec::as_slice);
+        slots.get(usize32(self.start)..usize32(self.end)).unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn slots_mut(&mut self) -> &mut [MaybeUninit<Frame>] {
+        let Self { inline, start, end, spilled } = self;
+        let slots = match spilled {
+            None => inline.as_mut_slice(),
+            Some(spilled) => spilled.as_mut_slice(),
+        };
+        slots.get_mut(usize32(*start)..usize32(*end)).unwrap_or_default()
     }
 
     /// Returns the frames, in the order of the packet's bytes; there is at least one.
-    #[inline]
+    #[inline(always)]
     pub fn frames(&self) -> &[Frame] {
-        let slots = if self.spilled.is_empty() {
-            self.inline.get(..self.count).unwrap_or_default()
-        } else {
-            self.spilled.as_slice()
-        };
-        // SAFETY: `ManuallyDrop<Frame>` has the layout of `Frame`, and these slots are frames.
+        let slots = self.slots();
+        // SAFETY: `MaybeUninit<Frame>` has the layout of `Frame`, and these slots are frames.
         unsafe { std::slice::from_raw_parts(slots.as_ptr().cast(), slots.len()) }
     }
 
     /// As [`frames`](Self::frames), to change their bounds or to exchange them.
-    #[inline]
+    #[inline(always)]
     pub fn frames_mut(&mut self) -> &mut [Frame] {
-        let slots = if self.spilled.is_empty() {
-            self.inline.get_mut(..self.count).unwrap_or_default()
-        } else {
-            self.spilled.as_mut_slice()
-        };
+        let slots = self.slots_mut();
         // SAFETY: as in `frames`, and exclusively borrowed.
         unsafe { std::slice::from_raw_parts_mut(slots.as_mut_ptr().cast(), slots.len()) }
     }
@@ -133,21 +144,25 @@ impl Packet {
         self.frames().iter().map(|frame| u64::from(frame.len())).sum()
     }
 
-    /// Takes the frame at `index` out and leaves a placeholder.
-    #[inline]
-    fn take(&mut self, index: usize) -> Option<Frame> {
-        let slot = if self.spilled.is_empty() {
-            self.inline.get_mut(..self.count)?.get_mut(index)?
-        } else {
-            self.spilled.get_mut(index)?
-        };
-        let frame = std::mem::replace(slot, ManuallyDrop::new(Frame::PLACEHOLDER));
-        Some(ManuallyDrop::into_inner(frame))
+    /// Takes the first frame out.
+    #[inline(always)]
+    pub(crate) fn take_first(&mut self) -> Option<Frame> {
+        let slot = self.slots_mut().first_mut()?;
+        let slot = std::mem::replace(slot, MaybeUninit::uninit());
+        self.start = self.start.wrapping_add(1);
+        // SAFETY: the slot was one of the frames, and is none any more.
+        Some(unsafe { slot.assume_init() })
+    }
+
+    /// Ends the packet; its frames' chunks belong to the caller from here on.
+    #[inline(always)]
+    pub(crate) fn consume(mut self) {
+        self.start = self.end;
     }
 }
 
 impl From<Frame> for Packet {
-    #[inline]
+    #[inline(always)]
     fn from(frame: Frame) -> Self {
         Self::new(frame)
     }
@@ -161,15 +176,10 @@ impl std::fmt::Debug for Packet {
 
 impl Drop for Packet {
     /// Drops the frames: their chunks are lost.
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        for index in 0..self.frames().len() {
-            if let Some(frame) = self.take(index) {
-                if frame.is_placeholder() {
-                    // Ends without a drop.
-                    let _ = frame.consume();
-                }
-            }
+        while let Some(frame) = self.take_first() {
+            drop(frame);
         }
     }
 }
@@ -178,9 +188,9 @@ impl IntoIterator for Packet {
     type Item = Frame;
     type IntoIter = PacketFrames;
 
-    #[inline]
+    #[inline(always)]
     fn into_iter(self) -> PacketFrames {
-        PacketFrames { packet: self, next: 0 }
+        PacketFrames(self)
     }
 }
 
@@ -200,24 +210,19 @@ impl IntoIterator for Packet {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct PacketFrames {
-    packet: Packet,
-    next: usize,
-}
+pub struct PacketFrames(Packet);
 
 impl Iterator for PacketFrames {
     type Item = Frame;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Frame> {
-        let frame = self.packet.take(self.next)?;
-        self.next = self.next.wrapping_add(1);
-        Some(frame)
+        self.0.take_first()
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.packet.frames().len().saturating_sub(self.next);
+        let left = self.0.frames().len();
         (left, Some(left))
     }
 }

@@ -54,6 +54,7 @@ const UNSAFE: &[&str] = &[
     "umem/mod.rs",
     "umem/builder.rs",
     "umem/frame_pool.rs",
+    "umem/packet.rs",
     // A mapping becomes the memory of a ring.
     "socket/ring_set.rs",
     "test_util/",
