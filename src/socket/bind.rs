@@ -2,10 +2,11 @@
 
 use super::bind_error::BindError;
 use super::copy_reason::CopyReason;
+use super::inner::TxAbilities;
 use super::unbound::Unbound;
 use super::{CopyMode, SocketHandle, SocketKind};
 use crate::error::{Error, Result};
-use crate::interface::{Interface, Queues};
+use crate::interface::{Interface, Queues, XdpFeatures};
 use crate::ring::RingKind;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
@@ -42,12 +43,21 @@ impl<S: SocketKind> Unbound<S> {
         };
         let handle =
             SocketHandle::new(self.inner, interface.name(), interface.index(), queue, copy);
-        let max_segments = if S::MULTI_BUFFER {
-            // What is not known is decided by `PacketTx`.
-            interface.xdp_features().ok().flatten().and_then(|f| f.zero_copy_max_segments())
+        let has_tx_metadata = handle.umem().geometry().has_tx_metadata();
+        // What is not known the driver does not have.
+        let features = if S::MULTI_BUFFER || has_tx_metadata {
+            interface.xdp_features().ok().flatten().unwrap_or_default()
         } else {
-            None
+            XdpFeatures::default()
         };
+        if has_tx_metadata {
+            handle.inner().set_tx_abilities(TxAbilities {
+                // In copy mode the kernel sees to it, whatever the driver has.
+                checksum: !handle.is_zero_copy() || features.tx_checksum(),
+                launch_time: features.tx_launch_time(),
+            });
+        }
+        let max_segments = features.zero_copy_max_segments();
         Ok(S::build(self.rx, self.tx, self.fill, self.completion, handle, max_segments))
     }
 

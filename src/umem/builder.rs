@@ -4,7 +4,7 @@
 
 use super::geometry::{Geometry, PACKET_HEADROOM};
 use super::number::next_umem_number;
-use super::{FramePool, Memory, PageSize, Umem};
+use super::{FramePool, Memory, PageSize, Settings, Umem};
 use crate::error::{Error, Result};
 use crate::num::u64_of;
 use crate::sys::memory::Mapping;
@@ -34,12 +34,22 @@ pub struct UmemBuilder {
     headroom: u32,
     page_size: PageSize,
     unaligned: bool,
+    tx_metadata: bool,
+    software_checksum: bool,
 }
 
 impl Default for UmemBuilder {
     fn default() -> Self {
         let page_size = PageSize::Normal;
-        Self { chunks: 4096, chunk_size: 4096, headroom: 0, page_size, unaligned: false }
+        Self {
+            chunks: 4096,
+            chunk_size: 4096,
+            headroom: 0,
+            page_size,
+            unaligned: false,
+            tx_metadata: false,
+            software_checksum: false,
+        }
     }
 }
 
@@ -90,6 +100,29 @@ impl UmemBuilder {
         self
     }
 
+    /// Keeps 24 bytes at the beginning of each chunk free for TX metadata (kernel 6.8): sockets can
+    /// ask for checksums, the time of sending, and launch times
+    /// ([`Tx::with_metadata`](crate::Tx::with_metadata)).
+    ///
+    /// A frame over a whole chunk is so much shorter. Kernels before 6.8 refuse to register the memory
+    /// ([`Error::NeedsKernel`]).
+    #[doc(alias = "XDP_UMEM_TX_METADATA_LEN")]
+    pub fn tx_metadata(mut self) -> Self {
+        self.tx_metadata = true;
+        self
+    }
+
+    /// Has the kernel compute the checksums that are asked for itself, in copy mode
+    /// (`XDP_UMEM_TX_SW_CSUM`); with [`tx_metadata`](Self::tx_metadata). Else the device does, or what
+    /// it is made of: on a veth pair a packet arrives with its checksum missing. It is for tests, and
+    /// for devices that compute none.
+    #[doc(alias = "XDP_UMEM_TX_SW_CSUM")]
+    pub fn software_checksum(mut self) -> Self {
+        self.tx_metadata = true;
+        self.software_checksum = true;
+        self
+    }
+
     /// Sets the size of the pages that the memory is made of.
     pub fn page_size(mut self, page_size: PageSize) -> Self {
         self.page_size = page_size;
@@ -104,7 +137,7 @@ impl UmemBuilder {
     /// # Errors
     /// [`Error::Setting`] for what no kernel takes; [`Error::AllocateUmem`] if the memory cannot be
     /// mapped: for huge pages, most often because the system has none reserved;
-    /// [`Error::UmemNumbers`] after 2^32 - 1 UMEMs in one process.
+    /// [`Error::UmemNumbers`] after 2^31 - 1 UMEMs in one process.
     pub fn build(self) -> Result<(Umem, FramePool)> {
         let geometry = self.geometry()?;
         let refused = |errno| Error::AllocateUmem {
@@ -123,7 +156,7 @@ impl UmemBuilder {
             .and_then(|len| usize::try_from(len).ok());
         let len = len.ok_or_else(|| refused(Errno::NOMEM))?;
         let mapping = Mapping::anonymous(len, self.page_size).map_err(refused)?;
-        Ok(Umem::over(Memory::Ours(mapping), geometry, self.headroom, self.page_size))
+        Ok(self.over(Memory::Ours(mapping), geometry))
     }
 
     /// Makes a UMEM of memory that is mapped already: chunks from `memory`'s first byte on, as many
@@ -169,7 +202,16 @@ impl UmemBuilder {
             return Err(setting("memory", memory.len(), "has chunks x chunk size bytes at least"));
         }
         let memory = Memory::Users(start, Box::new(owner));
-        Ok(Umem::over(memory, geometry, self.headroom, self.page_size))
+        Ok(self.over(memory, geometry))
+    }
+
+    fn over(&self, memory: Memory, geometry: Geometry) -> (Umem, FramePool) {
+        let settings = Settings {
+            headroom: self.headroom,
+            page_size: self.page_size,
+            software_checksum: self.software_checksum,
+        };
+        Umem::over(memory, geometry, settings)
     }
 
     fn geometry(&self) -> Result<Geometry> {
@@ -202,11 +244,12 @@ impl UmemBuilder {
             });
         }
         let umem = next_umem_number(self.unaligned)?;
-        Ok(if self.unaligned {
+        let geometry = if self.unaligned {
             Geometry::unaligned(umem, self.chunks, self.chunk_size)
         } else {
             Geometry::aligned(umem, self.chunks, self.chunk_size)
-        })
+        };
+        Ok(if self.tx_metadata { geometry.with_tx_metadata() } else { geometry })
     }
 }
 
