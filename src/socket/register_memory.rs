@@ -1,7 +1,6 @@
 //! Registers packet memory for a socket.
 
 use super::bind::is_before;
-use super::builder::create;
 use crate::error::{Error, Result};
 use crate::num::{u32_of_count, u64_of};
 use crate::sys::xsk as sys;
@@ -61,5 +60,6 @@ fn knows_tx_metadata(umem: &Umem) -> Result<bool> {
         flags: XDP_UMEM_TX_SW_CSUM,
         ..xdp_umem_reg::default()
     };
-    Ok(sys::register_umem(create()?.as_fd(), &reg) != Err(Errno::INVAL))
+    let probe = sys::socket().map_err(|errno| Error::CreateSocket { errno })?;
+    Ok(sys::register_umem(probe.as_fd(), &reg) != Err(Errno::INVAL))
 }
