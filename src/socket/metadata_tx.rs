@@ -358,12 +358,9 @@ impl Iterator for MetadataCompletionFrames<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let sent_frame = self.frames.next(|checker, address| {
             let (from, to) = (ChunkPlace::Sending, ChunkPlace::User);
-            let address = checker.accept_chunk(Form::Either, address, from, to)?;
             // The completion repeats the packet's address (I9); its length is not known.
-            checker
-                .geometry
-                .contains_packet(address, 1)
-                .then(|| Frame::new(&checker.geometry, address, 1))
+            let address = checker.accept_packet(Form::Either, address, 1, from, to)?;
+            Some(Frame::new(&checker.geometry, address, 1))
         })?;
         let asked = self.requests.get(self.umem, &sent_frame);
         let place = if asked { self.umem.before(&sent_frame) } else { None };
