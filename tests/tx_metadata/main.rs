@@ -4,6 +4,9 @@
 mod common;
 
 use common::{AtCable, Cable, PATIENCE, attach, until};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::collections::VecDeque;
 use std::time::Duration;
 use xsk::attach::AttachMode;
 use xsk::packet::{TxClock, TxMetadata};
@@ -401,4 +404,111 @@ fn a_launch_time_is_refused_where_the_driver_has_none() {
     let refused = tx.reserve(1).unwrap().push_with(frame, asked).unwrap_err();
     assert_eq!(refused.reason, MetadataRefusal::NoLaunchTime);
     pair.pool.put(refused.frame);
+}
+
+/// A step of a random program.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Sends a frame of the pool, or one that was received, with these requests.
+    Send {
+        received: bool,
+        advance: u32,
+        len: u32,
+        asked: Option<(bool, bool)>,
+    },
+    Deliver,
+    Transmit,
+    Complete(u32),
+    Reap(u32),
+    ReapIntoPool(u32),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let send = (any::<bool>(), 0..40_u32, 4..200_u32, any::<Option<(bool, bool)>>());
+    prop_oneof![
+        4 => send.prop_map(|(received, advance, len, asked)| {
+            Step::Send { received, advance, len, asked }
+        }),
+        1 => Just(Step::Deliver),
+        3 => Just(Step::Transmit),
+        2 => (1..4_u32).prop_map(Step::Complete),
+        2 => (1..4_u32).prop_map(Step::Reap),
+        1 => (1..4_u32).prop_map(Step::ReapIntoPool),
+    ]
+}
+
+proptest! {
+    /// Whatever was sent from a chunk before, by whatever frame: a time comes back exactly with the
+    /// packets for which it was asked, and it is theirs.
+    #[test]
+    fn times_belong_to_their_packets(shape in 0..3_usize, steps in vec(any_step(), 1..200)) {
+        let (umem, mut pool) = shapes()[shape].clone().tx_metadata().build().unwrap();
+        let (mut kernel, socket) = FakeKernel::new(&umem).unwrap();
+        let Socket { mut rx, tx, mut fill, completion, .. } = socket;
+        let (mut tx, mut completion) = tx.with_metadata(completion);
+        // Of packets on their way: whether the time was asked for, and the time when it was sent.
+        let (mut queued, mut sent, mut time) = (VecDeque::new(), VecDeque::new(), 1 << 40);
+        let mut completed = VecDeque::new();
+        for step in steps {
+            match step {
+                Step::Send { received, advance, len, asked } => {
+                    let frame = if received {
+                        rx.receive(1).unwrap().into_iter().next()
+                    } else {
+                        pool.take()
+                    };
+                    let Some(mut frame) = frame else { continue };
+                    umem.set_len(&mut frame, len + advance).unwrap();
+                    umem.bytes_mut(&mut frame).fill(0xff);
+                    frame.advance(advance).unwrap();
+                    let mut slots = tx.reserve(1).unwrap();
+                    match asked {
+                        Some((checksum, timestamp)) => {
+                            let mut metadata = TxMetadata::new();
+                            metadata = if checksum { metadata.checksum(1, 1) } else { metadata };
+                            metadata = if timestamp { metadata.timestamp() } else { metadata };
+                            slots.push_with(frame, metadata).unwrap();
+                        }
+                        None => slots.push(frame).unwrap(),
+                    }
+                    drop(slots);
+                    tx.kick_if_needed().unwrap();
+                    queued.push_back((asked, len));
+                }
+                Step::Deliver => {
+                    fill.fill_from(&mut pool, 1).unwrap();
+                    kernel.deliver(&[0xee; 100]);
+                }
+                Step::Transmit => {
+                    time += 1 << 20;
+                    kernel.set_tx_time(time);
+                    let packet = kernel.transmit();
+                    prop_assert_eq!(packet.is_some(), !queued.is_empty());
+                    let (Some(packet), Some((asked, len))) = (packet, queued.pop_front()) else {
+                        continue;
+                    };
+                    prop_assert_eq!(packet.len() as u32, len);
+                    let untouched = packet.iter().all(|byte| *byte == 0xff);
+                    prop_assert_eq!(untouched, !asked.is_some_and(|(checksum, _)| checksum));
+                    sent.push_back(asked.is_some_and(|(_, timestamp)| timestamp).then_some(time));
+                }
+                Step::Complete(count) => {
+                    let count = kernel.complete(count) as usize;
+                    completed.extend(sent.drain(..count));
+                }
+                Step::Reap(count) => {
+                    for (frame, time) in completion.reap(count).unwrap() {
+                        let expected = completed.pop_front().unwrap();
+                        prop_assert_eq!(time.map(|time| time.nanoseconds), expected);
+                        pool.put(frame);
+                    }
+                }
+                Step::ReapIntoPool(count) => {
+                    let reaped = completion.reap_into(&mut pool, count).unwrap() as usize;
+                    completed.drain(..reaped);
+                }
+            }
+        }
+        ChunkAudit::of(&umem).pool(&pool).rings(&kernel).check().unwrap();
+    }
 }
