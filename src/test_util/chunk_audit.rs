@@ -167,7 +167,7 @@ impl ChunkAudit {
     /// [`AuditError`] with every chunk that is not.
     pub fn check(self) -> Result<(), AuditError> {
         let Self { umem, holders, mut error } = self;
-        let chunks = (0_u64..).map(|number| number.wrapping_mul(umem.chunk_size().into()));
+        let chunks = (0_u64..).map(|number| number.wrapping_mul(umem.geometry().step()));
         let mut places = umem.chunk_places().map(Vec::into_iter);
         for (chunk, holder) in chunks.zip(holders) {
             let place = places.as_mut().and_then(Iterator::next);

@@ -69,7 +69,9 @@ impl UmemBuilder {
     /// bytes for an MTU of 1500 and much room before the packet, say, where a power of two would
     /// waste a quarter of the memory.
     ///
-    /// The chunks lie one after the other, and everything works as with aligned ones, for some
+    /// The chunks lie one after the other, those of an odd size with a byte between two: their
+    /// addresses are even, because newer kernels repeat an odd one wrongly when its packet was sent
+    /// (seen with 6.18). Everything works as with aligned ones, for some
     /// instructions more for each packet (`benches/instructions.rs`: 2 where packets are forwarded
     /// unread, 10 where each is looked at). Chunks whose size is no power of two cross pages, and the
     /// kernel would not give such a chunk to a card, but lose it: sockets of such a UMEM are in copy
@@ -166,7 +168,12 @@ impl UmemBuilder {
             return Err(setting("memory", start.addr().get(), "begins at a page"));
         }
         if u64_of(memory.len()) < geometry.area() {
-            return Err(setting("memory", memory.len(), "has chunks x chunk size bytes at least"));
+            let rule = if self.chunk_size % 2 == 0 {
+                "has chunks x chunk size bytes at least"
+            } else {
+                "has chunks x (chunk size + 1) bytes at least, as the chunk size is odd"
+            };
+            return Err(setting("memory", memory.len(), rule));
         }
         let memory = Memory::Users(start, Box::new(owner));
         Ok(Umem::over(memory, geometry, self.headroom, self.page_size))
@@ -192,7 +199,9 @@ impl UmemBuilder {
             let rule = "is below the chunk size less the kernel's 256 bytes";
             return Err(setting("headroom", self.headroom, rule));
         }
-        let bytes = u64::from(self.chunks).saturating_mul(u64::from(self.chunk_size));
+        // Behind a chunk of an odd size there is a byte more.
+        let step = u64::from(self.chunk_size).next_multiple_of(2);
+        let bytes = u64::from(self.chunks).saturating_mul(step);
         // A pointer may not be moved by more than `isize::MAX`, even in a longer mapping.
         if isize::try_from(bytes).is_err() {
             return Err(Error::AllocateUmem {

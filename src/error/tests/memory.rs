@@ -39,6 +39,8 @@ pub(super) fn texts() -> Texts {
             expect!["memory 4097 is not possible: a possible one begins at a page"]),
         (setting("memory", 4096, "has chunks x chunk size bytes at least"),
             expect!["memory 4096 is not possible: a possible one has chunks x chunk size bytes at least"]),
+        (setting("memory", 4096, "has chunks x (chunk size + 1) bytes at least, as the chunk size is odd"),
+            expect!["memory 4096 is not possible: a possible one has chunks x (chunk size + 1) bytes at least, as the chunk size is odd"]),
         (setting("size of the RX ring", 3, "is a power of two from 1 to 2^20"),
             expect!["size of the RX ring 3 is not possible: a possible one is a power of two from 1 to 2^20. The next one is 4"]),
         (setting("queue", 65536, "is below 65536"),
