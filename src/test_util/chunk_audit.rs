@@ -142,8 +142,12 @@ impl ChunkAudit {
 
     /// Adds chunks that were lost, which is allowed, each by any address in it: those of dropped
     /// frames and pools, and those in the rings of closed sockets.
+    ///
+    /// An address is as [`Frame::address`] returns it, or as [`RingContents`] has it.
     pub fn lost(mut self, addresses: impl IntoIterator<Item = u64>) -> Self {
-        self.add(ChunkHolder::Lost, addresses);
+        let geometry = *self.umem.geometry();
+        let chunk = |address| geometry.chunk_of_plain(geometry.plain(address));
+        self.add(ChunkHolder::Lost, addresses.into_iter().map(chunk));
         self
     }
 

@@ -138,6 +138,13 @@ impl Geometry {
         usize::try_from(number).unwrap_or(usize::MAX)
     }
 
+    /// Returns the first byte of the chunk that the byte at `plain` is in, counted from the beginning
+    /// of the area.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn chunk_of_plain(&self, plain: u64) -> u64 {
+        plain.wrapping_sub(plain.checked_rem(self.step()).unwrap_or(0))
+    }
+
     /// Returns how far behind its chunk's first byte `address` is.
     #[inline(always)]
     pub(crate) fn offset(&self, address: u64) -> u64 {

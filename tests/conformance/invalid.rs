@@ -107,10 +107,10 @@ fn borders_by_descs(fixture: &Fixture, listener: &mut Listener, from: Shape) {
         descs.extend([
             // By a base and an offset, which the kernel adds: up to the end of the memory, and not
             // beyond, whatever chunk that is in.
-            (u64::from(chunk_size) | 300 << 48, LEN, yes),
-            ((end - 300 - u64::from(LEN)) | 300 << 48, LEN, yes),
-            ((end - 300 - HALF) | 300 << 48, LEN, no),
-            (end - 1 | u64::from(LEN) << 48, LEN, no),
+            (u64::from(chunk_size) | (300 << 48), LEN, yes),
+            ((end - 300 - u64::from(LEN)) | (300 << 48), LEN, yes),
+            ((end - 300 - HALF) | (300 << 48), LEN, no),
+            ((end - 1) | (u64::from(LEN) << 48), LEN, no),
             (0, chunk_size + 1, no),
         ]);
     }
@@ -122,7 +122,7 @@ fn borders_by_descs(fixture: &Fixture, listener: &mut Listener, from: Shape) {
     for (number, &(address, _, good)) in (0..).zip(&descs) {
         if good {
             // One packet for all descriptors that begin at the same byte.
-            let plain = (address & (1 << 48) - 1) + (address >> 48);
+            let plain = (address & ((1 << 48) - 1)) + (address >> 48);
             let number = *numbers.entry(plain).or_insert(number);
             let packet = Packet { number, len: LEN };
             raw.write(plain, packet);
