@@ -370,8 +370,9 @@ impl FakeKernel {
     pub fn transmit(&mut self) -> Option<Vec<u8>> {
         let desc = self.take_sent()?;
         let address = self.umem.geometry().plain(desc.addr);
-        // SAFETY: `take_sent` checked that the descriptor describes bytes inside one chunk, which this kernel holds (I2): it is claimed, so hostile steps did not give it away
-        // before, and cannot now.
+        // SAFETY: `take_sent` checked that the descriptor describes bytes inside one chunk, which
+        // this kernel holds (I2): it is claimed, so hostile steps did not give it away before, and
+        // cannot now.
         let packet = unsafe { self.umem.read_as_kernel(address, usize32(desc.len)) };
         self.give_up(desc.addr, ChunkPlace::Sending);
         Some(packet)

@@ -138,8 +138,8 @@ impl Geometry {
         usize::try_from(number).unwrap_or(usize::MAX)
     }
 
-    /// Returns the first byte of the chunk that the byte at `plain` is in, counted from the beginning
-    /// of the area.
+    /// Returns the first byte of the chunk that the byte at `plain` is in, counted from the
+    /// beginning of the area.
     #[cfg(feature = "test-util")]
     pub(crate) fn chunk_of_plain(&self, plain: u64) -> u64 {
         plain.wrapping_sub(plain.checked_rem(self.step()).unwrap_or(0))

@@ -37,7 +37,8 @@ pub(crate) fn stream(count: u32, len: u32) -> Vec<Packet> {
     (0..count).map(packet).collect()
 }
 
-/// A line that the kernel's suite calls a buffer boundary: packets may lie across it where chunks do.
+/// A line that the kernel's suite calls a buffer boundary: packets may lie across it where chunks
+/// do.
 const LINE: u64 = 4096;
 
 /// Returns how far behind the chunk's first byte at `chunk` a packet of `len` bytes begins that has

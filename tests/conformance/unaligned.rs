@@ -11,8 +11,8 @@ use xsk::attach::AttachMode;
 /// SEND_RECEIVE_UNALIGNED: every other packet lies across a line of 4096 bytes.
 ///
 /// The kernel's case cuts packets of 64 bytes out of the memory as if there were no chunks. A frame
-/// does not leave its chunk; so that there are lines inside of chunks, theirs are 3000 bytes long, and
-/// then 3001, which leaves no address as it was.
+/// does not leave its chunk; so that there are lines inside of chunks, theirs are 3000 bytes long,
+/// and then 3001, which leaves no address as it was.
 pub(crate) fn send_receive_unaligned(mode: AttachMode) {
     for chunk_size in [3000, 3001] {
         let builder = Umem::builder().chunk_count(CHUNKS).chunk_size(chunk_size).unaligned();

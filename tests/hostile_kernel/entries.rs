@@ -153,8 +153,8 @@ fn every_bad_completion_is_named_once() {
     });
 }
 
-/// Without the ledger, too, nothing that begins no chunk becomes a frame or lies in a pool: neither what
-/// is received or completed, nor what came back from the kernel after it was passed on unread.
+/// Without the ledger, too, nothing that begins no chunk becomes a frame or lies in a pool: neither
+/// what is received or completed, nor what came back from the kernel after it was passed on unread.
 #[test]
 fn what_begins_no_chunk_becomes_no_frame() {
     let entry = chunks()

@@ -92,8 +92,8 @@ pub(crate) struct Oracle {
     memory: Vec<u8>,
 }
 
-/// Returns an address of a ring, which says how far behind its chunk's beginning it is in its upper 16
-/// bits where chunks are unaligned, as bytes from the beginning of the memory.
+/// Returns an address of a ring, which says how far behind its chunk's beginning it is in its upper
+/// 16 bits where chunks are unaligned, as bytes from the beginning of the memory.
 pub(crate) fn plain(address: u64) -> u64 {
     (address & ((1 << 48) - 1)) + (address >> 48)
 }

@@ -1,5 +1,5 @@
-//! Unaligned chunks by the public API: the edges of each chunk, in plain memory; and packets over veth
-//! pairs.
+//! Unaligned chunks by the public API: the edges of each chunk, in plain memory; and packets over
+//! veth pairs.
 //!
 //! The random programs of `model/`, `ownership/` and `hostile_kernel/` run with such chunks, too.
 

@@ -1,5 +1,5 @@
-//! Packets over veth pairs, from and to chunks of 3000 and 3001 bytes: what arrives is what was sent,
-//! and in the end every chunk is back.
+//! Packets over veth pairs, from and to chunks of 3000 and 3001 bytes: what arrives is what was
+//! sent, and in the end every chunk is back.
 
 use crate::common::{Cable, PATIENCE, attach, packet, until};
 use crate::{assert_all_home, builder};
@@ -141,8 +141,8 @@ fn packets_are_edited_and_come_back() {
     });
 }
 
-/// Whole batches go from the RX to the TX ring, and from the completion to the fill ring; no frame is
-/// made of any chunk.
+/// Whole batches go from the RX to the TX ring, and from the completion to the fill ring; no frame
+/// is made of any chunk.
 #[test]
 fn batches_are_passed_on_unread() {
     for_each_size(xsk::test_util::test_name!(), |cable, size, mode| {

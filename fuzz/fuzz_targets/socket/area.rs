@@ -18,8 +18,8 @@ const KINDS: [(u32, bool); 6] =
 static AREAS: [[OnceLock<usize>; KINDS.len()]; 2] =
     [const { [const { OnceLock::new() }; KINDS.len()] }; 2];
 
-/// A UMEM over area 0 or 1 with chunks of a kind; a number too high counts from 0 again. At most one
-/// exists for each area at a time.
+/// A UMEM over area 0 or 1 with chunks of a kind; a number too high counts from 0 again. At most
+/// one exists for each area at a time.
 pub fn umem(which: usize, kind: usize) -> (Umem, FramePool) {
     let kind = kind % KINDS.len();
     let (size, unaligned) = KINDS[kind];

@@ -27,14 +27,14 @@ pub fn chunk_step(umem: &Umem) -> u64 {
     umem.chunk_size().next_multiple_of(2).into()
 }
 
-/// Returns the number of the chunk that the byte at `address` is in, counted from the beginning of the
-/// UMEM.
+/// Returns the number of the chunk that the byte at `address` is in, counted from the beginning of
+/// the UMEM.
 pub fn chunk_number(umem: &Umem, address: u64) -> u64 {
     address / chunk_step(umem)
 }
 
-/// As [`chunk_number`], for an address in a ring: of an unaligned chunk's byte it has the distance from the
-/// chunk's beginning in the upper 16 bits.
+/// As [`chunk_number`], for an address in a ring: of an unaligned chunk's byte it has the distance
+/// from the chunk's beginning in the upper 16 bits.
 fn number_in_ring(umem: &Umem, address: u64) -> u64 {
     chunk_number(umem, (address & (u64::MAX >> 16)) + (address >> 48))
 }

@@ -56,7 +56,7 @@ pub(super) fn texts() -> Texts {
         (allocate(PageSize::Huge1G, Errno::INVAL),
             expect!["cannot map 3145728 bytes of packet memory in huge pages of 1 GiB: EINVAL (Invalid argument). This system has no huge pages of that size: use ordinary pages"]),
         (Error::UmemNumbers,
-            expect!["this process has made 2^32 - 1 UMEMs, and has no number for another. Start the process again; and make UMEMs once, not for each packet or connection"]),
+            expect!["this process has made 2^31 - 1 UMEMs, and has no number for another. Start the process again; and make UMEMs once, not for each packet or connection"]),
         (register(0, Some(65536), Errno::NOBUFS),
             expect!["cannot register 4194304 bytes of packet memory (chunks of 2048, headroom 0): ENOBUFS (No buffer space available). The memory is pinned, which counts against RLIMIT_MEMLOCK (it is 65536 bytes) for all processes of this user together: raise it (as root, `ulimit -l 4096` or more, LimitMEMLOCK= in systemd), or run with CAP_IPC_LOCK. Memory of a socket closed just now counts for some milliseconds more"]),
         (register(0, None, Errno::NOBUFS),
