@@ -206,12 +206,35 @@
 //! it at all. The record of an earlier packet in the same chunk is never taken for that of a packet that
 //! came past the program ([`socket::MetadataRx`]). A socket without it pays nothing.
 //!
+//! # Chunks of any size
+//!
+//! Chunks have 2048 or 4096 bytes (a power of two up to the page size), and those that are
+//! [`unaligned`](umem::UmemBuilder::unaligned) (5.4) any number of bytes between. 3072, say, have room
+//! for a packet of 1514 bytes and much before it, and 4096 chunks of them take 12 MiB, not 16:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (umem, mut pool) = xsk::Umem::builder().chunk_size(3072).unaligned().build()?;
+//! assert_eq!((umem.chunk_count(), pool.len()), (4096, 4096));
+//! let (mut one, next) = (pool.take().ok_or("empty")?, pool.take().ok_or("empty")?);
+//! assert_eq!((one.address(), next.address()), (0, 3072));
+//! umem.write(&mut one, &[7; 1514])?;
+//! one.advance(14)?;
+//! assert_eq!((one.address(), umem.bytes(&one).len()), (14, 1500));
+//! # pool.extend([one, next]);
+//! # Ok(()) }
+//! ```
+//!
+//! Nothing else changes for a program: frames, pools, rings and sharing work as with aligned
+//! chunks. If the size is no power of two, chunks cross pages, which a card cannot take: sockets
+//! are in copy mode ([`CopyReason::CrossesPages`](socket::CopyReason::CrossesPages)).
+//!
 //! # Glossary
 //!
 //! | word | meaning |
 //! |---|---|
 //! | UMEM | the packet memory that a program shares with the kernel: [`Umem`] |
-//! | chunk | a slot of the UMEM, of a fixed size |
+//! | chunk | a slot of the UMEM, of a fixed size; *aligned* chunks begin at multiples of a size that is a power of two, *unaligned* ones have any size |
 //! | frame | the owned handle to one chunk and to the packet's bytes in it: [`Frame`] |
 //! | pool | a stack of free chunks of one UMEM: [`FramePool`] |
 //! | ring | entries in memory shared with the kernel, in order: one side writes them, the other takes them |
@@ -249,7 +272,6 @@
 //!
 //! - packets in several buffers (`XDP_USE_SG`): one that does not fit a chunk, which is a page at
 //!   the most, is dropped;
-//! - chunks that are not aligned (`XDP_UMEM_UNALIGNED_CHUNK_FLAG`);
 //! - TX metadata: the card computes no checksum for a socket, cuts no packets, and sets no time
 //!   stamps. What arrives through a veth pair may lack its checksum: see [`packet`];
 //! - what the card knows of a packet, on a queue with several sockets;
@@ -347,6 +369,7 @@
 //! | the default program (`bpf::redirect`) | 5.3 | `NeedsKernel`; a program of your own can be attached |
 //! | the mode read back from the kernel (`is_zero_copy`) | 5.3 | `is_zero_copy` is what `bind` asked for |
 //! | need-wakeup | 5.4 | `kick_if_needed` wakes the kernel for every batch that is sent |
+//! | unaligned chunks (`UmemBuilder::unaligned`) | 5.4 | `NeedsKernel` |
 //! | `AttachMethod::Link` | 5.9 | `NeedsKernel` |
 //! | `Statistics`: `rx_ring_full`, `fill_ring_empty`, `tx_ring_empty` | 5.9 | `None` |
 //! | `XskMap::insert` of a socket that is not bound yet | 5.10 | `UpdateMap`, which names 5.10 |

@@ -33,8 +33,9 @@ impl<S: SocketKind> Unbound<S> {
     /// # Errors
     /// The socket comes back in the [`BindError`], with what is in its fill ring.
     /// [`Error::Setting`] for a queue above 65535, of whose number the kernel would take the lower
-    /// 16 bits, and for zero-copy with chunks whose size is no power of two; [`Error::QueueSide`] for one that has no RX side, where the socket receives, or no
-    /// TX side, where it sends; [`Error::Bind`] if the kernel refuses.
+    /// 16 bits, and for zero-copy with chunks whose size is no power of two; [`Error::QueueSide`]
+    /// for one that has no RX side, where the socket receives, or no TX side, where it sends;
+    /// [`Error::Bind`] if the kernel refuses.
     #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
         let copy = match self.try_bind(interface, queue) {

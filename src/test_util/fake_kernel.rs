@@ -502,7 +502,8 @@ impl FakeKernel {
         loop {
             let desc = self.take_sent()?;
             let address = self.umem.geometry().plain(desc.addr);
-            // SAFETY: `take_sent` checked that the descriptor describes bytes inside one chunk, which this kernel holds (I2): it is claimed, so hostile steps did not give it away
+            // SAFETY: `take_sent` checked that the descriptor describes bytes inside one chunk,
+            // which this kernel holds (I2): it is claimed, so hostile steps did not give it away
             // before, and cannot now.
             let mut packet = unsafe { self.umem.read_as_kernel(address, usize32(desc.len)) };
             self.obey_metadata(desc, &mut packet);

@@ -79,11 +79,26 @@ impl UmemBuilder {
     /// bytes for an MTU of 1500 and much room before the packet, say, where a power of two would
     /// waste a quarter of the memory.
     ///
-    /// The chunks lie one after the other, and everything works as with aligned ones, for some
-    /// instructions more for each packet (`benches/instructions.rs`: 2 where packets are forwarded
-    /// unread, 10 where each is looked at). Chunks whose size is no power of two cross pages, and the
-    /// kernel would not give such a chunk to a card, but lose it: sockets of such a UMEM are in copy
-    /// mode, also with huge pages, and [`CopyMode::ZeroCopy`](crate::CopyMode::ZeroCopy) is refused.
+    /// Everything works as with aligned chunks, and takes some instructions more for each packet
+    /// (`benches/instructions.rs`: 2 where packets are forwarded unread, 10 where each is looked
+    /// at). The chunks lie one after the other. Behind one of an odd size there is a byte that no
+    /// chunk has, so that each begins at an even address: in copy mode newer kernels (seen with
+    /// 6.18) give the chunk of a sent packet back by an address whose lowest bit is 0.
+    ///
+    /// Chunks whose size is no power of two cross pages, and the kernel would not give such a chunk
+    /// to a card, but lose it: sockets of such a UMEM are in copy mode, also with huge pages, and
+    /// [`CopyMode::ZeroCopy`](crate::CopyMode::ZeroCopy) is refused.
+    ///
+    /// ```
+    /// use xsk::Umem;
+    /// let builder = Umem::builder().chunk_count(64).chunk_size(3001);
+    /// assert!(builder.clone().build().is_err());
+    /// let (umem, mut pool) = builder.unaligned().build()?;
+    /// assert_eq!(umem.chunk_size(), 3001);
+    /// let addresses: Vec<u64> = pool.split_off(2).addresses().collect();
+    /// assert!(addresses.iter().all(|address| address % 3002 == 0));
+    /// # Ok::<(), xsk::Error>(())
+    /// ```
     #[doc(alias = "XDP_UMEM_UNALIGNED_CHUNK_FLAG")]
     pub fn unaligned(mut self) -> Self {
         self.unaligned = true;
@@ -165,8 +180,9 @@ impl UmemBuilder {
     ///
     /// # Errors
     /// As [`build`](Self::build); [`Error::Setting`] also if `memory` does not begin at a page or
-    /// is too short. Memory that the kernel cannot pin (read-only, or a shared mapping of a file)
-    /// is refused when a socket is opened for it.
+    /// is too short: it has the bytes of all chunks at least, and one more for each of an odd size.
+    /// Memory that the kernel cannot pin (read-only, or a shared mapping of a file) is refused when
+    /// a socket is opened for it.
     ///
     /// # Safety
     /// From this call until `owner` is dropped:
@@ -199,7 +215,12 @@ impl UmemBuilder {
             return Err(setting("memory", start.addr().get(), "begins at a page"));
         }
         if u64_of(memory.len()) < geometry.area() {
-            return Err(setting("memory", memory.len(), "has chunks x chunk size bytes at least"));
+            let rule = if self.chunk_size % 2 == 0 {
+                "has chunks x chunk size bytes at least"
+            } else {
+                "has chunks x (chunk size + 1) bytes at least, as the chunk size is odd"
+            };
+            return Err(setting("memory", memory.len(), rule));
         }
         let memory = Memory::Users(start, Box::new(owner));
         Ok(self.over(memory, geometry))
@@ -234,7 +255,9 @@ impl UmemBuilder {
             let rule = "is below the chunk size less the kernel's 256 bytes";
             return Err(setting("headroom", self.headroom, rule));
         }
-        let bytes = u64::from(self.chunks).saturating_mul(u64::from(self.chunk_size));
+        // Behind a chunk of an odd size there is a byte more.
+        let step = u64::from(self.chunk_size).next_multiple_of(2);
+        let bytes = u64::from(self.chunks).saturating_mul(step);
         // A pointer may not be moved by more than `isize::MAX`, even in a longer mapping.
         if isize::try_from(bytes).is_err() {
             return Err(Error::AllocateUmem {

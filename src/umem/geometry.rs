@@ -138,10 +138,15 @@ impl Geometry {
         self.chunk_size
     }
 
+    /// Returns how far apart chunks begin: a chunk's size, or one byte more if that is odd.
+    pub(crate) fn step(&self) -> u64 {
+        if self.is_unaligned() { self.grid.step() } else { u64::from(self.chunk_size) }
+    }
+
     /// Returns the number of chunks.
     #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
     pub(crate) fn chunk_count(&self) -> u32 {
-        self.area().checked_div(u64::from(self.chunk_size)).unwrap_or(0) as u32
+        self.area().checked_div(self.step()).unwrap_or(0) as u32
     }
 
     /// Returns the number of the chunk that `address` is in; of one that is in none a number that no
@@ -152,8 +157,15 @@ impl Geometry {
             (true, true) => self.chunk(address),
             (true, false) => return usize::MAX,
         };
-        let number = first.checked_div(u64::from(self.chunk_size)).unwrap_or(0);
+        let number = first.checked_div(self.step()).unwrap_or(0);
         usize::try_from(number).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the first byte of the chunk that the byte at `plain` is in, counted from the
+    /// beginning of the area.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn chunk_of_plain(&self, plain: u64) -> u64 {
+        plain.wrapping_sub(plain.checked_rem(self.step()).unwrap_or(0))
     }
 
     /// Returns how far behind its chunk's first byte `address` is.
@@ -237,10 +249,12 @@ mod tests {
             (3000 << 48, 2, false),
             (3001 << 48, 1, false),
             (1, 1, false),
-            (3001, 3001, true),
-            ((2 * 3001) | (256 << 48), 3001 - 256, true),
-            ((2 * 3001) | (256 << 48), 3001 - 255, false),
-            (3 * 3001, 1, false),
+            (3001, 1, false),
+            (3002, 3001, true),
+            (3002, 3002, false),
+            ((2 * 3002) | (256 << 48), 3001 - 256, true),
+            ((2 * 3002) | (256 << 48), 3001 - 255, false),
+            (3 * 3002, 1, false),
             (u64::MAX, 1, false),
             (0, 0, false),
             (256 << 48, 0, false),
@@ -250,9 +264,9 @@ mod tests {
         ] {
             assert_eq!(geometry.contains_packet(address, len), contained, "{address:#x} {len}");
         }
-        let address = geometry.at(2 * 3001, 300);
-        assert_eq!((geometry.chunk(address), geometry.offset(address)), (2 * 3001, 300));
-        assert_eq!((geometry.plain(address), geometry.index(address)), (2 * 3001 + 300, 2));
-        assert_eq!((geometry.area(), geometry.chunk_count()), (3 * 3001, 3));
+        let address = geometry.at(2 * 3002, 300);
+        assert_eq!((geometry.chunk(address), geometry.offset(address)), (2 * 3002, 300));
+        assert_eq!((geometry.plain(address), geometry.index(address)), (2 * 3002 + 300, 2));
+        assert_eq!((geometry.area(), geometry.chunk_count()), (3 * 3002, 3));
     }
 }

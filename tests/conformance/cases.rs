@@ -45,9 +45,7 @@ macro_rules! cases {
     (@needs needs($why:expr)) => { Some($why) };
 }
 
-const UNALIGNED: &str = "unaligned chunks";
 const MULTI_BUFFER: &str = "multi-buffer packets";
-const BOTH: &str = "unaligned chunks and multi-buffer packets";
 
 cases! {
     0 "SEND_RECEIVE" send_receive runs(crate::traffic::send_receive);
@@ -57,11 +55,11 @@ cases! {
     4 "POLL_TX" poll_tx runs(crate::waiting::poll_tx);
     5 "POLL_RXQ_FULL" poll_rxq_full runs(crate::waiting::poll_rxq_full);
     6 "POLL_TXQ_FULL" poll_txq_full runs(crate::waiting::poll_txq_full);
-    7 "SEND_RECEIVE_UNALIGNED" send_receive_unaligned needs(UNALIGNED);
+    7 "SEND_RECEIVE_UNALIGNED" send_receive_unaligned runs(crate::unaligned::send_receive_unaligned);
     8 "ALIGNED_INV_DESC" aligned_inv_desc runs(crate::invalid::aligned_inv_desc);
     9 "ALIGNED_INV_DESC_2K_FRAME_SIZE" aligned_inv_desc_2k_frame_size runs(crate::invalid::aligned_inv_desc_2k_frame_size);
-    10 "UNALIGNED_INV_DESC" unaligned_inv_desc needs(UNALIGNED);
-    11 "UNALIGNED_INV_DESC_4001_FRAME_SIZE" unaligned_inv_desc_4001_frame_size needs(UNALIGNED);
+    10 "UNALIGNED_INV_DESC" unaligned_inv_desc runs(crate::unaligned::unaligned_inv_desc);
+    11 "UNALIGNED_INV_DESC_4001_FRAME_SIZE" unaligned_inv_desc_4001_frame_size runs(crate::unaligned::unaligned_inv_desc_4001_frame_size);
     12 "UMEM_HEADROOM" umem_headroom runs(crate::traffic::umem_headroom);
     13 "TEARDOWN" teardown runs(crate::traffic::teardown);
     14 "BIDIRECTIONAL" bidirectional runs(crate::traffic::bidirectional);
@@ -75,9 +73,9 @@ cases! {
     22 "XDP_METADATA_COPY" xdp_metadata_copy runs(crate::redirects::xdp_metadata_copy);
     23 "XDP_METADATA_COPY_MULTI_BUFF" xdp_metadata_copy_multi_buff needs(MULTI_BUFFER);
     24 "SEND_RECEIVE_9K_PACKETS" send_receive_9k_packets needs(MULTI_BUFFER);
-    25 "SEND_RECEIVE_UNALIGNED_9K_PACKETS" send_receive_unaligned_9k_packets needs(BOTH);
+    25 "SEND_RECEIVE_UNALIGNED_9K_PACKETS" send_receive_unaligned_9k_packets needs(MULTI_BUFFER);
     26 "ALIGNED_INV_DESC_MULTI_BUFF" aligned_inv_desc_multi_buff needs(MULTI_BUFFER);
-    27 "UNALIGNED_INV_DESC_MULTI_BUFF" unaligned_inv_desc_multi_buff needs(BOTH);
+    27 "UNALIGNED_INV_DESC_MULTI_BUFF" unaligned_inv_desc_multi_buff needs(MULTI_BUFFER);
     28 "TOO_MANY_FRAGS" too_many_frags needs(MULTI_BUFFER);
     29 "HW_SW_MIN_RING_SIZE" hw_sw_min_ring_size needs("a card whose rings can be resized");
     30 "HW_SW_MAX_RING_SIZE" hw_sw_max_ring_size needs("a card whose rings can be resized");

@@ -42,7 +42,12 @@ struct Ring {
 
 impl RawSender {
     /// Binds to queue 0 in the calling thread's namespace.
-    pub(crate) fn new(interface: &Interface, chunks: usize, chunk_size: u32) -> Self {
+    pub(crate) fn new(
+        interface: &Interface,
+        chunks: usize,
+        chunk_size: u32,
+        unaligned: bool,
+    ) -> Self {
         let family = AddressFamily::XDP;
         let fd = socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, None).unwrap();
         let len = chunks * chunk_size as usize;
@@ -54,7 +59,11 @@ impl RawSender {
             len: len as u64,
             chunk_size,
             headroom: 0,
-            flags: XdpUmemRegFlags::empty(),
+            flags: if unaligned {
+                XdpUmemRegFlags::XDP_UMEM_UNALIGNED_CHUNK_FLAG
+            } else {
+                XdpUmemRegFlags::empty()
+            },
             tx_metadata_len: 0,
         };
         sockopt::set_xdp_umem_reg(&fd, area).unwrap();
