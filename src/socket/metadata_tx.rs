@@ -56,7 +56,7 @@ impl Tx {
         assert!(completion.is_of(&inner), "the completion ring is that of another socket");
         let umem = inner.pool.umem.clone();
         assert!(umem.geometry().has_tx_metadata(), "the UMEM has no room for TX metadata");
-        let requests = Arc::new(TxRequests::new(&umem));
+        let requests = Arc::new(TxRequests::new(umem.geometry()));
         let clock = if inner.is_zero_copy() { TxClock::Card } else { TxClock::Tai };
         let tx =
             MetadataTx { tx: self, umem: umem.clone(), requests: Arc::clone(&requests), inner };
@@ -200,7 +200,7 @@ impl MetadataTxBatch<'_> {
     ) -> Result<(), MetadataRefused> {
         let (umem, requests) = (self.umem, self.requests);
         let pushed = self.slots.push(frame, ChunkPlace::Sending, |frame| {
-            requests.set(umem, frame, timestamp);
+            requests.set(umem.geometry(), frame.kernel_address(), timestamp);
             Desc::new(frame.kernel_address(), frame.len()).with_options(options)
         });
         pushed.map_err(|frame| MetadataRefused { frame, reason: MetadataRefusal::NoRoom })
@@ -356,14 +356,15 @@ impl Iterator for MetadataCompletionFrames<'_> {
     type Item = (Frame, Option<TxTimestamp>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let sent_frame = self.frames.next(|checker, address| {
+        let frame = self.frames.next(|checker, address| {
             let (from, to) = (ChunkPlace::Sending, ChunkPlace::User);
-            // The completion repeats the packet's address (I9); its length is not known.
-            let address = checker.accept_packet(Form::Either, address, 1, from, to)?;
-            Some(Frame::new(&checker.geometry, address, 1))
+            let address = checker.accept_chunk(Form::Either, address, from, to)?;
+            let geometry = &checker.geometry;
+            // A completion names an address in the chunk that was sent, not the chunk (I9).
+            Some(Frame::whole(geometry, geometry.chunk(address)))
         })?;
-        let asked = self.requests.get(self.umem, &sent_frame);
-        let place = if asked { self.umem.before(&sent_frame) } else { None };
+        let packet = self.requests.get(self.umem.geometry(), frame.kernel_address());
+        let place = packet.and_then(|packet| self.umem.before_packet(&frame, packet));
         let nanoseconds = place.map(|bytes: &[u8; 24]| {
             let written = xsk_tx_metadata_completion::read_from_prefix(bytes);
             written.map_or(0, |(written, _)| written.tx_timestamp)
@@ -373,7 +374,7 @@ impl Iterator for MetadataCompletionFrames<'_> {
         let sent = nanoseconds
             .filter(|nanoseconds| *nanoseconds > u64::from(u32::MAX))
             .map(|nanoseconds| TxTimestamp { nanoseconds, clock });
-        Some((self.umem.whole(sent_frame), sent))
+        Some((frame, sent))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -1,44 +1,42 @@
-//! Of which chunks that are being sent the time of sending was asked.
+//! Of which chunks that are being sent the time of sending was asked, and where.
 
-use crate::umem::{Frame, Umem};
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::umem::geometry::Geometry;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A bit for each chunk of a UMEM, of one socket: whether the packet in it that the socket sends
-/// came with TX metadata that asks for the time of sending.
+/// A number for each chunk of a UMEM, of one socket: where the packet in it begins that the socket sends
+/// with TX metadata that ask for the time of sending.
 ///
 /// What lies before a packet says nothing by itself: it can be of an earlier packet, or a part of
-/// one.
+/// one. And a completion does not say where the packet began: since 6.18 the kernel repeats the address
+/// without its lowest bit (`xsk_skb_destructor_set_addr`, net/xdp/xsk.c).
 #[derive(Debug)]
-pub(super) struct TxRequests(Box<[AtomicU64]>);
+pub(super) struct TxRequests(Box<[AtomicU32]>);
+
+/// The number of a chunk whose packet came without such a request: no packet begins so near to the
+/// beginning of a chunk.
+const NOT_ASKED: u32 = 0;
 
 impl TxRequests {
-    pub(super) fn new(umem: &Umem) -> Self {
-        let words = umem.chunk_count().div_ceil(64);
-        Self((0..words).map(|_| AtomicU64::new(0)).collect())
+    pub(super) fn new(geometry: &Geometry) -> Self {
+        Self((0..geometry.chunk_count()).map(|_| AtomicU32::new(NOT_ASKED)).collect())
     }
 
-    /// Sets whether the time was asked for. The chunk is the caller's, who sends it.
+    /// Sets whether the time was asked for, for the packet at `address`. The chunk is the caller's, who
+    /// sends it.
     #[inline]
-    pub(super) fn set(&self, umem: &Umem, frame: &Frame, asked: bool) {
-        let Some((word, bit)) = self.place(umem, frame) else { return };
+    pub(super) fn set(&self, geometry: &Geometry, address: u64, asked: bool) {
+        let Some(place) = self.0.get(geometry.index(address)) else { return };
+        let offset = u32::try_from(geometry.offset(address)).unwrap_or(NOT_ASKED);
         // Relaxed: the rings hand the chunk over.
-        if asked {
-            word.fetch_or(bit, Ordering::Relaxed);
-        } else if word.load(Ordering::Relaxed) & bit != 0 {
-            word.fetch_and(!bit, Ordering::Relaxed);
-        }
+        place.store(if asked { offset } else { NOT_ASKED }, Ordering::Relaxed);
     }
 
-    /// Returns whether the time was asked for. The chunk is the caller's, to whom it came back.
+    /// Returns the address of the packet in the chunk of `address`, if the time was asked for. The chunk
+    /// is the caller's, to whom it came back.
     #[inline]
-    pub(super) fn get(&self, umem: &Umem, frame: &Frame) -> bool {
-        let place = self.place(umem, frame);
-        place.is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
-    }
-
-    #[inline]
-    fn place(&self, umem: &Umem, frame: &Frame) -> Option<(&AtomicU64, u64)> {
-        let number = umem.geometry().index(frame.kernel_address());
-        Some((self.0.get(number / 64)?, 1 << (number % 64)))
+    pub(super) fn get(&self, geometry: &Geometry, address: u64) -> Option<u64> {
+        let offset = self.0.get(geometry.index(address))?.load(Ordering::Relaxed);
+        let packet = geometry.at(geometry.chunk(address), offset.into());
+        (offset != NOT_ASKED).then_some(packet)
     }
 }

@@ -211,9 +211,20 @@ impl Umem {
         &'a self,
         frame: &'a Frame,
     ) -> Option<&'a [u8; LEN]> {
-        let address = frame.kernel_address();
+        self.before_packet(frame, frame.kernel_address())
+    }
+
+    /// As [`before`](Self::before), for a packet that began at another address in the frame's chunk.
+    #[inline(always)]
+    pub(crate) fn before_packet<'a, const LEN: usize>(
+        &'a self,
+        frame: &'a Frame,
+        address: u64,
+    ) -> Option<&'a [u8; LEN]> {
         let start = self.geometry.plain(address).checked_sub(u64_of(LEN))?;
-        if frame.umem() != self.geometry.umem || start < self.geometry.chunk(address) {
+        let chunk = self.geometry.chunk(frame.kernel_address());
+        let is_in_chunk = self.geometry.chunk(address) == chunk && start >= chunk;
+        if frame.umem() != self.geometry.umem || !is_in_chunk {
             return None;
         }
         // SAFETY: as in `bytes`: the bytes are of the frame's chunk, before the packet and not before
@@ -240,13 +251,6 @@ impl Umem {
         }
         // SAFETY: as in `before`, and the frame is borrowed exclusively (I3).
         Some(unsafe { &mut *self.at(start).cast::<[u8; TX_METADATA_LEN]>() })
-    }
-
-    /// Returns a frame over the whole chunk of `frame`, of this UMEM.
-    pub(crate) fn whole(&self, mut frame: Frame) -> Frame {
-        let chunk = self.geometry.chunk(frame.kernel_address());
-        frame.set(self.geometry.first_usable(chunk), self.geometry.usable_len());
-        frame
     }
 
     /// Returns a pointer to the byte at `address`, which is inside the area.

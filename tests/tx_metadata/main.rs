@@ -313,6 +313,8 @@ fn the_kernel_writes_the_time_and_the_checksum() {
                 _ => Some(asked.timestamp()),
             };
             let mut frame = pair.pool.take().unwrap();
+            // The completion is without the lowest bit of an odd address.
+            frame.advance(round / 4 % 2).unwrap();
             pair.umem.write(&mut frame, &packet).unwrap();
             let before = tai();
             let mut slots = tx.reserve(1).unwrap();
