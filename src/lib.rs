@@ -229,6 +229,43 @@
 //! chunks. If the size is no power of two, chunks cross pages, which a card cannot take: sockets
 //! are in copy mode ([`CopyReason::CrossesPages`](socket::CopyReason::CrossesPages)).
 //!
+//! # What the card does for a packet that is sent
+//!
+//! A packet can go with requests (6.8): to compute a checksum, to write down when it was sent, to send it
+//! at a given time (6.15). The packet memory keeps 24 bytes before each frame for them
+//! ([`tx_metadata`](umem::UmemBuilder::tx_metadata)), and the rings are taken for it by
+//! [`Tx::with_metadata`]:
+//!
+//! ```no_run
+//! use xsk::packet::TxMetadata;
+//! use xsk::{Interface, Socket, Umem};
+//!
+//! # fn udp_packet() -> Vec<u8> { Vec::new() }
+//! # fn main() -> xsk::Result<()> {
+//! let (umem, mut pool) = Umem::builder().tx_metadata().build()?;
+//! let socket = Socket::builder(&umem).tx_only().bind(&Interface::by_name("eth1")?, 0)?;
+//! let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion);
+//! if let Some(mut frame) = pool.take() {
+//!     umem.write(&mut frame, &udp_packet())?;
+//!     // The sum of the pseudo-header is written into the packet; the card does the rest.
+//!     let asked = TxMetadata::for_transport(umem.bytes_mut(&mut frame)).unwrap_or_default();
+//!     if let Err(refused) = tx.reserve(1)?.push_with(frame, asked.timestamp()) {
+//!         eprintln!("{refused}");
+//!         pool.put(refused.frame);
+//!     }
+//! }
+//! tx.kick_if_needed()?;
+//! for (frame, sent) in completion.reap(64)? {
+//!     println!("sent: {sent:?}"); // in nanoseconds, and of which clock
+//!     pool.put(frame);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! In copy mode the kernel sees to checksums and times whatever the driver has; in zero-copy mode
+//! [`Interface::xdp_features`] reports what the card does, and what it does not is refused, or its time is
+//! `None`. A request that the kernel would refuse for ever, and a time of an earlier packet, cannot be.
+//!
 //! # Glossary
 //!
 //! | word | meaning |
@@ -272,8 +309,9 @@
 //!
 //! - packets in several buffers (`XDP_USE_SG`): one that does not fit a chunk, which is a page at
 //!   the most, is dropped;
-//! - TX metadata: the card computes no checksum for a socket, cuts no packets, and sets no time
-//!   stamps. What arrives through a veth pair may lack its checksum: see [`packet`];
+//! - cutting packets: a card cuts none for a socket. What arrives through a veth pair may lack its
+//!   checksum: see [`packet`];
+//! - TX metadata of packets of several frames, and on a queue with several sockets;
 //! - what the card knows of a packet, on a queue with several sockets;
 //! - busy polling (`SO_PREFER_BUSY_POLL`) is not switched on; [`SocketHandle`] has the descriptor;
 //! - sending at a rate: a loop of one's own has to wait;
@@ -385,6 +423,7 @@
 //! | rings can be mapped after `bind` | 6.4 | not needed: all are mapped before |
 //! | `XskMap::insert` knows a socket that only sends while its interface is down | 6.4 | `UpdateMap` with `ENETDOWN`, which names 6.4, also for one that receives; before 5.11 the kernel accepts it |
 //! | the VLAN tag among it | 6.8 | `None`: `Property::NotSupported` |
+//! | checksums and the time of sending of packets that are sent (`UmemBuilder::tx_metadata`) | 6.8 | `NeedsKernel` |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
 //! Tested on Linux 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm` in the repository). x86-64 (tested),

@@ -84,6 +84,11 @@ pub(crate) fn unaligned() -> Outcome {
     Socket::builder(&umem).open().into()
 }
 
+pub(crate) fn tx_metadata() -> Outcome {
+    let (umem, _pool) = Umem::builder().chunk_count(16).tx_metadata().build().unwrap();
+    Socket::builder(&umem).open().into()
+}
+
 pub(crate) fn link() -> Outcome {
     let cable = Cable::new(1);
     let attach = || {
