@@ -7,6 +7,7 @@ use super::{Fill, PacketTx};
 use crate::ring::transfer::{Form, Ready};
 use crate::ring::{Consumer, Producer, Rest, RingError};
 use crate::umem::{BatchChecker, Checker, ChunkPlace, Frame, FramePool, LentFrame, Packet};
+use std::mem::ManuallyDrop;
 use std::slice::from_mut;
 
 /// A received batch of packets, each of one frame or several: packets to iterate over, or to be
@@ -142,47 +143,50 @@ impl<'a> PacketBatch<'a> {
     #[inline(always)]
     #[track_caller]
     fn move_to_ring<T: Copy>(
-        mut self,
+        self,
         ring: &mut Producer<T>,
         to: &Checker,
         limit: u32,
         raw: impl Fn(BatchChecker<'_>, Form, Desc) -> Option<T> + Copy,
         entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
-        let mut moved: u32 = 0;
-        let (batch, count) = self.next_alone();
-        let result = batch.move_to_ring(ring, to, raw);
-        if !self.goes_on_after_alone(count, &mut moved, result)? {
+        // A transfer gives the slots back itself.
+        let mut this = ManuallyDrop::new(self);
+        let (batch, count) = this.next_alone();
+        let moved = batch.move_to_ring(ring, to, raw)?;
+        if moved == count {
             return Ok(moved);
         }
-        self.move_rest(ring, to, limit, moved, |_| (), entry)
+        ManuallyDrop::into_inner(this).move_rest(ring, to, limit, moved, |_| (), entry)
     }
 
     /// As [`move_to_ring`](Self::move_to_ring), after `visit` has had the frames of each packet.
     #[inline(always)]
     #[track_caller]
     fn move_each_to_ring<T: Copy>(
-        mut self,
+        self,
         ring: &mut Producer<T>,
         to: &Checker,
         limit: u32,
         mut visit: impl FnMut(&mut [Frame]),
         entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
-        let mut moved: u32 = 0;
-        let (batch, count) = self.next_alone();
-        let result = batch.move_each_to_ring(ring, to, |checker, form, desc| {
+        // As in `move_to_ring`.
+        let mut this = ManuallyDrop::new(self);
+        let (batch, count) = this.next_alone();
+        let moved = batch.move_each_to_ring(ring, to, |checker, form, desc| {
             let mut frame = LentFrame::new(accept_single(checker, form, desc)?);
             visit(from_mut(frame.get_mut()));
             Some(entry(checker, &checker.own(frame.take_back()), false))
-        });
-        if !self.goes_on_after_alone(count, &mut moved, result)? {
+        })?;
+        if moved == count {
             return Ok(moved);
         }
-        self.move_rest(ring, to, limit, moved, visit, entry)
+        ManuallyDrop::into_inner(this).move_rest(ring, to, limit, moved, visit, entry)
     }
 
-    /// Goes on with a packet of several frames, after `moved` packets of one frame.
+    /// Goes on after `moved` packets of one frame, and if one of several frames is next: it ended the
+    /// batch as one that is not valid, a length with options above it.
     #[cold]
     #[inline(never)]
     #[track_caller]
@@ -195,7 +199,10 @@ impl<'a> PacketBatch<'a> {
         mut visit: impl FnMut(&mut [Frame]),
         entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
-        while self.move_one(ring, to, limit, &mut moved, &mut visit, &entry)? {}
+        self.most = self.most.wrapping_sub(moved);
+        if self.rest.take_back(|desc| desc.is_continued()) {
+            while self.move_one(ring, to, limit, &mut moved, &mut visit, &entry)? {}
+        }
         Ok(moved)
     }
 
@@ -205,29 +212,6 @@ impl<'a> PacketBatch<'a> {
         let ready = self.rest.up_to(self.most);
         let count = ready.count();
         (Batch::new(ready, self.checker), count)
-    }
-
-    /// Counts the packets of one frame that were moved, of `count` descriptors; returns whether one
-    /// of several frames is next. It ended the batch as one that is not valid: a length with options
-    /// above it.
-    #[inline(always)]
-    fn goes_on_after_alone(
-        &mut self,
-        count: u32,
-        moved: &mut u32,
-        result: Result<u32, RingError>,
-    ) -> Result<bool, RingError> {
-        let alone = match result {
-            // What was moved before is reported; the error comes again with the next call.
-            Err(_) if *moved != 0 => return Ok(false),
-            result => result?,
-        };
-        *moved = moved.wrapping_add(alone);
-        if alone == count {
-            return Ok(false);
-        }
-        self.most = self.most.wrapping_sub(alone);
-        Ok(self.rest.take_back(|desc| desc.is_continued()))
     }
 
     /// Moves the next packet, frame by frame, after `visit` has had them; returns whether there can be
