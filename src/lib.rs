@@ -69,7 +69,8 @@
 //!
 //! - `examples/forward.rs` forwards between two interfaces, both ways, over one UMEM;
 //! - `examples/echo.rs` is a UDP echo with an XDP program of its own, beside the kernel's stack;
-//! - `examples/per_queue.rs` has a thread for each queue.
+//! - `examples/per_queue.rs` has a thread for each queue;
+//! - `examples/jumbo.rs` receives jumbo frames, in packets of several frames.
 //!
 //! # Threads
 //!
@@ -175,6 +176,61 @@
 //! # }
 //! ```
 //!
+//! # Packets of several frames
+//!
+//! A packet that is longer than a chunk has room for, such as a jumbo frame of 9000 bytes, comes in
+//! several chunks to a [`PacketSocket`] (6.6), made by
+//! [`multi_buffer`](socket::SocketBuilder::multi_buffer). Its [`Packet`]s have one [`Frame`] or more,
+//! and are received and sent whole. In native mode the program has to be one for such packets, too
+//! ([`AttachmentBuilder::frags`](attach::AttachmentBuilder::frags), 5.18), and the interface needs an
+//! MTU for them (`ip link set dev eth1 mtu 9000`).
+//!
+//! ```
+//! use xsk::Umem;
+//! use xsk::test_util::{FakeKernel, FakeRings};
+//!
+//! // As `Socket::builder(&umem).multi_buffer()`, with a kernel that needs no root.
+//! let (umem, mut pool) = Umem::builder().chunk_count(64).build()?;
+//! let (mut kernel, mut socket) = FakeKernel::multi_buffer(&umem, FakeRings::default())?;
+//! socket.fill.fill_from(&mut pool, 32)?;
+//! kernel.deliver(&[7; 9000]);
+//!
+//! // Sends back what comes, with a byte of the first frame changed.
+//! let mut out = socket.tx.reserve(64)?;
+//! for mut packet in socket.rx.receive(16)? {
+//!     assert_eq!((packet.len(), packet.frames().len()), (9000, 3));
+//!     assert_eq!(umem.packet_bytes(packet.frames()).to_vec(), [7; 9000]);
+//!     if let Some(first) = packet.frames_mut().first_mut() {
+//!         umem.bytes_mut(first)[0] = 8;
+//!     }
+//!     // Full, or more frames than a packet can have: drop the packet, keep the chunks.
+//!     if let Err(refused) = out.push(packet) {
+//!         pool.extend(refused.packet);
+//!     }
+//! }
+//! // And one of its own.
+//! if let Some(mut packet) = pool.take_packet(5000) {
+//!     umem.write_packet(packet.frames_mut(), &[9; 5000])?;
+//!     if let Err(refused) = out.push(packet) {
+//!         pool.extend(refused.packet);
+//!     }
+//! }
+//! drop(out); // submits the batch
+//! socket.tx.kick_if_needed()?;
+//! let sent: Vec<usize> = std::iter::from_fn(|| kernel.transmit()).map(|sent| sent.len()).collect();
+//! assert_eq!(sent, [9000, 5000]);
+//! kernel.complete(u32::MAX);
+//! assert_eq!(socket.completion.reap_into(&mut pool, 64)?, 5); // chunks, not packets
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! All calls that count packets count whole ones ([`PacketRx::receive`](socket::PacketRx::receive),
+//! [`PacketBatch`](socket::PacketBatch)); rings, pools and completions count chunks. Where whole
+//! batches are moved unread ([`recycle`](socket::PacketBatch::recycle),
+//! [`forward`](socket::PacketBatch::forward)), packets of one frame cost about what frames cost. A
+//! packet for which there are too few chunks or ring entries is dropped whole, and counted; but in
+//! zero-copy mode before 6.18.17 a full RX ring could cut one ([`PacketRx`](socket::PacketRx)).
+//!
 //! # What the card knows of a packet
 //!
 //! Drivers tell an XDP program of a received packet its timestamp, the hash by which it came to its
@@ -273,6 +329,7 @@
 //! | UMEM | the packet memory that a program shares with the kernel: [`Umem`] |
 //! | chunk | a slot of the UMEM, of a fixed size; *aligned* chunks begin at multiples of a size that is a power of two, *unaligned* ones have any size |
 //! | frame | the owned handle to one chunk and to the packet's bytes in it: [`Frame`] |
+//! | packet | what comes or goes at once: one frame, or several of a [`PacketSocket`] ([`Packet`]) |
 //! | pool | a stack of free chunks of one UMEM: [`FramePool`] |
 //! | ring | entries in memory shared with the kernel, in order: one side writes them, the other takes them |
 //! | queue | one of the network card's receive or transmit queues, never a ring |
@@ -302,13 +359,13 @@
 //!   `CAP_IPC_LOCK`;
 //! - a socket for each queue whose packets you want: the card spreads its packets over its queues
 //!   ([`Interface::queues`]); `ethtool -L` changes their number, `ethtool -N` steers packets;
-//! - packets that fit a chunk: one that is longer than the chunk size less 256 less the headroom is
-//!   dropped, and counted in [`Statistics::rx_dropped`].
+//! - packets that fit a chunk, or a [`PacketSocket`]: to any other socket one that is longer than the
+//!   chunk size less 256 less the headroom does not come, and [`Statistics::rx_dropped`] counts it.
 //!
 //! # What is not supported
 //!
-//! - packets in several buffers (`XDP_USE_SG`): one that does not fit a chunk, which is a page at
-//!   the most, is dropped;
+//! - packets of several frames for several sockets on one queue, or with what the card knows of a
+//!   packet; [`Port`] has packets of one frame;
 //! - cutting packets: a card cuts none for a socket. What arrives through a veth pair may lack its
 //!   checksum: see [`packet`];
 //! - TX metadata of packets of several frames, and on a queue with several sockets;
@@ -415,13 +472,14 @@
 //! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | they count; above the limit `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
 //! | `XskMap::insert` refuses a bound socket that only sends | 5.11 | the kernel accepts it, and may crash: put no such socket into a map |
 //! | whether an interface is in another namespace is known without `CAP_NET_ADMIN` | 5.14 | `is_in_current_netns` is `None` |
-//! | programs for packets in several buffers (`frags`, `BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
+//! | programs for packets of several frames, the default one among them (`frags`, `BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
 //! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |
 //! | what a driver can do with XDP (`xdp_features`) | 6.3 | `None`: not known |
 //! | what the card knows of a received packet (`MetadataProgram`, `ProgramBuilder::bound_to`) | 6.3 | `NeedsKernel` |
 //! | rings of up to 2^20 entries, in memory that need not be contiguous | 6.3 | `CreateRing` with `ENOMEM`, which names 6.3, for a ring above 4 MiB, or a smaller one where memory is fragmented |
 //! | rings can be mapped after `bind` | 6.4 | not needed: all are mapped before |
 //! | `XskMap::insert` knows a socket that only sends while its interface is down | 6.4 | `UpdateMap` with `ENETDOWN`, which names 6.4, also for one that receives; before 5.11 the kernel accepts it |
+//! | packets of several frames, or multi-buffer (`multi_buffer`, `XDP_USE_SG`) | 6.6 | `NeedsKernel`; packets have to fit a chunk |
 //! | the VLAN tag among it | 6.8 | `None`: `Property::NotSupported` |
 //! | checksums and the time of sending of packets that are sent (`UmemBuilder::tx_metadata`) | 6.8 | `NeedsKernel` |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |

@@ -102,6 +102,9 @@ fn of_operation(error: &Error) -> Hint {
         }
         Error::CreateRing { errno: Errno::NOMEM, .. } => RING_MEMORY.into(),
         Error::MapRing { errno: Errno::BUSY, .. } => MAP_AFTER_BIND.into(),
+        Error::Bind { errno: Errno::OPNOTSUPP, interface, shared_with, multi_buffer, .. } => {
+            socket::no_zero_copy(interface, shared_with.is_some(), *multi_buffer)
+        }
         Error::Bind { interface, queue, shared_with: Some(with), queues, errno, .. } => {
             socket::bind_shared((interface, *queue), with, *queues, *errno)
         }

@@ -125,6 +125,8 @@ pub enum Error {
         copy: CopyMode,
         /// The interface and queue of the socket whose packet memory, and mode, this one shares.
         shared_with: Option<(String, u32)>,
+        /// Whether the socket is for packets of several frames.
+        multi_buffer: bool,
         /// How long the queue's previous owner was waited for.
         waited: Duration,
         /// The kernel's error number.

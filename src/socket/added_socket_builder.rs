@@ -128,6 +128,7 @@ impl<S: SharingKind> AddedSocketBuilder<'_, S> {
                 queues: None,
                 copy: CopyMode::Auto,
                 shared_with: Some(first.place()),
+                multi_buffer: false,
                 waited: Duration::ZERO,
                 errno,
             }

@@ -94,6 +94,9 @@ impl<S: SocketKind> Unbound<S> {
             CopyMode::ZeroCopy => (bind(uapi::XDP_ZEROCOPY), CopyReason::Asked),
             CopyMode::Auto => match bind(uapi::XDP_ZEROCOPY) {
                 Ok(()) => (Ok(()), CopyReason::ZeroCopy),
+                Err(Errno::OPNOTSUPP) if S::MULTI_BUFFER && may_have_zero_copy(interface) => {
+                    (bind(uapi::XDP_COPY), CopyReason::NoMultiBuffer)
+                }
                 // EBUSY after all the waiting can be the driver's, too; if the queue is taken, it
                 // comes again.
                 Err(errno) => (bind(uapi::XDP_COPY), CopyReason::Refused { errno }),
@@ -118,6 +121,7 @@ impl<S: SocketKind> Unbound<S> {
                 queues: queues.map(|queues| queues.current()),
                 copy: self.bind.copy,
                 shared_with: self.shares.as_ref().map(SocketHandle::place),
+                multi_buffer: S::MULTI_BUFFER,
                 waited,
                 errno,
             },
@@ -176,6 +180,7 @@ impl<S: SocketKind> Unbound<S> {
                     queues: None,
                     copy: self.bind.copy,
                     shared_with: Some(with.place()),
+                    multi_buffer: S::MULTI_BUFFER,
                     waited: Duration::ZERO,
                     errno: Errno::BUSY,
                 })
@@ -211,6 +216,12 @@ fn require_sides<S: SocketKind>(interface: &Interface, queue: u32, queues: Queue
     };
     let Queues { rx, tx, .. } = queues;
     Err(Error::QueueSide { interface: interface.name().to_owned(), queue, ring, rx, tx })
+}
+
+/// Returns whether a driver has zero-copy for packets of one frame, or it is not known.
+fn may_have_zero_copy(interface: &Interface) -> bool {
+    let features = interface.xdp_features().ok().flatten();
+    features.is_none_or(|features| features.zero_copy())
 }
 
 /// Returns whether the kernel says that it is older than a version. It may still have what came with

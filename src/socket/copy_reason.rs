@@ -26,6 +26,11 @@ pub enum CopyReason {
     /// Copy mode, without asking the driver: the size of the chunks is no power of two, so that they
     /// cross pages ([`UmemBuilder::unaligned`](crate::umem::UmemBuilder::unaligned)).
     CrossesPages,
+    /// Copy mode, because the driver has no zero-copy for packets of several frames
+    /// ([`SocketBuilder::multi_buffer`](super::SocketBuilder::multi_buffer)): each has to fit into one
+    /// ([`XdpFeatures::zero_copy_max_segments`](crate::interface::XdpFeatures::zero_copy_max_segments)
+    /// is 1). For packets of one frame it may have it.
+    NoMultiBuffer,
     /// Zero-copy was tried first, and refused.
     Refused {
         /// What the kernel said: `EOPNOTSUPP` if the driver has none, `EINVAL` and others if the
@@ -40,6 +45,9 @@ impl fmt::Display for CopyReason {
             Self::Asked => f.write_str("as asked"),
             Self::ZeroCopy => f.write_str("the driver has it"),
             Self::CrossesPages => f.write_str("the chunks cross pages, which a card cannot take"),
+            Self::NoMultiBuffer => {
+                f.write_str("the driver has no zero-copy for packets of several frames")
+            }
             Self::Shared => f.write_str("as the socket whose packet memory it shares"),
             Self::Refused {
                 errno: Errno::OPNOTSUPP,

@@ -114,6 +114,9 @@ fn wrong_arguments_are_explained() {
         ("echo nope 1", "nope"),
         ("forward nope echo0", "nope"),
         ("forward", "usage"),
+        ("jumbo eth1", "usage"),
+        ("jumbo eth1 x", "queue x"),
+        ("jumbo nope 0", "nope"),
         ("per_queue", "usage"),
         ("per_queue nope", "nope"),
     ] {

@@ -6,6 +6,7 @@ mod common;
 mod echo;
 mod fixture;
 mod forward;
+mod jumbo;
 mod metadata;
 mod per_queue;
 mod receive;

@@ -118,6 +118,13 @@ pub(crate) fn metadata() -> Outcome {
     cable.left.run(load).unwrap().into()
 }
 
+pub(crate) fn multi_buffer() -> Outcome {
+    let cable = Cable::new(1);
+    let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
+    let bind = || Socket::builder(&umem).multi_buffer().bind(cable.veth.a(), 0);
+    cable.left.run(bind).unwrap().into()
+}
+
 pub(crate) fn vlan_tag() -> Outcome {
     Btf::of_kernel().ok().and_then(|btf| btf.function("bpf_xdp_metadata_rx_vlan_tag")).into()
 }

@@ -28,7 +28,7 @@ impl Feature {
 pub(crate) const HEAD: &str = "| feature | since | without it |\n|---|---|---|\n";
 
 /// In the order of the kernels.
-pub(crate) const FEATURES: [Feature; 21] = [
+pub(crate) const FEATURES: [Feature; 22] = [
     Feature {
         name: "the default program (`bpf::redirect`)",
         since: (5, 3),
@@ -96,7 +96,7 @@ pub(crate) const FEATURES: [Feature; 21] = [
         probe: probes::namespace,
     },
     Feature {
-        name: "programs for packets in several buffers (`frags`, `BPF_F_XDP_HAS_FRAGS`)",
+        name: "programs for packets of several frames, the default one among them (`frags`, `BPF_F_XDP_HAS_FRAGS`)",
         since: (5, 18),
         without: "`NeedsKernel`",
         probe: probes::frags,
@@ -136,6 +136,12 @@ pub(crate) const FEATURES: [Feature; 21] = [
         since: (6, 4),
         without: "`UpdateMap` with `ENETDOWN`, which names 6.4, also for one that receives; before 5.11 the kernel accepts it",
         probe: probes::sender_on_a_link_that_is_down,
+    },
+    Feature {
+        name: "packets of several frames, or multi-buffer (`multi_buffer`, `XDP_USE_SG`)",
+        since: (6, 6),
+        without: "`NeedsKernel`; packets have to fit a chunk",
+        probe: probes::multi_buffer,
     },
     Feature {
         name: "the VLAN tag among it",

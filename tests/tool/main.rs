@@ -8,6 +8,7 @@ mod common;
 mod demo;
 mod ends;
 mod fixture;
+mod frags;
 mod several;
 mod sharing;
 mod traffic;

@@ -166,7 +166,9 @@ fn the_first_line_says_why_it_is_generic_mode() {
     let title = tool.line();
     assert!(
         title.contains("generic mode, the driver refuses native mode: ERANGE, \"")
-            && title.contains("Peer MTU is too large to set XDP\";"),
+            && title.contains(
+                "Peer MTU is too large to set XDP\" (packets of several frames, `-F`, may"
+            ),
         "{title}"
     );
     tool.stop();

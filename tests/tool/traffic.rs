@@ -476,7 +476,7 @@ fn losses_are_shown_with_their_cause_and_cure() {
     let (near, far) = (fixture.cable.veth.a(), fixture.cable.veth.b());
     // Packets that fit the small chunks, and longer ones.
     for (line, mtu, size, words) in [
-        ("rxdrop -S -f 2048", 3000, 2900, "room for 1792 bytes: a smaller MTU, or larger chunks"),
+        ("rxdrop -S -f 2048", 3000, 2900, "room for 1792 bytes: a smaller MTU, larger chunks"),
         ("rxdrop -N -f 2048", 1500, 1514, ""),
     ] {
         for end in [near, far] {

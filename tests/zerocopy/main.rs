@@ -9,6 +9,7 @@
 mod common;
 mod fixture;
 mod modes;
+mod multi_buffer;
 mod shared;
 #[cfg(feature = "cli")]
 mod tool;

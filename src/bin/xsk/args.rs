@@ -94,7 +94,7 @@ pub(crate) struct PortArgs {
     #[arg(short, long, value_name = "PACKETS", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch: u32,
-    /// Bytes of a chunk, which holds one packet
+    /// Bytes of a chunk, which holds one packet, or a part of one (-F)
     #[arg(short, long, value_name = "BYTES", default_value_t = 4096)]
     pub(crate) frame_size: u32,
     /// Unaligned chunks: -f may be any number from 2048 to the page size (5.4)
@@ -103,6 +103,14 @@ pub(crate) struct PortArgs {
     /// add --pages 2M for those.
     #[arg(short, long)]
     pub(crate) unaligned: bool,
+    /// Packets of several frames: those that are longer than a chunk, as with an MTU of 9000
+    ///
+    /// Needs Linux 6.6. In copy mode a packet has 18 frames at the most; in zero-copy mode the card
+    /// says how many, and may have none of several. If another process has attached the program, it
+    /// has to have done so with -F, too. In zero-copy mode before Linux 6.18.17 make the RX ring as
+    /// long as the fill ring (--rx-ring): where it is full, the kernel may cut a packet.
+    #[arg(short = 'F', long)]
+    pub(crate) frags: bool,
     /// Seconds between two reports
     #[arg(short = 'n', long, value_name = "SECONDS", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -166,8 +174,9 @@ pub(crate) struct RxArgs {
     /// one fill and one completion ring. With more than one socket the program is one of this
     /// process's own: another process on another queue of the interface cannot join it. What a
     /// killed process left there by netlink is replaced if it had as many sockets, and with
-    /// --replace else. The summary has a line for each socket, and its JSON object "sockets".
-    #[arg(short = 'M', long, value_name = "N", default_value_t = 1,
+    /// --replace else. The summary has a line for each socket, and its JSON object "sockets". Their
+    /// packets have one frame: not with -F.
+    #[arg(short = 'M', long, value_name = "N", default_value_t = 1, conflicts_with = "frags",
           value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) sockets: u32,
 }
@@ -243,7 +252,8 @@ pub(crate) struct TxonlyArgs {
     pub(crate) port: PortArgs,
     #[command(flatten)]
     pub(crate) tx: TxArgs,
-    /// Bytes of a packet, without the 4 bytes of the FCS (xdpsock counts them: its 64 are 60 here)
+    /// Bytes of a packet, without the 4 bytes of the FCS (xdpsock counts them: its 64 are 60 here);
+    /// a chunk at the most, or with -F what the MTU allows
     #[arg(short = 's', long, value_name = "BYTES", default_value_t = 60)]
     pub(crate) size: u32,
 }
@@ -286,8 +296,15 @@ pub(crate) struct DemoArgs {
           value_parser = clap::value_parser!(u64).range(1..=4_000_000_000))]
     pub(crate) frames: u64,
     /// Bytes of a frame, with its Ethernet header and without the FCS
+    ///
+    /// Those above 3520, or in generic mode (-S) above 3840, take several chunks, which needs Linux
+    /// 6.6.
     #[arg(short = 's', long, value_name = "BYTES", default_value_t = 60)]
     pub(crate) size: u32,
+    /// Use sockets whose packets have several chunks at any size: for existing interfaces with a
+    /// large MTU
+    #[arg(short = 'F', long)]
+    pub(crate) frags: bool,
     /// Frames sent or received by one look at a ring
     #[arg(short, long, value_name = "FRAMES", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=1024))]

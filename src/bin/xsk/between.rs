@@ -9,30 +9,28 @@ use crate::port::{self, ActiveProgram, BIND_SLICE, kick};
 use crate::session::Session;
 use crate::side::Side;
 use crate::signals::Stop;
+use crate::sockets::{Forwards, RxRing, TxRing, bytes_of};
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::time::Duration;
-use xsk::{
-    Completion, Errno, Error, Fill, FramePool, Interface, Kick, Rx, Socket, SocketHandle, Tx, Umem,
-};
+use xsk::{Completion, Errno, Error, Fill, FramePool, Interface, Kick, SocketHandle, Umem};
 
 /// What is received on one interface and sent on the other.
-struct Direction<'a> {
+struct Direction<'a, R: RxRing> {
     /// The numbers of the interfaces.
     from: usize,
     to: usize,
     /// The receiving interface's rings.
-    rx: &'a mut Rx,
+    rx: &'a mut R,
     fill: &'a mut Fill,
     /// The sending interface's rings, which carry nothing else.
-    tx: &'a mut Tx,
+    tx: &'a mut R::Tx,
     completion: &'a mut Completion,
-    /// Packets whose chunks have not come back.
-    sending: u32,
+    /// Those of packets whose chunks have not come back.
     lengths: Lengths,
 }
 
-pub(crate) fn run(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> Result<Ended> {
+pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> Result<Ended> {
     let args = &all.port;
     let interfaces = [port::interface(&args.interface)?, port::interface(output)?];
     if interfaces[0] == interfaces[1] {
@@ -55,8 +53,8 @@ pub(crate) fn run(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> Result<Ended>
     let [on_a, on_b] = &interfaces;
     // What a fill ring has no room for stays unused.
     let mut half = pool.split_off(pool.len() / 2);
-    let mut a = registering(all, &umem, &mut half, on_a, stop)?;
-    let mut b = match sharing(all, &a.handle, &mut pool, on_b, stop) {
+    let mut a: S = registering(all, &umem, &mut half, on_a, stop)?;
+    let mut b: S = match sharing(all, a.handle(), &mut pool, on_b, stop) {
         // An older kernel, or a driver without the first one's mode.
         Err(Failure::Xsk(
             Error::NeedsKernel { .. } | Error::Bind { errno: Errno::OPNOTSUPP, .. },
@@ -67,12 +65,12 @@ pub(crate) fn run(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> Result<Ended>
         ActiveProgram::take(args, on_a, stop, |program| a.register(program))?,
         ActiveProgram::take(args, on_b, stop, |program| b.register(program))?,
     ];
-    let handles = [a.handle.clone(), b.handle.clone()];
+    let handles = [a.handle().clone(), b.handle().clone()];
     let ends = interfaces.into_iter().zip(&handles).zip(&programs);
     let sides = ends.map(|((interface, handle), program)| {
         let attachment = Some(program.attachment());
-        let title = port::title(&interface, handle, attachment, 1);
-        Side::new(interface, vec![handle.clone()], title, attachment)
+        let title = port::title(args, &interface, handle, attachment, 1);
+        Side::new(args, interface, vec![handle.clone()], title, attachment)
     });
     let mut session = Session::new(args, stop, "l2fwd", sides.collect::<Result<_>>()?)?;
     let outcome = session.begin().and_then(|()| forward(args, [&mut a, &mut b], &mut session));
@@ -85,53 +83,58 @@ pub(crate) fn run(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> Result<Ended>
 }
 
 /// Returns a socket that registers the packet memory, and receives into the chunks of `pool`.
-fn registering(
+fn registering<S: Forwards>(
     args: &L2fwdArgs,
     umem: &Umem,
     pool: &mut FramePool,
     interface: &Interface,
     stop: &Stop,
-) -> Result<Socket> {
+) -> Result<S> {
     let L2fwdArgs { port, rx, tx, .. } = args;
-    let builder = port::socket(port, umem).rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let builder =
+        S::forwarder(port::socket(port, umem)).rx_size(rx.rx_ring).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
-    let mut unbound = port::patiently(builder, stop)?;
-    unbound.fill.fill_from(pool, u32::MAX)?;
-    port::bind(unbound, interface, port.queue, port.wait(), stop)
+    port::bind_filled(port, builder, pool, interface, stop)
 }
 
 /// Returns a socket that uses the registration of another one, and receives into the chunks of
 /// `pool`.
-fn sharing(
+fn sharing<S: Forwards>(
     args: &L2fwdArgs,
     with: &SocketHandle,
     pool: &mut FramePool,
     interface: &Interface,
     stop: &Stop,
-) -> Result<Socket> {
+) -> Result<S> {
     let L2fwdArgs { port, rx, tx, .. } = args;
-    let builder = with.share_memory().rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let builder = S::sharing(with.share_memory()).rx_size(rx.rx_ring).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = builder.bind_timeout(port.wait().min(BIND_SLICE)).open()?;
     let mut socket = port::bind(unbound, interface, port.queue, port.wait(), stop)?;
     // Not before: the chunks in the fill ring of a socket that is refused would be lost. A driver
     // that found none when it was bound is woken by the loop.
-    socket.fill.fill_from(pool, u32::MAX)?;
+    socket.rings().fill.fill_from(pool, u32::MAX)?;
     Ok(socket)
 }
 
-fn forward(args: &PortArgs, sockets: [&mut Socket; 2], session: &mut Session<'_>) -> Result<()> {
+fn forward<S: Forwards>(
+    args: &PortArgs,
+    sockets: [&mut S; 2],
+    session: &mut Session<'_>,
+) -> Result<()> {
     let [a, b] = sockets;
-    let handles = [&a.handle, &b.handle].map(|handle| handle as &dyn AsFd);
+    let handles = [a.handle().clone(), b.handle().clone()];
+    let handles = handles.each_ref().map(|handle| handle as &dyn AsFd);
+    let (a, b) = (a.rings(), b.rings());
     let mut directions = [
-        Direction::new((0, &mut a.rx, &mut a.fill), (1, &mut b.tx, &mut b.completion)),
-        Direction::new((1, &mut b.rx, &mut b.fill), (0, &mut a.tx, &mut a.completion)),
+        Direction::new((0, a.rx, a.fill), (1, b.tx, b.completion)),
+        Direction::new((1, b.rx, b.fill), (0, a.tx, a.completion)),
     ];
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 && session.goes_on()? {
         let before = left;
         for direction in &mut directions {
-            if direction.sending > 0 {
+            if !direction.lengths.is_empty() {
                 direction.wake(args, session)?;
                 direction.take_back(args.batch, session)?;
             }
@@ -142,8 +145,8 @@ fn forward(args: &PortArgs, sockets: [&mut Socket; 2], session: &mut Session<'_>
                 session.kicked(direction.from, direction.fill.kick_if_needed())?;
             }
             if args.poll && directions.iter().all(|direction| direction.tx.pending() == 0) {
-                let sends = directions.iter().any(|direction| direction.sending > 0);
-                session.sleep(&handles, if sends { SENDING } else { Duration::MAX })?;
+                let idle = directions.iter().all(|direction| direction.lengths.is_empty());
+                session.sleep(&handles, if idle { Duration::MAX } else { SENDING })?;
             }
         }
     }
@@ -154,37 +157,36 @@ fn forward(args: &PortArgs, sockets: [&mut Socket; 2], session: &mut Session<'_>
             direction.wake(args, session)?;
         }
         let back = direction.take_back(u32::MAX, session)?;
-        Ok((back > 0, u64::from(direction.sending)))
+        Ok((back > 0, direction.lengths.packets()))
     })
 }
 
-impl<'a> Direction<'a> {
+impl<'a, R: RxRing> Direction<'a, R> {
     /// Takes number and rings of the interface that receives, and of the one that sends.
     fn new(
-        (from, rx, fill): (usize, &'a mut Rx, &'a mut Fill),
-        (to, tx, completion): (usize, &'a mut Tx, &'a mut Completion),
+        (from, rx, fill): (usize, &'a mut R, &'a mut Fill),
+        (to, tx, completion): (usize, &'a mut R::Tx, &'a mut Completion),
     ) -> Self {
-        Self { from, to, rx, fill, tx, completion, sending: 0, lengths: Lengths::default() }
+        Self { from, to, rx, fill, tx, completion, lengths: Lengths::default() }
     }
 
     /// Sends what was received; returns how many packets.
     fn pass_on(&mut self, most: u32, session: &mut Session<'_>) -> Result<u32> {
         let Self { rx, tx, lengths, .. } = self;
         let mut bytes = 0;
-        let count = rx.receive(most)?.forward_each(tx, |frame| {
-            bytes += u64::from(frame.len());
-            lengths.push(frame.len());
+        let count = rx.forward_each(most, tx, |frames| {
+            bytes += bytes_of(frames);
+            lengths.push(frames);
         })?;
         session.parts[self.from].received(count, bytes);
-        self.sending += count;
         Ok(count)
     }
 
-    /// Gives chunks that came back to the fill ring that they are from; returns how many.
+    /// Gives chunks that came back to the fill ring that they are from; returns how many chunks.
     fn take_back(&mut self, most: u32, session: &mut Session<'_>) -> Result<u32> {
         let back = self.completion.reap(most)?.recycle(self.fill)?;
-        session.parts[self.from].sent(back, self.lengths.came_back(back));
-        self.sending -= back;
+        let (packets, bytes) = self.lengths.came_back(back);
+        session.parts[self.from].sent(packets, bytes);
         Ok(back)
     }
 

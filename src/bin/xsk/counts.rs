@@ -41,30 +41,50 @@ impl Counts {
     }
 }
 
-/// The lengths of packets whose chunks have not come back, in the order in which they were sent.
+/// The lengths of packets whose chunks have not come back, in the order in which they were sent: for
+/// each frame one number, which is the length of the packet at its last frame, and 0 at the others.
 #[derive(Debug, Default)]
 pub(crate) struct Lengths(VecDeque<u32>);
 
 impl Lengths {
+    /// Takes the frames of a packet that is sent.
     #[inline]
-    pub(crate) fn push(&mut self, len: u32) {
-        self.0.push_back(len);
+    pub(crate) fn push(&mut self, frames: &[Frame]) {
+        for _ in 1..frames.len() {
+            self.0.push_back(0);
+        }
+        self.0.push_back(frames.iter().map(Frame::len).sum());
     }
 
-    /// Returns the bytes of the next `packets` packets, whose chunks came back.
+    /// Returns how many packets end with the next `frames` frames, whose chunks came back, and their
+    /// bytes.
     #[inline]
-    pub(crate) fn came_back(&mut self, packets: u32) -> u64 {
-        let most = self.0.len().min(packets as usize);
-        self.0.drain(..most).map(u64::from).sum()
+    pub(crate) fn came_back(&mut self, frames: u32) -> (u32, u64) {
+        let most = self.0.len().min(frames as usize);
+        self.0.drain(..most).fold((0, 0), |(packets, bytes), len| {
+            (packets + u32::from(len > 0), bytes + u64::from(len))
+        })
     }
 
-    /// Returns the bytes of the packet that the kernel took last, with `pending` left in the TX ring.
+    /// Returns how many packets are not back as a whole.
+    pub(crate) fn packets(&self) -> u64 {
+        self.0.iter().filter(|len| **len > 0).count() as u64
+    }
+
+    /// Returns whether all frames are back.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the bytes of the packet that the kernel took last, with `pending` frames left in the TX
+    /// ring.
     pub(crate) fn taken_last(&self, pending: u32) -> u64 {
         let place = self.0.len().checked_sub(pending as usize + 1);
         place.and_then(|place| self.0.get(place)).copied().map_or(0, u64::from)
     }
 
-    /// Forgets the packets that the kernel has taken, with `pending` left in the TX ring.
+    /// Forgets the packets that the kernel has taken, with `pending` frames left in the TX ring.
     pub(crate) fn forget_taken(&mut self, pending: u32) {
         let taken = self.0.len().saturating_sub(pending as usize);
         self.0.drain(..taken);
@@ -221,14 +241,21 @@ mod tests {
 
     #[test]
     fn lengths_are_those_of_the_packets_that_came_back() {
+        let (_umem, mut pool) = Umem::builder().chunk_count(8).build().unwrap();
         let mut lengths = Lengths::default();
-        for len in [100, 1000, 200, 300] {
-            lengths.push(len);
+        for len in [100, 9000, 200, 300] {
+            let packet = pool.take_packet(len).unwrap();
+            lengths.push(packet.frames());
+            pool.extend(packet);
         }
-        // Two are in the ring: the kernel took the second one last.
-        assert_eq!((lengths.taken_last(2), lengths.taken_last(0)), (1000, 300));
-        assert_eq!(lengths.taken_last(4), 0, "it took none");
-        assert_eq!((lengths.came_back(2), lengths.came_back(5)), (1100, 500));
+        // Two packets are in the ring: the kernel took the second one, of three frames, last.
+        assert_eq!((lengths.taken_last(2), lengths.taken_last(0)), (9000, 300));
+        assert_eq!(lengths.taken_last(6), 0, "it took none");
+        assert_eq!((lengths.packets(), lengths.is_empty()), (4, false));
+        assert_eq!(lengths.came_back(3), (1, 100), "a part of the second one is not back");
+        assert_eq!(lengths.packets(), 3);
+        assert_eq!((lengths.came_back(1), lengths.came_back(5)), ((1, 9000), (2, 500)));
+        assert!(lengths.is_empty());
     }
 
     #[test]

@@ -14,18 +14,27 @@ use crate::port::{
 };
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
+use crate::sockets::{Receives, RxRing, Sends, TxRing};
 use crate::watch::Watch;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use xsk::test_util::{Namespace, VethPair};
-use xsk::{AttachMethod, AttachMode, Attachment, FramePool, Interface, Registration, Socket, Umem};
+use xsk::{
+    AttachMethod, AttachMode, Attachment, FramePool, Interface, PacketSocket, Registration,
+    RxSocket, Socket, SocketHandle, TxSocket, Umem,
+};
 
 /// Bytes that the kernel leaves free before each received packet (`XDP_PACKET_HEADROOM`).
 const KERNEL_HEADROOM: u32 = 256;
 /// Bytes of a VLAN tag.
 const VLAN_TAG: u32 = 4;
-/// The largest MTU with which a veth pair accepts a native program.
+/// Bytes of a chunk, and of the part of it that the kernel receives into.
+const CHUNK_SIZE: u32 = 4096;
+const ROOM: u32 = CHUNK_SIZE - KERNEL_HEADROOM;
+/// The largest MTU with which a veth pair accepts a native program for packets of one chunk, and the
+/// largest one that it can have.
 const VETH_MTU: u32 = 3506;
+const VETH_MAX_MTU: u32 = 65_535;
 /// How long to wait for the queues of the previous mode: the kernel frees them some time after
 /// their sockets, and later while it takes network namespaces down, as after many tests at once.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,7 +75,12 @@ fn all_modes(args: &DemoArgs, link: &TestLink, stop: &Stop, output: &Lines) -> R
             complete = false;
             break;
         }
-        match one_mode(args, link, mode, number, stop, output) {
+        let result = if wants_frags(args) {
+            one_mode::<PacketSocket, PacketSocket>(args, link, mode, number, stop, output)
+        } else {
+            one_mode::<TxSocket, RxSocket>(args, link, mode, number, stop, output)
+        };
+        match result {
             Ok(result) => {
                 faults.extend(result.fault);
                 complete &= result.complete;
@@ -76,6 +90,12 @@ fn all_modes(args: &DemoArgs, link: &TestLink, stop: &Stop, output: &Lines) -> R
         }
     }
     if faults.is_empty() { Ok(complete) } else { Err(Failure::Text(faults.join("; "))) }
+}
+
+/// Returns whether frames take several chunks, or may.
+fn wants_frags(args: &DemoArgs) -> bool {
+    let native = args.mode.choice() != AttachMode::Generic;
+    args.frags || args.size > if native { VETH_MTU + ETHERNET_HEADER } else { ROOM }
 }
 
 /// How a mode's run ended.
@@ -125,13 +145,10 @@ impl TestLink {
                 }
                 Ok(Self::Existing { from, to })
             }
-            _ if mtu > VETH_MTU && args.mode.choice() != AttachMode::Generic => {
-                Err(Failure::Text(format!(
-                    "frames of {size} bytes are too long: a veth pair with a native program takes {} at \
-                 the most, and this command makes the pair for both modes",
-                    VETH_MTU + ETHERNET_HEADER
-                )))
-            }
+            _ if mtu > VETH_MAX_MTU => Err(Failure::Text(format!(
+                "frames of {size} bytes are too long: a veth pair takes {} at the most",
+                VETH_MAX_MTU + ETHERNET_HEADER
+            ))),
             _ => {
                 let (from, to) = (Namespace::new()?, Namespace::new()?);
                 let cable = VethPair::builder().mtu(mtu.max(1500)).build(&from, &to)?;
@@ -142,12 +159,13 @@ impl TestLink {
 
     /// Returns how many frames may be on their way at once. A card sends all that is published, and
     /// the other card takes what its own ring has room for; a veth pair's frames move by counted
-    /// kicks.
-    fn max_in_flight(&self) -> u32 {
-        match self {
+    /// kicks. No more than there are chunks for.
+    fn max_in_flight(&self, size: u32) -> u32 {
+        let most = match self {
             Self::Own { .. } => CHUNKS,
             Self::Existing { .. } => CABLE_CAPACITY,
-        }
+        };
+        most.min(CHUNKS / size.div_ceil(ROOM))
     }
 
     /// Returns the interface that sends, and the one that receives.
@@ -177,42 +195,47 @@ impl TestLink {
 
 /// Creates a sender of frames of `size` bytes. It receives nothing, so that it is registered with
 /// no program.
-fn sender(interface: &Interface, size: u32, stop: &Stop) -> Result<Sender> {
-    let (umem, pool) = Umem::builder().chunk_count(CHUNKS).build()?;
-    let most = umem.chunk_size() - KERNEL_HEADROOM;
-    if size > most {
+fn sender<S: Sends>(interface: &Interface, size: u32, stop: &Stop) -> Result<Sender<S::Ring>> {
+    let (umem, pool) = Umem::builder().chunk_count(CHUNKS).chunk_size(CHUNK_SIZE).build()?;
+    let builder = S::sender(Socket::builder(&umem)).tx_size(CHUNKS).completion_size(CHUNKS);
+    let unbound = patiently(builder.fill_size(64).bind_timeout(BIND_SLICE), stop)?;
+    let socket: S = bind(unbound, interface, 0, QUEUE_TIMEOUT, stop)?;
+    let (tx, completion, handle) = socket.into_parts();
+    let (chunks, most) = (size.div_ceil(CHUNK_SIZE), tx.max_frames());
+    if chunks > most {
         return Err(Failure::Text(format!(
-            "frames of {size} bytes are too long: a chunk of {} holds {most} beside the kernel's \
-             headroom",
-            umem.chunk_size()
+            "frames of {size} bytes are too long for {}: they take {chunks} chunks of {CHUNK_SIZE} \
+             bytes, and a packet there can have {most}",
+            interface.name()
         )));
     }
-    let builder = Socket::builder(&umem).tx_only().tx_size(CHUNKS).completion_size(CHUNKS);
-    let unbound = patiently(builder.fill_size(64).bind_timeout(BIND_SLICE), stop)?;
-    let socket = bind(unbound, interface, 0, QUEUE_TIMEOUT, stop)?;
-    Ok(Sender { umem, pool, socket })
+    Ok(Sender { umem, pool, tx, completion, handle, buffer: Vec::new() })
 }
 
 /// Creates a receiver with all its chunks in the fill ring, its attachment and its registration.
-fn receiver(
+fn receiver<S: Receives>(
     interface: &Interface,
     args: &DemoArgs,
     mode: AttachMode,
     stop: &Stop,
-) -> Result<(Receiver, Attachment, Registration)> {
-    let (umem, mut pool) = Umem::builder().chunk_count(CHUNKS).build()?;
-    let builder = Socket::builder(&umem).rx_only().rx_size(CHUNKS).fill_size(CHUNKS);
+) -> Result<(Receiver<S::Ring>, Attachment, Registration)> {
+    let (umem, mut pool) = Umem::builder().chunk_count(CHUNKS).chunk_size(CHUNK_SIZE).build()?;
+    let builder = S::receiver(Socket::builder(&umem)).rx_size(CHUNKS).fill_size(CHUNKS);
     let mut socket = patiently(builder.bind_timeout(BIND_SLICE), stop)?;
     socket.fill.fill_from(&mut pool, CHUNKS)?;
-    let socket = bind(socket, interface, 0, QUEUE_TIMEOUT, stop)?;
-    let builder = || Attachment::builder(interface).mode(mode).replace_foreign(args.replace);
-    let attachment = attach(builder, interface, stop)?;
+    let socket: S = bind(socket, interface, 0, QUEUE_TIMEOUT, stop)?;
+    let frags = wants_frags(args);
+    let builder =
+        || Attachment::builder(interface).mode(mode).replace_foreign(args.replace).frags(frags);
+    let attachment = attach(builder, interface, stop)
+        .map_err(|failure| if frags { failure } else { failure.or_frags() })?;
     let registration = socket.register(&attachment)?;
-    Ok((Receiver { umem, socket }, attachment, registration))
+    let (rx, fill, handle) = socket.into_parts();
+    Ok((Receiver { umem, rx, fill, handle, buffer: Vec::new() }, attachment, registration))
 }
 
 /// Runs in one mode and reports.
-fn one_mode(
+fn one_mode<S: Sends, R: Receives>(
     args: &DemoArgs,
     link: &TestLink,
     mode: AttachMode,
@@ -221,16 +244,17 @@ fn one_mode(
     output: &Lines,
 ) -> Result<ModeResult> {
     let (from, to) = link.ends();
-    let mut sender = link.at_sender(|| sender(from, args.size, stop))??;
+    let mut sender = link.at_sender(|| sender::<S>(from, args.size, stop))??;
     let (mut receiver, attachment, registration) =
-        link.at_receiver(|| receiver(to, args, mode, stop))??;
+        link.at_receiver(|| receiver::<R>(to, args, mode, stop))??;
     let name = attachment.mode().to_string();
     let how = format!("{name} mode, {}", attachment.reason());
     let method = attachment.method();
     let mut program = None;
     let mut run = || {
-        let builder = || Attachment::builder(from).replace_foreign(args.replace);
-        let handle = &sender.socket.handle;
+        let frags = wants_frags(args);
+        let builder = || Attachment::builder(from).replace_foreign(args.replace).frags(frags);
+        let handle = &sender.handle;
         program = link.at_sender(|| ActiveProgram::to_send(builder, from, handle, stop))??;
         for end in [from, to] {
             wait_for_link(end, stop)?;
@@ -245,8 +269,9 @@ fn one_mode(
         let exchange = Exchange {
             stream,
             frames: args.frames,
+            chunks: args.size.div_ceil(CHUNK_SIZE),
             batch: args.batch,
-            max_in_flight: link.max_in_flight(),
+            max_in_flight: link.max_in_flight(args.size),
             stop,
             progress: &progress,
             name: &name,
@@ -270,20 +295,22 @@ fn one_mode(
     })?;
     closed?;
     program?;
-    let chunks = Chunks::count(&sender, &receiver, outcome.unsent)?;
-    let handle = &receiver.socket.handle;
+    let unsent = outcome.unsent * u64::from(args.size.div_ceil(CHUNK_SIZE));
+    let chunks = Chunks::count(&sender, &receiver, unsent);
+    let handle = &receiver.handle;
     if args.json {
         let zero_copy = handle.is_zero_copy();
         output.line(json(args, &name, zero_copy, &outcome, &chunks))?;
     } else {
-        output.line(format!("{how}; {}; attached by {method}", copy(handle)))?;
-        for row in report(args, link.max_in_flight(), &outcome, &chunks) {
+        let several = if wants_frags(args) { "; frames of several chunks" } else { "" };
+        output.line(format!("{how}; {}{several}; attached by {method}", copy(handle)))?;
+        for row in report(args, link.max_in_flight(args.size), &outcome, &chunks) {
             output.line(format!("  {row}"))?;
         }
     }
     let causes = match outcome.lost() {
         0 => Vec::new(),
-        _ => causes(link, args.size, &sender, &receiver),
+        _ => causes(link, args, &sender.handle, &receiver.handle),
     };
     let fault = fault(args, stop, &name, &outcome, &causes, &chunks);
     Ok(ModeResult { fault, complete: outcome.sent == args.frames })
@@ -315,13 +342,16 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn count(sender: &Sender, receiver: &Receiver, unsent: u32) -> Result<Self> {
+    fn count<T: TxRing, R: RxRing>(
+        sender: &Sender<T>,
+        receiver: &Receiver<R>,
+        unsent: u64,
+    ) -> Self {
         let Sender { umem, pool, .. } = sender;
         let (returned, strange) = returned(umem, pool);
-        let pending = receiver.socket.fill.pending();
-        let missing =
-            if receiver.socket.handle.is_zero_copy() { 0 } else { CHUNKS.abs_diff(pending) };
-        Ok(Self { all: umem.chunk_count(), returned, unsent: unsent as usize, strange, missing })
+        let pending = receiver.fill.pending();
+        let missing = if receiver.handle.is_zero_copy() { 0 } else { CHUNKS.abs_diff(pending) };
+        Self { all: umem.chunk_count(), returned, unsent: unsent as usize, strange, missing }
     }
 
     fn all_returned(&self) -> bool {
@@ -399,15 +429,20 @@ fn report(args: &DemoArgs, max_in_flight: u32, outcome: &Outcome, chunks: &Chunk
     rows
 }
 
-/// Returns why frames of `size` bytes were lost, as far as the counters and the two ends show it.
-fn causes(link: &TestLink, size: u32, sender: &Sender, receiver: &Receiver) -> Vec<String> {
+/// Returns why frames were lost, as far as the counters and the two ends show it.
+fn causes(
+    link: &TestLink,
+    args: &DemoArgs,
+    sender: &SocketHandle,
+    receiver: &SocketHandle,
+) -> Vec<String> {
     let (from, to) = link.ends();
-    let kernel = receiver.socket.handle.statistics().unwrap_or_default();
-    let report = Report::new(Counts::default(), sender.socket.handle.tx_dropped(), kernel);
-    let mut obstacle = obstacle(from, to, size);
+    let kernel = receiver.statistics().unwrap_or_default();
+    let report = Report::new(Counts::default(), sender.tx_dropped(), kernel);
+    let mut obstacle = obstacle(from, to, args.size);
     let mut causes = Vec::new();
     for loss in Loss::ALL {
-        let count = loss.count(&report);
+        let count = loss.count(&report, wants_frags(args));
         if count == 0 {
             continue;
         }

@@ -8,8 +8,9 @@ use crate::port::DEFAULT_TX_BUDGET;
 use crate::rates::{grouped, per_second};
 use crate::session::TURNS;
 use crate::signals::Stop;
+use crate::sockets::{RxRing, TxRing};
 use std::time::{Duration, Instant};
-use xsk::{FramePool, RxSocket, TxSocket, Umem};
+use xsk::{Completion, Fill, Frame, FramePool, SocketHandle, Umem};
 
 /// Chunks of each side, and entries of its rings.
 pub(crate) const CHUNKS: u32 = 1024;
@@ -25,17 +26,25 @@ const QUIET: Duration = Duration::from_millis(10);
 
 /// The end that sends.
 #[derive(Debug)]
-pub(crate) struct Sender {
+pub(crate) struct Sender<T> {
     pub(crate) umem: Umem,
     pub(crate) pool: FramePool,
-    pub(crate) socket: TxSocket,
+    pub(crate) tx: T,
+    pub(crate) completion: Completion,
+    pub(crate) handle: SocketHandle,
+    /// For a frame whose chunks lie apart.
+    pub(crate) buffer: Vec<u8>,
 }
 
 /// The end that receives.
 #[derive(Debug)]
-pub(crate) struct Receiver {
+pub(crate) struct Receiver<R> {
     pub(crate) umem: Umem,
-    pub(crate) socket: RxSocket,
+    pub(crate) rx: R,
+    pub(crate) fill: Fill,
+    pub(crate) handle: SocketHandle,
+    /// For a frame whose chunks lie apart.
+    pub(crate) buffer: Vec<u8>,
 }
 
 /// What happened to the frames.
@@ -54,7 +63,7 @@ pub(crate) struct Outcome {
     pub(crate) duplicated: u64,
     pub(crate) foreign: u64,
     /// Frames that were left in the TX ring at the end, which are not among the sent ones.
-    pub(crate) unsent: u32,
+    pub(crate) unsent: u64,
     /// From the first frame sent to the last one received.
     pub(crate) time: Duration,
     /// No frame moved for [`STALL`].
@@ -114,6 +123,8 @@ impl Outcome {
 pub(crate) struct Exchange<'a> {
     pub(crate) stream: Stream,
     pub(crate) frames: u64,
+    /// Chunks that a frame takes at the sender.
+    pub(crate) chunks: u32,
     pub(crate) batch: u32,
     /// Frames on their way at once, those in the TX ring among them.
     pub(crate) max_in_flight: u32,
@@ -124,10 +135,10 @@ pub(crate) struct Exchange<'a> {
 
 /// Sends and receives, on one thread: the receiver's progress bounds the sender, so that no frame
 /// meets a full ring on its way, however busy the machine is.
-pub(crate) fn run_exchange(
+pub(crate) fn run_exchange<T: TxRing, R: RxRing>(
     exchange: &Exchange<'_>,
-    sender: &mut Sender,
-    receiver: &mut Receiver,
+    sender: &mut Sender<T>,
+    receiver: &mut Receiver<R>,
     ends: &mut BothEnds,
 ) -> Result<Outcome> {
     let mut ready = true;
@@ -142,7 +153,7 @@ pub(crate) fn run_exchange(
     loop {
         let sent = if ready { send(exchange, frames, sender, &mut outcome)? } else { 0 };
         let received = receive(exchange, receiver, &mut outcome)?;
-        let reaped = sender.socket.completion.reap_into(&mut sender.pool, CHUNKS)?;
+        let reaped = sender.completion.reap_into(&mut sender.pool, CHUNKS)?;
         if sent | received | reaped != 0 {
             moved = true;
         } else {
@@ -165,8 +176,8 @@ pub(crate) fn run_exchange(
         let moves = std::mem::take(&mut moved);
         if exchange.stop.is_asked() && !moves && (!ready || now.duration_since(moved_at) > LATE) {
             // What does not move now stays where it is.
-            outcome.unsent = sender.socket.tx.pending();
-            let taken = outcome.sent.saturating_sub(u64::from(outcome.unsent));
+            outcome.unsent = exchange.pending(&sender.tx);
+            let taken = outcome.sent.saturating_sub(outcome.unsent);
             outcome.sent = taken.max(outcome.arrived);
             break;
         }
@@ -177,7 +188,7 @@ pub(crate) fn run_exchange(
             break;
         } else if now.duration_since(moved_at) > LATE {
             // Lost on the way, but for frames that the kernel has not taken from the TX ring.
-            let pending = u64::from(sender.socket.tx.pending());
+            let pending = exchange.pending(&sender.tx);
             outcome.given_up = outcome.in_flight().saturating_sub(pending);
             outcome.given_up_below = outcome.sent.saturating_sub(pending);
         }
@@ -210,34 +221,40 @@ pub(crate) fn run_exchange(
     Ok(outcome)
 }
 
+impl Exchange<'_> {
+    /// Returns how many frames the kernel has not taken from the TX ring as a whole.
+    #[inline]
+    fn pending(&self, tx: &impl TxRing) -> u64 {
+        u64::from(tx.pending()).div_ceil(self.chunks.into())
+    }
+}
+
 /// Publishes a batch if the receiver has room for it, and wakes the kernel if the cable has room.
 #[inline]
 fn send(
     exchange: &Exchange<'_>,
     frames: u64,
-    sender: &mut Sender,
+    sender: &mut Sender<impl TxRing>,
     outcome: &mut Outcome,
 ) -> Result<u32> {
-    let Sender { umem, pool, socket } = sender;
+    let Sender { umem, pool, tx, buffer, .. } = sender;
     let Exchange { stream, max_in_flight, .. } = exchange;
     let most = u64::from(exchange.batch.min(*max_in_flight));
     let batch = most.min(frames - outcome.sent) as u32;
     let mut sent = 0;
     if batch > 0 && outcome.expected() + u64::from(batch) <= u64::from(*max_in_flight) {
         let mut sequence = outcome.sent;
-        sent = socket.tx.send_each(pool, batch, |frame| {
-            // `sender` in demo.rs has checked that the size fits into a chunk.
-            let _ = frame.truncate(stream.size);
-            stream.write(sequence, umem.bytes_mut(frame));
+        sent = tx.send_each(pool, batch, stream.size, |chunks| {
+            write(stream, sequence, umem, chunks, buffer);
             sequence += 1;
         })?;
         outcome.sent = sequence;
     }
-    let pending = u64::from(socket.tx.pending());
+    let pending = exchange.pending(tx);
     let cable = outcome.expected().saturating_sub(pending);
     if pending > 0 && cable + u64::from(DEFAULT_TX_BUDGET) <= u64::from(CABLE_CAPACITY) {
         // Frames that this call does not send are sent in a later turn.
-        match socket.tx.kick_if_needed() {
+        match tx.kick_if_needed() {
             Err(error) if error.is_down() => {}
             result => drop(result?),
         }
@@ -245,13 +262,38 @@ fn send(
     Ok(sent)
 }
 
+/// Writes frame `sequence` into chunks, which have its length together.
 #[inline]
-fn receive(exchange: &Exchange<'_>, receiver: &mut Receiver, outcome: &mut Outcome) -> Result<u32> {
-    let Receiver { umem, socket } = receiver;
-    let RxSocket { rx, fill, .. } = socket;
-    let received = rx
-        .receive(exchange.batch)?
-        .recycle_each(fill, |frame| outcome.note(exchange.stream.check(umem.bytes(frame))))?;
+fn write(stream: &Stream, sequence: u64, umem: &Umem, chunks: &mut [Frame], buffer: &mut Vec<u8>) {
+    if let [chunk] = chunks {
+        stream.write(sequence, umem.bytes_mut(chunk));
+        return;
+    }
+    buffer.resize(stream.size as usize, 0);
+    stream.write(sequence, buffer);
+    // They have this length.
+    let _ = umem.write_packet(chunks, buffer);
+}
+
+#[inline]
+fn receive(
+    exchange: &Exchange<'_>,
+    receiver: &mut Receiver<impl RxRing>,
+    outcome: &mut Outcome,
+) -> Result<u32> {
+    let Receiver { umem, rx, fill, buffer, .. } = receiver;
+    let received = rx.recycle_each(exchange.batch, fill, |chunks| {
+        outcome.note(match chunks {
+            [chunk] => exchange.stream.check(umem.bytes(chunk)),
+            chunks => {
+                buffer.clear();
+                for slice in umem.packet_bytes(chunks).slices() {
+                    buffer.extend_from_slice(slice);
+                }
+                exchange.stream.check(buffer)
+            }
+        });
+    })?;
     fill.kick_if_needed()?;
     Ok(received)
 }

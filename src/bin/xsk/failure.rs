@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use xsk::{Errno, Error};
+use xsk::{Errno, Error, XdpMode};
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -11,6 +11,8 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 pub(crate) enum Failure {
     /// The library's error.
     Xsk(Error),
+    /// The library's error, where packets of several frames may be the cure.
+    TryFrags(Error),
     /// The output is closed.
     Output(io::Error),
     /// The interface is gone.
@@ -51,6 +53,20 @@ impl Failure {
         }
     }
 
+    /// Returns the failure with one more cure, if a program was refused for the MTU: one for packets of
+    /// several frames.
+    pub(crate) fn or_frags(self) -> Self {
+        let of_mtu = matches!(
+            &self,
+            Self::Xsk(Error::Attach { mode: XdpMode::Native, errno, message, mtu, .. })
+                if is_of_mtu(*errno, message.as_deref(), *mtu)
+        );
+        match self {
+            Self::Xsk(error) if of_mtu => Self::TryFrags(error),
+            other => other,
+        }
+    }
+
     /// Returns whether the reader of the output has ended, as `head` does: no reason to complain.
     pub(crate) fn is_closed_output(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
@@ -69,6 +85,11 @@ impl fmt::Display for Failure {
                 ),
                 _ => f.write_str(&in_words_of_the_tool(error)),
             },
+            Self::TryFrags(error) => write!(
+                f,
+                "{}. Or use packets of several frames (`-F`)",
+                in_words_of_the_tool(error)
+            ),
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::TakenOff { name, id } => write!(
                 f,
@@ -160,10 +181,29 @@ fn in_words_of_the_tool(error: &Error) -> String {
             let chunks = 1 << most.max(1).ilog2();
             format!("{text}. Or ask for fewer chunks: `--chunks {chunks}`")
         }
-        Error::NeedsKernel { feature, .. } if feature.contains("AttachMethod::Link") => {
-            format!("{text}: without it there is `--attach netlink`")
-        }
+        Error::NeedsKernel { feature, .. } => format!("{text}{}", without(feature)),
         _ => text,
+    }
+}
+
+/// Returns what there is without a feature of a newer kernel, to follow its error.
+fn without(feature: &str) -> &'static str {
+    if feature.contains("AttachMethod::Link") {
+        ": without it there is `--attach netlink`"
+    } else if feature.contains("XDP_USE_SG") {
+        ". Older kernels receive and send packets that fit a chunk (without `-F`; `xsk demo` up to \
+         3520 bytes)"
+    } else {
+        ""
+    }
+}
+
+/// Returns whether a driver refused native mode for the MTU, as far as is known: by its sentence, else
+/// by the error number, or by an MTU above the usual one.
+pub(crate) fn is_of_mtu(errno: Errno, message: Option<&str>, mtu: Option<u32>) -> bool {
+    match message {
+        Some(message) => message.to_lowercase().contains("mtu"),
+        None => errno == Errno::RANGE || errno == Errno::INVAL && mtu.is_some_and(|mtu| mtu > 1500),
     }
 }
 
@@ -217,7 +257,24 @@ pub(crate) fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{is_of_mtu, quoted, without};
+    use xsk::Errno;
+
+    #[test]
+    fn an_old_kernel_has_what_came_before() {
+        let text = without("packets of several frames (XDP_USE_SG)");
+        assert!(text.contains("packets that fit a chunk (without `-F`;"), "{text}");
+        assert_eq!(without("something else"), "");
+    }
+
+    #[test]
+    fn the_mtu_is_the_cause_by_the_drivers_words_or_else_by_what_is_known() {
+        let (range, invalid) = (Errno::RANGE, Errno::INVAL);
+        assert!(is_of_mtu(range, Some("veth: Peer MTU is too large to set XDP"), Some(1500)));
+        assert!(!is_of_mtu(range, Some("XDP expects number of rx queues not less"), Some(9000)));
+        assert!(is_of_mtu(range, None, None) && is_of_mtu(invalid, None, Some(9000)));
+        assert!(!is_of_mtu(invalid, None, Some(1500)) && !is_of_mtu(Errno::NOSPC, None, None));
+    }
 
     #[test]
     fn a_shell_takes_a_quoted_word_for_one_word() {

@@ -8,28 +8,27 @@ use crate::port::{self, ActiveProgram, kick};
 use crate::session::Session;
 use crate::side::Side;
 use crate::signals::Stop;
+use crate::sockets::{Forwards, Rings, RxRing, TxRing, bytes_of};
 use std::time::Duration;
-use xsk::{Kick, Socket, Tx, Umem};
+use xsk::{Kick, Umem};
 
 /// How long to sleep while packets are being sent, whose chunks are wanted back.
 pub(crate) const SENDING: Duration = Duration::from_millis(1);
 
-pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
+pub(crate) fn run<S: Forwards>(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let L2fwdArgs { port: args, rx, tx, .. } = args;
     let interface = port::interface(&args.interface)?;
     port::require_ethernet(&interface)?;
     let (umem, mut pool) = port::umem(args, rx.headroom)?;
-    let builder = port::socket(args, &umem);
+    let builder = S::forwarder(port::socket(args, &umem));
     let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
-    let mut unbound = port::patiently(builder, stop)?;
-    unbound.fill.fill_from(&mut pool, u32::MAX)?;
-    let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
+    let mut socket = port::bind_filled(args, builder, &mut pool, &interface, stop)?;
     let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;
     let attachment = Some(program.attachment());
-    let handle = socket.handle.clone();
-    let title = port::title(&interface, &handle, attachment, 1);
-    let side = Side::new(interface, vec![handle], title, attachment)?;
+    let handle = socket.handle().clone();
+    let title = port::title(args, &interface, &handle, attachment, 1);
+    let side = Side::new(args, interface, vec![handle], title, attachment)?;
     let mut session = Session::new(args, stop, "l2fwd", vec![side])?;
     let outcome = session.begin().and_then(|()| forward(args, &umem, &mut socket, &mut session));
     if outcome.is_err() {
@@ -42,34 +41,35 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
 fn forward(
     args: &PortArgs,
     umem: &Umem,
-    socket: &mut Socket,
+    socket: &mut impl Forwards,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let Socket { rx, tx, fill, completion, handle, .. } = socket;
+    let handle = socket.handle().clone();
+    let Rings { rx, tx, fill, completion } = socket.rings();
     let mut left = args.count.unwrap_or(u64::MAX);
-    // Packets whose chunks have not come back.
-    let (mut sending, mut lengths) = (0, Lengths::default());
+    let mut lengths = Lengths::default();
     while left > 0 && session.goes_on()? {
-        if sending > 0 {
+        if !lengths.is_empty() {
             wake(args, tx, session, &lengths)?;
             let back = completion.reap(args.batch)?.recycle(fill)?;
-            session.counts.sent(back, lengths.came_back(back));
-            sending -= back;
+            let (packets, bytes) = lengths.came_back(back);
+            session.counts.sent(packets, bytes);
         }
         let mut bytes = 0;
-        let count = rx.receive(args.next_batch(left))?.forward_each(tx, |frame| {
-            bytes += u64::from(frame.len());
-            lengths.push(frame.len());
-            swap_addresses(umem.bytes_mut(frame));
+        let count = rx.forward_each(args.next_batch(left), tx, |frames| {
+            bytes += bytes_of(frames);
+            lengths.push(frames);
+            if let Some(first) = frames.first_mut() {
+                swap_addresses(umem.bytes_mut(first));
+            }
         })?;
         session.counts.received(count, bytes);
-        sending += count;
         left -= u64::from(count);
         if count == 0 {
             session.kicked(0, fill.kick_if_needed())?;
             if args.poll && tx.pending() == 0 {
-                let most = if sending > 0 { SENDING } else { Duration::MAX };
-                session.sleep(&[handle], most)?;
+                let most = if lengths.is_empty() { Duration::MAX } else { SENDING };
+                session.sleep(&[&handle], most)?;
             }
         }
     }
@@ -78,15 +78,20 @@ fn forward(
             wake(args, tx, session, &lengths)?;
         }
         let back = completion.reap(u32::MAX)?.recycle(fill)?;
-        session.counts.sent(back, lengths.came_back(back));
-        sending -= back;
-        Ok((back > 0, u64::from(sending)))
+        let (packets, bytes) = lengths.came_back(back);
+        session.counts.sent(packets, bytes);
+        Ok((back > 0, lengths.packets()))
     })
 }
 
 /// Wakes the kernel for the TX ring.
 #[inline]
-fn wake(args: &PortArgs, tx: &mut Tx, session: &mut Session<'_>, lengths: &Lengths) -> Result<()> {
+fn wake(
+    args: &PortArgs,
+    tx: &mut impl TxRing,
+    session: &mut Session<'_>,
+    lengths: &Lengths,
+) -> Result<()> {
     let result = kick(args, tx);
     if let Ok(Kick::Busy) = result {
         session.counts.dropped_bytes += lengths.taken_last(tx.pending());

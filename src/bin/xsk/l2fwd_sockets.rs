@@ -42,9 +42,7 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let builder = port::socket(args, &umem);
     let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
-    let mut unbound = port::patiently(builder, stop)?;
-    unbound.fill.fill_from(&mut pool, u32::MAX)?;
-    let socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
+    let socket = port::bind_filled(args, builder, &mut pool, &interface, stop)?;
     let mut queue = socket.share_queue();
     let (rx_size, tx_size) = (rx.rx_ring, tx.tx_ring);
     let added = (1..rx.sockets)
@@ -66,8 +64,8 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let outgoing = Outgoing::new(&umem);
     let mut sockets = Sockets { args, umem, rings, fill, completion, outgoing, sending: 0 };
     let attachment = Some(program.attachment());
-    let title = port::title(&interface, &handles[0], attachment, handles.len());
-    let side = Side::new(interface, handles.clone(), title, attachment)?;
+    let title = port::title(args, &interface, &handles[0], attachment, handles.len());
+    let side = Side::new(args, interface, handles.clone(), title, attachment)?;
     let mut session = Session::new(args, stop, "l2fwd", vec![side])?;
     let outcome = session.begin().and_then(|()| sockets.forward(&handles, &mut session));
     if outcome.is_err() {
@@ -117,7 +115,7 @@ impl Sockets<'_> {
         let mut bytes = 0;
         let count = rx.receive(most)?.forward_each(tx, |frame| {
             bytes += u64::from(frame.len());
-            lengths.push(frame.len());
+            lengths.push(std::slice::from_ref(frame));
             outgoing.note(frame, number);
             swap_addresses(umem.bytes_mut(frame));
         })?;

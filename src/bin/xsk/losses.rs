@@ -10,7 +10,7 @@ pub(crate) enum Loss {
     RingFull,
     /// The fill ring was empty.
     NoChunk,
-    /// Something else: the packet was longer than a chunk has room for.
+    /// Something else: the packet was longer than a chunk has room for, and packets have one frame.
     TooLong,
     /// The device dropped what was to be sent.
     Device,
@@ -30,13 +30,15 @@ pub(crate) struct Place<'a> {
 impl Loss {
     pub(crate) const ALL: [Self; 4] = [Self::RingFull, Self::NoChunk, Self::TooLong, Self::Device];
 
-    /// Returns how many packets were lost for this reason.
-    pub(crate) fn count(self, report: &Report) -> u64 {
+    /// Returns how many packets were lost for this reason. Where they have several frames (`frags`)
+    /// none is too long, and the fill ring has too few chunks for one also when it is not empty.
+    pub(crate) fn count(self, report: &Report, frags: bool) -> u64 {
         let kernel = &report.kernel;
         match self {
             Self::RingFull => kernel.rx_ring_full.unwrap_or(0),
+            Self::NoChunk if frags => kernel.rx_dropped,
             Self::NoChunk => kernel.fill_ring_empty.unwrap_or(0).min(kernel.rx_dropped),
-            Self::TooLong => kernel.rx_dropped - Self::NoChunk.count(report),
+            Self::TooLong => kernel.rx_dropped - Self::NoChunk.count(report, frags),
             Self::Device => report.tx_dropped,
         }
     }
@@ -76,7 +78,8 @@ impl Loss {
                 };
                 format!(
                     "{count} received packets were dropped because they did not fit a chunk, which \
-                     has room for {room} bytes: a smaller MTU, or larger chunks (-f){offloads}"
+                     has room for {room} bytes: a smaller MTU, larger chunks (-f), or packets of \
+                     several frames (-F){offloads}"
                 )
             }
             Self::Device => format!(

@@ -21,6 +21,7 @@ mod rxdrop;
 mod session;
 mod side;
 mod signals;
+mod sockets;
 mod table;
 mod txonly;
 mod watch;
@@ -31,6 +32,7 @@ use failure::Result;
 use output::Lines;
 use signals::Stop;
 use std::process::ExitCode;
+use xsk::{PacketSocket, Socket};
 
 fn main() -> ExitCode {
     let cli = args::Cli::parse();
@@ -61,9 +63,11 @@ fn run(command: &args::Command) -> Result<Ended> {
         args::Command::Rxdrop(args) => rxdrop::run(args, &stop),
         args::Command::Txonly(args) => txonly::run(args, &stop),
         args::Command::L2fwd(args) => match &args.output {
-            Some(output) => between::run(args, output, &stop),
+            Some(output) if args.port.frags => between::run::<PacketSocket>(args, output, &stop),
+            Some(output) => between::run::<Socket>(args, output, &stop),
             None if args.rx.sockets > 1 => l2fwd_sockets::run(args, &stop),
-            None => l2fwd::run(args, &stop),
+            None if args.port.frags => l2fwd::run::<PacketSocket>(args, &stop),
+            None => l2fwd::run::<Socket>(args, &stop),
         },
     }
 }

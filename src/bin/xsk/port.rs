@@ -1,18 +1,19 @@
 //! UMEM, socket and XDP program for one queue of one interface, by the command line's options.
 
 use crate::args::PortArgs;
-use crate::failure::{Failure, Result, quoted};
+use crate::failure::{Failure, Result, is_of_mtu, quoted};
 use crate::output::{Lines, printable};
 use crate::signals::Stop;
+use crate::sockets::TxRing;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
-use xsk::attach::{AttachmentBuilder, MethodReason};
+use xsk::attach::{AttachmentBuilder, MethodReason, ModeReason};
 use xsk::bpf::{self, XskMap};
 use xsk::socket::{SocketBuilder, SocketKind, Unbound};
 use xsk::{
     AttachMode, Attachment, Errno, Error, FramePool, Interface, Kick, Registration, Socket,
-    SocketHandle, Tx, Umem, XdpMode,
+    SocketHandle, Umem, XdpMode,
 };
 
 /// Packets that one wake-up sends in copy mode, unless the socket's TX budget is set.
@@ -136,9 +137,23 @@ pub(crate) fn bind<S: SocketKind>(
     }
 }
 
+/// Makes a socket with all chunks of `pool` that its fill ring has room for, and binds it as the
+/// command line says.
+pub(crate) fn bind_filled<S: SocketKind>(
+    args: &PortArgs,
+    builder: SocketBuilder<S>,
+    pool: &mut FramePool,
+    interface: &Interface,
+    stop: &Stop,
+) -> Result<S> {
+    let mut unbound = patiently(builder, stop)?;
+    unbound.fill.fill_from(pool, u32::MAX)?;
+    bind(unbound, interface, args.queue, args.wait(), stop)
+}
+
 /// Returns the builder of an attachment as the command line describes it, but for the mode.
 pub(crate) fn attachment(args: &PortArgs, interface: &Interface) -> AttachmentBuilder {
-    let builder = Attachment::builder(interface).replace_foreign(args.replace);
+    let builder = Attachment::builder(interface).replace_foreign(args.replace).frags(args.frags);
     match args.attach {
         Some(method) => builder.method(method.into()),
         None => builder,
@@ -234,7 +249,8 @@ impl ActiveProgram {
         register: impl FnOnce(&Attachment) -> xsk::Result<Registration>,
     ) -> Result<Self> {
         let builder = || attachment(args, interface).mode(args.mode.choice());
-        let attachment = attach(builder, interface, stop)?;
+        let attachment = attach(builder, interface, stop)
+            .map_err(|failure| if args.frags { failure } else { failure.or_frags() })?;
         let registration = register(&attachment)?;
         Ok(Self::new(attachment, registration))
     }
@@ -315,6 +331,7 @@ pub(crate) fn copy(handle: &SocketHandle) -> String {
 /// Returns the first line: interface and queue, the modes with their reasons, and how many sockets
 /// there are.
 pub(crate) fn title(
+    args: &PortArgs,
     interface: &Interface,
     handle: &SocketHandle,
     program: Option<&Attachment>,
@@ -323,9 +340,17 @@ pub(crate) fn title(
     let copy = copy(handle);
     let program = match program {
         Some(program) => format!(
-            "{} mode, {}; {copy}; attached by {}{}",
+            "{} mode, {}{}; {copy}; attached by {}{}",
             program.mode(),
             program.reason(),
+            match program.reason() {
+                ModeReason::NativeRefused { errno, message, .. }
+                    if !args.frags && is_of_mtu(*errno, message.as_deref(), None) =>
+                {
+                    " (packets of several frames, `-F`, may be the cure)"
+                }
+                _ => "",
+            },
             program.method(),
             match program.method_reason() {
                 MethodReason::Joined => ", joined".to_owned(),
@@ -342,12 +367,16 @@ pub(crate) fn title(
         Ok(queues) if queues.current() > 1 => format!(" of {}", queues.current()),
         _ => String::new(),
     };
-    let several = if sockets > 1 { format!(", {sockets} sockets") } else { String::new() };
+    let several = match sockets {
+        1 if args.frags => ", packets of several frames".to_owned(),
+        1 => String::new(),
+        _ => format!(", {sockets} sockets"),
+    };
     format!("{} queue {}{all}{several}: {program}", handle.interface(), handle.queue())
 }
 
 /// Makes the kernel send what is in the TX ring.
 #[inline]
-pub(crate) fn kick(args: &PortArgs, tx: &mut Tx) -> xsk::Result<Kick> {
+pub(crate) fn kick(args: &PortArgs, tx: &mut impl TxRing) -> xsk::Result<Kick> {
     if args.no_need_wakeup { tx.kick() } else { tx.kick_if_needed() }
 }

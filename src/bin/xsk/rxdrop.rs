@@ -7,40 +7,59 @@ use crate::port::{self, ActiveProgram};
 use crate::session::Session;
 use crate::side::Side;
 use crate::signals::Stop;
+use crate::sockets::{Receives, RxRing, bytes_of};
 use std::os::fd::AsFd;
 use std::time::Duration;
 use xsk::socket::{SharedRx, SharedRxQueue, SharedRxSocket};
-use xsk::{Attachment, Fill, Interface, RxSocket, SocketHandle};
+use xsk::{Attachment, Fill, Interface, PacketSocket, RxSocket, SocketHandle};
 
 pub(crate) fn run(args: &RxdropArgs, stop: &Stop) -> Result<Ended> {
     let RxdropArgs { port: args, rx } = args;
-    let interface = port::interface(&args.interface)?;
-    let (umem, mut pool) = port::umem(args, rx.headroom)?;
-    let builder = port::socket(args, &umem).rx_only();
-    let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
-    let mut unbound = port::patiently(builder, stop)?;
-    unbound.fill.fill_from(&mut pool, u32::MAX)?;
-    let mut socket = port::bind(unbound, &interface, args.queue, args.wait(), stop)?;
     if rx.sockets > 1 {
-        return run_several(args, rx, stop, interface, socket);
+        run_several(args, rx, stop)
+    } else if args.frags {
+        run_one::<PacketSocket>(args, rx, stop)
+    } else {
+        run_one::<RxSocket>(args, rx, stop)
     }
-    let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;
-    let attachment = Some(program.attachment());
-    let handle = socket.handle.clone();
-    let title = port::title(&interface, &handle, attachment, 1);
-    let side = Side::new(interface, vec![handle], title, attachment)?;
-    let mut session = Session::new(args, stop, "rxdrop", vec![side])?;
-    let outcome = session.begin().and_then(|()| receive(args, &mut socket, &mut session));
-    session.end(outcome, [program])
 }
 
-fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) -> Result<()> {
-    let RxSocket { rx, fill, handle, .. } = socket;
+/// Returns the interface, and a socket on its queue.
+fn bound<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<(Interface, S)> {
+    let interface = port::interface(&args.interface)?;
+    let (umem, mut pool) = port::umem(args, rx.headroom)?;
+    let builder = S::receiver(port::socket(args, &umem));
+    let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let socket = port::bind_filled(args, builder, &mut pool, &interface, stop)?;
+    Ok((interface, socket))
+}
+
+/// Runs with one socket on the queue.
+fn run_one<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
+    let (interface, socket) = bound::<S>(args, rx, stop)?;
+    let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;
+    let attachment = Some(program.attachment());
+    let (mut rx, mut fill, handle) = socket.into_parts();
+    let title = port::title(args, &interface, &handle, attachment, 1);
+    let side = Side::new(args, interface, vec![handle.clone()], title, attachment)?;
+    let mut session = Session::new(args, stop, "rxdrop", vec![side])?;
+    let received =
+        session.begin().and_then(|()| receive(args, &mut rx, &mut fill, &handle, &mut session));
+    session.end(received, [program])
+}
+
+fn receive(
+    args: &PortArgs,
+    rx: &mut impl RxRing,
+    fill: &mut Fill,
+    handle: &SocketHandle,
+    session: &mut Session<'_>,
+) -> Result<()> {
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 && session.goes_on()? {
         let mut bytes = 0;
-        let batch = rx.receive(args.next_batch(left))?;
-        let count = batch.recycle_each(fill, |frame| bytes += u64::from(frame.len()))?;
+        let most = args.next_batch(left);
+        let count = rx.recycle_each(most, fill, |frames| bytes += bytes_of(frames))?;
         session.counts.received(count, bytes);
         left -= u64::from(count);
         if count == 0 {
@@ -53,14 +72,9 @@ fn receive(args: &PortArgs, socket: &mut RxSocket, session: &mut Session<'_>) ->
     Ok(())
 }
 
-/// Runs with several sockets on the queue, of which this is the first.
-fn run_several(
-    args: &PortArgs,
-    rx: &RxArgs,
-    stop: &Stop,
-    interface: Interface,
-    socket: RxSocket,
-) -> Result<Ended> {
+/// Runs with several sockets on the queue.
+fn run_several(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
+    let (interface, socket) = bound::<RxSocket>(args, rx, stop)?;
     let mut queue = socket.share_queue();
     let added = (1..rx.sockets).map(|_| queue.add_socket().rx_size(rx.rx_ring).bind());
     let added = added.collect::<xsk::Result<Vec<_>>>()?;
@@ -76,8 +90,8 @@ fn run_several(
         handles.push(handle);
     }
     let attachment = Some(program.attachment());
-    let title = port::title(&interface, &handles[0], attachment, handles.len());
-    let side = Side::new(interface, handles.clone(), title, attachment)?;
+    let title = port::title(args, &interface, &handles[0], attachment, handles.len());
+    let side = Side::new(args, interface, handles.clone(), title, attachment)?;
     let mut session = Session::new(args, stop, "rxdrop", vec![side])?;
     let outcome = session
         .begin()

@@ -1,5 +1,6 @@
 //! One interface of a run: its sockets, its program and its link.
 
+use crate::args::PortArgs;
 use crate::counts::{Counts, Report, of_queue};
 use crate::ended::Ended;
 use crate::failure::{Failure, Result, quoted};
@@ -38,6 +39,8 @@ pub(crate) struct Side {
     /// Packets that are to be sent on it, and are neither sent nor dropped.
     pub(crate) pending: u64,
     interface: Interface,
+    /// Whether packets have several frames.
+    frags: bool,
     /// The sockets, of which there is one at least.
     handles: Vec<SocketHandle>,
     label: Label,
@@ -63,6 +66,7 @@ impl Side {
     /// Takes the sockets on one queue of `interface`, the line that describes them, and the program
     /// that redirects packets to them.
     pub(crate) fn new(
+        args: &PortArgs,
         interface: Interface,
         handles: Vec<SocketHandle>,
         title: String,
@@ -83,6 +87,7 @@ impl Side {
         Ok(Self {
             pending: 0,
             interface,
+            frags: args.frags,
             handles,
             label,
             title,
@@ -236,7 +241,7 @@ impl Side {
     /// `named` says that there is another one.
     pub(crate) fn note_losses(&mut self, report: &Report, table: &Table, named: bool) {
         for loss in Loss::ALL {
-            let count = loss.count(report);
+            let count = loss.count(report, self.frags);
             if count > 0 && !self.losses.contains(&loss) {
                 self.losses.push(loss);
                 let umem = self.handles[0].umem();

@@ -8,126 +8,209 @@ use crate::port::{self, ActiveProgram, DEFAULT_TX_BUDGET, kick};
 use crate::session::Session;
 use crate::side::Side;
 use crate::signals::Stop;
+use crate::sockets::{Sends, TxRing};
 use std::time::Duration;
-use xsk::{FramePool, Kick, Tx, TxSocket};
+use xsk::{Completion, FramePool, Interface, Kick, PacketSocket, SocketHandle, TxSocket, Umem};
 
 /// Ethernet, IPv4 and UDP headers.
 const HEADERS: u32 = 42;
 /// How long to sleep while the kernel takes nothing.
 const BUSY: Duration = Duration::from_millis(1);
 
+/// The longest IPv4 packet: its length has 16 bits.
+const MAX_IP: u32 = u16::MAX as u32;
+
 pub(crate) fn run(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
+    if args.port.frags {
+        run_with::<PacketSocket>(args, stop)
+    } else {
+        run_with::<TxSocket>(args, stop)
+    }
+}
+
+fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     let TxonlyArgs { port, tx, .. } = args;
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
     let (umem, mut pool) = port::umem(port, 0)?;
-    let info = interface.info()?;
-    let most = info.mtu.saturating_add(ETHERNET_HEADER).min(umem.chunk_size());
-    if args.size < HEADERS || args.size > most {
-        return Err(Failure::Text(format!(
-            "packets of {} bytes cannot be sent on {}: from {HEADERS} bytes (Ethernet, IPv4 and \
-             UDP headers) to {most} (MTU {} with the Ethernet header, chunks of {})",
-            args.size,
-            info.name,
-            info.mtu,
-            umem.chunk_size()
-        )));
-    }
-    let packet = packet(args.size, info.mac.unwrap_or([2, 0, 0, 0, 0, 1]));
+    let mac = check_size(args, &interface, &umem)?;
+    let packet = packet(args.size, mac.unwrap_or([2, 0, 0, 0, 0, 1]));
+    // Of a packet of several chunks, the others begin with headers as well: any payload will do.
     umem.for_each_free_chunk(&mut pool, |chunk| {
-        chunk[..packet.len()].copy_from_slice(&packet);
+        let len = packet.len().min(chunk.len());
+        chunk[..len].copy_from_slice(&packet[..len]);
     });
-    let builder = port::socket(port, &umem).tx_only();
+    let builder = S::sender(port::socket(port, &umem));
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = port::patiently(builder, stop)?;
-    let mut socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
-    raise_tx_budget(port, &socket)?;
+    let socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
+    let (tx, completion, handle) = socket.into_parts();
+    let frames = frames(args, &tx, &umem, &mut pool)?;
+    raise_tx_budget(port, &tx, &handle, frames)?;
     let builder = || port::attachment(port, &interface);
-    let program = ActiveProgram::to_send(builder, &interface, &socket.handle, stop)?;
+    let program = ActiveProgram::to_send(builder, &interface, &handle, stop)?;
     if program.is_some() {
         port::wait_for_link(&interface, stop)?;
     }
-    let handle = socket.handle.clone();
     let attachment = program.as_ref().map(ActiveProgram::attachment);
-    let title = port::title(&interface, &handle, attachment, 1);
-    let side = Side::new(interface, vec![handle], title, None)?;
+    let title = port::title(port, &interface, &handle, attachment, 1);
+    let side = Side::new(port, interface, vec![handle], title, None)?;
     let mut session = Session::new(port, stop, "txonly", vec![side])?;
     let all = pool.len();
-    let outcome = session.begin().and_then(|()| send(args, &mut pool, &mut socket, &mut session));
+    let mut sender = Sender { args, all, frames, back: 0, pool, tx, completion };
+    let outcome = session.begin().and_then(|()| sender.send(&mut session));
     if outcome.is_err() {
-        session.pending = (all - pool.len()) as u64;
+        session.pending = sender.pending();
     }
     session.end(outcome, program)
 }
 
-/// Lets one wake-up send a whole batch (6.17). Where it sends 32, the TX ring fills up, and every
-/// chunk has left the processor's cache before it is used again.
-fn raise_tx_budget(port: &PortArgs, socket: &TxSocket) -> Result<()> {
-    let size = socket.tx.capacity();
-    if port.batch <= DEFAULT_TX_BUDGET || size < DEFAULT_TX_BUDGET {
+/// Refuses a size that cannot be sent; returns the interface's address.
+fn check_size(args: &TxonlyArgs, interface: &Interface, umem: &Umem) -> Result<Option<[u8; 6]>> {
+    let TxonlyArgs { port, size, .. } = args;
+    let info = interface.info()?;
+    let by_mtu = info.mtu.min(MAX_IP).saturating_add(ETHERNET_HEADER);
+    let chunk = umem.chunk_size();
+    let most = if port.frags { by_mtu } else { by_mtu.min(chunk) };
+    if (HEADERS..=most).contains(size) {
+        return Ok(info.mac);
+    }
+    let cure = match size {
+        _ if port.frags => String::new(),
+        size if *size > most && most < by_mtu => {
+            format!("; packets of several chunks (-F) can have {by_mtu}")
+        }
+        _ => String::new(),
+    };
+    let chunks = if port.frags { String::new() } else { format!(", chunks of {chunk}") };
+    Err(Failure::Text(format!(
+        "packets of {size} bytes cannot be sent on {}: from {HEADERS} bytes (Ethernet, IPv4 and UDP \
+         headers) to {most} (MTU {} with the Ethernet header{chunks}){cure}",
+        info.name, info.mtu
+    )))
+}
+
+/// Returns how many frames a packet has.
+fn frames(args: &TxonlyArgs, tx: &impl TxRing, umem: &Umem, pool: &mut FramePool) -> Result<u32> {
+    let (size, chunk, most) = (args.size, umem.chunk_size(), tx.max_frames());
+    let refused = |why: String| {
+        Failure::Text(format!("packets of {size} bytes cannot be sent in chunks of {chunk}: {why}"))
+    };
+    let packet = pool.take_packet(size.into());
+    let packet = packet.ok_or_else(|| refused("there are too few (--chunks)".to_owned()))?;
+    let frames = packet.frames().len() as u32;
+    pool.extend(packet);
+    if frames > most {
+        let why = format!(
+            "they take {frames}, and a packet here can have {most} (larger chunks, -f, or, if these \
+             have fewer entries, larger rings: --tx-ring, --completion-ring)"
+        );
+        return Err(refused(why));
+    }
+    Ok(frames)
+}
+
+/// Lets one wake-up send a whole batch (6.17). Where it sends 32 frames, the TX ring fills up, and
+/// every chunk has left the processor's cache before it is used again.
+fn raise_tx_budget(
+    port: &PortArgs,
+    tx: &impl TxRing,
+    handle: &SocketHandle,
+    frames: u32,
+) -> Result<()> {
+    let (size, batch) = (tx.capacity(), port.batch.saturating_mul(frames));
+    if batch <= DEFAULT_TX_BUDGET || size < DEFAULT_TX_BUDGET {
         return Ok(());
     }
-    match socket.handle.set_tx_budget(port.batch.min(size)) {
+    match handle.set_tx_budget(batch.min(size)) {
         Ok(()) | Err(xsk::Error::NeedsKernel { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-fn send(
-    args: &TxonlyArgs,
-    pool: &mut FramePool,
-    socket: &mut TxSocket,
-    session: &mut Session<'_>,
-) -> Result<()> {
-    let TxSocket { tx, completion, .. } = socket;
-    let TxonlyArgs { port, size, .. } = args;
-    let all = pool.len();
-    let mut left = port.count.unwrap_or(u64::MAX);
-    while left > 0 && session.goes_on()? {
-        let mut sent = 0;
-        if session.is_ready(0) {
-            sent = tx.send_from(pool, port.next_batch(left), *size)?;
-            left -= u64::from(sent);
-            wake(port, tx, session, *size)?;
-        } else {
-            session.look_at_link(0)?;
-        }
-        let back = completion.reap_into(pool, port.batch)?;
-        session.counts.sent(back, bytes(back, *size));
-        if port.poll && sent == 0 && back == 0 {
-            // Not by poll(2): that would send what is in the ring, and hide what is dropped.
-            session.nap(BUSY);
-        }
-    }
-    session.drain(|session, _| {
-        if session.is_ready(0) {
-            wake(port, tx, session, *size)?;
-        }
-        let back = completion.reap_into(pool, u32::MAX)?;
-        session.counts.sent(back, bytes(back, *size));
-        Ok((back > 0, (all - pool.len()) as u64))
-    })
+/// What sends, and how.
+struct Sender<'a, T> {
+    args: &'a TxonlyArgs,
+    /// How many chunks there are.
+    all: usize,
+    /// How many frames a packet has.
+    frames: u32,
+    /// Frames that came back of a packet of which others did not.
+    back: u32,
+    pool: FramePool,
+    tx: T,
+    completion: Completion,
 }
 
-/// Wakes the kernel for the TX ring.
-#[inline]
-fn wake(args: &PortArgs, tx: &mut Tx, session: &mut Session<'_>, size: u32) -> Result<()> {
-    let result = kick(args, tx);
-    if let Ok(Kick::Busy) = result {
-        session.counts.dropped_bytes += u64::from(size);
+impl<T: TxRing> Sender<'_, T> {
+    fn send(&mut self, session: &mut Session<'_>) -> Result<()> {
+        let port = &self.args.port;
+        let mut left = port.count.unwrap_or(u64::MAX);
+        while left > 0 && session.goes_on()? {
+            let mut sent = 0;
+            if session.is_ready(0) {
+                sent = self.submit(port.next_batch(left))?;
+                left -= u64::from(sent);
+                self.wake(session)?;
+            } else {
+                session.look_at_link(0)?;
+            }
+            let back = self.take_back(self.frames.saturating_mul(port.batch), session)?;
+            if port.poll && sent == 0 && back == 0 {
+                // Not by poll(2): that would send what is in the ring, and hide what is dropped.
+                session.nap(BUSY);
+            }
+        }
+        session.drain(|session, _| {
+            if session.is_ready(0) {
+                self.wake(session)?;
+            }
+            let back = self.take_back(u32::MAX, session)?;
+            Ok((back > 0, self.pending()))
+        })
     }
-    session.kicked(0, result)
-}
 
-#[inline]
-fn bytes(packets: u32, size: u32) -> u64 {
-    u64::from(packets) * u64::from(size)
+    /// Puts up to `most` packets into the TX ring; returns how many.
+    #[inline]
+    fn submit(&mut self, most: u32) -> Result<u32> {
+        let Self { args, pool, tx, .. } = self;
+        Ok(match self.frames {
+            1 => tx.send_from(pool, most, args.size)?,
+            _ => tx.send_each(pool, most, args.size, |_| ())?,
+        })
+    }
+
+    /// Takes up to `most` chunks back; returns how many. A packet is sent when all of its chunks are
+    /// back.
+    #[inline]
+    fn take_back(&mut self, most: u32, session: &mut Session<'_>) -> Result<u32> {
+        let back = self.completion.reap_into(&mut self.pool, most)?;
+        let all = self.back + back;
+        let packets = all / self.frames;
+        self.back = all % self.frames;
+        session.counts.sent(packets, u64::from(packets) * u64::from(self.args.size));
+        Ok(back)
+    }
+
+    /// Returns how many packets are not back as a whole.
+    fn pending(&self) -> u64 {
+        ((self.all - self.pool.len()) as u64).div_ceil(self.frames.into())
+    }
+
+    /// Wakes the kernel for the TX ring.
+    #[inline]
+    fn wake(&mut self, session: &mut Session<'_>) -> Result<()> {
+        let result = kick(&self.args.port, &mut self.tx);
+        if let Ok(Kick::Busy) = result {
+            session.counts.dropped_bytes += u64::from(self.args.size);
+        }
+        session.kicked(0, result)
+    }
 }
 
 /// Returns a UDP packet to the discard port in a network that is reserved for benchmarks
-/// (RFC 2544). `size` goes from [`HEADERS`] to a page.
+/// (RFC 2544). `size` goes from [`HEADERS`] to [`MAX_IP`] and an Ethernet header.
 fn packet(size: u32, from: [u8; 6]) -> Vec<u8> {
-    // A page is 64 KiB at the most, so that a length without headers has 16 bits.
     let len = |headers: u32| (size - headers) as u16;
     let mut ip = vec![0x45, 0];
     ip.extend(len(ETHERNET_HEADER).to_be_bytes());
@@ -153,10 +236,36 @@ fn packet(size: u32, from: [u8; 6]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+    use xsk::test_util::{FakeKernel, FakeRings};
+
+    #[test]
+    fn a_packet_of_several_frames_counts_once() {
+        let cli = Cli::parse_from(["xsk", "txonly", "-i", "eth1", "-F", "-s", "9000"]);
+        let Command::Txonly(args) = &cli.command else { panic!("{cli:?}") };
+        let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
+        let (mut kernel, socket) = FakeKernel::multi_buffer(&umem, FakeRings::default()).unwrap();
+        let (tx, completion, _) = Sends::into_parts(socket);
+        assert_eq!(frames(args, &tx, &umem, &mut pool).unwrap(), 3);
+        let mut sender = Sender { args, all: 16, frames: 3, back: 0, pool, tx, completion };
+        // For a sixth one there are too few chunks.
+        assert_eq!((sender.submit(2).unwrap(), sender.pending()), (2, 2));
+        assert_eq!((sender.submit(64).unwrap(), sender.pending()), (3, 5));
+        kick(&args.port, &mut sender.tx).unwrap();
+        let sent: Vec<usize> = std::iter::from_fn(|| kernel.transmit()).map(|p| p.len()).collect();
+        assert_eq!(sent, [9000; 5]);
+        kernel.complete(u32::MAX);
+        // A part of the first one, which is not back before its last chunk is.
+        assert_eq!(sender.completion.reap_into(&mut sender.pool, 2), Ok(2));
+        assert_eq!(sender.pending(), 5);
+        assert_eq!(sender.completion.reap_into(&mut sender.pool, 2), Ok(2));
+        assert_eq!(sender.pending(), 4);
+    }
 
     #[test]
     fn the_packet_is_as_long_as_asked_and_its_header_adds_up() {
-        for size in [42, 60, 1514] {
+        for size in [42, 60, 1514, 9014, MAX_IP + 14] {
             let packet = packet(size, [2; 6]);
             assert_eq!(packet.len(), size as usize);
             let words = packet[14..34].chunks(2);

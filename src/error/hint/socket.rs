@@ -21,9 +21,6 @@ const QUEUE_TAKEN: &str = "Another socket has this queue: one of another process
 
 const OWN_QUEUE: &str = "That is the queue of the socket whose packet memory is shared: another \
     socket on it comes from `share_queue`";
-const SHARED_ZERO_COPY: &str = "The other socket is in zero-copy mode, and this driver has none (or \
-    not for this queue): bind the other one in copy mode (`CopyMode::Copy`), or make this one with \
-    `Socket::builder`, which registers the memory once more and has a mode of its own";
 const SHARED_WITH_UNBOUND: &str = "The other socket is bound no more: its interface is gone, or was \
     moved to another network namespace";
 const SHARED_REFUSED: &str = "The driver may have refused zero-copy, the mode of the other socket, with \
@@ -115,11 +112,6 @@ pub(super) fn bind(
             )
             .into(),
         },
-        Errno::OPNOTSUPP => format!(
-            "The driver of {interface} has no zero-copy (or not for this queue): ask for copy mode \
-             (`CopyMode::Copy`), or leave the choice open"
-        )
-        .into(),
         Errno::BUSY => QUEUE_TAKEN.into(),
         Errno::NODEV => format!(
             "{interface} is gone, or is in another network namespace than the socket, which is the \
@@ -131,6 +123,30 @@ pub(super) fn bind(
     }
 }
 
+/// Returns the hint about a driver without zero-copy for the socket; if it is `shared`, another socket
+/// has that mode.
+pub(super) fn no_zero_copy(interface: &str, shared: bool, multi_buffer: bool) -> Hint {
+    // `xp_assign_dev` (net/xdp/xsk_buff_pool.c) has one number for all of these.
+    let except = if multi_buffer {
+        "(or not for this queue, or not for packets of several frames)"
+    } else {
+        "(or not for this queue)"
+    };
+    if shared {
+        format!(
+            "The other socket is in zero-copy mode, and this driver has none {except}: bind the \
+             other one in copy mode (`CopyMode::Copy`), or make this one with `Socket::builder`, \
+             which registers the memory once more and has a mode of its own"
+        )
+    } else {
+        format!(
+            "The driver of {interface} has no zero-copy {except}: ask for copy mode \
+             (`CopyMode::Copy`), or leave the choice open"
+        )
+    }
+    .into()
+}
+
 /// Returns the hint about a socket that shares the packet memory of the one on `with`.
 pub(super) fn bind_shared(
     (interface, queue): (&str, u32),
@@ -140,7 +156,6 @@ pub(super) fn bind_shared(
 ) -> Hint {
     match errno {
         Errno::BUSY if (interface, queue) == (with.0.as_str(), with.1) => OWN_QUEUE.into(),
-        Errno::OPNOTSUPP => SHARED_ZERO_COPY.into(),
         Errno::BADF => SHARED_WITH_UNBOUND.into(),
         Errno::INVAL if queues.is_none_or(|queues| queue < queues) => SHARED_REFUSED.into(),
         errno => bind(interface, queue, queues, CopyMode::Copy, errno),

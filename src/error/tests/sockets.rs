@@ -22,6 +22,7 @@ pub(super) fn texts() -> Texts {
         queues,
         copy,
         shared_with: None,
+        multi_buffer: false,
         waited: Duration::from_millis(2001),
         errno,
     };
@@ -31,8 +32,15 @@ pub(super) fn texts() -> Texts {
         queues,
         copy: CopyMode::Auto,
         shared_with: Some((with.0.to_owned(), with.1)),
+        multi_buffer: false,
         waited: Duration::ZERO,
         errno,
+    };
+    let several = |mut error: Error| {
+        if let Error::Bind { multi_buffer, .. } = &mut error {
+            *multi_buffer = true;
+        }
+        error
     };
     let create_ring = |ring, errno| Error::CreateRing {
         ring,
@@ -73,6 +81,10 @@ pub(super) fn texts() -> Texts {
             expect!["cannot bind to eth1 queue 0 (zero-copy): EINVAL (Invalid argument). The driver refused zero-copy with these settings (chunk size, headroom, MTU, or a virtio card without iommu_platform): try copy mode (`CopyMode::Copy`)"]),
         (bind(0, Some(2), CopyMode::ZeroCopy, Errno::OPNOTSUPP),
             expect!["cannot bind to eth1 queue 0 (zero-copy): EOPNOTSUPP (Operation not supported). The driver of eth1 has no zero-copy (or not for this queue): ask for copy mode (`CopyMode::Copy`), or leave the choice open"]),
+        (several(bind(0, Some(2), CopyMode::ZeroCopy, Errno::OPNOTSUPP)),
+            expect!["cannot bind to eth1 queue 0 (zero-copy): EOPNOTSUPP (Operation not supported). The driver of eth1 has no zero-copy (or not for this queue, or not for packets of several frames): ask for copy mode (`CopyMode::Copy`), or leave the choice open"]),
+        (several(shared(("eth2", 0), Some(2), Errno::OPNOTSUPP)),
+            expect!["cannot bind to eth1 queue 1 (over the packet memory of eth2 queue 0): EOPNOTSUPP (Operation not supported). The other socket is in zero-copy mode, and this driver has none (or not for this queue, or not for packets of several frames): bind the other one in copy mode (`CopyMode::Copy`), or make this one with `Socket::builder`, which registers the memory once more and has a mode of its own"]),
         (bind(0, Some(2), CopyMode::Auto, Errno::BUSY),
             expect!["cannot bind to eth1 queue 0 (zero-copy if possible): EBUSY (Device or resource busy), after 2001 ms of trying. Another socket has this queue: one of another process, one of this process of which a part is not dropped yet, or one closed just now that the kernel has not let go of. `ss -f xdp -e` shows sockets and their queues, where the kernel has CONFIG_XDP_SOCKETS_DIAG"]),
         (bind(0, None, CopyMode::Auto, Errno::NODEV),
