@@ -190,6 +190,41 @@ fn entries_arrive_as_written_and_slots_are_used_again_only_when_free() {
     });
 }
 
+/// Packets of two entries, which the sender submits one by one: none is taken before its end is there,
+/// and its slots are written again only after both were taken.
+#[test]
+fn packets_of_two_entries_are_taken_whole() {
+    model(3, || {
+        let ring = Ring::new(u32::MAX);
+        let (mut to, mut from) = (producer(&ring), consumer(&ring));
+        let sender = thread::spawn(move || {
+            let all = [11, 12, 13, 14];
+            let mut sent = 0;
+            while sent < all.len() {
+                match to.write(&all[sent..=sent]) {
+                    0 => thread::yield_now(),
+                    some => sent += some,
+                }
+            }
+        });
+        let mut got = Vec::new();
+        while got.len() < 4 {
+            let mut rest = from.ready().into_rest();
+            match (rest.peek(0), rest.peek(1)) {
+                (Some(first), Some(second)) => {
+                    assert_eq!((rest.take(), rest.take()), (Some(first), Some(second)));
+                    assert_eq!((first % 2, second), (1, first + 1));
+                    rest.release();
+                    got.extend([first, second]);
+                }
+                _ => thread::yield_now(),
+            }
+        }
+        assert_eq!(got, [11, 12, 13, 14]);
+        sender.join().unwrap();
+    });
+}
+
 /// One thread forwards entries from one ring to another, while the other thread writes more, after
 /// `first`, and receives. Each tries a fixed number of times: if the threads waited for each other,
 /// there would be too many orders.
