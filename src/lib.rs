@@ -144,7 +144,7 @@
 //! |---|---|---|
 //! | sockets of several queues and interfaces, each with a mode of its own | [`Socket::builder`] over one [`Umem`] for each | The kernel pins the memory, and counts it against `RLIMIT_MEMLOCK`, once for each. In zero-copy mode a card maps it once for each queue. Works with every kernel |
 //! | the same over one registration (5.10) | [`SocketHandle::share_memory`] | Pinned and counted once; a card, or its IOMMU, maps it once for each device. The mode is that of the first socket |
-//! | several sockets on one queue | [`Socket::share_queue`], [`SharedQueue::add_socket`] | They share the fill and the completion ring, which one thread at a time may use, and a program of your own or [`bpf::spread`] says which socket gets a packet. Some instructions more for each batch ([`socket::SharedRx`], [`socket::SharedCompletion`]) |
+//! | several sockets on one queue | [`Socket::share_queue`], [`SharedQueue::add_socket`] | They share the fill and the completion ring, which one thread at a time may use, and a program of your own or [`bpf::Spread`] says which socket gets a packet. Some instructions more for each batch ([`socket::SharedRx`], [`socket::SharedCompletion`]) |
 //!
 //! In each case a packet that one socket received can be sent by another one without a copy: a frame
 //! belongs to the UMEM, not to a socket. The chunk comes back by the completion ring of the queue
