@@ -269,4 +269,18 @@ fn a_slot_of_the_default_program_is_that_of_the_queue() {
     let refused = second.register(&attachment, 1).unwrap_err();
     assert!(matches!(refused, Error::Setting { name: "slot", value: 1, .. }), "{refused}");
     second.register(&attachment, 0).unwrap().close().unwrap();
+    // One that joins it finds out, too.
+    let map = XskMap::from_id(attachment.map().id()).unwrap();
+    let joined = [
+        cable.left.run(|| Attachment::with_map(near, map)).unwrap().unwrap(),
+        cable.left.run(|| Attachment::join_foreign(near, XskMap::DEFAULT_NAME)).unwrap().unwrap(),
+    ];
+    for joined in joined {
+        let refused = second.register(&joined, 1).unwrap_err();
+        assert!(matches!(refused, Error::Setting { name: "slot", value: 1, .. }), "{refused}");
+        second.register(&joined, 0).unwrap().close().unwrap();
+        joined.close().unwrap();
+    }
+    attachment.close().unwrap();
+    assert!(near.attached_programs().unwrap().is_empty());
 }
