@@ -69,7 +69,8 @@
 //!
 //! - `examples/forward.rs` forwards between two interfaces, both ways, over one UMEM;
 //! - `examples/echo.rs` is a UDP echo with an XDP program of its own, beside the kernel's stack;
-//! - `examples/per_queue.rs` has a thread for each queue.
+//! - `examples/per_queue.rs` has a thread for each queue;
+//! - `examples/workers.rs` has several threads for one queue, each of which serves whole flows.
 //!
 //! # Threads
 //!
@@ -78,6 +79,10 @@
 //!
 //! - *A thread for each queue*, each with a [`Umem`] and a socket of its own; all sockets are
 //!   registered with one [`Attachment`] (`examples/per_queue.rs`).
+//! - *Several threads for one queue*, each with a socket of its own on it ([`Socket::share_queue`],
+//!   [`bpf::Spread`]). One more thread owns the fill and the completion ring; the others send it the
+//!   chunks that are free again, a [`FramePool`] for each burst, by a channel
+//!   (`examples/workers.rs`).
 //! - *Two threads* for a forwarder: one for each direction. Of two sockets a and b of one UMEM, the
 //!   one from a to b owns `a.rx`, `a.fill`, `b.tx`, `b.completion` and a pool of its own. Chunks go
 //!   round from the pool through these four rings and back, so that neither direction takes those of

@@ -9,3 +9,4 @@ mod forward;
 mod metadata;
 mod per_queue;
 mod receive;
+mod workers;
