@@ -11,15 +11,15 @@
 //! ```
 //!
 //! A worker puts the chunks of packets that it does not send into a pool, and sends the whole pool to
-//! the owner: once for each burst, without a lock, and without allocating, because the owner sends
-//! the empty pool back. **All packets of the queue are taken**: the kernel's own stack sees none, ARP
-//! included. Ctrl-C and SIGTERM end it in order.
+//! the owner, once for each burst. It neither waits nor allocates for that: it has a second pool
+//! meanwhile, and the owner sends the first one back, empty. **All packets of the queue are taken**:
+//! the kernel's own stack sees none, ARP included. Ctrl-C and SIGTERM end it in order.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 use xsk::bpf::{Spread, XskMap};
@@ -52,7 +52,7 @@ struct Worker {
     tx: Tx,
     handle: SocketHandle,
     pool: FramePool,
-    full: Sender<Handover>,
+    full: SyncSender<Handover>,
     /// A second pool is always here or with the owner, so that no worker waits for its own.
     empty: Receiver<FramePool>,
 }
@@ -63,7 +63,7 @@ struct Owner {
     pool: FramePool,
     full: Receiver<Handover>,
     /// To each worker.
-    empty: Vec<Sender<FramePool>>,
+    empty: Vec<SyncSender<FramePool>>,
 }
 
 /// Ends all threads when one ends, with an error or by a panic.
@@ -117,12 +117,13 @@ fn run() -> Result<()> {
 
     let first = (queue.rx, queue.tx, queue.handle);
     let added = added.into_iter().map(|socket| (socket.rx, socket.tx, socket.handle));
-    let (handover, full) = channel();
+    // With room for all pools: sending one never waits.
+    let (handover, full) = sync_channel(2 * spread.sockets() as usize);
     let mut owner =
         Owner { fill: queue.fill, completion: queue.completion, pool, full, empty: Vec::new() };
     let mut workers = Vec::new();
     for (number, (rx, tx, handle)) in std::iter::once(first).chain(added).enumerate() {
-        let (sender, empty) = channel();
+        let (sender, empty) = sync_channel(2);
         let pool = owner.pool.split_off(0); // An empty pool has room for all chunks.
         sender.send(owner.pool.split_off(0))?;
         owner.empty.push(sender);
