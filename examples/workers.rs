@@ -1,19 +1,19 @@
 //! Serves one queue with several threads: `workers eth1 7777 4` is a UDP echo on port 7777 whose
 //! packets four workers look at.
 //!
-//! Each worker has a socket on queue 0, with an RX and a TX ring of its own, and a program gives each
-//! flow to one of them. The queue has one fill and one completion ring, which belong to one thread:
-//! the owner, here the main thread. The chunks go round:
+//! Each worker has a socket on queue 0, with an RX and a TX ring of its own, and a program gives
+//! each flow to one of them. The queue has one fill and one completion ring, which belong to one
+//! thread: the owner, here the main thread. The chunks go round:
 //!
 //! ```text
 //! owner's pool --fill ring--> kernel --RX rings--> workers --TX rings--> kernel --completion--> owner
 //!                                                     \----- pool of chunks, by a channel ----> owner
 //! ```
 //!
-//! A worker puts the chunks of packets that it does not send into a pool, and sends the whole pool to
-//! the owner, once for each burst. It neither waits nor allocates for that: it has a second pool
-//! meanwhile, and the owner sends the first one back, empty. **All packets of the queue are taken**:
-//! the kernel's own stack sees none, ARP included. Ctrl-C and SIGTERM end it in order.
+//! A worker puts the chunks of packets that it does not send into a pool, and sends the whole pool
+//! to the owner, once for each burst. It neither waits nor allocates for that: it has a second pool
+//! meanwhile, and the owner sends the first one back, empty. **All packets of the queue are
+//! taken**: the kernel's own stack sees none, ARP included. Ctrl-C and SIGTERM end it in order.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::process::ExitCode;

@@ -80,8 +80,8 @@
 //! - *A thread for each queue*, each with a [`Umem`] and a socket of its own; all sockets are
 //!   registered with one [`Attachment`] (`examples/per_queue.rs`).
 //! - *Several threads for one queue*, each with a socket of its own on it ([`Socket::share_queue`],
-//!   [`bpf::Spread`]). One more thread owns the fill and the completion ring; the others send it the
-//!   chunks that are free again, a [`FramePool`] for each burst, by a channel
+//!   [`bpf::Spread`]). One more thread owns the fill and the completion ring; the others send it
+//!   the chunks that are free again, a [`FramePool`] for each burst, by a channel
 //!   (`examples/workers.rs`).
 //! - *Two threads* for a forwarder: one for each direction. Of two sockets a and b of one UMEM, the
 //!   one from a to b owns `a.rx`, `a.fill`, `b.tx`, `b.completion` and a pool of its own. Chunks go

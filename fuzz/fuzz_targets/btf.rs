@@ -1,6 +1,6 @@
-//! Reads arbitrary bytes as type information, with the library's reader and with that of the tests of
-//! `xsk-uapi`: looks functions up by the first, measures every type that the second finds and lists its
-//! members, and compares what both can read.
+//! Reads arbitrary bytes as type information, with the library's reader and with that of the tests
+//! of `xsk-uapi`: looks functions up by the first, measures every type that the second finds and
+//! lists its members, and compares what both can read.
 #![no_main]
 
 #[path = "../../uapi/tests/btf/reader.rs"]

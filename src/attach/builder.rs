@@ -79,8 +79,8 @@ impl Attachment {
     /// Uses `map`, which belongs to the program that is attached to `interface`, by whatever
     /// process. Needs no capability. Whether the program uses this map is not checked, nor, without
     /// `CAP_SYS_ADMIN`, whether it is this crate's default one: a socket that is put into a slot of
-    /// another queue ([`SharedQueue::register`](crate::SharedQueue::register) lets the caller choose)
-    /// is accepted then, and its packets are dropped without a counter.
+    /// another queue ([`SharedQueue::register`](crate::SharedQueue::register) lets the caller
+    /// choose) is accepted then, and its packets are dropped without a counter.
     ///
     /// Nothing is attached, and detaching is as with [`join_foreign`](Self::join_foreign). Users of
     /// the program that run as another user, root too, see this one only while it has a socket in

@@ -39,9 +39,9 @@ const NO_INTERFACE: &str = "There is no such interface in this network namespace
 const OTHER_NAMESPACE: &str = "Make sockets and attachments in a thread that is in the namespace \
     of the interface (`ip netns exec`, `nsenter --net`)";
 const FOREIGN_NAMESPACE: &str = "This needs CAP_NET_ADMIN in the user namespace that owns the \
-    network namespace. Root of another user namespace (a rootless container, `unshare --user`) has it \
-    only in a network namespace of its own: `unshare --user --map-root-user --net`. Otherwise, run it as \
-    root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)";
+    network namespace. Root of another user namespace (a rootless container, `unshare --user`) has \
+    it only in a network namespace of its own: `unshare --user --map-root-user --net`. Otherwise, \
+    run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)";
 const NAMESPACE_LIMIT: &str = "There are as many network namespaces as this user may have: \
     `sysctl user.max_net_namespaces`";
 const TX_BUDGET: &str = "It goes from 32 to the TX ring's size, and the socket must have a TX ring \

@@ -48,8 +48,8 @@ impl SharedRx {
         Self { ring, checker, counted, inner }
     }
 
-    /// Refuses the handle of another socket: what one that is added to its queue receives would not be
-    /// counted together with what this ring does.
+    /// Refuses the handle of another socket: what one that is added to its queue receives would not
+    /// be counted together with what this ring does.
     #[track_caller]
     pub(super) fn assert_of(&self, handle: &SocketHandle) {
         let same = Arc::ptr_eq(&self.inner, &handle.inner());

@@ -93,7 +93,8 @@ fn reply(raw: &mut (impl FromBytes + IntoBytes), bytes: &[u8]) -> usize {
     raw.len().min(bytes.len())
 }
 
-/// Takes `bytes` as the kernel's type information, if they are some, and looks for a function in it.
+/// Takes `bytes` as the kernel's type information, if they are some, and looks for a function in
+/// it.
 #[must_use]
 pub fn btf(bytes: &[u8], function: &str) -> Option<Result<Option<u32>, Error>> {
     bpf::Btf::parse(bytes.to_vec()).map(|btf| btf.find(function))

@@ -181,7 +181,8 @@ fn a_tag_comes_to_the_socket_beside_the_packet_and_with_its_hash() {
     let (ipv4, none) = (0x0800, vlan(Property::NotOfThisPacket));
     let (types, before, flow) = send("untagged");
     assert_eq!((types[0], before), (ipv4, none));
-    // Priority 5, eligible to be dropped, VLAN 291; VLAN 0, which has a priority alone; the last VLAN.
+    // Priority 5, eligible to be dropped, VLAN 291; VLAN 0, which has a priority alone; the last
+    // VLAN.
     for (protocol, tci) in [(0x8100, 0xb123), (0x88a8, 0x2000), (0x8100, 4095), (0x88a8, 1)] {
         let tag = VlanTag { protocol, tci };
         let attach = || Tagger::attach(cable.veth.b(), &[tag]);
@@ -250,8 +251,8 @@ fn assert_unknown(metadata: Option<RxMetadata>) {
     assert_eq!(metadata.timestamp, Property::NotOfThisPacket);
 }
 
-/// What a program at the other end sends back (XDP_TX) has no skb either; what the stack there sends
-/// meanwhile has one.
+/// What a program at the other end sends back (XDP_TX) has no skb either; what the stack there
+/// sends meanwhile has one.
 #[test]
 fn of_frames_that_were_sent_back_the_driver_knows_nothing() {
     let name = xsk::test_util::test_name!();

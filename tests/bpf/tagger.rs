@@ -1,5 +1,6 @@
-//! A program on an interface's way out that puts a VLAN tag on each packet: beside its bytes, where the
-//! kernel keeps a tag for a card to put in. It is of a kind that this crate does not load (tcx, 6.6).
+//! A program on an interface's way out that puts a VLAN tag on each packet: beside its bytes, where
+//! the kernel keeps a tag for a card to put in. It is of a kind that this crate does not load (tcx,
+//! 6.6).
 #![expect(unsafe_code, reason = "bpf(2), of which the C library has no function of its own")]
 
 use std::ffi::c_long;
@@ -41,8 +42,8 @@ pub(crate) struct Tagger {
 }
 
 impl Tagger {
-    /// Puts `tags` on in turn, from a thread in the interface's namespace: the last stays beside the
-    /// packet, and those before it are moved into it.
+    /// Puts `tags` on in turn, from a thread in the interface's namespace: the last stays beside
+    /// the packet, and those before it are moved into it.
     pub(crate) fn attach(interface: &Interface, tags: &[VlanTag]) -> io::Result<Self> {
         let push = |tag: &VlanTag| {
             [
