@@ -71,6 +71,7 @@
 //! - `examples/echo.rs` is a UDP echo with an XDP program of its own, beside the kernel's stack;
 //! - `examples/per_queue.rs` has a thread for each queue;
 //! - `examples/jumbo.rs` receives jumbo frames, in packets of several frames.
+//! - `examples/workers.rs` has several threads for one queue, each of which serves whole flows.
 //!
 //! # Threads
 //!
@@ -79,6 +80,10 @@
 //!
 //! - *A thread for each queue*, each with a [`Umem`] and a socket of its own; all sockets are
 //!   registered with one [`Attachment`] (`examples/per_queue.rs`).
+//! - *Several threads for one queue*, each with a socket of its own on it ([`Socket::share_queue`],
+//!   [`bpf::Spread`]). One more thread owns the fill and the completion ring; the others send it
+//!   the chunks that are free again, a [`FramePool`] for each burst, by a channel
+//!   (`examples/workers.rs`).
 //! - *Two threads* for a forwarder: one for each direction. Of two sockets a and b of one UMEM, the
 //!   one from a to b owns `a.rx`, `a.fill`, `b.tx`, `b.completion` and a pool of its own. Chunks go
 //!   round from the pool through these four rings and back, so that neither direction takes those of
@@ -145,7 +150,7 @@
 //! |---|---|---|
 //! | sockets of several queues and interfaces, each with a mode of its own | [`Socket::builder`] over one [`Umem`] for each | The kernel pins the memory, and counts it against `RLIMIT_MEMLOCK`, once for each. In zero-copy mode a card maps it once for each queue. Works with every kernel |
 //! | the same over one registration (5.10) | [`SocketHandle::share_memory`] | Pinned and counted once; a card, or its IOMMU, maps it once for each device. The mode is that of the first socket |
-//! | several sockets on one queue | [`Socket::share_queue`], [`SharedQueue::add_socket`] | They share the fill and the completion ring, which one thread at a time may use, and a program of your own or [`bpf::spread`] says which socket gets a packet. Some instructions more for each batch ([`socket::SharedRx`], [`socket::SharedCompletion`]) |
+//! | several sockets on one queue | [`Socket::share_queue`], [`SharedQueue::add_socket`] | They share the fill and the completion ring, which one thread at a time may use, and a program of your own or [`bpf::Spread`] says which socket gets a packet. Some instructions more for each batch ([`socket::SharedRx`], [`socket::SharedCompletion`]) |
 //!
 //! In each case a packet that one socket received can be sent by another one without a copy: a frame
 //! belongs to the UMEM, not to a socket. The chunk comes back by the completion ring of the queue

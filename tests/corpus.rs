@@ -148,6 +148,9 @@ fn btf(corpus: &mut Corpus) {
         &[5, kind(4, 2) | 1 << 31, 4, 7, 1, 3 << 24, 9, 1, 5 << 24 | 3], // 12: bit-fields
     ];
     corpus.insert(("btf", "kinds".into()), btf_of(types, strings));
+    // A function before and one behind a type whose length is not known.
+    let unknown: &[&[u32]] = &[&[7, kind(12, 0), 9], &[0, kind(31, 0), 8], &[9, kind(12, 0), 9]];
+    corpus.insert(("btf", "unknown_kind".into()), btf_of(unknown, strings));
     // Each of its two nameless members is the whole again.
     let nested: &[&[u32]] = &[&[5, kind(4, 2), 8, 0, 1, 0, 0, 1, 0]];
     corpus.insert(("btf", "inside_itself".into()), btf_of(nested, strings));

@@ -56,6 +56,20 @@ fn without_net_raw_there_is_no_socket() {
     says(&error, &["AF_XDP socket", "EPERM", "CAP_NET_RAW", "sudo"]);
 }
 
+/// Also root of a user namespace, in a network namespace that is not its own.
+#[test]
+fn without_net_admin_the_own_namespace_is_not_opened() {
+    if !privileged!() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let error = with_only(CapabilitySet::SYS_ADMIN, &namespace, || {
+        Namespace::current().map(drop).unwrap_err()
+    });
+    assert!(matches!(error, Error::Namespace { errno: Errno::PERM, .. }), "{error:?}");
+    says(&error, &["SIOCGSKNS", "CAP_NET_ADMIN", "in a network namespace of its own", "sudo"]);
+}
+
 #[test]
 fn without_bpf_there_is_no_program() {
     if !privileged!() {

@@ -52,6 +52,10 @@ impl Attachment {
     /// held by a link goes when its holders close the link, which [`register`](Self::register)
     /// reports.
     ///
+    /// Which slot is for which queue is up to the program. Only this crate's default program is
+    /// known here: with any other one, packets that it redirects to a socket on another queue are
+    /// dropped without a counter.
+    ///
     /// # Errors
     /// [`Error::OtherAttachment`] if there is no program, [`Error::WrongObject`] if it has no such
     /// map or that is no XSKMAP, [`Error::BpfObject`] with `EPERM` if the capability is missing;
@@ -73,7 +77,10 @@ impl Attachment {
     }
 
     /// Uses `map`, which belongs to the program that is attached to `interface`, by whatever
-    /// process. Needs no capability. Whether the program uses this map is not checked.
+    /// process. Needs no capability. Whether the program uses this map is not checked, nor, without
+    /// `CAP_SYS_ADMIN`, whether it is this crate's default one: a socket that is put into a slot of
+    /// another queue ([`SharedQueue::register`](crate::SharedQueue::register) lets the caller
+    /// choose) is accepted then, and its packets are dropped without a counter.
     ///
     /// Nothing is attached, and detaching is as with [`join_foreign`](Self::join_foreign). Users of
     /// the program that run as another user, root too, see this one only while it has a socket in

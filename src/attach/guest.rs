@@ -34,7 +34,9 @@ pub(super) fn join(
     };
     let map = find_map(program_id)?;
     let links = Link::find(&interface, program_id).unwrap_or_default();
-    let ownership = match join_users(&interface, &lock, (mode, program_id), &map)? {
+    let program = Program::from_id(program_id).ok();
+    let is_default = program.as_ref().is_some_and(|program| is_default(program, &map));
+    let ownership = match join_users(&interface, &lock, mode, program.as_ref(), is_default)? {
         Some(ownership) => ownership,
         None => Ownership::Guest { _mark: lock.mark(MarkKind::Guest, program_id)? },
     };
@@ -46,7 +48,7 @@ pub(super) fn join(
         replaced: None,
         program_id,
         joined: true,
-        is_default: false,
+        is_default,
         slots: MapAndProbe::new(map)?,
         ownership,
         lock_timeout: request.lock_timeout,
@@ -57,22 +59,23 @@ pub(super) fn join(
 
 /// Joins users of this crate who have attached the program by netlink: all of them might leave
 /// before this one does, which has to detach it then. Returns `None` if others have to detach it,
-/// or if it may not be opened.
+/// or if it may not be opened: then there is no `program`.
 fn join_users(
     interface: &Interface,
     lock: &Lock,
-    (mode, id): (XdpMode, u32),
-    map: &XskMap,
+    mode: XdpMode,
+    program: Option<&Program>,
+    is_default: bool,
 ) -> Result<Option<Ownership>> {
-    let Ok(program) = Program::from_id(id) else {
+    let Some(program) = program else {
         return Ok(None);
     };
     let loader = program.info().ok().map(|info| info.created_by);
-    if !lock.is_marked(MarkKind::User, id, loader)? && !is_default(&program, map) {
+    if !is_default && !lock.is_marked(MarkKind::User, program.id(), loader)? {
         return Ok(None);
     }
-    match is_held_by_link(interface, mode, &program) {
-        Ok(false) => Ownership::mark_used(lock, &program).map(Some),
+    match is_held_by_link(interface, mode, program) {
+        Ok(false) => Ownership::mark_used(lock, program).map(Some),
         // A process that may not attach may not detach either.
         Ok(true) | Err(_) => Ok(None),
     }

@@ -348,6 +348,10 @@ macro_rules! register_in_slot {
             /// # Errors
             /// As [`Socket::register`]; [`Error::Setting`] for another slot of this crate's default
             /// program than that of the socket's queue: packets of other queues would be dropped.
+            /// They are, without a counter, if the slot of another program is that of another
+            /// queue; or if this process joined the default program by
+            /// [`with_map`](Attachment::with_map) and may not open it to see which one it is
+            /// (`CAP_SYS_ADMIN`).
             pub fn register(&self, program: &Attachment, slot: u32) -> Result<Registration> {
                 require_interface(&self.handle, self.as_fd(), program.interface())?;
                 require_slot(&self.handle, program, slot)?;

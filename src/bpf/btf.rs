@@ -84,7 +84,7 @@ impl Btf {
 
     /// As [`function`](Self::function), but refuses to say that there is no such function if it does
     /// not know how long a type is before the end, as one of a kind that a later kernel has.
-    pub(super) fn find(&self, name: &str) -> Result<Option<u32>> {
+    pub(crate) fn find(&self, name: &str) -> Result<Option<u32>> {
         self.search(name).ok_or_else(unreadable)
     }
 

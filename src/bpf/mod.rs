@@ -47,7 +47,7 @@
 //! # Privileges
 //! | call | needs |
 //! |---|---|
-//! | [`XskMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`spread()`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
+//! | [`XskMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`Spread::load`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
 //! | [`XskMap::from_id`], [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
 //! | [`Btf::of_kernel`] | `CAP_SYS_ADMIN`, or `/sys` mounted |
 //! | `from_pin`, `pin` | the file's permissions |
@@ -80,6 +80,6 @@ pub use program::Program;
 pub use redirect::redirect;
 pub(crate) use redirect::{REDIRECT_NAME, load_redirect};
 pub use slot_probe::SlotProbe;
-pub use spread::spread;
+pub use spread::{Spread, spread};
 pub use test_run::TestRun;
 pub use xsk_map::XskMap;

@@ -22,25 +22,138 @@ const FRAGMENT: u16 = 0x3fff;
 /// TCP, UDP, UDP-Lite and SCTP, which begin with two ports.
 const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
 
-/// Loads a program that spreads the packets of each queue over `sockets` sockets
-/// ([`Socket::share_queue`](crate::Socket::share_queue)), by a hash of their flow. Both directions
-/// of a flow come to the same socket if they come in on one queue: to which queue a packet goes, the
-/// card decides before, by a hash of its own, which differs for the two directions unless the card is
-/// told otherwise (`ethtool -X`).
+/// A program that spreads the packets of each queue over several sockets, by a hash of their flow:
+/// how many sockets, and which slot of the map is whose.
 ///
-/// The map has `sockets` slots for each queue: those of queue `q` begin at `q * sockets`, and
-/// [`Attachment::register`](crate::Attachment::register) puts a socket into one. Packets whose slot
-/// is empty, or that the map does not have, go on to the kernel's stack.
+/// ```no_run
+/// use xsk::bpf::{Spread, XskMap};
 ///
-/// On older kernels (seen on 5.10) loading it takes `CAP_PERFMON` as well, as any program that looks
-/// at packets does there.
+/// # fn f(interface: &xsk::Interface, first: xsk::Socket) -> xsk::Result<()> {
+/// let mut queue = first.share_queue();
+/// let second = queue.add_socket().bind()?;
 ///
-/// After a kill, what netlink holds of it is taken over by
-/// [`AttachmentBuilder::take_over`](crate::attach::AttachmentBuilder::take_over).
+/// let spread = Spread::new(2)?; // two sockets on each queue
+/// let map = XskMap::create(XskMap::DEFAULT_NAME, spread.slots(interface.queues()?.rx)?)?;
+/// let builder = xsk::Attachment::builder(interface).program(spread.load(&map)?, map);
+/// let program = builder.take_over(true).attach()?; // also what a kill has left
+/// let number = queue.handle.queue();
+/// let _first = queue.register(&program, spread.slot(number, 0)?)?;
+/// let _second = second.register(&program, spread.slot(number, 1)?)?;
+/// # Ok(()) }
+/// ```
+///
+/// # Which socket
+/// Both directions of a flow come to the same socket if they come in on one queue: to which queue a
+/// packet goes, the card decides before, by a hash of its own, which differs for the two directions
+/// unless the card is told otherwise (`ethtool -X`).
 ///
 /// The hash is of the two IP addresses, and of the two ports of TCP, UDP, UDP-Lite and SCTP; behind
 /// up to two VLAN tags. Of fragments (IPv4), and where extension headers come first (IPv6), it is of
-/// the addresses alone. Packets that are not IP all come to the first socket.
+/// the addresses alone. Packets that are not IP all come to the first socket. Packets whose slot is
+/// empty, or that the map does not have, go on to the kernel's stack.
+///
+/// # Slots
+/// The map has a slot for each socket of each queue: socket `s` of queue `q` has slot
+/// `q * sockets + s`. This value is that number of sockets and nothing else: any process that knows
+/// it finds the slots of a program that another one attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// From 1 to [`MOST_SOCKETS`].
+    sockets: u32,
+}
+
+impl Spread {
+    /// Spreads over so many sockets on each queue
+    /// ([`Socket::share_queue`](crate::Socket::share_queue)).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for no sockets, or more than 65536.
+    pub fn new(sockets: u32) -> Result<Self> {
+        if (1..=MOST_SOCKETS).contains(&sockets) {
+            return Ok(Self { sockets });
+        }
+        let (name, rule) = ("number of sockets on a queue", "is from 1 to 65536");
+        Err(Error::Setting { name, value: sockets.into(), rule })
+    }
+
+    /// Returns the number of sockets on each queue.
+    #[must_use]
+    pub fn sockets(self) -> u32 {
+        self.sockets
+    }
+
+    /// Returns how many entries a map has that has a slot for each socket of so many queues. It may
+    /// have fewer or more.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if they are 2^32 or more.
+    pub fn slots(self, queues: u32) -> Result<u32> {
+        queues.checked_mul(self.sockets).ok_or(Error::Setting {
+            name: "number of queues",
+            value: queues.into(),
+            rule: "has fewer than 2^32 slots, one for each socket of each queue",
+        })
+    }
+
+    /// Returns the slot of a socket: of number `socket` among those of `queue`, from 0 on. Whether
+    /// the map has it is not known here: registering reports it.
+    ///
+    /// ```
+    /// # use xsk::bpf::Spread;
+    /// let spread = Spread::new(4)?;
+    /// assert_eq!((spread.slot(0, 3)?, spread.slot(1, 0)?, spread.slots(2)?), (3, 4, 8));
+    /// assert!(spread.slot(0, 4).is_err(), "the first slot of queue 1");
+    /// # Ok::<(), xsk::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if there are not so many sockets on a queue, or the slot would be 2^32 or
+    /// above.
+    pub fn slot(self, queue: u32, socket: u32) -> Result<u32> {
+        if socket >= self.sockets {
+            let (name, rule) = ("socket", "is below the number of sockets on a queue");
+            return Err(Error::Setting { name, value: socket.into(), rule });
+        }
+        let first = queue.checked_mul(self.sockets);
+        first.and_then(|first| first.checked_add(socket)).ok_or(Error::Setting {
+            name: "queue",
+            value: queue.into(),
+            rule: "has its slots below 2^32",
+        })
+    }
+
+    /// Loads the program for a map.
+    ///
+    /// On older kernels (seen on 5.10) it takes `CAP_PERFMON` as well, as any program that looks at
+    /// packets does there.
+    ///
+    /// After a kill, what netlink holds of it is taken over by
+    /// [`AttachmentBuilder::take_over`](crate::attach::AttachmentBuilder::take_over).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the map has fewer entries than there are sockets on a queue;
+    /// [`Error::NeedsKernel`] before 5.3; [`Error::LoadProgram`], and the errors of a first test
+    /// run: [`Error::CreateMap`], [`Error::BpfObject`].
+    pub fn load(self, map: &XskMap) -> Result<Program> {
+        let sockets = self.sockets;
+        let factor = i32::try_from(sockets).ok().filter(|_| sockets <= map.entries());
+        let Some(factor) = factor else {
+            let (name, rule) = ("number of sockets on a queue", "is not above the map's entries");
+            return Err(Error::Setting { name, value: sockets.into(), rule });
+        };
+        if !action_in_flags()? {
+            return Err(Error::NeedsKernel {
+                feature: "the program that spreads packets over sockets",
+                version: "5.3",
+            });
+        }
+        let insns = instructions(map.as_fd(), factor);
+        Program::builder(&insns).name("xsk_spread").license(c"Dual MIT/GPL").load()
+    }
+}
+
+/// Loads the program that spreads the packets of each queue over `sockets` sockets, as
+/// [`Spread::load`] does; [`Spread`] also computes the slots.
 ///
 /// ```
 /// use xsk::bpf::{XskMap, spread};
@@ -56,27 +169,9 @@ const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
 /// ```
 ///
 /// # Errors
-/// [`Error::Setting`] for no sockets, more than 65536, or more than the map has entries;
-/// [`Error::NeedsKernel`] before 5.3; [`Error::LoadProgram`], and the errors of a first test run: [`Error::CreateMap`],
-/// [`Error::BpfObject`].
+/// As [`Spread::new`] and [`Spread::load`].
 pub fn spread(map: &XskMap, sockets: u32) -> Result<Program> {
-    let factor = i32::try_from(sockets).ok().filter(|_| (1..=MOST_SOCKETS).contains(&sockets));
-    if sockets > map.entries() && factor.is_some() {
-        let (name, rule) = ("number of sockets on a queue", "is not above the map's entries");
-        return Err(Error::Setting { name, value: sockets.into(), rule });
-    }
-    let Some(factor) = factor else {
-        let (name, rule) = ("number of sockets on a queue", "is from 1 to 65536");
-        return Err(Error::Setting { name, value: sockets.into(), rule });
-    };
-    if !action_in_flags()? {
-        return Err(Error::NeedsKernel {
-            feature: "the program that spreads packets over sockets",
-            version: "5.3",
-        });
-    }
-    let insns = instructions(map.as_fd(), factor);
-    Program::builder(&insns).name("xsk_spread").license(c"Dual MIT/GPL").load()
+    Spread::new(sockets)?.load(map)
 }
 
 /// Takes the flow's hash to R6 and redirects.

@@ -38,6 +38,10 @@ const NO_INTERFACE: &str = "There is no such interface in this network namespace
     those that there are";
 const OTHER_NAMESPACE: &str = "Make sockets and attachments in a thread that is in the namespace \
     of the interface (`ip netns exec`, `nsenter --net`)";
+const FOREIGN_NAMESPACE: &str = "This needs CAP_NET_ADMIN in the user namespace that owns the \
+    network namespace. Root of another user namespace (a rootless container, `unshare --user`) has \
+    it only in a network namespace of its own: `unshare --user --map-root-user --net`. Otherwise, \
+    run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)";
 const NAMESPACE_LIMIT: &str = "There are as many network namespaces as this user may have: \
     `sysctl user.max_net_namespaces`";
 const TX_BUDGET: &str = "It goes from 32 to the TX ring's size, and the socket must have a TX ring \
@@ -126,6 +130,9 @@ fn of_operation(error: &Error) -> Hint {
         | Error::Detach { errno: Errno::NODEV, .. } => NO_INTERFACE.into(),
         Error::Interface { errno: Errno::XDEV, .. } => OTHER_NAMESPACE.into(),
         Error::Interface { errno: Errno::PERM, .. } => needs(NET_ADMIN),
+        Error::Namespace { operation, errno: Errno::PERM } if operation.contains("SIOCGSKNS") => {
+            FOREIGN_NAMESPACE.into()
+        }
         Error::Namespace { errno: Errno::PERM, .. } => needs("CAP_SYS_ADMIN"),
         Error::Namespace { errno: Errno::NOSPC, .. } => NAMESPACE_LIMIT.into(),
         Error::CreateMap { name, entries, errno } => program::create_map(name, *entries, *errno),

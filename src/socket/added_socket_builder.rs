@@ -18,7 +18,7 @@ impl SharedQueue {
     /// Starts another socket on the queue (`XDP_SHARED_UMEM`).
     ///
     /// # Panics
-    /// If the completion ring was exchanged for that of another queue.
+    /// If the completion ring or the handle was exchanged for that of another queue.
     #[track_caller]
     pub fn add_socket(&mut self) -> AddedSocketBuilder<'_> {
         self.completion.assert_of(&self.handle);
@@ -29,7 +29,12 @@ impl SharedQueue {
 impl SharedRxQueue {
     /// Starts another socket on the queue, which receives only, too: nothing takes sent chunks back
     /// here.
+    ///
+    /// # Panics
+    /// If the RX ring or the handle was exchanged for that of another queue.
+    #[track_caller]
     pub fn add_socket(&mut self) -> AddedSocketBuilder<'_, SharedRxSocket> {
+        self.rx.assert_of(&self.handle);
         AddedSocketBuilder::new(&self.handle, None)
     }
 }
@@ -38,7 +43,7 @@ impl SharedTxQueue {
     /// Starts another socket on the queue, which sends only, too.
     ///
     /// # Panics
-    /// If the completion ring was exchanged for that of another queue.
+    /// If the completion ring or the handle was exchanged for that of another queue.
     #[track_caller]
     pub fn add_socket(&mut self) -> AddedSocketBuilder<'_, SharedTxSocket> {
         self.completion.assert_of(&self.handle);

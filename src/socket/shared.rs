@@ -16,8 +16,9 @@ use super::{Fill, RxSocket, SharedCompletion, SharedRx, Socket, SocketHandle, Tx
 /// it. Of their [`Statistics`](super::Statistics), `fill_ring_empty` is the queue's: the same in each.
 ///
 /// Which of the sockets gets a packet is the XDP program's matter: each is in a slot of its own of
-/// the program's map. The program of [`bpf::spread`](crate::bpf::spread) has slots for several sockets on each
-/// queue and gives each flow to one of them. This crate's default program has one slot for a queue.
+/// the program's map. The program of [`bpf::Spread`](crate::bpf::Spread) has slots for several
+/// sockets on each queue and gives each flow to one of them. This crate's default program has one
+/// slot for a queue.
 ///
 /// ```no_run
 /// use xsk::{Attachment, Interface, Port, bpf};
@@ -28,11 +29,13 @@ use super::{Fill, RxSocket, SharedCompletion, SharedRx, Socket, SocketHandle, Tx
 /// let mut queue = socket.share_queue();
 /// let mut second = queue.add_socket().bind()?;
 ///
-/// let map = bpf::XskMap::create("xsks_map", 2)?;
-/// let program = bpf::spread(&map, 2)?; // two sockets on each queue
+/// let spread = bpf::Spread::new(2)?; // two sockets on each queue
+/// let map = bpf::XskMap::create("xsks_map", spread.slots(1)?)?; // for queue 0 alone
+/// let program = spread.load(&map)?;
 /// let builder = Attachment::builder(&interface).take_over(true); // also what a kill has left
 /// let program = builder.program(program, map).attach()?;
-/// let _slots = [queue.register(&program, 0)?, second.register(&program, 1)?];
+/// let _first = queue.register(&program, spread.slot(0, 0)?)?;
+/// let _second = second.register(&program, spread.slot(0, 1)?)?;
 /// loop {
 ///     for rx in [&mut queue.rx, &mut second.rx] {
 ///         for frame in rx.receive(64)? {

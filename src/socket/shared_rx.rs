@@ -4,7 +4,7 @@ use super::batch::Batch;
 use super::desc::Desc;
 use super::inner::{Inner, as_fd};
 use super::rx::error;
-use super::{Rx, RxBatch};
+use super::{Rx, RxBatch, SocketHandle};
 use crate::ring::{Consumer, Index, Memory, RingError, RingKind};
 use crate::umem::Checker;
 use std::sync::Arc;
@@ -46,6 +46,14 @@ impl SharedRx {
         let counted = ring.cursor();
         inner.pool.given.received.set(counted.get());
         Self { ring, checker, counted, inner }
+    }
+
+    /// Refuses the handle of another socket: what one that is added to its queue receives would not
+    /// be counted together with what this ring does.
+    #[track_caller]
+    pub(super) fn assert_of(&self, handle: &SocketHandle) {
+        let same = Arc::ptr_eq(&self.inner, &handle.inner());
+        assert!(same, "the RX ring is that of another queue");
     }
 
     /// Returns the packets that are in the ring, as [`Rx::receive`].

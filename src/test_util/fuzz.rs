@@ -93,6 +93,13 @@ fn reply(raw: &mut (impl FromBytes + IntoBytes), bytes: &[u8]) -> usize {
     raw.len().min(bytes.len())
 }
 
+/// Takes `bytes` as the kernel's type information, if they are some, and looks for a function in
+/// it.
+#[must_use]
+pub fn btf(bytes: &[u8], function: &str) -> Option<Result<Option<u32>, Error>> {
+    bpf::Btf::parse(bytes.to_vec()).map(|btf| btf.find(function))
+}
+
 /// Returns the error of a program that was refused with `log` in the verifier's buffer.
 #[must_use]
 pub fn refused_with(log: &[u8]) -> Error {

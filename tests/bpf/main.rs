@@ -7,4 +7,5 @@ mod kernel_functions;
 mod metadata;
 mod objects;
 mod slots;
+mod tagger;
 mod verifier;

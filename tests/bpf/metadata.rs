@@ -1,10 +1,11 @@
 //! What the card knows of a packet, as it comes to a socket.
 
 use crate::common::{AtCable, Cable, PATIENCE, kernel_can, kernel_since, packet, until};
+use crate::tagger::Tagger;
 use rustix::io::Errno;
 use std::net::{Ipv4Addr, UdpSocket};
 use xsk::attach::{AttachMode, Attachment, Registration};
-use xsk::bpf::{Helper, Insn, MetadataProgram, Program, Reg, XskMap};
+use xsk::bpf::{Btf, Helper, Insn, MetadataProgram, Program, Reg, XskMap};
 use xsk::packet::{Property, RxMetadata, VlanTag};
 use xsk::socket::MetadataRx;
 use xsk::test_util::{Namespace, VethPair, privileged};
@@ -56,7 +57,7 @@ fn receiver_over(builder: UmemBuilder, namespace: &Namespace, interface: &Interf
 impl Receiver {
     /// Waits for a packet that `wanted` accepts by its bytes, and returns what is known of it; all
     /// chunks go back to the fill ring.
-    fn next(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Option<RxMetadata> {
+    fn next(&mut self, mut wanted: impl FnMut(&[u8]) -> bool) -> Option<RxMetadata> {
         let Self { umem, pool, rx, fill, .. } = self;
         let mut found = None;
         until("the packet", || {
@@ -87,14 +88,14 @@ fn send(peer: &mut Port, number: u32) {
     until("the chunk", || socket.completion.reap_into(pool, 1).unwrap() == 1);
 }
 
-/// A UDP socket of the kernel's own at the right end, and a command for its addresses.
-fn udp(cable: &Cable) -> (UdpSocket, impl Fn(&str) -> bool) {
+/// A UDP socket of the kernel's own in a namespace, and a command for its addresses.
+fn udp(namespace: &Namespace) -> (UdpSocket, impl Fn(&str) -> bool) {
     let bind = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 4000));
-    let socket = cable.right.run(bind).unwrap().unwrap();
+    let socket = namespace.run(bind).unwrap().unwrap();
     let run = |arguments: &str| {
         let arguments = arguments.split(' ').collect::<Vec<_>>();
         let command = || std::process::Command::new("ip").args(&arguments).output();
-        cable.right.run(command).unwrap().is_ok_and(|output| output.status.success())
+        namespace.run(command).unwrap().is_ok_and(|output| output.status.success())
     };
     (socket, run)
 }
@@ -108,7 +109,7 @@ fn the_hash_is_that_of_the_flow() {
     }
     let cable = Cable::named(1, "near", "far");
     let mut receiver = receiver(&cable.left, cable.veth.a());
-    let (socket, ip) = udp(&cable);
+    let (socket, ip) = udp(&cable.right);
     let addresses = ip("addr add 10.7.0.1/24 dev far")
         && ip("neigh add 10.7.0.2 lladdr 02:00:00:00:00:02 dev far");
     if !kernel_can(name, addresses, "there is no iproute2") {
@@ -138,7 +139,7 @@ fn the_vlan_tag_is_the_one_that_was_sent() {
     }
     let cable = Cable::named(1, "near", "far");
     let mut receiver = receiver(&cable.left, cable.veth.a());
-    let (socket, ip) = udp(&cable);
+    let (socket, ip) = udp(&cable.right);
     let addresses = ip("link add link far name tagged type vlan id 7")
         && ip("addr add 10.8.0.1/24 dev tagged")
         && ip("link set tagged up")
@@ -150,6 +151,72 @@ fn the_vlan_tag_is_the_one_that_was_sent() {
     let metadata = receiver.next(|bytes| bytes.ends_with(b"tagged")).unwrap();
     let tag = VlanTag { protocol: 0x8100, tci: 7 };
     assert_eq!((metadata.vlan, tag.id()), (vlan(Property::Known(tag)), 7));
+}
+
+/// A program puts the tags on, so that this needs no VLAN interface and no module 8021q.
+#[test]
+fn a_tag_comes_to_the_socket_beside_the_packet_and_with_its_hash() {
+    let name = xsk::test_util::test_name!();
+    if !privileged!() || !can(name) {
+        return;
+    }
+    let cable = Cable::named(1, "near", "far");
+    let mut receiver = receiver(&cable.left, cable.veth.a());
+    let (socket, ip) = udp(&cable.right);
+    let addresses = ip("addr add 10.9.0.1/24 dev far")
+        && ip("neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev far");
+    let tcx = Btf::of_kernel().unwrap().function("tcx_link_attach").is_some();
+    if !kernel_can(name, addresses, "there is no iproute2")
+        || !kernel_can(name, tcx, "this kernel has no programs on the way out (tcx, 6.6)")
+    {
+        return;
+    }
+    // Returns the EtherTypes that are in the packet, and what is known of its tag and its flow.
+    let mut send = |text: &str| {
+        socket.send_to(text.as_bytes(), ("10.9.0.2", 5000)).unwrap();
+        let mut types = Vec::new();
+        let metadata = receiver.next(|bytes| {
+            let wanted = bytes.ends_with(text.as_bytes());
+            if wanted {
+                let pairs =
+                    bytes[12..20].chunks(4).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+                types.extend(pairs);
+            }
+            wanted
+        });
+        let metadata = metadata.unwrap();
+        (types, metadata.vlan, metadata.hash.known().expect("the hash"))
+    };
+    let (ipv4, none) = (0x0800, vlan(Property::NotOfThisPacket));
+    let (types, before, flow) = send("untagged");
+    assert_eq!((types[0], before), (ipv4, none));
+    // Priority 5, eligible to be dropped, VLAN 291; VLAN 0, which has a priority alone; the last
+    // VLAN.
+    for (protocol, tci) in [(0x8100, 0xb123), (0x88a8, 0x2000), (0x8100, 4095), (0x88a8, 1)] {
+        let tag = VlanTag { protocol, tci };
+        let attach = || Tagger::attach(cable.veth.b(), &[tag]);
+        let tagger = cable.right.run(attach).unwrap().unwrap();
+        // The kernel's hash is of the tag, too.
+        let mut hashes = Vec::new();
+        for number in 0..2 {
+            let (types, tagged, hash) = send(&format!("tagged {protocol} {tci} {number}"));
+            assert_eq!((types[0], tagged), (ipv4, vlan(Property::Known(tag))));
+            assert!(hash.is_l4(), "{hash:?}");
+            hashes.push(hash);
+        }
+        assert_eq!(hashes[0], hashes[1], "of one flow");
+        drop(tagger);
+        let (types, after, hash) = send(&format!("untagged after {protocol} {tci}"));
+        assert_eq!((types[0], after, hash), (ipv4, none, flow));
+    }
+    // Of two, the outer one is beside the packet, and the inner one in it.
+    let [inner, outer] =
+        [(0x8100, 7), (0x88a8, 8)].map(|(protocol, tci)| VlanTag { protocol, tci });
+    let attach = || Tagger::attach(cable.veth.b(), &[inner, outer]).unwrap();
+    let _tagger = cable.right.run(attach).unwrap();
+    let (types, tagged, hash) = send("tagged twice");
+    assert_eq!((types, tagged), (vec![0x8100, ipv4], vlan(Property::Known(outer))));
+    assert!(hash.is_l4(), "{hash:?}");
 }
 
 /// Before 6.8 the kernel does not say.
@@ -181,11 +248,51 @@ fn of_redirected_frames_the_driver_knows_nothing() {
     let mut peer = Port::at(&left, source.a(), 0);
     for number in 0..50 {
         send(&mut peer, number);
-        let metadata = receiver.next(|bytes| bytes == packet(number, 64)).unwrap();
-        assert_eq!(metadata.hash, Property::NotOfThisPacket);
-        assert_eq!(metadata.vlan, vlan(Property::NotOfThisPacket));
+        assert_unknown(receiver.next(|bytes| bytes == packet(number, 64)));
     }
     redirecting.close().unwrap();
+}
+
+fn assert_unknown(metadata: Option<RxMetadata>) {
+    let metadata = metadata.expect("a record");
+    assert_eq!(metadata.hash, Property::NotOfThisPacket);
+    assert_eq!(metadata.vlan, vlan(Property::NotOfThisPacket));
+    assert_eq!(metadata.timestamp, Property::NotOfThisPacket);
+}
+
+/// What a program at the other end sends back (XDP_TX) has no skb either; what the stack there
+/// sends meanwhile has one.
+#[test]
+fn of_frames_that_were_sent_back_the_driver_knows_nothing() {
+    let name = xsk::test_util::test_name!();
+    if !privileged!() || !can(name) {
+        return;
+    }
+    let cable = Cable::named(1, "near", "far");
+    let mut receiver = receiver(&cable.left, cable.veth.a());
+    let insns = [Insn::mov64_imm(Reg::R0, 3), Insn::exit()]; // XDP_TX
+    let program = Program::builder(&insns).name("send_back").license(c"GPL").load().unwrap();
+    let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();
+    let sending_back = attach(&cable.right, cable.veth.b(), program, map);
+    let ((near, ip_near), (far, ip_far)) = (udp(&cable.left), udp(&cable.right));
+    let addresses = ip_near("addr add 10.6.0.2/24 dev near")
+        && ip_near("neigh add 10.6.0.1 lladdr 02:00:00:00:00:01 dev near")
+        && ip_far("addr add 10.6.0.1/24 dev far")
+        && ip_far("neigh add 10.6.0.2 lladdr 02:00:00:00:00:02 dev far");
+    if !kernel_can(name, addresses, "there is no iproute2") {
+        return;
+    }
+    for number in 0..20 {
+        let back = format!("there and back {number}");
+        near.send_to(back.as_bytes(), ("10.6.0.1", 5000)).unwrap();
+        assert_unknown(receiver.next(|bytes| bytes.ends_with(back.as_bytes())));
+        let one_way = format!("one way {number}");
+        far.send_to(one_way.as_bytes(), ("10.6.0.2", 5000)).unwrap();
+        let metadata = receiver.next(|bytes| bytes.ends_with(one_way.as_bytes()));
+        let hash = metadata.expect("a record").hash;
+        assert!(hash.known().is_some_and(|hash| hash.is_l4()), "{hash:?}");
+    }
+    sending_back.close().unwrap();
 }
 
 /// Packets that come past the program, into chunks with records of earlier packets.

@@ -10,3 +10,4 @@ mod jumbo;
 mod metadata;
 mod per_queue;
 mod receive;
+mod workers;

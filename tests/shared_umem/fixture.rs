@@ -8,11 +8,21 @@ use xsk::{Error, Fill, FramePool, Interface, Port, Socket, Tx, Umem};
 
 /// Returns packet memory, half of whose chunks are in the fill ring of a socket on queue 0.
 pub(crate) fn first(namespace: &Namespace, interface: &Interface, chunks: u32) -> Port {
+    first_of(namespace, (interface, 0), chunks)
+}
+
+/// As [`first`], on any queue.
+pub(crate) fn first_of(
+    namespace: &Namespace,
+    (interface, queue): (&Interface, u32),
+    chunks: u32,
+) -> Port {
     let (umem, mut pool) = Umem::builder().chunk_count(chunks).build().unwrap();
     let mut unbound =
         namespace.run(|| Socket::builder(&umem).bind_timeout(PATIENCE).open()).unwrap().unwrap();
     unbound.fill.fill_from(&mut pool, chunks / 2).unwrap();
-    let socket = namespace.run(|| Ok::<_, Error>(unbound.bind(interface, 0)?)).unwrap().unwrap();
+    let bind = || Ok::<_, Error>(unbound.bind(interface, queue)?);
+    let socket = namespace.run(bind).unwrap().unwrap();
     Port::new(umem, pool, socket)
 }
 

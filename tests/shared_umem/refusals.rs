@@ -3,8 +3,9 @@
 use crate::common::Cable;
 use crate::fixture::first;
 use rustix::io::Errno;
-use xsk::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use xsk::test_util::privileged;
+use xsk::{Error, Socket, Umem};
 
 #[test]
 fn what_cannot_be_shared_is_refused() {
@@ -28,6 +29,20 @@ fn what_cannot_be_shared_is_refused() {
         })
         .unwrap();
     drop(handle);
+
+    // The handle of an ordinary socket.
+    let cable = Cable::new(2);
+    let near = cable.veth.a();
+    let bind = |queue| {
+        let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
+        cable.left.run(|| Socket::builder(&umem).rx_only().bind(near, queue)).unwrap().unwrap()
+    };
+    let (mut queue, mut other) = (bind(0).share_queue(), bind(1));
+    std::mem::swap(&mut queue.handle, &mut other.handle);
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(queue.add_socket()))).unwrap_err();
+    let message = panic.downcast_ref::<&str>().unwrap();
+    assert!(message.contains("that of another queue"), "{message}");
+    drop((queue, other));
 
     let mut queue = first(&cable.left, near, 64).socket.share_queue();
     let elsewhere = cable.right.run(|| queue.add_socket().bind().unwrap_err()).unwrap();

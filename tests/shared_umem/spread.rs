@@ -1,15 +1,17 @@
 //! The program that spreads the packets of a queue over several sockets.
 
 use crate::common::{Cable, as_nobody, kernel_can, until};
-use crate::fixture::first;
+use crate::fixture::{first, first_of};
 use rustix::thread::CapabilitySet;
 use std::collections::BTreeMap;
 use xsk::attach::Attachment;
-use xsk::bpf::{XskMap, spread};
+use xsk::bpf::{Spread, XskMap, spread};
 use xsk::test_util::{Namespace, privileged, test_name};
 use xsk::{Error, Port, Socket};
 
 const SOCKETS: u32 = 4;
+/// Not the first queue, whose sockets have the slots of their own numbers.
+const QUEUE: u32 = 1;
 
 /// A packet's headers before the ports, and the addresses and ports of both ends.
 #[derive(Debug, Clone, Copy)]
@@ -86,22 +88,23 @@ fn both_directions_of_a_flow_come_to_one_socket() {
     let cable = Cable::new(2);
     let (near, far) = (cable.veth.a(), cable.veth.b());
     // The last socket is not in its slot, so its packets go to the kernel's stack.
-    let Port { umem, mut pool, socket, .. } = first(&cable.left, near, 512);
+    let Port { umem, mut pool, socket, .. } = first_of(&cable.left, (near, QUEUE), 512);
     let mut queue = socket.share_queue();
     let add = || queue.add_socket().rx_only().bind();
     let mut second = cable.left.run(add).unwrap().unwrap();
     let add = || queue.add_socket().bind();
     let mut third = cable.left.run(add).unwrap().unwrap();
-    let map = XskMap::create("xsks_map", 2 * SOCKETS).unwrap();
-    let program = spread(&map, SOCKETS).unwrap();
+    let spread = Spread::new(SOCKETS).unwrap();
+    let map = XskMap::create("xsks_map", spread.slots(2).unwrap()).unwrap();
+    let program = spread.load(&map).unwrap();
     let attach = || Attachment::builder(near).program(program, map).attach();
     let attachment = cable.left.run(attach).unwrap().unwrap();
     let _slots = [
-        queue.register(&attachment, 0).unwrap(),
-        second.register(&attachment, 1).unwrap(),
-        third.register(&attachment, 2).unwrap(),
+        queue.register(&attachment, spread.slot(QUEUE, 0).unwrap()).unwrap(),
+        second.register(&attachment, spread.slot(QUEUE, 1).unwrap()).unwrap(),
+        third.register(&attachment, spread.slot(QUEUE, 2).unwrap()).unwrap(),
     ];
-    let mut peer = first(&cable.right, far, 512);
+    let mut peer = first_of(&cable.right, (far, QUEUE), 512);
 
     let (tcp, udp, icmp) = (6, 17, 1);
     let v4 = |tags, options, protocol, fragment| Form::V4 { tags, options, protocol, fragment };
@@ -202,6 +205,37 @@ fn a_number_of_sockets_that_cannot_be_is_refused() {
     assert!(spread(&map, 4).is_ok());
 }
 
+/// Without root.
+#[test]
+fn every_socket_of_every_queue_has_one_of_the_slots() {
+    for sockets in [1, 2, 3, 65536] {
+        let spread = Spread::new(sockets).unwrap();
+        assert_eq!(spread.sockets(), sockets);
+        let queues = 0..3;
+        let slots: Vec<u32> = queues
+            .flat_map(|queue| (0..sockets).map(move |socket| spread.slot(queue, socket).unwrap()))
+            .collect();
+        let all = spread.slots(3).unwrap();
+        assert!(slots.into_iter().eq(0..all), "{sockets}");
+        for socket in [sockets, u32::MAX] {
+            let refused = spread.slot(0, socket).unwrap_err();
+            assert!(matches!(refused, Error::Setting { name: "socket", .. }), "{refused}");
+        }
+    }
+    // The last slot that there can be.
+    let most = Spread::new(65536).unwrap();
+    assert_eq!((most.slot(65535, 65535), most.slots(65535)), (Ok(u32::MAX), Ok(u32::MAX - 65535)));
+    let refused = [most.slot(65536, 0), most.slots(65536)];
+    let names = ["queue", "number of queues"];
+    for (refused, wanted) in refused.into_iter().zip(names) {
+        assert!(matches!(refused, Err(Error::Setting { name, .. }) if name == wanted));
+    }
+    for sockets in [0, 65537, u32::MAX] {
+        let refused = Spread::new(sockets).unwrap_err();
+        assert!(matches!(refused, Error::Setting { .. }), "{refused}");
+    }
+}
+
 /// Exactly the capabilities that the documentation names.
 #[test]
 fn it_loads_with_the_documented_capabilities() {
@@ -235,4 +269,18 @@ fn a_slot_of_the_default_program_is_that_of_the_queue() {
     let refused = second.register(&attachment, 1).unwrap_err();
     assert!(matches!(refused, Error::Setting { name: "slot", value: 1, .. }), "{refused}");
     second.register(&attachment, 0).unwrap().close().unwrap();
+    // One that joins it finds out, too.
+    let map = XskMap::from_id(attachment.map().id()).unwrap();
+    let joined = [
+        cable.left.run(|| Attachment::with_map(near, map)).unwrap().unwrap(),
+        cable.left.run(|| Attachment::join_foreign(near, XskMap::DEFAULT_NAME)).unwrap().unwrap(),
+    ];
+    for joined in joined {
+        let refused = second.register(&joined, 1).unwrap_err();
+        assert!(matches!(refused, Error::Setting { name: "slot", value: 1, .. }), "{refused}");
+        second.register(&joined, 0).unwrap().close().unwrap();
+        joined.close().unwrap();
+    }
+    attachment.close().unwrap();
+    assert!(near.attached_programs().unwrap().is_empty());
 }

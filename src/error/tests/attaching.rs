@@ -93,6 +93,8 @@ pub(super) fn texts() -> Texts {
             expect!["cannot list interfaces: ENOBUFS (No buffer space available)"]),
         (namespace("unshare(CLONE_NEWNET)", Errno::PERM),
             expect!["cannot make or enter a network namespace: unshare(CLONE_NEWNET): EPERM (Operation not permitted). This needs CAP_SYS_ADMIN: run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)"]),
+        (namespace("ioctl(SIOCGSKNS)", Errno::PERM),
+            expect!["cannot make or enter a network namespace: ioctl(SIOCGSKNS): EPERM (Operation not permitted). This needs CAP_NET_ADMIN in the user namespace that owns the network namespace. Root of another user namespace (a rootless container, `unshare --user`) has it only in a network namespace of its own: `unshare --user --map-root-user --net`. Otherwise, run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)"]),
         (namespace("unshare(CLONE_NEWNET)", Errno::NOSPC),
             expect!["cannot make or enter a network namespace: unshare(CLONE_NEWNET): ENOSPC (No space left on device). There are as many network namespaces as this user may have: `sysctl user.max_net_namespaces`"]),
         (namespace("setns(pidfd_open(), CLONE_NEWNET)", Errno::SRCH),
