@@ -106,7 +106,7 @@ fn queues_of_a_card_share_one_registration_of_the_memory() {
             side.send(numbers.clone());
             peer.receive(numbers.clone());
         }
-        peer.send_as(numbers.clone(), udp);
+        peer.send_as(numbers.clone(), |number| udp(1, number));
         let mut received = BTreeSet::new();
         until("one of both receives", || {
             for side in [&mut one, &mut other] {
@@ -114,7 +114,7 @@ fn queues_of_a_card_share_one_registration_of_the_memory() {
                 for frame in side.socket.rx.receive(BATCH).unwrap() {
                     let bytes = umem.bytes(&frame);
                     if let Some(number) = udp_number(bytes) {
-                        assert_eq!(bytes[..LEN], udp(number));
+                        assert_eq!(bytes[..LEN], udp(1, number));
                         assert!(received.insert(number), "packet {number} came twice");
                     }
                     side.pool.put(frame);
@@ -160,15 +160,37 @@ fn a_device_without_zero_copy_does_not_share_the_memory_of_one_with_it() {
     one.close();
 }
 
+/// What the numbers of packets are above that look for a host.
+const HELLO: u32 = 1 << 30;
+
 /// Flows of the packets that a shared queue receives.
 const FLOWS: u32 = 16;
 
-/// Returns a UDP packet to all, of one of the flows.
-fn udp(number: u32) -> Vec<u8> {
+/// Returns a UDP packet to all, of one of the flows from a host.
+fn udp(host: u8, number: u32) -> Vec<u8> {
     let mut packet = broadcast(number);
     packet[12..14].copy_from_slice(&[8, 0]);
     packet[14..34].copy_from_slice(&[
-        0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0x66, 0xbd, 10, 0, 0, 1, 10, 0, 0, 2,
+        0x45,
+        0,
+        0,
+        46,
+        0,
+        0,
+        0,
+        0,
+        64,
+        17,
+        0x66,
+        0xbe - host,
+        10,
+        0,
+        0,
+        host,
+        10,
+        0,
+        0,
+        2,
     ]);
     let flow = (1000 + number % FLOWS) as u16;
     packet[34..36].copy_from_slice(&flow.to_be_bytes());
@@ -207,6 +229,25 @@ fn sockets_share_a_queue_of_a_card() {
     wait_for_links(&cards);
 
     let pooled = pool.len();
+    // A card with several queues chooses one by the addresses, as its secret says: of some hosts all
+    // packets come to this queue.
+    let mut host = None;
+    until("a packet of some host comes to the queue", || {
+        peer.send_as(HELLO + 1..HELLO + 16, |number| udp(number as u8, number));
+        let SharedQueue { rx, fill, .. } = &mut queue;
+        let mut back = 0;
+        for rx in [rx, &mut second.rx] {
+            for frame in rx.receive(BATCH).unwrap() {
+                host = host.or(udp_number(umem.bytes(&frame)).filter(|number| *number > HELLO));
+                pool.put(frame);
+                back += 1;
+            }
+        }
+        assert_eq!(fill.fill_from(&mut pool, back), Ok(back));
+        fill.kick_if_needed().unwrap();
+        host.is_some()
+    });
+    let host = host.unwrap() as u8;
     let mut flows = [BTreeSet::new(), BTreeSet::new()];
     for round in 0..32 {
         let numbers = round * BATCH..round * BATCH + BATCH;
@@ -236,15 +277,15 @@ fn sockets_share_a_queue_of_a_card() {
             *half += 1;
         });
 
-        peer.send_as(numbers.clone(), udp);
+        peer.send_as(numbers.clone(), |number| udp(host, number));
         let mut received = BTreeSet::new();
         until("both receive", || {
             let mut back = 0;
             for (rx, flows) in [&mut *rx, &mut second.rx].into_iter().zip(&mut flows) {
                 for frame in rx.receive(BATCH).unwrap() {
                     let bytes = umem.bytes(&frame);
-                    if let Some(number) = udp_number(bytes) {
-                        assert_eq!(bytes[..LEN], udp(number));
+                    if let Some(number) = udp_number(bytes).filter(|number| *number < HELLO) {
+                        assert_eq!(bytes[..LEN], udp(host, number));
                         assert!(received.insert(number), "packet {number} came twice");
                         flows.insert(number % FLOWS);
                     }
