@@ -261,7 +261,7 @@ pub enum MetadataRefusal {
 impl fmt::Display for MetadataRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRoom => f.write_str("the TX ring has no room"),
+            Self::NoRoom => f.write_str("no reserved slot of the TX ring is left"),
             Self::ChecksumOutside { len } => {
                 write!(f, "the checksum is not inside the packet of {len} bytes")
             }

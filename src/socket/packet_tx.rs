@@ -264,9 +264,10 @@ pub struct PacketRefused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalReason {
-    /// It has more frames than slots are reserved: it can be sent later.
+    /// It has more frames than reserved slots are left: it can be sent later, after
+    /// [`reserve`](PacketTx::reserve) for as many slots as it has frames.
     NoRoom {
-        /// How many slots are left.
+        /// How many reserved slots are left.
         free: u32,
     },
     /// It has more frames than a packet can have ([`PacketTx::max_frames`]).
@@ -279,7 +280,9 @@ pub enum RefusalReason {
 impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRoom { free } => write!(f, "the TX ring has room for {free} frames"),
+            Self::NoRoom { free } => {
+                write!(f, "not enough reserved slots of the TX ring are left ({free})")
+            }
             Self::TooManyFrames { limit } => write!(f, "a packet can have {limit} frames here"),
         }
     }
@@ -293,3 +296,15 @@ impl fmt::Display for PacketRefused {
 }
 
 impl std::error::Error for PacketRefused {}
+
+#[cfg(test)]
+mod tests {
+    use super::RefusalReason;
+
+    /// The ring may have room: it is the batch that has no more slots.
+    #[test]
+    fn a_refusal_speaks_of_the_reserved_slots() {
+        let text = RefusalReason::NoRoom { free: 1 }.to_string();
+        assert_eq!(text, "not enough reserved slots of the TX ring are left (1)");
+    }
+}

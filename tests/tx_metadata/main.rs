@@ -197,7 +197,9 @@ fn without_a_slot_the_frame_comes_back() {
     assert_eq!(refused.reason, MetadataRefusal::NoRoom);
     let refused = slots.push(refused.frame).unwrap_err();
     assert_eq!(refused.reason, MetadataRefusal::NoRoom);
-    assert_eq!(refused.to_string(), "a packet was not sent: the TX ring has no room");
+    // The ring has room.
+    let text = "a packet was not sent: no reserved slot of the TX ring is left";
+    assert_eq!(refused.to_string(), text);
     fake.pool.put(refused.frame);
 }
 
