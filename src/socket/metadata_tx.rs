@@ -173,6 +173,7 @@ impl MetadataTxBatch<'_> {
         mut frame: Frame,
         metadata: TxMetadata,
     ) -> Result<(), MetadataRefused> {
+        self.umem.geometry().assert_same_umem(frame.umem());
         let abilities = self.inner.tx_abilities();
         let reason = if self.slots.remaining() == 0 {
             MetadataRefusal::NoRoom

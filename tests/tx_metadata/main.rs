@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod edges;
 
 use common::{AtCable, Cable, PATIENCE, attach, until};
 use proptest::collection::vec;
