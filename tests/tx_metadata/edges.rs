@@ -1,8 +1,11 @@
 //! TX metadata of frames and packets that a user gets wrong, or that are rare.
 
-use super::{Fake, fake};
+use super::{Fake, Pair, fake, udp};
+use crate::common::{self, attach};
 use xsk::Umem;
+use xsk::attach::AttachMode;
 use xsk::packet::TxMetadata;
+use xsk::test_util::privileged;
 
 /// A frame of another UMEM is a programming error, and no lack of room.
 #[test]
@@ -26,4 +29,30 @@ fn a_frame_of_another_umem_panics_whatever_is_asked() {
     let frame = pool.take().unwrap();
     tx.reserve(1).unwrap().push_with(frame, TxMetadata::new().timestamp()).unwrap();
     assert_eq!(tx.pending(), 1);
+}
+
+/// A UDP checksum that comes out as 0 is written as 0xffff, by the fake kernel as by the kernel.
+#[test]
+fn a_udp_checksum_of_0_is_written_as_ffff() {
+    let mut packet = udp(&[0, 0]);
+    let asked = TxMetadata::for_transport(&mut packet);
+    let mut fake = fake(Umem::builder().chunk_count(4));
+    let (sent, _) = fake.round(&packet, asked);
+    // With its own checksum as data, the sum is 0xffff.
+    packet[42..44].copy_from_slice(&sent[40..42]);
+    let (sent, _) = fake.round(&packet, asked);
+    assert_eq!(sent[40..42], [0xff, 0xff]);
+    if !privileged!() || !common::kernel_since(6, 8) {
+        return;
+    }
+    let mut pair = Pair::new(Umem::builder().software_checksum());
+    let slot = attach(&pair.cable.right, pair.cable.veth.b(), AttachMode::Native, &pair.right);
+    let socket = pair.socket.take().unwrap();
+    let (mut tx, _completion) = socket.tx.with_metadata(socket.completion);
+    let mut frame = pair.pool.take().unwrap();
+    pair.umem.write(&mut frame, &packet).unwrap();
+    tx.reserve(1).unwrap().push_with(frame, asked.unwrap()).unwrap();
+    tx.kick_if_needed().unwrap();
+    assert_eq!(Pair::receive(&mut pair.right)[40..42], [0xff, 0xff]);
+    drop(slot);
 }
