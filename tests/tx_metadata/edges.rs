@@ -1,10 +1,10 @@
 //! TX metadata of frames and packets that a user gets wrong, or that are rare.
 
-use super::{Fake, Pair, fake, udp};
+use super::{Fake, Pair, fake, is_right, udp};
 use crate::common::{self, attach};
 use xsk::Umem;
 use xsk::attach::AttachMode;
-use xsk::packet::TxMetadata;
+use xsk::packet::{TxMetadata, finish_checksum};
 use xsk::test_util::privileged;
 
 /// A frame of another UMEM is a programming error, and no lack of room.
@@ -29,6 +29,29 @@ fn a_frame_of_another_umem_panics_whatever_is_asked() {
     let frame = pool.take().unwrap();
     tx.reserve(1).unwrap().push_with(frame, TxMetadata::new().timestamp()).unwrap();
     assert_eq!(tx.pending(), 1);
+}
+
+/// The kernel sums up to the packet's end. Whether it has padding of zeros or none is the same; other
+/// padding would make the checksum wrong.
+#[test]
+fn a_checksum_is_not_asked_for_where_padding_would_be_summed() {
+    for data in [b"".as_slice(), b"odd", b"even"] {
+        let packet = udp(data);
+        let plain = Some(TxMetadata::new().checksum(34, 6));
+        for (padding, expected) in [(vec![], plain), (vec![0; 9], plain), (vec![0, 0, 7], None)] {
+            let mut padded = [packet.clone(), padding].concat();
+            let before = padded.clone();
+            assert_eq!(TxMetadata::for_transport(&mut padded), expected, "{padded:02x?}");
+            if expected.is_none() {
+                assert_eq!(padded, before, "it was written to");
+                continue;
+            }
+            let (sent, _) = fake(Umem::builder().chunk_count(4)).round(&padded, expected);
+            assert!(is_right(&sent[..packet.len()]), "{sent:02x?}");
+            finish_checksum(&mut padded);
+            assert_eq!(sent, padded);
+        }
+    }
 }
 
 /// A UDP checksum that comes out as 0 is written as 0xffff, by the fake kernel as by the kernel.
