@@ -252,8 +252,11 @@ pub enum MetadataRefusal {
     /// is older than 6.15: the packet would be sent at once.
     NoLaunchTime,
     /// The socket is in zero-copy mode, and the card computes no checksums
-    /// ([`XdpFeatures::tx_checksum`](crate::interface::XdpFeatures::tx_checksum)): the packet would be
-    /// sent with a wrong one.
+    /// ([`XdpFeatures::tx_checksum`](crate::interface::XdpFeatures::tx_checksum)); or it is in copy mode
+    /// on a virtio card, where the kernel does not look at what is asked before 6.18, and later sends no
+    /// such packet over memory of
+    /// [`software_checksum`](crate::umem::UmemBuilder::software_checksum). The packet would be sent with
+    /// a wrong one, or never.
     NoChecksum,
     /// The packet begins in the room for metadata, where the kernel's side put it.
     NoSpace,
@@ -267,7 +270,9 @@ impl fmt::Display for MetadataRefusal {
                 write!(f, "the checksum is not inside the packet of {len} bytes")
             }
             Self::NoLaunchTime => f.write_str("the driver has no launch times"),
-            Self::NoChecksum => f.write_str("the card computes no checksums in zero-copy mode"),
+            Self::NoChecksum => {
+                f.write_str("neither the card nor the kernel would compute the checksum")
+            }
             Self::NoSpace => f.write_str("there is no room for TX metadata before the packet"),
         }
     }
