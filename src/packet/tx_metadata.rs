@@ -54,6 +54,11 @@ impl TxMetadata {
 
     /// Asks for the packet to be sent at a time, in nanoseconds of the card's clock, and not before
     /// (kernel 6.15).
+    ///
+    /// The card has to be told before that its queue takes such times, for igc and stmmac by
+    /// `tc qdisc ... etf ... offload`: else it sends the packet at once, and reports nothing. How far
+    /// ahead a time can be is the card's to say: with igc it is less than a cycle, 1 second if no other
+    /// was set.
     #[must_use]
     #[doc(alias = "XDP_TXMD_FLAGS_LAUNCH_TIME")]
     pub const fn launch_time(mut self, nanoseconds: u64) -> Self {
