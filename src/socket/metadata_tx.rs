@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::packet::{TxClock, TxMetadata, TxTimestamp};
 use crate::ring::RingError;
 use crate::ring::transfer::Form;
+use crate::umem::geometry::TX_METADATA_LEN;
 use crate::umem::{ChunkPlace, Frame, FramePool, Umem};
 use std::fmt;
 use std::sync::Arc;
@@ -371,19 +372,40 @@ impl Iterator for MetadataCompletionFrames<'_> {
         })?;
         let packet = self.requests.get(self.umem.geometry(), frame.kernel_address());
         let place = packet.and_then(|packet| self.umem.before_packet(&frame, packet));
-        let nanoseconds = place.map(|bytes: &[u8; 24]| {
-            let written = xsk_tx_metadata_completion::read_from_prefix(bytes);
-            written.map_or(0, |(written, _)| written.tx_timestamp)
-        });
         let clock = self.clock;
-        // Where a driver writes none, the place of the checksum is there still, below 2^32.
-        let sent = nanoseconds
-            .filter(|nanoseconds| *nanoseconds > u64::from(u32::MAX))
-            .map(|nanoseconds| TxTimestamp { nanoseconds, clock });
+        let sent = place.and_then(time).map(|nanoseconds| TxTimestamp { nanoseconds, clock });
         Some((frame, sent))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.frames.size_hint()
+    }
+}
+
+/// Returns the time that was written into TX metadata which asked for it; `None` where a driver writes
+/// none: then the place of the checksum is there still, in four bytes, and zeros behind it.
+fn time(metadata: &[u8; TX_METADATA_LEN]) -> Option<u64> {
+    let (written, _) = xsk_tx_metadata_completion::read_from_prefix(metadata).ok()?;
+    let [_, _, _, _, after_checksum @ ..] = written.tx_timestamp.to_ne_bytes();
+    (after_checksum != [0; 4]).then_some(written.tx_timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+    use crate::packet::TxMetadata;
+    use zerocopy::IntoBytes;
+
+    #[test]
+    fn a_request_is_no_time_in_any_byte_order() {
+        let asked = TxMetadata::new().timestamp();
+        for asked in [asked, asked.checksum(34, 6), asked.checksum(u16::MAX, u16::MAX)] {
+            let mut metadata = [0; 24];
+            metadata.copy_from_slice(asked.launch_time(u64::MAX).to_kernel().as_bytes());
+            assert_eq!(time(&metadata), None);
+            let now = 1_700_000_000_000_000_000_u64;
+            metadata[8..16].copy_from_slice(&now.to_ne_bytes());
+            assert_eq!(time(&metadata), Some(now));
+        }
     }
 }
