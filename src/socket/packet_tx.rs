@@ -136,6 +136,9 @@ impl PacketTx {
 
     /// Has the kernel send what is in the ring, if it asks for it, as [`Tx::kick_if_needed`].
     ///
+    /// What one call takes in copy mode is counted in frames, not in packets: 32 frames, of which the
+    /// last ones may be the beginning of a packet, which the next call goes on with.
+    ///
     /// # Errors
     /// As there.
     #[inline]
