@@ -323,9 +323,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! In copy mode the kernel sees to checksums and times whatever the driver has; in zero-copy mode
-//! [`Interface::xdp_features`] reports what the card does, and what it does not is refused, or its time is
-//! `None`. A request that the kernel would refuse for ever, and a time of an earlier packet, cannot be.
+//! In copy mode the kernel sees to checksums and times whatever the driver has, but on a virtio card
+//! only since 6.18; in zero-copy mode [`Interface::xdp_features`] reports what the card does, and what
+//! it does not is refused, or its time is `None`. A request that the kernel would
+//! refuse for ever, and a time of an earlier packet, cannot be.
 //!
 //! # Glossary
 //!

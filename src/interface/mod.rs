@@ -292,6 +292,18 @@ impl Interface {
         netns::is_shared(self.sockets.route.as_fd(), socket)
     }
 
+    /// Returns whether its driver has this name (`ETHTOOL_GDRVINFO`); not if the kernel does not
+    /// report it.
+    pub(crate) fn has_driver(&self, name: &str) -> bool {
+        let of = |info: InterfaceInfo| {
+            ethtool::driver(self.sockets.route.as_fd(), info.os_name.as_bytes()).ok()
+        };
+        let driver = self.info().ok().and_then(of);
+        driver.is_some_and(|driver| {
+            driver.driver.split(|byte| *byte == 0).next() == Some(name.as_bytes())
+        })
+    }
+
     /// Returns the fixed part of a request about this interface.
     pub(crate) fn header(&self) -> ifinfomsg {
         // An index that came from the kernel is positive.

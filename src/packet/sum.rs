@@ -5,14 +5,16 @@ pub(super) fn word(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|word| u16::from_be_bytes(*word))
 }
 
-/// Writes the checksum of the bytes from `start` on, `offset` bytes behind that, as a card does; if
-/// that is inside `packet`.
+/// Writes the checksum of the bytes from `start` on, `offset` bytes behind that, as the kernel does
+/// (`skb_checksum_help`, net/core/dev.c), which writes 0xffff for 0; if that is inside `packet`.
 #[cfg(feature = "test-util")]
 pub(crate) fn write_checksum(packet: &mut [u8], start: usize, offset: usize) {
     let Some(bytes) = packet.get_mut(start..) else { return };
     let sum = Sum::of(bytes).fold();
     if let Some(field) = bytes.get_mut(offset..).and_then(|bytes| bytes.first_chunk_mut()) {
-        *field = (!sum).to_be_bytes();
+        // 0 says of UDP that there is no checksum; in any sum both are the same.
+        let checksum = if sum == 0xffff { sum } else { !sum };
+        *field = checksum.to_be_bytes();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is asked of the network card, or of the kernel, for a packet that is sent; and when it was
 //! sent.
 
-use super::headers::transport;
+use super::headers::{Transport, transport};
 use xsk_uapi::if_xdp::{
     XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_LAUNCH_TIME, XDP_TXMD_FLAGS_TIMESTAMP, xsk_tx_metadata,
 };
@@ -32,8 +32,8 @@ impl TxMetadata {
         Self { checksum: None, timestamp: false, launch_time: None }
     }
 
-    /// Asks for the checksum of the packet's bytes from `start` on to be written, two bytes long,
-    /// `offset` bytes behind that. In its place the packet must have the sum of what else belongs to
+    /// Asks for the checksum of the packet's bytes from `start` to the packet's end to be written, two
+    /// bytes long, `offset` bytes behind `start`. In its place the packet must have the sum of what else belongs to
     /// it, not inverted: for TCP and UDP that of the pseudo-header (see
     /// [`for_transport`](Self::for_transport)).
     #[must_use]
@@ -54,6 +54,11 @@ impl TxMetadata {
 
     /// Asks for the packet to be sent at a time, in nanoseconds of the card's clock, and not before
     /// (kernel 6.15).
+    ///
+    /// The card has to be told before that its queue takes such times, for igc and stmmac by
+    /// `tc qdisc ... etf ... offload`: else it sends the packet at once, and reports nothing. How far
+    /// ahead a time can be is the card's to say: with igc it is less than a cycle, 1 second if no other
+    /// was set.
     #[must_use]
     #[doc(alias = "XDP_TXMD_FLAGS_LAUNCH_TIME")]
     pub const fn launch_time(mut self, nanoseconds: u64) -> Self {
@@ -63,7 +68,10 @@ impl TxMetadata {
 
     /// Asks for the checksum of a TCP or UDP packet over IPv4 or IPv6, and writes the sum of its
     /// pseudo-header into the checksum's place, as it has to be. `packet` begins with the Ethernet
-    /// header. `None` for packets of other kinds, fragments, and malformed ones: nothing is written.
+    /// header. `None` for packets of other kinds, fragments, and malformed ones, and for those with
+    /// bytes other than 0 behind their data (padding, to be cut off before by
+    /// [`Frame::truncate`](crate::Frame::truncate)), which the kernel would sum, too: nothing is
+    /// written.
     ///
     /// ```
     /// use xsk::packet::TxMetadata;
@@ -80,11 +88,15 @@ impl TxMetadata {
     #[must_use]
     pub fn for_transport(packet: &mut [u8]) -> Option<Self> {
         let all = packet.as_ptr().addr();
-        let transport = transport(packet).ok()?;
-        let start = transport.bytes.as_ptr().addr().wrapping_sub(all);
-        let field = transport.bytes.get_mut(transport.checksum_at..)?.first_chunk_mut()?;
-        *field = transport.pseudo_header.fold().to_be_bytes();
-        let offset = u16::try_from(transport.checksum_at).ok()?;
+        let Transport { bytes, checksum_at, pseudo_header, .. } = transport(packet).ok()?;
+        let start = bytes.as_ptr().addr().wrapping_sub(all);
+        let end = start.checked_add(bytes.len())?;
+        if packet.get(end..)?.iter().any(|padding| *padding != 0) {
+            return None;
+        }
+        let field = packet.get_mut(start.checked_add(checksum_at)?..)?.first_chunk_mut()?;
+        *field = pseudo_header.fold().to_be_bytes();
+        let offset = u16::try_from(checksum_at).ok()?;
         Some(Self::new().checksum(u16::try_from(start).ok()?, offset))
     }
 

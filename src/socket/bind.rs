@@ -3,6 +3,7 @@
 use super::bind_error::BindError;
 use super::copy_reason::CopyReason;
 use super::inner::TxAbilities;
+use super::packet_tx::{max_frames_copied, max_frames_of_card};
 use super::unbound::Unbound;
 use super::{CopyMode, SocketHandle, SocketKind};
 use crate::error::{Error, Result};
@@ -51,15 +52,28 @@ impl<S: SocketKind> Unbound<S> {
         } else {
             XdpFeatures::default()
         };
+        let lends_pages = (S::MULTI_BUFFER || has_tx_metadata)
+            && !handle.is_zero_copy()
+            && lends_pages(interface);
         if has_tx_metadata {
             handle.inner().set_tx_abilities(TxAbilities {
-                // In copy mode the kernel sees to it, whatever the driver has.
-                checksum: !handle.is_zero_copy() || features.tx_checksum(),
+                checksum: if handle.is_zero_copy() {
+                    features.tx_checksum()
+                } else {
+                    let software = handle.umem().has_software_checksum();
+                    !lends_pages || computes_lent_checksums(software, is_before(6, 18))
+                },
                 launch_time: features.tx_launch_time(),
             });
         }
-        let max_segments = features.zero_copy_max_segments();
-        Ok(S::build(self.rx, self.tx, self.fill, self.completion, handle, max_segments))
+        let max_frames = match (S::MULTI_BUFFER, handle.is_zero_copy()) {
+            (false, _) => 1,
+            (true, true) => max_frames_of_card(features.zero_copy_max_segments()),
+            (true, false) => {
+                max_frames_copied(lends_pages, !handle.umem().chunk_size().is_power_of_two())
+            }
+        };
+        Ok(S::build(self.rx, self.tx, self.fill, self.completion, handle, max_frames))
     }
 
     /// Binds; returns whether the mode is zero-copy, and why.
@@ -218,6 +232,20 @@ fn require_sides<S: SocketKind>(interface: &Interface, queue: u32, queues: Queue
     Err(Error::QueueSide { interface: interface.name().to_owned(), queue, ring, rx, tx })
 }
 
+/// Returns whether the kernel copies nothing for a driver in copy mode, but lends it the pages of packet
+/// memory (`IFF_TX_SKB_NO_LINEAR`, which virtio_net alone has, as of 7.3).
+fn lends_pages(interface: &Interface) -> bool {
+    interface.has_driver("virtio_net")
+}
+
+/// Returns whether a checksum that is asked for is computed where pages are lent
+/// (`xsk_build_skb_zerocopy`, net/xdp/xsk.c). Kernels `before_6_18` do not look at TX metadata there;
+/// and what is to compute checksums in `software` finds no bytes in the kernel's packet: the kernel
+/// refuses that one for ever, and all that come after it.
+fn computes_lent_checksums(software: bool, before_6_18: bool) -> bool {
+    !software && !before_6_18
+}
+
 /// Returns whether a driver has zero-copy for packets of one frame, or it is not known.
 fn may_have_zero_copy(interface: &Interface) -> bool {
     let features = interface.xdp_features().ok().flatten();
@@ -233,5 +261,33 @@ pub(super) fn is_before(major: u32, minor: u32) -> bool {
     match (numbers.next(), numbers.next()) {
         (Some(Ok(is_major)), Some(Ok(is_minor))) => (is_major, is_minor) < (major, minor),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::computes_lent_checksums;
+    #[cfg(feature = "test-util")]
+    use crate::test_util::{Namespace, VethPair, privileged};
+
+    #[test]
+    fn lent_pages_have_checksums_of_the_card_and_of_newer_kernels_only() {
+        assert!(computes_lent_checksums(false, false));
+        for (software, before) in [(false, true), (true, false), (true, true)] {
+            assert!(!computes_lent_checksums(software, before));
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "test-util")]
+    fn the_driver_of_an_interface_is_known() {
+        if !privileged("the_driver_of_an_interface_is_known") {
+            return;
+        }
+        let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+        let pair = VethPair::builder().build(&left, &right).unwrap();
+        assert!(pair.b().has_driver("veth"));
+        assert!(!pair.b().has_driver("vet") && !pair.b().has_driver("veth\0"));
+        assert!(!super::lends_pages(pair.b()));
     }
 }

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::packet::{TxClock, TxMetadata, TxTimestamp};
 use crate::ring::RingError;
 use crate::ring::transfer::Form;
+use crate::umem::geometry::TX_METADATA_LEN;
 use crate::umem::{ChunkPlace, Frame, FramePool, Umem};
 use std::fmt;
 use std::sync::Arc;
@@ -173,6 +174,7 @@ impl MetadataTxBatch<'_> {
         mut frame: Frame,
         metadata: TxMetadata,
     ) -> Result<(), MetadataRefused> {
+        self.umem.geometry().assert_same_umem(frame.umem());
         let abilities = self.inner.tx_abilities();
         let reason = if self.slots.remaining() == 0 {
             MetadataRefusal::NoRoom
@@ -251,8 +253,11 @@ pub enum MetadataRefusal {
     /// is older than 6.15: the packet would be sent at once.
     NoLaunchTime,
     /// The socket is in zero-copy mode, and the card computes no checksums
-    /// ([`XdpFeatures::tx_checksum`](crate::interface::XdpFeatures::tx_checksum)): the packet would be
-    /// sent with a wrong one.
+    /// ([`XdpFeatures::tx_checksum`](crate::interface::XdpFeatures::tx_checksum)); or it is in copy mode
+    /// on a virtio card, where the kernel does not look at what is asked before 6.18, and later sends no
+    /// such packet over memory of
+    /// [`software_checksum`](crate::umem::UmemBuilder::software_checksum). The packet would be sent with
+    /// a wrong one, or never.
     NoChecksum,
     /// The packet begins in the room for metadata, where the kernel's side put it.
     NoSpace,
@@ -261,12 +266,14 @@ pub enum MetadataRefusal {
 impl fmt::Display for MetadataRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRoom => f.write_str("the TX ring has no room"),
+            Self::NoRoom => f.write_str("no reserved slot of the TX ring is left"),
             Self::ChecksumOutside { len } => {
                 write!(f, "the checksum is not inside the packet of {len} bytes")
             }
             Self::NoLaunchTime => f.write_str("the driver has no launch times"),
-            Self::NoChecksum => f.write_str("the card computes no checksums in zero-copy mode"),
+            Self::NoChecksum => {
+                f.write_str("neither the card nor the kernel would compute the checksum")
+            }
             Self::NoSpace => f.write_str("there is no room for TX metadata before the packet"),
         }
     }
@@ -365,19 +372,40 @@ impl Iterator for MetadataCompletionFrames<'_> {
         })?;
         let packet = self.requests.get(self.umem.geometry(), frame.kernel_address());
         let place = packet.and_then(|packet| self.umem.before_packet(&frame, packet));
-        let nanoseconds = place.map(|bytes: &[u8; 24]| {
-            let written = xsk_tx_metadata_completion::read_from_prefix(bytes);
-            written.map_or(0, |(written, _)| written.tx_timestamp)
-        });
         let clock = self.clock;
-        // Where a driver writes none, the place of the checksum is there still, below 2^32.
-        let sent = nanoseconds
-            .filter(|nanoseconds| *nanoseconds > u64::from(u32::MAX))
-            .map(|nanoseconds| TxTimestamp { nanoseconds, clock });
+        let sent = place.and_then(time).map(|nanoseconds| TxTimestamp { nanoseconds, clock });
         Some((frame, sent))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.frames.size_hint()
+    }
+}
+
+/// Returns the time that was written into TX metadata which asked for it; `None` where a driver writes
+/// none: then the place of the checksum is there still, in four bytes, and zeros behind it.
+fn time(metadata: &[u8; TX_METADATA_LEN]) -> Option<u64> {
+    let (written, _) = xsk_tx_metadata_completion::read_from_prefix(metadata).ok()?;
+    let [_, _, _, _, after_checksum @ ..] = written.tx_timestamp.to_ne_bytes();
+    (after_checksum != [0; 4]).then_some(written.tx_timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+    use crate::packet::TxMetadata;
+    use zerocopy::IntoBytes;
+
+    #[test]
+    fn a_request_is_no_time_in_any_byte_order() {
+        let asked = TxMetadata::new().timestamp();
+        for asked in [asked, asked.checksum(34, 6), asked.checksum(u16::MAX, u16::MAX)] {
+            let mut metadata = [0; 24];
+            metadata.copy_from_slice(asked.launch_time(u64::MAX).to_kernel().as_bytes());
+            assert_eq!(time(&metadata), None);
+            let now = 1_700_000_000_000_000_000_u64;
+            metadata[8..16].copy_from_slice(&now.to_ne_bytes());
+            assert_eq!(time(&metadata), Some(now));
+        }
     }
 }

@@ -198,21 +198,14 @@ impl sealed::Kind for Socket {
         fill: Fill,
         completion: Completion,
         handle: SocketHandle,
-        _: Option<u32>,
+        _: u32,
     ) -> Self {
         Self { rx, tx: tx.bound(handle.is_zero_copy()), fill, completion, handle }
     }
 }
 
 impl sealed::Kind for RxSocket {
-    fn build(
-        rx: Rx,
-        (): (),
-        fill: Fill,
-        _: Completion,
-        handle: SocketHandle,
-        _: Option<u32>,
-    ) -> Self {
+    fn build(rx: Rx, (): (), fill: Fill, _: Completion, handle: SocketHandle, _: u32) -> Self {
         Self { rx, fill, handle }
     }
 }
@@ -224,7 +217,7 @@ impl sealed::Kind for TxSocket {
         fill: Fill,
         completion: Completion,
         handle: SocketHandle,
-        _: Option<u32>,
+        _: u32,
     ) -> Self {
         Self { tx: tx.bound(handle.is_zero_copy()), completion, fill, handle }
     }

@@ -356,8 +356,9 @@ impl<'a> IntoIterator for PacketBatch<'a> {
 
 /// The packets of a received batch, one by one; made by iterating over a [`PacketBatch`].
 ///
-/// Each packet's slots go back to the kernel when it is taken. What is not taken stays in the ring
-/// for the next [`PacketRx::receive`](super::PacketRx::receive).
+/// Dropping it gives the slots of the packets that were taken back to the kernel and leaves the
+/// others for the next [`PacketRx::receive`](super::PacketRx::receive); forgetting it
+/// (`std::mem::forget`) delays that until then.
 ///
 /// ```no_run
 /// # fn f(rx: &mut xsk::socket::PacketRx, pool: &mut xsk::FramePool) -> xsk::Result<()> {

@@ -1,6 +1,5 @@
 //! A socket for packets of several frames.
 
-use super::packet_tx::max_frames;
 use super::sealed::{self, sides};
 use super::{Completion, Fill, PacketRx, PacketTx, Rx, SocketHandle, Tx, inner};
 
@@ -60,10 +59,9 @@ impl sealed::Kind for PacketSocket {
         fill: Fill,
         completion: Completion,
         handle: SocketHandle,
-        max_segments: Option<u32>,
+        max_frames: u32,
     ) -> Self {
         let tx = tx.bound(handle.is_zero_copy());
-        let max_frames = max_frames(&handle, max_segments);
         let tx = PacketTx::new(tx, completion.capacity(), max_frames);
         Self { rx: PacketRx::new(rx), tx, fill, completion, handle }
     }

@@ -1,10 +1,10 @@
 //! The TX ring of a socket for packets of several frames.
 
+use super::Tx;
 use super::desc::Desc;
 use super::inner::as_fd;
 use super::kick::Kick;
 use super::packet_entry::to_tx;
-use super::{SocketHandle, Tx};
 use crate::error::Result;
 use crate::num::u32_of_count;
 use crate::ring::{Producer, RingError, Writer};
@@ -39,16 +39,25 @@ pub struct PacketTx {
     max_frames: u32,
 }
 
-/// Returns how many frames a packet can have that the socket of `handle` sends, `max_segments` being
-/// what its card takes in zero-copy mode (at least 2: else the kernel had refused the socket).
-pub(super) fn max_frames(handle: &SocketHandle, max_segments: Option<u32>) -> u32 {
-    if handle.is_zero_copy() {
-        return max_segments.unwrap_or(2).max(2);
-    }
+/// Returns how many frames a packet can have that a socket sends in zero-copy mode, `max_segments`
+/// being what its card takes (at least 2: else the kernel had refused the socket).
+pub(super) fn max_frames_of_card(max_segments: Option<u32>) -> u32 {
+    max_segments.unwrap_or(2).max(2)
+}
+
+/// Returns the same for copy mode. If the driver `lends_pages`, each frame is as many fragments of the
+/// kernel's packet as there are pages that it is in; else the first frame is none, and each other is
+/// one (`xsk_build_skb`, net/xdp/xsk.c).
+pub(super) fn max_frames_copied(lends_pages: bool, crosses_pages: bool) -> u32 {
     // In another namespace than the first one the file is not there.
     let read = std::fs::read_to_string("/proc/sys/net/core/max_skb_frags").ok();
     let configured = read.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-    MAX_SKB_FRAGS.max(configured).saturating_add(1)
+    let fragments = MAX_SKB_FRAGS.max(configured);
+    match (lends_pages, crosses_pages) {
+        (false, _) => fragments.saturating_add(1),
+        (true, false) => fragments,
+        (true, true) => fragments / 2,
+    }
 }
 
 impl PacketTx {
@@ -66,7 +75,7 @@ impl PacketTx {
     }
 
     /// Returns how many frames a packet can have: in copy mode 18, or more if the kernel was built for
-    /// more; in zero-copy mode what the card takes
+    /// more, on a virtio card one less, and there 8 of chunks that cross pages; in zero-copy mode what the card takes
     /// ([`XdpFeatures::zero_copy_max_segments`](crate::interface::XdpFeatures::zero_copy_max_segments));
     /// and never more than the TX and the completion ring have entries.
     #[must_use]
@@ -126,6 +135,9 @@ impl PacketTx {
     }
 
     /// Has the kernel send what is in the ring, if it asks for it, as [`Tx::kick_if_needed`].
+    ///
+    /// What one call takes in copy mode is counted in frames, not in packets: 32 frames, of which the
+    /// last ones may be the beginning of a packet, which the next call goes on with.
     ///
     /// # Errors
     /// As there.
@@ -264,9 +276,10 @@ pub struct PacketRefused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalReason {
-    /// It has more frames than slots are reserved: it can be sent later.
+    /// It has more frames than reserved slots are left: it can be sent later, after
+    /// [`reserve`](PacketTx::reserve) for as many slots as it has frames.
     NoRoom {
-        /// How many slots are left.
+        /// How many reserved slots are left.
         free: u32,
     },
     /// It has more frames than a packet can have ([`PacketTx::max_frames`]).
@@ -279,7 +292,9 @@ pub enum RefusalReason {
 impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRoom { free } => write!(f, "the TX ring has room for {free} frames"),
+            Self::NoRoom { free } => {
+                write!(f, "not enough reserved slots of the TX ring are left ({free})")
+            }
             Self::TooManyFrames { limit } => write!(f, "a packet can have {limit} frames here"),
         }
     }
@@ -293,3 +308,24 @@ impl fmt::Display for PacketRefused {
 }
 
 impl std::error::Error for PacketRefused {}
+
+#[cfg(test)]
+mod tests {
+    use super::{RefusalReason, max_frames_copied};
+
+    /// The ring may have room: it is the batch that has no more slots.
+    #[test]
+    fn a_refusal_speaks_of_the_reserved_slots() {
+        let text = RefusalReason::NoRoom { free: 1 }.to_string();
+        assert_eq!(text, "not enough reserved slots of the TX ring are left (1)");
+    }
+
+    #[test]
+    fn a_packet_has_no_more_frames_than_the_kernels_packet_has_room_for() {
+        let copied = max_frames_copied(false, false);
+        assert!(copied >= 18);
+        assert_eq!(max_frames_copied(false, true), copied);
+        assert_eq!(max_frames_copied(true, false), copied - 1);
+        assert_eq!(max_frames_copied(true, true), (copied - 1) / 2);
+    }
+}

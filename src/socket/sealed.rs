@@ -31,15 +31,15 @@ pub trait Kind: Sides {
     /// Whether its packets have several frames (`XDP_USE_SG`).
     const MULTI_BUFFER: bool = false;
 
-    /// Returns the socket. `max_segments` is how many frames a packet can have in zero-copy mode, if
-    /// that is known, and has been asked for.
+    /// Returns the socket. `max_frames` is how many frames a packet that it sends can have, as far as
+    /// the kernel and the driver are concerned; for a kind whose packets have several.
     fn build(
         rx: Self::Rx<Rx>,
         tx: Self::Tx<Tx>,
         fill: Fill,
         completion: Completion,
         handle: SocketHandle,
-        max_segments: Option<u32>,
+        max_frames: u32,
     ) -> Self;
 }
 

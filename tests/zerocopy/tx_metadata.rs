@@ -77,7 +77,9 @@ fn packets_go_with_tx_metadata() {
         peer.receive(numbers);
     }
     let expected = if !zero_copy || features.tx_timestamp() { 8 * BATCH } else { 0 };
-    assert_eq!(timed, expected);
+    // In copy mode the kernel does not look at TX metadata for a virtio card before 6.18.
+    let ignored = !zero_copy && !kernel_since(6, 18) && timed == 0;
+    assert!(timed == expected || ignored, "{timed} of {expected}");
     assert_eq!(handle.statistics().unwrap().tx_invalid_descs, 0);
     assert_eq!(pool.len(), CHUNKS as usize);
     peer.account();

@@ -12,6 +12,8 @@ constants! {
         /// The ioctl; from `linux/sockios.h`.
         SIOCETHTOOL = 0x8946;
 
+        /// Read which driver it is: [`ethtool_drvinfo`].
+        ETHTOOL_GDRVINFO = 0x03;
         /// Read the ring sizes: [`ethtool_ringparam`].
         ETHTOOL_GRINGPARAM = 0x10;
         /// Write the ring sizes: [`ethtool_ringparam`].
@@ -177,6 +179,34 @@ structs! {
         16: ifr_data as ifru_data: usize,
         /// Belongs to other forms of the union.
         16 + PTR: _pad: [u8; 8 + PTR],
+    }
+
+    /// Which driver a device has. Names end with a zero.
+    pub struct ethtool_drvinfo(196, Same) {
+        /// [`ETHTOOL_GDRVINFO`].
+        0: cmd: u32,
+        /// Name of the driver.
+        4: driver: [u8; 32],
+        /// Version of the driver.
+        36: version: [u8; 32],
+        /// Version of the firmware.
+        68: fw_version: [u8; 32],
+        /// Name of the device on its bus.
+        100: bus_info: [u8; 32],
+        /// Version of the expansion ROM.
+        132: erom_version: [u8; 32],
+        /// Not used.
+        164: reserved2: [u8; 12],
+        /// Number of private flags.
+        176: n_priv_flags: u32,
+        /// Number of statistics.
+        180: n_stats: u32,
+        /// Number of results of a self-test.
+        184: testinfo_len: u32,
+        /// Bytes of the EEPROM.
+        188: eedump_len: u32,
+        /// Bytes of the registers.
+        192: regdump_len: u32,
     }
 
     /// Numbers of queues.
