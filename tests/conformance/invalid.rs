@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use xsk::attach::AttachMode;
 
 /// Longer than any chunk (`XSK_UMEM__INVALID_FRAME_SIZE`, one more than a jumbo frame).
-const TOO_LONG: u32 = 9001;
+pub(crate) const TOO_LONG: u32 = 9001;
 const HALF: u64 = LEN as u64 / 2;
 
 /// ALIGNED_INV_DESC: at, before and beyond every border that a descriptor can cross.
@@ -100,7 +100,7 @@ fn borders_by_descs(fixture: &Fixture, listener: &mut Listener, chunk_size: u32)
         // In step again.
         (0, LEN, yes),
     ];
-    let raw = || RawSender::new(fixture.cable.veth.a(), CHUNKS as usize, chunk_size);
+    let raw = || RawSender::new(fixture.cable.veth.a(), CHUNKS as usize, chunk_size, false);
     let mut raw = fixture.cable.left.run(raw).unwrap();
     let mut expected = Vec::new();
     let mut valid = BTreeSet::new();
@@ -149,7 +149,7 @@ pub(crate) fn stat_tx_invalid(mode: AttachMode) {
     drop(sender);
 
     // Without it: the kernel counts each.
-    let raw = || RawSender::new(fixture.cable.veth.a(), CHUNKS as usize, 4096);
+    let raw = || RawSender::new(fixture.cable.veth.a(), CHUNKS as usize, 4096, false);
     let mut raw = fixture.cable.left.run(raw).unwrap();
     for batch in all.chunks(BATCH as usize) {
         let mut descs = Vec::new();
