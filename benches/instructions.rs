@@ -54,7 +54,7 @@ const CASES: &[(&str, u32, f64)] = &[
     ("l2fwd-for", 16, 40.3),
     ("l2fwd-for", 1, 120.7),
     ("rxdrop-dynamic", 1, 69.5),
-    ("txonly-dynamic", 1, 97.0),
+    ("txonly-dynamic", 1, 98.9),
     ("l2fwd-dynamic", 1, 132.7),
     ("unaligned", 64, 22.2),
     ("unaligned", 16, 33.3),

@@ -206,12 +206,72 @@
 //! it at all. The record of an earlier packet in the same chunk is never taken for that of a packet that
 //! came past the program ([`socket::MetadataRx`]). A socket without it pays nothing.
 //!
+//! # Chunks of any size
+//!
+//! Chunks have 2048 or 4096 bytes (a power of two up to the page size), and those that are
+//! [`unaligned`](umem::UmemBuilder::unaligned) (5.4) any number of bytes between. 3072, say, have room
+//! for a packet of 1514 bytes and much before it, and 4096 chunks of them take 12 MiB, not 16:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (umem, mut pool) = xsk::Umem::builder().chunk_size(3072).unaligned().build()?;
+//! assert_eq!((umem.chunk_count(), pool.len()), (4096, 4096));
+//! let (mut one, next) = (pool.take().ok_or("empty")?, pool.take().ok_or("empty")?);
+//! assert_eq!((one.address(), next.address()), (0, 3072));
+//! umem.write(&mut one, &[7; 1514])?;
+//! one.advance(14)?;
+//! assert_eq!((one.address(), umem.bytes(&one).len()), (14, 1500));
+//! # pool.extend([one, next]);
+//! # Ok(()) }
+//! ```
+//!
+//! Nothing else changes for a program: frames, pools, rings and sharing work as with aligned
+//! chunks. If the size is no power of two, chunks cross pages, which a card cannot take: sockets
+//! are in copy mode ([`CopyReason::CrossesPages`](socket::CopyReason::CrossesPages)).
+//!
+//! # What the card does for a packet that is sent
+//!
+//! A packet can go with requests (6.8): to compute a checksum, to write down when it was sent, to send it
+//! at a given time (6.15). The packet memory keeps 24 bytes before each frame for them
+//! ([`tx_metadata`](umem::UmemBuilder::tx_metadata)), and the rings are taken for it by
+//! [`Tx::with_metadata`]:
+//!
+//! ```no_run
+//! use xsk::packet::TxMetadata;
+//! use xsk::{Interface, Socket, Umem};
+//!
+//! # fn udp_packet() -> Vec<u8> { Vec::new() }
+//! # fn main() -> xsk::Result<()> {
+//! let (umem, mut pool) = Umem::builder().tx_metadata().build()?;
+//! let socket = Socket::builder(&umem).tx_only().bind(&Interface::by_name("eth1")?, 0)?;
+//! let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion);
+//! if let Some(mut frame) = pool.take() {
+//!     umem.write(&mut frame, &udp_packet())?;
+//!     // The sum of the pseudo-header is written into the packet; the card does the rest.
+//!     let asked = TxMetadata::for_transport(umem.bytes_mut(&mut frame)).unwrap_or_default();
+//!     if let Err(refused) = tx.reserve(1)?.push_with(frame, asked.timestamp()) {
+//!         eprintln!("{refused}");
+//!         pool.put(refused.frame);
+//!     }
+//! }
+//! tx.kick_if_needed()?;
+//! for (frame, sent) in completion.reap(64)? {
+//!     println!("sent: {sent:?}"); // in nanoseconds, and of which clock
+//!     pool.put(frame);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! In copy mode the kernel sees to checksums and times whatever the driver has; in zero-copy mode
+//! [`Interface::xdp_features`] reports what the card does, and what it does not is refused, or its time is
+//! `None`. A request that the kernel would refuse for ever, and a time of an earlier packet, cannot be.
+//!
 //! # Glossary
 //!
 //! | word | meaning |
 //! |---|---|
 //! | UMEM | the packet memory that a program shares with the kernel: [`Umem`] |
-//! | chunk | a slot of the UMEM, of a fixed size |
+//! | chunk | a slot of the UMEM, of a fixed size; *aligned* chunks begin at multiples of a size that is a power of two, *unaligned* ones have any size |
 //! | frame | the owned handle to one chunk and to the packet's bytes in it: [`Frame`] |
 //! | pool | a stack of free chunks of one UMEM: [`FramePool`] |
 //! | ring | entries in memory shared with the kernel, in order: one side writes them, the other takes them |
@@ -249,9 +309,9 @@
 //!
 //! - packets in several buffers (`XDP_USE_SG`): one that does not fit a chunk, which is a page at
 //!   the most, is dropped;
-//! - chunks that are not aligned (`XDP_UMEM_UNALIGNED_CHUNK_FLAG`);
-//! - TX metadata: the card computes no checksum for a socket, cuts no packets, and sets no time
-//!   stamps. What arrives through a veth pair may lack its checksum: see [`packet`];
+//! - cutting packets: a card cuts none for a socket. What arrives through a veth pair may lack its
+//!   checksum: see [`packet`];
+//! - TX metadata of packets of several frames, and on a queue with several sockets;
 //! - what the card knows of a packet, on a queue with several sockets;
 //! - busy polling (`SO_PREFER_BUSY_POLL`) is not switched on; [`SocketHandle`] has the descriptor;
 //! - sending at a rate: a loop of one's own has to wait;
@@ -347,6 +407,7 @@
 //! | the default program (`bpf::redirect`) | 5.3 | `NeedsKernel`; a program of your own can be attached |
 //! | the mode read back from the kernel (`is_zero_copy`) | 5.3 | `is_zero_copy` is what `bind` asked for |
 //! | need-wakeup | 5.4 | `kick_if_needed` wakes the kernel for every batch that is sent |
+//! | unaligned chunks (`UmemBuilder::unaligned`) | 5.4 | `NeedsKernel` |
 //! | `AttachMethod::Link` | 5.9 | `NeedsKernel` |
 //! | `Statistics`: `rx_ring_full`, `fill_ring_empty`, `tx_ring_empty` | 5.9 | `None` |
 //! | `XskMap::insert` of a socket that is not bound yet | 5.10 | `UpdateMap`, which names 5.10 |
@@ -362,6 +423,7 @@
 //! | rings can be mapped after `bind` | 6.4 | not needed: all are mapped before |
 //! | `XskMap::insert` knows a socket that only sends while its interface is down | 6.4 | `UpdateMap` with `ENETDOWN`, which names 6.4, also for one that receives; before 5.11 the kernel accepts it |
 //! | the VLAN tag among it | 6.8 | `None`: `Property::NotSupported` |
+//! | checksums and the time of sending of packets that are sent (`UmemBuilder::tx_metadata`) | 6.8 | `NeedsKernel` |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
 //! Tested on Linux 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm` in the repository). x86-64 (tested),

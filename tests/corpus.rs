@@ -278,4 +278,12 @@ fn programs(corpus: &mut Corpus) {
     for (name, header, calls) in socket.iter().chain(sharing) {
         corpus.insert(("socket", (*name).into()), [*header, *calls].concat());
     }
+    // The same with unaligned chunks, of 3000 and of 4001 bytes.
+    for (name, header, calls) in socket {
+        for (kind, size) in [(4, 3000), (5, 4001)] {
+            let mut program = [*header, *calls].concat();
+            program[3] += 5 * kind;
+            corpus.insert(("socket", format!("{name}_unaligned_{size}")), program);
+        }
+    }
 }

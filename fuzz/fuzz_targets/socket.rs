@@ -4,7 +4,8 @@
 //! There are one or two queues. On the first there may be several sockets, which are added and
 //! dropped.
 //!
-//! Six bytes describe the sockets, then two bytes are a call; a hostile call takes two more.
+//! Six bytes describe the sockets and the kind of the chunks (aligned or unaligned, of an even or
+//! odd size), then two bytes are a call; a hostile call takes two more.
 #![no_main]
 
 #[path = "socket/area.rs"]

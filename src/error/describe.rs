@@ -58,7 +58,7 @@ impl Error {
                 write!(f, "cannot map {bytes} bytes of packet memory{pages}: {}", Shown(*errno))
             }
             Self::UmemNumbers => {
-                f.write_str("this process has made 2^32 - 1 UMEMs, and has no number for another")
+                f.write_str("this process has made 2^31 - 1 UMEMs, and has no number for another")
             }
             Self::CreateSocket { errno } => {
                 write!(f, "cannot make an AF_XDP socket: {}", Shown(*errno))

@@ -8,8 +8,10 @@ use xsk_uapi::genetlink::{
 };
 use xsk_uapi::netdev::{
     NETDEV_A_DEV_IFINDEX, NETDEV_A_DEV_XDP_FEATURES, NETDEV_A_DEV_XDP_ZC_MAX_SEGS,
-    NETDEV_CMD_DEV_GET, NETDEV_FAMILY_NAME, NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_REDIRECT,
-    NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
+    NETDEV_A_DEV_XSK_FEATURES, NETDEV_CMD_DEV_GET, NETDEV_FAMILY_NAME, NETDEV_XDP_ACT_BASIC,
+    NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
+    NETDEV_XSK_FLAGS_TX_CHECKSUM, NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO,
+    NETDEV_XSK_FLAGS_TX_TIMESTAMP,
 };
 
 /// What a driver can do with XDP programs and AF_XDP sockets (`NETDEV_A_DEV_XDP_FEATURES`,
@@ -31,6 +33,7 @@ use xsk_uapi::netdev::{
 pub struct XdpFeatures {
     bits: u64,
     max_segments: Option<u32>,
+    xsk_bits: u64,
 }
 
 impl XdpFeatures {
@@ -75,6 +78,30 @@ impl XdpFeatures {
         self.bits
     }
 
+    /// Returns whether the card writes the time at which it sent a packet
+    /// ([`TxMetadata::timestamp`](crate::packet::TxMetadata::timestamp)) in zero-copy mode (6.8).
+    #[must_use]
+    #[doc(alias = "NETDEV_XSK_FLAGS_TX_TIMESTAMP")]
+    pub fn tx_timestamp(&self) -> bool {
+        self.xsk_bits & NETDEV_XSK_FLAGS_TX_TIMESTAMP != 0
+    }
+
+    /// Returns whether the card computes checksums
+    /// ([`TxMetadata::checksum`](crate::packet::TxMetadata::checksum)) in zero-copy mode (6.8).
+    #[must_use]
+    #[doc(alias = "NETDEV_XSK_FLAGS_TX_CHECKSUM")]
+    pub fn tx_checksum(&self) -> bool {
+        self.xsk_bits & NETDEV_XSK_FLAGS_TX_CHECKSUM != 0
+    }
+
+    /// Returns whether the card sends a packet at a given time
+    /// ([`TxMetadata::launch_time`](crate::packet::TxMetadata::launch_time)) in zero-copy mode (6.15).
+    #[must_use]
+    #[doc(alias = "NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO")]
+    pub fn tx_launch_time(&self) -> bool {
+        self.xsk_bits & NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO != 0
+    }
+
     /// Reads the reply to `NETDEV_CMD_DEV_GET`.
     pub(crate) fn read(message: &Message<'_>) -> Result<Self, Malformed> {
         let mut features = Self::default();
@@ -82,6 +109,7 @@ impl XdpFeatures {
             let attribute = attribute?;
             match attribute.kind {
                 NETDEV_A_DEV_XDP_FEATURES => features.bits = attribute.value()?,
+                NETDEV_A_DEV_XSK_FEATURES => features.xsk_bits = attribute.value()?,
                 NETDEV_A_DEV_XDP_ZC_MAX_SEGS => features.max_segments = Some(attribute.value()?),
                 _ => {}
             }

@@ -1,5 +1,6 @@
 //! Finishes checksums that the sender of a packet left to the network card; and what the card knows of
-//! a received packet ([`RxMetadata`]).
+//! a received packet ([`RxMetadata`]), or is asked for one that is sent
+//! ([`TxMetadata`]).
 //!
 //! # Why checksums are missing
 //!
@@ -27,7 +28,11 @@ mod checksum;
 mod headers;
 mod rx_metadata;
 mod sum;
+mod tx_metadata;
 
 pub use checksum::{Checksum, finish_checksum};
 pub(crate) use rx_metadata::RxRecord;
 pub use rx_metadata::{Property, RxHash, RxMetadata, VlanTag};
+#[cfg(feature = "test-util")]
+pub(crate) use sum::write_checksum;
+pub use tx_metadata::{TxClock, TxMetadata, TxTimestamp};

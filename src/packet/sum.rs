@@ -5,6 +5,17 @@ pub(super) fn word(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|word| u16::from_be_bytes(*word))
 }
 
+/// Writes the checksum of the bytes from `start` on, `offset` bytes behind that, as a card does; if
+/// that is inside `packet`.
+#[cfg(feature = "test-util")]
+pub(crate) fn write_checksum(packet: &mut [u8], start: usize, offset: usize) {
+    let Some(bytes) = packet.get_mut(start..) else { return };
+    let sum = Sum::of(bytes).fold();
+    if let Some(field) = bytes.get_mut(offset..).and_then(|bytes| bytes.first_chunk_mut()) {
+        *field = (!sum).to_be_bytes();
+    }
+}
+
 /// A sum in ones' complement of 16-bit words (RFC 1071), kept in the machine's byte order: the sum
 /// of words whose bytes are exchanged is the sum, with its bytes exchanged.
 #[derive(Debug, Clone, Copy)]

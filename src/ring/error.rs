@@ -43,7 +43,7 @@ pub enum RingError {
     BadEntry {
         /// Which ring.
         ring: RingKind,
-        /// The address.
+        /// The address, as it is in the ring.
         address: u64,
         /// The length; 0 on the completion ring, whose entries have none.
         len: u32,
@@ -72,7 +72,7 @@ pub enum RingError {
     DuplicateChunk {
         /// Which ring.
         ring: RingKind,
-        /// The address.
+        /// The address, as it is in the ring.
         address: u64,
     },
 }

@@ -245,6 +245,7 @@ fn flush_empty<S: Source, D: Sink>(mut from: S, mut to: D) {
 
 /// As [`transfer`], for a `map` that calls the user's code. The loop is kept out of the caller: it
 /// needs the registers for itself.
+#[cfg(feature = "test-util")]
 #[inline(always)]
 pub(crate) fn transfer_each<S: Source, D: Sink>(
     ready: Ready<S>,

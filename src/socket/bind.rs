@@ -2,10 +2,11 @@
 
 use super::bind_error::BindError;
 use super::copy_reason::CopyReason;
+use super::inner::TxAbilities;
 use super::unbound::Unbound;
 use super::{CopyMode, SocketHandle, SocketKind};
 use crate::error::{Error, Result};
-use crate::interface::{Interface, Queues};
+use crate::interface::{Interface, Queues, XdpFeatures};
 use crate::ring::RingKind;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
@@ -32,8 +33,9 @@ impl<S: SocketKind> Unbound<S> {
     /// # Errors
     /// The socket comes back in the [`BindError`], with what is in its fill ring.
     /// [`Error::Setting`] for a queue above 65535, of whose number the kernel would take the lower
-    /// 16 bits, and for zero-copy with chunks whose size is no power of two; [`Error::QueueSide`] for one that has no RX side, where the socket receives, or no
-    /// TX side, where it sends; [`Error::Bind`] if the kernel refuses.
+    /// 16 bits, and for zero-copy with chunks whose size is no power of two; [`Error::QueueSide`]
+    /// for one that has no RX side, where the socket receives, or no TX side, where it sends;
+    /// [`Error::Bind`] if the kernel refuses.
     #[expect(clippy::result_large_err, reason = "a refused bind gives the socket back")]
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S, BindError<S>> {
         let copy = match self.try_bind(interface, queue) {
@@ -42,12 +44,21 @@ impl<S: SocketKind> Unbound<S> {
         };
         let handle =
             SocketHandle::new(self.inner, interface.name(), interface.index(), queue, copy);
-        let max_segments = if S::MULTI_BUFFER {
-            // What is not known is decided by `PacketTx`.
-            interface.xdp_features().ok().flatten().and_then(|f| f.zero_copy_max_segments())
+        let has_tx_metadata = handle.umem().geometry().has_tx_metadata();
+        // What is not known the driver does not have.
+        let features = if S::MULTI_BUFFER || has_tx_metadata {
+            interface.xdp_features().ok().flatten().unwrap_or_default()
         } else {
-            None
+            XdpFeatures::default()
         };
+        if has_tx_metadata {
+            handle.inner().set_tx_abilities(TxAbilities {
+                // In copy mode the kernel sees to it, whatever the driver has.
+                checksum: !handle.is_zero_copy() || features.tx_checksum(),
+                launch_time: features.tx_launch_time(),
+            });
+        }
+        let max_segments = features.zero_copy_max_segments();
         Ok(S::build(self.rx, self.tx, self.fill, self.completion, handle, max_segments))
     }
 

@@ -1,7 +1,7 @@
 //! The builder of sockets: checks sizes before the kernel sees them, then creates, registers, maps
 //! and assembles.
 
-use super::bind::is_before;
+use super::register_memory::register_memory;
 use super::ring_set::{HalfPair, Halves, MappedRing, RingPair, RingSet, RingSpec};
 use super::sealed::Sides;
 use super::unbound::BindSettings;
@@ -10,15 +10,13 @@ use super::{
 };
 use crate::error::{Error, Result, SocketOption};
 use crate::interface::Interface;
-use crate::num::u64_of;
 use crate::ring::{MAX_ENTRIES, RingKind};
 use crate::sys::xsk as sys;
 use crate::umem::{Sockets, Umem};
-use rustix::io::Errno;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use xsk_uapi::if_xdp::{XDP_UMEM_UNALIGNED_CHUNK_FLAG, xdp_mmap_offsets, xdp_umem_reg};
+use xsk_uapi::if_xdp::xdp_mmap_offsets;
 
 /// The sizes of the four rings.
 #[derive(Debug, Clone, Copy)]
@@ -174,7 +172,7 @@ impl<S: SocketKind> SocketBuilder<S> {
     pub fn open(self) -> Result<Unbound<S>> {
         let specs = self.specs()?;
         let fd = create()?;
-        register(fd.as_fd(), &self.umem)?;
+        register_memory(fd.as_fd(), &self.umem)?;
         let (rings, has_flags_word) = map(fd.as_fd(), specs)?;
         // Not before: a socket that was refused uses no memory.
         self.umem.used_by(Sockets::Real)?;
@@ -255,31 +253,6 @@ impl<S: SocketKind> Halves<S> {
 /// Makes an AF_XDP socket.
 pub(super) fn create() -> Result<OwnedFd> {
     sys::socket().map_err(|errno| Error::CreateSocket { errno })
-}
-
-/// Registers packet memory for a socket.
-fn register(fd: BorrowedFd<'_>, umem: &Umem) -> Result<()> {
-    let reg = xdp_umem_reg {
-        addr: u64_of(umem.start().as_ptr().expose_provenance()),
-        len: umem.geometry().area(),
-        chunk_size: umem.chunk_size(),
-        headroom: umem.headroom(),
-        flags: if umem.geometry().is_unaligned() { XDP_UMEM_UNALIGNED_CHUNK_FLAG } else { 0 },
-        ..xdp_umem_reg::default()
-    };
-    sys::register_umem(fd, &reg).map_err(|errno| match errno {
-        // These flags are all that is new since the first kernels with AF_XDP.
-        Errno::INVAL if reg.flags != 0 && is_before(5, 4) => {
-            Error::NeedsKernel { feature: "unaligned chunks", version: "5.4" }
-        }
-        errno => Error::RegisterUmem {
-            bytes: reg.len,
-            chunk_size: reg.chunk_size,
-            headroom: reg.headroom,
-            memlock: rustix::process::getrlimit(rustix::process::Resource::Memlock).current,
-            errno,
-        },
-    })
 }
 
 /// Creates and maps the rings of a socket; also returns whether they have a flags word (5.4).

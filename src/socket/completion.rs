@@ -79,6 +79,11 @@ impl Completion {
         sent.distance_from(self.ring.cursor())
     }
 
+    /// Returns whether it is the ring of the socket with this inner part.
+    pub(super) fn is_of(&self, inner: &Arc<Inner>) -> bool {
+        Arc::ptr_eq(&self.inner, inner)
+    }
+
     /// Returns the ring's number of entries.
     #[must_use]
     pub fn capacity(&self) -> u32 {

@@ -67,6 +67,14 @@ impl Desc {
         Self { length_and_options, ..self }
     }
 
+    /// Returns the same descriptor with these options.
+    #[inline(always)]
+    pub(super) fn with_options(self, options: u32) -> Self {
+        let length_and_options =
+            (u64::from(self.len()) | u64::from(options) << 32).rotate_left(SHIFT);
+        Self { length_and_options, ..self }
+    }
+
     /// Returns the length alone.
     #[inline(always)]
     #[expect(

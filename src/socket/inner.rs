@@ -22,6 +22,7 @@ pub(crate) struct Inner {
     pub(crate) pool: Arc<BufferPool>,
     /// Set when the socket is bound.
     bound: OnceLock<Bound>,
+    tx_abilities: OnceLock<TxAbilities>,
     /// Packets that the device dropped on sending in copy mode.
     tx_dropped: AtomicU64,
     /// The error that was pending on the socket: the kernel reports it once. 0 for none.
@@ -36,15 +37,33 @@ pub(crate) struct Bound {
     pub(crate) zero_copy: bool,
 }
 
+/// What can be asked for by TX metadata, beside the time of sending.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TxAbilities {
+    pub(crate) checksum: bool,
+    pub(crate) launch_time: bool,
+}
+
 impl Inner {
     pub(crate) fn new(backend: Backend, pool: Arc<BufferPool>) -> Self {
         Self {
             backend,
             pool,
             bound: OnceLock::new(),
+            tx_abilities: OnceLock::new(),
             tx_dropped: AtomicU64::new(0),
             lasting_error: AtomicU32::new(0),
         }
+    }
+
+    /// Sets what can be asked for by TX metadata, before the socket is used.
+    pub(crate) fn set_tx_abilities(&self, abilities: TxAbilities) {
+        let _ = self.tx_abilities.set(abilities);
+    }
+
+    /// Returns what can be asked for by TX metadata; nothing if it is not known.
+    pub(super) fn tx_abilities(&self) -> TxAbilities {
+        self.tx_abilities.get().copied().unwrap_or_default()
     }
 
     /// Keeps where the socket was bound: once.
@@ -74,7 +93,7 @@ impl Inner {
         self.tx_dropped.load(Ordering::Relaxed)
     }
 
-    fn is_zero_copy(&self) -> bool {
+    pub(super) fn is_zero_copy(&self) -> bool {
         self.bound.get().is_some_and(|bound| bound.zero_copy)
     }
 

@@ -22,12 +22,14 @@ mod inner;
 mod kick;
 mod memory_sharing_builder;
 mod metadata_rx;
+mod metadata_tx;
 mod packet_batch;
 mod packet_entry;
 mod packet_rx;
 mod packet_socket;
 mod packet_tx;
 mod port;
+mod register_memory;
 mod ring_set;
 mod routed;
 mod rx;
@@ -39,6 +41,7 @@ mod shared_rx;
 mod statistics;
 mod tx;
 mod tx_batch;
+mod tx_requests;
 mod unbound;
 mod verdict;
 mod wait;
@@ -54,9 +57,15 @@ pub use fill::Fill;
 pub use fill_batch::FillBatch;
 pub use handle::SocketHandle;
 pub(crate) use inner::Inner;
+#[cfg(feature = "test-util")]
+pub(crate) use inner::TxAbilities;
 pub use kick::Kick;
 pub use memory_sharing_builder::MemorySharingBuilder;
 pub use metadata_rx::{MetadataFrames, MetadataRx};
+pub use metadata_tx::{
+    MetadataCompletion, MetadataCompletionFrames, MetadataRefusal, MetadataRefused, MetadataTx,
+    MetadataTxBatch,
+};
 pub use packet_batch::{PacketBatch, Packets};
 pub use packet_rx::PacketRx;
 pub use packet_socket::PacketSocket;

@@ -6,7 +6,7 @@ use super::inner::{Inner, as_fd};
 use super::kick::Kick;
 use super::tx_batch::TxBatch;
 use crate::error::Result;
-use crate::ring::transfer::{transfer, transfer_each};
+use crate::ring::transfer::{Form, transfer_each_of, transfer_of};
 use crate::ring::{AtomicU32, Memory, Producer, RingError, RingKind};
 use crate::umem::{Checker, ChunkPlace, Frame, FramePool};
 use std::sync::Arc;
@@ -62,6 +62,10 @@ impl Tx {
         }
     }
 
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
     /// Returns the ring of a socket that was bound in this mode.
     pub(crate) fn bound(self, zero_copy: bool) -> Self {
         Self { copy_mode: !zero_copy, ..self }
@@ -107,9 +111,12 @@ impl Tx {
         let ready = pool.top(count);
         let room = self.ring.reserve(ready.count())?;
         let checker = &self.checker;
-        Ok(transfer(ready, room, move |chunk| {
+        let has_metadata = || checker.geometry.has_tx_metadata();
+        Ok(transfer_of(ready, room, has_metadata, move |form, chunk| {
             checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::Sending);
-            Some(Desc::new(checker.geometry.first_usable(chunk), len))
+            let first =
+                if form == Form::Usual { chunk } else { checker.geometry.first_usable(chunk) };
+            Some(Desc::new(first, len))
         }))
     }
 
@@ -139,9 +146,14 @@ impl Tx {
         let ready = pool.top(count);
         let room = self.ring.reserve(ready.count())?;
         let checker = &self.checker;
-        Ok(transfer_each(ready, room, move |chunk| {
+        let has_metadata = || checker.geometry.has_tx_metadata();
+        Ok(transfer_each_of(ready, room, has_metadata, move |form, chunk| {
             checker.record_move(chunk, ChunkPlace::Pool, ChunkPlace::User);
-            let mut frame = Frame::whole(&checker.geometry, chunk);
+            let geometry = &checker.geometry;
+            let mut frame = match form {
+                Form::Usual => Frame::new(geometry, chunk, geometry.usable_len()),
+                _ => Frame::whole(geometry, chunk),
+            };
             write(&mut frame);
             let frame = checker.for_batch().own(frame);
             let (address, len) = (frame.kernel_address(), frame.len());

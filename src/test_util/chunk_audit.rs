@@ -142,8 +142,12 @@ impl ChunkAudit {
 
     /// Adds chunks that were lost, which is allowed, each by any address in it: those of dropped
     /// frames and pools, and those in the rings of closed sockets.
+    ///
+    /// An address is as [`Frame::address`] returns it, or as [`RingContents`] has it.
     pub fn lost(mut self, addresses: impl IntoIterator<Item = u64>) -> Self {
-        self.add(ChunkHolder::Lost, addresses);
+        let geometry = *self.umem.geometry();
+        let chunk = |address| geometry.chunk_of_plain(geometry.plain(address));
+        self.add(ChunkHolder::Lost, addresses.into_iter().map(chunk));
         self
     }
 
@@ -167,7 +171,7 @@ impl ChunkAudit {
     /// [`AuditError`] with every chunk that is not.
     pub fn check(self) -> Result<(), AuditError> {
         let Self { umem, holders, mut error } = self;
-        let chunks = (0_u64..).map(|number| number.wrapping_mul(umem.chunk_size().into()));
+        let chunks = (0_u64..).map(|number| number.wrapping_mul(umem.geometry().step()));
         let mut places = umem.chunk_places().map(Vec::into_iter);
         for (chunk, holder) in chunks.zip(holders) {
             let place = places.as_mut().and_then(Iterator::next);

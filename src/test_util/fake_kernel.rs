@@ -12,20 +12,23 @@ use super::fake_sender::{FakeSender, MemberSender, Sending, next_entry};
 use super::ring_block::{RingBlock, RingBlockPair, RingBlocks};
 use crate::error::{Error, Result};
 use crate::num::{u32_of_count, u64_of, usize32};
-use crate::packet::{RxMetadata, RxRecord};
+use crate::packet::{RxMetadata, RxRecord, write_checksum};
 use crate::ring::{AtomicU32, Consumer, Index, MAX_ENTRIES, RingKind};
 use crate::socket::{
     Backend, BufferPool, Completion, CopyReason, Fill, Inner, MetadataRx, Rx, SharedQueue,
-    SharedRx, SharedSocket, Socket, SocketHandle, Tx,
+    SharedRx, SharedSocket, Socket, SocketHandle, Tx, TxAbilities,
 };
-use crate::umem::geometry::PACKET_HEADROOM;
+use crate::umem::geometry::{PACKET_HEADROOM, TX_METADATA_LEN};
 use crate::umem::{ChunkPlace, Sockets, Umem};
 use std::collections::VecDeque;
 use std::iter::once;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, Weak};
-use xsk_uapi::if_xdp::{XDP_PKT_CONTD, xdp_desc};
-use zerocopy::IntoBytes;
+use xsk_uapi::if_xdp::{
+    XDP_PKT_CONTD, XDP_TX_METADATA, XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_TIMESTAMP, xdp_desc,
+    xsk_tx_metadata,
+};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// The key of this kernel's records.
 const METADATA_KEY: u32 = 0xfa4e;
@@ -93,6 +96,8 @@ pub struct FakeKernel {
     pub(super) spare: VecDeque<u64>,
     /// What was transmitted of a packet whose last frame was not.
     partial: Vec<u8>,
+    /// The time that is written for packets that are transmitted.
+    tx_time: u64,
 }
 
 impl FakeKernel {
@@ -142,6 +147,7 @@ impl FakeKernel {
         let pool = Arc::new(BufferPool::new(umem.clone(), Arc::clone(&memory), is_multi_buffer));
         let backend = Backend::Fake { fd, kernel: sender.clone(), _rings: None };
         let inner = Arc::new(Inner::new(backend, Arc::clone(&pool)));
+        inner.set_tx_abilities(TxAbilities { checksum: true, launch_time: true });
         let socket = Socket {
             rx: Rx::new(user_rx, Arc::clone(&inner)),
             tx: Tx::new(user_tx, Arc::clone(&inner)).bound(false),
@@ -161,6 +167,7 @@ impl FakeKernel {
             is_multi_buffer,
             spare: VecDeque::new(),
             partial: Vec::new(),
+            tx_time: 1 << 40,
         };
         kernel.set_need_wakeup(RingKind::Tx, need_wakeup);
         Ok((kernel, socket))
@@ -299,8 +306,59 @@ impl FakeKernel {
 
     /// Returns whether this kernel takes a descriptor with these options.
     fn knows(&self, options: u32) -> bool {
-        let known = if self.is_multi_buffer { XDP_PKT_CONTD } else { 0 };
-        options & !known == 0
+        let several = if self.is_multi_buffer { XDP_PKT_CONTD } else { 0 };
+        let metadata = if self.umem.geometry().has_tx_metadata() { XDP_TX_METADATA } else { 0 };
+        options & !(several | metadata) == 0
+    }
+
+    /// Does what the TX metadata of a descriptor asks for, whose chunk is claimed: writes the time, and
+    /// the checksum into `packet`, if that was read.
+    fn obey_metadata(&self, desc: xdp_desc, packet: &mut [u8]) {
+        let geometry = self.umem.geometry();
+        let len = u64_of(TX_METADATA_LEN);
+        if desc.options & XDP_TX_METADATA == 0 || geometry.offset(desc.addr) < len {
+            return;
+        }
+        let place = geometry.plain(desc.addr).wrapping_sub(len);
+        // SAFETY: the bytes are in the descriptor's chunk, before its packet, and this kernel holds it:
+        // it is claimed.
+        let bytes = unsafe { self.umem.read_as_kernel(place, TX_METADATA_LEN) };
+        let Ok(asked) = xsk_tx_metadata::read_from_bytes(&bytes) else { return };
+        if asked.flags & XDP_TXMD_FLAGS_CHECKSUM != 0 {
+            write_checksum(packet, asked.csum_start.into(), asked.csum_offset.into());
+        }
+        if asked.flags & XDP_TXMD_FLAGS_TIMESTAMP != 0 {
+            // SAFETY: as above: bytes 8 to 16 of those that were read.
+            unsafe {
+                self.umem.write_as_kernel(place.wrapping_add(8), &self.tx_time.to_ne_bytes())
+            };
+        }
+    }
+
+    /// Sets the time that is written for packets that are transmitted from here on, if TX metadata
+    /// asks for it ([`Tx::with_metadata`]): nanoseconds, above 2^32.
+    ///
+    /// ```
+    /// use xsk::packet::TxMetadata;
+    /// use xsk::test_util::FakeKernel;
+    ///
+    /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).tx_metadata().build()?;
+    /// let (mut kernel, socket) = FakeKernel::new(&umem)?;
+    /// let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion);
+    /// let frame = pool.take().ok_or("the pool is empty")?;
+    /// tx.reserve(1)?.push_with(frame, TxMetadata::new().timestamp())?;
+    /// tx.kick_if_needed()?;
+    ///
+    /// kernel.set_tx_time(1 << 40);
+    /// assert!(kernel.transmit().is_some());
+    /// kernel.complete(1);
+    /// let (frame, sent) = completion.reap(1)?.next().ok_or("it was completed")?;
+    /// assert_eq!(sent.map(|sent| sent.nanoseconds), Some(1 << 40));
+    /// pool.put(frame);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_tx_time(&mut self, nanoseconds: u64) {
+        self.tx_time = nanoseconds;
     }
 
     /// Adds a frame that was sent to its packet; returns the packet if that was its last one.
@@ -457,9 +515,11 @@ impl FakeKernel {
         loop {
             let desc = self.take_sent()?;
             let address = self.umem.geometry().plain(desc.addr);
-            // SAFETY: `take_sent` checked that the descriptor describes bytes inside one chunk, which this kernel holds (I2): it is claimed, so hostile steps did not give it away
+            // SAFETY: `take_sent` checked that the descriptor describes bytes inside one chunk,
+            // which this kernel holds (I2): it is claimed, so hostile steps did not give it away
             // before, and cannot now.
-            let packet = unsafe { self.umem.read_as_kernel(address, usize32(desc.len)) };
+            let mut packet = unsafe { self.umem.read_as_kernel(address, usize32(desc.len)) };
+            self.obey_metadata(desc, &mut packet);
             self.give_up(desc.addr, ChunkPlace::Sending);
             if let Some(packet) = self.join(desc, packet) {
                 return Some(packet);
@@ -473,6 +533,7 @@ impl FakeKernel {
         let mut taken: u32 = 0;
         while taken < count {
             let Some(desc) = self.take_sent() else { break };
+            self.obey_metadata(desc, &mut []);
             self.give_up(desc.addr, ChunkPlace::Sending);
             taken = taken.wrapping_add(1);
         }

@@ -219,7 +219,9 @@ impl Sending {
         let mut completed: u32 = 0;
         while completed < count && !self.completion_ended && self.completion.free(1) == Ok(1) {
             let Some(address) = self.unfinished.pop_front() else { break };
-            self.produce_completion(address);
+            // Without its lowest bit, where the kernel keeps a flag since 6.18
+            // (`xsk_skb_destructor_set_addr`, net/xdp/xsk.c).
+            self.produce_completion(address & !1);
             completed = completed.wrapping_add(1);
         }
         completed

@@ -77,7 +77,8 @@ impl<'a> Hostile<'a> {
         self
     }
 
-    /// Writes an entry of any content into the RX ring, if a slot is free.
+    /// Writes an entry of any content into the RX ring, if a slot is free. The address goes there
+    /// as it is; the kernel's form of one is that of [`RingContents`](super::RingContents).
     pub fn receive(&mut self, address: u64, len: u32, options: u32) {
         self.kernel.produce_rx(self.socket, xdp_desc { addr: address, len, options });
     }

@@ -21,6 +21,11 @@ use zerocopy::FromBytes;
 /// that ring that is dropped, even one of no entries, or with its next batch that is moved as a
 /// whole.
 ///
+/// Addresses have the form that the kernel gives them. Of
+/// [unaligned](crate::umem::UmemBuilder::unaligned) chunks, the lower 48 bits say where the chunk
+/// begins, and the upper 16 how far behind that the packet does; their sum is what
+/// [`Frame::address`](crate::Frame::address) returns.
+///
 /// ```
 /// use xsk::test_util::FakeKernel;
 ///

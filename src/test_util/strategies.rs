@@ -18,9 +18,9 @@
 //! }
 //!
 //! let steps = prop::collection::vec(strategies::kernel_step(100), 1..50);
-//! let program = (strategies::rings(4), steps);
-//! proptest!(strategies::config(64), |((rings, steps) in program)| {
-//!     let (umem, mut pool) = xsk::Umem::builder().chunk_count(32).build()?;
+//! let program = (strategies::umem(), strategies::rings(4), steps);
+//! proptest!(strategies::config(64), |((umem, rings, steps) in program)| {
+//!     let (umem, mut pool) = umem.chunk_count(32).build()?;
 //!     let (kernel, mut port) = FakeKernel::with(&umem, rings)?;
 //!     let mut kernels = [kernel];
 //!     for step in &steps {
@@ -34,6 +34,7 @@
 
 use super::{FakeRings, Index, KernelStep};
 use crate::ring::RingKind;
+use crate::umem::{Umem, UmemBuilder};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
@@ -93,6 +94,15 @@ pub fn rings(most_bits: u32) -> BoxedStrategy<FakeRings> {
             FakeRings { rx, tx, fill, completion, start, need_wakeup }
         })
         .boxed()
+}
+
+/// A builder of packet memory, to be given a number of chunks: aligned chunks as often as
+/// [unaligned](UmemBuilder::unaligned) ones, of even and odd sizes from 2048 to 4096 bytes.
+pub fn umem() -> BoxedStrategy<UmemBuilder> {
+    let aligned = select(vec![2048, 4096]).prop_map(|size| Umem::builder().chunk_size(size));
+    let unaligned = select(vec![2048, 2049, 3000, 3001, 4001, 4096])
+        .prop_map(|size| Umem::builder().chunk_size(size).unaligned());
+    prop_oneof![aligned, unaligned].boxed()
 }
 
 /// How many entries a call asks for: mostly few, sometimes none, sometimes more than any ring has.

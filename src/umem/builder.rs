@@ -4,7 +4,7 @@
 
 use super::geometry::{Geometry, PACKET_HEADROOM};
 use super::number::next_umem_number;
-use super::{FramePool, Memory, PageSize, Umem};
+use super::{FramePool, Memory, PageSize, Settings, Umem};
 use crate::error::{Error, Result};
 use crate::num::u64_of;
 use crate::sys::memory::Mapping;
@@ -34,12 +34,22 @@ pub struct UmemBuilder {
     headroom: u32,
     page_size: PageSize,
     unaligned: bool,
+    tx_metadata: bool,
+    software_checksum: bool,
 }
 
 impl Default for UmemBuilder {
     fn default() -> Self {
         let page_size = PageSize::Normal;
-        Self { chunks: 4096, chunk_size: 4096, headroom: 0, page_size, unaligned: false }
+        Self {
+            chunks: 4096,
+            chunk_size: 4096,
+            headroom: 0,
+            page_size,
+            unaligned: false,
+            tx_metadata: false,
+            software_checksum: false,
+        }
     }
 }
 
@@ -69,11 +79,26 @@ impl UmemBuilder {
     /// bytes for an MTU of 1500 and much room before the packet, say, where a power of two would
     /// waste a quarter of the memory.
     ///
-    /// The chunks lie one after the other, and everything works as with aligned ones, for some
-    /// instructions more for each packet (`benches/instructions.rs`: 2 where packets are forwarded
-    /// unread, 10 where each is looked at). Chunks whose size is no power of two cross pages, and the
-    /// kernel would not give such a chunk to a card, but lose it: sockets of such a UMEM are in copy
-    /// mode, also with huge pages, and [`CopyMode::ZeroCopy`](crate::CopyMode::ZeroCopy) is refused.
+    /// Everything works as with aligned chunks, and takes some instructions more for each packet
+    /// (`benches/instructions.rs`: 2 where packets are forwarded unread, 10 where each is looked
+    /// at). The chunks lie one after the other. Behind one of an odd size there is a byte that no
+    /// chunk has, so that each begins at an even address: in copy mode newer kernels (seen with
+    /// 6.18) give the chunk of a sent packet back by an address whose lowest bit is 0.
+    ///
+    /// Chunks whose size is no power of two cross pages, and the kernel would not give such a chunk
+    /// to a card, but lose it: sockets of such a UMEM are in copy mode, also with huge pages, and
+    /// [`CopyMode::ZeroCopy`](crate::CopyMode::ZeroCopy) is refused.
+    ///
+    /// ```
+    /// use xsk::Umem;
+    /// let builder = Umem::builder().chunk_count(64).chunk_size(3001);
+    /// assert!(builder.clone().build().is_err());
+    /// let (umem, mut pool) = builder.unaligned().build()?;
+    /// assert_eq!(umem.chunk_size(), 3001);
+    /// let addresses: Vec<u64> = pool.split_off(2).addresses().collect();
+    /// assert!(addresses.iter().all(|address| address % 3002 == 0));
+    /// # Ok::<(), xsk::Error>(())
+    /// ```
     #[doc(alias = "XDP_UMEM_UNALIGNED_CHUNK_FLAG")]
     pub fn unaligned(mut self) -> Self {
         self.unaligned = true;
@@ -87,6 +112,29 @@ impl UmemBuilder {
     #[doc(alias = "frame_headroom")]
     pub fn headroom(mut self, bytes: u32) -> Self {
         self.headroom = bytes;
+        self
+    }
+
+    /// Keeps 24 bytes at the beginning of each chunk free for TX metadata (kernel 6.8): sockets can
+    /// ask for checksums, the time of sending, and launch times
+    /// ([`Tx::with_metadata`](crate::Tx::with_metadata)).
+    ///
+    /// A frame over a whole chunk is so much shorter. Kernels before 6.8 refuse to register the memory
+    /// ([`Error::NeedsKernel`]).
+    #[doc(alias = "XDP_UMEM_TX_METADATA_LEN")]
+    pub fn tx_metadata(mut self) -> Self {
+        self.tx_metadata = true;
+        self
+    }
+
+    /// Has the kernel compute the checksums that are asked for itself, in copy mode
+    /// (`XDP_UMEM_TX_SW_CSUM`); with [`tx_metadata`](Self::tx_metadata). Else the device does, or what
+    /// it is made of: on a veth pair a packet arrives with its checksum missing. It is for tests, and
+    /// for devices that compute none.
+    #[doc(alias = "XDP_UMEM_TX_SW_CSUM")]
+    pub fn software_checksum(mut self) -> Self {
+        self.tx_metadata = true;
+        self.software_checksum = true;
         self
     }
 
@@ -104,7 +152,7 @@ impl UmemBuilder {
     /// # Errors
     /// [`Error::Setting`] for what no kernel takes; [`Error::AllocateUmem`] if the memory cannot be
     /// mapped: for huge pages, most often because the system has none reserved;
-    /// [`Error::UmemNumbers`] after 2^32 - 1 UMEMs in one process.
+    /// [`Error::UmemNumbers`] after 2^31 - 1 UMEMs in one process.
     pub fn build(self) -> Result<(Umem, FramePool)> {
         let geometry = self.geometry()?;
         let refused = |errno| Error::AllocateUmem {
@@ -123,7 +171,7 @@ impl UmemBuilder {
             .and_then(|len| usize::try_from(len).ok());
         let len = len.ok_or_else(|| refused(Errno::NOMEM))?;
         let mapping = Mapping::anonymous(len, self.page_size).map_err(refused)?;
-        Ok(Umem::over(Memory::Ours(mapping), geometry, self.headroom, self.page_size))
+        Ok(self.over(Memory::Ours(mapping), geometry))
     }
 
     /// Makes a UMEM of memory that is mapped already: chunks from `memory`'s first byte on, as many
@@ -132,8 +180,9 @@ impl UmemBuilder {
     ///
     /// # Errors
     /// As [`build`](Self::build); [`Error::Setting`] also if `memory` does not begin at a page or
-    /// is too short. Memory that the kernel cannot pin (read-only, or a shared mapping of a file)
-    /// is refused when a socket is opened for it.
+    /// is too short: it has the bytes of all chunks at least, and one more for each of an odd size.
+    /// Memory that the kernel cannot pin (read-only, or a shared mapping of a file) is refused when
+    /// a socket is opened for it.
     ///
     /// # Safety
     /// From this call until `owner` is dropped:
@@ -166,10 +215,24 @@ impl UmemBuilder {
             return Err(setting("memory", start.addr().get(), "begins at a page"));
         }
         if u64_of(memory.len()) < geometry.area() {
-            return Err(setting("memory", memory.len(), "has chunks x chunk size bytes at least"));
+            let rule = if self.chunk_size % 2 == 0 {
+                "has chunks x chunk size bytes at least"
+            } else {
+                "has chunks x (chunk size + 1) bytes at least, as the chunk size is odd"
+            };
+            return Err(setting("memory", memory.len(), rule));
         }
         let memory = Memory::Users(start, Box::new(owner));
-        Ok(Umem::over(memory, geometry, self.headroom, self.page_size))
+        Ok(self.over(memory, geometry))
+    }
+
+    fn over(&self, memory: Memory, geometry: Geometry) -> (Umem, FramePool) {
+        let settings = Settings {
+            headroom: self.headroom,
+            page_size: self.page_size,
+            software_checksum: self.software_checksum,
+        };
+        Umem::over(memory, geometry, settings)
     }
 
     fn geometry(&self) -> Result<Geometry> {
@@ -192,7 +255,9 @@ impl UmemBuilder {
             let rule = "is below the chunk size less the kernel's 256 bytes";
             return Err(setting("headroom", self.headroom, rule));
         }
-        let bytes = u64::from(self.chunks).saturating_mul(u64::from(self.chunk_size));
+        // Behind a chunk of an odd size there is a byte more.
+        let step = u64::from(self.chunk_size).next_multiple_of(2);
+        let bytes = u64::from(self.chunks).saturating_mul(step);
         // A pointer may not be moved by more than `isize::MAX`, even in a longer mapping.
         if isize::try_from(bytes).is_err() {
             return Err(Error::AllocateUmem {
@@ -202,11 +267,12 @@ impl UmemBuilder {
             });
         }
         let umem = next_umem_number(self.unaligned)?;
-        Ok(if self.unaligned {
+        let geometry = if self.unaligned {
             Geometry::unaligned(umem, self.chunks, self.chunk_size)
         } else {
             Geometry::aligned(umem, self.chunks, self.chunk_size)
-        })
+        };
+        Ok(if self.tx_metadata { geometry.with_tx_metadata() } else { geometry })
     }
 }
 

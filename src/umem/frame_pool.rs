@@ -51,10 +51,10 @@ impl FramePool {
     /// Makes the pool of all chunks; once for a UMEM, before anything else can make a frame.
     pub(super) fn full(checker: Checker) -> Self {
         let mut pool = Self::new(checker);
-        let chunk_size = u64::from(pool.checker.geometry.chunk_size());
+        let step = pool.checker.geometry.step();
         // The last slot is taken first: chunks leave in the order of their addresses.
         for (slot, chunk) in pool.slots.iter_mut().zip((0..u64::from(pool.size)).rev()) {
-            *slot = chunk.wrapping_mul(chunk_size);
+            *slot = chunk.wrapping_mul(step);
         }
         pool.len = pool.size;
         pool

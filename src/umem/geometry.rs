@@ -2,6 +2,7 @@
 
 use super::grid::{self, Grid};
 use super::number;
+use crate::num::{u32_of_count, u64_of};
 
 /// What the kernel leaves free before each received packet, beside the headroom
 /// (`XDP_PACKET_HEADROOM`, linux/bpf.h).
@@ -19,9 +20,17 @@ pub(crate) struct Geometry {
     aligned_area: u64,
     /// The bits of an address that say which chunk it is in.
     chunk_bits: u64,
+    /// What a chunk's address is less than that of the first byte that a frame can have.
+    first: u64,
+    /// How many bytes of a chunk a frame can have.
+    usable: u32,
     /// Where unaligned chunks begin.
     pub(super) grid: Grid,
 }
+
+/// Bytes before a frame that are kept for TX metadata (`struct xsk_tx_metadata`, linux/if_xdp.h, of
+/// 6.15; it was 16 bytes long before).
+pub(crate) const TX_METADATA_LEN: usize = 24;
 
 impl Geometry {
     /// Returns the geometry of UMEM number `umem`: `chunks` chunks of `chunk_size` bytes, a power
@@ -32,6 +41,8 @@ impl Geometry {
             chunk_size,
             aligned_area: u64::from(chunks).wrapping_mul(u64::from(chunk_size)),
             chunk_bits: u64::from(chunk_size).wrapping_neg(),
+            first: 0,
+            usable: chunk_size,
             grid: Grid::NONE,
         }
     }
@@ -39,7 +50,20 @@ impl Geometry {
     /// As [`aligned`](Self::aligned), for chunks of any size, and addresses as those of [`Grid`].
     pub(crate) fn unaligned(umem: u32, chunks: u32, chunk_size: u32) -> Self {
         let grid = Grid::new(chunks, chunk_size);
-        Self { umem, chunk_size, aligned_area: 0, chunk_bits: grid::BASE, grid }
+        let (chunk_bits, usable) = (grid::BASE, chunk_size);
+        Self { umem, chunk_size, aligned_area: 0, chunk_bits, first: 0, usable, grid }
+    }
+
+    /// Returns the same with room for TX metadata before each frame.
+    pub(crate) fn with_tx_metadata(self) -> Self {
+        let first = self.at(0, u64_of(TX_METADATA_LEN));
+        let usable = self.chunk_size.saturating_sub(u32_of_count(TX_METADATA_LEN));
+        Self { first, usable, ..self }
+    }
+
+    /// Returns whether there is room for TX metadata before each frame.
+    pub(crate) fn has_tx_metadata(&self) -> bool {
+        self.first != 0
     }
 
     /// Returns whether the chunks are unaligned ones.
@@ -95,17 +119,17 @@ impl Geometry {
         address & self.chunk_bits
     }
 
-    /// Returns the first byte of `chunk` that a frame can have: the chunk's own first byte.
+    /// Returns the first byte of `chunk` that a frame can have: the chunk's own first byte, or that
+    /// behind the room for TX metadata.
     #[inline(always)]
-    #[expect(clippy::unused_self, reason = "the geometry says where frames begin in a chunk")]
     pub(crate) fn first_usable(&self, chunk: u64) -> u64 {
-        chunk
+        chunk.wrapping_add(self.first)
     }
 
     /// Returns how many bytes a frame over a whole chunk has.
     #[inline(always)]
     pub(crate) fn usable_len(&self) -> u32 {
-        self.chunk_size()
+        self.usable
     }
 
     /// Returns a chunk's size.
@@ -114,23 +138,34 @@ impl Geometry {
         self.chunk_size
     }
 
+    /// Returns how far apart chunks begin: a chunk's size, or one byte more if that is odd.
+    pub(crate) fn step(&self) -> u64 {
+        if self.is_unaligned() { self.grid.step() } else { u64::from(self.chunk_size) }
+    }
+
     /// Returns the number of chunks.
     #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "made of a `u32`")]
     pub(crate) fn chunk_count(&self) -> u32 {
-        self.area().checked_div(u64::from(self.chunk_size)).unwrap_or(0) as u32
+        self.area().checked_div(self.step()).unwrap_or(0) as u32
     }
 
     /// Returns the number of the chunk that `address` is in; of one that is in none a number that no
     /// chunk has.
-    #[cfg(any(debug_assertions, feature = "ledger", feature = "test-util"))]
     pub(crate) fn index(&self, address: u64) -> usize {
         let first = match (self.is_unaligned(), self.grid.is_chunk(address)) {
             (false, _) => address,
             (true, true) => self.chunk(address),
             (true, false) => return usize::MAX,
         };
-        let number = first.checked_div(u64::from(self.chunk_size)).unwrap_or(0);
+        let number = first.checked_div(self.step()).unwrap_or(0);
         usize::try_from(number).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the first byte of the chunk that the byte at `plain` is in, counted from the
+    /// beginning of the area.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn chunk_of_plain(&self, plain: u64) -> u64 {
+        plain.wrapping_sub(plain.checked_rem(self.step()).unwrap_or(0))
     }
 
     /// Returns how far behind its chunk's first byte `address` is.
@@ -214,10 +249,12 @@ mod tests {
             (3000 << 48, 2, false),
             (3001 << 48, 1, false),
             (1, 1, false),
-            (3001, 3001, true),
-            ((2 * 3001) | (256 << 48), 3001 - 256, true),
-            ((2 * 3001) | (256 << 48), 3001 - 255, false),
-            (3 * 3001, 1, false),
+            (3001, 1, false),
+            (3002, 3001, true),
+            (3002, 3002, false),
+            ((2 * 3002) | (256 << 48), 3001 - 256, true),
+            ((2 * 3002) | (256 << 48), 3001 - 255, false),
+            (3 * 3002, 1, false),
             (u64::MAX, 1, false),
             (0, 0, false),
             (256 << 48, 0, false),
@@ -227,9 +264,9 @@ mod tests {
         ] {
             assert_eq!(geometry.contains_packet(address, len), contained, "{address:#x} {len}");
         }
-        let address = geometry.at(2 * 3001, 300);
-        assert_eq!((geometry.chunk(address), geometry.offset(address)), (2 * 3001, 300));
-        assert_eq!((geometry.plain(address), geometry.index(address)), (2 * 3001 + 300, 2));
-        assert_eq!((geometry.area(), geometry.chunk_count()), (3 * 3001, 3));
+        let address = geometry.at(2 * 3002, 300);
+        assert_eq!((geometry.chunk(address), geometry.offset(address)), (2 * 3002, 300));
+        assert_eq!((geometry.plain(address), geometry.index(address)), (2 * 3002 + 300, 2));
+        assert_eq!((geometry.area(), geometry.chunk_count()), (3 * 3002, 3));
     }
 }

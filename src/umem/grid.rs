@@ -1,4 +1,7 @@
-//! The grid of unaligned chunks: chunks of any size, one after the other.
+//! The grid of unaligned chunks: chunks of any size, one after the other, each at an even address:
+//! behind a chunk of an odd size there is a byte that no chunk has. In copy mode the kernel keeps a
+//! flag in the lowest bit of an address that it is to repeat in the completion ring, and repeats it
+//! with that bit clear (`xsk_skb_destructor_set_addr`, net/xdp/xsk.c of Linux 6.18).
 //!
 //! An address in such a UMEM says where the chunk begins in its lower 48 bits and how far behind
 //! that its byte is in the upper 16 (`XSK_UNALIGNED_BUF_OFFSET_SHIFT`, linux/if_xdp.h). The kernel
@@ -21,43 +24,52 @@ const LEDGER: bool = cfg!(any(debug_assertions, feature = "ledger"));
 pub(super) struct Grid {
     chunks: u64,
     size: u64,
+    /// How far apart chunks begin.
+    step: u64,
     /// What the base of the last chunk is below, shifted as far as an offset is long.
     end: u64,
-    /// The number by which the odd part of `size` is multiplied to give 1, modulo 2^64.
+    /// The number by which the odd part of `step` is multiplied to give 1, modulo 2^64.
     inverse: u64,
-    /// How far an offset, and the twos in `size`, move a chunk's number, in bits.
+    /// How far an offset, and the twos in `step`, move a chunk's number, in bits.
     shift: u32,
 }
 
 impl Grid {
     /// The grid of a UMEM whose chunks are aligned.
-    pub(super) const NONE: Self = Self { chunks: 0, size: 0, end: 0, inverse: 0, shift: 0 };
+    pub(super) const NONE: Self =
+        Self { chunks: 0, size: 0, step: 0, end: 0, inverse: 0, shift: 0 };
 
     /// Returns the grid of `chunks` chunks of `size` bytes: at least 1 of at least 1, and below 2^48
     /// bytes.
     pub(super) fn new(chunks: u32, size: u32) -> Self {
         let size = u64::from(size);
-        let twos = size.trailing_zeros();
-        let odd = size >> twos;
+        let step = size.wrapping_add(size & 1);
+        let twos = step.trailing_zeros();
+        let odd = step >> twos;
         // Newton's iteration doubles the number of right bits each time; an odd number is its own
         // inverse in the lowest three.
         let inverse = (0..5).fold(odd, |inverse, _| {
             inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)))
         });
         let chunks = u64::from(chunks);
-        let last = chunks.wrapping_sub(1).wrapping_mul(size);
+        let last = chunks.wrapping_sub(1).wrapping_mul(step);
         let end = without_offset(last.wrapping_add(1));
         let shift = twos.wrapping_add(u64::BITS.wrapping_sub(OFFSET_SHIFT));
-        Self { chunks, size, end, inverse, shift }
+        Self { chunks, size, step, end, inverse, shift }
     }
 
     pub(super) fn is_none(&self) -> bool {
         self.chunks == 0
     }
 
-    /// Returns the bytes of all chunks.
+    /// Returns how far apart chunks begin.
+    pub(super) fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Returns the bytes from the first chunk to where one more would begin.
     pub(super) fn area(&self) -> u64 {
-        self.chunks.wrapping_mul(self.size)
+        self.chunks.wrapping_mul(self.step)
     }
 
     /// Returns whether the base of `address` begins a chunk; the offset is not looked at.
@@ -123,7 +135,8 @@ mod tests {
         for size in [2048_u32, 2049, 2500, 3000, 3001, 3072, 4001, 4095, 4096, 32_769, 65_535] {
             let chunks = 1 << 30;
             let grid = Grid::new(chunks, size);
-            let size = u64::from(size);
+            let size = grid.step();
+            assert!(size % 2 == 0 && size - grid.size < 2);
             for chunk in (0..300).chain(u64::from(chunks) - 300..u64::from(chunks)) {
                 let base = chunk * size;
                 assert!(grid.is_chunk(base), "{chunk} {size}");

@@ -42,7 +42,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::num::{u64_of, usize_of_offset, usize32};
 use crate::sys::memory::Mapping;
-use geometry::Geometry;
+use geometry::{Geometry, TX_METADATA_LEN};
 use ledger::Ledger;
 use losses::LossRecord;
 use number::LossCount;
@@ -77,10 +77,17 @@ pub struct Umem {
     shared: Arc<Shared>,
 }
 
+/// What the kernel is told of the memory beside its geometry.
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Settings {
     headroom: u32,
     page_size: PageSize,
+    software_checksum: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
     ledger: Ledger,
     loss_count: LossCount,
     loss_record: LossRecord,
@@ -147,8 +154,7 @@ impl Umem {
     pub(super) fn over(
         memory: Memory,
         geometry: Geometry,
-        headroom: u32,
-        page_size: PageSize,
+        settings: Settings,
     ) -> (Self, FramePool) {
         let start = match &memory {
             Memory::Ours(mapping) => mapping.start(),
@@ -157,8 +163,7 @@ impl Umem {
         let ledger = Ledger::new(usize32(geometry.chunk_count()));
         let pool = FramePool::full(Checker::new(geometry, ledger.clone()));
         let shared = Shared {
-            headroom,
-            page_size,
+            settings,
             loss_count: LossCount::new(geometry.umem),
             loss_record: LossRecord::new(geometry, ledger.clone()),
             ledger,
@@ -206,9 +211,20 @@ impl Umem {
         &'a self,
         frame: &'a Frame,
     ) -> Option<&'a [u8; LEN]> {
-        let address = frame.kernel_address();
+        self.before_packet(frame, frame.kernel_address())
+    }
+
+    /// As [`before`](Self::before), for a packet that began at another address in the frame's chunk.
+    #[inline(always)]
+    pub(crate) fn before_packet<'a, const LEN: usize>(
+        &'a self,
+        frame: &'a Frame,
+        address: u64,
+    ) -> Option<&'a [u8; LEN]> {
         let start = self.geometry.plain(address).checked_sub(u64_of(LEN))?;
-        if frame.umem() != self.geometry.umem || start < self.geometry.chunk(address) {
+        let chunk = self.geometry.chunk(frame.kernel_address());
+        let is_in_chunk = self.geometry.chunk(address) == chunk && start >= chunk;
+        if frame.umem() != self.geometry.umem || !is_in_chunk {
             return None;
         }
         // SAFETY: as in `bytes`: the bytes are of the frame's chunk, before the packet and not before
@@ -221,6 +237,20 @@ impl Umem {
     fn first_byte(&self, frame: &Frame) -> *mut u8 {
         self.geometry.assert_same_umem(frame.umem());
         self.at(self.geometry.plain(frame.kernel_address()))
+    }
+
+    /// As [`before`](Self::before), to be written: the room for TX metadata before a frame.
+    pub(crate) fn before_mut<'a>(
+        &'a self,
+        frame: &'a mut Frame,
+    ) -> Option<&'a mut [u8; TX_METADATA_LEN]> {
+        let address = frame.kernel_address();
+        let start = self.geometry.plain(address).checked_sub(u64_of(TX_METADATA_LEN))?;
+        if frame.umem() != self.geometry.umem || start < self.geometry.chunk(address) {
+            return None;
+        }
+        // SAFETY: as in `before`, and the frame is borrowed exclusively (I3).
+        Some(unsafe { &mut *self.at(start).cast::<[u8; TX_METADATA_LEN]>() })
     }
 
     /// Returns a pointer to the byte at `address`, which is inside the area.
@@ -303,11 +333,13 @@ impl Umem {
     #[track_caller]
     pub fn for_each_free_chunk(&self, pool: &mut FramePool, mut edit: impl FnMut(&mut [u8])) {
         self.geometry.assert_same_umem(pool.geometry().umem);
-        let len = usize32(self.geometry.chunk_size());
+        let len = usize32(self.geometry.usable_len());
         for chunk in pool.addresses() {
-            // SAFETY: a pool's address is the first byte of a chunk of this area, `len` bytes long;
-            // the chunk is in the exclusively borrowed pool, so there is no frame of it (I2, I3).
-            edit(unsafe { std::slice::from_raw_parts_mut(self.at(chunk), len) });
+            let first = self.geometry.plain(self.geometry.first_usable(chunk));
+            // SAFETY: a pool's address is the first byte of a chunk of this area, whose bytes from
+            // `first` on are `len`; the chunk is in the exclusively borrowed pool, so there is no
+            // frame of it (I2, I3).
+            edit(unsafe { std::slice::from_raw_parts_mut(self.at(first), len) });
         }
     }
 
@@ -326,13 +358,13 @@ impl Umem {
     /// Returns how many bytes the kernel leaves free before a received packet, beside its own 256.
     #[must_use]
     pub fn headroom(&self) -> u32 {
-        self.shared.headroom
+        self.shared.settings.headroom
     }
 
     /// Returns the size of the pages that the memory is made of.
     #[must_use]
     pub fn page_size(&self) -> PageSize {
-        self.shared.page_size
+        self.shared.settings.page_size
     }
 
     /// Returns how many chunks are where, as the ledger knows: in debug builds and with feature
@@ -438,6 +470,10 @@ impl Umem {
     }
 
     /// Returns the area's first byte.
+    pub(crate) fn has_software_checksum(&self) -> bool {
+        self.shared.settings.software_checksum
+    }
+
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }

@@ -1,6 +1,6 @@
 //! What the card knows of a packet, as it comes to a socket.
 
-use crate::common::{AtCable, Cable, kernel_can, kernel_since, packet, until};
+use crate::common::{AtCable, Cable, PATIENCE, kernel_can, kernel_since, packet, until};
 use rustix::io::Errno;
 use std::net::{Ipv4Addr, UdpSocket};
 use xsk::attach::{AttachMode, Attachment, Registration};
@@ -8,6 +8,7 @@ use xsk::bpf::{Helper, Insn, MetadataProgram, Program, Reg, XskMap};
 use xsk::packet::{Property, RxMetadata, VlanTag};
 use xsk::socket::MetadataRx;
 use xsk::test_util::{Namespace, VethPair, privileged};
+use xsk::umem::UmemBuilder;
 use xsk::{Error, Fill, FramePool, Interface, Kick, Port, Socket, Umem};
 
 struct Receiver {
@@ -31,7 +32,15 @@ fn attach(
 }
 
 fn receiver(namespace: &Namespace, interface: &Interface) -> Receiver {
-    let mut port = Port::at(namespace, interface, 0);
+    receiver_over(Umem::builder(), namespace, interface)
+}
+
+/// Returns a receiver with 1024 chunks.
+fn receiver_over(builder: UmemBuilder, namespace: &Namespace, interface: &Interface) -> Receiver {
+    let (umem, pool) = builder.chunk_count(1024).build().unwrap();
+    let bind = || Socket::builder(&umem).bind_timeout(PATIENCE).bind(interface, 0);
+    let socket = namespace.run(bind).unwrap().unwrap();
+    let mut port = Port::new(umem, pool, socket);
     port.fill();
     let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();
     let load = || MetadataProgram::load(&map, interface.index());
@@ -185,9 +194,15 @@ fn a_record_of_an_earlier_packet_of_the_ring_is_never_believed() {
     if !privileged!() || !can(xsk::test_util::test_name!()) {
         return;
     }
+    never_believed(Umem::builder());
+    // The record lies right before the packet in such chunks, too.
+    never_believed(Umem::builder().chunk_size(3001).unaligned());
+}
+
+fn never_believed(builder: UmemBuilder) {
     let cable = Cable::new(1);
     let near = cable.veth.a();
-    let mut receiver = receiver(&cable.left, near);
+    let mut receiver = receiver_over(builder, &cable.left, near);
     let mut peer = Port::right(&cable);
     // Each of the chunks has a record then.
     for number in 0..1500 {

@@ -2,7 +2,7 @@
 //! 2048, batches of 64.
 
 use crate::common::{Cable, PATIENCE, until};
-use crate::packets::Packet;
+use crate::packets::{Packet, lay};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
@@ -26,14 +26,22 @@ pub(crate) struct Shape {
     pub(crate) queue: u32,
     pub(crate) chunks: u32,
     pub(crate) chunk_size: u32,
+    pub(crate) unaligned: bool,
     pub(crate) headroom: u32,
     pub(crate) rx: u32,
     /// Chunks given to the fill ring at once.
     pub(crate) fill: u32,
 }
 
-pub(crate) const SENDER: Shape =
-    Shape { queue: 0, chunks: CHUNKS, chunk_size: 4096, headroom: 0, rx: RING, fill: 0 };
+pub(crate) const SENDER: Shape = Shape {
+    queue: 0,
+    chunks: CHUNKS,
+    chunk_size: 4096,
+    unaligned: false,
+    headroom: 0,
+    rx: RING,
+    fill: 0,
+};
 
 pub(crate) const RECEIVER: Shape = Shape { fill: CHUNKS, ..SENDER };
 
@@ -156,10 +164,13 @@ impl Listener {
 
 /// Makes a port, in the calling thread's namespace.
 fn port(interface: &Interface, shape: Shape) -> Port {
-    let builder = Umem::builder()
+    let mut builder = Umem::builder()
         .chunk_count(shape.chunks)
         .chunk_size(shape.chunk_size)
         .headroom(shape.headroom);
+    if shape.unaligned {
+        builder = builder.unaligned();
+    }
     let (umem, mut pool) = builder.build().unwrap();
     let mut socket = Socket::builder(&umem)
         .rx_size(shape.rx)
@@ -238,7 +249,7 @@ pub(crate) fn send(
             while slots.remaining() > 0 && !pool.is_empty() {
                 let Some(packet) = rest.next() else { break };
                 let mut frame = pool.take().unwrap();
-                umem.write(&mut frame, &packet.bytes()).unwrap();
+                lay(umem, &mut frame, *packet);
                 slots.push(frame).unwrap();
             }
         }

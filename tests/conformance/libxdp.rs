@@ -160,12 +160,17 @@ fn map_leak() {
 
 #[test]
 fn umem_flags() {
-    // libxdp's test proves by the kernel's refusal that the flags reach the kernel; here no invalid
-    // flag reaches it.
+    // Without the flag, no size that the kernel would refuse reaches it. With it, the kernel takes
+    // such a size, which shows that it sees the flag.
     for chunk_size in [2049, 3000, 4001] {
-        let refused = Umem::builder().chunk_count(CHUNKS).chunk_size(chunk_size).build();
+        let builder = Umem::builder().chunk_count(CHUNKS).chunk_size(chunk_size);
+        let refused = builder.clone().build();
         let Err(Error::Setting { value, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(value, u64::from(chunk_size));
+        let (umem, _pool) = builder.unaligned().build().unwrap();
+        if privileged!() {
+            drop(Socket::builder(&umem).open().unwrap());
+        }
     }
 }
 

@@ -17,4 +17,5 @@ mod redirects;
 mod shared_umem;
 mod statistics;
 mod traffic;
+mod unaligned;
 mod waiting;

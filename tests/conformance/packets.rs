@@ -37,6 +37,30 @@ pub(crate) fn stream(count: u32, len: u32) -> Vec<Packet> {
     (0..count).map(packet).collect()
 }
 
+/// A line that the kernel's suite calls a buffer boundary: packets may lie across it where chunks
+/// do.
+const LINE: u64 = 4096;
+
+/// Returns how far behind the chunk's first byte at `chunk` a packet of `len` bytes begins that has
+/// its middle at a line; `None` if the chunk has no such line.
+pub(crate) fn across_a_line(umem: &Umem, chunk: u64, len: u32) -> Option<u32> {
+    let before = (chunk + 1).next_multiple_of(LINE) - chunk;
+    let offset = u32::try_from(before).unwrap().checked_sub(len / 2)?;
+    (offset + len <= umem.chunk_size()).then_some(offset)
+}
+
+/// Writes a packet into a frame of a whole chunk: where the chunk begins, and every other packet
+/// across a line of 4096 bytes if the chunk has one. Chunks of a power of two have none.
+#[track_caller]
+pub(crate) fn lay(umem: &Umem, frame: &mut Frame, packet: Packet) {
+    let offset = across_a_line(umem, frame.address(), packet.len);
+    if let Some(offset) = offset.filter(|_| packet.number % 2 == 1) {
+        frame.advance(offset).unwrap();
+        assert_ne!(frame.address() / LINE, (frame.address() + u64::from(packet.len) - 1) / LINE);
+    }
+    umem.write(frame, &packet.bytes()).unwrap();
+}
+
 /// Checks that the packet is the expected one: its length, all of its bytes, and its place in the
 /// chunk.
 #[track_caller]
@@ -45,9 +69,14 @@ pub(crate) fn intact(umem: &Umem, frame: &mut Frame, expected: Packet) {
     in_place(umem, frame);
 }
 
+/// Returns how far apart chunks of this size begin, in bytes: at even addresses.
+pub(crate) fn step(chunk_size: u32) -> u64 {
+    u64::from(chunk_size.next_multiple_of(2))
+}
+
 /// Checks that the packet lies behind the headroom and the kernel's 256 bytes.
 #[track_caller]
 pub(crate) fn in_place(umem: &Umem, frame: &Frame) {
-    let offset = frame.address() % u64::from(umem.chunk_size());
+    let offset = frame.address() % step(umem.chunk_size());
     assert_eq!(offset, u64::from(umem.headroom() + PACKET_HEADROOM));
 }

@@ -26,7 +26,7 @@ pub(crate) fn all_arrive(from: &mut Port, to: &mut Port, packets: &[Packet]) {
     clean(to.socket.handle.statistics().unwrap());
 }
 
-fn one_way(mode: AttachMode, from: Shape, to: Shape, packets: &[Packet]) {
+pub(crate) fn one_way(mode: AttachMode, from: Shape, to: Shape, packets: &[Packet]) {
     let fixture = Fixture::new(mode);
     let mut sender = fixture.left(from);
     let mut listener = fixture.listener(to);

@@ -1,7 +1,7 @@
 //! One bad entry among good ones.
 
 use crate::fixture::{Fixture, ledger, unchecked};
-use crate::input::{AREA, CHUNK, address, len, options, outside};
+use crate::input::{Chunks, address, chunks, len, options, outside};
 use proptest::prelude::*;
 use xsk::ring::RingKind;
 use xsk::test_util::{Index, strategies};
@@ -10,8 +10,8 @@ use xsk::{Frame, RingError};
 
 /// Returns a socket with a good packet and a good completion on the way, and everything else in the
 /// pool.
-fn quiet(start: Index) -> Fixture {
-    let mut fixture = Fixture::new(start);
+fn quiet(chunks: Chunks, start: Index) -> Fixture {
+    let mut fixture = Fixture::new(chunks, start);
     let Fixture { pool, kernel, socket, .. } = &mut fixture;
     assert_eq!(socket.fill.fill_from(pool, 4), Ok(4));
     assert_eq!(socket.tx.send_from(pool, 4, 60), Ok(4));
@@ -19,29 +19,31 @@ fn quiet(start: Index) -> Fixture {
     fixture
 }
 
-fn good_packet(address: u64, len: u32, options: u32) -> bool {
-    address < AREA && len > 0 && options == 0 && address % CHUNK + u64::from(len) <= CHUNK
+/// Returns the place of the chunk that an address is in, if the ledger is on.
+fn place_of(fixture: &Fixture, address: u64) -> Option<ChunkPlace> {
+    let chunk = usize::try_from(fixture.chunks.number(address)?).unwrap();
+    fixture.umem.chunk_places()?.get(chunk).copied()
 }
 
 /// The next call reports the refused entry, with all that was in it, once; then the ring continues.
 #[test]
 fn every_bad_rx_entry_is_named_once() {
-    let entry = (address(), len(), options(), strategies::index());
-    proptest!(strategies::config(2000), |((address, len, options, start) in entry)| {
-        let good = good_packet(address, len, options);
+    let entry = chunks().prop_flat_map(|chunks| {
+        (Just(chunks), address(chunks), len(), options(), strategies::index())
+    });
+    proptest!(strategies::config(3000), |((chunks, address, len, options, start) in entry)| {
+        let good = chunks.good_packet(address, len, options);
         prop_assume!(ledger() || !good);
-        let mut fixture = quiet(start);
-        let places = fixture.umem.chunk_places();
+        let mut fixture = quiet(chunks, start);
+        let place = place_of(&fixture, address);
         // SAFETY: without the ledger, only entries that are invalid in themselves come here.
         unsafe { unchecked(&mut fixture.kernel) }.receive(address, len, options);
         fixture.kernel.deliver(b"good");
-        let chunk = usize::try_from(address / CHUNK).unwrap_or(usize::MAX);
-        let place = places.and_then(|places| places.get(chunk).copied());
         let taken = good && place == Some(ChunkPlace::Receiving);
         let frames: Vec<Frame> = fixture.socket.rx.receive(1).unwrap().into_iter().collect();
         let ring = RingKind::Rx;
         if taken {
-            prop_assert_eq!((frames[0].address(), frames[0].len()), (address, len));
+            prop_assert_eq!((frames[0].address(), frames[0].len()), (chunks.plain(address), len));
         } else {
             prop_assert!(frames.is_empty());
             let fault = if good {
@@ -73,12 +75,18 @@ fn every_bad_rx_entry_is_named_once() {
 /// The same, for batches that are passed on whole: the bad entry is in the middle.
 #[test]
 fn a_bad_entry_ends_a_batch_where_it_is() {
-    let entry = (address(), len(), options(), strategies::index(), 0..5_u32);
-    proptest!(strategies::config(1500), |((address, len, options, start, how) in entry)| {
+    let entry = chunks().prop_flat_map(|chunks| {
+        (Just(chunks), address(chunks), len(), options(), strategies::index(), 0..5_u32)
+    });
+    proptest!(strategies::config(3000), |((chunks, address, len, options, start, how) in entry)| {
         // An unread chunk goes back to the fill ring whatever its length was.
-        let good = if how == 0 { address < AREA } else { good_packet(address, len, options) };
-        prop_assume!(!good);
-        let mut fixture = Fixture::new(start);
+        let passes = match how {
+            0 => chunks.passes(address, None, ledger()),
+            2 => chunks.passes(address, Some((len, options)), ledger()),
+            _ => chunks.good_packet(address, len, options),
+        };
+        prop_assume!(!passes);
+        let mut fixture = Fixture::new(chunks, start);
         let Fixture { pool, kernel, socket, .. } = &mut fixture;
         assert_eq!(socket.fill.fill_from(pool, 4), Ok(4));
         assert!(kernel.deliver(b"a"));
@@ -111,12 +119,13 @@ fn a_bad_entry_ends_a_batch_where_it_is() {
 
 #[test]
 fn every_bad_completion_is_named_once() {
-    let any = if ledger() { address().boxed() } else { outside().boxed() };
-    let entry = (any, strategies::index(), 0..3_u32);
-    proptest!(strategies::config(2000), |((address, start, how) in entry)| {
-        let mut fixture = quiet(start);
-        let chunk = usize::try_from(address / CHUNK).unwrap_or(usize::MAX);
-        let place = fixture.umem.chunk_places().and_then(|places| places.get(chunk).copied());
+    let entry = chunks().prop_flat_map(|chunks| {
+        let any = if ledger() { address(chunks).boxed() } else { outside(chunks).boxed() };
+        (Just(chunks), any, strategies::index(), 0..3_u32)
+    });
+    proptest!(strategies::config(3000), |((chunks, address, start, how) in entry)| {
+        let mut fixture = quiet(chunks, start);
+        let place = place_of(&fixture, address);
         // SAFETY: without the ledger, only addresses outside the UMEM come here.
         unsafe { unchecked(&mut fixture.kernel) }.complete(address);
         let Fixture { pool, socket, held, kernel, .. } = &mut fixture;
@@ -132,7 +141,7 @@ fn every_bad_completion_is_named_once() {
         let ring = RingKind::Completion;
         let answer = socket.completion.reap(1).map(drop);
         if came == 0 {
-            let fault = if address < AREA {
+            let fault = if chunks.number(address).is_some() {
                 RingError::DuplicateChunk { ring, address }
             } else {
                 RingError::BadEntry { ring, address, len: 0, options: 0 }
@@ -141,5 +150,51 @@ fn every_bad_completion_is_named_once() {
         }
         prop_assert_eq!(socket.completion.reap(1).map(drop), Ok(()));
         fixture.check();
+    });
+}
+
+/// Without the ledger, too, nothing that begins no chunk becomes a frame or lies in a pool: neither
+/// what is received or completed, nor what came back from the kernel after it was passed on unread.
+#[test]
+fn what_begins_no_chunk_becomes_no_frame() {
+    let entry = chunks()
+        .prop_flat_map(|chunks| (Just(chunks), address(chunks), strategies::index(), 0..6_u32));
+    proptest!(strategies::config(3000), |((chunks, address, start, how) in entry)| {
+        prop_assume!(chunks.number(address).is_none());
+        let mut fixture = quiet(chunks, start);
+        let had = fixture.user_chunks();
+        let Fixture { pool, socket, held, kernel, .. } = &mut fixture;
+        // SAFETY: the entries are of no chunk.
+        let mut hostile = unsafe { unchecked(kernel) };
+        hostile.receive(address, 60, 0);
+        hostile.complete(address);
+        let received = socket.rx.receive(1).unwrap();
+        let completed = socket.completion.reap(1).unwrap();
+        match how {
+            0 => held.extend(received),
+            1 => assert_eq!(received.reclaim(pool), 0),
+            2 => assert!(received.recycle(&mut socket.fill).unwrap() <= 1),
+            3 => assert!(received.forward(&mut socket.tx).unwrap() <= 1),
+            4 => held.extend(completed),
+            _ => assert_eq!(completed.reclaim(pool), 0),
+        }
+        // A refused entry is reported, which ends the batch.
+        for _ in 0..2 {
+            held.extend(socket.rx.receive(9).into_iter().flatten());
+            held.extend(socket.completion.reap(9).into_iter().flatten());
+        }
+        // The kernel gives back what it was given, after a good one.
+        assert_eq!((kernel.transmit_unread(1), kernel.complete(2)), (1, 2));
+        assert_eq!(kernel.deliver_unwritten(2, 60), 2);
+        // SAFETY: as above.
+        let mut hostile = unsafe { unchecked(kernel) };
+        hostile.receive(address, 60, 0);
+        hostile.complete(address);
+        let before = held.len();
+        held.extend(socket.rx.receive(9).unwrap());
+        held.extend(socket.completion.reap(9).unwrap());
+        prop_assert_eq!(held.len(), before + 4);
+        fixture.check();
+        prop_assert!(fixture.user_chunks().is_superset(&had));
     });
 }

@@ -1,6 +1,6 @@
 //! The socket, and what the test knows of its chunks.
 
-use crate::input::{AREA, CHUNK, CHUNKS};
+use crate::input::Chunks;
 use crate::step::Step;
 use std::collections::BTreeSet;
 use xsk::test_util::{FakeKernel, FakeRings, Hostile, Index};
@@ -10,6 +10,7 @@ use xsk::{Frame, FramePool, RingError, Socket, Umem, Verdict};
 /// Which chunks the user has, derived only from what the library returned; as a set, chunk by
 /// chunk.
 pub(crate) struct Fixture {
+    pub(crate) chunks: Chunks,
     pub(crate) umem: Umem,
     pub(crate) pool: FramePool,
     pub(crate) kernel: FakeKernel,
@@ -19,18 +20,18 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    pub(crate) fn new(start: Index) -> Self {
-        let chunks = u32::try_from(CHUNKS).unwrap();
-        let (umem, pool) = Umem::builder().chunk_count(chunks).chunk_size(2048).build().unwrap();
+    pub(crate) fn new(chunks: Chunks, start: Index) -> Self {
+        let (umem, pool) = chunks.builder().build().unwrap();
         let rings = FakeRings { rx: 4, tx: 4, fill: 8, completion: 4, start, need_wakeup: false };
         let (kernel, socket) = FakeKernel::with(&umem, rings).unwrap();
-        Self { umem, pool, kernel, socket, held: Vec::new(), faults: 0 }
+        Self { chunks, umem, pool, kernel, socket, held: Vec::new(), faults: 0 }
     }
 
     /// Returns the chunks that the user has: in the pool or in hand.
     pub(crate) fn user_chunks(&self) -> BTreeSet<u64> {
         let held = self.held.iter().map(Frame::address);
-        self.pool.addresses().chain(held).map(|address| address / CHUNK).collect()
+        let step = self.chunks.step();
+        self.pool.addresses().chain(held).map(|address| address / step).collect()
     }
 
     /// Asserts that the user has no chunk twice, and that every frame's bytes are inside one chunk
@@ -43,21 +44,23 @@ impl Fixture {
         );
         for frame in &mut self.held {
             let (first, len) = (frame.address(), u64::from(frame.len()));
-            assert!(len > 0 && first + len <= AREA, "outside the UMEM");
-            assert_eq!(first / CHUNK, (first + len - 1) / CHUNK, "outside its chunk");
+            let (step, size) = (self.chunks.step(), self.chunks.size);
+            assert!(len > 0 && first + len <= self.chunks.area(), "outside the UMEM");
+            assert!(first % step + len <= size, "outside its chunk");
             let bytes = self.umem.bytes_mut(frame);
             assert_eq!(bytes.len() as u64, len);
             bytes[0] = bytes[bytes.len() - 1].wrapping_add(1);
         }
         for chunk in self.pool.addresses() {
-            assert!(chunk < AREA && chunk % CHUNK == 0, "the pool has an address that is no chunk");
+            let begins = chunk < self.chunks.area() && chunk % self.chunks.step() == 0;
+            assert!(begins, "the pool has an address that is no chunk");
         }
     }
 
     /// Checks a frame that arrived: the user did not have its chunk, and the ledger had it at
     /// `place`.
     pub(crate) fn came(&mut self, frame: Frame, before: &[ChunkPlace], place: ChunkPlace) {
-        let chunk = frame.address() / CHUNK;
+        let chunk = self.chunks.of(&frame);
         assert!(!self.user_chunks().contains(&chunk), "a second frame for a chunk");
         assert_eq!(before[usize::try_from(chunk).unwrap()], place);
         self.held.push(frame);
@@ -74,6 +77,7 @@ impl Fixture {
     pub(crate) fn step(&mut self, step: &Step) {
         let places = self.umem.chunk_places().unwrap();
         let Fixture { pool, socket, held, .. } = self;
+        let chunks = self.chunks;
         match *step {
             Step::Kernel(ref step) => drop(self.kernel.step(step)),
             Step::Fill(n) => {
@@ -110,9 +114,8 @@ impl Fixture {
             }
             Step::RecycleEach(n) => {
                 let umem = &self.umem;
-                let taken = |frame: &Frame| {
-                    held.iter().any(|held| held.address() / CHUNK == frame.address() / CHUNK)
-                };
+                let taken =
+                    |frame: &Frame| held.iter().any(|held| chunks.of(held) == chunks.of(frame));
                 let look = |frame: &mut Frame| {
                     assert!(!taken(frame), "a second frame for a chunk");
                     assert_eq!(umem.bytes(frame).len(), frame.len() as usize);
@@ -159,7 +162,8 @@ impl Fixture {
                 };
                 let frames: Vec<Frame> = batch.into_iter().take(take as usize).collect();
                 for frame in frames {
-                    assert_eq!((frame.address() % CHUNK, u64::from(frame.len())), (0, CHUNK));
+                    assert_eq!(frame.address() % chunks.step(), 0);
+                    assert_eq!(u64::from(frame.len()), chunks.size);
                     self.came(frame, &places, ChunkPlace::Sending);
                 }
             }

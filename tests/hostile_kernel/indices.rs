@@ -1,7 +1,7 @@
 //! One index that is not where it should be.
 
 use crate::fixture::{Fixture, unchecked};
-use crate::input::kind;
+use crate::input::{chunks, kind};
 use proptest::prelude::*;
 use xsk::ring::RingKind;
 use xsk::test_util::{FakeKernel, FakeRings, RingContents, strategies};
@@ -12,10 +12,10 @@ use xsk::{Frame, RingError, Umem};
 #[test]
 fn an_index_that_cannot_be_is_refused_on_every_ring() {
     let far = prop_oneof![3 => 0..20_u32, 3 => (0..20_u32).prop_map(u32::wrapping_neg), 1 => any::<u32>()];
-    let index = (kind(), far, strategies::index(), 0..=3_u32);
-    proptest!(strategies::config(2000), |((ring, far, start, more) in index)| {
+    let index = (chunks(), kind(), far, strategies::index(), 0..=3_u32);
+    proptest!(strategies::config(2000), |((chunks, ring, far, start, more) in index)| {
         // The kernel was given `2 + more` of each kind, took one, and gave it back.
-        let mut fixture = Fixture::new(start);
+        let mut fixture = Fixture::new(chunks, start);
         let Fixture { umem, pool, kernel, socket, .. } = &mut fixture;
         assert_eq!(socket.fill.fill_from(pool, 2 + more), Ok(2 + more));
         assert_eq!(socket.tx.send_from(pool, 2, 60), Ok(2));

@@ -1,6 +1,7 @@
 //! Random programs of both sides.
 
 use crate::fixture::Fixture;
+use crate::input::chunks;
 use crate::step::step;
 use proptest::prelude::*;
 use xsk::test_util::strategies;
@@ -11,10 +12,12 @@ use xsk::test_util::strategies;
     ignore = "without the ledger a chunk that is given twice is not detected"
 )]
 fn no_program_of_a_hostile_kernel_makes_a_second_frame() {
-    let program = prop::collection::vec(step(), 1..150);
+    let program = chunks().prop_flat_map(|chunks| {
+        (Just(chunks), strategies::index(), prop::collection::vec(step(chunks), 1..150))
+    });
     let faults = std::cell::Cell::new(0);
-    proptest!(strategies::config(500), |((start, program) in (strategies::index(), program))| {
-        let mut fixture = Fixture::new(start);
+    proptest!(strategies::config(800), |((chunks, start, program) in program)| {
+        let mut fixture = Fixture::new(chunks, start);
         for step in &program {
             fixture.step(step);
             fixture.check();

@@ -1,6 +1,6 @@
 //! The steps of both sides.
 
-use crate::input::{address, kind, len, options};
+use crate::input::{Chunks, address, kind, len, options};
 use proptest::prelude::*;
 use xsk::ring::RingKind;
 use xsk::test_util::{KernelStep, strategies};
@@ -30,7 +30,7 @@ pub(crate) enum Step {
     HostileIndex(RingKind, u32),
 }
 
-pub(crate) fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step(chunks: Chunks) -> impl Strategy<Value = Step> {
     let few = || 0..9_u32;
     let far = prop_oneof![2 => 0..20_u32, 2 => (0..20_u32).prop_map(u32::wrapping_neg), 1 => any::<u32>()];
     let user = prop_oneof![
@@ -53,8 +53,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         1 => few().prop_map(Step::Put),
         1 => few().prop_map(Step::Take),
         1 => Just(Step::Kick),
-        3 => (address(), len(), options()).prop_map(|(a, l, o)| Step::HostileReceive(a, l, o)),
-        3 => address().prop_map(Step::HostileComplete),
+        3 => (address(chunks), len(), options()).prop_map(|(a, l, o)| Step::HostileReceive(a, l, o)),
+        3 => address(chunks).prop_map(Step::HostileComplete),
         2 => (kind(), far).prop_map(|(kind, far)| Step::HostileIndex(kind, far)),
     ];
     prop_oneof![user, other]

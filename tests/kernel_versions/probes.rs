@@ -78,6 +78,17 @@ pub(crate) fn need_wakeup() -> Outcome {
     offsets.tx.flags.into()
 }
 
+pub(crate) fn unaligned() -> Outcome {
+    let builder = Umem::builder().chunk_count(16).chunk_size(3000).unaligned();
+    let (umem, _pool) = builder.build().unwrap();
+    Socket::builder(&umem).open().into()
+}
+
+pub(crate) fn tx_metadata() -> Outcome {
+    let (umem, _pool) = Umem::builder().chunk_count(16).tx_metadata().build().unwrap();
+    Socket::builder(&umem).open().into()
+}
+
 pub(crate) fn link() -> Outcome {
     let cable = Cable::new(1);
     let attach = || {

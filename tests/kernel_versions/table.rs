@@ -28,7 +28,7 @@ impl Feature {
 pub(crate) const HEAD: &str = "| feature | since | without it |\n|---|---|---|\n";
 
 /// In the order of the kernels.
-pub(crate) const FEATURES: [Feature; 19] = [
+pub(crate) const FEATURES: [Feature; 21] = [
     Feature {
         name: "the default program (`bpf::redirect`)",
         since: (5, 3),
@@ -46,6 +46,12 @@ pub(crate) const FEATURES: [Feature; 19] = [
         since: (5, 4),
         without: "`kick_if_needed` wakes the kernel for every batch that is sent",
         probe: probes::need_wakeup,
+    },
+    Feature {
+        name: "unaligned chunks (`UmemBuilder::unaligned`)",
+        since: (5, 4),
+        without: "`NeedsKernel`",
+        probe: probes::unaligned,
     },
     Feature {
         name: "`AttachMethod::Link`",
@@ -136,6 +142,12 @@ pub(crate) const FEATURES: [Feature; 19] = [
         since: (6, 8),
         without: "`None`: `Property::NotSupported`",
         probe: probes::vlan_tag,
+    },
+    Feature {
+        name: "checksums and the time of sending of packets that are sent (`UmemBuilder::tx_metadata`)",
+        since: (6, 8),
+        without: "`NeedsKernel`",
+        probe: probes::tx_metadata,
     },
     Feature {
         name: "`set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`)",

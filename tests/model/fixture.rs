@@ -5,7 +5,7 @@ mod receiving;
 mod sending;
 
 use crate::op::{Edit, End, Op, Route};
-use crate::oracle::{CHUNK, Entry, Oracle, chunk};
+use crate::oracle::{Entry, Oracle};
 use std::collections::VecDeque;
 use xsk::ring::RingKind;
 use xsk::test_util::{FakeKernel, KernelStep, StepOutcome};
@@ -60,12 +60,9 @@ fn end<T>(guard: T, how: End) {
 
 impl Fixture {
     pub(crate) fn new(setting: &crate::Setting) -> Self {
-        let (umem, pool) = Umem::builder()
-            .chunk_count(setting.chunks)
-            .chunk_size(CHUNK as u32)
-            .headroom(setting.headroom)
-            .build()
-            .unwrap();
+        let builder = setting.umem.clone().chunk_count(setting.chunks).headroom(setting.headroom);
+        let (umem, pool) = builder.build().unwrap();
+        let size = umem.chunk_size();
         let (kernel, socket) = FakeKernel::with(&umem, setting.rings).unwrap();
         Self {
             umem,
@@ -75,7 +72,7 @@ impl Fixture {
             held: VecDeque::new(),
             kicks: 0,
             flags: (true, false),
-            oracle: Oracle::new(setting),
+            oracle: Oracle::new(setting, size),
         }
     }
 
@@ -172,7 +169,8 @@ impl Fixture {
                 let moved = oracle.vacant().min(oracle.rx.there.len()).min(want as usize);
                 for _ in 0..moved {
                     let (address, _) = oracle.rx.take().unwrap();
-                    oracle.pool.push(chunk(address));
+                    let chunk = oracle.chunk(address);
+                    oracle.pool.push(chunk);
                 }
                 oracle.rx.end(End::Drop);
                 assert_eq!(count as usize, moved);
@@ -197,7 +195,8 @@ impl Fixture {
                 let moved = oracle.vacant().min(there).min(want as usize);
                 for _ in 0..moved {
                     let (address, _) = oracle.completion.take().unwrap();
-                    oracle.pool.push(chunk(address));
+                    let chunk = oracle.chunk(address);
+                    oracle.pool.push(chunk);
                 }
                 oracle.completion.end(End::Drop);
                 assert_eq!(count as usize, moved);
@@ -224,13 +223,14 @@ impl Fixture {
                     };
                     self.pool.put(frame);
                     let (address, _) = self.oracle.held.pop_front().unwrap();
-                    self.oracle.pool.push(chunk(address));
+                    let chunk = self.oracle.chunk(address);
+                    self.oracle.pool.push(chunk);
                 }
             }
             Op::Take(count) => {
                 for _ in upto(count) {
                     let frame = self.pool.take();
-                    let expected = self.oracle.pool.pop().map(|chunk| (chunk, CHUNK as u32));
+                    let expected = self.oracle.pool.pop().map(|chunk| (chunk, self.oracle.size));
                     assert_eq!(frame.as_ref().map(entry), expected);
                     self.held.extend(frame);
                     self.oracle.held.extend(expected);

@@ -9,12 +9,15 @@ mod oracle;
 use fixture::Fixture;
 use op::Op;
 use proptest::prelude::*;
+use xsk::Umem;
 use xsk::ring::RingKind;
 use xsk::test_util::{FakeRings, Index, KernelStep, strategies};
+use xsk::umem::UmemBuilder;
 
 /// The sizes of everything.
 #[derive(Debug, Clone)]
 struct Setting {
+    umem: UmemBuilder,
     rings: FakeRings,
     chunks: u32,
     headroom: u32,
@@ -23,11 +26,8 @@ struct Setting {
 fn settings(bits: u32) -> impl Strategy<Value = Setting> {
     let chunks = prop_oneof![1 => 1..=40_u32, 2 => 1..=(2_u32 << bits)];
     let headroom = prop_oneof![2 => Just(0), 1 => 1..1700_u32];
-    (strategies::rings(bits), chunks, headroom).prop_map(|(rings, chunks, headroom)| Setting {
-        rings,
-        chunks,
-        headroom,
-    })
+    let setting = (strategies::umem(), strategies::rings(bits), chunks, headroom);
+    setting.prop_map(|(umem, rings, chunks, headroom)| Setting { umem, rings, chunks, headroom })
 }
 
 fn run(setting: &Setting, program: &[Op]) {
@@ -63,6 +63,7 @@ fn every_size_goes_round_over_the_wrap() {
         let size = 1_u32 << bits;
         for before in [0, 1, size / 2, size, size + 1] {
             let setting = Setting {
+                umem: Umem::builder().chunk_size(2048),
                 rings: FakeRings {
                     rx: size,
                     tx: size,

@@ -4,8 +4,6 @@ use crate::op::{Edit, End};
 use std::collections::VecDeque;
 use xsk::test_util::KernelStep;
 
-pub(crate) const CHUNK: u64 = 2048;
-
 /// Address and length; the length is 0 where entries have none.
 pub(crate) type Entry = (u64, u32);
 
@@ -74,6 +72,9 @@ impl In {
 #[derive(Debug)]
 pub(crate) struct Oracle {
     chunks: usize,
+    /// A chunk's size, and how far apart chunks begin.
+    pub(crate) size: u32,
+    step: u64,
     headroom: u64,
     /// The last is on top.
     pub(crate) pool: Vec<u64>,
@@ -91,18 +92,24 @@ pub(crate) struct Oracle {
     memory: Vec<u8>,
 }
 
-pub(crate) fn chunk(address: u64) -> u64 {
-    address / CHUNK * CHUNK
+/// Returns an address of a ring, which says how far behind its chunk's beginning it is in its upper
+/// 16 bits where chunks are unaligned, as bytes from the beginning of the memory.
+pub(crate) fn plain(address: u64) -> u64 {
+    (address & ((1 << 48) - 1)) + (address >> 48)
 }
 
 impl Oracle {
-    pub(crate) fn new(setting: &crate::Setting) -> Self {
+    pub(crate) fn new(setting: &crate::Setting, size: u32) -> Self {
         let chunks = u64::from(setting.chunks);
         let rings = setting.rings;
+        // Chunks begin at even addresses.
+        let step = u64::from(size.next_multiple_of(2));
         Self {
             chunks: chunks as usize,
+            size,
+            step,
             headroom: u64::from(setting.headroom) + 256,
-            pool: (0..chunks).rev().map(|number| number * CHUNK).collect(),
+            pool: (0..chunks).rev().map(|number| number * step).collect(),
             held: VecDeque::new(),
             fill: Out::new(rings.fill),
             rx: In::new(rings.rx),
@@ -111,12 +118,20 @@ impl Oracle {
             kernel: VecDeque::new(),
             awake: false,
             completion: In::new(rings.completion),
-            memory: vec![0; (chunks * CHUNK) as usize],
+            memory: vec![0; (chunks * step) as usize],
         }
+    }
+
+    pub(crate) fn chunk(&self, address: u64) -> u64 {
+        address / self.step * self.step
     }
 
     pub(crate) fn vacant(&self) -> usize {
         self.chunks - self.pool.len()
+    }
+
+    fn room(&self) -> u64 {
+        u64::from(self.size) - self.headroom
     }
 
     pub(crate) fn bytes(&self, (address, len): Entry) -> &[u8] {
@@ -124,13 +139,13 @@ impl Oracle {
     }
 
     pub(crate) fn deliver(&mut self, len: u32, packet: Option<&[u8]>) -> bool {
-        if u64::from(len) > CHUNK - self.headroom || self.rx.free() == 0 {
+        if u64::from(len) > self.room() || self.rx.free() == 0 {
             return false;
         }
         let Some((given, _)) = self.fill.published.pop_front() else {
             return false;
         };
-        let address = chunk(given) + self.headroom;
+        let address = self.chunk(given) + self.headroom;
         if let Some(packet) = packet {
             self.memory[address as usize..][..packet.len()].copy_from_slice(packet);
         }
@@ -161,7 +176,7 @@ impl Oracle {
                 count = u32::from(self.deliver(packet.len() as u32, Some(packet)));
             }
             KernelStep::DeliverUnwritten { count: wanted, len } => {
-                let len = len.min((CHUNK - self.headroom) as u32);
+                let len = len.min(self.room() as u32);
                 while count < wanted && self.deliver(len, None) {
                     count += 1;
                 }
@@ -196,15 +211,17 @@ impl Oracle {
     /// Edits, and returns whether that was possible. If not, everything is unchanged.
     pub(crate) fn edit(&mut self, entry: &mut Entry, edit: &Edit) -> bool {
         let (address, len) = (i128::from(entry.0), i128::from(entry.1));
-        let start = i128::from(chunk(entry.0));
+        let start = i128::from(self.chunk(entry.0));
         let (new, most) = match *edit {
             Edit::Truncate(to) => ((address, i128::from(to)), address + len),
             Edit::Advance(by) => ((address + i128::from(by), len - i128::from(by)), address + len),
             Edit::GrowFront(by) => {
                 ((address - i128::from(by), len + i128::from(by)), address + len)
             }
-            Edit::SetLen(to) => ((address, i128::from(to)), start + i128::from(CHUNK)),
-            Edit::Write(ref bytes) => ((address, bytes.len() as i128), start + i128::from(CHUNK)),
+            Edit::SetLen(to) => ((address, i128::from(to)), start + i128::from(self.size)),
+            Edit::Write(ref bytes) => {
+                ((address, bytes.len() as i128), start + i128::from(self.size))
+            }
         };
         if new.0 < start || new.1 < 1 || new.0 + new.1 > most {
             return false;

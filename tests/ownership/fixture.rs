@@ -5,9 +5,8 @@ use crate::op::{Move, Op, Trouble};
 use crate::panics::caught;
 use std::panic::resume_unwind;
 use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, RingContents};
+use xsk::umem::UmemBuilder;
 use xsk::{Fill, Frame, FramePool, Packet, RingError, Umem};
-
-pub(crate) const CHUNK: u32 = 2048;
 
 /// The parts of all queues and sockets, kind by kind, so that any two can be used at once.
 #[derive(Default)]
@@ -44,10 +43,11 @@ struct State {
 }
 
 impl Fixture {
-    pub(crate) fn new(umems: usize, chunks: u32, rings: &[FakeRings]) -> Self {
-        let builder = Umem::builder().chunk_count(chunks).chunk_size(CHUNK);
+    pub(crate) fn new(builders: &[UmemBuilder], chunks: u32, rings: &[FakeRings]) -> Self {
+        let umems = builders.len();
+        let builders = builders.iter().cloned();
         let (handles, pools): (Vec<_>, Vec<_>) =
-            (0..umems).map(|_| builder.clone().build().unwrap()).unzip();
+            builders.map(|builder| builder.chunk_count(chunks).build().unwrap()).unzip();
         let mut fixture = Self {
             umems: handles,
             pools: pools.into_iter().enumerate().collect(),

@@ -18,10 +18,11 @@ use xsk::test_util::strategies;
 
 #[test]
 fn random_programs_over_several_umems_and_sockets_lose_and_double_nothing() {
-    let fixture = (1..=2_usize, 1..=40_u32, prop::collection::vec(strategies::rings(4), 1..=4));
+    let umems = prop::collection::vec(strategies::umem(), 1..=2);
+    let fixture = (umems, 1..=40_u32, prop::collection::vec(strategies::rings(4), 1..=4));
     let program = prop::collection::vec(op::any_op(), 1..100);
     proptest!(strategies::config(400), |((umems, chunks, rings) in fixture, program in program)| {
-        let mut fixture = Fixture::new(umems, chunks, &rings);
+        let mut fixture = Fixture::new(&umems, chunks, &rings);
         for op in &program {
             fixture.step(op);
             fixture.check();

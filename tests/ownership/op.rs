@@ -1,9 +1,11 @@
 //! The operations of a program over several UMEMs, pools and sockets. Numbers choose one of those
 //! that exist, modulo how many there are.
 
-use crate::fixture::CHUNK;
 use proptest::prelude::*;
 use xsk::test_util::{KernelStep, strategies};
+
+/// The length of the longest packet that arrives: longer than any chunk.
+const LONGEST: u32 = 9000;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
@@ -135,7 +137,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         trouble().prop_map(Move::RouteEach),
     ];
     let often = prop_oneof![
-        8 => (which(), strategies::long_queue_step(4 * CHUNK)).prop_map(|(k, step)| Op::Kernel(k, step)),
+        8 => (which(), strategies::long_queue_step(LONGEST)).prop_map(|(k, step)| Op::Kernel(k, step)),
         4 => (which(), which(), burst()).prop_map(|(socket, pool, want)| Op::Fill { socket, pool, want }),
         1 => (which(), burst()).prop_map(|(socket, want)| Op::FillPush { socket, want }),
         3 => (which(), burst(), burst(), any::<bool>())
@@ -161,7 +163,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         2 => (which(), which(), burst()).prop_map(|(from, to, want)| Op::ReapIntoFill { from, to, want }),
         3 => which().prop_map(Op::Put),
         3 => (which(), 0..6_u32).prop_map(|(pool, count)| Op::Take(pool, count)),
-        1 => (which(), 0..9 * CHUNK).prop_map(|(pool, len)| Op::TakePacket(pool, len)),
+        1 => (which(), 0..2 * LONGEST).prop_map(|(pool, len)| Op::TakePacket(pool, len)),
         1 => (which(), which()).prop_map(|(pool, count)| Op::Split(pool, count)),
         1 => (which(), which()).prop_map(|(to, from)| Op::Merge(to, from)),
         1 => (which(), which(), which()).prop_map(|(from, to, count)| Op::Feed(from, to, count)),

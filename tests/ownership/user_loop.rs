@@ -59,9 +59,10 @@ fn a_users_loop_conserves_chunks_sends_what_it_should_and_goes_on() {
     let step = (0..2_usize, strategies::kernel_step(40));
     let rings = || strategies::rings(4);
     // More chunks than the two fill rings have entries, so that neither can take them all.
-    let traffic = (rings(), rings(), 40..100_u32, prop::collection::vec(step, 1..80));
-    proptest!(strategies::config(300), |((a, b, chunks, steps) in traffic)| {
-        let (umem, pool) = Umem::builder().chunk_count(chunks).build()?;
+    let umem = (strategies::umem(), 40..100_u32);
+    let traffic = (umem, rings(), rings(), prop::collection::vec(step, 1..80));
+    proptest!(strategies::config(300), |(((umem, chunks), a, b, steps) in traffic)| {
+        let (umem, pool) = umem.chunk_count(chunks).build()?;
         let (left_kernel, left) = FakeKernel::with(&umem, a)?;
         let (right_kernel, right) = FakeKernel::with(&umem, b)?;
         let mut kernels = [left_kernel, right_kernel];

@@ -5,6 +5,7 @@ use crate::says;
 use expect_test::expect;
 use rustix::io::Errno;
 use std::time::Duration;
+use xsk::socket::CopyReason;
 use xsk::test_util::{Namespace, ip, privileged};
 use xsk::{CopyMode, Error, Interface, Port, Socket, Umem};
 
@@ -98,6 +99,50 @@ fn no_zero_copy_and_what_is_left() {
     assert_eq!(error.errno(), Some(Errno::OPNOTSUPP));
     let socket = bind(&cable.left, cable.veth.a(), 0, CopyMode::Copy).unwrap();
     assert!(!socket.handle.is_zero_copy());
+}
+
+/// Chunks that cross pages are for copy mode, whatever the driver has; others are not.
+///
+/// Group 22 of the table in tests/README.md.
+#[test]
+fn chunks_that_cross_pages_are_for_copy_mode() {
+    if !privileged!() {
+        return;
+    }
+    let cable = Cable::new(1);
+    let bind = |size, copy| {
+        let builder = Umem::builder().chunk_count(16).chunk_size(size).unaligned();
+        let (umem, _pool) = builder.build().unwrap();
+        let builder = Socket::builder(&umem).bind_timeout(PATIENCE).copy_mode(copy);
+        cable.left.run(|| builder.bind(cable.veth.a(), 0)).unwrap()
+    };
+    for (size, auto) in [
+        (2048, CopyReason::Refused { errno: Errno::OPNOTSUPP }),
+        (3000, CopyReason::CrossesPages),
+        (3001, CopyReason::CrossesPages),
+        (4001, CopyReason::CrossesPages),
+        (4096, CopyReason::Refused { errno: Errno::OPNOTSUPP }),
+    ] {
+        let error = bind(size, CopyMode::ZeroCopy).unwrap_err();
+        if size.is_power_of_two() {
+            assert_eq!(error.errno(), Some(Errno::OPNOTSUPP), "{error}");
+        } else {
+            let Error::Setting { name, value, .. } = error else { panic!("{error}") };
+            assert_eq!((name, value), ("chunk size", size.into()));
+        }
+        for (copy, reason) in [(CopyMode::Auto, auto), (CopyMode::Copy, CopyReason::Asked)] {
+            let socket = bind(size, copy).unwrap();
+            assert!(!socket.handle.is_zero_copy());
+            assert_eq!(socket.handle.copy_reason(), reason);
+        }
+    }
+    let error = bind(3000, CopyMode::ZeroCopy).unwrap_err();
+    says(
+        &error,
+        &expect![
+            "chunk size 3000 is not possible: a possible one is a power of two for zero-copy: a card takes no chunk that crosses pages"
+        ],
+    );
 }
 
 /// Each part of a socket keeps the queue, and the text mentions it.

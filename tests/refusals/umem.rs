@@ -68,14 +68,49 @@ fn chunks_are_a_power_of_two_from_2048_to_a_page() {
     }
 }
 
+/// Group 9 of the table in tests/README.md.
+#[test]
+fn unaligned_chunks_have_any_size_from_2048_to_a_page() {
+    let builder = |size| Umem::builder().chunk_count(4).chunk_size(size).unaligned();
+    for size in [0, 1, 1024, 2047, 4097, 8192, u32::MAX] {
+        refused(builder(size), "chunk size");
+    }
+    let error = builder(4097).build().unwrap_err();
+    says(
+        &error,
+        &expect!["chunk size 4097 is not possible: a possible one is from 2048 to the page size"],
+    );
+    let error = Umem::builder().chunk_count(4).chunk_size(3000).build().unwrap_err();
+    says(
+        &error,
+        &expect![
+            "chunk size 3000 is not possible: a possible one is a power of two from 2048 to the page size (any such number if `unaligned`)"
+        ],
+    );
+    let root = privileged!();
+    for size in (2048..2060).chain([2500, 3000, 3001, 3071, 4001]).chain(4090..=4096) {
+        let (umem, pool) = builder(size).build().unwrap();
+        assert_eq!((umem.chunk_size(), umem.chunk_count(), pool.len()), (size, 4, 4));
+        if root {
+            // The kernel takes each, too.
+            drop(Socket::builder(&umem).open().unwrap());
+        }
+    }
+}
+
 /// This crate refuses what no kernel accepts. What some kernels accept, the kernel refuses; its
 /// limit is one of the two that are known, so that the text is right.
 ///
 /// Group 10 of the table in tests/README.md.
 #[test]
 fn headroom_has_the_limits_that_the_text_names() {
-    for size in [2048, 4096] {
-        let builder = || Umem::builder().chunk_count(4).chunk_size(size);
+    let builder = |size, unaligned| {
+        let builder = Umem::builder().chunk_count(4).chunk_size(size);
+        if unaligned { builder.unaligned() } else { builder }
+    };
+    let sizes = [(2048, false), (4096, false), (2048, true), (3001, true)];
+    for (size, unaligned) in sizes {
+        let builder = || builder(size, unaligned);
         for headroom in [size - 256, size - 1, size, u32::MAX] {
             refused(builder().headroom(headroom), "headroom");
         }
@@ -84,10 +119,9 @@ fn headroom_has_the_limits_that_the_text_names() {
     if !privileged!() {
         return;
     }
-    for size in [2048, 4096] {
+    for (size, unaligned) in sizes {
         let open = |headroom| {
-            let builder = Umem::builder().chunk_count(4).chunk_size(size);
-            let (umem, _pool) = builder.headroom(headroom).build().unwrap();
+            let (umem, _pool) = builder(size, unaligned).headroom(headroom).build().unwrap();
             Socket::builder(&umem).open().map(drop)
         };
         open(size - 704).unwrap();

@@ -5,7 +5,10 @@ use xsk::Frame;
 
 #[test]
 fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
-    let mut fixture = Fixture::new();
+    Fixture::of_each_kind().into_iter().for_each(batches_of_all_sizes);
+}
+
+fn batches_of_all_sizes(mut fixture: Fixture) {
     for round in 0..200_u32 {
         let batch = round % 17;
         let Fixture { umem, pool, kernel, socket } = &mut fixture;
@@ -49,7 +52,10 @@ fn batches_of_all_sizes_go_round_while_the_indices_wrap() {
 
 #[test]
 fn packets_arrive_and_leave_with_their_bytes() {
-    let mut fixture = Fixture::new();
+    Fixture::of_each_kind().into_iter().for_each(packets_keep_their_bytes);
+}
+
+fn packets_keep_their_bytes(mut fixture: Fixture) {
     for round in 0..60_u8 {
         let Fixture { umem, pool, kernel, socket } = &mut fixture;
         socket.fill.fill_from(pool, 3).unwrap();

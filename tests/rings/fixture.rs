@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use xsk::ring::{Index, RingError};
 use xsk::test_util::{FakeKernel, FakeRings};
+use xsk::umem::UmemBuilder;
 use xsk::{Frame, FramePool, Socket, Umem, Verdict};
 
 pub(crate) const CHUNK: u64 = 4096;
@@ -20,7 +21,17 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let (umem, pool) = Umem::builder().chunk_count(CHUNKS).build().unwrap();
+        Self::over(Umem::builder())
+    }
+
+    /// One for each kind of chunks: aligned, and unaligned ones of an even and an odd size.
+    pub(crate) fn of_each_kind() -> [Self; 3] {
+        let unaligned = |size| Self::over(Umem::builder().chunk_size(size).unaligned());
+        [Self::new(), unaligned(3000), unaligned(3001)]
+    }
+
+    fn over(builder: UmemBuilder) -> Self {
+        let (umem, pool) = builder.chunk_count(CHUNKS).build().unwrap();
         let rings = FakeRings {
             rx: 16,
             tx: 16,
@@ -74,7 +85,9 @@ impl Fixture {
         }
         let back: BTreeSet<u64> = pool.addresses().collect();
         assert_eq!(back.len(), pool.len(), "a chunk is in the pool twice");
-        assert!(back.iter().all(|a| a % CHUNK == 0 && *a < u64::from(CHUNKS) * CHUNK));
+        // Chunks begin at even addresses.
+        let step = u64::from(self.umem.chunk_size().next_multiple_of(2));
+        assert!(back.iter().all(|a| a % step == 0 && *a < u64::from(CHUNKS) * step));
         if let Some(counts) = self.umem.chunk_counts() {
             assert_eq!(counts.pool, back.len());
             assert_eq!((counts.receiving, counts.sending), (0, 0));

@@ -44,9 +44,10 @@ fn step() -> impl Strategy<Value = Step> {
 
 #[test]
 fn each_packet_comes_with_its_own_record_or_none() {
-    let program = (strategies::rings(4), 1..12_u32, prop::collection::vec(step(), 1..200));
-    proptest!(strategies::config(300), |((rings, chunks, steps) in program)| {
-        let (umem, mut pool) = Umem::builder().chunk_count(chunks).chunk_size(2048).build()?;
+    let umem = (strategies::umem(), 1..12_u32);
+    let program = (umem, strategies::rings(4), prop::collection::vec(step(), 1..200));
+    proptest!(strategies::config(300), |(((umem, chunks), rings, steps) in program)| {
+        let (umem, mut pool) = umem.chunk_count(chunks).build()?;
         let (mut kernel, mut socket) = FakeKernel::with(&umem, rings)?;
         let mut rx = kernel.with_metadata(socket.rx);
         let mut expected = VecDeque::new();

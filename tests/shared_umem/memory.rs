@@ -1,11 +1,11 @@
 //! Sockets on several queues and interfaces over one registration.
 
-use crate::common::{PATIENCE, until};
+use crate::common::{PATIENCE, packet, until};
 use crate::fixture::{first, send_from};
 use xsk::attach::Attachment;
 use xsk::socket::CopyReason;
 use xsk::test_util::{Namespace, VethPair, privileged};
-use xsk::{Error, Interface};
+use xsk::{Error, Interface, Port, Socket};
 
 /// Sockets on another queue and on another interface, over one registration.
 #[test]
@@ -61,4 +61,65 @@ fn memory_is_shared_with_other_queues_and_interfaces() {
     }
     registration.close().unwrap();
     program.close().unwrap();
+}
+
+/// What one port receives, the other one sends from the same chunk, unread: as many frames as
+/// `XSK_FRAMES` says, 20,000 if it is not set. None is lost, and all come in order.
+#[test]
+fn no_frame_is_lost_between_two_ports_over_one_registration() {
+    if !privileged!() {
+        return;
+    }
+    const WINDOW: u32 = 256;
+    let frames = std::env::var("XSK_FRAMES").map_or(20_000, |frames| frames.parse().unwrap());
+    let (here, far) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+    let left = VethPair::builder().names("left", "far1").build(&here, &far).unwrap();
+    let right = VethPair::builder().names("right", "far2").build(&here, &far).unwrap();
+    let mut one = first(&here, left.a(), 1024);
+    let sharing = || one.socket.handle.share_memory().bind_timeout(PATIENCE).bind(right.a(), 0);
+    let mut two = here.run(sharing).unwrap().unwrap();
+    let mut from = first(&far, left.b(), 1024);
+    let mut to = first(&far, right.b(), 1024);
+    let attach = |interface: &Interface| Attachment::builder(interface).attach();
+    let programs = [
+        here.run(|| attach(left.a())).unwrap().unwrap(),
+        far.run(|| attach(right.b())).unwrap().unwrap(),
+        // Frames in native mode come only if the receiving end has a program.
+        here.run(|| attach(right.a())).unwrap().unwrap(),
+        far.run(|| attach(left.b())).unwrap().unwrap(),
+    ];
+    let _slots =
+        [one.socket.register(&programs[0]).unwrap(), to.socket.register(&programs[1]).unwrap()];
+    let (mut sent, mut received) = (0, 0);
+    until("the last frame", || {
+        let Port { umem, pool, socket: Socket { tx, completion, .. }, .. } = &mut from;
+        completion.reap_into(pool, WINDOW).unwrap();
+        let room = (received + WINDOW - sent).min(frames - sent);
+        tx.send_each(pool, room, |frame| {
+            umem.write(frame, &packet(sent, 60)).unwrap();
+            sent += 1;
+        })
+        .unwrap();
+        tx.kick_if_needed().unwrap();
+        let Socket { rx, fill, .. } = &mut one.socket;
+        two.completion.reap(WINDOW).unwrap().recycle(fill).unwrap();
+        rx.receive(WINDOW).unwrap().forward(&mut two.tx).unwrap();
+        two.tx.kick_if_needed().unwrap();
+        let Port { umem, socket: Socket { rx, fill, .. }, .. } = &mut to;
+        rx.receive(WINDOW)
+            .unwrap()
+            .recycle_each(fill, |frame| {
+                assert_eq!(umem.bytes(frame)[14..18], received.to_be_bytes());
+                received += 1;
+            })
+            .unwrap();
+        received == frames
+    });
+    until("the chunks", || {
+        two.completion.reap_into(&mut one.pool, WINDOW).unwrap();
+        let filled = one.socket.fill.pending() + two.fill.pending();
+        one.pool.len() + usize::try_from(filled).unwrap() == 1024
+    });
+    let statistics = one.socket.handle.statistics().unwrap();
+    assert_eq!((statistics.rx_dropped, statistics.tx_invalid_descs), (0, 0));
 }

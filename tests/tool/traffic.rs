@@ -145,6 +145,44 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
     }
 }
 
+/// Unaligned chunks, of an even and an odd size.
+#[test]
+fn all_commands_work_with_unaligned_chunks() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let far = fixture.cable.veth.b();
+    for letters in ["-u -f 3000", "-u -f 3001", "-u -f 4001 -S"] {
+        let tool = fixture.start(&format!("rxdrop -C 1000 {letters}")).ready();
+        fixture.send(0, 1000);
+        let summary = tool.summary();
+        assert_eq!((&summary["rx_packets"], &summary["rx_dropped"]), (&1000.into(), &0.into()));
+
+        let before = far.info().unwrap().counters.rx_packets;
+        let sent = fixture.start(&format!("txonly -C 9001 -s 1514 {letters}")).summary();
+        assert_eq!((&sent["tx_packets"], &sent["tx_invalid_descs"]), (&9001.into(), &0.into()));
+        wait_for("all packets", || far.info().unwrap().counters.rx_packets - before >= 9001);
+
+        // More packets than chunks, and the chunks of two sockets, which come back in one ring.
+        for sockets in [1, 2] {
+            let line = format!("l2fwd -C 300 --chunks 64 -M {sockets} {letters}");
+            let tool = fixture.start(&line).ready();
+            for _ in 0..10 {
+                fixture.send(0, 30);
+            }
+            let summary = tool.summary();
+            for count in ["rx_packets", "tx_packets"] {
+                assert_eq!(summary[count], 300, "{line}: {summary}");
+            }
+            assert_eq!(
+                (&summary["rx_bytes"], &summary["tx_bytes"]),
+                (&18_000.into(), &18_000.into())
+            );
+        }
+    }
+}
+
 #[test]
 fn what_is_received_does_not_reach_the_stack_until_the_end() {
     if !privileged!() {

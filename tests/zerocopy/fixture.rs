@@ -146,16 +146,16 @@ impl Side {
         side
     }
 
-    /// Returns a side on another card, over the same registration of the memory, with a part of the
-    /// chunks.
-    pub(crate) fn share(&mut self, card: &Interface) -> Self {
+    /// Returns a side on another card or queue, over the same registration of the memory, with a part
+    /// of the chunks.
+    pub(crate) fn share(&mut self, card: &Interface, queue: u32) -> Self {
         let (all, filled) = SHARE;
         let mut pool = self.pool.split_off(all as usize);
         self.at_rest = self.pool.len();
         let builder = self.socket.handle.share_memory().bind_timeout(PATIENCE);
         let mut unbound = builder.open().unwrap();
         assert_eq!(unbound.fill.fill_from(&mut pool, filled), Ok(filled));
-        let socket = unbound.bind(card, 0).unwrap();
+        let socket = unbound.bind(card, queue).unwrap();
         let (attachment, registration) = register(card, &socket);
         let at_rest = pool.len();
         Self { umem: self.umem.clone(), pool, socket, at_rest, registration, attachment }

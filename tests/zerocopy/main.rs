@@ -13,3 +13,4 @@ mod shared;
 #[cfg(feature = "cli")]
 mod tool;
 mod traffic;
+mod tx_metadata;

@@ -63,7 +63,7 @@ fn cards_share_one_registration_of_the_memory() {
         return;
     }
     let mut one = Side::new(&cards.one, USUAL);
-    let mut two = one.share(&cards.two);
+    let mut two = one.share(&cards.two, 0);
     let (first, second) = (&one.socket.handle, &two.socket.handle);
     assert_eq!(second.is_zero_copy(), first.is_zero_copy());
     assert_eq!(second.copy_reason(), CopyReason::Shared);
@@ -82,6 +82,56 @@ fn cards_share_one_registration_of_the_memory() {
     // That of the registration first.
     one.close();
     two.close();
+}
+
+/// Both queues of a card send from one registration, and what arrives at the card comes to one of
+/// them, whichever its driver chooses.
+#[test]
+fn queues_of_a_card_share_one_registration_of_the_memory() {
+    let Some(cards) = Cards::new(test_name!()) else {
+        return;
+    };
+    let queues = cards.one.queues().unwrap().current();
+    if !kernel_can(test_name!(), kernel_since(5, 10) && queues > 1, "needs 5.10 and two queues") {
+        return;
+    }
+    let mut one = Side::new(&cards.one, USUAL);
+    let mut other = one.share(&cards.one, 1);
+    assert_eq!(other.socket.handle.is_zero_copy(), one.socket.handle.is_zero_copy());
+    let mut peer = Side::new(&cards.two, USUAL);
+    wait_for_links(&cards);
+    for round in 0..16 {
+        let numbers = round * BATCH..round * BATCH + BATCH;
+        for side in [&mut one, &mut other] {
+            side.send(numbers.clone());
+            peer.receive(numbers.clone());
+        }
+        peer.send_as(numbers.clone(), udp);
+        let mut received = BTreeSet::new();
+        until("one of both receives", || {
+            for side in [&mut one, &mut other] {
+                let (mut back, umem) = (0, &side.umem);
+                for frame in side.socket.rx.receive(BATCH).unwrap() {
+                    let bytes = umem.bytes(&frame);
+                    if let Some(number) = udp_number(bytes) {
+                        assert_eq!(bytes[..LEN], udp(number));
+                        assert!(received.insert(number), "packet {number} came twice");
+                    }
+                    side.pool.put(frame);
+                    back += 1;
+                }
+                assert_eq!(side.socket.fill.fill_from(&mut side.pool, back), Ok(back));
+                side.socket.fill.kick_if_needed().unwrap();
+            }
+            received.len() == BATCH as usize
+        });
+        assert!(received.into_iter().eq(numbers));
+    }
+    account(&one, &other);
+    peer.account();
+    one.close();
+    other.close();
+    peer.close();
 }
 
 /// The mode is that of the socket whose memory it is: a device without zero-copy is refused then.

@@ -208,7 +208,9 @@ structs! {
     /// One entry of the RX and TX rings (4.18). The fill and completion rings hold bare `u64`
     /// addresses.
     pub struct xdp_desc(16, Same) {
-        /// Offset of the packet from the start of the UMEM; in unaligned mode base and offset.
+        /// Offset of the packet from the start of the UMEM. In unaligned mode the lower 48 bits
+        /// ([`XSK_UNALIGNED_BUF_ADDR_MASK`]) say where the chunk begins, and the upper 16
+        /// ([`XSK_UNALIGNED_BUF_OFFSET_SHIFT`]) how far behind that the packet does.
         0: addr: u64,
         /// Length in bytes.
         8: len: u32,

@@ -8,25 +8,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use xsk::{FramePool, Umem};
 
 pub const CHUNKS: u32 = 16;
-pub const CHUNK: u32 = 2048;
 
-/// The memory of the UMEM and of a foreign one. On the heap, so that the address sanitizer checks
-/// its bounds.
-static AREAS: [OnceLock<usize>; 2] = [const { OnceLock::new() }; 2];
+/// The bytes of a chunk, and whether chunks are unaligned.
+const KINDS: [(u32, bool); 6] =
+    [(2048, false), (4096, false), (2048, true), (2049, true), (3000, true), (4001, true)];
 
-/// A UMEM over area 0 or 1. At most one exists for each area at a time.
-pub fn umem(which: usize) -> (Umem, FramePool) {
-    let len = (CHUNKS * CHUNK) as usize;
-    let start = AREAS[which].get_or_init(|| {
+/// The memory of the UMEM and of a foreign one, for each kind of chunks. On the heap, so that the
+/// address sanitizer checks its bounds.
+static AREAS: [[OnceLock<usize>; KINDS.len()]; 2] =
+    [const { [const { OnceLock::new() }; KINDS.len()] }; 2];
+
+/// A UMEM over area 0 or 1 with chunks of a kind; a number too high counts from 0 again. At most
+/// one exists for each area at a time.
+pub fn umem(which: usize, kind: usize) -> (Umem, FramePool) {
+    let kind = kind % KINDS.len();
+    let (size, unaligned) = KINDS[kind];
+    // Behind a chunk of an odd size there is a byte more.
+    let len = (CHUNKS * size.next_multiple_of(2)) as usize;
+    let start = AREAS[which][kind].get_or_init(|| {
         let layout = Layout::from_size_align(len, 4096).unwrap();
         // SAFETY: the layout is not empty.
         unsafe { alloc_zeroed(layout) }.expose_provenance()
     });
     let start = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(*start)).unwrap();
     let memory = NonNull::slice_from_raw_parts(start, len);
+    let builder = Umem::builder().chunk_count(CHUNKS).chunk_size(size);
+    let builder = if unaligned { builder.unaligned() } else { builder };
     // SAFETY: never freed, not used by anything else, and the run before has dropped all of its
     // UMEM.
-    unsafe { Umem::builder().chunk_count(CHUNKS).chunk_size(CHUNK).build_in(memory, ()) }.unwrap()
+    unsafe { builder.build_in(memory, ()) }.unwrap()
 }
 
 static EXPECTED: AtomicBool = AtomicBool::new(false);

@@ -1,7 +1,7 @@
 //! Closures that edit a frame, exchange it for another, or panic.
 
 use crate::area::caught;
-use crate::law::{Set, mark};
+use crate::law::{Set, chunk_number, mark};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use xsk::{Frame, Umem};
 
@@ -30,7 +30,7 @@ pub fn with_closure<R>(
                     mark(umem, mine);
                 }
                 if panics {
-                    in_hand = Some(frame.address());
+                    in_hand = Some(chunk_number(umem, frame.address()));
                     resume_unwind(Box::new(()));
                 }
             }
@@ -38,8 +38,8 @@ pub fn with_closure<R>(
         })
     }));
     assert_eq!(result.is_none(), in_hand.is_some(), "only the closure panics");
-    if let Some(address) = in_hand {
-        lost.add(address);
+    if let Some(chunk) = in_hand {
+        lost.add(chunk);
     }
     result
 }

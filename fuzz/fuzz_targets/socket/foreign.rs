@@ -7,7 +7,7 @@ use crate::world::World;
 
 impl World {
     pub fn foreign(&mut self, s: Place, n: u8) {
-        let (umem, mut pool) = area::umem(1);
+        let (umem, mut pool) = area::umem(1, self.chunks);
         let mut frame = pool.take().unwrap();
         let (Parts { rx, tx, completion, .. }, fill) = parts(&mut self.ports, s, s);
         let pools = &mut self.pools;

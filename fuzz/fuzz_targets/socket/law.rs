@@ -1,6 +1,6 @@
 //! Checks where every chunk is, by the existing handles and by the ledger.
 
-use crate::area::{CHUNK, CHUNKS};
+use crate::area::CHUNKS;
 use crate::port::{Parts, Place, parts};
 use crate::world::World;
 use xsk::ring::RingKind;
@@ -14,25 +14,43 @@ pub struct Set(u32);
 impl Set {
     pub const ALL: Self = Self(((1_u64 << CHUNKS) - 1) as u32);
 
-    pub fn add(&mut self, address: u64) {
-        let bit = 1 << (address / u64::from(CHUNK));
-        assert!(self.0 & bit == 0, "chunk at {address} is in two places");
+    /// Adds the chunk of this number.
+    pub fn add(&mut self, number: u64) {
+        let bit = 1 << number;
+        assert!(self.0 & bit == 0, "chunk {number} is in two places");
         self.0 |= bit;
     }
 }
 
+/// Returns how far apart chunks begin: at even addresses.
+pub fn chunk_step(umem: &Umem) -> u64 {
+    umem.chunk_size().next_multiple_of(2).into()
+}
+
+/// Returns the number of the chunk that the byte at `address` is in, counted from the beginning of
+/// the UMEM.
+pub fn chunk_number(umem: &Umem, address: u64) -> u64 {
+    address / chunk_step(umem)
+}
+
+/// As [`chunk_number`], for an address in a ring: of an unaligned chunk's byte it has the distance
+/// from the chunk's beginning in the upper 16 bits.
+fn number_in_ring(umem: &Umem, address: u64) -> u64 {
+    chunk_number(umem, (address & (u64::MAX >> 16)) + (address >> 48))
+}
+
 pub fn mark(umem: &Umem, frame: &mut Frame) {
-    let mark = (frame.address() / u64::from(CHUNK)) as u8 | 0x40;
+    let mark = chunk_number(umem, frame.address()) as u8 | 0x40;
     umem.bytes_mut(frame)[0] = mark;
 }
 
 /// Whether a frame in hand still has its mark: nothing else wrote to it.
 pub fn marked(umem: &Umem, frame: &Frame) -> bool {
     let bytes = umem.bytes(frame);
+    let end = frame.address() % chunk_step(umem) + u64::from(frame.len());
     bytes.len() == frame.len() as usize
-        && frame.address() / u64::from(CHUNK)
-            == (frame.address() + u64::from(frame.len()) - 1) / u64::from(CHUNK)
-        && bytes[0] == (frame.address() / u64::from(CHUNK)) as u8 | 0x40
+        && end <= umem.chunk_size().into()
+        && bytes[0] == chunk_number(umem, frame.address()) as u8 | 0x40
 }
 
 impl World {
@@ -40,11 +58,11 @@ impl World {
     pub fn check(&self) {
         let (mut pool, mut user) = (Set::default(), Set::default());
         for frame in &self.held {
-            user.add(frame.address());
+            user.add(chunk_number(&self.umem, frame.address()));
             assert!(marked(&self.umem, frame), "{frame:?}: something else wrote there");
         }
         for address in self.pools.iter().flat_map(|pool| pool.addresses()) {
-            pool.add(address);
+            pool.add(chunk_number(&self.umem, address));
         }
         let lost = self.lost;
         assert_eq!(pool.0 & user.0, 0, "in a pool and in hand");
@@ -52,12 +70,11 @@ impl World {
         assert_eq!(self.umem.lost_chunks(), lost.0.count_ones(), "the count of lost chunks");
         let mut in_lost = Set::default();
         let (mut in_pool, mut in_hand) = (Set::default(), Set::default());
-        for (chunk, place) in self.umem.chunk_places().unwrap().into_iter().enumerate() {
-            let address = chunk as u64 * u64::from(CHUNK);
+        for (chunk, place) in (0..).zip(self.umem.chunk_places().unwrap()) {
             match place {
-                ChunkPlace::Pool => in_pool.add(address),
-                ChunkPlace::User => in_hand.add(address),
-                ChunkPlace::Lost => in_lost.add(address),
+                ChunkPlace::Pool => in_pool.add(chunk),
+                ChunkPlace::User => in_hand.add(chunk),
+                ChunkPlace::Lost => in_lost.add(chunk),
                 ChunkPlace::Receiving | ChunkPlace::Sending => {}
             }
         }
@@ -107,15 +124,15 @@ impl World {
         self.check();
         let mut all = self.lost;
         for address in self.pools.iter().flat_map(|pool| pool.addresses()) {
-            all.add(address);
+            all.add(chunk_number(&self.umem, address));
         }
         for port in &self.ports {
             let rings = port.kernel.ring_contents();
             let empty = [&rings.fill, &rings.kernel, &rings.completion].map(Vec::is_empty);
             assert_eq!(empty, [true; 3], "left in a ring: {rings:?}");
             // Only dropped sockets did not receive, or send, everything.
-            rings.tx.iter().for_each(|packet| all.add(packet.addr));
-            rings.rx.iter().for_each(|packet| all.add(packet.addr));
+            rings.tx.iter().for_each(|packet| all.add(number_in_ring(&self.umem, packet.addr)));
+            rings.rx.iter().for_each(|packet| all.add(number_in_ring(&self.umem, packet.addr)));
         }
         assert_eq!(all, Set::ALL, "a chunk is missing");
     }

@@ -1,14 +1,16 @@
 //! The UMEM, its pools, one or two queues with their sockets and kernels, and the frames in hand.
 
-use crate::area::{self, CHUNK};
+use crate::area;
 use crate::closures::with_closure;
-use crate::law::{Set, mark, marked};
+use crate::law::{Set, chunk_number, chunk_step, mark, marked};
 use crate::port::{Parts, Place, Port, parts};
 use xsk::ring::{Index, RingKind};
 use xsk::test_util::{FakeRings, Hostile};
 use xsk::{Frame, FramePool, RingError, Umem};
 
 pub struct World {
+    /// The kind of the chunks.
+    pub chunks: usize,
     pub umem: Umem,
     pub pools: [FramePool; 2],
     pub ports: Vec<Port>,
@@ -26,7 +28,8 @@ const KINDS: [RingKind; 4] = [RingKind::Rx, RingKind::Tx, RingKind::Fill, RingKi
 impl World {
     pub fn new(header: &[u8; 6]) -> Self {
         let [flags, start, sizes @ ..] = *header;
-        let (umem, mut pool) = area::umem(0);
+        let chunks = usize::from(sizes[1] / 5);
+        let (umem, mut pool) = area::umem(0, chunks);
         let [rx, tx, fill, completion] = sizes.map(|size| 1 << (size % 5));
         let start = Index::new(u32::MAX.wrapping_sub(start.into()));
         let rings = FakeRings { rx, tx, fill, completion, start, need_wakeup: flags & 4 != 0 };
@@ -40,7 +43,7 @@ impl World {
         let other = pool.split_off(usize::from(flags >> 4));
         let (held, lost) = (Vec::with_capacity(16), Set::default());
         let (pools, hostile) = ([pool, other], flags & 2 != 0);
-        Self { umem, pools, ports, held, lost, hostile, rings, meant: [0, 1] }
+        Self { chunks, umem, pools, ports, held, lost, hostile, rings, meant: [0, 1] }
     }
 
     /// Returns the number of sockets.
@@ -73,7 +76,7 @@ impl World {
         let [s, t] = [call >> 7, call >> 6 & 1].map(|n| self.place(self.meant[usize::from(n)]));
         let p = usize::from(n >> 7);
         let count = u32::from(n & 31);
-        let Self { umem, pools, ports, held, lost, hostile, rings, meant } = self;
+        let Self { umem, pools, ports, held, lost, hostile, rings, meant, .. } = self;
         let hostile = *hostile;
         match call & 63 {
             20 => self.foreign(s, n),
@@ -134,7 +137,9 @@ impl World {
                     }
                     13 => {
                         if let Some(packet) = kernel.transmit() {
-                            assert!(!packet.is_empty() && packet.len() <= CHUNK as usize);
+                            assert!(
+                                !packet.is_empty() && packet.len() <= umem.chunk_size() as usize
+                            );
                         }
                     }
                     14 => drop(kernel.transmit_unread(count)),
@@ -177,7 +182,7 @@ impl World {
                     33 => edit(umem, held, n),
                     34 => {
                         if let Some(frame) = held.pop() {
-                            lost.add(frame.address());
+                            lost.add(chunk_number(umem, frame.address()));
                         }
                     }
                     35 => {
@@ -193,7 +198,7 @@ impl World {
                         let (more, after) = rest.split_first_chunk().unwrap_or((&[0, 0], &[]));
                         rest = after;
                         let hostile = kernel.hostile().unwrap().of_socket(number);
-                        break_a_rule(hostile, code, n, *more);
+                        break_a_rule(umem, hostile, code, n, *more);
                     }
                     _ => drop(Self::good(hostile, fill.fill_from(pool, count))),
                 }
@@ -258,13 +263,14 @@ fn give(
 fn edit(umem: &Umem, held: &mut [Frame], n: u8) {
     let Some(frame) = held.last_mut() else { return };
     let (address, len) = (frame.address(), frame.len());
-    let amount = [1, 9, 60, 255, 256, 257, 2047, 2048][usize::from(n & 7)];
+    let size = umem.chunk_size();
+    let amount = [1, 9, 60, 255, 256, 257, size - 1, size][usize::from(n & 7)];
     let done = match n >> 3 & 7 {
         0 => frame.truncate(amount),
         1 => frame.advance(amount),
         2 => umem.set_len(frame, amount),
         3 => umem.grow_front(frame, amount),
-        4 => umem.write(frame, &[7; CHUNK as usize][..amount as usize]),
+        4 => umem.write(frame, &[7; 4096][..amount as usize]),
         5 => frame.truncate(0),
         6 => frame.advance(u32::MAX),
         _ => umem.set_len(frame, u32::MAX - amount),
@@ -276,14 +282,20 @@ fn edit(umem: &Umem, held: &mut [Frame], n: u8) {
 }
 
 /// A step that a kernel must not make, with the ledger on.
-fn break_a_rule(mut hostile: Hostile<'_>, code: u8, n: u8, [a, b]: [u8; 2]) {
+fn break_a_rule(umem: &Umem, mut hostile: Hostile<'_>, code: u8, n: u8, [a, b]: [u8; 2]) {
+    let (step, size) = (chunk_step(umem), umem.chunk_size());
     let address = match a >> 6 {
-        0 | 1 => u64::from(a & 31) * u64::from(CHUNK) + 256,
-        2 => u64::from(a & 31) * u64::from(CHUNK) / 2 + u64::from(b),
+        0 => u64::from(a & 31) * step + 256,
+        // The same byte of an unaligned chunk; at the end of one, and behind it.
+        1 if a & 32 == 0 => (u64::from(a & 31) * step) | (256 << 48),
+        1 => (u64::from(a & 31) * step) | ((u64::from(size) - u64::from(b & 1)) << 48),
+        2 if a & 32 == 0 => u64::from(a & 31) * step / 2 + u64::from(b),
+        2 => (u64::from(a & 31) * step + u64::from(b & 3)) | (u64::from(b) << 48),
         _ => u64::MAX.rotate_left(u32::from(a)) ^ u64::from(b),
     };
     let options = if n & 7 == 7 { u32::from(b) } else { 0 };
-    let len = [60, 0, 1, 1792, 1793, 2048, u32::MAX, u32::from(b)][usize::from(n >> 3 & 7)];
+    let room = size - 256;
+    let len = [60, 0, 1, room, room + 1, size, u32::MAX, u32::from(b)][usize::from(n >> 3 & 7)];
     let ring = KINDS[usize::from(n & 3)];
     match code {
         37..=39 => hostile.receive(address, len, options),

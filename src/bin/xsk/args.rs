@@ -97,6 +97,12 @@ pub(crate) struct PortArgs {
     /// Bytes of a chunk, which holds one packet
     #[arg(short, long, value_name = "BYTES", default_value_t = 4096)]
     pub(crate) frame_size: u32,
+    /// Unaligned chunks: -f may be any number from 2048 to the page size (5.4)
+    ///
+    /// Chunks whose size is no power of two are for copy mode. xdpsock's -u also takes huge pages:
+    /// add --pages 2M for those.
+    #[arg(short, long)]
+    pub(crate) unaligned: bool,
     /// Seconds between two reports
     #[arg(short = 'n', long, value_name = "SECONDS", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]

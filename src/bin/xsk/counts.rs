@@ -75,7 +75,8 @@ impl Lengths {
 /// ring, which does not say who sent them.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    chunk_size: u64,
+    /// How far apart chunks begin.
+    step: u64,
     /// Length and socket of the packet that was sent last from each chunk. A chunk that is being sent
     /// is not received into and not sent again before it came back, so each packet is found as it
     /// was noted.
@@ -85,13 +86,14 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     pub(crate) fn new(umem: &Umem) -> Self {
         let packets = vec![(0, 0); umem.chunk_count()];
-        Self { chunk_size: umem.chunk_size().into(), packets }
+        // At even addresses, also if their size is odd.
+        Self { step: umem.chunk_size().next_multiple_of(2).into(), packets }
     }
 
     /// Returns the place of the chunk that an address is in.
     #[inline]
     fn chunk(&self, frame: &Frame) -> usize {
-        (frame.address() / self.chunk_size) as usize
+        (frame.address() / self.step) as usize
     }
 
     /// Notes that a socket sends a packet.

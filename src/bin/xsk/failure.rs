@@ -117,8 +117,9 @@ impl From<io::Error> for Failure {
 }
 
 /// What the library proposes in its own words, and the flag of the tool for it.
-const FLAGS: [(&str, &str); 8] = [
+const FLAGS: [(&str, &str); 9] = [
     ("(`CopyMode::Copy`)", "(`-c`)"),
+    ("if `unaligned`", "with `-u`"),
     ("(`AttachMode::Generic`)", "(`-S`)"),
     ("(`replace_foreign`)", "(`--replace`)"),
     ("`replace_foreign`", "`--replace`"),

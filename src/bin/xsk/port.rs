@@ -66,6 +66,7 @@ pub(crate) fn umem(args: &PortArgs, headroom: u32) -> Result<(Umem, FramePool)> 
         .chunk_size(args.frame_size)
         .headroom(headroom)
         .page_size(args.page_size);
+    let umem = if args.unaligned { umem.unaligned() } else { umem };
     Ok(umem.build()?)
 }
 
