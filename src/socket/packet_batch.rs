@@ -398,3 +398,6 @@ impl Iterator for Packets<'_> {
         self.0.next_packet()
     }
 }
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests;
