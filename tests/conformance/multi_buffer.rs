@@ -1,6 +1,6 @@
 //! Packets of several frames: of 9000 bytes, with bad frames, with too many, and changed by programs.
 
-use crate::common::{Cable, PATIENCE, until};
+use crate::common::{Cable, PATIENCE, kernel_can, kernel_since, until};
 use crate::fixture::{BATCH, CHUNKS, Fixture, RING};
 use crate::invalid::TOO_LONG;
 use crate::packets::{LEN, PACKETS, Packet, stream};
@@ -187,8 +187,11 @@ fn same(umem: &Umem, frames: &[Frame], bytes: &[u8]) {
     assert_eq!(frames.len() as u64, (bytes.len() as u64).div_ceil(room(umem)));
 }
 
-fn fixture(mode: AttachMode) -> Fixture {
-    Fixture::over(Cable::build(VethPair::builder().queues(4).mtu(JUMBO)), mode)
+/// Returns `None` on a kernel that has no such packets, and says that the case `name` does not run.
+fn fixture(name: &str, mode: AttachMode) -> Option<Fixture> {
+    let can = kernel_can(name, kernel_since(6, 6), "no packets of several frames before 6.6");
+    let cable = || Cable::build(VethPair::builder().queues(4).mtu(JUMBO));
+    can.then(|| Fixture::over(cable(), mode))
 }
 
 /// Sends `packets` from one end to the other in two threads.
@@ -214,8 +217,8 @@ fn exchange(
     }
 }
 
-fn jumbo(mode: AttachMode, from: Chunks, to: Chunks) {
-    let fixture = fixture(mode);
+fn jumbo(name: &str, mode: AttachMode, from: Chunks, to: Chunks) {
+    let Some(fixture) = fixture(name, mode) else { return };
     let mut sender = End::left(&fixture, from);
     let mut receiver = End::right(&fixture, to, with_frags());
     exchange(&mut sender, &mut receiver, &stream(PACKETS, JUMBO), intact);
@@ -225,15 +228,16 @@ fn jumbo(mode: AttachMode, from: Chunks, to: Chunks) {
 
 /// SEND_RECEIVE_9K_PACKETS: packets of 9000 bytes, in three frames.
 pub(crate) fn send_receive_9k_packets(mode: AttachMode) {
-    jumbo(mode, ALIGNED, ALIGNED);
+    jumbo("send_receive_9k_packets", mode, ALIGNED, ALIGNED);
 }
 
 /// SEND_RECEIVE_UNALIGNED_9K_PACKETS: the same in unaligned chunks of 4096 bytes, and of 3000, where
 /// they are four frames, some across a line of 4096 bytes.
 pub(crate) fn send_receive_unaligned_9k_packets(mode: AttachMode) {
-    jumbo(mode, UNALIGNED, UNALIGNED);
+    let name = "send_receive_unaligned_9k_packets";
+    jumbo(name, mode, UNALIGNED, UNALIGNED);
     let odd = Chunks { size: 3000, unaligned: true };
-    jumbo(mode, odd, odd);
+    jumbo(name, mode, odd, odd);
 }
 
 /// A frame to be published, by the number of its chunk, and how far behind its first byte it begins.
@@ -334,16 +338,16 @@ fn bytes_of(pieces: &[Piece]) -> Vec<u8> {
 
 /// ALIGNED_INV_DESC_MULTI_BUFF: one frame of a packet is not valid, and all of the packet is left out.
 pub(crate) fn aligned_inv_desc_multi_buff(mode: AttachMode) {
-    invalid(mode, ALIGNED);
+    invalid("aligned_inv_desc_multi_buff", mode, ALIGNED);
 }
 
 /// UNALIGNED_INV_DESC_MULTI_BUFF: the same, where a frame may cross the border between two chunks.
 pub(crate) fn unaligned_inv_desc_multi_buff(mode: AttachMode) {
-    invalid(mode, UNALIGNED);
+    invalid("unaligned_inv_desc_multi_buff", mode, UNALIGNED);
 }
 
-fn invalid(mode: AttachMode, chunks: Chunks) {
-    let fixture = fixture(mode);
+fn invalid(name: &str, mode: AttachMode, chunks: Chunks) {
+    let Some(fixture) = fixture(name, mode) else { return };
     let mut receiver = End::right(&fixture, chunks, with_frags());
     invalid_by_frames(&fixture, &mut receiver, chunks);
 
@@ -413,7 +417,7 @@ fn invalid_by_frames(fixture: &Fixture, receiver: &mut End, chunks: Chunks) {
 
 /// TOO_MANY_FRAGS: as many frames as the kernel takes; one more; and many more.
 pub(crate) fn too_many_frags(mode: AttachMode) {
-    let fixture = fixture(mode);
+    let Some(fixture) = fixture("too_many_frags", mode) else { return };
     let mut receiver = End::right(&fixture, ALIGNED, with_frags());
 
     // By this crate: the packet with one frame more comes back.
@@ -468,7 +472,7 @@ pub(crate) fn too_many_frags(mode: AttachMode) {
 
 /// XDP_METADATA_COPY_MULTI_BUFF: what the program writes before the packet is before its first frame.
 pub(crate) fn xdp_metadata_copy_multi_buff(mode: AttachMode) {
-    let fixture = fixture(mode);
+    let Some(fixture) = fixture("xdp_metadata_copy_multi_buff", mode) else { return };
     let mut sender = End::left(&fixture, ALIGNED);
     let mut receiver = End::right(&fixture, ALIGNED, metadata_copy_frags());
     exchange(&mut sender, &mut receiver, &stream(PACKETS, JUMBO), |umem, frames, packet| {
@@ -485,18 +489,18 @@ pub(crate) fn xdp_metadata_copy_multi_buff(mode: AttachMode) {
 
 /// XDP_ADJUST_TAIL_SHRINK_MULTI_BUFF: the program takes 4096 bytes off.
 pub(crate) fn xdp_adjust_tail_shrink_multi_buff(mode: AttachMode) {
-    tail(mode, -4096);
+    tail("xdp_adjust_tail_shrink_multi_buff", mode, -4096);
 }
 
 /// XDP_ADJUST_TAIL_GROW_MULTI_BUFF: the program adds 2047 bytes, of which the last four are the
 /// packet's number. Where the kernel refuses that for all packets (`EOPNOTSUPP`: veth says of no
 /// fragment how much room it has), they come as they were.
 pub(crate) fn xdp_adjust_tail_grow_multi_buff(mode: AttachMode) {
-    tail(mode, 2047);
+    tail("xdp_adjust_tail_grow_multi_buff", mode, 2047);
 }
 
-fn tail(mode: AttachMode, delta: i32) {
-    let fixture = fixture(mode);
+fn tail(name: &str, mode: AttachMode, delta: i32) {
+    let Some(fixture) = fixture(name, mode) else { return };
     let mut sender = End::left(&fixture, ALIGNED);
     let mut receiver = End::right(&fixture, ALIGNED, adjust_tail_frags(delta));
     let refused = AtomicU32::new(0);
