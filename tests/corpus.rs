@@ -278,7 +278,45 @@ fn programs(corpus: &mut Corpus) {
             &[0, 8, 2, 2, 0xaa, 0, 9, 0, 0x83, 0x28, 0xa5, 0, 1, 0, 3, 0x28, 40, 0, 2, 0, 16, 8],
         ),
     ];
-    for (name, header, calls) in socket.iter().chain(sharing) {
+    // Packets of several frames: received, forwarded with and without closures, sent from frames in
+    // hand, forgotten; between two queues; and by a kernel that breaks rules.
+    let packets: &[(&str, &[u8], &[u8])] = &[
+        (
+            "packets",
+            &[0x40, 5, 4, 4, 9, 4],
+            &[
+                0, 31, 1, 0xc5, 1, 5, 1, 0x85, 21, 0x20, 23, 0xe4, 13, 0, 13, 0, 15, 31, 16, 31, 3,
+                0x43, 48, 0x9f, 49, 0x3f, 26, 0x3f, 14, 31, 5, 0x3f,
+            ],
+        ),
+        (
+            "packets_that_panic",
+            &[0x40, 5, 4, 4, 9, 4],
+            &[
+                0, 31, 1, 0xc5, 1, 5, 1, 0x85, 23, 0x69, 27, 0x28, 20, 0x0f, 31, 0x70, 48, 0xff, 4,
+                0x29,
+            ],
+        ),
+        (
+            "packets_between_two",
+            &[0x41, 5, 4, 4, 19, 4],
+            &[45, 0, 0x80 | 45, 1, 0, 8, 1, 0x85, 0x40 | 21, 0x20, 0x8e, 31, 0x8f, 31, 0x93, 31],
+        ),
+        (
+            "packets_and_frames",
+            &[0x41, 5, 4, 4, 9, 4],
+            &[45, 0, 0x80 | 45, 1, 0, 8, 1, 0x85, 0x40 | 23, 0x20, 3, 0x21, 0x87, 0xff, 0x8e, 31],
+        ),
+        (
+            "packets_of_a_hostile_kernel",
+            &[0x42, 5, 2, 4, 9, 4],
+            &[
+                0, 31, 50, 0, 1, 0, 50, 0, 1, 0, 3, 0x21, 50, 0x28, 1, 0, 5, 0x3f, 5, 0x3f, 50, 0,
+                1, 0, 50, 0, 0, 0, 21, 0x3f,
+            ],
+        ),
+    ];
+    for (name, header, calls) in socket.iter().chain(sharing).chain(packets) {
         corpus.insert(("socket", (*name).into()), [*header, *calls].concat());
     }
     // The same with unaligned chunks, of 3000 and of 4001 bytes.

@@ -2,12 +2,14 @@
 //! is where the ledger says, and none is missing at the end.
 //!
 //! There are one or two queues. On the first there may be several sockets, which are added and
-//! dropped.
+//! dropped; a socket that is alone on its queue may be one for packets of several frames.
 //!
 //! Six bytes describe the sockets and the kind of the chunks (aligned or unaligned, of an even or
 //! odd size), then two bytes are a call; a hostile call takes two more.
 #![no_main]
 
+#[path = "socket/any.rs"]
+mod any;
 #[path = "socket/area.rs"]
 mod area;
 #[path = "socket/closures.rs"]

@@ -244,7 +244,9 @@ impl<'a> PacketBatch<'a> {
         let Some(mut packet) = self.take(frames) else { return Ok(false) };
         visit(packet.frames_mut());
         // Before anything is written (I6).
-        packet.frames().iter().for_each(|frame| to.assert_same_umem(frame.umem()));
+        for frame in packet.frames() {
+            to.assert_same_umem(frame.umem());
+        }
         let (mut slots, mut left) = (room.write(), frames);
         for frame in packet.frames() {
             left = left.wrapping_sub(1);
@@ -381,3 +383,6 @@ impl Iterator for Packets<'_> {
         self.0.next_packet()
     }
 }
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests;

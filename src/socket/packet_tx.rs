@@ -216,6 +216,9 @@ impl PacketTxBatch<'_> {
                 return Ok(());
             }
         }
+        for frame in packet.frames() {
+            self.checker.geometry.assert_same_umem(frame.umem());
+        }
         let frames = u32_of_count(packet.frames().len());
         if frames > self.max_frames {
             let reason = RefusalReason::TooManyFrames { limit: self.max_frames };
@@ -225,8 +228,6 @@ impl PacketTxBatch<'_> {
         if frames > free {
             return Err(PacketRefused { packet, reason: RefusalReason::NoRoom { free } });
         }
-        let umem = self.checker.geometry;
-        packet.frames().iter().for_each(|frame| umem.assert_same_umem(frame.umem()));
         let mut left = frames;
         for frame in packet.frames() {
             left = left.wrapping_sub(1);

@@ -291,6 +291,19 @@ impl FakeKernel {
         true
     }
 
+    /// Puts the next chunk of the fill ring into an RX ring, with any length and options; returns the
+    /// chunk.
+    pub(super) fn deliver_entry(&mut self, socket: usize, len: u32, options: u32) -> Option<u64> {
+        if !self.rx_has_room(socket, 1) {
+            return None;
+        }
+        let chunk = self.take_chunk()?;
+        self.give_up(chunk, ChunkPlace::Receiving);
+        let addr = self.umem.geometry().at(chunk, self.headroom().into());
+        self.produce_rx(socket, xdp_desc { addr, len, options });
+        Some(chunk)
+    }
+
     /// Returns whether this kernel takes a descriptor with these options.
     fn knows(&self, options: u32) -> bool {
         let several = if self.is_multi_buffer { XDP_PKT_CONTD } else { 0 };

@@ -83,6 +83,16 @@ impl<'a> Hostile<'a> {
         self.kernel.produce_rx(self.socket, xdp_desc { addr: address, len, options });
     }
 
+    /// Takes the next chunk of the fill ring, and writes an entry for its bytes behind the headroom,
+    /// with this length and these options, into the RX ring. Returns the chunk's first byte, in bytes
+    /// from the beginning of the UMEM; `None` if there is no chunk, or no slot.
+    ///
+    /// So a packet can arrive of which the end comes later or never (`XDP_PKT_CONTD` in `options`), or
+    /// of which one frame is not valid.
+    pub fn receive_filled(&mut self, len: u32, options: u32) -> Option<u64> {
+        self.kernel.deliver_entry(self.socket, len, options)
+    }
+
     /// Writes an entry of any content into the completion ring, if a slot is free.
     pub fn complete(&mut self, address: u64) {
         self.kernel.produce_completion(address);

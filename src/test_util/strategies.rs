@@ -122,13 +122,34 @@ pub fn packet(longest: u16) -> BoxedStrategy<Vec<u8>> {
     prop::collection::vec(any::<u8>(), 1..=longest).boxed()
 }
 
+/// A packet of 1 to `longest` bytes, which may be longer than a chunk: mostly a short one. Its bytes
+/// follow from its length and a number, so that a long one is soon made.
+pub fn long_packet(longest: u32) -> BoxedStrategy<Vec<u8>> {
+    let longest = longest.max(1);
+    let len = prop_oneof![1 => 1..=longest.min(100), 1 => 1..=longest];
+    (len, any::<u8>())
+        .prop_map(|(len, first)| (0..len).map(|at| first ^ at.to_le_bytes()[0]).collect())
+        .boxed()
+}
+
 /// A step of the kernel, with packets of up to `longest` bytes. Now and then the TX ring's
 /// need-wakeup flag is cleared for a while, as in zero-copy mode, and the kernel sends by itself.
 pub fn kernel_step(longest: u16) -> BoxedStrategy<KernelStep> {
-    let len = 1..=u32::from(longest.max(1));
+    step_with(packet(longest), longest.into())
+}
+
+/// As [`kernel_step`], with a [`long_packet`] now and then, for a socket that takes packets of several
+/// frames; others drop what is longer than a chunk has room for.
+pub fn long_step(longest: u32) -> BoxedStrategy<KernelStep> {
+    step_with(long_packet(longest), longest)
+}
+
+/// A step with packets of `packet`.
+fn step_with(packet: BoxedStrategy<Vec<u8>>, longest: u32) -> BoxedStrategy<KernelStep> {
+    let len = 1..=longest.max(1);
     let flag = (select(vec![RingKind::Tx, RingKind::Fill]), any::<bool>());
     prop_oneof![
-        4 => packet(longest).prop_map(KernelStep::Deliver),
+        4 => packet.prop_map(KernelStep::Deliver),
         3 => (burst(), len).prop_map(|(count, len)| KernelStep::DeliverUnwritten { count, len }),
         3 => burst().prop_map(KernelStep::Transmit),
         3 => burst().prop_map(KernelStep::Complete),
@@ -139,7 +160,19 @@ pub fn kernel_step(longest: u16) -> BoxedStrategy<KernelStep> {
 
 /// A [step](kernel_step) of a kernel with several sockets on its queue: packets arrive at any of them.
 pub fn queue_step(longest: u16) -> BoxedStrategy<KernelStep> {
-    let deliver = (0..4_usize, packet(longest))
-        .prop_map(|(socket, packet)| KernelStep::DeliverTo { socket, packet });
-    prop_oneof![2 => deliver, 5 => kernel_step(longest)].boxed()
+    queue_step_with(packet(longest), kernel_step(longest))
+}
+
+/// As [`queue_step`], with a [`long_packet`] now and then.
+pub fn long_queue_step(longest: u32) -> BoxedStrategy<KernelStep> {
+    queue_step_with(long_packet(longest), long_step(longest))
+}
+
+fn queue_step_with(
+    packet: BoxedStrategy<Vec<u8>>,
+    step: BoxedStrategy<KernelStep>,
+) -> BoxedStrategy<KernelStep> {
+    let deliver =
+        (0..4_usize, packet).prop_map(|(socket, packet)| KernelStep::DeliverTo { socket, packet });
+    prop_oneof![2 => deliver, 5 => step].boxed()
 }

@@ -45,8 +45,6 @@ macro_rules! cases {
     (@needs needs($why:expr)) => { Some($why) };
 }
 
-const MULTI_BUFFER: &str = "multi-buffer packets";
-
 cases! {
     0 "SEND_RECEIVE" send_receive runs(crate::traffic::send_receive);
     1 "SEND_RECEIVE_2K_FRAME" send_receive_2k_frame runs(crate::traffic::send_receive_2k_frame);
@@ -71,18 +69,18 @@ cases! {
     20 "XDP_DROP_HALF" xdp_drop_half runs(crate::redirects::xdp_drop_half);
     21 "XDP_SHARED_UMEM" xdp_shared_umem runs(crate::shared_umem::xdp_shared_umem);
     22 "XDP_METADATA_COPY" xdp_metadata_copy runs(crate::redirects::xdp_metadata_copy);
-    23 "XDP_METADATA_COPY_MULTI_BUFF" xdp_metadata_copy_multi_buff needs(MULTI_BUFFER);
-    24 "SEND_RECEIVE_9K_PACKETS" send_receive_9k_packets needs(MULTI_BUFFER);
-    25 "SEND_RECEIVE_UNALIGNED_9K_PACKETS" send_receive_unaligned_9k_packets needs(MULTI_BUFFER);
-    26 "ALIGNED_INV_DESC_MULTI_BUFF" aligned_inv_desc_multi_buff needs(MULTI_BUFFER);
-    27 "UNALIGNED_INV_DESC_MULTI_BUFF" unaligned_inv_desc_multi_buff needs(MULTI_BUFFER);
-    28 "TOO_MANY_FRAGS" too_many_frags needs(MULTI_BUFFER);
+    23 "XDP_METADATA_COPY_MULTI_BUFF" xdp_metadata_copy_multi_buff runs(crate::multi_buffer::xdp_metadata_copy_multi_buff);
+    24 "SEND_RECEIVE_9K_PACKETS" send_receive_9k_packets runs(crate::multi_buffer::send_receive_9k_packets);
+    25 "SEND_RECEIVE_UNALIGNED_9K_PACKETS" send_receive_unaligned_9k_packets runs(crate::multi_buffer::send_receive_unaligned_9k_packets);
+    26 "ALIGNED_INV_DESC_MULTI_BUFF" aligned_inv_desc_multi_buff runs(crate::multi_buffer::aligned_inv_desc_multi_buff);
+    27 "UNALIGNED_INV_DESC_MULTI_BUFF" unaligned_inv_desc_multi_buff runs(crate::multi_buffer::unaligned_inv_desc_multi_buff);
+    28 "TOO_MANY_FRAGS" too_many_frags runs(crate::multi_buffer::too_many_frags);
     29 "HW_SW_MIN_RING_SIZE" hw_sw_min_ring_size needs("a card whose rings can be resized");
     30 "HW_SW_MAX_RING_SIZE" hw_sw_max_ring_size needs("a card whose rings can be resized");
     31 "XDP_ADJUST_TAIL_SHRINK" xdp_adjust_tail_shrink runs(crate::redirects::xdp_adjust_tail_shrink);
-    32 "XDP_ADJUST_TAIL_SHRINK_MULTI_BUFF" xdp_adjust_tail_shrink_multi_buff needs(MULTI_BUFFER);
+    32 "XDP_ADJUST_TAIL_SHRINK_MULTI_BUFF" xdp_adjust_tail_shrink_multi_buff runs(crate::multi_buffer::xdp_adjust_tail_shrink_multi_buff);
     33 "XDP_ADJUST_TAIL_GROW" xdp_adjust_tail_grow runs(crate::redirects::xdp_adjust_tail_grow);
-    34 "XDP_ADJUST_TAIL_GROW_MULTI_BUFF" xdp_adjust_tail_grow_multi_buff needs(MULTI_BUFFER);
+    34 "XDP_ADJUST_TAIL_GROW_MULTI_BUFF" xdp_adjust_tail_grow_multi_buff runs(crate::multi_buffer::xdp_adjust_tail_grow_multi_buff);
     35 "TX_QUEUE_CONSUMER" tx_queue_consumer runs(crate::traffic::tx_queue_consumer);
 }
 

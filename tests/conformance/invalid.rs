@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use xsk::attach::AttachMode;
 
 /// Longer than any chunk (`XSK_UMEM__INVALID_FRAME_SIZE`, one more than a jumbo frame).
-const TOO_LONG: u32 = 9001;
+pub(crate) const TOO_LONG: u32 = 9001;
 const HALF: u64 = LEN as u64 / 2;
 
 /// ALIGNED_INV_DESC: at, before and beyond every border that a descriptor can cross.

@@ -9,6 +9,7 @@ mod common;
 mod fixture;
 mod invalid;
 mod libxdp;
+mod multi_buffer;
 mod packets;
 mod programs;
 mod raw;

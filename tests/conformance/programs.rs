@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use xsk::bpf::{Alu, Cond, Helper, Insn, Program, Reg, Size, Width, XskMap};
 
 const XDP_DROP: i32 = 1;
+const HAS_FRAGS: u32 = xsk::uapi::bpf::BPF_F_XDP_HAS_FRAGS;
 /// Offsets in `struct xdp_md`.
 const DATA: i16 = 0;
 const DATA_END: i16 = 4;
@@ -71,7 +72,7 @@ pub(crate) fn slot_zero() -> WithMap {
 
 /// As the default program, but for packets of several buffers too.
 pub(crate) fn with_frags() -> WithMap {
-    load_with("with_frags", &[], None, xsk::uapi::bpf::BPF_F_XDP_HAS_FRAGS)
+    load_with("with_frags", &[], None, HAS_FRAGS)
 }
 
 /// Packets with odd numbers are dropped (`xsk_xdp_drop`).
@@ -106,6 +107,15 @@ pub(crate) fn by_number() -> WithMap {
 /// The number, as a u64, and a filling in the 32 bytes before the packet
 /// (`xsk_xdp_populate_metadata`).
 pub(crate) fn metadata_copy() -> WithMap {
+    load("metadata_copy", &metadata_copy_body(), None)
+}
+
+/// As [`metadata_copy`], for packets of several buffers (`xsk_xdp_populate_metadata_mb`).
+pub(crate) fn metadata_copy_frags() -> WithMap {
+    load_with("metadata_frags", &metadata_copy_body(), None, HAS_FRAGS)
+}
+
+fn metadata_copy_body() -> Vec<Insn<'static>> {
     let mut body = vec![
         Insn::mov64_reg(Reg::R1, Reg::R6),
         Insn::mov64_imm(Reg::R2, -(META as i32)),
@@ -126,7 +136,7 @@ pub(crate) fn metadata_copy() -> WithMap {
     ]);
     let filling = (8..META as i16).step_by(4);
     body.extend(filling.map(|at| Insn::store_imm(Size::Word, Reg::R7, at, META_FILLING as i32)));
-    load("metadata_copy", &body, None)
+    body
 }
 
 /// Packets of `len` bytes become longer or shorter by `delta`; if by 4 longer, the number is
@@ -147,4 +157,46 @@ pub(crate) fn adjust_tail(len: i16, delta: i32) -> WithMap {
         ]);
     }
     load("adjust_tail", &body, None)
+}
+
+/// As [`adjust_tail`], for packets of several buffers. Packets that become longer end with their
+/// number, twice. What cannot be changed comes as it was, with the kernel's error, in the byte order of
+/// the machine, in its first four bytes.
+pub(crate) fn adjust_tail_frags(delta: i32) -> WithMap {
+    // Writes the four bytes of the stack to where R2 says.
+    let write = |offset: Insn<'static>| {
+        [
+            offset,
+            Insn::mov64_reg(Reg::R1, Reg::R6),
+            Insn::mov64_reg(Reg::R3, Reg::R10),
+            Insn::alu64_imm(Alu::Add, Reg::R3, -4),
+            Insn::mov64_imm(Reg::R4, 4),
+            Insn::call(Helper::XDP_STORE_BYTES),
+        ]
+    };
+    let mut refused = vec![Insn::store(Size::Word, Reg::R10, -4, Reg::R0)];
+    refused.extend(write(Insn::mov64_imm(Reg::R2, 0)));
+    let mut grown = Vec::new();
+    if delta > 0 {
+        grown.extend([
+            Insn::mov64_reg(Reg::R1, Reg::R6),
+            Insn::call(Helper::XDP_GET_BUFF_LEN),
+            Insn::alu64_imm(Alu::Sub, Reg::R0, 4),
+        ]);
+        grown.extend(write(Insn::mov64_reg(Reg::R2, Reg::R0)));
+    }
+    let mut body = packet_of(64);
+    body.extend([
+        Insn::load(Size::Half, Reg::R5, Reg::R2, NUMBER),
+        Insn::store(Size::Half, Reg::R10, -4, Reg::R5),
+        Insn::store(Size::Half, Reg::R10, -2, Reg::R5),
+        Insn::mov64_reg(Reg::R1, Reg::R6),
+        Insn::mov64_imm(Reg::R2, delta),
+        Insn::call(Helper::XDP_ADJUST_TAIL),
+        Insn::jump_imm(Cond::Eq, Reg::R0, 0, refused.len() as i16 + 1),
+    ]);
+    body.extend(refused);
+    body.push(Insn::jump(grown.len() as i16));
+    body.extend(grown);
+    load_with("tail_frags", &body, None, HAS_FRAGS)
 }

@@ -81,20 +81,31 @@ impl RawSender {
 
     /// Puts a packet at an address.
     pub(crate) fn write(&mut self, address: u64, packet: Packet) {
+        self.write_bytes(address, &packet.bytes());
+    }
+
+    /// Puts bytes at an address.
+    pub(crate) fn write_bytes(&mut self, address: u64, bytes: &[u8]) {
         let at = self.start + address as usize;
-        let bytes = packet.bytes();
-        self.memory[at..at + bytes.len()].copy_from_slice(&bytes);
+        self.memory[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
     /// Publishes `descs` together and wakes the kernel until it has taken all; returns what came
     /// back.
     pub(crate) fn send(&mut self, descs: &[Desc]) -> Vec<u64> {
+        let without_options = |desc: &Desc| (*desc, 0);
+        self.send_with_options(&descs.iter().map(without_options).collect::<Vec<_>>())
+    }
+
+    /// As [`send`](Self::send), each descriptor with its options.
+    pub(crate) fn send_with_options(&mut self, descs: &[(Desc, u32)]) -> Vec<u64> {
         let Ring { words, producer, .. } = self.tx;
         let next = words[producer].load(Ordering::Relaxed);
-        for (at, desc) in (next..).zip(descs) {
+        for (at, (desc, options)) in (next..).zip(descs) {
             let slot = self.tx.entries + (at % RING) as usize * 4;
             let address: [u32; 2] = zerocopy::transmute!(desc.address);
-            for (word, value) in words[slot..].iter().zip([address[0], address[1], desc.len, 0]) {
+            let values = [address[0], address[1], desc.len, *options];
+            for (word, value) in words[slot..].iter().zip(values) {
                 word.store(value, Ordering::Relaxed);
             }
         }

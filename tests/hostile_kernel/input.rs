@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use xsk::ring::RingKind;
+use xsk::uapi::if_xdp::XDP_PKT_CONTD;
 use xsk::umem::UmemBuilder;
 use xsk::{Frame, Umem};
 
@@ -145,7 +146,7 @@ pub(crate) fn len() -> impl Strategy<Value = u32> {
 }
 
 pub(crate) fn options() -> impl Strategy<Value = u32> {
-    prop_oneof![4 => Just(0), 1 => (0..32_u32).prop_map(|bit| 1 << bit), 1 => any::<u32>()]
+    prop_oneof![4 => Just(0), 2 => Just(XDP_PKT_CONTD), 1 => (0..32_u32).prop_map(|bit| 1 << bit), 1 => any::<u32>()]
 }
 
 pub(crate) fn kind() -> impl Strategy<Value = RingKind> {

@@ -6,6 +6,9 @@
 //! tried.
 #![allow(unsafe_code, reason = "tests")]
 
+#[path = "../ownership/any_ring.rs"]
+#[expect(dead_code, reason = "there are no sockets that share a queue here")]
+mod any_ring;
 mod entries;
 mod fixture;
 mod indices;

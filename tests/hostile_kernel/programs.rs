@@ -13,11 +13,12 @@ use xsk::test_util::strategies;
 )]
 fn no_program_of_a_hostile_kernel_makes_a_second_frame() {
     let program = chunks().prop_flat_map(|chunks| {
-        (Just(chunks), strategies::index(), prop::collection::vec(step(chunks), 1..150))
+        let steps = prop::collection::vec(step(chunks), 1..150);
+        (Just(chunks), strategies::index(), any::<bool>(), steps)
     });
     let faults = std::cell::Cell::new(0);
-    proptest!(strategies::config(800), |((chunks, start, program) in program)| {
-        let mut fixture = Fixture::new(chunks, start);
+    proptest!(strategies::config(800), |((chunks, start, multi_buffer, program) in program)| {
+        let mut fixture = Fixture::any(chunks, start, multi_buffer);
         for step in &program {
             fixture.step(step);
             fixture.check();

@@ -10,6 +10,8 @@ pub(crate) enum Step {
     Kernel(KernelStep),
     Fill(u32),
     Push(u32),
+    /// A packet of the last frames in hand.
+    PushPacket(u32, usize),
     SendFrom(u32),
     Receive(u32, u32),
     Recycle(u32),
@@ -25,6 +27,8 @@ pub(crate) enum Step {
     Take(u32),
     Kick,
     HostileReceive(u64, u32, u32),
+    /// An entry for a chunk that may come, with any length and options.
+    HostileFilled(u32, u32),
     HostileComplete(u64),
     /// An index this far from where it is.
     HostileIndex(RingKind, u32),
@@ -36,6 +40,7 @@ pub(crate) fn step(chunks: Chunks) -> impl Strategy<Value = Step> {
     let user = prop_oneof![
         3 => few().prop_map(Step::Fill),
         2 => few().prop_map(Step::Push),
+        1 => (few(), 1..6_usize).prop_map(|(want, frames)| Step::PushPacket(want, frames)),
         1 => few().prop_map(Step::SendFrom),
         4 => (few(), few()).prop_map(|(want, take)| Step::Receive(want, take)),
         1 => few().prop_map(Step::Recycle),
@@ -49,11 +54,12 @@ pub(crate) fn step(chunks: Chunks) -> impl Strategy<Value = Step> {
         1 => few().prop_map(Step::ReapIntoFill),
     ];
     let other = prop_oneof![
-        6 => strategies::kernel_step(100).prop_map(Step::Kernel),
+        6 => strategies::long_step(4000).prop_map(Step::Kernel),
         1 => few().prop_map(Step::Put),
         1 => few().prop_map(Step::Take),
         1 => Just(Step::Kick),
         3 => (address(chunks), len(), options()).prop_map(|(a, l, o)| Step::HostileReceive(a, l, o)),
+        3 => (len(), options()).prop_map(|(len, options)| Step::HostileFilled(len, options)),
         3 => address(chunks).prop_map(Step::HostileComplete),
         2 => (kind(), far).prop_map(|(kind, far)| Step::HostileIndex(kind, far)),
     ];

@@ -3,7 +3,7 @@
 use crate::common::{Cable, PATIENCE, until};
 use std::collections::BTreeSet;
 use xsk::attach::{AttachMode, Attachment};
-use xsk::socket::PacketSocket;
+use xsk::socket::{PacketSocket, SocketBuilder};
 use xsk::test_util::{Namespace, VethPair};
 use xsk::umem::UmemBuilder;
 use xsk::{FramePool, Interface, Registration, Socket, Umem};
@@ -17,17 +17,32 @@ pub(crate) struct End {
 
 /// Returns a cable for packets of 9000 bytes.
 pub(crate) fn jumbo_cable() -> Cable {
-    Cable::build(VethPair::builder().mtu(9000))
+    jumbo_cable_of(1)
+}
+
+/// As [`jumbo_cable`], with so many queues.
+pub(crate) fn jumbo_cable_of(queues: u32) -> Cable {
+    Cable::build(VethPair::builder().mtu(9000).queues(queues))
 }
 
 impl End {
     /// Makes a socket on queue 0 with packet memory of `builder`, a half of whose chunks are in the
     /// fill ring.
     pub(crate) fn new(namespace: &Namespace, interface: &Interface, builder: UmemBuilder) -> Self {
+        Self::with(namespace, interface, builder, |socket| socket)
+    }
+
+    /// As [`new`](Self::new), after `set` had the builder of the socket.
+    pub(crate) fn with(
+        namespace: &Namespace,
+        interface: &Interface,
+        builder: UmemBuilder,
+        set: impl FnOnce(SocketBuilder<PacketSocket>) -> SocketBuilder<PacketSocket> + Send,
+    ) -> Self {
         let (umem, mut pool) = builder.build().unwrap();
         let socket = namespace.run(|| {
             let builder = Socket::builder(&umem).bind_timeout(PATIENCE).multi_buffer();
-            let mut socket = builder.open().unwrap();
+            let mut socket = set(builder).open().unwrap();
             let half = u32::try_from(pool.len() / 2).unwrap();
             assert_eq!(socket.fill.fill_from(&mut pool, half), Ok(half));
             socket.bind(interface, 0).unwrap()
@@ -76,6 +91,7 @@ impl End {
         let Self { umem, pool, socket } = self;
         let mut frames = Vec::new();
         until("packets to come", || {
+            let before = pool.len();
             for packet in socket.rx.receive(64).unwrap() {
                 let number = frames.len();
                 assert!(number < lengths.len(), "a packet too many: {packet:?}");
@@ -85,7 +101,8 @@ impl End {
                 frames.push(packet.frames().len());
                 pool.extend(packet);
             }
-            socket.fill.fill_from(pool, 64).unwrap();
+            let taken = u32::try_from(pool.len() - before).unwrap();
+            assert_eq!(socket.fill.fill_from(pool, taken), Ok(taken));
             frames.len() == lengths.len()
         });
         frames

@@ -3,18 +3,27 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod echo;
 mod fixture;
+mod limits;
+mod shared;
 
 use fixture::{End, jumbo_cable};
 use xsk::Umem;
 use xsk::attach::AttachMode;
-use xsk::test_util::privileged;
+use xsk::test_util::{privileged, test_name};
 
-const MODES: [AttachMode; 2] = [AttachMode::Native, AttachMode::Generic];
+pub(crate) const MODES: [AttachMode; 2] = [AttachMode::Native, AttachMode::Generic];
+
+/// Returns whether the test `name` can run: as root, on a kernel that has such packets.
+pub(crate) fn can_run(name: &str) -> bool {
+    let why = "no packets of several frames before 6.6";
+    privileged(name) && common::kernel_can(name, common::kernel_since(6, 6), why)
+}
 
 #[test]
 fn jumbo_packets_arrive_whole_in_both_modes() {
-    if !privileged!() {
+    if !can_run(test_name!()) {
         return;
     }
     for mode in MODES {

@@ -1,12 +1,12 @@
 //! Several UMEMs, pools and sockets, and the chunks that each has lost.
 
-use crate::any_ring::{AnyCompletion, AnyRx};
+use crate::any_ring::{AnyCompletion, AnyRx, AnyTx, Look};
 use crate::op::{Move, Op, Trouble};
 use crate::panics::caught;
 use std::panic::resume_unwind;
 use xsk::test_util::{ChunkAudit, FakeKernel, FakeRings, RingContents};
 use xsk::umem::UmemBuilder;
-use xsk::{Fill, Frame, FramePool, Tx, Umem, Verdict};
+use xsk::{Fill, Frame, FramePool, Packet, RingError, Umem};
 
 /// The parts of all queues and sockets, kind by kind, so that any two can be used at once.
 #[derive(Default)]
@@ -19,7 +19,7 @@ struct Ports {
     /// Of each socket: the number of its queue, and its rings.
     queue: Vec<usize>,
     rx: Vec<AnyRx>,
-    tx: Vec<Tx>,
+    tx: Vec<AnyTx>,
 }
 
 pub(crate) struct Fixture {
@@ -57,21 +57,24 @@ impl Fixture {
             closed: vec![0; umems],
         };
         for (number, rings) in rings.iter().enumerate() {
-            fixture.open(number, *rings, number % 3);
+            fixture.open(number, *rings, number % 4);
         }
         fixture
     }
 
-    /// Opens a queue with so many sockets beside the first.
+    /// Opens a queue with so many sockets beside the first; with 3, one for packets of several frames.
     fn open(&mut self, umem: usize, rings: FakeRings, others: usize) {
         let umem = umem % self.umems.len();
+        if others == 3 {
+            return self.open_packets(umem, rings);
+        }
         let (mut kernel, socket) = FakeKernel::with(&self.umems[umem], rings).unwrap();
         let ports = &mut self.ports;
         let number = ports.umem.len();
         ports.umem.push(umem);
         if others == 0 {
             ports.rx.push(AnyRx::Own(socket.rx));
-            ports.tx.push(socket.tx);
+            ports.tx.push(AnyTx::Frames(socket.tx));
             ports.fill.push(socket.fill);
             ports.completion.push(AnyCompletion::Own(socket.completion));
         } else {
@@ -79,15 +82,27 @@ impl Fixture {
             for _ in 0..others {
                 let other = kernel.add_socket(&mut queue, rings).unwrap();
                 ports.rx.push(AnyRx::Shared(other.rx));
-                ports.tx.push(other.tx);
+                ports.tx.push(AnyTx::Frames(other.tx));
             }
             ports.rx.push(AnyRx::Shared(queue.rx));
-            ports.tx.push(queue.tx);
+            ports.tx.push(AnyTx::Frames(queue.tx));
             ports.fill.push(queue.fill);
             ports.completion.push(AnyCompletion::Shared(queue.completion));
         }
         ports.kernel.push(kernel);
         ports.queue.extend(vec![number; others + 1]);
+    }
+
+    fn open_packets(&mut self, umem: usize, rings: FakeRings) {
+        let (kernel, socket) = FakeKernel::multi_buffer(&self.umems[umem], rings).unwrap();
+        let ports = &mut self.ports;
+        ports.queue.push(ports.umem.len());
+        ports.umem.push(umem);
+        ports.rx.push(AnyRx::Packets(socket.rx));
+        ports.tx.push(AnyTx::Packets(socket.tx));
+        ports.fill.push(socket.fill);
+        ports.completion.push(AnyCompletion::Own(socket.completion));
+        ports.kernel.push(kernel);
     }
 
     /// Closes a socket, and its queue with the last one: what lay in the rings, or was with the
@@ -126,7 +141,7 @@ impl Fixture {
         let Ports { rx, tx, fill, completion, .. } = &mut self.ports;
         fill.iter_mut().for_each(|fill| drop(fill.reserve(0).unwrap()));
         tx.iter_mut().for_each(|tx| drop(tx.reserve(0).unwrap()));
-        rx.iter_mut().for_each(|rx| drop(rx.receive(0).unwrap().into_iter()));
+        rx.iter_mut().for_each(|rx| drop(rx.receive(0).unwrap().take(0, false)));
         completion.iter_mut().for_each(|completion| drop(completion.reap(0).unwrap().into_iter()));
     }
 
@@ -203,12 +218,9 @@ impl Fixture {
             Op::FillPush { socket, want } if ports > 0 => self.fill_push(q(socket), want),
             Op::Receive { socket, want, take, forget } if ports > 0 => {
                 let umem = self.ports.umem[q(socket)];
-                let mut frames = self.ports.rx[s(socket)].receive(want).unwrap().into_iter();
-                let taken = frames.by_ref().take(take as usize);
-                self.held.extend(taken.map(|frame| (umem, frame)));
-                if forget {
-                    std::mem::forget(frames);
-                }
+                let batch = self.ports.rx[s(socket)].receive(want).unwrap();
+                let taken = batch.take(take as usize, forget);
+                self.held.extend(taken.into_iter().map(|frame| (umem, frame)));
             }
             Op::Move { from, to, want, how } if ports > 0 => {
                 self.pass_on(s(from), s(to), want, how)
@@ -220,10 +232,13 @@ impl Fixture {
                 });
             }
             Op::Push { socket, want, forget } if ports > 0 => self.push(s(socket), want, forget),
+            Op::PushPacket { socket, frames, want, forget } if ports > 0 => {
+                self.push_packet(s(socket), frames, want, forget);
+            }
             Op::SendFrom { socket, pool, want } if ports > 0 => {
                 self.refused_unless(beside(self, socket, pool), |fixture| {
                     let pool = &mut fixture.pools[p(pool)].1;
-                    fixture.ports.tx[s(socket)].send_from(pool, want, 60).unwrap();
+                    fixture.ports.tx[s(socket)].send_from(pool, want).unwrap();
                 });
             }
             Op::SendEach { socket, pool, want, trouble } if ports > 0 => {
@@ -266,6 +281,11 @@ impl Fixture {
             Op::Take(pool, count) => {
                 let (umem, pool) = &mut self.pools[p(pool)];
                 let frames = (0..count).map_while(|_| pool.take());
+                self.held.extend(frames.map(|frame| (*umem, frame)));
+            }
+            Op::TakePacket(pool, len) => {
+                let (umem, pool) = &mut self.pools[p(pool)];
+                let frames = pool.take_packet(len.into()).into_iter().flatten();
                 self.held.extend(frames.map(|frame| (*umem, frame)));
             }
             Op::Split(pool, count) if pools < 6 => {
@@ -368,6 +388,41 @@ impl Fixture {
         }
     }
 
+    /// Sends a packet of the last frames in hand. It has none of another UMEM than its first one's, and
+    /// is refused whole, and lost, if that is another one than the socket's.
+    fn push_packet(&mut self, s: usize, frames: usize, want: u32, forget: bool) {
+        let here = self.ports.umem[self.ports.queue[s]];
+        let first = self.held.len().saturating_sub(frames);
+        let mut frames = self.held.drain(first..).collect::<Vec<_>>().into_iter();
+        let Some((umem, first)) = frames.next() else {
+            return;
+        };
+        let mut packet = Packet::new(first);
+        for (of, frame) in frames {
+            if of != umem {
+                self.lost[of].push(frame.address());
+            }
+            self.refused_unless(of == umem, |_| packet.push(frame));
+        }
+        if umem != here && matches!(self.ports.tx[s], AnyTx::Packets(_)) {
+            self.lost[umem].extend(packet.frames().iter().map(Frame::address));
+            return self.refused(|fixture| {
+                let mut slots = fixture.ports.tx[s].reserve(want).unwrap();
+                drop(slots.push_packet(packet));
+            });
+        }
+        let (before, count) = (format!("{packet:?}"), packet.frames().len());
+        let mut slots = self.ports.tx[s].reserve(want).unwrap();
+        if let Err(packet) = slots.push_packet(packet) {
+            assert_eq!(format!("{packet:?}"), before, "what is refused is unchanged");
+            assert_eq!(packet.frames().len(), count);
+            self.held.extend(packet.into_iter().map(|frame| (umem, frame)));
+        }
+        if forget {
+            std::mem::forget(slots);
+        }
+    }
+
     fn pass_on(&mut self, from: usize, to: usize, want: u32, how: Move) {
         let [from_queue, to_queue] = [from, to].map(|socket| self.ports.queue[socket]);
         let umem = self.ports.umem[from_queue];
@@ -375,31 +430,25 @@ impl Fixture {
             let Self { ports, pools, held, lost, .. } = fixture;
             let batch = ports.rx[from].receive(want).unwrap();
             let (fill, tx) = (&mut ports.fill[to_queue], &mut ports.tx[to]);
+            let fits = |moved| match moved {
+                Ok(_) | Err(RingError::TooManyFrames { .. }) => (),
+                Err(error) => panic!("{error}"),
+            };
             match how {
-                Move::Recycle => assert!(batch.recycle(fill).is_ok()),
-                Move::Forward => assert!(batch.forward(tx).is_ok()),
+                Move::Recycle => fits(batch.recycle(fill)),
+                Move::Forward => fits(batch.forward(tx, fill)),
                 Move::RecycleEach(trouble) => troubled(umem, held, lost, trouble, |look| {
-                    batch.recycle_each(fill, look).unwrap();
+                    fits(batch.recycle_each(fill, look));
                 }),
                 Move::ForwardEach(trouble) => troubled(umem, held, lost, trouble, |edit| {
-                    batch.forward_each(tx, edit).unwrap();
+                    fits(batch.forward_each(tx, fill, edit));
                 }),
                 Move::RouteEach(trouble) => {
                     let Some((_, pool)) = pools.iter_mut().find(|(of, _)| *of == umem) else {
-                        return assert!(batch.forward(tx).is_ok());
+                        return fits(batch.forward(tx, fill));
                     };
-                    let mut number = 0_u32;
                     troubled(umem, held, lost, trouble, |edit| {
-                        let decide = |mut frame| {
-                            edit(&mut frame);
-                            number += 1;
-                            match number % 3 {
-                                0 => Verdict::Send(frame),
-                                1 => Verdict::Recycle(frame),
-                                _ => Verdict::Pool(frame),
-                            }
-                        };
-                        batch.route_each(tx, fill, pool, decide).unwrap();
+                        fits(batch.route_each(tx, fill, pool, edit));
                     });
                 }
             }
@@ -408,41 +457,44 @@ impl Fixture {
 }
 
 /// Makes a call with a closure that exchanges frames or panics, and records which chunks are lost
-/// by it.
+/// by it: those of all frames of the packet that it had.
 fn troubled(
     umem: usize,
     held: &mut [(usize, Frame)],
     lost: &mut [Vec<u64>],
     trouble: Trouble,
-    call: impl FnOnce(&mut dyn FnMut(&mut Frame)),
+    call: impl FnOnce(Look<'_>),
 ) {
     let mut number = 0;
-    let mut doomed = None;
-    let mut closure = |frame: &mut Frame| {
-        assert_eq!(doomed, None, "called again after a panic");
-        let (exchange, panic) = match trouble {
-            Trouble::None => (false, false),
-            Trouble::Exchange => (true, false),
-            Trouble::Panic { at } => (false, at == number),
-            Trouble::ExchangeAndPanic { at } => (at == number, at == number),
-        };
-        let mut of = umem;
-        let len = held.len().max(1);
-        if let (true, Some((other, kept))) = (exchange, held.get_mut(number % len)) {
-            std::mem::swap(frame, kept);
-            std::mem::swap(&mut of, other);
+    let mut doomed = Vec::new();
+    let mut closure = |frames: &mut [Frame]| {
+        assert_eq!(doomed, [], "called again after a panic");
+        let (mut umems, mut panics) = (vec![umem; frames.len()], false);
+        for (frame, of) in frames.iter_mut().zip(&mut umems) {
+            let (exchange, panic) = match trouble {
+                Trouble::None => (false, false),
+                Trouble::Exchange => (true, false),
+                Trouble::Panic { at } => (false, at == number),
+                Trouble::ExchangeAndPanic { at } => (at == number, at == number),
+            };
+            let len = held.len().max(1);
+            if let (true, Some((other, kept))) = (exchange, held.get_mut(number % len)) {
+                std::mem::swap(frame, kept);
+                std::mem::swap(of, other);
+            }
+            number += 1;
+            panics |= panic;
         }
-        number += 1;
         // The library must refuse a frame of another UMEM.
-        if panic || of != umem {
-            doomed = Some((of, frame.address()));
+        if panics || umems.iter().any(|of| *of != umem) {
+            doomed.extend(umems.into_iter().zip(frames.iter().map(Frame::address)));
         }
-        assert!(!panic, "as the program says");
+        assert!(!panics, "as the program says");
     };
-    match (caught(|| call(&mut closure)), doomed) {
-        (Ok(()), None) => (),
-        (Err(_), Some((of, address))) => lost[of].push(address),
-        (Err(refused), None) => resume_unwind(refused),
-        (Ok(()), Some(frame)) => panic!("{frame:?} of another UMEM was taken"),
+    match (caught(|| call(&mut closure)), doomed.is_empty()) {
+        (Ok(()), true) => (),
+        (Err(_), false) => doomed.into_iter().for_each(|(of, address)| lost[of].push(address)),
+        (Err(refused), true) => resume_unwind(refused),
+        (Ok(()), false) => panic!("{doomed:?}: frames of another UMEM were taken"),
     }
 }

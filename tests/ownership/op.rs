@@ -4,6 +4,9 @@
 use proptest::prelude::*;
 use xsk::test_util::{KernelStep, strategies};
 
+/// The length of the longest packet that arrives: longer than any chunk.
+const LONGEST: u32 = 9000;
+
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Kernel(usize, KernelStep),
@@ -38,6 +41,13 @@ pub(crate) enum Op {
         want: u32,
         forget: bool,
     },
+    /// A packet of the last frames in hand.
+    PushPacket {
+        socket: usize,
+        frames: usize,
+        want: u32,
+        forget: bool,
+    },
     SendFrom {
         socket: usize,
         pool: usize,
@@ -68,13 +78,16 @@ pub(crate) enum Op {
     },
     Put(usize),
     Take(usize, u32),
+    /// The frames of a packet of so many bytes.
+    TakePacket(usize, u32),
     Split(usize, usize),
     Merge(usize, usize),
     Feed(usize, usize, usize),
     DropFrame,
     DropPool(usize),
     Close(usize),
-    /// A queue of this UMEM, with so many sockets beside the first.
+    /// A queue of this UMEM, with so many sockets beside the first; 3 is one socket for packets of
+    /// several frames.
     Open(usize, xsk::test_util::FakeRings, usize),
 }
 
@@ -124,7 +137,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         trouble().prop_map(Move::RouteEach),
     ];
     let often = prop_oneof![
-        8 => (which(), strategies::queue_step(60)).prop_map(|(k, step)| Op::Kernel(k, step)),
+        8 => (which(), strategies::long_queue_step(LONGEST)).prop_map(|(k, step)| Op::Kernel(k, step)),
         4 => (which(), which(), burst()).prop_map(|(socket, pool, want)| Op::Fill { socket, pool, want }),
         1 => (which(), burst()).prop_map(|(socket, want)| Op::FillPush { socket, want }),
         3 => (which(), burst(), burst(), any::<bool>())
@@ -134,6 +147,8 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
             .prop_map(|(socket, pool, want)| Op::IntoPool { socket, pool, want }),
         3 => (which(), burst(), any::<bool>())
             .prop_map(|(socket, want, forget)| Op::Push { socket, want, forget }),
+        2 => (which(), 1..10_usize, burst(), any::<bool>())
+            .prop_map(|(socket, frames, want, forget)| Op::PushPacket { socket, frames, want, forget }),
         1 => (which(), which(), burst())
             .prop_map(|(socket, pool, want)| Op::SendFrom { socket, pool, want }),
         2 => (which(), which(), burst(), trouble())
@@ -148,6 +163,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         2 => (which(), which(), burst()).prop_map(|(from, to, want)| Op::ReapIntoFill { from, to, want }),
         3 => which().prop_map(Op::Put),
         3 => (which(), 0..6_u32).prop_map(|(pool, count)| Op::Take(pool, count)),
+        1 => (which(), 0..2 * LONGEST).prop_map(|(pool, len)| Op::TakePacket(pool, len)),
         1 => (which(), which()).prop_map(|(pool, count)| Op::Split(pool, count)),
         1 => (which(), which()).prop_map(|(to, from)| Op::Merge(to, from)),
         1 => (which(), which(), which()).prop_map(|(from, to, count)| Op::Feed(from, to, count)),
@@ -156,7 +172,7 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
     let seldom = prop_oneof![
         2 => which().prop_map(Op::DropPool),
         3 => which().prop_map(Op::Close),
-        3 => (which(), strategies::rings(4), 0..=2_usize)
+        3 => (which(), strategies::rings(4), 0..=3_usize)
             .prop_map(|(umem, rings, others)| Op::Open(umem, rings, others)),
     ];
     prop_oneof![30 => often, 16 => more, 1 => seldom]

@@ -7,6 +7,7 @@ mod bind;
 mod common;
 mod limits;
 mod objects;
+mod packets;
 mod programs;
 mod receiving;
 mod sending;

@@ -1,7 +1,7 @@
 //! Frames and pools of another UMEM are refused by a panic, before anything is changed.
 
 use crate::area::{self, refused};
-use crate::law::mark;
+use crate::law::{chunk_number, mark};
 use crate::port::{Parts, Place, parts};
 use crate::world::World;
 
@@ -18,7 +18,7 @@ impl World {
             3 => refused(|| pool.move_to(&mut pools[0], 1)),
             4 => refused(|| fill.fill_from(&mut pool, 1)),
             5 => refused(|| tx.send_from(&mut pool, 1, 60)),
-            6 => refused(|| tx.send_each(&mut pool, 1, |_| ())),
+            6 => refused(|| tx.send_each(&mut pool, 1, &mut |_| ())),
             7 => refused(|| self.umem.bytes(&frame).len()),
             8 => refused(|| self.umem.write(&mut frame, b"no")),
             9 => refused(|| self.umem.grow_front(&mut frame, 1)),
@@ -42,22 +42,28 @@ impl World {
             14 => {
                 let (mut foreign, mut swapped) = (Some(frame), None);
                 let sent = refused(|| {
-                    tx.send_each(&mut pools[0], 1, |frame| {
-                        swapped = foreign.take().map(|foreign| std::mem::replace(frame, foreign));
+                    tx.send_each(&mut pools[0], 1, &mut |frames| {
+                        let foreign = foreign.take();
+                        swapped = foreign.map(|foreign| std::mem::replace(&mut frames[0], foreign));
                     })
                 });
                 let exchanged = swapped.is_some();
                 self.held.extend(swapped);
                 sent == exchanged
             }
+            // Into a received packet; its other frames are lost then.
             _ => {
                 let (mut foreign, mut swapped) = (Some(frame), None);
+                let (umem, lost) = (&self.umem, &mut self.lost);
                 let to = fill;
                 let given = match rx.receive(1) {
                     Ok(batch) => refused(|| {
-                        batch.recycle_each(to, |frame| {
-                            swapped =
-                                foreign.take().map(|foreign| std::mem::replace(frame, foreign));
+                        batch.recycle_each(to, &mut |frames| {
+                            let Some(foreign) = foreign.take() else { return };
+                            swapped = Some(std::mem::replace(&mut frames[0], foreign));
+                            for frame in &frames[1..] {
+                                lost.add(chunk_number(umem, frame.address()));
+                            }
                         })
                     }),
                     Err(_) => false,

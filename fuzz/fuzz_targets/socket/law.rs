@@ -55,7 +55,10 @@ pub fn marked(umem: &Umem, frame: &Frame) -> bool {
 
 impl World {
     /// Asserts that no chunk has two handles, and that the ledger agrees with the handles.
-    pub fn check(&self) {
+    pub fn check(&mut self) {
+        if self.hostile && self.has_packets() {
+            self.learn_losses();
+        }
         let (mut pool, mut user) = (Set::default(), Set::default());
         for frame in &self.held {
             user.add(chunk_number(&self.umem, frame.address()));
@@ -79,6 +82,17 @@ impl World {
             }
         }
         assert_eq!((in_pool, in_hand, in_lost), (pool, user, lost), "the ledger differs");
+    }
+
+    /// Learns which chunks the library has lost: those of the good frames of packets that have a bad
+    /// one.
+    fn learn_losses(&mut self) {
+        for (chunk, place) in self.umem.chunk_places().unwrap().into_iter().enumerate() {
+            let bit = 1 << chunk;
+            if place == ChunkPlace::Lost && self.lost.0 & bit == 0 {
+                self.lost.add(chunk as u64);
+            }
+        }
     }
 
     /// Asserts that every chunk comes back, unless the kernels are hostile.
@@ -106,7 +120,7 @@ impl World {
                 moved += kernel.deliver_unwritten_to(number, u32::MAX, 60);
                 moved += kernel.transmit_unread(u32::MAX);
                 moved += kernel.complete(u32::MAX);
-                for frame in rx.receive(u32::MAX).unwrap() {
+                for frame in rx.receive(u32::MAX).unwrap().take(usize::MAX, false) {
                     pool.put(frame);
                     moved += 1;
                 }

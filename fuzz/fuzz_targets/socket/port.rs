@@ -1,16 +1,18 @@
 //! A queue: its kernel, and the one socket or the several sockets on it.
 
-use xsk::socket::{SharedCompletion, SharedRx};
+use crate::any::{AnyRx, AnyTx};
+use xsk::socket::{PacketSocket, SharedCompletion};
 use xsk::test_util::{FakeKernel, FakeRings, Index};
 use xsk::{
-    Completion, CompletionBatch, Fill, FramePool, RingError, Rx, RxBatch, SharedQueue,
-    SharedSocket, Socket, Tx, Umem,
+    Completion, CompletionBatch, Fill, FramePool, RingError, SharedQueue, SharedSocket, Socket,
+    Umem,
 };
 
 /// The first socket on a queue, with the rings that all of them share.
 enum First {
     Alone(Box<Socket>),
     Sharing(Box<SharedQueue>),
+    Packets(Box<PacketSocket>),
 }
 
 pub struct Port {
@@ -34,6 +36,12 @@ impl Port {
     pub fn alone(umem: &Umem, rings: FakeRings) -> Self {
         let (kernel, socket) = FakeKernel::with(umem, rings).unwrap();
         Self { kernel, first: First::Alone(Box::new(socket)), added: Vec::new(), next: 1 }
+    }
+
+    /// Returns a queue with a socket for packets of several frames.
+    pub fn packets(umem: &Umem, rings: FakeRings) -> Self {
+        let (kernel, socket) = FakeKernel::multi_buffer(umem, rings).unwrap();
+        Self { kernel, first: First::Packets(Box::new(socket)), added: Vec::new(), next: 1 }
     }
 
     /// Returns a queue on which sockets can be added.
@@ -65,6 +73,11 @@ impl Port {
         drop(socket.rx.receive(0).map(IntoIterator::into_iter));
     }
 
+    /// Returns whether the socket is one for packets of several frames.
+    pub fn is_for_packets(&self) -> bool {
+        matches!(self.first, First::Packets(_))
+    }
+
     /// Returns the number of sockets.
     pub fn sockets(&self) -> usize {
         self.added.len() + 1
@@ -83,7 +96,7 @@ pub struct Parts<'a> {
     pub kernel: &'a mut FakeKernel,
     /// The receiving socket's number at the kernel.
     pub number: usize,
-    pub tx: &'a mut Tx,
+    pub tx: AnyTx<'a>,
 }
 
 /// Returns the parts of the receiving socket `from` and of the sending socket `to`, and the fill
@@ -96,15 +109,20 @@ pub fn parts(ports: &mut [Port], from: Place, to: Place) -> (Parts<'_>, &mut Fil
         let (rx, tx, fill, completion) = match first {
             First::Alone(socket) => {
                 let Socket { rx, tx, fill, completion, .. } = &mut **socket;
-                (AnyRx::Own(rx), tx, fill, AnyCompletion::Own(completion))
+                (AnyRx::Own(rx), AnyTx::Frames(tx), fill, AnyCompletion::Own(completion))
+            }
+            First::Packets(socket) => {
+                let PacketSocket { rx, tx, fill, completion, .. } = &mut **socket;
+                (AnyRx::Packets(rx), AnyTx::Packets(tx), fill, AnyCompletion::Own(completion))
             }
             First::Sharing(queue) => {
                 let SharedQueue { rx, tx, fill, completion, .. } = &mut **queue;
-                (AnyRx::Shared(rx), tx, fill, AnyCompletion::Shared(completion))
+                (AnyRx::Shared(rx), AnyTx::Frames(tx), fill, AnyCompletion::Shared(completion))
             }
         };
-        let others =
-            added.iter_mut().map(|(_, SharedSocket { rx, tx, .. })| (AnyRx::Shared(rx), tx));
+        let others = added
+            .iter_mut()
+            .map(|(_, SharedSocket { rx, tx, .. })| (AnyRx::Shared(rx), AnyTx::Frames(tx)));
         let mut of_from = None;
         for (at, (rx, tx)) in std::iter::once((rx, tx)).chain(others).enumerate() {
             let place = Place { port: number, at };
@@ -124,21 +142,6 @@ pub fn parts(ports: &mut [Port], from: Place, to: Place) -> (Parts<'_>, &mut Fil
     }
     let (rx, completion, kernel, number) = receiving.unwrap();
     (Parts { rx, completion, kernel, number, tx: sending.unwrap() }, filling.unwrap())
-}
-
-/// The RX ring of a socket that is alone on its queue, or of one of several.
-pub enum AnyRx<'a> {
-    Own(&'a mut Rx),
-    Shared(&'a mut SharedRx),
-}
-
-impl<'a> AnyRx<'a> {
-    pub fn receive(self, count: u32) -> Result<RxBatch<'a>, RingError> {
-        match self {
-            Self::Own(rx) => rx.receive(count),
-            Self::Shared(rx) => rx.receive(count),
-        }
-    }
 }
 
 /// The completion ring of one socket, or of several.

@@ -1,12 +1,13 @@
 //! The UMEM, its pools, one or two queues with their sockets and kernels, and the frames in hand.
 
+use crate::any::{AnyRx, Edit};
 use crate::area;
 use crate::closures::with_closure;
 use crate::law::{Set, chunk_number, chunk_step, mark, marked};
 use crate::port::{Parts, Place, Port, parts};
 use xsk::ring::{Index, RingKind};
 use xsk::test_util::{FakeRings, Hostile};
-use xsk::{Frame, FramePool, RingError, Umem};
+use xsk::{Frame, FramePool, Packet, RingError, Umem};
 
 pub struct World {
     /// The kind of the chunks.
@@ -33,13 +34,16 @@ impl World {
         let [rx, tx, fill, completion] = sizes.map(|size| 1 << (size % 5));
         let start = Index::new(u32::MAX.wrapping_sub(start.into()));
         let rings = FakeRings { rx, tx, fill, completion, start, need_wakeup: flags & 4 != 0 };
-        let shared = flags & 8 != 0;
-        let mut first = if shared { Port::shared(&umem, rings) } else { Port::alone(&umem, rings) };
+        // Whether the sockets of the two queues are for packets of several frames.
+        let [first, second] = [1, 2].map(|bit| (sizes[2] / 5) & bit != 0);
+        let alone = |packets| if packets { Port::packets } else { Port::alone };
+        let make = if flags & 8 != 0 { Port::shared } else { alone(first) };
+        let mut first = make(&umem, rings);
         for _ in 0..=(sizes[0] / 5) & 1 {
             first.add(rings);
         }
         let mut ports = vec![first];
-        ports.extend((0..flags & 1).map(|_| Port::alone(&umem, rings)));
+        ports.extend((0..flags & 1).map(|_| alone(second)(&umem, rings)));
         let other = pool.split_off(usize::from(flags >> 4));
         let (held, lost) = (Vec::with_capacity(16), Set::default());
         let (pools, hostile) = ([pool, other], flags & 2 != 0);
@@ -49,6 +53,11 @@ impl World {
     /// Returns the number of sockets.
     pub fn sockets(&self) -> usize {
         self.ports.iter().map(Port::sockets).sum()
+    }
+
+    /// Returns whether there is a socket for packets of several frames.
+    pub fn has_packets(&self) -> bool {
+        self.ports.iter().any(Port::is_for_packets)
     }
 
     /// Returns the socket of a number: first come those that are the first on their queues.
@@ -89,15 +98,18 @@ impl World {
                 let pool = &mut pools[p];
                 match code {
                     0 => drop(Self::good(hostile, fill.fill_from(pool, count))),
-                    1 => drop(kernel.deliver_to(number, &[0xee; 64][..usize::from(n & 63)])),
+                    1 => {
+                        // Longer than a chunk where that can arrive.
+                        let long = matches!(rx, AnyRx::Packets(_));
+                        let chunks = if long { usize::from(n >> 6) } else { 0 };
+                        let len = chunks * umem.chunk_size() as usize + usize::from(n & 63);
+                        let _ = kernel.deliver_to(number, &vec![0xee; len]);
+                    }
                     2 => drop(kernel.deliver_unwritten_to(number, count, 60)),
                     3 | 4 => {
                         if let Some(batch) = Self::good(hostile, rx.receive(count)) {
-                            let mut frames = batch.into_iter();
-                            keep(umem, held, frames.by_ref().take(usize::from(n >> 5)));
-                            if code == 4 {
-                                std::mem::forget(frames);
-                            }
+                            let frames = batch.take(usize::from(n >> 5), code == 4);
+                            keep(umem, held, frames.into_iter());
                         }
                     }
                     5 => {
@@ -128,18 +140,15 @@ impl World {
                     }
                     11 => drop(Self::good(hostile, tx.send_from(pool, count, 1 + u32::from(n)))),
                     12 => {
-                        let each = |edit: &mut dyn FnMut(&mut Frame)| {
-                            tx.send_each(pool, u32::from(n >> 5), edit)
-                        };
+                        let each = |edit: Edit<'_>| tx.send_each(pool, u32::from(n >> 5), edit);
                         if let Some(sent) = with_closure(umem, held, lost, n, each) {
                             Self::good(hostile, sent);
                         }
                     }
                     13 => {
                         if let Some(packet) = kernel.transmit() {
-                            assert!(
-                                !packet.is_empty() && packet.len() <= umem.chunk_size() as usize
-                            );
+                            let most = umem.chunk_size() as usize * umem.chunk_count();
+                            assert!(!packet.is_empty() && packet.len() <= most);
                         }
                     }
                     14 => drop(kernel.transmit_unread(count)),
@@ -193,8 +202,16 @@ impl World {
                         let at = held.len();
                         held[..].rotate_left(usize::from(n) % at.max(1));
                     }
-                    44 => drop(tx.kick_if_needed().unwrap()),
-                    37..=43 if hostile => {
+                    44 => tx.kick_if_needed().unwrap(),
+                    48 | 49 => {
+                        if let Some(mut slots) = Self::good(hostile, tx.reserve(count)) {
+                            give_packet(umem, held, n >> 5, |packet| slots.push_packet(packet));
+                            if code == 49 {
+                                std::mem::forget(slots);
+                            }
+                        }
+                    }
+                    37..=43 | 50 if hostile => {
                         let (more, after) = rest.split_first_chunk().unwrap_or((&[0, 0], &[]));
                         rest = after;
                         let hostile = kernel.hostile().unwrap().of_socket(number);
@@ -259,6 +276,24 @@ fn give(
     }
 }
 
+/// Gives a packet of up to `most` frames away, the last ones in hand.
+fn give_packet(
+    umem: &Umem,
+    held: &mut Vec<Frame>,
+    most: u8,
+    to: impl FnOnce(Packet) -> Result<(), Packet>,
+) {
+    let first = held.len().saturating_sub(usize::from(most));
+    let mut frames = held.drain(first..);
+    let Some(frame) = frames.next() else { return };
+    let mut packet = Packet::new(frame);
+    frames.for_each(|frame| packet.push(frame));
+    assert!(packet.frames().iter().all(|frame| marked(umem, frame)), "something else wrote there");
+    if let Err(packet) = to(packet) {
+        held.extend(packet);
+    }
+}
+
 /// Changes the bounds of a frame in hand; a refused change has no effect.
 fn edit(umem: &Umem, held: &mut [Frame], n: u8) {
     let Some(frame) = held.last_mut() else { return };
@@ -299,6 +334,7 @@ fn break_a_rule(umem: &Umem, mut hostile: Hostile<'_>, code: u8, n: u8, [a, b]: 
     let ring = KINDS[usize::from(n & 3)];
     match code {
         37..=39 => hostile.receive(address, len, options),
+        50 => _ = hostile.receive_filled(len, u32::from(a & 3)),
         40 | 41 => hostile.complete(address),
         42 => {
             let index = hostile.published(ring).advance(u32::from(a & 31).wrapping_sub(8));
