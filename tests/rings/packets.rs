@@ -138,7 +138,8 @@ fn a_packet_that_is_not_sent_comes_back() {
     let mut slots = jumbo.socket.tx.reserve(4).unwrap();
     let refused = slots.push(packet).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::NoRoom { free: 4 });
-    let message = "a packet of 5 frames was not sent: the TX ring has room for 4 frames";
+    let message =
+        "a packet of 5 frames was not sent: not enough reserved slots of the TX ring are left (4)";
     assert_eq!(refused.to_string(), message);
     assert_eq!((format!("{:?}", refused.packet), slots.remaining()), (text, 4));
     // What was refused takes no slot: a smaller packet goes out, and a frame alone.
