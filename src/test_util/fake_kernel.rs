@@ -8,7 +8,7 @@
 
 use super::fake_rings::FakeRings;
 use super::fake_rx::FakeRx;
-use super::fake_sender::{FakeSender, MemberSender, Sending, next_entry};
+use super::fake_sender::{FakeSender, MemberSender, Sending, has_entries, next_entry};
 use super::ring_block::{RingBlock, RingBlockPair, RingBlocks};
 use crate::error::{Error, Result};
 use crate::num::{u32_of_count, u64_of, usize32};
@@ -273,10 +273,15 @@ impl FakeKernel {
         if frames == 0 || !self.rx_has_room(socket, u32_of_count(frames)) {
             return false;
         }
+        // Too few chunks are left where they are (`xsk_buff_can_alloc`, net/xdp/xsk_buff_pool.c).
+        let missing = u32_of_count(frames.saturating_sub(self.spare.len()));
+        if missing != 0 && (self.fill_ended || !has_entries(&self.fill, missing)) {
+            return false;
+        }
         while self.spare.len() < frames {
             match self.take_filled() {
                 Some(chunk) => self.spare.push_back(chunk),
-                // Those that were taken are used for the next packet, as by `xsk_buff_alloc`.
+                // An entry was none of a chunk. Those that were taken are for the next packet.
                 None => return false,
             }
         }

@@ -247,7 +247,12 @@ fn no_limit<T: Copy>(ring: &Consumer<T>) -> Index {
 /// Returns whether there is an entry to take. At an impossible index, which the user's side cannot
 /// write, there is none.
 fn has_entry<T: Copy>(ring: &Consumer<T>) -> bool {
-    ring.available(1, |_| no_limit(ring)) == Ok(1)
+    has_entries(ring, 1)
+}
+
+/// Returns whether the ring holds as many entries.
+pub(super) fn has_entries<T: Copy>(ring: &Consumer<T>, count: u32) -> bool {
+    ring.available(count, |_| no_limit(ring)) == Ok(count)
 }
 
 /// Takes the next entry, if there is one.
