@@ -57,7 +57,8 @@ impl Fixture {
             closed: vec![0; umems],
         };
         for (number, rings) in rings.iter().enumerate() {
-            fixture.open(number, *rings, number % 4);
+            // Any kind of sockets comes first.
+            fixture.open(number, *rings, (number + chunks as usize) % 4);
         }
         fixture
     }

@@ -21,7 +21,7 @@ fn random_programs_over_several_umems_and_sockets_lose_and_double_nothing() {
     let umems = prop::collection::vec(strategies::umem(), 1..=2);
     let fixture = (umems, 1..=40_u32, prop::collection::vec(strategies::rings(4), 1..=4));
     let program = prop::collection::vec(op::any_op(), 1..100);
-    proptest!(strategies::config(400), |((umems, chunks, rings) in fixture, program in program)| {
+    proptest!(strategies::config(800), |((umems, chunks, rings) in fixture, program in program)| {
         let mut fixture = Fixture::new(&umems, chunks, &rings);
         for op in &program {
             fixture.step(op);
