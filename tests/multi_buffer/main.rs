@@ -9,9 +9,9 @@ mod limits;
 mod shared;
 
 use fixture::{End, jumbo_cable};
-use xsk::Umem;
 use xsk::attach::AttachMode;
 use xsk::test_util::{privileged, test_name};
+use xsk::{Error, Socket, Umem};
 
 pub(crate) const MODES: [AttachMode; 2] = [AttachMode::Native, AttachMode::Generic];
 
@@ -19,6 +19,23 @@ pub(crate) const MODES: [AttachMode; 2] = [AttachMode::Native, AttachMode::Gener
 pub(crate) fn can_run(name: &str) -> bool {
     let why = "no packets of several frames before 6.6";
     privileged(name) && common::kernel_can(name, common::kernel_since(6, 6), why)
+}
+
+#[test]
+fn a_kernel_without_such_packets_says_so() {
+    if !privileged(test_name!()) {
+        return;
+    }
+    let cable = jumbo_cable();
+    let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
+    let bind = || Socket::builder(&umem).multi_buffer().bind(cable.veth.a(), 0);
+    match cable.left.run(bind).unwrap() {
+        Ok(_) => assert!(common::kernel_since(6, 6)),
+        Err(error) => {
+            assert!(!common::kernel_since(6, 6), "{error}");
+            assert!(matches!(error, Error::NeedsKernel { version: "6.6", .. }), "{error}");
+        }
+    }
 }
 
 #[test]
