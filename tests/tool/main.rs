@@ -11,4 +11,5 @@ mod fixture;
 mod frags;
 mod several;
 mod sharing;
+mod timestamps;
 mod traffic;

@@ -256,6 +256,18 @@ pub(crate) struct TxonlyArgs {
     /// a chunk at the most, or with -F what the MTU allows
     #[arg(short = 's', long, value_name = "BYTES", default_value_t = 60)]
     pub(crate) size: u32,
+    /// Ask for the time at which each packet is sent, and show it in the summary (6.8)
+    ///
+    /// In copy mode: min, median, 99th percentile and max of the time from the kick that had the kernel
+    /// take the packet, read right before the call, to the time that the kernel wrote when the driver
+    /// freed the packet; both by CLOCK_TAI. It includes the packets of the same kick before this one:
+    /// -b 1 shows the time of one alone. A packet that the device drops has a time, too. In zero-copy
+    /// mode the card writes the time by its own clock, which cannot be compared with the kick: the
+    /// summary shows the time from one packet to the next. Median and percentile are off by 0.4 % at
+    /// the most. Packets are sent more slowly by it. In JSON the summary has the object
+    /// "tx_timestamps". Packets have one frame: not with -F.
+    #[arg(long, conflicts_with = "frags")]
+    pub(crate) tx_timestamps: bool,
 }
 
 /// An [`AttachMethod`] by its name on the command line.
@@ -320,6 +332,12 @@ pub(crate) struct DemoArgs {
     /// Replace the XDP programs of other applications on them; they are not put back
     #[arg(long, requires = "interface")]
     pub(crate) replace: bool,
+    /// Ask for the time at which each frame is sent, and show it in the report (6.8)
+    ///
+    /// As that of txonly (`xsk txonly --help`): from the kick to the time that the kernel wrote. Frames
+    /// take one chunk.
+    #[arg(long, conflicts_with = "frags")]
+    pub(crate) tx_timestamps: bool,
     /// Print one JSON object for each mode
     #[arg(long)]
     pub(crate) json: bool,

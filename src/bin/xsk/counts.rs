@@ -91,6 +91,12 @@ impl Lengths {
     }
 }
 
+/// Returns how far apart chunks begin.
+pub(crate) fn chunk_step(umem: &Umem) -> u64 {
+    // At even addresses, also if their size is odd.
+    umem.chunk_size().next_multiple_of(2).into()
+}
+
 /// The packets that are being sent, by their chunks: chunks of several sockets come back in one
 /// ring, which does not say who sent them.
 #[derive(Debug)]
@@ -106,8 +112,7 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     pub(crate) fn new(umem: &Umem) -> Self {
         let packets = vec![(0, 0); umem.chunk_count()];
-        // At even addresses, also if their size is odd.
-        Self { step: umem.chunk_size().next_multiple_of(2).into(), packets }
+        Self { step: chunk_step(umem), packets }
     }
 
     /// Returns the place of the chunk that an address is in.

@@ -15,6 +15,8 @@ use crate::port::{
 use crate::rates::{grouped, per_second};
 use crate::signals::Stop;
 use crate::sockets::{Receives, RxRing, Sends, TxRing};
+use crate::timed::Timed;
+use crate::tx_times::TxTimes;
 use crate::watch::Watch;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -75,7 +77,9 @@ fn all_modes(args: &DemoArgs, link: &TestLink, stop: &Stop, output: &Lines) -> R
             complete = false;
             break;
         }
-        let result = if wants_frags(args) {
+        let result = if args.tx_timestamps {
+            one_mode::<Timed, RxSocket>(args, link, mode, number, stop, output)
+        } else if wants_frags(args) {
             one_mode::<PacketSocket, PacketSocket>(args, link, mode, number, stop, output)
         } else {
             one_mode::<TxSocket, RxSocket>(args, link, mode, number, stop, output)
@@ -116,6 +120,13 @@ enum TestLink {
 impl TestLink {
     fn new(args: &DemoArgs) -> Result<Self> {
         let size = args.size;
+        if args.tx_timestamps && wants_frags(args) {
+            return Err(Failure::Text(format!(
+                "frames of {size} bytes take several chunks, and TX timestamps (--tx-timestamps) are \
+                 of frames in one: those of {} bytes at the most, or {ROOM} with -S",
+                VETH_MTU + ETHERNET_HEADER
+            )));
+        }
         if size < MIN_SIZE {
             return Err(Failure::Text(format!(
                 "frames of {size} bytes are too small: Ethernet header, sequence number, checksum \
@@ -196,11 +207,12 @@ impl TestLink {
 /// Creates a sender of frames of `size` bytes. It receives nothing, so that it is registered with
 /// no program.
 fn sender<S: Sends>(interface: &Interface, size: u32, stop: &Stop) -> Result<Sender<S::Ring>> {
-    let (umem, pool) = Umem::builder().chunk_count(CHUNKS).chunk_size(CHUNK_SIZE).build()?;
+    let memory = Umem::builder().chunk_count(CHUNKS).chunk_size(CHUNK_SIZE);
+    let (umem, pool) = S::memory(memory).build()?;
     let builder = S::sender(Socket::builder(&umem)).tx_size(CHUNKS).completion_size(CHUNKS);
     let unbound = patiently(builder.fill_size(64).bind_timeout(BIND_SLICE), stop)?;
-    let socket: S = bind(unbound, interface, 0, QUEUE_TIMEOUT, stop)?;
-    let (tx, completion, handle) = socket.into_parts();
+    let socket = bind(unbound, interface, 0, QUEUE_TIMEOUT, stop)?;
+    let (tx, completion, handle) = S::into_parts(socket, &umem);
     let (chunks, most) = (size.div_ceil(CHUNK_SIZE), tx.max_frames());
     if chunks > most {
         return Err(Failure::Text(format!(
@@ -298,14 +310,18 @@ fn one_mode<S: Sends, R: Receives>(
     let unsent = outcome.unsent * u64::from(args.size.div_ceil(CHUNK_SIZE));
     let chunks = Chunks::count(&sender, &receiver, unsent);
     let handle = &receiver.handle;
+    let times = sender.tx.times();
     if args.json {
         let zero_copy = handle.is_zero_copy();
-        output.line(json(args, &name, zero_copy, &outcome, &chunks))?;
+        output.line(json(args, &name, zero_copy, &outcome, &chunks, times))?;
     } else {
         let several = if wants_frags(args) { "; frames of several chunks" } else { "" };
         output.line(format!("{how}; {}{several}; attached by {method}", copy(handle)))?;
         for row in report(args, link.max_in_flight(args.size), &outcome, &chunks) {
             output.line(format!("  {row}"))?;
+        }
+        if let Some(times) = times {
+            output.line(format!("  {}", times.line()))?;
         }
     }
     let causes = match outcome.lost() {
@@ -374,8 +390,9 @@ fn json(
     zero_copy: bool,
     outcome: &Outcome,
     chunks: &Chunks,
+    times: Option<&TxTimes>,
 ) -> String {
-    serde_json::json!({
+    let mut object = serde_json::json!({
         "command": "demo",
         "mode": mode,
         "zero_copy": zero_copy,
@@ -389,8 +406,11 @@ fn json(
         "chunks_home": chunks.returned,
         "seconds": outcome.time.as_secs_f64(),
         "pps": per_second(outcome.arrived, outcome.time),
-    })
-    .to_string()
+    });
+    if let Some(times) = times {
+        object["tx_timestamps"] = times.json();
+    }
+    object.to_string()
 }
 
 /// Returns the lines for people.

@@ -10,7 +10,7 @@ use crate::session::TURNS;
 use crate::signals::Stop;
 use crate::sockets::{RxRing, TxRing};
 use std::time::{Duration, Instant};
-use xsk::{Completion, Fill, Frame, FramePool, SocketHandle, Umem};
+use xsk::{Fill, Frame, FramePool, SocketHandle, Umem};
 
 /// Chunks of each side, and entries of its rings.
 pub(crate) const CHUNKS: u32 = 1024;
@@ -26,11 +26,11 @@ const QUIET: Duration = Duration::from_millis(10);
 
 /// The end that sends.
 #[derive(Debug)]
-pub(crate) struct Sender<T> {
+pub(crate) struct Sender<T: TxRing> {
     pub(crate) umem: Umem,
     pub(crate) pool: FramePool,
     pub(crate) tx: T,
-    pub(crate) completion: Completion,
+    pub(crate) completion: T::Completion,
     pub(crate) handle: SocketHandle,
     /// For a frame whose chunks lie apart.
     pub(crate) buffer: Vec<u8>,
@@ -153,7 +153,8 @@ pub(crate) fn run_exchange<T: TxRing, R: RxRing>(
     loop {
         let sent = if ready { send(exchange, frames, sender, &mut outcome)? } else { 0 };
         let received = receive(exchange, receiver, &mut outcome)?;
-        let reaped = sender.completion.reap_into(&mut sender.pool, CHUNKS)?;
+        let Sender { pool, tx, completion, .. } = &mut *sender;
+        let reaped = tx.reap_into(completion, pool, CHUNKS)?;
         if sent | received | reaped != 0 {
             moved = true;
         } else {

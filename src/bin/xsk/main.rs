@@ -8,6 +8,7 @@ mod demo;
 mod ended;
 mod exchange;
 mod failure;
+mod histogram;
 mod l2fwd;
 mod l2fwd_sockets;
 mod link;
@@ -23,6 +24,8 @@ mod side;
 mod signals;
 mod sockets;
 mod table;
+mod timed;
+mod tx_times;
 mod txonly;
 mod watch;
 

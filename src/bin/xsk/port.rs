@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use xsk::attach::{AttachmentBuilder, MethodReason, ModeReason};
 use xsk::bpf::{self, XskMap};
 use xsk::socket::{SocketBuilder, SocketKind, Unbound};
+use xsk::umem::UmemBuilder;
 use xsk::{
     AttachMode, Attachment, Errno, Error, FramePool, Interface, Kick, Registration, Socket,
     SocketHandle, Umem, XdpMode,
@@ -62,13 +63,16 @@ pub(crate) fn require_ethernet(interface: &Interface) -> Result<()> {
 
 /// Creates packet memory as the command line describes it.
 pub(crate) fn umem(args: &PortArgs, headroom: u32) -> Result<(Umem, FramePool)> {
+    Ok(memory(args).headroom(headroom).build()?)
+}
+
+/// Returns the builder of packet memory as the command line describes it.
+pub(crate) fn memory(args: &PortArgs) -> UmemBuilder {
     let umem = Umem::builder()
         .chunk_count(args.chunks)
         .chunk_size(args.frame_size)
-        .headroom(headroom)
         .page_size(args.page_size);
-    let umem = if args.unaligned { umem.unaligned() } else { umem };
-    Ok(umem.build()?)
+    if args.unaligned { umem.unaligned() } else { umem }
 }
 
 /// Returns the builder of a socket as the command line describes it.

@@ -10,6 +10,7 @@ use crate::port::ActiveProgram;
 use crate::side::{DOWN, Side, explain};
 use crate::signals::Stop;
 use crate::table::{Summary, Table};
+use crate::tx_times::TxTimes;
 use crate::watch;
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
@@ -35,6 +36,8 @@ pub(crate) struct Session<'a> {
     pub(crate) parts: Vec<Counts>,
     /// Packets that were given to the kernel, and neither sent nor dropped.
     pub(crate) pending: u64,
+    /// When packets were sent, if that was collected.
+    pub(crate) tx_times: Option<TxTimes>,
     command: &'static str,
     args: &'a PortArgs,
     stop: &'a Stop,
@@ -70,6 +73,7 @@ impl<'a> Session<'a> {
             counts: Counts::default(),
             parts: vec![Counts::default(); parts],
             pending: 0,
+            tx_times: None,
             command,
             args,
             stop,
@@ -363,7 +367,8 @@ impl<'a> Session<'a> {
                 Part::sockets(&self.parts, handles.map(SocketHandle::tx_dropped))
             }
         };
-        let summary = Summary { ended, time, pending: self.pending, error, parts };
+        let (pending, tx_times) = (self.pending, self.tx_times);
+        let summary = Summary { ended, time, pending, error, parts, tx_times };
         self.table.summary(report, summary)?;
         Ok(())
     }

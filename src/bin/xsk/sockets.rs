@@ -1,11 +1,13 @@
 //! Sockets whose packets have one frame, and those whose packets have several, by the same calls.
 
+use crate::tx_times::TxTimes;
 use xsk::socket::{
     MemorySharingBuilder, PacketRx, PacketTx, RefusalReason, SocketBuilder, SocketKind,
 };
+use xsk::umem::UmemBuilder;
 use xsk::{
     Attachment, Completion, Fill, Frame, FramePool, Kick, PacketSocket, Registration, RingError,
-    Rx, RxSocket, Socket, SocketHandle, Tx, TxSocket,
+    Rx, RxSocket, Socket, SocketHandle, Tx, TxSocket, Umem,
 };
 
 /// An RX ring.
@@ -34,6 +36,9 @@ pub(crate) trait RxRing {
 
 /// A TX ring.
 pub(crate) trait TxRing {
+    /// The completion ring of its socket.
+    type Completion;
+
     /// Returns how many frames a packet can have.
     fn max_frames(&self) -> u32;
 
@@ -51,6 +56,14 @@ pub(crate) trait TxRing {
         write: impl FnMut(&mut [Frame]),
     ) -> Result<u32, RingError>;
 
+    /// Puts up to `most` chunks that came back into `pool`; returns how many.
+    fn reap_into(
+        &mut self,
+        completion: &mut Self::Completion,
+        pool: &mut FramePool,
+        most: u32,
+    ) -> Result<u32, RingError>;
+
     /// Has the kernel send what is in the ring, if it asks for it.
     fn kick_if_needed(&mut self) -> xsk::Result<Kick>;
 
@@ -62,6 +75,11 @@ pub(crate) trait TxRing {
 
     /// Returns the ring's number of entries.
     fn capacity(&self) -> u32;
+
+    /// Returns when packets were sent, if that is collected.
+    fn times(&self) -> Option<&TxTimes> {
+        None
+    }
 }
 
 /// A socket that receives.
@@ -76,15 +94,24 @@ pub(crate) trait Receives: SocketKind {
     fn into_parts(self) -> (Self::Ring, Fill, SocketHandle);
 }
 
-/// A socket that sends.
-pub(crate) trait Sends: SocketKind {
+/// A way of sending.
+pub(crate) trait Sends {
+    type Socket: SocketKind;
     type Ring: TxRing;
 
-    /// Returns the builder of such a socket.
-    fn sender(builder: SocketBuilder) -> SocketBuilder<Self>;
-    /// Returns the rings for sending, and the handle.
-    fn into_parts(self) -> (Self::Ring, Completion, SocketHandle);
+    /// Returns the builder of the packet memory that it needs.
+    fn memory(builder: UmemBuilder) -> UmemBuilder {
+        builder
+    }
+
+    /// Returns the builder of the socket.
+    fn sender(builder: SocketBuilder) -> SocketBuilder<Self::Socket>;
+    /// Returns the rings for sending, and the handle, of a socket over `umem`.
+    fn into_parts(socket: Self::Socket, umem: &Umem) -> Parts<Self::Ring>;
 }
+
+/// The rings of a socket that sends, and its handle.
+pub(crate) type Parts<T> = (T, <T as TxRing>::Completion, SocketHandle);
 
 /// A socket that sends what it receives, or what another one receives.
 pub(crate) trait Forwards: SocketKind {
@@ -166,6 +193,18 @@ impl RxRing for PacketRx {
 /// The calls of a TX ring that are the same for all.
 macro_rules! calls_of_tx {
     ($tx:ty) => {
+        type Completion = Completion;
+
+        #[inline]
+        fn reap_into(
+            &mut self,
+            completion: &mut Completion,
+            pool: &mut FramePool,
+            most: u32,
+        ) -> Result<u32, RingError> {
+            completion.reap_into(pool, most)
+        }
+
         #[inline]
         fn send_from(
             &mut self,
@@ -290,26 +329,28 @@ impl Receives for PacketSocket {
 }
 
 impl Sends for TxSocket {
+    type Socket = Self;
     type Ring = Tx;
 
     fn sender(builder: SocketBuilder) -> SocketBuilder<Self> {
         builder.tx_only()
     }
 
-    fn into_parts(self) -> (Tx, Completion, SocketHandle) {
-        (self.tx, self.completion, self.handle)
+    fn into_parts(socket: Self, _: &Umem) -> Parts<Tx> {
+        (socket.tx, socket.completion, socket.handle)
     }
 }
 
 impl Sends for PacketSocket {
+    type Socket = Self;
     type Ring = PacketTx;
 
     fn sender(builder: SocketBuilder) -> SocketBuilder<Self> {
         builder.multi_buffer().rx_size(1)
     }
 
-    fn into_parts(self) -> (PacketTx, Completion, SocketHandle) {
-        (self.tx, self.completion, self.handle)
+    fn into_parts(socket: Self, _: &Umem) -> Parts<PacketTx> {
+        (socket.tx, socket.completion, socket.handle)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::counts::{Report, Totals};
 use crate::output::{Lines, printable};
 use crate::parts::Part;
 use crate::rates::{grouped, per_second};
+use crate::tx_times::TxTimes;
 use serde_json::{Map, Value, json};
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -45,6 +46,8 @@ pub(crate) struct Summary {
     pub(crate) error: Option<String>,
     /// What each of several sockets, or each direction, did.
     pub(crate) parts: Vec<Part>,
+    /// When packets were sent, if that was collected.
+    pub(crate) tx_times: Option<TxTimes>,
 }
 
 /// An interface, the queue and mode of the sockets on it, and the program there.
@@ -162,7 +165,7 @@ impl Table {
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
     pub(crate) fn summary(self, all: &Report, summary: Summary) -> io::Result<()> {
-        let Summary { ended, time, pending, error, parts } = summary;
+        let Summary { ended, time, pending, error, parts, tx_times } = summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
         let text = if self.json {
@@ -175,6 +178,9 @@ impl Table {
                 let list = parts.iter().map(Part::json).collect();
                 object.insert(part.list().to_owned(), Value::Array(list));
             }
+            if let Some(times) = &tx_times {
+                object.insert("tx_timestamps".to_owned(), times.json());
+            }
             Value::Object(object).to_string()
         } else {
             let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
@@ -186,7 +192,8 @@ impl Table {
             };
             let line = |(number, part): (usize, &Part)| format!("\n{}", part.line(number));
             let parts: String = parts.iter().enumerate().map(line).collect();
-            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}")
+            let times = tx_times.map_or_else(String::new, |times| format!("\n{}", times.line()));
+            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{times}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();

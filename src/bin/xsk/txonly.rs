@@ -9,8 +9,9 @@ use crate::session::Session;
 use crate::side::Side;
 use crate::signals::Stop;
 use crate::sockets::{Sends, TxRing};
+use crate::timed::Timed;
 use std::time::Duration;
-use xsk::{Completion, FramePool, Interface, Kick, PacketSocket, SocketHandle, TxSocket, Umem};
+use xsk::{FramePool, Interface, Kick, PacketSocket, SocketHandle, TxSocket, Umem};
 
 /// Ethernet, IPv4 and UDP headers.
 const HEADERS: u32 = 42;
@@ -21,7 +22,9 @@ const BUSY: Duration = Duration::from_millis(1);
 const MAX_IP: u32 = u16::MAX as u32;
 
 pub(crate) fn run(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
-    if args.port.frags {
+    if args.tx_timestamps {
+        run_with::<Timed>(args, stop)
+    } else if args.port.frags {
         run_with::<PacketSocket>(args, stop)
     } else {
         run_with::<TxSocket>(args, stop)
@@ -32,8 +35,8 @@ fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     let TxonlyArgs { port, tx, .. } = args;
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
-    let (umem, mut pool) = port::umem(port, 0)?;
-    let mac = check_size(args, &interface, &umem)?;
+    let (umem, mut pool) = S::memory(port::memory(port)).build()?;
+    let mac = check_size(args, &interface, &mut pool)?;
     let packet = packet(args.size, mac.unwrap_or([2, 0, 0, 0, 0, 1]));
     // Of a packet of several chunks, the others begin with headers as well: any payload will do.
     umem.for_each_free_chunk(&mut pool, |chunk| {
@@ -44,7 +47,7 @@ fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = port::patiently(builder, stop)?;
     let socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
-    let (tx, completion, handle) = socket.into_parts();
+    let (tx, completion, handle) = S::into_parts(socket, &umem);
     let frames = frames(args, &tx, &umem, &mut pool)?;
     raise_tx_budget(port, &tx, &handle, frames)?;
     let builder = || port::attachment(port, &interface);
@@ -62,32 +65,51 @@ fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     if outcome.is_err() {
         session.pending = sender.pending();
     }
+    session.tx_times = sender.tx.times().cloned();
     session.end(outcome, program)
 }
 
 /// Refuses a size that cannot be sent; returns the interface's address.
-fn check_size(args: &TxonlyArgs, interface: &Interface, umem: &Umem) -> Result<Option<[u8; 6]>> {
+fn check_size(
+    args: &TxonlyArgs,
+    interface: &Interface,
+    pool: &mut FramePool,
+) -> Result<Option<[u8; 6]>> {
     let TxonlyArgs { port, size, .. } = args;
     let info = interface.info()?;
     let by_mtu = info.mtu.min(MAX_IP).saturating_add(ETHERNET_HEADER);
-    let chunk = umem.chunk_size();
+    let chunk = room(pool);
     let most = if port.frags { by_mtu } else { by_mtu.min(chunk) };
     if (HEADERS..=most).contains(size) {
         return Ok(info.mac);
     }
     let cure = match size {
-        _ if port.frags => String::new(),
+        _ if port.frags || args.tx_timestamps => String::new(),
         size if *size > most && most < by_mtu => {
             format!("; packets of several chunks (-F) can have {by_mtu}")
         }
         _ => String::new(),
     };
-    let chunks = if port.frags { String::new() } else { format!(", chunks of {chunk}") };
+    let chunks = match () {
+        () if port.frags => String::new(),
+        () if args.tx_timestamps => {
+            format!(", chunks with {chunk} beside the request for the timestamp")
+        }
+        () => format!(", chunks of {chunk}"),
+    };
     Err(Failure::Text(format!(
         "packets of {size} bytes cannot be sent on {}: from {HEADERS} bytes (Ethernet, IPv4 and UDP \
          headers) to {most} (MTU {} with the Ethernet header{chunks}){cure}",
         info.name, info.mtu
     )))
+}
+
+/// Returns how many bytes of a chunk a packet can have.
+fn room(pool: &mut FramePool) -> u32 {
+    let Some(frame) = pool.take() else { return 0 };
+    let room = frame.len();
+    pool.put(frame);
+    room
 }
 
 /// Returns how many frames a packet has.
@@ -129,7 +151,7 @@ fn raise_tx_budget(
 }
 
 /// What sends, and how.
-struct Sender<'a, T> {
+struct Sender<'a, T: TxRing> {
     args: &'a TxonlyArgs,
     /// How many chunks there are.
     all: usize,
@@ -139,7 +161,7 @@ struct Sender<'a, T> {
     back: u32,
     pool: FramePool,
     tx: T,
-    completion: Completion,
+    completion: T::Completion,
 }
 
 impl<T: TxRing> Sender<'_, T> {
@@ -184,7 +206,7 @@ impl<T: TxRing> Sender<'_, T> {
     /// back.
     #[inline]
     fn take_back(&mut self, most: u32, session: &mut Session<'_>) -> Result<u32> {
-        let back = self.completion.reap_into(&mut self.pool, most)?;
+        let back = self.tx.reap_into(&mut self.completion, &mut self.pool, most)?;
         let all = self.back + back;
         let packets = all / self.frames;
         self.back = all % self.frames;
@@ -246,7 +268,7 @@ mod tests {
         let Command::Txonly(args) = &cli.command else { panic!("{cli:?}") };
         let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
         let (mut kernel, socket) = FakeKernel::multi_buffer(&umem, FakeRings::default()).unwrap();
-        let (tx, completion, _) = Sends::into_parts(socket);
+        let (tx, completion, _) = PacketSocket::into_parts(socket, &umem);
         assert_eq!(frames(args, &tx, &umem, &mut pool).unwrap(), 3);
         let mut sender = Sender { args, all: 16, frames: 3, back: 0, pool, tx, completion };
         // For a sixth one there are too few chunks.
