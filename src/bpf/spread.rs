@@ -45,7 +45,7 @@ const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
 /// # Which socket
 /// Both directions of a flow come to the same socket if they come in on one queue: to which queue a
 /// packet goes, the card decides before, by a hash of its own, which differs for the two directions
-/// unless the card is told otherwise (`ethtool -X`).
+/// unless the card is set otherwise (`ethtool -X`).
 ///
 /// The hash is of the two IP addresses, and of the two ports of TCP, UDP, UDP-Lite and SCTP; behind
 /// up to two VLAN tags. Of fragments (IPv4), and where extension headers come first (IPv6), it is of

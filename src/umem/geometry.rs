@@ -16,7 +16,7 @@ pub(crate) struct Geometry {
     /// A chunk's size in bytes.
     chunk_size: u32,
     /// Bytes of the area, a whole number of chunks, if they are aligned. Else 0, which no address is
-    /// below: whoever compares asks the grid next.
+    /// below: the grid is looked at next.
     aligned_area: u64,
     /// The bits of an address that say which chunk it is in.
     chunk_bits: u64,

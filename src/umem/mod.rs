@@ -77,7 +77,7 @@ pub struct Umem {
     shared: Arc<Shared>,
 }
 
-/// What the kernel is told of the memory beside its geometry.
+/// What a registration says of the memory beside its geometry.
 #[derive(Debug)]
 pub(super) struct Settings {
     headroom: u32,

@@ -21,7 +21,7 @@ fn received(packets: &[usize]) -> (Umem, FramePool, FakeKernel, PacketSocket) {
 }
 
 /// The kernel's side may write a descriptor again after the end of its packet was found. So `take`
-/// does not rely on what was seen: here it is told another number of frames than the packet has.
+/// does not rely on what was seen: here it is given another number of frames than the packet has.
 #[test]
 fn a_packet_that_changed_since_it_was_looked_at_is_a_bad_one() {
     for (seen, bad_at) in [(1, 0), (2, 1), (4, 2), (5, 2)] {
