@@ -387,7 +387,7 @@ fn packets_without_metadata_go_over_the_same_memory() {
     drop(slot);
 }
 
-/// Group 34 of the table in tests/README.md.
+/// The packet would be sent at once.
 #[test]
 fn a_launch_time_is_refused_where_the_driver_has_none() {
     if !privileged!()
