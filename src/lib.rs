@@ -70,7 +70,9 @@
 //! - `examples/forward.rs` forwards between two interfaces, both ways, over one UMEM;
 //! - `examples/echo.rs` is a UDP echo with an XDP program of its own, beside the kernel's stack;
 //! - `examples/per_queue.rs` has a thread for each queue;
-//! - `examples/jumbo.rs` receives jumbo frames, in packets of several frames.
+//! - `examples/jumbo.rs` receives jumbo frames, in packets of several frames;
+//! - `examples/receive.rs` receives and drops: the README's program;
+//! - `examples/metadata.rs` prints what the card knows of each received packet;
 //! - `examples/workers.rs` has several threads for one queue, each of which serves whole flows.
 //!
 //! # Threads

@@ -117,7 +117,8 @@ impl UmemBuilder {
 
     /// Keeps 24 bytes at the beginning of each chunk free for TX metadata (kernel 6.8): sockets can
     /// ask for checksums, the time of sending, and launch times
-    /// ([`Tx::with_metadata`](crate::Tx::with_metadata)).
+    /// ([`Tx::with_metadata`](crate::Tx::with_metadata)). It is not for sockets for packets of several
+    /// frames, nor for several sockets on one queue.
     ///
     /// A frame over a whole chunk is so much shorter. Kernels before 6.8 refuse to register the memory
     /// ([`Error::NeedsKernel`]).
@@ -128,9 +129,10 @@ impl UmemBuilder {
     }
 
     /// Has the kernel compute the checksums that are asked for itself, in copy mode
-    /// (`XDP_UMEM_TX_SW_CSUM`); with [`tx_metadata`](Self::tx_metadata). Else the device does, or what
-    /// it is made of: on a veth pair a packet arrives with its checksum missing. It is for tests, and
-    /// for devices that compute none.
+    /// (`XDP_UMEM_TX_SW_CSUM`); this implies [`tx_metadata`](Self::tx_metadata). Else the device does.
+    /// A veth has none: the stack at its other end takes the packet, but an XDP program, an AF_XDP
+    /// socket and tcpdump there see an unfinished checksum. It is for tests, and for devices that
+    /// compute none.
     #[doc(alias = "XDP_UMEM_TX_SW_CSUM")]
     pub fn software_checksum(mut self) -> Self {
         self.tx_metadata = true;
