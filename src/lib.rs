@@ -389,7 +389,7 @@
 //! |---|---|
 //! | native | A driver may reset the card when the first program comes and when the last one goes: the link is down for up to seconds, and what is sent meanwhile is lost ([`InterfaceInfo::carrier`](interface::InterfaceInfo::carrier)). While a program is attached most drivers limit the MTU and switch LRO off; a veth switches the segmentation offloads (TSO) of its *peer* off; a virtio card takes queues for the program away. |
 //! | generic | Works with every interface, at about a third of the speed: the kernel has made an skb of each packet before. GRO joins packets before the program sees them, so that they are longer than the MTU and do not fit a chunk: `ethtool -K eth1 gro off lro off`. On a veth the peer's transmit queue n arrives as receive queue n - 1 (and 0 as 0), because the stack records queues from 1 on. |
-//! | copy | Works with every driver. The kernel copies each packet. Sending passes the queueing discipline (`tc`) by, and one wake-up sends 32 packets. |
+//! | copy | Works with every driver. The kernel copies each packet. Sending passes the queueing discipline (`tc`) by, and one wake-up takes 32 descriptors: 32 packets of one frame, ten of three. |
 //! | zero-copy | The card reads and writes the UMEM, without a copy. The queue is the socket's alone: packets that the program passes on to the kernel's stack are copied, which is dear. The driver may go on writing into the UMEM for some 20 ms after the socket is closed. |
 //!
 //! Whatever the mode: the packets of the queue do not reach the kernel's stack while a socket is in

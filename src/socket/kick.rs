@@ -3,7 +3,7 @@
 /// The result of waking the kernel for a ring ([`Tx::kick_if_needed`](super::Tx::kick_if_needed)).
 ///
 /// None of these is a failure: what the kernel has not taken stays in its ring. A loop may pass over
-/// the result if it sends no more per round than one wake-up does (32 packets in copy mode, or
+/// the result if it sends no more per round than one wake-up does (32 descriptors in copy mode, or
 /// [`set_tx_budget`](super::SocketHandle::set_tx_budget)): otherwise its TX ring fills up.
 /// [`Port::service`](super::Port::service) wakes the kernel as often as it takes.
 ///

@@ -167,7 +167,7 @@ impl Tx {
     /// no system call else. In zero-copy mode a driver may need the call for an empty ring, too: to
     /// give chunks back.
     ///
-    /// One call sends 32 packets at the most in copy mode (or
+    /// One call takes 32 descriptors at the most in copy mode (or
     /// [`set_tx_budget`](super::SocketHandle::set_tx_budget)): after [`Kick::Again`] reap completions
     /// and kick again, while [`pending`](Self::pending) says that something is left.
     ///
