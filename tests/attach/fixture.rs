@@ -162,14 +162,23 @@ pub(crate) fn strangers(names: Vec<String>) -> Vec<UnixDatagram> {
     sockets_of(65_533, names)
 }
 
-/// The same, made by a process of this user.
+/// The same; a name that is taken at that moment is left out.
+pub(crate) fn strangers_of_free(names: Vec<String>) -> Vec<UnixDatagram> {
+    bound_by(65_533, names).into_iter().flatten().collect()
+}
+
+/// Returns sockets with these abstract names, made by a process of this user.
 pub(crate) fn sockets_of(user: u32, names: Vec<String>) -> Vec<UnixDatagram> {
+    bound_by(user, names).into_iter().map(Result::unwrap).collect()
+}
+
+fn bound_by(user: u32, names: Vec<String>) -> Vec<std::io::Result<UnixDatagram>> {
     let stranger = rustix::process::Uid::from_raw(user);
     let make = move || {
         // The user and the capabilities of this thread only, which is in its parent's namespaces.
         rustix::thread::set_thread_res_uid(stranger, stranger, stranger).unwrap();
         let bind = |name| UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap());
-        names.into_iter().map(|name| bind(name).unwrap()).collect()
+        names.into_iter().map(bind).collect()
     };
     std::thread::spawn(make).join().unwrap()
 }

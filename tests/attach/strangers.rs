@@ -1,6 +1,7 @@
 //! A process without privileges that takes the names of the lock and of marks.
 
 use crate::common::rounds;
+use crate::fixture::strangers_of_free;
 use crate::fixture::{Fixture, lists_unix_sockets, other_program, sockets_of, strangers};
 use rustix::io::Errno;
 use rustix::process::Uid;
@@ -192,7 +193,8 @@ fn a_stranger_whose_marks_come_and_go_keeps_nothing_attached_in_silence() {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     while !ended.load(Ordering::Relaxed) {
-                        drop(strangers(names.clone()));
+                        // The attachment binds free names, too, while it looks for users.
+                        drop(strangers_of_free(names.clone()));
                     }
                 });
                 match attachment.close() {
