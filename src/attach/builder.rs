@@ -4,7 +4,7 @@ use super::mode::{AttachMode, ModeReason};
 use super::ownership::Shared;
 use super::protocol::{Attempt, Candidate, Request};
 use super::{Attachment, guest};
-use crate::bpf::{Program, XskMap};
+use crate::bpf::{Program, XskMap, redirect_takes_frags};
 use crate::error::{Error, ObjectKind, Result};
 use crate::interface::Interface;
 use crate::sys::fork::Process;
@@ -151,9 +151,9 @@ impl AttachmentBuilder {
 
     /// Sets whether the default program takes packets of several frames (`BPF_F_XDP_HAS_FRAGS`, 5.18):
     /// native mode needs it for a [`PacketSocket`](crate::socket::PacketSocket), and many drivers for
-    /// an MTU above some 3500 bytes. An attachment that joins a program takes it as it is; so does
-    /// [`program`](Self::program), whose own flag is set by
-    /// [`ProgramBuilder::frags`](crate::bpf::ProgramBuilder::frags).
+    /// an MTU above some 3500 bytes. An attachment that joins a program takes it as it is:
+    /// [`Attachment::frags`] returns what it takes. So does [`program`](Self::program), whose own flag
+    /// is set by [`ProgramBuilder::frags`](crate::bpf::ProgramBuilder::frags).
     #[doc(alias = "BPF_F_XDP_HAS_FRAGS")]
     pub fn frags(mut self, frags: bool) -> Self {
         self.frags = frags;
@@ -215,6 +215,10 @@ impl AttachmentBuilder {
         let candidate = Candidate::load(&request.interface, program, frags)?;
         let lock = request.lock()?;
         let attached = Attempt { request: &request, candidate: &candidate, lock: &lock }.run()?;
+        let frags = match attached.reason {
+            Some(_) => candidate.default_tag.map(|_| frags),
+            None => candidate.default_tag.and_then(|_| frags_of_joined(attached.program_id)),
+        };
         Ok(Attachment::new(Shared {
             interface: request.interface,
             mode: attached.mode,
@@ -225,10 +229,18 @@ impl AttachmentBuilder {
             replaced: attached.replaced,
             program_id: attached.program_id,
             is_default: candidate.default_tag.is_some(),
+            frags,
             slots: attached.slots.unwrap_or(candidate.slots),
             ownership: attached.ownership,
             lock_timeout: request.lock_timeout,
             owner: Process::current(),
         }))
     }
+}
+
+/// Returns whether the program that was joined takes packets of several frames, if it is the default
+/// one.
+fn frags_of_joined(id: u32) -> Option<bool> {
+    let info = Program::from_id(id).and_then(|program| program.info()).ok()?;
+    redirect_takes_frags(&info.name)
 }

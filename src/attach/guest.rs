@@ -10,7 +10,7 @@ use super::netlink::is_held_by_link;
 use super::ownership::{Ownership, Shared};
 use super::protocol::{Request, attached_program};
 use super::usage::MapAndProbe;
-use crate::bpf::{Program, REDIRECT_NAME, XskMap, load_redirect};
+use crate::bpf::{Program, XskMap, load_redirect, redirect_takes_frags};
 use crate::error::{AttachConflict, Error, Result};
 use crate::interface::Interface;
 use crate::sys::fork::Process;
@@ -35,7 +35,8 @@ pub(super) fn join(
     let map = find_map(program_id)?;
     let links = Link::find(&interface, program_id).unwrap_or_default();
     let program = Program::from_id(program_id).ok();
-    let is_default = program.as_ref().is_some_and(|program| is_default(program, &map));
+    let frags = program.as_ref().and_then(|program| default_frags(program, &map));
+    let is_default = frags.is_some();
     let ownership = match join_users(&interface, &lock, mode, program.as_ref(), is_default)? {
         Some(ownership) => ownership,
         None => Ownership::Guest { _mark: lock.mark(MarkKind::Guest, program_id)? },
@@ -49,6 +50,7 @@ pub(super) fn join(
         program_id,
         joined: true,
         is_default,
+        frags,
         slots: MapAndProbe::new(map)?,
         ownership,
         lock_timeout: request.lock_timeout,
@@ -81,11 +83,11 @@ fn join_users(
     }
 }
 
-/// Returns whether this is the default program, as far as it can be found out.
-fn is_default(program: &Program, map: &XskMap) -> bool {
-    let compare = || -> Result<_> {
-        let info = program.info()?;
-        Ok(info.name == REDIRECT_NAME && load_redirect(map, false)?.info()?.tag == info.tag)
-    };
-    compare().unwrap_or(false)
+/// Returns whether the program takes packets of several frames, if it is the default one as far as can
+/// be found out.
+fn default_frags(program: &Program, map: &XskMap) -> Option<bool> {
+    let info = program.info().ok()?;
+    let frags = redirect_takes_frags(&info.name)?;
+    let tag = load_redirect(map, false).and_then(|default| default.info()).ok()?.tag;
+    (tag == info.tag).then_some(frags)
 }

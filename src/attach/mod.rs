@@ -241,6 +241,18 @@ impl Attachment {
         self.shared.joined
     }
 
+    /// Returns whether the program takes packets of several frames
+    /// ([`AttachmentBuilder::frags`]). `None` where it is not known: for programs that are not this
+    /// crate's default one, and where this process may not look at the one it joined.
+    ///
+    /// Without, a socket for packets of several frames gets those that fit into one frame, and a driver
+    /// in native mode allows no MTU that could bring others. To have them, end the users of the program
+    /// that is attached.
+    #[must_use]
+    pub fn frags(&self) -> Option<bool> {
+        self.shared.frags
+    }
+
     /// Gives up this share in the program; the last user detaches it, and checks that it is gone.
     ///
     /// It waits for another process that is just attaching or leaving, as long as

@@ -101,7 +101,9 @@ pub enum ModeReason {
         message: Option<String>,
     },
     /// The driver has a native mode, but refuses it now: for the MTU, the number of queues, a
-    /// setting or the program.
+    /// setting or the program. For the MTU, a program for packets of several frames may be the
+    /// cure ([`AttachmentBuilder::frags`](super::AttachmentBuilder::frags)): see
+    /// [`is_of_mtu`](Self::is_of_mtu).
     #[non_exhaustive]
     NativeRefused {
         /// The kernel's error number.
@@ -114,6 +116,21 @@ pub enum ModeReason {
 }
 
 impl ModeReason {
+    /// Returns whether native mode was refused for the MTU, as far as is known: the driver's sentence
+    /// names it, or the error number is `ERANGE`. A smaller MTU is a cure then, or packets of several
+    /// frames: a program with [`AttachmentBuilder::frags`](super::AttachmentBuilder::frags) and a
+    /// socket with [`SocketBuilder::multi_buffer`](crate::socket::SocketBuilder::multi_buffer).
+    #[must_use]
+    pub fn is_of_mtu(&self) -> bool {
+        match self {
+            Self::NativeRefused { message: Some(message), .. } => {
+                message.to_lowercase().contains("mtu")
+            }
+            Self::NativeRefused { errno, message: None } => *errno == Errno::RANGE,
+            _ => false,
+        }
+    }
+
     /// Returns the reason for generic mode, if native mode was refused with `error` for something
     /// that generic mode does not mind.
     pub(super) fn of_refusal(error: &Error) -> Option<Self> {
@@ -162,6 +179,18 @@ impl fmt::Display for ModeReason {
 mod tests {
     use super::*;
     use crate::types::AttachMethod;
+
+    #[test]
+    fn a_refusal_for_the_mtu_is_known_by_its_words_or_its_number() {
+        let refused = |errno, message: Option<&str>| {
+            let message = message.map(str::to_owned);
+            ModeReason::NativeRefused { errno, message }.is_of_mtu()
+        };
+        assert!(refused(Errno::INVAL, Some("veth: Peer MTU is too large to set XDP")));
+        assert!(refused(Errno::RANGE, None));
+        assert!(!refused(Errno::RANGE, Some("number of rx queues")));
+        assert!(!refused(Errno::INVAL, None) && !ModeReason::Joined.is_of_mtu());
+    }
 
     #[test]
     fn generic_mode_is_tried_only_where_it_may_help() {

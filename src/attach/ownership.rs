@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) joined: bool,
     /// Whether it is known to be this crate's default program.
     pub(super) is_default: bool,
+    /// Whether the default program takes packets of several frames, where that is known.
+    pub(super) frags: Option<bool>,
     pub(super) slots: MapAndProbe,
     pub(super) ownership: Ownership,
     pub(super) lock_timeout: Duration,

@@ -6,7 +6,7 @@ use super::method_reason::MethodReason;
 use super::netlink::is_held_by_link;
 use super::ownership::Ownership;
 use super::usage::{MapAndProbe, Users};
-use crate::bpf::{Program, REDIRECT_NAME, XskMap};
+use crate::bpf::{Program, XskMap, redirect_takes_frags};
 use crate::error::{AttachConflict, Error, Result};
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
@@ -89,7 +89,7 @@ impl Attempt<'_> {
         let open = || {
             let program = Program::from_id(id)?;
             let info = program.info()?;
-            if info.name == REDIRECT_NAME && info.tag == tag {
+            if redirect_takes_frags(&info.name).is_some() && info.tag == tag {
                 // Since 6.14 a program can have further maps, which its tag does not show.
                 let map = match program.maps()?[..] {
                     [_] => program.xsk_map(XskMap::DEFAULT_NAME)?,

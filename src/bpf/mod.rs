@@ -78,7 +78,7 @@ pub use metadata_program::MetadataProgram;
 pub use operand::{Alu, Cond, Helper, Reg, Size, Width};
 pub use program::Program;
 pub use redirect::redirect;
-pub(crate) use redirect::{REDIRECT_NAME, load_redirect};
+pub(crate) use redirect::{load_redirect, redirect_takes_frags};
 pub use slot_probe::SlotProbe;
 pub use spread::{Spread, spread};
 pub use test_run::TestRun;

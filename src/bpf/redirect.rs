@@ -12,7 +12,10 @@ use std::sync::OnceLock;
 
 /// The default program's name. Not libxdp's `xsk_def_prog`, which promises a reference count in a
 /// map that this program does not have.
-pub(crate) const REDIRECT_NAME: &str = "xsk_redirect";
+const REDIRECT_NAME: &str = "xsk_redirect";
+
+/// The name of the form for packets of several frames, which the kernel does not report.
+const REDIRECT_FRAGS_NAME: &str = "xsk_redirect_sg";
 
 pub(super) const XDP_PASS: i32 = 2;
 /// `offsetof(struct xdp_md, rx_queue_index)`
@@ -51,7 +54,7 @@ pub fn redirect(map: &XskMap) -> Result<Program> {
 }
 
 /// Loads the default program as [`redirect`] does; with `frags` it also takes packets of several
-/// buffers (5.18). Without, a driver refuses to attach while its packets could be longer than a
+/// frames (5.18), and has a name of its own. Without, a driver refuses to attach while its packets could be longer than a
 /// buffer, which is better for sockets that would drop them.
 pub(crate) fn load_redirect(map: &XskMap, frags: bool) -> Result<Program> {
     load_form(map, frags, action_in_flags()?)
@@ -60,14 +63,25 @@ pub(crate) fn load_redirect(map: &XskMap, frags: bool) -> Result<Program> {
 /// Loads the default program in one of its two forms.
 fn load_form(map: &XskMap, frags: bool, action_in_flags: bool) -> Result<Program> {
     if action_in_flags {
-        builder(&by_flags(map.as_fd())).frags(frags).load()
+        builder(&by_flags(map.as_fd()), frags).load()
     } else {
-        builder(&by_lookup(map.as_fd())).frags(frags).load().map_err(without_lookup)
+        builder(&by_lookup(map.as_fd()), frags).load().map_err(without_lookup)
     }
 }
 
-fn builder<'a>(insns: &'a [Insn<'a>]) -> ProgramBuilder<'a> {
-    Program::builder(insns).name(REDIRECT_NAME).license(c"Dual MIT/GPL")
+fn builder<'a>(insns: &'a [Insn<'a>], frags: bool) -> ProgramBuilder<'a> {
+    let name = if frags { REDIRECT_FRAGS_NAME } else { REDIRECT_NAME };
+    Program::builder(insns).name(name).license(c"Dual MIT/GPL").frags(frags)
+}
+
+/// Returns whether the default program of this name takes packets of several frames; `None` if no
+/// form of the default program has this name.
+pub(crate) fn redirect_takes_frags(name: &str) -> Option<bool> {
+    match name {
+        REDIRECT_NAME => Some(false),
+        REDIRECT_FRAGS_NAME => Some(true),
+        _ => None,
+    }
 }
 
 /// Translates the verifier's refusal of [`by_lookup`].
@@ -127,7 +141,7 @@ pub(super) fn action_in_flags() -> Result<bool> {
         return Ok(*known);
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
-    let trial = builder(&by_flags(map.as_fd())).load()?;
+    let trial = builder(&by_flags(map.as_fd()), false).load()?;
     let obeyed = is_obeyed(trial.verdict(&EMPTY_PACKET)?);
     Ok(*KNOWN.get_or_init(|| obeyed))
 }

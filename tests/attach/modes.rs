@@ -1,6 +1,6 @@
 //! Modes and methods: how a program is attached, and what is refused.
 
-use crate::common::{METHODS, has_iproute2, kernel_can};
+use crate::common::{METHODS, has_iproute2, kernel_can, kernel_since};
 use crate::fixture::Fixture;
 use rustix::io::Errno;
 use xsk::Error;
@@ -45,6 +45,36 @@ fn what_is_attached_is_there_and_goes_with_its_owner() {
                     }
                     fixture.assert_vacant();
                 }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_a_joined_program_takes_is_known_by_its_name() {
+    let why = "programs for packets of several frames: Linux 5.18";
+    let test = "what_a_joined_program_takes_is_known_by_its_name";
+    if !privileged!() || !kernel_can(test, kernel_since(5, 18), why) {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        for method in METHODS {
+            for (first, second) in [(false, false), (false, true), (true, false), (true, true)] {
+                let attach = |frags| {
+                    let builder = Attachment::builder(fixture.interface());
+                    builder.method(method).frags(frags).attach().unwrap()
+                };
+                let attached = attach(first);
+                assert_eq!((attached.joined(), attached.frags()), (false, Some(first)));
+                let joined = attach(second);
+                assert_eq!((joined.joined(), joined.frags()), (true, Some(first)));
+                let guest = Attachment::join_foreign(fixture.interface(), "xsks_map").unwrap();
+                assert_eq!(guest.frags(), Some(first));
+                for user in [attached, joined, guest] {
+                    user.close().unwrap();
+                }
+                fixture.assert_vacant();
             }
         }
     });

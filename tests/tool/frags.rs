@@ -198,14 +198,14 @@ fn what_cannot_be_is_refused_in_plain_words() {
     }
     let fixture = jumbo();
     let cases: [(&str, &[&str]); 8] = [
-        ("rxdrop -i near -N", &["MTU is too large", "Or use packets of several frames (`-F`)"]),
-        ("rxdrop -i near -N --attach link", &["Or use packets of several frames (`-F`)"]),
+        ("rxdrop -i near -N", &["MTU is too large", "Or take longer packets in several frames (`-F`)"]),
+        ("rxdrop -i near -N --attach link", &["Or take longer packets in several frames (`-F`)"]),
         ("txonly -i near -s 9014", &["9014", "4096", "several chunks (-F) can have 9014"]),
         ("txonly -i near -F -s 9015", &["9015", "to 9014 (MTU 9000 with the Ethernet header)"]),
         ("txonly -i near -F -s 41", &["41", "from 42"]),
         ("txonly -i near -F -s 9000 --chunks 2", &["9000", "too few (--chunks)"]),
         ("txonly -i near -F -s 9000 --tx-ring 2", &["take 3", "can have 2", "--tx-ring"]),
-        ("demo -N -i near -o other", &["Or use packets of several frames (`-F`)"]),
+        ("demo -N -i near -o other", &["Or take longer packets in several frames (`-F`)"]),
     ];
     let here = &fixture.cable.left;
     let _other = VethPair::builder().names("other", "end").mtu(9000).build(here, here).unwrap();
@@ -284,5 +284,23 @@ fn a_link_that_goes_leaves_whole_packets() {
         assert_eq!(total["tx_lost"], after.tx_dropped - before.tx_dropped, "{line}: {summary}");
         ip::set_up(far, true).unwrap();
         ip::wait_for_carrier(near, LIMIT).unwrap();
+    }
+}
+
+#[test]
+fn one_that_asks_for_several_frames_says_that_the_program_takes_none() {
+    if !possible(test_name!()) {
+        return;
+    }
+    let fixture = Fixture::new(2);
+    for (first, words) in [("", "joined: the program takes no packets of"), ("-F", "joined")] {
+        let first = Tool::start(&fixture.cable.left, &format!("rxdrop -i near -p {first}"));
+        first.line();
+        let second = Tool::start(&fixture.cable.left, "rxdrop -i near -p -q 1 -F");
+        let title = second.line();
+        let end = title.rsplit_once("attached by netlink, ").unwrap().1;
+        assert!(end.starts_with(words) && (words.len() > 6 || end == words), "{title}");
+        second.stop();
+        first.stop();
     }
 }

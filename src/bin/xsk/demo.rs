@@ -240,7 +240,7 @@ fn receiver<S: Receives>(
     let builder =
         || Attachment::builder(interface).mode(mode).replace_foreign(args.replace).frags(frags);
     let attachment = attach(builder, interface, stop)
-        .map_err(|failure| if frags { failure } else { failure.or_frags() })?;
+        .map_err(|failure| if frags { failure.despite_frags() } else { failure })?;
     let registration = socket.register(&attachment)?;
     let (rx, fill, handle) = socket.into_parts();
     Ok((Receiver { umem, rx, fill, handle, buffer: Vec::new() }, attachment, registration))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use xsk::{Errno, Error, XdpMode};
+use xsk::{Errno, Error};
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -11,8 +11,8 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 pub(crate) enum Failure {
     /// The library's error.
     Xsk(Error),
-    /// The library's error, where packets of several frames may be the cure.
-    TryFrags(Error),
+    /// The library's error, where packets of several frames were asked for already.
+    DespiteFrags(Error),
     /// The output is closed.
     Output(io::Error),
     /// The interface is gone.
@@ -48,21 +48,16 @@ impl Failure {
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Self::Gone { .. } => true,
-            Self::Xsk(error) => error.is_gone(),
+            Self::Xsk(error) | Self::DespiteFrags(error) => error.is_gone(),
             _ => false,
         }
     }
 
-    /// Returns the failure with one more cure, if a program was refused for the MTU: one for packets of
-    /// several frames.
-    pub(crate) fn or_frags(self) -> Self {
-        let of_mtu = matches!(
-            &self,
-            Self::Xsk(Error::Attach { mode: XdpMode::Native, errno, message, mtu, .. })
-                if is_of_mtu(*errno, message.as_deref(), *mtu)
-        );
+    /// Returns the failure without the advice to use packets of several frames, which is in vain where
+    /// they were asked for already.
+    pub(crate) fn despite_frags(self) -> Self {
         match self {
-            Self::Xsk(error) if of_mtu => Self::TryFrags(error),
+            Self::Xsk(error) => Self::DespiteFrags(error),
             other => other,
         }
     }
@@ -85,11 +80,9 @@ impl fmt::Display for Failure {
                 ),
                 _ => f.write_str(&in_words_of_the_tool(error)),
             },
-            Self::TryFrags(error) => write!(
-                f,
-                "{}. Or use packets of several frames (`-F`)",
-                in_words_of_the_tool(error)
-            ),
+            Self::DespiteFrags(error) => {
+                f.write_str(&in_words_of_the_tool(error).replace(OR_FRAGS, ""))
+            }
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::TakenOff { name, id } => write!(
                 f,
@@ -138,7 +131,8 @@ impl From<io::Error> for Failure {
 }
 
 /// What the library proposes in its own words, and the flag of the tool for it.
-const FLAGS: [(&str, &str); 9] = [
+const FLAGS: [(&str, &str); 10] = [
+    ("(`AttachmentBuilder::frags`, `SocketBuilder::multi_buffer`)", "(`-F`)"),
     ("(`CopyMode::Copy`)", "(`-c`)"),
     ("if `unaligned`", "with `-u`"),
     ("(`AttachMode::Generic`)", "(`-S`)"),
@@ -149,6 +143,9 @@ const FLAGS: [(&str, &str); 9] = [
     ("`AttachMode::Native`", "`-N`"),
     ("`AttachMode::Generic`", "`-S`"),
 ];
+
+/// The advice to use packets of several frames, in the words of the tool.
+const OR_FRAGS: &str = ". Or take longer packets in several frames (`-F`)";
 
 /// What the library says to programs with several sockets, or maps, of their own.
 const NOT_HERE: [&str; 4] = [
@@ -195,15 +192,6 @@ fn without(feature: &str) -> &'static str {
          3520 bytes)"
     } else {
         ""
-    }
-}
-
-/// Returns whether a driver refused native mode for the MTU, as far as is known: by its sentence, else
-/// by the error number, or by an MTU above the usual one.
-pub(crate) fn is_of_mtu(errno: Errno, message: Option<&str>, mtu: Option<u32>) -> bool {
-    match message {
-        Some(message) => message.to_lowercase().contains("mtu"),
-        None => errno == Errno::RANGE || errno == Errno::INVAL && mtu.is_some_and(|mtu| mtu > 1500),
     }
 }
 
@@ -257,23 +245,13 @@ pub(crate) fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_of_mtu, quoted, without};
-    use xsk::Errno;
+    use super::{quoted, without};
 
     #[test]
     fn an_old_kernel_has_what_came_before() {
         let text = without("packets of several frames (XDP_USE_SG)");
         assert!(text.contains("packets that fit a chunk (without `-F`;"), "{text}");
         assert_eq!(without("something else"), "");
-    }
-
-    #[test]
-    fn the_mtu_is_the_cause_by_the_drivers_words_or_else_by_what_is_known() {
-        let (range, invalid) = (Errno::RANGE, Errno::INVAL);
-        assert!(is_of_mtu(range, Some("veth: Peer MTU is too large to set XDP"), Some(1500)));
-        assert!(!is_of_mtu(range, Some("XDP expects number of rx queues not less"), Some(9000)));
-        assert!(is_of_mtu(range, None, None) && is_of_mtu(invalid, None, Some(9000)));
-        assert!(!is_of_mtu(invalid, None, Some(1500)) && !is_of_mtu(Errno::NOSPC, None, None));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! UMEM, socket and XDP program for one queue of one interface, by the command line's options.
 
 use crate::args::PortArgs;
-use crate::failure::{Failure, Result, is_of_mtu, quoted};
+use crate::failure::{Failure, Result, quoted};
 use crate::output::{Lines, printable};
 use crate::signals::Stop;
 use crate::sockets::TxRing;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
-use xsk::attach::{AttachmentBuilder, MethodReason, ModeReason};
+use xsk::attach::{AttachmentBuilder, MethodReason};
 use xsk::bpf::{self, XskMap};
 use xsk::socket::{SocketBuilder, SocketKind, Unbound};
 use xsk::umem::UmemBuilder;
@@ -254,7 +254,7 @@ impl ActiveProgram {
     ) -> Result<Self> {
         let builder = || attachment(args, interface).mode(args.mode.choice());
         let attachment = attach(builder, interface, stop)
-            .map_err(|failure| if args.frags { failure } else { failure.or_frags() })?;
+            .map_err(|failure| if args.frags { failure.despite_frags() } else { failure })?;
         let registration = register(&attachment)?;
         Ok(Self::new(attachment, registration))
     }
@@ -348,15 +348,18 @@ pub(crate) fn title(
             program.mode(),
             program.reason(),
             match program.reason() {
-                ModeReason::NativeRefused { errno, message, .. }
-                    if !args.frags && is_of_mtu(*errno, message.as_deref(), None) =>
-                {
+                reason if !args.frags && reason.is_of_mtu() => {
                     " (packets of several frames, `-F`, may be the cure)"
                 }
                 _ => "",
             },
             program.method(),
             match program.method_reason() {
+                MethodReason::Joined if args.frags && program.frags() == Some(false) => {
+                    ", joined: the program takes no packets of several frames (start its first \
+                     user with `-F`)"
+                        .to_owned()
+                }
                 MethodReason::Joined => ", joined".to_owned(),
                 reason @ (MethodReason::NoLookup | MethodReason::TakenOver) => {
                     format!(" ({reason})")

@@ -21,7 +21,7 @@ fn both_forms_pass_on_an_empty_map() {
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
     for form in [by_flags, by_lookup] {
-        let program = builder(&form(map.as_fd())).load().unwrap();
+        let program = builder(&form(map.as_fd()), false).load().unwrap();
         assert_eq!(program.verdict(&EMPTY_PACKET).unwrap(), 2);
     }
     assert_eq!(by_flags(map.as_fd()).len(), 6, "five instructions, one of them in two slots");
@@ -73,5 +73,7 @@ fn frags_is_taken_where_the_kernel_has_it() {
     let plain = load_redirect(&map, false).unwrap().info().unwrap();
     let frags = load_redirect(&map, true).unwrap().info().unwrap();
     assert_eq!(plain.tag, frags.tag, "the tag is of the instructions alone");
-    assert_eq!(plain.name, REDIRECT_NAME);
+    assert_eq!(redirect_takes_frags(&plain.name), Some(false));
+    assert_eq!(redirect_takes_frags(&frags.name), Some(true));
+    assert_eq!(redirect_takes_frags("another"), None);
 }

@@ -22,6 +22,8 @@ const IN_USE: &str = "Processes have it in use; to join them takes CAP_SYS_ADMIN
     initial user namespace (CAP_BPF is not enough). Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)";
 const ASK_THE_DRIVER: &str = ". For a link the kernel passes on no reason: with \
     `AttachMethod::Netlink` the error has the driver's own words";
+const OR_FRAGS: &str = ". Or take longer packets in several frames (`AttachmentBuilder::frags`, \
+    `SocketBuilder::multi_buffer`)";
 const OR_GENERIC: &str = ". Or use generic mode (`AttachMode::Generic`), whose largest packet is \
     the chunk size less 256 less the headroom (3840 bytes in chunks of 4096)";
 
@@ -79,11 +81,11 @@ impl Refused<'_> {
     fn by_driver(&self) -> String {
         let said = self.message.map(str::to_lowercase);
         let cause = match said.as_deref() {
-            Some(said) if said.contains("peer") && said.contains("mtu") => Some(
-                "Set a smaller MTU at the other end of the cable: `ip link set dev PEER mtu 1500`"
-                    .to_owned(),
-            ),
-            Some(said) if said.contains("mtu") => Some(self.smaller_mtu()),
+            Some(said) if said.contains("peer") && said.contains("mtu") => Some(format!(
+                "Set a smaller MTU at the other end of the cable: `ip link set dev PEER mtu \
+                 1500`{OR_FRAGS}"
+            )),
+            Some(said) if said.contains("mtu") => Some(self.smaller_mtu() + OR_FRAGS),
             Some(said) if said.contains("peer") && said.contains("queues") => {
                 Some(self.more_queues())
             }
@@ -101,23 +103,25 @@ impl Refused<'_> {
         let interface = shell_word(self.interface);
         match self.errno {
             Errno::RANGE => {
-                format!("Likely an MTU is too large for native XDP here. {}", self.smaller_mtu())
+                let smaller = self.smaller_mtu();
+                format!("Likely an MTU is too large for native XDP here. {smaller}{OR_FRAGS}")
             }
             Errno::NOSPC => self.more_queues(),
             _ => {
                 let (mtu, queues) = (self.mtu(), self.rx_queues());
                 let queues = format!("the number of queues ({queues}`ethtool -l {interface}`)");
-                let causes = if self.mtu.is_some_and(|mtu| mtu > USUAL_MTU) {
-                    [mtu, queues]
+                let (causes, or_frags) = if self.mtu.is_some_and(|mtu| mtu > USUAL_MTU) {
+                    ([mtu, queues], OR_FRAGS)
                 } else {
-                    [queues, mtu]
+                    ([queues, mtu], "")
                 };
                 let bound = match self.method {
                     AttachMethod::Link => ", or the program is bound to another interface",
                     AttachMethod::Netlink => "",
                 };
                 format!(
-                    "The driver refuses the program, likely for {}; or {interface} is gone{bound}",
+                    "The driver refuses the program, likely for {}; or {interface} is \
+                     gone{bound}{or_frags}",
                     causes.join(", ")
                 )
             }
