@@ -307,7 +307,7 @@
 //! # fn main() -> xsk::Result<()> {
 //! let (umem, mut pool) = Umem::builder().tx_metadata().build()?;
 //! let socket = Socket::builder(&umem).tx_only().bind(&Interface::by_name("eth1")?, 0)?;
-//! let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion);
+//! let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion)?;
 //! if let Some(mut frame) = pool.take() {
 //!     umem.write(&mut frame, &udp_packet())?;
 //!     // The sum of the pseudo-header is written into the packet; the card does the rest.

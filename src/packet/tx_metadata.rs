@@ -2,6 +2,7 @@
 //! sent.
 
 use super::headers::{Transport, transport};
+use rustix::time::{DynamicClockId, clock_gettime_dynamic};
 use xsk_uapi::if_xdp::{
     XDP_TXMD_FLAGS_CHECKSUM, XDP_TXMD_FLAGS_LAUNCH_TIME, XDP_TXMD_FLAGS_TIMESTAMP, xsk_tx_metadata,
 };
@@ -169,4 +170,29 @@ pub enum TxClock {
     Tai,
     /// The clock of the network card (zero-copy mode), which `ethtool -T` names.
     Card,
+}
+
+impl TxClock {
+    /// Returns the time of this clock, in nanoseconds; `None` for that of a card, which this crate
+    /// cannot read (`CLOCK_TAI`: seconds of the international atomic time, 37 ahead of UTC where the
+    /// system knows that, and the same where not).
+    ///
+    /// ```
+    /// use xsk::packet::TxClock;
+    ///
+    /// assert!(TxClock::Tai.now() > Some(1_700_000_000_000_000_000));
+    /// assert_eq!(TxClock::Card.now(), None);
+    /// ```
+    #[must_use]
+    #[doc(alias = "CLOCK_TAI")]
+    pub fn now(self) -> Option<u64> {
+        match self {
+            Self::Tai => {
+                let now = clock_gettime_dynamic(DynamicClockId::Tai).ok()?;
+                let seconds = u64::try_from(now.tv_sec).ok()?;
+                seconds.checked_mul(1_000_000_000)?.checked_add(now.tv_nsec.try_into().ok()?)
+            }
+            Self::Card => None,
+        }
+    }
 }

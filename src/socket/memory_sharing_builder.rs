@@ -121,7 +121,10 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
             return Err(Error::Setting {
                 name: "multi_buffer",
                 value: S::MULTI_BUFFER.into(),
-                rule: "is that of the socket whose packet memory is shared",
+                rule: "is that of the socket whose packet memory is shared (all sockets over one \
+                    registration are for packets of several frames, or none is): make both by \
+                    `SocketBuilder::multi_buffer`, or register the memory anew by \
+                    `Socket::builder`",
             });
         }
         let specs = sizes.specs()?;

@@ -6,7 +6,7 @@ use super::inner::{Inner, as_fd};
 use super::kick::Kick;
 use super::tx_requests::TxRequests;
 use super::{Completion, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::packet::{TxClock, TxMetadata, TxTimestamp};
 use crate::ring::RingError;
 use crate::ring::transfer::Form;
@@ -30,7 +30,7 @@ impl Tx {
     /// # fn f(interface: &xsk::Interface) -> xsk::Result<()> {
     /// let (umem, mut pool) = xsk::Umem::builder().tx_metadata().build()?;
     /// let socket = xsk::Socket::builder(&umem).tx_only().bind(interface, 0)?;
-    /// let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion);
+    /// let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion)?;
     ///
     /// let mut slots = tx.reserve(1)?;
     /// if let Some(mut frame) = pool.take() {
@@ -48,20 +48,29 @@ impl Tx {
     /// # Ok(()) }
     /// ```
     ///
+    /// # Errors
+    /// [`Error::Setting`] if the UMEM has no room for TX metadata. The rings are lost then, as if they
+    /// had been dropped.
+    ///
     /// # Panics
-    /// If the UMEM has no room for TX metadata, or `completion` is another socket's.
-    #[must_use]
+    /// If `completion` is another socket's.
     #[track_caller]
-    pub fn with_metadata(self, completion: Completion) -> (MetadataTx, MetadataCompletion) {
+    pub fn with_metadata(self, completion: Completion) -> Result<(MetadataTx, MetadataCompletion)> {
         let inner = Arc::clone(self.inner());
         assert!(completion.is_of(&inner), "the completion ring is that of another socket");
         let umem = inner.pool.umem.clone();
-        assert!(umem.geometry().has_tx_metadata(), "the UMEM has no room for TX metadata");
+        if !umem.geometry().has_tx_metadata() {
+            return Err(Error::Setting {
+                name: "room for TX metadata, in bytes before each frame:",
+                value: 0,
+                rule: "is 24: build the packet memory with `UmemBuilder::tx_metadata`",
+            });
+        }
         let requests = Arc::new(TxRequests::new(umem.geometry()));
         let clock = if inner.is_zero_copy() { TxClock::Card } else { TxClock::Tai };
         let tx =
             MetadataTx { tx: self, umem: umem.clone(), requests: Arc::clone(&requests), inner };
-        (tx, MetadataCompletion { completion, umem, requests, clock })
+        Ok((tx, MetadataCompletion { completion, umem, requests, clock }))
     }
 }
 
@@ -270,11 +279,18 @@ impl fmt::Display for MetadataRefusal {
             Self::ChecksumOutside { len } => {
                 write!(f, "the checksum is not inside the packet of {len} bytes")
             }
-            Self::NoLaunchTime => f.write_str("the driver has no launch times"),
-            Self::NoChecksum => {
-                f.write_str("neither the card nor the kernel would compute the checksum")
-            }
-            Self::NoSpace => f.write_str("there is no room for TX metadata before the packet"),
+            Self::NoLaunchTime => f.write_str(
+                "the driver has no launch times (`XdpFeatures::tx_launch_time`), or the kernel is \
+                 older than 6.15: send it at its time",
+            ),
+            Self::NoChecksum => f.write_str(
+                "neither the card nor the kernel would compute the checksum: compute it, or use \
+                 copy mode (`CopyMode::Copy`; on a virtio card since Linux 6.18)",
+            ),
+            Self::NoSpace => f.write_str(
+                "there is no room for TX metadata before the packet, which begins earlier than the \
+                 kernel was asked to put it: send it without",
+            ),
         }
     }
 }

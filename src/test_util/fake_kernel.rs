@@ -349,7 +349,7 @@ impl FakeKernel {
     ///
     /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).tx_metadata().build()?;
     /// let (mut kernel, socket) = FakeKernel::new(&umem)?;
-    /// let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion);
+    /// let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion)?;
     /// let frame = pool.take().ok_or("the pool is empty")?;
     /// tx.reserve(1)?.push_with(frame, TxMetadata::new().timestamp())?;
     /// tx.kick_if_needed()?;

@@ -198,7 +198,10 @@ fn what_cannot_be_is_refused_in_plain_words() {
     }
     let fixture = jumbo();
     let cases: [(&str, &[&str]); 8] = [
-        ("rxdrop -i near -N", &["MTU is too large", "Or take longer packets in several frames (`-F`)"]),
+        (
+            "rxdrop -i near -N",
+            &["MTU is too large", "Or take longer packets in several frames (`-F`)"],
+        ),
         ("rxdrop -i near -N --attach link", &["Or take longer packets in several frames (`-F`)"]),
         ("txonly -i near -s 9014", &["9014", "4096", "several chunks (-F) can have 9014"]),
         ("txonly -i near -F -s 9015", &["9015", "to 9014 (MTU 9000 with the Ethernet header)"]),

@@ -71,7 +71,7 @@ fn a_udp_checksum_of_0_is_written_as_ffff() {
     let mut pair = Pair::new(Umem::builder().software_checksum());
     let slot = attach(&pair.cable.right, pair.cable.veth.b(), AttachMode::Native, &pair.right);
     let socket = pair.socket.take().unwrap();
-    let (mut tx, _completion) = socket.tx.with_metadata(socket.completion);
+    let (mut tx, _completion) = socket.tx.with_metadata(socket.completion).unwrap();
     let mut frame = pair.pool.take().unwrap();
     pair.umem.write(&mut frame, &packet).unwrap();
     tx.reserve(1).unwrap().push_with(frame, asked.unwrap()).unwrap();

@@ -59,7 +59,7 @@ struct Fake {
 fn fake(builder: UmemBuilder) -> Fake {
     let (umem, pool) = builder.tx_metadata().build().unwrap();
     let (kernel, socket) = FakeKernel::new(&umem).unwrap();
-    let (tx, completion) = socket.tx.with_metadata(socket.completion);
+    let (tx, completion) = socket.tx.with_metadata(socket.completion).unwrap();
     Fake { umem, pool, kernel, tx, completion }
 }
 
@@ -227,11 +227,11 @@ fn no_frame_begins_in_the_room_for_metadata() {
 }
 
 #[test]
-#[should_panic(expected = "no room for TX metadata")]
 fn a_umem_without_room_has_no_metadata() {
     let (umem, _pool) = Umem::builder().chunk_count(4).build().unwrap();
     let (_kernel, socket) = FakeKernel::new(&umem).unwrap();
-    let _ = socket.tx.with_metadata(socket.completion);
+    let refused = socket.tx.with_metadata(socket.completion).unwrap_err().to_string();
+    assert!(refused.contains("`UmemBuilder::tx_metadata`"), "{refused}");
 }
 
 #[test]
@@ -282,7 +282,11 @@ impl Pair {
 /// Returns the time of `CLOCK_TAI`.
 fn tai() -> u64 {
     let now = rustix::time::clock_gettime_dynamic(rustix::time::DynamicClockId::Tai).unwrap();
-    u64::try_from(Duration::new(now.tv_sec as u64, now.tv_nsec as u32).as_nanos()).unwrap()
+    let now = u64::try_from(Duration::new(now.tv_sec as u64, now.tv_nsec as u32).as_nanos());
+    let (now, read) = (now.unwrap(), TxClock::Tai.now().unwrap());
+    assert!(read >= now && read - now < 1_000_000_000, "{now} {read}");
+    assert_eq!(TxClock::Card.now(), None);
+    now
 }
 
 #[test]
@@ -305,7 +309,7 @@ fn the_kernel_writes_the_time_and_the_checksum() {
         let slot = attach(&pair.cable.right, pair.cable.veth.b(), AttachMode::Native, &pair.right);
         let socket = pair.socket.take().unwrap();
         let handle = socket.handle.clone();
-        let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion);
+        let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion).unwrap();
         for round in 0..100_u32 {
             let mut packet = udp(&round.to_be_bytes().repeat(9));
             let asked = TxMetadata::for_transport(&mut packet).unwrap();
@@ -403,7 +407,7 @@ fn a_launch_time_is_refused_where_the_driver_has_none() {
     let features = pair.cable.veth.a().xdp_features().unwrap().unwrap();
     assert!(!features.tx_launch_time() && !features.tx_checksum() && !features.tx_timestamp());
     let socket = pair.socket.take().unwrap();
-    let (mut tx, _completion) = socket.tx.with_metadata(socket.completion);
+    let (mut tx, _completion) = socket.tx.with_metadata(socket.completion).unwrap();
     let frame = pair.pool.take().unwrap();
     let asked = TxMetadata::new().launch_time(tai() + 1_000_000);
     let refused = tx.reserve(1).unwrap().push_with(frame, asked).unwrap_err();
@@ -450,7 +454,7 @@ proptest! {
         let (umem, mut pool) = shapes()[shape].clone().tx_metadata().build().unwrap();
         let (mut kernel, socket) = FakeKernel::new(&umem).unwrap();
         let Socket { mut rx, tx, mut fill, completion, .. } = socket;
-        let (mut tx, mut completion) = tx.with_metadata(completion);
+        let (mut tx, mut completion) = tx.with_metadata(completion).unwrap();
         // Of packets on their way: whether the time was asked for, and the time when it was sent.
         let (mut queued, mut sent, mut time) = (VecDeque::new(), VecDeque::new(), 1 << 40);
         let mut completed = VecDeque::new();

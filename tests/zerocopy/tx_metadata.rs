@@ -28,7 +28,7 @@ fn packets_go_with_tx_metadata() {
     let mut peer = Side::new(&cards.two, USUAL);
     wait_for_links(&cards);
     let handle = socket.handle.clone();
-    let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion);
+    let (mut tx, mut completion) = socket.tx.with_metadata(socket.completion).unwrap();
 
     let frame = pool.take().unwrap();
     let refused = tx.reserve(1).unwrap().push_with(frame, TxMetadata::new().launch_time(1));

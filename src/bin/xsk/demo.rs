@@ -212,7 +212,7 @@ fn sender<S: Sends>(interface: &Interface, size: u32, stop: &Stop) -> Result<Sen
     let builder = S::sender(Socket::builder(&umem)).tx_size(CHUNKS).completion_size(CHUNKS);
     let unbound = patiently(builder.fill_size(64).bind_timeout(BIND_SLICE), stop)?;
     let socket = bind(unbound, interface, 0, QUEUE_TIMEOUT, stop)?;
-    let (tx, completion, handle) = S::into_parts(socket, &umem);
+    let (tx, completion, handle) = S::into_parts(socket, &umem)?;
     let (chunks, most) = (size.div_ceil(CHUNK_SIZE), tx.max_frames());
     if chunks > most {
         return Err(Failure::Text(format!(

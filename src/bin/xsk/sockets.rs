@@ -107,7 +107,7 @@ pub(crate) trait Sends {
     /// Returns the builder of the socket.
     fn sender(builder: SocketBuilder) -> SocketBuilder<Self::Socket>;
     /// Returns the rings for sending, and the handle, of a socket over `umem`.
-    fn into_parts(socket: Self::Socket, umem: &Umem) -> Parts<Self::Ring>;
+    fn into_parts(socket: Self::Socket, umem: &Umem) -> xsk::Result<Parts<Self::Ring>>;
 }
 
 /// The rings of a socket that sends, and its handle.
@@ -336,8 +336,8 @@ impl Sends for TxSocket {
         builder.tx_only()
     }
 
-    fn into_parts(socket: Self, _: &Umem) -> Parts<Tx> {
-        (socket.tx, socket.completion, socket.handle)
+    fn into_parts(socket: Self, _: &Umem) -> xsk::Result<Parts<Tx>> {
+        Ok((socket.tx, socket.completion, socket.handle))
     }
 }
 
@@ -349,8 +349,8 @@ impl Sends for PacketSocket {
         builder.multi_buffer().rx_size(1)
     }
 
-    fn into_parts(socket: Self, _: &Umem) -> Parts<PacketTx> {
-        (socket.tx, socket.completion, socket.handle)
+    fn into_parts(socket: Self, _: &Umem) -> xsk::Result<Parts<PacketTx>> {
+        Ok((socket.tx, socket.completion, socket.handle))
     }
 }
 

@@ -1,14 +1,13 @@
 //! A TX ring that asks for the time at which each packet is sent.
 
 use crate::counts::chunk_step;
-use crate::sockets::{Sends, TxRing};
+use crate::sockets::{Parts, Sends, TxRing};
 use crate::tx_times::TxTimes;
-use rustix::time::{DynamicClockId, clock_gettime_dynamic};
 use std::collections::VecDeque;
 use xsk::packet::{TxClock, TxMetadata};
 use xsk::socket::{MetadataCompletion, MetadataTx, SocketBuilder};
 use xsk::umem::UmemBuilder;
-use xsk::{Frame, FramePool, Kick, RingError, SocketHandle, TxSocket, Umem};
+use xsk::{Frame, FramePool, Kick, RingError, TxSocket, Umem};
 
 /// Sends packets of one frame by a [`TxSocket`], and collects when they were sent.
 #[derive(Debug)]
@@ -26,11 +25,11 @@ impl Sends for Timed {
         builder.tx_only()
     }
 
-    fn into_parts(socket: TxSocket, umem: &Umem) -> (TimedTx, MetadataCompletion, SocketHandle) {
+    fn into_parts(socket: TxSocket, umem: &Umem) -> xsk::Result<Parts<TimedTx>> {
         let TxSocket { tx, completion, handle, .. } = socket;
-        let (tx, completion) = tx.with_metadata(completion);
+        let (tx, completion) = tx.with_metadata(completion)?;
         let clock = if handle.is_zero_copy() { TxClock::Card } else { TxClock::Tai };
-        (TimedTx::new(tx, umem, clock), completion, handle)
+        Ok((TimedTx::new(tx, umem, clock), completion, handle))
     }
 }
 
@@ -165,8 +164,7 @@ impl TxRing for TimedTx {
 /// Returns the time of `CLOCK_TAI` in nanoseconds, which all kernels with TX metadata have.
 #[inline]
 fn tai() -> u64 {
-    let now = clock_gettime_dynamic(DynamicClockId::Tai);
-    now.map_or(0, |now| now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64)
+    TxClock::Tai.now().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -180,7 +178,7 @@ mod tests {
     fn a_packet_is_timed_from_the_kick_that_had_the_kernel_take_it() {
         let (umem, mut pool) = Umem::builder().chunk_count(8).tx_metadata().build().unwrap();
         let (mut kernel, socket) = FakeKernel::new(&umem).unwrap();
-        let (tx, mut completion) = socket.tx.with_metadata(socket.completion);
+        let (tx, mut completion) = socket.tx.with_metadata(socket.completion).unwrap();
         let mut tx = TimedTx::new(tx, &umem, TxClock::Tai);
 
         // The first kick has the kernel take two of three, the second one the third.
@@ -210,7 +208,7 @@ mod tests {
     fn no_more_is_sent_than_there_is_room_for() {
         let (umem, mut pool) = Umem::builder().chunk_count(8).tx_metadata().build().unwrap();
         let (_kernel, socket) = FakeKernel::new(&umem).unwrap();
-        let (tx, _completion) = socket.tx.with_metadata(socket.completion);
+        let (tx, _completion) = socket.tx.with_metadata(socket.completion).unwrap();
         let mut tx = TimedTx::new(tx, &umem, TxClock::Tai);
         let mut written = 0;
         let sent = tx.send_each(&mut pool, 5, 100, |frames| {

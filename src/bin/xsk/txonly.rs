@@ -47,7 +47,7 @@ fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = port::patiently(builder, stop)?;
     let socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
-    let (tx, completion, handle) = S::into_parts(socket, &umem);
+    let (tx, completion, handle) = S::into_parts(socket, &umem)?;
     let frames = frames(args, &tx, &umem, &mut pool)?;
     raise_tx_budget(port, &tx, &handle, frames)?;
     let builder = || port::attachment(port, &interface);
@@ -268,7 +268,7 @@ mod tests {
         let Command::Txonly(args) = &cli.command else { panic!("{cli:?}") };
         let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
         let (mut kernel, socket) = FakeKernel::multi_buffer(&umem, FakeRings::default()).unwrap();
-        let (tx, completion, _) = PacketSocket::into_parts(socket, &umem);
+        let (tx, completion, _) = PacketSocket::into_parts(socket, &umem).unwrap();
         assert_eq!(frames(args, &tx, &umem, &mut pool).unwrap(), 3);
         let mut sender = Sender { args, all: 16, frames: 3, back: 0, pool, tx, completion };
         // For a sixth one there are too few chunks.
