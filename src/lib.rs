@@ -71,6 +71,8 @@
 //! - `examples/echo.rs` is a UDP echo with an XDP program of its own, beside the kernel's stack;
 //! - `examples/per_queue.rs` has a thread for each queue;
 //! - `examples/jumbo.rs` receives jumbo frames, in packets of several frames;
+//! - `examples/jumbo_forward.rs` forwards them between two interfaces, without a copy;
+//! - `examples/tx_times.rs` prints when each packet was sent;
 //! - `examples/receive.rs` receives and drops: the README's program;
 //! - `examples/metadata.rs` prints what the card knows of each received packet;
 //! - `examples/workers.rs` has several threads for one queue, each of which serves whole flows.
@@ -153,6 +155,9 @@
 //! | sockets of several queues and interfaces, each with a mode of its own | [`Socket::builder`] over one [`Umem`] for each | The kernel pins the memory, and counts it against `RLIMIT_MEMLOCK`, once for each. In zero-copy mode a card maps it once for each queue. Works with every kernel |
 //! | the same over one registration (5.10) | [`SocketHandle::share_memory`] | Pinned and counted once; a card, or its IOMMU, maps it once for each device. The mode is that of the first socket |
 //! | several sockets on one queue | [`Socket::share_queue`], [`SharedQueue::add_socket`] | They share the fill and the completion ring, which one thread at a time may use, and a program of your own or [`bpf::Spread`] says which socket gets a packet. Some instructions more for each batch ([`socket::SharedRx`], [`socket::SharedCompletion`]) |
+//!
+//! Sockets over one registration are all for packets of one frame, or all for packets of several
+//! ([`multi_buffer`](socket::SocketBuilder::multi_buffer)).
 //!
 //! In each case a packet that one socket received can be sent by another one without a copy: a frame
 //! belongs to the UMEM, not to a socket. The chunk comes back by the completion ring of the queue
@@ -237,6 +242,18 @@
 //! [`forward`](socket::PacketBatch::forward)), packets of one frame cost about what frames cost. A
 //! packet for which there are too few chunks or ring entries is dropped whole, and counted; but in
 //! zero-copy mode before 6.18.17 a full RX ring could cut one ([`PacketRx`](socket::PacketRx)).
+//!
+//! `reserve` counts slots, one for each frame ([`Umem::frames_for`] says how many a packet takes);
+//! `receive` counts packets. `examples/jumbo_forward.rs` forwards between two interfaces.
+//!
+//! # Where the chunks are
+//!
+//! When all that was received and sent has come back, each chunk is in a pool or in a fill ring:
+//! `pool.len() + fill.pending()`, over all pools and fill rings of the UMEM, is
+//! [`chunk_count`](Umem::chunk_count), less some that the kernel keeps for the next packets where an RX
+//! ring was full. If it gets less and less, frames are dropped: [`Umem::lost_chunks`] counts them. In
+//! debug builds and with the feature `ledger`, [`Umem::first_loss`] shows where, and
+//! [`Umem::chunk_counts`] counts what is where.
 //!
 //! # What the card knows of a packet
 //!
@@ -345,6 +362,7 @@
 //! | RX ring | received packets: [`Rx`] |
 //! | TX ring | packets to send: [`Tx`] |
 //! | completion ring | chunks whose packets were sent: [`Completion`] |
+//! | multi-buffer, frags, fragments | the kernel's words for packets of several frames: [`multi_buffer`](socket::SocketBuilder::multi_buffer) for a socket, [`frags`](attach::AttachmentBuilder::frags) for a program; each frame is an entry of the rings |
 //! | reserve, submit | to take free slots of a ring, and to hand the written ones over to the kernel (here: when the batch is dropped) |
 //! | peek, release | to see the entries of a ring, and to hand the taken ones back to the kernel (here: when the batch is dropped) |
 //! | need-wakeup | a flag by which the kernel says that it sleeps until it is woken by a system call, a *kick*: [`Tx::kick_if_needed`], [`Fill::kick_if_needed`] |

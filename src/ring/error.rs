@@ -118,7 +118,11 @@ impl fmt::Display for RingError {
                 write!(f, "a packet fills all {frames} entries of the {ring} ring and does not end")
             }
             Self::TooManyFrames { frames, limit } => {
-                write!(f, "a packet of {frames} frames cannot be sent: {limit} are possible here")
+                write!(
+                    f,
+                    "a packet of {frames} frames cannot be sent: {limit} are possible here \
+                     (`PacketTx::max_frames`)"
+                )
             }
             Self::DuplicateChunk { ring, address } => write!(
                 f,

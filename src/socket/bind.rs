@@ -99,8 +99,9 @@ impl<S: SocketKind> Unbound<S> {
                 (bind(uapi::XDP_COPY), CopyReason::CrossesPages)
             }
             CopyMode::ZeroCopy if self.crosses_pages() => {
-                let rule =
-                    "is a power of two for zero-copy: a card takes no chunk that crosses pages";
+                let rule = "is a power of two for zero-copy, such as 2048 or 4096, because a \
+                    card takes no chunk that crosses pages; others are for copy mode \
+                    (`CopyMode::Copy`)";
                 let value = self.inner.pool.umem.chunk_size().into();
                 return Err(Error::Setting { name: "chunk size", value, rule });
             }

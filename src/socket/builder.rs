@@ -187,7 +187,8 @@ impl<S: SocketKind> SocketBuilder<S> {
     /// fill ring before: see there.
     ///
     /// # Errors
-    /// As both.
+    /// As both; but without the socket, which is closed. [`Unbound::bind`] gives it back beside the
+    /// error, with what is in its fill ring.
     pub fn bind(self, interface: &Interface, queue: u32) -> Result<S> {
         Ok(self.open()?.bind(interface, queue)?)
     }

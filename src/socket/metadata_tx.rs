@@ -245,7 +245,7 @@ pub struct MetadataRefused {
 ///
 /// ```
 /// let reason = xsk::socket::MetadataRefusal::NoLaunchTime;
-/// assert_eq!(reason.to_string(), "the driver has no launch times");
+/// assert!(reason.to_string().starts_with("the driver has no launch times"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -243,9 +243,10 @@ impl UmemBuilder {
             || !(self.unaligned || self.chunk_size.is_power_of_two())
         {
             let rule = if self.unaligned {
-                "is from 2048 to the page size"
+                "is from 2048 to the page size (4096 on most machines)"
             } else {
-                "is a power of two from 2048 to the page size (any such number if `unaligned`)"
+                "is a power of two from 2048 to the page size (4096 on most machines), or any \
+                 number in this range with `UmemBuilder::unaligned`"
             };
             return Err(setting("chunk size", self.chunk_size, rule));
         }

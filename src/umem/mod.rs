@@ -343,6 +343,21 @@ impl Umem {
         }
     }
 
+    /// Returns a pool without chunks, for those that come back to another thread, say. It has room for all
+    /// chunks of the UMEM, 8 bytes for each.
+    ///
+    /// ```
+    /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
+    /// let mut done = umem.empty_pool();
+    /// done.extend(pool.take());
+    /// pool.append(done);
+    /// assert_eq!(pool.len(), umem.chunk_count());
+    /// # Ok::<(), xsk::Error>(())
+    /// ```
+    pub fn empty_pool(&self) -> FramePool {
+        FramePool::new(self.checker())
+    }
+
     /// Returns the bytes of a chunk.
     #[must_use]
     pub fn chunk_size(&self) -> u32 {

@@ -1,7 +1,8 @@
 //! The bytes of a packet whose frames lie apart.
 
-use super::frame::{Frame, OutOfBounds};
+use super::frame::Frame;
 use super::{FramePool, Packet, Umem};
+use crate::error::{Error, Result};
 use crate::num::{u64_of, usize32};
 use std::io::{IoSlice, Read};
 
@@ -50,20 +51,27 @@ impl Umem {
     /// Writes `bytes` into the frames of a packet, one after the other.
     ///
     /// # Errors
-    /// [`OutOfBounds`] if the packet is not as long as `bytes`; nothing is written.
+    /// [`Error::Setting`] if the packet is not as long as `bytes` ([`FramePool::take_packet`] makes one
+    /// of a given length); nothing is written.
     ///
     /// # Panics
     /// If a frame is of another UMEM; what comes before it is written.
     #[track_caller]
-    pub fn write_packet(&self, frames: &mut [Frame], bytes: &[u8]) -> Result<(), OutOfBounds> {
+    pub fn write_packet(&self, frames: &mut [Frame], bytes: &[u8]) -> Result<()> {
+        let wrong_length = || Error::Setting {
+            name: "number of bytes to write",
+            value: u64_of(bytes.len()),
+            rule: "is the packet's length (`Packet::len`): `FramePool::take_packet` takes one of a \
+                given length",
+        };
         let len: u64 = frames.iter().map(|frame| u64::from(frame.len())).sum();
         if len != u64_of(bytes.len()) {
-            return Err(OutOfBounds);
+            return Err(wrong_length());
         }
         let mut rest = bytes;
         for frame in frames {
             let to = self.bytes_mut(frame);
-            let (part, behind) = rest.split_at_checked(to.len()).ok_or(OutOfBounds)?;
+            let (part, behind) = rest.split_at_checked(to.len()).ok_or_else(wrong_length)?;
             to.copy_from_slice(part);
             rest = behind;
         }
@@ -71,12 +79,23 @@ impl Umem {
     }
 }
 
+impl Umem {
+    /// Returns how many frames a packet of `len` bytes takes that is made here
+    /// ([`FramePool::take_packet`]): its chunks, and its entries in the TX and the completion ring.
+    ///
+    /// A received one can take more: in each of its chunks the kernel leaves up to 256 bytes and the
+    /// headroom free.
+    #[must_use]
+    pub fn frames_for(&self, len: u64) -> u64 {
+        len.div_ceil(self.geometry().usable_len().into())
+    }
+}
+
 impl FramePool {
     /// Takes as many frames as a packet of `len` bytes needs, all of them whole chunks but the last;
     /// `None`, and takes none, if the pool has fewer, or if `len` is 0. What is in them is undefined.
     pub fn take_packet(&mut self, len: u64) -> Option<Packet> {
-        let chunk = u64::from(self.geometry().usable_len());
-        let count = len.div_ceil(chunk);
+        let count = len.div_ceil(self.geometry().usable_len().into());
         if count == 0 || count > u64_of(self.len()) {
             return None;
         }

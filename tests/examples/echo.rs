@@ -117,6 +117,11 @@ fn wrong_arguments_are_explained() {
         ("jumbo eth1", "usage"),
         ("jumbo eth1 x", "queue x"),
         ("jumbo nope 0", "nope"),
+        ("jumbo_forward eth1", "usage"),
+        ("jumbo_forward nope echo0", "nope"),
+        ("tx_times eth1", "usage"),
+        ("tx_times eth1 x", "count x"),
+        ("tx_times nope 1", "nope"),
         ("per_queue", "usage"),
         ("per_queue nope", "nope"),
     ] {

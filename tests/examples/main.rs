@@ -10,4 +10,5 @@ mod jumbo;
 mod metadata;
 mod per_queue;
 mod receive;
+mod tx_times;
 mod workers;

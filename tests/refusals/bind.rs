@@ -140,7 +140,7 @@ fn chunks_that_cross_pages_are_for_copy_mode() {
     says(
         &error,
         &expect![
-            "chunk size 3000 is not possible: a possible one is a power of two for zero-copy: a card takes no chunk that crosses pages"
+            "chunk size 3000 is not possible: a possible one is a power of two for zero-copy, such as 2048 or 4096, because a card takes no chunk that crosses pages; others are for copy mode (`CopyMode::Copy`)"
         ],
     );
 }

@@ -78,13 +78,15 @@ fn unaligned_chunks_have_any_size_from_2048_to_a_page() {
     let error = builder(4097).build().unwrap_err();
     says(
         &error,
-        &expect!["chunk size 4097 is not possible: a possible one is from 2048 to the page size"],
+        &expect![
+            "chunk size 4097 is not possible: a possible one is from 2048 to the page size (4096 on most machines)"
+        ],
     );
     let error = Umem::builder().chunk_count(4).chunk_size(3000).build().unwrap_err();
     says(
         &error,
         &expect![
-            "chunk size 3000 is not possible: a possible one is a power of two from 2048 to the page size (any such number if `unaligned`)"
+            "chunk size 3000 is not possible: a possible one is a power of two from 2048 to the page size (4096 on most machines), or any number in this range with `UmemBuilder::unaligned`"
         ],
     );
     let root = privileged!();

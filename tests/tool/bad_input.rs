@@ -32,7 +32,7 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
         ("l2fwd -i near --completion-ring 3", &["completion ring 3", "power of two"]),
         ("rxdrop -i near -f 1000", &["1000", "power of two", "2048"]),
         ("rxdrop -i near -f 1048576", &["1048576", "page"]),
-        ("rxdrop -i near -f 3000", &["3000", "power of two", "any such number with `-u`"]),
+        ("rxdrop -i near -f 3000", &["3000", "power of two", "any number in this range with `-u`"]),
         ("txonly -i near -f 2047 -u", &["2047", "from 2048 to the page size"]),
         ("l2fwd -i near -f 3000 -u -z", &["3000", "power of two for zero-copy"]),
         ("rxdrop -i near --headroom 4096", &["headroom 4096"]),

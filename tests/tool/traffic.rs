@@ -72,7 +72,12 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
     let fixture = Fixture::new(1);
     for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
         let before = fixture.cable.veth.b().info().unwrap().counters.rx_packets;
-        let tool = fixture.start(&format!("txonly -C 5001 {letters}")).ready();
+        let tool = fixture.start(&format!("txonly -C 5001 {letters}"));
+        let title = tool.line();
+        let words = "no program, sending needs none";
+        let in_vain = format!("{words} (-S, -N, --attach and --replace change nothing)");
+        let end = if letters.contains("-N") { &in_vain } else { words };
+        assert!(title.ends_with(end), "{title}");
         assert_eq!(fixture.attached(), None);
         let summary = tool.summary();
         let size = if letters.contains("1514") { 1514 } else { 60 };

@@ -107,8 +107,8 @@ pub(crate) struct PortArgs {
     ///
     /// Needs Linux 6.6. In copy mode a packet has 18 frames at the most; in zero-copy mode the card
     /// says how many, and may have none of several. If another process has attached the program, it
-    /// has to have done so with -F, too. In zero-copy mode before Linux 6.18.17 make the RX ring as
-    /// long as the fill ring (--rx-ring): where it is full, the kernel may cut a packet.
+    /// has to have done so with -F, too. In zero-copy mode before Linux 6.18.17 the kernel may cut a
+    /// packet where the RX ring is full: leave it as long as the fill ring (--rx-ring).
     #[arg(short = 'F', long)]
     pub(crate) frags: bool,
     /// Seconds between two reports
@@ -161,9 +161,10 @@ pub(crate) struct RxArgs {
     /// Bytes left free before each received packet
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub(crate) headroom: u32,
-    /// Entries of the RX ring
-    #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
-    pub(crate) rx_ring: u32,
+    /// Entries of the RX ring [default: 2048; with -F, whose packets take several entries, as many as
+    /// the fill ring has]
+    #[arg(long, value_name = "ENTRIES")]
+    rx_ring: Option<u32>,
     /// Entries of the fill ring
     #[arg(long, value_name = "ENTRIES", default_value_t = 4096)]
     pub(crate) fill_ring: u32,
@@ -220,6 +221,13 @@ pub(crate) struct L2fwdArgs {
     /// directions together; the summary has a line for each, and its JSON object "directions".
     #[arg(short, long, value_name = "NAME", conflicts_with = "sockets")]
     pub(crate) output: Option<OsString>,
+}
+
+impl RxArgs {
+    /// Returns the entries of the RX ring.
+    pub(crate) fn rx_ring(&self, port: &PortArgs) -> u32 {
+        self.rx_ring.unwrap_or(if port.frags { self.fill_ring } else { 2048 })
+    }
 }
 
 impl PortArgs {
@@ -355,6 +363,11 @@ pub(crate) struct ModeArgs {
 }
 
 impl ModeArgs {
+    /// Returns whether a mode was asked for.
+    pub(crate) fn is_given(self) -> bool {
+        self.generic || self.native
+    }
+
     pub(crate) fn choice(self) -> AttachMode {
         if self.generic {
             AttachMode::Generic

@@ -92,7 +92,7 @@ fn registering<S: Forwards>(
 ) -> Result<S> {
     let L2fwdArgs { port, rx, tx, .. } = args;
     let builder =
-        S::forwarder(port::socket(port, umem)).rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+        S::forwarder(port::socket(port, umem)).rx_size(rx.rx_ring(port)).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     port::bind_filled(port, builder, pool, interface, stop)
 }
@@ -107,7 +107,7 @@ fn sharing<S: Forwards>(
     stop: &Stop,
 ) -> Result<S> {
     let L2fwdArgs { port, rx, tx, .. } = args;
-    let builder = S::sharing(with.share_memory()).rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let builder = S::sharing(with.share_memory()).rx_size(rx.rx_ring(port)).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = builder.bind_timeout(port.wait().min(BIND_SLICE)).open()?;
     let mut socket = port::bind(unbound, interface, port.queue, port.wait(), stop)?;

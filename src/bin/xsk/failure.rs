@@ -134,7 +134,7 @@ impl From<io::Error> for Failure {
 const FLAGS: [(&str, &str); 10] = [
     ("(`AttachmentBuilder::frags`, `SocketBuilder::multi_buffer`)", "(`-F`)"),
     ("(`CopyMode::Copy`)", "(`-c`)"),
-    ("if `unaligned`", "with `-u`"),
+    ("with `UmemBuilder::unaligned`", "with `-u`"),
     ("(`AttachMode::Generic`)", "(`-S`)"),
     ("(`replace_foreign`)", "(`--replace`)"),
     ("`replace_foreign`", "`--replace`"),

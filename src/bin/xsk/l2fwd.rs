@@ -21,7 +21,7 @@ pub(crate) fn run<S: Forwards>(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     port::require_ethernet(&interface)?;
     let (umem, mut pool) = port::umem(args, rx.headroom)?;
     let builder = S::forwarder(port::socket(args, &umem));
-    let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let builder = builder.rx_size(rx.rx_ring(args)).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let mut socket = port::bind_filled(args, builder, &mut pool, &interface, stop)?;
     let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;

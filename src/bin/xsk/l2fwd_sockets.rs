@@ -40,11 +40,11 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     port::require_ethernet(&interface)?;
     let (umem, mut pool) = port::umem(args, rx.headroom)?;
     let builder = port::socket(args, &umem);
-    let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let builder = builder.rx_size(rx.rx_ring(args)).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let socket = port::bind_filled(args, builder, &mut pool, &interface, stop)?;
     let mut queue = socket.share_queue();
-    let (rx_size, tx_size) = (rx.rx_ring, tx.tx_ring);
+    let (rx_size, tx_size) = (rx.rx_ring(args), tx.tx_ring);
     let added = (1..rx.sockets)
         .map(|_| queue.add_socket().rx_size(rx_size).tx_size(tx_size).bind())
         .collect::<xsk::Result<Vec<_>>>()?;

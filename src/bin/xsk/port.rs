@@ -367,7 +367,12 @@ pub(crate) fn title(
                 _ => String::new(),
             }
         ),
-        None => format!("{copy}; no program, sending needs none"),
+        None => {
+            let given = args.mode.is_given() || args.attach.is_some() || args.replace;
+            let in_vain =
+                if given { " (-S, -N, --attach and --replace change nothing)" } else { "" };
+            format!("{copy}; no program, sending needs none{in_vain}")
+        }
     };
     // Packets on the others do not come here.
     let all = match interface.queues() {

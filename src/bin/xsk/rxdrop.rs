@@ -29,7 +29,7 @@ fn bound<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<(Inte
     let interface = port::interface(&args.interface)?;
     let (umem, mut pool) = port::umem(args, rx.headroom)?;
     let builder = S::receiver(port::socket(args, &umem));
-    let builder = builder.rx_size(rx.rx_ring).fill_size(rx.fill_ring);
+    let builder = builder.rx_size(rx.rx_ring(args)).fill_size(rx.fill_ring);
     let socket = port::bind_filled(args, builder, &mut pool, &interface, stop)?;
     Ok((interface, socket))
 }
@@ -76,7 +76,7 @@ fn receive(
 fn run_several(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
     let (interface, socket) = bound::<RxSocket>(args, rx, stop)?;
     let mut queue = socket.share_queue();
-    let added = (1..rx.sockets).map(|_| queue.add_socket().rx_size(rx.rx_ring).bind());
+    let added = (1..rx.sockets).map(|_| queue.add_socket().rx_size(rx.rx_ring(args)).bind());
     let added = added.collect::<xsk::Result<Vec<_>>>()?;
     let register = |program: &Attachment, number: usize, slot| match number.checked_sub(1) {
         None => queue.register(program, slot),
