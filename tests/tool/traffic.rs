@@ -72,12 +72,7 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
     let fixture = Fixture::new(1);
     for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
         let before = fixture.cable.veth.b().info().unwrap().counters.rx_packets;
-        let tool = fixture.start(&format!("txonly -C 5001 {letters}"));
-        let title = tool.line();
-        let words = "no program, sending needs none";
-        let in_vain = format!("{words} (-S, -N, --attach and --replace change nothing)");
-        let end = if letters.contains("-N") { &in_vain } else { words };
-        assert!(title.ends_with(end), "{title}");
+        let tool = fixture.start(&format!("txonly -C 5001 {letters}")).ready();
         assert_eq!(fixture.attached(), None);
         let summary = tool.summary();
         let size = if letters.contains("1514") { 1514 } else { 60 };
@@ -89,6 +84,13 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
         let come = || far.info().unwrap().counters.rx_packets - before;
         wait_for("all packets at the far end", || come() >= 5001);
         assert_eq!(come(), 5001);
+    }
+    let words = "no program, sending needs none";
+    for (letters, end) in [("-N", " (-S, -N, --attach and --replace change nothing)"), ("-p", "")] {
+        let tool = Tool::start(&fixture.cable.left, &format!("txonly -i near {letters} -C 1"));
+        let title = tool.line();
+        assert!(title.ends_with(&format!("{words}{end}")), "{title}");
+        tool.end();
     }
 }
 
