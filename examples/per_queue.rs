@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use xsk::{Attachment, Interface, RxSocket, Socket, Umem, wait};
+use xsk::{Interface, MultiQueue, RxSocket, Umem, wait};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const BURST: u32 = 64;
-/// For each queue: 1 MiB. The fill ring takes them all.
+/// For each queue: 1 MiB. All of them go to the fill ring.
 const CHUNKS: u32 = 512;
 
 fn main() -> ExitCode {
@@ -39,23 +39,20 @@ fn run() -> Result<()> {
 
     let interface = Interface::by_name(&name)?;
     // One program for all queues; in its map, each socket has the slot of its queue.
-    let program = Attachment::builder(&interface).attach()?;
-    let mut sockets = Vec::new();
-    for queue in 0..interface.queues()?.rx {
-        let (umem, mut pool) = Umem::builder().chunk_size(2048).chunk_count(CHUNKS).build()?;
-        let mut socket = Socket::builder(&umem).rx_only().open()?;
-        socket.fill.fill_from(&mut pool, CHUNKS)?;
-        let socket = socket.bind(&interface, queue)?;
-        let slot = socket.register(&program)?;
-        sockets.push((socket, slot));
+    let mut all = MultiQueue::builder(&interface)
+        .memory(Umem::builder().chunk_size(2048).chunk_count(CHUNKS))
+        .socket(|socket| socket.rx_only())
+        .open()?;
+    if let Some(program) = &all.attachment {
+        let (queues, mode) = (all.ports.len(), program.mode());
+        eprintln!("{name}: {queues} queues, {mode} mode, {}", program.reason());
     }
-    eprintln!("{name}: {} queues, {} mode, {}", sockets.len(), program.mode(), program.reason());
 
-    let counts: Vec<AtomicU64> = sockets.iter().map(|_| AtomicU64::new(0)).collect();
+    let counts: Vec<AtomicU64> = all.ports.iter().map(|_| AtomicU64::new(0)).collect();
     thread::scope(|scope| {
         let (stop, mut threads) = (&*stop, Vec::new());
-        for ((socket, _slot), count) in sockets.iter_mut().zip(&counts) {
-            threads.push(scope.spawn(move || receive(socket, count, stop)));
+        for (port, count) in all.ports.iter_mut().zip(&counts) {
+            threads.push(scope.spawn(move || receive(&mut port.socket, count, stop)));
         }
         let mut printed = Instant::now();
         while !stop.load(Ordering::Relaxed) {
@@ -70,8 +67,9 @@ fn run() -> Result<()> {
             thread.join().map_err(|_| "a thread panicked")??;
         }
         print("total ", &counts);
-        Ok(())
-    })
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    })?;
+    Ok(all.close()?)
 }
 
 /// Receives from one queue until `stop` is set; sets it when it ends with an error.

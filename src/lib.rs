@@ -83,7 +83,8 @@
 //! lock is needed anywhere:
 //!
 //! - *A thread for each queue*, each with a [`Umem`] and a socket of its own; all sockets are
-//!   registered with one [`Attachment`] (`examples/per_queue.rs`).
+//!   registered with one [`Attachment`]. [`MultiQueue`] opens them all in one call
+//!   (`examples/per_queue.rs`).
 //! - *Several threads for one queue*, each with a socket of its own on it ([`Socket::share_queue`],
 //!   [`bpf::Spread`]). One more thread owns the fill and the completion ring; the others send it
 //!   the chunks that are free again, a [`FramePool`] for each burst, by a channel
@@ -383,8 +384,8 @@
 //!   another process attached;
 //! - `RLIMIT_MEMLOCK` above the size of the packet memory (32 MiB for [`Port::open`]), or
 //!   `CAP_IPC_LOCK`;
-//! - a socket for each queue whose packets you want: the card spreads its packets over its queues
-//!   ([`Interface::queues`]); `ethtool -L` changes their number, `ethtool -N` steers packets;
+//! - a socket for each queue whose packets you want ([`MultiQueue`]): the card spreads its packets over
+//!   its queues ([`Interface::queues`]); `ethtool -L` changes their number, `ethtool -N` steers packets;
 //! - packets that fit a chunk, or a [`PacketSocket`]: to any other socket one that is longer than the
 //!   chunk size less 256 less the headroom does not come, and [`Statistics::rx_dropped`] counts it.
 //!
@@ -543,6 +544,7 @@ pub mod attach;
 pub mod bpf;
 pub mod error;
 pub mod interface;
+pub mod multi_queue;
 mod netlink;
 mod num;
 pub mod packet;
@@ -558,6 +560,7 @@ pub mod umem;
 pub use attach::{AttachMode, Attachment, Registration};
 pub use error::{AttachConflict, Error, Result};
 pub use interface::Interface;
+pub use multi_queue::MultiQueue;
 pub use ring::RingError;
 pub use rustix::io::Errno;
 pub use socket::{

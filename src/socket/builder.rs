@@ -193,6 +193,11 @@ impl<S: SocketKind> SocketBuilder<S> {
         Ok(self.open()?.bind(interface, queue)?)
     }
 
+    /// Returns the sizes of the rings, and how long `bind` tries again.
+    pub(super) fn sizes_and_timeout(&self) -> (Sizes, Duration) {
+        (self.sizes, self.bind.timeout)
+    }
+
     /// Returns the rings of this kind of socket, their sizes checked.
     fn specs(&self) -> Result<RingSet<S, RingSpec>> {
         self.sizes.specs()

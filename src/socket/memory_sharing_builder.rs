@@ -3,7 +3,8 @@
 use super::builder::{self, Sizes};
 use super::unbound::BindSettings;
 use super::{
-    CopyMode, PacketSocket, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound,
+    CopyMode, PacketSocket, RxSocket, Socket, SocketBuilder, SocketHandle, SocketKind, TxSocket,
+    Unbound,
 };
 use crate::error::{Error, Result};
 use crate::interface::Interface;
@@ -28,6 +29,15 @@ impl SocketHandle {
             timeout,
             kind: PhantomData,
         }
+    }
+
+    /// The same, with the kind and the sizes of `builder`.
+    pub(crate) fn share_memory_as<S: SocketKind>(
+        &self,
+        builder: &SocketBuilder<S>,
+    ) -> MemorySharingBuilder<S> {
+        let (sizes, timeout) = builder.sizes_and_timeout();
+        MemorySharingBuilder { with: self.clone(), sizes, timeout, kind: PhantomData }
     }
 }
 

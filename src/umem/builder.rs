@@ -75,6 +75,11 @@ impl UmemBuilder {
         self
     }
 
+    /// Returns the number of chunks.
+    pub(crate) fn chunks(&self) -> u32 {
+        self.chunks
+    }
+
     /// Makes the chunks unaligned ones (kernel 5.4), whose size need not be a power of two: 3072
     /// bytes for an MTU of 1500 and much room before the packet, say, where a power of two would
     /// waste a quarter of the memory.

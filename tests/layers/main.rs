@@ -29,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bpf", &["num", "sys", "error", "packet"]),
     ("socket", &["num", "types", "sys", "ring", "umem", "interface", "error", "packet"]),
     ("attach", &["sys", "types", "error", "netlink", "interface", "bpf", "socket"]),
+    ("multi_queue", &["num", "types", "error", "umem", "interface", "socket", "attach"]),
     (
         "test_util",
         &[
