@@ -68,6 +68,11 @@ impl PacketTx {
         Self { tx, max_frames }
     }
 
+    /// Returns the ring.
+    pub(super) fn ring(&mut self) -> &mut Tx {
+        &mut self.tx
+    }
+
     /// Returns the ring, its checker, and how many frames a packet can have.
     #[inline(always)]
     pub(super) fn parts(&mut self) -> (&mut Producer<Desc>, &Checker, u32) {
