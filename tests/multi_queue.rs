@@ -273,6 +273,47 @@ fn after_a_close_all_queues_can_be_opened_again_at_once() {
 }
 
 #[test]
+fn under_full_traffic_it_closes_in_order_and_opens_again_at_once() {
+    if !privileged!() {
+        return;
+    }
+    let cable = Cable::new(2);
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let mut senders = [0, 1].map(|queue| Port::at(&cable.left, cable.veth.a(), queue));
+        let ended = &ended;
+        scope.spawn(move || {
+            while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                for Port { pool, socket, .. } in &mut senders {
+                    socket.tx.send_from(pool, 64, 60).unwrap();
+                    socket.tx.kick_if_needed().unwrap();
+                    socket.completion.reap_into(pool, 128).unwrap();
+                }
+            }
+        });
+        for _ in 0..common::rounds(8) {
+            let mut all = open(&cable, builder(&cable)).unwrap();
+            for port in &mut all.ports {
+                let mut left = 500;
+                until("packets come", || {
+                    let batch = port.socket.rx.receive(64).unwrap();
+                    left -= i64::from(batch.recycle(&mut port.socket.fill).unwrap());
+                    port.socket.fill.kick_if_needed().unwrap();
+                    left <= 0
+                });
+            }
+            let memory: Vec<Umem> = all.ports.iter().map(|port| port.umem.clone()).collect();
+            all.close().unwrap();
+            assert_eq!(attached(cable.veth.b()), None);
+            // Pools and rings had all chunks: no frame was dropped.
+            let pools = CHUNKS / 2;
+            assert!(memory.iter().all(|umem| umem.lost_chunks() == pools));
+        }
+        ended.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn sets_of_queues_are_read_and_written() {
     let counts: BTreeMap<&str, &[u32]> =
         [("0", &[0][..]), ("3,1", &[1, 3]), ("0-2,2-3", &[0, 1, 2, 3]), ("65535", &[65535])].into();
