@@ -58,8 +58,8 @@ pub enum RingError {
         /// The ring's number of entries.
         frames: u32,
     },
-    /// A packet has more frames than a TX ring takes ([`PacketTx::max_frames`]); it stays in the RX
-    /// ring.
+    /// A packet has more frames than a TX ring takes ([`PacketTx::max_frames`]), or than a fill ring
+    /// has entries; it stays in the RX ring.
     ///
     /// [`PacketTx::max_frames`]: crate::socket::PacketTx::max_frames
     TooManyFrames {
@@ -120,8 +120,8 @@ impl fmt::Display for RingError {
             Self::TooManyFrames { frames, limit } => {
                 write!(
                     f,
-                    "a packet of {frames} frames cannot be sent: {limit} are possible here \
-                     (`PacketTx::max_frames`)"
+                    "a packet of {frames} frames cannot be passed on: {limit} are possible here \
+                     (`PacketTx::max_frames`, or the length of the fill ring)"
                 )
             }
             Self::DuplicateChunk { ring, address } => write!(

@@ -44,7 +44,8 @@ impl<'a> PacketBatch<'a> {
     /// for; returns how many packets. The rest stays in the RX ring.
     ///
     /// # Errors
-    /// A [`RingError`] of the fill ring. A bad packet ends the batch; the next
+    /// A [`RingError`] of the fill ring; [`RingError::TooManyFrames`] if the first packet has more
+    /// frames than the fill ring has entries: take it from the RX ring by iterating. A bad packet ends the batch; the next
     /// [`PacketRx::receive`](super::PacketRx::receive) returns its error.
     ///
     /// # Panics
@@ -57,7 +58,7 @@ impl<'a> PacketBatch<'a> {
             // The length tells packets of several frames from the others.
             checker.accept_packet(form, desc.address, desc.length(), place, place)
         };
-        self.move_to_ring(&mut fill.ring, &fill.checker, u32::MAX, raw, to_fill)
+        self.move_to_ring(&mut fill.ring, &fill.checker, entries, raw, to_fill)
     }
 
     /// Shows each packet's frames to `look`, then gives their chunks to the fill ring; returns how
@@ -77,7 +78,7 @@ impl<'a> PacketBatch<'a> {
         fill: &mut Fill,
         look: impl FnMut(&mut [Frame]),
     ) -> Result<u32, RingError> {
-        self.move_each_to_ring(&mut fill.ring, &fill.checker, u32::MAX, look, to_fill)
+        self.move_each_to_ring(&mut fill.ring, &fill.checker, entries, look, to_fill)
     }
 
     /// Sends the packets as they are, as many whole ones as the TX ring has room for; returns how
@@ -99,7 +100,7 @@ impl<'a> PacketBatch<'a> {
             Some(desc.at(address))
         };
         let (ring, checker, limit) = tx.parts();
-        self.move_to_ring(ring, checker, limit, raw, to_tx)
+        self.move_to_ring(ring, checker, move |_| limit, raw, to_tx)
     }
 
     /// Has `edit` edit each packet in place, frame by frame, and sends it; returns how many packets.
@@ -119,7 +120,7 @@ impl<'a> PacketBatch<'a> {
         edit: impl FnMut(&mut [Frame]),
     ) -> Result<u32, RingError> {
         let (ring, checker, limit) = tx.parts();
-        self.move_each_to_ring(ring, checker, limit, edit, to_tx)
+        self.move_each_to_ring(ring, checker, move |_| limit, edit, to_tx)
     }
 
     /// Puts the packets' chunks into `pool`, unread; returns how many packets.
@@ -139,14 +140,14 @@ impl<'a> PacketBatch<'a> {
 
     /// Moves whole packets, unread, to a ring whose checker is `to`: those of one frame several at
     /// once, as what `raw` makes of a descriptor, the others one by one, as what `entry` makes of each
-    /// frame. A packet that has more frames than `limit` ends it.
+    /// frame. A packet that has more frames than `limit` returns for the ring ends it.
     #[inline(always)]
     #[track_caller]
     fn move_to_ring<T: Copy>(
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        limit: u32,
+        limit: impl Fn(&Producer<T>) -> u32,
         raw: impl Fn(BatchChecker<'_>, Form, Desc) -> Option<T> + Copy,
         entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
@@ -167,7 +168,7 @@ impl<'a> PacketBatch<'a> {
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        limit: u32,
+        limit: impl Fn(&Producer<T>) -> u32,
         mut visit: impl FnMut(&mut [Frame]),
         entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
@@ -194,13 +195,14 @@ impl<'a> PacketBatch<'a> {
         mut self,
         ring: &mut Producer<T>,
         to: &Checker,
-        limit: u32,
+        limit: impl Fn(&Producer<T>) -> u32,
         mut moved: u32,
         mut visit: impl FnMut(&mut [Frame]),
         entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
         self.most = self.most.wrapping_sub(moved);
         if self.rest.take_back(|desc| desc.is_continued()) {
+            let limit = limit(ring);
             while self.move_one(ring, to, limit, &mut moved, &mut visit, &entry)? {}
         }
         Ok(moved)
@@ -336,6 +338,11 @@ impl<'a> PacketBatch<'a> {
         }
         frame.map(Packet::new)
     }
+}
+
+/// Returns how many entries a ring has: the limit of a fill ring.
+fn entries<T: Copy>(ring: &Producer<T>) -> u32 {
+    ring.memory().capacity()
 }
 
 impl Drop for PacketBatch<'_> {

@@ -111,7 +111,7 @@ impl World {
         let Jumbo { umem, pool, socket, .. } = &mut self.jumbo;
         let (fill, tx) = (&mut socket.fill, &mut socket.tx);
         let free = [fill.capacity() - fill.pending(), tx.capacity() - tx.pending()];
-        let limit = tx.max_frames();
+        let (limit, entries) = (tx.max_frames(), fill.capacity());
         let mut seen = Vec::new();
         let mut look = |frames: &mut [Frame]| {
             seen.push(umem.packet_bytes(frames).to_vec());
@@ -121,9 +121,9 @@ impl World {
         let batch = socket.rx.receive(count).unwrap();
         self.forgotten = false;
         let (moved, expected) = match how {
-            How::Recycle => (batch.recycle(fill), moves(free[0], u32::MAX, count)),
+            How::Recycle => (batch.recycle(fill), moves(free[0], entries, count)),
             How::RecycleEach => {
-                (batch.recycle_each(fill, &mut look), moves(free[0], u32::MAX, count))
+                (batch.recycle_each(fill, &mut look), moves(free[0], entries, count))
             }
             How::Forward => (batch.forward(tx), moves(free[1], limit, count)),
             How::ForwardEach => (batch.forward_each(tx, &mut look), moves(free[1], limit, count)),

@@ -3,7 +3,7 @@
 use crate::jumbo::{CHUNK, Jumbo, RINGS, chunk};
 use std::collections::BTreeSet;
 use xsk::socket::{PacketSocket, RefusalReason};
-use xsk::test_util::FakeRings;
+use xsk::test_util::{FakeKernel, FakeRings};
 use xsk::{Frame, Packet, RingError};
 
 /// Ways of passing a batch on.
@@ -92,6 +92,27 @@ fn a_ring_without_room_for_all_of_a_packet_gets_nothing_of_it() {
             assert_eq!(pass_on(&mut jumbo, way, 9), Ok(0), "{way} {free}");
             jumbo.assert_all_back();
         }
+    }
+}
+
+#[test]
+fn a_packet_that_is_longer_than_the_fill_ring_is_an_error_and_stays() {
+    for way in ["recycle", "recycle_each"] {
+        let mut jumbo = Jumbo::with_received(&[3, 1]);
+        // The short fill ring of another socket over the same memory.
+        let rings = FakeRings { fill: 2, ..RINGS };
+        let (_other_kernel, other) = FakeKernel::multi_buffer(&jumbo.umem, rings).unwrap();
+        let own = std::mem::replace(&mut jumbo.socket.fill, other.fill);
+        let error = RingError::TooManyFrames { frames: 3, limit: 2 };
+        for _ in 0..2 {
+            assert_eq!(pass_on(&mut jumbo, way, 9), Err(error), "{way}");
+        }
+        assert!(error.to_string().contains("the length of the fill ring"), "{error}");
+        let packet = jumbo.socket.rx.receive(1).unwrap().into_iter().next().unwrap();
+        jumbo.pool.extend(packet);
+        assert_eq!(pass_on(&mut jumbo, way, 9), Ok(1), "{way}");
+        jumbo.socket.fill = own;
+        assert_eq!(jumbo.pool.len() + 1, jumbo.umem.chunk_count(), "{way}");
     }
 }
 
