@@ -67,7 +67,7 @@ fn a_wrong_command_line_is_exit_code_2() {
         "rxdrop -i near -n 0",
         "rxdrop -i near -z -c",
         "demo -i near",
-        "demo --frames 0",
+        "demo --count 0",
         "demo -b 0",
         // What a command does not use it does not take.
         "rxdrop -i near --tx-ring 64",

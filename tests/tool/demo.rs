@@ -13,7 +13,7 @@ const FIELDS: [&str; 13] = [
     "zero_copy",
     "size",
     "batch",
-    "frames",
+    "packets",
     "lost",
     "corrupt",
     "duplicated",
@@ -23,7 +23,7 @@ const FIELDS: [&str; 13] = [
     "pps",
 ];
 
-fn check(object: &str, mode: &str, size: u32, batch: u32, frames: u32) {
+fn check(object: &str, mode: &str, size: u32, batch: u32, packets: u32) {
     let object: Value = serde_json::from_str(object).unwrap();
     let fields: BTreeSet<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(fields, BTreeSet::from(FIELDS));
@@ -32,7 +32,7 @@ fn check(object: &str, mode: &str, size: u32, batch: u32, frames: u32) {
     assert_eq!(object["zero_copy"], false, "a veth pair copies");
     assert_eq!(object["size"], size);
     assert_eq!(object["batch"], batch);
-    assert_eq!(object["frames"], frames);
+    assert_eq!(object["packets"], packets);
     for field in ["lost", "corrupt", "duplicated"] {
         assert_eq!(object[field], 0, "{field}");
     }
@@ -54,7 +54,7 @@ fn both_modes_lose_nothing_at_any_size_and_batch() {
     for size in sizes.into_iter().filter(|size| jumbo || *size <= 3520) {
         let count = if size > 3520 { 500 } else { 5000 };
         for batch in [1, 64, 256, 1024] {
-            let line = format!("demo --frames {count} --size {size} -b {batch} --json");
+            let line = format!("demo --count {count} --size {size} -b {batch} --json");
             let ended = Tool::start(&anywhere, &line).end();
             assert_eq!(ended.status.code(), Some(0), "{ended:?}");
             assert_eq!(ended.err, [""; 0]);
@@ -73,7 +73,7 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
     let here = Namespace::new().unwrap();
     let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
     for (letter, mode) in [("-N", "native"), ("-S", "generic")] {
-        let line = format!("demo -i in -o out {letter} --frames 5000 --json");
+        let line = format!("demo -i in -o out {letter} --count 5000 --json");
         let ended = Tool::start(&here, &line).end();
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
         let [only] = &ended.out[..] else { panic!("{ended:?}") };
@@ -86,14 +86,14 @@ fn existing_interfaces_are_used_and_left_as_they_were() {
     }
     // Frames that arrive nowhere: the run ends, reports it, and cleans up.
     let lonely = VethPair::builder().names("lonely", "other").build(&here, &here).unwrap();
-    let ended = Tool::start(&here, "demo -i in -o lonely -N --frames 5000").end();
+    let ended = Tool::start(&here, "demo -i in -o lonely -N --count 5000").end();
     assert!(ended.failure().contains("lost"), "{ended:?}");
     assert_eq!((attached(cable.a()), attached(lonely.a())), (None, None));
 }
 
 /// Frames that the sender's interface drops: the report says so, and why.
 #[test]
-fn the_cause_of_lost_frames_is_named() {
+fn the_cause_of_lost_packets_is_named() {
     if !privileged!() {
         return;
     }
@@ -103,10 +103,10 @@ fn the_cause_of_lost_frames_is_named() {
     {
         let here = Namespace::new().unwrap();
         let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
-        let line = format!("demo -i in -o out {letter} --size 1000 --frames 100000000");
+        let line = format!("demo -i in -o out {letter} --size 1000 --count 100000000");
         let tool = Tool::start(&here, &line);
         let counters = || cable.b().info().unwrap().counters;
-        wait_for("frames", || counters().tx_packets > 1000);
+        wait_for("packets", || counters().tx_packets > 1000);
         match change {
             Change::Mtu => ip::set_mtu(cable.a(), 68).unwrap(),
             Change::Down => ip::set_up(cable.a(), false).unwrap(),
@@ -122,14 +122,14 @@ fn the_cause_of_lost_frames_is_named() {
         let message = ended.failure();
         assert!(!message.contains("nothing moved"), "{message}");
         let (_, cause) = message.split_once("duplicated 0 (out dropped ").expect(message);
-        let (count, rest) = cause.split_once(" frames").unwrap();
+        let (count, rest) = cause.split_once(" packets").unwrap();
         assert!(count.replace(',', "").parse::<u64>().unwrap() > drops, "{message}");
         assert!(rest.starts_with(words), "{message}");
         assert_eq!(attached(cable.a()), None);
     }
 }
 
-/// What makes the interface drop frames.
+/// What makes the interface drop packets.
 #[derive(Clone, Copy)]
 enum Change {
     /// The receiving end takes shorter ones only.
@@ -144,7 +144,7 @@ fn the_report_for_people_is_plain_text_in_a_pipe() {
         return;
     }
     let fixture = Fixture::new(1);
-    let ended = Tool::start(&fixture.cable.left, "demo --frames 5000").end();
+    let ended = Tool::start(&fixture.cable.left, "demo --count 5000").end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     let text = ended.out.join("\n");
     for words in [
@@ -181,12 +181,12 @@ fn an_interface_that_goes_and_a_program_that_is_taken_off_end_it() {
         return;
     }
     let here = Namespace::new().unwrap();
-    let line = "demo -i in -o out -N --frames 4000000000";
+    let line = "demo -i in -o out -N --count 4000000000";
     let run = || {
         let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
         let tool = Tool::start(&here, line);
         wait_for("the program", || attached(cable.a()).is_some());
-        wait_for("frames", || cable.b().info().unwrap().counters.tx_packets > 1000);
+        wait_for("packets", || cable.b().info().unwrap().counters.tx_packets > 1000);
         (cable, tool)
     };
     for removed in ["in", "out"] {
@@ -211,7 +211,7 @@ fn an_interface_that_goes_and_a_program_that_is_taken_off_end_it() {
     other.close().unwrap();
 }
 
-/// A link that is down is waited for; frames that were on their way are lost, and said to be.
+/// A link that is down is waited for; packets that were on their way are lost, and said to be.
 #[test]
 fn a_link_that_flaps_is_waited_for() {
     if !privileged!() {
@@ -220,20 +220,20 @@ fn a_link_that_flaps_is_waited_for() {
     let here = Namespace::new().unwrap();
     for end in ["in", "out"] {
         let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
-        let mut tool = Tool::start(&here, "demo -i in -o out -N --frames 300000");
+        let mut tool = Tool::start(&here, "demo -i in -o out -N --count 300000");
         let sent = || cable.b().info().unwrap().counters.tx_packets;
-        wait_for("frames", || sent() > 1000);
+        wait_for("packets", || sent() > 1000);
         let flapping = if end == "in" { cable.a() } else { cable.b() };
         ip::set_up(flapping, false).unwrap();
         // Its other end has lost its carrier, and may be seen first.
         let note = tool.note();
         assert!(note.contains("is down") || note.contains("has no carrier"), "{note}");
-        // Longer than frames that do not move end it otherwise.
+        // Longer than packets that do not move end it otherwise.
         std::thread::sleep(std::time::Duration::from_millis(2500));
         assert_eq!(tool.ended(), None, "{end}");
         ip::set_up(flapping, true).unwrap();
         let ended = tool.end();
         assert!(matches!(ended.status.code(), Some(0 | 1)), "{ended:?}");
-        assert!(ended.out.join("\n").contains("sent      300,000 frames"), "{ended:?}");
+        assert!(ended.out.join("\n").contains("sent      300,000 packets"), "{ended:?}");
     }
 }

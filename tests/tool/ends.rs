@@ -391,7 +391,7 @@ fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
         .names("in", "out")
         .build(&fixture.cable.left, &fixture.cable.left)
         .unwrap();
-    let tool = Tool::start(&fixture.cable.left, "demo --frames 4000000000 -i in -o out --json");
+    let tool = Tool::start(&fixture.cable.left, "demo --count 4000000000 -i in -o out --json");
     wait_for("the program", || attached(existing.a()).is_some());
     let ended = tool.stop();
     assert_eq!(ended.status.code(), Some(130), "{ended:?}");
@@ -454,7 +454,7 @@ fn a_reader_that_stops_reading_stops_no_demo() {
     }
     let here = Namespace::new().unwrap();
     let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
-    let args = ["demo", "-i", "in", "-o", "out", "--frames", "4000000000"];
+    let args = ["demo", "-i", "in", "-o", "out", "--count", "4000000000"];
     let (mut child, reader) = unread(&here, &args);
     let start = Instant::now();
     while attached(cable.a()).is_none() && start.elapsed() < Duration::from_secs(10) {
@@ -485,7 +485,7 @@ fn a_demo_whose_reader_ends_says_nothing() {
     let here = Namespace::new().unwrap();
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_xsk"));
-    command.args(["demo", "--frames", "5000"]).stdout(writer).stderr(Stdio::piped());
+    command.args(["demo", "--count", "5000"]).stdout(writer).stderr(Stdio::piped());
     let child = here.run(|| command.spawn().unwrap()).unwrap();
     // The writer in it would keep the pipe open.
     drop(command);

@@ -81,7 +81,7 @@ fn demo_shows_it_for_each_mode() {
     }
     let anywhere = Namespace::new().unwrap();
     for letters in ["", "-b 1 --size 3520"] {
-        let line = format!("demo --tx-timestamps --frames 3000 --json {letters}");
+        let line = format!("demo --tx-timestamps --count 3000 --json {letters}");
         let ended = Tool::start(&anywhere, &line).end();
         assert_eq!((ended.status.code(), ended.out.len()), (Some(0), 2), "{ended:?}");
         for object in ended.objects() {
@@ -89,7 +89,7 @@ fn demo_shows_it_for_each_mode() {
             figures(&object["tx_timestamps"], 3000);
         }
     }
-    let ended = Tool::start(&anywhere, "demo --tx-timestamps --frames 3000").end();
+    let ended = Tool::start(&anywhere, "demo --tx-timestamps --count 3000").end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     let is_meant = |line: &&String| line.contains("TX timestamps");
     let lines: Vec<&String> = ended.out.iter().filter(is_meant).collect();
@@ -107,7 +107,7 @@ fn packets_of_several_chunks_have_none() {
     // The request takes 24 bytes of a chunk.
     let longest = fixture.start("txonly --tx-timestamps -C 10 -s 4072").summary();
     figures(&longest["tx_timestamps"], 10);
-    let several = "frames of 3521 bytes take several chunks, and TX timestamps (--tx-timestamps)";
+    let several = "packets of 3521 bytes take several chunks, and TX timestamps (--tx-timestamps)";
     for (line, code, words) in [
         ("txonly -i near --tx-timestamps -s 4073", 1, "chunks with 4072 beside the request"),
         ("demo --tx-timestamps --size 3521", 1, several),

@@ -303,19 +303,19 @@ fn page_size() -> impl TypedValueParser<Value = PageSize> {
     })
 }
 
-/// Send frames from one AF_XDP socket to another and account for each of them and of their chunks
+/// Send packets from one AF_XDP socket to another and account for each of them and of their chunks
 ///
 /// Makes two network namespaces with a virtual cable between them, or uses two existing interfaces
-/// that a cable joins (-i, -o). Each frame carries a sequence number and a checksum. Runs in native
+/// that a cable joins (-i, -o). Each packet carries a sequence number and a checksum. Runs in native
 /// mode and then in generic mode, unless one is asked for. The exit code is 0 only if nothing was
 /// lost, corrupt or duplicated and all chunks are accounted for.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Frames to send in each mode
-    #[arg(short = 'C', long, value_name = "N", default_value_t = 1_000_000,
-          value_parser = clap::value_parser!(u64).range(1..=4_000_000_000))]
-    pub(crate) frames: u64,
-    /// Bytes of a frame, with its Ethernet header and without the FCS
+    /// Packets to send in each mode
+    #[arg(short = 'C', long = "count", value_name = "PACKETS", default_value_t = 1_000_000,
+          alias = "frames", value_parser = clap::value_parser!(u64).range(1..=4_000_000_000))]
+    pub(crate) packets: u64,
+    /// Bytes of a packet, with its Ethernet header and without the FCS
     ///
     /// Those above 3520, or in generic mode (-S) above 3840, take several chunks, which needs Linux
     /// 6.6.
@@ -325,8 +325,8 @@ pub(crate) struct DemoArgs {
     /// large MTU
     #[arg(short = 'F', long)]
     pub(crate) frags: bool,
-    /// Frames sent or received by one look at a ring
-    #[arg(short, long, value_name = "FRAMES", default_value_t = 64,
+    /// Packets sent or received by one look at a ring
+    #[arg(short, long, value_name = "PACKETS", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) batch: u32,
     #[command(flatten)]
@@ -340,9 +340,9 @@ pub(crate) struct DemoArgs {
     /// Replace the XDP programs of other applications on them; they are not put back
     #[arg(long, requires = "interface")]
     pub(crate) replace: bool,
-    /// Ask for the time at which each frame is sent, and show it in the report (6.8)
+    /// Ask for the time at which each packet is sent, and show it in the report (6.8)
     ///
-    /// As that of txonly (`xsk txonly --help`): from the kick to the time that the kernel wrote. Frames
+    /// As that of txonly (`xsk txonly --help`): from the kick to the time that the kernel wrote. Packets
     /// take one chunk.
     #[arg(long, conflicts_with = "frags")]
     pub(crate) tx_timestamps: bool,

@@ -1,4 +1,4 @@
-//! The two interfaces of a cable while frames go over it: whether they are there and ready, and
+//! The two interfaces of a cable while packets go over it: whether they are there and ready, and
 //! whether the receiver's program is.
 
 use crate::failure::{Failure, Result};
@@ -35,7 +35,7 @@ impl BothEnds {
         })
     }
 
-    /// Returns whether frames can go, by what was seen last. A link that goes down, or comes back, is
+    /// Returns whether packets can go, by what was seen last. A link that goes down, or comes back, is
     /// noted.
     pub(crate) fn are_ready(&mut self) -> Result<bool> {
         let (mode, id) = self.program;

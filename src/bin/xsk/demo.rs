@@ -1,4 +1,4 @@
-//! `xsk demo`: frames from one socket to another, in each mode, on a machine without a set-up.
+//! `xsk demo`: packets from one socket to another, in each mode, on a machine without a set-up.
 
 use crate::args::DemoArgs;
 use crate::both_ends::BothEnds;
@@ -53,10 +53,10 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<Ended> {
     Ok(signal.map_or(Ended::Count, |number| Ended::Signal { number, early: true }))
 }
 
-/// Runs in each mode that is asked for; returns whether all frames of all modes were sent.
+/// Runs in each mode that is asked for; returns whether all packets of all modes were sent.
 ///
 /// # Errors
-/// What went wrong with frames and chunks, too.
+/// What went wrong with packets and chunks, too.
 fn all_modes(args: &DemoArgs, link: &TestLink, stop: &Stop, output: &Lines) -> Result<bool> {
     if !args.json {
         let (from, to) = link.ends();
@@ -96,7 +96,7 @@ fn all_modes(args: &DemoArgs, link: &TestLink, stop: &Stop, output: &Lines) -> R
     if faults.is_empty() { Ok(complete) } else { Err(Failure::Text(faults.join("; "))) }
 }
 
-/// Returns whether frames take several chunks, or may.
+/// Returns whether packets take several chunks, or may.
 fn wants_frags(args: &DemoArgs) -> bool {
     let native = args.mode.choice() != AttachMode::Generic;
     args.frags || args.size > if native { VETH_MTU + ETHERNET_HEADER } else { ROOM }
@@ -104,9 +104,9 @@ fn wants_frags(args: &DemoArgs) -> bool {
 
 /// How a mode's run ended.
 struct ModeResult {
-    /// What went wrong with frames and chunks.
+    /// What went wrong with packets and chunks.
     fault: Option<String>,
-    /// Whether all frames were sent.
+    /// Whether all packets were sent.
     complete: bool,
 }
 
@@ -122,14 +122,14 @@ impl TestLink {
         let size = args.size;
         if args.tx_timestamps && wants_frags(args) {
             return Err(Failure::Text(format!(
-                "frames of {size} bytes take several chunks, and TX timestamps (--tx-timestamps) are \
-                 of frames in one: those of {} bytes at the most, or {ROOM} with -S",
+                "packets of {size} bytes take several chunks, and TX timestamps (--tx-timestamps) are \
+                 of packets in one: those of {} bytes at the most, or {ROOM} with -S",
                 VETH_MTU + ETHERNET_HEADER
             )));
         }
         if size < MIN_SIZE {
             return Err(Failure::Text(format!(
-                "frames of {size} bytes are too small: Ethernet header, sequence number, checksum \
+                "packets of {size} bytes are too small: Ethernet header, sequence number, checksum \
                  and a byte of payload take {MIN_SIZE}"
             )));
         }
@@ -147,7 +147,7 @@ impl TestLink {
                     if mtu > limit {
                         let name = end.name();
                         return Err(Failure::Text(format!(
-                            "frames of {size} bytes are too long for {name}, whose MTU of {limit} \
+                            "packets of {size} bytes are too long for {name}, whose MTU of {limit} \
                              makes {} with the Ethernet header: make them shorter, or the MTU \
                              larger",
                             limit.saturating_add(ETHERNET_HEADER)
@@ -157,7 +157,7 @@ impl TestLink {
                 Ok(Self::Existing { from, to })
             }
             _ if mtu > VETH_MAX_MTU => Err(Failure::Text(format!(
-                "frames of {size} bytes are too long: a veth pair takes {} at the most",
+                "packets of {size} bytes are too long: a veth pair takes {} at the most",
                 VETH_MAX_MTU + ETHERNET_HEADER
             ))),
             _ => {
@@ -168,8 +168,8 @@ impl TestLink {
         }
     }
 
-    /// Returns how many frames may be on their way at once. A card sends all that is published, and
-    /// the other card takes what its own ring has room for; a veth pair's frames move by counted
+    /// Returns how many packets may be on their way at once. A card sends all that is published, and
+    /// the other card takes what its own ring has room for; a veth pair's packets move by counted
     /// kicks. No more than there are chunks for.
     fn max_in_flight(&self, size: u32) -> u32 {
         let most = match self {
@@ -204,7 +204,7 @@ impl TestLink {
     }
 }
 
-/// Creates a sender of frames of `size` bytes. It receives nothing, so that it is registered with
+/// Creates a sender of packets of `size` bytes. It receives nothing, so that it is registered with
 /// no program.
 fn sender<S: Sends>(interface: &Interface, size: u32, stop: &Stop) -> Result<Sender<S::Ring>> {
     let memory = Umem::builder().chunk_count(CHUNKS).chunk_size(CHUNK_SIZE);
@@ -216,7 +216,7 @@ fn sender<S: Sends>(interface: &Interface, size: u32, stop: &Stop) -> Result<Sen
     let (chunks, most) = (size.div_ceil(CHUNK_SIZE), tx.max_frames());
     if chunks > most {
         return Err(Failure::Text(format!(
-            "frames of {size} bytes are too long for {}: they take {chunks} chunks of {CHUNK_SIZE} \
+            "packets of {size} bytes are too long for {}: they take {chunks} chunks of {CHUNK_SIZE} \
              bytes, and a packet there can have {most}",
             interface.name()
         )));
@@ -280,7 +280,7 @@ fn one_mode<S: Sends, R: Receives>(
         let progress = Progress::new(!args.json);
         let exchange = Exchange {
             stream,
-            frames: args.frames,
+            packets: args.packets,
             chunks: args.size.div_ceil(CHUNK_SIZE),
             batch: args.batch,
             max_in_flight: link.max_in_flight(args.size),
@@ -315,7 +315,7 @@ fn one_mode<S: Sends, R: Receives>(
         let zero_copy = handle.is_zero_copy();
         output.line(json(args, &name, zero_copy, &outcome, &chunks, times))?;
     } else {
-        let several = if wants_frags(args) { "; frames of several chunks" } else { "" };
+        let several = if wants_frags(args) { "; packets of several chunks" } else { "" };
         output.line(format!("{how}; {}{several}; attached by {method}", copy(handle)))?;
         for row in report(args, link.max_in_flight(args.size), &outcome, &chunks) {
             output.line(format!("  {row}"))?;
@@ -329,7 +329,7 @@ fn one_mode<S: Sends, R: Receives>(
         _ => causes(link, args, &sender.handle, &receiver.handle),
     };
     let fault = fault(args, stop, &name, &outcome, &causes, &chunks);
-    Ok(ModeResult { fault, complete: outcome.sent == args.frames })
+    Ok(ModeResult { fault, complete: outcome.sent == args.packets })
 }
 
 /// Returns the failure for the end that is gone: the receiver's first, whose program may stay.
@@ -398,7 +398,7 @@ fn json(
         "zero_copy": zero_copy,
         "size": args.size,
         "batch": args.batch,
-        "frames": outcome.sent,
+        "packets": outcome.sent,
         "lost": outcome.lost(),
         "corrupt": outcome.corrupt,
         "duplicated": outcome.duplicated,
@@ -419,13 +419,13 @@ fn report(args: &DemoArgs, max_in_flight: u32, outcome: &Outcome, chunks: &Chunk
     let rate = |count| grouped(per_second(count, outcome.time));
     let mut rows = vec![
         format!(
-            "sent      {} frames of {size} bytes, up to {batch} at once, in {:.3} s: {} per second",
+            "sent      {} packets of {size} bytes, up to {batch} at once, in {:.3} s: {} per second",
             grouped(outcome.sent),
             outcome.time.as_secs_f64(),
             rate(outcome.sent)
         ),
         format!(
-            "received  {} frames: {} per second",
+            "received  {} packets: {} per second",
             grouped(outcome.arrived),
             rate(outcome.arrived)
         ),
@@ -449,7 +449,7 @@ fn report(args: &DemoArgs, max_in_flight: u32, outcome: &Outcome, chunks: &Chunk
     rows
 }
 
-/// Returns why frames were lost, as far as the counters and the two ends show it.
+/// Returns why packets were lost, as far as the counters and the two ends show it.
 fn causes(
     link: &TestLink,
     args: &DemoArgs,
@@ -473,7 +473,7 @@ fn causes(
             Loss::TooLong => format!("{count} packets at {to} were too long for a chunk"),
             Loss::Device => {
                 let why = obstacle.take().map_or_else(String::new, |why| format!(": {why}"));
-                format!("{} dropped {count} frames{why}", from.name())
+                format!("{} dropped {count} packets{why}", from.name())
             }
         });
     }
@@ -483,7 +483,7 @@ fn causes(
     causes
 }
 
-/// Returns what keeps frames of `size` bytes from their way, if the interfaces show it now.
+/// Returns what keeps packets of `size` bytes from their way, if the interfaces show it now.
 fn obstacle(from: &Interface, to: &Interface, size: u32) -> Option<String> {
     // An interface that is gone shows nothing.
     let ends = [(to, to.info().ok()?), (from, from.info().ok()?)];
@@ -510,12 +510,12 @@ fn fault(
     let mut faults = Vec::new();
     if outcome.stalled {
         faults.push(format!(
-            "nothing moved any more after {} frames were sent and {} received",
+            "nothing moved any more after {} packets were sent and {} received",
             outcome.sent, outcome.arrived
         ));
     }
-    if outcome.sent < args.frames && !stop.is_asked() {
-        faults.push(format!("{} of {} frames were sent", outcome.sent, args.frames));
+    if outcome.sent < args.packets && !stop.is_asked() {
+        faults.push(format!("{} of {} packets were sent", outcome.sent, args.packets));
     }
     let wrong = [outcome.lost(), outcome.corrupt, outcome.duplicated];
     if wrong != [0; 3] {

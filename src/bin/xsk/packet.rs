@@ -1,8 +1,8 @@
-//! The demo's frames: a sequence number, a payload that follows from it, and a checksum over both.
+//! The demo's packets: a sequence number, a payload that follows from it, and a checksum over both.
 
 /// Ethernet header (14 bytes), mark (2), number of the run (4), sequence number (8), checksum (8).
 const HEADER: usize = 36;
-/// The least number of bytes of a frame: headers, and a byte of payload.
+/// The least number of bytes of a packet: headers, and a byte of payload.
 pub(crate) const MIN_SIZE: u32 = HEADER as u32 + 1;
 /// Bytes of an Ethernet header.
 pub(crate) const ETHERNET_HEADER: u32 = 14;
@@ -10,30 +10,30 @@ pub(crate) const ETHERNET_HEADER: u32 = 14;
 const ETHERTYPE: [u8; 2] = [0x88, 0xb5];
 const MARK: [u8; 2] = *b"xs";
 
-/// What all frames of a run have in common.
+/// What all packets of a run have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stream {
     pub(crate) to: [u8; 6],
     pub(crate) from: [u8; 6],
     /// Differs from run to run.
     pub(crate) number: u32,
-    /// Bytes of a frame, without the FCS.
+    /// Bytes of a packet, without the FCS.
     pub(crate) size: u32,
 }
 
-/// What a received frame is.
+/// What a received packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// This frame of the run, whole.
-    Frame(u64),
-    /// A frame of the run with a wrong length or checksum.
+    /// This packet of the run, whole.
+    Packet(u64),
+    /// A packet of the run with a wrong length or checksum.
     Corrupt,
     /// Not of this run.
     Foreign,
 }
 
 impl Stream {
-    /// Writes frame `sequence` over `bytes`, which has [`size`](Self::size) bytes.
+    /// Writes packet `sequence` over `bytes`, which has [`size`](Self::size) bytes.
     pub(crate) fn write(&self, sequence: u64, bytes: &mut [u8]) {
         let Some((header, payload)) = bytes.split_first_chunk_mut::<HEADER>() else {
             return;
@@ -60,7 +60,7 @@ impl Stream {
         let sequence = u64::from_le_bytes(field(header, 20));
         let sum = u64::from_le_bytes(field(header, 28));
         match bytes.get(HEADER..self.size as usize) {
-            Some(payload) if checksum(sequence, payload) == sum => Verdict::Frame(sequence),
+            Some(payload) if checksum(sequence, payload) == sum => Verdict::Packet(sequence),
             _ => Verdict::Corrupt,
         }
     }
@@ -72,7 +72,7 @@ fn field<const N: usize>(header: &[u8; HEADER], from: usize) -> [u8; N] {
     std::array::from_fn(|i| header[from + i])
 }
 
-/// Writes a payload that differs from frame to frame and from word to word.
+/// Writes a payload that differs from packet to packet and from word to word.
 fn fill(sequence: u64, payload: &mut [u8]) {
     let mut word = sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut words = payload.chunks_exact_mut(8);
@@ -111,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_read_as_it_was_written() {
+    fn a_packet_is_read_as_it_was_written() {
         for size in [37, 60, 61, 1500] {
             let mut bytes = vec![0; size];
             stream(size).write(1234, &mut bytes);
-            assert_eq!(stream(size).check(&bytes), Verdict::Frame(1234));
+            assert_eq!(stream(size).check(&bytes), Verdict::Packet(1234));
             bytes.resize(size + 3, 0);
-            assert_eq!(stream(size).check(&bytes), Verdict::Frame(1234), "padded");
+            assert_eq!(stream(size).check(&bytes), Verdict::Packet(1234), "padded");
             let other = Stream { number: 8, ..stream(size) };
             assert_eq!(other.check(&bytes), Verdict::Foreign);
         }
