@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use xsk::socket::{PacketRx, PacketTx};
 use xsk::{Attachment, Completion, Fill, FramePool, Interface, Kick, Registration};
-use xsk::{PacketSocket, Socket, Umem, wait};
+use xsk::{PacketSocket, Socket, Umem, XdpMode, wait};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -102,7 +102,7 @@ fn register(interface: &Interface, socket: &PacketSocket) -> Result<Registration
     // In native mode the program, too, has to be one for packets of several frames.
     let program = Attachment::builder(interface).frags(true).attach()?;
     eprintln!("{interface}: {} mode, {}", program.mode(), program.reason());
-    if program.frags() == Some(false) {
+    if program.frags() == Some(false) && program.mode() == XdpMode::Native {
         eprintln!("{interface}: the program that was there takes no packets of several frames");
     }
     Ok(socket.register(&program)?)

@@ -1,8 +1,10 @@
 //! Sends packets, and prints when each of them was sent: `tx_times eth1 COUNT`.
 //!
 //! The time is written by the kernel in copy mode, and by the card in zero-copy mode (Linux 6.8). The
-//! packets are UDP datagrams to the discard port of 192.0.2.2, in frames to the broadcast address,
-//! whose checksums are left to the card, or to the kernel. Ctrl-C and SIGTERM end the program.
+//! packets are UDP datagrams to the discard port of 192.0.2.2, in frames to the broadcast address, whose
+//! checksums are left to the device, or to the kernel before one that computes none. (A veth passes them
+//! on unfinished: with `software_checksum` in place of `tx_metadata` the kernel finishes them there, too.)
+//! Ctrl-C and SIGTERM end the program.
 #![expect(clippy::print_stdout, reason = "this is what the program is for")]
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -42,8 +44,7 @@ fn run() -> Result<()> {
     signal_hook::flag::register(SIGINT, Arc::clone(&stop))?;
     signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
 
-    // Each frame has 24 bytes before it for what is asked. Where no card computes the checksum, the
-    // kernel does.
+    // Each frame has 24 bytes before it for what is asked.
     let builder = Umem::builder().chunk_count(64).tx_metadata();
     let (umem, mut pool) = builder.build()?;
     let socket = Socket::builder(&umem).tx_only().bind(&Interface::by_name(name)?, 0)?;
@@ -54,7 +55,7 @@ fn run() -> Result<()> {
         }
         let mut frame = pool.take().ok_or("all chunks are on their way")?;
         umem.write(&mut frame, &PACKET)?;
-        // Puts the sum of the pseudo-header into the packet, which the card, or the kernel, completes.
+        // Puts the sum of the pseudo-header into the packet, which the device completes.
         let asked = TxMetadata::for_transport(umem.bytes_mut(&mut frame)).unwrap_or_default();
         if let Err(refused) = tx.reserve(1)?.push_with(frame, asked.timestamp()) {
             let words = refused.to_string();

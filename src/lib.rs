@@ -195,8 +195,10 @@
 //! several chunks to a [`PacketSocket`] (6.6), made by
 //! [`multi_buffer`](socket::SocketBuilder::multi_buffer). Its [`Packet`]s have one [`Frame`] or more,
 //! and are received and sent whole. In native mode the program has to be one for such packets, too
-//! ([`AttachmentBuilder::frags`](attach::AttachmentBuilder::frags), 5.18), and the interface needs an
-//! MTU for them (`ip link set dev eth1 mtu 9000`).
+//! ([`AttachmentBuilder::frags`](attach::AttachmentBuilder::frags), 5.18; one that was joined is as it is:
+//! [`Attachment::frags`]), and the interface needs an MTU for them (`ip link set dev eth1 mtu 9000`).
+//! [`PacketSocket`] has an example on a real interface; this one needs no root, but the feature
+//! `test-util`:
 //!
 //! ```
 //! use xsk::Umem;
@@ -343,8 +345,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! In copy mode the kernel sees to checksums and times whatever the driver has, but on a virtio card
-//! only since 6.18; in zero-copy mode [`Interface::xdp_features`] reports what the card does, and what
+//! In copy mode the kernel sees to times whatever the driver has, and to checksums before a device that
+//! computes none (on a virtio card both only since 6.18). A veth passes unfinished checksums on, as it does
+//! those of its own stack: a socket or a program at its other end sees them so, unless the memory is one
+//! with [`software_checksum`](umem::UmemBuilder::software_checksum). In zero-copy mode [`Interface::xdp_features`] reports what the card does, and what
 //! it does not is refused, or its time is `None`. A request that the kernel would
 //! refuse for ever, and a time of an earlier packet, cannot be.
 //!

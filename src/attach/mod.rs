@@ -245,9 +245,19 @@ impl Attachment {
     /// ([`AttachmentBuilder::frags`]). `None` where it is not known: for programs that are not this
     /// crate's default one, and where this process may not look at the one it joined.
     ///
-    /// Without, a socket for packets of several frames gets those that fit into one frame, and a driver
-    /// in native mode allows no MTU that could bring others. To have them, end the users of the program
+    /// In generic mode it does not matter. In native mode, without, a socket for packets of several
+    /// frames gets those that fit into one frame, and most drivers allow no MTU that could bring others (on
+    /// a veth, of its peer: "mtu greater than device maximum"). To have them, end the users of the program
     /// that is attached.
+    ///
+    /// ```no_run
+    /// # fn f(interface: &xsk::Interface) -> xsk::Result<()> {
+    /// let attachment = xsk::Attachment::builder(interface).frags(true).attach()?;
+    /// if attachment.frags() == Some(false) && attachment.mode() == xsk::XdpMode::Native {
+    ///     eprintln!("the program that was there takes no packets of several frames");
+    /// }
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn frags(&self) -> Option<bool> {
         self.shared.frags

@@ -152,6 +152,10 @@ pub(super) fn is_of_driver(errno: Errno) -> bool {
     matches!(errno, Errno::RANGE | Errno::INVAL | Errno::NOSPC | Errno::TOOBIG)
 }
 
+/// What may help against a large MTU.
+const OF_MTU: &str = " (a smaller MTU, or packets of several frames, may be the cure: \
+    `AttachmentBuilder::frags`)";
+
 impl fmt::Display for ModeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -163,12 +167,10 @@ impl fmt::Display for ModeReason {
             Self::NoNative { message: None } => f.write_str("the driver has no native mode"),
             Self::NativeRefused { errno, message } => {
                 write!(f, "the driver refuses native mode: {}", errno_name(*errno))?;
-                match message {
-                    Some(message) => {
-                        write!(f, ", \"{}\"", message.trim_end_matches(['.', '\n']))
-                    }
-                    None => Ok(()),
+                if let Some(message) = message {
+                    write!(f, ", \"{}\"", message.trim_end_matches(['.', '\n']))?;
                 }
+                if self.is_of_mtu() { f.write_str(OF_MTU) } else { Ok(()) }
             }
             Self::Joined => f.write_str("as the program that was there already"),
         }

@@ -52,6 +52,10 @@ const WITH_PORTS: [i32; 4] = [6, 17, 136, 132];
 /// the addresses alone. Packets that are not IP all come to the first socket. Packets whose slot is
 /// empty, or that the map does not have, go on to the kernel's stack.
 ///
+/// # Packets of several frames
+/// It takes none, as several sockets on one queue take none: with an MTU above some 3500 bytes most
+/// drivers refuse it native mode.
+///
 /// # Slots
 /// The map has a slot for each socket of each queue: socket `s` of queue `q` has slot
 /// `q * sockets + s`. This value is that number of sockets and nothing else: any process that knows

@@ -129,11 +129,11 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
         let Self { with, sizes, timeout, .. } = self;
         if with.inner().pool.multi_buffer != S::MULTI_BUFFER {
             return Err(Error::Setting {
-                name: "multi_buffer",
+                name: "multi_buffer, as a number,",
                 value: S::MULTI_BUFFER.into(),
-                rule: "is that of the socket whose packet memory is shared (all sockets over one \
-                    registration are for packets of several frames, or none is): make both by \
-                    `SocketBuilder::multi_buffer`, or register the memory anew by \
+                rule: "is that of the socket whose packet memory is shared, because all sockets over \
+                    one registration are for packets of several frames, or none is: call \
+                    `multi_buffer` for both or for neither, or register the memory anew by \
                     `Socket::builder`",
             });
         }

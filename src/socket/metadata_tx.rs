@@ -61,9 +61,9 @@ impl Tx {
         let umem = inner.pool.umem.clone();
         if !umem.geometry().has_tx_metadata() {
             return Err(Error::Setting {
-                name: "room for TX metadata, in bytes before each frame:",
+                name: "room for TX metadata of",
                 value: 0,
-                rule: "is 24: build the packet memory with `UmemBuilder::tx_metadata`",
+                rule: "is 24 bytes before each frame, which `UmemBuilder::tx_metadata` makes",
             });
         }
         let requests = Arc::new(TxRequests::new(umem.geometry()));
@@ -188,7 +188,8 @@ impl MetadataTxBatch<'_> {
         let reason = if self.slots.remaining() == 0 {
             MetadataRefusal::NoRoom
         } else if !metadata.fits(frame.len()) {
-            MetadataRefusal::ChecksumOutside { len: frame.len() }
+            let (start, offset) = metadata.checksum_place().unwrap_or_default();
+            MetadataRefusal::ChecksumOutside { start, offset, len: frame.len() }
         } else if metadata.has_launch_time() && !abilities.launch_time {
             MetadataRefusal::NoLaunchTime
         } else if metadata.checksum_place().is_some() && !abilities.checksum {
@@ -254,6 +255,10 @@ pub enum MetadataRefusal {
     NoRoom,
     /// The checksum, or bytes that it is of, are not inside the packet.
     ChecksumOutside {
+        /// Where the bytes begin that it is of.
+        start: u16,
+        /// Where it is written, counted from `start`.
+        offset: u16,
         /// The packet's length in bytes.
         len: u32,
     },
@@ -276,12 +281,15 @@ impl fmt::Display for MetadataRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRoom => f.write_str("no reserved slot of the TX ring is left"),
-            Self::ChecksumOutside { len } => {
-                write!(f, "the checksum is not inside the packet of {len} bytes")
-            }
+            Self::ChecksumOutside { start, offset, len } => write!(
+                f,
+                "the checksum at byte {} (start {start}, offset {offset}) is not inside the packet \
+                 of {len} bytes",
+                u32::from(*start).saturating_add((*offset).into())
+            ),
             Self::NoLaunchTime => f.write_str(
                 "the driver has no launch times (`XdpFeatures::tx_launch_time`), or the kernel is \
-                 older than 6.15: send it at its time",
+                 older than 6.15: wait for the time yourself, then send it without",
             ),
             Self::NoChecksum => f.write_str(
                 "neither the card nor the kernel would compute the checksum: compute it, or use \

@@ -16,7 +16,8 @@ use xsk_uapi::if_xdp::xdp_statistics;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Packets dropped for other reasons than a full RX ring: too long for a chunk, no chunk.
+    /// Packets dropped for other reasons than a full RX ring: too long for a chunk, no chunk; on a
+    /// socket for packets of several frames, too few chunks for the whole packet.
     pub rx_dropped: u64,
     /// Fill entries that the kernel refused. (Kernels up to 6.18 read another ring's counter: stays
     /// 0.)
@@ -25,7 +26,8 @@ pub struct Statistics {
     pub tx_invalid_descs: u64,
     /// Packets dropped because the RX ring was full.
     pub rx_ring_full: Option<u64>,
-    /// Times that a packet found the fill ring empty.
+    /// Times that a packet found the fill ring empty. In copy mode this does not count packets of
+    /// several frames for which there were some chunks, and not enough.
     pub fill_ring_empty: Option<u64>,
     /// Times that the kernel looked into an empty TX ring. Not an error.
     pub tx_ring_empty: Option<u64>,

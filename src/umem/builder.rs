@@ -122,8 +122,8 @@ impl UmemBuilder {
 
     /// Keeps 24 bytes at the beginning of each chunk free for TX metadata (kernel 6.8): sockets can
     /// ask for checksums, the time of sending, and launch times
-    /// ([`Tx::with_metadata`](crate::Tx::with_metadata)). It is not for sockets for packets of several
-    /// frames, nor for several sockets on one queue.
+    /// ([`Tx::with_metadata`](crate::Tx::with_metadata)). Sockets for packets of several frames, and several
+    /// sockets on one queue, may use the memory, but can ask for nothing.
     ///
     /// A frame over a whole chunk is so much shorter. Kernels before 6.8 refuse to register the memory
     /// ([`Error::NeedsKernel`]).

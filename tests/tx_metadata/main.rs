@@ -175,7 +175,10 @@ fn a_checksum_outside_of_the_packet_is_refused() {
             Ok(()) => assert!(fits, "{start} {offset} {len}"),
             Err(refused) => {
                 assert!(!fits, "{start} {offset} {len}");
-                assert_eq!(refused.reason, MetadataRefusal::ChecksumOutside { len });
+                let MetadataRefusal::ChecksumOutside { len: of, .. } = refused.reason else {
+                    panic!("{refused}")
+                };
+                assert_eq!(of, len);
                 fake.pool.put(refused.frame);
                 assert_eq!(slots.remaining(), 1);
             }

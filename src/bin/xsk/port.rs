@@ -344,18 +344,19 @@ pub(crate) fn title(
     let copy = copy(handle);
     let program = match program {
         Some(program) => format!(
-            "{} mode, {}{}; {copy}; attached by {}{}",
+            "{} mode, {}; {copy}; attached by {}{}",
             program.mode(),
-            program.reason(),
-            match program.reason() {
-                reason if !args.frags && reason.is_of_mtu() => {
-                    " (packets of several frames, `-F`, may be the cure)"
-                }
-                _ => "",
-            },
+            program.reason().to_string().replace(
+                "may be the cure: `AttachmentBuilder::frags`",
+                if args.frags { "may be the cure" } else { "may be the cure: `-F`" }
+            ),
             program.method(),
             match program.method_reason() {
-                MethodReason::Joined if args.frags && program.frags() == Some(false) => {
+                MethodReason::Joined
+                    if args.frags
+                        && program.frags() == Some(false)
+                        && program.mode() == XdpMode::Native =>
+                {
                     ", joined: the program takes no packets of several frames (start its first \
                      user with `-F`)"
                         .to_owned()
