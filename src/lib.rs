@@ -524,6 +524,7 @@ compile_error!("AF_XDP is a part of Linux: xsk builds for no other system");
 pub mod attach;
 pub mod bpf;
 pub mod error;
+pub mod handover;
 pub mod interface;
 mod netlink;
 mod num;

@@ -3,14 +3,14 @@
 use super::builder::{self, Sizes};
 use super::unbound::BindSettings;
 use super::{
-    CopyMode, PacketSocket, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound,
+    CopyMode, PacketSocket, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound, XskFd,
 };
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::sys::netns;
 use rustix::io::Errno;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 impl SocketHandle {
@@ -116,6 +116,21 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
     /// As there, and [`Error::Interface`] with `EXDEV` from a thread in another namespace than that
     /// of the other socket. [`Unbound::bind`] then returns [`Error::NeedsKernel`] before 5.10.
     pub fn open(self) -> Result<Unbound<S>> {
+        self.finish(builder::create)
+    }
+
+    /// Makes the socket as [`open`](Self::open) does, of one that was opened before, perhaps by another
+    /// process; as [`SocketBuilder::open_with`](super::SocketBuilder::open_with).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), without [`Error::CreateSocket`]; [`Error::CreateRing`] with `EBUSY` or
+    /// `EINVAL` if something else has used the socket meanwhile.
+    pub fn open_with(self, fd: XskFd) -> Result<Unbound<S>> {
+        self.finish(|| Ok(fd.into()))
+    }
+
+    /// Makes a socket of the descriptor that `create` returns.
+    fn finish(self, create: impl FnOnce() -> Result<OwnedFd>) -> Result<Unbound<S>> {
         let Self { with, sizes, timeout, .. } = self;
         if with.inner().pool.multi_buffer != S::MULTI_BUFFER {
             return Err(Error::Setting {
@@ -125,7 +140,7 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
             });
         }
         let specs = sizes.specs()?;
-        let fd = builder::create()?;
+        let fd = create()?;
         require_same_namespace(&with, fd.as_fd())?;
         let (rings, _) = builder::map(fd.as_fd(), specs)?;
         let halves = rings.into_halves(fd, with.umem().clone())?;

@@ -29,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bpf", &["num", "sys", "error", "packet"]),
     ("socket", &["num", "types", "sys", "ring", "umem", "interface", "error", "packet"]),
     ("attach", &["sys", "types", "error", "netlink", "interface", "bpf", "socket"]),
+    ("handover", &["num", "types", "error", "interface", "bpf", "socket"]),
     (
         "test_util",
         &[
@@ -43,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bpf",
             "error",
             "packet",
+            "handover",
         ],
     ),
 ];

@@ -1,0 +1,39 @@
+//! A worker without any capability receives.
+
+use crate::common::{Cable, METHODS};
+use crate::fixture::{Worker, attach, grant, send, without_rights};
+use std::os::unix::net::UnixStream;
+use xsk::handover;
+use xsk::test_util::privileged;
+
+#[test]
+fn a_worker_without_capabilities_receives_a_thousand_packets() {
+    if !privileged!() {
+        return;
+    }
+    for method in METHODS {
+        let cable = Cable::new(1);
+        let program = attach(&cable, method);
+        let (helpers, workers) = UnixStream::pair().unwrap();
+        handover::send(&helpers, grant(&cable, &program)).unwrap();
+        std::thread::scope(|scope| {
+            let (ready, when_ready) = std::sync::mpsc::channel();
+            let left = &cable.left;
+            let worker = scope.spawn(move || {
+                without_rights(left, || {
+                    let mut worker = Worker::new(handover::receive(&workers, None)?)?;
+                    ready.send(()).unwrap();
+                    worker.receive(1000);
+                    worker.slot.remove()
+                })
+            });
+            // Not if the worker failed.
+            if when_ready.recv().is_ok() {
+                send(&cable, 1000);
+            }
+            assert!(worker.join().unwrap().unwrap(), "the slot was still the worker's");
+        });
+        program.close().unwrap();
+        assert!(cable.veth.a().attached_programs().unwrap().is_empty());
+    }
+}
