@@ -57,6 +57,11 @@ impl Worker {
         Self::on(&interface, grant)
     }
 
+    /// Makes it of a grant, in a namespace.
+    pub(crate) fn new_in(namespace: &Namespace, grant: Grant) -> Self {
+        namespace.run(|| Self::new(grant)).unwrap().unwrap()
+    }
+
     /// Makes it of a grant, on this interface.
     pub(crate) fn on(interface: &Interface, grant: Grant) -> xsk::Result<Self> {
         let (queue, slot, mode) = (grant.queue, grant.slot, grant.copy_mode);
