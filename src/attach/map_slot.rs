@@ -1,6 +1,6 @@
 //! A socket's slot in a map whose program another process has attached.
 
-use super::registration::SlotReservation;
+use super::slot_reservation::SlotReservation;
 use crate::bpf::XskMap;
 use crate::error::{Error, Result, SlotOp};
 use crate::socket::Inner;

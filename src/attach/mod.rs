@@ -51,6 +51,7 @@ mod ownership;
 mod protocol;
 mod registration;
 mod replaced_program;
+mod slot_reservation;
 mod usage;
 
 pub use crate::error::AttachConflict;
@@ -71,8 +72,8 @@ use crate::socket::{
 };
 use lock::Mark;
 use ownership::Shared;
-use registration::SlotReservation;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use slot_reservation::SlotReservation;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 

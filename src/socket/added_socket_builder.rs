@@ -3,6 +3,7 @@
 use super::builder::{self, Sizes};
 use super::memory_sharing_builder::require_same_namespace;
 use super::ring_set::{HalfPair, RingPair, RingSpec};
+use super::xsk_fd::create;
 use super::{
     CopyMode, CopyReason, SharedCompletion, SharedQueue, SharedRx, SharedRxQueue, SharedRxSocket,
     SharedSocket, SharedTxQueue, SharedTxSocket, SharingKind, SocketHandle, Tx, XskFd,
@@ -114,7 +115,7 @@ impl<S: SharingKind> AddedSocketBuilder<'_, S> {
     /// [`Error::CreateSocket`], [`Error::CreateRing`], [`Error::MapRing`], [`Error::Bind`] if the
     /// kernel refuses; [`Error::Interface`] with `EXDEV` in another namespace.
     pub fn bind(self) -> Result<S> {
-        self.finish(builder::create)
+        self.finish(create)
     }
 
     /// Makes and binds the socket as [`bind`](Self::bind) does, of one that was opened before, perhaps
@@ -127,12 +128,12 @@ impl<S: SharingKind> AddedSocketBuilder<'_, S> {
         self.finish(|| Ok(fd.into()))
     }
 
-    /// Makes a socket of the descriptor that `create` returns.
-    fn finish(self, create: impl FnOnce() -> Result<OwnedFd>) -> Result<S> {
+    /// Makes a socket of the descriptor that `opened` returns.
+    fn finish(self, opened: impl FnOnce() -> Result<OwnedFd>) -> Result<S> {
         let Self { first, completion, sizes, .. } = self;
         let pair: RingPair<S, RingSpec> = sizes.pair();
         let pair = pair.try_map(RingSpec::checked)?;
-        let fd = create()?;
+        let fd = opened()?;
         require_same_namespace(first, fd.as_fd())?;
         let pair = pair.try_map(|spec| spec.create(fd.as_fd()).map(|()| spec))?;
         let (offsets, flags_word) = builder::offsets(fd.as_fd())?;

@@ -5,6 +5,7 @@ use super::register_memory::register_memory;
 use super::ring_set::{HalfPair, Halves, MappedRing, RingPair, RingSet, RingSpec};
 use super::sealed::Sides;
 use super::unbound::BindSettings;
+use super::xsk_fd::create;
 use super::{
     CopyMode, PacketSocket, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound, XskFd,
 };
@@ -265,11 +266,6 @@ impl<S: SocketKind> Halves<S> {
         let Self { pair: HalfPair { rx, tx, inner }, fill, completion } = self;
         Unbound { fill, rx, tx, completion, inner, bind, shares }
     }
-}
-
-/// Makes an AF_XDP socket.
-pub(super) fn create() -> Result<OwnedFd> {
-    sys::socket().map_err(|errno| Error::CreateSocket { errno })
 }
 
 /// Creates and maps the rings of a socket; also returns whether they have a flags word (5.4).

@@ -2,6 +2,7 @@
 
 use super::builder::{self, Sizes};
 use super::unbound::BindSettings;
+use super::xsk_fd::create;
 use super::{
     CopyMode, PacketSocket, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound, XskFd,
 };
@@ -116,7 +117,7 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
     /// As there, and [`Error::Interface`] with `EXDEV` from a thread in another namespace than that
     /// of the other socket. [`Unbound::bind`] then returns [`Error::NeedsKernel`] before 5.10.
     pub fn open(self) -> Result<Unbound<S>> {
-        self.finish(builder::create)
+        self.finish(create)
     }
 
     /// Makes the socket as [`open`](Self::open) does, of one that was opened before, perhaps by another
@@ -129,8 +130,8 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
         self.finish(|| Ok(fd.into()))
     }
 
-    /// Makes a socket of the descriptor that `create` returns.
-    fn finish(self, create: impl FnOnce() -> Result<OwnedFd>) -> Result<Unbound<S>> {
+    /// Makes a socket of the descriptor that `opened` returns.
+    fn finish(self, opened: impl FnOnce() -> Result<OwnedFd>) -> Result<Unbound<S>> {
         let Self { with, sizes, timeout, .. } = self;
         if with.inner().pool.multi_buffer != S::MULTI_BUFFER {
             return Err(Error::Setting {
@@ -140,7 +141,7 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
             });
         }
         let specs = sizes.specs()?;
-        let fd = create()?;
+        let fd = opened()?;
         require_same_namespace(&with, fd.as_fd())?;
         let (rings, _) = builder::map(fd.as_fd(), specs)?;
         let halves = rings.into_halves(fd, with.umem().clone())?;

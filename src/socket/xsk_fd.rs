@@ -1,6 +1,5 @@
 //! An AF_XDP socket that was opened, and no more: what one process opens and another one uses.
 
-use super::builder;
 use crate::error::{Error, ObjectKind, Result, SocketOption};
 use crate::interface::Interface;
 use crate::sys::xsk::{self as sys, SocketState};
@@ -44,7 +43,7 @@ impl XskFd {
     /// [`Error::CreateSocket`]; with `EPERM` if `CAP_NET_RAW` is missing.
     #[doc(alias = "AF_XDP")]
     pub fn open() -> Result<Self> {
-        builder::create().map(Self)
+        create().map(Self)
     }
 
     /// Takes a descriptor that was inherited or received, and checks that it is an AF_XDP socket which
@@ -120,4 +119,9 @@ impl AsRawFd for XskFd {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
+}
+
+/// Makes an AF_XDP socket.
+pub(super) fn create() -> Result<OwnedFd> {
+    sys::socket().map_err(|errno| Error::CreateSocket { errno })
 }
