@@ -10,4 +10,5 @@ mod jumbo;
 mod metadata;
 mod per_queue;
 mod receive;
+mod worker_without_rights;
 mod workers;

@@ -8,6 +8,8 @@ use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
     sendmsg, socketpair,
 };
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -50,12 +52,12 @@ fn fault(result: xsk::Result<Grant>) -> HandoverFault {
 }
 
 /// The other end of a pipe, which shows whether what was sent is closed.
-struct Watched(std::io::PipeReader, std::io::PipeWriter);
+struct Watched(File, OwnedFd);
 
 impl Watched {
     fn new() -> Self {
-        let (reader, writer) = std::io::pipe().unwrap();
-        Self(reader, writer)
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        Self(File::from(reader), writer)
     }
 
     /// Asserts that the only descriptors of the writing end are in this value, and closes it.
@@ -172,7 +174,7 @@ fn a_peer_that_closes_or_hangs_is_reported() {
         let error = handover::send(&here, grant).unwrap_err();
         assert_eq!(error.errno(), Some(Errno::PIPE), "{error}");
     }
-    let error = handover::receive(std::fs::File::open("/dev/null").unwrap(), None);
+    let error = handover::receive(File::open("/dev/null").unwrap(), None);
     assert_eq!(fault(error), HandoverFault::Socket { errno: Errno::NOTSOCK });
 }
 
