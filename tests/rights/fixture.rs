@@ -1,7 +1,7 @@
 //! A helper and a worker at one end of a cable, and a sender at the other.
 
 use crate::common::{AtCable, Cable, PATIENCE, as_nobody, packet, until, wait_for};
-use rustix::thread::CapabilitySet;
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 use std::time::Duration;
 use xsk::attach::{AttachMethod, Attachment, MapSlot};
 use xsk::handover::Grant;
@@ -42,6 +42,15 @@ pub(crate) fn capabilities() -> u64 {
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
     u64::from_str_radix(line.trim(), 16).unwrap()
+}
+
+/// Takes all capabilities from the calling thread, and the way to get any.
+pub(crate) fn drop_all_rights() {
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    set_capabilities(None, sets).unwrap();
+    set_no_new_privs(true).unwrap();
+    assert_eq!(capabilities(), 0);
 }
 
 /// A worker: a bound socket in its slot, and what it works with.

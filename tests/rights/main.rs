@@ -9,6 +9,7 @@ mod device_plugin;
 mod fixture;
 mod grants;
 mod kills;
+mod processes;
 mod slots;
 mod user_namespace;
 mod workers;
