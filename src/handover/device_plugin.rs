@@ -24,17 +24,19 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The bytes that the plugin reads of a request.
 const LONGEST_REQUEST: usize = 64;
 /// The bytes of the longest reply, and some more.
 const LONGEST_REPLY: usize = 128;
+/// The pause between two tries to connect.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A connection to the device plugin.
 ///
 /// ```no_run
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 /// use xsk::handover::device_plugin::Client;
 /// use xsk::{Interface, Port};
 ///
@@ -100,20 +102,24 @@ impl Client {
         let operation = "connect to the device plugin";
         let request = request("/connect", "length of the host name", hostname)?;
         let failed = |errno| Error::Handover { operation, fault: HandoverFault::Socket { errno } };
-        let flags = SocketFlags::CLOEXEC;
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket =
             socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).map_err(failed)?;
-        // The kernel waits for room in the queue of connections otherwise; a program that does not
-        // accept is found by the missing reply.
-        rustix::io::ioctl_fionbio(&socket, true).map_err(failed)?;
         let address = SocketAddrUnix::new(path.as_ref()).map_err(failed)?;
-        connect(&socket, &address).map_err(|errno| match errno {
-            Errno::AGAIN => Error::Handover {
-                operation,
-                fault: HandoverFault::TimedOut { waited: Duration::ZERO },
-            },
-            errno => failed(errno),
-        })?;
+        let start = Instant::now();
+        loop {
+            match connect(&socket, &address) {
+                Ok(()) => break,
+                Err(Errno::INTR) => {}
+                // As many wait already as may. Nothing wakes those who wait for room.
+                Err(Errno::AGAIN) if start.elapsed() < timeout => std::thread::sleep(PAUSE),
+                Err(Errno::AGAIN) => {
+                    let fault = HandoverFault::TimedOut { waited: start.elapsed() };
+                    return Err(Error::Handover { operation, fault });
+                }
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
         let client = Self { socket, timeout };
         client.ask(operation, &request, Reply::HostOk)?;
         Ok(client)
