@@ -9,8 +9,9 @@ use xsk::socket::XskFd;
 use xsk::test_util::Namespace;
 use xsk::{Interface, Port, Socket, Umem};
 
-/// The memory of a worker: below the usual limit of locked memory, several times.
-pub(crate) const CHUNKS: u32 = 128;
+/// The chunks of a worker, of 2048 bytes: as many as packets are sent at once, so that none is lost on
+/// a loaded machine; and several workers are below the usual limit of locked memory.
+pub(crate) const CHUNKS: u32 = 1024;
 
 /// Attaches the default program to the left end.
 pub(crate) fn attach(cable: &Cable, method: AttachMethod) -> Attachment {
@@ -75,11 +76,11 @@ impl Worker {
     pub(crate) fn on(interface: &Interface, grant: Grant) -> xsk::Result<Self> {
         let (queue, slot, mode) = (grant.queue, grant.slot, grant.copy_mode);
         let Grant { socket, map, .. } = grant;
-        let (umem, pool) = Umem::builder().chunk_count(CHUNKS).build()?;
+        let (umem, pool) = Umem::builder().chunk_size(2048).chunk_count(CHUNKS).build()?;
         let builder = Socket::builder(&umem).copy_mode(mode).bind_timeout(PATIENCE);
         let socket = builder.open_with(socket)?.bind(interface, queue)?;
         let mut port = Port::new(umem, pool, socket);
-        port.socket.fill.fill_from(&mut port.pool, CHUNKS / 2)?;
+        port.socket.fill.fill_from(&mut port.pool, CHUNKS)?;
         let slot = port.socket.register_in(&map, slot)?;
         Ok(Self { slot, port })
     }
@@ -103,9 +104,14 @@ impl Worker {
     }
 }
 
-/// Sends packets from the right end, some at a time.
+/// Sends packets from the right end.
 pub(crate) fn send(cable: &Cable, count: u32) {
-    let Port { umem, mut pool, mut socket, .. } = Port::right(cable);
+    send_from(&cable.right, cable.veth.b(), count);
+}
+
+/// Sends packets from an interface.
+pub(crate) fn send_from(namespace: &Namespace, interface: &Interface, count: u32) {
+    let Port { umem, mut pool, mut socket, .. } = Port::at(namespace, interface, 0);
     for number in 0..count {
         let mut frame = pool.take().unwrap();
         umem.write(&mut frame, &packet(number, 60)).unwrap();
@@ -116,8 +122,6 @@ pub(crate) fn send(cable: &Cable, count: u32) {
                 socket.completion.reap_into(&mut pool, 64).unwrap();
                 socket.tx.pending() == 0 && pool.len() == 1024
             });
-            // The receiver has fewer chunks than there are packets.
-            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! An unprivileged user namespace: sending takes nothing of the outside, receiving takes a program
 //! that a helper outside attached there.
 
-use crate::common::{AtCable, PATIENCE, kernel_can, kernel_since, packet, path_for_anybody, until};
-use crate::fixture::{Worker, drop_all_rights};
+use crate::common::{PATIENCE, kernel_can, kernel_since, path_for_anybody, until};
+use crate::fixture::{Worker, drop_all_rights, send_from};
 use crate::processes::Process;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use std::io::Write;
@@ -13,7 +13,7 @@ use xsk::bpf::XskMap;
 use xsk::handover::{self, Grant};
 use xsk::socket::XskFd;
 use xsk::test_util::{Namespace, VethPair, privileged, test_name};
-use xsk::{Attachment, Error, Port, Socket, Umem};
+use xsk::{Attachment, Error, Socket, Umem};
 
 const NOBODY: u32 = 65534;
 
@@ -52,17 +52,7 @@ fn sending_works_inside_and_receiving_with_what_a_helper_hands_over() {
     let grant = Grant::new(&interface, 0, socket, program.map().try_clone().unwrap());
     handover::send(&worker.stream, grant).unwrap();
     worker.wait_for(b'r');
-    let Port { umem, mut pool, mut socket, .. } =
-        Port::at(&inside, &inside.interface("xsk-b").unwrap(), 0);
-    for number in 0..100 {
-        let mut frame = pool.take().unwrap();
-        umem.write(&mut frame, &packet(number, 60)).unwrap();
-        socket.tx.reserve(1).unwrap().push(frame).unwrap();
-    }
-    until("the packets are sent", || {
-        socket.tx.kick_if_needed().unwrap();
-        socket.tx.pending() == 0
-    });
+    send_from(&inside, &inside.interface("xsk-b").unwrap(), 100);
     assert!(worker.end().success());
     program.close().unwrap();
     assert!(interface.attached_programs().is_ok_and(|programs| programs.is_empty()));
