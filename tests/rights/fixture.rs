@@ -19,6 +19,13 @@ pub(crate) fn attach(cable: &Cable, method: AttachMethod) -> Attachment {
     cable.left.run(attach).unwrap().unwrap()
 }
 
+/// Waits until nothing is attached: a child that another test has forked holds copies of links until
+/// it calls `execve(2)`.
+#[track_caller]
+pub(crate) fn is_detached(interface: &Interface) {
+    wait_for("the program to be detached", || interface.attached_programs().unwrap().is_empty());
+}
+
 /// Opens a socket in a namespace.
 pub(crate) fn open(namespace: &Namespace) -> XskFd {
     namespace.run(XskFd::open).unwrap().unwrap()

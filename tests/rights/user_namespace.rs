@@ -2,7 +2,7 @@
 //! that a helper outside attached there.
 
 use crate::common::{PATIENCE, kernel_can, kernel_since, path_for_anybody, until};
-use crate::fixture::{Worker, drop_all_rights, send_from};
+use crate::fixture::{Worker, drop_all_rights, is_detached, send_from};
 use crate::processes::Process;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use std::io::Write;
@@ -55,7 +55,7 @@ fn sending_works_inside_and_receiving_with_what_a_helper_hands_over() {
     send_from(&inside, &inside.interface("xsk-b").unwrap(), 100);
     assert!(worker.end().success());
     program.close().unwrap();
-    assert!(interface.attached_programs().is_ok_and(|programs| programs.is_empty()));
+    is_detached(&interface);
 }
 
 /// What the worker does.
