@@ -125,6 +125,11 @@ impl Client {
         Ok(client)
     }
 
+    /// Sets how long each later request waits for its reply.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
     /// Returns the version of the plugin's protocol: `0.1` in those known here.
     ///
     /// # Errors

@@ -95,6 +95,21 @@ fn a_socket_that_was_used_is_refused() {
         is_refused(&fd);
     }
     is_refused(cable.left.run(rx_socket).unwrap());
+    // With memory and no ring.
+    let fd = open(&cable.left);
+    let page = rustix::param::page_size();
+    let memory = vec![0_u8; 2 * page];
+    let start = memory.as_ptr().addr().next_multiple_of(page);
+    let memory_of_a_page = rustix::net::xdp::XdpUmemReg {
+        addr: start as u64,
+        len: page as u64,
+        chunk_size: 2048,
+        headroom: 0,
+        flags: rustix::net::xdp::XdpUmemRegFlags::empty(),
+        tx_metadata_len: 0,
+    };
+    sockopt::set_xdp_umem_reg(&fd, memory_of_a_page).unwrap();
+    is_refused(&fd);
     // With memory and all rings; bound; and of an interface that has gone.
     let (umem, _pool) = umem();
     let unbound = Socket::builder(&umem).open_with(open(&cable.left)).unwrap();

@@ -1,6 +1,8 @@
 //! A helper and a worker at one end of a cable, and a sender at the other.
 
-use crate::common::{AtCable, Cable, PATIENCE, as_nobody, packet, until, wait_for};
+use crate::common::{
+    AtCable, Cable, PATIENCE, as_nobody, kernel_can, kernel_since, packet, until, wait_for,
+};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 use std::time::Duration;
 use xsk::attach::{AttachMethod, Attachment, MapSlot};
@@ -12,6 +14,11 @@ use xsk::{Interface, Port, Socket, Umem};
 /// The chunks of a worker, of 2048 bytes: as many as packets are sent at once, so that none is lost on
 /// a loaded machine; and several workers are below the usual limit of locked memory.
 pub(crate) const CHUNKS: u32 = 1024;
+
+/// Returns whether maps can be used without any capability.
+pub(crate) fn maps_take_no_right(name: &str) -> bool {
+    kernel_can(name, kernel_since(5, 19), "before 5.19 using a map takes CAP_BPF")
+}
 
 /// Attaches the default program to the left end.
 pub(crate) fn attach(cable: &Cable, method: AttachMethod) -> Attachment {

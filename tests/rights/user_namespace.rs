@@ -1,8 +1,8 @@
 //! An unprivileged user namespace: sending takes nothing of the outside, receiving takes a program
 //! that a helper outside attached there.
 
-use crate::common::{PATIENCE, kernel_can, kernel_since, path_for_anybody, until};
-use crate::fixture::{Worker, drop_all_rights, is_detached, send_from};
+use crate::common::{PATIENCE, kernel_can, path_for_anybody, until};
+use crate::fixture::{Worker, drop_all_rights, is_detached, maps_take_no_right, send_from};
 use crate::processes::Process;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use std::io::Write;
@@ -29,7 +29,7 @@ fn unshare() -> Command {
 fn possible(name: &str) -> bool {
     let works = unshare().arg("true").stderr(Stdio::null()).status().is_ok_and(|s| s.success());
     kernel_can(name, works, "ordinary users may not make user namespaces, or there is no `unshare`")
-        && kernel_can(name, kernel_since(5, 19), "before 5.19 using a map takes CAP_BPF")
+        && maps_take_no_right(name)
 }
 
 #[test]
