@@ -184,7 +184,7 @@ fn a_socket_stays_in_the_namespace_where_it_was_opened() {
     let refused = refused.unwrap_err();
     assert!(matches!(refused.error, Error::Interface { errno: Errno::XDEV, .. }), "{refused:?}");
     // From whatever namespace it is used.
-    let bind = || refused.socket.bind(cable.veth.a(), 0);
+    let bind = || refused.socket.bind(cable.veth.a(), 0).map_err(Error::from);
     cable.right.run(bind).unwrap().unwrap();
 }
 

@@ -132,7 +132,7 @@ fn a_worker_without_rights_receives_by_a_map_of_the_plugin() {
     }
     let cable = Cable::named(1, "eth1", "far");
     let program = attach(&cable, AttachMethod::Link);
-    let map = OwnedFd::from(program.map().as_fd().try_clone_to_owned().unwrap());
+    let map = program.map().as_fd().try_clone_to_owned().unwrap();
     let server = Server::start(plugin, map);
     // In a pod the worker opens it itself, with CAP_NET_RAW.
     let fd = open(&cable.left);

@@ -62,7 +62,7 @@ impl Watched {
 
     /// Asserts that the only descriptors of the writing end are in this value, and closes it.
     #[track_caller]
-    fn is_closed_elsewhere(self) {
+    fn close_the_last(self) {
         let Self(mut reader, writer) = self;
         drop(writer);
         rustix::io::ioctl_fionbio(&reader, true).unwrap();
@@ -218,7 +218,7 @@ fn what_is_no_message_is_refused_and_its_descriptors_are_closed() {
         } else {
             assert!(matches!(fault, HandoverFault::Malformed { .. }), "{case}: {fault:?}");
         }
-        watched.is_closed_elsewhere();
+        watched.close_the_last();
     }
     // Messages that are too short or too long for one.
     for len in [0, 12, 47, 49] {
@@ -235,7 +235,7 @@ fn what_is_no_message_is_refused_and_its_descriptors_are_closed() {
             (0, HandoverFault::Closed { bytes: 0 }) | (1.., HandoverFault::Malformed { .. })
         );
         assert!(wanted, "{len} bytes: {fault:?}");
-        watched.is_closed_elsewhere();
+        watched.close_the_last();
     }
 }
 
@@ -250,7 +250,7 @@ fn too_few_and_too_many_descriptors_are_refused_and_closed() {
             panic!("{count}: {fault:?}")
         };
         assert!(if cut { found < count } else { found == count }, "{count}: {fault:?}");
-        watched.is_closed_elsewhere();
+        watched.close_the_last();
     }
     // In two parts, one with each half of the bytes.
     let watched = Watched::new();
@@ -260,7 +260,7 @@ fn too_few_and_too_many_descriptors_are_refused_and_closed() {
     send(&here, &bytes[24..], &[watched.1.as_fd(); 1]);
     let fault = fault(handover::receive(&there, None));
     assert_eq!(fault, HandoverFault::Descriptors { found: 3, wanted: 2, cut: false });
-    watched.is_closed_elsewhere();
+    watched.close_the_last();
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn descriptors_of_another_kind_are_refused_and_closed() {
     let fresh = XskFd::open().unwrap();
     let error = receive([fresh.as_fd(), watched.1.as_fd()]);
     assert!(matches!(error, Error::BpfObject { errno: Errno::INVAL, .. }), "{error:?}");
-    watched.is_closed_elsewhere();
+    watched.close_the_last();
     // The other way round; a socket that was used; a program in place of a map.
     let error = receive([map.as_fd(), fresh.as_fd()]);
     assert_eq!(is_wrong(error, "the socket that was handed over"), ObjectKind::FreshSocket);
