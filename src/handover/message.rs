@@ -56,21 +56,24 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// Refuses the beginning of a message, as far as it is there: of what is no message, and of another
+    /// version, the rest may never come.
+    pub(super) fn check_head(bytes: &[u8]) -> Result<(), HandoverFault> {
+        if bytes.iter().zip(&MAGIC).any(|(found, wanted)| found != wanted) {
+            return Err(HandoverFault::Malformed { rule: "it begins with \"xskgrant\"" });
+        }
+        match bytes.get(8..10) {
+            Some(&[low, high]) if u16::from_le_bytes([low, high]) != VERSION => {
+                Err(HandoverFault::Version { found: u16::from_le_bytes([low, high]) })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads a message.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, HandoverFault> {
         let broken = |rule| Err(HandoverFault::Malformed { rule });
-        let head = bytes.get(..MAGIC.len());
-        if head != Some(&MAGIC[..]) {
-            return broken("it begins with \"xskgrant\"");
-        }
-        // The version comes first: what follows may be another.
-        let Some(&[low, high]) = bytes.get(8..10) else {
-            return broken("it has a version");
-        };
-        let version = u16::from_le_bytes([low, high]);
-        if version != VERSION {
-            return Err(HandoverFault::Version { found: version });
-        }
+        Self::check_head(bytes)?;
         let Ok(raw) = Raw::read_from_bytes(bytes) else {
             return broken("it has 48 bytes");
         };

@@ -119,11 +119,7 @@ fn receive_message(
         if !is_stream {
             break;
         }
-        // Another version may have another length.
-        let head = buffer.get(..len).unwrap_or_default();
-        if let Err(fault @ HandoverFault::Version { .. }) = Message::parse(head) {
-            return Err(fault);
-        }
+        Message::check_head(buffer.get(..len).unwrap_or_default())?;
     }
     Ok(buffer.get(..len).unwrap_or_default().to_vec())
 }

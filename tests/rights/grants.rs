@@ -220,6 +220,18 @@ fn what_is_no_message_is_refused_and_its_descriptors_are_closed() {
         }
         watched.close_the_last();
     }
+    // The rest is not waited for.
+    for bytes in [&b"GET / HTTP/1.1"[..], b"y", b"xskgrand", b"xskgrant\x02\x00"] {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        here.write_all(bytes).unwrap();
+        let limit = Duration::from_secs(20);
+        let fault = fault(handover::receive(&there, Some(limit)));
+        let wanted = match bytes.last() {
+            Some(0) => matches!(fault, HandoverFault::Version { found: 2 }),
+            _ => matches!(fault, HandoverFault::Malformed { .. }),
+        };
+        assert!(wanted, "{bytes:?}: {fault:?}");
+    }
     // Messages that are too short or too long for one.
     for len in [0, 12, 47, 49] {
         let kind = SocketType::SEQPACKET;
