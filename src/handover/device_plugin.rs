@@ -13,6 +13,7 @@
 //! | `/connect,HOSTNAME` | `/host_ok`, or `/host_nak` |
 //! | `/version` | the version |
 //! | `/xsk_map_fd,DEVICE` | `/fd_ack` with the map's descriptor, or `/fd_nak` |
+//! | `/config_busy_poll,MICROSECONDS,BUDGET` with the socket's descriptor | `/config_busy_poll_ack`, or `/config_busy_poll_nak` |
 //! | `/fin` | `/fin_ack` |
 //!
 //! It replies `/nak` to what it does not know, and `/error` if it fails itself.
@@ -22,7 +23,7 @@ use crate::bpf::XskMap;
 use crate::error::{Error, HandoverFault, Result};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,8 @@ pub(crate) enum Reply {
     HostOk,
     FdAck,
     FinAck,
-    /// `/host_nak`, `/fd_nak`, `/nak` or `/error`.
+    BusyPollAck,
+    /// `/host_nak`, `/fd_nak`, `/config_busy_poll_nak`, `/nak` or `/error`.
     Refusal,
     /// Anything else: the version, or nonsense.
     Other,
@@ -73,7 +75,10 @@ impl Reply {
             b"/host_ok" => Self::HostOk,
             b"/fd_ack" => Self::FdAck,
             b"/fin_ack" => Self::FinAck,
-            b"/host_nak" | b"/fd_nak" | b"/nak" | b"/error" => Self::Refusal,
+            b"/config_busy_poll_ack" => Self::BusyPollAck,
+            b"/host_nak" | b"/fd_nak" | b"/config_busy_poll_nak" | b"/nak" | b"/error" => {
+                Self::Refusal
+            }
             _ => Self::Other,
         }
     }
@@ -121,7 +126,7 @@ impl Client {
             }
         }
         let client = Self { socket, timeout };
-        client.ask(operation, &request, Reply::HostOk)?;
+        client.ask(operation, &request, &[], Reply::HostOk)?;
         Ok(client)
     }
 
@@ -136,7 +141,7 @@ impl Client {
     /// [`Error::Handover`].
     pub fn version(&mut self) -> Result<String> {
         let operation = "ask the device plugin for its version";
-        let (reply, _) = self.ask(operation, "/version", Reply::Other)?;
+        let (reply, _) = self.ask(operation, "/version", &[], Reply::Other)?;
         if reply.is_empty() || reply.starts_with('/') {
             let request = "/version".to_owned();
             let fault = HandoverFault::Unexpected { request, reply };
@@ -155,7 +160,7 @@ impl Client {
     pub fn xsk_map(&mut self, device: &str) -> Result<XskMap> {
         let operation = "ask the device plugin for a map";
         let request = request("/xsk_map_fd", "length of the device's name", device)?;
-        let (_, descriptors) = self.ask(operation, &request, Reply::FdAck)?;
+        let (_, descriptors) = self.ask(operation, &request, &[], Reply::FdAck)?;
         let found = descriptors.len();
         let [map] = <[OwnedFd; 1]>::try_from(descriptors).map_err(|_| Error::Handover {
             operation,
@@ -164,26 +169,47 @@ impl Client {
         XskMap::check(map, || format!("what the device plugin sent for {device}"))
     }
 
+    /// Has the plugin switch busy polling on for a socket (`SO_PREFER_BUSY_POLL`, 5.11), which takes
+    /// `CAP_NET_ADMIN`: a system call looks for packets itself for so many microseconds, and takes
+    /// `budget` of them at once.
+    ///
+    /// The plugin gets a descriptor of the socket, which stays open until it closes it.
+    ///
+    /// # Errors
+    /// [`Error::Handover`]: with [`HandoverFault::Refused`] if the kernel or the plugin refuses.
+    #[doc(alias = "SO_PREFER_BUSY_POLL")]
+    pub fn set_busy_poll(
+        &mut self,
+        socket: impl AsFd,
+        microseconds: u32,
+        budget: u16,
+    ) -> Result<()> {
+        let operation = "have the device plugin switch busy polling on";
+        let request = format!("/config_busy_poll,{microseconds},{budget}");
+        self.ask(operation, &request, &[socket.as_fd()], Reply::BusyPollAck).map(drop)
+    }
+
     /// Ends the connection in order: the plugin stops listening for this pod then.
     ///
     /// # Errors
     /// [`Error::Handover`].
     pub fn finish(self) -> Result<()> {
-        self.ask("end the connection to the device plugin", "/fin", Reply::FinAck).map(drop)
+        self.ask("end the connection to the device plugin", "/fin", &[], Reply::FinAck).map(drop)
     }
 
-    /// Sends a request and waits for its reply, which has to be `wanted`. Returns the reply's text, and
+    /// Sends a request with descriptors and waits for its reply, which has to be `wanted`. Returns the reply's text, and
     /// the descriptors that came with it.
     fn ask(
         &self,
         operation: &'static str,
         request: &str,
+        sent: &[BorrowedFd<'_>],
         wanted: Reply,
     ) -> Result<(String, Vec<OwnedFd>)> {
         let failed = |fault| Error::Handover { operation, fault };
         let deadline = Deadline::after(Some(self.timeout));
         let socket = self.socket.as_fd();
-        channel::send_all(socket, request.as_bytes(), &[], deadline).map_err(failed)?;
+        channel::send_all(socket, request.as_bytes(), sent, deadline).map_err(failed)?;
         let mut buffer = [0; LONGEST_REPLY];
         let mut descriptors = Vec::new();
         let received =

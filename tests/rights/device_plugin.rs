@@ -4,10 +4,11 @@
 use crate::common::{Cable, PATIENCE};
 use crate::fixture::{attach, maps_take_no_right, open, send, without_rights};
 use rustix::cmsg_space;
-use rustix::io::{Errno, IoSlice};
+use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
-    SocketFlags, SocketType, accept, bind, listen, recv, sendmsg, socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen,
+    recv, recvmsg, sendmsg, socket_with, sockopt,
 };
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -78,8 +79,7 @@ impl Server {
             let mut asked = Vec::new();
             loop {
                 let mut buffer = [0; 64];
-                let (len, _) =
-                    recv(&connection, &mut buffer[..], rustix::net::RecvFlags::empty()).unwrap();
+                let (len, _) = recv(&connection, &mut buffer[..], RecvFlags::empty()).unwrap();
                 let request = String::from_utf8(buffer[..len].to_vec()).unwrap();
                 if len == 0 {
                     return asked;
@@ -326,6 +326,52 @@ fn acknowledged(request: &str, copies: usize) -> Reply {
         "/xsk_map_fd,eth1" => Reply::Text(b"/fd_ack", copies),
         request => plugin(request),
     }
+}
+
+/// A server that sets an option, here another one, on the descriptor that comes with the request.
+#[test]
+fn busy_polling_is_switched_on_by_the_plugin() {
+    if !privileged!() {
+        return;
+    }
+    let path = new_path();
+    let listener = listener(&path);
+    let serve = move || {
+        let connection = accept(&listener).unwrap();
+        let mut buffer = [0; 64];
+        recv(&connection, &mut buffer[..], RecvFlags::empty()).unwrap();
+        reply_with(&connection, b"/host_ok", &[]);
+        for reply in [&b"/config_busy_poll_ack"[..], b"/config_busy_poll_nak", b"/fd_ack"] {
+            let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(2))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let mut buffer = [0; 64];
+            let iov = &mut [IoSliceMut::new(&mut buffer)];
+            let message = recvmsg(&connection, iov, &mut control, RecvFlags::empty()).unwrap();
+            assert_eq!(&buffer[..message.bytes], b"/config_busy_poll,20,64");
+            let sockets: Vec<OwnedFd> = control
+                .drain()
+                .filter_map(|part| match part {
+                    RecvAncillaryMessage::ScmRights(sockets) => Some(sockets),
+                    _ => None,
+                })
+                .flatten()
+                .collect();
+            let [socket] = &sockets[..] else { panic!("{sockets:?}") };
+            sockopt::set_socket_keepalive(socket, true).unwrap();
+            reply_with(&connection, reply, &[]);
+        }
+    };
+    let server = std::thread::spawn(serve);
+    let socket = xsk::socket::XskFd::open().unwrap();
+    let mut client = Client::connect(&path, "pod", PATIENCE).unwrap();
+    client.set_busy_poll(&socket, 20, 64).unwrap();
+    assert!(sockopt::socket_keepalive(&socket).unwrap(), "the plugin had this very socket");
+    let refused = fault(client.set_busy_poll(&socket, 20, 64));
+    assert!(matches!(refused, HandoverFault::Refused { .. }), "{refused:?}");
+    let refused = fault(client.set_busy_poll(&socket, 20, 64));
+    assert!(matches!(refused, HandoverFault::Unexpected { .. }), "{refused:?}");
+    server.join().unwrap();
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
