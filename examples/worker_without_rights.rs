@@ -1,12 +1,12 @@
 //! Receives from a queue without any right: `worker_without_rights eth1 0 [PACKETS]`.
 //!
-//! The program runs as two processes. The helper, as root, attaches the XDP program, opens a socket,
-//! hands both over by a Unix socket, and waits. The worker starts as root, gives up all groups, users
-//! and capabilities, and only then takes anything: it registers its packet memory, binds, puts the
-//! socket into its slot, and receives. So a fault in the code that looks at packets is one of a process
-//! that may do nothing. The packets that came are printed once a second, and a total at the end: after
-//! so many packets, or with Ctrl-C or SIGTERM. The worker also ends when the helper does.
-//! **All packets of the queue are taken**: the kernel's own stack sees none.
+//! The program runs as two processes. The helper, as root, attaches the XDP program, opens a
+//! socket, hands both over by a Unix socket, and waits. The worker starts as root, gives up all
+//! groups, users and capabilities, and only then takes anything: it registers its packet memory,
+//! binds, puts the socket into its slot, and receives. So a fault in the code that looks at packets
+//! is one of a process that may do nothing. The packets that came are printed once a second, and a
+//! total at the end: after so many packets, or with Ctrl-C or SIGTERM. The worker also ends when
+//! the helper does. **All packets of the queue are taken**: the kernel's own stack sees none.
 
 use rustix::fs::{Gid, Uid};
 use rustix::thread::{
@@ -135,8 +135,8 @@ fn worker(count: &str) -> Result<()> {
     Ok(())
 }
 
-/// Becomes nobody, without groups and capabilities, and without a way to get any. This process has one
-/// thread: each has rights of its own.
+/// Becomes nobody, without groups and capabilities, and without a way to get any. This process has
+/// one thread: each has rights of its own.
 fn drop_all_rights() -> Result<()> {
     let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
     set_thread_groups(&[])?;

@@ -9,20 +9,20 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// A socket in a slot of a map, without an [`Attachment`](crate::Attachment): the program is another
-/// process's, which handed the map over. Putting it there takes no capability (before 5.19 `CAP_BPF`,
-/// unless the sysctl `kernel.unprivileged_bpf_disabled` is 0).
+/// A socket in a slot of a map, without an [`Attachment`](crate::Attachment): the program is
+/// another process's, which handed the map over. Putting it there takes no capability (before 5.19
+/// `CAP_BPF`, unless the sysctl `kernel.unprivileged_bpf_disabled` is 0).
 ///
 /// Dropping it empties the slot, unless it holds another socket by then (one that comes in the very
 /// moment of dropping is taken out, too). It keeps a descriptor of the socket open, and its packet
 /// memory: the kernel lets go of the queue only after this value is dropped.
 ///
 /// The process that attached the program sees the slot as that of a user of its own: as long as the
-/// socket is in it, the last [`Attachment`](crate::Attachment) that is closed leaves a program on the
-/// interface that netlink holds. So let the worker end first.
+/// socket is in it, the last [`Attachment`](crate::Attachment) that is closed leaves a program on
+/// the interface that netlink holds. So let the worker end first.
 ///
-/// A killed process leaves nothing: the kernel empties the slot when the socket is closed and its rings
-/// are unmapped, and the packets of the queue go to the kernel's stack.
+/// A killed process leaves nothing: the kernel empties the slot when the socket is closed and its
+/// rings are unmapped, and the packets of the queue go to the kernel's stack.
 ///
 /// ```no_run
 /// # fn f(socket: &xsk::Socket, map: &xsk::bpf::XskMap) -> xsk::Result<()> {
@@ -46,12 +46,13 @@ pub struct MapSlot {
 }
 
 impl MapSlot {
-    /// Puts any AF_XDP socket with an RX ring into a slot. The sockets of this crate have methods for
-    /// it: [`Socket::register_in`](crate::Socket::register_in).
+    /// Puts any AF_XDP socket with an RX ring into a slot. The sockets of this crate have methods
+    /// for it: [`Socket::register_in`](crate::Socket::register_in).
     ///
     /// # Errors
-    /// As [`XskMap::insert`]; also [`Error::UpdateMap`] with `EEXIST` if this process has registered a
-    /// socket in the slot, this one included, and with `EMFILE` or `ENFILE` if too many files are open.
+    /// As [`XskMap::insert`]; also [`Error::UpdateMap`] with `EEXIST` if this process has
+    /// registered a socket in the slot, this one included, and with `EMFILE` or `ENFILE` if too
+    /// many files are open.
     pub fn new(map: &XskMap, slot: u32, socket: impl AsFd) -> Result<Self> {
         let socket = socket.as_fd();
         Self::with(map, slot, socket, || map.insert(slot, socket))

@@ -1,8 +1,8 @@
 //! XDP programs on interfaces: attached, joined, shared between processes, detached.
 //!
 //! [`Attachment`] attaches a program that hands packets to sockets, or joins the users of the one
-//! that is there. [`Registration`] is a socket in its slot of the program's map; [`MapSlot`] is one for a
-//! process that has the map, and no right to attach.
+//! that is there. [`Registration`] is a socket in its slot of the program's map; [`MapSlot`] is one
+//! for a process that has the map, and no right to attach.
 //!
 //! # When the process is killed
 //! What happens to a program that the process did not detach depends on the [`AttachMethod`]:
@@ -377,8 +377,8 @@ macro_rules! register_in_map {
             /// method.
             ///
             /// Of this crate's default program the slot is the socket's queue; in any other slot of
-            /// its map, and if the program is on another interface, the packets are dropped without a
-            /// counter.
+            /// its map, and if the program is on another interface, the packets are dropped without
+            /// a counter.
             ///
             /// # Errors
             /// As [`MapSlot::new`].

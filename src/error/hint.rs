@@ -49,8 +49,8 @@ const TX_BUDGET: &str = "It goes from 32 to the TX ring's size, and the socket m
     of 32 entries at least";
 const SENDS_ONLY: &str = "A socket that only sends is not registered: the kernel would take it, \
     and may crash at the first packet";
-const NOT_FRESH: &str = "Only one that nothing has registered memory with, given rings or bound can \
-    become a socket here: open it (`XskFd::open`) and hand it over at once";
+const NOT_FRESH: &str = "Only one that nothing has registered memory with, given rings or bound \
+    can become a socket here: open it (`XskFd::open`) and hand it over at once";
 const LOCK_HELD: &str = "It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` \
     shows the lock and who has it; the kernel frees it when that process ends";
 const MARKS_TAKEN: &str = "Each attachment has one: close what is not needed; `ss -xap | grep xsk` \

@@ -12,8 +12,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// The descriptors that are received at once: one more than any message has, so that one too many is
-/// seen. The kernel closes the others.
+/// The descriptors that are received at once: one more than any message has, so that one too many
+/// is seen. The kernel closes the others.
 const MOST: usize = 3;
 
 /// When a wait is over.
@@ -55,8 +55,8 @@ pub(super) struct Received {
     pub(super) descriptors_cut: bool,
 }
 
-/// Receives what is there, or waits for it; no bytes at all at the end of the stream. Descriptors that
-/// come are added to `descriptors`; they are closed by `execve(2)`.
+/// Receives what is there, or waits for it; no bytes at all at the end of the stream. Descriptors
+/// that come are added to `descriptors`; they are closed by `execve(2)`.
 pub(super) fn receive(
     socket: BorrowedFd<'_>,
     into: &mut [u8],

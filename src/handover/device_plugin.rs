@@ -1,10 +1,10 @@
 //! The AF_XDP device plugin of Kubernetes: a worker in a pod gets the map of the pod's device.
 //!
-//! The plugin of `intel/afxdp-plugins-for-kubernetes` attaches a program to a device, moves the device
-//! into the pod, and listens on a Unix socket that it mounts into the pod (`/tmp/afxdp.sock`, or
-//! `/tmp/afxdp_dp/DEVICE/afxdp.sock`). A worker in the pod asks there for the map of the program; DPDK
-//! does the same with `use_cni=1`. The worker opens its socket itself, which takes `CAP_NET_RAW` in the
-//! pod, and puts it into the map, which takes nothing.
+//! The plugin of `intel/afxdp-plugins-for-kubernetes` attaches a program to a device, moves the
+//! device into the pod, and listens on a Unix socket that it mounts into the pod
+//! (`/tmp/afxdp.sock`, or `/tmp/afxdp_dp/DEVICE/afxdp.sock`). A worker in the pod asks there for
+//! the map of the program; DPDK does the same with `use_cni=1`. The worker opens its socket itself,
+//! which takes `CAP_NET_RAW` in the pod, and puts it into the map, which takes nothing.
 //!
 //! Each request and each reply is a message of its own (`SOCK_SEQPACKET`) of a few words:
 //!
@@ -91,18 +91,18 @@ fn text(bytes: &[u8]) -> &[u8] {
 }
 
 impl Client {
-    /// Connects to the plugin's socket at `path` as the pod of this host name, which the plugin compares
-    /// with the pods that have its devices. Each request, this one included, waits for its reply not
-    /// longer than `timeout`.
+    /// Connects to the plugin's socket at `path` as the pod of this host name, which the plugin
+    /// compares with the pods that have its devices. Each request, this one included, waits for its
+    /// reply not longer than `timeout`.
     ///
     /// The plugin takes one connection at a time, and, in the versions known here, one in all.
     ///
     /// # Errors
     /// [`Error::Handover`]: with `ENOENT` or `ECONNREFUSED` if nothing listens there, with
     /// [`HandoverFault::Refused`] if the plugin does not know the host name, with
-    /// [`HandoverFault::TimedOut`], [`HandoverFault::Closed`] or [`HandoverFault::Unexpected`] if it
-    /// does not reply as it should. [`Error::Setting`] for a host name that is empty, too long for a
-    /// request, or has a comma or a zero byte in it.
+    /// [`HandoverFault::TimedOut`], [`HandoverFault::Closed`] or [`HandoverFault::Unexpected`] if
+    /// it does not reply as it should. [`Error::Setting`] for a host name that is empty, too long
+    /// for a request, or has a comma or a zero byte in it.
     pub fn connect(path: impl AsRef<Path>, hostname: &str, timeout: Duration) -> Result<Self> {
         let operation = "connect to the device plugin";
         let request = request("/connect", "length of the host name", hostname)?;
@@ -154,9 +154,9 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Handover`]: with [`HandoverFault::Refused`] if it is not the pod's device, with
-    /// [`HandoverFault::Descriptors`] if no descriptor came, or more than one. [`Error::WrongObject`] or
-    /// [`Error::BpfObject`] if the descriptor is no XSKMAP's. [`Error::Setting`] for a name that cannot
-    /// be in a request, as [`connect`](Self::connect).
+    /// [`HandoverFault::Descriptors`] if no descriptor came, or more than one.
+    /// [`Error::WrongObject`] or [`Error::BpfObject`] if the descriptor is no XSKMAP's.
+    /// [`Error::Setting`] for a name that cannot be in a request, as [`connect`](Self::connect).
     pub fn xsk_map(&mut self, device: &str) -> Result<XskMap> {
         let operation = "ask the device plugin for a map";
         let request = request("/xsk_map_fd", "length of the device's name", device)?;
@@ -169,9 +169,9 @@ impl Client {
         XskMap::check(map, || format!("what the device plugin sent for {device}"))
     }
 
-    /// Has the plugin switch busy polling on for a socket (`SO_PREFER_BUSY_POLL`, 5.11), which takes
-    /// `CAP_NET_ADMIN`: a system call looks for packets itself for so many microseconds, and takes
-    /// `budget` of them at once.
+    /// Has the plugin switch busy polling on for a socket (`SO_PREFER_BUSY_POLL`, 5.11), which
+    /// takes `CAP_NET_ADMIN`: a system call looks for packets itself for so many microseconds, and
+    /// takes `budget` of them at once.
     ///
     /// The plugin gets a descriptor of the socket, which stays open until it closes it.
     ///
@@ -197,8 +197,8 @@ impl Client {
         self.ask("end the connection to the device plugin", "/fin", &[], Reply::FinAck).map(drop)
     }
 
-    /// Sends a request with descriptors and waits for its reply, which has to be `wanted`. Returns the reply's text, and
-    /// the descriptors that came with it.
+    /// Sends a request with descriptors and waits for its reply, which has to be `wanted`. Returns
+    /// the reply's text, and the descriptors that came with it.
     fn ask(
         &self,
         operation: &'static str,
@@ -235,8 +235,8 @@ impl Client {
     }
 }
 
-/// Returns a request about `object`. The plugin takes a request apart at its commas, takes spaces out,
-/// and reads no more than [`LONGEST_REQUEST`] bytes.
+/// Returns a request about `object`. The plugin takes a request apart at its commas, takes spaces
+/// out, and reads no more than [`LONGEST_REQUEST`] bytes.
 fn request(command: &str, name: &'static str, object: &str) -> Result<String> {
     let request = format!("{command},{object}");
     let plain = |byte: u8| byte.is_ascii_graphic() && byte != b',';

@@ -70,13 +70,13 @@ impl Grant {
         }
     }
 
-    /// Finds the interface in the network namespace of the calling thread, which has to be the one in
-    /// which the socket was opened: an interface's index counts in that one.
+    /// Finds the interface in the network namespace of the calling thread, which has to be the one
+    /// in which the socket was opened: an interface's index counts in that one.
     ///
     /// # Errors
-    /// [`Error::Interface`]: with `EXDEV` in another namespace; where the kernel does not report the
-    /// namespaces (before 5.14 without `CAP_NET_ADMIN`), if the interface of this index has another
-    /// name. With `ENODEV` if the interface is gone.
+    /// [`Error::Interface`]: with `EXDEV` in another namespace; where the kernel does not report
+    /// the namespaces (before 5.14 without `CAP_NET_ADMIN`), if the interface of this index has
+    /// another name. With `ENODEV` if the interface is gone.
     pub fn interface(&self) -> Result<Interface> {
         let elsewhere = |message: &str| Error::Interface {
             name: self.interface_name.to_string_lossy().into_owned(),

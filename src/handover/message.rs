@@ -56,8 +56,8 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Refuses the beginning of a message, as far as it is there: of what is no message, and of another
-    /// version, the rest may never come.
+    /// Refuses the beginning of a message, as far as it is there: of what is no message, and of
+    /// another version, the rest may never come.
     pub(super) fn check_head(bytes: &[u8]) -> Result<(), HandoverFault> {
         if bytes.iter().zip(&MAGIC).any(|(found, wanted)| found != wanted) {
             return Err(HandoverFault::Malformed { rule: "it begins with \"xskgrant\"" });

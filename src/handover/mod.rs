@@ -1,5 +1,5 @@
-//! Rights apart: a helper with privileges opens a socket and attaches a program, a worker without any
-//! receives and sends.
+//! Rights apart: a helper with privileges opens a socket and attaches a program, a worker without
+//! any receives and sends.
 //!
 //! | step | needs | who |
 //! |---|---|---|
@@ -11,18 +11,18 @@
 //! | receive and send | nothing | worker |
 //! | detach the program | by netlink `CAP_NET_ADMIN`; by a link ([`AttachMethod::Link`](crate::AttachMethod::Link)) nothing | helper |
 //!
-//! [`send`] and [`receive`] carry a [`Grant`] over a Unix socket; `examples/worker_without_rights.rs` in
-//! the repository is a program of both. [`device_plugin`] gets the map from the AF_XDP device plugin of
-//! Kubernetes.
+//! [`send`] and [`receive`] carry a [`Grant`] over a Unix socket;
+//! `examples/worker_without_rights.rs` in the repository is a program of both. [`device_plugin`]
+//! gets the map from the AF_XDP device plugin of Kubernetes.
 //!
 //! # What a killed process leaves behind
-//! - *The worker*: nothing. The kernel closes the socket and empties its slot, and the queue's packets go
-//!   to the kernel's stack. The helper can hand another socket over.
-//! - *The helper*, by [`AttachMethod::Netlink`](crate::AttachMethod::Netlink): the program stays, and the
-//!   worker goes on receiving. `ip link set dev NAME xdpdrv off` (or `xdpgeneric off`) takes it off, as
-//!   does the next attachment that ends in order.
-//! - *The helper*, by [`AttachMethod::Link`](crate::AttachMethod::Link): the kernel detaches the program,
-//!   and the worker receives nothing more; its socket stays bound.
+//! - *The worker*: nothing. The kernel closes the socket and empties its slot, and the queue's
+//!   packets go to the kernel's stack. The helper can hand another socket over.
+//! - *The helper*, by [`AttachMethod::Netlink`](crate::AttachMethod::Netlink): the program stays,
+//!   and the worker goes on receiving. `ip link set dev NAME xdpdrv off` (or `xdpgeneric off`)
+//!   takes it off, as does the next attachment that ends in order.
+//! - *The helper*, by [`AttachMethod::Link`](crate::AttachMethod::Link): the kernel detaches the
+//!   program, and the worker receives nothing more; its socket stays bound.
 
 mod channel;
 pub mod device_plugin;
@@ -41,10 +41,11 @@ use rustix::net::sockopt::socket_type;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-/// Sends a grant over a Unix socket: a stream ([`UnixStream`](std::os::unix::net::UnixStream)) or one
-/// with messages. This process's descriptors of the socket and the map are closed then.
+/// Sends a grant over a Unix socket: a stream ([`UnixStream`](std::os::unix::net::UnixStream)) or
+/// one with messages. This process's descriptors of the socket and the map are closed then.
 ///
-/// The kernel holds on to the descriptors until the peer receives them, or the Unix socket is closed.
+/// The kernel holds on to the descriptors until the peer receives them, or the Unix socket is
+/// closed.
 ///
 /// # Errors
 /// [`Error::Handover`]: with `EPIPE` if the peer has closed its end.
@@ -70,13 +71,13 @@ pub fn send(to: impl AsFd, grant: Grant) -> Result<()> {
 /// Receives a grant that [`send`] sent; waits for it not longer than `timeout`.
 ///
 /// Nothing is believed: the socket has to be one that was not used ([`XskFd::from_fd`]), the map an
-/// XSKMAP. All descriptors that came are closed if this fails, and by `execve(2)`. What else follows on
-/// a stream stays there.
+/// XSKMAP. All descriptors that came are closed if this fails, and by `execve(2)`. What else
+/// follows on a stream stays there.
 ///
 /// # Errors
-/// [`Error::Handover`] if the peer closes its end, hangs, or sends anything else than a grant of this
-/// version with two descriptors; [`Error::WrongObject`] or [`Error::BpfObject`] if those are of another
-/// kind.
+/// [`Error::Handover`] if the peer closes its end, hangs, or sends anything else than a grant of
+/// this version with two descriptors; [`Error::WrongObject`] or [`Error::BpfObject`] if those are
+/// of another kind.
 pub fn receive(from: impl AsFd, timeout: Option<Duration>) -> Result<Grant> {
     let failed = |fault| Error::Handover { operation: "receive a grant", fault };
     let mut descriptors = Vec::new();

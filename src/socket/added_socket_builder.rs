@@ -118,12 +118,13 @@ impl<S: SharingKind> AddedSocketBuilder<'_, S> {
         self.finish(create)
     }
 
-    /// Makes and binds the socket as [`bind`](Self::bind) does, of one that was opened before, perhaps
-    /// by another process; as [`SocketBuilder::open_with`](super::SocketBuilder::open_with).
+    /// Makes and binds the socket as [`bind`](Self::bind) does, of one that was opened before,
+    /// perhaps by another process; as
+    /// [`SocketBuilder::open_with`](super::SocketBuilder::open_with).
     ///
     /// # Errors
-    /// As [`bind`](Self::bind), without [`Error::CreateSocket`]; [`Error::CreateRing`] with `EBUSY` or
-    /// `EINVAL` if something else has used the socket meanwhile.
+    /// As [`bind`](Self::bind), without [`Error::CreateSocket`]; [`Error::CreateRing`] with `EBUSY`
+    /// or `EINVAL` if something else has used the socket meanwhile.
     pub fn bind_with(self, fd: XskFd) -> Result<S> {
         self.finish(|| Ok(fd.into()))
     }

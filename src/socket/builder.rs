@@ -175,13 +175,14 @@ impl<S: SocketKind> SocketBuilder<S> {
         self.finish(specs, create()?)
     }
 
-    /// Makes the socket as [`open`](Self::open) does, of one that was opened before, perhaps by another
-    /// process. This takes no capability. The descriptor is used up: it is closed if this fails.
+    /// Makes the socket as [`open`](Self::open) does, of one that was opened before, perhaps by
+    /// another process. This takes no capability. The descriptor is used up: it is closed if this
+    /// fails.
     ///
     /// # Errors
-    /// As [`open`](Self::open), without [`Error::CreateSocket`]; [`Error::RegisterUmem`] with `EBUSY`,
-    /// or [`Error::CreateRing`] with `EBUSY` or `EINVAL`, if something else has used the socket
-    /// meanwhile.
+    /// As [`open`](Self::open), without [`Error::CreateSocket`]; [`Error::RegisterUmem`] with
+    /// `EBUSY`, or [`Error::CreateRing`] with `EBUSY` or `EINVAL`, if something else has used the
+    /// socket meanwhile.
     pub fn open_with(self, fd: XskFd) -> Result<Unbound<S>> {
         let specs = self.specs()?;
         self.finish(specs, fd.into())

@@ -120,12 +120,12 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
         self.finish(create)
     }
 
-    /// Makes the socket as [`open`](Self::open) does, of one that was opened before, perhaps by another
-    /// process; as [`SocketBuilder::open_with`](super::SocketBuilder::open_with).
+    /// Makes the socket as [`open`](Self::open) does, of one that was opened before, perhaps by
+    /// another process; as [`SocketBuilder::open_with`](super::SocketBuilder::open_with).
     ///
     /// # Errors
-    /// As [`open`](Self::open), without [`Error::CreateSocket`]; [`Error::CreateRing`] with `EBUSY` or
-    /// `EINVAL` if something else has used the socket meanwhile.
+    /// As [`open`](Self::open), without [`Error::CreateSocket`]; [`Error::CreateRing`] with `EBUSY`
+    /// or `EINVAL` if something else has used the socket meanwhile.
     pub fn open_with(self, fd: XskFd) -> Result<Unbound<S>> {
         self.finish(|| Ok(fd.into()))
     }

@@ -8,19 +8,19 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// An AF_XDP socket that was opened, and has neither packet memory nor rings nor a queue.
 ///
-/// Opening it is the one step that takes a capability (`CAP_NET_RAW`, in the user namespace that owns
-/// the network namespace): memory, rings, `bind(2)` and traffic take none. So a process with the
-/// capability opens it and hands it over ([`handover`](crate::handover)), and one without makes a
-/// socket of it ([`SocketBuilder::open_with`](super::SocketBuilder::open_with)).
+/// Opening it is the one step that takes a capability (`CAP_NET_RAW`, in the user namespace that
+/// owns the network namespace): memory, rings, `bind(2)` and traffic take none. So a process with
+/// the capability opens it and hands it over ([`handover`](crate::handover)), and one without makes
+/// a socket of it ([`SocketBuilder::open_with`](super::SocketBuilder::open_with)).
 ///
-/// It belongs to the network namespace in which it was opened, wherever it is used: it can be bound to
-/// interfaces of that one alone.
+/// It belongs to the network namespace in which it was opened, wherever it is used: it can be bound
+/// to interfaces of that one alone.
 ///
 /// # Trust
 /// Whoever keeps another descriptor of the same socket can map its rings and write to them, as the
-/// kernel does; what is in the rings is checked as what the kernel writes is. So take a socket only from
-/// a process that is trusted as the kernel is, and close the descriptor in the process that hands it
-/// over.
+/// kernel does; what is in the rings is checked as what the kernel writes is. So take a socket only
+/// from a process that is trusted as the kernel is, and close the descriptor in the process that
+/// hands it over.
 ///
 /// ```
 /// use xsk::socket::XskFd;
@@ -46,17 +46,18 @@ impl XskFd {
         create().map(Self)
     }
 
-    /// Takes a descriptor that was inherited or received, and checks that it is an AF_XDP socket which
-    /// was not used. It is closed by `execve(2)` from then on.
+    /// Takes a descriptor that was inherited or received, and checks that it is an AF_XDP socket
+    /// which was not used. It is closed by `execve(2)` from then on.
     ///
     /// The check changes nothing, but another process may use the socket after it:
-    /// [`SocketBuilder::open_with`](super::SocketBuilder::open_with) registers memory and makes every
-    /// ring itself, which the kernel does once for a socket, and so refuses one that was used.
+    /// [`SocketBuilder::open_with`](super::SocketBuilder::open_with) registers memory and makes
+    /// every ring itself, which the kernel does once for a socket, and so refuses one that was
+    /// used.
     ///
     /// # Errors
     /// [`Error::WrongObject`] with [`ObjectKind::FreshSocket`] for anything else: no socket, one of
-    /// another family, one with memory or a ring, or one that is or was bound. The descriptor is closed
-    /// then. [`Error::SocketOption`] if the kernel does not report it.
+    /// another family, one with memory or a ring, or one that is or was bound. The descriptor is
+    /// closed then. [`Error::SocketOption`] if the kernel does not report it.
     pub fn from_fd(fd: OwnedFd) -> Result<Self> {
         Self::check(fd, "the file descriptor")
     }
@@ -75,9 +76,9 @@ impl XskFd {
         Ok(Self(fd))
     }
 
-    /// Refuses an interface of another network namespace than the one in which the socket was opened:
-    /// the kernel looks an interface's index up in the latter. Does nothing if the kernel does not
-    /// report the namespaces (before 5.14 without `CAP_NET_ADMIN`).
+    /// Refuses an interface of another network namespace than the one in which the socket was
+    /// opened: the kernel looks an interface's index up in the latter. Does nothing if the kernel
+    /// does not report the namespaces (before 5.14 without `CAP_NET_ADMIN`).
     ///
     /// # Errors
     /// [`Error::Interface`] with `EXDEV`.

@@ -151,9 +151,9 @@ pub(crate) enum SocketState {
 
 /// Returns what `fd` is. It is not changed.
 ///
-/// What has memory, or was bound, refuses to register some: `setsockopt(XDP_UMEM_REG)` looks at that
-/// first (`xsk_setsockopt`, net/xdp/xsk.c). The memory offered here has chunks of no bytes, which
-/// every kernel refuses afterwards. And a ring that is there can be mapped.
+/// What has memory, or was bound, refuses to register some: `setsockopt(XDP_UMEM_REG)` looks at
+/// that first (`xsk_setsockopt`, net/xdp/xsk.c). The memory offered here has chunks of no bytes,
+/// which every kernel refuses afterwards. And a ring that is there can be mapped.
 pub(crate) fn state(fd: BorrowedFd<'_>) -> Result<SocketState, Errno> {
     let mut domain = 0_i32;
     match sockopt::get(fd, SOL_SOCKET, SO_DOMAIN, &mut domain) {

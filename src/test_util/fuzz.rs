@@ -35,8 +35,8 @@ pub fn netlink(bytes: &[u8]) {
     }
 }
 
-/// Parses `bytes` as a message that goes with what is handed over, and as a reply of a device plugin.
-/// Returns the bytes of the message if it is one.
+/// Parses `bytes` as a message that goes with what is handed over, and as a reply of a device
+/// plugin. Returns the bytes of the message if it is one.
 #[must_use]
 pub fn handover(bytes: &[u8]) -> Option<Vec<u8>> {
     let _ = Reply::parse(bytes);

@@ -1,5 +1,5 @@
-//! The device plugin of Kubernetes: a stand-in server, written from the protocol's description, with
-//! and without manners.
+//! The device plugin of Kubernetes: a stand-in server, written from the protocol's description,
+//! with and without manners.
 
 use crate::common::{Cable, PATIENCE};
 use crate::fixture::{attach, maps_take_no_right, open, send, without_rights};
@@ -22,8 +22,8 @@ use xsk::handover::device_plugin::Client;
 use xsk::test_util::{privileged, test_name};
 use xsk::{AttachMethod, Error, Port, Socket, Umem};
 
-/// What the server replies to a request, with so many copies of its descriptor; nothing at all, or the
-/// end of the connection.
+/// What the server replies to a request, with so many copies of its descriptor; nothing at all, or
+/// the end of the connection.
 #[derive(Clone)]
 enum Reply {
     Text(&'static [u8], usize),

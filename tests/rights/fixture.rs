@@ -11,8 +11,8 @@ use xsk::socket::XskFd;
 use xsk::test_util::Namespace;
 use xsk::{Interface, Port, Socket, Umem};
 
-/// The chunks of a worker, of 2048 bytes: as many as packets are sent at once, so that none is lost on
-/// a loaded machine; and several workers are below the usual limit of locked memory.
+/// The chunks of a worker, of 2048 bytes: as many as packets are sent at once, so that none is lost
+/// on a loaded machine; and several workers are below the usual limit of locked memory.
 pub(crate) const CHUNKS: u32 = 1024;
 
 /// Returns whether maps can be used without any capability.
@@ -26,8 +26,8 @@ pub(crate) fn attach(cable: &Cable, method: AttachMethod) -> Attachment {
     cable.left.run(attach).unwrap().unwrap()
 }
 
-/// Waits until nothing is attached: a child that another test has forked holds copies of links until
-/// it calls `execve(2)`.
+/// Waits until nothing is attached: a child that another test has forked holds copies of links
+/// until it calls `execve(2)`.
 #[track_caller]
 pub(crate) fn is_detached(interface: &Interface) {
     wait_for("the program to be detached", || interface.attached_programs().unwrap().is_empty());

@@ -90,7 +90,7 @@ fn another_process() {
     }
 }
 
-/// Hands a socket and the map of a program over, and keeps the program until it is told to end.
+/// Hands a socket and the map of a program over, and keeps the program until the test ends it.
 fn helper(stream: &mut UnixStream, method: AttachMethod) {
     let interface = Interface::by_name("xsk-a").unwrap();
     let program = Attachment::builder(&interface).method(method).attach().unwrap();
@@ -101,7 +101,7 @@ fn helper(stream: &mut UnixStream, method: AttachMethod) {
     program.close().unwrap();
 }
 
-/// Takes a socket and a map, and keeps the socket in its slot until it is told to end.
+/// Takes a socket and a map, and keeps the socket in its slot until the test ends it.
 fn worker(stream: &mut UnixStream) {
     drop_all_rights();
     let worker = Worker::new(handover::receive(&*stream, Some(PATIENCE)).unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! `--user`: after the set-up no thread of the tool has rights, packets come and go all the same, and
-//! at the end the program is off the interface.
+//! `--user`: after the set-up no thread of the tool has rights, packets come and go all the same,
+//! and at the end the program is off the interface.
 
 use crate::common::{Cable, kernel_can, kernel_since};
 use crate::fixture::{Fixture, Tool, WAIT, foreign};

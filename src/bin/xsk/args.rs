@@ -134,14 +134,14 @@ pub(crate) struct PortArgs {
     /// Replace the XDP program of another application; it is not put back
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Give all rights up after the set-up: become this user, a name of /etc/passwd or UID:GID, without
-    /// other groups and without capabilities
+    /// Give all rights up after the set-up: become this user, a name of /etc/passwd or UID:GID,
+    /// without other groups and without capabilities
     ///
     /// The program is attached by a link then, because what netlink attached is taken off with
     /// CAP_NET_ADMIN alone, and a link is closed without any right: not with --attach netlink, not
-    /// where netlink holds the program of another process, and from Linux 5.9 on. All threads give up
-    /// their rights, and for good (no_new_privs); if one does not, the tool ends. UID alone takes the
-    /// group from /etc/passwd, the only list of users that is read.
+    /// where netlink holds the program of another process, and from Linux 5.9 on. All threads give
+    /// up their rights, and for good (no_new_privs); if one does not, the tool ends. UID alone
+    /// takes the group from /etc/passwd, the only list of users that is read.
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
     /// Milliseconds to wait for a queue that is taken: the kernel lets go of one some time after
@@ -253,8 +253,8 @@ impl Command {
         let port = self.port()?;
         let netlink = matches!(port.attach, Some(Method::Netlink));
         (netlink && port.user.is_some()).then_some(
-            "--user cannot be used with --attach netlink: without rights, what netlink attached cannot \
-             be taken off",
+            "--user cannot be used with --attach netlink: without rights, what netlink attached \
+             cannot be taken off",
         )
     }
 }

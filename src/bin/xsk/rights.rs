@@ -1,8 +1,8 @@
 //! `--user`: the tool gives its rights up once everything is set up.
 //!
-//! The kernel keeps rights for each thread. Threads that work for the others (signals, output, looks at
-//! the interface) need none, and give theirs up when they begin; the main thread does it after the
-//! set-up, and then checks that every thread has.
+//! The kernel keeps rights for each thread. Threads that work for the others (signals, output,
+//! looks at the interface) need none, and give theirs up when they begin; the main thread does it
+//! after the set-up, and then checks that every thread has.
 
 use crate::failure::{Failure, Result};
 use rustix::fs::{Gid, Uid};
@@ -14,7 +14,8 @@ use rustix::thread::{
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Where the system's users are listed. No other list is read: a static program has no name service.
+/// Where the system's users are listed. No other list is read: a static program has no name
+/// service.
 const PASSWD: &str = "/etc/passwd";
 /// How long a thread that has just begun may take to give its rights up.
 const BEGINNING: Duration = Duration::from_secs(1);
@@ -74,8 +75,8 @@ pub(crate) fn give_up() -> Result<()> {
 }
 
 impl User {
-    /// Makes the calling thread one of this user, without supplementary groups and capabilities, and
-    /// without a way to get any. Returns the call that failed.
+    /// Makes the calling thread one of this user, without supplementary groups and capabilities,
+    /// and without a way to get any. Returns the call that failed.
     fn become_in_thread(self) -> Result<(), (&'static str, Errno)> {
         let none = CapabilitySet::empty();
         let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
@@ -144,7 +145,8 @@ fn find(text: &str, list: &str) -> Result<User, String> {
         (_, Some((_, listed)), None) => listed,
         (Some(_), None, None) => {
             return Err(format!(
-                "user {user} is not in {PASSWD}: give the number of the group, too (--user {user}:GID)"
+                "user {user} is not in {PASSWD}: give the number of the group, too (--user \
+                 {user}:GID)"
             ));
         }
         (None, None, _) => {

@@ -56,7 +56,8 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Begins a run, whose sockets and programs are set up; gives up rights that are to be given up.
+    /// Begins a run, whose sockets and programs are set up; gives up rights that are to be given
+    /// up.
     pub(crate) fn new(
         args: &'a PortArgs,
         stop: &'a Stop,

@@ -12,8 +12,8 @@ const UNSUITABLE_MEMORY: &str = "The memory must be mapped, readable and writabl
     shared mapping of an ordinary file";
 const TOO_MUCH_TO_PIN: &str = "The kernel cannot pin so much memory: ask for fewer chunks";
 
-pub(super) const SOCKET_USED: &str = "Something else has used the socket since it was opened: it was handed \
-    over to two processes, or twice. Open a new one";
+pub(super) const SOCKET_USED: &str = "Something else has used the socket since it was opened: it \
+    was handed over to two processes, or twice. Open a new one";
 
 const ZERO_COPY_REFUSED: &str = "The driver refused zero-copy with these settings (chunk size, \
     headroom, MTU, or a virtio card without iommu_platform): try copy mode (`CopyMode::Copy`)";
