@@ -1,7 +1,7 @@
 //! `--user`: after the set-up no thread of the tool has rights, packets come and go all the same,
 //! and at the end the program is off the interface.
 
-use crate::common::{Cable, kernel_can, kernel_since};
+use crate::common::{Cable, kernel_can, kernel_since, wait_for};
 use crate::fixture::{Fixture, Tool, WAIT, foreign};
 use std::process::Command;
 use xsk::test_util::{privileged, test_name};
@@ -52,19 +52,19 @@ fn each_command_works_without_rights_and_takes_its_program_off() {
         ("txonly -p", false),
     ] {
         let fixture = Fixture::new(1);
-        let tool = fixture.start(&format!("{command} --user 12345:678")).ready();
+        let count = if receives { "-C 1000" } else { "" };
+        let tool = fixture.start(&format!("{command} {count} --user 12345:678")).ready();
         has_no_rights(&tool, "12345", "678");
         assert_eq!(fixture.attached().is_some(), receives, "{command}");
         if receives {
             fixture.send(0, 1000);
-        }
-        let ended = tool.stop();
-        let summary = ended.summary();
-        if receives {
-            assert_eq!(summary["rx_packets"], 1000, "{command}: {ended:?}");
+            let summary = tool.summary();
+            assert_eq!(summary["rx_packets"], 1000, "{command}");
             assert_eq!(summary["method"], "link");
         } else {
-            assert!(summary["tx_packets"].as_u64().unwrap() > 0, "{ended:?}");
+            let far = fixture.cable.veth.b();
+            wait_for("packets", || far.info().unwrap().counters.rx_packets > 0);
+            assert!(tool.stop().summary()["tx_packets"].as_u64().unwrap() > 0);
         }
         assert_eq!(fixture.attached(), None, "{command}");
     }
@@ -79,11 +79,10 @@ fn between_two_interfaces_both_programs_come_off() {
     let out = fixture.cable.left.take_interface(other.veth.a()).unwrap();
     xsk::test_util::ip::set_up(&out, true).unwrap();
     xsk::test_util::ip::wait_for_carrier(&out, crate::common::PATIENCE).unwrap();
-    let tool = fixture.start("l2fwd -o out --user nobody").ready();
+    let tool = fixture.start("l2fwd -C 100 -o out --user nobody").ready();
     has_no_rights(&tool, "65534", "65534");
     fixture.send(0, 100);
-    let summary = tool.stop().summary();
-    assert_eq!(summary["rx_packets"], 100);
+    assert_eq!(tool.summary()["rx_packets"], 100);
     assert_eq!(fixture.attached(), None);
     assert!(out.attached_programs().unwrap().is_empty());
 }
