@@ -75,7 +75,8 @@
 //! - `examples/tx_times.rs` prints when each packet was sent;
 //! - `examples/receive.rs` receives and drops: the README's program;
 //! - `examples/metadata.rs` prints what the card knows of each received packet;
-//! - `examples/workers.rs` has several threads for one queue, each of which serves whole flows.
+//! - `examples/workers.rs` has several threads for one queue, each of which serves whole flows;
+//! - `examples/worker_without_rights.rs` is a helper with privileges and a worker without any.
 //!
 //! # Threads
 //!
@@ -385,7 +386,8 @@
 //!   the chunk: `xp_aligned_validate_desc` of net/xdp/xsk_buff_pool.c.)
 //! - an interface that is up; `CAP_NET_RAW` to open a socket; `CAP_BPF` and `CAP_NET_ADMIN` to load
 //!   and attach the program (`CAP_SYS_ADMIN` before 5.8); `CAP_SYS_ADMIN` to join a program that
-//!   another process attached;
+//!   another process attached. A process without any of these can do the rest with what another
+//!   one hands over: [`handover`];
 //! - `RLIMIT_MEMLOCK` above the size of the packet memory (32 MiB for [`Port::open`]), or
 //!   `CAP_IPC_LOCK`;
 //! - a socket for each queue whose packets you want ([`MultiQueue`]): the card spreads its packets over
@@ -435,7 +437,7 @@
 //!
 //! | this ends | then |
 //! |---|---|
-//! | a [`Registration`] | its slot is empty: packets of the queue go to the kernel's stack. `let _ = socket.register(..)` ends it at once |
+//! | a [`Registration`] or [`MapSlot`](attach::MapSlot) | its slot is empty: packets of the queue go to the kernel's stack. `let _ = socket.register(..)` ends it at once |
 //! | the last part of a socket, its registration among them | the kernel lets go of the queue, some 20 ms later: a new socket waits for that ([`bind_timeout`](socket::SocketBuilder::bind_timeout)). Chunks in its rings are lost until the UMEM ends |
 //! | the last [`Attachment`], clone or registration of the last user | the program is detached |
 //! | the last [`Umem`], frame pool and socket | the packet memory is unmapped |
@@ -547,6 +549,7 @@ compile_error!("AF_XDP is a part of Linux: xsk builds for no other system");
 pub mod attach;
 pub mod bpf;
 pub mod error;
+pub mod handover;
 pub mod interface;
 pub mod multi_queue;
 mod netlink;

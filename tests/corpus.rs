@@ -23,6 +23,7 @@ fn the_corpus_is_what_is_written_here() {
     btf(&mut corpus);
     instructions(&mut corpus);
     programs(&mut corpus);
+    handover(&mut corpus);
     let total: usize = corpus.values().map(Vec::len).sum();
     assert!(total < 200 << 10, "{total} bytes");
 
@@ -113,6 +114,23 @@ fn replies(corpus: &mut Corpus) {
         let bytes = (1..=count).flat_map(u64::to_ne_bytes).collect();
         corpus.insert(("replies", name.into()), bytes);
     }
+}
+
+/// Messages that go with what is handed over to a worker, and replies of a device plugin.
+fn handover(corpus: &mut Corpus) {
+    let message = |version: u8, mode: u8, name: &[u8]| {
+        let mut bytes = b"xskgrant".to_vec();
+        bytes.extend([version, 0, 48, 0, 7, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, mode, 1]);
+        bytes.extend([0; 6]);
+        bytes.extend(name);
+        bytes.resize(48, 0);
+        bytes
+    };
+    corpus.insert(("handover", "grant".into()), message(1, 2, b"eth1"));
+    corpus.insert(("handover", "other_version".into()), message(2, 0, b"eth1"));
+    corpus.insert(("handover", "longest_name".into()), message(1, 0, b"fifteen_letters"));
+    corpus.insert(("handover", "no_end".into()), message(1, 0, b"sixteen_letters_"));
+    corpus.insert(("handover", "reply".into()), b"/fd_ack\0".to_vec());
 }
 
 /// What Linux 6.18 reports for a program that reads behind a packet, and for one without an end.

@@ -12,7 +12,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use xsk::attach::{AttachMode, Attachment};
+use xsk::attach::{AttachMode, Attachment, MapSlot};
+use xsk::bpf::{SlotProbe, XskMap};
 use xsk::test_util::privileged;
 use xsk::{Frame, FramePool, Port, Umem};
 
@@ -109,6 +110,30 @@ fn a_child_that_drops_a_socket_unmaps_nothing_of_its_own() {
         let received = right.socket.rx.receive(1).unwrap().into_iter().next();
         received.is_some_and(|frame| right.umem.bytes(&frame) == packet(7, 60))
     });
+}
+
+#[test]
+fn a_child_leaves_the_parents_slot_in_a_map_alone() {
+    if !privileged!() {
+        return;
+    }
+    let map = XskMap::create("xsks_map", 2).unwrap();
+    let socket = common::rx_socket();
+    let slots = (0..2).map(|slot| MapSlot::new(&map, slot, &socket).unwrap()).collect();
+    let work = |slots: Vec<MapSlot>| {
+        for slot in slots {
+            // One is removed, the other dropped.
+            if slot.slot() == 0 {
+                check(slot.remove() == Ok(false), line!())?;
+            }
+        }
+        Ok(())
+    };
+    let slots = in_child(slots, work);
+    let occupied = || SlotProbe::new(&map).unwrap().occupied().unwrap();
+    assert_eq!(occupied(), [0, 1]);
+    drop(slots);
+    assert_eq!(occupied(), []);
 }
 
 #[test]

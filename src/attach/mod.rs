@@ -1,7 +1,8 @@
 //! XDP programs on interfaces: attached, joined, shared between processes, detached.
 //!
 //! [`Attachment`] attaches a program that hands packets to sockets, or joins the users of the one
-//! that is there. [`Registration`] is a socket in its slot of the program's map.
+//! that is there. [`Registration`] is a socket in its slot of the program's map; [`MapSlot`] is one
+//! for a process that has the map, and no right to attach.
 //!
 //! # When the process is killed
 //! What happens to a program that the process did not detach depends on the [`AttachMethod`]:
@@ -40,6 +41,7 @@ mod bpf_link;
 mod builder;
 mod guest;
 mod lock;
+mod map_slot;
 mod metadata;
 mod method_reason;
 mod mode;
@@ -49,11 +51,13 @@ mod ownership;
 mod protocol;
 mod registration;
 mod replaced_program;
+mod slot_reservation;
 mod usage;
 
 pub use crate::error::AttachConflict;
 pub use crate::types::{AttachMethod, XdpMode};
 pub use builder::AttachmentBuilder;
+pub use map_slot::MapSlot;
 pub use method_reason::MethodReason;
 pub use mode::{AttachMode, ModeReason};
 pub use registration::Registration;
@@ -68,8 +72,8 @@ use crate::socket::{
 };
 use lock::Mark;
 use ownership::Shared;
-use registration::SlotReservation;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use slot_reservation::SlotReservation;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -385,3 +389,36 @@ macro_rules! register_in_slot {
     )*};
 }
 register_in_slot!(SharedQueue, SharedRxQueue, SharedSocket, SharedRxSocket);
+
+macro_rules! register_in_map {
+    ($($socket:ty),*) => {$(
+        impl $socket {
+            /// Puts the socket into a slot of a map whose program another process has attached: the
+            /// packets that the program redirects to that slot come to it while the returned value
+            /// lives. It takes no capability ([`MapSlot`]). A socket without an RX ring has no such
+            /// method.
+            ///
+            /// Of this crate's default program the slot is the socket's queue; in any other slot of
+            /// its map, and if the program is on another interface, the packets are dropped without
+            /// a counter.
+            ///
+            /// # Errors
+            /// As [`MapSlot::new`].
+            pub fn register_in(&self, map: &XskMap, slot: u32) -> Result<MapSlot> {
+                let socket = self.as_fd();
+                let insert = || insert(map, slot, socket, self.rx.as_fd());
+                let registered = MapSlot::with(map, slot, socket, insert)?;
+                Ok(registered.keeping(self.handle.inner()))
+            }
+        }
+    )*};
+}
+register_in_map!(
+    Socket,
+    RxSocket,
+    PacketSocket,
+    SharedQueue,
+    SharedRxQueue,
+    SharedSocket,
+    SharedRxSocket
+);

@@ -3,12 +3,12 @@
 use super::lock::{Mark, registered_for};
 use super::names::Directory;
 use super::ownership::Shared;
+use super::slot_reservation::SlotReservation;
 use crate::error::Result;
 use crate::socket::Inner;
 use crate::sys::fork::Process;
-use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// A socket in its slot: packets of the queue go to it while this value lives.
 ///
@@ -54,39 +54,6 @@ pub struct Registration {
     _reservation: SlotReservation,
 }
 
-/// A slot of a map, which only one registration of this process has at a time.
-///
-/// The kernel accepts the same socket twice in one slot, and cannot report then which of the two
-/// registrations has ended.
-#[derive(Debug)]
-pub(super) struct SlotReservation {
-    /// A forked child has its own slots, and a copy of its parent's reservations.
-    process: Process,
-    map: u32,
-    slot: u32,
-}
-
-/// The slots with a registration, of all attachments.
-static RESERVED: Mutex<BTreeSet<(Process, u32, u32)>> = Mutex::new(BTreeSet::new());
-
-impl SlotReservation {
-    /// Reserves a slot of the map with the id `map`; `None` if it has a registration already.
-    pub(super) fn new(map: u32, slot: u32) -> Option<Self> {
-        let process = Process::current();
-        reserved().insert((process, map, slot)).then(|| Self { process, map, slot })
-    }
-}
-
-impl Drop for SlotReservation {
-    fn drop(&mut self) {
-        // In a forked child the set may be locked for good, by a thread that the child does not
-        // have.
-        if self.process == Process::current() {
-            reserved().remove(&(self.process, self.map, self.slot));
-        }
-    }
-}
-
 /// Returns the name of another interface that a socket in this slot is registered for, if there is
 /// such a registration in the calling thread's namespace.
 pub(super) fn other_interface(shared: &Shared, slot: u32) -> Option<String> {
@@ -103,11 +70,6 @@ pub(super) fn other_interface(shared: &Shared, slot: u32) -> Option<String> {
     Some(shared.interface.neighbour(other).ok()?.name().to_owned())
 }
 
-fn reserved() -> MutexGuard<'static, BTreeSet<(Process, u32, u32)>> {
-    // The set is complete after every call, also after a panic.
-    RESERVED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Registration {
     pub(super) fn new(
         shared: Arc<Shared>,
@@ -115,7 +77,7 @@ impl Registration {
         mark: Mark,
         socket: OwnedFd,
     ) -> Self {
-        let slot = reservation.slot;
+        let slot = reservation.slot();
         let (socket, _inner) = (Some(socket), None);
         Self { shared, slot, socket, _inner, _mark: mark, _reservation: reservation }
     }

@@ -3,7 +3,7 @@
 use super::pin;
 use crate::error::{BpfOp, Error, ObjectKind, Result, SlotOp};
 use crate::sys::{self, bpf::SlotMap, xsk::RxRing};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use xsk_uapi::bpf::{BPF_ANY, BPF_NOEXIST};
@@ -88,7 +88,18 @@ impl XskMap {
         Self::check(pin::open_map(id)?, || format!("map {id}"))
     }
 
-    fn check(fd: OwnedFd, object: impl Fn() -> String) -> Result<Self> {
+    /// Makes another descriptor of the same map.
+    ///
+    /// # Errors
+    /// [`Error::BpfObject`] if no more descriptors may be opened.
+    pub fn try_clone(&self) -> Result<Self> {
+        let object = || format!("map {}", self.id);
+        let fd = fcntl_dupfd_cloexec(self, 0).map_err(pin::failed(BpfOp::Duplicate, object()))?;
+        Self::check(fd, object)
+    }
+
+    /// Takes a descriptor as [`from_fd`](Self::from_fd); errors call it what `object` returns.
+    pub(crate) fn check(fd: OwnedFd, object: impl Fn() -> String) -> Result<Self> {
         let checked = sys::bpf::slot_map(fd).map_err(pin::failed(BpfOp::Info, object()))?;
         let Some((map, info)) = checked else {
             return Err(Error::WrongObject { object: object(), wanted: ObjectKind::XskMap });

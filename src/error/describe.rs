@@ -211,6 +211,7 @@ impl Error {
                 Holder(*pid, *uid),
                 Shown(*errno)
             ),
+            Self::Handover { operation, fault } => write!(f, "cannot {operation}: {fault}"),
             Self::NeedsKernel { feature, version } => write!(f, "{feature} needs Linux {version}"),
         }
     }

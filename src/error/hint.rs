@@ -4,6 +4,7 @@
 //! around them.
 
 mod attach;
+mod handover;
 mod program;
 mod socket;
 mod wording;
@@ -48,6 +49,8 @@ const TX_BUDGET: &str = "It goes from 32 to the TX ring's size, and the socket m
     of 32 entries at least";
 const SENDS_ONLY: &str = "A socket that only sends is not registered: the kernel would take it, \
     and may crash at the first packet";
+const NOT_FRESH: &str = "Only one that nothing has registered memory with, given rings or bound \
+    can become a socket here: open it (`XskFd::open`) and hand it over at once";
 const LOCK_HELD: &str = "It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` \
     shows the lock and who has it; the kernel frees it when that process ends";
 const MARKS_TAKEN: &str = "Each attachment has one: close what is not needed; `ss -xap | grep xsk` \
@@ -105,6 +108,8 @@ fn of_operation(error: &Error) -> Hint {
             socket::register(*bytes, *chunk_size, *headroom, *memlock, *errno)
         }
         Error::CreateRing { errno: Errno::NOMEM, .. } => RING_MEMORY.into(),
+        // Its size was checked before.
+        Error::CreateRing { errno: Errno::BUSY | Errno::INVAL, .. } => socket::SOCKET_USED.into(),
         Error::MapRing { errno: Errno::BUSY, .. } => MAP_AFTER_BIND.into(),
         Error::Bind { errno: Errno::OPNOTSUPP, interface, shared_with, multi_buffer, .. } => {
             socket::no_zero_copy(interface, shared_with.is_some(), *multi_buffer)
@@ -146,6 +151,7 @@ fn of_operation(error: &Error) -> Hint {
         }
         Error::BpfObject { operation, errno, .. } => program::object(*operation, *errno),
         Error::WrongObject { wanted: ObjectKind::SocketWithRxRing, .. } => SENDS_ONLY.into(),
+        Error::WrongObject { wanted: ObjectKind::FreshSocket, .. } => NOT_FRESH.into(),
         Error::Attach { interface, mode, method, errno, message, mtu, rx_queues } => {
             let (message, mode, method) = (message.as_deref(), *mode, *method);
             let (errno, mtu, rx_queues) = (*errno, *mtu, *rx_queues);
@@ -159,6 +165,7 @@ fn of_operation(error: &Error) -> Hint {
             attach::hidden(interface, *mode, *method, *in_use)
         }
         Error::OtherAttachment { interface, conflict, .. } => attach::conflict(interface, conflict),
+        Error::Handover { fault, .. } => handover::fault(fault),
         Error::AttachLock { pid, uid, .. } => {
             stranger(*pid, *uid).unwrap_or_else(|| LOCK_HELD.into())
         }

@@ -8,6 +8,7 @@ mod bpf_op;
 mod conflict;
 mod describe;
 mod errno;
+mod handover_fault;
 mod hint;
 mod object_kind;
 mod shell_word;
@@ -26,6 +27,7 @@ use std::io;
 use std::time::Duration;
 
 pub use bpf_op::BpfOp;
+pub use handover_fault::HandoverFault;
 pub use object_kind::ObjectKind;
 pub use slot_op::SlotOp;
 pub use socket_option::SocketOption;
@@ -373,6 +375,14 @@ pub enum Error {
         /// The kernel's error number.
         errno: Errno,
     },
+    /// A socket or a map could not be handed over to another process, or taken from one.
+    #[non_exhaustive]
+    Handover {
+        /// What was being done.
+        operation: &'static str,
+        /// What went wrong.
+        fault: HandoverFault,
+    },
     /// The call needs a newer kernel.
     #[non_exhaustive]
     NeedsKernel {
@@ -410,6 +420,7 @@ impl Error {
             | Self::HiddenProgram { errno, .. }
             | Self::AttachLock { errno, .. }
             | Self::AttachMarks { errno, .. } => Some(*errno),
+            Self::Handover { fault, .. } => fault.errno(),
             Self::Setting { .. }
             | Self::QueueSide { .. }
             | Self::UmemNumbers
@@ -464,6 +475,10 @@ impl Error {
             | Self::OutOfBounds
             | Self::WrongObject { .. } => io::ErrorKind::InvalidInput,
             Self::Ring(_) => io::ErrorKind::InvalidData,
+            Self::Handover { fault: HandoverFault::TimedOut { .. }, .. } => io::ErrorKind::TimedOut,
+            Self::Handover { fault: HandoverFault::Closed { .. }, .. } => {
+                io::ErrorKind::UnexpectedEof
+            }
             Self::NeedsKernel { .. } => io::ErrorKind::Unsupported,
             _ => self.errno().map_or(io::ErrorKind::Other, |errno| {
                 io::Error::from_raw_os_error(errno.raw_os_error()).kind()

@@ -29,6 +29,8 @@ pub enum ObjectKind {
     ProgramWithMap,
     /// An AF_XDP socket that can receive.
     SocketWithRxRing,
+    /// An AF_XDP socket that was opened, and has neither packet memory nor rings nor a queue.
+    FreshSocket,
 }
 
 impl fmt::Display for ObjectKind {
@@ -38,6 +40,7 @@ impl fmt::Display for ObjectKind {
             Self::XdpProgram => "an XDP program",
             Self::ProgramWithMap => "a program with a map of the name asked for",
             Self::SocketWithRxRing => "an AF_XDP socket with an RX ring",
+            Self::FreshSocket => "an AF_XDP socket that was opened and not used",
         })
     }
 }

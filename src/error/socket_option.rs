@@ -22,6 +22,8 @@ pub enum SocketOption {
     TxBudget,
     /// The socket's pending error (`SO_ERROR`).
     Error,
+    /// The address family of a socket that was handed over (`SO_DOMAIN`).
+    Domain,
 }
 
 impl fmt::Display for SocketOption {
@@ -31,6 +33,7 @@ impl fmt::Display for SocketOption {
             Self::Statistics => "XDP_STATISTICS",
             Self::TxBudget => "XDP_MAX_TX_SKB_BUDGET",
             Self::Error => "SO_ERROR",
+            Self::Domain => "SO_DOMAIN",
         })
     }
 }

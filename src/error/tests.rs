@@ -3,6 +3,7 @@
 //! present texts into these files.
 
 mod attaching;
+mod handover;
 mod memory;
 mod objects;
 mod running;
@@ -70,6 +71,17 @@ fn every_conflict_is_pinned() {
     assert_eq!(declared, conflicts.collect());
 }
 
+#[test]
+fn every_fault_of_a_handover_is_pinned() {
+    let declared = variants(include_str!("handover_fault.rs"), "HandoverFault");
+    assert!(declared.len() > 5, "{declared:?}");
+    let faults = pinned().into_iter().filter_map(|error| match error {
+        Error::Handover { fault, .. } => Some(variant(&fault)),
+        _ => None,
+    });
+    assert_eq!(declared, faults.collect());
+}
+
 /// Returns the names of an enum's variants: lines that are indented once and begin with a capital
 /// letter.
 fn variants(source: &str, name: &str) -> BTreeSet<String> {
@@ -84,8 +96,14 @@ fn variants(source: &str, name: &str) -> BTreeSet<String> {
 
 /// Returns all errors that are pinned.
 fn pinned() -> Vec<Error> {
-    let all =
-        [memory::texts(), sockets::texts(), running::texts(), objects::texts(), attaching::texts()];
+    let all = [
+        memory::texts(),
+        sockets::texts(),
+        running::texts(),
+        objects::texts(),
+        attaching::texts(),
+        handover::texts(),
+    ];
     all.into_iter().flatten().map(|(error, _)| error).collect()
 }
 
@@ -96,6 +114,7 @@ fn every_hint_is_pinned() {
     let source = concat!(
         include_str!("hint.rs"),
         include_str!("hint/attach.rs"),
+        include_str!("hint/handover.rs"),
         include_str!("hint/program.rs"),
         include_str!("hint/socket.rs")
     );

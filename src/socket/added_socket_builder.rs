@@ -3,14 +3,15 @@
 use super::builder::{self, Sizes};
 use super::memory_sharing_builder::require_same_namespace;
 use super::ring_set::{HalfPair, RingPair, RingSpec};
+use super::xsk_fd::create;
 use super::{
     CopyMode, CopyReason, SharedCompletion, SharedQueue, SharedRx, SharedRxQueue, SharedRxSocket,
-    SharedSocket, SharedTxQueue, SharedTxSocket, SharingKind, SocketHandle, Tx,
+    SharedSocket, SharedTxQueue, SharedTxSocket, SharingKind, SocketHandle, Tx, XskFd,
 };
 use crate::error::{Error, Result};
 use crate::sys::xsk as sys;
 use std::marker::PhantomData;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,10 +115,26 @@ impl<S: SharingKind> AddedSocketBuilder<'_, S> {
     /// [`Error::CreateSocket`], [`Error::CreateRing`], [`Error::MapRing`], [`Error::Bind`] if the
     /// kernel refuses; [`Error::Interface`] with `EXDEV` in another namespace.
     pub fn bind(self) -> Result<S> {
+        self.finish(create)
+    }
+
+    /// Makes and binds the socket as [`bind`](Self::bind) does, of one that was opened before,
+    /// perhaps by another process; as
+    /// [`SocketBuilder::open_with`](super::SocketBuilder::open_with).
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), without [`Error::CreateSocket`]; [`Error::CreateRing`] with `EBUSY`
+    /// or `EINVAL` if something else has used the socket meanwhile.
+    pub fn bind_with(self, fd: XskFd) -> Result<S> {
+        self.finish(|| Ok(fd.into()))
+    }
+
+    /// Makes a socket of the descriptor that `opened` returns.
+    fn finish(self, opened: impl FnOnce() -> Result<OwnedFd>) -> Result<S> {
         let Self { first, completion, sizes, .. } = self;
         let pair: RingPair<S, RingSpec> = sizes.pair();
         let pair = pair.try_map(RingSpec::checked)?;
-        let fd = builder::create()?;
+        let fd = opened()?;
         require_same_namespace(first, fd.as_fd())?;
         let pair = pair.try_map(|spec| spec.create(fd.as_fd()).map(|()| spec))?;
         let (offsets, flags_word) = builder::offsets(fd.as_fd())?;

@@ -5,8 +5,9 @@ use super::register_memory::register_memory;
 use super::ring_set::{HalfPair, Halves, MappedRing, RingPair, RingSet, RingSpec};
 use super::sealed::Sides;
 use super::unbound::BindSettings;
+use super::xsk_fd::create;
 use super::{
-    CopyMode, PacketSocket, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound,
+    CopyMode, PacketSocket, RxSocket, Socket, SocketHandle, SocketKind, TxSocket, Unbound, XskFd,
 };
 use crate::error::{Error, Result, SocketOption};
 use crate::interface::Interface;
@@ -171,7 +172,25 @@ impl<S: SocketKind> SocketBuilder<S> {
     /// if the kernel refuses.
     pub fn open(self) -> Result<Unbound<S>> {
         let specs = self.specs()?;
-        let fd = create()?;
+        self.finish(specs, create()?)
+    }
+
+    /// Makes the socket as [`open`](Self::open) does, of one that was opened before, perhaps by
+    /// another process. This takes no capability. The descriptor is used up: it is closed if this
+    /// fails.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), without [`Error::CreateSocket`]; [`Error::RegisterUmem`] with
+    /// `EBUSY`, or [`Error::CreateRing`] with `EBUSY` or `EINVAL`, if something else has used the
+    /// socket meanwhile.
+    pub fn open_with(self, fd: XskFd) -> Result<Unbound<S>> {
+        let specs = self.specs()?;
+        self.finish(specs, fd.into())
+    }
+
+    /// Makes a socket of `fd`, which has neither memory nor rings: the kernel registers memory and
+    /// makes each ring once for a socket (I11).
+    fn finish(self, specs: RingSet<S, RingSpec>, fd: OwnedFd) -> Result<Unbound<S>> {
         register_memory(fd.as_fd(), &self.umem)?;
         let (rings, has_flags_word) = map(fd.as_fd(), specs)?;
         // Not before: a socket that was refused uses no memory.
@@ -254,11 +273,6 @@ impl<S: SocketKind> Halves<S> {
         let Self { pair: HalfPair { rx, tx, inner }, fill, completion } = self;
         Unbound { fill, rx, tx, completion, inner, bind, shares }
     }
-}
-
-/// Makes an AF_XDP socket.
-pub(super) fn create() -> Result<OwnedFd> {
-    sys::socket().map_err(|errno| Error::CreateSocket { errno })
 }
 
 /// Creates and maps the rings of a socket; also returns whether they have a flags word (5.4).

@@ -2,16 +2,17 @@
 
 use super::builder::{self, Sizes};
 use super::unbound::BindSettings;
+use super::xsk_fd::create;
 use super::{
     CopyMode, PacketSocket, RxSocket, Socket, SocketBuilder, SocketHandle, SocketKind, TxSocket,
-    Unbound,
+    Unbound, XskFd,
 };
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::sys::netns;
 use rustix::io::Errno;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 impl SocketHandle {
@@ -126,6 +127,21 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
     /// As there, and [`Error::Interface`] with `EXDEV` from a thread in another namespace than that
     /// of the other socket. [`Unbound::bind`] then returns [`Error::NeedsKernel`] before 5.10.
     pub fn open(self) -> Result<Unbound<S>> {
+        self.finish(create)
+    }
+
+    /// Makes the socket as [`open`](Self::open) does, of one that was opened before, perhaps by
+    /// another process; as [`SocketBuilder::open_with`](super::SocketBuilder::open_with).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), without [`Error::CreateSocket`]; [`Error::CreateRing`] with `EBUSY`
+    /// or `EINVAL` if something else has used the socket meanwhile.
+    pub fn open_with(self, fd: XskFd) -> Result<Unbound<S>> {
+        self.finish(|| Ok(fd.into()))
+    }
+
+    /// Makes a socket of the descriptor that `opened` returns.
+    fn finish(self, opened: impl FnOnce() -> Result<OwnedFd>) -> Result<Unbound<S>> {
         let Self { with, sizes, timeout, .. } = self;
         if with.inner().pool.multi_buffer != S::MULTI_BUFFER {
             return Err(Error::Setting {
@@ -138,7 +154,7 @@ impl<S: SocketKind> MemorySharingBuilder<S> {
             });
         }
         let specs = sizes.specs()?;
-        let fd = builder::create()?;
+        let fd = opened()?;
         require_same_namespace(&with, fd.as_fd())?;
         let (rings, _) = builder::map(fd.as_fd(), specs)?;
         let halves = rings.into_halves(fd, with.umem().clone())?;

@@ -46,6 +46,7 @@ mod tx_requests;
 mod unbound;
 mod verdict;
 mod wait;
+mod xsk_fd;
 
 pub use crate::types::CopyMode;
 pub use added_socket_builder::AddedSocketBuilder;
@@ -88,6 +89,7 @@ pub use tx_batch::TxBatch;
 pub use unbound::Unbound;
 pub use verdict::Verdict;
 pub use wait::wait;
+pub use xsk_fd::XskFd;
 #[cfg(feature = "test-util")]
 pub(crate) use {
     backend::{Backend, FakeBackend},

@@ -102,9 +102,9 @@ pub(super) struct Halves<S: SocketKind> {
 impl<S: SocketKind> RingSet<S, MappedRing> {
     /// Makes this process's half of each ring of the socket `fd`, and what keeps them mapped.
     pub(super) fn into_halves(self, fd: OwnedFd, umem: Umem) -> Result<Halves<S>> {
-        // SAFETY: the mapping goes to the `BufferPool` that `Inner` keeps, which the half keeps. The
-        // ring was made with a new descriptor and mapped once (`RingSpec::map`), and this is its one
-        // half (I11).
+        // SAFETY: the mapping goes to the `BufferPool` that `Inner` keeps, which the half keeps.
+        // The ring was made here, which the kernel does once for a socket, and mapped once
+        // (`RingSpec::map`): this is its one half (I11).
         let (fill, fill_mapping) = unsafe { self.fill.memory() }?;
         // SAFETY: as for the fill ring.
         let (completion, completion_mapping) = unsafe { self.completion.memory() }?;

@@ -138,6 +138,50 @@ const SO_DOMAIN: i32 = 39;
 /// `AF_XDP` (linux/socket.h).
 const AF_XDP: i32 = 44;
 
+/// What a descriptor is, as far as making a socket of it is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SocketState {
+    /// An AF_XDP socket that was opened, and no more.
+    Fresh,
+    /// An AF_XDP socket that has packet memory or a ring, or was bound.
+    Used,
+    /// Something else.
+    NoXdpSocket,
+}
+
+/// Returns what `fd` is. It is not changed.
+///
+/// What has memory, or was bound, refuses to register some: `setsockopt(XDP_UMEM_REG)` looks at
+/// that first (`xsk_setsockopt`, net/xdp/xsk.c). The memory offered here has chunks of no bytes,
+/// which every kernel refuses afterwards. And a ring that is there can be mapped.
+pub(crate) fn state(fd: BorrowedFd<'_>) -> Result<SocketState, Errno> {
+    let mut domain = 0_i32;
+    match sockopt::get(fd, SOL_SOCKET, SO_DOMAIN, &mut domain) {
+        Ok(_) if domain == AF_XDP => {}
+        Ok(_) | Err(Errno::NOTSOCK) => return Ok(SocketState::NoXdpSocket),
+        Err(errno) => return Err(errno),
+    }
+    match register_umem(fd, &uapi::xdp_umem_reg::default()) {
+        Err(Errno::INVAL) => {}
+        Ok(()) | Err(Errno::BUSY) => return Ok(SocketState::Used),
+        Err(errno) => return Err(errno),
+    }
+    let rings = [
+        uapi::XDP_PGOFF_RX_RING,
+        uapi::XDP_PGOFF_TX_RING,
+        uapi::XDP_UMEM_PGOFF_FILL_RING,
+        uapi::XDP_UMEM_PGOFF_COMPLETION_RING,
+    ];
+    for ring in rings {
+        match try_to_map(fd, ring) {
+            Err(Errno::INVAL) => {}
+            Ok(()) | Err(Errno::BUSY) => return Ok(SocketState::Used),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(SocketState::Fresh)
+}
+
 /// Whether a socket has an RX ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RxRing {
@@ -160,26 +204,28 @@ pub(crate) fn rx_ring(socket: BorrowedFd<'_>) -> RxRing {
     }
 }
 
-/// Tries to map the start of the RX ring (`XDP_PGOFF_RX_RING`, 0) of `socket`. Of a bound socket
-/// since 6.4.
+/// Tries to map the start of the RX ring. Of a bound socket since 6.4.
 fn by_mapping(socket: BorrowedFd<'_>) -> RxRing {
+    match try_to_map(socket, uapi::XDP_PGOFF_RX_RING) {
+        Ok(()) => RxRing::Present,
+        Err(Errno::INVAL) => RxRing::Absent,
+        Err(_) => RxRing::Unreported,
+    }
+}
+
+/// Maps the start of a ring of `socket` and unmaps it again; `EINVAL` if it has no such ring.
+fn try_to_map(socket: BorrowedFd<'_>, ring: u64) -> Result<(), Errno> {
     // Any length up to the ring's own, rounded up to pages, is taken, and every ring has a page.
     let len = 1;
     // SAFETY: the kernel chooses the address, so nothing that is mapped is touched; the new mapping
     // is read-only and never read.
-    let mapped =
-        unsafe { mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, socket, 0) };
-    match mapped {
-        Ok(address) => {
-            // SAFETY: `address` and `len` are those of the mapping just made, to which no reference
-            // exists.
-            let unmapped = unsafe { munmap(address, len) };
-            debug_assert!(unmapped.is_ok());
-            RxRing::Present
-        }
-        Err(Errno::INVAL) => RxRing::Absent,
-        Err(_) => RxRing::Unreported,
-    }
+    let address = unsafe {
+        mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, socket, ring)
+    }?;
+    // SAFETY: `address` and `len` are those of the mapping just made, to which no reference exists.
+    let unmapped = unsafe { munmap(address, len) };
+    debug_assert!(unmapped.is_ok());
+    Ok(())
 }
 
 /// Asks a bound socket for packets, of which it never has any to give this way (5.11).

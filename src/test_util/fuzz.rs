@@ -3,6 +3,7 @@
 
 use crate::bpf;
 use crate::error::Error;
+use crate::handover::{Message, device_plugin::Reply};
 use crate::interface::{InterfaceInfo, XdpFeatures, family_id};
 use crate::netlink::ack::Ack;
 use crate::netlink::conversation::Conversation;
@@ -32,6 +33,15 @@ pub fn netlink(bytes: &[u8]) {
             let _ = Conversation::new(message.sequence, dump).read(bytes);
         }
     }
+}
+
+/// Parses `bytes` as a message that goes with what is handed over, and as a reply of a device
+/// plugin. Returns the bytes of the message if it is one.
+#[must_use]
+pub fn handover(bytes: &[u8]) -> Option<Vec<u8>> {
+    let _ = Reply::parse(bytes);
+    let message = Message::parse(bytes).ok()?;
+    message.to_bytes().ok().map(|bytes| bytes.to_vec())
 }
 
 /// Parses `bytes` as the kernel's replies with a socket's counters and with the offsets of its

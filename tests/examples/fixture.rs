@@ -49,10 +49,14 @@ impl Example {
         self.out.recv_timeout(PATIENCE).unwrap()
     }
 
+    /// Returns the id of its process.
+    pub(crate) fn id(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
     /// Sends it a signal and waits for its end.
     pub(crate) fn stop(self, signal: Signal) -> Ended {
-        let id = i32::try_from(self.child.id()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+        kill_process(Pid::from_raw(self.id()).unwrap(), signal).unwrap();
         self.end()
     }
 

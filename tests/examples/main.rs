@@ -11,4 +11,5 @@ mod metadata;
 mod per_queue;
 mod receive;
 mod tx_times;
+mod worker_without_rights;
 mod workers;

@@ -146,6 +146,11 @@ impl Tool {
         }
     }
 
+    /// Returns the id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns the next line of the standard output.
     pub(crate) fn line(&self) -> String {
         self.out.recv_timeout(LIMIT).unwrap()

@@ -1,7 +1,8 @@
 //! The command line.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::time::Duration;
 use xsk::umem::PageSize;
@@ -133,6 +134,16 @@ pub(crate) struct PortArgs {
     /// Replace the XDP program of another application; it is not put back
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Give all rights up after the set-up: become this user, a name of /etc/passwd or UID:GID,
+    /// without other groups and without capabilities
+    ///
+    /// The program is attached by a link then, because what netlink attached is taken off with
+    /// CAP_NET_ADMIN alone, and a link is closed without any right: not with --attach netlink, not
+    /// where netlink holds the program of another process, and from Linux 5.9 on. All threads give
+    /// up their rights, and for good (no_new_privs); if one does not, the tool ends. UID alone
+    /// takes the group from /etc/passwd, the only list of users that is read.
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
     /// Milliseconds to wait for a queue that is taken: the kernel lets go of one some time after
     /// its last socket
     #[arg(long, value_name = "MS", default_value_t = 2000)]
@@ -227,6 +238,43 @@ impl RxArgs {
     /// Returns the entries of the RX ring.
     pub(crate) fn rx_ring(&self, port: &PortArgs) -> u32 {
         self.rx_ring.unwrap_or(if port.frags { self.fill_ring } else { 2048 })
+    }
+}
+
+impl Command {
+    /// Returns the user that the process is to become.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.port()?.user.as_deref()
+    }
+
+    fn port(&self) -> Option<&PortArgs> {
+        match self {
+            Self::Demo(_) => None,
+            Self::Rxdrop(args) => Some(&args.port),
+            Self::Txonly(args) => Some(&args.port),
+            Self::L2fwd(args) => Some(&args.port),
+        }
+    }
+
+    /// Returns what is wrong with options that are right each by itself.
+    fn contradiction(&self) -> Option<&'static str> {
+        let port = self.port()?;
+        let netlink = matches!(port.attach, Some(Method::Netlink));
+        (netlink && port.user.is_some()).then_some(
+            "--user cannot be used with --attach netlink: without rights, what netlink attached \
+             cannot be taken off",
+        )
+    }
+}
+
+impl Cli {
+    /// Reads the command line; ends the process if it is wrong.
+    pub(crate) fn read() -> Self {
+        let cli = Self::parse();
+        if let Some(text) = cli.command.contradiction() {
+            Self::command().error(ErrorKind::ArgumentConflict, text).exit();
+        }
+        cli
     }
 }
 

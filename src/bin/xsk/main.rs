@@ -18,6 +18,7 @@ mod packet;
 mod parts;
 mod port;
 mod rates;
+mod rights;
 mod rxdrop;
 mod session;
 mod side;
@@ -29,7 +30,6 @@ mod tx_times;
 mod txonly;
 mod watch;
 
-use clap::Parser;
 use ended::Ended;
 use failure::Result;
 use output::Lines;
@@ -38,7 +38,7 @@ use std::process::ExitCode;
 use xsk::{PacketSocket, Socket};
 
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = args::Cli::read();
     match run(&cli.command) {
         Ok(ended) => ended.code(),
         Err(failure) => {
@@ -59,6 +59,8 @@ fn report(text: String) {
 }
 
 fn run(command: &args::Command) -> Result<Ended> {
+    // Before any thread begins.
+    rights::prepare(command.user())?;
     // Before anything is attached: a signal that comes early must not kill.
     let stop = Stop::install()?;
     match command {

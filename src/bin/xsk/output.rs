@@ -1,6 +1,7 @@
 //! Lines on the standard output, by a thread that the data path does not wait for, and a progress
 //! line on a terminal.
 
+use crate::rights;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,6 +79,7 @@ impl Lines {
         let count = Arc::new(AtomicU64::new(0));
         let written = Arc::clone(&count);
         let write = move || {
+            rights::give_up_in_thread();
             let result = lines.iter().try_for_each(|line| {
                 // In one piece: lines of other processes may go to the same pipe.
                 stream.write_all(format!("{line}\n").as_bytes())?;

@@ -3,6 +3,7 @@
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result, quoted};
 use crate::output::{Lines, printable};
+use crate::rights;
 use crate::signals::Stop;
 use crate::sockets::TxRing;
 use std::ffi::OsStr;
@@ -13,8 +14,8 @@ use xsk::bpf::{self, XskMap};
 use xsk::socket::{SocketBuilder, SocketKind, Unbound};
 use xsk::umem::UmemBuilder;
 use xsk::{
-    AttachMode, Attachment, Errno, Error, FramePool, Interface, Kick, Registration, Socket,
-    SocketHandle, Umem, XdpMode,
+    AttachMethod, AttachMode, Attachment, Errno, Error, FramePool, Interface, Kick, Registration,
+    Socket, SocketHandle, Umem, XdpMode,
 };
 
 /// Packets that one wake-up sends in copy mode, unless the socket's TX budget is set.
@@ -160,6 +161,8 @@ pub(crate) fn attachment(args: &PortArgs, interface: &Interface) -> AttachmentBu
     let builder = Attachment::builder(interface).replace_foreign(args.replace).frags(args.frags);
     match args.attach {
         Some(method) => builder.method(method.into()),
+        // Without rights netlink takes nothing off.
+        None if rights::are_given_up() => builder.method(AttachMethod::Link),
         None => builder,
     }
 }
@@ -292,6 +295,11 @@ impl ActiveProgram {
     pub(crate) fn close(self) -> Result<()> {
         let registrations = self.registrations.into_iter().map(Registration::close);
         let registrations = registrations.fold(Ok(()), xsk::Result::and);
+        let registrations = match registrations {
+            // Before 5.19 a map takes CAP_BPF. The kernel empties the slots when the sockets close.
+            Err(Error::UpdateMap { errno: Errno::PERM, .. }) if rights::are_given_up() => Ok(()),
+            result => result,
+        };
         let attachment = self.attachment.close();
         Ok(registrations.and(attachment)?)
     }

@@ -7,6 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::link::Link;
 use crate::parts::Part;
 use crate::port::ActiveProgram;
+use crate::rights;
 use crate::side::{DOWN, Side, explain};
 use crate::signals::Stop;
 use crate::table::{Summary, Table};
@@ -55,12 +56,16 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
+    /// Begins a run, whose sockets and programs are set up; gives up rights that are to be given
+    /// up.
     pub(crate) fn new(
         args: &'a PortArgs,
         stop: &'a Stop,
         command: &'static str,
         sides: Vec<Side>,
     ) -> Result<Self> {
+        // Everything is set up, and nothing has come from outside yet.
+        rights::give_up()?;
         let labels = sides.iter().map(|side| side.label().clone()).collect();
         let table = Table::new(args, command, labels)?;
         let parts = match &sides[..] {

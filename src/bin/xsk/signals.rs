@@ -1,6 +1,7 @@
 //! Signals that ask for the end: the first sets a flag, which each loop looks at. One that comes
 //! much later ends the process at once.
 
+use crate::rights;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -27,6 +28,7 @@ impl Stop {
         }
         let mut signals = Signals::new(signals)?;
         let wait = move || {
+            rights::give_up_in_thread();
             let mut first = None;
             for signal in signals.forever() {
                 if first.get_or_insert_with(Instant::now).elapsed() >= GRACE {

@@ -1,6 +1,7 @@
 //! Looks at an interface again and again, in a thread of its own: the kernel serves such requests
 //! under the lock of all network settings, for which the data path must not wait.
 
+use crate::rights;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ impl Watch {
         let (ask, asked) = channel();
         let report = Arc::clone(&seen);
         let look = move || {
+            rights::give_up_in_thread();
             while matches!(asked.recv_timeout(INTERVAL), Ok(()) | Err(RecvTimeoutError::Timeout)) {
                 let (start, info) = (Instant::now(), interface.info());
                 if let Ok(mut seen) = report.lock() {

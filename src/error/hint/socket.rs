@@ -12,6 +12,9 @@ const UNSUITABLE_MEMORY: &str = "The memory must be mapped, readable and writabl
     shared mapping of an ordinary file";
 const TOO_MUCH_TO_PIN: &str = "The kernel cannot pin so much memory: ask for fewer chunks";
 
+pub(super) const SOCKET_USED: &str = "Something else has used the socket since it was opened: it \
+    was handed over to two processes, or twice. Open a new one";
+
 const ZERO_COPY_REFUSED: &str = "The driver refused zero-copy with these settings (chunk size, \
     headroom, MTU, or a virtio card without iommu_platform): try copy mode (`CopyMode::Copy`)";
 const QUEUE_TAKEN: &str = "Another socket has this queue: one of another process, one of this \
@@ -85,6 +88,7 @@ pub(super) fn register(
             chunk.saturating_sub(OLDER_HEADROOM)
         )
         .into(),
+        Errno::BUSY => SOCKET_USED.into(),
         Errno::FAULT => UNSUITABLE_MEMORY.into(),
         Errno::NOMEM => TOO_MUCH_TO_PIN.into(),
         _ => NO_HINT,

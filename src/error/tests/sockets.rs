@@ -66,7 +66,7 @@ pub(super) fn texts() -> Texts {
         (create_ring(RingKind::Rx, Errno::NOMEM),
             expect!["cannot make the RX ring of 4096 entries: ENOMEM (Cannot allocate memory). The kernel has no memory for it; before 6.3 a ring must lie in contiguous pages: ask for fewer entries"]),
         (create_ring(RingKind::Fill, Errno::INVAL),
-            expect!["cannot make the fill ring of 4096 entries: EINVAL (Invalid argument)"]),
+            expect!["cannot make the fill ring of 4096 entries: EINVAL (Invalid argument). Something else has used the socket since it was opened: it was handed over to two processes, or twice. Open a new one"]),
         (map_ring(RingKind::Tx, Errno::BUSY),
             expect!["cannot map the TX ring (33088 bytes): EBUSY (Device or resource busy). Before Linux 6.4 a ring cannot be mapped after bind"]),
         (map_ring(RingKind::Completion, Errno::NOMEM),
