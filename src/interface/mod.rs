@@ -1,18 +1,26 @@
 //! Network interfaces: [`Interface`] finds one and reports its state, queues, features and
 //! programs.
 
+mod driver;
 mod features;
 mod info;
+mod oper_state;
 mod programs;
+mod queue_state;
 mod queues;
 #[cfg(test)]
 mod tests;
 
+pub use driver::Driver;
 pub use features::XdpFeatures;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) use features::family_id;
 pub use info::{InterfaceCounters, InterfaceInfo};
+pub use oper_state::OperState;
 pub use programs::AttachedPrograms;
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use queue_state::queue_side;
+pub use queue_state::{QueueSide, QueueState};
 pub use queues::Queues;
 
 use crate::error::{Error, Result};

@@ -19,5 +19,6 @@ pub(crate) mod memory;
 pub(crate) mod netlink;
 pub(crate) mod netns;
 pub(crate) mod proc;
+pub(crate) mod release;
 pub(crate) mod sockopt;
 pub(crate) mod xsk;

@@ -3,7 +3,7 @@
 
 use crate::bpf;
 use crate::error::Error;
-use crate::interface::{InterfaceInfo, XdpFeatures, family_id};
+use crate::interface::{InterfaceInfo, XdpFeatures, family_id, queue_side};
 use crate::netlink::ack::Ack;
 use crate::netlink::conversation::Conversation;
 use crate::netlink::message;
@@ -26,6 +26,7 @@ pub fn netlink(bytes: &[u8]) {
         let _ = InterfaceInfo::read(&message);
         let _ = XdpFeatures::read(&message);
         let _ = family_id(&message);
+        let _ = queue_side(&message, false);
         let _ = Ack::of_error(&message);
         let _ = Ack::of_done(&message);
         for dump in [false, true] {
