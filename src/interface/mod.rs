@@ -1,16 +1,20 @@
 //! Network interfaces: [`Interface`] finds one and reports its state, queues, features and
 //! programs.
 
+mod device_event;
 mod driver;
 mod features;
 mod info;
+mod inside;
 mod oper_state;
 mod programs;
 mod queue_state;
 mod queues;
 #[cfg(test)]
 mod tests;
+mod watch;
 
+pub use device_event::DeviceEvent;
 pub use driver::Driver;
 pub use features::XdpFeatures;
 #[cfg(any(test, feature = "test-util"))]
@@ -22,6 +26,9 @@ pub use programs::AttachedPrograms;
 pub(crate) use queue_state::queue_side;
 pub use queue_state::{QueueSide, QueueState};
 pub use queues::Queues;
+pub use watch::Watch;
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use watch::read_notification;
 
 use crate::error::{Error, Result};
 use crate::netlink::message::Request;

@@ -3,7 +3,7 @@
 
 use crate::bpf;
 use crate::error::Error;
-use crate::interface::{InterfaceInfo, XdpFeatures, family_id, queue_side};
+use crate::interface::{InterfaceInfo, XdpFeatures, family_id, queue_side, read_notification};
 use crate::netlink::ack::Ack;
 use crate::netlink::conversation::Conversation;
 use crate::netlink::message;
@@ -27,6 +27,7 @@ pub fn netlink(bytes: &[u8]) {
         let _ = XdpFeatures::read(&message);
         let _ = family_id(&message);
         let _ = queue_side(&message, false);
+        read_notification(&message, 1);
         let _ = Ack::of_error(&message);
         let _ = Ack::of_done(&message);
         for dump in [false, true] {

@@ -50,6 +50,11 @@ constants! {
         IFLA_GSO_MAX_SEGS = 40;
         /// Nest: `IFLA_XDP_*`.
         IFLA_XDP = 43;
+        /// `i32`, in the notification that a device was removed: the network namespace that it was
+        /// moved to, -1 if that has no number here (4.15).
+        IFLA_NEW_NETNSID = 45;
+        /// `u32`, beside it: its index there (4.16).
+        IFLA_NEW_IFINDEX = 49;
         /// `u32`: smallest MTU (4.19).
         IFLA_MIN_MTU = 50;
         /// `u32`: largest MTU (4.19).
