@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::netlink::Netlink;
 use crate::netlink::message::{Malformed, Message, Request, messages};
 use crate::sys::netlink::{Family, join, try_receive};
-use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
-use rustix::io::Errno;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd, poll};
+use rustix::io::{Errno, read, write};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -27,8 +27,8 @@ use xsk_uapi::rtnetlink::{AF_UNSPEC, RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK, ifi
 
 /// A watch over an interface: what happens to it is an event.
 ///
-/// Its descriptor is readable when there may be an event, so it can be waited for together with
-/// sockets: `poll(2)` of an AF_XDP socket stays silent when the interface goes.
+/// Its descriptor is readable when there may be an event, and after the last one, so it can be waited
+/// for together with sockets: `poll(2)` of an AF_XDP socket stays silent when the interface goes.
 ///
 /// ```no_run
 /// use xsk::interface::{DeviceEvent, Interface};
@@ -65,7 +65,10 @@ pub struct Watch {
     route: OwnedFd,
     /// The socket for numbers of queues, and the id of its family.
     channels: Option<(OwnedFd, u16)>,
-    /// Is readable when one of the sockets is.
+    /// An `eventfd` that is readable while there are events, and after the last one.
+    pending: OwnedFd,
+    is_pending: bool,
+    /// Is readable when one of the others is.
     epoll: OwnedFd,
     info: InterfaceInfo,
     queues: Option<Queues>,
@@ -107,9 +110,11 @@ impl Interface {
             };
             Ok((route, channels))
         })?;
-        let sockets = [Some(&route), channels.as_ref().map(|(socket, _)| socket)];
-        let epoll = all_of(sockets.into_iter().flatten())
-            .map_err(|errno| Error::Netlink { operation: "watch netlink sockets", errno })?;
+        let failed = |errno| Error::Netlink { operation: "watch netlink sockets", errno };
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let pending = eventfd(0, flags).map_err(failed)?;
+        let all = [Some(&pending), Some(&route), channels.as_ref().map(|(socket, _)| socket)];
+        let epoll = any_of(all.into_iter().flatten()).map_err(failed)?;
         // What happened before this is no event.
         let info = self.info()?;
         let queues = self.queues().ok();
@@ -117,6 +122,8 @@ impl Interface {
             interface: self.clone(),
             route,
             channels,
+            pending,
+            is_pending: false,
             epoll,
             info,
             queues,
@@ -149,7 +156,9 @@ impl Watch {
         if self.events.is_empty() {
             self.read()?;
         }
-        match self.events.pop_front() {
+        let event = self.events.pop_front();
+        self.show_pending()?;
+        match event {
             None if self.has_ended => Err(self.failed(Errno::NODEV)),
             event => Ok(event),
         }
@@ -211,14 +220,28 @@ impl Watch {
             Ok(info) => {
                 self.take_info(info);
                 self.take_queues();
-                Ok(())
             }
-            Err(error) if error.is_gone() => {
-                self.end(DeviceEvent::Removed);
-                Ok(())
-            }
-            Err(error) => Err(error),
+            Err(error) if error.is_gone() => self.end(DeviceEvent::Removed),
+            Err(error) => return Err(error),
         }
+        self.show_pending()
+    }
+
+    /// Makes the descriptor readable if there are events.
+    fn show_pending(&mut self) -> Result<()> {
+        let is_pending = self.has_ended || !self.events.is_empty();
+        if is_pending == self.is_pending {
+            return Ok(());
+        }
+        let mut count = [0; 8];
+        let done = if is_pending {
+            write(&self.pending, &1_u64.to_ne_bytes())
+        } else {
+            read(&self.pending, &mut count)
+        };
+        done.map_err(|errno| self.failed(errno))?;
+        self.is_pending = is_pending;
+        Ok(())
     }
 
     fn failed(&self, errno: Errno) -> Error {
@@ -312,7 +335,7 @@ fn listen(family: Family, group: u32) -> Result<OwnedFd, Errno> {
 }
 
 /// Returns a descriptor that is readable when one of `sockets` is.
-fn all_of<'a>(sockets: impl Iterator<Item = &'a OwnedFd>) -> Result<OwnedFd, Errno> {
+fn any_of<'a>(sockets: impl Iterator<Item = &'a OwnedFd>) -> Result<OwnedFd, Errno> {
     let all = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     for socket in sockets {
         epoll::add(&all, socket, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;

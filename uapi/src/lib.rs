@@ -34,6 +34,7 @@
 //! | [`netdev`]    | `netdev.h`                         | features and queues of devices         |
 //! | [`ethtool`]   | `ethtool.h`, `ethtool_netlink.h`   | channels, rings, steering rules        |
 //! | [`unix_diag`] | `unix_diag.h`, `sock_diag.h`       | which Unix sockets there are           |
+//! | [`xdp_diag`]  | `xdp_diag.h`                       | which AF_XDP sockets there are         |
 //! | [`layout`]    |                                    | types that describe a struct as data   |
 //! | [`tables`]    |                                    | all structs and constants as data      |
 //!
@@ -105,5 +106,6 @@ pub mod netdev;
 pub mod netlink;
 pub mod rtnetlink;
 pub mod unix_diag;
+pub mod xdp_diag;
 
 pub mod tables;

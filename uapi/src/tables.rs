@@ -16,6 +16,7 @@
 use crate::layout::{Constant, Origin, Struct};
 use crate::{
     bpf, btf, ethtool, genetlink, if_arp, if_link, if_xdp, netdev, netlink, rtnetlink, unix_diag,
+    xdp_diag,
 };
 
 /// Every struct of the crate.
@@ -36,6 +37,7 @@ pub const CONSTANTS: &[&[Constant]] = &[
     netlink::CONSTANTS,
     rtnetlink::CONSTANTS,
     unix_diag::CONSTANTS,
+    xdp_diag::CONSTANTS,
 ];
 
 const PARTS: &[&[Struct]] = &[
@@ -49,6 +51,7 @@ const PARTS: &[&[Struct]] = &[
     netlink::STRUCTS,
     rtnetlink::STRUCTS,
     unix_diag::STRUCTS,
+    xdp_diag::STRUCTS,
 ];
 
 const STRUCT_COUNT: usize = {
