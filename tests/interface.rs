@@ -219,6 +219,45 @@ fn the_owner_of_a_queue_is_seen() {
 }
 
 #[test]
+fn sockets_are_listed_where_the_kernel_lists_them() {
+    if !privileged!() {
+        return;
+    }
+    let cable = common::Cable::new(2);
+    let near = cable.veth.a();
+    let here = "sockets_are_listed_where_the_kernel_lists_them";
+    let empty = near.xdp_sockets().unwrap();
+    let why = "the kernel has no CONFIG_XDP_SOCKETS_DIAG";
+    if !common::kernel_can(here, empty.is_some(), why) {
+        return;
+    }
+    assert_eq!(empty, Some(vec![]));
+    let (umem, _pool) = Umem::builder().chunk_count(64).chunk_size(2048).build().unwrap();
+    let builder = || Socket::builder(&umem).bind_timeout(common::PATIENCE);
+    let bind = || builder().fill_size(128).rx_size(256).rx_only().bind(near, 1);
+    let socket = cable.left.run(bind).unwrap().unwrap();
+    // From another namespace, too.
+    let listed = near.xdp_sockets().unwrap().unwrap();
+    let [info] = listed[..] else { panic!("{listed:?}") };
+    assert_eq!((info.interface_index, info.queue), (near.index(), 1));
+    assert_eq!(info.uid, Some(rustix::process::geteuid().as_raw()));
+    let inode = rustix::fs::fstat(&socket.rx).unwrap().st_ino;
+    assert_eq!(u64::from(info.inode), inode);
+    let memory = info.umem.unwrap();
+    assert_eq!((memory.bytes, memory.chunk_size), (64 * 2048, 2048));
+    assert!(!memory.zero_copy);
+    assert_eq!((info.rx_ring, info.tx_ring, info.fill_ring), (Some(256), None, Some(128)));
+    assert!(info.completion_ring.is_some());
+    assert_eq!(info.counters.is_some(), common::kernel_since(5, 9));
+    // Those of other interfaces are left out.
+    assert_eq!(cable.veth.b().xdp_sockets().unwrap(), Some(vec![]));
+    drop(socket);
+    common::wait_for("the end of the socket", || {
+        near.xdp_sockets().unwrap().is_some_and(|listed| listed.is_empty())
+    });
+}
+
+#[test]
 fn an_interface_stays_in_its_namespace() {
     if !privileged!() {
         return;

@@ -106,6 +106,7 @@ fn of_operation(error: &Error) -> Hint {
         }
         Error::CreateRing { errno: Errno::NOMEM, .. } => RING_MEMORY.into(),
         Error::MapRing { errno: Errno::BUSY, .. } => MAP_AFTER_BIND.into(),
+        Error::Bind { holder: Some(holder), errno: Errno::BUSY, .. } => socket::queue_taken(holder),
         Error::Bind { errno: Errno::OPNOTSUPP, interface, shared_with, multi_buffer, .. } => {
             socket::no_zero_copy(interface, shared_with.is_some(), *multi_buffer)
         }

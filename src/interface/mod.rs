@@ -13,6 +13,7 @@ mod queues;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod xdp_socket;
 
 pub use device_event::DeviceEvent;
 pub use driver::Driver;
@@ -29,6 +30,7 @@ pub use queues::Queues;
 pub use watch::Watch;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) use watch::read_notification;
+pub use xdp_socket::{XdpSocketCounters, XdpSocketInfo, XdpUmemInfo};
 
 use crate::error::{Error, Result};
 use crate::netlink::message::Request;

@@ -138,6 +138,7 @@ impl<S: SocketKind> Unbound<S> {
                 shared_with: self.shares.as_ref().map(SocketHandle::place),
                 multi_buffer: S::MULTI_BUFFER,
                 waited,
+                holder: (errno == Errno::BUSY).then(|| interface.holder_of(queue)).flatten(),
                 errno,
             },
         })?;
@@ -197,6 +198,7 @@ impl<S: SocketKind> Unbound<S> {
                     shared_with: Some(with.place()),
                     multi_buffer: S::MULTI_BUFFER,
                     waited: Duration::ZERO,
+                    holder: None,
                     errno: Errno::BUSY,
                 })
             }

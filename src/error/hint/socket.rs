@@ -1,6 +1,7 @@
 //! Hints for packet memory, binding and waking.
 
 use super::wording::{Hint, NO_HINT};
+use crate::error::QueueHolder;
 use crate::error::shell_word::shell_word;
 use crate::types::{CopyMode, PageSize, RingKind};
 use rustix::io::Errno;
@@ -121,6 +122,20 @@ pub(super) fn bind(
         Errno::NETDOWN => format!("{interface} is down: `ip link set dev {word} up`").into(),
         _ => NO_HINT,
     }
+}
+
+/// Returns the hint about a queue that `holder` has.
+pub(super) fn queue_taken(holder: &QueueHolder) -> Hint {
+    let cure = match holder.pid {
+        Some(pid) if pid == std::process::id() => {
+            "drop all parts of that socket, or let both share the queue (`share_queue`)".to_owned()
+        }
+        Some(pid) => format!("end that process (`kill {pid}`), or take another queue"),
+        None => {
+            "`ss -f xdp -ep` shows it as root, with the process; or take another queue".to_owned()
+        }
+    };
+    format!("Another socket has this queue, that of {holder}: {cure}").into()
 }
 
 /// Returns the hint about a driver without zero-copy for the socket; if it is `shared`, another socket
