@@ -6,6 +6,7 @@ mod driver;
 mod features;
 mod info;
 mod inside;
+mod members;
 mod oper_state;
 mod programs;
 mod queue_state;

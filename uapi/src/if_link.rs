@@ -76,6 +76,9 @@ constants! {
         /// from `linux/veth.h`.
         VETH_INFO_PEER = 1;
 
+        /// In [`IFLA_INFO_DATA`] of a VLAN device, `u16`: the number of the VLAN.
+        IFLA_VLAN_ID = 1;
+
         /// In the `AF_INET6` nest of [`IFLA_AF_SPEC`], `u8`: `IN6_ADDR_GEN_MODE_*`.
         IFLA_INET6_ADDR_GEN_MODE = 8;
 
