@@ -258,6 +258,67 @@ fn sockets_are_listed_where_the_kernel_lists_them() {
 }
 
 #[test]
+fn a_promiscuous_interface_is_so_for_as_long_as_a_guard_lives() {
+    if !privileged!() {
+        return;
+    }
+    let cable = common::Cable::new(1);
+    let near = cable.veth.a();
+    let promiscuity = || near.info().unwrap().promiscuity;
+    // From another namespace, too.
+    let one = near.promiscuous().unwrap();
+    assert_eq!(one.interface(), near);
+    let another = cable.left.run(|| near.promiscuous()).unwrap().unwrap();
+    assert_eq!(promiscuity(), Some(2));
+    drop(one);
+    assert_eq!(promiscuity(), Some(1));
+    assert_eq!(another.restore(), Ok(()));
+    assert_eq!(promiscuity(), Some(0));
+    near.promiscuous().unwrap().keep();
+    assert_eq!(promiscuity(), Some(1), "kept until the process ends");
+    // A guard may outlive the interface.
+    let late = near.promiscuous().unwrap();
+    ip::delete(near).unwrap();
+    assert_eq!(late.restore(), Ok(()));
+    let gone = near.promiscuous().unwrap_err();
+    assert!(gone.is_gone(), "{gone}");
+}
+
+#[test]
+fn multicast_addresses_are_joined_and_left() {
+    if !privileged!() {
+        return;
+    }
+    let cable = common::Cable::named(1, "near", "far");
+    let near = cable.veth.a();
+    let is_joined = || {
+        let joined = cable.left.run(|| std::fs::read_to_string("/proc/thread-self/net/dev_mcast"));
+        let joined = joined.unwrap().unwrap();
+        joined.lines().any(|line| line.contains("near") && line.ends_with("01005e010203"))
+    };
+    let address = [1, 0, 0x5e, 1, 2, 3];
+    let member = near.join_multicast(address).unwrap();
+    assert!(is_joined());
+    drop(member);
+    assert!(!is_joined());
+    let unicast = near.join_multicast([2, 0, 0, 0, 0, 1]).unwrap_err();
+    assert!(unicast.to_string().contains("the first byte of a multicast address is odd"));
+}
+
+#[test]
+fn receiving_more_takes_a_capability() {
+    if !privileged!() {
+        return;
+    }
+    let cable = common::Cable::new(1);
+    let ask = || cable.veth.a().promiscuous().map(drop);
+    let error =
+        common::as_nobody(rustix::thread::CapabilitySet::empty(), &cable.left, ask).unwrap_err();
+    assert!(matches!(error, Error::Interface { errno: Errno::PERM, .. }), "{error:?}");
+    assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
+}
+
+#[test]
 fn an_interface_stays_in_its_namespace() {
     if !privileged!() {
         return;

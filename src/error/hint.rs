@@ -130,6 +130,12 @@ fn of_operation(error: &Error) -> Hint {
         | Error::Attach { errno: Errno::NODEV, .. }
         | Error::Detach { errno: Errno::NODEV, .. } => NO_INTERFACE.into(),
         Error::Interface { errno: Errno::XDEV, .. } => OTHER_NAMESPACE.into(),
+        // What takes a packet socket.
+        Error::Interface { errno: Errno::PERM, operation, .. }
+            if operation.contains("promiscuous") || operation.contains("multicast") =>
+        {
+            needs(NET_RAW)
+        }
         Error::Interface { errno: Errno::PERM, .. } => needs(NET_ADMIN),
         Error::Namespace { operation, errno: Errno::PERM } if operation.contains("SIOCGSKNS") => {
             FOREIGN_NAMESPACE.into()

@@ -7,6 +7,7 @@ mod features;
 mod info;
 mod inside;
 mod members;
+mod membership;
 mod oper_state;
 mod programs;
 mod queue_state;
@@ -22,6 +23,7 @@ pub use features::XdpFeatures;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) use features::family_id;
 pub use info::{InterfaceCounters, InterfaceInfo};
+pub use membership::Membership;
 pub use oper_state::OperState;
 pub use programs::AttachedPrograms;
 #[cfg(any(test, feature = "test-util"))]

@@ -30,6 +30,7 @@
 //! | [`netlink`]   | `netlink.h`                        | messages, attributes, acknowledgements |
 //! | [`rtnetlink`] | `rtnetlink.h`, `if_addr.h`, `if.h` | devices and addresses                  |
 //! | [`if_link`]   | `if_link.h`, `veth.h`              | attributes of devices, attaching XDP   |
+//! | [`if_packet`] | `if_packet.h`                      | what a device receives                 |
 //! | [`genetlink`] | `genetlink.h`                      | generic netlink                        |
 //! | [`netdev`]    | `netdev.h`                         | features and queues of devices         |
 //! | [`ethtool`]   | `ethtool.h`, `ethtool_netlink.h`   | channels, rings, steering rules        |
@@ -101,6 +102,7 @@ pub mod ethtool;
 pub mod genetlink;
 pub mod if_arp;
 pub mod if_link;
+pub mod if_packet;
 pub mod if_xdp;
 pub mod netdev;
 pub mod netlink;

@@ -15,8 +15,8 @@
 
 use crate::layout::{Constant, Origin, Struct};
 use crate::{
-    bpf, btf, ethtool, genetlink, if_arp, if_link, if_xdp, netdev, netlink, rtnetlink, unix_diag,
-    xdp_diag,
+    bpf, btf, ethtool, genetlink, if_arp, if_link, if_packet, if_xdp, netdev, netlink, rtnetlink,
+    unix_diag, xdp_diag,
 };
 
 /// Every struct of the crate.
@@ -32,6 +32,7 @@ pub const CONSTANTS: &[&[Constant]] = &[
     genetlink::CONSTANTS,
     if_arp::CONSTANTS,
     if_link::CONSTANTS,
+    if_packet::CONSTANTS,
     if_xdp::CONSTANTS,
     netdev::CONSTANTS,
     netlink::CONSTANTS,
@@ -47,6 +48,7 @@ const PARTS: &[&[Struct]] = &[
     btf::STRUCTS,
     ethtool::STRUCTS,
     genetlink::STRUCTS,
+    if_packet::STRUCTS,
     if_xdp::STRUCTS,
     netlink::STRUCTS,
     rtnetlink::STRUCTS,
