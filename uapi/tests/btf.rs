@@ -40,7 +40,8 @@ fn say(line: &str) {
 }
 
 /// Structs that only a module of the kernel uses, whose type information is its own.
-const OF_MODULES: [&str; 8] = [
+const OF_MODULES: [&str; 9] = [
+    "packet_mreq",
     "unix_diag_req",
     "unix_diag_msg",
     "xdp_diag_req",

@@ -126,16 +126,18 @@ pub(super) fn bind(
 
 /// Returns the hint about a queue that `holder` has.
 pub(super) fn queue_taken(holder: &QueueHolder) -> Hint {
+    const LIST: &str =
+        ": `ss -f xdp -ep` shows it to root, with the process; or take another queue";
     let cure = match holder.pid {
         Some(pid) if pid == std::process::id() => {
-            "drop all parts of that socket, or let both share the queue (`share_queue`)".to_owned()
+            ", of which a part is not dropped yet: drop it, or let both share the queue \
+             (`share_queue`)"
+                .into()
         }
-        Some(pid) => format!("end that process (`kill {pid}`), or take another queue"),
-        None => {
-            "`ss -f xdp -ep` shows it as root, with the process; or take another queue".to_owned()
-        }
+        Some(pid) => format!(": end that process (`kill {pid}`), or take another queue").into(),
+        None => Hint::from(LIST),
     };
-    format!("Another socket has this queue, that of {holder}: {cure}").into()
+    format!("Another socket has this queue, that of {holder}{cure}").into()
 }
 
 /// Returns the hint about a driver without zero-copy for the socket; if it is `shared`, another socket
