@@ -6,6 +6,7 @@
 mod common;
 
 use common::{Cable, PATIENCE, kernel_can, packet};
+use std::io::Write;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachMode, Attachment, ModeReason};
 use xsk::test_util::{Namespace, ip, privileged};
@@ -135,13 +136,18 @@ impl Bench {
             match seen {
                 Ok((used, reason, came)) => {
                     let came = if *came { "receives" } else { "receives nothing" };
-                    println!("{kind}: asked for {mode}: {used} ({reason}): {came}");
+                    say(&format!("{kind}: asked for {mode}: {used} ({reason}): {came}"));
                 }
-                Err(error) => println!("{kind}: asked for {mode}: {error}"),
+                Err(error) => say(&format!("{kind}: asked for {mode}: {error}")),
             }
         }
         seen
     }
+}
+
+/// Writes a line past the test harness.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Tests a device whose sockets receive in generic mode, and which has no native one.
@@ -149,7 +155,7 @@ fn generic_only(test: &str, kind: &str, traffic: &Traffic) {
     let Some(bench) = Bench::new(test, kind) else { return };
     let [native, generic, auto] = bench.report(kind, traffic);
     assert!(native.is_err(), "{native:?}");
-    assert_eq!(generic.unwrap().2, true);
+    assert!(generic.unwrap().2);
     let (mode, _, came) = auto.unwrap();
     assert_eq!((mode, came), (XdpMode::Generic, true));
     assert!(bench.sends(traffic), "{kind} sends");
@@ -195,7 +201,7 @@ fn sockets_of_a_bond_receive_in_generic_mode_and_those_of_members_in_native_mode
     let traffic = Traffic::ethernet();
     let Some(bench) = Bench::new(test, "bond") else { return };
     let near = bench.cable.veth.a();
-    assert_eq!(bench.device.members().unwrap(), [near.clone()]);
+    assert!(bench.device.members().unwrap().contains(near));
     assert_eq!(near.members().unwrap(), []);
     let [native, generic, auto] = bench.report("bond", &traffic);
     // Before 5.15 a bond has no native mode.
@@ -212,7 +218,7 @@ fn sockets_of_a_bond_receive_in_generic_mode_and_those_of_members_in_native_mode
     // What to do instead.
     let member = Bench { device: near.clone(), cable: bench.cable };
     let [native, ..] = member.report("member of a bond", &traffic);
-    assert_eq!(native.unwrap().2, true);
+    assert!(native.unwrap().2);
     assert!(member.sends(&traffic), "a member sends");
 }
 

@@ -70,7 +70,7 @@ impl Interface {
     #[doc(alias = "PACKET_MR_PROMISC")]
     pub fn promiscuous(&self) -> Result<Membership> {
         let request = packet_mreq { mr_type: PACKET_MR_PROMISC, ..packet_mreq::default() };
-        self.receive_more("make promiscuous", request)
+        self.receive_more("receive the packets to all addresses on", request)
     }
 
     /// Has the interface receive the packets to a multicast address (`PACKET_MR_MULTICAST`), which a
@@ -83,7 +83,7 @@ impl Interface {
     /// [`promiscuous`](Self::promiscuous).
     #[doc(alias = "PACKET_MR_MULTICAST")]
     pub fn join_multicast(&self, address: [u8; 6]) -> Result<Membership> {
-        const OPERATION: &str = "join a multicast address on";
+        const OPERATION: &str = "receive the packets to a multicast address on";
         let [first, ..] = address;
         // The kernel takes any.
         if first & 1 == 0 {
