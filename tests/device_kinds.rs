@@ -145,6 +145,11 @@ impl Bench {
     }
 }
 
+/// Returns the indices of an interface's members. Before 5.14 values of two look-ups are not equal.
+fn members_of(interface: &Interface) -> Vec<u32> {
+    interface.members().unwrap().iter().map(Interface::index).collect()
+}
+
 /// Writes a line past the test harness.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
@@ -164,8 +169,8 @@ fn generic_only(test: &str, kind: &str, traffic: &Traffic) {
     let near = bench.cable.veth.a();
     let info = bench.device.info().unwrap();
     assert_eq!(info.lower, over.then(|| near.index()));
-    let members = bench.device.members().unwrap();
-    assert_eq!(members.contains(near), !over, "{members:?}");
+    let members = if over { vec![] } else { vec![near.index()] };
+    assert_eq!(members_of(&bench.device), members);
 }
 
 #[test]
@@ -201,7 +206,7 @@ fn sockets_of_a_bond_receive_in_generic_mode_and_those_of_members_in_native_mode
     let traffic = Traffic::ethernet();
     let Some(bench) = Bench::new(test, "bond") else { return };
     let near = bench.cable.veth.a();
-    assert!(bench.device.members().unwrap().contains(near));
+    assert_eq!(members_of(&bench.device), [near.index()]);
     assert_eq!(near.members().unwrap(), []);
     let [native, generic, auto] = bench.report("bond", &traffic);
     // Before 5.15 a bond has no native mode.
@@ -231,7 +236,7 @@ fn members_of_an_interface_that_is_gone_are_an_error() {
     let bridge = cable.left.add_bridge("bridge").unwrap();
     assert_eq!(bridge.members().unwrap(), []);
     ip::set_master(cable.veth.a(), Some(&bridge)).unwrap();
-    assert_eq!(bridge.members().unwrap(), [cable.veth.a().clone()]);
+    assert_eq!(members_of(&bridge), [cable.veth.a().index()]);
     ip::delete(&bridge).unwrap();
     assert!(bridge.members().unwrap_err().is_gone());
 }
