@@ -62,8 +62,8 @@ impl Traffic {
 }
 
 impl Bench {
-    /// Makes a device of `kind` over the left end of a cable, or with it as its member; `None` if this
-    /// kernel has no such kind.
+    /// Makes a device of `kind` over the left end of a cable, or with it as its member; `None` if
+    /// this kernel has no such kind.
     fn new(test: &str, kind: &str) -> Option<Self> {
         let cable = Cable::named(1, "near", "far");
         let near = cable.veth.a();

@@ -112,9 +112,9 @@ pub enum ModeReason {
         /// The kernel's extended acknowledgement (netlink only).
         message: Option<String>,
     },
-    /// Generic mode was chosen for a bond: in native mode the program would run for its members (5.15),
-    /// and what it redirects would not come to a socket of the bond. Sockets and programs of the
-    /// members themselves are quicker.
+    /// Generic mode was chosen for a bond: in native mode the program would run for its members
+    /// (5.15), and what it redirects would not come to a socket of the bond. Sockets and programs
+    /// of the members themselves are quicker.
     #[non_exhaustive]
     Bond {
         /// The names of the members.

@@ -17,8 +17,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueHolder {
-    /// The number of the socket's inode: `/proc/PID/fd` shows it as `socket:[NUMBER]`, `ss -f xdp -e`
-    /// as `ino:NUMBER`. 0 if no process has the socket open any more.
+    /// The number of the socket's inode: `/proc/PID/fd` shows it as `socket:[NUMBER]`, and
+    /// `ss -f xdp -e` as `ino:NUMBER`. 0 if no process has the socket open any more.
     pub inode: u32,
     /// The user who made the socket.
     pub uid: Option<u32>,

@@ -34,8 +34,8 @@ pub enum DeviceEvent {
     CarrierLost,
     /// It has a carrier.
     Carrier,
-    /// It was removed: its sockets have ended. This is the last event. Where the kernel had to leave
-    /// notifications out, it may have been moved instead.
+    /// It was removed: its sockets have ended. This is the last event. Where the kernel had to
+    /// leave notifications out, it may have been moved instead.
     Removed,
     /// It was moved to another network namespace: its sockets have ended. This is the last event.
     Moved,
@@ -46,7 +46,8 @@ pub enum DeviceEvent {
         /// The name from this event on.
         to: OsString,
     },
-    /// The numbers of its queues were changed. A socket of a queue that is no more receives nothing.
+    /// The numbers of its queues were changed. A socket of a queue that is no more receives
+    /// nothing.
     QueuesChanged {
         /// The numbers before.
         from: Queues,

@@ -106,8 +106,8 @@ impl XdpFeatures {
         self.bits
     }
 
-    /// Returns whether programs can read when the card received a packet (6.7); `None` if the kernel
-    /// does not report it.
+    /// Returns whether programs can read when the card received a packet (6.7); `None` if the
+    /// kernel does not report it.
     #[must_use]
     #[doc(alias = "NETDEV_XDP_RX_METADATA_TIMESTAMP")]
     pub fn rx_timestamp(&self) -> Option<bool> {

@@ -47,11 +47,12 @@ pub struct InterfaceInfo {
     pub carrier: bool,
     /// Whether the kernel uses it (`IFF_RUNNING`), which begins a moment after `up` and `carrier`.
     pub running: bool,
-    /// Its state as the kernel sums it up (`IFLA_OPERSTATE`); `None` for a state that this crate does
-    /// not know.
+    /// Its state as the kernel sums it up (`IFLA_OPERSTATE`); `None` for a state that this crate
+    /// does not know.
     pub oper_state: Option<OperState>,
     /// How many users want it to receive the packets for all addresses (`IFLA_PROMISCUITY`): packet
-    /// sockets, bridges, `ip link set promisc on`; 0 is off. `None` if the kernel does not report it.
+    /// sockets, bridges, `ip link set promisc on`; 0 is off. `None` if the kernel does not report
+    /// it.
     pub promiscuity: Option<u32>,
     /// Its Ethernet address; `None` if it has none of six bytes.
     pub mac: Option<[u8; 6]>,
@@ -66,8 +67,8 @@ pub struct InterfaceInfo {
     pub kind: Option<String>,
     /// The index of the bridge or bond that it belongs to.
     pub master: Option<u32>,
-    /// The index of the interface below it, for a VLAN or macvlan interface; of the other end, for a
-    /// veth (`IFLA_LINK`). `None` if there is none.
+    /// The index of the interface below it, for a VLAN or macvlan interface; of the other end, for
+    /// a veth (`IFLA_LINK`). `None` if there is none.
     pub lower: Option<u32>,
     /// Whether [`lower`](Self::lower) is an index in another network namespace
     /// (`IFLA_LINK_NETNSID`).

@@ -7,8 +7,8 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 
 impl Interface {
-    /// Has `open` open a socket in the network namespace of this interface: on the calling thread if
-    /// that is there, else on another one, which enters the namespace and ends.
+    /// Has `open` open a socket in the network namespace of this interface: on the calling thread
+    /// if that is there, else on another one, which enters the namespace and ends.
     ///
     /// # Errors
     /// [`Error::Interface`] with the errno of `open`; with `EXDEV` if the calling thread is in

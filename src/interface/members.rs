@@ -9,8 +9,8 @@ use xsk_uapi::netlink::NLM_F_DUMP;
 use xsk_uapi::rtnetlink::{RTM_GETLINK, ifinfomsg};
 
 impl Interface {
-    /// Returns the interfaces that belong to it: the members of a bond or team, the ports of a bridge
-    /// (`IFLA_MASTER`). Empty for an interface of another kind.
+    /// Returns the interfaces that belong to it: the members of a bond or team, the ports of a
+    /// bridge (`IFLA_MASTER`). Empty for an interface of another kind.
     ///
     /// ```
     /// use xsk::Interface;
@@ -40,8 +40,8 @@ impl Interface {
         Ok(members)
     }
 
-    /// Returns the names of the members if it is a bond, else `None`. A bond hands native programs to
-    /// its members (5.15), and what they redirect never comes to a socket of the bond.
+    /// Returns the names of the members if it is a bond, else `None`. A bond hands native programs
+    /// to its members (5.15), and what they redirect never comes to a socket of the bond.
     pub(crate) fn members_of_bond(&self) -> Result<Option<Vec<String>>> {
         if self.info()?.kind.as_deref() != Some("bond") {
             return Ok(None);

@@ -10,8 +10,9 @@ use xsk_uapi::if_packet::{PACKET_MR_MULTICAST, PACKET_MR_PROMISC, packet_mreq};
 /// A wish that an interface receives more than the packets to its own address: all
 /// ([`Interface::promiscuous`]), or those to a multicast address ([`Interface::join_multicast`]).
 ///
-/// Dropping it ends that, unless others wish the same. It has a descriptor of a packet socket, so the
-/// kernel ends it when the process dies, however that is: a killed process leaves nothing behind.
+/// Dropping it ends that, unless others wish the same. It has a descriptor of a packet socket, so
+/// the kernel ends it when the process dies, however that is: a killed process leaves nothing
+/// behind.
 ///
 /// ```
 /// use xsk::test_util::{Namespace, VethPair};
@@ -60,26 +61,26 @@ impl Membership {
 
 impl Interface {
     /// Has the interface receive the packets to all addresses (`PACKET_MR_PROMISC`), which a card
-    /// otherwise drops before any program sees them: to forward between two interfaces, or to watch.
-    /// Needs CAP_NET_RAW.
+    /// otherwise drops before any program sees them: to forward between two interfaces, or to
+    /// watch. Needs CAP_NET_RAW.
     ///
     /// # Errors
-    /// [`Error::Interface`] with the kernel's reason: `EPERM` without the capability, `ENODEV` if it
-    /// is gone, `EXDEV` if the calling thread is in another network namespace and may not enter that
-    /// of the interface.
+    /// [`Error::Interface`] with the kernel's reason: `EPERM` without the capability, `ENODEV` if
+    /// it is gone, `EXDEV` if the calling thread is in another network namespace and may not enter
+    /// that of the interface.
     #[doc(alias = "PACKET_MR_PROMISC")]
     pub fn promiscuous(&self) -> Result<Membership> {
         let request = packet_mreq { mr_type: PACKET_MR_PROMISC, ..packet_mreq::default() };
         self.receive_more("receive the packets to all addresses on", request)
     }
 
-    /// Has the interface receive the packets to a multicast address (`PACKET_MR_MULTICAST`), which a
-    /// card otherwise drops before any program sees them. The kernel tells no router of it: that is for
-    /// `IP_ADD_MEMBERSHIP` of a UDP socket. Needs CAP_NET_RAW.
+    /// Has the interface receive the packets to a multicast address (`PACKET_MR_MULTICAST`), which
+    /// a card otherwise drops before any program sees them. The kernel tells no router of it: that
+    /// is for `IP_ADD_MEMBERSHIP` of a UDP socket. Needs CAP_NET_RAW.
     ///
     /// # Errors
-    /// [`Error::Interface`]: `EINVAL` for an address that is no multicast address (the lowest bit of
-    /// its first byte is 0), and for an interface without addresses of six bytes; else as
+    /// [`Error::Interface`]: `EINVAL` for an address that is no multicast address (the lowest bit
+    /// of its first byte is 0), and for an interface without addresses of six bytes; else as
     /// [`promiscuous`](Self::promiscuous).
     #[doc(alias = "PACKET_MR_MULTICAST")]
     pub fn join_multicast(&self, address: [u8; 6]) -> Result<Membership> {

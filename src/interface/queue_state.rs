@@ -104,8 +104,8 @@ impl Interface {
         }
     }
 
-    /// Returns the state of one queue (6.8); `None` where the kernel does not report it, and if there
-    /// is no such queue in use.
+    /// Returns the state of one queue (6.8); `None` where the kernel does not report it, and if
+    /// there is no such queue in use.
     ///
     /// # Errors
     /// As [`queue_states`](Self::queue_states).

@@ -27,8 +27,9 @@ use xsk_uapi::rtnetlink::{AF_UNSPEC, RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK, ifi
 
 /// A watch over an interface: what happens to it is an event.
 ///
-/// Its descriptor is readable when there may be an event, and after the last one, so it can be waited
-/// for together with sockets: `poll(2)` of an AF_XDP socket stays silent when the interface goes.
+/// Its descriptor is readable when there may be an event, and after the last one, so it can be
+/// waited for together with sockets: `poll(2)` of an AF_XDP socket stays silent when the interface
+/// goes.
 ///
 /// ```no_run
 /// use xsk::interface::{DeviceEvent, Interface};
@@ -47,11 +48,11 @@ use xsk_uapi::rtnetlink::{AF_UNSPEC, RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK, ifi
 /// ```
 ///
 /// # What is missed, and what is not
-/// The events are the kernel's notifications about interfaces (`RTNLGRP_LINK`) and, since 5.7, about
-/// numbers of queues (`ETHTOOL_MSG_CHANNELS_NTF`). A kernel that has to leave notifications out
-/// reports that; the state is read anew then, and the differences are the events. So a state that
-/// lasts is never missed, but two changes of which the second undoes the first may be. An event
-/// may also come twice.
+/// The events are the kernel's notifications about interfaces (`RTNLGRP_LINK`) and, since 5.7,
+/// about numbers of queues (`ETHTOOL_MSG_CHANNELS_NTF`). A kernel that has to leave notifications
+/// out reports that; the state is read anew then, and the differences are the events. So a state
+/// that lasts is never missed, but two changes of which the second undoes the first may be. An
+/// event may also come twice.
 ///
 /// The kernel notifies of no program that is attached or replaced by a link, nor of any program
 /// while the interface is down, nor of numbers of queues before 5.7: those events come with the
@@ -150,8 +151,8 @@ impl Watch {
     /// Returns the next event, if there is one.
     ///
     /// # Errors
-    /// [`Error::Interface`]: with `ENODEV` after [`DeviceEvent::Removed`] and [`DeviceEvent::Moved`]
-    /// ([`Error::is_gone`]), otherwise if a netlink socket fails.
+    /// [`Error::Interface`]: with `ENODEV` after [`DeviceEvent::Removed`] and
+    /// [`DeviceEvent::Moved`] ([`Error::is_gone`]), otherwise if a netlink socket fails.
     pub fn try_next(&mut self) -> Result<Option<DeviceEvent>> {
         if self.events.is_empty() {
             self.read()?;
@@ -207,8 +208,8 @@ impl Watch {
     /// Reads the state anew; the differences are the next events. A program that has to know of
     /// changes which the kernel does not notify of calls this once a second or so.
     ///
-    /// The request takes the lock of all network settings in the kernel (RTNL), for which it may have
-    /// to wait.
+    /// The request takes the lock of all network settings in the kernel (RTNL), for which it may
+    /// have to wait.
     ///
     /// # Errors
     /// [`Error::Interface`]. An interface that is gone is no error but the next event.

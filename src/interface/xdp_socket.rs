@@ -166,13 +166,14 @@ impl XdpSocketCounters {
 impl Interface {
     /// Returns the AF_XDP sockets that are bound to it, of all processes, by their queues (5.1).
     ///
-    /// `None` where the kernel does not list them: it is built without `CONFIG_XDP_SOCKETS_DIAG`, its
-    /// module cannot be loaded, or a security module does not allow it. The kernel's list ends before
-    /// a socket whose interface has gone and that is not closed yet: older sockets are missing then.
+    /// `None` where the kernel does not list them: it is built without `CONFIG_XDP_SOCKETS_DIAG`,
+    /// its module cannot be loaded, or a security module does not allow it. The kernel's list ends
+    /// before a socket whose interface has gone and that is not closed yet: older sockets are
+    /// missing then.
     ///
     /// # Errors
-    /// [`Error::Interface`](crate::Error::Interface): with `EXDEV` if the calling thread is in another
-    /// network namespace and may not enter that of the interface.
+    /// [`Error::Interface`](crate::Error::Interface): with `EXDEV` if the calling thread is in
+    /// another network namespace and may not enter that of the interface.
     #[doc(alias = "XDP_DIAG")]
     pub fn xdp_sockets(&self) -> Result<Option<Vec<XdpSocketInfo>>> {
         self.list_sockets(XDP_SHOW_INFO | XDP_SHOW_RING_CFG | XDP_SHOW_UMEM | XDP_SHOW_STATS)

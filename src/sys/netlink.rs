@@ -53,8 +53,8 @@ pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
     if sent == bytes.len() { Ok(()) } else { Err(Errno::MSGSIZE) }
 }
 
-/// `setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group)`: has the kernel send what it sends to
-/// this group to the socket as well.
+/// `setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group)`: has the kernel send what it sends
+/// to this group to the socket as well.
 pub(crate) fn join(fd: BorrowedFd<'_>, group: u32) -> Result<(), Errno> {
     sockopt::set(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group)
 }

@@ -6,8 +6,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use xsk_uapi::if_packet::{PACKET_ADD_MEMBERSHIP, PACKET_DROP_MEMBERSHIP, SOL_PACKET, packet_mreq};
 
-/// `socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)`: a packet socket that receives nothing itself. Needs
-/// CAP_NET_RAW.
+/// `socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)`: a packet socket that receives nothing itself.
+/// Needs CAP_NET_RAW.
 pub(crate) fn open() -> Result<OwnedFd, Errno> {
     socket_with(AddressFamily::PACKET, SocketType::RAW, SocketFlags::CLOEXEC, None)
 }

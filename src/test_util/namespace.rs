@@ -177,13 +177,14 @@ impl Namespace {
         Ok(bridge)
     }
 
-    /// Makes a software interface of a kind in this namespace, as `ip link add NAME type KIND` does:
-    /// `bond`, `team`; over another interface `macvlan`, or `vlan` with the number 1. It is switched
-    /// off and gets no IPv6 address. It is removed with the namespace, or by [`ip::delete`].
+    /// Makes a software interface of a kind in this namespace, as `ip link add NAME type KIND`
+    /// does: `bond`, `team`; over another interface `macvlan`, or `vlan` with the number 1. It is
+    /// switched off and gets no IPv6 address. It is removed with the namespace, or by
+    /// [`ip::delete`].
     ///
     /// # Errors
-    /// [`Error::Interface`] with the kernel's reason: `EEXIST` if the name is taken, `EOPNOTSUPP` if
-    /// the kernel has no such kind.
+    /// [`Error::Interface`] with the kernel's reason: `EEXIST` if the name is taken, `EOPNOTSUPP`
+    /// if the kernel has no such kind.
     pub fn add_device(
         &self,
         kind: &str,

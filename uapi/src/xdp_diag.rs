@@ -1,8 +1,8 @@
 //! `linux/xdp_diag.h`: which AF_XDP sockets there are (5.1).
 //!
-//! Ask with [`SOCK_DIAG_BY_FAMILY`](crate::unix_diag::SOCK_DIAG_BY_FAMILY) and [`xdp_diag_req`], as a
-//! dump, on a socket of `NETLINK_SOCK_DIAG`; the replies are an [`xdp_diag_msg`] with attributes each.
-//! The kernel needs `CONFIG_XDP_SOCKETS_DIAG`.
+//! Ask with [`SOCK_DIAG_BY_FAMILY`](crate::unix_diag::SOCK_DIAG_BY_FAMILY) and [`xdp_diag_req`], as
+//! a dump, on a socket of `NETLINK_SOCK_DIAG`; the replies are an [`xdp_diag_msg`] with attributes
+//! each. The kernel needs `CONFIG_XDP_SOCKETS_DIAG`.
 
 use crate::layout::{constants, structs};
 
