@@ -5,10 +5,10 @@ mod common;
 
 use rustix::io::Errno;
 use std::collections::HashSet;
-use xsk::Error;
 use xsk::attach::XdpMode;
-use xsk::interface::Interface;
+use xsk::interface::{Interface, OperState};
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
+use xsk::{Error, Socket, Umem};
 
 /// Returns whether `name` is refused as one that no interface can have.
 fn refused(name: &str) -> bool {
@@ -118,6 +118,204 @@ fn features_are_those_of_the_driver() {
     if let Err(error) = pair.a().xdp_features() {
         assert!(matches!(&error, Error::Interface { errno: Errno::NODEV, .. }), "{error:?}");
     }
+}
+
+#[test]
+fn the_bits_of_features_have_names() {
+    if !privileged!() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    let Some(features) = pair.a().xdp_features().unwrap() else {
+        assert!(!common::kernel_since(6, 3));
+        return;
+    };
+    let text = format!("{features:?}");
+    assert!(text.contains("xdp: BASIC | REDIRECT | RX_SG"), "{text}");
+    let known = common::kernel_since(6, 7);
+    for value in [features.rx_timestamp(), features.rx_hash()] {
+        assert_eq!(value, known.then_some(true), "{text}");
+    }
+    assert_eq!(features.rx_vlan_tag().is_some(), known, "{text}");
+    assert!(text.contains("TIMESTAMP | HASH") || !known, "{text}");
+    let loopback = namespace.interface("lo").unwrap().xdp_features().unwrap().unwrap();
+    assert_eq!(loopback.rx_hash(), known.then_some(false));
+    assert!(format!("{loopback:?}").contains("xdp: none"));
+}
+
+#[test]
+fn the_driver_is_described() {
+    assert_eq!(Interface::by_name("lo").unwrap().driver().unwrap(), None);
+    if !privileged!() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    let driver = pair.a().driver().unwrap().unwrap();
+    assert_eq!((driver.name.as_str(), driver.firmware, driver.bus), ("veth", None, None));
+    assert!(driver.version.is_some_and(|version| !version.is_empty()));
+    ip::delete(pair.a()).unwrap();
+    let gone = pair.a().driver().unwrap_err();
+    assert!(gone.is_gone(), "{gone}");
+}
+
+#[test]
+fn limits_and_relations_are_described() {
+    let loopback = Interface::by_name("lo").unwrap().info().unwrap();
+    assert_eq!((loopback.lower, loopback.lower_is_elsewhere), (None, false));
+    if !privileged!() {
+        return;
+    }
+    let (left, right) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+    let bridge = left.add_bridge("bridge").unwrap();
+    let pair = VethPair::builder().build(&left, &right).unwrap();
+    let info = || pair.a().info().unwrap();
+    assert_eq!((info().min_mtu, info().max_mtu), (Some(68), Some(65535)));
+    assert_eq!((info().lower, info().lower_is_elsewhere), (Some(pair.b().index()), true));
+    assert_eq!((info().oper_state, info().promiscuity), (Some(OperState::Up), Some(0)));
+    ip::set_master(pair.a(), Some(&bridge)).unwrap();
+    assert_eq!((info().master, info().promiscuity), (Some(bridge.index()), Some(1)));
+    ip::set_up(pair.b(), false).unwrap();
+    let seen = ip::wait_until(pair.a(), common::PATIENCE, |info| !info.carrier).unwrap();
+    ip::wait_until(pair.a(), common::PATIENCE, |info| {
+        // A veth without its other end is as one whose lower interface is down.
+        matches!(info.oper_state, Some(OperState::Down | OperState::LowerLayerDown))
+    })
+    .unwrap();
+    assert_eq!(seen.max_mtu, Some(65535));
+}
+
+#[test]
+fn the_owner_of_a_queue_is_seen() {
+    if !privileged!() {
+        return;
+    }
+    let cable = common::Cable::new(2);
+    let near = cable.veth.a();
+    let Some(states) = near.queue_states().unwrap() else {
+        assert!(!common::kernel_since(6, 8));
+        return;
+    };
+    let known = common::kernel_since(6, 15);
+    assert_eq!(states.iter().map(|state| state.queue).collect::<Vec<_>>(), [0, 1]);
+    for state in &states {
+        assert!(state.rx.is_some() && state.tx.is_some(), "{state:?}");
+        assert_eq!(state.has_socket(), known.then_some(false), "{state:?}");
+    }
+    let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
+    let builder = Socket::builder(&umem).bind_timeout(common::PATIENCE);
+    let socket = cable.left.run(|| builder.rx_only().bind(near, 1)).unwrap().unwrap();
+    let has_socket = |queue| near.queue_state(queue).unwrap().unwrap().has_socket();
+    assert_eq!((has_socket(0), has_socket(1)), (known.then_some(false), known.then_some(true)));
+    assert_eq!(near.queue_state(2).unwrap(), None);
+    drop(socket);
+    common::wait_for("the free queue", || has_socket(1) != Some(true));
+    // No queue is in use while the interface is down.
+    ip::set_up(near, false).unwrap();
+    assert_eq!(near.queue_states().unwrap(), Some(vec![]));
+    ip::delete(near).unwrap();
+    assert!(near.queue_states().unwrap_err().is_gone());
+}
+
+#[test]
+fn sockets_are_listed_where_the_kernel_lists_them() {
+    if !privileged!() {
+        return;
+    }
+    let cable = common::Cable::new(2);
+    let near = cable.veth.a();
+    let here = "sockets_are_listed_where_the_kernel_lists_them";
+    let empty = near.xdp_sockets().unwrap();
+    let why = "the kernel has no CONFIG_XDP_SOCKETS_DIAG";
+    if !common::kernel_can(here, empty.is_some(), why) {
+        return;
+    }
+    assert_eq!(empty, Some(vec![]));
+    let (umem, _pool) = Umem::builder().chunk_count(64).chunk_size(2048).build().unwrap();
+    let builder = || Socket::builder(&umem).bind_timeout(common::PATIENCE);
+    let bind = || builder().fill_size(128).rx_size(256).rx_only().bind(near, 1);
+    let socket = cable.left.run(bind).unwrap().unwrap();
+    // From another namespace, too.
+    let listed = near.xdp_sockets().unwrap().unwrap();
+    let [info] = listed[..] else { panic!("{listed:?}") };
+    assert_eq!((info.interface_index, info.queue), (near.index(), 1));
+    assert_eq!(info.uid, Some(rustix::process::geteuid().as_raw()));
+    let inode = rustix::fs::fstat(&socket.rx).unwrap().st_ino;
+    assert_eq!(u64::from(info.inode), inode);
+    let memory = info.umem.unwrap();
+    assert_eq!((memory.bytes, memory.chunk_size), (64 * 2048, 2048));
+    assert!(!memory.zero_copy);
+    assert_eq!((info.rx_ring, info.tx_ring, info.fill_ring), (Some(256), None, Some(128)));
+    assert!(info.completion_ring.is_some());
+    assert_eq!(info.counters.is_some(), common::kernel_since(5, 9));
+    // Those of other interfaces are left out.
+    assert_eq!(cable.veth.b().xdp_sockets().unwrap(), Some(vec![]));
+    drop(socket);
+    common::wait_for("the end of the socket", || {
+        near.xdp_sockets().unwrap().is_some_and(|listed| listed.is_empty())
+    });
+}
+
+#[test]
+fn a_promiscuous_interface_is_so_for_as_long_as_a_guard_lives() {
+    if !privileged!() {
+        return;
+    }
+    let cable = common::Cable::new(1);
+    let near = cable.veth.a();
+    let promiscuity = || near.info().unwrap().promiscuity;
+    // From another namespace, too.
+    let one = near.promiscuous().unwrap();
+    assert_eq!(one.interface(), near);
+    let another = cable.left.run(|| near.promiscuous()).unwrap().unwrap();
+    assert_eq!(promiscuity(), Some(2));
+    drop(one);
+    assert_eq!(promiscuity(), Some(1));
+    assert_eq!(another.restore(), Ok(()));
+    assert_eq!(promiscuity(), Some(0));
+    near.promiscuous().unwrap().keep();
+    assert_eq!(promiscuity(), Some(1), "kept until the process ends");
+    // A guard may outlive the interface.
+    let late = near.promiscuous().unwrap();
+    ip::delete(near).unwrap();
+    assert_eq!(late.restore(), Ok(()));
+    let gone = near.promiscuous().unwrap_err();
+    assert!(gone.is_gone(), "{gone}");
+}
+
+#[test]
+fn multicast_addresses_are_joined_and_left() {
+    if !privileged!() {
+        return;
+    }
+    let cable = common::Cable::named(1, "near", "far");
+    let near = cable.veth.a();
+    let is_joined = || {
+        let joined = cable.left.run(|| std::fs::read_to_string("/proc/thread-self/net/dev_mcast"));
+        let joined = joined.unwrap().unwrap();
+        joined.lines().any(|line| line.contains("near") && line.ends_with("01005e010203"))
+    };
+    let address = [1, 0, 0x5e, 1, 2, 3];
+    let member = near.join_multicast(address).unwrap();
+    assert!(is_joined());
+    drop(member);
+    assert!(!is_joined());
+    let unicast = near.join_multicast([2, 0, 0, 0, 0, 1]).unwrap_err();
+    assert!(unicast.to_string().contains("the first byte of a multicast address is odd"));
+}
+
+#[test]
+fn receiving_more_takes_a_capability() {
+    if !privileged!() {
+        return;
+    }
+    let cable = common::Cable::new(1);
+    let ask = || cable.veth.a().promiscuous().map(drop);
+    let error =
+        common::as_nobody(rustix::thread::CapabilitySet::empty(), &cable.left, ask).unwrap_err();
+    assert!(matches!(error, Error::Interface { errno: Errno::PERM, .. }), "{error:?}");
+    assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
 }
 
 #[test]

@@ -210,8 +210,15 @@ impl AttachmentBuilder {
     /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the
     ///   thread (`EXDEV`).
     pub fn attach(self) -> Result<Attachment> {
-        let Self { request, program, frags } = self;
+        let Self { mut request, program, frags } = self;
         request.require_namespace()?;
+        let members = match request.mode {
+            AttachMode::Auto => request.interface.members_of_bond()?,
+            AttachMode::Native | AttachMode::Generic => None,
+        };
+        if members.is_some() {
+            request.mode = AttachMode::Generic;
+        }
         let candidate = Candidate::load(&request.interface, program, frags)?;
         let lock = request.lock()?;
         let attached = Attempt { request: &request, candidate: &candidate, lock: &lock }.run()?;
@@ -223,7 +230,11 @@ impl AttachmentBuilder {
             interface: request.interface,
             mode: attached.mode,
             joined: attached.reason.is_none(),
-            reason: attached.reason.unwrap_or(ModeReason::Joined),
+            reason: match (attached.reason, members) {
+                (None, _) => ModeReason::Joined,
+                (Some(_), Some(members)) => ModeReason::Bond { members },
+                (Some(reason), None) => reason,
+            },
             method: attached.method,
             method_reason: attached.method_reason,
             replaced: attached.replaced,

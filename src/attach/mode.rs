@@ -25,6 +25,9 @@ pub enum AttachMode {
     /// generic mode does not mind: the MTU, the number of queues, a setting or the program
     /// (`ERANGE`, `EINVAL`, `ENOSPC`, `E2BIG`), if generic mode is possible then.
     ///
+    /// Generic also for a bond, whose sockets get nothing in native mode
+    /// ([`ModeReason::Bond`]).
+    ///
     /// Generic mode has a third of the speed. [`Attachment::mode`](super::Attachment::mode) and
     /// [`reason`](super::Attachment::reason) report which mode it is and why, in the driver's words
     /// where it gave some. Any other refusal is an error.
@@ -111,6 +114,14 @@ pub enum ModeReason {
         /// The kernel's extended acknowledgement (netlink only).
         message: Option<String>,
     },
+    /// Generic mode was chosen for a bond: in native mode the program would run for its members
+    /// (5.15), and what it redirects would not come to a socket of the bond. Sockets and programs
+    /// of the members themselves are quicker.
+    #[non_exhaustive]
+    Bond {
+        /// The names of the members.
+        members: Vec<String>,
+    },
     /// The program was attached in this mode already.
     Joined,
 }
@@ -171,6 +182,15 @@ impl fmt::Display for ModeReason {
                     write!(f, ", \"{}\"", message.trim_end_matches(['.', '\n']))?;
                 }
                 if self.is_of_mtu() { f.write_str(OF_MTU) } else { Ok(()) }
+            }
+            Self::Bond { members } => {
+                f.write_str(
+                    "in native mode the packets of a bond come to sockets of its members only",
+                )?;
+                if members.is_empty() {
+                    return Ok(());
+                }
+                write!(f, " ({})", members.join(", "))
             }
             Self::Joined => f.write_str("as the program that was there already"),
         }

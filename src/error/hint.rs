@@ -31,6 +31,9 @@ const STRANGE_REPLY: &str = "This crate does not understand the kernel's answer:
 const RING_MEMORY: &str = "The kernel has no memory for it; before 6.3 a ring must lie in \
     contiguous pages: ask for fewer entries";
 const MAP_AFTER_BIND: &str = "Before Linux 6.4 a ring cannot be mapped after bind";
+const NO_PACKET_SOCKETS: &str = "This kernel has no packet sockets (CONFIG_PACKET; the module is \
+    af_packet), or a seccomp filter refuses the address family (containers have one; in systemd it is \
+    RestrictAddressFamilies=, which has to name AF_PACKET)";
 const BROKEN_RING: &str = "The kernel does not do this: something else writes to the ring, or \
     there is a bug in this library. Close the socket and report it";
 const TOO_MANY_WAITED_FOR: &str = "These are more sockets than `ulimit -n` allows: wait for fewer, \
@@ -111,6 +114,7 @@ fn of_operation(error: &Error) -> Hint {
         // Its size was checked before.
         Error::CreateRing { errno: Errno::BUSY | Errno::INVAL, .. } => socket::SOCKET_USED.into(),
         Error::MapRing { errno: Errno::BUSY, .. } => MAP_AFTER_BIND.into(),
+        Error::Bind { holder: Some(holder), errno: Errno::BUSY, .. } => socket::queue_taken(holder),
         Error::Bind { errno: Errno::OPNOTSUPP, interface, shared_with, multi_buffer, .. } => {
             socket::no_zero_copy(interface, shared_with.is_some(), *multi_buffer)
         }
@@ -134,6 +138,12 @@ fn of_operation(error: &Error) -> Hint {
         | Error::Attach { errno: Errno::NODEV, .. }
         | Error::Detach { errno: Errno::NODEV, .. } => NO_INTERFACE.into(),
         Error::Interface { errno: Errno::XDEV, .. } => OTHER_NAMESPACE.into(),
+        // What takes a packet socket.
+        Error::Interface {
+            operation, errno: errno @ (Errno::PERM | Errno::AFNOSUPPORT), ..
+        } if operation.ends_with(" addresses on") || operation.ends_with(" address on") => {
+            if *errno == Errno::PERM { needs(NET_RAW) } else { NO_PACKET_SOCKETS.into() }
+        }
         Error::Interface { errno: Errno::PERM, .. } => needs(NET_ADMIN),
         Error::Namespace { operation, errno: Errno::PERM } if operation.contains("SIOCGSKNS") => {
             FOREIGN_NAMESPACE.into()

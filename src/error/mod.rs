@@ -11,6 +11,7 @@ mod errno;
 mod handover_fault;
 mod hint;
 mod object_kind;
+mod queue_holder;
 mod shell_word;
 mod slot_op;
 mod socket_option;
@@ -29,6 +30,7 @@ use std::time::Duration;
 pub use bpf_op::BpfOp;
 pub use handover_fault::HandoverFault;
 pub use object_kind::ObjectKind;
+pub use queue_holder::QueueHolder;
 pub use slot_op::SlotOp;
 pub use socket_option::SocketOption;
 
@@ -131,6 +133,9 @@ pub enum Error {
         multi_buffer: bool,
         /// How long the queue's previous owner was waited for.
         waited: Duration,
+        /// For `EBUSY`: the socket that has the queue, where the kernel lists them
+        /// (`CONFIG_XDP_SOCKETS_DIAG`).
+        holder: Option<QueueHolder>,
         /// The kernel's error number.
         errno: Errno,
     },

@@ -3,16 +3,42 @@
 use crate::netlink::message::{Malformed, Message, Request};
 use crate::netlink::{Netlink, Refusal, Reply};
 use rustix::io::Errno;
+use std::fmt;
 use xsk_uapi::genetlink::{
     CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY, GENL_ID_CTRL, genlmsghdr,
 };
 use xsk_uapi::netdev::{
-    NETDEV_A_DEV_IFINDEX, NETDEV_A_DEV_XDP_FEATURES, NETDEV_A_DEV_XDP_ZC_MAX_SEGS,
-    NETDEV_A_DEV_XSK_FEATURES, NETDEV_CMD_DEV_GET, NETDEV_FAMILY_NAME, NETDEV_XDP_ACT_BASIC,
-    NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG, NETDEV_XDP_ACT_XSK_ZEROCOPY,
-    NETDEV_XSK_FLAGS_TX_CHECKSUM, NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO,
-    NETDEV_XSK_FLAGS_TX_TIMESTAMP,
+    NETDEV_A_DEV_IFINDEX, NETDEV_A_DEV_XDP_FEATURES, NETDEV_A_DEV_XDP_RX_METADATA_FEATURES,
+    NETDEV_A_DEV_XDP_ZC_MAX_SEGS, NETDEV_A_DEV_XSK_FEATURES, NETDEV_CMD_DEV_GET,
+    NETDEV_FAMILY_NAME, NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_HW_OFFLOAD, NETDEV_XDP_ACT_NDO_XMIT,
+    NETDEV_XDP_ACT_NDO_XMIT_SG, NETDEV_XDP_ACT_REDIRECT, NETDEV_XDP_ACT_RX_SG,
+    NETDEV_XDP_ACT_XSK_ZEROCOPY, NETDEV_XDP_RX_METADATA_HASH, NETDEV_XDP_RX_METADATA_TIMESTAMP,
+    NETDEV_XDP_RX_METADATA_VLAN_TAG, NETDEV_XSK_FLAGS_TX_CHECKSUM,
+    NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO, NETDEV_XSK_FLAGS_TX_TIMESTAMP,
 };
+
+/// The names of `enum netdev_xdp_act`, without their common beginning.
+const ACTS: &[(u64, &str)] = &[
+    (NETDEV_XDP_ACT_BASIC, "BASIC"),
+    (NETDEV_XDP_ACT_REDIRECT, "REDIRECT"),
+    (NETDEV_XDP_ACT_NDO_XMIT, "NDO_XMIT"),
+    (NETDEV_XDP_ACT_XSK_ZEROCOPY, "XSK_ZEROCOPY"),
+    (NETDEV_XDP_ACT_HW_OFFLOAD, "HW_OFFLOAD"),
+    (NETDEV_XDP_ACT_RX_SG, "RX_SG"),
+    (NETDEV_XDP_ACT_NDO_XMIT_SG, "NDO_XMIT_SG"),
+];
+/// The names of `enum netdev_xdp_rx_metadata`, likewise.
+const RX_METADATA: &[(u64, &str)] = &[
+    (NETDEV_XDP_RX_METADATA_TIMESTAMP, "TIMESTAMP"),
+    (NETDEV_XDP_RX_METADATA_HASH, "HASH"),
+    (NETDEV_XDP_RX_METADATA_VLAN_TAG, "VLAN_TAG"),
+];
+/// The names of `enum netdev_xsk_flags`, likewise.
+const XSK_FLAGS: &[(u64, &str)] = &[
+    (NETDEV_XSK_FLAGS_TX_TIMESTAMP, "TX_TIMESTAMP"),
+    (NETDEV_XSK_FLAGS_TX_CHECKSUM, "TX_CHECKSUM"),
+    (NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO, "TX_LAUNCH_TIME_FIFO"),
+];
 
 /// What a driver can do with XDP programs and AF_XDP sockets (`NETDEV_A_DEV_XDP_FEATURES`,
 /// linux/netdev.h, 6.3).
@@ -29,10 +55,12 @@ use xsk_uapi::netdev::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct XdpFeatures {
     bits: u64,
     max_segments: Option<u32>,
+    /// `None` before 6.7.
+    rx_metadata: Option<u64>,
     xsk_bits: u64,
 }
 
@@ -78,6 +106,30 @@ impl XdpFeatures {
         self.bits
     }
 
+    /// Returns whether programs can read when the card received a packet (6.7); `None` if the
+    /// kernel does not report it.
+    #[must_use]
+    #[doc(alias = "NETDEV_XDP_RX_METADATA_TIMESTAMP")]
+    pub fn rx_timestamp(&self) -> Option<bool> {
+        self.rx_metadata.map(|bits| bits & NETDEV_XDP_RX_METADATA_TIMESTAMP != 0)
+    }
+
+    /// Returns whether programs can read the hash that the card computed for a received packet
+    /// (6.7); `None` if the kernel does not report it.
+    #[must_use]
+    #[doc(alias = "NETDEV_XDP_RX_METADATA_HASH")]
+    pub fn rx_hash(&self) -> Option<bool> {
+        self.rx_metadata.map(|bits| bits & NETDEV_XDP_RX_METADATA_HASH != 0)
+    }
+
+    /// Returns whether programs can read the VLAN tag that the card took off a received packet
+    /// (6.8); `None` if the kernel does not report it. Linux 6.7 has no driver with it.
+    #[must_use]
+    #[doc(alias = "NETDEV_XDP_RX_METADATA_VLAN_TAG")]
+    pub fn rx_vlan_tag(&self) -> Option<bool> {
+        self.rx_metadata.map(|bits| bits & NETDEV_XDP_RX_METADATA_VLAN_TAG != 0)
+    }
+
     /// Returns whether the card writes the time at which it sent a packet
     /// ([`TxMetadata::timestamp`](crate::packet::TxMetadata::timestamp)) in zero-copy mode (6.8).
     #[must_use]
@@ -109,12 +161,45 @@ impl XdpFeatures {
             let attribute = attribute?;
             match attribute.kind {
                 NETDEV_A_DEV_XDP_FEATURES => features.bits = attribute.value()?,
+                NETDEV_A_DEV_XDP_RX_METADATA_FEATURES => {
+                    features.rx_metadata = Some(attribute.value()?);
+                }
                 NETDEV_A_DEV_XSK_FEATURES => features.xsk_bits = attribute.value()?,
                 NETDEV_A_DEV_XDP_ZC_MAX_SEGS => features.max_segments = Some(attribute.value()?),
                 _ => {}
             }
         }
         Ok(features)
+    }
+}
+
+impl fmt::Debug for XdpFeatures {
+    /// Writes the kernel's names of the bits, without their common beginnings.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("XdpFeatures")
+            .field("xdp", &Bits(self.bits, ACTS))
+            .field("zero_copy_max_segments", &self.max_segments)
+            .field("rx_metadata", &self.rx_metadata.map(|bits| Bits(bits, RX_METADATA)))
+            .field("xsk", &Bits(self.xsk_bits, XSK_FLAGS))
+            .finish()
+    }
+}
+
+/// Bits, and the names of those that have one.
+struct Bits(u64, &'static [(u64, &'static str)]);
+
+impl fmt::Debug for Bits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(bits, names) = *self;
+        if bits == 0 {
+            return f.write_str("none");
+        }
+        let (mut rest, mut between) = (bits, "");
+        for (bit, name) in names.iter().filter(|(bit, _)| bits & bit != 0) {
+            write!(f, "{between}{name}")?;
+            (rest, between) = (rest & !bit, " | ");
+        }
+        if rest != 0 { write!(f, "{between}{rest:#x}") } else { Ok(()) }
     }
 }
 
@@ -140,12 +225,21 @@ pub(super) fn family(result: Result<Vec<Reply>, Refusal>) -> Result<Option<u16>,
     Ok(Some(id.ok_or(Malformed)?))
 }
 
-/// Asks for the features of the interface with this index.
-pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, Refusal> {
-    let command = |cmd| genlmsghdr { cmd, version: 1, reserved: 0 };
+/// Returns the fixed part of a generic netlink message with this command.
+pub(super) fn command(cmd: u8) -> genlmsghdr {
+    genlmsghdr { cmd, version: 1, reserved: 0 }
+}
+
+/// Asks for the id of the family `netdev`; `None` before 6.3.
+pub(super) fn netdev_family(generic: &Netlink) -> Result<Option<u16>, Refusal> {
     let mut request = Request::new(GENL_ID_CTRL, 0, &command(CTRL_CMD_GETFAMILY));
     request.string(CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY_NAME);
-    let Some(id) = family(generic.ask(&request))? else {
+    family(generic.ask(&request))
+}
+
+/// Asks for the features of the interface with this index.
+pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, Refusal> {
+    let Some(id) = netdev_family(generic)? else {
         return Ok(None);
     };
     let mut request = Request::new(id, 0, &command(NETDEV_CMD_DEV_GET));

@@ -1,13 +1,15 @@
 //! Reads the state of an interface from an `RTM_NEWLINK` message.
 
+use super::oper_state::OperState;
 use super::programs::AttachedPrograms;
 use crate::netlink::message::{Malformed, Message};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use xsk_uapi::if_arp::{ARPHRD_ETHER, ARPHRD_LOOPBACK};
 use xsk_uapi::if_link::{
-    IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU,
-    IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES, IFLA_STATS64, IFLA_XDP,
+    IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINK_NETNSID, IFLA_LINKINFO,
+    IFLA_MASTER, IFLA_MAX_MTU, IFLA_MIN_MTU, IFLA_MTU, IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES,
+    IFLA_OPERSTATE, IFLA_PROMISCUITY, IFLA_STATS64, IFLA_XDP,
 };
 use xsk_uapi::rtnetlink::{IFF_LOWER_UP, IFF_RUNNING, IFF_UP, RTM_NEWLINK, ifinfomsg};
 use zerocopy::FromBytes;
@@ -34,12 +36,24 @@ pub struct InterfaceInfo {
     pub index: u32,
     /// Bytes of the largest packet, without the link header.
     pub mtu: u32,
+    /// The smallest MTU that it can have (4.19); `None` if the kernel does not report it.
+    pub min_mtu: Option<u32>,
+    /// The largest MTU that it can have (4.19); `None` if it has no limit, or the kernel does not
+    /// report it.
+    pub max_mtu: Option<u32>,
     /// Whether it was switched on (`IFF_UP`).
     pub up: bool,
     /// Whether it has a carrier: the cable, or its virtual counterpart, works (`IFF_LOWER_UP`).
     pub carrier: bool,
     /// Whether the kernel uses it (`IFF_RUNNING`), which begins a moment after `up` and `carrier`.
     pub running: bool,
+    /// Its state as the kernel sums it up (`IFLA_OPERSTATE`); `None` for a state that this crate
+    /// does not know.
+    pub oper_state: Option<OperState>,
+    /// How many users want it to receive the packets for all addresses (`IFLA_PROMISCUITY`): packet
+    /// sockets, bridges, `ip link set promisc on`; 0 is off. `None` if the kernel does not report
+    /// it.
+    pub promiscuity: Option<u32>,
     /// Its Ethernet address; `None` if it has none of six bytes.
     pub mac: Option<[u8; 6]>,
     /// The kind of its link layer (`ARPHRD_*`, linux/if_arp.h): 1 for Ethernet; see
@@ -53,6 +67,12 @@ pub struct InterfaceInfo {
     pub kind: Option<String>,
     /// The index of the bridge or bond that it belongs to.
     pub master: Option<u32>,
+    /// The index of the interface below it, for a VLAN or macvlan interface; of the other end, for
+    /// a veth (`IFLA_LINK`). `None` if there is none.
+    pub lower: Option<u32>,
+    /// Whether [`lower`](Self::lower) is an index in another network namespace
+    /// (`IFLA_LINK_NETNSID`).
+    pub lower_is_elsewhere: bool,
     /// Its packet counters.
     pub counters: InterfaceCounters,
     /// The XDP programs on it.
@@ -120,6 +140,12 @@ impl InterfaceInfo {
                 IFLA_ADDRESS => info.mac = attribute.payload.try_into().ok(),
                 IFLA_NUM_RX_QUEUES => info.rx_queues = attribute.value()?,
                 IFLA_NUM_TX_QUEUES => info.tx_queues = attribute.value()?,
+                IFLA_MIN_MTU => info.min_mtu = Some(attribute.value()?),
+                IFLA_MAX_MTU => info.max_mtu = Some(attribute.value()?).filter(|mtu| *mtu > 0),
+                IFLA_OPERSTATE => info.oper_state = OperState::of(attribute.value()?),
+                IFLA_PROMISCUITY => info.promiscuity = Some(attribute.value()?),
+                IFLA_LINK => info.lower = Some(attribute.value()?).filter(|lower| *lower > 0),
+                IFLA_LINK_NETNSID => info.lower_is_elsewhere = true,
                 IFLA_MASTER => info.master = Some(attribute.value()?),
                 IFLA_STATS64 => info.counters = attribute.value()?,
                 IFLA_XDP => info.programs = AttachedPrograms::read(attribute.nested())?,

@@ -1,19 +1,39 @@
 //! Network interfaces: [`Interface`] finds one and reports its state, queues, features and
 //! programs.
 
+mod device_event;
+mod driver;
 mod features;
 mod info;
+mod inside;
+mod members;
+mod membership;
+mod oper_state;
 mod programs;
+mod queue_state;
 mod queues;
 #[cfg(test)]
 mod tests;
+mod watch;
+mod xdp_socket;
 
+pub use device_event::DeviceEvent;
+pub use driver::Driver;
 pub use features::XdpFeatures;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) use features::family_id;
 pub use info::{InterfaceCounters, InterfaceInfo};
+pub use membership::Membership;
+pub use oper_state::OperState;
 pub use programs::AttachedPrograms;
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use queue_state::queue_side;
+pub use queue_state::{QueueSide, QueueState};
 pub use queues::Queues;
+pub use watch::Watch;
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use watch::read_notification;
+pub use xdp_socket::{XdpSocketCounters, XdpSocketInfo, XdpUmemInfo};
 
 use crate::error::{Error, Result};
 use crate::netlink::message::Request;

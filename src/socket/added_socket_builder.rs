@@ -152,6 +152,7 @@ impl<S: SharingKind> AddedSocketBuilder<'_, S> {
                 shared_with: Some(first.place()),
                 multi_buffer: false,
                 waited: Duration::ZERO,
+                holder: None,
                 errno,
             }
         })?;

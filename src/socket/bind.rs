@@ -9,6 +9,7 @@ use super::{CopyMode, SocketHandle, SocketKind};
 use crate::error::{Error, Result};
 use crate::interface::{Interface, Queues, XdpFeatures};
 use crate::ring::RingKind;
+use crate::sys::release::is_before;
 use crate::sys::xsk as sys;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
@@ -138,6 +139,7 @@ impl<S: SocketKind> Unbound<S> {
                 shared_with: self.shares.as_ref().map(SocketHandle::place),
                 multi_buffer: S::MULTI_BUFFER,
                 waited,
+                holder: (errno == Errno::BUSY).then(|| interface.holder_of(queue)).flatten(),
                 errno,
             },
         })?;
@@ -197,6 +199,7 @@ impl<S: SocketKind> Unbound<S> {
                     shared_with: Some(with.place()),
                     multi_buffer: S::MULTI_BUFFER,
                     waited: Duration::ZERO,
+                    holder: None,
                     errno: Errno::BUSY,
                 })
             }
@@ -251,18 +254,6 @@ fn computes_lent_checksums(software: bool, before_6_18: bool) -> bool {
 fn may_have_zero_copy(interface: &Interface) -> bool {
     let features = interface.xdp_features().ok().flatten();
     features.is_none_or(|features| features.zero_copy())
-}
-
-/// Returns whether the kernel says that it is older than a version. It may still have what came with
-/// that version: this is to explain what it refused.
-pub(super) fn is_before(major: u32, minor: u32) -> bool {
-    let uname = rustix::system::uname();
-    let release = uname.release().to_string_lossy();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(is_major)), Some(Ok(is_minor))) => (is_major, is_minor) < (major, minor),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -131,7 +131,8 @@ impl SocketHandle {
     /// call nor [`take_error`](Self::take_error) has found one before.
     ///
     /// The kernel wakes no sleeper when an interface goes: a loop that only receives calls this
-    /// once a second or so, and after a [`wait`](super::wait()) that timed out.
+    /// once a second or so, and after a [`wait`](super::wait()) that timed out; or it has a
+    /// [`Watch`](crate::interface::Watch), which `wait` takes beside sockets.
     ///
     /// # Errors
     /// [`Error::SocketEnded`] if the interface is gone (or was moved to another network namespace):

@@ -1,8 +1,8 @@
 //! Registers packet memory for a socket.
 
-use super::bind::is_before;
 use crate::error::{Error, Result};
 use crate::num::{u32_of_count, u64_of};
+use crate::sys::release::is_before;
 use crate::sys::xsk as sys;
 use crate::umem::Umem;
 use crate::umem::geometry::TX_METADATA_LEN;

@@ -10,15 +10,16 @@ use std::time::Duration;
 /// returns how many of them have. 0 is the timeout, or a signal.
 ///
 /// Anything with a descriptor may be waited for together with sockets: an `eventfd` that ends the
-/// loop, a `signalfd`, a netlink socket.
+/// loop, a `signalfd`, a [`Watch`](crate::interface::Watch) over an interface.
 ///
 /// What `poll(2)` does not report:
 /// - *Room for sending.* `POLLOUT` is true while the TX ring is half empty or more, which is nearly
 ///   always, so a loop that waits for it spins; and the true limit is the completion ring, which it
 ///   does not look at. Instead: reap, and when nothing can be reserved, kick and wait a bounded
 ///   time.
-/// - *The interface going away.* The kernel wakes no sleeper, and `POLLERR` never comes: use a
-///   timeout, and call [`SocketHandle::check`](super::SocketHandle::check) after it.
+/// - *The interface going away.* The kernel wakes no sleeper, and `POLLERR` never comes: wait for a
+///   [`Watch`](crate::interface::Watch) over it together with the sockets; or use a timeout, and call
+///   [`SocketHandle::check`](super::SocketHandle::check) after it.
 ///
 /// In copy mode the call also sends what is in the TX ring of each socket, as a kick does, whatever
 /// it waits for.

@@ -18,6 +18,8 @@ pub(crate) mod fork;
 pub(crate) mod memory;
 pub(crate) mod netlink;
 pub(crate) mod netns;
+pub(crate) mod packet_socket;
 pub(crate) mod proc;
+pub(crate) mod release;
 pub(crate) mod sockopt;
 pub(crate) mod xsk;

@@ -9,7 +9,7 @@ use rustix::net::{
 };
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-use xsk_uapi::netlink::{NETLINK_CAP_ACK, NETLINK_EXT_ACK, SOL_NETLINK};
+use xsk_uapi::netlink::{NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK, SOL_NETLINK};
 
 /// The kernel replies inside `sendto`; a reply that has not come by then never will.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,6 +53,24 @@ pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
     if sent == bytes.len() { Ok(()) } else { Err(Errno::MSGSIZE) }
 }
 
+/// `setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group)`: has the kernel send what it sends
+/// to this group to the socket as well.
+pub(crate) fn join(fd: BorrowedFd<'_>, group: u32) -> Result<(), Errno> {
+    sockopt::set(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group)
+}
+
+/// As [`receive`], but does not wait: returns whether there was a datagram.
+///
+/// # Errors
+/// `ENOBUFS`, once, if the kernel had to leave datagrams out, and the errors of `recvfrom(2)`.
+pub(crate) fn try_receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<bool, Errno> {
+    match receive_with(fd, buffer, RecvFlags::DONTWAIT) {
+        Ok(()) => Ok(true),
+        Err(Errno::AGAIN) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// Reads the kernel's next datagram into `buffer`, which grows as needed, and cuts `buffer` to its
 /// length.
 ///
@@ -61,20 +79,22 @@ pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
 /// # Errors
 /// `ETIMEDOUT` if nothing comes, and the errors of `recvfrom(2)`.
 pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+    receive_with(fd, buffer, RecvFlags::empty()).map_err(timed_out)
+}
+
+fn receive_with(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, flags: RecvFlags) -> Result<(), Errno> {
     // What the kernel's own dumps use at most; a smaller buffer makes it send smaller pieces.
     const USUAL: usize = 32 * 1024;
     buffer.resize(USUAL, 0);
+    let flags = flags | RecvFlags::TRUNC;
     loop {
-        let look = RecvFlags::PEEK | RecvFlags::TRUNC;
-        let (_, whole, _) =
-            retry_on_intr(|| recvfrom(fd, buffer.as_mut_slice(), look)).map_err(timed_out)?;
+        let look = flags | RecvFlags::PEEK;
+        let (_, whole, _) = retry_on_intr(|| recvfrom(fd, buffer.as_mut_slice(), look))?;
         if whole > buffer.len() {
             buffer.resize(whole, 0);
             continue;
         }
-        let (got, whole, sender) =
-            retry_on_intr(|| recvfrom(fd, buffer.as_mut_slice(), RecvFlags::TRUNC))
-                .map_err(timed_out)?;
+        let (got, whole, sender) = retry_on_intr(|| recvfrom(fd, buffer.as_mut_slice(), flags))?;
         if whole > got {
             // Another thread or process took the datagram that was looked at. This cannot happen to
             // a single owner.

@@ -9,6 +9,7 @@ use super::sockopt;
 use super::syscall::{fd_arg, nr, syscall};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 /// `SOL_SOCKET` (asm-generic/socket.h).
@@ -54,15 +55,20 @@ pub(crate) fn cookie(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
     Ok(cookie)
 }
 
+/// `setns(namespace, CLONE_NEWNET)`: puts the calling thread into `namespace`. Needs CAP_SYS_ADMIN.
+pub(crate) fn enter(namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+    move_into_link_name_space(namespace, Some(LinkNameSpaceType::Network))
+}
+
 #[cfg(feature = "test-util")]
 pub(crate) use test_bed::*;
 
 #[cfg(feature = "test-util")]
 mod test_bed {
-    use super::{BorrowedFd, Errno};
+    use super::Errno;
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
-    use rustix::thread::{move_into_link_name_space, move_into_thread_name_spaces, unshare_unsafe};
+    use rustix::thread::{ThreadNameSpaceType, UnshareFlags};
+    use rustix::thread::{move_into_thread_name_spaces, unshare_unsafe};
     use std::os::fd::AsFd;
 
     /// `PIDFD_THREAD` (linux/pidfd.h, 6.9), which is `O_EXCL` on x86-64 and aarch64.
@@ -73,11 +79,6 @@ mod test_bed {
         // SAFETY: only CLONE_FILES could take descriptors away from a thread, and it is not asked
         // for.
         unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
-    }
-
-    /// `setns(namespace, CLONE_NEWNET)`: puts the calling thread into `namespace`.
-    pub(crate) fn enter(namespace: BorrowedFd<'_>) -> Result<(), Errno> {
-        move_into_link_name_space(namespace, Some(LinkNameSpaceType::Network))
     }
 
     /// `setns(pidfd_open(id), CLONE_NEWNET)`: puts the calling thread where the thread `id` is.

@@ -4,7 +4,9 @@
 use crate::bpf;
 use crate::error::Error;
 use crate::handover::{Message, device_plugin::Reply};
-use crate::interface::{InterfaceInfo, XdpFeatures, family_id};
+use crate::interface::{
+    InterfaceInfo, XdpFeatures, XdpSocketInfo, family_id, queue_side, read_notification,
+};
 use crate::netlink::ack::Ack;
 use crate::netlink::conversation::Conversation;
 use crate::netlink::message;
@@ -27,6 +29,9 @@ pub fn netlink(bytes: &[u8]) {
         let _ = InterfaceInfo::read(&message);
         let _ = XdpFeatures::read(&message);
         let _ = family_id(&message);
+        let _ = XdpSocketInfo::read(&message);
+        let _ = queue_side(&message, false);
+        read_notification(&message, 1);
         let _ = Ack::of_error(&message);
         let _ = Ack::of_done(&message);
         for dump in [false, true] {

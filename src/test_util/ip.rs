@@ -25,7 +25,7 @@ use rustix::io::Errno;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 use xsk_uapi::if_link::{
-    IFLA_AF_SPEC, IFLA_GSO_MAX_SEGS, IFLA_INET6_ADDR_GEN_MODE, IFLA_MASTER, IFLA_MTU,
+    IFLA_AF_SPEC, IFLA_GSO_MAX_SEGS, IFLA_IFNAME, IFLA_INET6_ADDR_GEN_MODE, IFLA_MASTER, IFLA_MTU,
     IN6_ADDR_GEN_MODE_NONE,
 };
 use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
@@ -51,6 +51,16 @@ pub fn set_up(interface: &Interface, up: bool) -> Result<()> {
 pub fn set_mtu(interface: &Interface, mtu: u32) -> Result<()> {
     change(interface, "set the MTU of", |request| {
         request.u32(IFLA_MTU, mtu);
+    })
+}
+
+/// Gives an interface another name.
+///
+/// # Errors
+/// [`Error::Interface`] with the kernel's reason: `EEXIST` if the name is taken.
+pub fn rename(interface: &Interface, name: &str) -> Result<()> {
+    change(interface, "rename", |request| {
+        request.string(IFLA_IFNAME, name);
     })
 }
 

@@ -12,7 +12,10 @@ use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use xsk_uapi::if_link::{IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_NET_NS_FD};
+use xsk_uapi::if_link::{
+    IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_NET_NS_FD,
+    IFLA_VLAN_ID,
+};
 use xsk_uapi::netlink::{NLM_F_CREATE, NLM_F_EXCL};
 use xsk_uapi::rtnetlink::{RTM_NEWLINK, ifinfomsg};
 
@@ -169,16 +172,43 @@ impl Namespace {
     /// # Errors
     /// [`Error::Interface`] with the kernel's reason: `EEXIST` if the name is taken.
     pub fn add_bridge(&self, name: &str) -> Result<Interface> {
-        let mut request =
-            Request::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifinfomsg::default());
-        request.string(IFLA_IFNAME, name).nest(IFLA_LINKINFO, |info| {
-            info.string(IFLA_INFO_KIND, "bridge");
-        });
-        self.ask(&request).map_err(|refusal| ip::error(name, "make", refusal))?;
-        let bridge = self.interface(name)?;
-        ip::without_ipv6(&bridge)?;
+        let bridge = self.add_device("bridge", name, None)?;
         ip::set_up(&bridge, true)?;
         Ok(bridge)
+    }
+
+    /// Makes a software interface of a kind in this namespace, as `ip link add NAME type KIND`
+    /// does: `bond`, `team`; over another interface `macvlan`, or `vlan` with the number 1. It is
+    /// switched off and gets no IPv6 address. It is removed with the namespace, or by
+    /// [`ip::delete`].
+    ///
+    /// # Errors
+    /// [`Error::Interface`] with the kernel's reason: `EEXIST` if the name is taken, `EOPNOTSUPP`
+    /// if the kernel has no such kind.
+    pub fn add_device(
+        &self,
+        kind: &str,
+        name: &str,
+        over: Option<&Interface>,
+    ) -> Result<Interface> {
+        let mut request =
+            Request::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifinfomsg::default());
+        request.string(IFLA_IFNAME, name);
+        if let Some(over) = over {
+            request.u32(IFLA_LINK, over.index());
+        }
+        request.nest(IFLA_LINKINFO, |info| {
+            info.string(IFLA_INFO_KIND, kind);
+            if kind == "vlan" {
+                info.nest(IFLA_INFO_DATA, |data| {
+                    data.attribute(IFLA_VLAN_ID, &1_u16.to_ne_bytes());
+                });
+            }
+        });
+        self.ask(&request).map_err(|refusal| ip::error(name, "make", refusal))?;
+        let device = self.interface(name)?;
+        ip::without_ipv6(&device)?;
+        Ok(device)
     }
 
     /// Moves an interface into this namespace, where it is switched off and keeps its name.

@@ -564,3 +564,21 @@ fn received_and_dropped_are_what_was_sent() {
         assert!(said, "{line}: {ended:?}");
     }
 }
+
+#[test]
+fn promiscuous_mode_ends_with_the_command_however_it_ends() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let promiscuity = || fixture.cable.veth.a().info().unwrap().promiscuity;
+    for line in ["rxdrop", "rxdrop -M 2", "l2fwd", "l2fwd -M 2"] {
+        let tool = fixture.start(&format!("{line} --promiscuous --attach link")).ready();
+        assert_eq!(promiscuity(), Some(1), "{line}");
+        tool.kill();
+        wait_for("the end of promiscuous mode", || promiscuity() == Some(0));
+    }
+    let tool = fixture.start("rxdrop").ready();
+    assert_eq!(promiscuity(), Some(0));
+    tool.stop();
+}

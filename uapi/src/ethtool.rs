@@ -160,6 +160,9 @@ constants! {
 /// Name of the netlink family (5.6).
 pub const ETHTOOL_GENL_NAME: &str = "ethtool";
 
+/// Name of its multicast group with the notifications (5.6).
+pub const ETHTOOL_MCGRP_MONITOR_NAME: &str = "monitor";
+
 /// Padding of C before a `u64` that follows an odd number of `u32`: none on i386.
 const GAP: usize = align_of::<u64>() - 4;
 /// Two gaps.

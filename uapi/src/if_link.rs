@@ -50,6 +50,11 @@ constants! {
         IFLA_GSO_MAX_SEGS = 40;
         /// Nest: `IFLA_XDP_*`.
         IFLA_XDP = 43;
+        /// `i32`, in the notification that a device was removed: the network namespace that it was
+        /// moved to, -1 if that has no number here (4.15).
+        IFLA_NEW_NETNSID = 45;
+        /// `u32`, beside it: its index there (4.16).
+        IFLA_NEW_IFINDEX = 49;
         /// `u32`: smallest MTU (4.19).
         IFLA_MIN_MTU = 50;
         /// `u32`: largest MTU (4.19).
@@ -70,6 +75,9 @@ constants! {
         /// In [`IFLA_INFO_DATA`] of a veth: an `ifinfomsg` and the attributes of the other end;
         /// from `linux/veth.h`.
         VETH_INFO_PEER = 1;
+
+        /// In [`IFLA_INFO_DATA`] of a VLAN device, `u16`: the number of the VLAN.
+        IFLA_VLAN_ID = 1;
 
         /// In the `AF_INET6` nest of [`IFLA_AF_SPEC`], `u8`: `IN6_ADDR_GEN_MODE_*`.
         IFLA_INET6_ADDR_GEN_MODE = 8;

@@ -30,10 +30,12 @@
 //! | [`netlink`]   | `netlink.h`                        | messages, attributes, acknowledgements |
 //! | [`rtnetlink`] | `rtnetlink.h`, `if_addr.h`, `if.h` | devices and addresses                  |
 //! | [`if_link`]   | `if_link.h`, `veth.h`              | attributes of devices, attaching XDP   |
+//! | [`if_packet`] | `if_packet.h`                      | what a device receives                 |
 //! | [`genetlink`] | `genetlink.h`                      | generic netlink                        |
 //! | [`netdev`]    | `netdev.h`                         | features and queues of devices         |
 //! | [`ethtool`]   | `ethtool.h`, `ethtool_netlink.h`   | channels, rings, steering rules        |
 //! | [`unix_diag`] | `unix_diag.h`, `sock_diag.h`       | which Unix sockets there are           |
+//! | [`xdp_diag`]  | `xdp_diag.h`                       | which AF_XDP sockets there are         |
 //! | [`layout`]    |                                    | types that describe a struct as data   |
 //! | [`tables`]    |                                    | all structs and constants as data      |
 //!
@@ -100,10 +102,12 @@ pub mod ethtool;
 pub mod genetlink;
 pub mod if_arp;
 pub mod if_link;
+pub mod if_packet;
 pub mod if_xdp;
 pub mod netdev;
 pub mod netlink;
 pub mod rtnetlink;
 pub mod unix_diag;
+pub mod xdp_diag;
 
 pub mod tables;

@@ -15,7 +15,8 @@
 
 use crate::layout::{Constant, Origin, Struct};
 use crate::{
-    bpf, btf, ethtool, genetlink, if_arp, if_link, if_xdp, netdev, netlink, rtnetlink, unix_diag,
+    bpf, btf, ethtool, genetlink, if_arp, if_link, if_packet, if_xdp, netdev, netlink, rtnetlink,
+    unix_diag, xdp_diag,
 };
 
 /// Every struct of the crate.
@@ -31,11 +32,13 @@ pub const CONSTANTS: &[&[Constant]] = &[
     genetlink::CONSTANTS,
     if_arp::CONSTANTS,
     if_link::CONSTANTS,
+    if_packet::CONSTANTS,
     if_xdp::CONSTANTS,
     netdev::CONSTANTS,
     netlink::CONSTANTS,
     rtnetlink::CONSTANTS,
     unix_diag::CONSTANTS,
+    xdp_diag::CONSTANTS,
 ];
 
 const PARTS: &[&[Struct]] = &[
@@ -45,10 +48,12 @@ const PARTS: &[&[Struct]] = &[
     btf::STRUCTS,
     ethtool::STRUCTS,
     genetlink::STRUCTS,
+    if_packet::STRUCTS,
     if_xdp::STRUCTS,
     netlink::STRUCTS,
     rtnetlink::STRUCTS,
     unix_diag::STRUCTS,
+    xdp_diag::STRUCTS,
 ];
 
 const STRUCT_COUNT: usize = {

@@ -40,7 +40,17 @@ fn say(line: &str) {
 }
 
 /// Structs that only a module of the kernel uses, whose type information is its own.
-const OF_MODULES: [&str; 2] = ["unix_diag_req", "unix_diag_msg"];
+const OF_MODULES: [&str; 9] = [
+    "packet_mreq",
+    "unix_diag_req",
+    "unix_diag_msg",
+    "xdp_diag_req",
+    "xdp_diag_msg",
+    "xdp_diag_info",
+    "xdp_diag_ring",
+    "xdp_diag_umem",
+    "xdp_diag_stats",
+];
 
 /// The kernel's type information, or `None` after reporting that the test is skipped.
 fn kernel(test: &str) -> Result<Option<Btf>, String> {

@@ -1,12 +1,14 @@
 //! The command line.
 
+use crate::failure::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::time::Duration;
+use xsk::interface::Membership;
 use xsk::umem::PageSize;
-use xsk::{AttachMethod, AttachMode, CopyMode};
+use xsk::{AttachMethod, AttachMode, CopyMode, Interface};
 
 /// What the exit codes mean.
 const EXIT_CODES: &str = "\
@@ -191,6 +193,19 @@ pub(crate) struct RxArgs {
     #[arg(short = 'M', long, value_name = "N", default_value_t = 1, conflicts_with = "frags",
           value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) sockets: u32,
+    /// Receive the packets to all addresses: promiscuous mode, which ends with the command, however
+    /// it ends
+    ///
+    /// Without it a card drops packets to other addresses than its own.
+    #[arg(long)]
+    pub(crate) promiscuous: bool,
+}
+
+impl RxArgs {
+    /// Has an interface receive what the options ask for, until the returned value is dropped.
+    pub(crate) fn receive_more(&self, interface: &Interface) -> Result<Option<Membership>> {
+        Ok(if self.promiscuous { Some(interface.promiscuous()?) } else { None })
+    }
 }
 
 /// Options of the commands that send.
@@ -227,7 +242,7 @@ pub(crate) struct L2fwdArgs {
     /// The same queue number is used on both, and the packets are not copied between them: both use
     /// one packet memory, and half of the chunks are for what each receives. Options hold for
     /// both, and a count (-C) for both directions together. A card takes packets to other addresses
-    /// than its own only if it is promiscuous: `ip link set dev IF promisc on`. A checksum that a
+    /// than its own only if it is promiscuous (--promiscuous). A checksum that a
     /// sender left to its card stays unfinished: `ethtool -K IF tx off` there. The table counts both
     /// directions together; the summary has a line for each, and its JSON object "directions".
     #[arg(short, long, value_name = "NAME", conflicts_with = "sockets")]

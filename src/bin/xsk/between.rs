@@ -49,6 +49,8 @@ pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> 
     for interface in &interfaces {
         port::require_ethernet(interface)?;
     }
+    let more = interfaces.each_ref().map(|interface| all.rx.receive_more(interface));
+    let _more = more.into_iter().collect::<Result<Vec<_>>>()?;
     let (umem, mut pool) = port::umem(args, all.rx.headroom)?;
     let [on_a, on_b] = &interfaces;
     // What a fill ring has no room for stays unused.

@@ -37,6 +37,7 @@ fn bound<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<(Inte
 /// Runs with one socket on the queue.
 fn run_one<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
     let (interface, socket) = bound::<S>(args, rx, stop)?;
+    let _more = rx.receive_more(&interface)?;
     let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;
     let attachment = Some(program.attachment());
     let (mut rx, mut fill, handle) = socket.into_parts();
@@ -75,6 +76,7 @@ fn receive(
 /// Runs with several sockets on the queue.
 fn run_several(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
     let (interface, socket) = bound::<RxSocket>(args, rx, stop)?;
+    let _more = rx.receive_more(&interface)?;
     let mut queue = socket.share_queue();
     let added = (1..rx.sockets).map(|_| queue.add_socket().rx_size(rx.rx_ring(args)).bind());
     let added = added.collect::<xsk::Result<Vec<_>>>()?;

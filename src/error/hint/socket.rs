@@ -1,6 +1,7 @@
 //! Hints for packet memory, binding and waking.
 
 use super::wording::{Hint, NO_HINT};
+use crate::error::QueueHolder;
 use crate::error::shell_word::shell_word;
 use crate::types::{CopyMode, PageSize, RingKind};
 use rustix::io::Errno;
@@ -125,6 +126,22 @@ pub(super) fn bind(
         Errno::NETDOWN => format!("{interface} is down: `ip link set dev {word} up`").into(),
         _ => NO_HINT,
     }
+}
+
+/// Returns the hint about a queue that `holder` has.
+pub(super) fn queue_taken(holder: &QueueHolder) -> Hint {
+    const LIST: &str =
+        ": `ss -f xdp -ep` shows it to root, with the process; or take another queue";
+    let cure = match holder.pid {
+        Some(pid) if pid == std::process::id() => {
+            ", of which a part is not dropped yet: drop it, or let both share the queue \
+             (`share_queue`)"
+                .into()
+        }
+        Some(pid) => format!(": end that process (`kill {pid}`), or take another queue").into(),
+        None => Hint::from(LIST),
+    };
+    format!("Another socket has this queue, that of {holder}{cure}").into()
 }
 
 /// Returns the hint about a driver without zero-copy for the socket; if it is `shared`, another socket

@@ -73,6 +73,10 @@ pub(super) fn texts() -> Texts {
         conflict,
     };
     vec![
+        (interface("eth1", "receive the packets to all addresses on", Errno::PERM, None),
+            expect!["cannot receive the packets to all addresses on interface eth1: EPERM (Operation not permitted). This needs CAP_NET_RAW in the user namespace that owns this network namespace: run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)"]),
+        (interface("eth1", "receive the packets to a multicast address on", Errno::AFNOSUPPORT, None),
+            expect!["cannot receive the packets to a multicast address on interface eth1: EAFNOSUPPORT (Address family not supported by protocol). This kernel has no packet sockets (CONFIG_PACKET; the module is af_packet), or a seccomp filter refuses the address family (containers have one; in systemd it is RestrictAddressFamilies=, which has to name AF_PACKET)"]),
         (interface("nope", "find", Errno::NODEV, None),
             expect!["cannot find interface nope: ENODEV (No such device). There is no such interface in this network namespace: `ip link` lists those that there are"]),
         (interface("bad/name", "find", Errno::INVAL, Some("an interface's name has no slash")),

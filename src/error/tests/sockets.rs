@@ -1,7 +1,7 @@
 //! Texts of errors about sockets, their rings, and binding.
 
 use super::Texts;
-use crate::error::Error;
+use crate::error::{Error, QueueHolder};
 use crate::types::{CopyMode, RingKind};
 use expect_test::expect;
 use rustix::io::Errno;
@@ -24,6 +24,7 @@ pub(super) fn texts() -> Texts {
         shared_with: None,
         multi_buffer: false,
         waited: Duration::from_millis(2001),
+        holder: None,
         errno,
     };
     let shared = |with: (&str, u32), queues, errno| Error::Bind {
@@ -34,7 +35,15 @@ pub(super) fn texts() -> Texts {
         shared_with: Some((with.0.to_owned(), with.1)),
         multi_buffer: false,
         waited: Duration::ZERO,
+        holder: None,
         errno,
+    };
+    let held = |inode, uid, pid| {
+        let mut error = bind(0, Some(2), CopyMode::Copy, Errno::BUSY);
+        if let Error::Bind { holder, .. } = &mut error {
+            *holder = Some(QueueHolder::new(inode, uid, pid));
+        }
+        error
     };
     let several = |mut error: Error| {
         if let Error::Bind { multi_buffer, .. } = &mut error {
@@ -93,6 +102,12 @@ pub(super) fn texts() -> Texts {
             expect!["cannot bind to eth1 queue 0 (zero-copy if possible): ENETDOWN (Network is down). eth1 is down: `ip link set dev eth1 up`"]),
         (bind(0, Some(2), CopyMode::ZeroCopy, Errno::NOMEM),
             expect!["cannot bind to eth1 queue 0 (zero-copy): ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the limit of the control group is reached"]),
+        (held(4711, Some(1000), Some(1)),
+            expect!["cannot bind to eth1 queue 0 (copy): EBUSY (Device or resource busy), after 2001 ms of trying. Another socket has this queue, that of process 1 of user 1000 (socket inode 4711): end that process (`kill 1`), or take another queue"]),
+        (held(4711, Some(1000), None),
+            expect!["cannot bind to eth1 queue 0 (copy): EBUSY (Device or resource busy), after 2001 ms of trying. Another socket has this queue, that of a process of user 1000 (socket inode 4711): `ss -f xdp -ep` shows it to root, with the process; or take another queue"]),
+        (held(4711, None, Some(std::process::id())),
+            expect!["cannot bind to eth1 queue 0 (copy): EBUSY (Device or resource busy), after 2001 ms of trying. Another socket has this queue, that of this process (socket inode 4711), of which a part is not dropped yet: drop it, or let both share the queue (`share_queue`)"]),
         (shared(("eth1", 1), Some(2), Errno::BUSY),
             expect!["cannot bind to eth1 queue 1 (over the packet memory of eth1 queue 1): EBUSY (Device or resource busy). That is the queue of the socket whose packet memory is shared: another socket on it comes from `share_queue`"]),
         (shared(("eth1", 0), Some(2), Errno::BUSY),

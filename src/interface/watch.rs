@@ -1,0 +1,434 @@
+//! Reports what happens to an interface.
+
+use super::Interface;
+use super::device_event::DeviceEvent;
+use super::features::{command, family_id};
+use super::info::InterfaceInfo;
+use super::queues::Queues;
+use crate::error::{Error, Result};
+use crate::netlink::Netlink;
+use crate::netlink::message::{Malformed, Message, Request, messages};
+use crate::sys::netlink::{Family, join, try_receive};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd, poll};
+use rustix::io::{Errno, read, write};
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+use xsk_uapi::ethtool::{
+    ETHTOOL_A_CHANNELS_HEADER, ETHTOOL_A_HEADER_DEV_INDEX, ETHTOOL_GENL_NAME,
+    ETHTOOL_MCGRP_MONITOR_NAME, ETHTOOL_MSG_CHANNELS_NTF,
+};
+use xsk_uapi::genetlink::{
+    CTRL_ATTR_FAMILY_NAME, CTRL_ATTR_MCAST_GROUPS, CTRL_ATTR_MCAST_GRP_ID,
+    CTRL_ATTR_MCAST_GRP_NAME, CTRL_CMD_GETFAMILY, GENL_ID_CTRL, genlmsghdr,
+};
+use xsk_uapi::if_link::IFLA_NEW_NETNSID;
+use xsk_uapi::rtnetlink::{AF_UNSPEC, RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK, ifinfomsg};
+
+/// A watch over an interface: what happens to it is an event.
+///
+/// Its descriptor is readable when there may be an event, and after the last one, so it can be
+/// waited for together with sockets: `poll(2)` of an AF_XDP socket stays silent when the interface
+/// goes.
+///
+/// ```no_run
+/// use xsk::interface::{DeviceEvent, Interface};
+/// # fn f(socket: &xsk::Socket, interface: &Interface) -> xsk::Result<()> {
+/// let mut watch = interface.watch()?;
+/// loop {
+///     xsk::wait(&[&socket.rx, &watch], None)?;
+///     while let Some(event) = watch.try_next()? {
+///         if matches!(event, DeviceEvent::Removed | DeviceEvent::Moved) {
+///             return Ok(());
+///         }
+///     }
+///     // ... receive ...
+/// }
+/// # }
+/// ```
+///
+/// # What is missed, and what is not
+/// The events are the kernel's notifications about interfaces (`RTNLGRP_LINK`) and, since 5.7,
+/// about numbers of queues (`ETHTOOL_MSG_CHANNELS_NTF`). A kernel that has to leave notifications
+/// out reports that; the state is read anew then, and the differences are the events. So a state
+/// that lasts is never missed, but two changes of which the second undoes the first may be. An
+/// event may also come twice.
+///
+/// The kernel notifies of no program that is attached or replaced by a link, nor of any program
+/// while the interface is down, nor of numbers of queues before 5.7: those events come with the
+/// next notification, whatever it is about, or with [`refresh`](Self::refresh).
+///
+/// The descriptor is readable for notifications about other interfaces of the namespace, too; they
+/// are no events.
+#[derive(Debug)]
+pub struct Watch {
+    interface: Interface,
+    route: OwnedFd,
+    /// The socket for numbers of queues, and the id of its family.
+    channels: Option<(OwnedFd, u16)>,
+    /// An `eventfd` that is readable while there are events, and after the last one.
+    pending: OwnedFd,
+    is_pending: bool,
+    /// Is readable when one of the others is.
+    epoll: OwnedFd,
+    info: InterfaceInfo,
+    queues: Option<Queues>,
+    events: VecDeque<DeviceEvent>,
+    has_ended: bool,
+    buffer: Vec<u8>,
+}
+
+static_assertions::assert_impl_all!(Watch: Send, Sync, AsFd);
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+/// What a notification says about the interface.
+enum Notice {
+    State(Box<InterfaceInfo>),
+    End(DeviceEvent),
+    Nothing,
+}
+
+impl Interface {
+    /// Watches it: what happens from now on is an event.
+    ///
+    /// # Errors
+    /// [`Error::Interface`]: with `ENODEV` if it is gone, with `EXDEV` if the calling thread is in
+    /// another network namespace and may not enter that of the interface. [`Error::Netlink`] if
+    /// descriptors or memory run out.
+    #[doc(alias = "RTNLGRP_LINK")]
+    pub fn watch(&self) -> Result<Watch> {
+        let group = monitor_group(&self.sockets.generic);
+        let (route, channels) = self.inside("watch", || {
+            let route = listen(Family::Route, RTNLGRP_LINK)?;
+            let channels = match group {
+                Some((family, group)) => Some((listen(Family::Generic, group)?, family)),
+                None => None,
+            };
+            Ok((route, channels))
+        })?;
+        let failed = |errno| Error::Netlink { operation: "watch netlink sockets", errno };
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let pending = eventfd(0, flags).map_err(failed)?;
+        let all = [Some(&pending), Some(&route), channels.as_ref().map(|(socket, _)| socket)];
+        let epoll = any_of(all.into_iter().flatten()).map_err(failed)?;
+        // What happened before this is no event.
+        let info = self.info()?;
+        let queues = self.queues().ok();
+        Ok(Watch {
+            interface: self.clone(),
+            route,
+            channels,
+            pending,
+            is_pending: false,
+            epoll,
+            info,
+            queues,
+            events: VecDeque::new(),
+            has_ended: false,
+            buffer: Vec::new(),
+        })
+    }
+}
+
+impl Watch {
+    /// Returns the interface.
+    #[must_use]
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// Returns its state after the events so far. The counters are those of the last notification.
+    #[must_use]
+    pub fn info(&self) -> &InterfaceInfo {
+        &self.info
+    }
+
+    /// Returns the next event, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Interface`]: with `ENODEV` after [`DeviceEvent::Removed`] and
+    /// [`DeviceEvent::Moved`] ([`Error::is_gone`]), otherwise if a netlink socket fails.
+    pub fn try_next(&mut self) -> Result<Option<DeviceEvent>> {
+        if self.events.is_empty() {
+            self.read()?;
+        }
+        let event = self.events.pop_front();
+        self.show_pending()?;
+        match event {
+            None if self.has_ended => Err(self.failed(Errno::NODEV)),
+            event => Ok(event),
+        }
+    }
+
+    /// Waits for the next event, however long that takes; signals do not end it.
+    ///
+    /// # Errors
+    /// As [`try_next`](Self::try_next).
+    #[expect(clippy::should_implement_trait, reason = "an iterator would hide the end in an error")]
+    pub fn next(&mut self) -> Result<DeviceEvent> {
+        loop {
+            if let Some(event) = self.wait(None)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Waits for the next event, at most for `timeout` (`None`: for ever); returns `None` if none
+    /// came, or a signal did.
+    ///
+    /// # Errors
+    /// As [`try_next`](Self::try_next).
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<DeviceEvent>> {
+        let start = Instant::now();
+        loop {
+            if let Some(event) = self.try_next()? {
+                return Ok(Some(event));
+            }
+            let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(None);
+            }
+            const LONGEST: Timespec = Timespec { tv_sec: 0x7fff_ffff, tv_nsec: 0 };
+            let left = left.map(|left| Timespec::try_from(left).unwrap_or(LONGEST));
+            let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
+            match poll(&mut fds, left.as_ref()) {
+                // After the time is over, one more look.
+                Ok(_) => {}
+                Err(Errno::INTR) => return Ok(None),
+                Err(errno) => return Err(self.failed(errno)),
+            }
+        }
+    }
+
+    /// Reads the state anew; the differences are the next events. A program that has to know of
+    /// changes which the kernel does not notify of calls this once a second or so.
+    ///
+    /// The request takes the lock of all network settings in the kernel (RTNL), for which it may
+    /// have to wait.
+    ///
+    /// # Errors
+    /// [`Error::Interface`]. An interface that is gone is no error but the next event.
+    pub fn refresh(&mut self) -> Result<()> {
+        if self.has_ended {
+            return Ok(());
+        }
+        match self.interface.info() {
+            Ok(info) => {
+                self.take_info(info);
+                self.take_queues();
+            }
+            Err(error) if error.is_gone() => self.end(DeviceEvent::Removed),
+            Err(error) => return Err(error),
+        }
+        self.show_pending()
+    }
+
+    /// Makes the descriptor readable if there are events.
+    fn show_pending(&mut self) -> Result<()> {
+        let is_pending = self.has_ended || !self.events.is_empty();
+        if is_pending == self.is_pending {
+            return Ok(());
+        }
+        let mut count = [0; 8];
+        let done = if is_pending {
+            write(&self.pending, &1_u64.to_ne_bytes())
+        } else {
+            read(&self.pending, &mut count)
+        };
+        done.map_err(|errno| self.failed(errno))?;
+        self.is_pending = is_pending;
+        Ok(())
+    }
+
+    fn failed(&self, errno: Errno) -> Error {
+        self.interface.error("watch", errno.into())
+    }
+
+    fn take_info(&mut self, info: InterfaceInfo) {
+        DeviceEvent::between(&self.info, &info, &mut self.events);
+        self.info = info;
+    }
+
+    fn take_queues(&mut self) {
+        // A failure is that of an interface that is just going.
+        let Ok(to) = self.interface.queues() else { return };
+        if let Some(from) = self.queues.replace(to).filter(|from| *from != to) {
+            self.events.push_back(DeviceEvent::QueuesChanged { from, to });
+        }
+    }
+
+    fn end(&mut self, last: DeviceEvent) {
+        self.events.push_back(last);
+        self.has_ended = true;
+    }
+
+    /// Reads all notifications that there are.
+    fn read(&mut self) -> Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let done = self.read_with(&mut buffer);
+        self.buffer = buffer;
+        done
+    }
+
+    fn read_with(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
+        let mut has_lost = false;
+        let mut asks_for_queues = false;
+        loop {
+            match try_receive(self.route.as_fd(), buffer) {
+                Ok(true) if self.has_ended => {}
+                Ok(true) => {
+                    for message in messages(buffer) {
+                        let notice =
+                            message.and_then(|message| notice(&message, self.interface.index));
+                        match notice.map_err(|malformed| self.failed(malformed.into()))? {
+                            Notice::State(info) => {
+                                self.take_info(*info);
+                                asks_for_queues |= self.channels.is_none();
+                            }
+                            Notice::End(last) => {
+                                self.end(last);
+                                break;
+                            }
+                            Notice::Nothing => {}
+                        }
+                    }
+                }
+                Ok(false) => break,
+                // What is read after this was sent before something was left out.
+                Err(Errno::NOBUFS) => has_lost = true,
+                Err(errno) => return Err(self.failed(errno)),
+            }
+        }
+        while let Some((socket, family)) = &self.channels {
+            match try_receive(socket.as_fd(), buffer) {
+                Ok(true) => {
+                    let mut about = messages(buffer).flatten();
+                    let (family, index) = (*family, self.interface.index);
+                    asks_for_queues |= about.any(|message| {
+                        message.kind == family && is_of_channels(&message, index).unwrap_or(true)
+                    });
+                }
+                Ok(false) => break,
+                Err(Errno::NOBUFS) => asks_for_queues = true,
+                Err(errno) => return Err(self.failed(errno)),
+            }
+        }
+        if has_lost {
+            return self.refresh();
+        }
+        if asks_for_queues && !self.has_ended {
+            self.take_queues();
+        }
+        Ok(())
+    }
+}
+
+/// Opens a socket for what the kernel sends to `group`.
+fn listen(family: Family, group: u32) -> Result<OwnedFd, Errno> {
+    let socket = crate::sys::netlink::open(family)?;
+    join(socket.as_fd(), group)?;
+    Ok(socket)
+}
+
+/// Returns a descriptor that is readable when one of `sockets` is.
+fn any_of<'a>(sockets: impl Iterator<Item = &'a OwnedFd>) -> Result<OwnedFd, Errno> {
+    let all = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    for socket in sockets {
+        epoll::add(&all, socket, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
+    }
+    Ok(all)
+}
+
+/// Reads what a message says about the interface `index`.
+fn notice(message: &Message<'_>, index: u32) -> Result<Notice, Malformed> {
+    if !matches!(message.kind, RTM_NEWLINK | RTM_DELLINK) {
+        return Ok(Notice::Nothing);
+    }
+    let (header, attributes) = message.split::<ifinfomsg>()?;
+    // Those of other families are about its place in a bridge.
+    if u32::try_from(header.ifi_index) != Ok(index) || header.ifi_family != AF_UNSPEC {
+        return Ok(Notice::Nothing);
+    }
+    if message.kind == RTM_DELLINK {
+        for attribute in attributes {
+            if attribute?.kind == IFLA_NEW_NETNSID {
+                return Ok(Notice::End(DeviceEvent::Moved));
+            }
+        }
+        return Ok(Notice::End(DeviceEvent::Removed));
+    }
+    // A message that is not about the whole state, but about an event of a wireless card, say, has
+    // no numbers of queues.
+    let info = InterfaceInfo::read(message)?.filter(|info| info.tx_queues > 0);
+    Ok(info.map_or(Notice::Nothing, |info| Notice::State(Box::new(info))))
+}
+
+/// Returns whether a message of the family `ethtool` is that the numbers of queues of the interface
+/// `index` were changed.
+fn is_of_channels(message: &Message<'_>, index: u32) -> Result<bool, Malformed> {
+    let (header, attributes) = message.split::<genlmsghdr>()?;
+    if header.cmd != ETHTOOL_MSG_CHANNELS_NTF {
+        return Ok(false);
+    }
+    for attribute in attributes {
+        let attribute = attribute?;
+        if attribute.kind != ETHTOOL_A_CHANNELS_HEADER {
+            continue;
+        }
+        for part in attribute.nested() {
+            let part = part?;
+            if part.kind == ETHTOOL_A_HEADER_DEV_INDEX {
+                return Ok(part.value::<u32>()? == index);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Asks for the ids of the family `ethtool` and of its group of notifications; `None` where the
+/// kernel has none: before 5.6, or built without `CONFIG_ETHTOOL_NETLINK`.
+fn monitor_group(generic: &Netlink) -> Option<(u16, u32)> {
+    let mut request = Request::new(GENL_ID_CTRL, 0, &command(CTRL_CMD_GETFAMILY));
+    request.string(CTRL_ATTR_FAMILY_NAME, ETHTOOL_GENL_NAME);
+    let replies = generic.ask(&request).ok()?;
+    let message = replies.first()?.message();
+    Some((family_id(&message).ok()??, group_id(&message, ETHTOOL_MCGRP_MONITOR_NAME).ok()??))
+}
+
+/// Reads the id of the multicast group `name` from `CTRL_CMD_NEWFAMILY`.
+fn group_id(message: &Message<'_>, name: &str) -> Result<Option<u32>, Malformed> {
+    for attribute in message.split::<genlmsghdr>()?.1 {
+        let attribute = attribute?;
+        if attribute.kind != CTRL_ATTR_MCAST_GROUPS {
+            continue;
+        }
+        for group in attribute.nested() {
+            let (mut id, mut is_it) = (None, false);
+            for part in group?.nested() {
+                let part = part?;
+                match part.kind {
+                    CTRL_ATTR_MCAST_GRP_NAME => is_it = part.bytes_to_zero() == name.as_bytes(),
+                    CTRL_ATTR_MCAST_GRP_ID => id = Some(part.value()?),
+                    _ => {}
+                }
+            }
+            if is_it && id.is_some() {
+                return Ok(id);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Reads `message` as a notification about the interface `index`: for the fuzz target.
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) fn read_notification(message: &Message<'_>, index: u32) {
+    let _ = notice(message, index);
+    let _ = is_of_channels(message, index);
+    let _ = group_id(message, ETHTOOL_MCGRP_MONITOR_NAME);
+}
