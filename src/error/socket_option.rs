@@ -22,6 +22,14 @@ pub enum SocketOption {
     TxBudget,
     /// The socket's pending error (`SO_ERROR`).
     Error,
+    /// Whether and how long calls poll the queue (`SO_BUSY_POLL`).
+    BusyPoll,
+    /// Whether interrupts stay off while calls poll (`SO_PREFER_BUSY_POLL`, 5.11).
+    PreferBusyPoll,
+    /// How many packets one poll takes (`SO_BUSY_POLL_BUDGET`, 5.11).
+    BusyPollBudget,
+    /// The NAPI instance that is polled (`SO_INCOMING_NAPI_ID`).
+    IncomingNapiId,
 }
 
 impl fmt::Display for SocketOption {
@@ -31,6 +39,10 @@ impl fmt::Display for SocketOption {
             Self::Statistics => "XDP_STATISTICS",
             Self::TxBudget => "XDP_MAX_TX_SKB_BUDGET",
             Self::Error => "SO_ERROR",
+            Self::BusyPoll => "SO_BUSY_POLL",
+            Self::PreferBusyPoll => "SO_PREFER_BUSY_POLL",
+            Self::BusyPollBudget => "SO_BUSY_POLL_BUDGET",
+            Self::IncomingNapiId => "SO_INCOMING_NAPI_ID",
         })
     }
 }

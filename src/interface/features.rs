@@ -140,12 +140,21 @@ pub(super) fn family(result: Result<Vec<Reply>, Refusal>) -> Result<Option<u16>,
     Ok(Some(id.ok_or(Malformed)?))
 }
 
-/// Asks for the features of the interface with this index.
-pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, Refusal> {
-    let command = |cmd| genlmsghdr { cmd, version: 1, reserved: 0 };
+/// Returns the fixed part of a request to a generic netlink family.
+pub(super) fn command(cmd: u8) -> genlmsghdr {
+    genlmsghdr { cmd, version: 1, reserved: 0 }
+}
+
+/// Asks for the id of the family `netdev`; `None` where the kernel has no such family: before 6.3.
+pub(super) fn netdev_family(generic: &Netlink) -> Result<Option<u16>, Refusal> {
     let mut request = Request::new(GENL_ID_CTRL, 0, &command(CTRL_CMD_GETFAMILY));
     request.string(CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY_NAME);
-    let Some(id) = family(generic.ask(&request))? else {
+    family(generic.ask(&request))
+}
+
+/// Asks for the features of the interface with this index.
+pub(super) fn ask(generic: &Netlink, index: u32) -> Result<Option<XdpFeatures>, Refusal> {
+    let Some(id) = netdev_family(generic)? else {
         return Ok(None);
     };
     let mut request = Request::new(id, 0, &command(NETDEV_CMD_DEV_GET));

@@ -3,6 +3,10 @@
 
 mod features;
 mod info;
+mod napi;
+mod napi_guard;
+mod napi_request;
+mod napi_settings;
 mod programs;
 mod queues;
 #[cfg(test)]
@@ -12,6 +16,9 @@ pub use features::XdpFeatures;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) use features::family_id;
 pub use info::{InterfaceCounters, InterfaceInfo};
+pub use napi::Napi;
+pub use napi_guard::{NapiGuard, NapiScope};
+pub use napi_settings::{NapiSettings, NapiThreading};
 pub use programs::AttachedPrograms;
 pub use queues::Queues;
 

@@ -13,6 +13,7 @@
 mod syscall;
 
 pub(crate) mod bpf;
+pub(crate) mod busy_poll;
 pub(crate) mod ethtool;
 pub(crate) mod fork;
 pub(crate) mod memory;
@@ -20,4 +21,5 @@ pub(crate) mod netlink;
 pub(crate) mod netns;
 pub(crate) mod proc;
 pub(crate) mod sockopt;
+pub(crate) mod sysfs;
 pub(crate) mod xsk;
