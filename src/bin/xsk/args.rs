@@ -4,6 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::time::Duration;
+use xsk::socket::BusyPoll;
 use xsk::umem::PageSize;
 use xsk::{AttachMethod, AttachMode, CopyMode};
 
@@ -20,6 +21,9 @@ Exit codes:
     5  another process took the program off the interface
   128+ a signal came before the count was reached or the time was over: 130 for SIGINT, 143 for
        SIGTERM; 141 if the reader of the standard output ended";
+
+/// As xdpsock: an AF_XDP socket polls once in a call, however long this is.
+const BUSY_POLL: Duration = Duration::from_micros(20);
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
@@ -95,6 +99,17 @@ pub(crate) struct PortArgs {
     #[arg(short, long, value_name = "PACKETS", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch: u32,
+    /// Busy polling: calls of the kernel take packets from the queue (5.11)
+    ///
+    /// It is preferred to interrupts, where the interface defers these (napi_defer_hard_irqs and
+    /// gro_flush_timeout in /sys/class/net). The summary says whether it has an effect: not on every
+    /// kernel, and not with every driver.
+    #[arg(short = 'B', long)]
+    pub(crate) busy_poll: bool,
+    /// Packets that one such call takes
+    #[arg(long, value_name = "PACKETS", default_value_t = 64, requires = "busy_poll",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) budget: u16,
     /// Bytes of a chunk, which holds one packet, or a part of one (-F)
     #[arg(short, long, value_name = "BYTES", default_value_t = 4096)]
     pub(crate) frame_size: u32,
@@ -224,6 +239,12 @@ pub(crate) struct L2fwdArgs {
 }
 
 impl PortArgs {
+    /// Returns busy polling as the command line describes it, if it does.
+    pub(crate) fn busy_poll(&self) -> Option<BusyPoll> {
+        let wanted = BusyPoll::new(BUSY_POLL).prefer(true).budget(self.budget);
+        self.busy_poll.then_some(wanted)
+    }
+
     /// Returns how long to wait for a taken queue.
     pub(crate) fn wait(&self) -> Duration {
         Duration::from_millis(self.wait)
