@@ -206,7 +206,6 @@ fn nonsense_is_refused_with_words() {
         ("latency -i in -o in", 1, "both ends"),
         ("latency -i in -o nope", 1, "nope"),
         ("latency -i in -o out -q 7 --json", 1, "queue 7"),
-        ("latency -i in -o lo", 1, "lo"),
         ("rxdrop -i in --budget 8", 2, "--busy-poll"),
         ("rxdrop -i in -B --budget 65536", 2, "65535"),
     ] {
@@ -215,6 +214,12 @@ fn nonsense_is_refused_with_words() {
         assert!(ended.err.join("\n").contains(words), "{line}: {ended:?}");
         assert_eq!(ended.out, [""; 0], "{line}");
     }
+    // No cable joins these.
+    let ended = Tool::start(&here, "latency -i in -o lo -d 1 --json").end();
+    assert!(ended.failure().contains("packets came back"), "{ended:?}");
+    let object = &ended.objects()[0];
+    assert_eq!((&object["received"], &object["max_ns"]), (&0.into(), &Value::Null));
+    assert_eq!(object["ended"], "error");
     // Without a native program no setting of NAPI concerns the packets.
     let can = kernel_since(6, 13);
     if kernel_can(test_name!(), can, "settings of single NAPI instances: Linux 6.13") {

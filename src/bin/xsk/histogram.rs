@@ -59,8 +59,11 @@ impl Histogram {
     /// Returns the least number, those that 50, 90, 99 and 99.9 % do not exceed, and the greatest
     /// one; `None` if there are no numbers.
     pub(crate) fn spread(&self) -> Option<[u64; 6]> {
+        if self.count == 0 {
+            return None;
+        }
         let [p50, p90, p99, p999] = [500, 900, 990, 999].map(|part| self.per_mille(part));
-        (self.count > 0).then_some([self.min, p50, p90, p99, p999, self.max])
+        Some([self.min, p50, p90, p99, p999, self.max])
     }
 
     /// Returns the parts of the range that have numbers, four for each power of two: the least
@@ -170,6 +173,7 @@ mod tests {
 
     #[test]
     fn the_parts_have_all_numbers_each_in_its_own() {
+        assert_eq!((Histogram::new().spread(), Histogram::new().parts()), (None, vec![]));
         let mut histogram = Histogram::new();
         let numbers = [0, 31, 32, 255, 256, 300, 12_345, 1 << 40, u64::MAX];
         numbers.iter().for_each(|number| histogram.add(*number));
