@@ -330,6 +330,29 @@
 //! it does not is refused, or its time is `None`. A request that the kernel would
 //! refuse for ever, and a time of an earlier packet, cannot be.
 //!
+//! # Interrupts, busy polling and latency
+//!
+//! [`Interface::set_napi`] sets when the interrupts of a queue are switched on again, until its guard
+//! is dropped; [`SocketHandle::set_busy_poll`] has the socket's own calls take packets from the queue,
+//! and [`SocketHandle::busy_poll_effect`] returns whether that does anything: not in Linux 6.13, and
+//! since 6.14 only with drivers that name the NAPI instances of their queues, which a veth does not.
+//! [`NapiProfile`](socket::NapiProfile) sets both for throughput or for latency:
+//!
+//! ```no_run
+//! use xsk::socket::NapiProfile;
+//! use xsk::{Attachment, Interface, Port};
+//!
+//! # fn main() -> xsk::Result<()> {
+//! let interface = Interface::by_name("eth1")?;
+//! let port = Port::open(&interface, 0)?;
+//! let program = Attachment::builder(&interface).attach()?;
+//! let _registration = port.socket.register(&program)?;
+//! // After binding and attaching: some drivers make their NAPI instances anew then.
+//! let profile = NapiProfile::Latency.apply(&interface, &port.socket.handle)?;
+//! println!("{}; {}", profile.profile(), port.socket.handle.busy_poll_effect()?);
+//! # Ok(()) }
+//! ```
+//!
 //! # Glossary
 //!
 //! | word | meaning |

@@ -9,6 +9,7 @@ mod napi_request;
 mod napi_settings;
 mod programs;
 mod queues;
+mod set_napi;
 #[cfg(test)]
 mod tests;
 

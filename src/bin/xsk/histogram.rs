@@ -180,7 +180,7 @@ mod tests {
         let parts = histogram.parts();
         for (from, behind, count) in &parts {
             let inside =
-                |number: &&u64| *from <= **number && (**number < *behind || **number == u64::MAX);
+                |number: &&u64| *from <= **number && (**number < *behind || *behind == u64::MAX);
             assert_eq!(numbers.iter().filter(inside).count() as u64, *count, "{from} {behind}");
         }
         assert!(parts.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{parts:?}");
