@@ -151,10 +151,21 @@ impl SocketHandle {
         let before = self.busy_poll()?;
         // A former time that the kernel had is one that it takes.
         let former_time = before.microseconds()?;
+        // What may be refused comes first, while nothing else is changed that takes a privilege to
+        // be put back.
         let set = || -> Result<()> {
-            set_preferred(&inner, wanted.prefer)?;
+            if wanted.prefer && !before.prefer {
+                set_preferred(&inner, true)?;
+            }
+            if wanted.budget > before.budget {
+                set_budget(&inner, wanted.budget)?;
+            }
+            set_time(&inner, microseconds)?;
             set_budget(&inner, wanted.budget)?;
-            set_time(&inner, microseconds)
+            if before.prefer && !wanted.prefer {
+                set_preferred(&inner, false)?;
+            }
+            Ok(())
         };
         let back = || {
             let _ = set_time(&inner, former_time);

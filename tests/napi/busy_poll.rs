@@ -54,13 +54,13 @@ fn without_the_capability_nothing_is_changed() {
     let cable = Cable::new(1);
     let port = Port::left(&cable);
     let handle = &port.socket.handle;
-    handle.set_busy_poll(&BusyPoll::new(US(7))).unwrap();
-    let before = handle.busy_poll().unwrap();
-    as_nobody(CapabilitySet::empty(), &cable.left, || {
-        for (wanted, refused) in [
-            (BusyPoll::new(US(1)).prefer(true), SocketOption::PreferBusyPoll),
-            (BusyPoll::new(US(1)).budget(9), SocketOption::BusyPollBudget),
-        ] {
+    let polling = BusyPoll::new(US(7)).budget(64);
+    for (before, wanted, refused) in [
+        (polling, BusyPoll::new(US(1)).prefer(true), SocketOption::PreferBusyPoll),
+        (polling.prefer(true), BusyPoll::new(US(1)).budget(65), SocketOption::BusyPollBudget),
+    ] {
+        handle.set_busy_poll(&before).unwrap();
+        as_nobody(CapabilitySet::empty(), &cable.left, || {
             let error = handle.set_busy_poll(&wanted).unwrap_err();
             assert!(
                 matches!(&error, Error::SocketOption { option, errno: Errno::PERM, .. }
@@ -69,8 +69,8 @@ fn without_the_capability_nothing_is_changed() {
             );
             assert!(error.to_string().contains("CAP_NET_ADMIN"), "{error}");
             assert_eq!(handle.busy_poll().unwrap(), before);
-        }
-    });
+        });
+    }
 }
 
 /// With deferral, a packet that follows another one waits for the timer, unless the queue is
