@@ -131,5 +131,4 @@ fn a_wake_up_takes_packets_exactly_if_there_is_said_to_be_an_effect() {
     with_sysfs(&fixture.cable.left, || deferred.restore()).unwrap();
     // Since 6.13 a veth, which names no instances for its queues, shows the kernel none.
     assert_eq!(polls, !kernel_since(6, 13));
-    println!("a packet took {time:?}; busy polling has an effect: {polls}");
 }
