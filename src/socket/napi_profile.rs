@@ -39,8 +39,9 @@ pub enum NapiProfile {
     /// the queue, 64 packets at a time.
     ///
     /// Busy polling is not preferred: that has an effect only with deferral, which makes a packet
-    /// wait for the timer whenever the application has not polled in time. `xsk latency --compare`
-    /// measures both.
+    /// wait for the timer whenever the application has not polled in time. Where busy polling has no
+    /// effect ([`SocketHandle::busy_poll_effect`]), as on a veth since 6.13, these are the settings
+    /// that a new interface has. `xsk latency --compare` measures both profiles.
     Latency,
 }
 

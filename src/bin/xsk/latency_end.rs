@@ -68,8 +68,9 @@ pub(crate) struct XskEnd {
     /// The addresses and the type of each frame that it sends.
     header: [u8; ETHERNET],
     size: u32,
-    /// Whether a call polls the queue.
+    /// Whether a call polls the queue, and how often that is looked at yet.
     polls: bool,
+    looks: u32,
     profile: Option<AppliedProfile>,
     program: Option<ActiveProgram>,
 }
@@ -105,6 +106,7 @@ impl XskEnd {
             header,
             size: args.size,
             polls: false,
+            looks: 2,
             profile: None,
             program: Some(ActiveProgram::new(attachment, registration)),
         })
@@ -158,7 +160,8 @@ impl XskEnd {
 
     /// Looks again whether polling does something: the first packet may show the kernel how.
     fn look_at_effect(&mut self) -> Result<()> {
-        if self.profile.is_some() && !self.polls {
+        if self.profile.is_some() && self.looks > 0 {
+            self.looks -= 1;
             self.polls = matches!(self.effect()?, BusyPollEffect::Polls { .. });
         }
         Ok(())
@@ -175,7 +178,8 @@ impl XskEnd {
 
 impl End for XskEnd {
     fn send(&mut self, number: u64, now: impl FnOnce() -> u64) -> Result<bool> {
-        if number < u64::from(BATCH) {
+        // Not with the first packet: nothing has come yet.
+        if number > 0 {
             self.look_at_effect()?;
         }
         let Self { umem, pool, socket, header, size, .. } = self;
