@@ -353,6 +353,29 @@
 //! it does not is refused, or its time is `None`. A request that the kernel would
 //! refuse for ever, and a time of an earlier packet, cannot be.
 //!
+//! # Interrupts, busy polling and latency
+//!
+//! [`Interface::set_napi`] sets when the interrupts of a queue are switched on again, until its guard
+//! is dropped; [`SocketHandle::set_busy_poll`] has the socket's own calls take packets from the queue,
+//! and [`SocketHandle::busy_poll_effect`] returns whether that does anything: not in Linux 6.13, and
+//! since 6.14 only with drivers that name the NAPI instances of their queues, which a veth does not.
+//! [`NapiProfile`](socket::NapiProfile) sets both for throughput or for latency:
+//!
+//! ```no_run
+//! use xsk::socket::NapiProfile;
+//! use xsk::{Attachment, Interface, Port};
+//!
+//! # fn main() -> xsk::Result<()> {
+//! let interface = Interface::by_name("eth1")?;
+//! let port = Port::open(&interface, 0)?;
+//! let program = Attachment::builder(&interface).attach()?;
+//! let _registration = port.socket.register(&program)?;
+//! // After binding and attaching: some drivers make their NAPI instances anew then.
+//! let profile = NapiProfile::Latency.apply(&interface, &port.socket.handle)?;
+//! println!("{}; {}", profile.profile(), port.socket.handle.busy_poll_effect()?);
+//! # Ok(()) }
+//! ```
+//!
 //! # Glossary
 //!
 //! | word | meaning |
@@ -403,7 +426,6 @@
 //!   checksum: see [`packet`];
 //! - TX metadata of packets of several frames, and on a queue with several sockets;
 //! - what the card knows of a packet, on a queue with several sockets;
-//! - busy polling (`SO_PREFER_BUSY_POLL`) is not switched on; [`SocketHandle`] has the descriptor;
 //! - sending at a rate: a loop of one's own has to wait;
 //! - bonds in native mode: the packets belong to the members. Bind to those, or attach in generic
 //!   mode.
@@ -504,6 +526,7 @@
 //! | packet memory shared with sockets of other queues and interfaces (`share_memory`) | 5.10 | `NeedsKernel`; `Socket::builder` registers the memory once more |
 //! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | they count; above the limit `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
 //! | `XskMap::insert` refuses a bound socket that only sends | 5.11 | the kernel accepts it, and may crash: put no such socket into a map |
+//! | busy polling (`set_busy_poll`), and NAPI settings of a device (`set_napi`) | 5.11 | `NeedsKernel` |
 //! | whether an interface is in another namespace is known without `CAP_NET_ADMIN` | 5.14 | `is_in_current_netns` is `None` |
 //! | programs for packets of several frames, the default one among them (`frags`, `BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
 //! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |
@@ -515,6 +538,7 @@
 //! | packets of several frames, or multi-buffer (`multi_buffer`, `XDP_USE_SG`) | 6.6 | `NeedsKernel`; packets have to fit a chunk |
 //! | the VLAN tag among it | 6.8 | `None`: `Property::NotSupported` |
 //! | checksums and the time of sending of packets that are sent (`UmemBuilder::tx_metadata`) | 6.8 | `NeedsKernel` |
+//! | NAPI settings of one queue (`set_napi`) | 6.13 | the whole device is set, in the network namespace that `/sys` shows |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
 //! Tested on Linux 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm` in the repository). x86-64 (tested),

@@ -127,6 +127,16 @@ fn of_operation(error: &Error) -> Hint {
         Error::SocketOption { option: SocketOption::TxBudget, errno: Errno::ACCESS } => {
             TX_BUDGET.into()
         }
+        Error::SocketOption { option, errno: Errno::PERM }
+            if [
+                SocketOption::PreferBusyPoll,
+                SocketOption::BusyPollBudget,
+                SocketOption::BusyPoll,
+            ]
+            .contains(option) =>
+        {
+            needs(NET_ADMIN)
+        }
         Error::Kick { errno, .. } => socket::kick(*errno),
         Error::SocketEnded { .. } => socket::INTERFACE_GONE.into(),
         Error::QueueSide { interface, queue, ring, .. } => {
@@ -137,6 +147,10 @@ fn of_operation(error: &Error) -> Hint {
         Error::Interface { errno: Errno::NODEV, .. }
         | Error::Attach { errno: Errno::NODEV, .. }
         | Error::Detach { errno: Errno::NODEV, .. } => NO_INTERFACE.into(),
+        // What sysfs shows does not depend on the thread.
+        Error::Interface { errno: Errno::XDEV, operation, .. } if operation.contains("NAPI") => {
+            NO_HINT
+        }
         Error::Interface { errno: Errno::XDEV, .. } => OTHER_NAMESPACE.into(),
         // What takes a packet socket.
         Error::Interface {

@@ -24,6 +24,14 @@ pub enum SocketOption {
     Error,
     /// The address family of a socket that was handed over (`SO_DOMAIN`).
     Domain,
+    /// Whether and how long calls poll the queue (`SO_BUSY_POLL`).
+    BusyPoll,
+    /// Whether interrupts stay off while calls poll (`SO_PREFER_BUSY_POLL`, 5.11).
+    PreferBusyPoll,
+    /// How many packets one poll takes (`SO_BUSY_POLL_BUDGET`, 5.11).
+    BusyPollBudget,
+    /// The NAPI instance that is polled (`SO_INCOMING_NAPI_ID`).
+    IncomingNapiId,
 }
 
 impl fmt::Display for SocketOption {
@@ -34,6 +42,10 @@ impl fmt::Display for SocketOption {
             Self::TxBudget => "XDP_MAX_TX_SKB_BUDGET",
             Self::Error => "SO_ERROR",
             Self::Domain => "SO_DOMAIN",
+            Self::BusyPoll => "SO_BUSY_POLL",
+            Self::PreferBusyPoll => "SO_PREFER_BUSY_POLL",
+            Self::BusyPollBudget => "SO_BUSY_POLL_BUDGET",
+            Self::IncomingNapiId => "SO_INCOMING_NAPI_ID",
         })
     }
 }

@@ -230,7 +230,7 @@ pub(super) fn command(cmd: u8) -> genlmsghdr {
     genlmsghdr { cmd, version: 1, reserved: 0 }
 }
 
-/// Asks for the id of the family `netdev`; `None` before 6.3.
+/// Asks for the id of the family `netdev`; `None` where the kernel has no such family: before 6.3.
 pub(super) fn netdev_family(generic: &Netlink) -> Result<Option<u16>, Refusal> {
     let mut request = Request::new(GENL_ID_CTRL, 0, &command(CTRL_CMD_GETFAMILY));
     request.string(CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY_NAME);

@@ -8,10 +8,15 @@ mod info;
 mod inside;
 mod members;
 mod membership;
+mod napi;
+mod napi_guard;
+mod napi_request;
+mod napi_settings;
 mod oper_state;
 mod programs;
 mod queue_state;
 mod queues;
+mod set_napi;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -24,6 +29,9 @@ pub use features::XdpFeatures;
 pub(crate) use features::family_id;
 pub use info::{InterfaceCounters, InterfaceInfo};
 pub use membership::Membership;
+pub use napi::Napi;
+pub use napi_guard::{NapiGuard, NapiScope};
+pub use napi_settings::{NapiSettings, NapiThreading};
 pub use oper_state::OperState;
 pub use programs::AttachedPrograms;
 #[cfg(any(test, feature = "test-util"))]

@@ -11,6 +11,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+/// `BUSY_POLL_BUDGET` (net/core/dev.c): the packets that one poll takes unless it is set.
+pub(super) const DEFAULT_BUSY_POLL_BUDGET: u16 = 8;
+
 /// The socket behind its rings; closed when the last part of it is gone.
 ///
 /// The kernel frees the queue only when the descriptor is closed *and* no ring is mapped any more:
@@ -27,6 +30,8 @@ pub(crate) struct Inner {
     tx_dropped: AtomicU64,
     /// The error that was pending on the socket: the kernel reports it once. 0 for none.
     lasting_error: AtomicU32,
+    /// The budget of busy polling, which the kernel does not report.
+    busy_poll_budget: AtomicU32,
 }
 
 /// Where a socket is bound, and how.
@@ -53,6 +58,7 @@ impl Inner {
             tx_abilities: OnceLock::new(),
             tx_dropped: AtomicU64::new(0),
             lasting_error: AtomicU32::new(0),
+            busy_poll_budget: AtomicU32::new(DEFAULT_BUSY_POLL_BUDGET.into()),
         }
     }
 
@@ -64,6 +70,17 @@ impl Inner {
     /// Returns what can be asked for by TX metadata; nothing if it is not known.
     pub(super) fn tx_abilities(&self) -> TxAbilities {
         self.tx_abilities.get().copied().unwrap_or_default()
+    }
+
+    /// Returns how many packets one poll takes, as far as this crate has set it.
+    pub(super) fn busy_poll_budget(&self) -> u16 {
+        let budget = self.busy_poll_budget.load(Ordering::Relaxed);
+        u16::try_from(budget).unwrap_or(u16::MAX)
+    }
+
+    /// Keeps how many packets one poll takes.
+    pub(super) fn keep_busy_poll_budget(&self, packets: u16) {
+        self.busy_poll_budget.store(packets.into(), Ordering::Relaxed);
     }
 
     /// Keeps where the socket was bound: once.

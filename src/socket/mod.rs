@@ -11,6 +11,7 @@ mod bind;
 mod bind_error;
 mod buffer_pool;
 mod builder;
+mod busy_poll;
 mod completion;
 mod completion_batch;
 mod copy_reason;
@@ -24,6 +25,7 @@ mod kick;
 mod memory_sharing_builder;
 mod metadata_rx;
 mod metadata_tx;
+mod napi_profile;
 mod packet_batch;
 mod packet_entry;
 mod packet_rx;
@@ -52,6 +54,7 @@ pub use crate::types::CopyMode;
 pub use added_socket_builder::AddedSocketBuilder;
 pub use bind_error::BindError;
 pub use builder::SocketBuilder;
+pub use busy_poll::{BusyPoll, BusyPollEffect};
 pub use completion::Completion;
 pub use completion_batch::{CompletionBatch, CompletionFrames};
 pub use copy_reason::CopyReason;
@@ -69,6 +72,7 @@ pub use metadata_tx::{
     MetadataCompletion, MetadataCompletionFrames, MetadataRefusal, MetadataRefused, MetadataTx,
     MetadataTxBatch,
 };
+pub use napi_profile::{AppliedProfile, NapiProfile};
 pub use packet_batch::{PacketBatch, Packets};
 pub use packet_rx::PacketRx;
 pub use packet_socket::PacketSocket;

@@ -13,6 +13,7 @@
 mod syscall;
 
 pub(crate) mod bpf;
+pub(crate) mod busy_poll;
 pub(crate) mod ethtool;
 pub(crate) mod fork;
 pub(crate) mod memory;
@@ -22,4 +23,5 @@ pub(crate) mod packet_socket;
 pub(crate) mod proc;
 pub(crate) mod release;
 pub(crate) mod sockopt;
+pub(crate) mod sysfs;
 pub(crate) mod xsk;

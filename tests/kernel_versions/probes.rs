@@ -1,14 +1,16 @@
 //! One probe of the running kernel for each feature, by the crate's own calls where it has one.
 
-use crate::common::{AtCable, Cable};
+use crate::common::{AtCable, Cable, attach};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::os::fd::AsFd;
-use xsk::attach::{AttachMethod, Attachment};
+use std::time::Duration;
+use xsk::attach::{AttachMethod, AttachMode, Attachment};
 use xsk::bpf::{Btf, Insn, MetadataProgram, Program, Reg, XskMap, redirect};
+use xsk::socket::BusyPoll;
 use xsk::test_util::ip;
 use xsk::{Error, Port, Socket, Umem};
 
@@ -257,4 +259,16 @@ pub(crate) fn mapping_after_bind() -> Outcome {
 pub(crate) fn tx_budget() -> Outcome {
     let (_cable, end) = end();
     end.socket.handle.set_tx_budget(64).into()
+}
+
+pub(crate) fn busy_poll() -> Outcome {
+    let (_cable, end) = end();
+    end.socket.handle.set_busy_poll(&BusyPoll::new(Duration::from_micros(1))).into()
+}
+
+pub(crate) fn napi() -> Outcome {
+    let (cable, end) = end();
+    let _registration = attach(&cable.left, cable.veth.a(), AttachMode::Native, &end);
+    let napi = cable.veth.a().napi(0).unwrap();
+    napi.and_then(|napi| napi.settings()).into()
 }

@@ -28,7 +28,7 @@ impl Feature {
 pub(crate) const HEAD: &str = "| feature | since | without it |\n|---|---|---|\n";
 
 /// In the order of the kernels.
-pub(crate) const FEATURES: [Feature; 22] = [
+pub(crate) const FEATURES: [Feature; 24] = [
     Feature {
         name: "the default program (`bpf::redirect`)",
         since: (5, 3),
@@ -88,6 +88,12 @@ pub(crate) const FEATURES: [Feature; 22] = [
         since: (5, 11),
         without: "the kernel accepts it, and may crash: put no such socket into a map",
         probe: probes::sender_in_map,
+    },
+    Feature {
+        name: "busy polling (`set_busy_poll`), and NAPI settings of a device (`set_napi`)",
+        since: (5, 11),
+        without: "`NeedsKernel`",
+        probe: probes::busy_poll,
     },
     Feature {
         name: "whether an interface is in another namespace is known without `CAP_NET_ADMIN`",
@@ -154,6 +160,12 @@ pub(crate) const FEATURES: [Feature; 22] = [
         since: (6, 8),
         without: "`NeedsKernel`",
         probe: probes::tx_metadata,
+    },
+    Feature {
+        name: "NAPI settings of one queue (`set_napi`)",
+        since: (6, 13),
+        without: "the whole device is set, in the network namespace that `/sys` shows",
+        probe: probes::napi,
     },
     Feature {
         name: "`set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`)",

@@ -9,6 +9,7 @@ mod demo;
 mod ends;
 mod fixture;
 mod frags;
+mod latency;
 mod rights;
 mod several;
 mod sharing;

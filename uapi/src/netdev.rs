@@ -80,6 +80,11 @@ constants! {
         NETDEV_QUEUE_TYPE_RX = 0;
         /// Transmit queue (6.8).
         NETDEV_QUEUE_TYPE_TX = 1;
+
+        /// The NAPI instance runs in a softirq (6.17).
+        NETDEV_NAPI_THREADED_DISABLED = 0;
+        /// The NAPI instance runs in a thread of its own (6.17).
+        NETDEV_NAPI_THREADED_ENABLED = 1;
     }
 
     u64 {

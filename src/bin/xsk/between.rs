@@ -144,7 +144,9 @@ fn forward<S: Forwards>(
         }
         if left == before {
             for direction in &mut directions {
-                session.kicked(direction.from, direction.fill.kick_if_needed())?;
+                let from = direction.from;
+                let result = port::look(args, direction.fill, session.handle(from));
+                session.kicked(from, result)?;
             }
             if args.poll && directions.iter().all(|direction| direction.tx.pending() == 0) {
                 let idle = directions.iter().all(|direction| direction.lengths.is_empty());

@@ -1,5 +1,5 @@
 //! The two interfaces of a cable while packets go over it: whether they are there and ready, and
-//! whether the receiver's program is.
+//! whether their programs are.
 
 use crate::failure::{Failure, Result};
 use crate::link::Link;
@@ -15,22 +15,25 @@ struct End {
     link: Link,
 }
 
-/// Both interfaces, and the program on the one that receives.
+/// Both interfaces, and the programs of those that receive.
 #[derive(Debug)]
 pub(crate) struct BothEnds {
     ends: [End; 2],
-    program: (XdpMode, u32),
+    programs: [Option<(XdpMode, u32)>; 2],
     notes: Lines,
 }
 
 impl BothEnds {
-    /// Takes the names and watches of the interface that sends, and of the one that receives.
-    pub(crate) fn new(ends: [(&str, Watch); 2], program: &Attachment) -> Result<Self> {
+    /// Takes the names and watches of both interfaces, and what is attached to each that receives.
+    pub(crate) fn new(
+        ends: [(&str, Watch); 2],
+        programs: [Option<&Attachment>; 2],
+    ) -> Result<Self> {
         let end =
             |(name, watch): (&str, Watch)| End { name: name.to_owned(), watch, link: Link::Ready };
         Ok(Self {
             ends: ends.map(end),
-            program: (program.mode(), program.program_id()),
+            programs: programs.map(|one| one.map(|one| (one.mode(), one.program_id()))),
             notes: Lines::new(std::io::stderr())?,
         })
     }
@@ -38,13 +41,13 @@ impl BothEnds {
     /// Returns whether packets can go, by what was seen last. A link that goes down, or comes back, is
     /// noted.
     pub(crate) fn are_ready(&mut self) -> Result<bool> {
-        let (mode, id) = self.program;
-        for (number, end) in self.ends.iter_mut().enumerate() {
+        for (end, program) in self.ends.iter_mut().zip(self.programs) {
             let info = match end.watch.take() {
                 Some((_, info)) => info?,
                 None => continue,
             };
-            if number == 1 && info.programs.program(mode) != Some(id) {
+            let is_off = |(mode, id): &(XdpMode, u32)| info.programs.program(*mode) != Some(*id);
+            if let Some((_, id)) = program.filter(is_off) {
                 return Err(Failure::TakenOff { name: end.name.clone(), id });
             }
             let link = Link::of(&info);

@@ -292,7 +292,7 @@ fn one_mode<S: Sends, R: Receives>(
             (from.name(), link.at_sender(|| Watch::start(from))??),
             (to.name(), link.at_receiver(|| Watch::start(to))??),
         ];
-        let mut ends = BothEnds::new(watches, &attachment)?;
+        let mut ends = BothEnds::new(watches, [None, Some(&attachment)])?;
         run_exchange(&exchange, &mut sender, &mut receiver, &mut ends)
     };
     let outcome = run();
@@ -333,7 +333,11 @@ fn one_mode<S: Sends, R: Receives>(
 }
 
 /// Returns the failure for the end that is gone: the receiver's first, whose program may stay.
-fn gone(from: &Interface, to: &Interface, program: Option<(u32, String)>) -> Option<Failure> {
+pub(crate) fn gone(
+    from: &Interface,
+    to: &Interface,
+    program: Option<(u32, String)>,
+) -> Option<Failure> {
     let ends = [(to, program), (from, None)];
     ends.into_iter().find_map(|(end, program)| {
         let error = end.info().err().filter(xsk::Error::is_gone)?;

@@ -45,15 +45,43 @@ impl Histogram {
     pub(crate) fn figures(&self) -> Option<Figures> {
         (self.count > 0).then(|| Figures {
             min: self.min,
-            median: self.percentile(50),
-            p99: self.percentile(99),
+            median: self.per_mille(500),
+            p99: self.per_mille(990),
             max: self.max,
         })
     }
 
-    /// Returns the number that so many per cent of all do not exceed.
-    fn percentile(&self, percent: u32) -> u64 {
-        let rank = (u128::from(self.count) * u128::from(percent)).div_ceil(100);
+    /// Returns how many numbers there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns the least number, those that 50, 90, 99 and 99.9 % do not exceed, and the greatest
+    /// one; `None` if there are no numbers.
+    pub(crate) fn spread(&self) -> Option<[u64; 6]> {
+        if self.count == 0 {
+            return None;
+        }
+        let [p50, p90, p99, p999] = [500, 900, 990, 999].map(|part| self.per_mille(part));
+        Some([self.min, p50, p90, p99, p999, self.max])
+    }
+
+    /// Returns the parts of the range that have numbers, four for each power of two: the least
+    /// number that belongs to it, the least one behind it, and how many numbers it has.
+    pub(crate) fn parts(&self) -> Vec<(u64, u64, u64)> {
+        let width = 1 << (BITS - 2);
+        let parts = self.buckets.chunks(width).enumerate().map(|(number, part)| {
+            let first = number * width;
+            let behind = first + width;
+            let behind = if behind < self.buckets.len() { least(behind) } else { u64::MAX };
+            (least(first), behind, part.iter().sum())
+        });
+        parts.filter(|(.., count)| *count > 0).collect()
+    }
+
+    /// Returns the number that so many of 1000 do not exceed.
+    fn per_mille(&self, part: u32) -> u64 {
+        let rank = (u128::from(self.count) * u128::from(part)).div_ceil(1000);
         let mut below = 0;
         let place = self.buckets.iter().position(|count| {
             below += u128::from(*count);
@@ -78,6 +106,16 @@ fn middle(bucket: usize) -> u64 {
     }
     let shift = (bucket >> BITS) - 1;
     ((bucket - (shift << BITS)) << shift) + (1 << (shift - 1))
+}
+
+/// Returns the least number of a bucket.
+fn least(bucket: usize) -> u64 {
+    let bucket = bucket as u64;
+    if bucket < EXACT {
+        return bucket;
+    }
+    let shift = (bucket >> BITS) - 1;
+    (bucket - (shift << BITS)) << shift
 }
 
 #[cfg(test)]
@@ -131,6 +169,28 @@ mod tests {
         assert_eq!(histogram.figures().map(|figures| (figures.p99, figures.max)), Some((5, 200)));
         histogram.add(200);
         assert_eq!(histogram.figures().map(|figures| figures.p99), Some(200));
+    }
+
+    #[test]
+    fn the_parts_have_all_numbers_each_in_its_own() {
+        assert_eq!((Histogram::new().spread(), Histogram::new().parts()), (None, vec![]));
+        let mut histogram = Histogram::new();
+        let numbers = [0, 31, 32, 255, 256, 300, 12_345, 1 << 40, u64::MAX];
+        numbers.iter().for_each(|number| histogram.add(*number));
+        let parts = histogram.parts();
+        for (from, behind, count) in &parts {
+            let inside =
+                |number: &&u64| *from <= **number && (**number < *behind || *behind == u64::MAX);
+            assert_eq!(numbers.iter().filter(inside).count() as u64, *count, "{from} {behind}");
+        }
+        assert!(parts.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{parts:?}");
+        let sum: u64 = parts.iter().map(|(.., count)| count).sum();
+        assert_eq!(sum, histogram.count());
+        let [min, p50, p90, p99, p999, max] = histogram.spread().unwrap();
+        assert!(min <= p50 && p50 <= p90 && p90 <= p99 && p99 <= p999 && p999 <= max);
+        for number in [0, 1, 255, 256, 257, 1 << 20, u64::MAX] {
+            assert!(least(bucket(number)) <= number);
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn forward(
         session.counts.received(count, bytes);
         left -= u64::from(count);
         if count == 0 {
-            session.kicked(0, fill.kick_if_needed())?;
+            session.kicked(0, port::look(args, fill, &handle))?;
             if args.poll && tx.pending() == 0 {
                 let most = if lengths.is_empty() { Duration::MAX } else { SENDING };
                 session.sleep(&[&handle], most)?;

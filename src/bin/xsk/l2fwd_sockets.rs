@@ -93,7 +93,8 @@ impl Sockets<'_> {
                 left -= u64::from(self.pass_on(number, args.next_batch(left), session)?);
             }
             if left == before {
-                session.kicked(0, self.fill.kick_if_needed())?;
+                let result = port::look(args, &mut self.fill, session.handle(0));
+                session.kicked(0, result)?;
                 if args.poll && self.rings.iter().all(|rings| rings.tx.pending() == 0) {
                     let most = if self.sending > 0 { SENDING } else { Duration::MAX };
                     session.sleep(&handles, most)?;

@@ -11,6 +11,11 @@ mod failure;
 mod histogram;
 mod l2fwd;
 mod l2fwd_sockets;
+mod latency;
+mod latency_end;
+mod latency_place;
+mod latency_report;
+mod latency_run;
 mod link;
 mod losses;
 mod output;
@@ -65,6 +70,7 @@ fn run(command: &args::Command) -> Result<Ended> {
     let stop = Stop::install()?;
     match command {
         args::Command::Demo(args) => demo::run(args, &stop),
+        args::Command::Latency(args) => latency::run(args, &stop),
         args::Command::Rxdrop(args) => rxdrop::run(args, &stop),
         args::Command::Txonly(args) => txonly::run(args, &stop),
         args::Command::L2fwd(args) => match &args.output {

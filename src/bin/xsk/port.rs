@@ -14,8 +14,8 @@ use xsk::bpf::{self, XskMap};
 use xsk::socket::{SocketBuilder, SocketKind, Unbound};
 use xsk::umem::UmemBuilder;
 use xsk::{
-    AttachMethod, AttachMode, Attachment, Errno, Error, FramePool, Interface, Kick, Registration,
-    Socket, SocketHandle, Umem, XdpMode,
+    AttachMethod, AttachMode, Attachment, Errno, Error, Fill, FramePool, Interface, Kick,
+    Registration, Socket, SocketHandle, Umem, XdpMode,
 };
 
 /// Packets that one wake-up sends in copy mode, unless the socket's TX budget is set.
@@ -400,4 +400,9 @@ pub(crate) fn title(
 #[inline]
 pub(crate) fn kick(args: &PortArgs, tx: &mut impl TxRing) -> xsk::Result<Kick> {
     if args.no_need_wakeup { tx.kick() } else { tx.kick_if_needed() }
+}
+
+/// Has the kernel look at a queue of which nothing came: with busy polling it takes packets from it.
+pub(crate) fn look(args: &PortArgs, fill: &mut Fill, handle: &SocketHandle) -> xsk::Result<Kick> {
+    if args.busy_poll { handle.poll_queue() } else { fill.kick_if_needed() }
 }

@@ -64,7 +64,7 @@ fn receive(
         session.counts.received(count, bytes);
         left -= u64::from(count);
         if count == 0 {
-            session.kicked(0, fill.kick_if_needed())?;
+            session.kicked(0, port::look(args, fill, handle))?;
             if args.poll {
                 session.sleep(&[handle], Duration::MAX)?;
             }
@@ -121,7 +121,7 @@ fn receive_by_all(
             left -= u64::from(count);
         }
         if left == before {
-            session.kicked(0, fill.kick_if_needed())?;
+            session.kicked(0, port::look(args, fill, &handles[0]))?;
             if args.poll {
                 session.sleep(&sockets, Duration::MAX)?;
             }

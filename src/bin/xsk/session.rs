@@ -197,6 +197,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Returns the first socket of the interface of number `side`.
+    pub(crate) fn handle(&self, side: usize) -> &SocketHandle {
+        &self.sides[side].handles()[0]
+    }
+
     /// Returns whether packets can be sent on the interface of number `side`, as far as it is known.
     #[inline]
     pub(crate) fn is_ready(&self, side: usize) -> bool {
@@ -372,8 +377,11 @@ impl<'a> Session<'a> {
                 Part::sockets(&self.parts, handles.map(SocketHandle::tx_dropped))
             }
         };
+        let effects = self.sides.iter().flat_map(Side::handles);
+        let effects = effects.filter(|_| self.args.busy_poll).map(SocketHandle::busy_poll_effect);
+        let busy_poll = effects.filter_map(xsk::Result::ok).collect();
         let (pending, tx_times) = (self.pending, self.tx_times);
-        let summary = Summary { ended, time, pending, error, parts, tx_times };
+        let summary = Summary { ended, time, pending, error, parts, tx_times, busy_poll };
         self.table.summary(report, summary)?;
         Ok(())
     }

@@ -72,6 +72,11 @@ impl Side {
         title: String,
         attachment: Option<&Attachment>,
     ) -> Result<Self> {
+        if let Some(busy_poll) = args.busy_poll() {
+            for handle in &handles {
+                handle.set_busy_poll(&busy_poll)?;
+            }
+        }
         let redirect = |program: &Attachment| Redirect {
             mode: program.mode(),
             id: program.program_id(),

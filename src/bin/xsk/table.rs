@@ -9,6 +9,7 @@ use crate::tx_times::TxTimes;
 use serde_json::{Map, Value, json};
 use std::io;
 use std::time::{Duration, SystemTime};
+use xsk::socket::BusyPollEffect;
 use xsk::{Attachment, SocketHandle, Statistics};
 
 /// Returns the kernel's counters by the kernel's names; `None` for one that it does not have.
@@ -48,6 +49,8 @@ pub(crate) struct Summary {
     pub(crate) parts: Vec<Part>,
     /// When packets were sent, if that was collected.
     pub(crate) tx_times: Option<TxTimes>,
+    /// What busy polling does on each socket, if it was asked for.
+    pub(crate) busy_poll: Vec<BusyPollEffect>,
 }
 
 /// An interface, the queue and mode of the sockets on it, and the program there.
@@ -165,7 +168,7 @@ impl Table {
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
     pub(crate) fn summary(self, all: &Report, summary: Summary) -> io::Result<()> {
-        let Summary { ended, time, pending, error, parts, tx_times } = summary;
+        let Summary { ended, time, pending, error, parts, tx_times, busy_poll } = summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
         let text = if self.json {
@@ -181,6 +184,11 @@ impl Table {
             if let Some(times) = &tx_times {
                 object.insert("tx_timestamps".to_owned(), times.json());
             }
+            if !busy_poll.is_empty() {
+                let polls =
+                    |effect: &BusyPollEffect| matches!(effect, BusyPollEffect::Polls { .. });
+                object.insert("busy_poll_effect".to_owned(), json!(busy_poll.iter().all(polls)));
+            }
             Value::Object(object).to_string()
         } else {
             let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
@@ -193,7 +201,8 @@ impl Table {
             let line = |(number, part): (usize, &Part)| format!("\n{}", part.line(number));
             let parts: String = parts.iter().enumerate().map(line).collect();
             let times = tx_times.map_or_else(String::new, |times| format!("\n{}", times.line()));
-            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{times}")
+            let effects: String = busy_poll.iter().map(|effect| format!("\n{effect}")).collect();
+            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{times}{effects}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();

@@ -1,0 +1,189 @@
+//! `xsk latency`: how long a packet takes to another socket and back.
+
+use crate::args::{LatencyArgs, Profile};
+use crate::both_ends::BothEnds;
+use crate::demo::gone;
+use crate::ended::Ended;
+use crate::failure::{Failure, Result};
+use crate::latency_end::{UdpEnd, XskEnd};
+use crate::latency_place::Place;
+use crate::latency_report::{self as report, Sockets, Way};
+use crate::latency_run::{Measured, measure};
+use crate::output::{Lines, printable};
+use crate::port::{copy, wait_for_link};
+use crate::signals::Stop;
+use crate::watch::Watch;
+
+pub(crate) fn run(args: &LatencyArgs, stop: &Stop) -> Result<Ended> {
+    let place = Place::new(args)?;
+    let output = Lines::new(std::io::stdout())?;
+    let ended = measure_all(args, &place, stop, &output);
+    // After an error, too: what was measured before it is written.
+    let written = output.finish();
+    let ended = ended?;
+    written?;
+    Ok(ended)
+}
+
+/// Measures in each way that is asked for.
+fn measure_all(args: &LatencyArgs, place: &Place, stop: &Stop, output: &Lines) -> Result<Ended> {
+    let ways = if args.compare {
+        let way = |spin, profile| Way { udp: false, spin, profile };
+        let udp = |spin| Way { udp: true, spin, profile: Profile::None };
+        let mut ways = vec![
+            way(true, Profile::None),
+            way(true, Profile::Latency),
+            way(false, Profile::None),
+            way(false, Profile::Latency),
+            way(false, Profile::Throughput),
+        ];
+        if place.is_own() {
+            ways.extend([udp(true), udp(false)]);
+        }
+        ways
+    } else {
+        vec![Way { udp: args.udp, spin: args.spin, profile: args.profile }]
+    };
+    if !args.json {
+        let [near, far] = place.ends();
+        let own = if place.is_own() { ", in network namespaces of their own" } else { "" };
+        let title = format!(
+            "From {near} to {far} and back{own}: {} packets of {} bytes per second",
+            args.pps, args.size
+        );
+        output.line(printable(&title))?;
+        if args.compare {
+            output.line(report::head())?;
+        }
+    }
+    for way in ways {
+        if let Some(number) = stop.signal() {
+            return Ok(Ended::Signal { number, early: true });
+        }
+        if let Some(number) = measure_one(args, place, way, stop, output)? {
+            return Ok(Ended::Signal { number, early: true });
+        }
+    }
+    Ok(Ended::Time { early: false })
+}
+
+/// Measures in one way, and reports; returns the signal that ended it.
+fn measure_one(
+    args: &LatencyArgs,
+    place: &Place,
+    way: Way,
+    stop: &Stop,
+    output: &Lines,
+) -> Result<Option<u8>> {
+    let result =
+        if way.udp { by_udp(args, place, way, stop) } else { by_xsk(args, place, way, stop) };
+    let (measured, sockets, result) = match result {
+        Ok(done) => done,
+        // The other rows of a comparison do without.
+        Err(Failure::Xsk(error)) if args.compare && way.profile != Profile::None => {
+            let text = format!("{:<30} not measured: {error}", way.name());
+            if !args.json {
+                output.line(printable(&text))?;
+            }
+            return Ok(None);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let result = result.and_then(|()| match measured.times.count() {
+        0 if measured.sent > 0 && measured.signal.is_none() => Err(Failure::Text(format!(
+            "none of {} packets came back: does the cable join the two, and does the other end \
+             take packets to its address?",
+            measured.sent
+        ))),
+        _ => Ok(()),
+    });
+    let ended = match (&result, measured.signal) {
+        (Err(failure), _) => failure.word(),
+        (Ok(()), Some(_)) => "signal",
+        (Ok(()), None) => "time",
+    };
+    let error = result.as_ref().err().map(Failure::to_string);
+    if args.json {
+        output.line(report::json(args, way, &sockets, &measured, ended, error))?;
+    } else if args.compare {
+        output.line(report::row(way, &measured))?;
+    } else {
+        output.line(format!("{}{}", way.name(), described(&sockets)))?;
+        for line in report::lines(args, &measured) {
+            output.line(line)?;
+        }
+    }
+    result.map(|()| measured.signal)
+}
+
+/// Returns what is known of the sockets, for people.
+fn described(sockets: &Sockets) -> String {
+    let words = [&sockets.mode.as_ref().map(|mode| mode.clone()), &sockets.busy_poll];
+    words.iter().filter_map(|word| word.as_ref()).map(|word| format!("; {word}")).collect()
+}
+
+type Done = (Measured, Sockets, Result<()>);
+
+fn by_udp(args: &LatencyArgs, place: &Place, way: Way, stop: &Stop) -> Result<Done> {
+    let [near, far] = Place::addresses();
+    let mut near = place.at(0, || UdpEnd::new(args, near, far))??;
+    let [near_address, far_address] = Place::addresses();
+    let mut far = place.at(1, || UdpEnd::new(args, far_address, near_address))??;
+    let mut ends = watch(place, [None, None])?;
+    let (measured, result) =
+        measure(args, (&mut near, &mut far), way.spin, stop, || ends.are_ready());
+    Ok((measured, Sockets::default(), result))
+}
+
+fn by_xsk(args: &LatencyArgs, place: &Place, way: Way, stop: &Stop) -> Result<Done> {
+    let interfaces = place.ends();
+    let address =
+        |end: usize| -> Result<[u8; 6]> { Ok(interfaces[end].info()?.mac.unwrap_or([0xff; 6])) };
+    let (to_near, to_far) = (address(0)?, address(1)?);
+    let mut near = place.at(0, || XskEnd::new(args, interfaces[0], to_far, stop))??;
+    let mut far = place.at(1, || XskEnd::new(args, interfaces[1], to_near, stop))??;
+    let mut run = || -> Result<Done> {
+        for (number, end) in [&mut near, &mut far].into_iter().enumerate() {
+            // Drivers may reset their instances when a program is attached: after it.
+            place.at(number, || end.apply(interfaces[number], way.profile))??;
+        }
+        for end in interfaces {
+            wait_for_link(end, stop)?;
+        }
+        let mut ends = watch(place, [near.attachment(), far.attachment()])?;
+        let (measured, result) =
+            measure(args, (&mut near, &mut far), way.spin, stop, || ends.are_ready());
+        let effect = near.effect()?;
+        let handle = &near.socket().handle;
+        let mode = near.attachment().map(|program| program.mode().to_string());
+        let sockets = Sockets {
+            mode: mode.map(
+                |mode| if args.json { mode } else { format!("{mode} mode, {}", copy(handle)) },
+            ),
+            zero_copy: Some(handle.is_zero_copy()),
+            busy_poll: Some(effect.to_string()),
+            polls: Some(matches!(effect, xsk::socket::BusyPollEffect::Polls { .. })),
+        };
+        Ok((measured, sockets, result))
+    };
+    let done = run();
+    // Before anything is written: the output may be closed.
+    let closed = [near.close(), far.close()];
+    let (measured, sockets, result) = done?;
+    let result = result.map_err(|failure| {
+        let [near, far] = interfaces;
+        if failure.is_gone() { gone(near, far, None).unwrap_or(failure) } else { failure }
+    });
+    let [near, far] = closed;
+    Ok((measured, sockets, result.and(near).and(far)))
+}
+
+/// Has both interfaces looked at.
+fn watch(place: &Place, programs: [Option<&xsk::Attachment>; 2]) -> Result<BothEnds> {
+    let [near, far] = place.ends();
+    let watches = [
+        (near.name(), place.at(0, || Watch::start(near))??),
+        (far.name(), place.at(1, || Watch::start(far))??),
+    ];
+    BothEnds::new(watches, programs)
+}

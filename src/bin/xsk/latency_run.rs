@@ -1,0 +1,159 @@
+//! Sends packets at a rate, and measures when each comes back.
+
+use crate::args::LatencyArgs;
+use crate::failure::Result;
+use crate::histogram::Histogram;
+use crate::latency_end::End;
+use crate::signals::Stop;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often signals, the time and the interfaces are looked at.
+const CHECK: Duration = Duration::from_millis(20);
+/// How long the packets that are out are waited for at the end, while none comes.
+const LATE: Duration = Duration::from_millis(300);
+
+/// What was measured.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// The times, in nanoseconds.
+    pub(crate) times: Histogram,
+    pub(crate) sent: u64,
+    /// Packets that were due while the one before them was late.
+    pub(crate) skipped: u64,
+    pub(crate) seconds: Duration,
+    /// The signal that ended it early.
+    pub(crate) signal: Option<u8>,
+}
+
+impl Measured {
+    pub(crate) fn lost(&self) -> u64 {
+        self.sent.saturating_sub(self.times.count())
+    }
+}
+
+/// Measures until the time is over or a signal comes. `are_ready` returns whether packets can go.
+/// What was measured before a failure is returned with it.
+pub(crate) fn measure(
+    args: &LatencyArgs,
+    (near, far): (&mut impl End, &mut (impl End + Send)),
+    spin: bool,
+    stop: &Stop,
+    are_ready: impl FnMut() -> Result<bool>,
+) -> (Measured, Result<()>) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let echo = scope.spawn(|| echo(far, spin, &over));
+        let (measured, result) = ping(args, near, spin, stop, &over, are_ready);
+        over.store(true, Ordering::Relaxed);
+        let echoed = match echo.join() {
+            Ok(echoed) => echoed,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        // An echo that failed is why nothing came back any more.
+        (measured, echoed.and(result))
+    })
+}
+
+/// Sends everything back.
+fn echo(end: &mut impl End, spin: bool, over: &AtomicBool) -> Result<()> {
+    let run = || {
+        while !over.load(Ordering::Relaxed) {
+            if end.echo()? > 0 {
+                continue;
+            }
+            if spin {
+                // The kernel's part of the work may wait for this core.
+                std::thread::yield_now();
+            } else {
+                end.wait(CHECK)?;
+            }
+        }
+        Ok(())
+    };
+    let mut run = run;
+    run().inspect_err(|_| over.store(true, Ordering::Relaxed))
+}
+
+/// Sends, and receives what comes back.
+fn ping(
+    args: &LatencyArgs,
+    end: &mut impl End,
+    spin: bool,
+    stop: &Stop,
+    over: &AtomicBool,
+    mut are_ready: impl FnMut() -> Result<bool>,
+) -> (Measured, Result<()>) {
+    let start = Instant::now();
+    let mut measured = Measured {
+        times: Histogram::new(),
+        sent: 0,
+        skipped: 0,
+        seconds: Duration::ZERO,
+        signal: None,
+    };
+    let run = || -> Result<()> {
+        let (duration, interval) = (Duration::from_secs(args.duration), 1_000_000_000 / args.pps);
+        let interval = Duration::from_nanos(interval);
+        let (mut due, mut next_check, mut ready) = (start, start, true);
+        // The numbers of packets that came back are rising.
+        let mut next = 0;
+        let (mut ended, mut came_at) = (None, start);
+        loop {
+            let Measured { times, .. } = &mut measured;
+            let came = end.receive(|number, sent_at| {
+                if number >= next {
+                    next = number + 1;
+                    let now = start.elapsed().as_nanos() as u64;
+                    times.add(now.saturating_sub(sent_at));
+                }
+            })?;
+            let now = Instant::now();
+            if came > 0 {
+                came_at = now;
+            }
+            if now >= next_check {
+                next_check = now + CHECK;
+                ready = are_ready()?;
+                let signal = stop.signal();
+                if ended.is_none() && (signal.is_some() || now - start >= duration) {
+                    measured.signal = signal.filter(|_| now - start < duration);
+                    measured.seconds = now - start;
+                    ended = Some(now);
+                }
+                if over.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+            }
+            if let Some(ended) = ended {
+                let out = measured.sent > measured.times.count();
+                if !out || now - ended.max(came_at) > LATE || !ready {
+                    return Ok(());
+                }
+            } else if now >= due {
+                if ready && end.send(measured.sent, || start.elapsed().as_nanos() as u64)? {
+                    measured.sent += 1;
+                }
+                due += interval;
+                let late = now.saturating_duration_since(due).as_nanos() / interval.as_nanos();
+                if late > 0 {
+                    measured.skipped += late as u64;
+                    due += interval * u32::try_from(late).unwrap_or(u32::MAX);
+                }
+                continue;
+            }
+            if came == 0 && spin {
+                std::thread::yield_now();
+            } else if came == 0 {
+                let until = if ended.is_some() { next_check } else { due.min(next_check) };
+                end.wait(until.saturating_duration_since(now))?;
+            }
+        }
+    };
+    let mut run = run;
+    let result = run();
+    if measured.seconds.is_zero() {
+        measured.seconds = start.elapsed();
+    }
+    (measured, result)
+}
