@@ -4,6 +4,7 @@
 //! around them.
 
 mod attach;
+mod device;
 mod program;
 mod socket;
 mod wording;
@@ -130,6 +131,9 @@ fn of_operation(error: &Error) -> Hint {
         | Error::Detach { errno: Errno::NODEV, .. } => NO_INTERFACE.into(),
         Error::Interface { errno: Errno::XDEV, .. } => OTHER_NAMESPACE.into(),
         Error::Interface { errno: Errno::PERM, .. } => needs(NET_ADMIN),
+        Error::Interface { operation, errno, message, .. } => {
+            device::refused(operation, *errno, message.as_deref())
+        }
         Error::Namespace { operation, errno: Errno::PERM } if operation.contains("SIOCGSKNS") => {
             FOREIGN_NAMESPACE.into()
         }

@@ -3,6 +3,7 @@
 //! present texts into these files.
 
 mod attaching;
+mod devices;
 mod memory;
 mod objects;
 mod running;
@@ -84,8 +85,14 @@ fn variants(source: &str, name: &str) -> BTreeSet<String> {
 
 /// Returns all errors that are pinned.
 fn pinned() -> Vec<Error> {
-    let all =
-        [memory::texts(), sockets::texts(), running::texts(), objects::texts(), attaching::texts()];
+    let all = [
+        memory::texts(),
+        sockets::texts(),
+        running::texts(),
+        objects::texts(),
+        attaching::texts(),
+        devices::texts(),
+    ];
     all.into_iter().flatten().map(|(error, _)| error).collect()
 }
 
@@ -96,6 +103,7 @@ fn every_hint_is_pinned() {
     let source = concat!(
         include_str!("hint.rs"),
         include_str!("hint/attach.rs"),
+        include_str!("hint/device.rs"),
         include_str!("hint/program.rs"),
         include_str!("hint/socket.rs")
     );

@@ -1,25 +1,40 @@
 //! Network interfaces: [`Interface`] finds one and reports its state, queues, features and
 //! programs.
 
+mod channels;
 mod features;
 mod info;
 mod programs;
 mod queues;
+mod rings;
+mod rss;
+mod steering;
 #[cfg(test)]
 mod tests;
+mod undo;
 
+pub use channels::{Channels, ChannelsGuard};
 pub use features::XdpFeatures;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) use features::family_id;
 pub use info::{InterfaceCounters, InterfaceInfo};
 pub use programs::AttachedPrograms;
 pub use queues::Queues;
+pub use rings::{RingSizes, RingSizesGuard};
+pub use rss::{
+    FlowKind, HashFields, HashFieldsGuard, HashFunction, Rss, RssContext, RssGuard, Symmetry,
+};
+pub use steering::{
+    Address, Ethernet, FlowAction, FlowMatch, FlowRule, InstalledRule, Ip, NtupleGuard, Ports,
+    RuleGuard,
+};
 
 use crate::error::{Error, Result};
 use crate::netlink::message::Request;
 use crate::netlink::{Netlink, Refusal, Reply};
+use crate::sys::ethtool::{self, Device};
 use crate::sys::netlink::Family;
-use crate::sys::{ethtool, netns};
+use crate::sys::netns;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -247,7 +262,7 @@ impl Interface {
     #[doc(alias = "ETHTOOL_GCHANNELS")]
     pub fn queues(&self) -> Result<Queues> {
         let info = self.info()?;
-        match ethtool::channels(self.sockets.route.as_fd(), info.os_name.as_bytes()) {
+        match ethtool::channels(self.device(&info)) {
             Ok(channels) => Ok(Queues::of_channels(&channels)),
             // A driver without channels.
             Err(Errno::OPNOTSUPP) => Ok(Queues::of_info(&info)),
@@ -295,9 +310,7 @@ impl Interface {
     /// Returns whether its driver has this name (`ETHTOOL_GDRVINFO`); not if the kernel does not
     /// report it.
     pub(crate) fn has_driver(&self, name: &str) -> bool {
-        let of = |info: InterfaceInfo| {
-            ethtool::driver(self.sockets.route.as_fd(), info.os_name.as_bytes()).ok()
-        };
+        let of = |info: InterfaceInfo| ethtool::driver(self.device(&info)).ok();
         let driver = self.info().ok().and_then(of);
         driver.is_some_and(|driver| {
             driver.driver.split(|byte| *byte == 0).next() == Some(name.as_bytes())
@@ -321,6 +334,12 @@ impl Interface {
     /// Sends a request to the interface's namespace.
     pub(crate) fn ask(&self, operation: &'static str, request: &Request) -> Result<Vec<Reply>> {
         self.try_ask(request).map_err(|refusal| self.error(operation, refusal))
+    }
+
+    /// Returns what an ioctl is made with. The name is that of a fresh look-up: the interface may
+    /// have been renamed.
+    fn device<'a>(&'a self, info: &'a InterfaceInfo) -> Device<'a> {
+        Device { socket: self.sockets.route.as_fd(), name: info.os_name.as_bytes() }
     }
 
     fn netns_id(&self) -> NetnsId {

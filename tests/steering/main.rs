@@ -1,0 +1,6 @@
+//! A device's queues and what comes to them: channels, ring sizes, flow rules, the receive hash.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod channels;
