@@ -131,8 +131,8 @@ fn of_operation(error: &Error) -> Hint {
         | Error::Detach { errno: Errno::NODEV, .. } => NO_INTERFACE.into(),
         Error::Interface { errno: Errno::XDEV, .. } => OTHER_NAMESPACE.into(),
         Error::Interface { errno: Errno::PERM, .. } => needs(NET_ADMIN),
-        Error::Interface { operation, errno, message, .. } => {
-            device::refused(operation, *errno, message.as_deref())
+        Error::Interface { name, operation, errno, message } => {
+            device::refused(name, operation, *errno, message.as_deref())
         }
         Error::Namespace { operation, errno: Errno::PERM } if operation.contains("SIOCGSKNS") => {
             FOREIGN_NAMESPACE.into()

@@ -1,7 +1,7 @@
 //! The channels of an interface: how many queues its driver uses, and how to change that.
 
 use super::Interface;
-use super::undo::{Setting, Undo, guard};
+use super::undo::{Setting, Undo, guard_methods};
 use crate::error::Result;
 use crate::sys::ethtool;
 use rustix::io::Errno;
@@ -48,25 +48,27 @@ pub struct Channels {
     pub max_other: u32,
 }
 
-guard! {
-    /// Channels that were set; dropping it puts back those from before.
-    ///
-    /// Both changes interrupt the traffic of most cards, whose link goes down for a moment. A process
-    /// that is killed leaves what it set, and `ethtool -L eth0 combined 8` (or `rx` and `tx`) undoes
-    /// it.
-    ///
-    /// ```no_run
-    /// # fn main() -> xsk::Result<()> {
-    /// let interface = xsk::Interface::by_name("eth1")?;
-    /// let mut channels = interface.channels()?.expect("a driver with channels");
-    /// channels.combined = 2;
-    /// let guard = interface.set_channels(&channels)?;
-    /// // ... two queues are in use ...
-    /// guard.restore()?;
-    /// # Ok(()) }
-    /// ```
-    ChannelsGuard over Channels
-}
+/// Channels that were set; dropping it puts back those from before.
+///
+/// Both changes interrupt the traffic of most cards, whose link goes down for a moment. A process
+/// that is killed leaves what it set, and `ethtool -L eth0 combined 8` (or `rx` and `tx`) undoes
+/// it.
+///
+/// ```no_run
+/// # fn main() -> xsk::Result<()> {
+/// let interface = xsk::Interface::by_name("eth1")?;
+/// let mut channels = interface.channels()?.expect("a driver with channels");
+/// channels.combined = 2;
+/// let guard = interface.set_channels(&channels)?;
+/// // ... two queues are in use ...
+/// guard.restore()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it puts back what was there before; `keep` leaves what was set"]
+pub struct ChannelsGuard(Undo<Channels>);
+
+guard_methods!(ChannelsGuard);
 
 impl ChannelsGuard {
     /// Returns the channels that the device has had since they were set.

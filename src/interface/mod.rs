@@ -1,5 +1,10 @@
 //! Network interfaces: [`Interface`] finds one and reports its state, queues, features and
 //! programs.
+//!
+//! It also sets what determines where packets go: how many queues a device uses ([`Channels`]), the
+//! sizes of its own rings ([`RingSizes`]), which packets come to which queue by rules ([`FlowRule`])
+//! and how all others are spread ([`Rss`]). Each change gives back a guard, which undoes it when it
+//! is dropped, unless another program has changed the setting since.
 
 mod channels;
 mod features;

@@ -1,7 +1,7 @@
 //! The sizes of a card's own rings, and how to change them.
 
 use super::Interface;
-use super::undo::{Setting, Undo, guard};
+use super::undo::{Setting, Undo, guard_methods};
 use crate::error::Result;
 use crate::sys::ethtool;
 use rustix::io::Errno;
@@ -48,25 +48,27 @@ pub struct RingSizes {
     pub max_tx: u32,
 }
 
-guard! {
-    /// Ring sizes that were set; dropping it puts back those from before.
-    ///
-    /// Both changes lose the packets that are in the rings, and the link of most cards goes down for
-    /// a moment. A process that is killed leaves what it set, and `ethtool -G eth0 rx 256 tx 256`
-    /// undoes it.
-    ///
-    /// ```no_run
-    /// # fn main() -> xsk::Result<()> {
-    /// let interface = xsk::Interface::by_name("eth1")?;
-    /// let mut sizes = interface.ring_sizes()?.expect("a driver with rings");
-    /// sizes.rx = sizes.max_rx;
-    /// let guard = interface.set_ring_sizes(&sizes)?;
-    /// println!("{} entries", guard.sizes().rx); // drivers round
-    /// guard.restore()?;
-    /// # Ok(()) }
-    /// ```
-    RingSizesGuard over RingSizes
-}
+/// Ring sizes that were set; dropping it puts back those from before.
+///
+/// Both changes lose the packets that are in the rings, and the link of most cards goes down for
+/// a moment. A process that is killed leaves what it set, and `ethtool -G eth0 rx 256 tx 256`
+/// undoes it.
+///
+/// ```no_run
+/// # fn main() -> xsk::Result<()> {
+/// let interface = xsk::Interface::by_name("eth1")?;
+/// let mut sizes = interface.ring_sizes()?.expect("a driver with rings");
+/// sizes.rx = sizes.max_rx;
+/// let guard = interface.set_ring_sizes(&sizes)?;
+/// println!("{} entries", guard.sizes().rx); // drivers round
+/// guard.restore()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it puts back what was there before; `keep` leaves what was set"]
+pub struct RingSizesGuard(Undo<RingSizes>);
+
+guard_methods!(RingSizesGuard);
 
 impl RingSizesGuard {
     /// Returns the sizes that the device has had since they were set: a driver may have rounded

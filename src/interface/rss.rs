@@ -9,7 +9,7 @@ pub use fields::{FlowKind, HashFields, HashFieldsGuard};
 pub use table::{HashFunction, Rss, Symmetry};
 
 use super::Interface;
-use super::undo::{Setting, Undo, guard};
+use super::undo::{Setting, Undo, guard_methods};
 use crate::error::{Error, Result};
 use crate::sys::ethtool::{flow, rss};
 use rustix::io::Errno;
@@ -18,21 +18,23 @@ use xsk_uapi::ethtool::{ETH_RSS_HASH_NO_CHANGE, ethtool_rxfh};
 const ASK: &str = "ask for the receive hash of";
 const SET: &str = "set the receive hash of";
 
-guard! {
-    /// A receive hash that was set; dropping it puts back the one from before.
-    ///
-    /// A process that is killed leaves what it set, and `ethtool -X eth0 default` undoes the table.
-    ///
-    /// ```no_run
-    /// # fn main() -> xsk::Result<()> {
-    /// let interface = xsk::Interface::by_name("eth1")?;
-    /// let guard = interface.keep_queue_out(3)?;
-    /// assert!(!guard.rss().queues().contains(&3));
-    /// guard.restore()?;
-    /// # Ok(()) }
-    /// ```
-    RssGuard over Rss
-}
+/// A receive hash that was set; dropping it puts back the one from before.
+///
+/// A process that is killed leaves what it set, and `ethtool -X eth0 default` undoes the table.
+///
+/// ```no_run
+/// # fn main() -> xsk::Result<()> {
+/// let interface = xsk::Interface::by_name("eth1")?;
+/// let guard = interface.keep_queue_out(3)?;
+/// assert!(!guard.rss().queues().contains(&3));
+/// guard.restore()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it puts back what was there before; `keep` leaves what was set"]
+pub struct RssGuard(Undo<Rss>);
+
+guard_methods!(RssGuard);
 
 impl RssGuard {
     /// Returns the hash that the device has had since it was set.

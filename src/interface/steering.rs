@@ -1,13 +1,15 @@
 //! Flow rules (n-tuple filters): packets that a card brings to a queue, or drops.
 
+mod address;
 mod criteria;
+mod fields;
 mod flow_match;
 mod ntuple;
 mod rule;
 #[cfg(test)]
 mod tests;
 
-pub use criteria::Address;
+pub use address::Address;
 pub use flow_match::{Ethernet, FlowMatch, Ip, Ports};
 pub use ntuple::NtupleGuard;
 pub use rule::{FlowAction, FlowRule, InstalledRule};
@@ -26,6 +28,9 @@ const REMOVE: &str = "remove a flow rule from";
 
 /// What an error says if rules are refused because the feature is off; the hint knows it.
 const NTUPLE_OFF: &str = "its feature ntuple-filters is off";
+
+/// What a guard says if its rule is not at its place.
+const OTHER_RULE: &str = "another rule, or none, is at its place, which stays so";
 
 /// How often the list of rules is asked for while others add to it.
 const TRIES: u32 = 8;
@@ -84,7 +89,7 @@ impl RuleGuard {
             Ok(_)
             | Err(Error::Interface {
                 errno: Errno::NOENT | Errno::INVAL | Errno::OPNOTSUPP, ..
-            }) => Err(self.interface.changed_since(REMOVE)),
+            }) => Err(self.interface.refused(REMOVE, Errno::CANCELED, OTHER_RULE)),
             Err(error) => Err(error),
         }
     }

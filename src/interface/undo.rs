@@ -124,14 +124,9 @@ impl Interface {
     }
 }
 
-/// Declares a guard over [`Undo`], with the methods that all guards have.
-macro_rules! guard {
-    ($(#[$meta:meta])* $name:ident over $setting:ty) => {
-        $(#[$meta])*
-        #[derive(Debug)]
-        #[must_use = "dropping it puts back what was there before; `keep` leaves what was set"]
-        pub struct $name($crate::interface::undo::Undo<$setting>);
-
+/// Gives a guard over [`Undo`] the methods that all guards have.
+macro_rules! guard_methods {
+    ($name:ident) => {
         impl $name {
             /// Puts back what was there before.
             ///
@@ -139,7 +134,7 @@ macro_rules! guard {
             /// [`Error::Interface`](crate::Error::Interface) with `ECANCELED`, and nothing is
             /// changed, if the device has another value than this guard set; with what the kernel
             /// reports if it refuses, such as `ENODEV` for an interface that is gone.
-            pub fn restore(self) -> crate::Result<()> {
+            pub fn restore(self) -> Result<()> {
                 self.0.restore()
             }
 
@@ -150,4 +145,4 @@ macro_rules! guard {
         }
     };
 }
-pub(super) use guard;
+pub(super) use guard_methods;

@@ -3,4 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cards;
 mod channels;
+mod igb;
+mod refusals;

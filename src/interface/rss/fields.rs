@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::interface::Interface;
-use crate::interface::undo::{Setting, Undo, guard};
+use crate::interface::undo::{Setting, Undo, guard_methods};
 use crate::sys::ethtool::flow;
 use rustix::io::Errno;
 use xsk_uapi::ethtool::{
@@ -149,22 +149,24 @@ pub(crate) struct OfKind {
     fields: HashFields,
 }
 
-guard! {
-    /// Hash fields that were set; dropping it puts back those from before.
-    ///
-    /// A process that is killed leaves what it set, and `ethtool -N eth0 rx-flow-hash udp4 sd`
-    /// undoes it (s and d are the addresses, f and n the ports).
-    ///
-    /// ```no_run
-    /// # fn main() -> xsk::Result<()> {
-    /// use xsk::interface::{FlowKind, HashFields};
-    /// let interface = xsk::Interface::by_name("eth1")?;
-    /// let guard = interface.set_hash_fields(FlowKind::UdpV6, HashFields::ADDRESSES)?;
-    /// guard.keep();
-    /// # Ok(()) }
-    /// ```
-    HashFieldsGuard over OfKind
-}
+/// Hash fields that were set; dropping it puts back those from before.
+///
+/// A process that is killed leaves what it set, and `ethtool -N eth0 rx-flow-hash udp4 sd`
+/// undoes it (s and d are the addresses, f and n the ports).
+///
+/// ```no_run
+/// # fn main() -> xsk::Result<()> {
+/// use xsk::interface::{FlowKind, HashFields};
+/// let interface = xsk::Interface::by_name("eth1")?;
+/// let guard = interface.set_hash_fields(FlowKind::UdpV6, HashFields::ADDRESSES)?;
+/// guard.keep();
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it puts back what was there before; `keep` leaves what was set"]
+pub struct HashFieldsGuard(Undo<OfKind>);
+
+guard_methods!(HashFieldsGuard);
 
 impl Setting for OfKind {
     const RESTORE: &'static str = "restore the hash fields of";

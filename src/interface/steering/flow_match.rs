@@ -1,19 +1,44 @@
 //! What a flow rule matches, put together field by field; each kind of flow has its own methods.
 
-use super::criteria::{Address, Criteria, Field};
+use super::address::Address;
+use super::criteria::Criteria;
+use super::fields::Field;
 use super::rule::{FlowAction, FlowRule};
 use std::marker::PhantomData;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use xsk_uapi::ethtool::{
+    ETHER_FLOW, IPV4_USER_FLOW, IPV6_USER_FLOW, SCTP_V4_FLOW, SCTP_V6_FLOW, TCP_V4_FLOW,
+    TCP_V6_FLOW, UDP_V4_FLOW, UDP_V6_FLOW,
+};
 
 /// Packets with ports, TCP, UDP or SCTP, over the IP of the addresses `A`: a parameter of
 /// [`FlowMatch`].
+///
+/// ```
+/// use xsk::interface::{FlowMatch, FlowRule, Ports};
+/// let web: FlowMatch<Ports<std::net::Ipv4Addr>> = FlowRule::tcp_v4().destination_port(80);
+/// assert_eq!(web.to_queue(1).to_string(), "tcp4 dst-port 80: queue 1");
+/// ```
 #[derive(Debug)]
 pub struct Ports<A>(PhantomData<A>);
 
 /// Packets of any protocol over the IP of the addresses `A`: a parameter of [`FlowMatch`].
+///
+/// ```
+/// use xsk::interface::{FlowMatch, FlowRule, Ip};
+/// let gre: FlowMatch<Ip<std::net::Ipv4Addr>> = FlowRule::ipv4().protocol(47);
+/// assert_eq!(gre.drop_packets().to_string(), "ip4 proto 47: drop");
+/// ```
 #[derive(Debug)]
 pub struct Ip<A>(PhantomData<A>);
 
 /// Packets with an Ethernet header: a parameter of [`FlowMatch`].
+///
+/// ```
+/// use xsk::interface::{Ethernet, FlowMatch, FlowRule};
+/// let mine: FlowMatch<Ethernet> = FlowRule::ethernet().destination([2, 0, 0, 0, 0, 1]);
+/// assert_eq!(mine.to_queue(0).to_string(), "ether dst 02:00:00:00:00:01: queue 0");
+/// ```
 #[derive(Debug)]
 pub struct Ethernet(());
 
@@ -47,8 +72,55 @@ pub struct FlowMatch<K> {
     kind: PhantomData<fn() -> K>,
 }
 
+impl FlowRule {
+    /// Begins a rule for TCP over IPv4.
+    pub fn tcp_v4() -> FlowMatch<Ports<Ipv4Addr>> {
+        FlowMatch::any(TCP_V4_FLOW)
+    }
+
+    /// Begins a rule for TCP over IPv6.
+    pub fn tcp_v6() -> FlowMatch<Ports<Ipv6Addr>> {
+        FlowMatch::any(TCP_V6_FLOW)
+    }
+
+    /// Begins a rule for UDP over IPv4.
+    pub fn udp_v4() -> FlowMatch<Ports<Ipv4Addr>> {
+        FlowMatch::any(UDP_V4_FLOW)
+    }
+
+    /// Begins a rule for UDP over IPv6.
+    pub fn udp_v6() -> FlowMatch<Ports<Ipv6Addr>> {
+        FlowMatch::any(UDP_V6_FLOW)
+    }
+
+    /// Begins a rule for SCTP over IPv4.
+    pub fn sctp_v4() -> FlowMatch<Ports<Ipv4Addr>> {
+        FlowMatch::any(SCTP_V4_FLOW)
+    }
+
+    /// Begins a rule for SCTP over IPv6.
+    pub fn sctp_v6() -> FlowMatch<Ports<Ipv6Addr>> {
+        FlowMatch::any(SCTP_V6_FLOW)
+    }
+
+    /// Begins a rule for IPv4 of any protocol.
+    pub fn ipv4() -> FlowMatch<Ip<Ipv4Addr>> {
+        FlowMatch::any(IPV4_USER_FLOW)
+    }
+
+    /// Begins a rule for IPv6 of any protocol.
+    pub fn ipv6() -> FlowMatch<Ip<Ipv6Addr>> {
+        FlowMatch::any(IPV6_USER_FLOW)
+    }
+
+    /// Begins a rule for Ethernet addresses and ethertypes.
+    pub fn ethernet() -> FlowMatch<Ethernet> {
+        FlowMatch::any(ETHER_FLOW)
+    }
+}
+
 impl<K> FlowMatch<K> {
-    pub(super) fn any(flow: u32) -> Self {
+    fn any(flow: u32) -> Self {
         Self { criteria: Criteria::any(flow), kind: PhantomData }
     }
 
@@ -97,12 +169,12 @@ impl<K> FlowMatch<K> {
         self.put(field, &value, &mask)
     }
 
-    fn from_net<A: Address>(self, address: A, prefix: u8) -> Self {
+    fn source_is<A: Address>(self, address: A, prefix: u8) -> Self {
         let field = self.criteria.fields().source;
         self.net(field, "prefix length of the source", address, prefix)
     }
 
-    fn to_net<A: Address>(self, address: A, prefix: u8) -> Self {
+    fn destination_is<A: Address>(self, address: A, prefix: u8) -> Self {
         let field = self.criteria.fields().destination;
         self.net(field, "prefix length of the destination", address, prefix)
     }
@@ -112,22 +184,22 @@ macro_rules! address_methods {
     () => {
         /// Matches packets from this address.
         pub fn source(self, address: A) -> Self {
-            self.from_net(address, A::BITS)
+            self.source_is(address, A::BITS)
         }
 
         /// Matches packets to this address.
         pub fn destination(self, address: A) -> Self {
-            self.to_net(address, A::BITS)
+            self.destination_is(address, A::BITS)
         }
 
         /// Matches packets from the addresses that begin with the first `prefix` bits of this one.
         pub fn source_net(self, address: A, prefix: u8) -> Self {
-            self.from_net(address, prefix)
+            self.source_is(address, prefix)
         }
 
         /// Matches packets to the addresses that begin with the first `prefix` bits of this one.
         pub fn destination_net(self, address: A, prefix: u8) -> Self {
-            self.to_net(address, prefix)
+            self.destination_is(address, prefix)
         }
 
         /// Matches packets to this Ethernet address (`FLOW_MAC_EXT`).

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::interface::Interface;
-use crate::interface::undo::{Setting, Undo, guard};
+use crate::interface::undo::{Setting, Undo, guard_methods};
 use crate::sys::ethtool;
 use xsk_uapi::ethtool::ETH_FLAG_NTUPLE;
 
@@ -13,22 +13,24 @@ const SET: &str = "switch the feature ntuple-filters of";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ntuple(bool);
 
-guard! {
-    /// The feature `ntuple-filters` as it was set; dropping it puts back what was there before.
-    ///
-    /// Switching it off removes all flow rules of many devices. A process that is killed leaves what
-    /// it set, and `ethtool -K eth0 ntuple off` undoes it.
-    ///
-    /// ```no_run
-    /// # fn main() -> xsk::Result<()> {
-    /// let interface = xsk::Interface::by_name("eth1")?;
-    /// let feature = interface.set_ntuple(true)?;
-    /// // ... rules ...
-    /// feature.restore()?;
-    /// # Ok(()) }
-    /// ```
-    NtupleGuard over Ntuple
-}
+/// The feature `ntuple-filters` as it was set; dropping it puts back what was there before.
+///
+/// Switching it off removes all flow rules of many devices. A process that is killed leaves what
+/// it set, and `ethtool -K eth0 ntuple off` undoes it.
+///
+/// ```no_run
+/// # fn main() -> xsk::Result<()> {
+/// let interface = xsk::Interface::by_name("eth1")?;
+/// let feature = interface.set_ntuple(true)?;
+/// // ... rules ...
+/// feature.restore()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it puts back what was there before; `keep` leaves what was set"]
+pub struct NtupleGuard(Undo<Ntuple>);
+
+guard_methods!(NtupleGuard);
 
 impl Setting for Ntuple {
     const RESTORE: &'static str = "restore the feature ntuple-filters of";

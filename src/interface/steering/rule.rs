@@ -1,20 +1,20 @@
 //! A flow rule, what it does, and a rule as a device has it.
 
-use super::criteria::{Criteria, Field, prefix_of};
-use super::flow_match::{Ethernet, FlowMatch, Ip, Ports};
+use super::criteria::{Criteria, prefix_of};
+use super::fields::Field;
 use crate::error::Result;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use xsk_uapi::ethtool::{
-    ETHER_FLOW, ETHTOOL_RX_FLOW_SPEC_RING, FLOW_RSS, IPV4_USER_FLOW, IPV6_USER_FLOW,
-    RX_CLS_FLOW_DISC, SCTP_V4_FLOW, SCTP_V6_FLOW, TCP_V4_FLOW, TCP_V6_FLOW, UDP_V4_FLOW,
-    UDP_V6_FLOW, ethtool_rx_flow_spec,
+    ETHTOOL_RX_FLOW_SPEC_RING, FLOW_RSS, IPV4_USER_FLOW, IPV6_USER_FLOW, RX_CLS_FLOW_DISC,
+    SCTP_V4_FLOW, SCTP_V6_FLOW, TCP_V4_FLOW, TCP_V6_FLOW, UDP_V4_FLOW, UDP_V6_FLOW,
+    ethtool_rx_flow_spec,
 };
 
 /// A rule by which a card brings packets to a queue, or drops them (n-tuple filter, `ethtool -N`).
 ///
 /// It begins with the kind of flow, such as [`udp_v4`](Self::udp_v4), goes on with what is compared
-/// ([`FlowMatch`]) and ends with what is done. A value out of range, such as a prefix longer than an
+/// ([`FlowMatch`](crate::interface::FlowMatch)) and ends with what is done. A value out of range, such as a prefix longer than an
 /// address, is remembered, and [`Interface::add_rule`](crate::Interface::add_rule) refuses the rule.
 ///
 /// A socket that receives one UDP port, VXLAN's, on a queue of its own:
@@ -108,51 +108,6 @@ pub struct InstalledRule {
 }
 
 impl FlowRule {
-    /// Begins a rule for TCP over IPv4.
-    pub fn tcp_v4() -> FlowMatch<Ports<Ipv4Addr>> {
-        FlowMatch::any(TCP_V4_FLOW)
-    }
-
-    /// Begins a rule for TCP over IPv6.
-    pub fn tcp_v6() -> FlowMatch<Ports<Ipv6Addr>> {
-        FlowMatch::any(TCP_V6_FLOW)
-    }
-
-    /// Begins a rule for UDP over IPv4.
-    pub fn udp_v4() -> FlowMatch<Ports<Ipv4Addr>> {
-        FlowMatch::any(UDP_V4_FLOW)
-    }
-
-    /// Begins a rule for UDP over IPv6.
-    pub fn udp_v6() -> FlowMatch<Ports<Ipv6Addr>> {
-        FlowMatch::any(UDP_V6_FLOW)
-    }
-
-    /// Begins a rule for SCTP over IPv4.
-    pub fn sctp_v4() -> FlowMatch<Ports<Ipv4Addr>> {
-        FlowMatch::any(SCTP_V4_FLOW)
-    }
-
-    /// Begins a rule for SCTP over IPv6.
-    pub fn sctp_v6() -> FlowMatch<Ports<Ipv6Addr>> {
-        FlowMatch::any(SCTP_V6_FLOW)
-    }
-
-    /// Begins a rule for IPv4 of any protocol.
-    pub fn ipv4() -> FlowMatch<Ip<Ipv4Addr>> {
-        FlowMatch::any(IPV4_USER_FLOW)
-    }
-
-    /// Begins a rule for IPv6 of any protocol.
-    pub fn ipv6() -> FlowMatch<Ip<Ipv6Addr>> {
-        FlowMatch::any(IPV6_USER_FLOW)
-    }
-
-    /// Begins a rule for Ethernet addresses and ethertypes.
-    pub fn ethernet() -> FlowMatch<Ethernet> {
-        FlowMatch::any(ETHER_FLOW)
-    }
-
     pub(super) fn new(criteria: Criteria, action: FlowAction) -> Self {
         Self { criteria, action }
     }

@@ -1,0 +1,281 @@
+//! What igb can do, on the cards of a guest: ring sizes, channels, flow rules, the receive hash.
+
+use crate::cards::{Cards, Traffic, ethernet, udp};
+use crate::common::kernel_can;
+use std::net::Ipv4Addr;
+use xsk::interface::{FlowAction, FlowKind, FlowRule, HashFields, Rss};
+use xsk::test_util::test_name;
+use xsk::{Errno, Interface};
+
+/// An ethertype for experiments.
+const ETHERTYPE: u16 = 0x88b5;
+
+/// Returns the cards, if they are of igb.
+fn igb(test: &str) -> Option<Cards> {
+    Cards::new(test).filter(|cards| cards.are("igb", test))
+}
+
+fn rss(card: &Interface) -> Rss {
+    card.rss().unwrap().unwrap()
+}
+
+/// Flows from many addresses.
+fn flows() -> Vec<Vec<u8>> {
+    (1..=64).map(|host| udp(Ipv4Addr::new(10, 0, 7, host), (1000, 4789))).collect()
+}
+
+#[test]
+fn ring_sizes_are_set_and_come_back() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let card = &cards.to;
+    let before = card.ring_sizes().unwrap().unwrap();
+    assert_eq!((before.rx, before.tx, before.max_rx, before.max_tx), (256, 256, 4096, 4096));
+    for (rx, tx, became) in [
+        (128, 64, (128, 64)),
+        (4096, 4096, (4096, 4096)),
+        (1001, 100, (1008, 104)), // multiples of 8
+        (1, 1, (64, 64)),         // the driver's minimum
+    ] {
+        let mut sizes = before;
+        (sizes.rx, sizes.tx) = (rx, tx);
+        let guard = card.set_ring_sizes(&sizes).unwrap();
+        assert_eq!((guard.sizes().rx, guard.sizes().tx), became);
+        assert_eq!(card.ring_sizes().unwrap().as_ref(), Some(guard.sizes()));
+        guard.restore().unwrap();
+        assert_eq!(card.ring_sizes().unwrap(), Some(before));
+    }
+    let mut sizes = before;
+    sizes.rx = 4097;
+    let error = card.set_ring_sizes(&sizes).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::INVAL));
+    let text = error.to_string();
+    assert!(text.contains("an RX ring of 4097 entries, where it can have at most 4096"), "{text}");
+}
+
+#[test]
+fn channels_are_combined_ones() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let card = &cards.to;
+    let before = card.channels().unwrap().unwrap();
+    assert_eq!((before.rx, before.tx, before.max_rx, before.max_tx), (0, 0, 0, 0));
+    assert!(before.combined >= 2 && before.combined <= before.max_combined, "{before:?}");
+    let mut one = before;
+    one.combined = 1;
+    let guard = card.set_channels(&one).unwrap();
+    assert_eq!(card.queues().unwrap().current(), 1);
+    guard.restore().unwrap();
+    assert_eq!(card.channels().unwrap(), Some(before));
+    one.combined = 0;
+    assert!(card.set_channels(&one).unwrap_err().to_string().contains("at least one channel"));
+    // A table that was set binds the number of channels; the default one does not.
+    let guard = card.keep_queue_out(0).unwrap();
+    one.combined = 1;
+    let text = card.set_channels(&one).unwrap_err().to_string();
+    assert!(text.contains("or the RSS table"), "{text}");
+    guard.restore().unwrap();
+}
+
+#[test]
+fn rules_are_added_listed_and_removed() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let card = &cards.to;
+    assert_eq!(card.rules().unwrap(), []);
+    let one = FlowRule::ethernet().ethertype(ETHERTYPE).to_queue(1);
+    let two = FlowRule::ethernet().ethertype(0x88f7).to_queue(0);
+    let first = card.add_rule(&one).unwrap();
+    let second = card.add_rule(&two).unwrap();
+    // No special locations: from the end of the table.
+    assert_eq!((first.location(), second.location()), (15, 14));
+    let rules = card.rules().unwrap();
+    let shown: Vec<_> = rules.iter().map(|rule| (rule.location, rule.rule.clone())).collect();
+    assert_eq!(shown, [(14, Some(two.clone())), (15, Some(one.clone()))]);
+    assert_eq!(rules[1].action, FlowAction::Queue(1));
+
+    // The driver refuses the same rule again; nothing changes.
+    let error = card.add_rule(&one).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::EXIST), "{error}");
+    assert_eq!(card.rules().unwrap().len(), 2);
+
+    first.remove().unwrap();
+    assert_eq!(card.rules().unwrap().len(), 1);
+    drop(second);
+    assert_eq!(card.rules().unwrap(), []);
+
+    // Another program removes the rule, and adds one of its own in its place.
+    let guard = card.add_rule(&one).unwrap();
+    card.remove_rule(guard.location()).unwrap();
+    card.add_rule(&two).unwrap().keep();
+    let error = guard.remove().unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::CANCELED), "{error}");
+    assert_eq!(card.rules().unwrap()[0].rule, Some(two.clone()));
+    card.remove_rule(15).unwrap();
+    let guard = card.add_rule(&one).unwrap();
+    card.remove_rule(guard.location()).unwrap();
+    assert_eq!(guard.remove().unwrap_err().errno(), Some(Errno::CANCELED));
+    assert_eq!(card.rules().unwrap(), []);
+}
+
+#[test]
+fn what_the_card_cannot_compare_is_refused() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let card = &cards.to;
+    for rule in [
+        FlowRule::udp_v4().destination_port(4789).to_queue(1),
+        FlowRule::ethernet().ethertype(ETHERTYPE).drop_packets(),
+        FlowRule::ethernet().ethertype(ETHERTYPE).vlan(7).to_queue(1),
+    ] {
+        let error = card.add_rule(&rule).unwrap_err();
+        assert!(matches!(error.errno(), Some(Errno::OPNOTSUPP | Errno::INVAL)), "{error}");
+        let _ = kernel_can(&format!("{rule}"), false, &error.to_string());
+    }
+    let error = card.add_rule(&FlowRule::ethernet().ethertype(ETHERTYPE).to_queue(99)).unwrap_err();
+    assert!(error.to_string().contains("RX queue 99, of 2"), "{error}");
+    assert_eq!(card.rules().unwrap(), []);
+}
+
+#[test]
+fn a_full_table_is_named() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let card = &cards.to;
+    let mut guards = Vec::new();
+    let error = loop {
+        let ethertype = 0x9000 + guards.len() as u16;
+        match card.add_rule(&FlowRule::ethernet().ethertype(ethertype).to_queue(0)) {
+            Ok(guard) => guards.push(guard),
+            Err(error) => break error,
+        }
+    };
+    let _ = kernel_can(&format!("{} rules", guards.len()), false, &error.to_string());
+    assert!(guards.len() <= 16);
+    drop(guards);
+    assert_eq!(card.rules().unwrap(), []);
+}
+
+#[test]
+fn the_feature_is_switched() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let card = &cards.to;
+    let before = card.ntuple().unwrap();
+    let guard = card.set_ntuple(!before).unwrap();
+    assert_eq!(card.ntuple().unwrap(), !before);
+    guard.restore().unwrap();
+    assert_eq!(card.ntuple().unwrap(), before);
+}
+
+#[test]
+fn a_rule_brings_a_flow_to_a_queue() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let mut traffic = Traffic::new(&cards);
+    let packets = vec![ethernet(ETHERTYPE); 8];
+    let before = traffic.arrivals(&packets);
+    let rule = cards.to.add_rule(&FlowRule::ethernet().ethertype(ETHERTYPE).to_queue(1)).unwrap();
+    let with = traffic.arrivals(&packets);
+    rule.remove().unwrap();
+    let after = traffic.arrivals(&packets);
+    let _ = kernel_can("rule", false, &format!("{before:?} {with:?} {after:?}"));
+    let to_mac = |bytes: &mut Vec<u8>| bytes[..6].copy_from_slice(&[2, 0, 0, 0, 0, 77]);
+    let mut packets = packets;
+    packets.iter_mut().for_each(to_mac);
+    let rule = FlowRule::ethernet().destination([2, 0, 0, 0, 0, 77]).to_queue(1);
+    match cards.to.add_rule(&rule) {
+        Ok(rule) => {
+            let with = traffic.arrivals(&packets);
+            rule.remove().unwrap();
+            let _ = kernel_can("mac rule", false, &format!("{with:?}"));
+        }
+        Err(error) => drop(kernel_can("mac rule", false, &error.to_string())),
+    }
+    let packets = vec![udp(Ipv4Addr::new(10, 0, 7, 1), (1000, 4789)); 8];
+    let before = traffic.arrivals(&packets);
+    let rule = cards.to.add_rule(&FlowRule::ethernet().ethertype(0x0800).to_queue(1)).unwrap();
+    let with = traffic.arrivals(&packets);
+    rule.remove().unwrap();
+    let _ = kernel_can("ipv4 rule", false, &format!("{before:?} {with:?}"));
+}
+
+#[test]
+fn a_queue_is_left_out_of_the_table() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let card = &cards.to;
+    let mut traffic = Traffic::new(&cards);
+    let before = rss(card);
+    assert_eq!(before.queues().into_iter().collect::<Vec<_>>(), [0, 1]);
+    let spread = traffic.arrivals(&flows());
+    assert!(spread.iter().all(|count| *count > 0), "{spread:?}");
+    for out in [0, 1] {
+        let guard = card.keep_queue_out(out).unwrap();
+        assert_eq!(guard.rss().queues().into_iter().collect::<Vec<_>>(), [1 - out]);
+        let mut wanted = vec![flows().len(); 2];
+        wanted[out as usize] = 0;
+        assert_eq!(traffic.arrivals(&flows()), wanted);
+        // It is the last one.
+        let text = card.keep_queue_out(1 - out).unwrap_err().to_string();
+        assert!(text.contains(&format!("queue {} is the only one", 1 - out)), "{text}");
+        guard.restore().unwrap();
+        assert_eq!(rss(card), before);
+    }
+    assert_eq!(traffic.arrivals(&flows()), spread, "the table is what it was");
+    let text = card.keep_queue_out(2).unwrap_err().to_string();
+    assert!(text.contains("RX queue 2, of 2"), "{text}");
+}
+
+#[test]
+fn hash_fields_are_set_and_come_back() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let card = &cards.to;
+    let fields = |kind| card.hash_fields(kind).unwrap();
+    assert_eq!(fields(FlowKind::TcpV4), Some(HashFields::ADDRESSES_AND_PORTS));
+    assert_eq!(fields(FlowKind::UdpV4), Some(HashFields::ADDRESSES));
+    let guard = card.set_hash_fields(FlowKind::UdpV4, HashFields::ADDRESSES_AND_PORTS).unwrap();
+    assert_eq!(fields(FlowKind::UdpV4), Some(HashFields::ADDRESSES_AND_PORTS));
+    guard.restore().unwrap();
+    assert_eq!(fields(FlowKind::UdpV4), Some(HashFields::ADDRESSES));
+    let error = card.set_hash_fields(FlowKind::TcpV4, HashFields::ADDRESSES).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::INVAL), "{error}");
+}
+
+#[test]
+fn tables_that_cannot_be_are_refused() {
+    let Some(cards) = igb(test_name!()) else {
+        return;
+    };
+    let card = &cards.to;
+    let mut wrong = rss(card);
+    wrong.table.pop();
+    let text = card.set_rss(&wrong).unwrap_err().to_string();
+    assert!(text.contains("a table of 127 entries, where its own has 128"), "{text}");
+    let mut wrong = rss(card);
+    wrong.table[5] = 2;
+    let text = card.set_rss(&wrong).unwrap_err().to_string();
+    assert!(text.contains("RX queue 2, of 2 that are numbered from 0"), "{text}");
+    let mut wrong = rss(card);
+    wrong.key.push(1);
+    let text = card.set_rss(&wrong).unwrap_err().to_string();
+    assert!(text.contains("a key of"), "{text}");
+    // Neither contexts nor a symmetric hash in this driver.
+    for error in [
+        card.add_rss_context(&rss(card).table).unwrap_err(),
+        card.set_symmetric_rss().map(|guard| guard.restore()).unwrap_err(),
+    ] {
+        let _ = kernel_can("rss", false, &error.to_string());
+        assert_eq!(error.errno(), Some(Errno::OPNOTSUPP), "{error}");
+    }
+}
