@@ -119,10 +119,14 @@ impl Interface {
     ///
     /// # Errors
     /// As [`set_rss`](Self::set_rss); with `EINVAL` also for a queue that is the only one in the
-    /// table, where its packets would have no other way.
+    /// table, where its packets would have no other way; with `EOPNOTSUPP` also for a driver that
+    /// does not report its table.
     pub fn keep_queue_out(&self, queue: u32) -> Result<RssGuard> {
         let mut rss = self.present_rss()?;
         self.check_queues(&[queue])?;
+        if rss.table.is_empty() {
+            return Err(self.refused(SET, Errno::OPNOTSUPP, "it reports no table of queues"));
+        }
         if !rss.remove_queue(queue) {
             let text = format!("queue {queue} is the only one in its table");
             return Err(self.refused(SET, Errno::INVAL, text));
@@ -144,17 +148,22 @@ impl Interface {
         let mut joined = before.clone();
         joined.symmetry = Some(Symmetry::Xor);
         match Undo::set(self, before.clone(), &joined) {
-            Ok(undo) => return Ok(RssGuard(undo)),
+            Ok(undo) if undo.value().symmetry == joined.symmetry => return Ok(RssGuard(undo)),
+            // The driver took no notice.
+            Ok(_) => {}
             // The driver cannot, or the kernel is older.
             Err(Error::Interface { errno: Errno::OPNOTSUPP | Errno::INVAL, .. }) => {}
             Err(error) => return Err(error),
         }
         let mut keyed = before.clone();
-        if !keyed.set_symmetric_key() {
-            let text = "it can neither join the ends of a flow nor take a key for Toeplitz";
-            return Err(self.refused(SET, Errno::OPNOTSUPP, text));
+        if keyed.set_symmetric_key() {
+            let undo = Undo::set(self, before, &keyed)?;
+            if undo.value().key == keyed.key {
+                return Ok(RssGuard(undo));
+            }
         }
-        Ok(RssGuard(Undo::set(self, before, &keyed)?))
+        let text = "it can neither join the ends of a flow nor take a key for Toeplitz";
+        Err(self.refused(SET, Errno::OPNOTSUPP, text))
     }
 
     /// Returns the hash; an error for a driver without one.

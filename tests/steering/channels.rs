@@ -1,10 +1,16 @@
 //! The channels of a veth: set, refused, restored.
 
-use crate::common::{AtCable, Cable, as_nobody};
+use crate::common::{AtCable, Cable, as_nobody, kernel_can, kernel_since};
 use rustix::thread::CapabilitySet;
 use xsk::interface::Channels;
-use xsk::test_util::privileged;
+use xsk::test_util::{privileged, test_name};
 use xsk::{Errno, Error, Interface, Port};
+
+/// Returns whether a test can run that sets the channels of a veth.
+fn can_set(test: &str) -> bool {
+    let why = "the channels of a veth cannot be set (5.15)";
+    privileged(test) && kernel_can(test, kernel_since(5, 15), why)
+}
 
 fn channels(interface: &Interface) -> Channels {
     interface.channels().unwrap().unwrap()
@@ -29,7 +35,7 @@ fn refusal(interface: &Interface, rx: u32, tx: u32) -> (Errno, String) {
 
 #[test]
 fn channels_are_set_and_come_back() {
-    if !privileged!() {
+    if !can_set(test_name!()) {
         return;
     }
     let cable = Cable::new(4);
@@ -55,7 +61,7 @@ fn channels_are_set_and_come_back() {
 
 #[test]
 fn guards_undo_nothing_that_they_did_not_set() {
-    if !privileged!() {
+    if !can_set(test_name!()) {
         return;
     }
     let cable = Cable::new(4);
@@ -86,7 +92,7 @@ fn guards_undo_nothing_that_they_did_not_set() {
 
 #[test]
 fn numbers_that_cannot_be_are_refused() {
-    if !privileged!() {
+    if !can_set(test_name!()) {
         return;
     }
     let cable = Cable::new(4);
@@ -111,7 +117,7 @@ fn numbers_that_cannot_be_are_refused() {
 
 #[test]
 fn a_queue_with_a_socket_stays() {
-    if !privileged!() {
+    if !can_set(test_name!()) {
         return;
     }
     let cable = Cable::new(4);
@@ -129,7 +135,7 @@ fn a_queue_with_a_socket_stays() {
 
 #[test]
 fn without_channels_there_are_none_and_without_net_admin_none_are_set() {
-    if !privileged!() {
+    if !can_set(test_name!()) {
         return;
     }
     let cable = Cable::new(2);
@@ -150,7 +156,7 @@ fn without_channels_there_are_none_and_without_net_admin_none_are_set() {
 
 #[test]
 fn an_interface_that_is_gone_is_named() {
-    if !privileged!() {
+    if !can_set(test_name!()) {
         return;
     }
     let cable = Cable::new(2);

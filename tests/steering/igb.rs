@@ -46,6 +46,9 @@ fn ring_sizes_are_set_and_come_back() {
         guard.restore().unwrap();
         assert_eq!(card.ring_sizes().unwrap(), Some(before));
     }
+    let error = Interface::by_name("lo").unwrap().set_ring_sizes(&before).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::OPNOTSUPP));
+    assert!(error.to_string().contains("its driver has no rings of its own"), "{error}");
     let mut sizes = before;
     sizes.rx = 4097;
     let error = card.set_ring_sizes(&sizes).unwrap_err();
