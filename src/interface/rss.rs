@@ -3,6 +3,8 @@
 mod context;
 mod fields;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use context::RssContext;
 pub use fields::{FlowKind, HashFields, HashFieldsGuard};
@@ -98,8 +100,10 @@ impl Interface {
 
     /// Sets its receive hash (`ethtool -X`): what is different from what it has.
     ///
-    /// Needs CAP_NET_ADMIN. While a table is set that is not the default, the kernel refuses to take
-    /// away channels whose queues are in it.
+    /// Needs CAP_NET_ADMIN. Once a table is set, the kernel refuses to take away channels whose queues
+    /// are in it, also if it is the one from before that a guard has put back. That ends with a table
+    /// of all queues in turn ([`Rss::spread_over`], `ethtool -X eth0 default`), which is the kernel's
+    /// own default; drivers may begin with another one.
     ///
     /// # Errors
     /// [`Error::Interface`] with `EINVAL` for a table or a key of another length than the device's,

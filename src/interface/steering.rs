@@ -1,6 +1,8 @@
 //! Flow rules (n-tuple filters): packets that a card brings to a queue, or drops.
 
 mod address;
+#[cfg(test)]
+mod card_tests;
 mod criteria;
 mod fields;
 mod flow_match;

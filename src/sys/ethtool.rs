@@ -11,6 +11,8 @@
 //! Promises: the kernel reads and writes local buffers only. Needs: nothing of the caller.
 #![allow(unsafe_code, reason = "a system call with a buffer that points to a buffer")]
 
+#[cfg(test)]
+pub(crate) mod fake;
 pub(crate) mod flow;
 pub(crate) mod rss;
 mod tailed;
@@ -94,6 +96,10 @@ pub(crate) fn driver(device: Device<'_>) -> Result<ethtool_drvinfo, Errno> {
 /// # Safety
 /// The command reads and writes at most the bytes of `argument`.
 unsafe fn ask(device: Device<'_>, argument: &mut [u8]) -> Result<(), Errno> {
+    #[cfg(test)]
+    if let Some(reply) = fake::reply(argument) {
+        return reply;
+    }
     let Device { socket, name } = device;
     let mut request = ifreq_data::default();
     // The last byte stays zero.

@@ -4,6 +4,7 @@ use crate::common::{PATIENCE, kernel_can, until};
 use crate::packets::{LEN, PACKETS, Packet, stream};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use xsk::attach::AttachMode;
 use xsk::interface::{RingSizes, RingSizesGuard};
 use xsk::test_util::ip;
@@ -69,8 +70,9 @@ impl Cards {
         Some(Self { ends, mode, _sizes, _turn })
     }
 
-    /// Returns a sender on one card and a receiver on the other, when packets arrive.
-    fn ports(&self) -> (Port, (Port, Registration)) {
+    /// Returns a sender on one card and a receiver on the other, when packets arrive, and what they
+    /// are attached with.
+    fn ports(&self) -> ([Port; 2], (Attachment, Registration)) {
         let [one, two] = &self.ends;
         let open = |card| {
             let (umem, pool) = Umem::builder().chunk_count(2 * RING).build().unwrap();
@@ -88,20 +90,28 @@ impl Cards {
                 .bind_timeout(PATIENCE);
             Port::bind(pool, socket, card, 0).unwrap()
         };
-        let (mut sender, receiver) = (open(one), open(two));
-        let attachment = Attachment::builder(two).mode(self.mode).attach().unwrap();
+        let (mut sender, mut receiver) = (open(one), open(two));
+        // Without a program on its card, igb refuses to be woken in zero-copy mode.
+        let attach = |card| Attachment::builder(card).mode(self.mode).attach().unwrap();
+        let (on_sender, attachment) = (attach(one), attach(two));
         let registration = receiver.socket.register(&attachment).unwrap();
-        let mut receiver = (receiver, registration);
+        if self.mode != AttachMode::Generic && std::env::var("XSK_ZERO_COPY").is_ok() {
+            assert!(sender.socket.handle.is_zero_copy() && receiver.socket.handle.is_zero_copy());
+        }
         for card in &self.ends {
             ip::wait_for_carrier(card, PATIENCE).unwrap();
         }
-        let hello = [Packet { number: HELLO, len: LEN }];
+        let (hello, pooled) = ([Packet { number: HELLO, len: LEN }], sender.pool.len());
         until("a packet arrives", || {
             push(&mut sender, &hello);
             wake(&mut sender);
-            receive(&mut receiver.0).contains(&bytes(hello[0]))
+            receive(&mut receiver).contains(&bytes(hello[0]))
         });
-        (sender, receiver)
+        until("the chunks are back", || {
+            wake(&mut sender);
+            sender.pool.len() == pooled
+        });
+        ([sender, receiver], (on_sender, registration))
     }
 }
 
@@ -112,7 +122,7 @@ pub(crate) fn hw_sw_min_ring_size(mode: AttachMode) {
     let Some(cards) = Cards::new("hw_sw_min_ring_size", mode, smallest) else {
         return;
     };
-    let (mut sender, (mut receiver, _slot)) = cards.ports();
+    let ([mut sender, mut receiver], _attached) = cards.ports();
     all_arrive(&mut sender, &mut receiver, &stream(PACKETS, LEN), 1);
     all_arrive(&mut sender, &mut receiver, &stream(PACKETS, LEN), 63);
 }
@@ -124,7 +134,7 @@ pub(crate) fn hw_sw_max_ring_size(mode: AttachMode) {
     let Some(cards) = Cards::new("hw_sw_max_ring_size", mode, longest) else {
         return;
     };
-    let (mut sender, (mut receiver, _slot)) = cards.ports();
+    let ([mut sender, mut receiver], _attached) = cards.ports();
     all_arrive(&mut sender, &mut receiver, &stream(PACKETS, LEN), 2048);
     let batch = cards.ends[0].ring_sizes().unwrap().unwrap().tx - 8;
     assert!(batch > 2048 && batch < RING, "{batch}");
@@ -138,7 +148,8 @@ fn all_arrive(from: &mut Port, to: &mut Port, packets: &[Packet], batch: usize) 
     let pooled: BTreeSet<u64> = from.pool.addresses().collect();
     let mut rest = packets.chunks(batch);
     let (mut sent, mut received) = (0, 0);
-    until("the packets arrive", || {
+    let start = Instant::now();
+    while received < packets.len() || from.pool.len() < pooled.len() {
         let on_the_way = sent - received;
         if on_the_way == 0 || on_the_way + batch <= ON_THE_WAY {
             sent += rest.next().map_or(0, |packets| push(from, packets));
@@ -149,8 +160,15 @@ fn all_arrive(from: &mut Port, to: &mut Port, packets: &[Packet], batch: usize) 
             assert_eq!(*packet, bytes(packets[received]), "packet {received}");
             received += 1;
         }
-        received == packets.len() && from.pool.len() == pooled.len()
-    });
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{sent} packets sent in batches of {batch}, {received} received, {} of {} chunks back: {:?} {:?}",
+            from.pool.len(),
+            pooled.len(),
+            from.socket.handle.statistics(),
+            to.socket.handle.statistics(),
+        );
+    }
     assert_eq!(from.pool.addresses().collect::<BTreeSet<_>>(), pooled);
     let statistics = to.socket.handle.statistics().unwrap();
     let lost = (statistics.rx_dropped, statistics.rx_ring_full, statistics.rx_invalid_descs);

@@ -48,6 +48,8 @@ impl Cards {
 /// A sender on one card, and a socket on each queue of the other.
 pub(crate) struct Traffic {
     sender: Port,
+    /// Without a program on its card, igb refuses to be woken in zero-copy mode.
+    _on_sender: Attachment,
     receivers: Vec<(Port, Registration)>,
 }
 
@@ -62,14 +64,14 @@ impl Traffic {
         let sender = port(&cards.from, 0);
         let queues = cards.to.queues().unwrap().rx;
         let ports: Vec<Port> = (0..queues).map(|queue| port(&cards.to, queue)).collect();
-        let builder = Attachment::builder(&cards.to).mode(AttachMode::Native);
-        let program = builder.attach().unwrap();
+        let attach = |card| Attachment::builder(card).mode(AttachMode::Native).attach().unwrap();
+        let (_on_sender, program) = (attach(&cards.from), attach(&cards.to));
         let register = |port: Port| {
             let registration = port.socket.register(&program).unwrap();
             (port, registration)
         };
         let receivers = ports.into_iter().map(register).collect();
-        let mut traffic = Self { sender, receivers };
+        let mut traffic = Self { sender, _on_sender, receivers };
         for card in [&cards.from, &cards.to] {
             ip::wait_for_carrier(card, PATIENCE).unwrap();
         }
@@ -133,7 +135,7 @@ fn hello() -> Vec<u8> {
 }
 
 /// Returns a packet of an ethertype, to all.
-pub(crate) fn ethernet(ethertype: u16) -> Vec<u8> {
+fn ethernet(ethertype: u16) -> Vec<u8> {
     let mut bytes = vec![0xff; 6];
     bytes.extend([2, 0, 0, 0, 0, 2]);
     bytes.extend(ethertype.to_be_bytes());

@@ -1,14 +1,10 @@
 //! What igb can do, on the cards of a guest: ring sizes, channels, flow rules, the receive hash.
 
-use crate::cards::{Cards, Traffic, ethernet, udp};
-use crate::common::kernel_can;
+use crate::cards::{Cards, Traffic, udp};
 use std::net::Ipv4Addr;
-use xsk::interface::{FlowAction, FlowKind, FlowRule, HashFields, Rss};
+use xsk::interface::{FlowKind, FlowRule, HashFields, Rss};
 use xsk::test_util::test_name;
 use xsk::{Errno, Interface};
-
-/// An ethertype for experiments.
-const ETHERTYPE: u16 = 0x88b5;
 
 /// Returns the cards, if they are of igb.
 fn igb(test: &str) -> Option<Cards> {
@@ -66,6 +62,11 @@ fn channels_are_combined_ones() {
     let before = card.channels().unwrap().unwrap();
     assert_eq!((before.rx, before.tx, before.max_rx, before.max_tx), (0, 0, 0, 0));
     assert!(before.combined >= 2 && before.combined <= before.max_combined, "{before:?}");
+    // The kernel's default table, by which no test has bound the number of channels.
+    let mut table = rss(card);
+    let queues: Vec<u32> = (0..before.combined).collect();
+    table.spread_over(&queues);
+    card.set_rss(&table).unwrap().keep();
     let mut one = before;
     one.combined = 1;
     let guard = card.set_channels(&one).unwrap();
@@ -80,134 +81,29 @@ fn channels_are_combined_ones() {
     let text = card.set_channels(&one).unwrap_err().to_string();
     assert!(text.contains("or the RSS table"), "{text}");
     guard.restore().unwrap();
+    card.set_channels(&one).unwrap().restore().unwrap();
 }
 
+/// The 82576, which qemu emulates, has no flow rules in this driver: only i210 and newer cards have.
 #[test]
-fn rules_are_added_listed_and_removed() {
+fn a_card_without_rules_says_so() {
     let Some(cards) = igb(test_name!()) else {
         return;
     };
     let card = &cards.to;
-    assert_eq!(card.rules().unwrap(), []);
-    let one = FlowRule::ethernet().ethertype(ETHERTYPE).to_queue(1);
-    let two = FlowRule::ethernet().ethertype(0x88f7).to_queue(0);
-    let first = card.add_rule(&one).unwrap();
-    let second = card.add_rule(&two).unwrap();
-    // No special locations: from the end of the table.
-    assert_eq!((first.location(), second.location()), (15, 14));
-    let rules = card.rules().unwrap();
-    let shown: Vec<_> = rules.iter().map(|rule| (rule.location, rule.rule.clone())).collect();
-    assert_eq!(shown, [(14, Some(two.clone())), (15, Some(one.clone()))]);
-    assert_eq!(rules[1].action, FlowAction::Queue(1));
-
-    // The driver refuses the same rule again; nothing changes.
-    let error = card.add_rule(&one).unwrap_err();
-    assert_eq!(error.errno(), Some(Errno::EXIST), "{error}");
-    assert_eq!(card.rules().unwrap().len(), 2);
-
-    first.remove().unwrap();
-    assert_eq!(card.rules().unwrap().len(), 1);
-    drop(second);
-    assert_eq!(card.rules().unwrap(), []);
-
-    // Another program removes the rule, and adds one of its own in its place.
-    let guard = card.add_rule(&one).unwrap();
-    card.remove_rule(guard.location()).unwrap();
-    card.add_rule(&two).unwrap().keep();
-    let error = guard.remove().unwrap_err();
-    assert_eq!(error.errno(), Some(Errno::CANCELED), "{error}");
-    assert_eq!(card.rules().unwrap()[0].rule, Some(two.clone()));
-    card.remove_rule(15).unwrap();
-    let guard = card.add_rule(&one).unwrap();
-    card.remove_rule(guard.location()).unwrap();
-    assert_eq!(guard.remove().unwrap_err().errno(), Some(Errno::CANCELED));
-    assert_eq!(card.rules().unwrap(), []);
-}
-
-#[test]
-fn what_the_card_cannot_compare_is_refused() {
-    let Some(cards) = igb(test_name!()) else {
-        return;
-    };
-    let card = &cards.to;
-    for rule in [
-        FlowRule::udp_v4().destination_port(4789).to_queue(1),
-        FlowRule::ethernet().ethertype(ETHERTYPE).drop_packets(),
-        FlowRule::ethernet().ethertype(ETHERTYPE).vlan(7).to_queue(1),
-    ] {
-        let error = card.add_rule(&rule).unwrap_err();
-        assert!(matches!(error.errno(), Some(Errno::OPNOTSUPP | Errno::INVAL)), "{error}");
-        let _ = kernel_can(&format!("{rule}"), false, &error.to_string());
-    }
-    let error = card.add_rule(&FlowRule::ethernet().ethertype(ETHERTYPE).to_queue(99)).unwrap_err();
+    assert_eq!(card.rules().unwrap(), [], "the list is there, and empty");
+    assert!(!card.ntuple().unwrap());
+    let error = card.add_rule(&FlowRule::ethernet().ethertype(0x88f7).to_queue(1)).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::OPNOTSUPP));
+    let text = error.to_string();
+    assert!(text.contains("its feature ntuple-filters is off"), "{text}");
+    assert!(text.contains("`ethtool -K card1 ntuple on`"), "{text}");
+    let error = card.set_ntuple(true).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::OPNOTSUPP));
+    assert!(error.to_string().contains("does not have this feature"), "{error}");
+    let error = card.add_rule(&FlowRule::ethernet().to_queue(99)).unwrap_err();
     assert!(error.to_string().contains("RX queue 99, of 2"), "{error}");
-    assert_eq!(card.rules().unwrap(), []);
-}
-
-#[test]
-fn a_full_table_is_named() {
-    let Some(cards) = igb(test_name!()) else {
-        return;
-    };
-    let card = &cards.to;
-    let mut guards = Vec::new();
-    let error = loop {
-        let ethertype = 0x9000 + guards.len() as u16;
-        match card.add_rule(&FlowRule::ethernet().ethertype(ethertype).to_queue(0)) {
-            Ok(guard) => guards.push(guard),
-            Err(error) => break error,
-        }
-    };
-    let _ = kernel_can(&format!("{} rules", guards.len()), false, &error.to_string());
-    assert!(guards.len() <= 16);
-    drop(guards);
-    assert_eq!(card.rules().unwrap(), []);
-}
-
-#[test]
-fn the_feature_is_switched() {
-    let Some(cards) = igb(test_name!()) else {
-        return;
-    };
-    let card = &cards.to;
-    let before = card.ntuple().unwrap();
-    let guard = card.set_ntuple(!before).unwrap();
-    assert_eq!(card.ntuple().unwrap(), !before);
-    guard.restore().unwrap();
-    assert_eq!(card.ntuple().unwrap(), before);
-}
-
-#[test]
-fn a_rule_brings_a_flow_to_a_queue() {
-    let Some(cards) = igb(test_name!()) else {
-        return;
-    };
-    let mut traffic = Traffic::new(&cards);
-    let packets = vec![ethernet(ETHERTYPE); 8];
-    let before = traffic.arrivals(&packets);
-    let rule = cards.to.add_rule(&FlowRule::ethernet().ethertype(ETHERTYPE).to_queue(1)).unwrap();
-    let with = traffic.arrivals(&packets);
-    rule.remove().unwrap();
-    let after = traffic.arrivals(&packets);
-    let _ = kernel_can("rule", false, &format!("{before:?} {with:?} {after:?}"));
-    let to_mac = |bytes: &mut Vec<u8>| bytes[..6].copy_from_slice(&[2, 0, 0, 0, 0, 77]);
-    let mut packets = packets;
-    packets.iter_mut().for_each(to_mac);
-    let rule = FlowRule::ethernet().destination([2, 0, 0, 0, 0, 77]).to_queue(1);
-    match cards.to.add_rule(&rule) {
-        Ok(rule) => {
-            let with = traffic.arrivals(&packets);
-            rule.remove().unwrap();
-            let _ = kernel_can("mac rule", false, &format!("{with:?}"));
-        }
-        Err(error) => drop(kernel_can("mac rule", false, &error.to_string())),
-    }
-    let packets = vec![udp(Ipv4Addr::new(10, 0, 7, 1), (1000, 4789)); 8];
-    let before = traffic.arrivals(&packets);
-    let rule = cards.to.add_rule(&FlowRule::ethernet().ethertype(0x0800).to_queue(1)).unwrap();
-    let with = traffic.arrivals(&packets);
-    rule.remove().unwrap();
-    let _ = kernel_can("ipv4 rule", false, &format!("{before:?} {with:?}"));
+    assert_eq!(card.remove_rule(0).unwrap_err().errno(), Some(Errno::INVAL), "there is none");
 }
 
 #[test]
@@ -278,7 +174,6 @@ fn tables_that_cannot_be_are_refused() {
         card.add_rss_context(&rss(card).table).unwrap_err(),
         card.set_symmetric_rss().map(|guard| guard.restore()).unwrap_err(),
     ] {
-        let _ = kernel_can("rss", false, &error.to_string());
         assert_eq!(error.errno(), Some(Errno::OPNOTSUPP), "{error}");
     }
 }
