@@ -7,8 +7,6 @@
 //! is dropped, unless another program has changed the setting since.
 
 mod channels;
-#[cfg(test)]
-mod fake_card;
 mod features;
 mod info;
 mod programs;

@@ -11,11 +11,11 @@
 //! Promises: the kernel reads and writes local buffers only. Needs: nothing of the caller.
 #![allow(unsafe_code, reason = "a system call with a buffer that points to a buffer")]
 
-#[cfg(test)]
-pub(crate) mod fake;
 pub(crate) mod flow;
 pub(crate) mod rss;
 mod tailed;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use super::syscall::{fd_arg, nr, syscall};
 use crate::num::usize32;
@@ -97,7 +97,7 @@ pub(crate) fn driver(device: Device<'_>) -> Result<ethtool_drvinfo, Errno> {
 /// The command reads and writes at most the bytes of `argument`.
 unsafe fn ask(device: Device<'_>, argument: &mut [u8]) -> Result<(), Errno> {
     #[cfg(test)]
-    if let Some(reply) = fake::reply(argument) {
+    if let Some(reply) = tests::reply(argument) {
         return reply;
     }
     let Device { socket, name } = device;

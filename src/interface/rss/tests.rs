@@ -3,7 +3,7 @@
 use super::Symmetry;
 use crate::error::Error;
 use crate::interface::FlowRule;
-use crate::interface::fake_card::{Card, fake};
+use crate::interface::tests::fake_card::{Card, fake};
 use rustix::io::Errno;
 
 fn card() -> Card {

@@ -2,7 +2,7 @@
 
 use super::{FlowAction, FlowRule};
 use crate::error::Error;
-use crate::interface::fake_card::{Card, PLACES, fake};
+use crate::interface::tests::fake_card::{Card, PLACES, fake};
 use rustix::io::Errno;
 use xsk_uapi::ethtool::ETH_FLAG_NTUPLE;
 

@@ -1,7 +1,14 @@
 //! A card with flow rules and a receive hash, as drivers behave behind `net/ethtool/ioctl.c`.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "a part of the tests, with small numbers"
+)]
+
 use crate::interface::Interface;
-use crate::sys::ethtool::fake::{Installed, install};
+use crate::sys::ethtool::tests::{Installed, install};
 use rustix::io::Errno;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,31 +18,31 @@ use xsk_uapi::ethtool::*;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Places of its table of rules.
-pub(super) const PLACES: u32 = 8;
-pub(super) const QUEUES: u32 = 4;
+pub(in crate::interface) const PLACES: u32 = 8;
+pub(in crate::interface) const QUEUES: u32 = 4;
 
 #[derive(Default)]
-pub(super) struct Card {
+pub(in crate::interface) struct Card {
     /// Whether it chooses the place of a rule.
-    pub(super) special: bool,
+    pub(in crate::interface) special: bool,
     /// Whether it refuses rules while the feature is off.
-    pub(super) needs_ntuple: bool,
-    pub(super) flags: u32,
-    pub(super) rules: BTreeMap<u32, (ethtool_rx_flow_spec, u32)>,
-    pub(super) table: Vec<u32>,
-    pub(super) key: Vec<u8>,
+    pub(in crate::interface) needs_ntuple: bool,
+    pub(in crate::interface) flags: u32,
+    pub(in crate::interface) rules: BTreeMap<u32, (ethtool_rx_flow_spec, u32)>,
+    pub(in crate::interface) table: Vec<u32>,
+    pub(in crate::interface) key: Vec<u8>,
     /// What it can do to the ends of a flow.
-    pub(super) transforms: u8,
-    pub(super) transform: u8,
+    pub(in crate::interface) transforms: u8,
+    pub(in crate::interface) transform: u8,
     /// Whether the table was set, and is not the default.
-    pub(super) configured: bool,
-    pub(super) contexts: BTreeMap<u32, Vec<u32>>,
+    pub(in crate::interface) configured: bool,
+    pub(in crate::interface) contexts: BTreeMap<u32, Vec<u32>>,
     /// Rules that another program adds before the list is asked for next.
-    pub(super) late: u32,
+    pub(in crate::interface) late: u32,
 }
 
 /// Returns an interface whose calls of this thread go to a card.
-pub(super) fn fake(card: Card) -> (Interface, Rc<RefCell<Card>>, Installed) {
+pub(in crate::interface) fn fake(card: Card) -> (Interface, Rc<RefCell<Card>>, Installed) {
     let card = Rc::new(RefCell::new(card));
     let driver = Rc::clone(&card);
     let installed = install(Box::new(move |argument| driver.borrow_mut().command(argument)));

@@ -1,4 +1,4 @@
-//! A driver in place of the kernel's, for the calls of one thread.
+//! For unit tests: a driver in place of the kernel's, for the calls of one thread.
 
 use rustix::io::Errno;
 use std::cell::RefCell;
