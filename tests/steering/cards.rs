@@ -37,11 +37,11 @@ impl Cards {
         Some(Self { from, to, _turn })
     }
 
-    /// Returns whether the cards are of this kind (`XSK_CARDS_KIND`); prints that the test is
-    /// skipped if not.
-    pub(crate) fn are(&self, kind: &str, test: &str) -> bool {
-        let is = std::env::var("XSK_CARDS_KIND").is_ok_and(|value| value == kind);
-        kernel_can(test, is, &format!("needs cards of the kind {kind}"))
+    /// Returns whether the cards are of one of these kinds (`XSK_CARDS_KIND`); prints that the test
+    /// is skipped if not.
+    pub(crate) fn are(&self, kinds: &[&str], test: &str) -> bool {
+        let is = std::env::var("XSK_CARDS_KIND").is_ok_and(|value| kinds.contains(&&*value));
+        kernel_can(test, is, &format!("needs cards of the kind {}", kinds.join(" or ")))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What igb can do, on the cards of a guest: ring sizes, channels, flow rules, the receive hash.
 
 use crate::cards::{Cards, Traffic, udp};
+use crate::common::wait_for;
 use std::net::Ipv4Addr;
 use xsk::interface::{FlowKind, FlowRule, HashFields, Rss};
 use xsk::test_util::test_name;
@@ -8,7 +9,7 @@ use xsk::{Errno, Interface};
 
 /// Returns the cards, if they are of igb.
 fn igb(test: &str) -> Option<Cards> {
-    Cards::new(test).filter(|cards| cards.are("igb", test))
+    Cards::new(test).filter(|cards| cards.are(&["igb"], test))
 }
 
 fn rss(card: &Interface) -> Rss {
@@ -69,7 +70,13 @@ fn channels_are_combined_ones() {
     card.set_rss(&table).unwrap().keep();
     let mut one = before;
     one.combined = 1;
-    let guard = card.set_channels(&one).unwrap();
+    // The kernel releases the queues of sockets that another test has closed a moment later.
+    let mut guard = None;
+    wait_for("the queues to be free", || {
+        guard = card.set_channels(&one).ok();
+        guard.is_some()
+    });
+    let guard = guard.unwrap();
     assert_eq!(card.queues().unwrap().current(), 1);
     guard.restore().unwrap();
     assert_eq!(card.channels().unwrap(), Some(before));

@@ -7,3 +7,4 @@ mod cards;
 mod channels;
 mod igb;
 mod refusals;
+mod virtio;
