@@ -4,6 +4,7 @@
 //! around them.
 
 mod attach;
+mod device;
 mod handover;
 mod program;
 mod socket;
@@ -159,6 +160,9 @@ fn of_operation(error: &Error) -> Hint {
             if *errno == Errno::PERM { needs(NET_RAW) } else { NO_PACKET_SOCKETS.into() }
         }
         Error::Interface { errno: Errno::PERM, .. } => needs(NET_ADMIN),
+        Error::Interface { name, operation, errno, message } => {
+            device::refused(name, operation, *errno, message.as_deref())
+        }
         Error::Namespace { operation, errno: Errno::PERM } if operation.contains("SIOCGSKNS") => {
             FOREIGN_NAMESPACE.into()
         }

@@ -3,6 +3,7 @@
 //! present texts into these files.
 
 mod attaching;
+mod devices;
 mod handover;
 mod memory;
 mod objects;
@@ -103,6 +104,7 @@ fn pinned() -> Vec<Error> {
         objects::texts(),
         attaching::texts(),
         handover::texts(),
+        devices::texts(),
     ];
     all.into_iter().flatten().map(|(error, _)| error).collect()
 }
@@ -115,6 +117,7 @@ fn every_hint_is_pinned() {
         include_str!("hint.rs"),
         include_str!("hint/attach.rs"),
         include_str!("hint/handover.rs"),
+        include_str!("hint/device.rs"),
         include_str!("hint/program.rs"),
         include_str!("hint/socket.rs")
     );

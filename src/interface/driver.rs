@@ -4,8 +4,6 @@ use super::Interface;
 use crate::error::Result;
 use crate::sys::ethtool;
 use rustix::io::Errno;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use xsk_uapi::ethtool::ethtool_drvinfo;
 
 /// The driver of an interface (`ETHTOOL_GDRVINFO`, what `ethtool -i` shows).
@@ -63,8 +61,7 @@ impl Interface {
     /// [`Error::Interface`](crate::Error::Interface); with `ENODEV` if it is gone.
     #[doc(alias = "ETHTOOL_GDRVINFO")]
     pub fn driver(&self) -> Result<Option<Driver>> {
-        let name = self.info()?.os_name;
-        match ethtool::driver(self.sockets.route.as_fd(), name.as_bytes()) {
+        match ethtool::driver(self.device(&self.info()?)) {
             Ok(info) => Ok(Some(Driver::of(&info)).filter(|driver| !driver.name.is_empty())),
             Err(Errno::OPNOTSUPP) => Ok(None),
             Err(errno) => Err(self.error("ask for the driver of", errno.into())),

@@ -1,6 +1,12 @@
 //! Network interfaces: [`Interface`] finds one and reports its state, queues, features and
 //! programs.
+//!
+//! It also sets what determines where packets go: how many queues a device uses ([`Channels`]), the
+//! sizes of its own rings ([`RingSizes`]), which packets come to which queue by rules ([`FlowRule`])
+//! and how all others are spread ([`Rss`]). Each change gives back a guard, which undoes it when it
+//! is dropped, unless another program has changed the setting since.
 
+mod channels;
 mod device_event;
 mod driver;
 mod features;
@@ -16,12 +22,17 @@ mod oper_state;
 mod programs;
 mod queue_state;
 mod queues;
+mod rings;
+mod rss;
 mod set_napi;
+mod steering;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod watch;
 mod xdp_socket;
 
+pub use channels::{Channels, ChannelsGuard};
 pub use device_event::DeviceEvent;
 pub use driver::Driver;
 pub use features::XdpFeatures;
@@ -38,6 +49,14 @@ pub use programs::AttachedPrograms;
 pub(crate) use queue_state::queue_side;
 pub use queue_state::{QueueSide, QueueState};
 pub use queues::Queues;
+pub use rings::{RingSizes, RingSizesGuard};
+pub use rss::{
+    FlowKind, HashFields, HashFieldsGuard, HashFunction, Rss, RssContext, RssGuard, Symmetry,
+};
+pub use steering::{
+    Address, Ethernet, FlowAction, FlowMatch, FlowRule, InstalledRule, Ip, NtupleGuard, Ports,
+    RuleGuard,
+};
 pub use watch::Watch;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) use watch::read_notification;
@@ -46,8 +65,9 @@ pub use xdp_socket::{XdpSocketCounters, XdpSocketInfo, XdpUmemInfo};
 use crate::error::{Error, Result};
 use crate::netlink::message::Request;
 use crate::netlink::{Netlink, Refusal, Reply};
+use crate::sys::ethtool::{self, Device};
 use crate::sys::netlink::Family;
-use crate::sys::{ethtool, netns};
+use crate::sys::netns;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -275,7 +295,7 @@ impl Interface {
     #[doc(alias = "ETHTOOL_GCHANNELS")]
     pub fn queues(&self) -> Result<Queues> {
         let info = self.info()?;
-        match ethtool::channels(self.sockets.route.as_fd(), info.os_name.as_bytes()) {
+        match ethtool::channels(self.device(&info)) {
             Ok(channels) => Ok(Queues::of_channels(&channels)),
             // A driver without channels.
             Err(Errno::OPNOTSUPP) => Ok(Queues::of_info(&info)),
@@ -323,9 +343,7 @@ impl Interface {
     /// Returns whether its driver has this name (`ETHTOOL_GDRVINFO`); not if the kernel does not
     /// report it.
     pub(crate) fn has_driver(&self, name: &str) -> bool {
-        let of = |info: InterfaceInfo| {
-            ethtool::driver(self.sockets.route.as_fd(), info.os_name.as_bytes()).ok()
-        };
+        let of = |info: InterfaceInfo| ethtool::driver(self.device(&info)).ok();
         let driver = self.info().ok().and_then(of);
         driver.is_some_and(|driver| {
             driver.driver.split(|byte| *byte == 0).next() == Some(name.as_bytes())
@@ -349,6 +367,12 @@ impl Interface {
     /// Sends a request to the interface's namespace.
     pub(crate) fn ask(&self, operation: &'static str, request: &Request) -> Result<Vec<Reply>> {
         self.try_ask(request).map_err(|refusal| self.error(operation, refusal))
+    }
+
+    /// Returns what an ioctl is made with. The name is that of a fresh look-up: the interface may
+    /// have been renamed.
+    fn device<'a>(&'a self, info: &'a InterfaceInfo) -> Device<'a> {
+        Device { socket: self.sockets.route.as_fd(), name: info.os_name.as_bytes() }
     }
 
     fn netns_id(&self) -> NetnsId {

@@ -1,5 +1,7 @@
 //! Parsing of netlink messages: recorded ones, whole, cut and spoilt.
 
+pub(super) mod fake_card;
+
 use super::InterfaceInfo;
 use super::features::{XdpFeatures, family, family_id};
 use super::queue_state::{QueueSide, QueueState, queue_side};

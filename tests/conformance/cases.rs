@@ -10,13 +10,14 @@ use xsk::test_util::privileged;
 struct Case {
     number: usize,
     kernel: &'static str,
-    /// The module with the two tests.
+    /// The module of the two tests.
     name: &'static str,
-    /// Why there are none.
-    needs: Option<&'static str>,
+    /// Whether the tests need two cards, and are skipped without.
+    cards: bool,
 }
 
-/// `runs` makes two tests of a case, `native` and `generic`, in a module of the case's name.
+/// Two tests are made of a case, `native` and `generic`, in a module of the case's name: over a veth
+/// pair (`runs`) or between two cards (`on_cards`).
 macro_rules! cases {
     ($($number:literal $kernel:literal $name:ident $kind:ident($what:expr);)*) => {
         $(cases!(@tests $name $kind($what));)*
@@ -24,7 +25,7 @@ macro_rules! cases {
             number: $number,
             kernel: $kernel,
             name: stringify!($name),
-            needs: cases!(@needs $kind($what)),
+            cards: cases!(@cards $kind),
         }),*];
     };
     (@tests $name:ident runs($case:expr)) => {
@@ -40,9 +41,9 @@ macro_rules! cases {
             }
         }
     };
-    (@tests $name:ident needs($why:expr)) => {};
-    (@needs runs($case:expr)) => { None };
-    (@needs needs($why:expr)) => { Some($why) };
+    (@tests $name:ident on_cards($case:expr)) => { cases!(@tests $name runs($case)); };
+    (@cards runs) => { false };
+    (@cards on_cards) => { true };
 }
 
 cases! {
@@ -75,8 +76,8 @@ cases! {
     26 "ALIGNED_INV_DESC_MULTI_BUFF" aligned_inv_desc_multi_buff runs(crate::multi_buffer::aligned_inv_desc_multi_buff);
     27 "UNALIGNED_INV_DESC_MULTI_BUFF" unaligned_inv_desc_multi_buff runs(crate::multi_buffer::unaligned_inv_desc_multi_buff);
     28 "TOO_MANY_FRAGS" too_many_frags runs(crate::multi_buffer::too_many_frags);
-    29 "HW_SW_MIN_RING_SIZE" hw_sw_min_ring_size needs("a card whose rings can be resized");
-    30 "HW_SW_MAX_RING_SIZE" hw_sw_max_ring_size needs("a card whose rings can be resized");
+    29 "HW_SW_MIN_RING_SIZE" hw_sw_min_ring_size on_cards(crate::cards::hw_sw_min_ring_size);
+    30 "HW_SW_MAX_RING_SIZE" hw_sw_max_ring_size on_cards(crate::cards::hw_sw_max_ring_size);
     31 "XDP_ADJUST_TAIL_SHRINK" xdp_adjust_tail_shrink runs(crate::redirects::xdp_adjust_tail_shrink);
     32 "XDP_ADJUST_TAIL_SHRINK_MULTI_BUFF" xdp_adjust_tail_shrink_multi_buff runs(crate::multi_buffer::xdp_adjust_tail_shrink_multi_buff);
     33 "XDP_ADJUST_TAIL_GROW" xdp_adjust_tail_grow runs(crate::redirects::xdp_adjust_tail_grow);
@@ -95,7 +96,12 @@ fn every_case_of_the_kernel_runs_or_is_named() {
     let numbers: Vec<usize> = CASES.iter().map(|case| case.number).collect();
     assert_eq!(numbers, (0..36).collect::<Vec<_>>());
     let root = privileged!();
-    let needs = |case: &Case| case.needs.or((!root).then_some("root"));
+    let cards = root && crate::cards::are_there();
+    let needs = |case: &Case| match case.cards && !cards {
+        _ if !root => Some("root"),
+        true => Some("two cards whose rings can be resized, XSK_CARDS"),
+        false => None,
+    };
     let (runs, not): (Vec<&Case>, Vec<&Case>) =
         CASES.iter().partition(|case| needs(case).is_none());
     assert_eq!(runs.len() + not.len(), 36);
@@ -126,10 +132,7 @@ fn the_readme_lists_what_runs() {
     assert_eq!(rows.len(), CASES.len(), "a row for each case");
     for case in CASES {
         let row = &rows[&case.number];
-        let tells = match case.needs {
-            None => format!("`{}`", case.name),
-            Some(needs) => format!("not run: needs {needs}"),
-        };
-        assert_eq!(row[2..4], [case.kernel, tells.as_str()]);
+        assert_eq!(row[2..4], [case.kernel, &format!("`{}`", case.name)]);
+        assert_eq!(row[4].contains("between two cards"), case.cards, "{row:?}");
     }
 }

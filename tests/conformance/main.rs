@@ -3,6 +3,7 @@
 //!
 //! `cases` is the list of the kernel's cases; `tests/README.md` says which of them run here.
 
+mod cards;
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;

@@ -18,6 +18,14 @@ constants! {
         ETHTOOL_GRINGPARAM = 0x10;
         /// Write the ring sizes: [`ethtool_ringparam`].
         ETHTOOL_SRINGPARAM = 0x11;
+        /// Read the features of `ETH_FLAG_*`: [`ethtool_value`].
+        ETHTOOL_GFLAGS = 0x25;
+        /// Write the features of `ETH_FLAG_*`: [`ethtool_value`].
+        ETHTOOL_SFLAGS = 0x26;
+        /// Read the fields that the receive hash is made of: [`ethtool_rxnfc::data`].
+        ETHTOOL_GRXFH = 0x29;
+        /// Write the fields that the receive hash is made of: [`ethtool_rxnfc::data`].
+        ETHTOOL_SRXFH = 0x2a;
         /// Number of receive rings: [`ethtool_rxnfc::data`].
         ETHTOOL_GRXRINGS = 0x2d;
         /// Number of rules: [`ethtool_rxnfc::rule_cnt`].
@@ -34,6 +42,20 @@ constants! {
         ETHTOOL_GCHANNELS = 0x3c;
         /// Write the number of queues: [`ethtool_channels`].
         ETHTOOL_SCHANNELS = 0x3d;
+        /// Read table, key and function of the receive hash: [`ethtool_rxfh`] with room after it.
+        ETHTOOL_GRSSH = 0x46;
+        /// Write table, key and function of the receive hash: [`ethtool_rxfh`] with both after it.
+        ETHTOOL_SRSSH = 0x47;
+
+        /// Bit of [`ethtool_value::data`]: the feature `ntuple-filters`.
+        ETH_FLAG_NTUPLE = 1 << 27;
+        /// Bit of [`ethtool_value::data`]: the feature `receive-hashing`.
+        ETH_FLAG_RXHASH = 1 << 28;
+
+        /// [`ethtool_rxfh::rss_context`]: make a context; the driver reports its number (4.17).
+        ETH_RXFH_CONTEXT_ALLOC = 0xffff_ffff;
+        /// [`ethtool_rxfh::indir_size`]: leave the table as it is.
+        ETH_RXFH_INDIR_NO_CHANGE = 0xffff_ffff;
 
         /// Flow: TCP over IPv4, [`ethtool_tcpip4_spec`].
         TCP_V4_FLOW = 0x01;
@@ -51,8 +73,12 @@ constants! {
         IPV4_USER_FLOW = 0x0d;
         /// The older name of [`IPV4_USER_FLOW`].
         IP_USER_FLOW = IPV4_USER_FLOW;
-        /// Flow: any IPv6.
+        /// Flow: any IPv6, [`ethtool_usrip6_spec`].
         IPV6_USER_FLOW = 0x0e;
+        /// Flow, for the receive hash: any IPv4 that is none of the others.
+        IPV4_FLOW = 0x10;
+        /// Flow, for the receive hash: any IPv6 that is none of the others.
+        IPV6_FLOW = 0x11;
         /// Flow: Ethernet, [`ethhdr`].
         ETHER_FLOW = 0x12;
         /// Added to a flow: `h_ext` and `m_ext` have VLAN or user data.
@@ -80,6 +106,23 @@ constants! {
     }
 
     u64 {
+        /// Hash field: the destination hardware address.
+        RXH_L2DA = 1 << 1;
+        /// Hash field: the VLAN tag.
+        RXH_VLAN = 1 << 2;
+        /// Hash field: the protocol of the IP header.
+        RXH_L3_PROTO = 1 << 3;
+        /// Hash field: the source address.
+        RXH_IP_SRC = 1 << 4;
+        /// Hash field: the destination address.
+        RXH_IP_DST = 1 << 5;
+        /// Hash field: bytes 0 and 1 after the IP header, the source port.
+        RXH_L4_B_0_1 = 1 << 6;
+        /// Hash field: bytes 2 and 3 after the IP header, the destination port.
+        RXH_L4_B_2_3 = 1 << 7;
+        /// In place of hash fields: drop such packets.
+        RXH_DISCARD = 1 << 31;
+
         /// [`ethtool_rx_flow_spec::ring_cookie`]: drop the packet.
         RX_CLS_FLOW_DISC = u64::MAX;
         /// [`ethtool_rx_flow_spec::ring_cookie`]: wake the machine (4.19).
@@ -91,6 +134,24 @@ constants! {
     }
 
     u8 {
+        /// [`ethtool_usrip4_spec::ip_ver`].
+        ETH_RX_NFC_IP4 = 1;
+
+        /// [`ethtool_rxfh::hfunc`]: leave the function as it is.
+        ETH_RSS_HASH_NO_CHANGE = 0;
+        /// [`ethtool_rxfh::hfunc`]: Toeplitz.
+        ETH_RSS_HASH_TOP = 1 << 0;
+        /// [`ethtool_rxfh::hfunc`]: XOR.
+        ETH_RSS_HASH_XOR = 1 << 1;
+        /// [`ethtool_rxfh::hfunc`]: CRC-32.
+        ETH_RSS_HASH_CRC32 = 1 << 2;
+        /// [`ethtool_rxfh::input_xfrm`]: the two ends of a flow are joined by XOR (6.8).
+        RXH_XFRM_SYM_XOR = 1 << 0;
+        /// [`ethtool_rxfh::input_xfrm`]: the two ends are joined by OR and by XOR (6.16).
+        RXH_XFRM_SYM_OR_XOR = 1 << 1;
+        /// [`ethtool_rxfh::input_xfrm`]: leave it as it is (6.8).
+        RXH_XFRM_NO_CHANGE = 0xff;
+
         /// Version of the netlink family (5.6).
         ETHTOOL_GENL_VERSION = 1;
         /// Netlink command: read the ring sizes (5.7).
@@ -212,6 +273,33 @@ structs! {
         192: regdump_len: u32,
     }
 
+    /// A number.
+    pub struct ethtool_value(8, Same) {
+        /// [`ETHTOOL_GFLAGS`] or [`ETHTOOL_SFLAGS`].
+        0: cmd: u32,
+        /// The number.
+        4: data: u32,
+    }
+
+    /// How the receive hash chooses queues: `indir_size` words follow, each the number of a queue,
+    /// and `key_size` bytes.
+    pub struct ethtool_rxfh(24, Part("ethtool_rxfh")) {
+        /// [`ETHTOOL_GRSSH`] or [`ETHTOOL_SRSSH`].
+        0: cmd: u32,
+        /// Which context; 0 is that of all other packets (4.17).
+        4: rss_context: u32,
+        /// Entries of the table; 0 to ask for their number, or to set the default.
+        8: indir_size: u32,
+        /// Bytes of the key; 0 to ask for their number, or to leave it as it is.
+        12: key_size: u32,
+        /// Hash function, `ETH_RSS_HASH_*`.
+        16: hfunc: u8,
+        /// What is done to the fields before they are hashed, `RXH_XFRM_*` (6.8; before, zero).
+        17: input_xfrm: u8,
+        /// Zero.
+        18: _pad: [u8; 6],
+    }
+
     /// Numbers of queues.
     pub struct ethtool_channels(36, Same) {
         /// [`ETHTOOL_GCHANNELS`] or [`ETHTOOL_SCHANNELS`].
@@ -304,6 +392,22 @@ structs! {
         14: proto: u8,
         /// Zero.
         15: _pad: u8,
+    }
+
+    /// Any flow over IPv6, in network byte order.
+    pub struct ethtool_usrip6_spec(40, Same) {
+        /// Source address.
+        0: ip6src: [u8; 16],
+        /// Destination address.
+        16: ip6dst: [u8; 16],
+        /// First four bytes after the IP header.
+        32: l4_4_bytes: [u8; 4],
+        /// Traffic class.
+        36: tclass: u8,
+        /// Protocol.
+        37: l4_proto: u8,
+        /// Zero.
+        38: _pad: [u8; 2],
     }
 
     /// Ethernet header; from `linux/if_ether.h`.
