@@ -1,9 +1,11 @@
 //! The command line.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::time::Duration;
+use xsk::multi_queue::QueueSet;
 use xsk::umem::PageSize;
 use xsk::{AttachMethod, AttachMode, CopyMode};
 
@@ -66,16 +68,39 @@ pub(crate) enum Command {
     L2fwd(L2fwdArgs),
 }
 
-/// Options of the commands that work on one queue of one interface; letters as in the kernel's
+impl Command {
+    /// Refuses several queues where one alone is allowed.
+    pub(crate) fn check(&self) -> Result<(), clap::Error> {
+        let (port, option) = match self {
+            Self::Rxdrop(RxdropArgs { port, rx }) if rx.sockets > 1 => (port, "-M"),
+            Self::L2fwd(L2fwdArgs { port, rx, .. }) if rx.sockets > 1 => (port, "-M"),
+            Self::L2fwd(L2fwdArgs { port, output: Some(_), .. }) => (port, "-o"),
+            _ => return Ok(()),
+        };
+        if port.queue.single().is_some() {
+            return Ok(());
+        }
+        let text =
+            format!("several queues (-q {}) cannot be used with {option}: name one", port.queue);
+        Err(Cli::command().error(ErrorKind::ArgumentConflict, text))
+    }
+}
+
+/// Options of the commands that work on queues of one interface; letters as in the kernel's
 /// xdpsock.
 #[derive(Debug, Args)]
 pub(crate) struct PortArgs {
     /// Interface
     #[arg(short, long, value_name = "NAME")]
     pub(crate) interface: OsString,
-    /// Queue: the socket receives and sends on this one alone
-    #[arg(short, long, value_name = "QUEUE", default_value_t = 0)]
-    pub(crate) queue: u32,
+    /// Queue, or queues: one receives and sends on no other; `all`, or numbers and ranges (0,2,4-7)
+    ///
+    /// Each of several queues has a thread and packet memory of its own (--chunks); a count (-C) is for
+    /// all together. A queue without the RX or the TX side that the command needs is left out. The table
+    /// counts all queues together; the summary has a line for each, and its JSON object "queues". Not
+    /// with -M, nor with l2fwd's -o.
+    #[arg(short, long, value_name = "QUEUES", default_value = "0")]
+    pub(crate) queue: QueueSet,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     /// Zero-copy or nothing
@@ -231,6 +256,11 @@ impl RxArgs {
 }
 
 impl PortArgs {
+    /// Returns the queue, where there are not several.
+    pub(crate) fn one_queue(&self) -> u32 {
+        self.queue.single().unwrap_or_default()
+    }
+
     /// Returns how long to wait for a taken queue.
     pub(crate) fn wait(&self) -> Duration {
         Duration::from_millis(self.wait)

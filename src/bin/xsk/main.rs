@@ -14,9 +14,11 @@ mod l2fwd_sockets;
 mod link;
 mod losses;
 mod output;
+mod pace;
 mod packet;
 mod parts;
 mod port;
+mod queues;
 mod rates;
 mod rxdrop;
 mod session;
@@ -28,6 +30,7 @@ mod timed;
 mod tx_times;
 mod txonly;
 mod watch;
+mod worker;
 
 use clap::Parser;
 use ended::Ended;
@@ -39,6 +42,9 @@ use xsk::{PacketSocket, Socket};
 
 fn main() -> ExitCode {
     let cli = args::Cli::parse();
+    if let Err(error) = cli.command.check() {
+        error.exit();
+    }
     match run(&cli.command) {
         Ok(ended) => ended.code(),
         Err(failure) => {

@@ -11,7 +11,7 @@ use xsk::{
 };
 
 /// An RX ring.
-pub(crate) trait RxRing {
+pub(crate) trait RxRing: Send {
     /// The TX ring that its packets can be sent by.
     type Tx: TxRing;
 
@@ -35,9 +35,9 @@ pub(crate) trait RxRing {
 }
 
 /// A TX ring.
-pub(crate) trait TxRing {
+pub(crate) trait TxRing: Send {
     /// The completion ring of its socket.
-    type Completion;
+    type Completion: Send;
 
     /// Returns how many frames a packet can have.
     fn max_frames(&self) -> u32;
@@ -114,7 +114,7 @@ pub(crate) trait Sends {
 pub(crate) type Parts<T> = (T, <T as TxRing>::Completion, SocketHandle);
 
 /// A socket that sends what it receives, or what another one receives.
-pub(crate) trait Forwards: SocketKind {
+pub(crate) trait Forwards: SocketKind + Send {
     type Ring: RxRing;
 
     /// Returns the builder of such a socket.

@@ -1,0 +1,218 @@
+//! Several queues of one interface, each with a thread of its own: which ones, and their run.
+
+use crate::args::PortArgs;
+use crate::counts::Counts;
+use crate::failure::{Failure, Result, quoted};
+use crate::pace::Work;
+use crate::session::Session;
+use crate::side::DOWN;
+use crate::worker::{Published, Shared, Worker};
+use std::panic::resume_unwind;
+use std::thread::{self, Builder, ScopedJoinHandle};
+use std::time::Duration;
+use xsk::Interface;
+use xsk::multi_queue::QueueSet;
+
+/// The pause between two looks at signals, interface and clock.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a command needs of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// The RX side.
+    Rx,
+    /// The TX side.
+    Tx,
+    /// Both.
+    Both,
+}
+
+/// The queues that a command works on.
+#[derive(Debug)]
+pub(crate) struct Served {
+    /// Their numbers, of which there is one at least.
+    pub(crate) numbers: Vec<u32>,
+    /// A line about queues that were asked for and lack what the command needs.
+    left_out: Option<String>,
+}
+
+impl Served {
+    /// Returns the queues that the command line names, but for those that lack a side.
+    pub(crate) fn of(args: &PortArgs, interface: &Interface, needs: Needs) -> Result<Self> {
+        if let Some(queue) = args.queue.single() {
+            // One that cannot be used is refused when its socket is bound.
+            return Ok(Self { numbers: vec![queue], left_out: None });
+        }
+        let queues = interface.queues()?;
+        let all = args.queue.numbers(queues);
+        let name = interface.name();
+        if let Some(beyond) = all.iter().find(|queue| **queue >= queues.current()) {
+            return Err(Failure::Text(format!(
+                "{name} has no queue {beyond} (-q {}): it has {} queue(s), which begin at 0 \
+                 (`ethtool -l {}`)",
+                args.queue,
+                queues.current(),
+                quoted(name)
+            )));
+        }
+        let (sides, number) = match needs {
+            Needs::Rx => ("no RX side", queues.rx),
+            Needs::Tx => ("no TX side", queues.tx),
+            Needs::Both => ("no RX or no TX side", queues.rx.min(queues.tx)),
+        };
+        let (numbers, others): (Vec<u32>, Vec<u32>) =
+            all.into_iter().partition(|queue| *queue < number);
+        let have = format!("{name} has {} RX queue(s) and {} TX queue(s)", queues.rx, queues.tx);
+        let others = others.into_iter().collect::<QueueSet>();
+        if numbers.is_empty() {
+            return Err(Failure::Text(format!("{} of {name}: {sides}: {have}", named(&others))));
+        }
+        let left_out = format!("{} of {name} left out, with {sides}: {have}", named(&others));
+        let complete = others == QueueSet::from_iter([]);
+        Ok(Self { numbers, left_out: (!complete).then_some(left_out) })
+    }
+
+    /// Works on the queues: on one in this thread, and on several in a thread for each, which this one
+    /// looks after.
+    pub(crate) fn run<W: Work>(
+        &self,
+        args: &PortArgs,
+        session: &mut Session<'_>,
+        works: &mut [W],
+    ) -> Result<()> {
+        if let ([work], Some(_)) = (&mut *works, args.queue.single()) {
+            let outcome = work.run(session);
+            if outcome.is_err() {
+                session.pending = work.pending();
+            }
+            return outcome;
+        }
+        if let Some(text) = &self.left_out {
+            session.event("queues_left_out", text);
+        }
+        // A signal may have come already.
+        if !session.oversee(false)? {
+            return Ok(());
+        }
+        self.run_threads(&Shared::new(args, session.link()), session, works)
+    }
+
+    /// Works on each queue in a thread of its own.
+    fn run_threads<W: Work>(
+        &self,
+        shared: &Shared,
+        session: &mut Session<'_>,
+        works: &mut [W],
+    ) -> Result<()> {
+        let published: Vec<Published> = works.iter().map(|_| Published::default()).collect();
+        thread::scope(|scope| {
+            let _stop = StopAtEnd(shared);
+            let mut crew = Crew { shared, threads: Vec::new(), outcome: Ok(()), pending: 0 };
+            let places = self.numbers.iter().zip(works).zip(&published).enumerate();
+            for (place, ((queue, work), published)) in places {
+                let run = move || run_one(work, Worker::new(shared, published));
+                match Builder::new().name(format!("queue {queue}")).spawn_scoped(scope, run) {
+                    Ok(thread) => crew.threads.push((place, thread)),
+                    Err(error) => crew.fail(Failure::Text(format!(
+                        "a thread for queue {queue} cannot be started: {error}"
+                    ))),
+                }
+            }
+            crew.look_after(session, &published);
+            session.set_pending(crew.pending);
+            crew.outcome
+        })
+    }
+}
+
+/// Returns queues in words.
+pub(crate) fn named(queues: &QueueSet) -> String {
+    let word = if queues.single().is_some() { "queue" } else { "queues" };
+    format!("{word} {queues}")
+}
+
+/// Has the workers end when it is dropped, also by a panic: their threads are waited for.
+struct StopAtEnd<'a>(&'a Shared);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// What a thread returns.
+type Done = (Result<()>, Counts, u64);
+
+/// Does the work of a thread.
+fn run_one<W: Work>(work: &mut W, mut worker: Worker<'_>) -> Done {
+    let outcome = work.run(&mut worker);
+    let pending = if outcome.is_err() { work.pending() } else { worker.pending };
+    worker.wake_overseer();
+    (outcome, worker.counts, pending)
+}
+
+/// The threads of all queues.
+struct Crew<'scope, 'a> {
+    shared: &'a Shared,
+    /// Those that run, with the places of their queues.
+    threads: Vec<(usize, ScopedJoinHandle<'scope, Done>)>,
+    /// The first error.
+    outcome: Result<()>,
+    /// Packets of those that have ended, which are neither sent nor dropped.
+    pending: u64,
+}
+
+impl Crew<'_, '_> {
+    /// Keeps an error, if it is the first one, and has all threads end.
+    fn fail(&mut self, failure: Failure) {
+        if self.outcome.is_ok() {
+            self.outcome = Err(failure);
+        }
+        self.shared.stop();
+    }
+
+    /// Does what is due for the session until all threads have ended.
+    fn look_after(&mut self, session: &mut Session<'_>, published: &[Published]) {
+        loop {
+            self.join(session);
+            for (place, _) in &self.threads {
+                if let Some(counts) = published[*place].take() {
+                    session.parts[*place] = counts;
+                }
+            }
+            if self.threads.is_empty() {
+                return;
+            }
+            if !self.shared.is_stopped() {
+                match session.oversee(self.shared.take_asked()) {
+                    Ok(true) => {}
+                    Ok(false) => self.shared.stop(),
+                    Err(failure) => self.fail(failure),
+                }
+                self.shared.set_link(session.link());
+            }
+            let steady = session.is_ready(0);
+            thread::park_timeout(if steady { LOOK } else { DOWN });
+        }
+    }
+
+    /// Takes what the threads that have ended return.
+    fn join(&mut self, session: &mut Session<'_>) {
+        let threads = std::mem::take(&mut self.threads);
+        for (place, thread) in threads {
+            if !thread.is_finished() {
+                self.threads.push((place, thread));
+                continue;
+            }
+            let (outcome, counts, pending) = thread.join().unwrap_or_else(|panic| {
+                self.shared.stop();
+                resume_unwind(panic)
+            });
+            session.parts[place] = counts;
+            self.pending += pending;
+            if let Err(failure) = outcome {
+                self.fail(failure);
+            }
+        }
+    }
+}
