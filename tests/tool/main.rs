@@ -9,6 +9,7 @@ mod demo;
 mod ends;
 mod fixture;
 mod frags;
+mod queues;
 mod several;
 mod sharing;
 mod timestamps;

@@ -86,7 +86,7 @@ impl<S: Forwards> Work for Forwarder<'_, S> {
                 pace.kicked(fill.kick_if_needed())?;
                 if args.poll && tx.pending() == 0 {
                     let most = if lengths.is_empty() { Duration::MAX } else { SENDING };
-                    pace.sleep(&[&handle], most)?;
+                    pace.sleep(&handle, most)?;
                 }
             }
         }

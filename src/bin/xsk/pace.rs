@@ -2,9 +2,8 @@
 
 use crate::counts::Counts;
 use crate::failure::Result;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use xsk::Kick;
+use xsk::{Kick, SocketHandle};
 
 /// How long packets are waited for at the end, after a signal or when the time is over; how long
 /// then while none goes; and how long while none goes where a count is to be reached.
@@ -49,8 +48,8 @@ pub(crate) trait Pace {
     /// Sleeps for a moment in which nothing can be done; what is due is done after it.
     fn nap(&mut self, time: Duration);
 
-    /// Sleeps until one of the sockets has received packets, `most` is over, or a check is due.
-    fn sleep(&mut self, sockets: &[&dyn AsFd], most: Duration) -> Result<()>;
+    /// Sleeps until the socket has received packets, `most` is over, or something is due.
+    fn sleep(&mut self, socket: &SocketHandle, most: Duration) -> Result<()>;
 
     /// Calls `work` until everything that was given to the kernel was sent or dropped. `work` wakes the
     /// kernel if the interface is ready, and returns whether chunks came back, and how many are out.

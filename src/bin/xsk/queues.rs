@@ -94,7 +94,7 @@ impl Served {
         if !session.oversee(false)? {
             return Ok(());
         }
-        self.run_threads(&Shared::new(args, session.link()), session, works)
+        self.run_threads(&Shared::new(args, session.link())?, session, works)
     }
 
     /// Works on each queue in a thread of its own.
@@ -176,9 +176,7 @@ impl Crew<'_, '_> {
         loop {
             self.join(session);
             for (place, _) in &self.threads {
-                if let Some(counts) = published[*place].take() {
-                    session.parts[*place] = counts;
-                }
+                session.parts[*place] = published[*place].counts();
             }
             if self.threads.is_empty() {
                 return;
@@ -191,8 +189,8 @@ impl Crew<'_, '_> {
                 }
                 self.shared.set_link(session.link());
             }
-            let steady = session.is_ready(0);
-            thread::park_timeout(if steady { LOOK } else { DOWN });
+            let most = if session.is_ready(0) { LOOK } else { DOWN };
+            thread::park_timeout(most.min(session.due()));
         }
     }
 

@@ -82,7 +82,7 @@ impl<R: RxRing> Work for Receiver<'_, R> {
             if count == 0 {
                 pace.kicked(fill.kick_if_needed())?;
                 if args.poll {
-                    pace.sleep(&[handle], Duration::MAX)?;
+                    pace.sleep(handle, Duration::MAX)?;
                 }
             }
         }

@@ -274,9 +274,14 @@ impl<'a> Session<'a> {
     pub(crate) fn sleep(&mut self, sockets: &[&dyn AsFd], most: Duration) -> Result<()> {
         // A report may be due after any sleep, however short.
         self.turns = 1;
-        let due = coarse_now().map_or(watch::INTERVAL, |now| self.next_check.saturating_sub(now));
-        xsk::wait(sockets, Some(most.min(due.max(Duration::from_millis(1)))))?;
+        xsk::wait(sockets, Some(most.min(self.due())))?;
         Ok(())
+    }
+
+    /// Returns how long it is until a check is due, or a little longer.
+    pub(crate) fn due(&self) -> Duration {
+        let due = coarse_now().map_or(watch::INTERVAL, |now| self.next_check.saturating_sub(now));
+        due.max(Duration::from_millis(1))
     }
 
     /// Does what is due while other threads do the work, one of which has `asked` for a look at the
@@ -449,8 +454,8 @@ impl Pace for Session<'_> {
         Session::nap(self, time);
     }
 
-    fn sleep(&mut self, sockets: &[&dyn AsFd], most: Duration) -> Result<()> {
-        Session::sleep(self, sockets, most)
+    fn sleep(&mut self, socket: &SocketHandle, most: Duration) -> Result<()> {
+        Session::sleep(self, &[socket], most)
     }
 
     fn drain(&mut self, mut work: impl FnMut(&mut Self) -> Result<(bool, u64)>) -> Result<()> {

@@ -2,20 +2,18 @@
 
 use crate::args::PortArgs;
 use crate::counts::Counts;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::link::Link;
 use crate::pace::{Pace, Patience};
 use crate::session::TURNS;
 use crate::side::{DOWN, REFUSED};
-use std::os::fd::AsFd;
-use std::sync::Mutex;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
-use xsk::Kick;
-
-/// How long a worker sleeps at the most: nothing wakes it when the run ends.
-const SLEEP: Duration = Duration::from_millis(100);
+use xsk::{Kick, SocketHandle};
 
 /// What the workers share with the thread that looks after them. It has no other data to publish with
 /// any of these values: all accesses are relaxed.
@@ -33,6 +31,9 @@ pub(crate) struct Shared {
     batch: u32,
     /// The thread that looks after the workers.
     overseer: Thread,
+    /// What a worker waits for beside its socket, and what wakes it at the end.
+    end: UnixStream,
+    waker: UnixStream,
 }
 
 /// The packets that are left to do by all workers together.
@@ -76,20 +77,32 @@ impl Budget {
 
 impl Shared {
     /// Takes the options and the state of the link; the calling thread looks after the workers.
-    pub(crate) fn new(args: &PortArgs, link: Link) -> Self {
-        Self {
+    pub(crate) fn new(args: &PortArgs, link: Link) -> Result<Self> {
+        let (end, waker) = UnixStream::pair().map_err(|error| {
+            Failure::Text(format!("what wakes the threads cannot be made: {error}"))
+        })?;
+        Ok(Self {
             stopped: AtomicBool::new(false),
             link: AtomicU8::new(link as u8),
             asked: AtomicBool::new(false),
             budget: args.count.map(Budget::new),
             batch: args.batch,
             overseer: std::thread::current(),
-        }
+            end,
+            waker,
+        })
     }
 
     /// Has the workers end.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Wakes the workers that sleep; none sleeps from then on.
+    fn wake(&self) {
+        // It cannot fail but for a second time.
+        let _ = self.waker.shutdown(Shutdown::Write);
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -124,9 +137,9 @@ impl Shared {
 pub(crate) struct Published(Mutex<Counts>);
 
 impl Published {
-    /// Returns what was published last, unless it is being written.
-    pub(crate) fn take(&self) -> Option<Counts> {
-        self.0.try_lock().ok().map(|counts| *counts)
+    /// Returns what was published last.
+    pub(crate) fn counts(&self) -> Counts {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,11 +175,10 @@ impl<'a> Worker<'a> {
         !self.shared.is_stopped()
     }
 
-    /// Publishes what was counted, unless that is being read.
+    /// Publishes what was counted.
     fn publish(&self) {
-        if let Ok(mut published) = self.published.0.try_lock() {
-            *published = self.counts;
-        }
+        // It is locked for as long as a copy takes.
+        *self.published.0.lock().unwrap_or_else(PoisonError::into_inner) = self.counts;
     }
 
     #[cold]
@@ -205,6 +217,7 @@ impl Pace for Worker<'_> {
     #[inline]
     fn goes_on(&mut self) -> Result<bool> {
         if self.shared.budget.as_ref().is_some_and(Budget::is_done) {
+            self.shared.wake();
             return Ok(false);
         }
         self.turns -= 1;
@@ -259,10 +272,10 @@ impl Pace for Worker<'_> {
         std::thread::sleep(time);
     }
 
-    fn sleep(&mut self, sockets: &[&dyn AsFd], most: Duration) -> Result<()> {
+    fn sleep(&mut self, socket: &SocketHandle, most: Duration) -> Result<()> {
         self.turns = 1;
         self.publish();
-        xsk::wait(sockets, Some(most.min(SLEEP)))?;
+        xsk::wait(&[socket, &self.shared.end], Some(most))?;
         Ok(())
     }
 
