@@ -361,10 +361,8 @@ fn one_queue_has_the_output_of_one() {
     }
     let ended = Tool::start(&fixture.cable.left, &format!("txonly -i near -C 5 {WAIT}")).end();
     assert!(ended.out[0].starts_with("near queue 0 of 2: copy mode, "), "{ended:?}");
-    let rows: Vec<&str> = ended.out[1..].iter().filter_map(|row| row.get(..20)).collect();
-    let rows: Vec<&str> = rows.iter().map(|row| row.trim()).collect();
     let last = ended.out.last().unwrap();
-    assert!(last.starts_with("bytes (rx, tx)"), "{rows:?}");
+    assert!(last.starts_with("bytes (rx, tx)"), "{ended:?}");
     assert!(ended.out.iter().any(|line| line == "near:0 txonly no program"), "{ended:?}");
 }
 

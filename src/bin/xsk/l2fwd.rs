@@ -22,8 +22,8 @@ pub(crate) fn run<S: Forwards>(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
     let served = Served::of(port, &interface, Needs::Both)?;
-    let forwarder = |queue: &u32| Forwarder::<S>::bound(args, &interface, *queue, stop);
-    let mut forwarders = served.numbers.iter().map(forwarder).collect::<Result<Vec<_>>>()?;
+    let mut forwarders =
+        served.each(|queue| Forwarder::<S>::bound(args, &interface, queue, stop))?;
     let register = |program: &Attachment| {
         forwarders.iter().map(|forwarder| forwarder.socket.register(program)).collect()
     };
@@ -108,7 +108,7 @@ impl<S: Forwards> Work for Forwarder<'_, S> {
 }
 
 /// Wakes the kernel for the TX ring.
-#[inline]
+#[inline(always)]
 fn wake(
     args: &PortArgs,
     tx: &mut impl TxRing,

@@ -31,7 +31,7 @@ pub(crate) enum Needs {
 #[derive(Debug)]
 pub(crate) struct Served {
     /// Their numbers, of which there is one at least.
-    pub(crate) numbers: Vec<u32>,
+    numbers: Vec<u32>,
     /// A line about queues that were asked for and lack what the command needs.
     left_out: Option<String>,
 }
@@ -70,6 +70,12 @@ impl Served {
         let left_out = format!("{} of {name} left out, with {sides}: {have}", named(&others));
         let complete = others == QueueSet::from_iter([]);
         Ok(Self { numbers, left_out: (!complete).then_some(left_out) })
+    }
+
+    /// Calls `open` for each queue: all of them are opened, or none.
+    pub(crate) fn each<T>(&self, open: impl FnMut(u32) -> Result<T>) -> Result<Vec<T>> {
+        let opened = self.numbers.iter().copied().map(open).collect::<Result<_>>();
+        opened.map_err(|failure| failure.of_queues(self.numbers.len()))
     }
 
     /// Works on the queues: on one in this thread, and on several in a thread for each, which this one
@@ -212,5 +218,98 @@ impl Crew<'_, '_> {
                 self.fail(failure);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use crate::pace::Pace;
+    use crate::side::Side;
+    use crate::signals::Stop;
+    use clap::Parser;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Instant;
+    use xsk::test_util::{Namespace, VethPair, privileged};
+    use xsk::{Socket, Umem};
+
+    /// What a thread does.
+    #[derive(Clone, Copy)]
+    enum Deed {
+        Fails,
+        Panics,
+        Sleeps,
+        Spins,
+    }
+
+    impl Work for (Deed, xsk::SocketHandle) {
+        fn run(&mut self, pace: &mut impl Pace) -> Result<()> {
+            pace.counts().received(1, 60);
+            // Others are at work.
+            pace.nap(Duration::from_millis(50));
+            match self.0 {
+                Deed::Fails => return Err(Failure::Text("it failed".to_owned())),
+                Deed::Panics => panic!("a test's panic"),
+                Deed::Sleeps | Deed::Spins => {}
+            }
+            while pace.goes_on()? {
+                if matches!(self.0, Deed::Sleeps) {
+                    pace.sleep(&self.1, Duration::MAX)?;
+                }
+            }
+            pace.drain(|_| Ok((false, 3)))
+        }
+
+        fn pending(&self) -> u64 {
+            5
+        }
+    }
+
+    /// Runs a thread for each deed; returns its result and how many packets are pending.
+    fn run(deeds: &[Deed]) -> (Result<()>, u64, Vec<u64>) {
+        let here = Namespace::new().unwrap();
+        let count = deeds.len() as u32;
+        let cable = VethPair::builder().rx_tx_queues(count, count).names("near", "far");
+        let cable = cable.build(&here, &here).unwrap();
+        let cli = Cli::parse_from(["xsk", "txonly", "-i", "near", "-q", "all"]);
+        let Command::Txonly(args) = &cli.command else { panic!("{cli:?}") };
+        here.run(|| {
+            let served = Served::of(&args.port, cable.a(), Needs::Tx).unwrap();
+            let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
+            let open = |queue| Ok(Socket::builder(&umem).tx_only().bind(cable.a(), queue)?.handle);
+            let handles = served.each(open).unwrap();
+            let mut works: Vec<_> = deeds.iter().copied().zip(handles.clone()).collect();
+            let title = String::new();
+            let side = Side::new(&args.port, cable.a().clone(), handles, title, None).unwrap();
+            let stop = Stop::never();
+            let mut session = Session::new(&args.port, &stop, "txonly", vec![side]).unwrap();
+            let outcome = served.run(&args.port, &mut session, &mut works);
+            let received = session.parts.iter().map(|part| part.rx_packets).collect();
+            (outcome, session.pending, received)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_thread_that_fails_ends_the_others_and_its_error_is_that_of_the_run() {
+        if !privileged!() {
+            return;
+        }
+        let start = Instant::now();
+        let (outcome, pending, received) = run(&[Deed::Sleeps, Deed::Fails, Deed::Spins]);
+        assert_eq!(outcome.unwrap_err().to_string(), "it failed");
+        assert_eq!((pending, received), (3 + 5 + 3, vec![1; 3]));
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn a_thread_that_panics_ends_the_others_and_the_run_panics() {
+        if !privileged!() {
+            return;
+        }
+        let deeds = [Deed::Spins, Deed::Sleeps, Deed::Panics];
+        let panic = catch_unwind(AssertUnwindSafe(|| run(&deeds).1)).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"a test's panic"));
     }
 }

@@ -43,8 +43,7 @@ fn bound<S: Receives>(
 fn run_one<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
     let interface = port::interface(&args.interface)?;
     let served = Served::of(args, &interface, Needs::Rx)?;
-    let sockets = served.numbers.iter().map(|queue| bound(args, rx, (&interface, *queue), stop));
-    let sockets = sockets.collect::<Result<Vec<S>>>()?;
+    let sockets: Vec<S> = served.each(|queue| bound(args, rx, (&interface, queue), stop))?;
     let register =
         |program: &Attachment| sockets.iter().map(|socket| socket.register(program)).collect();
     let program = ActiveProgram::take(args, &interface, stop, register)?;

@@ -39,12 +39,8 @@ fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
     let served = Served::of(port, &interface, Needs::Tx)?;
-    let (mut senders, mut handles) = (Vec::new(), Vec::new());
-    for queue in &served.numbers {
-        let (sender, handle) = bound::<S>(args, &interface, *queue, stop)?;
-        senders.push(sender);
-        handles.push(handle);
-    }
+    let opened = served.each(|queue| bound::<S>(args, &interface, queue, stop))?;
+    let (mut senders, handles): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
     let builder = || port::attachment(port, &interface);
     let program = ActiveProgram::to_send(builder, &interface, &handles, stop)?;
     if program.is_some() {
@@ -216,7 +212,7 @@ impl<T: TxRing> Work for Sender<'_, T> {
 
 impl<T: TxRing> Sender<'_, T> {
     /// Puts up to `most` packets into the TX ring; returns how many.
-    #[inline]
+    #[inline(always)]
     fn submit(&mut self, most: u32) -> Result<u32> {
         let Self { args, pool, tx, .. } = self;
         Ok(match self.frames {
@@ -227,7 +223,7 @@ impl<T: TxRing> Sender<'_, T> {
 
     /// Takes up to `most` chunks back; returns how many. A packet is sent when all of its chunks are
     /// back.
-    #[inline]
+    #[inline(always)]
     fn take_back(&mut self, most: u32, pace: &mut impl Pace) -> Result<u32> {
         let back = self.tx.reap_into(&mut self.completion, &mut self.pool, most)?;
         let all = self.back + back;
@@ -238,7 +234,7 @@ impl<T: TxRing> Sender<'_, T> {
     }
 
     /// Wakes the kernel for the TX ring.
-    #[inline]
+    #[inline(always)]
     fn wake(&mut self, pace: &mut impl Pace) -> Result<()> {
         let result = kick(&self.args.port, &mut self.tx);
         if let Ok(Kick::Busy) = result {
