@@ -44,9 +44,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Demo(DemoArgs),
-    /// Receive and drop: count the packets of a queue
+    /// Receive and drop: count the packets of a queue, or of several
     ///
-    /// All packets of the queue come here, and none to the kernel's network stack, ARP and ssh
+    /// All packets of the queues come here, and none to the kernel's network stack, ARP and ssh
     /// included: do not run it on the interface that you are logged in by.
     Rxdrop(RxdropArgs),
     /// Send the same packet as fast as possible
@@ -93,7 +93,7 @@ pub(crate) struct PortArgs {
     /// Interface
     #[arg(short, long, value_name = "NAME")]
     pub(crate) interface: OsString,
-    /// Queue, or queues: one receives and sends on no other; `all`, or numbers and ranges (0,2,4-7)
+    /// Queues that packets are received and sent on: a number, numbers and ranges (0,2,4-7), or `all`
     ///
     /// Each of several queues has a thread and packet memory of its own (--chunks); a count (-C) is for
     /// all together. A queue without the RX or the TX side that the command needs is left out. The table
