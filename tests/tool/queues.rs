@@ -335,6 +335,20 @@ fn a_queue_without_the_side_that_a_command_needs_is_left_out() {
     }
 }
 
+#[test]
+fn packets_that_come_to_none_of_the_queues_are_noted() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(4);
+    let tool = fixture.start("rxdrop -q 0,2 -p").ready();
+    fixture.send(3, 20);
+    let note = tool.note();
+    let wanted = "no packet has come to queues 0,2, and 20 to others of the 4 queues of near";
+    assert!(note.contains(wanted), "{note}");
+    tool.stop().summary();
+}
+
 /// Checks the output of a run on one queue.
 fn assert_one_queue(ended: &Ended, queue: u32) {
     for object in ended.objects() {
@@ -413,7 +427,7 @@ fn the_help_says_what_several_queues_are() {
         let output = Command::new(TOOL).args([command, "--help"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for words in ["-q, --queue <QUEUES>", "0,2,4-7", "its JSON object \"queues\""] {
+        for words in ["-q, --queue <QUEUES>", "0,2,4-7", "In JSON the summary has \"queues\""] {
             assert!(text.contains(words), "{command}: {text}");
         }
     }

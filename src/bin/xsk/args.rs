@@ -97,8 +97,8 @@ pub(crate) struct PortArgs {
     ///
     /// Each of several queues has a thread and packet memory of its own (--chunks); a count (-C) is for
     /// all together. A queue without the RX or the TX side that the command needs is left out. The table
-    /// counts all queues together; the summary has a line for each, and its JSON object "queues". Not
-    /// with -M, nor with l2fwd's -o.
+    /// counts all queues together; the summary has a line for each. In JSON the summary has
+    /// "queues", and "queue" is null. Not with -M, nor with l2fwd's -o.
     #[arg(short, long, value_name = "QUEUES", default_value = "0")]
     pub(crate) queue: QueueSet,
     #[command(flatten)]

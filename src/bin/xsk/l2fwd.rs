@@ -4,7 +4,7 @@ use crate::args::{L2fwdArgs, PortArgs};
 use crate::counts::Lengths;
 use crate::ended::Ended;
 use crate::failure::Result;
-use crate::pace::{Pace, Work};
+use crate::pace::{Pace, Padded, Work};
 use crate::port::{self, ActiveProgram, kick};
 use crate::queues::{Needs, Served};
 use crate::session::Session;
@@ -22,14 +22,15 @@ pub(crate) fn run<S: Forwards>(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
     let served = Served::of(port, &interface, Needs::Both)?;
-    let mut forwarders =
-        served.each(|queue| Forwarder::<S>::bound(args, &interface, queue, stop))?;
+    let open = |queue| Forwarder::<S>::bound(args, &interface, queue, stop).map(Padded);
+    let mut forwarders = served.each(open)?;
     let register = |program: &Attachment| {
-        forwarders.iter().map(|forwarder| forwarder.socket.register(program)).collect()
+        forwarders.iter().map(|Padded(forwarder)| forwarder.socket.register(program)).collect()
     };
     let program = ActiveProgram::take(port, &interface, stop, register)?;
     let attachment = Some(program.attachment());
-    let handles: Vec<_> = forwarders.iter().map(|one| one.socket.handle().clone()).collect();
+    let handles: Vec<_> =
+        forwarders.iter().map(|Padded(one)| one.socket.handle().clone()).collect();
     let title = port::title(port, &interface, &handles, attachment);
     let side = Side::new(port, interface, handles, title, attachment)?;
     let mut session = Session::new(port, stop, "l2fwd", vec![side])?;

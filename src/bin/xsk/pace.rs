@@ -20,6 +20,11 @@ pub(crate) trait Work: Send {
     fn pending(&self) -> u64;
 }
 
+/// A value on cache lines of its own: each of several threads writes to one of them.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);
+
 /// What a loop on one queue asks of its run.
 pub(crate) trait Pace {
     /// Returns whether the loop goes on; to be called once in each turn of it.

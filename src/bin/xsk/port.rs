@@ -335,12 +335,16 @@ pub(crate) fn copy(handle: &SocketHandle) -> String {
 /// Returns whether each of several sockets is in zero-copy or copy mode, and why; with the queues, if
 /// they differ.
 fn copy_of_all(handles: &[SocketHandle]) -> String {
+    by_mode(handles.iter().map(|handle| (handle.queue(), copy(handle))))
+}
+
+/// Returns the modes of queues; with the queues, if they differ.
+fn by_mode(queues: impl Iterator<Item = (u32, String)>) -> String {
     let mut modes: Vec<(String, Vec<u32>)> = Vec::new();
-    for handle in handles {
-        let mode = copy(handle);
+    for (queue, mode) in queues {
         match modes.iter_mut().find(|(known, _)| *known == mode) {
-            Some((_, queues)) => queues.push(handle.queue()),
-            None => modes.push((mode, vec![handle.queue()])),
+            Some((_, queues)) => queues.push(queue),
+            None => modes.push((mode, vec![queue])),
         }
     }
     if let [(mode, _)] = &modes[..] {
@@ -411,4 +415,19 @@ pub(crate) fn title(
 #[inline]
 pub(crate) fn kick(args: &PortArgs, tx: &mut impl TxRing) -> xsk::Result<Kick> {
     if args.no_need_wakeup { tx.kick() } else { tx.kick_if_needed() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_mode;
+
+    #[test]
+    fn modes_are_named_with_their_queues_where_they_differ() {
+        let text = |modes: &[(u32, &str)]| {
+            by_mode(modes.iter().map(|(queue, mode)| (*queue, (*mode).to_owned())))
+        };
+        assert_eq!(text(&[(0, "copy mode"), (3, "copy mode")]), "copy mode");
+        let mixed = [(0, "zero-copy mode"), (1, "zero-copy mode"), (2, "copy mode")];
+        assert_eq!(text(&mixed), "zero-copy mode (queues 0-1); copy mode (queue 2)");
+    }
 }

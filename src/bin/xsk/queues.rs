@@ -3,7 +3,7 @@
 use crate::args::PortArgs;
 use crate::counts::Counts;
 use crate::failure::{Failure, Result, quoted};
-use crate::pace::Work;
+use crate::pace::{Padded, Work};
 use crate::session::Session;
 use crate::side::DOWN;
 use crate::worker::{Published, Shared, Worker};
@@ -84,9 +84,9 @@ impl Served {
         &self,
         args: &PortArgs,
         session: &mut Session<'_>,
-        works: &mut [W],
+        works: &mut [Padded<W>],
     ) -> Result<()> {
-        if let ([work], Some(_)) = (&mut *works, args.queue.single()) {
+        if let ([Padded(work)], Some(_)) = (&mut *works, args.queue.single()) {
             let outcome = work.run(session);
             if outcome.is_err() {
                 session.pending = work.pending();
@@ -108,14 +108,14 @@ impl Served {
         &self,
         shared: &Shared,
         session: &mut Session<'_>,
-        works: &mut [W],
+        works: &mut [Padded<W>],
     ) -> Result<()> {
         let published: Vec<Published> = works.iter().map(|_| Published::default()).collect();
         thread::scope(|scope| {
             let _stop = StopAtEnd(shared);
             let mut crew = Crew { shared, threads: Vec::new(), outcome: Ok(()), pending: 0 };
             let places = self.numbers.iter().zip(works).zip(&published).enumerate();
-            for (place, ((queue, work), published)) in places {
+            for (place, ((queue, Padded(work)), published)) in places {
                 let run = move || run_one(work, Worker::new(shared, published));
                 match Builder::new().name(format!("queue {queue}")).spawn_scoped(scope, run) {
                     Ok(thread) => crew.threads.push((place, thread)),
@@ -279,7 +279,8 @@ mod tests {
             let (umem, _pool) = Umem::builder().chunk_count(64).build().unwrap();
             let open = |queue| Ok(Socket::builder(&umem).tx_only().bind(cable.a(), queue)?.handle);
             let handles = served.each(open).unwrap();
-            let mut works: Vec<_> = deeds.iter().copied().zip(handles.clone()).collect();
+            let works = deeds.iter().copied().zip(handles.clone());
+            let mut works: Vec<_> = works.map(Padded).collect();
             let title = String::new();
             let side = Side::new(&args.port, cable.a().clone(), handles, title, None).unwrap();
             let stop = Stop::never();

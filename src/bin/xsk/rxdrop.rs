@@ -3,7 +3,7 @@
 use crate::args::{PortArgs, RxArgs, RxdropArgs};
 use crate::ended::Ended;
 use crate::failure::Result;
-use crate::pace::{Pace, Work};
+use crate::pace::{Pace, Padded, Work};
 use crate::port::{self, ActiveProgram};
 use crate::queues::{Needs, Served};
 use crate::session::Session;
@@ -52,7 +52,7 @@ fn run_one<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<End
     for socket in sockets {
         let (rx, fill, handle) = socket.into_parts();
         handles.push(handle.clone());
-        receivers.push(Receiver { args, rx, fill, handle });
+        receivers.push(Padded(Receiver { args, rx, fill, handle }));
     }
     let title = port::title(args, &interface, &handles, attachment);
     let side = Side::new(args, interface, handles, title, attachment)?;

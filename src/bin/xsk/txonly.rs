@@ -3,7 +3,7 @@
 use crate::args::{PortArgs, TxonlyArgs};
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
-use crate::pace::{Pace, Work};
+use crate::pace::{Pace, Padded, Work};
 use crate::packet::ETHERNET_HEADER;
 use crate::port::{self, ActiveProgram, DEFAULT_TX_BUDGET, kick};
 use crate::queues::{Needs, Served};
@@ -40,7 +40,8 @@ fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     port::require_ethernet(&interface)?;
     let served = Served::of(port, &interface, Needs::Tx)?;
     let opened = served.each(|queue| bound::<S>(args, &interface, queue, stop))?;
-    let (mut senders, handles): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
+    let (mut senders, handles): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|(sender, handle)| (Padded(sender), handle)).unzip();
     let builder = || port::attachment(port, &interface);
     let program = ActiveProgram::to_send(builder, &interface, &handles, stop)?;
     if program.is_some() {
@@ -51,7 +52,8 @@ fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     let side = Side::new(port, interface, handles, title, None)?;
     let mut session = Session::new(port, stop, "txonly", vec![side])?;
     let outcome = session.begin().and_then(|()| served.run(port, &mut session, &mut senders));
-    session.tx_times = TxTimes::of_all(senders.iter().filter_map(|sender| sender.tx.times()));
+    session.tx_times =
+        TxTimes::of_all(senders.iter().filter_map(|Padded(sender)| sender.tx.times()));
     session.end(outcome, program)
 }
 

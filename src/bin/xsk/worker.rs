@@ -4,7 +4,7 @@ use crate::args::PortArgs;
 use crate::counts::Counts;
 use crate::failure::{Failure, Result};
 use crate::link::Link;
-use crate::pace::{Pace, Patience};
+use crate::pace::{Pace, Padded, Patience};
 use crate::session::TURNS;
 use crate::side::{DOWN, REFUSED};
 use std::net::Shutdown;
@@ -131,15 +131,14 @@ impl Shared {
     }
 }
 
-/// What a worker has counted, as it was published last; on cache lines of its own.
+/// What a worker has counted, as it was published last.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Published(Mutex<Counts>);
+pub(crate) struct Published(Padded<Mutex<Counts>>);
 
 impl Published {
     /// Returns what was published last.
     pub(crate) fn counts(&self) -> Counts {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -178,7 +177,7 @@ impl<'a> Worker<'a> {
     /// Publishes what was counted.
     fn publish(&self) {
         // It is locked for as long as a copy takes.
-        *self.published.0.lock().unwrap_or_else(PoisonError::into_inner) = self.counts;
+        *self.published.0.0.lock().unwrap_or_else(PoisonError::into_inner) = self.counts;
     }
 
     #[cold]
