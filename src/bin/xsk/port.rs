@@ -3,7 +3,7 @@
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result, quoted};
 use crate::output::{Lines, printable};
-use crate::queues::named;
+use crate::rates::named;
 use crate::signals::Stop;
 use crate::sockets::TxRing;
 use std::ffi::OsStr;

@@ -4,6 +4,7 @@ use crate::args::PortArgs;
 use crate::counts::Counts;
 use crate::failure::{Failure, Result, quoted};
 use crate::pace::{Padded, Work};
+use crate::rates::named;
 use crate::session::Session;
 use crate::side::DOWN;
 use crate::worker::{Published, Shared, Worker};
@@ -129,12 +130,6 @@ impl Served {
             crew.outcome
         })
     }
-}
-
-/// Returns queues in words.
-pub(crate) fn named(queues: &QueueSet) -> String {
-    let word = if queues.single().is_some() { "queue" } else { "queues" };
-    format!("{word} {queues}")
 }
 
 /// Has the workers end when it is dropped, also by a panic: their threads are waited for.

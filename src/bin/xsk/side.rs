@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result, quoted};
 use crate::link::Link;
 use crate::losses::{Loss, Place};
 use crate::port::take_off;
-use crate::queues::named;
+use crate::rates::named;
 use crate::table::{Label, Table};
 use crate::watch::Watch;
 use std::time::{Duration, Instant};
