@@ -208,7 +208,7 @@ fn a_signal_that_comes_much_later_ends_it_at_once() {
 }
 
 /// Starts the tool with outputs that nothing reads, and that take nothing more.
-fn unread(namespace: &Namespace, args: &[&str]) -> (Child, OwnedFd) {
+pub(crate) fn unread(namespace: &Namespace, args: &[&str]) -> (Child, OwnedFd) {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
     let size = fcntl_setpipe_size(&writer, 4096).unwrap();
     rustix::io::write(&writer, &vec![b'x'; size]).unwrap();

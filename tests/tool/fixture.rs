@@ -141,7 +141,7 @@ impl Tool {
     /// Waits for the first line, which comes when everything is attached and bound.
     pub(crate) fn ready(mut self) -> Self {
         match self.err.recv_timeout(LIMIT) {
-            Ok(line) if line.contains(" queue ") && !line.starts_with("xsk: ") => self,
+            Ok(line) if line.contains(" queue") && !line.starts_with("xsk: ") => self,
             other => panic!("not ready: {other:?}, {:?}", self.child.try_wait()),
         }
     }

@@ -10,6 +10,7 @@ mod ends;
 mod fixture;
 mod frags;
 mod latency;
+mod queues;
 mod rights;
 mod several;
 mod sharing;

@@ -190,7 +190,7 @@ fn under_the_usual_memory_limit_the_error_says_what_fits() {
     if !privileged!() {
         return;
     }
-    let fixture = Fixture::new(1);
+    let fixture = Fixture::new(3);
     // A shell sets the limit, so it takes a path that outlives an `execve`.
     let path = std::env::temp_dir().join(format!("xsk-memlock-{}", std::process::id()));
     std::fs::copy(TOOL, &path).unwrap();
@@ -213,6 +213,15 @@ fn under_the_usual_memory_limit_the_error_says_what_fits() {
         let advice = advice.trim_end_matches('`');
         // The advice works when it is typed.
         let ended = start(&format!("{command} -d 1 {advice}"));
+        assert_eq!(ended.status.code(), Some(0), "{advice}: {ended:?}");
+    }
+    // On one queue the second number fits, and not on each of three.
+    for chunks in ["", "--chunks 1024"] {
+        let ended = start(&format!("rxdrop -q all -d 1 {chunks}"));
+        let message = ended.failure();
+        assert!(message.contains("Each of the 3 queues has as much"), "{ended:?}");
+        let (_, advice) = message.rsplit_once("fewer chunks: `").unwrap();
+        let ended = start(&format!("rxdrop -q all -d 1 {}", advice.trim_end_matches('`')));
         assert_eq!(ended.status.code(), Some(0), "{advice}: {ended:?}");
     }
     // It does not wait for other memory to be given back: this would not fit alone.

@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::time::Duration;
 use xsk::interface::Membership;
+use xsk::multi_queue::QueueSet;
 use xsk::socket::BusyPoll;
 use xsk::umem::PageSize;
 use xsk::{AttachMethod, AttachMode, CopyMode, Interface};
@@ -50,9 +51,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Demo(DemoArgs),
     Latency(LatencyArgs),
-    /// Receive and drop: count the packets of a queue
+    /// Receive and drop: count the packets of a queue, or of several
     ///
-    /// All packets of the queue come here, and none to the kernel's network stack, ARP and ssh
+    /// All packets of the queues come here, and none to the kernel's network stack, ARP and ssh
     /// included: do not run it on the interface that you are logged in by.
     Rxdrop(RxdropArgs),
     /// Send the same packet as fast as possible
@@ -74,16 +75,21 @@ pub(crate) enum Command {
     L2fwd(L2fwdArgs),
 }
 
-/// Options of the commands that work on one queue of one interface; letters as in the kernel's
+/// Options of the commands that work on queues of one interface; letters as in the kernel's
 /// xdpsock.
 #[derive(Debug, Args)]
 pub(crate) struct PortArgs {
     /// Interface
     #[arg(short, long, value_name = "NAME")]
     pub(crate) interface: OsString,
-    /// Queue: the socket receives and sends on this one alone
-    #[arg(short, long, value_name = "QUEUE", default_value_t = 0)]
-    pub(crate) queue: u32,
+    /// Queues that packets are received and sent on: a number, numbers and ranges (0,2,4-7), or `all`
+    ///
+    /// Each of several queues has a thread and packet memory of its own (--chunks); a count (-C) is for
+    /// all together. A queue without the RX or the TX side that the command needs is left out. The table
+    /// counts all queues together; the summary has a line for each. In JSON the summary has
+    /// "queues", and "queue" is null. Not with -M, nor with l2fwd's -o.
+    #[arg(short, long, value_name = "QUEUES", default_value = "0")]
+    pub(crate) queue: QueueSet,
     #[command(flatten)]
     pub(crate) mode: ModeArgs,
     /// Zero-copy or nothing
@@ -288,13 +294,23 @@ impl Command {
     }
 
     /// Returns what is wrong with options that are right each by itself.
-    fn contradiction(&self) -> Option<&'static str> {
+    fn contradiction(&self) -> Option<String> {
         let port = self.port()?;
-        let netlink = matches!(port.attach, Some(Method::Netlink));
-        (netlink && port.user.is_some()).then_some(
-            "--user cannot be used with --attach netlink: without rights, what netlink attached \
-             cannot be taken off",
-        )
+        if matches!(port.attach, Some(Method::Netlink)) && port.user.is_some() {
+            let text = "--user cannot be used with --attach netlink: without rights, what netlink \
+                attached cannot be taken off";
+            return Some(text.to_owned());
+        }
+        let option = match self {
+            Self::Rxdrop(args) if args.rx.sockets > 1 => "-M",
+            Self::L2fwd(args) if args.rx.sockets > 1 => "-M",
+            Self::L2fwd(L2fwdArgs { output: Some(_), .. }) => "-o",
+            _ => return None,
+        };
+        let several = port.queue.single().is_none();
+        several.then(|| {
+            format!("several queues (-q {}) cannot be used with {option}: name one", port.queue)
+        })
     }
 }
 
@@ -314,6 +330,11 @@ impl PortArgs {
     pub(crate) fn busy_poll(&self) -> Option<BusyPoll> {
         let wanted = BusyPoll::new(BUSY_POLL).prefer(true).budget(self.budget);
         self.busy_poll.then_some(wanted)
+    }
+
+    /// Returns the queue, where there are not several.
+    pub(crate) fn one_queue(&self) -> u32 {
+        self.queue.single().unwrap_or_default()
     }
 
     /// Returns how long to wait for a taken queue.

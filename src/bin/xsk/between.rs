@@ -64,14 +64,14 @@ pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> 
         result => result,
     }?;
     let programs = [
-        ActiveProgram::take(args, on_a, stop, |program| a.register(program))?,
-        ActiveProgram::take(args, on_b, stop, |program| b.register(program))?,
+        ActiveProgram::take(args, on_a, stop, |program| Ok(vec![a.register(program)?]))?,
+        ActiveProgram::take(args, on_b, stop, |program| Ok(vec![b.register(program)?]))?,
     ];
     let handles = [a.handle().clone(), b.handle().clone()];
     let ends = interfaces.into_iter().zip(&handles).zip(&programs);
     let sides = ends.map(|((interface, handle), program)| {
         let attachment = Some(program.attachment());
-        let title = port::title(args, &interface, handle, attachment, 1);
+        let title = port::title(args, &interface, std::slice::from_ref(handle), attachment);
         Side::new(args, interface, vec![handle.clone()], title, attachment)
     });
     let mut session = Session::new(args, stop, "l2fwd", sides.collect::<Result<_>>()?)?;
@@ -96,7 +96,7 @@ fn registering<S: Forwards>(
     let builder =
         S::forwarder(port::socket(port, umem)).rx_size(rx.rx_ring(port)).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
-    port::bind_filled(port, builder, pool, interface, stop)
+    port::bind_filled(port, builder, pool, (interface, port.one_queue()), stop)
 }
 
 /// Returns a socket that uses the registration of another one, and receives into the chunks of
@@ -112,7 +112,7 @@ fn sharing<S: Forwards>(
     let builder = S::sharing(with.share_memory()).rx_size(rx.rx_ring(port)).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = builder.bind_timeout(port.wait().min(BIND_SLICE)).open()?;
-    let mut socket = port::bind(unbound, interface, port.queue, port.wait(), stop)?;
+    let mut socket = port::bind(unbound, interface, port.one_queue(), port.wait(), stop)?;
     // Not before: the chunks in the fill ring of a socket that is refused would be lost. A driver
     // that found none when it was bound is woken by the loop.
     socket.rings().fill.fill_from(pool, u32::MAX)?;

@@ -135,19 +135,16 @@ impl Outgoing {
     }
 }
 
-/// Returns the kernel's counters of all sockets on a queue.
-pub(crate) fn of_queue(handles: &[SocketHandle]) -> xsk::Result<Statistics> {
-    let mut sum = None;
+/// Returns the kernel's counters of all sockets, of which those of a queue come one after the other.
+pub(crate) fn of_sockets(handles: &[SocketHandle]) -> xsk::Result<Statistics> {
+    let (mut sum, mut before) = (None, None);
     for handle in handles {
         let mut one = handle.statistics()?;
-        sum = Some(match sum {
-            None => one,
-            Some(sum) => {
-                // They have one fill ring, and each reports its counter.
-                one.fill_ring_empty = one.fill_ring_empty.map(|_| 0);
-                both(&sum, &one)
-            }
-        });
+        if before.replace(handle.queue()) == Some(handle.queue()) {
+            // Those of a queue have one fill ring, and each reports its counter.
+            one.fill_ring_empty = one.fill_ring_empty.map(|_| 0);
+        }
+        sum = Some(sum.map_or(one, |sum| both(&sum, &one)));
     }
     Ok(sum.unwrap_or_default())
 }

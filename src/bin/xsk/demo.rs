@@ -266,8 +266,8 @@ fn one_mode<S: Sends, R: Receives>(
     let mut run = || {
         let frags = wants_frags(args);
         let builder = || Attachment::builder(from).replace_foreign(args.replace).frags(frags);
-        let handle = &sender.handle;
-        program = link.at_sender(|| ActiveProgram::to_send(builder, from, handle, stop))??;
+        let handles = std::slice::from_ref(&sender.handle);
+        program = link.at_sender(|| ActiveProgram::to_send(builder, from, handles, stop))??;
         for end in [from, to] {
             wait_for_link(end, stop)?;
         }

@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Xsk(Error),
     /// The library's error, where packets of several frames were asked for already.
     DespiteFrags(Error),
+    /// The library's error about the packet memory of one of so many queues.
+    MemoryOfQueues(Error, usize),
     /// The output is closed.
     Output(io::Error),
     /// The interface is gone.
@@ -48,7 +50,9 @@ impl Failure {
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Self::Gone { .. } => true,
-            Self::Xsk(error) | Self::DespiteFrags(error) => error.is_gone(),
+            Self::Xsk(error) | Self::DespiteFrags(error) | Self::MemoryOfQueues(error, _) => {
+                error.is_gone()
+            }
             _ => false,
         }
     }
@@ -58,6 +62,16 @@ impl Failure {
     pub(crate) fn despite_frags(self) -> Self {
         match self {
             Self::Xsk(error) => Self::DespiteFrags(error),
+            other => other,
+        }
+    }
+
+    /// Returns the failure for one of several queues, each of which has packet memory of its own.
+    pub(crate) fn of_queues(self, queues: usize) -> Self {
+        match self {
+            Self::Xsk(error @ Error::RegisterUmem { .. }) if queues > 1 => {
+                Self::MemoryOfQueues(error, queues)
+            }
             other => other,
         }
     }
@@ -78,10 +92,13 @@ impl fmt::Display for Failure {
                     "to {deed} takes {capability}, which this process does not have: run `{}`",
                     with_sudo()
                 ),
-                _ => f.write_str(&in_words_of_the_tool(error)),
+                _ => f.write_str(&in_words_of_the_tool(error, 1)),
             },
             Self::DespiteFrags(error) => {
-                f.write_str(&in_words_of_the_tool(error).replace(OR_FRAGS, ""))
+                f.write_str(&in_words_of_the_tool(error, 1).replace(OR_FRAGS, ""))
+            }
+            Self::MemoryOfQueues(error, queues) => {
+                f.write_str(&in_words_of_the_tool(error, *queues))
             }
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::TakenOff { name, id } => write!(
@@ -155,8 +172,9 @@ const NOT_HERE: [&str; 4] = [
     ". Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)",
 ];
 
-/// Returns the library's text, with the tool's flags where the library names its own calls.
-fn in_words_of_the_tool(error: &Error) -> String {
+/// Returns the library's text, with the tool's flags where the library names its own calls. So many
+/// queues have as much packet memory as an error names.
+fn in_words_of_the_tool(error: &Error, queues: usize) -> String {
     let mut text = error.to_string();
     for words in NOT_HERE {
         text = text.replace(words, "");
@@ -174,9 +192,13 @@ fn in_words_of_the_tool(error: &Error) -> String {
             ..
         } => {
             // Half of what is possible, or was asked for: other memory of the user counts, too.
-            let most = (*bytes).min(*limit) / u64::from(*chunk_size) / 2;
+            let most = (*bytes).min(*limit / queues as u64) / u64::from(*chunk_size) / 2;
             let chunks = 1 << most.max(1).ilog2();
-            format!("{text}. Or ask for fewer chunks: `--chunks {chunks}`")
+            let each = match queues {
+                1 => String::new(),
+                _ => format!(". Each of the {queues} queues has as much"),
+            };
+            format!("{text}{each}. Or ask for fewer chunks: `--chunks {chunks}`")
         }
         Error::NeedsKernel { feature, .. } => format!("{text}{}", without(feature)),
         _ => text,

@@ -40,6 +40,16 @@ impl Histogram {
         self.max = self.max.max(number);
     }
 
+    /// Adds the numbers of another one.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (count, more) in self.buckets.iter_mut().zip(&other.buckets) {
+            *count += more;
+        }
+        self.count += other.count;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
     /// Returns least and greatest number, the median, and the number that 99 % do not exceed; `None` if
     /// there are no numbers.
     pub(crate) fn figures(&self) -> Option<Figures> {

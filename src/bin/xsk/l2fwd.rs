@@ -4,100 +4,124 @@ use crate::args::{L2fwdArgs, PortArgs};
 use crate::counts::Lengths;
 use crate::ended::Ended;
 use crate::failure::Result;
+use crate::pace::{Pace, Padded, Work};
 use crate::port::{self, ActiveProgram, kick};
+use crate::queues::{Needs, Served};
 use crate::session::Session;
 use crate::side::Side;
 use crate::signals::Stop;
 use crate::sockets::{Forwards, Rings, RxRing, TxRing, bytes_of};
 use std::time::Duration;
-use xsk::{Kick, Umem};
+use xsk::{Attachment, Interface, Kick, Umem};
 
 /// How long to sleep while packets are being sent, whose chunks are wanted back.
 pub(crate) const SENDING: Duration = Duration::from_millis(1);
 
 pub(crate) fn run<S: Forwards>(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
-    let L2fwdArgs { port: args, rx, tx, .. } = args;
-    let interface = port::interface(&args.interface)?;
+    let port = &args.port;
+    let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
-    let _more = rx.receive_more(&interface)?;
-    let (umem, mut pool) = port::umem(args, rx.headroom)?;
-    let builder = S::forwarder(port::socket(args, &umem));
-    let builder = builder.rx_size(rx.rx_ring(args)).fill_size(rx.fill_ring);
-    let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
-    let mut socket = port::bind_filled(args, builder, &mut pool, &interface, stop)?;
-    let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;
+    let _more = args.rx.receive_more(&interface)?;
+    let served = Served::of(port, &interface, Needs::Both)?;
+    let open = |queue| Forwarder::<S>::bound(args, &interface, queue, stop).map(Padded);
+    let mut forwarders = served.each(open)?;
+    let register = |program: &Attachment| {
+        forwarders.iter().map(|Padded(forwarder)| forwarder.socket.register(program)).collect()
+    };
+    let program = ActiveProgram::take(port, &interface, stop, register)?;
     let attachment = Some(program.attachment());
-    let handle = socket.handle().clone();
-    let title = port::title(args, &interface, &handle, attachment, 1);
-    let side = Side::new(args, interface, vec![handle], title, attachment)?;
-    let mut session = Session::new(args, stop, "l2fwd", vec![side])?;
-    let outcome = session.begin().and_then(|()| forward(args, &umem, &mut socket, &mut session));
-    if outcome.is_err() {
-        // All that it received was given to the kernel again.
-        session.pending = session.counts.rx_packets.saturating_sub(session.counts.tx_packets);
-    }
+    let handles: Vec<_> =
+        forwarders.iter().map(|Padded(one)| one.socket.handle().clone()).collect();
+    let title = port::title(port, &interface, &handles, attachment);
+    let side = Side::new(port, interface, handles, title, attachment)?;
+    let mut session = Session::new(port, stop, "l2fwd", vec![side])?;
+    let outcome = session.begin().and_then(|()| served.run(port, &mut session, &mut forwarders));
     session.end(outcome, [program])
 }
 
-fn forward(
-    args: &PortArgs,
-    umem: &Umem,
-    socket: &mut impl Forwards,
-    session: &mut Session<'_>,
-) -> Result<()> {
-    let handle = socket.handle().clone();
-    let Rings { rx, tx, fill, completion } = socket.rings();
-    let mut left = args.count.unwrap_or(u64::MAX);
-    let mut lengths = Lengths::default();
-    while left > 0 && session.goes_on()? {
-        if !lengths.is_empty() {
-            wake(args, tx, session, &lengths)?;
-            let back = completion.reap(args.batch)?.recycle(fill)?;
-            let (packets, bytes) = lengths.came_back(back);
-            session.counts.sent(packets, bytes);
-        }
-        let mut bytes = 0;
-        let count = rx.forward_each(args.next_batch(left), tx, |frames| {
-            bytes += bytes_of(frames);
-            lengths.push(frames);
-            if let Some(first) = frames.first_mut() {
-                swap_addresses(umem.bytes_mut(first));
-            }
-        })?;
-        session.counts.received(count, bytes);
-        left -= u64::from(count);
-        if count == 0 {
-            session.kicked(0, port::look(args, fill, &handle))?;
-            if args.poll && tx.pending() == 0 {
-                let most = if lengths.is_empty() { Duration::MAX } else { SENDING };
-                session.sleep(&[&handle], most)?;
-            }
-        }
+/// What forwards the packets of one queue.
+struct Forwarder<'a, S> {
+    args: &'a PortArgs,
+    umem: Umem,
+    socket: S,
+    /// Those of packets whose chunks have not come back.
+    lengths: Lengths,
+}
+
+impl<'a, S: Forwards> Forwarder<'a, S> {
+    /// Returns one with a socket on a queue.
+    fn bound(args: &'a L2fwdArgs, interface: &Interface, queue: u32, stop: &Stop) -> Result<Self> {
+        let L2fwdArgs { port: args, rx, tx, .. } = args;
+        let (umem, mut pool) = port::umem(args, rx.headroom)?;
+        let builder = S::forwarder(port::socket(args, &umem));
+        let builder = builder.rx_size(rx.rx_ring(args)).fill_size(rx.fill_ring);
+        let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
+        let socket = port::bind_filled(args, builder, &mut pool, (interface, queue), stop)?;
+        Ok(Self { args, umem, socket, lengths: Lengths::default() })
     }
-    session.drain(|session, _| {
-        if session.is_ready(0) {
-            wake(args, tx, session, &lengths)?;
+}
+
+impl<S: Forwards> Work for Forwarder<'_, S> {
+    fn run(&mut self, pace: &mut impl Pace) -> Result<()> {
+        let Self { args, umem, socket, lengths } = self;
+        let handle = socket.handle().clone();
+        let Rings { rx, tx, fill, completion } = socket.rings();
+        while pace.goes_on()? {
+            if !lengths.is_empty() {
+                wake(args, tx, pace, lengths)?;
+                let back = completion.reap(args.batch)?.recycle(fill)?;
+                let (packets, bytes) = lengths.came_back(back);
+                pace.counts().sent(packets, bytes);
+            }
+            let mut bytes = 0;
+            let most = pace.claim();
+            let count = rx.forward_each(most, tx, |frames| {
+                bytes += bytes_of(frames);
+                lengths.push(frames);
+                if let Some(first) = frames.first_mut() {
+                    swap_addresses(umem.bytes_mut(first));
+                }
+            })?;
+            pace.counts().received(count, bytes);
+            pace.done(most, count);
+            if count == 0 {
+                pace.kicked(port::look(args, fill, &handle))?;
+                if args.poll && tx.pending() == 0 {
+                    let most = if lengths.is_empty() { Duration::MAX } else { SENDING };
+                    pace.sleep(&handle, most)?;
+                }
+            }
         }
-        let back = completion.reap(u32::MAX)?.recycle(fill)?;
-        let (packets, bytes) = lengths.came_back(back);
-        session.counts.sent(packets, bytes);
-        Ok((back > 0, lengths.packets()))
-    })
+        pace.drain(|pace| {
+            if pace.is_ready() {
+                wake(args, tx, pace, lengths)?;
+            }
+            let back = completion.reap(u32::MAX)?.recycle(fill)?;
+            let (packets, bytes) = lengths.came_back(back);
+            pace.counts().sent(packets, bytes);
+            Ok((back > 0, lengths.packets()))
+        })
+    }
+
+    /// All that was received was given to the kernel again.
+    fn pending(&self) -> u64 {
+        self.lengths.packets()
+    }
 }
 
 /// Wakes the kernel for the TX ring.
-#[inline]
+#[inline(always)]
 fn wake(
     args: &PortArgs,
     tx: &mut impl TxRing,
-    session: &mut Session<'_>,
+    pace: &mut impl Pace,
     lengths: &Lengths,
 ) -> Result<()> {
     let result = kick(args, tx);
     if let Ok(Kick::Busy) = result {
-        session.counts.dropped_bytes += lengths.taken_last(tx.pending());
+        pace.counts().dropped_bytes += lengths.taken_last(tx.pending());
     }
-    session.kicked(0, result)
+    pace.kicked(result)
 }
 
 /// Swaps the first two fields of an Ethernet header.

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let builder = port::socket(args, &umem);
     let builder = builder.rx_size(rx.rx_ring(args)).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
-    let socket = port::bind_filled(args, builder, &mut pool, &interface, stop)?;
+    let socket = port::bind_filled(args, builder, &mut pool, (&interface, args.one_queue()), stop)?;
     let mut queue = socket.share_queue();
     let (rx_size, tx_size) = (rx.rx_ring(args), tx.tx_ring);
     let added = (1..rx.sockets)
@@ -53,7 +53,8 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
         None => queue.register(program, slot),
         Some(place) => added[place].register(program, slot),
     };
-    let program = ActiveProgram::spread(args, &interface, args.queue, rx.sockets, stop, register)?;
+    let program =
+        ActiveProgram::spread(args, &interface, args.one_queue(), rx.sockets, stop, register)?;
 
     let SharedQueue { rx, tx, fill, completion, handle, .. } = queue;
     let mut handles = vec![handle];
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let outgoing = Outgoing::new(&umem);
     let mut sockets = Sockets { args, umem, rings, fill, completion, outgoing, sending: 0 };
     let attachment = Some(program.attachment());
-    let title = port::title(args, &interface, &handles[0], attachment, handles.len());
+    let title = port::title(args, &interface, &handles, attachment);
     let side = Side::new(args, interface, handles.clone(), title, attachment)?;
     let mut session = Session::new(args, stop, "l2fwd", vec![side])?;
     let outcome = session.begin().and_then(|()| sockets.forward(&handles, &mut session));

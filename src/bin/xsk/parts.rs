@@ -1,16 +1,26 @@
-//! What each of several sockets on a queue, or each direction between two interfaces, has done.
+//! What each of several sockets on a queue, each of several queues, or each direction between two
+//! interfaces, has done.
 
 use crate::counts::{Counts, Report, Totals};
 use crate::output::printable;
 use crate::rates::grouped;
 use serde_json::{Value, json};
-use xsk::Statistics;
+use xsk::{SocketHandle, Statistics};
 
 /// A part of what a run counts.
 #[derive(Debug)]
 pub(crate) enum Part {
     /// What one of the sockets received and sent.
     Socket(Totals),
+    /// What was received and sent on one of the queues.
+    Queue {
+        /// Its number.
+        queue: u32,
+        /// Whether its socket is in zero-copy mode.
+        zero_copy: bool,
+        /// Packets and bytes.
+        totals: Totals,
+    },
     /// What came on one interface and was sent on the other.
     Direction {
         /// The name of the interface that received.
@@ -30,6 +40,22 @@ impl Part {
         parts.map(|(counts, dropped)| Self::Socket(totals(counts, dropped))).collect()
     }
 
+    /// Returns the parts of queues, each with one socket.
+    pub(crate) fn queues(counts: &[Counts], handles: &[SocketHandle]) -> Vec<Self> {
+        let part = |(counts, handle): (&Counts, &SocketHandle)| Self::Queue {
+            queue: handle.queue(),
+            zero_copy: handle.is_zero_copy(),
+            // The sum of all was read just now.
+            totals: Report::new(
+                *counts,
+                handle.tx_dropped(),
+                handle.statistics().unwrap_or_default(),
+            )
+            .totals(),
+        };
+        counts.iter().zip(handles).map(part).collect()
+    }
+
     /// Returns the parts of two interfaces, by what came on each; each dropped so many packets in
     /// place of sending them.
     pub(crate) fn directions([a, b]: [&str; 2], counts: &[Counts], dropped: [u64; 2]) -> Vec<Self> {
@@ -46,6 +72,7 @@ impl Part {
     pub(crate) fn list(&self) -> &'static str {
         match self {
             Self::Socket(_) => "sockets",
+            Self::Queue { .. } => "queues",
             Self::Direction { .. } => "directions",
         }
     }
@@ -55,6 +82,16 @@ impl Part {
             Self::Socket(totals) => json!({
                 "rx_packets": totals.rx_packets,
                 "tx_packets": totals.tx_packets,
+            }),
+            Self::Queue { queue, zero_copy, totals } => json!({
+                "queue": queue,
+                "zero_copy": zero_copy,
+                "rx_packets": totals.rx_packets,
+                "rx_bytes": totals.rx_bytes,
+                "rx_lost": totals.rx_dropped,
+                "tx_packets": totals.tx_packets,
+                "tx_bytes": totals.tx_bytes,
+                "tx_lost": totals.tx_dropped,
             }),
             Self::Direction { from, to, totals } => json!({
                 "from": from,
@@ -71,6 +108,10 @@ impl Part {
             Self::Socket(totals) => {
                 let (rx, tx) = (grouped(totals.rx_packets), grouped(totals.tx_packets));
                 format!("socket {number}: {rx} received, {tx} sent")
+            }
+            Self::Queue { queue, totals, .. } => {
+                let (rx, tx) = (grouped(totals.rx_packets), grouped(totals.tx_packets));
+                format!("queue {queue}: {rx} received, {tx} sent")
             }
             Self::Direction { from, to, totals } => format!(
                 "{} -> {}: {} packets, {} bytes",

@@ -3,6 +3,7 @@
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result, quoted};
 use crate::output::{Lines, printable};
+use crate::rates::named;
 use crate::rights;
 use crate::signals::Stop;
 use crate::sockets::TxRing;
@@ -142,18 +143,17 @@ pub(crate) fn bind<S: SocketKind>(
     }
 }
 
-/// Makes a socket with all chunks of `pool` that its fill ring has room for, and binds it as the
-/// command line says.
+/// Makes a socket with all chunks of `pool` that its fill ring has room for, and binds it to a queue.
 pub(crate) fn bind_filled<S: SocketKind>(
     args: &PortArgs,
     builder: SocketBuilder<S>,
     pool: &mut FramePool,
-    interface: &Interface,
+    (interface, queue): (&Interface, u32),
     stop: &Stop,
 ) -> Result<S> {
     let mut unbound = patiently(builder, stop)?;
     unbound.fill.fill_from(pool, u32::MAX)?;
-    bind(unbound, interface, args.queue, args.wait(), stop)
+    bind(unbound, interface, queue, args.wait(), stop)
 }
 
 /// Returns the builder of an attachment as the command line describes it, but for the mode.
@@ -231,15 +231,15 @@ impl ActiveProgram {
         Self { attachment, registrations: vec![registration] }
     }
 
-    /// Attaches a native program for a socket that only sends, if it needs one: many drivers send
-    /// in zero-copy mode only while one is attached. This one passes every packet to the kernel.
+    /// Attaches a native program for sockets that only send, if one needs it: many drivers send in
+    /// zero-copy mode only while one is attached. This one passes every packet to the kernel.
     pub(crate) fn to_send(
         builder: impl Fn() -> AttachmentBuilder,
         interface: &Interface,
-        handle: &SocketHandle,
+        handles: &[SocketHandle],
         stop: &Stop,
     ) -> Result<Option<Self>> {
-        if !handle.is_zero_copy()
+        if !handles.iter().any(SocketHandle::is_zero_copy)
             || interface.attached_programs()?.program(XdpMode::Native).is_some()
         {
             return Ok(None);
@@ -248,18 +248,18 @@ impl ActiveProgram {
         Ok(Some(Self { attachment, registrations: Vec::new() }))
     }
 
-    /// Attaches a program or joins the attached one, and registers a socket with `register`.
+    /// Attaches a program or joins the attached one, and registers sockets with `register`.
     pub(crate) fn take(
         args: &PortArgs,
         interface: &Interface,
         stop: &Stop,
-        register: impl FnOnce(&Attachment) -> xsk::Result<Registration>,
+        register: impl FnOnce(&Attachment) -> xsk::Result<Vec<Registration>>,
     ) -> Result<Self> {
         let builder = || attachment(args, interface).mode(args.mode.choice());
         let attachment = attach(builder, interface, stop)
             .map_err(|failure| if args.frags { failure.despite_frags() } else { failure })?;
-        let registration = register(&attachment)?;
-        Ok(Self::new(attachment, registration))
+        let registrations = register(&attachment)?;
+        Ok(Self { attachment, registrations })
     }
 
     /// Attaches a program that spreads the packets of each queue over `sockets` sockets, and
@@ -340,16 +340,39 @@ pub(crate) fn copy(handle: &SocketHandle) -> String {
     format!("{name} mode, {}", handle.copy_reason())
 }
 
-/// Returns the first line: interface and queue, the modes with their reasons, and how many sockets
-/// there are.
+/// Returns whether each of several sockets is in zero-copy or copy mode, and why; with the queues, if
+/// they differ.
+fn copy_of_all(handles: &[SocketHandle]) -> String {
+    by_mode(handles.iter().map(|handle| (handle.queue(), copy(handle))))
+}
+
+/// Returns the modes of queues; with the queues, if they differ.
+fn by_mode(queues: impl Iterator<Item = (u32, String)>) -> String {
+    let mut modes: Vec<(String, Vec<u32>)> = Vec::new();
+    for (queue, mode) in queues {
+        match modes.iter_mut().find(|(known, _)| *known == mode) {
+            Some((_, queues)) => queues.push(queue),
+            None => modes.push((mode, vec![queue])),
+        }
+    }
+    if let [(mode, _)] = &modes[..] {
+        return mode.clone();
+    }
+    let of_queues = |(mode, queues): (String, Vec<u32>)| {
+        format!("{mode} ({})", named(&queues.into_iter().collect()))
+    };
+    modes.into_iter().map(of_queues).collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the first line: interface and queues, the modes with their reasons, and how many sockets
+/// there are on one queue.
 pub(crate) fn title(
     args: &PortArgs,
     interface: &Interface,
-    handle: &SocketHandle,
+    handles: &[SocketHandle],
     program: Option<&Attachment>,
-    sockets: usize,
 ) -> String {
-    let copy = copy(handle);
+    let copy = copy_of_all(handles);
     let program = match program {
         Some(program) => format!(
             "{} mode, {}; {copy}; attached by {}{}",
@@ -388,12 +411,13 @@ pub(crate) fn title(
         Ok(queues) if queues.current() > 1 => format!(" of {}", queues.current()),
         _ => String::new(),
     };
-    let several = match sockets {
-        1 if args.frags => ", packets of several frames".to_owned(),
-        1 => String::new(),
-        _ => format!(", {sockets} sockets"),
+    let several = match handles.len() {
+        _ if args.frags => ", packets of several frames".to_owned(),
+        sockets if sockets > 1 && args.queue.single().is_some() => format!(", {sockets} sockets"),
+        _ => String::new(),
     };
-    format!("{} queue {}{all}{several}: {program}", handle.interface(), handle.queue())
+    let queues = named(&handles.iter().map(SocketHandle::queue).collect());
+    format!("{} {queues}{all}{several}: {program}", interface.name())
 }
 
 /// Makes the kernel send what is in the TX ring.
@@ -405,4 +429,19 @@ pub(crate) fn kick(args: &PortArgs, tx: &mut impl TxRing) -> xsk::Result<Kick> {
 /// Has the kernel look at a queue of which nothing came: with busy polling it takes packets from it.
 pub(crate) fn look(args: &PortArgs, fill: &mut Fill, handle: &SocketHandle) -> xsk::Result<Kick> {
     if args.busy_poll { handle.poll_queue() } else { fill.kick_if_needed() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_mode;
+
+    #[test]
+    fn modes_are_named_with_their_queues_where_they_differ() {
+        let text = |modes: &[(u32, &str)]| {
+            by_mode(modes.iter().map(|(queue, mode)| (*queue, (*mode).to_owned())))
+        };
+        assert_eq!(text(&[(0, "copy mode"), (3, "copy mode")]), "copy mode");
+        let mixed = [(0, "zero-copy mode"), (1, "zero-copy mode"), (2, "copy mode")];
+        assert_eq!(text(&mixed), "zero-copy mode (queues 0-1); copy mode (queue 2)");
+    }
 }

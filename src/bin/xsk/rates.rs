@@ -1,6 +1,7 @@
-//! Numbers for people: rates, and digits in groups of three.
+//! Numbers for people: rates, digits in groups of three, and queues.
 
 use std::time::Duration;
+use xsk::multi_queue::QueueSet;
 
 /// Returns the rate per second of `count` in `time`, rounded to the nearest, or 0 for no time.
 pub(crate) fn per_second(count: u64, time: Duration) -> u64 {
@@ -23,6 +24,12 @@ pub(crate) fn grouped(number: u64) -> String {
         }
     }
     text
+}
+
+/// Returns queues in words.
+pub(crate) fn named(queues: &QueueSet) -> String {
+    let word = if queues.single().is_some() { "queue" } else { "queues" };
+    format!("{word} {queues}")
 }
 
 #[cfg(test)]

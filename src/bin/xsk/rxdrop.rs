@@ -3,7 +3,9 @@
 use crate::args::{PortArgs, RxArgs, RxdropArgs};
 use crate::ended::Ended;
 use crate::failure::Result;
+use crate::pace::{Pace, Padded, Work};
 use crate::port::{self, ActiveProgram};
+use crate::queues::{Needs, Served};
 use crate::session::Session;
 use crate::side::Side;
 use crate::signals::Stop;
@@ -24,58 +26,78 @@ pub(crate) fn run(args: &RxdropArgs, stop: &Stop) -> Result<Ended> {
     }
 }
 
-/// Returns the interface, and a socket on its queue.
-fn bound<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<(Interface, S)> {
-    let interface = port::interface(&args.interface)?;
+/// Returns a socket on a queue.
+fn bound<S: Receives>(
+    args: &PortArgs,
+    rx: &RxArgs,
+    place: (&Interface, u32),
+    stop: &Stop,
+) -> Result<S> {
     let (umem, mut pool) = port::umem(args, rx.headroom)?;
     let builder = S::receiver(port::socket(args, &umem));
     let builder = builder.rx_size(rx.rx_ring(args)).fill_size(rx.fill_ring);
-    let socket = port::bind_filled(args, builder, &mut pool, &interface, stop)?;
-    Ok((interface, socket))
+    port::bind_filled(args, builder, &mut pool, place, stop)
 }
 
-/// Runs with one socket on the queue.
+/// Runs with one socket on each queue.
 fn run_one<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
-    let (interface, socket) = bound::<S>(args, rx, stop)?;
+    let interface = port::interface(&args.interface)?;
     let _more = rx.receive_more(&interface)?;
-    let program = ActiveProgram::take(args, &interface, stop, |program| socket.register(program))?;
+    let served = Served::of(args, &interface, Needs::Rx)?;
+    let sockets: Vec<S> = served.each(|queue| bound(args, rx, (&interface, queue), stop))?;
+    let register =
+        |program: &Attachment| sockets.iter().map(|socket| socket.register(program)).collect();
+    let program = ActiveProgram::take(args, &interface, stop, register)?;
     let attachment = Some(program.attachment());
-    let (mut rx, mut fill, handle) = socket.into_parts();
-    let title = port::title(args, &interface, &handle, attachment, 1);
-    let side = Side::new(args, interface, vec![handle.clone()], title, attachment)?;
+    let (mut receivers, mut handles) = (Vec::new(), Vec::new());
+    for socket in sockets {
+        let (rx, fill, handle) = socket.into_parts();
+        handles.push(handle.clone());
+        receivers.push(Padded(Receiver { args, rx, fill, handle }));
+    }
+    let title = port::title(args, &interface, &handles, attachment);
+    let side = Side::new(args, interface, handles, title, attachment)?;
     let mut session = Session::new(args, stop, "rxdrop", vec![side])?;
-    let received =
-        session.begin().and_then(|()| receive(args, &mut rx, &mut fill, &handle, &mut session));
+    let received = session.begin().and_then(|()| served.run(args, &mut session, &mut receivers));
     session.end(received, [program])
 }
 
-fn receive(
-    args: &PortArgs,
-    rx: &mut impl RxRing,
-    fill: &mut Fill,
-    handle: &SocketHandle,
-    session: &mut Session<'_>,
-) -> Result<()> {
-    let mut left = args.count.unwrap_or(u64::MAX);
-    while left > 0 && session.goes_on()? {
-        let mut bytes = 0;
-        let most = args.next_batch(left);
-        let count = rx.recycle_each(most, fill, |frames| bytes += bytes_of(frames))?;
-        session.counts.received(count, bytes);
-        left -= u64::from(count);
-        if count == 0 {
-            session.kicked(0, port::look(args, fill, handle))?;
-            if args.poll {
-                session.sleep(&[handle], Duration::MAX)?;
+/// What receives on one queue.
+struct Receiver<'a, R> {
+    args: &'a PortArgs,
+    rx: R,
+    fill: Fill,
+    handle: SocketHandle,
+}
+
+impl<R: RxRing> Work for Receiver<'_, R> {
+    fn run(&mut self, pace: &mut impl Pace) -> Result<()> {
+        let Self { args, rx, fill, handle } = self;
+        while pace.goes_on()? {
+            let mut bytes = 0;
+            let most = pace.claim();
+            let count = rx.recycle_each(most, fill, |frames| bytes += bytes_of(frames))?;
+            pace.counts().received(count, bytes);
+            pace.done(most, count);
+            if count == 0 {
+                pace.kicked(port::look(args, fill, handle))?;
+                if args.poll {
+                    pace.sleep(handle, Duration::MAX)?;
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn pending(&self) -> u64 {
+        0
+    }
 }
 
 /// Runs with several sockets on the queue.
 fn run_several(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
-    let (interface, socket) = bound::<RxSocket>(args, rx, stop)?;
+    let interface = port::interface(&args.interface)?;
+    let socket: RxSocket = bound(args, rx, (&interface, args.one_queue()), stop)?;
     let _more = rx.receive_more(&interface)?;
     let mut queue = socket.share_queue();
     let added = (1..rx.sockets).map(|_| queue.add_socket().rx_size(rx.rx_ring(args)).bind());
@@ -84,7 +106,8 @@ fn run_several(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
         None => queue.register(program, slot),
         Some(place) => added[place].register(program, slot),
     };
-    let program = ActiveProgram::spread(args, &interface, args.queue, rx.sockets, stop, register)?;
+    let program =
+        ActiveProgram::spread(args, &interface, args.one_queue(), rx.sockets, stop, register)?;
     let SharedRxQueue { rx, mut fill, handle, .. } = queue;
     let (mut rings, mut handles) = (vec![rx], vec![handle]);
     for SharedRxSocket { rx, handle, .. } in added {
@@ -92,7 +115,7 @@ fn run_several(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
         handles.push(handle);
     }
     let attachment = Some(program.attachment());
-    let title = port::title(args, &interface, &handles[0], attachment, handles.len());
+    let title = port::title(args, &interface, &handles, attachment);
     let side = Side::new(args, interface, handles.clone(), title, attachment)?;
     let mut session = Session::new(args, stop, "rxdrop", vec![side])?;
     let outcome = session

@@ -5,6 +5,7 @@ use crate::counts::{Counts, Report};
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
 use crate::link::Link;
+use crate::pace::{Pace, Patience, STUCK};
 use crate::parts::Part;
 use crate::port::ActiveProgram;
 use crate::rights;
@@ -21,18 +22,13 @@ use xsk::{Kick, SocketHandle};
 /// Turns of a loop between two looks at clock and signals: a busy turn takes some microseconds, an
 /// idle one some nanoseconds.
 pub(crate) const TURNS: u32 = 256;
-/// How long packets are waited for at the end, after a signal or when the time is over; how long
-/// then while none goes; and how long while none goes where a count is to be reached.
-const DRAIN: Duration = Duration::from_millis(500);
-const STILL: Duration = Duration::from_millis(200);
-const STUCK: Duration = Duration::from_secs(5);
 
 /// A run of a command on one interface, or between two.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
     /// What the loop counts, if there are no parts.
     pub(crate) counts: Counts,
-    /// What the loop counts for each of several sockets, or for each direction between two
+    /// What the loop counts for each of several sockets or queues, or for each direction between two
     /// interfaces: what came on the interface of that number, and was sent on the other.
     pub(crate) parts: Vec<Counts>,
     /// Packets that were given to the kernel, and neither sent nor dropped.
@@ -42,6 +38,8 @@ pub(crate) struct Session<'a> {
     command: &'static str,
     args: &'a PortArgs,
     stop: &'a Stop,
+    /// Packets that are left to do by a loop on one queue.
+    left: u64,
     /// The interfaces: one or two.
     sides: Vec<Side>,
     table: Table,
@@ -69,7 +67,7 @@ impl<'a> Session<'a> {
         let labels = sides.iter().map(|side| side.label().clone()).collect();
         let table = Table::new(args, command, labels)?;
         let parts = match &sides[..] {
-            [side] if side.handles().len() == 1 => 0,
+            [side] if side.handles().len() == 1 && args.queue.single().is_some() => 0,
             [side] => side.handles().len(),
             sides => sides.len(),
         };
@@ -82,6 +80,7 @@ impl<'a> Session<'a> {
             command,
             args,
             stop,
+            left: args.count.unwrap_or(u64::MAX),
             sides,
             table,
             start,
@@ -234,15 +233,12 @@ impl<'a> Session<'a> {
     /// dropped. `work` takes the number of an interface, wakes the kernel if it is ready, and returns
     /// whether chunks came back from there, and how many are out.
     ///
-    /// A count is waited for as long as packets go. After a signal, or when the time is over, packets
-    /// are waited for at most [`DRAIN`]. Closing the socket discards what is left in the TX ring; what
-    /// the device has taken, it may still send.
+    /// How long that is waited for: see [`Pace::drain`].
     pub(crate) fn drain(
         &mut self,
         mut work: impl FnMut(&mut Self, usize) -> Result<(bool, u64)>,
     ) -> Result<()> {
-        let start = Instant::now();
-        let (mut moved, mut ended) = (start, self.ended.map(|_| start));
+        let mut patience = Patience::new(self.ended.is_some());
         loop {
             let mut back = false;
             for side in 0..self.sides.len() {
@@ -256,28 +252,24 @@ impl<'a> Session<'a> {
             }
             let now = Instant::now();
             if back {
-                moved = now;
+                patience.begin_again(now);
             }
             let waits = |side: &Side| side.pending > 0 && !side.is_ready();
-            if ended.is_none() {
+            if patience.is_for_count() {
                 self.turns = 1;
                 if !self.goes_on()? {
-                    ended = Some(now);
+                    patience.end(now);
                 } else if let Some(side) = self.sides.iter().position(waits) {
-                    moved = now;
+                    patience.begin_again(now);
                     self.look_at_link(side)?;
                 }
             }
             let stopped = self.sides.iter().all(|side| side.pending == 0 || waits(side));
-            let over = match ended {
-                Some(ended) => now - ended > DRAIN || now - moved > STILL || stopped,
-                None => now - moved > STUCK,
-            };
-            if over {
+            if patience.is_over(now, stopped) {
                 return Ok(());
             }
             if !back {
-                std::thread::sleep(Duration::from_micros(50));
+                Patience::pause();
             }
         }
     }
@@ -292,9 +284,41 @@ impl<'a> Session<'a> {
     pub(crate) fn sleep(&mut self, sockets: &[&dyn AsFd], most: Duration) -> Result<()> {
         // A report may be due after any sleep, however short.
         self.turns = 1;
-        let due = coarse_now().map_or(watch::INTERVAL, |now| self.next_check.saturating_sub(now));
-        xsk::wait(sockets, Some(most.min(due.max(Duration::from_millis(1)))))?;
+        xsk::wait(sockets, Some(most.min(self.due())))?;
         Ok(())
+    }
+
+    /// Returns how long it is until a check is due, or a little longer.
+    pub(crate) fn due(&self) -> Duration {
+        let due = coarse_now().map_or(watch::INTERVAL, |now| self.next_check.saturating_sub(now));
+        due.max(Duration::from_millis(1))
+    }
+
+    /// Does what is due while other threads do the work, one of which has `asked` for a look at the
+    /// link; returns whether they go on.
+    pub(crate) fn oversee(&mut self, asked: bool) -> Result<bool> {
+        let side = &mut self.sides[0];
+        if asked || !side.is_ready() {
+            side.look_at_link_again(&self.table)?;
+        }
+        self.turns = 1;
+        self.goes_on()
+    }
+
+    /// Returns the state of the first interface's link.
+    pub(crate) fn link(&self) -> Link {
+        self.sides[0].link()
+    }
+
+    /// Notes how many packets are neither sent nor dropped on the first interface.
+    pub(crate) fn set_pending(&mut self, pending: u64) {
+        self.sides[0].pending = pending;
+        self.pending = pending;
+    }
+
+    /// Writes an event on the first interface.
+    pub(crate) fn event(&self, word: &str, text: &str) {
+        self.table.event(self.sides[0].label(), word, text);
     }
 
     /// Detaches the programs and then writes the summary: the output may be closed.
@@ -372,6 +396,9 @@ impl<'a> Session<'a> {
                 let dropped = [on_a.tx_dropped, on_b.tx_dropped];
                 Part::directions([a.name(), b.name()], &self.parts, dropped)
             }
+            ([side], _) if self.args.queue.single().is_none() => {
+                Part::queues(&self.parts, side.handles())
+            }
             (sides, _) => {
                 let handles = sides.iter().flat_map(Side::handles);
                 Part::sockets(&self.parts, handles.map(SocketHandle::tx_dropped))
@@ -397,6 +424,55 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// The run of one queue, by the thread that also looks after it.
+impl Pace for Session<'_> {
+    #[inline]
+    fn goes_on(&mut self) -> Result<bool> {
+        Ok(self.left > 0 && Session::goes_on(self)?)
+    }
+
+    #[inline]
+    fn claim(&mut self) -> u32 {
+        self.args.next_batch(self.left)
+    }
+
+    #[inline]
+    fn done(&mut self, _claimed: u32, count: u32) {
+        self.left -= u64::from(count);
+    }
+
+    #[inline]
+    fn counts(&mut self) -> &mut Counts {
+        &mut self.counts
+    }
+
+    #[inline]
+    fn kicked(&mut self, result: xsk::Result<Kick>) -> Result<()> {
+        Session::kicked(self, 0, result)
+    }
+
+    #[inline]
+    fn is_ready(&self) -> bool {
+        Session::is_ready(self, 0)
+    }
+
+    fn look_at_link(&mut self) -> Result<()> {
+        Session::look_at_link(self, 0)
+    }
+
+    fn nap(&mut self, time: Duration) {
+        Session::nap(self, time);
+    }
+
+    fn sleep(&mut self, socket: &SocketHandle, most: Duration) -> Result<()> {
+        Session::sleep(self, &[socket], most)
+    }
+
+    fn drain(&mut self, mut work: impl FnMut(&mut Self) -> Result<(bool, u64)>) -> Result<()> {
+        Session::drain(self, |session, _| work(session))
     }
 }
 

@@ -1,12 +1,13 @@
 //! One interface of a run: its sockets, its program and its link.
 
 use crate::args::PortArgs;
-use crate::counts::{Counts, Report, of_queue};
+use crate::counts::{Counts, Report, of_sockets};
 use crate::ended::Ended;
 use crate::failure::{Failure, Result, quoted};
 use crate::link::Link;
 use crate::losses::{Loss, Place};
 use crate::port::take_off;
+use crate::rates::named;
 use crate::table::{Label, Table};
 use crate::watch::Watch;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use xsk::interface::InterfaceInfo;
 use xsk::{AttachMethod, Attachment, Error, Interface, Kick, SocketHandle, XdpMode};
 
 /// How long a driver whose interface is up may refuse to be woken.
-const REFUSED: Duration = Duration::from_secs(5);
+pub(crate) const REFUSED: Duration = Duration::from_secs(5);
 /// The pause between two looks at an interface that is down.
 pub(crate) const DOWN: Duration = Duration::from_millis(10);
 /// How long an interface that was set up may be without a carrier before that is worth a line.
@@ -33,7 +34,7 @@ struct Redirect {
     method: AttachMethod,
 }
 
-/// An interface, the sockets on one queue of it, and what is known of both.
+/// An interface, the sockets on its queues, and what is known of both.
 #[derive(Debug)]
 pub(crate) struct Side {
     /// Packets that are to be sent on it, and are neither sent nor dropped.
@@ -63,7 +64,7 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    /// Takes the sockets on one queue of `interface`, the line that describes them, and the program
+    /// Takes the sockets on `interface`, the line that describes them, and the program
     /// that redirects packets to them.
     pub(crate) fn new(
         args: &PortArgs,
@@ -87,7 +88,7 @@ impl Side {
             Failure::Xsk(error) => gone(&interface, program, error),
             other => other,
         })?;
-        let label = Label::new(&handles[0], attachment);
+        let label = Label::new(&handles, attachment);
         let start = Instant::now();
         Ok(Self {
             pending: 0,
@@ -219,15 +220,17 @@ impl Side {
         }
         self.received_before = None;
         let queues = self.interface.queues()?.rx;
-        if queues < 2 || self.report()?.totals().rx_dropped > 0 {
+        let mut served: Vec<u32> = self.handles.iter().map(SocketHandle::queue).collect();
+        served.dedup();
+        if queues as usize <= served.len() || self.report()?.totals().rx_dropped > 0 {
             return Ok(());
         }
-        let (name, queue) = (quoted(self.interface.name()), self.handles[0].queue());
+        let (name, served) = (quoted(self.interface.name()), named(self.label.queues()));
         table.event(
             &self.label,
             "packets_elsewhere",
             &format!(
-                "no packet has come to queue {queue}, and {elsewhere} to others of the {queues} \
+                "no packet has come to {served}, and {elsewhere} to others of the {queues} \
                  queues of {name}: `ethtool -S {name}` shows which, `ethtool -L {name}` changes \
                  their number. A queue that was added after the program was attached may receive \
                  nothing until all users of the program have ended"
@@ -239,7 +242,7 @@ impl Side {
     /// Returns what the kernel and the device counted, and nothing that a loop counts.
     pub(crate) fn report(&self) -> Result<Report> {
         let dropped = self.handles.iter().map(SocketHandle::tx_dropped).sum();
-        Ok(Report::new(Counts::default(), dropped, of_queue(&self.handles)?))
+        Ok(Report::new(Counts::default(), dropped, of_sockets(&self.handles)?))
     }
 
     /// Writes a line for each new cause of losses, with the cure; and with the interface's name, if
@@ -310,6 +313,14 @@ impl Side {
         let info = self.info()?;
         self.note_link(&info, table);
         Ok(!self.is_ready())
+    }
+
+    /// Looks at the link, unless that was done just now.
+    pub(crate) fn look_at_link_again(&mut self, table: &Table) -> Result<()> {
+        if self.looked_at.elapsed() >= DOWN {
+            self.look_at_link(table)?;
+        }
+        Ok(())
     }
 
     /// Notes what the link is, if it was something else before.

@@ -40,6 +40,12 @@ impl Stop {
         Ok(Self(asked))
     }
 
+    /// Returns one that no signal sets.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        Self(Arc::new(AtomicUsize::new(0)))
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         self.signal().is_some()
     }

@@ -1,4 +1,7 @@
 //! Sockets whose packets have one frame, and those whose packets have several, by the same calls.
+//!
+//! The calls of a loop are `inline(always)`: each loop is compiled twice, for one queue and for
+//! several, and the compiler would make functions of what both have.
 
 use crate::tx_times::TxTimes;
 use xsk::socket::{
@@ -11,7 +14,7 @@ use xsk::{
 };
 
 /// An RX ring.
-pub(crate) trait RxRing {
+pub(crate) trait RxRing: Send {
     /// The TX ring that its packets can be sent by.
     type Tx: TxRing;
 
@@ -35,9 +38,9 @@ pub(crate) trait RxRing {
 }
 
 /// A TX ring.
-pub(crate) trait TxRing {
+pub(crate) trait TxRing: Send {
     /// The completion ring of its socket.
-    type Completion;
+    type Completion: Send;
 
     /// Returns how many frames a packet can have.
     fn max_frames(&self) -> u32;
@@ -114,7 +117,7 @@ pub(crate) trait Sends {
 pub(crate) type Parts<T> = (T, <T as TxRing>::Completion, SocketHandle);
 
 /// A socket that sends what it receives, or what another one receives.
-pub(crate) trait Forwards: SocketKind {
+pub(crate) trait Forwards: SocketKind + Send {
     type Ring: RxRing;
 
     /// Returns the builder of such a socket.
@@ -145,7 +148,7 @@ pub(crate) fn bytes_of(frames: &[Frame]) -> u64 {
 impl RxRing for Rx {
     type Tx = Tx;
 
-    #[inline]
+    #[inline(always)]
     fn recycle_each(
         &mut self,
         most: u32,
@@ -155,7 +158,7 @@ impl RxRing for Rx {
         self.receive(most)?.recycle_each(fill, |frame| look(std::slice::from_mut(frame)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn forward_each(
         &mut self,
         most: u32,
@@ -169,7 +172,7 @@ impl RxRing for Rx {
 impl RxRing for PacketRx {
     type Tx = PacketTx;
 
-    #[inline]
+    #[inline(always)]
     fn recycle_each(
         &mut self,
         most: u32,
@@ -179,7 +182,7 @@ impl RxRing for PacketRx {
         self.receive(most)?.recycle_each(fill, look)
     }
 
-    #[inline]
+    #[inline(always)]
     fn forward_each(
         &mut self,
         most: u32,
@@ -195,7 +198,7 @@ macro_rules! calls_of_tx {
     ($tx:ty) => {
         type Completion = Completion;
 
-        #[inline]
+        #[inline(always)]
         fn reap_into(
             &mut self,
             completion: &mut Completion,
@@ -205,7 +208,7 @@ macro_rules! calls_of_tx {
             completion.reap_into(pool, most)
         }
 
-        #[inline]
+        #[inline(always)]
         fn send_from(
             &mut self,
             pool: &mut FramePool,
@@ -215,7 +218,7 @@ macro_rules! calls_of_tx {
             <$tx>::send_from(self, pool, most, len)
         }
 
-        #[inline]
+        #[inline(always)]
         fn kick_if_needed(&mut self) -> xsk::Result<Kick> {
             <$tx>::kick_if_needed(self)
         }
@@ -224,7 +227,7 @@ macro_rules! calls_of_tx {
             <$tx>::kick(self)
         }
 
-        #[inline]
+        #[inline(always)]
         fn pending(&self) -> u32 {
             <$tx>::pending(self)
         }
@@ -242,7 +245,7 @@ impl TxRing for Tx {
         1
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_each(
         &mut self,
         pool: &mut FramePool,
@@ -265,7 +268,7 @@ impl TxRing for PacketTx {
         PacketTx::max_frames(self)
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_each(
         &mut self,
         pool: &mut FramePool,

@@ -9,6 +9,7 @@ use crate::tx_times::TxTimes;
 use serde_json::{Map, Value, json};
 use std::io;
 use std::time::{Duration, SystemTime};
+use xsk::multi_queue::QueueSet;
 use xsk::socket::BusyPollEffect;
 use xsk::{Attachment, SocketHandle, Statistics};
 
@@ -45,7 +46,7 @@ pub(crate) struct Summary {
     pub(crate) pending: u64,
     /// The text of the error that ended it.
     pub(crate) error: Option<String>,
-    /// What each of several sockets, or each direction, did.
+    /// What each of several sockets or queues, or each direction, did.
     pub(crate) parts: Vec<Part>,
     /// When packets were sent, if that was collected.
     pub(crate) tx_times: Option<TxTimes>,
@@ -53,32 +54,40 @@ pub(crate) struct Summary {
     pub(crate) busy_poll: Vec<BusyPollEffect>,
 }
 
-/// An interface, the queue and mode of the sockets on it, and the program there.
+/// An interface, the queues and mode of the sockets on it, and the program there.
 #[derive(Debug, Clone)]
 pub(crate) struct Label {
     interface: String,
-    queue: u32,
+    queues: QueueSet,
     /// Mode and method of the program, and its id.
     program: Option<(String, String, u32)>,
-    zero_copy: bool,
+    /// `None` if it differs.
+    zero_copy: Option<bool>,
 }
 
 impl Label {
-    pub(crate) fn new(handle: &SocketHandle, program: Option<&Attachment>) -> Self {
+    /// Takes the sockets, of which there is one at least.
+    pub(crate) fn new(handles: &[SocketHandle], program: Option<&Attachment>) -> Self {
         let described = |program: &Attachment| {
             (program.mode().to_string(), program.method().to_string(), program.program_id())
         };
         Self {
-            interface: handle.interface().to_owned(),
-            queue: handle.queue(),
+            interface: handles[0].interface().to_owned(),
+            queues: handles.iter().map(SocketHandle::queue).collect(),
             program: program.map(described),
-            zero_copy: handle.is_zero_copy(),
+            zero_copy: Some(handles[0].is_zero_copy())
+                .filter(|mode| handles.iter().all(|handle| handle.is_zero_copy() == *mode)),
         }
+    }
+
+    /// Returns the queues.
+    pub(crate) fn queues(&self) -> &QueueSet {
+        &self.queues
     }
 
     /// Returns interface and queue.
     fn place(&self) -> String {
-        format!("{}:{}", printable(&self.interface), self.queue)
+        format!("{}:{}", printable(&self.interface), self.queues)
     }
 
     fn mode(&self) -> &str {
@@ -265,7 +274,7 @@ impl Table {
         let object = json!({
             "command": self.command,
             "interface": label.interface,
-            "queue": label.queue,
+            "queue": label.queues.single(),
             "pid": std::process::id(),
             "time": rounded(now),
             "mode": program.map(|(mode, ..)| mode),

@@ -52,6 +52,17 @@ impl TxTimes {
         }
     }
 
+    /// Returns those of all queues together, if there are any.
+    pub(crate) fn of_all<'a>(queues: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        queues.cloned().reduce(|mut sum, one| {
+            sum.asked += one.asked;
+            sum.packets += one.packets;
+            sum.before_kick += one.before_kick;
+            sum.distances.merge(&one.distances);
+            sum
+        })
+    }
+
     /// Returns the line for people.
     pub(crate) fn line(&self) -> String {
         let (packets, asked) = (grouped(self.packets), grouped(self.asked));

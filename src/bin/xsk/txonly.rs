@@ -3,13 +3,16 @@
 use crate::args::{PortArgs, TxonlyArgs};
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
+use crate::pace::{Pace, Padded, Work};
 use crate::packet::ETHERNET_HEADER;
 use crate::port::{self, ActiveProgram, DEFAULT_TX_BUDGET, kick};
+use crate::queues::{Needs, Served};
 use crate::session::Session;
 use crate::side::Side;
 use crate::signals::Stop;
 use crate::sockets::{Sends, TxRing};
 use crate::timed::Timed;
+use crate::tx_times::TxTimes;
 use std::time::Duration;
 use xsk::{FramePool, Interface, Kick, PacketSocket, SocketHandle, TxSocket, Umem};
 
@@ -32,11 +35,38 @@ pub(crate) fn run(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
 }
 
 fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
-    let TxonlyArgs { port, tx, .. } = args;
+    let port = &args.port;
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
+    let served = Served::of(port, &interface, Needs::Tx)?;
+    let opened = served.each(|queue| bound::<S>(args, &interface, queue, stop))?;
+    let (mut senders, handles): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|(sender, handle)| (Padded(sender), handle)).unzip();
+    let builder = || port::attachment(port, &interface);
+    let program = ActiveProgram::to_send(builder, &interface, &handles, stop)?;
+    if program.is_some() {
+        port::wait_for_link(&interface, stop)?;
+    }
+    let attachment = program.as_ref().map(ActiveProgram::attachment);
+    let title = port::title(port, &interface, &handles, attachment);
+    let side = Side::new(port, interface, handles, title, None)?;
+    let mut session = Session::new(port, stop, "txonly", vec![side])?;
+    let outcome = session.begin().and_then(|()| served.run(port, &mut session, &mut senders));
+    session.tx_times =
+        TxTimes::of_all(senders.iter().filter_map(|Padded(sender)| sender.tx.times()));
+    session.end(outcome, program)
+}
+
+/// Returns what sends on a queue.
+fn bound<'a, S: Sends>(
+    args: &'a TxonlyArgs,
+    interface: &Interface,
+    queue: u32,
+    stop: &Stop,
+) -> Result<(Sender<'a, S::Ring>, SocketHandle)> {
+    let TxonlyArgs { port, tx, .. } = args;
     let (umem, mut pool) = S::memory(port::memory(port)).build()?;
-    let mac = check_size(args, &interface, &mut pool)?;
+    let mac = check_size(args, interface, &mut pool)?;
     let packet = packet(args.size, mac.unwrap_or([2, 0, 0, 0, 0, 1]));
     // Of a packet of several chunks, the others begin with headers as well: any payload will do.
     umem.for_each_free_chunk(&mut pool, |chunk| {
@@ -46,27 +76,11 @@ fn run_with<S: Sends>(args: &TxonlyArgs, stop: &Stop) -> Result<Ended> {
     let builder = S::sender(port::socket(port, &umem));
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = port::patiently(builder, stop)?;
-    let socket = port::bind(unbound, &interface, port.queue, port.wait(), stop)?;
+    let socket = port::bind(unbound, interface, queue, port.wait(), stop)?;
     let (tx, completion, handle) = S::into_parts(socket, &umem)?;
     let frames = frames(args, &tx, &umem, &mut pool)?;
     raise_tx_budget(port, &tx, &handle, frames)?;
-    let builder = || port::attachment(port, &interface);
-    let program = ActiveProgram::to_send(builder, &interface, &handle, stop)?;
-    if program.is_some() {
-        port::wait_for_link(&interface, stop)?;
-    }
-    let attachment = program.as_ref().map(ActiveProgram::attachment);
-    let title = port::title(port, &interface, &handle, attachment, 1);
-    let side = Side::new(port, interface, vec![handle], title, None)?;
-    let mut session = Session::new(port, stop, "txonly", vec![side])?;
-    let all = pool.len();
-    let mut sender = Sender { args, all, frames, back: 0, pool, tx, completion };
-    let outcome = session.begin().and_then(|()| sender.send(&mut session));
-    if outcome.is_err() {
-        session.pending = sender.pending();
-    }
-    session.tx_times = sender.tx.times().cloned();
-    session.end(outcome, program)
+    Ok((Sender { args, all: pool.len(), frames, back: 0, pool, tx, completion }, handle))
 }
 
 /// Refuses a size that cannot be sent; returns the interface's address.
@@ -164,36 +178,43 @@ struct Sender<'a, T: TxRing> {
     completion: T::Completion,
 }
 
-impl<T: TxRing> Sender<'_, T> {
-    fn send(&mut self, session: &mut Session<'_>) -> Result<()> {
+impl<T: TxRing> Work for Sender<'_, T> {
+    fn run(&mut self, pace: &mut impl Pace) -> Result<()> {
         let port = &self.args.port;
-        let mut left = port.count.unwrap_or(u64::MAX);
-        while left > 0 && session.goes_on()? {
+        while pace.goes_on()? {
             let mut sent = 0;
-            if session.is_ready(0) {
-                sent = self.submit(port.next_batch(left))?;
-                left -= u64::from(sent);
-                self.wake(session)?;
+            if pace.is_ready() {
+                let most = pace.claim();
+                sent = self.submit(most)?;
+                pace.done(most, sent);
+                self.wake(pace)?;
             } else {
-                session.look_at_link(0)?;
+                pace.look_at_link()?;
             }
-            let back = self.take_back(self.frames.saturating_mul(port.batch), session)?;
+            let back = self.take_back(self.frames.saturating_mul(port.batch), pace)?;
             if port.poll && sent == 0 && back == 0 {
                 // Not by poll(2): that would send what is in the ring, and hide what is dropped.
-                session.nap(BUSY);
+                pace.nap(BUSY);
             }
         }
-        session.drain(|session, _| {
-            if session.is_ready(0) {
-                self.wake(session)?;
+        pace.drain(|pace| {
+            if pace.is_ready() {
+                self.wake(pace)?;
             }
-            let back = self.take_back(u32::MAX, session)?;
+            let back = self.take_back(u32::MAX, pace)?;
             Ok((back > 0, self.pending()))
         })
     }
 
+    /// Returns how many packets are not back as a whole.
+    fn pending(&self) -> u64 {
+        ((self.all - self.pool.len()) as u64).div_ceil(self.frames.into())
+    }
+}
+
+impl<T: TxRing> Sender<'_, T> {
     /// Puts up to `most` packets into the TX ring; returns how many.
-    #[inline]
+    #[inline(always)]
     fn submit(&mut self, most: u32) -> Result<u32> {
         let Self { args, pool, tx, .. } = self;
         Ok(match self.frames {
@@ -204,29 +225,24 @@ impl<T: TxRing> Sender<'_, T> {
 
     /// Takes up to `most` chunks back; returns how many. A packet is sent when all of its chunks are
     /// back.
-    #[inline]
-    fn take_back(&mut self, most: u32, session: &mut Session<'_>) -> Result<u32> {
+    #[inline(always)]
+    fn take_back(&mut self, most: u32, pace: &mut impl Pace) -> Result<u32> {
         let back = self.tx.reap_into(&mut self.completion, &mut self.pool, most)?;
         let all = self.back + back;
         let packets = all / self.frames;
         self.back = all % self.frames;
-        session.counts.sent(packets, u64::from(packets) * u64::from(self.args.size));
+        pace.counts().sent(packets, u64::from(packets) * u64::from(self.args.size));
         Ok(back)
     }
 
-    /// Returns how many packets are not back as a whole.
-    fn pending(&self) -> u64 {
-        ((self.all - self.pool.len()) as u64).div_ceil(self.frames.into())
-    }
-
     /// Wakes the kernel for the TX ring.
-    #[inline]
-    fn wake(&mut self, session: &mut Session<'_>) -> Result<()> {
+    #[inline(always)]
+    fn wake(&mut self, pace: &mut impl Pace) -> Result<()> {
         let result = kick(&self.args.port, &mut self.tx);
         if let Ok(Kick::Busy) = result {
-            session.counts.dropped_bytes += u64::from(self.args.size);
+            pace.counts().dropped_bytes += u64::from(self.args.size);
         }
-        session.kicked(0, result)
+        pace.kicked(result)
     }
 }
 
