@@ -167,7 +167,7 @@ fn the_first_line_says_why_it_is_generic_mode() {
     assert!(
         title.contains("generic mode, the driver refuses native mode: ERANGE, \"")
             && title.contains(
-                "Peer MTU is too large to set XDP\" (packets of several frames, `-F`, may"
+                "Peer MTU is too large to set XDP\" (a smaller MTU, or packets of several"
             ),
         "{title}"
     );
