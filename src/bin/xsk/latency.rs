@@ -118,7 +118,7 @@ fn measure_one(
 
 /// Returns what is known of the sockets, for people.
 fn described(sockets: &Sockets) -> String {
-    let words = [&sockets.mode.clone(), &sockets.busy_poll];
+    let words = [&sockets.mode, &sockets.busy_poll];
     words.iter().filter_map(|word| word.as_ref()).map(|word| format!("; {word}")).collect()
 }
 
