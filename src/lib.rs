@@ -73,6 +73,7 @@
 //! - `examples/jumbo.rs` receives jumbo frames, in packets of several frames;
 //! - `examples/jumbo_forward.rs` forwards them between two interfaces, without a copy;
 //! - `examples/tx_times.rs` prints when each packet was sent;
+//! - `examples/steer.rs` takes one UDP port out of a card's traffic, by a rule of the card;
 //! - `examples/receive.rs` receives and drops: the README's program;
 //! - `examples/metadata.rs` prints what the card knows of each received packet;
 //! - `examples/workers.rs` has several threads for one queue, each of which serves whole flows;
@@ -353,6 +354,29 @@
 //! it does not is refused, or its time is `None`. A request that the kernel would
 //! refuse for ever, and a time of an earlier packet, cannot be.
 //!
+//! # Which packets come to a queue, and what happens to the device
+//!
+//! A card spreads its packets over its queues by flow rules and a hash. [`Interface`] reads and sets both, and how
+//! many queues and how large rings the card has, with guards that undo what they did: [`interface::FlowRule`],
+//! [`Interface::keep_queue_out`], [`Interface::set_channels`], [`Interface::set_ring_sizes`]:
+//!
+//! ```no_run
+//! use xsk::{Interface, interface::FlowRule};
+//!
+//! # fn main() -> xsk::Result<()> {
+//! let eth1 = Interface::by_name("eth1")?;
+//! let _table = eth1.keep_queue_out(3)?; // only rules bring packets to queue 3
+//! let rule = eth1.add_rule(&FlowRule::udp_v4().destination_port(4789).to_queue(3))?;
+//! // ... a socket on queue 3 ...
+//! rule.remove()?;
+//! # Ok(()) }
+//! ```
+//!
+//! [`Interface::watch`] reports that the interface goes down, loses its carrier, is removed, renamed or moved, gets other
+//! queues or another program, each as a typed event, by one descriptor that [`wait`](fn@wait) takes beside sockets.
+//! [`Interface::driver`], [`Interface::xdp_features`] and [`Interface::queue_states`] say what a device can do,
+//! [`Interface::xdp_sockets`] whose sockets are on it.
+//!
 //! # Interrupts, busy polling and latency
 //!
 //! [`Interface::set_napi`] sets when the interrupts of a queue are switched on again, until its guard
@@ -414,7 +438,8 @@
 //! - `RLIMIT_MEMLOCK` above the size of the packet memory (32 MiB for [`Port::open`]), or
 //!   `CAP_IPC_LOCK`;
 //! - a socket for each queue whose packets you want ([`MultiQueue`]): the card spreads its packets over
-//!   its queues ([`Interface::queues`]); `ethtool -L` changes their number, `ethtool -N` steers packets;
+//!   its queues ([`Interface::queues`]); [`Interface::set_channels`]
+//!   changes their number, [`Interface::add_rule`] steers packets;
 //! - packets that fit a chunk, or a [`PacketSocket`]: to any other socket one that is longer than the
 //!   chunk size less 256 less the headroom does not come, and [`Statistics::rx_dropped`] counts it.
 //!
@@ -427,8 +452,9 @@
 //! - TX metadata of packets of several frames, and on a queue with several sockets;
 //! - what the card knows of a packet, on a queue with several sockets;
 //! - sending at a rate: a loop of one's own has to wait;
-//! - bonds in native mode: the packets belong to the members. Bind to those, or attach in generic
-//!   mode.
+//! - bonds in native mode: the packets belong to the members. Bind to those
+//!   ([`Interface::members`]), or attach in generic mode, which is what
+//!   [`AttachMode::Auto`] does there.
 //!
 //! # What each mode costs, and what it changes on the interface
 //!

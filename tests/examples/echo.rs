@@ -117,6 +117,12 @@ fn wrong_arguments_are_explained() {
         ("jumbo eth1", "usage"),
         ("jumbo eth1 x", "queue x"),
         ("jumbo nope 0", "nope"),
+        ("steer echo0 0", "usage"),
+        ("steer echo0 x 4789", "queue x"),
+        ("steer echo0 0 99999", "port 99999"),
+        ("steer nope 0 4789", "nope"),
+        // A veth has neither rules nor a table.
+        ("steer echo0 0 4789", "EOPNOTSUPP"),
         ("jumbo_forward eth1", "usage"),
         ("jumbo_forward nope echo0", "nope"),
         ("tx_times eth1", "usage"),
