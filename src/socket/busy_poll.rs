@@ -114,7 +114,9 @@ pub enum BusyPollEffect {
     /// from the first packet; since 6.14 when the socket is bound, from the driver, where the driver
     /// names the instances of its queues (a veth does not).
     NoNapi,
-    /// Each call that polls takes packets from this NAPI instance.
+    /// Calls poll this NAPI instance. That is necessary, not sufficient: what an interrupt brings before
+    /// is not left for them (an emulated igb with 6.18 brought all packets so). Deferred interrupts
+    /// ([`NapiSettings`](crate::interface::NapiSettings)) leave packets to the calls.
     Polls {
         /// The id of the instance, as [`Napi::id`](crate::interface::Napi::id) returns it.
         napi: u32,

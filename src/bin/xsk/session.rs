@@ -49,6 +49,8 @@ pub(crate) struct Session<'a> {
     turns: u32,
     /// When the next check is due, by the coarse clock.
     next_check: Duration,
+    /// When it was looked at last, by the coarse clock.
+    looked: Duration,
     /// Why the loop is to end.
     ended: Option<Ended>,
 }
@@ -87,6 +89,7 @@ impl<'a> Session<'a> {
             last: (start, Report::default()),
             turns: 1,
             next_check: Duration::ZERO,
+            looked: Duration::ZERO,
             ended: None,
         })
     }
@@ -110,6 +113,7 @@ impl<'a> Session<'a> {
             return Ok(self.end_with(Ended::Signal { number, early }));
         }
         let coarse = coarse_now().unwrap_or(self.next_check);
+        self.looked = coarse;
         if coarse < self.next_check {
             return Ok(true);
         }
@@ -290,8 +294,9 @@ impl<'a> Session<'a> {
 
     /// Returns how long it is until a check is due, or a little longer.
     pub(crate) fn due(&self) -> Duration {
-        let due = coarse_now().map_or(watch::INTERVAL, |now| self.next_check.saturating_sub(now));
-        due.max(Duration::from_millis(1))
+        // The clock was read at the beginning of the turn, or, in a busy time, [`TURNS`] turns before at
+        // the most.
+        self.next_check.saturating_sub(self.looked).max(Duration::from_millis(1))
     }
 
     /// Does what is due while other threads do the work, one of which has `asked` for a look at the
