@@ -19,7 +19,7 @@ fn both_kinds_of_sockets_do_not_share_packet_memory() {
     let refused = |result: xsk::Result<()>, asked: u64| {
         let Err(error) = result else { panic!("it was made") };
         let Error::Setting { name, value, .. } = &error else { panic!("{error}") };
-        assert_eq!((*name, *value), ("multi_buffer", asked), "{error}");
+        assert_eq!((*name, *value), ("multi_buffer, as a number,", asked), "{error}");
     };
     let packets = End::new(&cable.left, near, Umem::builder().chunk_count(64));
     let single = cable.right.run(|| {
