@@ -8,12 +8,13 @@ use crate::signals::Stop;
 use crate::sockets::{RxRing, TxRing};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::OnceLock;
 use std::time::Duration;
 use xsk::socket::{AppliedProfile, BusyPollEffect, NapiProfile};
 use xsk::{Attachment, FramePool, Interface, Socket, Umem};
 
 /// Chunks of each end, and entries of its rings.
-const CHUNKS: u32 = 1024;
+const CHUNKS: u32 = 64;
 /// Packets that are looked at at once.
 const BATCH: u32 = 64;
 /// How long to wait for the queue of the measurement before: the kernel frees it some time after its
@@ -41,11 +42,18 @@ pub(crate) trait End {
     fn wait(&mut self, most: Duration) -> Result<()>;
 }
 
+/// Returns the number of this process, which takes a system call only once: the calls lie within the time
+/// that is measured.
+fn own_process() -> [u8; 4] {
+    static OWN: OnceLock<[u8; 4]> = OnceLock::new();
+    *OWN.get_or_init(|| std::process::id().to_le_bytes())
+}
+
 /// Writes what a packet carries.
 fn write(payload: &mut [u8], number: u64, time: u64) {
     if let Some(payload) = payload.first_chunk_mut::<PAYLOAD>() {
         payload[..4].copy_from_slice(&MARK);
-        payload[4..8].copy_from_slice(&std::process::id().to_le_bytes());
+        payload[4..8].copy_from_slice(&own_process());
         payload[8..16].copy_from_slice(&number.to_le_bytes());
         payload[16..].copy_from_slice(&time.to_le_bytes());
     }
@@ -55,7 +63,7 @@ fn write(payload: &mut [u8], number: u64, time: u64) {
 fn read(payload: &[u8]) -> Option<(u64, u64)> {
     let payload = payload.first_chunk::<PAYLOAD>()?;
     let number = |from: usize| u64::from_le_bytes(std::array::from_fn(|i| payload[from + i]));
-    let own = payload[..4] == MARK && payload[4..8] == std::process::id().to_le_bytes();
+    let own = payload[..4] == MARK && payload[4..8] == own_process();
     own.then(|| (number(8), number(16)))
 }
 
@@ -68,6 +76,8 @@ pub(crate) struct XskEnd {
     /// The addresses and the type of each frame that it sends.
     header: [u8; ETHERNET],
     size: u32,
+    /// Turns in which nothing came since the last [`upkeep`](Self::upkeep).
+    idle: u32,
     /// Whether a call polls the queue, and how often that is looked at yet.
     polls: bool,
     looks: u32,
@@ -105,6 +115,7 @@ impl XskEnd {
             socket,
             header,
             size: args.size,
+            idle: 0,
             polls: false,
             looks: 2,
             profile: None,
@@ -167,6 +178,27 @@ impl XskEnd {
         Ok(())
     }
 
+    /// Returns whether it is time for [`upkeep`](Self::upkeep) in a loop that spins. Not in each turn: what
+    /// it reads the kernel writes for the other end's packets, and would have to fetch back.
+    #[inline]
+    fn is_long_idle(&mut self) -> bool {
+        self.idle = self.idle.wrapping_add(1);
+        self.idle % 256 == 0
+    }
+
+    /// Wakes the kernel where it waits for that.
+    fn upkeep(&mut self) -> Result<()> {
+        self.poll()?;
+        if self.socket.tx.pending() > 0 { self.kick() } else { Ok(()) }
+    }
+
+    /// Gives chunks that were sent back for receiving.
+    fn recycle(&mut self) -> Result<()> {
+        let Socket { completion, fill, .. } = &mut self.socket;
+        completion.reap(BATCH)?.recycle(fill)?;
+        Ok(())
+    }
+
     /// Has the kernel send. An interface that is down sends what is in the ring later.
     fn kick(&mut self) -> Result<()> {
         match self.socket.tx.kick_if_needed() {
@@ -197,7 +229,9 @@ impl End for XskEnd {
     }
 
     fn receive(&mut self, mut look: impl FnMut(u64, u64)) -> Result<u32> {
-        self.poll()?;
+        if self.polls {
+            self.poll()?;
+        }
         let Self { umem, socket, .. } = self;
         let mut came = 0;
         RxRing::recycle_each(&mut socket.rx, BATCH, &mut socket.fill, |frames| {
@@ -208,29 +242,35 @@ impl End for XskEnd {
                 look(number, time);
             }
         })?;
+        if came == 0 && self.is_long_idle() {
+            self.upkeep()?;
+        }
         Ok(came)
     }
 
     fn echo(&mut self) -> Result<u32> {
-        self.poll()?;
+        if self.polls {
+            self.poll()?;
+        }
         let Self { umem, socket, .. } = self;
         let count = RxRing::forward_each(&mut socket.rx, BATCH, &mut socket.tx, |frames| {
             if let [frame] = frames {
                 swap_addresses(umem.bytes_mut(frame));
             }
         })?;
-        if count > 0 || self.socket.tx.pending() > 0 {
-            self.kick()?;
-        }
-        let Socket { completion, fill, .. } = &mut self.socket;
-        completion.reap(BATCH)?.recycle(fill)?;
         if count > 0 {
+            self.kick()?;
+            self.recycle()?;
             self.look_at_effect()?;
+        } else if self.is_long_idle() {
+            self.upkeep()?;
+            self.recycle()?;
         }
         Ok(count)
     }
 
     fn wait(&mut self, most: Duration) -> Result<()> {
+        self.upkeep()?;
         xsk::wait(&[&self.socket.rx], Some(most))?;
         Ok(())
     }

@@ -55,16 +55,25 @@ pub(crate) fn measure(
     })
 }
 
+/// Passes a turn of a loop that spins. The kernel's part of the work may wait for this core: now and
+/// then it is given up for a moment, which takes as long as many turns.
+fn pause(turns: &mut u32) {
+    *turns = turns.wrapping_add(1);
+    if *turns % 16_384 == 0 {
+        std::thread::yield_now();
+    }
+}
+
 /// Sends everything back.
 fn echo(end: &mut impl End, spin: bool, over: &AtomicBool) -> Result<()> {
+    let mut turns = 0;
     let run = || {
         while !over.load(Ordering::Relaxed) {
             if end.echo()? > 0 {
                 continue;
             }
             if spin {
-                // The kernel's part of the work may wait for this core.
-                std::thread::yield_now();
+                pause(&mut turns);
             } else {
                 end.wait(CHECK)?;
             }
@@ -99,6 +108,7 @@ fn ping(
         // The numbers of packets that came back are rising.
         let mut next = 0;
         let (mut ended, mut came_at) = (None, start);
+        let (mut turns, step) = (0, interval.as_nanos() as u64);
         loop {
             let Measured { times, .. } = &mut measured;
             let came = end.receive(|number, sent_at| {
@@ -135,15 +145,15 @@ fn ping(
                     measured.sent += 1;
                 }
                 due += interval;
-                let late = now.saturating_duration_since(due).as_nanos() / interval.as_nanos();
-                if late > 0 {
-                    measured.skipped += late as u64;
+                if now >= due {
+                    let late = now.saturating_duration_since(due).as_nanos() as u64 / step;
+                    measured.skipped += late;
                     due += interval * u32::try_from(late).unwrap_or(u32::MAX);
                 }
                 continue;
             }
             if came == 0 && spin {
-                std::thread::yield_now();
+                pause(&mut turns);
             } else if came == 0 {
                 let until = if ended.is_some() { next_check } else { due.min(next_check) };
                 end.wait(until.saturating_duration_since(now))?;
