@@ -12,8 +12,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// The descriptors that are received at once: one more than any message has, so that one too many
-/// is seen. The kernel closes the others.
+/// The descriptors that there is room for at least: one more than any message has, so that one too
+/// many is seen. The kernel closes those for which there is none.
 const MOST: usize = 3;
 
 /// When a wait is over.
@@ -64,7 +64,8 @@ pub(super) fn receive(
     deadline: Deadline,
 ) -> Result<Received, HandoverFault> {
     loop {
-        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MOST))];
+        // The credentials come first if the socket's `SO_PASSCRED` is set.
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MOST), ScmCredentials(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
         match recvmsg(socket, &mut [IoSliceMut::new(into)], &mut control, flags) {

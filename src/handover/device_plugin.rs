@@ -53,6 +53,9 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub struct Client {
     socket: OwnedFd,
     timeout: Duration,
+    /// Replies to requests that were not waited for any longer: each comes before that to a later
+    /// request, if it comes.
+    overdue: u32,
 }
 
 /// What a reply says.
@@ -93,7 +96,8 @@ fn text(bytes: &[u8]) -> &[u8] {
 impl Client {
     /// Connects to the plugin's socket at `path` as the pod of this host name, which the plugin
     /// compares with the pods that have its devices. Each request, this one included, waits for its
-    /// reply not longer than `timeout`.
+    /// reply not longer than `timeout`. A reply that comes later is not taken for that to another
+    /// request: it is passed over.
     ///
     /// The plugin takes one connection at a time, and, in the versions known here, one in all.
     ///
@@ -125,7 +129,7 @@ impl Client {
                 Err(errno) => return Err(failed(errno)),
             }
         }
-        let client = Self { socket, timeout };
+        let mut client = Self { socket, timeout, overdue: 0 };
         client.ask(operation, &request, &[], Reply::HostOk)?;
         Ok(client)
     }
@@ -193,14 +197,14 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Handover`].
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(mut self) -> Result<()> {
         self.ask("end the connection to the device plugin", "/fin", &[], Reply::FinAck).map(drop)
     }
 
     /// Sends a request with descriptors and waits for its reply, which has to be `wanted`. Returns
     /// the reply's text, and the descriptors that came with it.
     fn ask(
-        &self,
+        &mut self,
         operation: &'static str,
         request: &str,
         sent: &[BorrowedFd<'_>],
@@ -212,11 +216,21 @@ impl Client {
         channel::send_all(socket, request.as_bytes(), sent, deadline).map_err(failed)?;
         let mut buffer = [0; LONGEST_REPLY];
         let mut descriptors = Vec::new();
-        let received =
-            channel::receive(socket, &mut buffer, &mut descriptors, deadline).map_err(failed)?;
-        if received.bytes == 0 {
-            return Err(failed(HandoverFault::Closed { bytes: 0 }));
-        }
+        let received = loop {
+            let received = match channel::receive(socket, &mut buffer, &mut descriptors, deadline) {
+                Ok(received) => received,
+                Err(fault) => {
+                    self.overdue = self.overdue.saturating_add(1);
+                    return Err(failed(fault));
+                }
+            };
+            if received.bytes == 0 {
+                return Err(failed(HandoverFault::Closed { bytes: 0 }));
+            }
+            let Some(overdue) = self.overdue.checked_sub(1) else { break received };
+            self.overdue = overdue;
+            descriptors.clear();
+        };
         let reply = buffer.get(..received.bytes).unwrap_or_default();
         let shown = text(reply).escape_ascii().to_string();
         let request = request.to_owned();

@@ -45,7 +45,8 @@ use std::time::Duration;
 /// one with messages. This process's descriptors of the socket and the map are closed then.
 ///
 /// The kernel holds on to the descriptors until the peer receives them, or the Unix socket is
-/// closed.
+/// closed. While the Unix socket's buffer is full, because the peer has not received what was sent
+/// before, this waits: without a limit, as long as the peer keeps its end open.
 ///
 /// # Errors
 /// [`Error::Handover`]: with `EPIPE` if the peer has closed its end.
@@ -70,9 +71,10 @@ pub fn send(to: impl AsFd, grant: Grant) -> Result<()> {
 
 /// Receives a grant that [`send`] sent; waits for it not longer than `timeout`.
 ///
-/// Nothing is believed: the socket has to be one that was not used ([`XskFd::from_fd`]), the map an
-/// XSKMAP. All descriptors that came are closed if this fails, and by `execve(2)`. What else
-/// follows on a stream stays there.
+/// The message and the descriptors are checked: the socket has to be one that was not used
+/// ([`XskFd::from_fd`]), the map an XSKMAP. That does not replace trust in the peer, which may keep
+/// descriptors of both ([`XskFd`], "Trust"). All descriptors that came are closed if this fails,
+/// and by `execve(2)`. What else follows on a stream stays there.
 ///
 /// # Errors
 /// [`Error::Handover`] if the peer closes its end, hangs, or sends anything else than a grant of

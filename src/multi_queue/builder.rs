@@ -140,6 +140,10 @@ impl<S: QueueSocket> MultiQueueBuilder<S> {
     /// [`Error::QueueSide`] if no queue has what the sockets need; those of [`UmemBuilder::build`],
     /// [`SocketBuilder::open`] and [`Unbound::bind`]; those of [`AttachmentBuilder::attach`] and
     /// [`Attachment::register`]. `RLIMIT_MEMLOCK` has to allow the packet memory of all queues.
+    ///
+    /// # Panics
+    /// If the closure of [`socket`](MultiQueueBuilder::socket) returns a builder over other packet
+    /// memory than that of the builder it got.
     pub fn open(self) -> Result<MultiQueue<S>> {
         let Self { interface, queues, memory, shared_memory, socket, program } = self;
         let counts = interface.queues()?;

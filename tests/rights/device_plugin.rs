@@ -27,9 +27,14 @@ use xsk::{AttachMethod, Error, Port, Socket, Umem};
 #[derive(Clone)]
 enum Reply {
     Text(&'static [u8], usize),
+    /// As `Text`, but after [`LATE`].
+    Late(&'static [u8], usize),
     Close,
     Hang,
 }
+
+/// How long a late reply takes.
+const LATE: Duration = Duration::from_millis(200);
 
 type Replies = fn(&str) -> Reply;
 
@@ -86,8 +91,11 @@ impl Server {
                 }
                 let reply = replies(&request);
                 asked.push(request);
+                if matches!(reply, Reply::Late(..)) {
+                    std::thread::sleep(LATE);
+                }
                 match reply {
-                    Reply::Text(text, copies) => {
+                    Reply::Text(text, copies) | Reply::Late(text, copies) => {
                         reply_with(&connection, text, &vec![descriptor.as_fd(); copies]);
                     }
                     Reply::Close => return asked,
@@ -248,6 +256,27 @@ fn a_plugin_that_hangs_is_waited_for_so_long() {
     is_over(client.xsk_map("eth1").map(drop), start);
     is_over(client.finish(), start);
     server.end();
+}
+
+/// Else the map of one device is taken for that of another.
+#[test]
+fn a_late_reply_is_not_taken_for_that_to_another_request() {
+    let late: Replies = |request| match request {
+        "/xsk_map_fd,eth1" => Reply::Late(b"/fd_ack", 1),
+        "/version" => Reply::Late(b"0.1", 0),
+        request => plugin(request),
+    };
+    let server = Server::start(late, null());
+    let mut client = Client::connect(&server.path, "pod", PATIENCE).unwrap();
+    client.set_timeout(LATE / 4);
+    assert!(matches!(fault(client.xsk_map("eth1")), HandoverFault::TimedOut { .. }));
+    assert!(matches!(fault(client.version()), HandoverFault::TimedOut { .. }));
+    client.set_timeout(PATIENCE);
+    let (request, reply) = ("/xsk_map_fd,eth2".to_owned(), "/fd_nak".to_owned());
+    assert_eq!(fault(client.xsk_map("eth2")), HandoverFault::Refused { request, reply });
+    client.finish().unwrap();
+    let asked = ["/connect,pod", "/xsk_map_fd,eth1", "/version", "/xsk_map_fd,eth2", "/fin"];
+    assert_eq!(server.end(), asked);
 }
 
 #[test]

@@ -148,6 +148,19 @@ fn a_message_that_comes_in_pieces_is_put_together() {
     });
 }
 
+/// A worker may want to know who its helper is.
+#[test]
+fn credentials_that_come_beside_leave_room_for_the_descriptors() {
+    if !privileged!() {
+        return;
+    }
+    let (socket, map) = (XskFd::open().unwrap(), XskMap::create("xsks_map", 1).unwrap());
+    let (here, there) = UnixStream::pair().unwrap();
+    rustix::net::sockopt::set_socket_passcred(&there, true).unwrap();
+    send(&here, &message(), &[socket.as_fd(), map.as_fd()]);
+    assert_eq!(handover::receive(&there, None).unwrap().queue, 3);
+}
+
 #[test]
 fn a_peer_that_closes_or_hangs_is_reported() {
     let bytes = message();

@@ -42,15 +42,17 @@ fn the_figures_of_each_way_add_up() {
     if !privileged!() {
         return;
     }
-    for (line, transport, wait) in [
-        ("latency -N", "xsk", "sleep"),
-        ("latency -S --spin --size 1514", "xsk", "spin"),
-        ("latency --udp -s 42 --pps 1000", "udp", "sleep"),
-        ("latency --udp --spin --pps 100", "udp", "spin"),
+    for (line, transport, wait, size) in [
+        ("latency -N", "xsk", "sleep", 60),
+        ("latency -S --spin --size 1514", "xsk", "spin", 1514),
+        // Its packets have room for what the measurement writes.
+        ("latency --udp -s 42 --pps 1000", "udp", "sleep", 66),
+        ("latency --udp --spin --pps 100 -s 67", "udp", "spin", 67),
     ] {
         let objects = objects(&format!("{line} -d 1 --json"));
         let [object] = &objects[..] else { panic!("{objects:?}") };
         check(object, transport, wait, "none");
+        assert_eq!(object["size"], size, "{line}");
         assert_eq!((&object["ended"], &object["error"]), (&"time".into(), &Value::Null));
         assert_eq!(object["mode"].is_null(), transport == "udp");
     }
@@ -83,6 +85,26 @@ fn a_comparison_has_an_object_or_a_row_for_each_way() {
     assert_eq!((ended.status.code(), ended.out.len()), (Some(0), 9), "{ended:?}");
     assert!(ended.out[1].starts_with("round trip, us"), "{ended:?}");
     assert!(ended.out[7].starts_with("UDP, spinning"), "{ended:?}");
+}
+
+#[test]
+fn a_way_that_cannot_be_measured_has_an_object_in_a_comparison_too() {
+    if !privileged!() {
+        return;
+    }
+    let can = kernel_since(6, 13);
+    if !kernel_can(test_name!(), can, "settings of single NAPI instances: Linux 6.13") {
+        return;
+    }
+    // Without a native program no setting of NAPI concerns the packets.
+    let found = objects("latency -S --compare -d 1 --pps 500 --json");
+    let failed: Vec<_> = found.iter().filter(|object| object["ended"] == "error").collect();
+    assert_eq!((found.len(), failed.len()), (7, 3), "{found:?}");
+    for object in failed {
+        assert_ne!(object["profile"], "none", "{object}");
+        assert_eq!((&object["sent"], &object["max_ns"]), (&0.into(), &Value::Null));
+        assert!(object["error"].as_str().unwrap().contains("has no NAPI instance"), "{object}");
+    }
 }
 
 #[test]

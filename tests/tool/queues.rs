@@ -391,7 +391,9 @@ fn all_queues_of_an_interface_with_one_are_a_list() {
     let tool = fixture.start("rxdrop -q all -p -C 10");
     assert!(tool.note().starts_with("near queue 0: native mode"));
     fixture.send(0, 10);
-    assert_eq!(queues(&tool.summary()), [[0, 10, 0]]);
+    let ended = tool.end();
+    assert_eq!(queues(&ended.summary()), [[0, 10, 0]]);
+    assert!(ended.objects().iter().all(|object| object["queue"].is_null()), "{ended:?}");
 }
 
 #[test]

@@ -486,6 +486,8 @@ pub(crate) struct LatencyArgs {
     #[arg(long)]
     pub(crate) spin: bool,
     /// Use UDP sockets of the kernel's network stack, as a yardstick
+    ///
+    /// Their packets have 66 bytes at least: the headers, and what the measurement writes.
     #[arg(long, conflicts_with_all = ["profile", "interface", "generic", "native"])]
     pub(crate) udp: bool,
     /// Measure all of them in turn: spinning, sleeping, each profile, UDP

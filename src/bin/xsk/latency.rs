@@ -80,11 +80,15 @@ fn measure_one(
     let (measured, sockets, result) = match result {
         Ok(done) => done,
         // The other rows of a comparison do without.
-        Err(Failure::Xsk(error)) if args.compare && way.profile != Profile::None => {
-            let text = format!("{:<30} not measured: {error}", way.name());
-            if !args.json {
-                output.line(printable(&text))?;
-            }
+        Err(failure @ Failure::Xsk(_))
+            if args.compare && way.profile != Profile::None && !failure.is_gone() =>
+        {
+            output.line(if args.json {
+                let (sockets, error) = (Sockets::default(), Some(failure.to_string()));
+                report::json(args, way, &sockets, &Measured::nothing(), failure.word(), error)
+            } else {
+                printable(&format!("{:<30} not measured: {failure}", way.name()))
+            })?;
             return Ok(None);
         }
         Err(failure) => return Err(failure),
@@ -109,7 +113,7 @@ fn measure_one(
         output.line(report::row(way, &measured))?;
     } else {
         output.line(format!("{}{}", way.name(), described(&sockets)))?;
-        for line in report::lines(args, &measured) {
+        for line in report::lines(args, way, &measured) {
             output.line(line)?;
         }
     }

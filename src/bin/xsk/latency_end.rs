@@ -1,7 +1,7 @@
 //! The two ends of a latency measurement: AF_XDP sockets, and UDP sockets.
 
 use crate::args::{LatencyArgs, Profile};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::l2fwd::swap_addresses;
 use crate::port::{ActiveProgram, BIND_SLICE, attach, bind, patiently};
 use crate::signals::Stop;
@@ -29,6 +29,8 @@ const ETHERTYPE: [u8; 2] = [0x88, 0xb5];
 /// A mark, the number of the process, the number of the packet, the time.
 const MARK: [u8; 4] = *b"xskl";
 const PAYLOAD: usize = 24;
+/// The shortest UDP packet that has room for it.
+pub(crate) const LEAST_UDP: u32 = HEADERS + PAYLOAD as u32;
 
 /// A socket that sends packets with a number and a time, and sends received ones back.
 pub(crate) trait End {
@@ -287,10 +289,15 @@ pub(crate) struct UdpEnd {
 impl UdpEnd {
     /// Binds a socket in the calling thread's namespace.
     pub(crate) fn new(args: &LatencyArgs, own: SocketAddr, other: SocketAddr) -> Result<Self> {
-        let socket = UdpSocket::bind(own)?;
-        socket.connect(other)?;
-        socket.set_nonblocking(true)?;
-        Ok(Self { socket, buffer: vec![0; 2048], size: (args.size - HEADERS).max(24) as usize })
+        let open = || -> io::Result<UdpSocket> {
+            let socket = UdpSocket::bind(own)?;
+            socket.connect(other)?;
+            socket.set_nonblocking(true)?;
+            Ok(socket)
+        };
+        let socket = open().map_err(of_udp)?;
+        let size = (args.size.max(LEAST_UDP) - HEADERS) as usize;
+        Ok(Self { socket, buffer: vec![0; 2048], size })
     }
 
     /// Receives one packet; returns its length.
@@ -309,8 +316,13 @@ fn nothing(error: io::Error) -> Result<()> {
         io::ErrorKind::WouldBlock
         | io::ErrorKind::Interrupted
         | io::ErrorKind::ConnectionRefused => Ok(()),
-        _ => Err(error.into()),
+        _ => Err(of_udp(error)),
     }
+}
+
+/// Returns what an error of a UDP socket is: not one of the output.
+fn of_udp(error: io::Error) -> Failure {
+    Failure::Text(format!("a UDP socket failed: {error}"))
 }
 
 impl End for UdpEnd {
@@ -351,7 +363,15 @@ impl End for UdpEnd {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAYLOAD, read, write};
+    use super::{PAYLOAD, nothing, read, write};
+    use std::io;
+
+    #[test]
+    fn an_error_of_a_udp_socket_is_not_called_one_of_the_output() {
+        assert!(nothing(io::ErrorKind::WouldBlock.into()).is_ok());
+        let text = nothing(io::ErrorKind::NetworkUnreachable.into()).unwrap_err().to_string();
+        assert!(text.contains("UDP socket") && !text.contains("output"), "{text}");
+    }
 
     #[test]
     fn number_and_time_are_read_as_they_were_written_and_nothing_else_is() {

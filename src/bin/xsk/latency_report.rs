@@ -1,6 +1,7 @@
 //! Latency for people, and in JSON.
 
 use crate::args::{LatencyArgs, Profile};
+use crate::latency_end::LEAST_UDP;
 use crate::latency_run::Measured;
 use crate::rates::grouped;
 use serde_json::{Value, json};
@@ -25,6 +26,11 @@ impl Way {
             Profile::None => format!("{kind}, {wait}"),
             profile => format!("{kind}, {wait}, {}", word(profile)),
         }
+    }
+
+    /// Returns the bytes of a packet.
+    fn size(self, args: &LatencyArgs) -> u32 {
+        if self.udp { args.size.max(LEAST_UDP) } else { args.size }
     }
 }
 
@@ -73,7 +79,7 @@ pub(crate) fn json(
         "zero_copy": sockets.zero_copy,
         "busy_poll": sockets.busy_poll,
         "busy_poll_effect": sockets.polls,
-        "size": args.size,
+        "size": way.size(args),
         "pps": args.pps,
         "seconds": measured.seconds.as_secs_f64(),
         "sent": measured.sent,
@@ -94,11 +100,11 @@ pub(crate) fn json(
 }
 
 /// Returns the lines for people.
-pub(crate) fn lines(args: &LatencyArgs, measured: &Measured) -> Vec<String> {
+pub(crate) fn lines(args: &LatencyArgs, way: Way, measured: &Measured) -> Vec<String> {
     let (sent, back) = (grouped(measured.sent), grouped(measured.times.count()));
     let mut lines = vec![format!(
         "  sent {sent} packets of {} bytes in {:.2} s; {back} came back, {} lost, {} skipped",
-        args.size,
+        way.size(args),
         measured.seconds.as_secs_f64(),
         grouped(measured.lost()),
         grouped(measured.skipped)

@@ -27,6 +27,12 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
+    /// Returns what is measured before the first packet.
+    pub(crate) fn nothing() -> Self {
+        let times = Histogram::new();
+        Self { times, sent: 0, skipped: 0, seconds: Duration::ZERO, signal: None }
+    }
+
     pub(crate) fn lost(&self) -> u64 {
         self.sent.saturating_sub(self.times.count())
     }
@@ -94,13 +100,7 @@ fn ping(
     mut are_ready: impl FnMut() -> Result<bool>,
 ) -> (Measured, Result<()>) {
     let start = Instant::now();
-    let mut measured = Measured {
-        times: Histogram::new(),
-        sent: 0,
-        skipped: 0,
-        seconds: Duration::ZERO,
-        signal: None,
-    };
+    let mut measured = Measured::nothing();
     let run = || -> Result<()> {
         let (duration, interval) = (Duration::from_secs(args.duration), 1_000_000_000 / args.pps);
         let interval = Duration::from_nanos(interval);

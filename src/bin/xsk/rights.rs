@@ -17,8 +17,10 @@ use std::time::{Duration, Instant};
 /// Where the system's users are listed. No other list is read: a static program has no name
 /// service.
 const PASSWD: &str = "/etc/passwd";
-/// How long a thread that has just begun may take to give its rights up.
-const BEGINNING: Duration = Duration::from_secs(1);
+/// How long a thread that has just begun may take to give its rights up, on a busy machine.
+const BEGINNING: Duration = Duration::from_secs(10);
+/// Where the kernel shows the threads of this process.
+const THREADS: &str = "/proc/self/task";
 
 /// The user and the group that the process becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub(crate) fn give_up() -> Result<()> {
         Failure::Text(format!("cannot become user {uid}, group {gid}: {call}: {errno}{needs}"))
     })?;
     let start = Instant::now();
-    while let Some(thread) = user.thread_with_rights() {
+    while let Some(thread) = user.thread_with_rights(THREADS)? {
         if start.elapsed() > BEGINNING {
             return Err(Failure::Text(format!(
                 "the thread {thread} has kept rights that --user takes: please report it"
@@ -94,13 +96,22 @@ impl User {
         set_no_new_privs(true).map_err(failed("PR_SET_NO_NEW_PRIVS"))
     }
 
-    /// Returns the name of a thread that has not become this user, or has capabilities.
-    fn thread_with_rights(self) -> Option<String> {
-        let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-        // One that has ended meanwhile has no status.
-        let statuses =
-            threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok());
-        statuses.into_iter().find_map(|status| self.name_with_rights(&status))
+    /// Returns the name of a thread that has not become this user, or has capabilities; `list` is
+    /// the directory of the threads.
+    fn thread_with_rights(self, list: &str) -> Result<Option<String>> {
+        let unknown = |error| {
+            let why = "it cannot be checked that all threads have given their rights up (--user)";
+            Failure::Text(format!("{why}: {list}: {error}"))
+        };
+        for thread in std::fs::read_dir(list).map_err(unknown)? {
+            let status = thread.map_err(unknown)?.path().join("status");
+            // One that has ended meanwhile has no status.
+            let Ok(status) = std::fs::read_to_string(status) else { continue };
+            if let Some(name) = self.name_with_rights(&status) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the name of a thread by its status, if it has rights.
@@ -216,6 +227,15 @@ mod tests {
             let error = of(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn threads_that_cannot_be_seen_are_not_taken_for_ones_without_rights() {
+        let user = User { uid: 7, gid: 8 };
+        let error = user.thread_with_rights("/no/such/directory").unwrap_err().to_string();
+        assert!(error.contains("cannot be checked") && error.contains("/no/such"), "{error}");
+        // This process is another user's.
+        assert!(user.thread_with_rights(THREADS).unwrap().is_some());
     }
 
     #[test]

@@ -100,6 +100,8 @@ impl Label {
 pub(crate) struct Table {
     command: &'static str,
     labels: Vec<Label>,
+    /// Whether one queue was asked for, by its number.
+    one_queue: bool,
     json: bool,
     extra: bool,
     output: Lines,
@@ -116,6 +118,7 @@ impl Table {
         Ok(Self {
             command,
             labels,
+            one_queue: args.queue.single().is_some(),
             json: args.json,
             extra: args.extra_stats,
             output: Lines::new(io::stdout())?,
@@ -274,7 +277,7 @@ impl Table {
         let object = json!({
             "command": self.command,
             "interface": label.interface,
-            "queue": label.queues.single(),
+            "queue": label.queues.single().filter(|_| self.one_queue),
             "pid": std::process::id(),
             "time": rounded(now),
             "mode": program.map(|(mode, ..)| mode),

@@ -200,6 +200,7 @@ impl<'a> Worker<'a> {
             }
             Err(error) => Err(error.into()),
             Ok(Kick::Busy) if self.is_ready() => {
+                self.refused_since = None;
                 // The device drops: perhaps it has lost its carrier.
                 self.shared.ask();
                 Ok(())
@@ -258,6 +259,10 @@ impl Pace for Worker<'_> {
     }
 
     fn look_at_link(&mut self) -> Result<()> {
+        if self.shared.is(Link::Down) {
+            // That is why the driver refused; it is not woken before the link is up.
+            self.refused_since = None;
+        }
         self.shared.ask();
         if !self.is_ready() {
             self.nap(DOWN);
@@ -310,6 +315,35 @@ impl Pace for Worker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+    use xsk::test_util::{Namespace, VethPair, ip, privileged};
+    use xsk::{Socket, Umem};
+
+    #[test]
+    fn a_driver_is_not_blamed_for_the_time_in_which_the_interface_is_down() {
+        if !privileged!() {
+            return;
+        }
+        let here = Namespace::new().unwrap();
+        let cable = VethPair::builder().build(&here, &here).unwrap();
+        let (umem, mut pool) = Umem::builder().chunk_count(16).build().unwrap();
+        let bind = || Socket::builder(&umem).tx_only().bind(cable.a(), 0).unwrap();
+        let mut tx = here.run(bind).unwrap().tx;
+        ip::set_up(cable.a(), false).unwrap();
+        assert_eq!(tx.send_from(&mut pool, 1, 60), Ok(1));
+
+        let cli = Cli::parse_from(["xsk", "txonly", "-i", "near", "-q", "all"]);
+        let Command::Txonly(args) = &cli.command else { panic!("{cli:?}") };
+        let (shared, published) =
+            (Shared::new(&args.port, Link::Ready).unwrap(), Published::default());
+        let mut worker = Worker::new(&shared, &published);
+        worker.kicked(tx.kick()).unwrap();
+        assert!(worker.refused_since.is_some(), "nothing has looked at the link yet");
+        shared.set_link(Link::Down);
+        worker.look_at_link().unwrap();
+        assert_eq!(worker.refused_since, None);
+    }
 
     #[test]
     fn a_budget_is_spent_once_by_all_together() {
