@@ -106,6 +106,20 @@ impl<S: QueueSocket> MultiQueueBuilder<S> {
     /// one without a copy (5.10); the default is no. It has as many chunks for each queue as the
     /// [`memory`](Self::memory) of one, and is registered and pinned once. Copy or zero-copy mode is
     /// that of the first queue's socket.
+    ///
+    /// A chunk that queue a received and queue b sent comes back by b's completion ring: it has to go into
+    /// a's pool or fill ring, or a runs dry, which its
+    /// [`fill_ring_empty`](crate::Statistics::fill_ring_empty) counts:
+    ///
+    /// ```no_run
+    /// # fn f(a: &mut xsk::multi_queue::QueuePort, b: &mut xsk::multi_queue::QueuePort) -> xsk::Result<()> {
+    /// // From queue a to queue b, as one lane of a ring of queues.
+    /// b.socket.completion.reap(64)?.recycle(&mut a.socket.fill)?;
+    /// a.socket.rx.receive(64)?.forward(&mut b.socket.tx)?;
+    /// b.socket.tx.kick_if_needed()?;
+    /// a.socket.fill.kick_if_needed()?;
+    /// # Ok(()) }
+    /// ```
     pub fn shared_memory(mut self, shared: bool) -> Self {
         self.shared_memory = shared;
         self

@@ -4,8 +4,10 @@ use crate::attach::{Attachment, Registration};
 use crate::error::Result;
 use crate::interface::Queues;
 use crate::socket::{
-    PacketSocket, RxSocket, Socket, SocketBuilder, SocketHandle, SocketKind, TxSocket,
+    Drained, PacketSocket, RxSocket, Socket, SocketBuilder, SocketHandle, SocketKind, TxSocket,
 };
+use crate::umem::FramePool;
+use std::time::Duration;
 
 /// A kind of socket that [`MultiQueue`](super::MultiQueue) puts on every queue. It cannot be
 /// implemented outside of this crate.
@@ -25,6 +27,8 @@ pub trait Steps: Sized {
     fn to_fill(chunks: usize) -> usize;
     /// Puts the socket into its slot, if it receives.
     fn register_with(&self, program: &Attachment) -> Result<Option<Registration>>;
+    /// Sends what is in the TX ring, if there is one, as the socket's `drain`.
+    fn drain_into(&mut self, pool: &mut FramePool, timeout: Duration) -> Result<Drained>;
     /// Returns the socket's handle.
     fn handle(&self) -> &SocketHandle;
     /// Returns the builder of a socket for a queue without a TX side, if there is one.
@@ -60,6 +64,10 @@ macro_rules! kinds {
                 kinds!(@register $rx, self, program)
             }
 
+            fn drain_into(&mut self, pool: &mut FramePool, timeout: Duration) -> Result<Drained> {
+                kinds!(@drain $tx, self, pool, timeout)
+            }
+
             fn handle(&self) -> &SocketHandle {
                 &self.handle
             }
@@ -82,6 +90,13 @@ macro_rules! kinds {
     (@register false, $socket:ident, $program:ident) => {{
         let _ = $program;
         Ok(None)
+    }};
+    (@drain true, $socket:ident, $pool:ident, $timeout:ident) => {
+        $socket.drain($pool, $timeout)
+    };
+    (@drain false, $socket:ident, $pool:ident, $timeout:ident) => {{
+        let _ = ($pool, $timeout);
+        Ok(Drained::default())
     }};
     (@only true, $builder:ident, $only:ident) => { Some($builder.$only()) };
     (@only false, $builder:ident, $only:ident) => {{

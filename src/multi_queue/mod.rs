@@ -10,8 +10,9 @@ pub use queue_set::{InvalidQueueSet, QueueSet};
 
 use crate::attach::{Attachment, Registration};
 use crate::error::Result;
-use crate::socket::{RxSocket, Socket, TxSocket};
+use crate::socket::{Drained, RxSocket, Socket, TxSocket};
 use crate::umem::{FramePool, Umem};
+use std::time::Duration;
 
 /// Sockets on every queue of an interface, or on some of them, and the program that brings packets to
 /// them; made by [`MultiQueue::builder`].
@@ -96,7 +97,8 @@ pub struct QueuePort<S = Socket> {
 impl<S: QueueSocket> MultiQueue<S> {
     /// Ends all sockets, in the order that is right under traffic: first all slots are emptied, so that
     /// the packets of all queues go to the kernel's stack; then the program is taken off, if this is its
-    /// last user; then the sockets are closed.
+    /// last user; then the sockets are closed. What is in the TX rings is not sent any more: to have it
+    /// sent, drop the registrations and [`drain`](QueuePort::drain) each port before.
     ///
     /// # Errors
     /// The first error of [`Registration::close`] or [`Attachment::close`]. All is ended all the same.
@@ -113,8 +115,23 @@ impl<S: QueueSocket> MultiQueue<S> {
 }
 
 impl<S: QueueSocket> QueuePort<S> {
+    /// Has the kernel send what is in the TX ring, and puts the chunks that come back into the pool, until
+    /// all are back or `timeout` is over: see [`drain`](crate::socket::drain). With one UMEM for all queues,
+    /// these may be chunks that another queue received.
+    ///
+    /// # Errors
+    /// As [`drain`](crate::socket::drain).
+    ///
+    /// # Panics
+    /// If the pool was replaced by one of another UMEM.
+    #[track_caller]
+    pub fn drain(&mut self, timeout: Duration) -> Result<Drained> {
+        self.socket.drain_into(&mut self.pool, timeout)
+    }
+
     /// Ends it in the order that is right under traffic: the packets of the queue go to the kernel's
-    /// stack first, then the socket is closed.
+    /// stack first, then the socket is closed. What is in the TX ring is not sent any more: to have it
+    /// sent, drop the [`registration`](Self::registration) and [`drain`](Self::drain) it before.
     ///
     /// # Errors
     /// As [`Registration::close`]; the socket is closed all the same.
