@@ -381,8 +381,9 @@
 //!
 //! [`Interface::set_napi`] sets when the interrupts of a queue are switched on again, until its guard
 //! is dropped; [`SocketHandle::set_busy_poll`] has the socket's own calls take packets from the queue,
-//! and [`SocketHandle::busy_poll_effect`] returns whether that does anything: not in Linux 6.13, and
-//! since 6.14 only with drivers that name the NAPI instances of their queues, which a veth does not.
+//! and [`SocketHandle::busy_poll_effect`] returns whether they have something to poll: not in Linux 6.13, and
+//! since 6.14 only with drivers that name the NAPI instances of their queues, which a veth does not. Even then
+//! an interrupt may take the packets first, unless interrupts are deferred and polling is preferred.
 //! [`NapiProfile`](socket::NapiProfile) sets both for throughput or for latency:
 //!
 //! ```no_run

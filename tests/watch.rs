@@ -263,6 +263,41 @@ fn what_the_kernel_left_out_is_found_by_reading_the_state() {
     up_to(&mut watch, |event| matches!(event, DeviceEvent::Removed));
 }
 
+/// Notifications that wait when the state is read anew are older than it.
+#[test]
+fn what_was_read_anew_is_not_undone_by_older_notifications() {
+    if !privileged!() {
+        return;
+    }
+    let cable = Cable::new(1);
+    let near = cable.veth.a();
+    let here = "what_was_read_anew_is_not_undone_by_older_notifications";
+    if !kernel_can(here, kernel_since(5, 9), "programs attached by a link: Linux 5.9") {
+        return;
+    }
+    let mut watch = near.watch().unwrap();
+    ip::set_mtu(near, 1400).unwrap();
+    let attach = || {
+        let (program, map) = pass();
+        let builder = Attachment::builder(near).method(AttachMethod::Link);
+        builder.mode(AttachMode::Generic).program(program, map).attach().unwrap()
+    };
+    let attachment = cable.left.run(attach).unwrap();
+    let (mode, id) = (XdpMode::Generic, attachment.program_id());
+    let attached = DeviceEvent::ProgramAttached { mode, id };
+    // What happened before a watch began is no event, whatever waits for it.
+    let mut later = near.watch().unwrap();
+    assert_eq!((later.try_next().unwrap(), later.info().programs.program(mode)), (None, Some(id)));
+    watch.refresh().unwrap();
+    let mut events = Vec::new();
+    while let Some(event) = watch.try_next().unwrap() {
+        events.push(event);
+    }
+    assert_eq!(events, [DeviceEvent::Other, attached]);
+    assert_eq!((watch.info().mtu, watch.info().programs.program(mode)), (1400, Some(id)));
+    attachment.close().unwrap();
+}
+
 /// `poll(2)` of an AF_XDP socket stays silent when its interface goes.
 #[test]
 fn packets_and_events_are_waited_for_together() {

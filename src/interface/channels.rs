@@ -134,6 +134,12 @@ impl Setting for Channels {
         };
         interface.ethtool(SET, |device| ethtool::set_channels(device, new))
     }
+
+    /// The maxima are not what is set: those of some drivers change when a program is attached.
+    fn is_kept_in(&self, now: &Self) -> bool {
+        let Self { rx, tx, combined, other, .. } = *self;
+        (rx, tx, combined, other) == (now.rx, now.tx, now.combined, now.other)
+    }
 }
 
 impl Interface {

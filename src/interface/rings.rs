@@ -131,6 +131,12 @@ impl Setting for RingSizes {
         };
         interface.ethtool(SET, |device| ethtool::set_ring_sizes(device, new))
     }
+
+    /// The maxima are not what is set: those of some drivers change when a program is attached.
+    fn is_kept_in(&self, now: &Self) -> bool {
+        let Self { rx, rx_mini, rx_jumbo, tx, .. } = *self;
+        (rx, rx_mini, rx_jumbo, tx) == (now.rx, now.rx_mini, now.rx_jumbo, now.tx)
+    }
 }
 
 impl Interface {

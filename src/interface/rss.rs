@@ -79,10 +79,22 @@ impl Setting for Rss {
         let queues = interface.ethtool(SET, flow::rx_rings)?;
         // The default, which `ethtool_set_rxfh` (net/ethtool/ioctl.c) writes for an empty table,
         // leaves the number of channels free; a table that was given binds it.
-        let table = if self.is_default(queues) { &[][..] } else { &self.table };
-        let table = (there.table != self.table).then_some(table);
-        let key = if there.key == self.key { &[][..] } else { &self.key };
-        interface.ethtool(SET, |device| rss::set(device, request, table, key)).map(drop)
+        let none = &[][..];
+        let given = (there.table != self.table).then_some(self.table.as_slice());
+        let default = given.filter(|_| self.is_default(queues)).map(|_| none);
+        let set = |table: Option<&[u32]>, key: &[u8]| {
+            interface.ethtool(SET, |device| rss::set(device, request, table, key)).map(drop)
+        };
+        if there.key == self.key {
+            return set(default.or(given), &[]);
+        }
+        // The default and a key take two calls.
+        set(given, &self.key)?;
+        if default.is_some() {
+            // All values are there already; without this, the table binds the number of channels.
+            let _ = set(default, &[]);
+        }
+        Ok(())
     }
 }
 

@@ -38,8 +38,9 @@ impl Interface {
 
     /// Returns the NAPI settings of the whole device, as sysfs has them (5.11).
     ///
-    /// `None` where the kernel does not have them, and where `/sys` does not show the network
-    /// namespace of this interface. Instances that were set one by one have settings of their own.
+    /// `None` where the kernel does not have them, where `/sys` does not show the network namespace
+    /// of this interface, and for an interface without an Ethernet address of its own, by which that
+    /// is seen. Instances that were set one by one have settings of their own.
     ///
     /// # Errors
     /// [`Error::Interface`]; with `ENODEV` if it is gone.
@@ -56,7 +57,8 @@ impl Interface {
     /// Where the kernel can set single instances (6.13), and this queue's is known
     /// ([`napi`](Self::napi)), the queue alone is set. Otherwise the whole device is, through sysfs
     /// (5.11): [`NapiGuard::scope`] says which. Sysfs is the one way on such kernels, and shows the
-    /// network namespace in which it was mounted: if that is another one, the call is refused.
+    /// network namespace in which it was mounted: if that is another one, the call is refused. Both
+    /// the call and its guard then set every instance, those that were set one by one included.
     ///
     /// What was set is read back: a value that the kernel did not keep is an error, and the former
     /// settings are put back.
@@ -67,7 +69,7 @@ impl Interface {
     /// # Errors
     /// [`Error::Interface`]: with `ENOENT` if the interface has no NAPI instance; with `EPERM`
     /// without CAP_NET_ADMIN, in the initial user namespace for a single instance; with `EXDEV` if
-    /// `/sys` shows another network namespace; with `ERANGE` or `EINVAL` for a value that the
+    /// `/sys` shows another network namespace, or might; with `ERANGE` or `EINVAL` for a value that the
     /// kernel refuses or did not keep; with `ENODEV` if the interface is gone.
     /// [`Error::NeedsKernel`] where the kernel lacks what is set: 5.11 for deferral, 6.13 for
     /// [`irq_suspend_timeout`](NapiSettings::irq_suspend_timeout), 6.17 for
@@ -127,8 +129,11 @@ impl Interface {
                 return Err(self.error(OPERATION, refusal));
             }
         }
-        let now =
-            napi_request::get(generic, id).map_err(|refusal| self.error(OPERATION, refusal))?;
+        let now = napi_request::get(generic, id).map_err(|refusal| {
+            // What was set is not known: the settings from before are better than that.
+            back();
+            self.error(OPERATION, refusal)
+        })?;
         let now = now.and_then(|napi| napi.settings());
         if now.is_none_or(|now| !wanted.are_kept_in(&now)) {
             back();
@@ -154,14 +159,13 @@ impl Interface {
             }
             before => before.map_err(failed)?,
         };
-        if let Err(refusal) = self.write_sysfs(wanted) {
+        let kept = self.write_sysfs(wanted).and_then(|()| {
+            let now = self.read_sysfs()?;
+            if wanted.are_kept_in(&now) { Ok(()) } else { Err(not_kept(wanted, Some(&now))) }
+        });
+        if let Err(refusal) = kept {
             let _ = self.write_sysfs(&before);
             return Err(failed(refusal));
-        }
-        let now = self.read_sysfs().map_err(failed)?;
-        if !wanted.are_kept_in(&now) {
-            let _ = self.write_sysfs(&before);
-            return Err(failed(not_kept(wanted, Some(&now))));
         }
         Ok(NapiGuard::new(self.clone(), NapiScope::Device, before, *wanted))
     }
@@ -250,17 +254,19 @@ impl Interface {
         let info = self.info().map_err(|error| error.errno().unwrap_or(Errno::IO))?;
         let index = sysfs::read_number(&info.os_name, "ifindex");
         let address = sysfs::read(&info.os_name, "address");
-        let mac = info.mac.map(|mac| mac.map(|byte| format!("{byte:02x}")).join(":"));
-        let is_here = index == Ok(self.index.into())
-            && mac.is_none_or(|mac| address.is_ok_and(|address| address == mac));
+        // Without an address of its own, as `lo` in each namespace, it cannot be told from another.
+        let mac = info.mac.filter(|mac| *mac != [0; 6]);
+        let mac = mac.map(|mac| mac.map(|byte| format!("{byte:02x}")).join(":"));
+        let is_here = index == Ok(self.index.into()) && mac.is_some_and(|mac| address == Ok(mac));
         if is_here {
             return Ok(info.os_name);
         }
         Err(Refusal {
             errno: Errno::XDEV,
             text: Some(
-                "/sys shows another network namespace: settings of a whole device can be set only \
-                 where a sysfs of its namespace is mounted on /sys, as `ip netns exec` does it"
+                "/sys shows another network namespace, or the interface has no Ethernet address by \
+                 which to exclude that: settings of a whole device can be set only where a sysfs of \
+                 its namespace is mounted on /sys, as `ip netns exec` does it"
                     .to_owned(),
             ),
         })

@@ -221,7 +221,8 @@ fn rule_locations(device: Device<'_>) -> Result<(u64, BTreeSet<u32>), Errno> {
 /// Returns the highest free place of a table; the lowest one if the driver does not report how
 /// many there are.
 fn free(size: u64, taken: &BTreeSet<u32>) -> Option<u32> {
-    let mut places = 0..u32::try_from(size).unwrap_or(RX_CLS_LOC_SPECIAL);
+    // Higher numbers have a meaning of their own.
+    let mut places = 0..u32::try_from(size).unwrap_or(u32::MAX).min(RX_CLS_LOC_SPECIAL);
     if size == 0 {
         return (0..RX_CLS_LOC_SPECIAL).find(|place| !taken.contains(place));
     }

@@ -18,6 +18,11 @@ pub(super) trait Setting: PartialEq + Sized {
 
     /// Writes this value.
     fn write(&self, interface: &Interface) -> Result<()>;
+
+    /// Returns whether `now` has what this one sets.
+    fn is_kept_in(&self, now: &Self) -> bool {
+        self == now
+    }
 }
 
 /// A setting as it was before, and as it was set.
@@ -64,10 +69,10 @@ impl<S: Setting> Undo<S> {
     }
 
     fn put_back(&self) -> Result<()> {
-        if self.set == self.before {
+        if self.set.is_kept_in(&self.before) {
             return Ok(());
         }
-        if self.set.read_again(&self.interface)? != self.set {
+        if !self.set.is_kept_in(&self.set.read_again(&self.interface)?) {
             return Err(self.interface.changed_since(S::RESTORE));
         }
         self.before.write(&self.interface)
@@ -146,3 +151,6 @@ macro_rules! guard_methods {
     };
 }
 pub(super) use guard_methods;
+
+#[cfg(test)]
+mod tests;

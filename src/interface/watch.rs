@@ -10,7 +10,7 @@ use crate::netlink::Netlink;
 use crate::netlink::message::{Malformed, Message, Request, messages};
 use crate::sys::netlink::{Family, join, try_receive};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd, poll};
-use rustix::io::{Errno, read, write};
+use rustix::io::{Errno, read, retry_on_intr, write};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -75,8 +75,13 @@ pub struct Watch {
     queues: Option<Queues>,
     events: VecDeque<DeviceEvent>,
     has_ended: bool,
+    /// Whether notifications were left out, or could not be read, since the state was read.
+    has_lost: bool,
     buffer: Vec<u8>,
 }
+
+/// How often the state is read while notifications keep coming.
+const READINGS: usize = 8;
 
 static_assertions::assert_impl_all!(Watch: Send, Sync, AsFd);
 
@@ -116,22 +121,27 @@ impl Interface {
         let pending = eventfd(0, flags).map_err(failed)?;
         let all = [Some(&pending), Some(&route), channels.as_ref().map(|(socket, _)| socket)];
         let epoll = any_of(all.into_iter().flatten()).map_err(failed)?;
-        // What happened before this is no event.
-        let info = self.info()?;
-        let queues = self.queues().ok();
-        Ok(Watch {
+        let mut watch = Watch {
             interface: self.clone(),
             route,
             channels,
             pending,
             is_pending: false,
             epoll,
-            info,
-            queues,
+            info: InterfaceInfo::default(),
+            queues: None,
             events: VecDeque::new(),
             has_ended: false,
+            has_lost: false,
             buffer: Vec::new(),
-        })
+        };
+        watch.read_anew()?;
+        if watch.has_ended {
+            return Err(watch.failed(Errno::NODEV));
+        }
+        // What happened before this is no event.
+        watch.events.clear();
+        Ok(watch)
     }
 }
 
@@ -154,11 +164,10 @@ impl Watch {
     /// [`Error::Interface`]: with `ENODEV` after [`DeviceEvent::Removed`] and
     /// [`DeviceEvent::Moved`] ([`Error::is_gone`]), otherwise if a netlink socket fails.
     pub fn try_next(&mut self) -> Result<Option<DeviceEvent>> {
-        if self.events.is_empty() {
-            self.read()?;
-        }
-        let event = self.events.pop_front();
-        self.show_pending()?;
+        let done = if self.events.is_empty() { self.read() } else { Ok(()) };
+        let event = if done.is_ok() { self.events.pop_front() } else { None };
+        let shown = self.show_pending();
+        done.and(shown)?;
         match event {
             None if self.has_ended => Err(self.failed(Errno::NODEV)),
             event => Ok(event),
@@ -214,23 +223,54 @@ impl Watch {
     /// # Errors
     /// [`Error::Interface`]. An interface that is gone is no error but the next event.
     pub fn refresh(&mut self) -> Result<()> {
-        if self.has_ended {
-            return Ok(());
-        }
-        match self.interface.info() {
-            Ok(info) => {
-                self.take_info(info);
-                self.take_queues();
+        let done = self.read_anew();
+        done.and(self.show_pending())
+    }
+
+    /// Reads the state anew, and first the notifications that are older: read afterwards, they would
+    /// undo it.
+    fn read_anew(&mut self) -> Result<()> {
+        // Until it has succeeded.
+        self.has_lost = true;
+        for left in (0..READINGS).rev() {
+            self.read_notifications()?;
+            if self.has_ended {
+                break;
             }
-            Err(error) if error.is_gone() => self.end(DeviceEvent::Removed),
-            Err(error) => return Err(error),
+            let info = match self.interface.info() {
+                Err(error) if !error.is_gone() => return Err(error),
+                info => info.ok(),
+            };
+            // The kernel sends its notifications before it replies to a later request. One that
+            // waits may be older than the reply.
+            let is_behind = self.has_notifications()?;
+            if is_behind && left > 0 {
+                continue;
+            }
+            match info {
+                Some(info) => {
+                    self.take_info(info);
+                    self.take_queues();
+                    self.has_lost = is_behind;
+                }
+                None => self.end(DeviceEvent::Removed),
+            }
+            break;
         }
-        self.show_pending()
+        Ok(())
+    }
+
+    /// Returns whether a notification waits to be read.
+    fn has_notifications(&self) -> Result<bool> {
+        const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut fds = [PollFd::new(&self.route, PollFlags::IN)];
+        let ready = retry_on_intr(|| poll(&mut fds, Some(&NOW)));
+        ready.map(|ready| ready > 0).map_err(|errno| self.failed(errno))
     }
 
     /// Makes the descriptor readable if there are events.
     fn show_pending(&mut self) -> Result<()> {
-        let is_pending = self.has_ended || !self.events.is_empty();
+        let is_pending = self.has_ended || self.has_lost || !self.events.is_empty();
         if is_pending == self.is_pending {
             return Ok(());
         }
@@ -267,16 +307,32 @@ impl Watch {
         self.has_ended = true;
     }
 
-    /// Reads all notifications that there are.
+    /// Reads all notifications that there are, and the state if some were left out.
     fn read(&mut self) -> Result<()> {
+        let asks_for_queues = self.read_notifications()?;
+        if self.has_ended {
+            return Ok(());
+        }
+        if self.has_lost {
+            return self.read_anew();
+        }
+        if asks_for_queues {
+            self.take_queues();
+        }
+        Ok(())
+    }
+
+    /// Reads all notifications that there are; returns whether the numbers of queues may be others.
+    fn read_notifications(&mut self) -> Result<bool> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let done = self.read_with(&mut buffer);
         self.buffer = buffer;
+        // What else was there is not known.
+        self.has_lost |= done.is_err();
         done
     }
 
-    fn read_with(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
-        let mut has_lost = false;
+    fn read_with(&mut self, buffer: &mut Vec<u8>) -> Result<bool> {
         let mut asks_for_queues = false;
         loop {
             match try_receive(self.route.as_fd(), buffer) {
@@ -300,7 +356,7 @@ impl Watch {
                 }
                 Ok(false) => break,
                 // What is read after this was sent before something was left out.
-                Err(Errno::NOBUFS) => has_lost = true,
+                Err(Errno::NOBUFS) => self.has_lost = true,
                 Err(errno) => return Err(self.failed(errno)),
             }
         }
@@ -318,13 +374,7 @@ impl Watch {
                 Err(errno) => return Err(self.failed(errno)),
             }
         }
-        if has_lost {
-            return self.refresh();
-        }
-        if asks_for_queues && !self.has_ended {
-            self.take_queues();
-        }
-        Ok(())
+        Ok(asks_for_queues)
     }
 }
 

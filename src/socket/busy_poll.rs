@@ -13,11 +13,12 @@ use std::time::Duration;
 /// Whether, and how, the calls of a socket poll its queue.
 ///
 /// With busy polling, [`SocketHandle::poll_queue`] and each wake-up of the kernel
-/// ([`Tx::kick`](super::Tx::kick)) first take packets from the queue, on the processor of the
+/// ([`Tx::kick`](super::Tx::kick)) first try to take packets from the queue, on the processor of the
 /// caller: so a loop that only receives calls `poll_queue` in each turn. ([`wait`](super::wait())
 /// does not poll.) If it is also preferred, and interrupts are deferred
 /// ([`NapiSettings`](crate::interface::NapiSettings)), the interrupts stay off for as long as the
-/// loop polls often enough.
+/// loop polls often enough. Whether packets come by polling is up to the kernel and the driver:
+/// [`SocketHandle::busy_poll_effect`].
 ///
 /// ```
 /// use xsk::socket::BusyPoll;
@@ -58,7 +59,9 @@ impl BusyPoll {
         self
     }
 
-    /// Sets how many packets one poll takes (`SO_BUSY_POLL_BUDGET`). Raising it needs CAP_NET_ADMIN.
+    /// Sets how many packets one poll takes at the most (`SO_BUSY_POLL_BUDGET`); 0 stands for
+    /// [`DEFAULT_BUDGET`](Self::DEFAULT_BUDGET). Raising it needs CAP_NET_ADMIN. So does any other
+    /// number on a socket on which it was never set: the kernel has 0 there.
     #[doc(alias = "SO_BUSY_POLL_BUDGET")]
     pub const fn budget(mut self, packets: u16) -> Self {
         self.budget = packets;
@@ -93,7 +96,7 @@ impl fmt::Display for BusyPoll {
     }
 }
 
-/// Whether busy polling does something on a socket.
+/// Whether the calls of a socket have a NAPI instance to poll.
 ///
 /// ```no_run
 /// use xsk::socket::{BusyPoll, BusyPollEffect};
@@ -114,9 +117,8 @@ pub enum BusyPollEffect {
     /// from the first packet; since 6.14 when the socket is bound, from the driver, where the driver
     /// names the instances of its queues (a veth does not).
     NoNapi,
-    /// Calls poll this NAPI instance. That is necessary, not sufficient: what an interrupt brings before
-    /// is not left for them (an emulated igb with 6.18 brought all packets so). Deferred interrupts
-    /// ([`NapiSettings`](crate::interface::NapiSettings)) leave packets to the calls.
+    /// Calls poll this NAPI instance. Packets come by them only if no interrupt has taken them
+    /// before: see [`SocketHandle::busy_poll_effect`].
     Polls {
         /// The id of the instance, as [`Napi::id`](crate::interface::Napi::id) returns it.
         napi: u32,
@@ -131,7 +133,7 @@ impl fmt::Display for BusyPollEffect {
                 "busy polling has no effect: the kernel knows no NAPI instance for the socket",
             ),
             Self::Polls { napi } => {
-                write!(f, "busy polling has an effect: calls poll NAPI instance {napi}")
+                write!(f, "busy polling: calls poll NAPI instance {napi}")
             }
         }
     }
@@ -141,11 +143,12 @@ impl SocketHandle {
     /// Sets busy polling (5.11): all three options, or none.
     ///
     /// What was set is read back where the kernel lets it be read: the budget is not. Call
-    /// [`busy_poll_effect`](Self::busy_poll_effect) to learn whether it does something.
+    /// [`busy_poll_effect`](Self::busy_poll_effect) to learn whether there is something to poll.
     ///
     /// # Errors
-    /// [`Error::SocketOption`] with `EPERM` for [`BusyPoll::prefer`], or a greater budget, without
-    /// CAP_NET_ADMIN; [`Error::NeedsKernel`] before 5.11, and where the kernel was built without
+    /// [`Error::SocketOption`] with `EPERM` without CAP_NET_ADMIN for [`BusyPoll::prefer`], for a
+    /// greater [budget](BusyPoll::budget), and before 6.4 for a longer time;
+    /// [`Error::NeedsKernel`] before 5.11, and where the kernel was built without
     /// CONFIG_NET_RX_BUSY_POLL; [`Error::Setting`] for a time above 2^31 - 1 microseconds.
     pub fn set_busy_poll(&self, wanted: &BusyPoll) -> Result<()> {
         let inner = self.inner();
@@ -184,7 +187,7 @@ impl SocketHandle {
     }
 
     /// `recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL)`: with busy polling, takes packets from the
-    /// queue into the RX ring. Without, it wakes a zero-copy driver that asked for it, as
+    /// queue into the RX ring, unless an interrupt has begun to. Without, it wakes a zero-copy driver that asked for it, as
     /// [`Fill::kick_if_needed`](super::Fill::kick_if_needed) does, and does nothing in copy mode.
     ///
     /// # Errors
@@ -213,8 +216,15 @@ impl SocketHandle {
         Ok(BusyPoll { time, prefer, budget: inner.busy_poll_budget() })
     }
 
-    /// Returns whether busy polling does something (`SO_INCOMING_NAPI_ID`): whether the kernel has
-    /// a NAPI instance for the socket, which is what calls poll.
+    /// Returns whether the kernel has a NAPI instance for the socket (`SO_INCOMING_NAPI_ID`), which
+    /// is what calls poll.
+    ///
+    /// It is necessary, not sufficient. Without one, busy polling does nothing. With one, a poll takes
+    /// packets only while no interrupt has scheduled the instance (`napi_busy_loop`,
+    /// net/core/dev.c): often none, unless interrupts are deferred and polling is
+    /// [preferred](BusyPoll::prefer). With an emulated igb (Linux 6.18) there was one, and none of
+    /// 512 packets came by polling. `nstat -az TcpExtBusyPollRxPackets` shows how many came so in the
+    /// network namespace.
     ///
     /// Ask a bound socket, and before 6.14 one that has received a packet. In Linux 6.13 there is
     /// none for any AF_XDP socket; since 6.14 there is one in zero-copy and in copy mode where the

@@ -4,9 +4,9 @@ use crate::common::{Cable, kernel_can, kernel_since};
 use crate::fixture::{Fixture, with_sysfs};
 use rustix::io::Errno;
 use std::time::Duration;
-use xsk::Error;
 use xsk::interface::{NapiScope, NapiSettings};
 use xsk::test_util::{privileged, test_name};
+use xsk::{Error, Interface};
 
 const US: fn(u64) -> Duration = Duration::from_micros;
 
@@ -21,6 +21,9 @@ fn the_settings_of_another_namespace_are_not_read() {
     let inside = with_sysfs(&fixture.cable.left, || fixture.interface().device_napi_settings());
     let expected = kernel_since(5, 11).then(NapiSettings::default);
     assert_eq!(inside.unwrap(), expected);
+    // Each namespace has a `lo` with the index 1.
+    let lo = fixture.cable.left.run(|| Interface::by_name("lo")).unwrap().unwrap();
+    assert_eq!(lo.device_napi_settings().unwrap(), None);
     // The other end has another index in another namespace.
     let outside = with_sysfs(&fixture.cable.right, || fixture.interface().device_napi_settings());
     assert_eq!(outside.unwrap(), None);

@@ -111,8 +111,8 @@ pub(crate) struct PortArgs {
     /// Busy polling: calls of the kernel take packets from the queue (5.11)
     ///
     /// It is preferred to interrupts, where the interface defers these (napi_defer_hard_irqs and
-    /// gro_flush_timeout in /sys/class/net). The summary says whether it has an effect: not on every
-    /// kernel, and not with every driver.
+    /// gro_flush_timeout in /sys/class/net). The summary says whether there is a NAPI instance to
+    /// poll: not on every kernel, and not with every driver. An interrupt may be faster all the same.
     #[arg(short = 'B', long)]
     pub(crate) busy_poll: bool,
     /// Packets that one such call takes

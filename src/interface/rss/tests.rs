@@ -47,6 +47,27 @@ fn the_default_table_leaves_channels_free() {
 }
 
 #[test]
+fn the_default_table_and_a_key_are_set_together() {
+    let (interface, card, _installed) = fake(card());
+    let mut rss = interface.rss().unwrap().unwrap();
+    rss.spread_over(&[0, 1, 2, 3]);
+    assert!(rss.set_symmetric_key());
+    let guard = interface.set_rss(&rss).unwrap();
+    assert_eq!((&card.borrow().table, &card.borrow().key), (&rss.table, &rss.key));
+    assert!(!card.borrow().configured);
+    guard.keep();
+    // And put back.
+    rss.spread_over(&[0, 1]);
+    rss.key.fill(1);
+    let guard = interface.set_rss(&rss).unwrap();
+    assert!(card.borrow().configured);
+    guard.restore().unwrap();
+    assert_eq!(card.borrow().table, [0, 1, 2, 3, 0, 1, 2, 3]);
+    assert_eq!(card.borrow().key, [0x6d, 0x5a].repeat(20));
+    assert!(!card.borrow().configured);
+}
+
+#[test]
 fn both_directions_have_one_hash() {
     let (interface, card, _installed) = fake(card());
     // By the key.

@@ -102,3 +102,10 @@ fn the_feature_that_is_off_is_named_and_switched_on() {
     assert_eq!(card.borrow().flags, 1 << 28);
     assert_eq!(errno(interface.add_rule(&FlowRule::ipv6().to_queue(4))), Errno::INVAL);
 }
+
+#[test]
+fn a_feature_that_stays_off_is_an_error() {
+    let (interface, _card, _installed) = fake(Card { ignores_flags: true, ..Card::default() });
+    assert_eq!(errno(interface.set_ntuple(true)), Errno::OPNOTSUPP);
+    interface.set_ntuple(false).unwrap().restore().unwrap();
+}

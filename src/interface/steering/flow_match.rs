@@ -19,7 +19,7 @@ use xsk_uapi::ethtool::{
 /// let web: FlowMatch<Ports<std::net::Ipv4Addr>> = FlowRule::tcp_v4().destination_port(80);
 /// assert_eq!(web.to_queue(1).to_string(), "tcp4 dst-port 80: queue 1");
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ports<A>(PhantomData<A>);
 
 /// Packets of any protocol over the IP of the addresses `A`: a parameter of [`FlowMatch`].
@@ -29,7 +29,7 @@ pub struct Ports<A>(PhantomData<A>);
 /// let gre: FlowMatch<Ip<std::net::Ipv4Addr>> = FlowRule::ipv4().protocol(47);
 /// assert_eq!(gre.drop_packets().to_string(), "ip4 proto 47: drop");
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ip<A>(PhantomData<A>);
 
 /// Packets with an Ethernet header: a parameter of [`FlowMatch`].
@@ -39,7 +39,7 @@ pub struct Ip<A>(PhantomData<A>);
 /// let mine: FlowMatch<Ethernet> = FlowRule::ethernet().destination([2, 0, 0, 0, 0, 1]);
 /// assert_eq!(mine.to_queue(0).to_string(), "ether dst 02:00:00:00:00:01: queue 0");
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ethernet(());
 
 /// Which packets a flow rule is for; [`to_queue`](Self::to_queue) or

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::interface::Interface;
 use crate::interface::undo::{Setting, Undo, guard_methods};
 use crate::sys::ethtool;
+use rustix::io::Errno;
 use xsk_uapi::ethtool::ETH_FLAG_NTUPLE;
 
 const ASK: &str = "ask for the feature ntuple-filters of";
@@ -65,9 +66,13 @@ impl Interface {
     ///
     /// # Errors
     /// [`Error::Interface`](crate::Error::Interface) with `EOPNOTSUPP` for a driver that has not
-    /// this feature, or cannot switch it; with `EPERM`.
+    /// this feature, cannot switch it, or takes no notice; with `EPERM`.
     pub fn set_ntuple(&self, on: bool) -> Result<NtupleGuard> {
         let before = Ntuple(self.ntuple()?);
-        Ok(NtupleGuard(Undo::set(self, before, &Ntuple(on))?))
+        let undo = Undo::set(self, before, &Ntuple(on))?;
+        if *undo.value() != Ntuple(on) {
+            return Err(self.refused(SET, Errno::OPNOTSUPP, "the driver took no notice"));
+        }
+        Ok(NtupleGuard(undo))
     }
 }

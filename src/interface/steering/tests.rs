@@ -189,5 +189,19 @@ fn a_rule_goes_behind_the_others() {
     assert_eq!(free(16, &taken(&[])), Some(15));
     assert_eq!(free(16, &taken(&[15, 13])), Some(14));
     assert_eq!(free(2, &taken(&[0, 1])), None);
+    for size in [u32::MAX.into(), u64::MAX] {
+        assert_eq!(free(size, &taken(&[])), Some(0x7fff_ffff), "no special number");
+    }
     assert_eq!(free(0, &taken(&[0, 1, 3])), Some(2), "a driver that does not report its size");
+}
+
+#[test]
+fn a_match_is_the_beginning_of_several_rules() {
+    let vxlan = FlowRule::udp_v4().destination_port(4789);
+    assert_eq!(vxlan.clone(), vxlan);
+    let rules = [1, 2].map(|queue| {
+        let source = Ipv4Addr::new(10, 0, 0, u8::try_from(queue).unwrap());
+        vxlan.clone().source(source).to_queue(queue)
+    });
+    assert_ne!(rules[0], rules[1]);
 }

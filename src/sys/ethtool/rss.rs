@@ -41,18 +41,26 @@ pub(crate) fn get(
 ///
 /// An empty `key` leaves the key as it is, and no table the table. An empty table stands for the
 /// default one; it deletes a context other than 0.
+///
+/// # Errors
+/// `EINVAL` also for a key together with an empty table: before 6.11 the kernel looks for the key
+/// behind a table of the device's size (`ethtool_set_rxfh`, net/ethtool/ioctl.c).
 pub(crate) fn set(
     device: Device<'_>,
     mut request: ethtool_rxfh,
     table: Option<&[u32]>,
     key: &[u8],
 ) -> Result<u32, Errno> {
+    if table.is_some_and(<[u32]>::is_empty) && !key.is_empty() {
+        return Err(Errno::INVAL);
+    }
     request.cmd = ETHTOOL_SRSSH;
     request.indir_size = table.map_or(ETH_RXFH_INDIR_NO_CHANGE, |table| u32_of_count(table.len()));
     request.key_size = u32_of_count(key.len());
     let mut buffer = Tailed::new(request.as_bytes(), table.unwrap_or_default(), key);
     // SAFETY: ETHTOOL_SRSSH reads one `ethtool_rxfh`, and behind it `indir_size` words, unless that
-    // is ETH_RXFH_INDIR_NO_CHANGE, and `key_size` bytes: what is in the buffer. It writes
+    // is ETH_RXFH_INDIR_NO_CHANGE, and `key_size` bytes: what is in the buffer. Older kernels look
+    // for these bytes elsewhere if `indir_size` is zero, but then there are none. It writes
     // `rss_context`.
     unsafe { ask(device, buffer.as_mut_bytes()) }?;
     Ok(buffer.header::<ethtool_rxfh>().rss_context)
