@@ -43,7 +43,7 @@ impl fmt::Display for MethodReason {
                 "without CAP_SYS_ADMIN a program left by netlink could not be taken over"
             }
             Self::Joined => "as the program that was there already",
-            Self::TakenOver => "a process that was killed left the program behind",
+            Self::TakenOver => "a program without a user was there: its process was killed, or the interface came from another namespace",
         })
     }
 }

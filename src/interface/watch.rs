@@ -51,8 +51,9 @@ use xsk_uapi::rtnetlink::{AF_UNSPEC, RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK, ifi
 /// The events are the kernel's notifications about interfaces (`RTNLGRP_LINK`) and, since 5.7,
 /// about numbers of queues (`ETHTOOL_MSG_CHANNELS_NTF`). A kernel that has to leave notifications
 /// out reports that; the state is read anew then, and the differences are the events. So a state
-/// that lasts is never missed, but two changes of which the second undoes the first may be. An
-/// event may also come twice.
+/// that lasts is never missed, but two changes of which the second undoes the first may be: also
+/// where both came before the first notification was read, whose numbers of queues are then asked for.
+/// An event may also come twice.
 ///
 /// The kernel notifies of no program that is attached or replaced by a link, nor of any program
 /// while the interface is down, nor of numbers of queues before 5.7: those events come with the

@@ -85,7 +85,7 @@ fn without_sys_admin_a_killed_process_starts_again() {
         let (mut other, said) = Other::start(&fixture, role);
         assert_eq!(said.ends_with(" true"), program.is_empty(), "{said}");
         let how = if program.is_empty() {
-            "netlink, a process that was killed left the program behind"
+            "netlink, a program without a user was there: its process was killed, or the interface came from another namespace"
         } else {
             "netlink, the default"
         };

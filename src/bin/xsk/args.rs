@@ -17,7 +17,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
     0  it ended as asked: the count (-C) was reached, or the time (-d) was over, or, without either,
        a signal came
-    1  an error, which is written to the standard error output
+    1  an error, which is written to the standard error output; or nothing at all could be sent
     2  a wrong command line
     3  the time was over before the count was reached
     4  the interface (or one of two) went during the run: removed, or moved to another network
@@ -85,7 +85,7 @@ pub(crate) struct PortArgs {
     /// Queues that packets are received and sent on: a number, numbers and ranges (0,2,4-7), or `all`
     ///
     /// Each of several queues has a thread and packet memory of its own (--chunks); a count (-C) is for
-    /// all together. A queue without the RX or the TX side that the command needs is left out. The table
+    /// all together. Each thread spins: with fewer free processors than queues, add -p. A queue without the RX or the TX side that the command needs is left out. The table
     /// counts all queues together; the summary has a line for each. In JSON the summary has
     /// "queues", and "queue" is null. Not with -M, nor with l2fwd's -o.
     #[arg(short, long, value_name = "QUEUES", default_value = "0")]
@@ -485,7 +485,7 @@ pub(crate) struct LatencyArgs {
     /// Look for packets without a pause, and do not sleep: takes two processors
     #[arg(long)]
     pub(crate) spin: bool,
-    /// Use UDP sockets of the kernel's network stack, as a yardstick
+    /// Use UDP sockets of the kernel's network stack, as a yardstick: on the cable of its own only
     ///
     /// Their packets have 66 bytes at least: the headers, and what the measurement writes.
     #[arg(long, conflicts_with_all = ["profile", "interface", "generic", "native"])]
@@ -517,7 +517,7 @@ pub(crate) struct LatencyArgs {
 pub(crate) enum Profile {
     /// As they are
     None,
-    /// Few interrupts: packets wait for up to 200 us
+    /// Few interrupts: packets that come soon after others wait, for some 200 us
     Throughput,
     /// No deferral, and busy polling
     Latency,

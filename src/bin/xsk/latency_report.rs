@@ -103,7 +103,8 @@ pub(crate) fn json(
 pub(crate) fn lines(args: &LatencyArgs, way: Way, measured: &Measured) -> Vec<String> {
     let (sent, back) = (grouped(measured.sent), grouped(measured.times.count()));
     let mut lines = vec![format!(
-        "  sent {sent} packets of {} bytes in {:.2} s; {back} came back, {} lost, {} skipped",
+        "  sent {sent} packets of {} bytes in {:.2} s; {back} came back, {} lost (or not \
+         back yet at the end), {} skipped",
         way.size(args),
         measured.seconds.as_secs_f64(),
         grouped(measured.lost()),
@@ -135,7 +136,7 @@ fn picture(parts: &[(u64, u64, u64)]) -> Vec<String> {
 
 /// Returns the head of the table that compares.
 pub(crate) fn head() -> String {
-    columns("round trip, us", ["min", "p50", "p90", "p99", "p99.9", "max", "lost"])
+    columns("round trip, us", ["min", "p50", "p90", "p99", "p99.9", "max", "lost", "skipped"])
 }
 
 /// Returns a row of that table.
@@ -144,13 +145,14 @@ pub(crate) fn row(way: Way, measured: &Measured) -> String {
         Some(spread) => {
             let [min, p50, p90, p99, p999, max] = spread.map(us);
             let lost = grouped(measured.lost());
-            columns(&way.name(), [&min, &p50, &p90, &p99, &p999, &max, &lost])
+            let skipped = grouped(measured.skipped);
+            columns(&way.name(), [&min, &p50, &p90, &p99, &p999, &max, &lost, &skipped])
         }
         None => format!("{:<30} no packet came back", way.name()),
     }
 }
 
-fn columns(name: &str, figures: [&str; 7]) -> String {
+fn columns(name: &str, figures: [&str; 8]) -> String {
     let figures: String = figures.iter().map(|figure| format!("{figure:>10}")).collect();
     format!("{name:<30}{figures}")
 }

@@ -59,7 +59,8 @@ impl Loss {
         match self {
             Self::RingFull => format!(
                 "{count} received packets were dropped because the RX ring was full: this process \
-                 does not keep up. A larger ring (--rx-ring) helps against bursts"
+                 does not keep up. A larger ring (--rx-ring) helps against bursts, and -p where \
+                 there are more threads than processors"
             ),
             Self::NoChunk => format!(
                 "{count} received packets were dropped because the fill ring was empty: more \
