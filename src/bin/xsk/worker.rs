@@ -118,10 +118,12 @@ impl Shared {
         self.link.load(Ordering::Relaxed) == link as u8
     }
 
-    /// Has the link looked at.
+    /// Has the link looked at soon. That wakes nothing: a device that drops each packet is a reason to
+    /// ask at each wake-up.
     fn ask(&self) {
-        if !self.asked.swap(true, Ordering::Relaxed) {
-            self.overseer.unpark();
+        // All workers have this in their caches: it is not written again.
+        if !self.asked.load(Ordering::Relaxed) {
+            self.asked.store(true, Ordering::Relaxed);
         }
     }
 
@@ -319,6 +321,20 @@ mod tests {
     use clap::Parser;
     use xsk::test_util::{Namespace, VethPair, ip, privileged};
     use xsk::{Socket, Umem};
+
+    #[test]
+    fn a_device_that_drops_does_not_keep_the_overseer_awake() {
+        let cli = Cli::parse_from(["xsk", "txonly", "-i", "near", "-q", "all"]);
+        let Command::Txonly(args) = &cli.command else { panic!("{cli:?}") };
+        let (shared, published) =
+            (Shared::new(&args.port, Link::Ready).unwrap(), Published::default());
+        let mut worker = Worker::new(&shared, &published);
+        worker.kicked(Ok(Kick::Busy)).unwrap();
+        let (start, time) = (Instant::now(), Duration::from_millis(20));
+        std::thread::park_timeout(time);
+        assert!(start.elapsed() >= time, "{:?}", start.elapsed());
+        assert!(shared.take_asked() && !shared.take_asked());
+    }
 
     #[test]
     fn a_driver_is_not_blamed_for_the_time_in_which_the_interface_is_down() {
