@@ -246,7 +246,7 @@ impl Attachment {
     }
 
     /// Returns whether the program takes packets of several frames
-    /// ([`AttachmentBuilder::frags`]). `None` where it is not known: for programs that are not this
+    /// ([`AttachmentBuilder::frags`]), by its name, because the kernel does not report it. `None` where it is not known: for programs that are not this
     /// crate's default one, and where this process may not look at the one it joined.
     ///
     /// In generic mode it does not matter. In native mode, without, a socket for packets of several

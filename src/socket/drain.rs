@@ -111,6 +111,13 @@ pub fn drain(
         if back > 0 {
             pause = PAUSE;
         } else {
+            // A wake-up shows it as well, but a zero-copy driver may ask for none.
+            if pause == LONG_PAUSE {
+                match tx.inner().check() {
+                    Err(error) if error.is_gone() => drained.gone = true,
+                    result => result?,
+                }
+            }
             std::thread::sleep(pause);
             pause = pause.saturating_mul(2).min(LONG_PAUSE);
         }

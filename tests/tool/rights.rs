@@ -197,3 +197,18 @@ fn without_the_right_to_become_another_user_it_ends_in_order() {
     assert!(message.contains("CAP_SETUID and CAP_SETGID"), "{message}");
     assert_eq!(fixture.attached(), None);
 }
+
+#[test]
+fn beside_a_program_that_netlink_holds_it_says_what_to_do() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(2);
+    let first = fixture.start("rxdrop --attach netlink").ready();
+    let refused = fixture.start("rxdrop -q 1 --user 65533:65533").end();
+    let words =
+        "With --user the program has to be held by a link: end the processes that use this one";
+    assert!(refused.failure().contains(words), "{refused:?}");
+    assert!(!refused.failure().contains("--attach netlink"), "{refused:?}");
+    first.stop();
+}

@@ -57,6 +57,20 @@ impl Failure {
         }
     }
 
+    /// Returns the failure with the advice for a process that gives its rights up: what netlink holds, it
+    /// could not take off.
+    pub(crate) fn without_rights(self) -> Self {
+        let Self::Xsk(error @ Error::OtherAttachment { .. }) = self else { return self };
+        let text = error.to_string();
+        match text.split_once(". Ask for what is there") {
+            Some((what, _)) => Self::Text(format!(
+                "{what}. With --user the program has to be held by a link: end the processes that use \
+                 this one, or start them with `--attach link`"
+            )),
+            None => Self::Xsk(error),
+        }
+    }
+
     /// Returns the failure without the advice to use packets of several frames, which is in vain where
     /// they were asked for already.
     pub(crate) fn despite_frags(self) -> Self {

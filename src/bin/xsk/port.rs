@@ -257,7 +257,12 @@ impl ActiveProgram {
     ) -> Result<Self> {
         let builder = || attachment(args, interface).mode(args.mode.choice());
         let attachment = attach(builder, interface, stop)
-            .map_err(|failure| if args.frags { failure.despite_frags() } else { failure })?;
+            .map_err(|failure| if args.frags { failure.despite_frags() } else { failure })
+            .map_err(
+                |failure| {
+                    if rights::are_given_up() { failure.without_rights() } else { failure }
+                },
+            )?;
         let registrations = register(&attachment)?;
         Ok(Self { attachment, registrations })
     }

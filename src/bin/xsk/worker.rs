@@ -7,6 +7,7 @@ use crate::link::Link;
 use crate::pace::{Pace, Padded, Patience};
 use crate::session::TURNS;
 use crate::side::{DOWN, REFUSED};
+use crate::watch;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -281,7 +282,8 @@ impl Pace for Worker<'_> {
     fn sleep(&mut self, socket: &SocketHandle, most: Duration) -> Result<()> {
         self.turns = 1;
         self.publish();
-        xsk::wait(&[socket, &self.shared.end], Some(most))?;
+        // Not longer than a single queue sleeps: after a flap a driver may want to be woken.
+        xsk::wait(&[socket, &self.shared.end], Some(most.min(watch::INTERVAL)))?;
         Ok(())
     }
 
