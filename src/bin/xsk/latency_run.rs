@@ -61,25 +61,32 @@ pub(crate) fn measure(
     })
 }
 
-/// Passes a turn of a loop that spins. The kernel's part of the work may wait for this core: now and
-/// then it is given up for a moment, which takes as long as many turns.
-fn pause(turns: &mut u32) {
-    *turns = turns.wrapping_add(1);
-    if *turns % 16_384 == 0 {
+/// Returns whether this process has one processor for both threads. A thread that spins gives it
+/// up in each turn then, and never where there are two: after `sched_yield` the other tasks that
+/// wait for the processor run first, and on a machine with other work the scheduler was seen to
+/// leave threads that call it now and then together on one processor.
+fn is_one_processor() -> bool {
+    std::thread::available_parallelism().is_ok_and(|count| count.get() < 2)
+}
+
+/// Passes a turn of a loop that spins.
+#[inline]
+fn pause(yields: bool) {
+    if yields {
         std::thread::yield_now();
     }
 }
 
 /// Sends everything back.
 fn echo(end: &mut impl End, spin: bool, over: &AtomicBool) -> Result<()> {
-    let mut turns = 0;
+    let yields = is_one_processor();
     let run = || {
         while !over.load(Ordering::Relaxed) {
             if end.echo()? > 0 {
                 continue;
             }
             if spin {
-                pause(&mut turns);
+                pause(yields);
             } else {
                 end.wait(CHECK)?;
             }
@@ -108,7 +115,7 @@ fn ping(
         // The numbers of packets that came back are rising.
         let mut next = 0;
         let (mut ended, mut came_at) = (None, start);
-        let (mut turns, step) = (0, interval.as_nanos() as u64);
+        let (yields, step) = (is_one_processor(), interval.as_nanos() as u64);
         loop {
             let Measured { times, .. } = &mut measured;
             let came = end.receive(|number, sent_at| {
@@ -153,7 +160,7 @@ fn ping(
                 continue;
             }
             if came == 0 && spin {
-                pause(&mut turns);
+                pause(yields);
             } else if came == 0 {
                 let until = if ended.is_some() { next_check } else { due.min(next_check) };
                 end.wait(until.saturating_duration_since(now))?;
