@@ -167,7 +167,8 @@ impl Interface {
         }
     }
 
-    /// Removes the flow rule at a location, by whatever program it was added (`ethtool -N ... delete`).
+    /// Removes the flow rule at a location, by whatever program it was added
+    /// (`ethtool -N ... delete`).
     ///
     /// # Errors
     /// [`Error::Interface`] with `ENOENT` or `EINVAL`, by driver, if there is none; with
