@@ -565,7 +565,7 @@
 //! | packets of several frames, or multi-buffer (`multi_buffer`, `XDP_USE_SG`) | 6.6 | `NeedsKernel`; packets have to fit a chunk |
 //! | the VLAN tag among it | 6.8 | `None`: `Property::NotSupported` |
 //! | checksums and the time of sending of packets that are sent (`UmemBuilder::tx_metadata`) | 6.8 | `NeedsKernel` |
-//! | NAPI settings of one queue (`set_napi`) | 6.13 | the whole device is set, in the network namespace that `/sys` shows |
+//! | NAPI settings of one queue (`set_napi`) | 6.13 | `None` of a queue; the whole device is set, in the network namespace that `/sys` shows |
 //! | `set_tx_budget` (`XDP_MAX_TX_SKB_BUDGET`) | 6.17 | `NeedsKernel` |
 //!
 //! Tested on Linux 5.10, 6.1, 6.12, 6.18 and 7.3 (`tests/vm` in the repository). x86-64 (tested),

@@ -173,7 +173,8 @@ fn limits_and_relations_are_described() {
     let info = || pair.a().info().unwrap();
     assert_eq!((info().min_mtu, info().max_mtu), (Some(68), Some(65535)));
     assert_eq!((info().lower, info().lower_is_elsewhere), (Some(pair.b().index()), true));
-    assert_eq!((info().oper_state, info().promiscuity), (Some(OperState::Up), Some(0)));
+    common::wait_for("it is up", || info().oper_state == Some(OperState::Up));
+    assert_eq!(info().promiscuity, Some(0));
     ip::set_master(pair.a(), Some(&bridge)).unwrap();
     assert_eq!((info().master, info().promiscuity), (Some(bridge.index()), Some(1)));
     ip::set_up(pair.b(), false).unwrap();

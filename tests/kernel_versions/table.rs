@@ -164,7 +164,7 @@ pub(crate) const FEATURES: [Feature; 24] = [
     Feature {
         name: "NAPI settings of one queue (`set_napi`)",
         since: (6, 13),
-        without: "the whole device is set, in the network namespace that `/sys` shows",
+        without: "`None` of a queue; the whole device is set, in the network namespace that `/sys` shows",
         probe: probes::napi,
     },
     Feature {

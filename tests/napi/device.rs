@@ -19,7 +19,7 @@ fn the_settings_of_another_namespace_are_not_read() {
     // /sys shows the namespace of this process.
     assert_eq!(fixture.interface().device_napi_settings().unwrap(), None);
     let inside = with_sysfs(&fixture.cable.left, || fixture.interface().device_napi_settings());
-    let expected = kernel_since(5, 11).then(NapiSettings::default);
+    let expected = kernel_since(5, 8).then(NapiSettings::default);
     assert_eq!(inside.unwrap(), expected);
     // Each namespace has a `lo` with the index 1.
     let lo = fixture.cable.left.run(|| Interface::by_name("lo")).unwrap().unwrap();

@@ -332,7 +332,8 @@ fn a_grant_is_for_the_namespace_of_its_socket() {
     let program = attach(&cable, AttachMethod::Link);
     let granted = grant(&cable, &program);
     let found = cable.left.run(|| granted.interface()).unwrap().unwrap();
-    assert_eq!(&found, cable.veth.a());
+    // Before 5.14 values of two look-ups are not equal.
+    assert_eq!(found.index(), cable.veth.a().index());
     // In other namespaces, whether or not they have an interface of this index.
     let third = xsk::test_util::Namespace::new().unwrap();
     for elsewhere in [&cable.right, &third] {
