@@ -1,5 +1,5 @@
 //! `examples/worker_without_rights.rs`: the worker has no capability and receives. If one of the
-//! two ends or is killed, what is left is what the documentation says.
+//! two ends, or is killed, what is left is what the documentation says.
 
 use crate::common::{AtCable, Cable, kernel_can, kernel_since, packet, until, wait_for};
 use crate::fixture::Example;
