@@ -56,6 +56,7 @@
 mod assembler;
 mod btf;
 mod builder;
+mod filter;
 mod info;
 mod insn;
 mod metadata_program;

@@ -1,0 +1,147 @@
+//! The conditions of filters as a tree, in the meaning of the tcpdump language.
+//!
+//! Each test carries its `depth`: how many VLAN tags come before the header that it reads. In the
+//! text form the keyword `vlan` raises the depth of what follows, as it does in tcpdump.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// A condition on a packet.
+///
+/// A test that reads past the end of the packet, or a header whose own length is impossible, makes
+/// the whole condition *unreadable*, which counts as not true; so does its negation. `and` and `or`
+/// go from left to right and stop as soon as the outcome is certain: what is not tried cannot be
+/// unreadable. This is what tcpdump does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Expr {
+    /// True, or false, of every packet.
+    Always(bool),
+    Not(Box<Expr>),
+    /// All of them, tried in this order; an empty list is true.
+    And(Vec<Expr>),
+    /// At least one of them, tried in this order; an empty list is false.
+    Or(Vec<Expr>),
+    Test(Test),
+}
+
+/// One test of a packet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Test {
+    /// The number of VLAN tags before the header, 0 to [`MOST_TAGS`].
+    pub(crate) depth: u8,
+    pub(crate) kind: TestKind,
+}
+
+/// The most VLAN tags that tests look behind.
+pub(crate) const MOST_TAGS: u8 = 2;
+
+/// What a test compares.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum TestKind {
+    /// The Ethernet type behind `depth` tags is this one (0x600 or above).
+    EtherType(u16),
+    /// There is one more VLAN tag behind `depth` tags: its type is 0x8100, 0x88a8 or 0x9100; with
+    /// this VLAN id (0 to 4095), if one is given.
+    Vlan(Option<u16>),
+    /// The Ethernet addresses; they come before any tag, so the depth does not matter.
+    Ether(Direction, [u8; 6]),
+    /// The first bit of the destination's Ethernet address is set (broadcast, too).
+    EtherMulticast,
+    /// IPv4 whose address, masked, is this one. The mask may be any.
+    Ip4(Direction, Ipv4Addr, Ipv4Addr),
+    /// ARP (0x0806) or RARP (0x8035), for IPv4 over Ethernet: the sender's protocol address at
+    /// byte 14 is the source, the target's at byte 24 the destination; compared as in `Ip4`.
+    Arp { reverse: bool, direction: Direction, address: Ipv4Addr, mask: Ipv4Addr },
+    /// IPv6 whose address begins with the first so many bits (0 to 128) of this one.
+    Ip6(Direction, Ipv6Addr, u8),
+    /// IPv4 with this protocol number.
+    Ip4Protocol(u8),
+    /// IPv6 whose last next-header number is this one: behind extension headers (hop-by-hop,
+    /// routing, fragment, destination options, authentication; at most [`MOST_EXTENSIONS`]).
+    Ip6Protocol(u8),
+    /// IPv4, of this protocol, no fragment but the first, with a port in this range.
+    Ip4Port(u8, Direction, Ports),
+    /// IPv6, likewise, behind extension headers.
+    Ip6Port(u8, Direction, Ports),
+    /// The packet's length in bytes compared with a number.
+    Length(Relation, u32),
+    /// Two numbers compared, as 32 bits without a sign.
+    Compare(Number, Relation, Number),
+}
+
+/// The most extension headers of IPv6 that are walked; a packet with more is unreadable.
+pub(crate) const MOST_EXTENSIONS: usize = 6;
+
+/// A range of ports, both ends in it; the first is not above the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Ports {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+}
+
+/// Which of the two addresses or ports a test compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Direction {
+    Source,
+    Destination,
+    /// One of them: the source, or else the destination.
+    Either,
+    Both,
+}
+
+/// How two numbers compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Relation {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// A number computed from a packet: 32 bits, without a sign, wrapping.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Number {
+    Constant(u32),
+    /// The packet's length in bytes.
+    Length,
+    /// `size` (1, 2 or 4) bytes in network order at `offset` from a header.
+    Load {
+        header: Header,
+        offset: Box<Number>,
+        size: u8,
+    },
+    /// Division and remainder by 0 are unreadable; a shift by 32 or more gives 0.
+    Binary(Operator, Box<Number>, Box<Number>),
+    Negate(Box<Number>),
+}
+
+/// Where a load counts from. A load does not test that its header is there: the condition does,
+/// before (the parser writes `And([EtherType(0x800), Ip4Protocol(6), first fragment, Compare])`
+/// for `tcp[13] != 0`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Header {
+    /// The first byte of the packet.
+    Ethernet,
+    /// The first byte behind the Ethernet type, behind `depth` tags.
+    Network,
+    /// The first byte behind the IPv4 header, by its length; a length below 20 is unreadable.
+    Ip4Payload,
+    /// The first byte behind the 40 bytes of the IPv6 header.
+    Ip6Payload,
+}
+
+/// An operation on two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+    And,
+    Or,
+    Xor,
+    ShiftLeft,
+    ShiftRight,
+}
