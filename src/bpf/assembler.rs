@@ -27,6 +27,11 @@ impl<'map> Assembler<'map> {
         self.insns.extend(insns);
     }
 
+    /// Returns how many instructions there are.
+    pub(super) fn len(&self) -> usize {
+        self.insns.len()
+    }
+
     /// Adds a jump to `label`, whatever its offset is.
     pub(super) fn jump(&mut self, jump: Insn<'map>, label: Label) {
         self.jumps.push((self.insns.len(), label));

@@ -159,6 +159,7 @@ impl Error {
                     write!(f, "cannot {operation} {object}: {}", Shown(*errno))
                 }
             }
+            Self::Filter { fault } => write!(f, "the filter cannot be compiled: {fault}"),
             Self::WrongObject { object, wanted } => write!(f, "{object} is not {wanted}"),
             Self::Attach { interface, mode, method, errno, message, .. } => write!(
                 f,

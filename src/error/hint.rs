@@ -10,7 +10,7 @@ mod program;
 mod socket;
 mod wording;
 
-use super::{Error, ObjectKind, SocketOption};
+use super::{Error, FilterFault, ObjectKind, SocketOption};
 use rustix::io::Errno;
 use std::borrow::Cow;
 use wording::{Hint, NET_ADMIN, NO_HINT, needs};
@@ -55,6 +55,10 @@ const SENDS_ONLY: &str = "A socket that only sends is not registered: the kernel
     and may crash at the first packet";
 const NOT_FRESH: &str = "Only one that nothing has registered memory with, given rings or bound \
     can become a socket here: open it (`XskFd::open`) and hand it over at once";
+const FILTER_SIZE: &str = "Put addresses and ports that are many into a set, or spread the rules \
+    over fewer conditions";
+const FILTER_ALL: &str = "Narrow its condition, or say that it is meant \
+    (`Filter::take_everything`)";
 const LOCK_HELD: &str = "It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` \
     shows the lock and who has it; the kernel frees it when that process ends";
 const MARKS_TAKEN: &str = "Each attachment has one: close what is not needed; `ss -xap | grep xsk` \
@@ -193,6 +197,8 @@ fn of_operation(error: &Error) -> Hint {
             attach::hidden(interface, *mode, *method, *in_use)
         }
         Error::OtherAttachment { interface, conflict, .. } => attach::conflict(interface, conflict),
+        Error::Filter { fault: FilterFault::TooLarge { .. } } => FILTER_SIZE.into(),
+        Error::Filter { fault: FilterFault::TakesEverything { .. } } => FILTER_ALL.into(),
         Error::Handover { fault, .. } => handover::fault(fault),
         Error::AttachLock { pid, uid, .. } => {
             stranger(*pid, *uid).unwrap_or_else(|| LOCK_HELD.into())

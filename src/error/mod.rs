@@ -8,6 +8,7 @@ mod bpf_op;
 mod conflict;
 mod describe;
 mod errno;
+mod filter_fault;
 mod handover_fault;
 mod hint;
 mod object_kind;
@@ -28,6 +29,7 @@ use std::io;
 use std::time::Duration;
 
 pub use bpf_op::BpfOp;
+pub use filter_fault::FilterFault;
 pub use handover_fault::HandoverFault;
 pub use object_kind::ObjectKind;
 pub use queue_holder::QueueHolder;
@@ -388,6 +390,12 @@ pub enum Error {
         /// What went wrong.
         fault: HandoverFault,
     },
+    /// A filter cannot be compiled.
+    #[non_exhaustive]
+    Filter {
+        /// Why.
+        fault: FilterFault,
+    },
     /// The call needs a newer kernel.
     #[non_exhaustive]
     NeedsKernel {
@@ -432,6 +440,7 @@ impl Error {
             | Self::Ring(_)
             | Self::OutOfBounds
             | Self::WrongObject { .. }
+            | Self::Filter { .. }
             | Self::ForeignProgram { .. }
             | Self::OtherAttachment { .. }
             | Self::NeedsKernel { .. } => None,
@@ -478,6 +487,7 @@ impl Error {
             Self::Setting { .. }
             | Self::QueueSide { .. }
             | Self::OutOfBounds
+            | Self::Filter { .. }
             | Self::WrongObject { .. } => io::ErrorKind::InvalidInput,
             Self::Ring(_) => io::ErrorKind::InvalidData,
             Self::Handover { fault: HandoverFault::TimedOut { .. }, .. } => io::ErrorKind::TimedOut,

@@ -72,14 +72,14 @@ pub(crate) enum TestKind {
 pub(crate) const MOST_EXTENSIONS: usize = 6;
 
 /// A range of ports, both ends in it; the first is not above the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ports {
     pub(crate) first: u16,
     pub(crate) last: u16,
 }
 
 /// Which of the two addresses or ports a test compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Direction {
     Source,
     Destination,
@@ -89,7 +89,7 @@ pub(crate) enum Direction {
 }
 
 /// How two numbers compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Relation {
     Equal,
     NotEqual,
@@ -100,7 +100,7 @@ pub(crate) enum Relation {
 }
 
 /// A number computed from a packet: 32 bits, without a sign, wrapping.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Number {
     Constant(u32),
     /// The packet's length in bytes.
@@ -119,7 +119,7 @@ pub(crate) enum Number {
 /// Where a load counts from. A load does not test that its header is there: the condition does,
 /// before (the parser writes `And([EtherType(0x800), Ip4Protocol(6), first fragment, Compare])`
 /// for `tcp[13] != 0`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Header {
     /// The first byte of the packet.
     Ethernet,
@@ -132,7 +132,7 @@ pub(crate) enum Header {
 }
 
 /// An operation on two numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Operator {
     Add,
     Subtract,

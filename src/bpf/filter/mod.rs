@@ -1,6 +1,16 @@
 //! Filters: which packets go to a socket, as rules that are compiled to one XDP program.
 
-// Until all parts are in.
-#![allow(dead_code, reason = "the parts are not joined yet")]
-
+mod action;
+mod compile;
+mod condition;
+mod diagram;
+mod emit;
 mod expr;
+mod field;
+#[expect(clippy::module_inception, reason = "a type lives in the file of its name")]
+mod filter;
+mod lower;
+
+pub use action::Action;
+pub use condition::Condition;
+pub use filter::{CompiledFilter, Filter, FilterProgram, Verdict};

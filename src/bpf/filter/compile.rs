@@ -1,0 +1,242 @@
+//! Compiles the rules of a filter: conditions to diagrams, diagrams to instructions.
+
+use super::super::assembler::Label;
+use super::super::insn::Insn;
+use super::super::operand::{Alu, Cond, Helper, Reg, Size};
+use super::super::redirect::{RX_QUEUE_INDEX, XDP_PASS};
+use super::action::Action;
+use super::diagram::{Diagram, Place, TooLarge};
+use super::emit::{CONTEXT, DATA, END, Emitter};
+use super::expr::Expr;
+use super::field::Fields;
+use super::lower::{Formula, collect, lower};
+use crate::num::u32_of_count;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most instructions: jumps have 16 bits.
+const MOST_INSNS: usize = 0x7fff;
+/// The most fields of one diagram, which is how deep its building goes.
+const MOST_FIELDS: usize = 1024;
+/// The most levels of a condition.
+const MOST_LEVELS: u32 = 256;
+const XDP_DROP: i32 = 1;
+
+/// What a rule is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) condition: &'a Expr,
+    pub(super) action: Action,
+}
+
+/// A program that names its maps by their parts.
+#[derive(Debug, Clone)]
+pub(super) struct Code {
+    pub(super) insns: Vec<Insn<'static>>,
+    /// The first slots of the loads that are to name a map.
+    pub(super) maps: Vec<(usize, MapPart)>,
+    /// The rules that no packet is for.
+    pub(super) unreachable: Vec<u32>,
+    /// The rule that all packets are for, whatever they are.
+    pub(super) everything: Option<u32>,
+}
+
+/// The part that a map has in a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MapPart {
+    Sockets,
+    Counters,
+}
+
+/// Writes the program of rules, of which each packet is for the first whose condition is true. With
+/// `counters` it counts the packets and bytes of each rule in a map of as many entries as there are
+/// rules, and one more for the packets of none.
+pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooLarge> {
+    let mut formulas = Vec::with_capacity(rules.len());
+    for rule in rules {
+        if !is_shallow(rule.condition, MOST_LEVELS) {
+            return Err(TooLarge);
+        }
+        formulas.push((lower(rule.condition), rule.action));
+    }
+    let mut out = Emitter::new();
+    let mut ends: BTreeMap<Action, Label> = BTreeMap::new();
+    let mut labels = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let end = *ends.entry(rule.action).or_insert_with(|| out.code.label());
+        labels.push(if counters { out.code.label() } else { end });
+    }
+    let mut found = match together(&formulas, &labels, &mut out) {
+        Err(TooLarge) => one_by_one(&formulas, &labels, &mut out)?,
+        found => found?,
+    };
+    let mut maps = Vec::new();
+    out.place_others();
+    if counters {
+        let pass = *ends.entry(Action::Pass).or_insert_with(|| out.code.label());
+        count(rules, &labels, pass, &ends, &mut out, &mut maps);
+    }
+    // Without counters the packets of no rule come to what is written first.
+    let pass = ends.remove(&Action::Pass);
+    for (action, label) in [(Action::Pass, pass)]
+        .into_iter()
+        .chain(ends.into_iter().map(|(action, label)| (action, Some(label))))
+    {
+        if let Some(label) = label {
+            out.code.place(label);
+        }
+        end(action, if counters { Reg::R6 } else { CONTEXT }, &mut out, &mut maps);
+    }
+    let insns = out.code.finish();
+    if insns.len() > MOST_INSNS {
+        return Err(TooLarge);
+    }
+    let unreachable =
+        (0..u32_of_count(rules.len())).filter(|rule| !found.reached.remove(rule)).collect();
+    Ok(Code { insns, maps, unreachable, everything: found.everything })
+}
+
+/// Writes what counts packets. The packets of no rule come to it at its start, those of rule `n` at
+/// the label `n`.
+fn count(
+    rules: &[Source<'_>],
+    labels: &[Label],
+    pass: Label,
+    ends: &BTreeMap<Action, Label>,
+    out: &mut Emitter<'static>,
+    maps: &mut Vec<(usize, MapPart)>,
+) {
+    let tails: BTreeMap<Action, Label> =
+        ends.keys().map(|&action| (action, out.code.label())).collect();
+    let none = (u32_of_count(rules.len()), Action::Pass, None);
+    let stubs = (0_u32..).zip(rules).zip(labels);
+    let stubs = stubs.map(|((number, rule), &label)| (number, rule.action, Some(label)));
+    for (number, action, label) in [none].into_iter().chain(stubs) {
+        if let Some(label) = label {
+            out.code.place(label);
+        }
+        let number = i32::from_ne_bytes(number.to_ne_bytes());
+        out.code.add([Insn::store_imm(Size::Word, Reg::R10, -4, number)]);
+        if let Some(&tail) = tails.get(&action) {
+            out.code.jump(Insn::jump(0), tail);
+        }
+    }
+    for (action, tail) in tails {
+        out.code.place(tail);
+        out.code.add([
+            Insn::mov64_reg(Reg::R6, CONTEXT),
+            Insn::mov64_reg(Reg::R7, END),
+            Insn::alu64_reg(Alu::Sub, Reg::R7, DATA),
+            Insn::mov64_reg(Reg::R2, Reg::R10),
+            Insn::alu64_imm(Alu::Add, Reg::R2, -4),
+        ]);
+        maps.push((out.code.len(), MapPart::Counters));
+        out.code.add(Insn::load_imm64(Reg::R1, 0));
+        out.code.add([Insn::call(Helper::MAP_LOOKUP_ELEM)]);
+        let end = ends.get(&action).copied().unwrap_or(pass);
+        out.code.jump(Insn::jump_imm(Cond::Eq, Reg::R0, 0, 0), end);
+        out.code.add([
+            Insn::load(Size::Double, Reg::R1, Reg::R0, 0),
+            Insn::alu64_imm(Alu::Add, Reg::R1, 1),
+            Insn::store(Size::Double, Reg::R0, 0, Reg::R1),
+            Insn::load(Size::Double, Reg::R1, Reg::R0, 8),
+            Insn::alu64_reg(Alu::Add, Reg::R1, Reg::R7),
+            Insn::store(Size::Double, Reg::R0, 8, Reg::R1),
+        ]);
+        out.code.jump(Insn::jump(0), end);
+    }
+}
+
+/// Writes the end of packets that have this action.
+fn end(action: Action, context: Reg, out: &mut Emitter<'static>, maps: &mut Vec<(usize, MapPart)>) {
+    let target = match action {
+        Action::Pass | Action::Drop => {
+            let verdict = if action == Action::Pass { XDP_PASS } else { XDP_DROP };
+            out.code.add([Insn::mov64_imm(Reg::R0, verdict), Insn::exit()]);
+            return;
+        }
+        Action::Queue => Insn::load(Size::Word, Reg::R2, context, RX_QUEUE_INDEX),
+        Action::Slot(slot) => Insn::mov32_imm(Reg::R2, i32::from_ne_bytes(slot.to_ne_bytes())),
+    };
+    out.code.add([target]);
+    maps.push((out.code.len(), MapPart::Sockets));
+    out.code.add(Insn::load_imm64(Reg::R1, 0));
+    out.code.add([
+        Insn::mov64_imm(Reg::R3, XDP_PASS),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ]);
+}
+
+/// What is known of rules that are written.
+#[derive(Debug, Default)]
+struct Found {
+    reached: BTreeSet<u32>,
+    everything: Option<u32>,
+}
+
+/// Writes one diagram of all rules: a field that several of them compare is read once.
+fn together(
+    formulas: &[(Formula, Action)],
+    labels: &[Label],
+    out: &mut Emitter<'static>,
+) -> Result<Found, TooLarge> {
+    let (mut diagram, fields) =
+        (Diagram::default(), fields(formulas.iter().map(|(formula, _)| formula))?);
+    let (mut root, mut everything) = (Place::NoRule, None);
+    for (rule, (formula, action)) in (0..u32_of_count(formulas.len())).zip(formulas).rev() {
+        let condition = diagram.build(formula, &fields)?;
+        if condition == Place::Outcome(true) && *action != Action::Pass {
+            everything = Some(rule);
+        }
+        root = diagram.choose(condition, rule, root)?;
+    }
+    let ends = out.unit(&diagram, &fields, root, labels, None)?;
+    let reached = ends.iter().filter_map(|end| match end {
+        Place::Rule(rule) => Some(*rule),
+        _ => None,
+    });
+    Ok(Found { reached: reached.collect(), everything })
+}
+
+/// Writes a diagram for each rule, one after the other.
+fn one_by_one(
+    formulas: &[(Formula, Action)],
+    labels: &[Label],
+    out: &mut Emitter<'static>,
+) -> Result<Found, TooLarge> {
+    let mut found = Found::default();
+    for (rule, (formula, action)) in (0_u32..).zip(formulas) {
+        let (mut diagram, fields) = (Diagram::default(), fields([formula])?);
+        let root = diagram.build(formula, &fields)?;
+        let ends = out.unit(&diagram, &fields, root, labels, Some(rule))?;
+        if ends.contains(&Place::Outcome(true)) {
+            found.reached.insert(rule);
+        }
+        if root == Place::Outcome(true) && *action != Action::Pass {
+            found.everything = found.everything.or(Some(rule));
+        }
+    }
+    Ok(found)
+}
+
+fn fields<'a>(formulas: impl IntoIterator<Item = &'a Formula>) -> Result<Fields, TooLarge> {
+    let mut list = Vec::new();
+    for formula in formulas {
+        collect(formula, &mut list);
+    }
+    let fields = Fields::new(list);
+    match fields.at(u32_of_count(MOST_FIELDS)) {
+        Some(_) => Err(TooLarge),
+        None => Ok(fields),
+    }
+}
+
+/// Returns whether a condition has at most so many levels.
+fn is_shallow(expr: &Expr, levels: u32) -> bool {
+    let Some(levels) = levels.checked_sub(1) else { return false };
+    match expr {
+        Expr::Always(_) | Expr::Test(_) => true,
+        Expr::Not(inner) => is_shallow(inner, levels),
+        Expr::And(all) | Expr::Or(all) => all.iter().all(|one| is_shallow(one, levels)),
+    }
+}

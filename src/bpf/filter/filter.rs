@@ -1,0 +1,231 @@
+//! A filter: rules, in order, and what becomes of the packets of each.
+
+use super::super::insn::Insn;
+use super::super::operand::Reg;
+use super::super::program::Program;
+use super::super::xsk_map::XskMap;
+use super::action::Action;
+use super::compile::{Code, MapPart, Source, compile};
+use super::condition::Condition;
+use crate::error::{Error, FilterFault, Result};
+use crate::num::usize32;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Which packets go to a socket: rules, of which each packet is for the first whose condition is
+/// true of it. Packets that are for no rule go on to the kernel's stack.
+///
+/// ```
+/// use xsk::bpf::{Action, Condition, Filter};
+///
+/// let filter = Filter::new()
+///     .rule("tcp port 22".parse()?, Action::Pass)
+///     .rule("udp dst port 4789 or ip proto gre".parse()?, Action::Queue);
+/// let compiled = filter.compile()?; // needs no rights
+/// assert!(compiled.len() < 60, "instructions");
+/// assert!(compiled.unreachable().is_empty(), "each rule can have packets");
+/// # Ok::<(), xsk::Error>(())
+/// ```
+///
+/// # What is not read
+/// A rule whose condition reads behind a packet's end is not for that packet, whatever the condition
+/// says ([`Condition`]). The program sees the first buffer of a packet only: of a packet in several
+/// frames, what is in the others is behind the end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    rules: Vec<Rule>,
+    take_everything: bool,
+    counters: bool,
+    frags: bool,
+}
+
+/// A condition, and what becomes of packets of which it is true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rule {
+    condition: Condition,
+    action: Action,
+}
+
+/// What a filter does with a packet.
+///
+/// ```
+/// use xsk::bpf::{Action, Filter};
+/// let filter = Filter::new().rule("arp".parse()?, Action::Drop);
+/// let mut packet = [0; 60];
+/// packet[12..14].copy_from_slice(&[8, 6]); // ARP
+/// let verdict = filter.matches(&packet);
+/// assert_eq!((verdict.action, verdict.rule), (Action::Drop, Some(0)));
+/// # Ok::<(), xsk::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// What becomes of the packet.
+    pub action: Action,
+    /// The number of the rule that it is for, from 0.
+    pub rule: Option<usize>,
+}
+
+impl Filter {
+    /// Returns a filter without rules: all packets go on to the kernel's stack.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a rule behind those that are there.
+    #[must_use]
+    pub fn rule(mut self, condition: Condition, action: Action) -> Self {
+        self.rules.push(Rule { condition, action });
+        self
+    }
+
+    /// Sets whether a rule may take all packets from the kernel's stack. By default such a filter is
+    /// refused: on the only interface of a machine it cuts off whoever is logged in.
+    #[must_use]
+    pub fn take_everything(mut self, yes: bool) -> Self {
+        self.take_everything = yes;
+        self
+    }
+
+    /// Sets whether the program counts the packets and bytes of each rule
+    /// ([`FilterProgram::counts`]). By default it does not. Counting takes a call of a helper for
+    /// each packet, and loading the program also `CAP_PERFMON`.
+    #[must_use]
+    pub fn counters(mut self, yes: bool) -> Self {
+        self.counters = yes;
+        self
+    }
+
+    /// Sets whether the program takes packets in several frames, as
+    /// [`ProgramBuilder::frags`](super::super::ProgramBuilder::frags) does. By default it does not.
+    #[must_use]
+    pub fn frags(mut self, yes: bool) -> Self {
+        self.frags = yes;
+        self
+    }
+
+    /// Returns the rules, in order.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = (&Condition, Action)> {
+        self.rules.iter().map(|rule| (&rule.condition, rule.action))
+    }
+
+    /// Returns what the filter does with a packet, which begins with its Ethernet header. Nothing is
+    /// compiled, and no kernel is asked.
+    #[must_use]
+    pub fn matches(&self, packet: &[u8]) -> Verdict {
+        let rule = self.rules.iter().position(|rule| rule.condition.matches(packet));
+        let action = rule.and_then(|rule| self.rules.get(rule)).map(|rule| rule.action);
+        Verdict { action: action.unwrap_or(Action::Pass), rule }
+    }
+
+    /// Compiles the filter to a program. Needs no rights, and no kernel.
+    ///
+    /// # Errors
+    /// [`Error::Filter`] if the program would be too large, or takes all packets and
+    /// [`take_everything`](Self::take_everything) is not set.
+    pub fn compile(&self) -> Result<CompiledFilter> {
+        let sources: Vec<Source<'_>> = self
+            .rules
+            .iter()
+            .map(|rule| Source { condition: rule.condition.expr(), action: rule.action })
+            .collect();
+        let failed = |fault| Error::Filter { fault };
+        let code = compile(&sources, self.counters)
+            .map_err(|_| failed(FilterFault::TooLarge { rules: self.rules.len() }))?;
+        let everything = code.everything.map(usize32).filter(|_| !self.take_everything);
+        if let Some(rule) = everything {
+            let condition = self.rules.get(rule).map(|rule| rule.condition.to_string());
+            let condition = condition.unwrap_or_default();
+            return Err(failed(FilterFault::TakesEverything { rule, condition }));
+        }
+        Ok(CompiledFilter { code, rules: self.rules.len(), frags: self.frags })
+    }
+
+    /// Compiles the filter, and loads it for the sockets of `map`.
+    ///
+    /// # Errors
+    /// Those of [`compile`](Self::compile) and [`CompiledFilter::load`].
+    pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
+        self.compile()?.load(map)
+    }
+}
+
+/// A filter as a program that is not loaded, from [`Filter::compile`].
+///
+/// ```
+/// use xsk::bpf::Filter;
+/// let compiled = Filter::new().compile()?;
+/// assert_eq!(compiled.len(), 4, "two loads, return XDP_PASS");
+/// # Ok::<(), xsk::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct CompiledFilter {
+    code: Code,
+    rules: usize,
+    frags: bool,
+}
+
+impl CompiledFilter {
+    /// Returns how many instructions the program has.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no program is empty")]
+    pub fn len(&self) -> usize {
+        self.code.insns.len()
+    }
+
+    /// Returns the numbers of the rules that no packet is for: their conditions cannot be true, or
+    /// rules before them are for all their packets.
+    #[must_use]
+    pub fn unreachable(&self) -> Vec<usize> {
+        self.code.unreachable.iter().map(|&rule| usize32(rule)).collect()
+    }
+
+    /// Loads the program for the sockets of `map`. Needs what
+    /// [`ProgramBuilder::load`](super::super::ProgramBuilder::load) does, and Linux 5.3.
+    ///
+    /// # Errors
+    /// [`Error::LoadProgram`], [`Error::CreateMap`].
+    pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
+        let insns = self.insns(map.as_fd(), None);
+        let program = Program::builder(&insns)
+            .name("xsk_filter")
+            .license(c"Dual MIT/GPL")
+            .frags(self.frags)
+            .load()?;
+        Ok(FilterProgram { program, rules: self.rules })
+    }
+
+    /// Returns the instructions with the maps that they name.
+    fn insns<'a>(
+        &'a self,
+        sockets: BorrowedFd<'a>,
+        counters: Option<BorrowedFd<'a>>,
+    ) -> Vec<Insn<'a>> {
+        let mut insns: Vec<Insn<'a>> = self.code.insns.clone();
+        for &(at, part) in &self.code.maps {
+            let map = match part {
+                MapPart::Sockets => Some(sockets),
+                MapPart::Counters => counters,
+            };
+            if let (Some(map), [low, high, ..]) = (map, insns.get_mut(at..).unwrap_or_default()) {
+                [*low, *high] = Insn::load_map_fd(Reg::R1, map);
+            }
+        }
+        insns
+    }
+}
+
+/// A loaded filter.
+#[derive(Debug)]
+pub struct FilterProgram {
+    program: Program,
+    rules: usize,
+}
+
+impl FilterProgram {
+    /// Returns the program.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+}

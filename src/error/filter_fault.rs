@@ -1,0 +1,49 @@
+//! Why a filter cannot be compiled, as [`Error::Filter`](super::Error::Filter) names it.
+
+use std::fmt;
+
+/// Why a filter cannot be compiled.
+///
+/// ```
+/// use xsk::bpf::{Action, Condition, Filter};
+/// use xsk::error::{Error, FilterFault};
+///
+/// let all = Filter::new().rule(Condition::always(), Action::Queue);
+/// let refused = all.compile().unwrap_err();
+/// assert!(matches!(refused, Error::Filter { fault: FilterFault::TakesEverything { rule: 0, .. } }));
+/// assert!(all.take_everything(true).compile().is_ok());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FilterFault {
+    /// The rules take more instructions than a program may have.
+    #[non_exhaustive]
+    TooLarge {
+        /// How many rules there are.
+        rules: usize,
+    },
+    /// A rule takes all packets from the kernel's stack, ARP and remote shells included.
+    #[non_exhaustive]
+    TakesEverything {
+        /// The rule's number, from 0.
+        rule: usize,
+        /// Its condition.
+        condition: String,
+    },
+}
+
+impl fmt::Display for FilterFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { rules } => {
+                let plural = if *rules == 1 { "" } else { "s" };
+                write!(f, "its {rules} rule{plural} would take more than 32767 instructions")
+            }
+            Self::TakesEverything { rule, condition } => write!(
+                f,
+                "rule {rule} (\"{condition}\") takes every packet from the kernel's stack, ARP and \
+                 remote shells included"
+            ),
+        }
+    }
+}
