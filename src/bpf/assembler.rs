@@ -1,13 +1,14 @@
 //! Programs with labels: the offsets of jumps are computed.
 
 use super::insn::Insn;
+use std::collections::HashSet;
 
 /// A place in a program that jumps go to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Label(usize);
 
 /// Instructions, and the labels that their jumps go to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Assembler<'map> {
     insns: Vec<Insn<'map>>,
     /// Where each label is, once it is placed.
@@ -30,6 +31,11 @@ impl<'map> Assembler<'map> {
     /// Returns how many instructions there are.
     pub(super) fn len(&self) -> usize {
         self.insns.len()
+    }
+
+    /// Returns the labels that jumps go to so far.
+    pub(super) fn targets(&self) -> HashSet<Label> {
+        self.jumps.iter().map(|&(_, label)| label).collect()
     }
 
     /// Adds a jump to `label`, whatever its offset is.

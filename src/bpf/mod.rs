@@ -73,7 +73,9 @@ pub use btf::Btf;
 pub use builder::ProgramBuilder;
 #[cfg(feature = "test-util")]
 pub(crate) use builder::log_text;
-pub use filter::{Action, CompiledFilter, Condition, Filter, FilterProgram, Verdict};
+pub use filter::{
+    Action, CompiledFilter, Condition, Direction, Filter, FilterProgram, Ports, Verdict,
+};
 pub use info::{MapInfo, ProgramInfo};
 pub use insn::Insn;
 pub use metadata_program::MetadataProgram;

@@ -65,22 +65,30 @@ pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooL
         let end = *ends.entry(rule.action).or_insert_with(|| out.code.label());
         labels.push(if counters { out.code.label() } else { end });
     }
+    let begun = out.clone();
     let mut found = match together(&formulas, &labels, &mut out) {
-        Err(TooLarge) => one_by_one(&formulas, &labels, &mut out)?,
+        Err(TooLarge) => {
+            out = begun;
+            one_by_one(&formulas, &labels, &mut out)?
+        }
         found => found?,
     };
     let mut maps = Vec::new();
     out.place_others();
+    let mut is_open = out.is_open;
     if counters {
         let pass = *ends.entry(Action::Pass).or_insert_with(|| out.code.label());
         count(rules, &labels, pass, &ends, &mut out, &mut maps);
+        is_open = false;
     }
+    // The verifier refuses instructions that no way leads to.
+    let targets = out.code.targets();
+    ends.retain(|_, label| targets.contains(label));
     // Without counters the packets of no rule come to what is written first.
     let pass = ends.remove(&Action::Pass);
-    for (action, label) in [(Action::Pass, pass)]
-        .into_iter()
-        .chain(ends.into_iter().map(|(action, label)| (action, Some(label))))
-    {
+    let first = (is_open || pass.is_some()).then_some((Action::Pass, pass));
+    let others = ends.into_iter().map(|(action, label)| (action, Some(label)));
+    for (action, label) in first.into_iter().chain(others) {
         if let Some(label) = label {
             out.code.place(label);
         }
@@ -107,10 +115,11 @@ fn count(
 ) {
     let tails: BTreeMap<Action, Label> =
         ends.keys().map(|&action| (action, out.code.label())).collect();
-    let none = (u32_of_count(rules.len()), Action::Pass, None);
-    let stubs = (0_u32..).zip(rules).zip(labels);
+    let targets = out.code.targets();
+    let none = out.is_open.then_some((u32_of_count(rules.len()), Action::Pass, None));
+    let stubs = (0_u32..).zip(rules).zip(labels).filter(|(_, label)| targets.contains(label));
     let stubs = stubs.map(|((number, rule), &label)| (number, rule.action, Some(label)));
-    for (number, action, label) in [none].into_iter().chain(stubs) {
+    for (number, action, label) in none.into_iter().chain(stubs) {
         if let Some(label) = label {
             out.code.place(label);
         }
@@ -120,7 +129,8 @@ fn count(
             out.code.jump(Insn::jump(0), tail);
         }
     }
-    for (action, tail) in tails {
+    let targets = out.code.targets();
+    for (action, tail) in tails.into_iter().filter(|(_, tail)| targets.contains(tail)) {
         out.code.place(tail);
         out.code.add([
             Insn::mov64_reg(Reg::R6, CONTEXT),

@@ -19,8 +19,8 @@ impl Condition {
 
     /// Returns whether it is true of a packet.
     #[must_use]
-    pub fn matches(&self, _packet: &[u8]) -> bool {
-        false
+    pub fn matches(&self, packet: &[u8]) -> bool {
+        super::evaluate::evaluate(&self.0, packet) == Some(true)
     }
 }
 

@@ -52,13 +52,15 @@ impl Reach {
 }
 
 /// A program that is being written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Emitter<'map> {
     pub(super) code: Assembler<'map>,
     /// What is known where the next unit begins.
     reach: Reach,
     /// Where packets go on to that are for no rule so far.
     others: Label,
+    /// Whether there can be such packets.
+    pub(super) is_open: bool,
 }
 
 /// The parts of a unit while it is written.
@@ -87,7 +89,7 @@ impl<'map> Emitter<'map> {
             Insn::load(Size::Word, END, CONTEXT, 4),
         ]);
         let others = code.label();
-        Self { code, reach: Reach { packet: 0, payload: None }, others }
+        Self { code, reach: Reach { packet: 0, payload: None }, others, is_open: true }
     }
 
     /// Writes a diagram. Packets for rule `n` go on to the label `n` of `rules`; if the diagram is a
@@ -101,6 +103,9 @@ impl<'map> Emitter<'map> {
         rules: &[Label],
         rule: Option<u32>,
     ) -> Result<BTreeSet<Place>, TooLarge> {
+        if !self.is_open {
+            return Ok(BTreeSet::new());
+        }
         self.code.place(self.others);
         let others = self.code.label();
         let (order, reach) = (order(diagram, root), self.reach);
@@ -124,15 +129,17 @@ impl<'map> Emitter<'map> {
             unit.next = nexts.get(at.saturating_add(1)).copied();
             let node = diagram.node(number).ok_or(TooLarge)?;
             let field = fields.at(node.field).ok_or(TooLarge)?;
-            let reach = unit.reaches.get(&number).copied().ok_or(TooLarge)?;
+            // Only an absent field leads to some nodes, and what comes before has shown it to be
+            // there.
+            let Some(&reach) = unit.reaches.get(&number) else { continue };
             if let Some(&label) = unit.labels.get(&number) {
                 unit.out.code.place(label);
             }
             unit.node(node, field, reach)?;
         }
-        let reach = unit.others_reach.unwrap_or(Reach { packet: 0, payload: None });
-        let ends = unit.ends;
-        self.reach = reach;
+        let (reach, ends) = (unit.others_reach, unit.ends);
+        self.is_open = reach.is_some();
+        self.reach = reach.unwrap_or(self.reach);
         self.others = others;
         Ok(ends)
     }
@@ -413,11 +420,11 @@ impl Unit<'_, '_> {
         code.jump(Insn::jump(0), done);
         code.place(known);
         let (fragment, authentication) = (code.label(), code.label());
-        // Four bytes of each are there: next header, length, and a fragment's offset.
+        // Each begins with the next header and its own length.
         code.add([
             Insn::mov64_reg(TEMP, DATA),
             Insn::alu64_reg(Alu::Add, TEMP, PAYLOAD),
-            Insn::alu64_imm(Alu::Add, TEMP, 4),
+            Insn::alu64_imm(Alu::Add, TEMP, 2),
         ]);
         self.jump(Insn::jump_reg(Cond::Gt, TEMP, END, 0), absent, reach);
         let code = &mut self.out.code;
@@ -426,22 +433,25 @@ impl Unit<'_, '_> {
         // The length of most is in units of eight bytes, less one. It is a range, not a number, so
         // the verifier need not look at the others once it has seen this one.
         code.add([
-            Insn::load(Size::Byte, VALUE, TEMP, -4),
-            Insn::load(Size::Byte, TEMP, TEMP, -3),
+            Insn::load(Size::Byte, VALUE, TEMP, -2),
+            Insn::load(Size::Byte, TEMP, TEMP, -1),
             Insn::alu64_imm(Alu::Lsh, TEMP, 3),
             Insn::alu64_imm(Alu::Add, TEMP, 8),
         ]);
         code.jump(Insn::jump(0), next);
         code.place(authentication);
         code.add([
-            Insn::load(Size::Byte, VALUE, TEMP, -4),
-            Insn::load(Size::Byte, TEMP, TEMP, -3),
+            Insn::load(Size::Byte, VALUE, TEMP, -2),
+            Insn::load(Size::Byte, TEMP, TEMP, -1),
             Insn::alu64_imm(Alu::Lsh, TEMP, 2),
             Insn::alu64_imm(Alu::Add, TEMP, 8),
         ]);
         code.jump(Insn::jump(0), next);
         code.place(fragment);
         let first = code.label();
+        code.add([Insn::alu64_imm(Alu::Add, TEMP, 2)]);
+        self.jump(Insn::jump_reg(Cond::Gt, TEMP, END, 0), absent, reach);
+        let code = &mut self.out.code;
         code.add([
             Insn::load(Size::Byte, VALUE, TEMP, -4),
             Insn::load(Size::Half, TEMP, TEMP, -2),

@@ -1,11 +1,11 @@
 //! The values in a packet that compiled filters compare, and the order in which they are tried.
 
 use super::expr::{Number, Relation};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// A value that a filter reads from a packet. It may be *absent*: behind the packet's end, or in a
 /// header whose length is impossible.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Field {
     Load(Load),
     /// The protocol behind the extension headers of an IPv6 header behind `depth` tags;
@@ -23,7 +23,7 @@ pub(super) enum Field {
 pub(super) const NOT_FIRST: u64 = 0x100;
 
 /// Bytes of a packet in network order, masked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Load {
     pub(super) base: Base,
     /// Bytes from the base.
@@ -34,7 +34,7 @@ pub(super) struct Load {
 }
 
 /// Where a load counts from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Base {
     Packet,
     /// Behind the IPv4 header behind `depth` tags.
@@ -48,7 +48,7 @@ pub(super) enum Base {
 }
 
 /// A comparison of numbers that is more than one load and a constant.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Compare {
     pub(super) depth: u8,
     pub(super) left: Number,
@@ -98,13 +98,13 @@ impl Field {
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     list: Vec<Field>,
-    places: BTreeMap<Field, u32>,
+    places: HashMap<Field, u32>,
 }
 
 impl Fields {
     /// Orders fields: by rank, then by their place in the rules.
     pub(super) fn new(mut list: Vec<Field>) -> Self {
-        let mut places: BTreeMap<Field, u32> = BTreeMap::new();
+        let mut places: HashMap<Field, u32> = HashMap::new();
         list.retain(|field| places.insert(field.clone(), 0).is_none());
         list.sort_by_key(Field::rank);
         for (place, field) in (0_u32..).zip(&list) {

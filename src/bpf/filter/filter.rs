@@ -195,6 +195,11 @@ impl CompiledFilter {
         Ok(FilterProgram { program, rules: self.rules })
     }
 
+    #[cfg(test)]
+    pub(super) fn code_for_tests(&self) -> &[Insn<'static>] {
+        &self.code.insns
+    }
+
     /// Returns the instructions with the maps that they name.
     fn insns<'a>(
         &'a self,

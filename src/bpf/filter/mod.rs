@@ -5,12 +5,16 @@ mod compile;
 mod condition;
 mod diagram;
 mod emit;
+mod evaluate;
 mod expr;
 mod field;
 #[expect(clippy::module_inception, reason = "a type lives in the file of its name")]
 mod filter;
 mod lower;
+#[cfg(test)]
+mod tests;
 
 pub use action::Action;
 pub use condition::Condition;
+pub use expr::{Direction, Ports};
 pub use filter::{CompiledFilter, Filter, FilterProgram, Verdict};
