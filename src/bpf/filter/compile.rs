@@ -7,7 +7,7 @@ use super::super::redirect::{RX_QUEUE_INDEX, XDP_PASS};
 use super::action::Action;
 use super::diagram::{Diagram, Place, TooLarge};
 use super::emit::{CONTEXT, DATA, END, Emitter};
-use super::expr::Expr;
+use super::expr::{Expr, Number, TestKind};
 use super::field::Fields;
 use super::lower::{Formula, collect, lower};
 use crate::num::u32_of_count;
@@ -245,8 +245,27 @@ fn fields<'a>(formulas: impl IntoIterator<Item = &'a Formula>) -> Result<Fields,
 fn is_shallow(expr: &Expr, levels: u32) -> bool {
     let Some(levels) = levels.checked_sub(1) else { return false };
     match expr {
-        Expr::Always(_) | Expr::Test(_) => true,
+        Expr::Always(_) => true,
+        Expr::Test(test) => match &test.kind {
+            TestKind::Compare(left, _, right) => {
+                is_shallow_number(left, levels) && is_shallow_number(right, levels)
+            }
+            _ => true,
+        },
         Expr::Not(inner) => is_shallow(inner, levels),
         Expr::And(all) | Expr::Or(all) => all.iter().all(|one| is_shallow(one, levels)),
+    }
+}
+
+fn is_shallow_number(number: &Number, levels: u32) -> bool {
+    let Some(levels) = levels.checked_sub(1) else { return false };
+    match number {
+        Number::Constant(_) | Number::Length => true,
+        Number::Load { offset: inner, .. } | Number::Negate(inner) => {
+            is_shallow_number(inner, levels)
+        }
+        Number::Binary(_, left, right) => {
+            is_shallow_number(left, levels) && is_shallow_number(right, levels)
+        }
     }
 }
