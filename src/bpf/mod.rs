@@ -73,6 +73,7 @@ pub use btf::Btf;
 pub use builder::ProgramBuilder;
 #[cfg(feature = "test-util")]
 pub(crate) use builder::log_text;
+pub use filter::{Condition, Direction, Ports};
 pub use info::{MapInfo, ProgramInfo};
 pub use insn::Insn;
 pub use metadata_program::MetadataProgram;

@@ -8,6 +8,7 @@ mod bpf_op;
 mod conflict;
 mod describe;
 mod errno;
+mod expression_error;
 mod handover_fault;
 mod hint;
 mod object_kind;
@@ -28,6 +29,7 @@ use std::io;
 use std::time::Duration;
 
 pub use bpf_op::BpfOp;
+pub use expression_error::{ExpressionError, ExpressionFault};
 pub use handover_fault::HandoverFault;
 pub use object_kind::ObjectKind;
 pub use queue_holder::QueueHolder;
@@ -388,6 +390,8 @@ pub enum Error {
         /// What went wrong.
         fault: HandoverFault,
     },
+    /// The text of a condition cannot be read ([`bpf::Condition`](crate::bpf::Condition)).
+    Expression(ExpressionError),
     /// The call needs a newer kernel.
     #[non_exhaustive]
     NeedsKernel {
@@ -434,6 +438,7 @@ impl Error {
             | Self::WrongObject { .. }
             | Self::ForeignProgram { .. }
             | Self::OtherAttachment { .. }
+            | Self::Expression(_)
             | Self::NeedsKernel { .. } => None,
         }
     }
@@ -478,6 +483,7 @@ impl Error {
             Self::Setting { .. }
             | Self::QueueSide { .. }
             | Self::OutOfBounds
+            | Self::Expression(_)
             | Self::WrongObject { .. } => io::ErrorKind::InvalidInput,
             Self::Ring(_) => io::ErrorKind::InvalidData,
             Self::Handover { fault: HandoverFault::TimedOut { .. }, .. } => io::ErrorKind::TimedOut,
@@ -506,6 +512,12 @@ impl std::error::Error for Error {
 impl From<ring::RingError> for Error {
     fn from(fault: ring::RingError) -> Self {
         Self::Ring(fault)
+    }
+}
+
+impl From<ExpressionError> for Error {
+    fn from(error: ExpressionError) -> Self {
+        Self::Expression(error)
     }
 }
 

@@ -4,6 +4,7 @@
 //! text form the keyword `vlan` raises the depth of what follows, as it does in tcpdump.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
 /// A condition on a packet.
 ///
@@ -23,7 +24,78 @@ pub(crate) enum Expr {
     Test(Test),
 }
 
+impl Expr {
+    /// Returns both conditions, the first one tried first, as one list.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::And(mut list), Self::And(more)) => {
+                list.extend(more);
+                Self::And(list)
+            }
+            (Self::And(mut list), other) => {
+                list.push(other);
+                Self::And(list)
+            }
+            (first, Self::And(mut more)) => {
+                more.insert(0, first);
+                Self::And(more)
+            }
+            (first, other) => Self::And(vec![first, other]),
+        }
+    }
+
+    /// Returns either condition, the first one tried first, as one list.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Or(mut list), Self::Or(more)) => {
+                list.extend(more);
+                Self::Or(list)
+            }
+            (Self::Or(mut list), other) => {
+                list.push(other);
+                Self::Or(list)
+            }
+            (first, Self::Or(mut more)) => {
+                more.insert(0, first);
+                Self::Or(more)
+            }
+            (first, other) => Self::Or(vec![first, other]),
+        }
+    }
+
+    /// Returns all of the conditions, in this order.
+    pub(super) fn all(list: impl IntoIterator<Item = Self>) -> Self {
+        list.into_iter().reduce(Self::and).unwrap_or(Self::Always(true))
+    }
+
+    /// Returns any of the conditions, in this order.
+    pub(super) fn any(list: impl IntoIterator<Item = Self>) -> Self {
+        list.into_iter().reduce(Self::or).unwrap_or(Self::Always(false))
+    }
+
+    /// Returns the opposite. Twice the opposite is the same condition, unreadable packets included.
+    pub(super) fn not(self) -> Self {
+        match self {
+            Self::Not(inner) => *inner,
+            other => Self::Not(Box::new(other)),
+        }
+    }
+
+    /// Returns how deep lists and negations are in one another: 1 for a test.
+    pub(super) fn levels(&self) -> usize {
+        let below = match self {
+            Self::Always(_) | Self::Test(_) => 0,
+            Self::Not(inner) => inner.levels(),
+            Self::And(list) | Self::Or(list) => list.iter().map(Self::levels).max().unwrap_or(0),
+        };
+        below.saturating_add(1)
+    }
+}
+
 /// One test of a packet.
+///
+/// The depth only says where the header is: 4 bytes further on for each tag. A test does not look
+/// whether the tags are there; the condition does, before, with [`TestKind::Vlan`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Test {
     /// The number of VLAN tags before the header, 0 to [`MOST_TAGS`].
@@ -56,7 +128,9 @@ pub(crate) enum TestKind {
     /// IPv4 with this protocol number.
     Ip4Protocol(u8),
     /// IPv6 whose last next-header number is this one: behind extension headers (hop-by-hop,
-    /// routing, fragment, destination options, authentication; at most [`MOST_EXTENSIONS`]).
+    /// routing, fragment, destination options, authentication; at most [`MOST_EXTENSIONS`]). The
+    /// fragment header of a fragment that is not the first one is the last header, whatever its
+    /// next-header number: what follows is no header (RFC 8200, 4.5).
     Ip6Protocol(u8),
     /// IPv4, of this protocol, no fragment but the first, with a port in this range.
     Ip4Port(u8, Direction, Ports),
@@ -72,19 +146,50 @@ pub(crate) enum TestKind {
 pub(crate) const MOST_EXTENSIONS: usize = 6;
 
 /// A range of ports, both ends in it; the first is not above the last.
+///
+/// ```
+/// use xsk::bpf::Ports;
+///
+/// assert_eq!(Ports::from(80), Ports::from(80..=80));
+/// // The ends come in either order, as in the tcpdump language.
+/// assert_eq!(Ports::from(90..=80), Ports::from(80..=90));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Ports {
+pub struct Ports {
     pub(crate) first: u16,
     pub(crate) last: u16,
 }
 
+impl From<u16> for Ports {
+    fn from(port: u16) -> Self {
+        Self { first: port, last: port }
+    }
+}
+
+impl From<RangeInclusive<u16>> for Ports {
+    fn from(range: RangeInclusive<u16>) -> Self {
+        let (start, end) = range.into_inner();
+        Self { first: start.min(end), last: start.max(end) }
+    }
+}
+
 /// Which of the two addresses or ports a test compares.
+///
+/// ```
+/// use xsk::bpf::{Condition, Direction};
+///
+/// let udp = Condition::udp_port(Direction::Destination, 4789);
+/// assert_eq!(udp.to_string(), "udp dst port 4789");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Direction {
+pub enum Direction {
+    /// The source.
     Source,
+    /// The destination.
     Destination,
     /// One of them: the source, or else the destination.
     Either,
+    /// Both of them.
     Both,
 }
 
@@ -105,7 +210,8 @@ pub(crate) enum Number {
     Constant(u32),
     /// The packet's length in bytes.
     Length,
-    /// `size` (1, 2 or 4) bytes in network order at `offset` from a header.
+    /// `size` (1, 2 or 4) bytes in network order at `offset` from a header; the sum of the two does
+    /// not wrap.
     Load {
         header: Header,
         offset: Box<Number>,

@@ -3,4 +3,11 @@
 // Until all parts are in.
 #![allow(dead_code, reason = "the parts are not joined yet")]
 
+mod condition;
+mod display;
+mod evaluate;
 mod expr;
+mod parse;
+
+pub use condition::Condition;
+pub use expr::{Direction, Ports};
