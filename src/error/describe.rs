@@ -213,6 +213,10 @@ impl Error {
                 Shown(*errno)
             ),
             Self::Handover { operation, fault } => write!(f, "cannot {operation}: {fault}"),
+            Self::Expression(error) => {
+                write!(f, "cannot read the filter expression at column {}: ", error.column())?;
+                error.describe(f)
+            }
             Self::NeedsKernel { feature, version } => write!(f, "{feature} needs Linux {version}"),
         }
     }

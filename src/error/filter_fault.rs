@@ -8,7 +8,7 @@ use std::fmt;
 /// use xsk::bpf::{Action, Condition, Filter};
 /// use xsk::error::{Error, FilterFault};
 ///
-/// let all = Filter::new().rule(Condition::always(), Action::Queue);
+/// let all = Filter::new().rule(Condition::every_packet(), Action::Queue);
 /// let refused = all.compile().unwrap_err();
 /// assert!(matches!(refused, Error::Filter { fault: FilterFault::TakesEverything { rule: 0, .. } }));
 /// assert!(all.take_everything(true).compile().is_ok());

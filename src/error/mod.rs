@@ -8,6 +8,7 @@ mod bpf_op;
 mod conflict;
 mod describe;
 mod errno;
+mod expression_error;
 mod filter_fault;
 mod handover_fault;
 mod hint;
@@ -29,6 +30,7 @@ use std::io;
 use std::time::Duration;
 
 pub use bpf_op::BpfOp;
+pub use expression_error::{ExpressionError, ExpressionFault};
 pub use filter_fault::FilterFault;
 pub use handover_fault::HandoverFault;
 pub use object_kind::ObjectKind;
@@ -396,6 +398,8 @@ pub enum Error {
         /// Why.
         fault: FilterFault,
     },
+    /// The text of a condition cannot be read ([`bpf::Condition`](crate::bpf::Condition)).
+    Expression(ExpressionError),
     /// The call needs a newer kernel.
     #[non_exhaustive]
     NeedsKernel {
@@ -443,6 +447,7 @@ impl Error {
             | Self::Filter { .. }
             | Self::ForeignProgram { .. }
             | Self::OtherAttachment { .. }
+            | Self::Expression(_)
             | Self::NeedsKernel { .. } => None,
         }
     }
@@ -488,6 +493,7 @@ impl Error {
             | Self::QueueSide { .. }
             | Self::OutOfBounds
             | Self::Filter { .. }
+            | Self::Expression(_)
             | Self::WrongObject { .. } => io::ErrorKind::InvalidInput,
             Self::Ring(_) => io::ErrorKind::InvalidData,
             Self::Handover { fault: HandoverFault::TimedOut { .. }, .. } => io::ErrorKind::TimedOut,
@@ -516,6 +522,12 @@ impl std::error::Error for Error {
 impl From<ring::RingError> for Error {
     fn from(fault: ring::RingError) -> Self {
         Self::Ring(fault)
+    }
+}
+
+impl From<ExpressionError> for Error {
+    fn from(error: ExpressionError) -> Self {
+        Self::Expression(error)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod attaching;
 mod devices;
+mod expressions;
 mod handover;
 mod memory;
 mod objects;
@@ -105,6 +106,7 @@ fn pinned() -> Vec<Error> {
         attaching::texts(),
         handover::texts(),
         devices::texts(),
+        expressions::texts(),
     ];
     all.into_iter().flatten().map(|(error, _)| error).collect()
 }

@@ -178,7 +178,7 @@ impl From<RangeInclusive<u16>> for Ports {
 /// ```
 /// use xsk::bpf::{Condition, Direction};
 ///
-/// let udp = Condition::transport_port(17, Direction::Destination, 4789);
+/// let udp = Condition::udp_port(Direction::Destination, 4789);
 /// assert_eq!(udp.to_string(), "udp dst port 4789");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

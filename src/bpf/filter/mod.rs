@@ -4,6 +4,7 @@ mod action;
 mod compile;
 mod condition;
 mod diagram;
+mod display;
 mod emit;
 mod evaluate;
 mod expr;
@@ -11,6 +12,7 @@ mod field;
 #[expect(clippy::module_inception, reason = "a type lives in the file of its name")]
 mod filter;
 mod lower;
+mod parse;
 #[cfg(test)]
 mod tests;
 

@@ -258,7 +258,7 @@ fn the_kernel_and_the_evaluator_agree() {
         let mut filter = Filter::new().take_everything(true);
         for (expr, dropped) in &rules {
             let action = if *dropped { Action::Drop } else { Action::Pass };
-            filter = filter.rule(Condition(expr.clone()), action);
+            filter = filter.rule(Condition::new(expr.clone()), action);
         }
         let compiled = match filter.compile() {
             Ok(compiled) => compiled,
