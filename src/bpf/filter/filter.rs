@@ -79,6 +79,13 @@ impl Filter {
         self
     }
 
+    /// Puts rules before those that are there.
+    pub(super) fn before(mut self, rules: impl Iterator<Item = (Condition, Action)>) -> Self {
+        let rules = rules.map(|(condition, action)| Rule { condition, action });
+        self.rules.splice(0..0, rules);
+        self
+    }
+
     /// Sets whether a rule may take all packets from the kernel's stack. By default such a filter is
     /// refused: on the only interface of a machine it cuts off whoever is logged in.
     #[must_use]

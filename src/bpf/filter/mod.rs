@@ -12,6 +12,7 @@ mod field;
 #[expect(clippy::module_inception, reason = "a type lives in the file of its name")]
 mod filter;
 mod lower;
+mod management;
 mod parse;
 #[cfg(test)]
 mod tests;
