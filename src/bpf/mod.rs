@@ -53,32 +53,35 @@
 //! | `from_pin`, `pin` | the file's permissions |
 //! | the rest, on descriptors that you have | nothing |
 
-mod assembler;
+mod asm;
 mod btf;
 mod builder;
 mod info;
-mod insn;
 mod metadata_program;
-mod operand;
 mod pin;
 mod program;
 mod redirect;
+mod refusal;
 mod slot_probe;
 mod spread;
 mod test_run;
 mod xsk_map;
 
+pub use asm::{
+    Alu, Assembler, Atomic, Code, Cond, Helper, Insn, Label, Listing, Narrow, Operand, Reg, Size,
+    Width,
+};
 pub use btf::Btf;
 pub use builder::ProgramBuilder;
 #[cfg(feature = "test-util")]
 pub(crate) use builder::log_text;
 pub use info::{MapInfo, ProgramInfo};
-pub use insn::Insn;
 pub use metadata_program::MetadataProgram;
-pub use operand::{Alu, Cond, Helper, Reg, Size, Width};
 pub use program::Program;
 pub use redirect::redirect;
 pub(crate) use redirect::{load_redirect, redirect_takes_frags};
+#[cfg(feature = "test-util")]
+pub(crate) use refusal::refused_at;
 pub use slot_probe::SlotProbe;
 pub use spread::{Spread, spread};
 pub use test_run::TestRun;
