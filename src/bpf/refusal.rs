@@ -20,7 +20,7 @@ fn instruction(line: &str) -> Option<usize> {
 
 /// Returns the number of the instruction that a reason names.
 fn named(line: &str) -> Option<usize> {
-    let (_, rest) = line.split_once("insn ")?;
+    let rest = line.strip_prefix("insn ").or_else(|| Some(line.split_once(" insn ")?.1))?;
     let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
 }
@@ -43,7 +43,9 @@ mod tests {
 
     #[test]
     fn a_reason_about_the_shape_names_the_instruction() {
-        assert_eq!(refused_at("unreachable insn 5\nprocessed 0 insns"), Some(5));
+        let end = "processed 0 insns (limit 1000000) max_states_per_insn 0 total_states 0";
+        assert_eq!(refused_at(&format!("unreachable insn 5\n{end}")), Some(5));
+        assert_eq!(refused_at(end), None);
         assert_eq!(refused_at("jump out of range from insn 3 to 90"), Some(3));
         for log in ["", "last insn is not an exit or jmp", "insn ", "x: (95) exit", "1: (zz) x"] {
             assert_eq!(refused_at(log), None, "{log}");

@@ -92,9 +92,9 @@ pub enum AssemblyFault {
         /// The rule that it breaks.
         rule: &'static str,
     },
-    /// An instruction names an object by a descriptor's number, and nothing says that the
-    /// descriptor is open.
-    NamesDescriptor {
+    /// An instruction names an object by a number, as loads of maps do, and nothing keeps the object
+    /// under that number.
+    NamesObject {
         /// The instruction.
         at: usize,
     },
@@ -145,8 +145,11 @@ impl fmt::Display for AssemblyFault {
             Self::Operand { at, rule } => {
                 write!(f, "instruction {at} is not possible: a possible one {rule}")
             }
-            Self::NamesDescriptor { at } => {
-                write!(f, "instruction {at} names a descriptor that may be closed")
+            Self::NamesObject { at } => {
+                write!(
+                    f,
+                    "instruction {at} names an object by a number that may be another's by now"
+                )
             }
             Self::Bytes { len } => {
                 write!(f, "its {len} bytes are no multiple of eight, the length of an instruction")

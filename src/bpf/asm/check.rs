@@ -92,7 +92,7 @@ fn inside(at: usize, distance: i32, halves: &[bool]) -> Result<usize, Fault> {
 fn functions(insns: &[Insn<'_>], halves: &[bool]) -> Result<Vec<usize>, Fault> {
     let mut functions = vec![0];
     for (at, insn) in slots(insns, halves) {
-        if let Flow::Call(distance) | Flow::Function(distance) = Flow::of(insn) {
+        if let Flow::Call(distance) = Flow::of(insn) {
             functions.push(inside(at, distance, halves)?);
         }
     }

@@ -157,7 +157,7 @@ impl Maps {
     /// Returns the instruction with the number of a descriptor that is kept here.
     fn take(&mut self, at: usize, insn: Insn<'_>) -> Result<Insn<'static>> {
         let Some(borrowed) = insn.map() else {
-            let fault = crate::error::AssemblyFault::NamesDescriptor { at };
+            let fault = crate::error::AssemblyFault::NamesObject { at };
             return insn.without_map().ok_or(Error::Assemble { fault });
         };
         let number = borrowed.as_raw_fd();

@@ -2,7 +2,7 @@
 
 use super::insn::Insn;
 use crate::error::AssemblyFault as Fault;
-use xsk_uapi::bpf::{BPF_PSEUDO_FUNC, bpf_insn};
+use xsk_uapi::bpf::bpf_insn;
 use zerocopy::FromBytes;
 
 /// Returns the instructions that lie in `bytes`, none of which names a descriptor.
@@ -10,11 +10,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Insn<'static>>, Fault> {
     let raw = raw(bytes)?;
     raw.into_iter()
         .enumerate()
-        .map(|(at, raw)| {
-            let insn = Insn::of(raw);
-            let is_plain = Insn::from_raw(raw).is_some() || insn.src() == BPF_PSEUDO_FUNC;
-            is_plain.then_some(insn).ok_or(Fault::NamesDescriptor { at })
-        })
+        .map(|(at, raw)| Insn::from_raw(raw).ok_or(Fault::NamesObject { at }))
         .collect()
 }
 

@@ -23,7 +23,8 @@ pub(super) enum Flow {
     Branch(i32),
     /// At the next instruction, after a function of the program, which begins so far away.
     Call(i32),
-    /// At the next instruction; a helper may call the function that begins so far away.
+    /// At the next instruction; a helper may call the function that begins so far away. Only dumps
+    /// have it: the kernel wants type information of such functions, which is not loaded here.
     Function(i32),
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use xsk_uapi::bpf::{
     BPF_ALU, BPF_ALU64, BPF_ATOMIC, BPF_CALL, BPF_DW, BPF_END, BPF_EXIT, BPF_IMM, BPF_JA, BPF_JMP,
-    BPF_JMP32, BPF_LD, BPF_LDX, BPF_MEM, BPF_MEMSX, BPF_NEG, BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC,
+    BPF_JMP32, BPF_LD, BPF_LDX, BPF_MEM, BPF_MEMSX, BPF_NEG, BPF_PSEUDO_CALL,
     BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, BPF_ST, BPF_STX, BPF_TO_BE,
     BPF_TO_LE, BPF_W, BPF_X, bpf_insn,
 };
@@ -290,15 +290,6 @@ impl<'map> Insn<'map> {
     pub fn load_map_value(dst: Reg, map: BorrowedFd<'map>, offset: u32) -> [Self; 2] {
         let [low, high] = Self::wide(dst, BPF_PSEUDO_MAP_VALUE, u64::from(offset) << 32);
         [low.with_map(map), high]
-    }
-
-    /// `dst = ` the function of the program that begins `off` slots after the second half of this
-    /// load begins, for helpers that call it (5.13): two slots.
-    #[must_use]
-    #[doc(alias = "BPF_PSEUDO_FUNC")]
-    pub const fn load_function(dst: Reg, off: i32) -> [Self; 2] {
-        let [low, high] = Self::wide(dst, BPF_PSEUDO_FUNC, 0);
-        [low.with_imm(off), high]
     }
 
     const fn wide(dst: Reg, src: u8, imm: u64) -> [Self; 2] {

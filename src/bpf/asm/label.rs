@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// A place in a program that jumps, calls and function loads go to, from [`Assembler::label`] and
+/// A place in a program that jumps and calls go to, from [`Assembler::label`] and
 /// its sisters. It belongs to that assembler.
 ///
 /// ```

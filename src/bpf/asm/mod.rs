@@ -188,8 +188,7 @@ impl<'map> Assembler<'map> {
         self
     }
 
-    /// Adds a jump, a call, or the first half of a load of a function, whose offset will be that of
-    /// `label`; the offset that it has is lost.
+    /// Adds a jump or a call whose offset will be that of `label`; the offset that it has is lost.
     pub fn jump(&mut self, jump: Insn<'map>, label: Label) -> &mut Self {
         self.jumps.push((self.insns.len(), label));
         self.insns.push(jump);
@@ -241,14 +240,6 @@ impl<'map> Assembler<'map> {
     /// (4.16); R1 to R5 are lost. A function ends with [`Insn::exit`], and no jump leads out of it.
     pub fn call(&mut self, label: Label) -> &mut Self {
         self.jump(Insn::call_function(0), label)
-    }
-
-    /// `dst = ` the function that begins at `label`, for helpers that call it (5.13), such as
-    /// [`Helper::LOOP`].
-    #[doc(alias = "BPF_PSEUDO_FUNC")]
-    pub fn load_function(&mut self, dst: Reg, label: Label) -> &mut Self {
-        let [low, high] = Insn::load_function(dst, 0);
-        self.jump(low, label).add(high)
     }
 
     /// `dst = map`: two slots, as [`Insn::load_map_fd`].
@@ -304,8 +295,8 @@ fn aimed(insn: Insn<'_>, at: usize, to: usize, has_long_jumps: bool) -> Result<I
     let distance = distance.ok_or(too_far.clone())?;
     let near = i16::try_from(distance);
     match (Flow::of(insn), near) {
-        (Flow::Next | Flow::Exit, _) => Err(Fault::NotAJump { at }),
-        (Flow::Call(_) | Flow::Function(_), _) => Ok(insn.with_imm(distance)),
+        (Flow::Next | Flow::Exit | Flow::Function(_), _) => Err(Fault::NotAJump { at }),
+        (Flow::Call(_), _) => Ok(insn.with_imm(distance)),
         (Flow::Jump(_), _) if insn == Insn::jump_long(insn.raw().imm) => {
             Ok(insn.with_imm(distance))
         }

@@ -174,7 +174,7 @@ pub(super) fn texts() -> Texts {
         (assemble(AssemblyFault::FallsOff { at: 7 }), expect!["the program is wrong: it does not end after instruction 7, the last of the function"]),
         (assemble(AssemblyFault::Unreachable { at: 6 }), expect!["the program is wrong: no way leads to instruction 6"]),
         (assemble(AssemblyFault::Operand { at: 6, rule: "does not write to R10, the frame pointer" }), expect!["the program is wrong: instruction 6 is not possible: a possible one does not write to R10, the frame pointer"]),
-        (assemble(AssemblyFault::NamesDescriptor { at: 0 }), expect!["the program is wrong: instruction 0 names a descriptor that may be closed"]),
+        (assemble(AssemblyFault::NamesObject { at: 0 }), expect!["the program is wrong: instruction 0 names an object by a number that may be another's by now"]),
         (assemble(AssemblyFault::Bytes { len: 12 }), expect!["the program is wrong: its 12 bytes are no multiple of eight, the length of an instruction"]),
         (Error::LoadProgram {
             name: "bad".to_owned(),
