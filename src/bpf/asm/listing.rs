@@ -226,14 +226,14 @@ impl Line<'_> {
             BPF_PSEUDO_MAP_FD => self.map(f, raw.imm),
             BPF_PSEUDO_MAP_VALUE => {
                 self.map(f, raw.imm)?;
-                write!(f, "[0]+{}", high.cast_unsigned())
+                write!(f, "[0]+{}", unsigned(high))
             }
             BPF_PSEUDO_FUNC => {
                 write!(f, "subprog[{:+}]", raw.imm)?;
                 self.name(f)
             }
             _ => {
-                let (low, high) = (raw.imm.cast_unsigned(), high.cast_unsigned());
+                let (low, high) = (unsigned(raw.imm), unsigned(high));
                 write!(f, "{:#x}", u64::from(high) << 32 | u64::from(low))
             }
         }
@@ -333,6 +333,11 @@ impl Line<'_> {
 /// Writes what is not known here.
 fn unknown(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("BUG_unknown")
+}
+
+/// Returns the bits of an immediate value as a number without a sign.
+fn unsigned(imm: i32) -> u32 {
+    u32::from_ne_bytes(imm.to_ne_bytes())
 }
 
 /// Returns how much a load or store moves.
