@@ -5,12 +5,11 @@
 //! kernel. Ctrl-C and SIGTERM end it in order.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use xsk::bpf::{Alu, Cond, Helper, Insn, Program, Reg, Size, XskMap};
+use xsk::bpf::{Alu, Assembler, Cond, Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::packet::finish_checksum;
 use xsk::{AttachMethod, Attachment, Interface, Port, Socket, Umem, wait};
 
@@ -95,36 +94,29 @@ fn udp_filter(port: u16, map: &XskMap) -> xsk::Result<Program> {
         (Size::Byte, 23, Cond::Ne, 17),          // protocol: not UDP
         (Size::Half, 36, Cond::Ne, be(port)),    // destination port: another one
     ];
-    let [map_low, map_high] = Insn::load_map_fd(Reg::R1, map.as_fd());
-    // return bpf_redirect_map(map, ctx->rx_queue_index, XDP_PASS if the slot is empty);
-    let redirect = [
-        Insn::load(Size::Word, Reg::R2, Reg::R1, 16),
-        map_low,
-        map_high,
-        Insn::mov64_imm(Reg::R3, XDP_PASS),
-        Insn::call(Helper::REDIRECT_MAP),
-        Insn::exit(),
-    ];
-    let pass = [Insn::mov64_imm(Reg::R0, XDP_PASS), Insn::exit()];
-
-    // A jump skips as many instructions as it says: here always to `pass`, over the other checks,
-    // of two instructions each, and over `redirect`.
-    let to_pass = |checks: usize| (2 * checks + redirect.len()) as i16;
     // R1 is the context, a `struct xdp_md`: data at 0, data_end at 4, rx_queue_index at 16. The
     // verifier lets the program read bytes only after it has compared their end with data_end: an
     // Ethernet header of 14 bytes, an IPv4 header of 20, and a UDP header of 8.
-    let mut program = vec![
+    let mut program = Assembler::new();
+    let pass = program.named("pass");
+    program.add([
         Insn::load(Size::Word, Reg::R2, Reg::R1, 0),
         Insn::load(Size::Word, Reg::R3, Reg::R1, 4),
         Insn::mov64_reg(Reg::R4, Reg::R2),
         Insn::alu64_imm(Alu::Add, Reg::R4, 42),
-        Insn::jump_reg(Cond::Gt, Reg::R4, Reg::R3, to_pass(checks.len())),
-    ];
-    for (left, (size, at, cond, value)) in (0..checks.len()).rev().zip(checks) {
-        program.push(Insn::load(size, Reg::R4, Reg::R2, at));
-        program.push(Insn::jump_imm(cond, Reg::R4, value, to_pass(left)));
+    ]);
+    program.jump_if(Cond::Gt, Reg::R4, Reg::R3, pass);
+    for (size, at, cond, value) in checks {
+        program.add(Insn::load(size, Reg::R4, Reg::R2, at));
+        program.jump_if(cond, Reg::R4, value, pass);
     }
-    program.extend(redirect);
-    program.extend(pass);
-    Program::builder(&program).name("udp_echo").license(c"Dual MIT/GPL").load()
+    // return bpf_redirect_map(map, ctx->rx_queue_index, XDP_PASS if the slot is empty);
+    program.add(Insn::load(Size::Word, Reg::R2, Reg::R1, 16)).load_map(Reg::R1, map);
+    program.add([
+        Insn::mov64_imm(Reg::R3, XDP_PASS),
+        Insn::call(Helper::REDIRECT_MAP),
+        Insn::exit(),
+    ]);
+    program.place(pass).add([Insn::mov64_imm(Reg::R0, XDP_PASS), Insn::exit()]);
+    program.finish()?.builder().name("udp_echo").license(c"Dual MIT/GPL").load()
 }

@@ -110,6 +110,8 @@ mod tests {
             name: String::new(),
             instructions: 0,
             log: String::new(),
+            refused_at: None,
+            listing: String::new(),
             bound_to: None,
             errno,
         }))

@@ -1,8 +1,8 @@
 //! Loads programs: settings, the verifier's verdict, and its log.
 
-use super::insn::Insn;
-use super::operand::Reg;
+use super::asm::{Code, Insn, Listing, Reg};
 use super::program::Program;
+use super::refusal::refused_at;
 use crate::error::{Error, Result};
 use crate::num::usize32;
 use crate::sys::{self, bpf::Load};
@@ -35,6 +35,8 @@ const RETRIES: u32 = 5;
 #[must_use = "a builder loads nothing before `load`"]
 pub struct ProgramBuilder<'a> {
     insns: &'a [Insn<'a>],
+    /// The program that the instructions are of, if an assembler made it.
+    code: Option<&'a Code>,
     name: &'a str,
     license: &'a CStr,
     flags: u32,
@@ -44,7 +46,29 @@ pub struct ProgramBuilder<'a> {
 impl Program {
     /// Returns a builder of an XDP program made of `insns`; [`ProgramBuilder::load`] does it.
     pub fn builder<'a>(insns: &'a [Insn<'a>]) -> ProgramBuilder<'a> {
-        ProgramBuilder { insns, name: "", license: c"", flags: 0, ifindex: 0 }
+        ProgramBuilder { insns, code: None, name: "", license: c"", flags: 0, ifindex: 0 }
+    }
+}
+
+impl Code {
+    /// Returns a builder of an XDP program, as [`Program::builder`] does of
+    /// [`insns`](Self::insns). If the verifier refuses the program, the error shows the names of
+    /// labels, too.
+    ///
+    /// ```
+    /// use xsk::bpf::{Assembler, Insn, Reg};
+    ///
+    /// # fn main() -> xsk::Result<()> {
+    /// let mut a = Assembler::new();
+    /// a.add([Insn::mov64_imm(Reg::R0, 2), Insn::exit()]);
+    /// let code = a.finish()?;
+    /// # if !xsk::test_util::privileged("the documentation of Code::builder") { return Ok(()); }
+    /// let program = code.builder().name("pass").load()?;
+    /// assert_eq!(program.test_run(&[0; 64], None)?.retval, 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn builder(&self) -> ProgramBuilder<'_> {
+        ProgramBuilder { code: Some(self), ..Program::builder(self.insns()) }
     }
 }
 
@@ -97,6 +121,11 @@ impl<'a> ProgramBuilder<'a> {
         self
     }
 
+    /// Returns the program as text.
+    fn listing(&self) -> Listing<'_> {
+        self.code.map_or_else(|| Listing::new(self.insns), Code::listing)
+    }
+
     /// Hands the program to the kernel's verifier, which loads it if it accepts it.
     ///
     /// Needs `CAP_BPF` and `CAP_NET_ADMIN` (5.8), before that `CAP_SYS_ADMIN`; in the first user
@@ -114,12 +143,17 @@ impl<'a> ProgramBuilder<'a> {
     /// [`frags`](Self::frags) before 5.18, and for [`bound_to`](Self::bound_to) before 6.3.
     #[doc(alias = "BPF_PROG_LOAD")]
     pub fn load(self) -> Result<Program> {
-        let failed = |errno, log| Error::LoadProgram {
-            name: self.name.to_owned(),
-            instructions: self.insns.len(),
-            log,
-            bound_to: (self.flags & BPF_F_XDP_DEV_BOUND_ONLY != 0).then_some(self.ifindex),
-            errno,
+        let failed = |errno, log: String| {
+            let refused_at = refused_at(&log);
+            Error::LoadProgram {
+                name: self.name.to_owned(),
+                instructions: self.insns.len(),
+                log,
+                refused_at,
+                listing: refused_at.map(|at| self.listing().around(at)).unwrap_or_default(),
+                bound_to: (self.flags & BPF_F_XDP_DEV_BOUND_ONLY != 0).then_some(self.ifindex),
+                errno,
+            }
         };
         if self.flags & BPF_F_TOKEN_FD != 0 {
             return Err(Error::Setting {

@@ -1,9 +1,7 @@
 //! A program that hands over what the card knows of each packet.
 
-use super::assembler::Assembler;
+use super::asm::{Alu, Assembler, Code, Cond, Helper, Insn, Reg, Size};
 use super::btf::Btf;
-use super::insn::Insn;
-use super::operand::{Alu, Cond, Helper, Reg, Size};
 use super::program::Program;
 use super::redirect::{RX_QUEUE_INDEX, XDP_PASS};
 use super::xsk_map::XskMap;
@@ -103,8 +101,9 @@ impl MetadataProgram {
             let key = number.wrapping_add(slot);
             sys::set_pair(&slots_state, slot, [0, key.into()]).map_err(failed)?;
         }
-        let insns = instructions(map.as_fd(), slots_state.as_fd(), functions);
-        let program = Program::builder(&insns)
+        let code = instructions(map.as_fd(), slots_state.as_fd(), functions)?;
+        let program = code
+            .builder()
             .name("xsk_metadata")
             .license(c"Dual MIT/GPL")
             .bound_to(interface_index)
@@ -162,7 +161,7 @@ fn instructions<'a>(
     map: BorrowedFd<'a>,
     slots_state: BorrowedFd<'a>,
     [timestamp, hash, vlan]: [Option<u32>; 3],
-) -> Vec<Insn<'a>> {
+) -> Result<Code> {
     use Reg::{R0, R1, R2, R3, R4, R6, R7, R10};
     let mut a = Assembler::default();
     let [pass, redirect] = [a.label(), a.label()];

@@ -12,37 +12,66 @@
 //!
 //! # A program of your own
 //! Compiled and pinned by any loader, or handed over as descriptors: [`Program::from_pin`],
-//! [`Program::from_fd`], and the same for [`XskMap`]. Or written in place
-//! (`examples/echo.rs` in the repository is a filter for one UDP port, with bounds checks):
+//! [`Program::from_fd`], and the same for [`XskMap`]. Or written in Rust: an [`Assembler`] takes
+//! instructions ([`Insn`]), and labels for jumps, and makes [`Code`] of them, which is loaded.
 //!
 //! ```
-//! use std::os::fd::AsFd;
-//! use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
+//! use xsk::bpf::{Alu, Assembler, Cond, Helper, Insn, Reg, Size, XskMap};
 //!
 //! # fn main() -> xsk::Result<()> {
 //! # if !xsk::test_util::privileged("the documentation of bpf") { return Ok(()); }
+//! use Reg::{R0, R1, R2, R3, R4};
 //! let map = XskMap::create(XskMap::DEFAULT_NAME, 64)?;
-//! let [map_low, map_high] = Insn::load_map_fd(Reg::R1, map.as_fd());
-//! let insns = [
-//!     Insn::load(Size::Word, Reg::R2, Reg::R1, 16), // ctx->rx_queue_index
-//!     map_low,
-//!     map_high,
-//!     Insn::mov64_imm(Reg::R3, 1),                  // an empty slot: XDP_DROP
+//! let mut a = Assembler::new();
+//! let pass = a.named("pass");
+//! // IPv4 goes to the sockets, everything else to the kernel.
+//! a.add([
+//!     Insn::load(Size::Word, R2, R1, 0), // ctx->data
+//!     Insn::load(Size::Word, R3, R1, 4), // ctx->data_end
+//!     Insn::mov64_reg(R4, R2),
+//!     Insn::alu64_imm(Alu::Add, R4, 14),
+//! ]);
+//! a.jump_if(Cond::Gt, R4, R3, pass); // shorter than an Ethernet header
+//! a.add(Insn::load(Size::Half, R4, R2, 12));
+//! a.jump_if(Cond::Ne, R4, i32::from(0x0800_u16.to_be()), pass);
+//! a.add(Insn::load(Size::Word, R2, R1, 16)); // ctx->rx_queue_index
+//! a.load_map(R1, &map);
+//! a.add([
+//!     Insn::mov64_imm(R3, 1), // an empty slot: XDP_DROP
 //!     Insn::call(Helper::REDIRECT_MAP),
 //!     Insn::exit(),
-//! ];
-//! let program = Program::builder(&insns).name("to_sockets").license(c"MIT").load()?;
-//! assert_eq!(program.test_run(&[0; 64], None)?.retval, 1);
+//! ]);
+//! a.place(pass);
+//! a.add([Insn::mov64_imm(R0, 2), Insn::exit()]); // XDP_PASS
+//! let code = a.finish()?;
+//!
+//! let program = code.builder().name("ipv4").license(c"MIT").load()?;
+//! let mut packet = [0; 64];
+//! assert_eq!(program.test_run(&packet, None)?.retval, 2);
+//! packet[12] = 8;
+//! assert_eq!(program.test_run(&packet, None)?.retval, 1);
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! The fields of the context are those of [`xdp_md`](crate::uapi::bpf::xdp_md), the verdicts
-//! [`XDP_PASS`](crate::uapi::bpf::XDP_PASS) and its sisters. A filter with bounds checks, in which
-//! labels are computed, is in `examples/echo.rs`.
+//! [`XDP_PASS`](crate::uapi::bpf::XDP_PASS) and its sisters. `examples/echo.rs` in the repository is
+//! a filter for one UDP port.
 //!
-//! If the verifier refuses a program, [`Error::LoadProgram`](crate::Error::LoadProgram) has the
-//! verifier's log.
+//! ## What goes wrong
+//! [`Assembler::finish`] refuses what every kernel refuses: labels that are missing or placed twice,
+//! jumps that are too far or lead nowhere, instructions that nothing leads to, a program that does
+//! not end, operands that no kernel takes
+//! ([`AssemblyFault`](crate::error::AssemblyFault)). The rest is for the kernel's verifier: whether
+//! the bytes of a packet were compared with its end, whether a loop ends, which arguments a helper
+//! takes. If it refuses a program, [`Error::LoadProgram`](crate::Error::LoadProgram) has its log, and
+//! shows the instruction that it stopped at among its neighbours.
+//!
+//! A [`Listing`] is a program as text, as `bpftool prog dump xlated` prints it.
+//!
+//! ## Maps
+//! [`Code`] has descriptors of its own of the maps that it names, so that nothing else comes under
+//! their numbers before it is loaded. A loaded program keeps its maps itself.
 //!
 //! # Privileges
 //! | call | needs |
@@ -53,22 +82,25 @@
 //! | `from_pin`, `pin` | the file's permissions |
 //! | the rest, on descriptors that you have | nothing |
 
-mod assembler;
+mod asm;
 mod btf;
 mod builder;
 mod filter;
 mod info;
-mod insn;
 mod metadata_program;
-mod operand;
 mod pin;
 mod program;
 mod redirect;
+mod refusal;
 mod slot_probe;
 mod spread;
 mod test_run;
 mod xsk_map;
 
+pub use asm::{
+    Alu, Assembler, Atomic, Code, Cond, Helper, Insn, Label, Listing, Narrow, Operand, Reg, Size,
+    Width,
+};
 pub use btf::Btf;
 pub use builder::ProgramBuilder;
 #[cfg(feature = "test-util")]
@@ -77,12 +109,12 @@ pub use filter::{
     Action, CompiledFilter, Condition, Direction, Filter, FilterProgram, Ports, Verdict,
 };
 pub use info::{MapInfo, ProgramInfo};
-pub use insn::Insn;
 pub use metadata_program::MetadataProgram;
-pub use operand::{Alu, Cond, Helper, Reg, Size, Width};
 pub use program::Program;
 pub use redirect::redirect;
 pub(crate) use redirect::{load_redirect, redirect_takes_frags};
+#[cfg(feature = "test-util")]
+pub(crate) use refusal::refused_at;
 pub use slot_probe::SlotProbe;
 pub use spread::{Spread, spread};
 pub use test_run::TestRun;

@@ -1,8 +1,7 @@
 //! The default program: redirects each packet to the socket in the slot of its queue.
 
+use super::asm::{Alu, Cond, Helper, Insn, Reg, Size};
 use super::builder::ProgramBuilder;
-use super::insn::Insn;
-use super::operand::{Alu, Cond, Helper, Reg, Size};
 use super::program::Program;
 use super::xsk_map::XskMap;
 use crate::error::{Error, Result};

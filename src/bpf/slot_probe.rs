@@ -1,7 +1,6 @@
 //! Finds out which slots of an XSKMAP are taken, which no system call reports.
 
-use super::insn::Insn;
-use super::operand::{Alu, Cond, Helper, Reg, Size};
+use super::asm::{Alu, Cond, Helper, Insn, Reg, Size};
 use super::program::Program;
 use super::xsk_map::XskMap;
 use crate::error::Result;

@@ -1,8 +1,6 @@
 //! A program that spreads the packets of a queue over several sockets, each flow to one of them.
 
-use super::assembler::Assembler;
-use super::insn::Insn;
-use super::operand::{Alu, Cond, Helper, Reg, Size};
+use super::asm::{Alu, Assembler, Code, Cond, Helper, Insn, Reg, Size};
 use super::program::Program;
 use super::redirect::{RX_QUEUE_INDEX, XDP_PASS, action_in_flags};
 use super::xsk_map::XskMap;
@@ -151,8 +149,8 @@ impl Spread {
                 version: "5.3",
             });
         }
-        let insns = instructions(map.as_fd(), factor);
-        Program::builder(&insns).name("xsk_spread").license(c"Dual MIT/GPL").load()
+        let code = instructions(map.as_fd(), factor)?;
+        code.builder().name("xsk_spread").license(c"Dual MIT/GPL").load()
     }
 }
 
@@ -181,7 +179,7 @@ pub fn spread(map: &XskMap, sockets: u32) -> Result<Program> {
 /// Takes the flow's hash to R6 and redirects.
 ///
 /// R1 is the context, R2 the header that is looked at, R3 the packet's end.
-fn instructions(map: BorrowedFd<'_>, sockets: i32) -> Vec<Insn<'_>> {
+fn instructions(map: BorrowedFd<'_>, sockets: i32) -> Result<Code> {
     use Reg::{R1, R2, R3, R4, R5, R6, R7, R8};
     let [map_low, map_high] = Insn::load_map_fd(R1, map);
     let mut a = Assembler::default();

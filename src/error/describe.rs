@@ -140,6 +140,7 @@ impl Error {
                 if *operation == SlotOp::Remove { "from" } else { "into" },
                 Shown(*errno)
             ),
+            Self::Assemble { fault } => write!(f, "the program is wrong: {fault}"),
             Self::LoadProgram { name, instructions, bound_to, errno, .. } => {
                 f.write_str("the kernel refused ")?;
                 match name.as_str() {
@@ -221,13 +222,19 @@ impl Error {
         }
     }
 
-    /// Writes what takes more than a line and comes last: the verifier's log.
+    /// Writes what takes more than a line and comes last: where the verifier stopped, and its log.
     fn tail(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LoadProgram { log, .. } if !log.is_empty() => {
-                write!(f, ". The verifier said:\n{}", log.trim_end())
+        let Self::LoadProgram { log, refused_at, listing, .. } = self else { return Ok(()) };
+        match refused_at {
+            Some(at) if !listing.is_empty() => {
+                write!(f, ". The verifier stopped at instruction {at}:\n{}", listing.trim_end())?;
             }
-            _ => Ok(()),
+            _ => {}
+        }
+        match (log.trim_end(), listing.is_empty()) {
+            ("", _) => Ok(()),
+            (log, true) => write!(f, ". The verifier said:\n{log}"),
+            (log, false) => write!(f, "\nThe verifier said:\n{log}"),
         }
     }
 }

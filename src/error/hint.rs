@@ -173,7 +173,8 @@ fn of_operation(error: &Error) -> Hint {
         Error::Namespace { errno: Errno::PERM, .. } => needs("CAP_SYS_ADMIN"),
         Error::Namespace { errno: Errno::NOSPC, .. } => NAMESPACE_LIMIT.into(),
         Error::CreateMap { name, entries, errno } => program::create_map(name, *entries, *errno),
-        Error::LoadProgram { name, instructions, log, bound_to, errno } => {
+        Error::Assemble { fault } => program::assemble(fault),
+        Error::LoadProgram { name, instructions, log, bound_to, errno, .. } => {
             // The verifier saw it: so it could be bound.
             let bound = bound_to.is_some() && log.is_empty();
             program::load(name, *instructions, bound, *errno)

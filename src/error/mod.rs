@@ -4,6 +4,7 @@
 //! [`Display`](std::fmt::Display). Variants and fields may be added, so both are
 //! `#[non_exhaustive]`.
 
+mod assembly_fault;
 mod bpf_op;
 mod conflict;
 mod describe;
@@ -29,6 +30,7 @@ use rustix::io::Errno;
 use std::io;
 use std::time::Duration;
 
+pub use assembly_fault::AssemblyFault;
 pub use bpf_op::BpfOp;
 pub use expression_error::{ExpressionError, ExpressionFault};
 pub use filter_fault::FilterFault;
@@ -252,6 +254,12 @@ pub enum Error {
         /// The kernel's error number.
         errno: Errno,
     },
+    /// A program is wrong by itself; refused before the kernel sees it.
+    #[non_exhaustive]
+    Assemble {
+        /// What is wrong.
+        fault: AssemblyFault,
+    },
     /// The kernel refused a program.
     #[non_exhaustive]
     LoadProgram {
@@ -261,6 +269,10 @@ pub enum Error {
         instructions: usize,
         /// The verifier's log.
         log: String,
+        /// The instruction that the verifier stopped at, where its log says.
+        refused_at: Option<usize>,
+        /// The listing around that instruction, which is marked by `>`.
+        listing: String,
         /// The index of the interface that it was to be bound to
         /// ([`ProgramBuilder::bound_to`](crate::bpf::ProgramBuilder::bound_to)).
         bound_to: Option<u32>,
@@ -445,10 +457,31 @@ impl Error {
             | Self::OutOfBounds
             | Self::WrongObject { .. }
             | Self::Filter { .. }
+            | Self::Assemble { .. }
             | Self::ForeignProgram { .. }
             | Self::OtherAttachment { .. }
             | Self::Expression(_)
             | Self::NeedsKernel { .. } => None,
+        }
+    }
+
+    /// Returns the number of the instruction that the verifier stopped at
+    /// ([`LoadProgram`](Self::LoadProgram)), where its log says.
+    ///
+    /// ```
+    /// use xsk::bpf::{Insn, Program, Reg};
+    ///
+    /// # if !xsk::test_util::privileged("the documentation of Error::refused_at") { return; }
+    /// let insns = [Insn::mov64_reg(Reg::R0, Reg::R7), Insn::exit()]; // R7 holds nothing.
+    /// let error = Program::builder(&insns).load().unwrap_err();
+    /// assert_eq!(error.refused_at(), Some(0));
+    /// assert!(error.to_string().contains("\n>   0: (bf) r0 = r7\n"));
+    /// ```
+    #[must_use]
+    pub fn refused_at(&self) -> Option<usize> {
+        match self {
+            Self::LoadProgram { refused_at, .. } => *refused_at,
+            _ => None,
         }
     }
 
@@ -494,6 +527,7 @@ impl Error {
             | Self::OutOfBounds
             | Self::Filter { .. }
             | Self::Expression(_)
+            | Self::Assemble { .. }
             | Self::WrongObject { .. } => io::ErrorKind::InvalidInput,
             Self::Ring(_) => io::ErrorKind::InvalidData,
             Self::Handover { fault: HandoverFault::TimedOut { .. }, .. } => io::ErrorKind::TimedOut,

@@ -21,6 +21,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ObjectKind {
+    /// A BPF map.
+    Map,
     /// A BPF map of type XSKMAP.
     XskMap,
     /// A BPF program of type XDP.
@@ -36,6 +38,7 @@ pub enum ObjectKind {
 impl fmt::Display for ObjectKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Map => "a BPF map",
             Self::XskMap => "a map of type XSKMAP with keys and values of four bytes",
             Self::XdpProgram => "an XDP program",
             Self::ProgramWithMap => "a program with a map of the name asked for",

@@ -118,10 +118,13 @@ pub fn btf(bytes: &[u8], function: &str) -> Option<Result<Option<u32>, Error>> {
 /// Returns the error of a program that was refused with `log` in the verifier's buffer.
 #[must_use]
 pub fn refused_with(log: &[u8]) -> Error {
+    let text = bpf::log_text(log);
     Error::LoadProgram {
         name: "fuzzed".into(),
         instructions: log.len(),
-        log: bpf::log_text(log),
+        refused_at: bpf::refused_at(&text),
+        listing: String::new(),
+        log: text,
         bound_to: None,
         errno: Errno::INVAL,
     }

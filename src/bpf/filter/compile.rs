@@ -1,8 +1,6 @@
 //! Compiles the rules of a filter: conditions to diagrams, diagrams to instructions.
 
-use super::super::assembler::Label;
-use super::super::insn::Insn;
-use super::super::operand::{Alu, Cond, Helper, Reg, Size};
+use super::super::asm::{self, Alu, Cond, Helper, Insn, Label, Reg, Size};
 use super::super::redirect::{RX_QUEUE_INDEX, XDP_PASS};
 use super::action::Action;
 use super::diagram::{Diagram, Place, TooLarge};
@@ -31,7 +29,7 @@ pub(super) struct Source<'a> {
 /// A program that names its maps by their parts.
 #[derive(Debug, Clone)]
 pub(super) struct Code {
-    pub(super) insns: Vec<Insn<'static>>,
+    pub(super) code: asm::Code,
     /// The first slots of the loads that are to name a map.
     pub(super) maps: Vec<(usize, MapPart)>,
     /// The rules that no packet is for.
@@ -58,6 +56,22 @@ pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooL
         }
         formulas.push((lower(rule.condition), rule.action));
     }
+    match write(rules, &formulas, counters, together) {
+        Err(TooLarge) => write(rules, &formulas, counters, one_by_one),
+        written => written,
+    }
+}
+
+/// A formula, and what becomes of packets of which it is true.
+type Lowered = (Formula, Action);
+
+/// Writes the program, the rules as `write_rules` does.
+fn write(
+    rules: &[Source<'_>],
+    formulas: &[Lowered],
+    counters: bool,
+    write_rules: fn(&[Lowered], &[Label], &mut Emitter<'static>) -> Result<Found, TooLarge>,
+) -> Result<Code, TooLarge> {
     let mut out = Emitter::new();
     let mut ends: BTreeMap<Action, Label> = BTreeMap::new();
     let mut labels = Vec::with_capacity(rules.len());
@@ -65,14 +79,7 @@ pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooL
         let end = *ends.entry(rule.action).or_insert_with(|| out.code.label());
         labels.push(if counters { out.code.label() } else { end });
     }
-    let begun = out.clone();
-    let mut found = match together(&formulas, &labels, &mut out) {
-        Err(TooLarge) => {
-            out = begun;
-            one_by_one(&formulas, &labels, &mut out)?
-        }
-        found => found?,
-    };
+    let mut found = write_rules(formulas, &labels, &mut out)?;
     let mut maps = Vec::new();
     out.place_others();
     let mut is_open = out.is_open;
@@ -94,13 +101,13 @@ pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooL
         }
         end(action, if counters { Reg::R6 } else { CONTEXT }, &mut out, &mut maps);
     }
-    let insns = out.code.finish();
-    if insns.len() > MOST_INSNS {
+    if out.code.len() > MOST_INSNS {
         return Err(TooLarge);
     }
+    let code = out.code.finish().map_err(|_| TooLarge)?;
     let unreachable =
         (0..u32_of_count(rules.len())).filter(|rule| !found.reached.remove(rule)).collect();
-    Ok(Code { insns, maps, unreachable, everything: found.everything })
+    Ok(Code { code, maps, unreachable, everything: found.everything })
 }
 
 /// Writes what counts packets. The packets of no rule come to it at its start, those of rule `n` at
@@ -186,7 +193,7 @@ struct Found {
 
 /// Writes one diagram of all rules: a field that several of them compare is read once.
 fn together(
-    formulas: &[(Formula, Action)],
+    formulas: &[Lowered],
     labels: &[Label],
     out: &mut Emitter<'static>,
 ) -> Result<Found, TooLarge> {
@@ -210,7 +217,7 @@ fn together(
 
 /// Writes a diagram for each rule, one after the other.
 fn one_by_one(
-    formulas: &[(Formula, Action)],
+    formulas: &[Lowered],
     labels: &[Label],
     out: &mut Emitter<'static>,
 ) -> Result<Found, TooLarge> {

@@ -1,7 +1,6 @@
 //! A filter: rules, in order, and what becomes of the packets of each.
 
-use super::super::insn::Insn;
-use super::super::operand::Reg;
+use super::super::asm::{Insn, Reg};
 use super::super::program::Program;
 use super::super::xsk_map::XskMap;
 use super::action::Action;
@@ -177,7 +176,7 @@ impl CompiledFilter {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "no program is empty")]
     pub fn len(&self) -> usize {
-        self.code.insns.len()
+        self.code.code.insns().len()
     }
 
     /// Returns the numbers of the rules that no packet is for: their conditions cannot be true, or
@@ -203,8 +202,8 @@ impl CompiledFilter {
     }
 
     #[cfg(test)]
-    pub(super) fn code_for_tests(&self) -> &[Insn<'static>] {
-        &self.code.insns
+    pub(super) fn code_for_tests(&self) -> &[Insn<'_>] {
+        self.code.code.insns()
     }
 
     /// Returns the instructions with the maps that they name.
@@ -213,7 +212,7 @@ impl CompiledFilter {
         sockets: BorrowedFd<'a>,
         counters: Option<BorrowedFd<'a>>,
     ) -> Vec<Insn<'a>> {
-        let mut insns: Vec<Insn<'a>> = self.code.insns.clone();
+        let mut insns: Vec<Insn<'a>> = self.code.code.insns().to_vec();
         for &(at, part) in &self.code.maps {
             let map = match part {
                 MapPart::Sockets => Some(sockets),

@@ -52,7 +52,8 @@ impl Filter {
         if !to_host.is_empty() {
             ssh = Condition::any(to_host) & ssh;
         }
-        let conditions = [Some(Condition::arp()), NEIGHBOUR_DISCOVERY.parse().ok(), DHCP.parse().ok()];
+        let conditions =
+            [Some(Condition::arp()), NEIGHBOUR_DISCOVERY.parse().ok(), DHCP.parse().ok()];
         let rules = conditions.into_iter().flatten().chain([ssh]);
         self.before(rules.map(|condition| (condition, Action::Pass)))
     }

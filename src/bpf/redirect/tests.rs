@@ -53,6 +53,8 @@ fn a_kernel_that_takes_neither_form_is_named() {
             name: REDIRECT_NAME.to_owned(),
             instructions: 16,
             log: "cannot pass map_type 17 into func bpf_map_lookup_elem#1".to_owned(),
+            refused_at: None,
+            listing: String::new(),
             bound_to: None,
             errno,
         })

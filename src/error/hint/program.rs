@@ -1,7 +1,7 @@
 //! Hints for BPF maps, programs and pins.
 
 use super::wording::{Hint, NO_HINT};
-use crate::error::BpfOp;
+use crate::error::{AssemblyFault, BpfOp};
 use rustix::io::Errno;
 
 const NO_SLOTS: &str = "A map has one slot at least";
@@ -46,6 +46,34 @@ const PIN_EXISTS: &str = "Something is pinned there already: remove the file, or
 const PACKET_SIZE: &str = "A packet has 14 bytes at least, and has to fit a page with what the \
     kernel puts around it";
 const NO_BPF_OBJECT: &str = "It is no BPF object";
+
+const NOT_PLACED: &str =
+    "Call `Assembler::place` before the instruction that it is to go to is added";
+const OWN_LABEL: &str = "A label is used with the assembler that made it";
+const TOO_FAR: &str = "Jumps reach 32767 instructions forward and 32768 back. From Linux 6.6 on \
+    `Assembler::goto_long` reaches further, also for each `goto` after `Assembler::long_jumps`, and a \
+    conditional jump can skip one";
+const NO_END: &str = "A function ends with `Insn::exit`, or with a jump to another part of it";
+const UNREACHABLE: &str = "The kernel refuses code that nothing leads to: leave it out";
+const OWN_MAP: &str = "Load a map with `Assembler::load_map`, and put another program's code in with \
+    `Assembler::add_code`";
+const LIMIT: &str = "Kernels since 5.2 take a million instructions from a process with CAP_BPF, and \
+    4096 from others, as do earlier kernels";
+
+/// Returns the hint for a program that is wrong by itself.
+pub(super) fn assemble(fault: &AssemblyFault) -> Hint {
+    match fault {
+        AssemblyFault::Empty => NO_INSTRUCTIONS.into(),
+        AssemblyFault::TooLong { .. } => LIMIT.into(),
+        AssemblyFault::NotPlaced { .. } => NOT_PLACED.into(),
+        AssemblyFault::ForeignLabel { .. } => OWN_LABEL.into(),
+        AssemblyFault::TooFar { .. } => TOO_FAR.into(),
+        AssemblyFault::FallsOff { .. } => NO_END.into(),
+        AssemblyFault::Unreachable { .. } => UNREACHABLE.into(),
+        AssemblyFault::NamesObject { .. } => OWN_MAP.into(),
+        _ => NO_HINT,
+    }
+}
 
 pub(super) fn create_map(name: &str, entries: u32, errno: Errno) -> Hint {
     match errno {

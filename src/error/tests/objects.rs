@@ -1,7 +1,7 @@
 //! Texts of errors about BPF maps, programs and pins.
 
 use super::Texts;
-use crate::error::{BpfOp, Error, ObjectKind, SlotOp};
+use crate::error::{AssemblyFault, BpfOp, Error, ObjectKind, SlotOp};
 use expect_test::expect;
 use rustix::io::Errno;
 
@@ -37,13 +37,18 @@ pub(super) fn texts() -> Texts {
         name: name.to_owned(),
         instructions,
         log: log.to_owned(),
+        refused_at: None,
+        listing: String::new(),
         bound_to: None,
         errno,
     };
+    let assemble = |fault| Error::Assemble { fault };
     let load_bound = |log: &str, errno| Error::LoadProgram {
         name: "xsk_metadata".to_owned(),
         instructions: 77,
         log: log.to_owned(),
+        refused_at: None,
+        listing: String::new(),
         bound_to: Some(3),
         errno,
     };
@@ -156,5 +161,35 @@ pub(super) fn texts() -> Texts {
             expect![[r#"program 7, attached to eth1 and without a map named "xsks_map", is not a program with a map of the name asked for"#]]),
         (wrong("the socket for slot 3", ObjectKind::SocketWithRxRing),
             expect!["the socket for slot 3 is not an AF_XDP socket with an RX ring. A socket that only sends is not registered: the kernel would take it, and may crash at the first packet"]),
+        (assemble(AssemblyFault::Empty), expect!["the program is wrong: it has no instruction. A program has one instruction at least"]),
+        (assemble(AssemblyFault::TooLong { instructions: 5000, limit: 4096 }), expect!["the program is wrong: it has 5000 instructions, and may have 4096. Kernels since 5.2 take a million instructions from a process with CAP_BPF, and 4096 from others, as do earlier kernels"]),
+        (assemble(AssemblyFault::NotPlaced { at: 3, label: "label pass".to_owned() }), expect!["the program is wrong: instruction 3 goes to label pass, which was not placed. Call `Assembler::place` before the instruction that it is to go to is added"]),
+        (assemble(AssemblyFault::PlacedTwice { label: "label 0".to_owned(), first: 1, second: 4 }), expect!["the program is wrong: label 0 was placed at instruction 1 and at instruction 4"]),
+        (assemble(AssemblyFault::ForeignLabel { at: 2 }), expect!["the program is wrong: the label at instruction 2 is another assembler's. A label is used with the assembler that made it"]),
+        (assemble(AssemblyFault::NotAJump { at: 2 }), expect!["the program is wrong: instruction 2 was given a label, and goes nowhere"]),
+        (assemble(AssemblyFault::TooFar { at: 2, to: 40000 }), expect!["the program is wrong: the jump at instruction 2 does not reach instruction 40000. Jumps reach 32767 instructions forward and 32768 back. From Linux 6.6 on `Assembler::goto_long` reaches further, also for each `goto` after `Assembler::long_jumps`, and a conditional jump can skip one"]),
+        (assemble(AssemblyFault::Outside { at: 2 }), expect!["the program is wrong: instruction 2 goes out of the program, or out of the function that it is in"]),
+        (assemble(AssemblyFault::IntoHalf { at: 2, to: 5 }), expect!["the program is wrong: instruction 2 goes to instruction 5, the second half of a 16-byte load"]),
+        (assemble(AssemblyFault::Half { at: 4 }), expect!["the program is wrong: instruction 4 is half of a 16-byte load without the other half"]),
+        (assemble(AssemblyFault::FallsOff { at: 7 }), expect!["the program is wrong: it does not end after instruction 7, the last of the function. A function ends with `Insn::exit`, or with a jump to another part of it"]),
+        (assemble(AssemblyFault::Unreachable { at: 6 }), expect!["the program is wrong: no way leads to instruction 6. The kernel refuses code that nothing leads to: leave it out"]),
+        (assemble(AssemblyFault::Operand { at: 6, rule: "does not write to R10, the frame pointer" }), expect!["the program is wrong: instruction 6 is not possible: a possible one does not write to R10, the frame pointer"]),
+        (assemble(AssemblyFault::NamesObject { at: 0 }), expect!["the program is wrong: instruction 0 names an object by a number that may be another's by now. Load a map with `Assembler::load_map`, and put another program's code in with `Assembler::add_code`"]),
+        (assemble(AssemblyFault::Bytes { len: 12 }), expect!["the program is wrong: its 12 bytes are no multiple of eight, the length of an instruction"]),
+        (Error::LoadProgram {
+            name: "bad".to_owned(),
+            instructions: 2,
+            log: "0: (bf) r0 = r7\nR7 !read_ok\n".to_owned(),
+            refused_at: Some(0),
+            listing: ">   0: (bf) r0 = r7\n    1: (95) exit\n".to_owned(),
+            bound_to: None,
+            errno: Errno::ACCESS,
+        }, expect![[r#"
+            the kernel refused the program bad of 2 instructions: EACCES (Permission denied). The verifier stopped at instruction 0:
+            >   0: (bf) r0 = r7
+                1: (95) exit
+            The verifier said:
+            0: (bf) r0 = r7
+            R7 !read_ok"#]]),
     ]
 }

@@ -181,22 +181,86 @@ constants! {
         BPF_FUNC_get_smp_processor_id = 8;
         /// Helper: continue in another program.
         BPF_FUNC_tail_call = 12;
+        /// Helper: the thread that was interrupted.
+        BPF_FUNC_get_current_pid_tgid = 14;
+        /// Helper: the user of the thread that was interrupted.
+        BPF_FUNC_get_current_uid_gid = 15;
+        /// Helper: the name of the thread that was interrupted.
+        BPF_FUNC_get_current_comm = 16;
+        /// Helper: the class of the net_cls control group.
+        BPF_FUNC_get_cgroup_classid = 17;
+        /// Helper: a perf counter.
+        BPF_FUNC_perf_event_read = 22;
         /// Helper: choose a device to send from.
         BPF_FUNC_redirect = 23;
         /// Helper: write an event to a perf ring.
         BPF_FUNC_perf_event_output = 25;
         /// Helper: difference of two checksums.
         BPF_FUNC_csum_diff = 28;
+        /// Helper: the `task_struct` of the thread that was interrupted.
+        BPF_FUNC_get_current_task = 35;
+        /// Helper: whether the interrupted thread is in a control group.
+        BPF_FUNC_current_task_under_cgroup = 37;
+        /// Helper: the NUMA node of this CPU.
+        BPF_FUNC_get_numa_node_id = 42;
         /// Helper: move the start of the packet.
         BPF_FUNC_xdp_adjust_head = 44;
         /// Helper: choose an entry of a map to send to.
         BPF_FUNC_redirect_map = 51;
         /// Helper: move the start of the metadata.
         BPF_FUNC_xdp_adjust_meta = 54;
+        /// Helper: a perf counter with its times.
+        BPF_FUNC_perf_event_read_value = 55;
         /// Helper: move the end of the packet (4.18).
         BPF_FUNC_xdp_adjust_tail = 65;
         /// Helper: look up a route and a neighbour (4.18).
         BPF_FUNC_fib_lookup = 69;
+        /// Helper: the control group of the interrupted thread.
+        BPF_FUNC_get_current_cgroup_id = 80;
+        /// Helper: a TCP socket, to be released (4.20).
+        BPF_FUNC_sk_lookup_tcp = 84;
+        /// Helper: a UDP socket, to be released (4.20).
+        BPF_FUNC_sk_lookup_udp = 85;
+        /// Helper: releases a socket (4.20).
+        BPF_FUNC_sk_release = 86;
+        /// Helper: puts an element into a queue or on a stack (4.20).
+        BPF_FUNC_map_push_elem = 87;
+        /// Helper: takes an element out of a queue or off a stack (4.20).
+        BPF_FUNC_map_pop_elem = 88;
+        /// Helper: reads the next element of a queue or stack (4.20).
+        BPF_FUNC_map_peek_elem = 89;
+        /// Helper: takes a lock in a map's value (5.1).
+        BPF_FUNC_spin_lock = 93;
+        /// Helper: gives a lock back (5.1).
+        BPF_FUNC_spin_unlock = 94;
+        /// Helper: a TCP socket in any state, to be released (5.2).
+        BPF_FUNC_skc_lookup_tcp = 99;
+        /// Helper: whether a packet has a valid SYN cookie (5.2).
+        BPF_FUNC_tcp_check_syncookie = 100;
+        /// Helper: reads a signed number (5.2).
+        BPF_FUNC_strtol = 105;
+        /// Helper: reads an unsigned number (5.2).
+        BPF_FUNC_strtoul = 106;
+        /// Helper: sends a signal to the interrupted process (5.3).
+        BPF_FUNC_send_signal = 109;
+        /// Helper: makes a SYN cookie (5.3).
+        BPF_FUNC_tcp_gen_syncookie = 110;
+        /// Helper: reads memory of the interrupted process (5.5).
+        BPF_FUNC_probe_read_user = 112;
+        /// Helper: reads memory of the kernel (5.5).
+        BPF_FUNC_probe_read_kernel = 113;
+        /// Helper: reads a string of the interrupted process (5.5).
+        BPF_FUNC_probe_read_user_str = 114;
+        /// Helper: reads a string of the kernel (5.5).
+        BPF_FUNC_probe_read_kernel_str = 115;
+        /// Helper: sends a signal to the interrupted thread (5.5).
+        BPF_FUNC_send_signal_thread = 117;
+        /// Helper: the kernel's ticks (5.6).
+        BPF_FUNC_jiffies64 = 118;
+        /// Helper: the interrupted thread as a PID namespace numbers it (5.7).
+        BPF_FUNC_get_ns_current_pid_tgid = 120;
+        /// Helper: a control group above that of the interrupted thread (5.7).
+        BPF_FUNC_get_current_ancestor_cgroup_id = 123;
         /// Helper: nanoseconds since boot, sleep included (5.8).
         BPF_FUNC_ktime_get_boot_ns = 125;
         /// Helper: write a record to a BPF ring (5.8).
@@ -207,14 +271,108 @@ constants! {
         BPF_FUNC_ringbuf_submit = 132;
         /// Helper: discard a reserved record (5.8).
         BPF_FUNC_ringbuf_discard = 133;
+        /// Helper: how full a BPF ring is (5.8).
+        BPF_FUNC_ringbuf_query = 134;
+        /// Helper: the socket as a `tcp6_sock`, or null (5.9).
+        BPF_FUNC_skc_to_tcp6_sock = 136;
+        /// Helper: the socket as a `tcp_sock`, or null (5.9).
+        BPF_FUNC_skc_to_tcp_sock = 137;
+        /// Helper: the socket as a `tcp_timewait_sock`, or null (5.9).
+        BPF_FUNC_skc_to_tcp_timewait_sock = 138;
+        /// Helper: the socket as a `tcp_request_sock`, or null (5.9).
+        BPF_FUNC_skc_to_tcp_request_sock = 139;
+        /// Helper: the socket as a `udp6_sock`, or null (5.9).
+        BPF_FUNC_skc_to_udp6_sock = 140;
+        /// Helper: the stack of a thread (5.9).
+        BPF_FUNC_get_task_stack = 141;
+        /// Helper: reads memory of the process; only in programs that may sleep (5.10).
+        BPF_FUNC_copy_from_user = 148;
+        /// Helper: prints a value by its type (5.10).
+        BPF_FUNC_snprintf_btf = 149;
+        /// Helper: the copy of a variable on a CPU, or null (5.10).
+        BPF_FUNC_per_cpu_ptr = 153;
+        /// Helper: the copy of a variable on this CPU (5.10).
+        BPF_FUNC_this_cpu_ptr = 154;
+        /// Helper: what a map keeps for a thread (5.11).
+        BPF_FUNC_task_storage_get = 156;
+        /// Helper: deletes what a map keeps for a thread (5.11).
+        BPF_FUNC_task_storage_delete = 157;
+        /// Helper: the `task_struct` of the interrupted thread, with its type (5.11).
+        BPF_FUNC_get_current_task_btf = 158;
+        /// Helper: monotonic nanoseconds, as of the last tick (5.11).
+        BPF_FUNC_ktime_get_coarse_ns = 160;
         /// Helper: whether the packet fits the MTU of a device (5.12).
         BPF_FUNC_check_mtu = 163;
+        /// Helper: calls a function for each element (5.13).
+        BPF_FUNC_for_each_map_elem = 164;
+        /// Helper: prints to memory (5.13).
+        BPF_FUNC_snprintf = 165;
+        /// Helper: makes a timer in a map's value ready (5.15).
+        BPF_FUNC_timer_init = 169;
+        /// Helper: sets the function that a timer calls (5.15).
+        BPF_FUNC_timer_set_callback = 170;
+        /// Helper: starts a timer (5.15).
+        BPF_FUNC_timer_start = 171;
+        /// Helper: stops a timer (5.15).
+        BPF_FUNC_timer_cancel = 172;
+        /// Helper: the registers of a thread (5.15).
+        BPF_FUNC_task_pt_regs = 175;
+        /// Helper: the last branches of this CPU (5.16).
+        BPF_FUNC_get_branch_snapshot = 176;
+        /// Helper: writes to the trace pipe, more than three numbers (5.16).
+        BPF_FUNC_trace_vprintk = 177;
+        /// Helper: the socket as a `unix_sock`, or null (5.16).
+        BPF_FUNC_skc_to_unix_sock = 178;
+        /// Helper: calls a function for the mapping at an address (5.17).
+        BPF_FUNC_find_vma = 180;
+        /// Helper: calls a function so many times (5.17).
+        BPF_FUNC_loop = 181;
+        /// Helper: compares with a constant string (5.17).
+        BPF_FUNC_strncmp = 182;
         /// Helper: length of the packet with its fragments (5.18).
         BPF_FUNC_xdp_get_buff_len = 188;
         /// Helper: read from the packet with its fragments (5.18).
         BPF_FUNC_xdp_load_bytes = 189;
         /// Helper: write to the packet with its fragments (5.18).
         BPF_FUNC_xdp_store_bytes = 190;
+        /// Helper: reads memory of a process; only in programs that may sleep (5.18).
+        BPF_FUNC_copy_from_user_task = 191;
+        /// Helper: exchanges a pointer in a map's value (5.19).
+        BPF_FUNC_kptr_xchg = 194;
+        /// Helper: a pointer to the value of a CPU, or null (5.19).
+        BPF_FUNC_map_lookup_percpu_elem = 195;
+        /// Helper: the socket as an `mptcp_sock`, or null (5.19).
+        BPF_FUNC_skc_to_mptcp_sock = 196;
+        /// Helper: makes a dynamic pointer to memory (5.19).
+        BPF_FUNC_dynptr_from_mem = 197;
+        /// Helper: reserves a record of any length in a BPF ring (5.19).
+        BPF_FUNC_ringbuf_reserve_dynptr = 198;
+        /// Helper: submits such a record (5.19).
+        BPF_FUNC_ringbuf_submit_dynptr = 199;
+        /// Helper: gives such a record up (5.19).
+        BPF_FUNC_ringbuf_discard_dynptr = 200;
+        /// Helper: reads through a dynamic pointer (5.19).
+        BPF_FUNC_dynptr_read = 201;
+        /// Helper: writes through a dynamic pointer (5.19).
+        BPF_FUNC_dynptr_write = 202;
+        /// Helper: a pointer to what a dynamic pointer points to, or null (5.19).
+        BPF_FUNC_dynptr_data = 203;
+        /// Helper: makes a SYN cookie without a socket (6.0).
+        BPF_FUNC_tcp_raw_gen_syncookie_ipv4 = 204;
+        /// Helper: makes a SYN cookie without a socket (6.0).
+        BPF_FUNC_tcp_raw_gen_syncookie_ipv6 = 205;
+        /// Helper: whether a packet has a valid SYN cookie (6.0).
+        BPF_FUNC_tcp_raw_check_syncookie_ipv4 = 206;
+        /// Helper: whether a packet has a valid SYN cookie (6.0).
+        BPF_FUNC_tcp_raw_check_syncookie_ipv6 = 207;
+        /// Helper: nanoseconds of the clock without leap seconds (6.1).
+        BPF_FUNC_ktime_get_tai_ns = 208;
+        /// Helper: calls a function for each record that user space wrote (6.1).
+        BPF_FUNC_user_ringbuf_drain = 209;
+        /// Helper: what a map keeps for a control group (6.2).
+        BPF_FUNC_cgrp_storage_get = 210;
+        /// Helper: deletes what a map keeps for a control group (6.2).
+        BPF_FUNC_cgrp_storage_delete = 211;
     }
 }
 

@@ -3,8 +3,7 @@
 use super::super::diagram::{Node, Place};
 use super::super::field::Load;
 use super::{DATA, END, Reach, TEMP, Unit, VALUE, low_half};
-use crate::bpf::assembler::Label;
-use crate::bpf::{Alu, Cond, Insn, Reg};
+use crate::bpf::{Alu, Cond, Insn, Label, Reg};
 use std::collections::HashMap;
 
 /// Returns the nodes that a node goes on to; the first is to come right after it.

@@ -6,8 +6,7 @@ use super::super::field::{Base, Load, NOT_FIRST};
 use super::super::lower::network;
 use super::edges::in_packet;
 use super::{DATA, END, PAYLOAD, Reach, TEMP, Unit, VALUE, low_half};
-use crate::bpf::assembler::Label;
-use crate::bpf::{Alu, Cond, Insn, Reg, Size, Width};
+use crate::bpf::{Alu, Cond, Insn, Label, Reg, Size, Width};
 
 const HOP_BY_HOP: i32 = 0;
 

@@ -9,8 +9,7 @@ mod numbers;
 
 use super::diagram::{Diagram, Node, Place, TooLarge};
 use super::field::{Base, Field, Fields, NOT_FIRST};
-use crate::bpf::assembler::{Assembler, Label};
-use crate::bpf::{Alu, Insn, Reg, Size};
+use crate::bpf::{Alu, Assembler, Insn, Label, Reg, Size};
 use crate::num::usize32;
 use edges::{Blocks, Kind, blocks, ways};
 use std::collections::{BTreeSet, HashMap};
@@ -48,7 +47,7 @@ impl Reach {
 }
 
 /// A program that is being written.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Emitter<'map> {
     pub(super) code: Assembler<'map>,
     /// What is known where the next unit begins.

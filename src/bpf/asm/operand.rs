@@ -1,13 +1,13 @@
-//! The operands of BPF instructions: registers, sizes, operations, conditions, helpers.
+//! The operands of BPF instructions: registers, sizes, operations, conditions.
 //!
-//! One file for six types that are lists of names and their bits.
+//! One file for eight types that are lists of names and their bits.
 
 use xsk_uapi::bpf::{
-    self as uapi, BPF_ADD, BPF_AND, BPF_ARSH, BPF_B, BPF_DIV, BPF_DW, BPF_H, BPF_JEQ, BPF_JGE,
-    BPF_JGT, BPF_JLE, BPF_JLT, BPF_JNE, BPF_JSET, BPF_JSGE, BPF_JSGT, BPF_JSLE, BPF_JSLT, BPF_LSH,
-    BPF_MOD, BPF_MOV, BPF_MUL, BPF_OR, BPF_REG_0, BPF_REG_1, BPF_REG_2, BPF_REG_3, BPF_REG_4,
-    BPF_REG_5, BPF_REG_6, BPF_REG_7, BPF_REG_8, BPF_REG_9, BPF_REG_10, BPF_RSH, BPF_SUB, BPF_W,
-    BPF_XOR,
+    BPF_ADD, BPF_AND, BPF_ARSH, BPF_B, BPF_CMPXCHG, BPF_DIV, BPF_DW, BPF_FETCH, BPF_H, BPF_JEQ,
+    BPF_JGE, BPF_JGT, BPF_JLE, BPF_JLT, BPF_JNE, BPF_JSET, BPF_JSGE, BPF_JSGT, BPF_JSLE, BPF_JSLT,
+    BPF_LSH, BPF_MOD, BPF_MOV, BPF_MUL, BPF_OR, BPF_REG_0, BPF_REG_1, BPF_REG_2, BPF_REG_3,
+    BPF_REG_4, BPF_REG_5, BPF_REG_6, BPF_REG_7, BPF_REG_8, BPF_REG_9, BPF_REG_10, BPF_RSH, BPF_SUB,
+    BPF_W, BPF_XCHG, BPF_XOR,
 };
 
 /// A register of the BPF machine.
@@ -118,6 +118,10 @@ pub enum Alu {
     Mov,
     /// `dst >>= src`, filled with the sign.
     Arsh,
+    /// `dst /= src`, signed; dividing by 0 gives 0 (6.6).
+    Sdiv,
+    /// `dst %= src`, signed: the result has the sign of `dst`; modulo 0 leaves `dst` (6.6).
+    Smod,
 }
 
 impl Alu {
@@ -126,16 +130,21 @@ impl Alu {
             Self::Add => BPF_ADD,
             Self::Sub => BPF_SUB,
             Self::Mul => BPF_MUL,
-            Self::Div => BPF_DIV,
+            Self::Div | Self::Sdiv => BPF_DIV,
             Self::Or => BPF_OR,
             Self::And => BPF_AND,
             Self::Lsh => BPF_LSH,
             Self::Rsh => BPF_RSH,
-            Self::Mod => BPF_MOD,
+            Self::Mod | Self::Smod => BPF_MOD,
             Self::Xor => BPF_XOR,
             Self::Mov => BPF_MOV,
             Self::Arsh => BPF_ARSH,
         }
+    }
+
+    /// The offset field, which makes a division signed.
+    pub(super) const fn off(self) -> i16 {
+        if matches!(self, Self::Sdiv | Self::Smod) { 1 } else { 0 }
     }
 }
 
@@ -217,43 +226,124 @@ impl Width {
     }
 }
 
-/// A kernel function that a program may call, by its number in `enum bpf_func_id` (`linux/bpf.h`).
+/// How many low bytes of a value are extended by their sign.
 ///
 /// ```
-/// use xsk::bpf::{Helper, Insn};
-/// let random = Insn::call(Helper(7)); // bpf_get_prandom_u32(), which has no name here
-/// assert_eq!(Insn::call(Helper::REDIRECT_MAP).raw().imm, 51);
-/// # assert_eq!(random.raw().imm, 7);
+/// use xsk::bpf::{Insn, Narrow, Reg};
+/// let delta = Insn::load_signed(Narrow::Half, Reg::R2, Reg::R1, 4); // r2 = *(s16 *)(r1 + 4)
+/// # assert_eq!(delta.raw().code, 0x89);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Helper(pub i32);
+pub enum Narrow {
+    /// One byte.
+    Byte,
+    /// Two bytes.
+    Half,
+    /// Four bytes.
+    Word,
+}
 
-impl Helper {
-    /// `bpf_map_lookup_elem(map, key)`: a pointer to the value, or null. On an XSKMAP since 5.3.
-    pub const MAP_LOOKUP_ELEM: Self = Self(uapi::BPF_FUNC_map_lookup_elem);
-    /// `bpf_ktime_get_ns()`
-    pub const KTIME_GET_NS: Self = Self(uapi::BPF_FUNC_ktime_get_ns);
-    /// `bpf_get_smp_processor_id()`
-    pub const GET_SMP_PROCESSOR_ID: Self = Self(uapi::BPF_FUNC_get_smp_processor_id);
-    /// `bpf_tail_call(ctx, map, index)`
-    pub const TAIL_CALL: Self = Self(uapi::BPF_FUNC_tail_call);
-    /// `bpf_redirect(ifindex, flags)`
-    pub const REDIRECT: Self = Self(uapi::BPF_FUNC_redirect);
-    /// `bpf_csum_diff(from, from_size, to, to_size, seed)`
-    pub const CSUM_DIFF: Self = Self(uapi::BPF_FUNC_csum_diff);
-    /// `bpf_xdp_adjust_head(ctx, delta)`
-    pub const XDP_ADJUST_HEAD: Self = Self(uapi::BPF_FUNC_xdp_adjust_head);
-    /// `bpf_redirect_map(map, index, flags)`: since 5.3 the two low bits of `flags` are the action
-    /// when the slot is empty; before, `flags` must be 0.
-    pub const REDIRECT_MAP: Self = Self(uapi::BPF_FUNC_redirect_map);
-    /// `bpf_xdp_adjust_meta(ctx, delta)`
-    pub const XDP_ADJUST_META: Self = Self(uapi::BPF_FUNC_xdp_adjust_meta);
-    /// `bpf_xdp_adjust_tail(ctx, delta)`
-    pub const XDP_ADJUST_TAIL: Self = Self(uapi::BPF_FUNC_xdp_adjust_tail);
-    /// `bpf_xdp_get_buff_len(ctx)` (5.18)
-    pub const XDP_GET_BUFF_LEN: Self = Self(uapi::BPF_FUNC_xdp_get_buff_len);
-    /// `bpf_xdp_load_bytes(ctx, offset, buf, len)` (5.18)
-    pub const XDP_LOAD_BYTES: Self = Self(uapi::BPF_FUNC_xdp_load_bytes);
-    /// `bpf_xdp_store_bytes(ctx, offset, buf, len)` (5.18)
-    pub const XDP_STORE_BYTES: Self = Self(uapi::BPF_FUNC_xdp_store_bytes);
+impl Narrow {
+    /// The size bits of a load.
+    pub(super) const fn size_bits(self) -> u8 {
+        match self {
+            Self::Byte => BPF_B,
+            Self::Half => BPF_H,
+            Self::Word => BPF_W,
+        }
+    }
+
+    /// The offset field of a move: the number of bits.
+    pub(super) const fn bits(self) -> i16 {
+        match self {
+            Self::Byte => 8,
+            Self::Half => 16,
+            Self::Word => 32,
+        }
+    }
+}
+
+/// What an atomic instruction does to memory.
+///
+/// On most machines the kernel compiles all of them; on those where it does not, the program is
+/// refused.
+///
+/// ```
+/// use xsk::bpf::{Atomic, Insn, Reg};
+/// // lock *(u64 *)(r0 + 8) += r1
+/// let count = Insn::atomic64(Atomic::Add, Reg::R0, 8, Reg::R1);
+/// # assert_eq!(count.raw().code, 0xdb);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Atomic {
+    /// `*p += src`
+    Add,
+    /// `*p |= src` (5.12)
+    Or,
+    /// `*p &= src` (5.12)
+    And,
+    /// `*p ^= src` (5.12)
+    Xor,
+    /// `*p += src`, and `src` becomes what was there before (5.12).
+    FetchAdd,
+    /// `*p |= src`, and `src` becomes what was there before (5.12).
+    FetchOr,
+    /// `*p &= src`, and `src` becomes what was there before (5.12).
+    FetchAnd,
+    /// `*p ^= src`, and `src` becomes what was there before (5.12).
+    FetchXor,
+    /// `*p = src`, and `src` becomes what was there before (5.12).
+    Exchange,
+    /// `*p = src` if `*p` is what R0 has; R0 becomes what was there before (5.12).
+    CompareExchange,
+}
+
+impl Atomic {
+    /// The immediate value of the instruction.
+    pub(super) const fn bits(self) -> i32 {
+        match self {
+            Self::Add => wide(BPF_ADD),
+            Self::Or => wide(BPF_OR),
+            Self::And => wide(BPF_AND),
+            Self::Xor => wide(BPF_XOR),
+            Self::FetchAdd => wide(BPF_ADD) | BPF_FETCH,
+            Self::FetchOr => wide(BPF_OR) | BPF_FETCH,
+            Self::FetchAnd => wide(BPF_AND) | BPF_FETCH,
+            Self::FetchXor => wide(BPF_XOR) | BPF_FETCH,
+            Self::Exchange => BPF_XCHG,
+            Self::CompareExchange => BPF_CMPXCHG,
+        }
+    }
+}
+
+/// Returns an operation of an opcode as an immediate value.
+const fn wide(operation: u8) -> i32 {
+    i32::from_le_bytes([operation, 0, 0, 0])
+}
+
+/// The second operand of a comparison: a register or a number.
+///
+/// ```
+/// use xsk::bpf::{Operand, Reg};
+/// assert_eq!(Operand::from(Reg::R3), Operand::Reg(Reg::R3));
+/// assert_eq!(Operand::from(7), Operand::Imm(7));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// What a register holds.
+    Reg(Reg),
+    /// A number, sign-extended where 64 bits are compared.
+    Imm(i32),
+}
+
+impl From<Reg> for Operand {
+    fn from(reg: Reg) -> Self {
+        Self::Reg(reg)
+    }
+}
+
+impl From<i32> for Operand {
+    fn from(number: i32) -> Self {
+        Self::Imm(number)
+    }
 }
