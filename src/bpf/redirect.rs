@@ -2,9 +2,9 @@
 
 use super::builder::ProgramBuilder;
 use super::insn::Insn;
+use super::map::XskMap;
 use super::operand::{Alu, Cond, Helper, Reg, Size};
 use super::program::Program;
-use super::xsk_map::XskMap;
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};

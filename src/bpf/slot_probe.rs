@@ -1,9 +1,9 @@
 //! Finds out which slots of an XSKMAP are taken, which no system call reports.
 
 use super::insn::Insn;
+use super::map::XskMap;
 use super::operand::{Alu, Cond, Helper, Reg, Size};
 use super::program::Program;
-use super::xsk_map::XskMap;
 use crate::error::Result;
 use std::os::fd::{AsFd, BorrowedFd};
 

@@ -2,10 +2,10 @@
 
 use super::assembler::Assembler;
 use super::insn::Insn;
+use super::map::XskMap;
 use super::operand::{Alu, Cond, Helper, Reg, Size};
 use super::program::Program;
 use super::redirect::{RX_QUEUE_INDEX, XDP_PASS, action_in_flags};
-use super::xsk_map::XskMap;
 use crate::error::{Error, Result};
 use std::os::fd::{AsFd, BorrowedFd};
 

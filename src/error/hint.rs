@@ -6,6 +6,7 @@
 mod attach;
 mod device;
 mod handover;
+mod map;
 mod program;
 mod socket;
 mod wording;
@@ -168,7 +169,12 @@ fn of_operation(error: &Error) -> Hint {
         }
         Error::Namespace { errno: Errno::PERM, .. } => needs("CAP_SYS_ADMIN"),
         Error::Namespace { errno: Errno::NOSPC, .. } => NAMESPACE_LIMIT.into(),
-        Error::CreateMap { name, entries, errno } => program::create_map(name, *entries, *errno),
+        Error::CreateMap { name, kind, entries, errno } => {
+            program::create_map(name, *kind, *entries, *errno)
+        }
+        Error::MapEntry { operation, kind, entries, errno, .. } => {
+            map::entry(*operation, *kind, *entries, *errno)
+        }
         Error::LoadProgram { name, instructions, log, bound_to, errno } => {
             // The verifier saw it: so it could be bound.
             let bound = bound_to.is_some() && log.is_empty();

@@ -10,6 +10,8 @@ mod describe;
 mod errno;
 mod handover_fault;
 mod hint;
+mod map_kind;
+mod map_op;
 mod object_kind;
 mod queue_holder;
 mod shell_word;
@@ -29,6 +31,8 @@ use std::time::Duration;
 
 pub use bpf_op::BpfOp;
 pub use handover_fault::HandoverFault;
+pub use map_kind::MapKind;
+pub use map_op::MapOp;
 pub use object_kind::ObjectKind;
 pub use queue_holder::QueueHolder;
 pub use slot_op::SlotOp;
@@ -228,12 +232,30 @@ pub enum Error {
     CreateMap {
         /// The map's name.
         name: String,
-        /// Its number of entries.
+        /// Its type.
+        kind: MapKind,
+        /// Its number of entries; of a ring buffer the number of bytes.
         entries: u32,
         /// The kernel's error number.
         errno: Errno,
     },
-    /// A BPF map's slot could not be changed.
+    /// Entries of a BPF map could not be read, written, removed, listed, mapped or waited for.
+    #[non_exhaustive]
+    MapEntry {
+        /// What was being done.
+        operation: MapOp,
+        /// The map's name.
+        name: String,
+        /// Its type.
+        kind: MapKind,
+        /// Its number of entries; of a ring buffer the number of bytes.
+        entries: u32,
+        /// The entry, of a map whose keys are the numbers from 0 on.
+        index: Option<u32>,
+        /// The kernel's error number.
+        errno: Errno,
+    },
+    /// The slot of an XSKMAP could not be changed.
     #[non_exhaustive]
     UpdateMap {
         /// Whether a socket was to be written into the slot or removed from it.
@@ -417,6 +439,7 @@ impl Error {
             | Self::Netlink { errno, .. }
             | Self::Namespace { errno, .. }
             | Self::CreateMap { errno, .. }
+            | Self::MapEntry { errno, .. }
             | Self::UpdateMap { errno, .. }
             | Self::LoadProgram { errno, .. }
             | Self::BpfObject { errno, .. }

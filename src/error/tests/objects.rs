@@ -1,7 +1,7 @@
 //! Texts of errors about BPF maps, programs and pins.
 
 use super::Texts;
-use crate::error::{BpfOp, Error, ObjectKind, SlotOp};
+use crate::error::{BpfOp, Error, MapKind, MapOp, ObjectKind, SlotOp};
 use expect_test::expect;
 use rustix::io::Errno;
 
@@ -16,6 +16,7 @@ fn texts_are_as_pinned() {
 pub(super) fn texts() -> Texts {
     let map = |name: &str, entries, errno| Error::CreateMap {
         name: name.to_owned(),
+        kind: MapKind::XskMap,
         entries,
         errno,
     };
