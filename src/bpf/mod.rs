@@ -74,7 +74,10 @@ pub use builder::ProgramBuilder;
 pub(crate) use builder::log_text;
 pub use info::{MapInfo, ProgramInfo};
 pub use insn::Insn;
-pub use map::{ArrayMap, BpfHashMap, Entries, MapBuilder, MapData, XskMap};
+pub use map::{
+    ArrayMap, ArrayView, BpfHashMap, DevMap, Entries, LpmTrie, LruHash, MapBuilder, MapData,
+    PerCpuArray, PerCpuEntries, PerCpuHash, Prefix, RingBuffer, RingReader, XskMap, possible_cpus,
+};
 pub use metadata_program::MetadataProgram;
 pub use operand::{Alu, Cond, Helper, Reg, Size, Width};
 pub use program::Program;

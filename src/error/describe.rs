@@ -148,6 +148,17 @@ impl Error {
                 let parts = kind.parts();
                 write!(f, "the BPF map {name} ({kind} of {entries} {parts}): {}", Shown(*errno))
             }
+            Self::RingBuffer { name, bytes, position, available, record } => {
+                write!(
+                    f,
+                    "the ring buffer {name} of {bytes} bytes cannot be read on at position \
+                     {position}: the kernel has written {available} bytes behind it"
+                )?;
+                match record {
+                    Some(len) => write!(f, ", and the record there has {len}"),
+                    None => Ok(()),
+                }
+            }
             Self::UpdateMap { operation, index, entries, errno, .. } => write!(
                 f,
                 "cannot {operation} the socket {} slot {index} of the BPF map of {entries} slots: \

@@ -180,6 +180,7 @@ fn of_operation(error: &Error) -> Hint {
             let bound = bound_to.is_some() && log.is_empty();
             program::load(name, *instructions, bound, *errno)
         }
+        Error::RingBuffer { .. } => map::TWO_READERS.into(),
         Error::UpdateMap { errno, entries, other_interface, .. } => {
             program::update_map(*entries, other_interface.as_deref(), *errno)
         }

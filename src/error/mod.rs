@@ -255,6 +255,20 @@ pub enum Error {
         /// The kernel's error number.
         errno: Errno,
     },
+    /// What is in a ring buffer contradicts its size, or something else has read from it.
+    #[non_exhaustive]
+    RingBuffer {
+        /// The map's name.
+        name: String,
+        /// The size of the ring in bytes.
+        bytes: u32,
+        /// The position in bytes up to which the reader has read.
+        position: u64,
+        /// How many bytes the kernel's position is ahead.
+        available: u64,
+        /// The length in bytes of the record at the position, if that is what is wrong.
+        record: Option<u32>,
+    },
     /// The slot of an XSKMAP could not be changed.
     #[non_exhaustive]
     UpdateMap {
@@ -453,6 +467,7 @@ impl Error {
             | Self::QueueSide { .. }
             | Self::UmemNumbers
             | Self::Ring(_)
+            | Self::RingBuffer { .. }
             | Self::OutOfBounds
             | Self::WrongObject { .. }
             | Self::ForeignProgram { .. }
@@ -502,7 +517,7 @@ impl Error {
             | Self::QueueSide { .. }
             | Self::OutOfBounds
             | Self::WrongObject { .. } => io::ErrorKind::InvalidInput,
-            Self::Ring(_) => io::ErrorKind::InvalidData,
+            Self::Ring(_) | Self::RingBuffer { .. } => io::ErrorKind::InvalidData,
             Self::Handover { fault: HandoverFault::TimedOut { .. }, .. } => io::ErrorKind::TimedOut,
             Self::Handover { fault: HandoverFault::Closed { .. }, .. } => {
                 io::ErrorKind::UnexpectedEof

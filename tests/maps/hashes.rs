@@ -44,3 +44,64 @@ fn inserting_depends_on_what_is_there() {
     let all: BTreeMap<_, _> = map.iter().map(Result::unwrap).collect();
     assert_eq!(all, BTreeMap::from([(1, 5), (2, 8)]));
 }
+
+/// More entries than a batch has room for, in few buckets and in many.
+#[test]
+fn every_entry_comes_once() {
+    if !privileged!() {
+        return;
+    }
+    for entries in [1_u32, 2, 3, 255, 256, 257, 10_000] {
+        let map = BpfHashMap::<u32, u64>::create("map", entries).unwrap();
+        assert_eq!(map.iter().count(), 0);
+        let expected: BTreeMap<u32, u64> =
+            (0..entries).map(|key| (key * 77, u64::from(key) << 32)).collect();
+        map.insert_all(&expected).unwrap();
+        let found: Vec<_> = map.iter().map(Result::unwrap).collect();
+        assert_eq!(found.len(), entries as usize);
+        assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), expected);
+        let keys = map.keys().unwrap();
+        assert_eq!(keys.len(), entries as usize);
+        // One that is not there among them.
+        let removed = map.remove_all(keys.iter().chain([&u32::MAX]).chain(&keys)).unwrap();
+        assert_eq!(removed, u64::from(entries));
+        assert_eq!(map.iter().count(), 0);
+    }
+}
+
+#[test]
+fn a_full_map_takes_what_fits() {
+    if !privileged!() {
+        return;
+    }
+    let map = BpfHashMap::<u32, u8>::builder("map", 100).without_preallocation().create().unwrap();
+    let entries: Vec<(u32, u8)> = (0..200).map(|key| (key, 1)).collect();
+    let error = map.insert_all(entries.iter().map(|(key, value)| (key, value))).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::TOOBIG), "{error}");
+    let mut keys = map.keys().unwrap();
+    keys.sort_unstable();
+    assert_eq!(keys, Vec::from_iter(0..100));
+}
+
+#[test]
+fn an_lru_map_is_never_full() {
+    if !privileged!() {
+        return;
+    }
+    let map = xsk::bpf::LruHash::<u32, u64>::create("lru", 1000).unwrap();
+    let program = count_by_packet(map.as_fd(), 1);
+    map.insert(&7, &0).unwrap();
+    for key in 1000..10_000 {
+        // Looking it up in a program is a use.
+        if key % 100 == 0 {
+            run(&program, &packet(&7_u32.to_ne_bytes()));
+        }
+        map.insert(&key, &1).unwrap();
+    }
+    assert!(map.iter().count() <= 1000);
+    assert_eq!(map.get(&7).unwrap(), Some(90));
+    assert_eq!(map.get(&9_999).unwrap(), Some(1), "the last one");
+    assert!(!map.insert_new(&9_999, &2).unwrap());
+    assert!(map.replace(&9_999, &2).unwrap());
+    assert!(map.remove(&9_999).unwrap());
+}

@@ -23,7 +23,7 @@ pub(crate) fn run(program: &Program, packet: &[u8]) -> u32 {
 
 /// Takes the key of `words` times four bytes from the packet's beginning, looks it up, and adds one
 /// to the 64-bit number that is the value. Returns 1 if the key is there, or else 0.
-pub(crate) fn count_by_packet(map: BorrowedFd<'_>, words: i16) -> Program {
+pub(crate) fn counting(map: BorrowedFd<'_>, words: i16) -> Vec<Insn<'_>> {
     let mut insns = vec![
         Insn::load(Size::Word, R2, R1, 0),
         Insn::load(Size::Word, Reg::R3, R1, 4),
@@ -47,5 +47,10 @@ pub(crate) fn count_by_packet(map: BorrowedFd<'_>, words: i16) -> Program {
         Insn::mov64_imm(R0, 1),
         Insn::exit(),
     ]);
-    load("count", &insns)
+    insns
+}
+
+/// Loads what [`counting`] returns.
+pub(crate) fn count_by_packet(map: BorrowedFd<'_>, words: i16) -> Program {
+    load("count", &counting(map, words))
 }

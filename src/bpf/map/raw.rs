@@ -9,7 +9,9 @@ use crate::sys::bpf::{self as sys, MapFd, MapSpec};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use xsk_uapi::bpf::{BPF_ANY, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY};
+use xsk_uapi::bpf::{
+    BPF_ANY, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY,
+};
 
 /// The type of a map and the sizes of its keys and values.
 #[derive(Debug, Clone, Copy)]
@@ -79,13 +81,15 @@ impl RawMap {
     pub(super) fn create(shape: Shape, options: Options<'_>) -> Result<Self> {
         let Shape { kind, key_size, value_size } = shape;
         let Options { name, entries, flags, numa_node } = options;
+        // A trie has to be made so.
+        let needed = if kind == MapKind::LpmTrie { BPF_F_NO_PREALLOC } else { 0 };
         let failed = |errno| Error::CreateMap { name: name.to_owned(), kind, entries, errno };
         let spec = MapSpec {
             kind: kind.number(),
             key_size,
             value_size,
             entries,
-            flags,
+            flags: flags | needed,
             numa_node,
             name: sys::name(name).map_err(failed)?,
         };
@@ -207,7 +211,7 @@ impl AsFd for RawMap {
 }
 
 /// Entries that are written or removed by one system call.
-const BATCH: usize = 4096;
+pub(super) const BATCH: usize = 4096;
 
 impl RawMap {
     /// Writes entries, many at once where the kernel can.

@@ -69,6 +69,9 @@ struct Batches<'a> {
     place: Place,
     keys: Vec<u8>,
     values: Vec<u8>,
+    /// The bytes from one value to the next, as the kernel copies them: of a per-CPU map there may be
+    /// fewer than those of a buffer for one value.
+    stride: usize,
     /// How many entries the buffers have room for, hold, and have given.
     room: u32,
     count: usize,
@@ -77,10 +80,11 @@ struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    fn new(map: &'a RawMap) -> Self {
+    fn new(map: &'a RawMap, stride: usize) -> Self {
         let room = map.entries().clamp(1, FIRST_ROOM);
         let (keys, values) = (Vec::new(), Vec::new());
-        Self { map, place: Place::default(), keys, values, room, count: 0, given: 0, more: true }
+        let place = Place::default();
+        Self { map, place, keys, values, stride, room, count: 0, given: 0, more: true }
     }
 
     /// Gets the next batch that has an entry, if there is one.
@@ -119,7 +123,7 @@ impl<'a> Batches<'a> {
             start..start.saturating_add(len).min(bytes.len())
         };
         let key = part(&self.keys, self.map.fd.key_len());
-        let value = part(&self.values, self.map.fd.value_len());
+        let value = part(&self.values, self.stride);
         self.given = self.given.saturating_add(1);
         Ok(Some((
             self.keys.get(key).unwrap_or_default(),
@@ -144,9 +148,15 @@ impl<'a> RawEntries<'a> {
     /// Returns the entries by batches if the map's type has batches that stand at a bucket, else by
     /// keys.
     pub(super) fn new(map: &'a RawMap, by_buckets: bool) -> Self {
-        let way =
-            if by_buckets { Way::Batches(Batches::new(map)) } else { Way::Walk(Walk::new(map)) };
-        Self { map, way }
+        if by_buckets {
+            return Self::with_stride(map, map.fd.value_len());
+        }
+        Self { map, way: Way::Walk(Walk::new(map)) }
+    }
+
+    /// Returns the entries by batches, in which values are so many bytes apart.
+    pub(super) fn with_stride(map: &'a RawMap, stride: usize) -> Self {
+        Self { map, way: Way::Batches(Batches::new(map, stride)) }
     }
 
     /// Calls `f` with the next entry's key and value.
@@ -211,8 +221,14 @@ impl<K: MapData, V: MapData> Iterator for Entries<'_, K, V> {
     }
 }
 
+impl fmt::Debug for RawEntries<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawEntries").field("map", &self.map).finish_non_exhaustive()
+    }
+}
+
 impl<K, V> fmt::Debug for Entries<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entries").field("map", &self.entries.map).finish_non_exhaustive()
+        f.debug_tuple("Entries").field(&self.entries).finish()
     }
 }

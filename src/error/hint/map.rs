@@ -17,12 +17,17 @@ const NOT_MAPPABLE: &str = "The map was not made to be mapped (`MapBuilder::mapp
 const NO_MEMORY: &str = "The kernel has no memory for the entry, or the control group's limit is \
     reached. A map that is not made with `MapBuilder::without_preallocation` has it from the start";
 
+pub(super) const TWO_READERS: &str = "Something else reads it, too, in this process or another \
+    one, and a ring buffer has one reader at a time; a new reader begins where the other stopped";
+
 pub(super) fn entry(operation: MapOp, kind: MapKind, entries: u32, errno: Errno) -> Hint {
     match (operation, errno) {
         (
             MapOp::Read | MapOp::Write | MapOp::Remove,
             Errno::TOOBIG | Errno::INVAL | Errno::NOENT,
-        ) if kind.is_numbered() && !(kind == MapKind::DevMap && errno == Errno::INVAL) => {
+        ) if kind.is_numbered()
+            && (operation, kind, errno) != (MapOp::Write, MapKind::DevMap, Errno::INVAL) =>
+        {
             let (parts, last) = (kind.parts(), entries.saturating_sub(1));
             format!("The map has no such index: its {parts} are numbered from 0 to {last}").into()
         }

@@ -7,8 +7,7 @@ use rustix::io::Errno;
 const NO_SLOTS: &str = "A map has one slot at least";
 const RING_SIZE: &str = "The size of a ring buffer is a power of two, and a page at least (`getconf \
     PAGE_SIZE`)";
-const TOO_LARGE: &str = "It has too many entries, or its keys or values are too large: keys have 512 \
-    bytes at the most";
+const TOO_LARGE: &str = "It has too many entries, or its keys or values are too large";
 const NO_INSTRUCTIONS: &str = "A program has one instruction at least";
 const NAME_RULE: &str = "A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`";
 const TOO_LONG: &str = "It is too long, or takes the verifier too many steps: 4096 instructions \

@@ -213,6 +213,9 @@ impl MapFd {
     /// `bpf(BPF_MAP_LOOKUP_BATCH)` (5.6): the elements from `place` on, as far as they fit. Returns
     /// how many there are, and whether more may follow. `ENOSPC` if not even the elements of one
     /// bucket fit.
+    ///
+    /// The values come one right after another: those of a per-CPU map have as many bytes as there
+    /// are CPUs for, which may be fewer than `value_len`.
     pub(crate) fn lookup_batch(
         &self,
         place: &mut Place,
@@ -245,6 +248,8 @@ impl MapFd {
     }
 
     /// `bpf(BPF_MAP_UPDATE_BATCH)` (5.6). Returns how many elements were written, and why no more.
+    ///
+    /// Not for per-CPU maps, whose values the kernel expects right after one another.
     pub(crate) fn update_batch(
         &self,
         keys: &[u8],

@@ -143,6 +143,13 @@ constants! {
         /// [`bpf_attr_prog_load::log_level`]: on overflow keep the start, not the end (6.4).
         /// Kernel-internal name.
         BPF_LOG_FIXED = 8;
+
+        /// In the header of a record of a ring buffer: it is still being written (5.8).
+        BPF_RINGBUF_BUSY_BIT = 1 << 31;
+        /// In the header of a record of a ring buffer: it was given up (5.8).
+        BPF_RINGBUF_DISCARD_BIT = 1 << 30;
+        /// Length of that header (5.8).
+        BPF_RINGBUF_HDR_SZ = 8;
     }
 
     u64 {
