@@ -41,14 +41,30 @@
 //! [`XDP_PASS`](crate::uapi::bpf::XDP_PASS) and its sisters. A filter with bounds checks, in which
 //! labels are computed, is in `examples/echo.rs`.
 //!
+//! # Maps
+//! What programs and processes share. Keys and values are types of yours that have no padding
+//! ([`MapData`]): a wrong size is an error when the program is compiled, and a map that is opened by
+//! a pin, an id or a descriptor is asked for its type and its sizes first. A program takes any of
+//! them by [`Insn::load_map_fd`].
+//!
+//! | map | what it is |
+//! |---|---|
+//! | [`ArrayMap`] | values numbered from 0 on; [mapped into memory](ArrayMap::view) it is read without system calls |
+//! | [`BpfHashMap`], [`LruHash`] | values of keys; the second is never full, it gives up old entries |
+//! | [`LpmTrie`] | values of address [prefixes](Prefix), of which the longest that matches is found |
+//! | [`PerCpuArray`], [`PerCpuHash`] | a value for each CPU: programs count without atomic instructions |
+//! | [`RingBuffer`] | records that programs write, in their order |
+//! | [`DevMap`], [`XskMap`] | network devices and AF_XDP sockets to redirect to |
+//!
 //! If the verifier refuses a program, [`Error::LoadProgram`](crate::Error::LoadProgram) has the
 //! verifier's log.
 //!
 //! # Privileges
 //! | call | needs |
 //! |---|---|
-//! | [`XskMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`Spread::load`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
-//! | [`XskMap::from_id`], [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
+//! | `create` of [`ArrayMap`] and other maps but the next ones | `CAP_BPF`; before 5.8 `CAP_SYS_ADMIN` |
+//! | [`XskMap::create`], [`DevMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`Spread::load`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
+//! | `from_id` of any map, [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
 //! | [`Btf::of_kernel`] | `CAP_SYS_ADMIN`, or `/sys` mounted |
 //! | `from_pin`, `pin` | the file's permissions |
 //! | the rest, on descriptors that you have | nothing |

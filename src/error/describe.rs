@@ -151,11 +151,11 @@ impl Error {
             Self::RingBuffer { name, bytes, position, available, record } => {
                 write!(
                     f,
-                    "the ring buffer {name} of {bytes} bytes cannot be read on at position \
-                     {position}: the kernel has written {available} bytes behind it"
+                    "the ring buffer {name} of {bytes} bytes cannot be read beyond position \
+                     {position}, from where on {available} bytes are written"
                 )?;
                 match record {
-                    Some(len) => write!(f, ", and the record there has {len}"),
+                    Some(len) => write!(f, ": the record there has {len}"),
                     None => Ok(()),
                 }
             }

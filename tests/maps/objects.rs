@@ -141,7 +141,7 @@ fn what_the_kernel_does_not_make_is_refused() {
     let large = PerCpuArray::<[u8; 40_000]>::create("large", 1).unwrap_err();
     assert!(matches!(large.errno(), Some(Errno::NOMEM | Errno::TOOBIG)), "{large}");
     let none = LpmTrie::<Prefix<4>, u8>::create("none", 0).unwrap_err();
-    assert!(none.hint().unwrap().contains("one slot at least"), "{none}");
+    assert!(none.hint().unwrap().contains("one slot or entry at least"), "{none}");
     for name in ["no-hyphen", "sixteen_letters_", "no\0nul"] {
         let error = DevMap::create(name, 1).unwrap_err();
         assert!(error.hint().unwrap().contains("15 bytes"), "{error}");

@@ -63,6 +63,9 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// A key and its value, if there is one more.
+type Entry<'b> = Option<(&'b [u8], &'b [u8])>;
+
 /// Entries that came by a batch.
 struct Batches<'a> {
     map: &'a RawMap,
@@ -113,7 +116,7 @@ impl<'a> Batches<'a> {
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, Errno> {
+    fn next(&mut self) -> Result<Entry<'_>, Errno> {
         self.fill()?;
         if self.given == self.count {
             return Ok(None);

@@ -4,7 +4,7 @@ use super::wording::{Hint, NO_HINT};
 use crate::error::{BpfOp, MapKind};
 use rustix::io::Errno;
 
-const NO_SLOTS: &str = "A map has one slot at least";
+const NO_SLOTS: &str = "A map has one slot or entry at least";
 const RING_SIZE: &str = "The size of a ring buffer is a power of two, and a page at least (`getconf \
     PAGE_SIZE`)";
 const TOO_LARGE: &str = "It has too many entries, or its keys or values are too large";

@@ -26,7 +26,7 @@ impl RingMemory {
     /// kernel/bpf/ringbuf.c lays them out.
     pub(crate) fn map(map: &MapFd, size: u32) -> Result<Self, Errno> {
         let (page, size) = (rustix::param::page_size(), usize32(size));
-        if !size.is_power_of_two() || size % page != 0 {
+        if !size.is_power_of_two() || size.checked_rem(page) != Some(0) {
             return Err(Errno::INVAL);
         }
         let consumer = Mapping::shared(map.as_fd(), page, 0, true)?;
