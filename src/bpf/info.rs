@@ -106,22 +106,30 @@ pub struct MapInfo {
     pub value_size: u32,
     /// The most entries that it takes.
     pub entries: u32,
+    /// The flags that it was made with ([`BPF_F_MMAPABLE`](crate::uapi::bpf::BPF_F_MMAPABLE) and
+    /// others).
+    pub flags: u32,
 }
 
 impl MapInfo {
     /// Opens the map with the number `id` and asks the kernel about it.
     pub(super) fn open(id: u32) -> Result<(OwnedFd, Self)> {
         let fd = pin::open_map(id)?;
-        let info = sys::bpf::map_info(fd.as_fd())
-            .map_err(pin::failed(BpfOp::Info, format!("map {id}")))?;
-        let info = Self {
+        let info = Self::read(fd.as_fd()).map_err(pin::failed(BpfOp::Info, format!("map {id}")))?;
+        Ok((fd, info))
+    }
+
+    /// `bpf(BPF_OBJ_GET_INFO_BY_FD)` of a map.
+    pub(super) fn read(map: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let info = sys::bpf::map_info(map)?;
+        Ok(Self {
             id: info.id,
             name: sys::bpf::text(&info.name),
             kind: info.r#type,
             key_size: info.key_size,
             value_size: info.value_size,
             entries: info.max_entries,
-        };
-        Ok((fd, info))
+            flags: info.map_flags,
+        })
     }
 }

@@ -2,12 +2,11 @@
 
 use super::asm::{Alu, Assembler, Code, Cond, Helper, Insn, Reg, Size};
 use super::btf::Btf;
+use super::map::{ArrayMap, XskMap};
 use super::program::Program;
 use super::redirect::{RX_QUEUE_INDEX, XDP_PASS};
-use super::xsk_map::XskMap;
-use crate::error::{BpfOp, Error, Result};
+use crate::error::{Error, Result};
 use crate::packet::RxRecord;
-use crate::sys::bpf as sys;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -64,7 +63,7 @@ pub struct MetadataProgram {
     program: Program,
     /// Of each slot the sequence number of the last packet, and the key. The key is not in the
     /// instructions, which are the same for each program: so a later start knows one that was left.
-    slots_state: sys::PairMap,
+    slots_state: ArrayMap<[u64; 2]>,
     slots: u32,
     number: u32,
 }
@@ -91,15 +90,10 @@ impl MetadataProgram {
             });
         }
         let (slots, number) = (map.entries(), next_number());
-        let failed = |errno| Error::CreateMap {
-            name: "keys and sequence numbers".to_owned(),
-            entries: slots,
-            errno,
-        };
-        let slots_state = sys::pair_map_create(slots).map_err(failed)?;
+        let slots_state = ArrayMap::create("xsk_metadata", slots)?;
         for slot in 0..slots {
             let key = number.wrapping_add(slot);
-            sys::set_pair(&slots_state, slot, [0, key.into()]).map_err(failed)?;
+            slots_state.set(slot, &[0, key.into()])?;
         }
         let code = instructions(map.as_fd(), slots_state.as_fd(), functions)?;
         let program = code
@@ -131,12 +125,7 @@ impl MetadataProgram {
             let rule = "is below the number of the map's entries";
             return Err(Error::Setting { name: "slot", value: slot.into(), rule });
         }
-        let pair = sys::pair(&self.slots_state, slot);
-        let [sequence, _] = pair.map_err(|errno| Error::BpfObject {
-            operation: BpfOp::MapLookup,
-            object: "the map of keys and sequence numbers".to_owned(),
-            errno,
-        })?;
+        let [sequence, _] = self.slots_state.get(slot)?.unwrap_or_default();
         Ok((self.key(slot), sequence))
     }
 }

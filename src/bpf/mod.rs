@@ -73,11 +73,26 @@
 //! [`Code`] has descriptors of its own of the maps that it names, so that nothing else comes under
 //! their numbers before it is loaded. A loaded program keeps its maps itself.
 //!
+//! What programs and processes share. Keys and values are types of yours that have no padding
+//! ([`MapData`]): a wrong size is an error when the program is compiled, and a map that is opened by
+//! a pin, an id or a descriptor is asked for its type and its sizes first. A program takes any of
+//! them by [`Insn::load_map_fd`].
+//!
+//! | map | what it is |
+//! |---|---|
+//! | [`ArrayMap`] | values numbered from 0 on; [mapped into memory](ArrayMap::view) it is read without system calls |
+//! | [`BpfHashMap`], [`LruHash`] | values of keys; the second is never full, it gives up old entries |
+//! | [`LpmTrie`] | values of address [prefixes](Prefix), of which the longest that matches is found |
+//! | [`PerCpuArray`], [`PerCpuHash`] | a value for each CPU: programs count without atomic instructions |
+//! | [`RingBuffer`] | records that programs write, in their order |
+//! | [`DevMap`], [`XskMap`] | network devices and AF_XDP sockets to redirect to |
+//!
 //! # Privileges
 //! | call | needs |
 //! |---|---|
-//! | [`XskMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`Spread::load`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
-//! | [`XskMap::from_id`], [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
+//! | `create` of [`ArrayMap`] and other maps but the next ones | `CAP_BPF`; before 5.8 `CAP_SYS_ADMIN` |
+//! | [`XskMap::create`], [`DevMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`Spread::load`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
+//! | `from_id` of any map, [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
 //! | [`Btf::of_kernel`] | `CAP_SYS_ADMIN`, or `/sys` mounted |
 //! | `from_pin`, `pin` | the file's permissions |
 //! | the rest, on descriptors that you have | nothing |
@@ -87,6 +102,7 @@ mod btf;
 mod builder;
 mod filter;
 mod info;
+mod map;
 mod metadata_program;
 mod pin;
 mod program;
@@ -95,7 +111,6 @@ mod refusal;
 mod slot_probe;
 mod spread;
 mod test_run;
-mod xsk_map;
 
 pub use asm::{
     Alu, Assembler, Atomic, Code, Cond, Helper, Insn, Label, Listing, Narrow, Operand, Reg, Size,
@@ -109,6 +124,10 @@ pub use filter::{
     Action, CompiledFilter, Condition, Direction, Filter, FilterProgram, Ports, Verdict,
 };
 pub use info::{MapInfo, ProgramInfo};
+pub use map::{
+    ArrayMap, ArrayView, BpfHashMap, DevMap, Entries, LpmTrie, LruHash, MapBuilder, MapData,
+    PerCpuArray, PerCpuEntries, PerCpuHash, Prefix, RingBuffer, RingReader, XskMap, possible_cpus,
+};
 pub use metadata_program::MetadataProgram;
 pub use program::Program;
 pub use redirect::redirect;
@@ -118,4 +137,3 @@ pub(crate) use refusal::refused_at;
 pub use slot_probe::SlotProbe;
 pub use spread::{Spread, spread};
 pub use test_run::TestRun;
-pub use xsk_map::XskMap;

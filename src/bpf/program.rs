@@ -1,8 +1,8 @@
 //! Loaded programs: opened, asked about, pinned.
 
 use super::info::{MapInfo, ProgramInfo};
+use super::map::XskMap;
 use super::pin;
-use super::xsk_map::XskMap;
 use crate::error::{BpfOp, Error, ObjectKind, Result};
 use crate::sys;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};

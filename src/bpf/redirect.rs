@@ -2,8 +2,8 @@
 
 use super::asm::{Alu, Cond, Helper, Insn, Reg, Size};
 use super::builder::ProgramBuilder;
+use super::map::XskMap;
 use super::program::Program;
-use super::xsk_map::XskMap;
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};

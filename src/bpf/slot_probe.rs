@@ -1,8 +1,8 @@
 //! Finds out which slots of an XSKMAP are taken, which no system call reports.
 
 use super::asm::{Alu, Cond, Helper, Insn, Reg, Size};
+use super::map::XskMap;
 use super::program::Program;
-use super::xsk_map::XskMap;
 use crate::error::Result;
 use std::os::fd::{AsFd, BorrowedFd};
 

@@ -1,9 +1,9 @@
 //! A program that spreads the packets of a queue over several sockets, each flow to one of them.
 
 use super::asm::{Alu, Assembler, Code, Cond, Helper, Insn, Reg, Size};
+use super::map::XskMap;
 use super::program::Program;
 use super::redirect::{RX_QUEUE_INDEX, XDP_PASS, action_in_flags};
-use super::xsk_map::XskMap;
 use crate::error::{Error, Result};
 use std::os::fd::{AsFd, BorrowedFd};
 

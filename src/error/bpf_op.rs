@@ -35,8 +35,6 @@ pub enum BpfOp {
     BtfById,
     /// Lists the ids of type information (`BPF_BTF_GET_NEXT_ID`).
     NextBtfId,
-    /// Reads an entry of a map (`BPF_MAP_LOOKUP_ELEM`).
-    MapLookup,
     /// Runs a program on a packet (`BPF_PROG_TEST_RUN`).
     TestRun,
     /// Makes a second descriptor (`fcntl(F_DUPFD_CLOEXEC)`): no command of `bpf(2)`.
@@ -62,7 +60,6 @@ impl fmt::Display for BpfOp {
             Self::NextLinkId => "BPF_LINK_GET_NEXT_ID",
             Self::BtfById => "BPF_BTF_GET_FD_BY_ID",
             Self::NextBtfId => "BPF_BTF_GET_NEXT_ID",
-            Self::MapLookup => "BPF_MAP_LOOKUP_ELEM",
             Self::TestRun => "BPF_PROG_TEST_RUN",
             Self::Duplicate => "duplicate",
         })

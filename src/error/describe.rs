@@ -1,7 +1,7 @@
 //! The first part of an error's text: the operation, its parameters, and what the kernel reported.
 
 use super::errno::Shown;
-use super::{Error, SlotOp};
+use super::{Error, MapOp, SlotOp};
 use crate::types::{AttachMethod, CopyMode, PageSize};
 use std::fmt;
 
@@ -130,8 +130,34 @@ impl Error {
                     Shown(*errno)
                 )
             }
-            Self::CreateMap { name, entries, errno } => {
-                write!(f, "cannot make the BPF map {name} of {entries} slots: {}", Shown(*errno))
+            Self::CreateMap { name, kind, entries, errno } => write!(
+                f,
+                "cannot make the BPF map {name} ({kind} of {entries} {}): {}",
+                kind.parts(),
+                Shown(*errno)
+            ),
+            Self::MapEntry { operation, name, kind, entries, index, errno } => {
+                write!(f, "cannot {operation} ")?;
+                match (operation, index) {
+                    (MapOp::Wait, _) => f.write_str("records of ")?,
+                    (MapOp::List, _) => f.write_str("the entries of ")?,
+                    (MapOp::Mmap, _) => {}
+                    (_, Some(index)) => write!(f, "entry {index} of ")?,
+                    (_, None) => f.write_str("an entry of ")?,
+                }
+                let parts = kind.parts();
+                write!(f, "the BPF map {name} ({kind} of {entries} {parts}): {}", Shown(*errno))
+            }
+            Self::RingBuffer { name, bytes, position, available, record } => {
+                write!(
+                    f,
+                    "the ring buffer {name} of {bytes} bytes cannot be read beyond position \
+                     {position}, from where on {available} bytes are written"
+                )?;
+                match record {
+                    Some(len) => write!(f, ": the record there has {len}"),
+                    None => Ok(()),
+                }
             }
             Self::UpdateMap { operation, index, entries, errno, .. } => write!(
                 f,

@@ -6,6 +6,7 @@
 mod attach;
 mod device;
 mod handover;
+mod map;
 mod program;
 mod socket;
 mod wording;
@@ -172,13 +173,19 @@ fn of_operation(error: &Error) -> Hint {
         }
         Error::Namespace { errno: Errno::PERM, .. } => needs("CAP_SYS_ADMIN"),
         Error::Namespace { errno: Errno::NOSPC, .. } => NAMESPACE_LIMIT.into(),
-        Error::CreateMap { name, entries, errno } => program::create_map(name, *entries, *errno),
+        Error::CreateMap { name, kind, entries, errno } => {
+            program::create_map(name, *kind, *entries, *errno)
+        }
+        Error::MapEntry { operation, kind, entries, errno, .. } => {
+            map::entry(*operation, *kind, *entries, *errno)
+        }
         Error::Assemble { fault } => program::assemble(fault),
         Error::LoadProgram { name, instructions, log, bound_to, errno, .. } => {
             // The verifier saw it: so it could be bound.
             let bound = bound_to.is_some() && log.is_empty();
             program::load(name, *instructions, bound, *errno)
         }
+        Error::RingBuffer { .. } => map::TWO_READERS.into(),
         Error::UpdateMap { errno, entries, other_interface, .. } => {
             program::update_map(*entries, other_interface.as_deref(), *errno)
         }

@@ -13,6 +13,8 @@ mod expression_error;
 mod filter_fault;
 mod handover_fault;
 mod hint;
+mod map_kind;
+mod map_op;
 mod object_kind;
 mod queue_holder;
 mod shell_word;
@@ -35,6 +37,8 @@ pub use bpf_op::BpfOp;
 pub use expression_error::{ExpressionError, ExpressionFault};
 pub use filter_fault::FilterFault;
 pub use handover_fault::HandoverFault;
+pub use map_kind::MapKind;
+pub use map_op::MapOp;
 pub use object_kind::ObjectKind;
 pub use queue_holder::QueueHolder;
 pub use slot_op::SlotOp;
@@ -234,12 +238,44 @@ pub enum Error {
     CreateMap {
         /// The map's name.
         name: String,
-        /// Its number of entries.
+        /// Its type.
+        kind: MapKind,
+        /// Its number of entries; of a ring buffer the number of bytes.
         entries: u32,
         /// The kernel's error number.
         errno: Errno,
     },
-    /// A BPF map's slot could not be changed.
+    /// Entries of a BPF map could not be read, written, removed, listed, mapped or waited for.
+    #[non_exhaustive]
+    MapEntry {
+        /// What was being done.
+        operation: MapOp,
+        /// The map's name.
+        name: String,
+        /// Its type.
+        kind: MapKind,
+        /// Its number of entries; of a ring buffer the number of bytes.
+        entries: u32,
+        /// The entry, of a map whose keys are the numbers from 0 on.
+        index: Option<u32>,
+        /// The kernel's error number.
+        errno: Errno,
+    },
+    /// What is in a ring buffer contradicts its size, or something else has read from it.
+    #[non_exhaustive]
+    RingBuffer {
+        /// The map's name.
+        name: String,
+        /// The size of the ring in bytes.
+        bytes: u32,
+        /// The position in bytes up to which the reader has read.
+        position: u64,
+        /// How many bytes the kernel's position is ahead.
+        available: u64,
+        /// The length in bytes of the record at the position, if that is what is wrong.
+        record: Option<u32>,
+    },
+    /// The slot of an XSKMAP could not be changed.
     #[non_exhaustive]
     UpdateMap {
         /// Whether a socket was to be written into the slot or removed from it.
@@ -441,6 +477,7 @@ impl Error {
             | Self::Netlink { errno, .. }
             | Self::Namespace { errno, .. }
             | Self::CreateMap { errno, .. }
+            | Self::MapEntry { errno, .. }
             | Self::UpdateMap { errno, .. }
             | Self::LoadProgram { errno, .. }
             | Self::BpfObject { errno, .. }
@@ -454,6 +491,7 @@ impl Error {
             | Self::QueueSide { .. }
             | Self::UmemNumbers
             | Self::Ring(_)
+            | Self::RingBuffer { .. }
             | Self::OutOfBounds
             | Self::WrongObject { .. }
             | Self::Filter { .. }
@@ -529,7 +567,7 @@ impl Error {
             | Self::Expression(_)
             | Self::Assemble { .. }
             | Self::WrongObject { .. } => io::ErrorKind::InvalidInput,
-            Self::Ring(_) => io::ErrorKind::InvalidData,
+            Self::Ring(_) | Self::RingBuffer { .. } => io::ErrorKind::InvalidData,
             Self::Handover { fault: HandoverFault::TimedOut { .. }, .. } => io::ErrorKind::TimedOut,
             Self::Handover { fault: HandoverFault::Closed { .. }, .. } => {
                 io::ErrorKind::UnexpectedEof

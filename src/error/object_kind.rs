@@ -1,5 +1,6 @@
 //! What an object has to be, as [`Error::WrongObject`](super::Error::WrongObject) names it.
 
+use super::MapKind;
 use std::fmt;
 
 /// What an object that was handed over or looked up has to be.
@@ -22,9 +23,18 @@ use std::fmt;
 #[non_exhaustive]
 pub enum ObjectKind {
     /// A BPF map.
-    Map,
+    AnyMap,
     /// A BPF map of type XSKMAP.
     XskMap,
+    /// A BPF map of a type, and with keys and values of certain sizes.
+    Map {
+        /// The type.
+        kind: MapKind,
+        /// Bytes of a key.
+        key_size: u32,
+        /// Bytes of a value.
+        value_size: u32,
+    },
     /// A BPF program of type XDP.
     XdpProgram,
     /// A program that uses a map of the name asked for.
@@ -38,7 +48,15 @@ pub enum ObjectKind {
 impl fmt::Display for ObjectKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Map => "a BPF map",
+            Self::AnyMap => "a BPF map",
+            Self::Map { kind: MapKind::RingBuffer, .. } => "a BPF map of type ringbuf",
+            Self::Map { kind, key_size, value_size } => {
+                return write!(
+                    f,
+                    "a BPF map of type {kind} with keys of {key_size} and values of {value_size} \
+                     bytes"
+                );
+            }
             Self::XskMap => "a map of type XSKMAP with keys and values of four bytes",
             Self::XdpProgram => "an XDP program",
             Self::ProgramWithMap => "a program with a map of the name asked for",

@@ -133,6 +133,7 @@ fn every_hint_is_pinned() {
         include_str!("hint/attach.rs"),
         include_str!("hint/handover.rs"),
         include_str!("hint/device.rs"),
+        include_str!("hint/map.rs"),
         include_str!("hint/program.rs"),
         include_str!("hint/socket.rs")
     );

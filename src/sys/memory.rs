@@ -1,8 +1,8 @@
 //! Mappings that are unmapped when their owner is dropped.
 //!
 //! # Safety
-//! Promises: a `Mapping` is mapped, readable and writable at `start` for `len` bytes until it is
-//! dropped, in the process that made it. In a child of `fork(2)` it is memory of zeros of the
+//! Promises: a `Mapping` is mapped and readable at `start` for `len` bytes until it is dropped, in
+//! the process that made it; and writable, unless it was made for reading only. In a child of `fork(2)` it is memory of zeros of the
 //! child's own, or not mapped; there, dropping it unmaps nothing else. Needs: a user of the pointer
 //! keeps the value alive, and does not use it in a child.
 #![allow(unsafe_code, reason = "mmap, madvise and munmap")]
@@ -79,6 +79,23 @@ impl Mapping {
         let mut mapping = Self::owned(start, len)?;
         mapping.keep_from_children()?;
         Ok(mapping)
+    }
+
+    /// Maps `len` bytes of the memory behind a descriptor from `offset` on, shared; for reading only
+    /// unless `write`. A child of `fork(2)` has the mapping, too, and shares the same memory.
+    pub(crate) fn shared(
+        fd: BorrowedFd<'_>,
+        len: usize,
+        offset: u64,
+        write: bool,
+    ) -> Result<Self, Errno> {
+        let mut rights = ProtFlags::READ;
+        rights.set(ProtFlags::WRITE, write);
+        // SAFETY: a new mapping at an address of the kernel's choice touches no other memory.
+        let start = unsafe {
+            rustix::mm::mmap(core::ptr::null_mut(), len, rights, MapFlags::SHARED, fd, offset)
+        }?;
+        Self::owned(start, len)
     }
 
     fn owned(start: *mut core::ffi::c_void, len: usize) -> Result<Self, Errno> {

@@ -14,6 +14,7 @@ mod syscall;
 
 pub(crate) mod bpf;
 pub(crate) mod busy_poll;
+pub(crate) mod cpu;
 pub(crate) mod ethtool;
 pub(crate) mod fork;
 pub(crate) mod memory;

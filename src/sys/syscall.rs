@@ -1,7 +1,7 @@
 //! Numbers and registers of the system calls that `rustix` does not make.
 //!
 //! These are `bpf(2)`, the `SOL_XDP` socket options in the exact lengths that old and new kernels
-//! want, and two `ioctl(2)` requests.
+//! want, `sched_getaffinity(2)` with a mask of any length, and two `ioctl(2)` requests.
 //!
 //! # Safety
 //! Promises: `syscall` changes no register and no stack that the compiler relies on. Needs: from
@@ -19,6 +19,7 @@ pub(super) mod nr {
         pub(in crate::sys) const IOCTL: usize = 16;
         pub(in crate::sys) const SETSOCKOPT: usize = 54;
         pub(in crate::sys) const GETSOCKOPT: usize = 55;
+        pub(in crate::sys) const SCHED_GETAFFINITY: usize = 204;
         pub(in crate::sys) const BPF: usize = 321;
     }
     #[cfg(all(target_arch = "aarch64", target_pointer_width = "64"))]
@@ -26,11 +27,13 @@ pub(super) mod nr {
         pub(in crate::sys) const IOCTL: usize = 29;
         pub(in crate::sys) const SETSOCKOPT: usize = 208;
         pub(in crate::sys) const GETSOCKOPT: usize = 209;
+        pub(in crate::sys) const SCHED_GETAFFINITY: usize = 123;
         pub(in crate::sys) const BPF: usize = 280;
     }
     #[cfg(target_arch = "x86")]
     mod arch {
         pub(in crate::sys) const IOCTL: usize = 54;
+        pub(in crate::sys) const SCHED_GETAFFINITY: usize = 242;
         pub(in crate::sys) const BPF: usize = 357;
         pub(in crate::sys) const GETSOCKOPT: usize = 365;
         pub(in crate::sys) const SETSOCKOPT: usize = 366;
@@ -40,6 +43,7 @@ pub(super) mod nr {
         pub(in crate::sys) const IOCTL: usize = 54;
         pub(in crate::sys) const SETSOCKOPT: usize = 294;
         pub(in crate::sys) const GETSOCKOPT: usize = 295;
+        pub(in crate::sys) const SCHED_GETAFFINITY: usize = 242;
         pub(in crate::sys) const BPF: usize = 386;
     }
     pub(in crate::sys) use arch::*;

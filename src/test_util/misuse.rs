@@ -211,6 +211,40 @@
 //! let _ = xsk::Umem::builder().build_in(memory, ());
 //! # }
 //! ```
+//!
+//! A key or a value of a map has a size, no padding, and the map's own type:
+//! ```compile_fail,E0080
+//! let _ = xsk::bpf::ArrayMap::<[u8; 0]>::create("empty", 1);
+//! ```
+//! ```compile_fail,E0080
+//! let _ = xsk::bpf::BpfHashMap::<(), u8>::create("empty", 1);
+//! ```
+//! ```compile_fail,E0277
+//! # fn f(map: &xsk::bpf::ArrayMap<(u8, u32)>) {
+//! let _ = map.get(0);
+//! # }
+//! ```
+//! ```compile_fail,E0277
+//! let _ = xsk::bpf::ArrayMap::<&'static u8>::create("pointers", 1);
+//! ```
+//! ```compile_fail,E0308
+//! # fn f(map: &xsk::bpf::BpfHashMap<u32, u64>) {
+//! let _ = map.get(&1_u64);
+//! # }
+//! ```
+//! ```compile_fail,E0080
+//! let _ = xsk::bpf::LpmTrie::<xsk::bpf::Prefix<257>, u8>::create("long", 1);
+//! let _ = xsk::bpf::Prefix::whole([0; 257]);
+//! ```
+//! A record is read before the next one is asked for:
+//! ```compile_fail,E0499
+//! # fn f(mut reader: xsk::bpf::RingReader) {
+//! let first = reader.read().unwrap();
+//! let second = reader.read().unwrap();
+//! assert_ne!(first, second);
+//! # }
+//! ```
+//!
 //! ```compile_fail,E0133
 //! # fn f(kernel: &mut xsk::test_util::FakeKernel) {
 //! let _ = kernel.hostile_unchecked();

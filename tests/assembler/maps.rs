@@ -92,7 +92,7 @@ fn what_is_no_map_is_refused() {
     let mut a = Assembler::new();
     a.load_map(R1, &file).add([Insn::mov64_imm(R0, 2), Insn::exit()]);
     let error = a.finish().unwrap_err();
-    let is_map = matches!(error, Error::WrongObject { wanted: ObjectKind::Map, .. });
+    let is_map = matches!(error, Error::WrongObject { wanted: ObjectKind::AnyMap, .. });
     assert!(is_map, "{error}");
 }
 

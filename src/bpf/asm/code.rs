@@ -180,7 +180,7 @@ impl Maps {
         let id = match sys::bpf::map_info(map) {
             Ok(info) => Some(info.id),
             Err(Errno::INVAL) => {
-                return Err(Error::WrongObject { object: object(), wanted: ObjectKind::Map });
+                return Err(Error::WrongObject { object: object(), wanted: ObjectKind::AnyMap });
             }
             // What is not known does not matter.
             Err(_) => None,

@@ -1,8 +1,8 @@
 //! A filter: rules, in order, and what becomes of the packets of each.
 
 use super::super::asm::{Insn, Reg};
+use super::super::map::XskMap;
 use super::super::program::Program;
-use super::super::xsk_map::XskMap;
 use super::action::Action;
 use super::compile::{Code, MapPart, Source, compile};
 use super::condition::Condition;

@@ -1,10 +1,13 @@
 //! Hints for BPF maps, programs and pins.
 
 use super::wording::{Hint, NO_HINT};
-use crate::error::{AssemblyFault, BpfOp};
+use crate::error::{AssemblyFault, BpfOp, MapKind};
 use rustix::io::Errno;
 
-const NO_SLOTS: &str = "A map has one slot at least";
+const NO_SLOTS: &str = "A map has one slot or entry at least";
+const RING_SIZE: &str = "The size of a ring buffer is a power of two, and a page at least (`getconf \
+    PAGE_SIZE`)";
+const TOO_LARGE: &str = "It has too many entries, or its keys or values are too large";
 const NO_INSTRUCTIONS: &str = "A program has one instruction at least";
 const NAME_RULE: &str = "A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`";
 const TOO_LONG: &str = "It is too long, or takes the verifier too many steps: 4096 instructions \
@@ -75,9 +78,11 @@ pub(super) fn assemble(fault: &AssemblyFault) -> Hint {
     }
 }
 
-pub(super) fn create_map(name: &str, entries: u32, errno: Errno) -> Hint {
+pub(super) fn create_map(name: &str, kind: MapKind, entries: u32, errno: Errno) -> Hint {
     match errno {
+        Errno::INVAL if kind == MapKind::RingBuffer && is_name(name) => RING_SIZE.into(),
         Errno::INVAL if entries == 0 => NO_SLOTS.into(),
+        Errno::TOOBIG => TOO_LARGE.into(),
         _ => bpf(name, errno),
     }
 }

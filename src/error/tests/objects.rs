@@ -1,7 +1,7 @@
 //! Texts of errors about BPF maps, programs and pins.
 
 use super::Texts;
-use crate::error::{AssemblyFault, BpfOp, Error, ObjectKind, SlotOp};
+use crate::error::{AssemblyFault, BpfOp, Error, MapKind, MapOp, ObjectKind, SlotOp};
 use expect_test::expect;
 use rustix::io::Errno;
 
@@ -16,8 +16,34 @@ fn texts_are_as_pinned() {
 pub(super) fn texts() -> Texts {
     let map = |name: &str, entries, errno| Error::CreateMap {
         name: name.to_owned(),
+        kind: MapKind::XskMap,
         entries,
         errno,
+    };
+    let typed = |kind, entries, errno| Error::CreateMap {
+        name: "some_map".to_owned(),
+        kind,
+        entries,
+        errno,
+    };
+    let entry = |operation, kind, index, errno| Error::MapEntry {
+        operation,
+        name: "some_map".to_owned(),
+        kind,
+        entries: 4,
+        index,
+        errno,
+    };
+    let ring = |available, record| Error::RingBuffer {
+        name: "events".to_owned(),
+        bytes: 4096,
+        position: 128,
+        available,
+        record,
+    };
+    let wrong_map = |kind, key_size, value_size| Error::WrongObject {
+        object: "map 7".to_owned(),
+        wanted: ObjectKind::Map { kind, key_size, value_size },
     };
     let slot = |operation, errno| Error::UpdateMap {
         operation,
@@ -63,21 +89,41 @@ pub(super) fn texts() -> Texts {
     };
     vec![
         (map("xsks_map", 4, Errno::PERM),
-            expect!["cannot make the BPF map xsks_map of 4 slots: EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
+            expect!["cannot make the BPF map xsks_map (xskmap of 4 slots): EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
         (map("xsks_map", 4, Errno::NOSYS),
-            expect!["cannot make the BPF map xsks_map of 4 slots: ENOSYS (Function not implemented). This kernel is built without CONFIG_BPF_SYSCALL"]),
+            expect!["cannot make the BPF map xsks_map (xskmap of 4 slots): ENOSYS (Function not implemented). This kernel is built without CONFIG_BPF_SYSCALL"]),
         (map("xsks_map", 4, Errno::NOMEM),
-            expect!["cannot make the BPF map xsks_map of 4 slots: ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the control group's limit is reached"]),
+            expect!["cannot make the BPF map xsks_map (xskmap of 4 slots): ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the control group's limit is reached"]),
         (map("xsks_map", 0, Errno::INVAL),
-            expect!["cannot make the BPF map xsks_map of 0 slots: EINVAL (Invalid argument). A map has one slot at least"]),
+            expect!["cannot make the BPF map xsks_map (xskmap of 0 slots): EINVAL (Invalid argument). A map has one slot or entry at least"]),
         (map("no-hyphen", 4, Errno::INVAL),
-            expect!["cannot make the BPF map no-hyphen of 4 slots: EINVAL (Invalid argument). A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`"]),
+            expect!["cannot make the BPF map no-hyphen (xskmap of 4 slots): EINVAL (Invalid argument). A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`"]),
         (map("sixteen_letters_", 4, Errno::INVAL),
-            expect!["cannot make the BPF map sixteen_letters_ of 4 slots: EINVAL (Invalid argument). A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`"]),
+            expect!["cannot make the BPF map sixteen_letters_ (xskmap of 4 slots): EINVAL (Invalid argument). A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`"]),
         (map("xsks_map", 4, Errno::INVAL),
-            expect!["cannot make the BPF map xsks_map of 4 slots: EINVAL (Invalid argument)"]),
+            expect!["cannot make the BPF map xsks_map (xskmap of 4 slots): EINVAL (Invalid argument)"]),
         (map("xsks_map", 4, Errno::MFILE),
-            expect!["cannot make the BPF map xsks_map of 4 slots: EMFILE (Too many open files). This process has too many open files: raise `ulimit -n`"]),
+            expect!["cannot make the BPF map xsks_map (xskmap of 4 slots): EMFILE (Too many open files). This process has too many open files: raise `ulimit -n`"]),
+        (typed(MapKind::Array, u32::MAX, Errno::TOOBIG), expect!["cannot make the BPF map some_map (array of 4294967295 entries): E2BIG (Argument list too long). It has too many entries, or its keys or values are too large"]),
+        (typed(MapKind::RingBuffer, 5000, Errno::INVAL), expect!["cannot make the BPF map some_map (ringbuf of 5000 bytes): EINVAL (Invalid argument). The size of a ring buffer is a power of two, and a page at least (`getconf PAGE_SIZE`)"]),
+        (typed(MapKind::Hash, 4, Errno::PERM), expect!["cannot make the BPF map some_map (hash of 4 entries): EPERM (Operation not permitted). This needs CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8) in the initial user namespace: run it as root (`sudo`) there. Root of another user namespace (a rootless container, `unshare --user`) has them only inside. Before 5.11 it can also be RLIMIT_MEMLOCK: `ulimit -l unlimited`. In a container, seccomp may refuse bpf(2)"]),
+        (entry(MapOp::Write, MapKind::Array, Some(4), Errno::TOOBIG), expect!["cannot write entry 4 of the BPF map some_map (array of 4 entries): E2BIG (Argument list too long). The map has no such index: its entries are numbered from 0 to 3"]),
+        (entry(MapOp::Read, MapKind::PerCpuArray, Some(0), Errno::PERM), expect!["cannot read entry 0 of the BPF map some_map (percpu_array of 4 entries): EPERM (Operation not permitted). The map is frozen, or the descriptor is for reading or for writing only. Before Linux 5.19, where `sysctl kernel.unprivileged_bpf_disabled` is not 0, using a map needs CAP_BPF, too (CAP_SYS_ADMIN before 5.8)"]),
+        (entry(MapOp::Write, MapKind::Hash, None, Errno::TOOBIG), expect!["cannot write an entry of the BPF map some_map (hash of 4 entries): E2BIG (Argument list too long). The map is full: remove entries, or make it with more"]),
+        (entry(MapOp::Write, MapKind::PerCpuHash, None, Errno::NOMEM), expect!["cannot write an entry of the BPF map some_map (percpu_hash of 4 entries): ENOMEM (Cannot allocate memory). The kernel has no memory for the entry, or the control group's limit is reached. A map that is not made with `MapBuilder::without_preallocation` has it from the start"]),
+        (entry(MapOp::Write, MapKind::LpmTrie, None, Errno::NOSPC), expect!["cannot write an entry of the BPF map some_map (lpm_trie of 4 entries): ENOSPC (No space left on device). The map is full: remove entries, or make it with more"]),
+        (entry(MapOp::Write, MapKind::LpmTrie, None, Errno::INVAL), expect!["cannot write an entry of the BPF map some_map (lpm_trie of 4 entries): EINVAL (Invalid argument)"]),
+        (entry(MapOp::Remove, MapKind::LruHash, None, Errno::BUSY), expect!["cannot remove an entry of the BPF map some_map (lru_hash of 4 entries): EBUSY (Device or resource busy). A program on another CPU works on the same part of the map: try again"]),
+        (entry(MapOp::List, MapKind::LpmTrie, None, Errno::AGAIN), expect!["cannot list the entries of the BPF map some_map (lpm_trie of 4 entries): EAGAIN (Resource temporarily unavailable). The map changes faster than it can be listed: try again"]),
+        (entry(MapOp::Mmap, MapKind::Array, None, Errno::INVAL), expect!["cannot mmap the BPF map some_map (array of 4 entries): EINVAL (Invalid argument). The map was not made to be mapped (`MapBuilder::mappable`, BPF_F_MMAPABLE)"]),
+        (entry(MapOp::Mmap, MapKind::RingBuffer, None, Errno::PERM), expect!["cannot mmap the BPF map some_map (ringbuf of 4 bytes): EPERM (Operation not permitted). The map is frozen, or the descriptor is for reading or for writing only. Before Linux 5.19, where `sysctl kernel.unprivileged_bpf_disabled` is not 0, using a map needs CAP_BPF, too (CAP_SYS_ADMIN before 5.8)"]),
+        (entry(MapOp::Wait, MapKind::RingBuffer, None, Errno::NOMEM), expect!["cannot wait for records of the BPF map some_map (ringbuf of 4 bytes): ENOMEM (Cannot allocate memory). The kernel has no memory for it, or the limit of the control group is reached"]),
+        (entry(MapOp::Write, MapKind::DevMap, Some(2), Errno::INVAL), expect!["cannot write entry 2 of the BPF map some_map (devmap of 4 slots): EINVAL (Invalid argument). There is no interface of this index in the network namespace of the calling thread (`ip link`)"]),
+        (entry(MapOp::Remove, MapKind::DevMap, Some(4), Errno::INVAL), expect!["cannot remove entry 4 of the BPF map some_map (devmap of 4 slots): EINVAL (Invalid argument). The map has no such index: its slots are numbered from 0 to 3"]),
+        (ring(8192, None), expect!["the ring buffer events of 4096 bytes cannot be read beyond position 128, from where on 8192 bytes are written. Something else reads it, too, in this process or another one, and a ring buffer has one reader at a time; a new reader begins where the other stopped"]),
+        (ring(64, Some(1 << 29)), expect!["the ring buffer events of 4096 bytes cannot be read beyond position 128, from where on 64 bytes are written: the record there has 536870912. Something else reads it, too, in this process or another one, and a ring buffer has one reader at a time; a new reader begins where the other stopped"]),
+        (wrong_map(MapKind::Hash, 4, 8), expect!["map 7 is not a BPF map of type hash with keys of 4 and values of 8 bytes"]),
+        (wrong_map(MapKind::RingBuffer, 0, 0), expect!["map 7 is not a BPF map of type ringbuf"]),
         (slot(SlotOp::Insert, Errno::TOOBIG),
             expect!["cannot insert the socket into slot 4 of the BPF map of 4 slots: E2BIG (Argument list too long). The map has 4 slot(s): this crate's default program gets one for each queue that there is when it is attached (after `ethtool -L` has made more, end all its users and attach it again), and `bpf::spread` needs one for each socket of each queue"]),
         (slot(SlotOp::Insert, Errno::EXIST),

@@ -55,13 +55,13 @@ constants! {
         BPF_MAP_FREEZE = 22;
         /// Find the type information after an id: [`bpf_attr_get_id`] (5.4).
         BPF_BTF_GET_NEXT_ID = 23;
-        /// Read many map elements (5.6).
+        /// Read many map elements: [`bpf_attr_map_batch`] (5.6).
         BPF_MAP_LOOKUP_BATCH = 24;
-        /// Read and delete many map elements (5.6).
+        /// Read and delete many map elements: [`bpf_attr_map_batch`] (5.6).
         BPF_MAP_LOOKUP_AND_DELETE_BATCH = 25;
-        /// Write many map elements (5.6).
+        /// Write many map elements: [`bpf_attr_map_batch`] (5.6).
         BPF_MAP_UPDATE_BATCH = 26;
-        /// Delete many map elements (5.6).
+        /// Delete many map elements: [`bpf_attr_map_batch`] (5.6).
         BPF_MAP_DELETE_BATCH = 27;
         /// Attach a program by a link: [`bpf_attr_link_create`] (5.7; XDP 5.9).
         BPF_LINK_CREATE = 28;
@@ -143,6 +143,13 @@ constants! {
         /// [`bpf_attr_prog_load::log_level`]: on overflow keep the start, not the end (6.4).
         /// Kernel-internal name.
         BPF_LOG_FIXED = 8;
+
+        /// In the header of a record of a ring buffer: it is still being written (5.8).
+        BPF_RINGBUF_BUSY_BIT = 1 << 31;
+        /// In the header of a record of a ring buffer: it was given up (5.8).
+        BPF_RINGBUF_DISCARD_BIT = 1 << 30;
+        /// Length of that header (5.8).
+        BPF_RINGBUF_HDR_SZ = 8;
     }
 
     u64 {
@@ -219,6 +226,27 @@ structs! {
         16: value: u64,
         /// [`BPF_ANY`] and its neighbours.
         24: flags: u64,
+    }
+
+    /// Arguments of the commands on many map elements (5.6).
+    pub struct bpf_attr_map_batch(56, Attr) {
+        /// Pointer to the place to start after, or zero for the start: the number of a bucket of a
+        /// hash map (four bytes), a key of another map.
+        0: in_batch: u64,
+        /// Pointer to room for the place that was come to.
+        8: out_batch: u64,
+        /// Pointer to the keys.
+        16: keys: u64,
+        /// Pointer to the values.
+        24: values: u64,
+        /// In: the number of elements, or the room for them; out: how many were worked on.
+        32: count: u32,
+        /// The map.
+        36: map_fd: u32,
+        /// [`BPF_ANY`] and its neighbours, for each element.
+        40: elem_flags: u64,
+        /// Zero.
+        48: flags: u64,
     }
 
     /// Argument of [`BPF_PROG_LOAD`].

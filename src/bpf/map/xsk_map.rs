@@ -1,18 +1,22 @@
 //! XSKMAPs: maps from queues to sockets.
 
-use super::pin;
-use crate::error::{BpfOp, Error, ObjectKind, Result, SlotOp};
-use crate::sys::{self, bpf::SlotMap, xsk::RxRing};
+use super::super::pin;
+use crate::error::{BpfOp, Error, MapKind, ObjectKind, Result, SlotOp};
+use crate::sys::{
+    self,
+    bpf::{MapFd, MapSpec},
+    xsk::RxRing,
+};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
-use xsk_uapi::bpf::{BPF_ANY, BPF_NOEXIST};
+use xsk_uapi::bpf::{BPF_ANY, BPF_MAP_TYPE_XSKMAP, BPF_NOEXIST};
 
 /// A BPF map whose slots name AF_XDP sockets: an XDP program redirects into it by queue number.
 ///
 /// A slot names a socket without keeping it alive: the kernel empties the slot when the socket is
 /// closed and its rings are unmapped, also when the process is killed. No system call reads what a
-/// slot holds; [`SlotProbe`](super::SlotProbe) finds out by running a program.
+/// slot holds; [`SlotProbe`](crate::bpf::SlotProbe) finds out by running a program.
 ///
 /// ```
 /// use xsk::bpf::{SlotProbe, XskMap};
@@ -31,7 +35,7 @@ use xsk_uapi::bpf::{BPF_ANY, BPF_NOEXIST};
 #[derive(Debug)]
 #[doc(alias = "BPF_MAP_TYPE_XSKMAP")]
 pub struct XskMap {
-    map: SlotMap,
+    map: MapFd,
     entries: u32,
     id: u32,
     name: String,
@@ -51,9 +55,24 @@ impl XskMap {
     /// [`Error::CreateMap`].
     #[doc(alias = "BPF_MAP_CREATE")]
     pub fn create(name: &str, entries: u32) -> Result<Self> {
-        let failed = |errno| Error::CreateMap { name: name.to_owned(), entries, errno };
+        let failed = |errno| Error::CreateMap {
+            name: name.to_owned(),
+            kind: MapKind::XskMap,
+            entries,
+            errno,
+        };
         let map = sys::bpf::name(name)
-            .and_then(|name| sys::bpf::map_create(name, entries))
+            .and_then(|name| {
+                sys::bpf::map_create(&MapSpec {
+                    kind: BPF_MAP_TYPE_XSKMAP,
+                    key_size: 4,
+                    value_size: 4,
+                    entries,
+                    flags: 0,
+                    numa_node: None,
+                    name,
+                })
+            })
             .map_err(failed)?;
         let info = sys::bpf::map_info(map.as_fd()).map_err(failed)?;
         Ok(Self { map, entries, id: info.id, name: name.to_owned() })
@@ -100,10 +119,10 @@ impl XskMap {
 
     /// Takes a descriptor as [`from_fd`](Self::from_fd); errors call it what `object` returns.
     pub(crate) fn check(fd: OwnedFd, object: impl Fn() -> String) -> Result<Self> {
-        let checked = sys::bpf::slot_map(fd).map_err(pin::failed(BpfOp::Info, object()))?;
-        let Some((map, info)) = checked else {
+        let (map, info) = MapFd::open(fd).map_err(pin::failed(BpfOp::Info, object()))?;
+        if (info.r#type, info.key_size, info.value_size) != (BPF_MAP_TYPE_XSKMAP, 4, 4) {
             return Err(Error::WrongObject { object: object(), wanted: ObjectKind::XskMap });
-        };
+        }
         let name = sys::bpf::text(&info.name);
         Ok(Self { map, entries: info.max_entries, id: info.id, name })
     }
@@ -162,8 +181,7 @@ impl XskMap {
     }
 
     fn write(&self, queue: u32, socket: BorrowedFd<'_>, flags: u64) -> Result<()> {
-        sys::bpf::map_update(&self.map, queue, socket, flags)
-            .map_err(self.failed(SlotOp::Insert, queue))
+        self.map.update_fd(queue, socket, flags).map_err(self.failed(SlotOp::Insert, queue))
     }
 
     /// Empties slot `queue`, whichever socket has it; emptying an empty slot changes nothing.
@@ -172,7 +190,7 @@ impl XskMap {
     /// [`Error::UpdateMap`] with `EINVAL` if the map has no such slot.
     #[doc(alias = "BPF_MAP_DELETE_ELEM")]
     pub fn remove(&self, queue: u32) -> Result<()> {
-        sys::bpf::map_delete(&self.map, queue).map_err(self.failed(SlotOp::Remove, queue))
+        self.map.delete(&queue.to_ne_bytes()).map_err(self.failed(SlotOp::Remove, queue))
     }
 
     /// Empties slot `queue` if `socket` has it. Returns whether another socket has it.
@@ -183,7 +201,7 @@ impl XskMap {
         // Slots cannot be read, but a write of the same socket succeeds where that of another is
         // refused. The socket is open here, so the slot cannot become empty and another's in
         // between; what `replace` writes there in between is removed.
-        match sys::bpf::map_update(&self.map, queue, socket, BPF_NOEXIST) {
+        match self.map.update_fd(queue, socket, BPF_NOEXIST) {
             Ok(()) => self.remove(queue).map(|()| false),
             Err(Errno::EXIST) => Ok(true),
             Err(errno) => Err(self.failed(SlotOp::Remove, queue)(errno)),

@@ -1,0 +1,71 @@
+//! Maps that change while they are listed.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use xsk::bpf::{BpfHashMap, LpmTrie, Prefix};
+use xsk::test_util::privileged;
+
+const ENTRIES: u32 = 2000;
+
+/// Lists a map again and again while another thread removes and writes the odd numbers: all even ones
+/// come each time, and each number once at the most.
+fn check(
+    list: impl Fn() -> xsk::Result<Vec<u32>>,
+    remove: impl Fn(u32) + Sync,
+    insert: impl Fn(u32) + Sync,
+) -> usize {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                (1..ENTRIES).step_by(2).for_each(&remove);
+                (1..ENTRIES).step_by(2).for_each(&insert);
+            }
+        });
+        let mut partial = 0;
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for round in 0..30 {
+                let listed = list().unwrap();
+                let numbers: BTreeSet<u32> = listed.iter().copied().collect();
+                assert_eq!(numbers.len(), listed.len(), "round {round}: a number came twice");
+                let even = numbers.iter().filter(|number| *number % 2 == 0).count();
+                assert_eq!(even, ENTRIES as usize / 2, "round {round}: one was left out");
+                partial += usize::from(numbers.len() < ENTRIES as usize);
+            }
+        }));
+        stop.store(true, Ordering::Relaxed);
+        result.unwrap();
+        partial
+    })
+}
+
+#[test]
+fn a_hash_table_that_changes_is_listed() {
+    if !privileged!() {
+        return;
+    }
+    let map = BpfHashMap::<u32, u32>::create("map", ENTRIES).unwrap();
+    (0..ENTRIES).for_each(|number| map.insert(&number, &number).unwrap());
+    let partial = check(
+        || map.keys(),
+        |number| assert!(map.remove(&number).unwrap()),
+        |number| map.insert(&number, &number).unwrap(),
+    );
+    assert_ne!(partial, 0, "the map did not change");
+}
+
+#[test]
+fn a_trie_that_changes_is_listed() {
+    if !privileged!() || !crate::common::kernel_since(6, 13) {
+        return;
+    }
+    let trie = LpmTrie::<Prefix<4>, u32>::create("trie", ENTRIES).unwrap();
+    let prefix = |number: u32| Prefix::new(number.to_be_bytes(), 32).unwrap();
+    (0..ENTRIES).for_each(|number| trie.insert(&prefix(number), &number).unwrap());
+    let partial = check(
+        || trie.iter().map(|entry| Ok(entry?.1)).collect(),
+        |number| assert!(trie.remove(&prefix(number)).unwrap()),
+        |number| trie.insert(&prefix(number), &number).unwrap(),
+    );
+    assert_ne!(partial, 0, "the trie did not change");
+}
