@@ -1,14 +1,14 @@
 //! A filter: rules, in order, and what becomes of the packets of each.
 
-use super::super::asm::{Insn, Reg};
 use super::super::map::XskMap;
-use super::super::program::Program;
 use super::action::Action;
-use super::compile::{Code, MapPart, Source, compile};
+use super::compile::{Source, compile};
+use super::compiled_filter::CompiledFilter;
 use super::condition::Condition;
+use super::filter_program::FilterProgram;
+use super::verdict::Verdict;
 use crate::error::{Error, FilterFault, Result};
 use crate::num::usize32;
-use std::os::fd::{AsFd, BorrowedFd};
 
 /// Which packets go to a socket: rules, of which each packet is for the first whose condition is
 /// true of it. Packets that are for no rule go on to the kernel's stack.
@@ -17,10 +17,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// use xsk::bpf::{Action, Condition, Filter};
 ///
 /// let filter = Filter::new()
-///     .rule("tcp port 22".parse()?, Action::Pass)
-///     .rule("udp dst port 4789 or ip proto gre".parse()?, Action::Queue);
+///     .rule("ip and tcp port 22".parse()?, Action::Pass)
+///     .rule("ip and (udp dst port 4789 or ip proto 47)".parse()?, Action::Queue);
 /// let compiled = filter.compile()?; // needs no rights
-/// assert!(compiled.len() < 60, "instructions");
+/// assert!(compiled.len() < 100, "{} instructions", compiled.len());
 /// assert!(compiled.unreachable().is_empty(), "each rule can have packets");
 /// # Ok::<(), xsk::Error>(())
 /// ```
@@ -42,26 +42,6 @@ pub struct Filter {
 struct Rule {
     condition: Condition,
     action: Action,
-}
-
-/// What a filter does with a packet.
-///
-/// ```
-/// use xsk::bpf::{Action, Filter};
-/// let filter = Filter::new().rule("arp".parse()?, Action::Drop);
-/// let mut packet = [0; 60];
-/// packet[12..14].copy_from_slice(&[8, 6]); // ARP
-/// let verdict = filter.matches(&packet);
-/// assert_eq!((verdict.action, verdict.rule), (Action::Drop, Some(0)));
-/// # Ok::<(), xsk::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Verdict {
-    /// What becomes of the packet.
-    pub action: Action,
-    /// The number of the rule that it is for, from 0.
-    pub rule: Option<usize>,
 }
 
 impl Filter {
@@ -144,7 +124,8 @@ impl Filter {
             let condition = condition.unwrap_or_default();
             return Err(failed(FilterFault::TakesEverything { rule, condition }));
         }
-        Ok(CompiledFilter { code, rules: self.rules.len(), frags: self.frags })
+        let (rules, counters, frags) = (self.rules.len(), self.counters, self.frags);
+        Ok(CompiledFilter { code, rules, counters, frags })
     }
 
     /// Compiles the filter, and loads it for the sockets of `map`.
@@ -153,90 +134,5 @@ impl Filter {
     /// Those of [`compile`](Self::compile) and [`CompiledFilter::load`].
     pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
         self.compile()?.load(map)
-    }
-}
-
-/// A filter as a program that is not loaded, from [`Filter::compile`].
-///
-/// ```
-/// use xsk::bpf::Filter;
-/// let compiled = Filter::new().compile()?;
-/// assert_eq!(compiled.len(), 4, "two loads, return XDP_PASS");
-/// # Ok::<(), xsk::Error>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct CompiledFilter {
-    code: Code,
-    rules: usize,
-    frags: bool,
-}
-
-impl CompiledFilter {
-    /// Returns how many instructions the program has.
-    #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "no program is empty")]
-    pub fn len(&self) -> usize {
-        self.code.code.insns().len()
-    }
-
-    /// Returns the numbers of the rules that no packet is for: their conditions cannot be true, or
-    /// rules before them are for all their packets.
-    #[must_use]
-    pub fn unreachable(&self) -> Vec<usize> {
-        self.code.unreachable.iter().map(|&rule| usize32(rule)).collect()
-    }
-
-    /// Loads the program for the sockets of `map`. Needs what
-    /// [`ProgramBuilder::load`](super::super::ProgramBuilder::load) does, and Linux 5.3.
-    ///
-    /// # Errors
-    /// [`Error::LoadProgram`], [`Error::CreateMap`].
-    pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
-        let insns = self.insns(map.as_fd(), None);
-        let program = Program::builder(&insns)
-            .name("xsk_filter")
-            .license(c"Dual MIT/GPL")
-            .frags(self.frags)
-            .load()?;
-        Ok(FilterProgram { program, rules: self.rules })
-    }
-
-    #[cfg(test)]
-    pub(super) fn code_for_tests(&self) -> &[Insn<'_>] {
-        self.code.code.insns()
-    }
-
-    /// Returns the instructions with the maps that they name.
-    fn insns<'a>(
-        &'a self,
-        sockets: BorrowedFd<'a>,
-        counters: Option<BorrowedFd<'a>>,
-    ) -> Vec<Insn<'a>> {
-        let mut insns: Vec<Insn<'a>> = self.code.code.insns().to_vec();
-        for &(at, part) in &self.code.maps {
-            let map = match part {
-                MapPart::Sockets => Some(sockets),
-                MapPart::Counters => counters,
-            };
-            if let (Some(map), [low, high, ..]) = (map, insns.get_mut(at..).unwrap_or_default()) {
-                [*low, *high] = Insn::load_map_fd(Reg::R1, map);
-            }
-        }
-        insns
-    }
-}
-
-/// A loaded filter.
-#[derive(Debug)]
-pub struct FilterProgram {
-    program: Program,
-    rules: usize,
-}
-
-impl FilterProgram {
-    /// Returns the program.
-    #[must_use]
-    pub fn program(&self) -> &Program {
-        &self.program
     }
 }

@@ -2,6 +2,7 @@
 
 mod action;
 mod compile;
+mod compiled_filter;
 mod condition;
 mod diagram;
 mod display;
@@ -11,13 +12,18 @@ mod expr;
 mod field;
 #[expect(clippy::module_inception, reason = "a type lives in the file of its name")]
 mod filter;
+mod filter_program;
 mod lower;
 mod management;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use action::Action;
+pub use compiled_filter::CompiledFilter;
 pub use condition::Condition;
 pub use expr::{Direction, Ports};
-pub use filter::{CompiledFilter, Filter, FilterProgram, Verdict};
+pub use filter::Filter;
+pub use filter_program::{FilterCounts, FilterProgram, RuleCount};
+pub use verdict::Verdict;

@@ -1,0 +1,93 @@
+//! A filter as a program that is not loaded.
+
+use super::super::asm::{Insn, Listing, Reg};
+use super::super::map::{PerCpuArray, XskMap};
+use super::super::program::Program;
+use super::compile::{Code, MapPart};
+use super::filter_program::FilterProgram;
+use crate::error::Result;
+use crate::num::{u32_of_count, usize32};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A filter as a program that is not loaded, from [`Filter::compile`](super::Filter::compile).
+///
+/// ```
+/// use xsk::bpf::Filter;
+/// let compiled = Filter::new().compile()?;
+/// assert_eq!(compiled.len(), 4, "two loads, return XDP_PASS");
+/// # Ok::<(), xsk::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct CompiledFilter {
+    pub(super) code: Code,
+    pub(super) rules: usize,
+    pub(super) counters: bool,
+    pub(super) frags: bool,
+}
+
+impl CompiledFilter {
+    /// Returns how many instructions the program has.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no program is empty")]
+    pub fn len(&self) -> usize {
+        self.code.code.insns().len()
+    }
+
+    /// Returns the numbers of the rules that no packet is for: their conditions cannot be true, or
+    /// rules before them are for all their packets.
+    #[must_use]
+    pub fn unreachable(&self) -> Vec<usize> {
+        self.code.unreachable.iter().map(|&rule| usize32(rule)).collect()
+    }
+
+    /// Returns the program as text; the maps, which are not there yet, are shown as 0.
+    #[must_use]
+    pub fn listing(&self) -> Listing<'_> {
+        self.code.code.listing()
+    }
+
+    /// Loads the program for the sockets of `map`. Needs what
+    /// [`ProgramBuilder::load`](super::super::ProgramBuilder::load) does, and Linux 5.3.
+    ///
+    /// # Errors
+    /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters) also [`Error::CreateMap`](crate::Error::CreateMap).
+    pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
+        let counters = if self.counters {
+            let entries = u32_of_count(self.rules).saturating_add(1);
+            Some(PerCpuArray::create("xsk_rules", entries)?)
+        } else {
+            None
+        };
+        let insns = self.insns(map.as_fd(), counters.as_ref().map(AsFd::as_fd));
+        let program = Program::builder(&insns)
+            .name("xsk_filter")
+            .license(c"Dual MIT/GPL")
+            .frags(self.frags)
+            .load()?;
+        Ok(FilterProgram::new(program, counters))
+    }
+
+    #[cfg(test)]
+    pub(super) fn code_for_tests(&self) -> &[Insn<'_>] {
+        self.code.code.insns()
+    }
+
+    /// Returns the instructions with the maps that they name.
+    fn insns<'a>(
+        &'a self,
+        sockets: BorrowedFd<'a>,
+        counters: Option<BorrowedFd<'a>>,
+    ) -> Vec<Insn<'a>> {
+        let mut insns: Vec<Insn<'a>> = self.code.code.insns().to_vec();
+        for &(at, part) in &self.code.maps {
+            let map = match part {
+                MapPart::Sockets => Some(sockets),
+                MapPart::Counters => counters,
+            };
+            if let (Some(map), [low, high, ..]) = (map, insns.get_mut(at..).unwrap_or_default()) {
+                [*low, *high] = Insn::load_map_fd(Reg::R1, map);
+            }
+        }
+        insns
+    }
+}
