@@ -5,6 +5,7 @@ use super::decode;
 use super::insn::Insn;
 use super::label::Name;
 use super::listing::Listing;
+use super::since;
 use crate::error::{BpfOp, Error, ObjectKind, Result};
 use crate::sys;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
@@ -118,6 +119,21 @@ impl Code {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.insns.iter().flat_map(|insn| insn.to_bytes()).collect()
+    }
+
+    /// Returns the first kernel that has all instructions and helpers of the program; `None` if
+    /// kernels older than AF_XDP (4.18) have them.
+    ///
+    /// ```
+    /// use xsk::bpf::{Alu, Assembler, Insn, Reg};
+    /// let mut a = Assembler::new();
+    /// a.add([Insn::mov64_imm(Reg::R0, -7), Insn::alu64_imm(Alu::Sdiv, Reg::R0, 2), Insn::exit()]);
+    /// assert_eq!(a.finish()?.since(), Some("6.6"));
+    /// # Ok::<(), xsk::Error>(())
+    /// ```
+    #[must_use]
+    pub fn since(&self) -> Option<&'static str> {
+        since::newest(&self.insns).map(|(_, since)| since)
     }
 
     /// Returns the program as text, with the names of labels and the kernel's numbers of maps.

@@ -344,7 +344,7 @@ impl<'map> Insn<'map> {
     }
 
     /// `r0 = function(r1, r2, r3, r4, r5)`, a function of the kernel by its number in the kernel's type
-    /// information ([`Btf::function`](super::Btf::function)), of those that it lets programs call
+    /// information ([`Btf::function`](crate::bpf::Btf::function)), of those that it lets programs call
     /// (5.13); R1 to R5 are lost.
     #[must_use]
     #[doc(alias = "kfunc")]

@@ -9,6 +9,7 @@ mod insn;
 mod label;
 mod listing;
 mod operand;
+mod since;
 
 pub use code::Code;
 pub use helper::Helper;
@@ -16,6 +17,7 @@ pub use insn::Insn;
 pub use label::Label;
 pub use listing::Listing;
 pub use operand::{Alu, Atomic, Cond, Narrow, Operand, Reg, Size, Width};
+pub(crate) use since::{Need, newest, numbers};
 
 use crate::error::{AssemblyFault as Fault, Error, Result};
 use code::MOST_INSTRUCTIONS;
