@@ -122,7 +122,8 @@ impl Code {
     }
 
     /// Returns the first kernel that has all instructions and helpers of the program; `None` if
-    /// kernels older than AF_XDP (4.18) have them.
+    /// kernels older than AF_XDP (4.18) have them. That XDP programs may call a helper can have come
+    /// later than the helper.
     ///
     /// ```
     /// use xsk::bpf::{Alu, Assembler, Insn, Reg};
