@@ -4,8 +4,8 @@ use super::asm::{Insn, Need, newest, numbers};
 
 /// Returns the number of the instruction that the verifier refused, as far as its log says.
 ///
-/// The log has a line for each instruction that the verifier looked at, `12: (bf) r1 = r6`, and ends
-/// with a reason. What is refused before, by the program's shape, is named in the reason:
+/// The log has a line for each instruction that the verifier looked at, `12: (bf) r1 = r6`, and
+/// ends with a reason. What is refused before, by the program's shape, is named in the reason:
 /// `unreachable insn 12`.
 pub(crate) fn refused_at(log: &str) -> Option<usize> {
     let looked_at = log.lines().rev().find_map(instruction);
