@@ -205,6 +205,27 @@
 //! # }
 //! ```
 //!
+//! And a program is assembled while they are open:
+//! ```compile_fail,E0505
+//! # use xsk::bpf::{Assembler, Reg, XskMap};
+//! # fn f(map: XskMap) {
+//! let mut a = Assembler::new();
+//! a.load_map(Reg::R1, &map);
+//! drop(map);
+//! let _ = a.finish();
+//! # }
+//! ```
+//!
+//! The instructions of complete code do not outlive it:
+//! ```compile_fail,E0505
+//! # use xsk::bpf::{Code, Program};
+//! # fn f(code: Code) {
+//! let insns = code.insns();
+//! drop(code);
+//! let _ = Program::builder(insns).load();
+//! # }
+//! ```
+//!
 //! The user's own memory becomes a UMEM by `unsafe` only:
 //! ```compile_fail,E0133
 //! # fn f(memory: std::ptr::NonNull<[u8]>) {
