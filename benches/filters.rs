@@ -36,7 +36,8 @@ fn main() {
     let default = redirect(&map).expect("the default program");
     let packet = ethernet(0x0800, &ipv4(17, &ports(1, 2)));
     println!("{:<36} {:>6} {:>8}", "program", "insns", "ns");
-    for (name, program, insns) in [("return XDP_PASS", &pass, 2), ("default program", &default, 6)] {
+    for (name, program, insns) in [("return XDP_PASS", &pass, 2), ("default program", &default, 6)]
+    {
         println!("{name:<36} {insns:>6} {:>8.1}", least(&[program], &packet)[0]);
     }
     println!();
@@ -54,7 +55,12 @@ fn main() {
             let mut programs = vec![ours.program()];
             programs.extend(&c);
             let times = least(&programs, packet);
-            print!("{:<8} {what:<8} {:>6} {:>8.1}", case.name, Reference::insns(ours.program()), times[0]);
+            print!(
+                "{:<8} {what:<8} {:>6} {:>8.1}",
+                case.name,
+                Reference::insns(ours.program()),
+                times[0]
+            );
             if let (Some(c), [ours, theirs]) = (&c, &*times) {
                 let ratio = ours / theirs;
                 worst = worst.max(ratio);

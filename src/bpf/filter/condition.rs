@@ -86,7 +86,7 @@ impl Condition {
         &self.expr
     }
 
-    fn test(kind: TestKind) -> Self {
+    pub(super) fn test(kind: TestKind) -> Self {
         Self::new(Expr::Test(Test { depth: 0, kind }))
     }
 

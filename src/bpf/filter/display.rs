@@ -225,6 +225,13 @@ fn one(test: &Test) -> String {
         TestKind::Ip6Port(protocol, direction, ports) => {
             port(&format!("ip6 {}", transport(*protocol)), *direction, *ports)
         }
+        TestKind::AddressIn(direction, set) => format!("{}net @{}", way(*direction), set.name()),
+        TestKind::Ip4PortIn(protocol, direction, set) => {
+            format!("ip {}{}port @{}", transport(*protocol), way(*direction), set.name())
+        }
+        TestKind::Ip6PortIn(protocol, direction, set) => {
+            format!("ip6 {}{}port @{}", transport(*protocol), way(*direction), set.name())
+        }
         TestKind::Length(relation, number) => format!("len {} {number}", sign(*relation)),
         TestKind::Compare(left, relation, right) => {
             let raw = Names { network: "network", payload4: "payload4", payload6: "payload6" };

@@ -15,6 +15,7 @@ mod prefix;
 mod raw;
 mod record;
 mod ring_buffer;
+mod shared_value;
 mod walk;
 mod xsk_map;
 
@@ -29,5 +30,6 @@ pub use lru::LruHash;
 pub use per_cpu::{PerCpuArray, PerCpuEntries, PerCpuHash};
 pub use prefix::Prefix;
 pub use ring_buffer::{RingBuffer, RingReader};
+pub(super) use shared_value::SharedValue;
 pub use walk::Entries;
 pub use xsk_map::XskMap;
