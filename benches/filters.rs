@@ -7,15 +7,20 @@
 //! with 1 if a filter takes more than 1.2 times what C takes. The times contain the kernel's loop:
 //! its share is that of a program that only returns.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
-use xsk::bpf::{Action, CompiledFilter, Condition, Filter, Insn, Program, Reg, XskMap, redirect};
+use std::time::{Duration, Instant};
+use xsk::bpf::{
+    Action, AddressSet, CompiledFilter, Condition, Direction, Filter, Insn, Program, Reg, XskMap,
+    redirect,
+};
 
 /// How often each program runs at once, and how often that is done: the least time counts.
 const REPEAT: u32 = 200_000;
 const ROUNDS: usize = 25;
 const MOST_RATIO: f64 = 1.2;
+const MOST_SET_RATIO: f64 = 2.0;
 
 /// A filter: its name in `tests/filters/filters.c`, its text, and the packets that it is timed with.
 struct Case {
@@ -74,17 +79,53 @@ fn main() {
         println!("{:<8} {}", case.name, case.text);
         speed(&case, &map);
     }
+    let ratio = prefixes(&map);
+    if ratio > MOST_SET_RATIO {
+        println!("a set of 10,000 prefixes takes {ratio:.2} times one, above {MOST_SET_RATIO}");
+        std::process::exit(1);
+    }
     if worst > MOST_RATIO {
         println!("the worst ratio, {worst:.2}, is above {MOST_RATIO}");
         std::process::exit(1);
     }
 }
 
+/// Times one prefix in the program beside a set of 10,000, and returns the ratio.
+fn prefixes(map: &XskMap) -> f64 {
+    let set = AddressSet::new("prefixes");
+    let start = Instant::now();
+    for n in 0..10_000_u32 {
+        // Spread over all of IPv4, 16 to 31 bits long.
+        let address = n.wrapping_mul(0x9e37_79b9);
+        set.insert(Ipv4Addr::from(address), (16 + n % 16) as u8).expect("a prefix");
+    }
+    set.insert(Ipv4Addr::new(10, 0, 0, 0), 30).expect("a prefix");
+    let filled = start.elapsed();
+    let load = |condition: Condition| {
+        Filter::new().rule(condition, Action::Queue).load(map).expect("loaded")
+    };
+    let one = load("src net 10.0.0.0/30 and ip".parse().expect("a condition"));
+    let start = Instant::now();
+    let many = load(Condition::ip() & Condition::address_in(Direction::Source, &set));
+    let loaded = start.elapsed();
+    let start = Instant::now();
+    set.insert(Ipv4Addr::new(10, 0, 1, 0), 31).expect("a prefix");
+    println!(
+        "a set of 10,000 prefixes: filled in {filled:.1?}, loaded in {loaded:.1?}, changed in {:.1?}",
+        start.elapsed()
+    );
+    let packet = ethernet(0x0800, &ipv4(17, &ports(1, 53)));
+    let times = least(&[one.program(), many.program()], &packet);
+    let ratio = times[1] / times[0];
+    println!("one prefix {:.1} ns, 10,000 prefixes {:.1} ns, ratio {ratio:.2}", times[0], times[1]);
+    ratio
+}
+
 /// Prints how long compiling and loading take.
 fn speed(case: &Case, map: &XskMap) {
     let fastest = |f: &mut dyn FnMut()| {
         let time = |f: &mut dyn FnMut()| {
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             f();
             start.elapsed()
         };
