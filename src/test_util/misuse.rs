@@ -232,6 +232,11 @@
 //! let _ = xsk::Umem::builder().build_in(memory, ());
 //! # }
 //! ```
+//! ```compile_fail,E0133
+//! # fn f(kernel: &mut xsk::test_util::FakeKernel) {
+//! let _ = kernel.hostile_unchecked();
+//! # }
+//! ```
 //!
 //! A key or a value of a map has a size, no padding, and the map's own type:
 //! ```compile_fail,E0080
@@ -240,12 +245,12 @@
 //! ```compile_fail,E0080
 //! let _ = xsk::bpf::BpfHashMap::<(), u8>::create("empty", 1);
 //! ```
-//! ```compile_fail,E0277
+//! ```compile_fail,E0599
 //! # fn f(map: &xsk::bpf::ArrayMap<(u8, u32)>) {
 //! let _ = map.get(0);
 //! # }
 //! ```
-//! ```compile_fail,E0277
+//! ```compile_fail,E0599
 //! let _ = xsk::bpf::ArrayMap::<&'static u8>::create("pointers", 1);
 //! ```
 //! ```compile_fail,E0308
@@ -263,12 +268,6 @@
 //! let first = reader.read().unwrap();
 //! let second = reader.read().unwrap();
 //! assert_ne!(first, second);
-//! # }
-//! ```
-//!
-//! ```compile_fail,E0133
-//! # fn f(kernel: &mut xsk::test_util::FakeKernel) {
-//! let _ = kernel.hostile_unchecked();
 //! # }
 //! ```
 //!
