@@ -49,7 +49,8 @@ fn the_expression_is_shown_with_a_caret_below() {
     expect![[r#"
         column 5: `nad` in place of `and`, `or` or the end (the nearest keyword is `and`)
           tcp nad port 80
-              ^"#]].assert_eq(&show("tcp nad port 80"));
+              ^"#]]
+    .assert_eq(&show("tcp nad port 80"));
     // Of a longer text the part around the column is shown.
     let long =
         format!("{}\tor prt 5 or {}", ["port 80"; 40].join(" or "), ["udp"; 40].join(" or "));
@@ -60,5 +61,6 @@ fn the_expression_is_shown_with_a_caret_below() {
     expect![[r#"
         column 6: `ä` in place of a keyword, a value or a sign
           host ä and udp
-               ^"#]].assert_eq(&show("host ä and udp"));
+               ^"#]]
+    .assert_eq(&show("host ä and udp"));
 }

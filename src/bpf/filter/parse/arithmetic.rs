@@ -1,6 +1,7 @@
 //! Numbers: operators, constants, and bytes of the packet.
 
 use super::super::expr::{Expr, Number, Operator, Relation, Test, TestKind};
+use super::MOST_NUMBER_LEVELS;
 use super::lexer::Kind;
 use super::loads;
 use super::names;
@@ -114,6 +115,15 @@ fn binding(sign: &str) -> Option<(Operator, u8, u8)> {
 const NEGATION: u8 = 6;
 
 impl Parser<'_> {
+    /// Refuses a number with too many levels.
+    fn check_number(&self, levels: usize, token: usize) -> Result<()> {
+        if levels <= MOST_NUMBER_LEVELS {
+            return Ok(());
+        }
+        let rule = format!("numbers have at most {MOST_NUMBER_LEVELS} levels");
+        Err(self.fault_at(token, ExpressionFault::Limit, &rule))
+    }
+
     /// Returns whether a number follows.
     pub(super) fn is_number(&self) -> bool {
         match self.peek() {
@@ -172,7 +182,7 @@ impl Parser<'_> {
                 }
             }
             left = left.binary(operator, right);
-            self.check_levels(left.levels, at)?;
+            self.check_number(left.levels, at)?;
         }
     }
 
@@ -185,12 +195,15 @@ impl Parser<'_> {
                 Ok(Arithmetic::leaf(number))
             }
             Kind::Sign("-") => {
+                let at = self.position();
                 self.enter()?;
                 self.advance();
                 let operand = self.operand()?;
                 let operand = self.rest(operand, NEGATION)?;
                 self.leave();
-                Ok(operand.negate())
+                let negated = operand.negate();
+                self.check_number(negated.levels, at)?;
+                Ok(negated)
             }
             Kind::Sign("(") => {
                 self.enter()?;
@@ -243,7 +256,7 @@ impl Parser<'_> {
         self.leave();
         offset.guard(guards);
         let levels = offset.levels.saturating_add(1);
-        self.check_levels(levels, begin)?;
+        self.check_number(levels, begin)?;
         let number = Number::Load { header, offset: Box::new(offset.number), size };
         Ok(Arithmetic { number, guards: offset.guards, levels })
     }

@@ -15,10 +15,16 @@ pub(super) use parser::parse;
 /// The longest text, in bytes.
 pub(super) const LONGEST: usize = 64 << 10;
 
-/// The most levels of lists, negations and parentheses in one another, and of operators in a
-/// number.
+/// The most levels of lists and negations in one another.
 pub(super) const MOST_LEVELS: usize = 128;
 
-/// The most parentheses, brackets and operators that are open at once: more than the text of a
-/// condition and a number with the most levels has.
-const MOST_OPEN: usize = 4 * MOST_LEVELS;
+/// The most parentheses around conditions that are open at once: more than the text of a condition
+/// with the most levels has.
+const MOST_PARENTHESES: usize = 2 * MOST_LEVELS;
+
+/// The most levels of operators and brackets in a number.
+const MOST_NUMBER_LEVELS: usize = 48;
+
+/// The most operators, brackets and parentheses of a number that are open at once, and parentheses
+/// around values: more than the text of a number with the most levels has.
+const MOST_OPEN: usize = 2 * MOST_NUMBER_LEVELS + 4;

@@ -4,7 +4,7 @@ use super::super::expr::Expr;
 use super::arithmetic::Arithmetic;
 use super::lexer::{self, Kind, Token};
 use super::primitives::Qualifiers;
-use super::{LONGEST, MOST_LEVELS, MOST_OPEN, error, names};
+use super::{LONGEST, MOST_LEVELS, MOST_OPEN, MOST_PARENTHESES, error, names};
 use crate::error::{ExpressionError, ExpressionFault};
 
 pub(super) type Result<T> = std::result::Result<T, ExpressionError>;
@@ -22,15 +22,7 @@ pub(crate) fn parse(text: &str) -> Result<Expr> {
         let expected = "a condition; `len >= 0` is true of every packet";
         return Err(parser.fault(ExpressionFault::Unexpected, expected));
     }
-    let built = match parser.chain(None)? {
-        Item::Condition(built, _) => built,
-        Item::Number(_) => return Err(parser.unexpected(RELATION)),
-    };
-    match parser.peek() {
-        Kind::End => Ok(built.expr),
-        Kind::Sign(")") => Err(parser.unexpected("`and`, `or` or the end: no `(` is open")),
-        _ => Err(parser.unexpected("`and`, `or` or the end")),
-    }
+    parser.expression().map(|built| built.expr)
 }
 
 /// What has to follow a number.
@@ -69,6 +61,31 @@ impl Built {
     }
 }
 
+/// What is between two parentheses, as far as it was read.
+#[derive(Default)]
+struct Level {
+    /// The terms so far, and the token that the last one was joined by.
+    built: Option<(usize, Built)>,
+    /// Whether the next term is joined by `or`.
+    or: bool,
+    /// What a value without a keyword takes over.
+    qualifiers: Option<Qualifiers>,
+    /// What is before the parentheses that are open in it.
+    prefix: Prefix,
+}
+
+/// What is before a term.
+#[derive(Clone, Copy, Default)]
+struct Prefix {
+    /// The first token.
+    begin: usize,
+    /// Whether there is anything.
+    any: bool,
+    negated: bool,
+    /// How many VLAN tags come before what is behind the term, if that is not how it ends.
+    tags: Option<u8>,
+}
+
 /// What parentheses can hold: a condition, with the qualifiers that a value behind it takes over;
 /// or a number.
 pub(super) enum Item {
@@ -82,7 +99,7 @@ pub(super) struct Parser<'a> {
     next: usize,
     /// How many VLAN tags come before what is tested.
     pub(super) tags: u8,
-    /// How many parentheses, negations and operators are open: bounds the recursion.
+    /// How many parentheses and operators of numbers and values are open: bounds the recursion.
     open: usize,
 }
 
@@ -188,7 +205,7 @@ impl Parser<'_> {
         if self.open <= MOST_OPEN {
             return Ok(());
         }
-        let rule = format!("at most {MOST_OPEN} parentheses and operators are open at once");
+        let rule = format!("at most {MOST_OPEN} operators and parentheses are open at once here");
         Err(self.fault(ExpressionFault::Limit, &rule))
     }
 
@@ -196,94 +213,151 @@ impl Parser<'_> {
         self.open = self.open.saturating_sub(1);
     }
 
-    /// Refuses what has too many levels.
-    pub(super) fn check_levels(&self, levels: usize, token: usize) -> Result<()> {
+    /// Refuses a condition with too many levels.
+    fn check_levels(&self, levels: usize, token: usize) -> Result<()> {
         if levels <= MOST_LEVELS {
             return Ok(());
         }
-        let rule = format!("conditions and numbers have at most {MOST_LEVELS} levels");
+        let rule = format!("conditions are at most {MOST_LEVELS} levels in one another");
         Err(self.fault_at(token, ExpressionFault::Limit, &rule))
     }
 
     // Conditions.
 
-    /// Reads terms with `and` and `or` between them; both bind alike, from left to right. Returns a
-    /// number if there is only that.
-    pub(super) fn chain(&mut self, outer: Option<Qualifiers>) -> Result<Item> {
-        let (mut built, mut qualifiers) = match self.item(outer)? {
-            Item::Condition(built, qualifiers) => (built, qualifiers),
-            number => return Ok(number),
-        };
+    /// Reads a whole text: terms with `and` and `or` between them, which bind alike, from left to
+    /// right. Open parentheses are on a list, not on the stack of calls.
+    fn expression(&mut self) -> Result<Built> {
+        let mut outside: Vec<Level> = Vec::new();
+        let mut level = Level::default();
         loop {
-            let at = self.position();
-            let or = match self.peek() {
-                Kind::Sign("or") => true,
-                Kind::Sign("and") => false,
-                _ => return Ok(Item::Condition(built, qualifiers)),
+            let mut prefix = self.prefix()?;
+            if matches!(self.peek(), Kind::Sign("(")) {
+                if outside.len() >= MOST_PARENTHESES {
+                    let rule = format!("at most {MOST_PARENTHESES} parentheses are open at once");
+                    return Err(self.fault(ExpressionFault::Limit, &rule));
+                }
+                self.advance();
+                level.prefix = prefix;
+                let inside = Level { qualifiers: level.qualifiers, ..Level::default() };
+                outside.push(std::mem::replace(&mut level, inside));
+                continue;
+            }
+            let mut item = if self.is_number() {
+                let number = self.operand()?;
+                self.relation(number)?
+            } else {
+                self.primitive()?
             };
-            self.advance();
-            let next = if self.is_value() {
-                let Some(qualifiers) = qualifiers else {
+            loop {
+                let number = match self.finish(prefix, item)? {
+                    Item::Condition(built, qualifiers) => {
+                        level.qualifiers = qualifiers;
+                        level.built = Some(self.join(level.built, level.or, built)?);
+                        None
+                    }
+                    Item::Number(number) => Some(number),
+                };
+                prefix = Prefix::default();
+                let closes = matches!(self.peek(), Kind::Sign(")"));
+                match (number, level.built.take(), outside.pop()) {
+                    // What is in parentheses is a term, or a number, of what is around them.
+                    (Some(number), None, Some(before)) if closes => {
+                        self.advance();
+                        level = before;
+                        prefix = level.prefix;
+                        item = self.relation(number)?;
+                        continue;
+                    }
+                    (Some(_), ..) => return Err(self.unexpected(RELATION)),
+                    (None, Some((_, built)), Some(before)) if closes => {
+                        self.advance();
+                        level = before;
+                        prefix = level.prefix;
+                        // A value behind them takes over what came before them.
+                        item = Item::Condition(built, level.qualifiers);
+                        continue;
+                    }
+                    (None, Some((_, built)), None) if *self.peek() == Kind::End => {
+                        return Ok(built);
+                    }
+                    (None, built, before) => {
+                        level.built = built;
+                        outside.extend(before);
+                    }
+                }
+                level.or = match self.peek() {
+                    Kind::Sign("or") => true,
+                    Kind::Sign("and") => false,
+                    Kind::Sign(")") => {
+                        return Err(self.unexpected("`and`, `or` or the end: no `(` is open"));
+                    }
+                    _ if outside.is_empty() => {
+                        return Err(self.unexpected("`and`, `or` or the end"));
+                    }
+                    _ => return Err(self.unexpected("`and`, `or` or `)`")),
+                };
+                if let Some((at, _)) = &mut level.built {
+                    *at = self.next;
+                }
+                self.advance();
+                if !self.is_value() {
+                    break;
+                }
+                let Some(qualifiers) = level.qualifiers else {
                     let expected = "a keyword: no `host`, `net` or `port` before it is for this \
                                     value";
                     return Err(self.unexpected(expected));
                 };
-                self.values(qualifiers)?
-            } else {
-                let (next, inherited) = self.condition(qualifiers)?;
-                qualifiers = inherited;
-                next
-            };
-            built = built.join(or, next);
-            self.check_levels(built.levels, at)?;
-        }
-    }
-
-    /// Reads a term that is no number.
-    pub(super) fn condition(
-        &mut self,
-        outer: Option<Qualifiers>,
-    ) -> Result<(Built, Option<Qualifiers>)> {
-        match self.item(outer)? {
-            Item::Condition(built, qualifiers) => Ok((built, qualifiers)),
-            Item::Number(_) => Err(self.unexpected(RELATION)),
-        }
-    }
-
-    /// Reads a term, or a number.
-    fn item(&mut self, outer: Option<Qualifiers>) -> Result<Item> {
-        let begin = self.position();
-        let mut negated = false;
-        while self.take_sign("not") {
-            negated = !negated;
-        }
-        let inverted = self.position() != begin;
-        let item = if matches!(self.peek(), Kind::Sign("(")) {
-            self.enter()?;
-            self.advance();
-            let inner = self.chain(outer)?;
-            self.expect_sign(")")?;
-            self.leave();
-            match inner {
-                Item::Number(number) => self.relation(number)?,
-                // A value behind the parentheses takes over what came before them.
-                Item::Condition(built, _) => Item::Condition(built, outer),
+                item = Item::Condition(self.values(qualifiers)?, Some(qualifiers));
             }
-        } else if self.is_number() {
-            let number = self.operand()?;
-            self.relation(number)?
-        } else {
-            self.primitive()?
-        };
+        }
+    }
+
+    /// Reads what is before a term: `not`, and `behind` with a number.
+    fn prefix(&mut self) -> Result<Prefix> {
+        let mut prefix = Prefix { begin: self.next, ..Prefix::default() };
+        loop {
+            if self.take_sign("not") {
+                prefix.negated = !prefix.negated;
+            } else if self.word() == "behind" {
+                let outside = self.behind()?;
+                prefix.tags = prefix.tags.or(Some(outside));
+            } else {
+                prefix.any = self.next != prefix.begin;
+                return Ok(prefix);
+            }
+        }
+    }
+
+    /// Applies what was before a term.
+    fn finish(&mut self, prefix: Prefix, item: Item) -> Result<Item> {
         match item {
-            Item::Condition(built, qualifiers) if negated => {
-                let built = built.not();
-                self.check_levels(built.levels, begin)?;
+            Item::Number(_) if prefix.any => Err(self.unexpected(RELATION)),
+            Item::Number(number) => Ok(Item::Number(number)),
+            Item::Condition(mut built, qualifiers) => {
+                if let Some(outside) = prefix.tags {
+                    self.tags = outside;
+                }
+                if prefix.negated {
+                    built = built.not();
+                    self.check_levels(built.levels, prefix.begin)?;
+                }
                 Ok(Item::Condition(built, qualifiers))
             }
-            Item::Number(_) if inverted => Err(self.unexpected(RELATION)),
-            item => Ok(item),
         }
+    }
+
+    /// Joins a term with what is before it in its list, if there is something.
+    fn join(
+        &self,
+        before: Option<(usize, Built)>,
+        or: bool,
+        term: Built,
+    ) -> Result<(usize, Built)> {
+        let Some((at, built)) = before else { return Ok((self.next, term)) };
+        let built = built.join(or, term);
+        self.check_levels(built.levels, at)?;
+        Ok((at, built))
     }
 
     /// Reads the rest of a number, and of a comparison if a relation follows.

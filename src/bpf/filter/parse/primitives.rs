@@ -66,7 +66,6 @@ impl Parser<'_> {
             "less" => self.length(Relation::LessOrEqual)?,
             "greater" => self.length(Relation::GreaterOrEqual)?,
             "vlan" => self.vlan()?,
-            "behind" => return self.behind(),
             "broadcast" => {
                 self.advance();
                 broadcast()
@@ -136,8 +135,9 @@ impl Parser<'_> {
         Ok(test)
     }
 
-    /// `behind 1 tcp`: this one condition is behind so many tags, whatever came before.
-    fn behind(&mut self) -> Result<Item> {
+    /// `behind 1`: the term that follows is behind so many tags. Returns how many it would have
+    /// been otherwise.
+    pub(super) fn behind(&mut self) -> Result<u8> {
         self.advance();
         let at = self.position();
         let number = self.plain_number("a number of VLAN tags")?;
@@ -146,12 +146,7 @@ impl Parser<'_> {
             let rule = format!("conditions look behind at most {MOST_TAGS} VLAN tags");
             return Err(self.fault_at(at, ExpressionFault::Limit, &rule));
         };
-        self.enter()?;
-        let outside = std::mem::replace(&mut self.tags, tags);
-        let (built, _) = self.condition(None)?;
-        self.tags = outside;
-        self.leave();
-        Ok(Item::Condition(built, None))
+        Ok(std::mem::replace(&mut self.tags, tags))
     }
 
     /// A condition that begins with a protocol.
@@ -378,7 +373,7 @@ impl Parser<'_> {
             Kind::Ip4(address, bits) => {
                 self.advance();
                 self.check_network(is_net)?;
-                let mask = match self.prefix(32)? {
+                let mask = match self.prefix_length(32)? {
                     Some(bits) => mask4(bits.into()),
                     None if self.take_word("mask") => {
                         let Kind::Ip4(mask, _) = *self.peek() else {
@@ -397,7 +392,7 @@ impl Parser<'_> {
             Kind::Number(number) => {
                 self.advance();
                 // As in tcpdump, `net 10` is 10.0.0.0/8, and `host 10` is 0.0.0.10.
-                let zeros = if is_net { number.leading_zeros() / 8 * 8 } else { 0 };
+                let zeros = if is_net { number.leading_zeros() & !7 } else { 0 };
                 let address = number.checked_shl(zeros).unwrap_or(0);
                 let mask = if number == 0 { u32::MAX } else { u32::MAX << zeros };
                 self.host4(protocol, direction, address, mask, at)
@@ -405,7 +400,7 @@ impl Parser<'_> {
             Kind::Ip6(address) => {
                 self.advance();
                 self.check_network(is_net)?;
-                let bits = self.prefix(128)?.unwrap_or(128);
+                let bits = self.prefix_length(128)?.unwrap_or(128);
                 let rest = u128::MAX.checked_shr(u32::from(bits)).unwrap_or(0);
                 if u128::from(address) & rest != 0 {
                     return Err(self.host_bits(at));
@@ -441,7 +436,7 @@ impl Parser<'_> {
     }
 
     /// The length of a prefix: `/24`.
-    fn prefix(&mut self, most: u8) -> Result<Option<u8>> {
+    fn prefix_length(&mut self, most: u8) -> Result<Option<u8>> {
         if !self.take_sign("/") {
             return Ok(None);
         }

@@ -45,3 +45,38 @@ fn texts_read_back_as_equal_conditions() {
         }
     }
 }
+
+/// Runs on a stack of half of what a thread of a test has.
+fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap();
+    thread.join().unwrap();
+}
+
+#[test]
+fn deep_texts_end_with_an_error_that_names_the_column() {
+    on_a_small_stack(|| {
+        for (text, end) in [
+            ("(", ""),
+            ("(((len)", ""),
+            ("not (", ""),
+            ("not ", ""),
+            ("ip[", ""),
+            ("- ", ""),
+            ("len % ", ""),
+            ("len = (", ""),
+            ("behind 1 ", ""),
+            ("behind 1 not (", ""),
+            ("port 1 or (", ""),
+            ("tcp and udp or ", "ip"),
+            ("len + ", "len = 5"),
+            ("len - (", "len"),
+        ] {
+            let times = (super::LONGEST - end.len()) / text.len();
+            let deep = text.repeat(times) + end;
+            let error = super::parse(&deep).unwrap_err();
+            assert!(error.column() > 1, "{error}");
+        }
+        let deep = format!("port {}", "(".repeat(60_000));
+        assert_eq!(super::parse(&deep).unwrap_err().column(), 6 + super::MOST_OPEN);
+    });
+}
