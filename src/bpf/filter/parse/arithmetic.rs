@@ -49,8 +49,9 @@ impl Arithmetic {
         Self { number, levels, ..self }
     }
 
-    /// Compares two numbers: what the second one needs is tried first, as tcpdump does.
-    pub(super) fn compare(self, relation: Relation, mut right: Self, tags: u8) -> Expr {
+    /// Compares two numbers, behind what the first one needs and then what the second one needs.
+    pub(super) fn compare(mut self, relation: Relation, right: Self, tags: u8) -> Expr {
+        self.guard(right.guards);
         let test = match (self.number, right.number) {
             (Number::Constant(left), Number::Constant(right)) => {
                 Expr::Always(relation.holds(left, right))
@@ -63,9 +64,7 @@ impl Arithmetic {
                 Expr::Test(Test { depth, kind: TestKind::Compare(left, relation, right) })
             }
         };
-        right.number = Number::Length;
-        right.guard(self.guards);
-        Expr::all(right.guards.into_iter().chain([test]))
+        Expr::all(self.guards.into_iter().chain([test]))
     }
 }
 
