@@ -53,7 +53,7 @@ fn tcpdump_takes_the_same_packets() {
         return;
     }
     let seed = seed();
-    println!("XSK_SEED={seed}");
+    eprintln!("XSK_SEED={seed}");
     let mut random = Random(seed);
     let (mut pairs, mut taken, mut refused) = (0, 0, 0);
     for _ in 0..rounds() {
@@ -82,7 +82,7 @@ fn tcpdump_takes_the_same_packets() {
             taken += packets.iter().filter(|packet| condition.matches(&packet.bytes)).count();
         }
     }
-    println!("{pairs} pairs, {taken} of them taken; {refused} expressions refused");
+    eprintln!("{pairs} pairs, {taken} of them taken; {refused} expressions refused");
     assert!(taken > pairs / 10 && taken < pairs * 9 / 10, "{taken} of {pairs}");
     assert!(refused < EXPRESSIONS * rounds() / 20, "{refused}");
 }

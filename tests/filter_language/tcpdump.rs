@@ -10,7 +10,7 @@ pub(crate) fn is_here(test: &str) -> bool {
     let output = Command::new("tcpdump").arg("--version").output();
     let here = output.is_ok_and(|output| output.status.success());
     if !here {
-        println!("skipped: {test}: tcpdump is not installed");
+        eprintln!("skipped: {test}: tcpdump is not installed");
         assert_ne!(std::env::var("XSK_TESTS").as_deref(), Ok("require"), "tcpdump is missing");
     }
     here

@@ -1,11 +1,11 @@
 //! Numbers: operators, constants, and bytes of the packet.
 
 use super::super::expr::{Expr, Number, Operator, Relation, Test, TestKind};
-use super::MOST_NUMBER_LEVELS;
+use super::cursor::{MOST_NUMBER_LEVELS, Parser, Result};
 use super::lexer::Kind;
 use super::loads;
 use super::names;
-use super::parser::{Parser, Result};
+
 use crate::error::ExpressionFault;
 
 /// A number, what has to be true before it is computed, and how many levels it has.

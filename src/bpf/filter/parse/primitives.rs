@@ -1,10 +1,11 @@
 //! Conditions without `and`, `or` and `not`: a protocol, or qualifiers and a value.
 
 use super::super::expr::{Direction, Expr, MOST_TAGS, Number, Ports, Relation, Test, TestKind};
+use super::built::Built;
+use super::cursor::{Parser, Result};
 use super::lexer::Kind;
 use super::loads::{first_header, network_field};
 use super::names;
-use super::parser::{Built, Item, Parser, Result};
 use crate::error::{ExpressionError, ExpressionFault};
 use std::net::Ipv4Addr;
 
@@ -61,7 +62,7 @@ const VALUES: &str = "`host`, `net`, `port`, `portrange`, `src`, `dst` or `proto
 
 impl Parser<'_> {
     /// Reads a condition that begins with a keyword.
-    pub(super) fn primitive(&mut self) -> Result<Item> {
+    pub(super) fn primitive(&mut self) -> Result<(Built, Option<Qualifiers>)> {
         let expr = match self.word() {
             "less" => self.length(Relation::LessOrEqual)?,
             "greater" => self.length(Relation::GreaterOrEqual)?,
@@ -88,7 +89,7 @@ impl Parser<'_> {
                 return Err(self.unexpected(expected));
             }
         };
-        Ok(Item::Condition(Built::new(expr), None))
+        Ok((Built::new(expr), None))
     }
 
     fn test(&self, kind: TestKind) -> Expr {
@@ -150,7 +151,7 @@ impl Parser<'_> {
     }
 
     /// A condition that begins with a protocol.
-    fn protocol(&mut self) -> Result<Item> {
+    fn protocol(&mut self) -> Result<(Built, Option<Qualifiers>)> {
         let name = self.word().to_owned();
         self.advance();
         let protocol = match name.as_str() {
@@ -209,7 +210,7 @@ impl Parser<'_> {
                 }
             },
         };
-        Ok(Item::Condition(Built::new(expr), None))
+        Ok((Built::new(expr), None))
     }
 
     /// A protocol without anything behind it; `None` for Ethernet.
@@ -247,7 +248,7 @@ impl Parser<'_> {
     }
 
     /// Qualifiers, and a value or several in parentheses.
-    fn qualified(&mut self, protocol: Protocol) -> Result<Item> {
+    fn qualified(&mut self, protocol: Protocol) -> Result<(Built, Option<Qualifiers>)> {
         let directed = match self.word() {
             "src" => Some((Direction::Source, "dst")),
             "dst" => Some((Direction::Destination, "src")),
@@ -293,7 +294,7 @@ impl Parser<'_> {
         self.check(protocol, kind, keyword)?;
         let qualifiers = Qualifiers { protocol, direction, kind };
         let built = self.values(qualifiers)?;
-        Ok(Item::Condition(built, Some(qualifiers)))
+        Ok((built, Some(qualifiers)))
     }
 
     /// Refuses values that the protocol does not have.
@@ -327,8 +328,45 @@ impl Parser<'_> {
         Err(self.fault_at(token, ExpressionFault::Value, rule))
     }
 
+    /// Reads a value, or several in parentheses with `and`, `or` and `not`.
+    pub(super) fn values(&mut self, qualifiers: Qualifiers) -> Result<Built> {
+        let begin = self.position();
+        let mut negated = false;
+        while self.take_sign("not") {
+            negated = !negated;
+        }
+        let built = if matches!(self.peek(), Kind::Sign("(")) {
+            self.enter()?;
+            self.advance();
+            let mut built = self.values(qualifiers)?;
+            loop {
+                let at = self.position();
+                let or = match self.peek() {
+                    Kind::Sign("or") => true,
+                    Kind::Sign("and") => false,
+                    Kind::Sign(")") => break,
+                    _ => return Err(self.unexpected("`and`, `or` or `)`")),
+                };
+                self.advance();
+                built = built.join(or, self.values(qualifiers)?);
+                self.check_levels(built.levels, at)?;
+            }
+            self.advance();
+            self.leave();
+            built
+        } else {
+            Built::new(self.value(qualifiers)?)
+        };
+        if !negated {
+            return Ok(built);
+        }
+        let built = built.not();
+        self.check_levels(built.levels, begin)?;
+        Ok(built)
+    }
+
     /// One value.
-    pub(super) fn value(&mut self, qualifiers: Qualifiers) -> Result<Expr> {
+    fn value(&mut self, qualifiers: Qualifiers) -> Result<Expr> {
         match qualifiers.kind {
             ValueKind::Host | ValueKind::Direction if qualifiers.protocol == Protocol::Ether => {
                 let Kind::Ether(address) = *self.peek() else {
