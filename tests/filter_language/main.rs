@@ -4,6 +4,7 @@
 #[path = "../common/random_filters.rs"]
 mod random_filters;
 mod tcpdump;
+mod values;
 
 use random_filters::{Packet, Random, expression, packet};
 use std::collections::BTreeSet;

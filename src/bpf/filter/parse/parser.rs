@@ -20,7 +20,8 @@ pub(crate) fn parse(text: &str) -> Result<Expr> {
 }
 
 /// What has to follow a number.
-const RELATION: &str = "a relation: `=`, `!=`, `<`, `<=`, `>` or `>=`";
+const RELATION: &str =
+    "a relation such as `=` behind the number, or a keyword such as `port` before it";
 
 /// What is between two parentheses, as far as it was read.
 #[derive(Default)]
@@ -122,6 +123,10 @@ impl Parser<'_> {
                     Kind::Sign("and") => false,
                     Kind::Sign(")") => {
                         return Err(self.unexpected("`and`, `or` or the end: no `(` is open"));
+                    }
+                    Kind::Number(_) => {
+                        let expected = "`and` or `or`; before a port comes `port`";
+                        return Err(self.unexpected(expected));
                     }
                     _ if outside.is_empty() => {
                         return Err(self.unexpected("`and`, `or` or the end"));

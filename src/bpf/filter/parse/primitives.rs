@@ -81,7 +81,9 @@ impl Parser<'_> {
             }
             _ => {
                 let value = matches!(self.peek(), Kind::Ip4(..) | Kind::Ip6(_) | Kind::Ether(_));
-                let expected = if value {
+                let expected = if names::service(self.word()).is_some() {
+                    "a keyword before the service, such as `port`"
+                } else if value {
                     "a keyword before the value, such as `host` or `net`"
                 } else {
                     "a condition, such as `tcp`, `port 80` or `host 192.0.2.1`"
