@@ -3,6 +3,7 @@
 
 #[path = "../common/random_filters.rs"]
 mod random_filters;
+mod tables;
 mod tcpdump;
 mod values;
 

@@ -71,3 +71,11 @@ impl Drop for Capture {
         let _ = std::fs::remove_file(&self.0);
     }
 }
+
+/// Returns whether tcpdump compiles an expression, or its message.
+pub(crate) fn compiles(text: &str) -> Result<(), String> {
+    let arguments = ["-y", "EN10MB", "-O", "-d", "--", text];
+    let output = Command::new("tcpdump").args(arguments).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(message) }
+}

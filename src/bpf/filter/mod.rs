@@ -8,6 +8,8 @@ mod display;
 mod evaluate;
 mod expr;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 pub use condition::Condition;
 pub use expr::{Direction, Ports};
