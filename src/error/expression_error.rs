@@ -33,6 +33,17 @@ struct Details {
 }
 
 /// The kinds of [`ExpressionError`].
+///
+/// ```
+/// use xsk::bpf::Condition;
+/// use xsk::error::ExpressionFault;
+///
+/// let fault = |text: &str| text.parse::<Condition>().unwrap_err().fault();
+/// assert_eq!(fault("tcp port"), ExpressionFault::Unexpected);
+/// assert_eq!(fault("inbound and tcp"), ExpressionFault::NotTaken);
+/// assert_eq!(fault("port 65536"), ExpressionFault::Value);
+/// assert_eq!(fault("vlan and vlan and vlan"), ExpressionFault::Limit);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExpressionFault {

@@ -335,7 +335,10 @@ fn ports(random: &mut Random) -> String {
     match random.below(6) {
         0 => format!("{protocol}{way}portrange {port}-{other}"),
         1 => format!("{protocol}{way}port ({port} or {other})"),
-        2 => format!("{protocol}{way}port {port} {} {other}", random.pick(&["or", "and", "or !"])),
+        2 => format!(
+            "{protocol}{way}port {port} {} {other}",
+            random.pick(&["or", "and", "or !", "or (ip or udp) and", "and not (arp) or"])
+        ),
         3 if protocol.is_empty() => {
             format!("{way}port {}", random.pick(&["http", "ssh", "domain"]))
         }
@@ -369,6 +372,16 @@ fn comparison(random: &mut Random) -> String {
         "tcp[(tcp[12] & 0xf0) >> 2] > 127",
         "tcp[0:2] + 1 = 81",
         "len - 14 > ip[2:2]",
+        "len % 3 + 1 = 2",
+        "len % 7 % 4 = 1",
+        "len + 7 % 3 > 100",
+        "len ^ 5 + 2 > 200",
+        "len & 15 | 64 = 76",
+        "len | 1 & 3 > 0",
+        "len << 1 + 1 > 400",
+        "len * 2 + 3 > 400 - 1 - 2",
+        "-len + 100 > 100",
+        "-len % 50 = 0",
     ];
     if random.one_in(2) {
         return random.pick(&known).to_owned();
