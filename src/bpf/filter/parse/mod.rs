@@ -11,6 +11,7 @@ mod parser;
 mod primitives;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub(super) use cursor::MOST_LEVELS;
 pub(super) use parser::parse;

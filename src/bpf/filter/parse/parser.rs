@@ -5,7 +5,7 @@ use super::arithmetic::Arithmetic;
 use super::built::Built;
 use super::cursor::{MOST_PARENTHESES, Parser, Result};
 use super::lexer::Kind;
-use super::primitives::Qualifiers;
+use super::values::Qualifiers;
 use super::{error, names};
 use crate::error::ExpressionFault;
 
