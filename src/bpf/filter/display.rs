@@ -173,8 +173,8 @@ fn comparison(list: &[Expr]) -> Option<(String, usize)> {
             for payload in loads::OVER_IP4 {
                 let named = Names { network, payload4: payload, payload6: "icmp6" };
                 let mut guards = Vec::new();
-                named.guards(right, *depth, &mut guards)?;
                 named.guards(left, *depth, &mut guards)?;
+                named.guards(right, *depth, &mut guards)?;
                 if !guards.is_empty() && guards == before {
                     let text = named.comparison(left, *relation, right);
                     return Some((text, index.saturating_add(1)));

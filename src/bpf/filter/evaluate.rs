@@ -346,3 +346,6 @@ impl Operator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
