@@ -1,10 +1,14 @@
 //! The command-line tool `xsk`: AF_XDP sockets at work, by one command.
 
 mod args;
+mod args_cable;
+mod args_port;
 mod between;
 mod both_ends;
 mod counts;
 mod demo;
+mod demo_link;
+mod demo_report;
 mod ended;
 mod exchange;
 mod failure;
