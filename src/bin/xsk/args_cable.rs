@@ -1,6 +1,7 @@
 //! Options of the commands that work on a cable between two interfaces: `demo` and `latency`.
 
 use crate::args::ModeArgs;
+use crate::cpus::Cpus;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 
@@ -80,6 +81,13 @@ pub(crate) struct LatencyArgs {
     /// Look for packets without a pause, and do not sleep: takes two processors
     #[arg(long)]
     pub(crate) spin: bool,
+    /// Processors that the two ends run on, the one that measures first [default: with --spin the last
+    /// two that the process may run on, if it may run on two; else wherever the kernel puts them]
+    ///
+    /// Packets are measured at their best where nothing else runs on the two: neither the card's
+    /// interrupts nor other threads. With --compare it holds for all ways.
+    #[arg(long, value_name = "A,B")]
+    pub(crate) cpus: Option<Cpus>,
     /// Use UDP sockets of the kernel's network stack, as a yardstick: on the cable of its own only
     ///
     /// Their packets have 66 bytes at least: the headers, and what the measurement writes.

@@ -2,6 +2,7 @@
 
 use crate::args::{LatencyArgs, Profile};
 use crate::both_ends::BothEnds;
+use crate::cpus::Cpus;
 use crate::demo::gone;
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
@@ -27,9 +28,12 @@ pub(crate) fn run(args: &LatencyArgs, stop: &Stop) -> Result<Ended> {
 
 /// Measures in each way that is asked for.
 fn measure_all(args: &LatencyArgs, place: &Place, stop: &Stop, output: &Lines) -> Result<Ended> {
+    // Before anything is pinned.
+    let [sleeping, spinning] = [Cpus::choose(args.cpus, false)?, Cpus::choose(args.cpus, true)?];
+    let cpus = |spin| if spin { spinning } else { sleeping };
     let ways = if args.compare {
-        let way = |spin, profile| Way { udp: false, spin, profile };
-        let udp = |spin| Way { udp: true, spin, profile: Profile::None };
+        let way = |spin, profile| Way { udp: false, spin, profile, cpus: cpus(spin) };
+        let udp = |spin| Way { udp: true, ..way(spin, Profile::None) };
         let mut ways = vec![
             way(true, Profile::None),
             way(true, Profile::Latency),
@@ -42,7 +46,8 @@ fn measure_all(args: &LatencyArgs, place: &Place, stop: &Stop, output: &Lines) -
         }
         ways
     } else {
-        vec![Way { udp: args.udp, spin: args.spin, profile: args.profile }]
+        let LatencyArgs { udp, spin, profile, .. } = *args;
+        vec![Way { udp, spin, profile, cpus: cpus(spin) }]
     };
     if !args.json {
         let [near, far] = place.ends();
@@ -51,7 +56,14 @@ fn measure_all(args: &LatencyArgs, place: &Place, stop: &Stop, output: &Lines) -
             "From {near} to {far} and back{own}: {} packets of {} bytes per second",
             args.pps, args.size
         );
-        output.line(printable(&title))?;
+        let pinned = match spinning {
+            Some(cpus) if args.compare && sleeping.is_none() => {
+                format!("; the threads that spin are {}", cpus.named())
+            }
+            Some(cpus) if args.compare => format!("; the threads are {}", cpus.named()),
+            _ => String::new(),
+        };
+        output.line(printable(&format!("{title}{pinned}")))?;
         if args.compare {
             output.line(report::head())?;
         }
@@ -112,7 +124,7 @@ fn measure_one(
     } else if args.compare {
         output.line(report::row(way, &measured))?;
     } else {
-        output.line(format!("{}{}", way.name(), described(&sockets)))?;
+        output.line(format!("{}{}", way.name(), described(way, &sockets)))?;
         for line in report::lines(args, way, &measured) {
             output.line(line)?;
         }
@@ -120,9 +132,10 @@ fn measure_one(
     result.map(|()| measured.signal)
 }
 
-/// Returns what is known of the sockets, for people.
-fn described(sockets: &Sockets) -> String {
-    let words = [&sockets.mode, &sockets.busy_poll];
+/// Returns what is known of the ends, for people.
+fn described(way: Way, sockets: &Sockets) -> String {
+    let pinned = way.cpus.map(Cpus::named);
+    let words = [&sockets.mode, &pinned, &sockets.busy_poll];
     words.iter().filter_map(|word| word.as_ref()).map(|word| format!("; {word}")).collect()
 }
 
@@ -134,8 +147,7 @@ fn by_udp(args: &LatencyArgs, place: &Place, way: Way, stop: &Stop) -> Result<Do
     let [near_address, far_address] = Place::addresses();
     let mut far = place.at(1, || UdpEnd::new(args, far_address, near_address))??;
     let mut ends = watch(place, [None, None])?;
-    let (measured, result) =
-        measure(args, (&mut near, &mut far), way.spin, stop, || ends.are_ready());
+    let (measured, result) = measure(args, (&mut near, &mut far), way, stop, || ends.are_ready());
     Ok((measured, Sockets::default(), result))
 }
 
@@ -156,7 +168,7 @@ fn by_xsk(args: &LatencyArgs, place: &Place, way: Way, stop: &Stop) -> Result<Do
         }
         let mut ends = watch(place, [near.attachment(), far.attachment()])?;
         let (measured, result) =
-            measure(args, (&mut near, &mut far), way.spin, stop, || ends.are_ready());
+            measure(args, (&mut near, &mut far), way, stop, || ends.are_ready());
         let effect = near.effect()?;
         let handle = &near.socket().handle;
         let mode = near.attachment().map(|program| program.mode().to_string());

@@ -1,6 +1,7 @@
 //! Latency for people, and in JSON.
 
 use crate::args::{LatencyArgs, Profile};
+use crate::cpus::Cpus;
 use crate::latency_end::LEAST_UDP;
 use crate::latency_run::Measured;
 use crate::rates::grouped;
@@ -15,6 +16,8 @@ pub(crate) struct Way {
     pub(crate) udp: bool,
     pub(crate) spin: bool,
     pub(crate) profile: Profile,
+    /// What the two ends are pinned to.
+    pub(crate) cpus: Option<Cpus>,
 }
 
 impl Way {
@@ -75,6 +78,7 @@ pub(crate) fn json(
         "transport": if way.udp { "udp" } else { "xsk" },
         "wait": if way.spin { "spin" } else { "sleep" },
         "profile": word(way.profile),
+        "cpus": way.cpus.map(|cpus| cpus.0),
         "mode": sockets.mode,
         "zero_copy": sockets.zero_copy,
         "busy_poll": sockets.busy_poll,

@@ -6,6 +6,7 @@ mod args_port;
 mod between;
 mod both_ends;
 mod counts;
+mod cpus;
 mod demo;
 mod demo_link;
 mod demo_report;
