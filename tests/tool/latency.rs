@@ -304,6 +304,11 @@ fn nonsense_is_refused_with_words() {
     let object = &ended.objects()[0];
     assert_eq!((&object["received"], &object["max_ns"]), (&0.into(), &Value::Null));
     assert_eq!(object["ended"], "error");
+    let _wide = VethPair::builder().queues(4).names("one", "two").build(&here, &here).unwrap();
+    let ended = Tool::start(&here, "latency -i one -o two -S -q 2 -d 1").end();
+    for words in ["no packet has come to queue 2, and ", "of the 4 queues of two", "queue N-1"] {
+        assert!(ended.failure().contains(words), "{ended:?}");
+    }
     // Without a native program no setting of NAPI concerns the packets.
     let can = kernel_since(6, 13);
     if kernel_can(test_name!(), can, "settings of single NAPI instances: Linux 6.13") {

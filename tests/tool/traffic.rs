@@ -534,6 +534,29 @@ fn packets_that_come_to_other_queues_are_worth_a_line() {
     }
 }
 
+/// The kernel counts the queues of a veth otherwise in generic mode.
+#[test]
+fn packets_that_come_to_other_queues_in_generic_mode_are_worth_a_line() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(4);
+    let tool = fixture.start("rxdrop -p -S -q 2").ready();
+    fixture.send(2, 1000);
+    let note = tool.note();
+    for words in ["come to queue 2, and 1", "gives what its peer sent on queue N to queue N-1"] {
+        assert!(note.contains(words), "{note}");
+    }
+    let ended = tool.stop();
+    let summary = ended.summary();
+    assert!(summary["rx_packets"].as_u64().unwrap() < 20, "{ended:?}");
+    assert!(ended.objects().iter().any(|object| object["event"] == "packets_elsewhere"));
+    // That queue gets them.
+    let tool = fixture.start("rxdrop -p -S -q 1 -C 1000").ready();
+    fixture.send(2, 1000);
+    tool.summary();
+}
+
 /// Each packet is received or counted as dropped, whatever the reason.
 #[test]
 fn received_and_dropped_are_what_was_sent() {

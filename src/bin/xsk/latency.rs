@@ -4,6 +4,7 @@ use crate::args::{LatencyArgs, Profile};
 use crate::both_ends::BothEnds;
 use crate::cpus::Cpus;
 use crate::demo::gone;
+use crate::elsewhere::Elsewhere;
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
 use crate::latency_end::{UdpEnd, XskEnd};
@@ -14,6 +15,8 @@ use crate::output::{Lines, printable};
 use crate::port::{copy, wait_for_link};
 use crate::signals::Stop;
 use crate::watch::Watch;
+use xsk::multi_queue::QueueSet;
+use xsk::{Attachment, Interface, XdpMode};
 
 pub(crate) fn run(args: &LatencyArgs, stop: &Stop) -> Result<Ended> {
     let place = Place::new(args)?;
@@ -105,13 +108,15 @@ fn measure_one(
         }
         Err(failure) => return Err(failure),
     };
-    let result = result.and_then(|()| match measured.times.count() {
-        0 if measured.sent > 0 && measured.signal.is_none() => Err(Failure::Text(format!(
+    let result = result.and_then(|()| {
+        if !measured.is_silent() {
+            return Ok(());
+        }
+        Err(Failure::Text(format!(
             "none of {} packets came back: does the cable join the two, and does the other end \
              take packets to its address?",
             measured.sent
-        ))),
-        _ => Ok(()),
+        )))
     });
     let ended = match (&result, measured.signal) {
         (Err(failure), _) => failure.word(),
@@ -167,8 +172,13 @@ fn by_xsk(args: &LatencyArgs, place: &Place, way: Way, stop: &Stop) -> Result<Do
             wait_for_link(end, stop)?;
         }
         let mut ends = watch(place, [near.attachment(), far.attachment()])?;
-        let (measured, result) =
+        let before = received(interfaces)?;
+        let (measured, mut result) =
             measure(args, (&mut near, &mut far), way, stop, || ends.are_ready());
+        if result.is_ok() && measured.is_silent() {
+            let modes = [&near, &far].map(|end| end.attachment().map(Attachment::mode));
+            result = elsewhere(args, interfaces, before, modes, measured.sent);
+        }
         let effect = near.effect()?;
         let handle = &near.socket().handle;
         let mode = near.attachment().map(|program| program.mode().to_string());
@@ -194,8 +204,37 @@ fn by_xsk(args: &LatencyArgs, place: &Place, way: Way, stop: &Stop) -> Result<Do
     Ok((measured, sockets, result.and(near).and(far)))
 }
 
+/// Returns how many packets each interface has received.
+fn received(interfaces: [&Interface; 2]) -> Result<[u64; 2]> {
+    let [near, far] = interfaces.map(|end| end.info().map(|info| info.counters.rx_packets));
+    Ok([near?, far?])
+}
+
+/// Fails if the packets came to another queue of an interface than the measurement's: of the one
+/// that measures, or, if they did not come that far, of the other one.
+fn elsewhere(
+    args: &LatencyArgs,
+    interfaces: [&Interface; 2],
+    before: [u64; 2],
+    modes: [Option<XdpMode>; 2],
+    sent: u64,
+) -> Result<()> {
+    let after = received(interfaces)?;
+    let served = QueueSet::from_iter([args.queue]);
+    for (end, interface) in interfaces.into_iter().enumerate() {
+        let (others, queues) = (after[end].saturating_sub(before[end]), interface.queues()?.rx);
+        let Some(mode) = modes[end].filter(|_| queues > 1 && others >= sent.div_ceil(2)) else {
+            continue;
+        };
+        let name = interface.name();
+        let elsewhere = Elsewhere { name, queues, served: &served, mode, received: 0, others };
+        return Err(Failure::Text(elsewhere.described()));
+    }
+    Ok(())
+}
+
 /// Has both interfaces looked at.
-fn watch(place: &Place, programs: [Option<&xsk::Attachment>; 2]) -> Result<BothEnds> {
+fn watch(place: &Place, programs: [Option<&Attachment>; 2]) -> Result<BothEnds> {
     let [near, far] = place.ends();
     let watches = [
         (near.name(), place.at(0, || Watch::start(near))??),

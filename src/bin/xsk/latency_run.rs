@@ -35,6 +35,11 @@ impl Measured {
         Self { times, sent: 0, skipped: 0, seconds: Duration::ZERO, signal: None }
     }
 
+    /// Returns whether packets were sent for the whole time, and none came back.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.sent > 0 && self.times.count() == 0 && self.signal.is_none()
+    }
+
     pub(crate) fn lost(&self) -> u64 {
         self.sent.saturating_sub(self.times.count())
     }

@@ -10,6 +10,7 @@ mod cpus;
 mod demo;
 mod demo_link;
 mod demo_report;
+mod elsewhere;
 mod ended;
 mod exchange;
 mod failure;

@@ -2,12 +2,12 @@
 
 use crate::args::PortArgs;
 use crate::counts::{Counts, Report, of_sockets};
+use crate::elsewhere::Elsewhere;
 use crate::ended::Ended;
-use crate::failure::{Failure, Result, quoted};
+use crate::failure::{Failure, Result};
 use crate::link::Link;
 use crate::losses::{Loss, Place};
 use crate::port::take_off;
-use crate::rates::named;
 use crate::table::{Label, Table};
 use crate::watch::Watch;
 use std::time::{Duration, Instant};
@@ -205,37 +205,45 @@ impl Side {
             table.event(&self.label, "program_taken_off", &text);
             ended = Some(Ended::ProgramTakenOff);
         }
-        self.look_elsewhere(info, table, received)?;
+        self.look_elsewhere(info, mode, table, received)?;
         Ok(ended)
     }
 
-    /// Notes, once, that packets come to other queues and none to this one.
-    fn look_elsewhere(&mut self, info: &InterfaceInfo, table: &Table, received: u64) -> Result<()> {
-        let Some(before) = self.received_before else {
+    /// Notes, once, that packets come to other queues and hardly any to these.
+    fn look_elsewhere(
+        &mut self,
+        info: &InterfaceInfo,
+        mode: XdpMode,
+        table: &Table,
+        received: u64,
+    ) -> Result<()> {
+        let Some(before) = self.received_before.filter(|_| self.start.elapsed() >= ELSEWHERE)
+        else {
             return Ok(());
         };
-        let elsewhere = info.counters.rx_packets.saturating_sub(before);
-        if self.start.elapsed() < ELSEWHERE || elsewhere == 0 || received > 0 {
+        let all = info.counters.rx_packets.saturating_sub(before);
+        let mut elsewhere = Elsewhere {
+            name: self.interface.name(),
+            // As few as there may be, until they are asked for.
+            queues: 1,
+            served: self.label.queues(),
+            mode,
+            received,
+            others: all.saturating_sub(received),
+        };
+        if !elsewhere.is_likely() {
+            return Ok(());
+        }
+        elsewhere.queues = self.interface.queues()?.rx;
+        if !elsewhere.is_likely() {
             return Ok(());
         }
         self.received_before = None;
-        let queues = self.interface.queues()?.rx;
         let mut served: Vec<u32> = self.handles.iter().map(SocketHandle::queue).collect();
         served.dedup();
-        if queues as usize <= served.len() || self.report()?.totals().rx_dropped > 0 {
-            return Ok(());
+        if elsewhere.queues as usize > served.len() && self.report()?.totals().rx_dropped == 0 {
+            table.event(&self.label, "packets_elsewhere", &elsewhere.described());
         }
-        let (name, served) = (quoted(self.interface.name()), named(self.label.queues()));
-        table.event(
-            &self.label,
-            "packets_elsewhere",
-            &format!(
-                "no packet has come to {served}, and {elsewhere} to others of the {queues} \
-                 queues of {name}: `ethtool -S {name}` shows which, `ethtool -L {name}` changes \
-                 their number. A queue that was added after the program was attached may receive \
-                 nothing until all users of the program have ended"
-            ),
-        );
         Ok(())
     }
 
