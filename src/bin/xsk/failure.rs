@@ -71,6 +71,22 @@ impl Failure {
         }
     }
 
+    /// Returns the failure of several sockets on a queue, with a word on a program that is the tool's
+    /// own for one.
+    pub(crate) fn of_spread(self) -> Self {
+        match self {
+            Self::Xsk(Error::ForeignProgram { name: Some(ref name), .. })
+                if name.starts_with(REDIRECT) =>
+            {
+                Self::Text(format!(
+                    "{self}. By its name it is that of `xsk` without -M: the processes that use it \
+                     and several sockets on a queue (-M) do not go together on one interface"
+                ))
+            }
+            other => other,
+        }
+    }
+
     /// Returns the failure without the advice to use packets of several frames, which is in vain where
     /// they were asked for already.
     pub(crate) fn despite_frags(self) -> Self {
@@ -175,6 +191,10 @@ const FLAGS: [(&str, &str); 10] = [
     ("`AttachMode::Generic`", "`-S`"),
 ];
 
+/// The names of the programs for several sockets on a queue, and for one (or how it begins).
+const SPREAD: &str = "xsk_spread";
+const REDIRECT: &str = "xsk_redirect";
+
 /// The advice to use packets of several frames, in the words of the tool.
 const OR_FRAGS: &str = ". Or take longer packets in several frames (`-F`)";
 
@@ -214,6 +234,10 @@ fn in_words_of_the_tool(error: &Error, queues: usize) -> String {
             };
             format!("{text}{each}. Or ask for fewer chunks: `--chunks {chunks}`")
         }
+        Error::ForeignProgram { name: Some(name), .. } if name == SPREAD => format!(
+            "{text}. By its name it is the program of an `xsk` with several sockets on a queue (-M), \
+             which is that process's own: no option joins it, neither on this queue nor on another one"
+        ),
         Error::NeedsKernel { feature, .. } => format!("{text}{}", without(feature)),
         _ => text,
     }

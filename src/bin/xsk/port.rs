@@ -285,7 +285,7 @@ impl ActiveProgram {
             // What a killed process left by netlink is replaced, as with the default program.
             Ok(builder.program(bpf::spread(&map, sockets)?, map).take_over(true))
         };
-        let attachment = attach_made(builder, interface, stop)?;
+        let attachment = attach_made(builder, interface, stop).map_err(Failure::of_spread)?;
         let slots = (first..first + sockets).enumerate();
         let registrations = slots.map(|(number, slot)| register(&attachment, number, slot));
         let registrations = registrations.collect::<xsk::Result<_>>()?;
