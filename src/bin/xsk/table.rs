@@ -254,9 +254,9 @@ impl Table {
         add(&seconds, "packets/s".into(), "packets".into());
         for (name, count, all) in [
             ("rx", interval.rx_packets, total.rx_packets),
-            ("rx dropped", interval.rx_dropped, total.rx_dropped),
+            ("rx lost", interval.rx_dropped, total.rx_dropped),
             ("tx", interval.tx_packets, total.tx_packets),
-            ("tx dropped", interval.tx_dropped, total.tx_dropped),
+            ("tx lost", interval.tx_dropped, total.tx_dropped),
         ] {
             add(name, grouped(per_second(count, time)), grouped(all));
         }
