@@ -333,8 +333,18 @@ fn the_summary_says_whether_busy_polling_has_an_effect() {
             let object: Value = serde_json::from_str(&tool.line()).unwrap();
             object["total"]["rx_packets"].as_u64()
         };
+        if kernel_since(6, 14) {
+            // Before it ends.
+            let note = tool.note();
+            let wanted = "queue 0 of near: busy polling has no effect: the kernel knows no NAPI";
+            assert!(note.starts_with(wanted), "{line}: {note}");
+        }
         wait_for("packets", || count() == Some(100));
-        let summary = tool.stop().summary();
+        let ended = tool.stop();
+        let events = ended.objects();
+        let events = events.iter().filter(|object| object["event"] == "busy_poll_no_effect");
+        assert!(events.count() <= 1, "once: {ended:?}");
+        let summary = ended.summary();
         // A veth names no NAPI instances, by which the kernel knows them since 6.14.
         let effect = &summary["busy_poll_effect"];
         assert!(effect.is_boolean(), "{summary}");

@@ -50,8 +50,8 @@ pub(crate) struct PortArgs {
     /// Busy polling: calls of the kernel take packets from the queue (5.11)
     ///
     /// It is preferred to interrupts, where the interface defers these (napi_defer_hard_irqs and
-    /// gro_flush_timeout in /sys/class/net). The summary says whether there is a NAPI instance to
-    /// poll: not on every kernel, and not with every driver. An interrupt may be faster all the same.
+    /// gro_flush_timeout in /sys/class/net). A line says if there is no NAPI instance to poll, and so
+    /// does the summary: not every kernel has one, and not every driver. An interrupt may be faster all the same.
     #[arg(short = 'B', long)]
     pub(crate) busy_poll: bool,
     /// Packets that one such call takes

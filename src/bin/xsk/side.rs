@@ -8,10 +8,13 @@ use crate::failure::{Failure, Result};
 use crate::link::Link;
 use crate::losses::{Loss, Place};
 use crate::port::take_off;
+use crate::rates::named;
 use crate::table::{Label, Table};
 use crate::watch::Watch;
 use std::time::{Duration, Instant};
 use xsk::interface::InterfaceInfo;
+use xsk::multi_queue::QueueSet;
+use xsk::socket::BusyPollEffect;
 use xsk::{AttachMethod, Attachment, Error, Interface, Kick, SocketHandle, XdpMode};
 
 /// How long a driver whose interface is up may refuse to be woken.
@@ -22,6 +25,8 @@ pub(crate) const DOWN: Duration = Duration::from_millis(10);
 const SETTLING: Duration = Duration::from_secs(2);
 /// How long to wait for a first packet before the other queues are worth a line.
 const ELSEWHERE: Duration = Duration::from_secs(2);
+/// How long to wait for a first packet, from which a kernel may learn what busy polling polls.
+const EFFECT: Duration = Duration::from_secs(1);
 
 /// Bytes that the kernel leaves free before each received packet (`XDP_PACKET_HEADROOM`).
 const KERNEL_HEADROOM: u32 = 256;
@@ -58,6 +63,8 @@ pub(crate) struct Side {
     refused_since: Option<Instant>,
     /// The causes of losses that were reported.
     losses: Vec<Loss>,
+    /// Whether busy polling was asked for, and what it does is not known yet.
+    asks_for_effect: bool,
     /// Packets that the interface had received before the start, on all queues: `None` at first,
     /// and once it was reported that they come to other queues.
     received_before: Option<u64>,
@@ -105,6 +112,7 @@ impl Side {
             settling: None,
             refused_since: None,
             losses: Vec::new(),
+            asks_for_effect: args.busy_poll,
             received_before: None,
         })
     }
@@ -172,6 +180,7 @@ impl Side {
                 return Err(self.gone(error));
             }
         }
+        self.note_effect(table, received);
         match self.watch.take() {
             Some((start, Ok(info))) => {
                 // What is known of the link may be newer.
@@ -183,6 +192,28 @@ impl Side {
             Some((_, Err(error))) => Err(self.gone(error)),
             None => Ok(None),
         }
+    }
+
+    /// Notes, once, that busy polling does nothing, as soon as that is known.
+    fn note_effect(&mut self, table: &Table, received: u64) {
+        if !self.asks_for_effect || (received == 0 && self.start.elapsed() < EFFECT) {
+            return;
+        }
+        self.asks_for_effect = false;
+        let is_none =
+            |handle: &SocketHandle| handle.busy_poll_effect() == Ok(BusyPollEffect::NoNapi);
+        let without: QueueSet =
+            self.handles.iter().filter(|handle| is_none(handle)).map(SocketHandle::queue).collect();
+        if without == QueueSet::from_iter([]) {
+            return;
+        }
+        let yet = match received {
+            0 => " (before Linux 6.14 it learns one from a packet, and none has come)",
+            _ => "",
+        };
+        let place = format!("{} of {}", named(&without), self.interface.name());
+        let text = format!("{place}: {}{yet}", BusyPollEffect::NoNapi);
+        table.event(&self.label, "busy_poll_no_effect", &text);
     }
 
     /// Checks the program. That another process took it off is no error, but an end.
