@@ -141,6 +141,36 @@ fn packets_go_both_ways_as_they_are_and_no_side_runs_dry() {
     }
 }
 
+/// Returns the bytes of the largest writable memory of a process.
+fn largest_memory(tool: &Tool) -> u64 {
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", tool.id())).unwrap();
+    let size = |line: &str| {
+        let (range, _) = line.split_once(" rw")?;
+        let (from, to) = range.split_once('-')?;
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        Some(number(to)? - number(from)?)
+    };
+    maps.lines().filter_map(size).max().unwrap()
+}
+
+#[test]
+fn two_ports_have_twice_the_chunks_of_one() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::new();
+    let one = 4096 * 4096;
+    let range = |times: u64| times * one..times * one + one / 2;
+    let tool = two.start("");
+    assert!(range(2).contains(&largest_memory(&tool)), "{}", largest_memory(&tool));
+    tool.stop();
+    for line in ["l2fwd", "l2fwd -o near2 --chunks 4096"] {
+        let tool = two.first.start(line).ready();
+        assert!(range(1).contains(&largest_memory(&tool)), "{line}: {}", largest_memory(&tool));
+        tool.stop();
+    }
+}
+
 #[test]
 fn a_count_is_of_both_directions_and_each_has_a_line() {
     if !privileged!() {

@@ -5,7 +5,7 @@ use crate::counts::Lengths;
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
 use crate::l2fwd::SENDING;
-use crate::port::{self, ActiveProgram, BIND_SLICE, kick};
+use crate::port::{self, ActiveProgram, BIND_SLICE, CHUNKS, kick};
 use crate::session::Session;
 use crate::side::Side;
 use crate::signals::Stop;
@@ -39,7 +39,8 @@ pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> 
             interfaces[0]
         )));
     }
-    if args.chunks == 1 {
+    let chunks = args.chunks.unwrap_or(2 * CHUNKS);
+    if chunks == 1 {
         return Err(Failure::Text(
             "one chunk is too little for two interfaces (--chunks): each receives into half of \
              them"
@@ -51,7 +52,8 @@ pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> 
     }
     let more = interfaces.each_ref().map(|interface| all.rx.receive_more(interface));
     let _more = more.into_iter().collect::<Result<Vec<_>>>()?;
-    let (umem, mut pool) = port::umem(args, all.rx.headroom)?;
+    let memory = port::memory(args).chunk_count(chunks).headroom(all.rx.headroom);
+    let (umem, mut pool) = memory.build()?;
     let [on_a, on_b] = &interfaces;
     // What a fill ring has no room for stays unused.
     let mut half = pool.split_off(pool.len() / 2);

@@ -22,6 +22,9 @@ use xsk::{
 /// Packets that one wake-up sends in copy mode, unless the socket's TX budget is set.
 pub(crate) const DEFAULT_TX_BUDGET: u32 = 32;
 
+/// Chunks of a queue, if the command line names no number: as many as its fill ring has entries.
+pub(crate) const CHUNKS: u32 = 4096;
+
 /// How long a card may take until its link is up again.
 const LINK: Duration = Duration::from_secs(20);
 
@@ -71,7 +74,7 @@ pub(crate) fn umem(args: &PortArgs, headroom: u32) -> Result<(Umem, FramePool)> 
 /// Returns the builder of packet memory as the command line describes it.
 pub(crate) fn memory(args: &PortArgs) -> UmemBuilder {
     let umem = Umem::builder()
-        .chunk_count(args.chunks)
+        .chunk_count(args.chunks.unwrap_or(CHUNKS))
         .chunk_size(args.frame_size)
         .page_size(args.page_size);
     if args.unaligned { umem.unaligned() } else { umem }
