@@ -140,7 +140,13 @@ impl Tool {
 
     /// Waits for the first line, which comes when everything is attached and bound.
     pub(crate) fn ready(mut self) -> Self {
-        match self.err.recv_timeout(LIMIT) {
+        let next = || self.err.recv_timeout(LIMIT);
+        // The kernel may take its time to free a queue.
+        let next = match next() {
+            Ok(line) if line.starts_with("waiting for queue ") => next(),
+            next => next,
+        };
+        match next {
             Ok(line) if line.contains(" queue") && !line.starts_with("xsk: ") => self,
             other => panic!("not ready: {other:?}, {:?}", self.child.try_wait()),
         }

@@ -33,7 +33,8 @@ fn check(object: &Value, transport: &str, wait: &str, profile: &str) {
 fn objects(line: &str) -> Vec<Value> {
     let ended = Tool::start(&Namespace::new().unwrap(), line).end();
     assert_eq!(ended.status.code(), Some(0), "{line}: {ended:?}");
-    assert_eq!(ended.err, [""; 0], "{line}");
+    // The kernel may take its time to free the queue of the way before.
+    assert!(ended.err.iter().all(|line| line.starts_with("waiting for queue")), "{ended:?}");
     ended.objects()
 }
 

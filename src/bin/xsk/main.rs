@@ -41,6 +41,7 @@ mod table;
 mod timed;
 mod tx_times;
 mod txonly;
+mod waiting;
 mod watch;
 mod worker;
 

@@ -32,6 +32,15 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// Writes a line to the standard error output, by a thread, also if nothing reads it at the moment;
+/// a failed write is ignored.
+pub(crate) fn note(text: &str) {
+    if let Ok(lines) = Lines::new(io::stderr()) {
+        let _ = lines.line(printable(text));
+        lines.settle();
+    }
+}
+
 /// Lines that a thread of their own writes: a reader that stops reading stops nothing else.
 #[derive(Debug)]
 pub(crate) struct Lines {

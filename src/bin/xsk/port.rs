@@ -2,11 +2,12 @@
 
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result, quoted};
-use crate::output::{Lines, printable};
+use crate::output::note;
 use crate::rates::named;
 use crate::rights;
 use crate::signals::Stop;
 use crate::sockets::TxRing;
+use crate::waiting::Waiting;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
@@ -124,7 +125,7 @@ pub(crate) fn bind<S: SocketKind>(
     limit: Duration,
     stop: &Stop,
 ) -> Result<S> {
-    let start = Instant::now();
+    let mut waiting = Waiting::new(limit);
     loop {
         let mut refused = match unbound.bind(interface, queue) {
             Ok(socket) => return Ok(socket),
@@ -133,13 +134,9 @@ pub(crate) fn bind<S: SocketKind>(
         let Error::Bind { errno: Errno::BUSY, waited, .. } = &mut refused.error else {
             return Err(refused.error.into());
         };
-        *waited = start.elapsed();
-        if let Some(number) = stop.signal() {
-            let name = interface.name();
-            let waited_for = format!("queue {queue} of {name}, which another socket has");
-            return Err(Failure::Interrupted { number, waited_for });
-        }
-        if *waited >= limit {
+        *waited = waiting.waited();
+        let what = || format!("queue {queue} of {}, which another socket has", interface.name());
+        if !waiting.goes_on(stop, what)? {
             return Err(refused.error.into());
         }
         unbound = refused.socket;
@@ -186,7 +183,7 @@ fn attach_made(
     interface: &Interface,
     stop: &Stop,
 ) -> Result<Attachment> {
-    let start = Instant::now();
+    let mut waiting = Waiting::new(LOCK);
     loop {
         let attached = builder().and_then(|builder| builder.lock_timeout(LOCK_SLICE).attach());
         let mut error = match attached {
@@ -199,26 +196,18 @@ fn attach_made(
         let Error::AttachLock { waited, .. } = &mut error else {
             return Err(error.into());
         };
-        *waited = start.elapsed();
-        if let Some(number) = stop.signal() {
-            let waited_for = format!("the lock of the XDP attachments of {}", interface.name());
-            return Err(Failure::Interrupted { number, waited_for });
-        }
-        if *waited >= LOCK {
+        *waited = waiting.waited();
+        let what = || format!("the lock of the XDP attachments of {}", interface.name());
+        if !waiting.goes_on(stop, what)? {
             return Err(error.into());
         }
     }
 }
 
-/// Writes which program was replaced to the standard error output; a failed write is ignored.
+/// Writes which program was replaced to the standard error output.
 fn report_replaced(attachment: &Attachment) {
-    let Some(replaced) = attachment.replaced() else {
-        return;
-    };
-    // Its thread writes it, also if nothing reads it at the moment.
-    if let Ok(lines) = Lines::new(std::io::stderr()) {
-        let _ = lines.line(printable(&format!("replaced {replaced}")));
-        lines.settle();
+    if let Some(replaced) = attachment.replaced() {
+        note(&format!("replaced {replaced}"));
     }
 }
 
