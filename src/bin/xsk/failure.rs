@@ -1,5 +1,6 @@
 //! The error type of the tool: one readable message, with the tool's flags where one helps.
 
+use crate::output::NotWritten;
 use std::fmt;
 use std::io;
 use xsk::{Errno, Error};
@@ -46,6 +47,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Returns the failure of a thread that cannot be started.
+    pub(crate) fn of_thread(work: &str) -> impl Fn(io::Error) -> Self {
+        move |error| Self::Text(format!("a thread for {work} cannot be started: {error}"))
+    }
+
     /// Returns whether the interface is gone.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
@@ -165,15 +171,15 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<xsk::RingError> for Failure {
-    fn from(fault: xsk::RingError) -> Self {
-        Self::Xsk(fault.into())
+impl From<NotWritten> for Failure {
+    fn from(NotWritten(error): NotWritten) -> Self {
+        Self::Output(error)
     }
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
+impl From<xsk::RingError> for Failure {
+    fn from(fault: xsk::RingError) -> Self {
+        Self::Xsk(fault.into())
     }
 }
 
@@ -305,7 +311,14 @@ pub(crate) fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{quoted, without};
+    use super::{Failure, quoted, without};
+
+    #[test]
+    fn a_thread_that_cannot_be_started_is_no_error_of_the_output() {
+        let error = std::io::ErrorKind::WouldBlock.into();
+        let text = Failure::of_thread("signals")(error).to_string();
+        assert!(text.starts_with("a thread for signals cannot be started: "), "{text}");
+    }
 
     #[test]
     fn an_old_kernel_has_what_came_before() {

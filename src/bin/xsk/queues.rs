@@ -120,9 +120,7 @@ impl Served {
                 let run = move || run_one(work, Worker::new(shared, published));
                 match Builder::new().name(format!("queue {queue}")).spawn_scoped(scope, run) {
                     Ok(thread) => crew.threads.push((place, thread)),
-                    Err(error) => crew.fail(Failure::Text(format!(
-                        "a thread for queue {queue} cannot be started: {error}"
-                    ))),
+                    Err(error) => crew.fail(Failure::of_thread(&format!("queue {queue}"))(error)),
                 }
             }
             crew.look_after(session, &published);

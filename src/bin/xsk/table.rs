@@ -2,7 +2,8 @@
 
 use crate::args::PortArgs;
 use crate::counts::{Report, Totals};
-use crate::output::{Lines, printable};
+use crate::failure::Result;
+use crate::output::{Lines, NotWritten, printable};
 use crate::parts::Part;
 use crate::rates::{grouped, per_second};
 use crate::tx_times::TxTimes;
@@ -110,11 +111,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// Takes the labels of the interfaces, of which there is one at least.
-    pub(crate) fn new(
-        args: &PortArgs,
-        command: &'static str,
-        labels: Vec<Label>,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(args: &PortArgs, command: &'static str, labels: Vec<Label>) -> Result<Self> {
         Ok(Self {
             command,
             labels,
@@ -127,7 +124,7 @@ impl Table {
     }
 
     /// Writes one of the first lines; in JSON mode it goes to the standard error output.
-    pub(crate) fn title(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn title(&self, text: &str) -> Result<(), NotWritten> {
         if self.json {
             self.note(text);
             Ok(())
@@ -153,7 +150,12 @@ impl Table {
         let _ = self.notes.line(printable(text));
     }
 
-    pub(crate) fn interval(&self, before: &Report, now: &Report, time: Duration) -> io::Result<()> {
+    pub(crate) fn interval(
+        &self,
+        before: &Report,
+        now: &Report,
+        time: Duration,
+    ) -> Result<(), NotWritten> {
         let total = now.totals();
         let interval = total.since(&before.totals());
         let kernel = grown(&before.kernel, &now.kernel);
@@ -173,13 +175,13 @@ impl Table {
         before: &Report,
         now: &Report,
         time: Duration,
-    ) -> io::Result<()> {
+    ) -> Result<(), NotWritten> {
         if self.json { self.interval(before, now, time) } else { Ok(()) }
     }
 
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
-    pub(crate) fn summary(self, all: &Report, summary: Summary) -> io::Result<()> {
+    pub(crate) fn summary(self, all: &Report, summary: Summary) -> Result<(), NotWritten> {
         let Summary { ended, time, pending, error, parts, tx_times, busy_poll } = summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
@@ -225,7 +227,7 @@ impl Table {
     }
 
     /// Waits until everything is written, but not long for a reader that reads nothing.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    pub(crate) fn finish(self) -> Result<(), NotWritten> {
         let finished = self.output.finish();
         // A note that is not read is not missed.
         let _ = self.notes.finish();

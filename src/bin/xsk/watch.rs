@@ -1,6 +1,7 @@
 //! Looks at an interface again and again, in a thread of its own: the kernel serves such requests
 //! under the lock of all network settings, for which the data path must not wait.
 
+use crate::failure::{Failure, Result};
 use crate::rights;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -22,7 +23,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start(interface: &Interface) -> Result<Self, crate::failure::Failure> {
+    pub(crate) fn start(interface: &Interface) -> Result<Self> {
         // With sockets of its own: those of `interface` are used by one thread at a time.
         let interface = Interface::by_index(interface.index())?;
         let seen = Arc::new(Mutex::new(None));
@@ -37,7 +38,8 @@ impl Watch {
                 }
             }
         };
-        std::thread::Builder::new().name("watch".to_owned()).spawn(look)?;
+        let thread = std::thread::Builder::new().name("watch".to_owned());
+        thread.spawn(look).map_err(Failure::of_thread("looks at the interface"))?;
         Ok(Self { ask, seen })
     }
 
