@@ -499,6 +499,52 @@ fn a_demo_whose_reader_ends_says_nothing() {
 }
 
 #[test]
+fn an_interface_that_is_renamed_goes_on_under_its_new_name() {
+    if !privileged!() {
+        return;
+    }
+    for line in ["rxdrop -p", "rxdrop -q all -p", "l2fwd -n 86400"] {
+        let fixture = Fixture::new(2);
+        let near = fixture.cable.veth.a();
+        let tool = fixture.start(line).ready();
+        ip::set_up(near, false).unwrap();
+        ip::rename(near, "renamed").unwrap();
+        ip::set_up(near, true).unwrap();
+        let text = "near was renamed to renamed";
+        while tool.note() != text {}
+        fixture.send(0, 10);
+        ip::delete(near).unwrap();
+        let ended = tool.end();
+        let summary = ended.summary_of(4);
+        assert_eq!(
+            (&summary["interface"], &summary["rx_packets"]),
+            (&"renamed".into(), &10.into())
+        );
+        assert!(ended.failure_of(4).starts_with("xsk: renamed is gone"), "{ended:?}");
+        let objects = ended.objects();
+        let event = objects.iter().find(|object| object["event"] == "interface_renamed").unwrap();
+        assert_eq!((&event["interface"], &event["message"]), (&"renamed".into(), &text.into()));
+    }
+}
+
+/// The kernel's notifications come at once.
+#[test]
+fn a_link_that_goes_down_is_noted_at_once() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let tool = fixture.start("rxdrop -p").ready();
+    for (up, words) in [(false, "is down"), (true, "is up again")].repeat(3) {
+        let start = Instant::now();
+        ip::set_up(fixture.cable.veth.a(), up).unwrap();
+        assert!(tool.note().contains(words));
+        assert!(start.elapsed() < Duration::from_millis(900), "{words}: {:?}", start.elapsed());
+    }
+    tool.stop().summary();
+}
+
+#[test]
 fn an_interface_that_is_moved_keeps_the_program_and_the_words_say_how_to_take_it_off() {
     if !privileged!() {
         return;

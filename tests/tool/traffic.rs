@@ -521,7 +521,7 @@ fn packets_that_come_to_other_queues_are_worth_a_line() {
     }
     let fixture = Fixture::new(4);
     for (queue, words) in [(2, true), (0, false)] {
-        let tool = fixture.start("rxdrop -p -d 3").ready();
+        let tool = fixture.start("rxdrop -p -d 5").ready();
         fixture.send(queue, 100);
         let ended = tool.end();
         let said = ended.objects().iter().any(|object| object["event"] == "packets_elsewhere");

@@ -1,6 +1,6 @@
-//! What a run says of its interface's link.
+//! What a run says of its interface's link and name.
 
-use xsk::interface::InterfaceInfo;
+use xsk::interface::{DeviceEvent, InterfaceInfo};
 
 /// The state of an interface's link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,4 +40,12 @@ impl Link {
             ),
         }
     }
+}
+
+/// Returns the word in JSON for a new name of an interface, and a sentence about it; `None` for other
+/// events.
+pub(crate) fn described(event: &DeviceEvent) -> Option<(&'static str, String)> {
+    let DeviceEvent::Renamed { from, to } = event else { return None };
+    let (from, to) = (from.to_string_lossy(), to.to_string_lossy());
+    Some(("interface_renamed", format!("{from} was renamed to {to}")))
 }

@@ -162,6 +162,7 @@ impl<'a> Session<'a> {
             if let Some(ended) = side.look(&self.table, received)? {
                 self.ended.get_or_insert(ended);
             }
+            self.table.relabel(number, side.label());
         }
         Ok(())
     }

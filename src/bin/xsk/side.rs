@@ -5,14 +5,14 @@ use crate::counts::{Counts, Report, of_sockets};
 use crate::elsewhere::Elsewhere;
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
-use crate::link::Link;
+use crate::link::{Link, described};
 use crate::losses::{Loss, Place};
 use crate::port::take_off;
 use crate::rates::named;
 use crate::table::{Label, Table};
-use crate::watch::Watch;
+use crate::watch::{Seen, Watch};
 use std::time::{Duration, Instant};
-use xsk::interface::InterfaceInfo;
+use xsk::interface::{DeviceEvent, InterfaceInfo};
 use xsk::multi_queue::QueueSet;
 use xsk::socket::BusyPollEffect;
 use xsk::{AttachMethod, Attachment, Error, Interface, Kick, SocketHandle, XdpMode};
@@ -182,16 +182,30 @@ impl Side {
         }
         self.note_effect(table, received);
         match self.watch.take() {
-            Some((start, Ok(info))) => {
+            Some(Seen { at, info, events }) => {
+                for event in events {
+                    self.note_event(&event, table);
+                }
+                let info = info.map_err(|error| self.gone(error))?;
                 // What is known of the link may be newer.
-                if start > self.looked_at {
+                if at > self.looked_at {
                     self.note_link(&info, table);
                 }
                 self.seen(&info, table, received)
             }
-            Some((_, Err(error))) => Err(self.gone(error)),
             None => Ok(None),
         }
+    }
+
+    /// Notes another name, by which the interface is called from then on.
+    fn note_event(&mut self, event: &DeviceEvent, table: &Table) {
+        let Some((word, text)) = described(event) else { return };
+        // It may have yet another one, or be gone.
+        if let Ok(interface) = Interface::by_index(self.interface.index()) {
+            self.label.rename(interface.name());
+            self.interface = interface;
+        }
+        table.event(&self.label, word, &text);
     }
 
     /// Notes, once, that busy polling does nothing, as soon as that is known.
@@ -394,7 +408,8 @@ pub(crate) fn explain(sides: &[Side], failure: Failure) -> Failure {
     }
     let is_meant = |side: &&Side| match &error {
         Error::Kick { interface, .. } | Error::SocketEnded { interface, .. } => {
-            side.name() == interface
+            // The name when it was bound.
+            side.handles[0].interface() == interface
         }
         _ => false,
     };

@@ -86,6 +86,11 @@ impl Label {
         &self.queues
     }
 
+    /// Takes another name of the interface.
+    pub(crate) fn rename(&mut self, interface: &str) {
+        interface.clone_into(&mut self.interface);
+    }
+
     /// Returns interface and queue.
     fn place(&self) -> String {
         format!("{}:{}", printable(&self.interface), self.queues)
@@ -121,6 +126,13 @@ impl Table {
             output: Lines::new(io::stdout())?,
             notes: Lines::new(io::stderr())?,
         })
+    }
+
+    /// Takes what describes the interface of this number.
+    pub(crate) fn relabel(&mut self, number: usize, label: &Label) {
+        if self.labels[number].interface != label.interface {
+            self.labels[number].clone_from(label);
+        }
     }
 
     /// Writes one of the first lines; in JSON mode it goes to the standard error output.
