@@ -1,7 +1,7 @@
 //! Bad input: the message has the request, the kernel's result and the cure; and nothing is left.
 
 use crate::common::{Cable, kernel_can};
-use crate::fixture::{Fixture, TOOL, Tool, attached, foreign};
+use crate::fixture::{Fixture, TOOL, Tool, attached, foreign, listed};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -262,6 +262,16 @@ fn a_demo_needs_two_ends() {
     let fixture = Fixture::new(1);
     let ended = Tool::start(&fixture.cable.left, "demo -i near -o near").end();
     assert!(ended.failure().contains("near cannot be both ends"), "{ended:?}");
+}
+
+/// That it lists what is written, all other tests check.
+#[test]
+fn the_help_lists_the_words_of_json() {
+    let ended = ["count", "time", "signal", "interface_gone", "program_taken_off", "error"];
+    assert_eq!(listed("ended"), ended);
+    let events = listed("event");
+    assert_eq!(events.len(), 12, "{events:?}");
+    assert!(events.iter().any(|event| event == "packets_elsewhere"), "{events:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) use crate::args_cable::{DemoArgs, LatencyArgs, Profile};
 pub(crate) use crate::args_port::{Method, ModeArgs, PortArgs, RxArgs, TxArgs};
+use crate::words;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
@@ -20,6 +21,11 @@ Exit codes:
   128+ a signal came before the count was reached or the time was over: 130 for SIGINT, 143 for
        SIGTERM; 141 if the reader of the standard output ended";
 
+/// Returns what follows the long help.
+fn long_help() -> String {
+    format!("{EXIT_CODES}\n\n{}", words::list())
+}
+
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
 /// All commands need root, or the capabilities that they name when one is missing.
@@ -32,7 +38,7 @@ Exit codes:
 /// Of an option that is given twice the last one counts.
 #[derive(Debug, Parser)]
 #[command(name = "xsk", version, args_override_self = true, max_term_width = 100)]
-#[command(after_help = EXIT_CODES, after_long_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, after_long_help = long_help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

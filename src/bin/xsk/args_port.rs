@@ -112,7 +112,8 @@ pub(crate) struct PortArgs {
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     pub(crate) wait: u64,
     /// Print one JSON object a line: for each interval, the last, shorter one too, with "summary":
-    /// false; for each event, with "event"; and for the whole run, with "summary": true
+    /// false; for each event, with "event"; and for the whole run, with "summary": true and "ended"
+    /// (`xsk --help` lists the words of both)
     ///
     /// The objects "interval" and "total" hold what was counted in the interval, and since the
     /// start; "rx_lost" is all that the socket did not get, "tx_lost" what the device dropped. The

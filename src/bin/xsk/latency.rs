@@ -15,6 +15,7 @@ use crate::output::{Lines, printable};
 use crate::port::{copy, wait_for_link};
 use crate::signals::Stop;
 use crate::watch::Watch;
+use crate::words::Why;
 use xsk::multi_queue::QueueSet;
 use xsk::{Attachment, Interface, XdpMode};
 
@@ -100,7 +101,7 @@ fn measure_one(
         {
             output.line(if args.json {
                 let (sockets, error) = (Sockets::default(), Some(failure.to_string()));
-                report::json(args, way, &sockets, &Measured::nothing(), failure.word(), error)
+                report::json(args, way, &sockets, &Measured::nothing(), failure.why(), error)
             } else {
                 printable(&format!("{:<30} not measured: {failure}", way.name()))
             })?;
@@ -119,9 +120,9 @@ fn measure_one(
         )))
     });
     let ended = match (&result, measured.signal) {
-        (Err(failure), _) => failure.word(),
-        (Ok(()), Some(_)) => "signal",
-        (Ok(()), None) => "time",
+        (Err(failure), _) => failure.why(),
+        (Ok(()), Some(_)) => Why::Signal,
+        (Ok(()), None) => Why::Time,
     };
     let error = result.as_ref().err().map(Failure::to_string);
     if args.json {

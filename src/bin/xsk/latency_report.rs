@@ -5,6 +5,7 @@ use crate::cpus::Cpus;
 use crate::latency_end::LEAST_UDP;
 use crate::latency_run::Measured;
 use crate::rates::grouped;
+use crate::words::Why;
 use serde_json::{Value, json};
 
 /// Columns of the longest bar.
@@ -64,7 +65,7 @@ pub(crate) fn json(
     way: Way,
     sockets: &Sockets,
     measured: &Measured,
-    ended: &str,
+    ended: Why,
     error: Option<String>,
 ) -> String {
     let spread = measured.times.spread();
@@ -97,7 +98,7 @@ pub(crate) fn json(
         "p999_ns": figure(4),
         "max_ns": figure(5),
         "histogram": parts.collect::<Vec<Value>>(),
-        "ended": ended,
+        "ended": ended.word(),
         "error": error,
     })
     .to_string()

@@ -43,6 +43,7 @@ mod tx_times;
 mod txonly;
 mod waiting;
 mod watch;
+mod words;
 mod worker;
 
 use ended::Ended;

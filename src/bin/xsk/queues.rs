@@ -7,6 +7,7 @@ use crate::pace::{Padded, Work};
 use crate::rates::named;
 use crate::session::Session;
 use crate::side::DOWN;
+use crate::words::Event;
 use crate::worker::{Published, Shared, Worker};
 use std::panic::resume_unwind;
 use std::thread::{self, Builder, ScopedJoinHandle};
@@ -95,7 +96,7 @@ impl Served {
             return outcome;
         }
         if let Some(text) = &self.left_out {
-            session.event("queues_left_out", text);
+            session.event(Event::QueuesLeftOut, text);
         }
         // A signal may have come already.
         if !session.oversee(false)? {

@@ -14,6 +14,7 @@ use crate::signals::Stop;
 use crate::table::{Summary, Table};
 use crate::tx_times::TxTimes;
 use crate::watch;
+use crate::words::Event;
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -323,8 +324,8 @@ impl<'a> Session<'a> {
     }
 
     /// Writes an event on the first interface.
-    pub(crate) fn event(&self, word: &str, text: &str) {
-        self.table.event(self.sides[0].label(), word, text);
+    pub(crate) fn event(&self, event: Event, text: &str) {
+        self.table.event(self.sides[0].label(), event, text);
     }
 
     /// Detaches the programs and then writes the summary: the output may be closed.
@@ -395,7 +396,7 @@ impl<'a> Session<'a> {
         self.note_losses(sides);
         let (last, before) = self.last;
         self.table.last_interval(&before, report, now.duration_since(last))?;
-        let ended = outcome.as_ref().map_or_else(Failure::word, |ended| ended.word());
+        let ended = outcome.as_ref().map_or_else(Failure::why, |ended| ended.why());
         let error = outcome.as_ref().err().map(Failure::to_string);
         let parts = match (&self.sides[..], sides) {
             ([a, b], [on_a, on_b]) => {

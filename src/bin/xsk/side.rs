@@ -11,6 +11,7 @@ use crate::port::take_off;
 use crate::rates::named;
 use crate::table::{Label, Table};
 use crate::watch::{Seen, Watch};
+use crate::words::Event;
 use std::time::{Duration, Instant};
 use xsk::interface::{DeviceEvent, InterfaceInfo};
 use xsk::multi_queue::QueueSet;
@@ -199,13 +200,13 @@ impl Side {
 
     /// Notes another name, by which the interface is called from then on.
     fn note_event(&mut self, event: &DeviceEvent, table: &Table) {
-        let Some((word, text)) = described(event) else { return };
+        let Some((what, text)) = described(event) else { return };
         // It may have yet another one, or be gone.
         if let Ok(interface) = Interface::by_index(self.interface.index()) {
             self.label.rename(interface.name());
             self.interface = interface;
         }
-        table.event(&self.label, word, &text);
+        table.event(&self.label, what, &text);
     }
 
     /// Notes, once, that busy polling does nothing, as soon as that is known.
@@ -227,7 +228,7 @@ impl Side {
         };
         let place = format!("{} of {}", named(&without), self.interface.name());
         let text = format!("{place}: {}{yet}", BusyPollEffect::NoNapi);
-        table.event(&self.label, "busy_poll_no_effect", &text);
+        table.event(&self.label, Event::BusyPollNoEffect, &text);
     }
 
     /// Checks the program. That another process took it off is no error, but an end.
@@ -247,7 +248,7 @@ impl Side {
                 "program {id} was taken off {} by another process: packets go past this socket",
                 self.interface.name()
             );
-            table.event(&self.label, "program_taken_off", &text);
+            table.event(&self.label, Event::ProgramTakenOff, &text);
             ended = Some(Ended::ProgramTakenOff);
         }
         self.look_elsewhere(info, mode, table, received)?;
@@ -287,7 +288,7 @@ impl Side {
         let mut served: Vec<u32> = self.handles.iter().map(SocketHandle::queue).collect();
         served.dedup();
         if elsewhere.queues as usize > served.len() && self.report()?.totals().rx_dropped == 0 {
-            table.event(&self.label, "packets_elsewhere", &elsewhere.described());
+            table.event(&self.label, Event::PacketsElsewhere, &elsewhere.described());
         }
         Ok(())
     }
@@ -322,7 +323,7 @@ impl Side {
                     _ if named => format!("{}: {text}", self.interface.name()),
                     _ => text,
                 };
-                table.event(&self.label, loss.word(), &text);
+                table.event(&self.label, loss.event(), &text);
             }
         }
     }
@@ -393,8 +394,8 @@ impl Side {
             return;
         }
         self.link = link;
-        let (word, text) = link.described(self.interface.name());
-        table.event(&self.label, word, &text);
+        let (event, text) = link.described(self.interface.name());
+        table.event(&self.label, event, &text);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::output::{Lines, NotWritten, printable};
 use crate::parts::Part;
 use crate::rates::{grouped, per_second};
 use crate::tx_times::TxTimes;
+use crate::words::{Event, Why};
 use serde_json::{Map, Value, json};
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -39,8 +40,8 @@ fn grown(before: &Statistics, now: &Statistics) -> [(&'static str, Option<u64>);
 /// How a run ended, for its summary.
 #[derive(Debug)]
 pub(crate) struct Summary {
-    /// The word for why.
-    pub(crate) ended: &'static str,
+    /// Why it ended.
+    pub(crate) ended: Why,
     /// How long it took.
     pub(crate) time: Duration,
     /// Packets that were neither sent nor dropped when it ended.
@@ -147,11 +148,11 @@ impl Table {
 
     /// Writes an event on an interface beside the reports: for people to the standard error output,
     /// in JSON mode to the standard output as well. A failed write is ignored.
-    pub(crate) fn event(&self, label: &Label, word: &str, text: &str) {
+    pub(crate) fn event(&self, label: &Label, event: Event, text: &str) {
         self.note(text);
         if self.json {
             let mut object = self.object(label);
-            object.insert("event".to_owned(), json!(word));
+            object.insert("event".to_owned(), json!(event.word()));
             object.insert("message".to_owned(), json!(text));
             let _ = self.output.line(Value::Object(object).to_string());
         }
@@ -201,7 +202,7 @@ impl Table {
             let mut object = self.counters(true, &total, &kernel, time);
             object.insert("total".to_owned(), totals(&total));
             object.insert("tx_pending".to_owned(), json!(pending));
-            object.insert("ended".to_owned(), json!(ended));
+            object.insert("ended".to_owned(), json!(ended.word()));
             object.insert("error".to_owned(), json!(error));
             if let Some(part) = parts.first() {
                 let list = parts.iter().map(Part::json).collect();
