@@ -285,6 +285,23 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
 }
 
 #[test]
+fn seconds_may_have_a_fraction() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let ended = fixture.start("rxdrop -p -d 1.5 -n 0.4").ready().end();
+    let summary = ended.summary();
+    let seconds = summary["seconds"].as_f64().unwrap();
+    assert!((1.5..15.0).contains(&seconds), "{summary}");
+    // Three whole ones, the last one, and the summary; fewer where the machine is busy.
+    let count = ended.objects().len();
+    assert!((2..=5).contains(&count), "{ended:?}");
+    let first = ended.objects()[0]["seconds"].as_f64().unwrap();
+    assert!((0.4..10.0).contains(&first), "{ended:?}");
+}
+
+#[test]
 fn the_title_says_how_many_queues_there_are() {
     if !privileged!() {
         return;

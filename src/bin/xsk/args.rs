@@ -2,6 +2,7 @@
 
 pub(crate) use crate::args_cable::{DemoArgs, LatencyArgs, Profile};
 pub(crate) use crate::args_port::{Method, ModeArgs, PortArgs, RxArgs, TxArgs};
+use crate::conflicts;
 use crate::words;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -166,7 +167,8 @@ impl Command {
 impl Cli {
     /// Reads the command line; ends the process if it is wrong.
     pub(crate) fn read() -> Self {
-        let cli = Self::parse();
+        let cli =
+            Self::try_parse().unwrap_or_else(|error| conflicts::explained::<Self>(error).exit());
         if let Some(text) = cli.command.contradiction() {
             Self::command().error(ErrorKind::ArgumentConflict, text).exit();
         }

@@ -1,9 +1,11 @@
 //! Options of the commands that work on a cable between two interfaces: `demo` and `latency`.
 
 use crate::args::ModeArgs;
+use crate::args_port::seconds;
 use crate::cpus::Cpus;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
+use std::time::Duration;
 
 /// Send packets from one AF_XDP socket to another and account for each of them and of their chunks
 ///
@@ -67,10 +69,9 @@ pub(crate) struct LatencyArgs {
     #[arg(long, value_name = "PACKETS", default_value_t = 5000,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) pps: u64,
-    /// Seconds until the end, of each row of a comparison
-    #[arg(short, long, value_name = "SECONDS", default_value_t = 3,
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) duration: u64,
+    /// Seconds until the end, of each row of a comparison; also with a fraction (1.5)
+    #[arg(short, long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    pub(crate) duration: Duration,
     /// Bytes of a packet, with its Ethernet header and without the FCS
     #[arg(short = 's', long, value_name = "BYTES", default_value_t = 60,
           value_parser = clap::value_parser!(u32).range(42..=1514))]

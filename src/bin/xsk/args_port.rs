@@ -4,6 +4,7 @@ use crate::failure::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use xsk::interface::Membership;
 use xsk::multi_queue::QueueSet;
@@ -76,12 +77,11 @@ pub(crate) struct PortArgs {
     #[arg(short = 'F', long)]
     pub(crate) frags: bool,
     /// Seconds between two reports
-    #[arg(short = 'n', long, value_name = "SECONDS", default_value_t = 1,
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) interval: u64,
-    /// Whole seconds until the end
-    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) duration: Option<u64>,
+    #[arg(short = 'n', long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(crate) interval: Duration,
+    /// Seconds until the end, also with a fraction (1.5)
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) duration: Option<Duration>,
     /// Packets until the end
     #[arg(short = 'C', long = "count", value_name = "PACKETS",
           value_parser = clap::value_parser!(u64).range(1..))]
@@ -218,6 +218,15 @@ pub(crate) struct TxArgs {
     /// Entries of the completion ring
     #[arg(long, value_name = "ENTRIES", default_value_t = 2048)]
     pub(crate) completion_ring: u32,
+}
+
+/// Reads a time from a tenth of a second to a year.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    const RANGE: RangeInclusive<f64> = 0.1..=31_536_000.0;
+    let seconds = text.parse().ok().filter(|seconds| RANGE.contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| {
+        "a number of seconds is wanted, from 0.1 to 31536000 (a year), as 2 or 1.5".to_owned()
+    })
 }
 
 /// An [`AttachMethod`] by its name on the command line.

@@ -146,7 +146,7 @@ fn ping(
     let start = Instant::now();
     let mut measured = Measured::nothing();
     let run = || -> Result<()> {
-        let (duration, interval) = (Duration::from_secs(args.duration), 1_000_000_000 / args.pps);
+        let (duration, interval) = (args.duration, 1_000_000_000 / args.pps);
         let interval = Duration::from_nanos(interval);
         let (mut due, mut next_check, mut ready) = (start, start, true);
         // The numbers of packets that came back are rising.

@@ -5,6 +5,7 @@ mod args_cable;
 mod args_port;
 mod between;
 mod both_ends;
+mod conflicts;
 mod counts;
 mod cpus;
 mod demo;

@@ -125,8 +125,6 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         let run = now.duration_since(self.start);
         let since = now.duration_since(self.last.0);
-        let interval = Duration::from_secs(interval);
-        let duration = duration.map(Duration::from_secs);
         if duration.is_some_and(|duration| run >= duration) {
             return Ok(self.end_with(Ended::Time { early: count.is_some() }));
         }

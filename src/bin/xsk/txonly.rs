@@ -112,8 +112,8 @@ fn check_size(
         () => format!(", chunks of {chunk}"),
     };
     Err(Failure::Text(format!(
-        "packets of {size} bytes cannot be sent on {}: from {HEADERS} bytes (Ethernet, IPv4 and UDP \
-         headers) to {most} (MTU {} with the Ethernet header{chunks}){cure}",
+        "packets of {size} bytes cannot be sent on {}: they have {HEADERS} bytes at least (Ethernet, \
+         IPv4 and UDP headers), and {most} at the most (MTU {} with the Ethernet header{chunks}){cure}",
         info.name, info.mtu
     )))
 }
