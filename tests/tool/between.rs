@@ -15,8 +15,12 @@ struct Two {
 
 impl Two {
     fn new() -> Self {
-        let first = Fixture::new(1);
-        let builder = VethPair::builder().names("near2", "far2");
+        Self::with_queues(1)
+    }
+
+    fn with_queues(queues: u32) -> Self {
+        let first = Fixture::new(queues);
+        let builder = VethPair::builder().queues(queues).names("near2", "far2");
         let second = builder.build(&first.cable.left, &first.cable.right).unwrap();
         Self { first, second }
     }
@@ -169,6 +173,31 @@ fn two_ports_have_twice_the_chunks_of_one() {
         assert!(range(1).contains(&largest_memory(&tool)), "{line}: {}", largest_memory(&tool));
         tool.stop();
     }
+}
+
+/// What the refusal of several queues proposes.
+#[test]
+fn each_queue_is_served_by_a_process_of_its_own() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::with_queues(2);
+    let ended = two.first.start("l2fwd -o near2 -q all").end();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let words = "with -o: one thread serves both interfaces, over one packet memory: start one";
+    assert!(ended.err.join("\n").contains(words), "{ended:?}");
+    let start = |queue: u32| {
+        let line = format!("l2fwd -o near2 -q {queue} -p -C {}", 10 + queue);
+        two.first.start(&line).ready()
+    };
+    let tools = [start(0), start(1)];
+    two.first.send(1, 11);
+    two.first.send(0, 10);
+    for (tool, count) in tools.into_iter().zip([10, 11]) {
+        let summary = tool.summary();
+        assert_eq!((&summary["tx_packets"], &summary["ended"]), (&count.into(), &"count".into()));
+    }
+    assert_eq!(two.is_attached(), [false; 2]);
 }
 
 #[test]

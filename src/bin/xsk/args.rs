@@ -151,15 +151,19 @@ impl Command {
                 attached cannot be taken off";
             return Some(text.to_owned());
         }
-        let option = match self {
-            Self::Rxdrop(args) if args.rx.sockets > 1 => "-M",
-            Self::L2fwd(args) if args.rx.sockets > 1 => "-M",
-            Self::L2fwd(L2fwdArgs { output: Some(_), .. }) => "-o",
+        const SPREAD: &str = "the sockets of a queue share its rings, and one thread serves all of \
+            them: name one queue";
+        const BETWEEN: &str = "one thread serves both interfaces, over one packet memory: start one \
+            `xsk` for each queue, which use one program together";
+        let (option, why) = match self {
+            Self::Rxdrop(args) if args.rx.sockets > 1 => ("-M", SPREAD),
+            Self::L2fwd(args) if args.rx.sockets > 1 => ("-M", SPREAD),
+            Self::L2fwd(L2fwdArgs { output: Some(_), .. }) => ("-o", BETWEEN),
             _ => return None,
         };
         let several = port.queue.single().is_none();
         several.then(|| {
-            format!("several queues (-q {}) cannot be used with {option}: name one", port.queue)
+            format!("several queues (-q {}) cannot be used with {option}: {why}", port.queue)
         })
     }
 }
