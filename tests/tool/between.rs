@@ -1,7 +1,7 @@
 //! Forwarding between two interfaces (`l2fwd -o`).
 
 use crate::common::{packet, wait_for};
-use crate::fixture::{Ended, Fixture, LIMIT, TOOL, Tool, attached, foreign_on};
+use crate::fixture::{Ended, Fixture, LIMIT, TOOL, Tool, WAIT, attached, foreign_on};
 use rustix::process::Signal;
 use std::process::Command;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
@@ -175,17 +175,59 @@ fn two_ports_have_twice_the_chunks_of_one() {
     }
 }
 
-/// What the refusal of several queues proposes.
 #[test]
-fn each_queue_is_served_by_a_process_of_its_own() {
+fn several_queues_go_to_the_same_ones_of_the_other_interface() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::with_queues(3);
+    for (letters, served) in [("-q all", "0-2"), ("-q 1,2 -p", "1-2")] {
+        let line = format!("l2fwd -o near2 {letters} -C 66");
+        let tool = two.first.start(&line).ready();
+        let title = tool.note();
+        assert!(title.starts_with(&format!("near2 queues {served} of 3: ")), "{title}");
+        let far2 = format!("rxdrop -i far2 -q all -p -C 33 --json {WAIT}");
+        let receiver = Tool::start(&two.first.cable.right, &far2).ready();
+        // One way, and then the other one.
+        two.first.send(1, 11);
+        two.first.send(2, 22);
+        let received = receiver.summary();
+        let of = |queue: usize| received["queues"][queue]["rx_packets"].clone();
+        assert_eq!([of(0), of(1), of(2)], [0, 11, 22], "{received}");
+        let back = format!("txonly -i far2 -q 1,2 -C 33 --json {WAIT}");
+        Tool::start(&two.first.cable.right, &back).summary();
+        let ended = tool.end();
+        assert_directions(&ended, [(33, 33 * 60), (33, 33 * 60)]);
+        assert_eq!(ended.summary()["queue"], serde_json::Value::Null);
+        assert_eq!(two.is_attached(), [false; 2]);
+    }
+}
+
+#[test]
+fn queues_that_only_one_of_two_interfaces_has_are_left_out() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::with_queues(1);
+    let here = &two.first.cable.left;
+    let builder = VethPair::builder().queues(3).names("wide", "wide2");
+    let _wide = builder.build(here, &two.first.cable.right).unwrap();
+    let tool = two.first.start("l2fwd -o wide -q all -d 100").ready();
+    let title = tool.note();
+    assert!(title.starts_with("wide queue 0 of 3: "), "{title}");
+    assert_eq!(tool.note(), "queues 1-2 left out: only one of near and wide has as many");
+    tool.stop();
+    let ended = two.first.start("l2fwd -o wide -q 0,1").end();
+    assert!(ended.failure().contains("near has no queue 1"), "{ended:?}");
+    assert_eq!(two.is_attached(), [false; 2]);
+}
+
+#[test]
+fn each_queue_may_be_served_by_a_process_of_its_own() {
     if !privileged!() {
         return;
     }
     let two = Two::with_queues(2);
-    let ended = two.first.start("l2fwd -o near2 -q all").end();
-    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-    let words = "with -o: one thread serves both interfaces, over one packet memory: start one";
-    assert!(ended.err.join("\n").contains(words), "{ended:?}");
     let start = |queue: u32| {
         let line = format!("l2fwd -o near2 -q {queue} -p -C {}", 10 + queue);
         two.first.start(&line).ready()

@@ -325,7 +325,6 @@ fn a_set_that_names_no_queues_of_the_interface_is_refused() {
     for (line, words) in [
         ("rxdrop -q 0-1 -M 2", "cannot be used with -M"),
         ("l2fwd -q all -M 2", "cannot be used with -M"),
-        ("l2fwd -q 0,1 -o far", "cannot be used with -o"),
         ("rxdrop -q 3-1", "the range 3-1 ends before it begins"),
         ("rxdrop -q 0,", "is no number"),
         ("txonly -q every", "is no number"),

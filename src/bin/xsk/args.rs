@@ -93,8 +93,9 @@ pub(crate) struct L2fwdArgs {
     pub(crate) tx: TxArgs,
     /// Other interface: forward what comes on either to the other, with addresses as they are
     ///
-    /// The same queue number is used on both, and the packets are not copied between them: both use
-    /// one packet memory, and half of the chunks are for what each receives. Options hold for
+    /// The same queue numbers are used on both, and the packets are not copied between them: those of
+    /// one number use one packet memory, and half of the chunks are for what each receives. One thread
+    /// serves all queues (-q) in turn; one `xsk` for each queue uses more processors. Options hold for
     /// both, and a count (-C) for both directions together. A card takes packets to other addresses
     /// than its own only if it is promiscuous (--promiscuous). A checksum that a
     /// sender left to its card stays unfinished: `ethtool -K IF tx off` there. The table counts both
@@ -153,18 +154,14 @@ impl Command {
         }
         const SPREAD: &str = "the sockets of a queue share its rings, and one thread serves all of \
             them: name one queue";
-        const BETWEEN: &str = "one thread serves both interfaces, over one packet memory: start one \
-            `xsk` for each queue, which use one program together";
-        let (option, why) = match self {
-            Self::Rxdrop(args) if args.rx.sockets > 1 => ("-M", SPREAD),
-            Self::L2fwd(args) if args.rx.sockets > 1 => ("-M", SPREAD),
-            Self::L2fwd(L2fwdArgs { output: Some(_), .. }) => ("-o", BETWEEN),
+        let sockets = match self {
+            Self::Rxdrop(args) => args.rx.sockets,
+            Self::L2fwd(args) => args.rx.sockets,
             _ => return None,
         };
-        let several = port.queue.single().is_none();
-        several.then(|| {
-            format!("several queues (-q {}) cannot be used with {option}: {why}", port.queue)
-        })
+        let several = sockets > 1 && port.queue.single().is_none();
+        several
+            .then(|| format!("several queues (-q {}) cannot be used with -M: {SPREAD}", port.queue))
     }
 }
 
