@@ -108,8 +108,8 @@ fn the_cause_of_lost_packets_is_named() {
         let counters = || cable.b().info().unwrap().counters;
         wait_for("packets", || counters().tx_packets > 1000);
         let before = counters().tx_dropped;
-        // While an end is down, the command sends nothing, once it has seen that: it may be before it
-        // sends anything.
+        // While an end is down, the command sends nothing, once it has seen that: it may be before
+        // it sends anything.
         let drops = if matches!(change, Change::Down) { 0 } else { 300 };
         wait_for("drops", || {
             match change {

@@ -183,8 +183,8 @@ fn a_signal_ends_a_demo_that_waits_for_a_link() {
     assert_eq!(attached(cable.a()), None);
 }
 
-/// Nothing else ends one that cannot end well: here its last lines are not read, and it does not run
-/// for a while.
+/// Nothing else ends one that cannot end well: here its last lines are not read, and it does not
+/// run for a while.
 #[test]
 fn a_signal_that_comes_much_later_ends_it_at_once() {
     if !privileged!() {

@@ -93,13 +93,13 @@ pub(crate) struct L2fwdArgs {
     pub(crate) tx: TxArgs,
     /// Other interface: forward what comes on either to the other, with addresses as they are
     ///
-    /// The same queue numbers are used on both, and the packets are not copied between them: those of
-    /// one number use one packet memory, and half of the chunks are for what each receives. One thread
-    /// serves all queues (-q) in turn; one `xsk` for each queue uses more processors. Options hold for
-    /// both, and a count (-C) for both directions together. A card takes packets to other addresses
-    /// than its own only if it is promiscuous (--promiscuous). A checksum that a
-    /// sender left to its card stays unfinished: `ethtool -K IF tx off` there. The table counts both
-    /// directions together; the summary has a line for each, and its JSON object "directions".
+    /// The same queue numbers are used on both, and the packets are not copied between them: those
+    /// of one number use one packet memory, and half of the chunks are for what each receives. One
+    /// thread serves all queues (-q) in turn; one `xsk` for each queue uses more processors.
+    /// Options hold for both, and a count (-C) for both directions together. A card takes packets
+    /// to other addresses than its own only if it is promiscuous (--promiscuous). A checksum that a
+    /// sender left to its card stays unfinished: `ethtool -K IF tx off` there. The table counts
+    /// both directions together; the summary has a line for each, and its JSON object "directions".
     #[arg(short, long, value_name = "NAME", conflicts_with = "sockets")]
     pub(crate) output: Option<OsString>,
 }
@@ -117,14 +117,14 @@ pub(crate) struct TxonlyArgs {
     pub(crate) size: u32,
     /// Ask for the time at which each packet is sent, and show it in the summary (6.8)
     ///
-    /// In copy mode: min, median, 99th percentile and max of the time from the kick that had the kernel
-    /// take the packet, read right before the call, to the time that the kernel wrote when the driver
-    /// freed the packet; both by CLOCK_TAI. It includes the packets of the same kick before this one:
-    /// -b 1 shows the time of one alone. A packet that the device drops has a time, too. In zero-copy
-    /// mode the card writes the time by its own clock, which cannot be compared with the kick: the
-    /// summary shows the time from one packet to the next. Median and percentile are off by 0.4 % at
-    /// the most. Packets are sent more slowly by it. In JSON the summary has the object
-    /// "tx_timestamps". Packets have one frame: not with -F.
+    /// In copy mode: min, median, 99th percentile and max of the time from the kick that had the
+    /// kernel take the packet, read right before the call, to the time that the kernel wrote when
+    /// the driver freed the packet; both by CLOCK_TAI. It includes the packets of the same kick
+    /// before this one: -b 1 shows the time of one alone. A packet that the device drops has a
+    /// time, too. In zero-copy mode the card writes the time by its own clock, which cannot be
+    /// compared with the kick: the summary shows the time from one packet to the next. Median and
+    /// percentile are off by 0.4 % at the most. Packets are sent more slowly by it. In JSON the
+    /// summary has the object "tx_timestamps". Packets have one frame: not with -F.
     #[arg(long, conflicts_with = "frags")]
     pub(crate) tx_timestamps: bool,
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 /// Send packets from one AF_XDP socket to another and account for each of them and of their chunks
 ///
 /// Makes two network namespaces with a virtual cable between them, or uses two existing interfaces
-/// that a cable joins (-i, -o). Each packet carries a sequence number and a checksum. Runs in native
-/// mode and then in generic mode, unless one is asked for. The exit code is 0 only if nothing was
-/// lost, corrupt or duplicated and all chunks are accounted for.
+/// that a cable joins (-i, -o). Each packet carries a sequence number and a checksum. Runs in
+/// native mode and then in generic mode, unless one is asked for. The exit code is 0 only if
+/// nothing was lost, corrupt or duplicated and all chunks are accounted for.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Packets to send in each mode
@@ -46,8 +46,8 @@ pub(crate) struct DemoArgs {
     pub(crate) replace: bool,
     /// Ask for the time at which each packet is sent, and show it in the report (6.8)
     ///
-    /// As that of txonly (`xsk txonly --help`): from the kick to the time that the kernel wrote. Packets
-    /// take one chunk.
+    /// As that of txonly (`xsk txonly --help`): from the kick to the time that the kernel wrote.
+    /// Packets take one chunk.
     #[arg(long, conflicts_with = "frags")]
     pub(crate) tx_timestamps: bool,
     /// Print one JSON object for each mode
@@ -58,14 +58,15 @@ pub(crate) struct DemoArgs {
 /// Measure how long a packet takes to another AF_XDP socket and back
 ///
 /// Makes two network namespaces with a virtual cable between them, or uses two existing interfaces
-/// that a cable joins (-i, -o). Packets are sent at a rate; the other end sends each one back. The time
-/// is from right before the packet is given to the kernel to right after it is seen again. Percentiles
-/// are off by 0.4 % at the most.
+/// that a cable joins (-i, -o). Packets are sent at a rate; the other end sends each one back. The
+/// time is from right before the packet is given to the kernel to right after it is seen again.
+/// Percentiles are off by 0.4 % at the most.
 #[derive(Debug, Args)]
 pub(crate) struct LatencyArgs {
     /// Packets per second
     ///
-    /// A packet that is due while the one before it is not sent yet is skipped, and counted as such.
+    /// A packet that is due while the one before it is not sent yet is skipped, and counted as
+    /// such.
     #[arg(long, value_name = "PACKETS", default_value_t = 5000,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) pps: u64,
@@ -82,8 +83,9 @@ pub(crate) struct LatencyArgs {
     /// Look for packets without a pause, and do not sleep: takes two processors
     #[arg(long)]
     pub(crate) spin: bool,
-    /// Processors that the two ends run on, the one that measures first [default: with --spin the last
-    /// two that the process may run on, if it may run on two; else wherever the kernel puts them]
+    /// Processors that the two ends run on, the one that measures first [default: with --spin the
+    /// last two that the process may run on, if it may run on two; else wherever the kernel puts
+    /// them]
     ///
     /// Packets are measured at their best where nothing else runs on the two: neither the card's
     /// interrupts nor other threads. With --compare it holds for all ways.

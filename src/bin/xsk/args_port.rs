@@ -22,12 +22,14 @@ pub(crate) struct PortArgs {
     /// Interface
     #[arg(short, long, value_name = "NAME")]
     pub(crate) interface: OsString,
-    /// Queues that packets are received and sent on: a number, numbers and ranges (0,2,4-7), or `all`
+    /// Queues that packets are received and sent on: a number, numbers and ranges (0,2,4-7), or
+    /// `all`
     ///
-    /// Each of several queues has a thread and packet memory of its own (--chunks); a count (-C) is for
-    /// all together. Each thread spins: with fewer free processors than queues, add -p. A queue without the RX or the TX side that the command needs is left out. The table
-    /// counts all queues together; the summary has a line for each. In JSON the summary has
-    /// "queues", and "queue" is null. With l2fwd's -o one thread serves all of them; not with -M.
+    /// Each of several queues has a thread and packet memory of its own (--chunks); a count (-C) is
+    /// for all together. Each thread spins: with fewer free processors than queues, add -p. A queue
+    /// without the RX or the TX side that the command needs is left out. The table counts all
+    /// queues together; the summary has a line for each. In JSON the summary has "queues", and
+    /// "queue" is null. With l2fwd's -o one thread serves all of them; not with -M.
     #[arg(short, long, value_name = "QUEUES", default_value = "0")]
     pub(crate) queue: QueueSet,
     #[command(flatten)]
@@ -51,8 +53,9 @@ pub(crate) struct PortArgs {
     /// Busy polling: calls of the kernel take packets from the queue (5.11)
     ///
     /// It is preferred to interrupts, where the interface defers these (napi_defer_hard_irqs and
-    /// gro_flush_timeout in /sys/class/net). A line says if there is no NAPI instance to poll, and so
-    /// does the summary: not every kernel has one, and not every driver. An interrupt may be faster all the same.
+    /// gro_flush_timeout in /sys/class/net). A line says if there is no NAPI instance to poll, and
+    /// so does the summary: not every kernel has one, and not every driver. An interrupt may be
+    /// faster all the same.
     #[arg(short = 'B', long)]
     pub(crate) busy_poll: bool,
     /// Packets that one such call takes
@@ -72,8 +75,8 @@ pub(crate) struct PortArgs {
     ///
     /// Needs Linux 6.6. In copy mode a packet has 18 frames at the most; in zero-copy mode the card
     /// says how many, and may have none of several. If another process has attached the program, it
-    /// has to have done so with -F, too. In zero-copy mode before Linux 6.18.17 the kernel may cut a
-    /// packet where the RX ring is full: leave it as long as the fill ring (--rx-ring).
+    /// has to have done so with -F, too. In zero-copy mode before Linux 6.18.17 the kernel may cut
+    /// a packet where the RX ring is full: leave it as long as the fill ring (--rx-ring).
     #[arg(short = 'F', long)]
     pub(crate) frags: bool,
     /// Seconds between two reports
@@ -170,8 +173,8 @@ pub(crate) struct RxArgs {
     /// Bytes left free before each received packet
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub(crate) headroom: u32,
-    /// Entries of the RX ring [default: 2048; with -F, whose packets take several entries, as many as
-    /// the fill ring has]
+    /// Entries of the RX ring [default: 2048; with -F, whose packets take several entries, as many
+    /// as the fill ring has]
     #[arg(long, value_name = "ENTRIES")]
     rx_ring: Option<u32>,
     /// Entries of the fill ring

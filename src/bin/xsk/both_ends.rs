@@ -39,8 +39,8 @@ impl BothEnds {
         })
     }
 
-    /// Returns whether packets can go, by what was seen last. A link that goes down, or comes back, is
-    /// noted.
+    /// Returns whether packets can go, by what was seen last. A link that goes down, or comes back,
+    /// is noted.
     pub(crate) fn are_ready(&mut self) -> Result<bool> {
         for (end, program) in self.ends.iter_mut().zip(self.programs) {
             let Some(Seen { info, events, .. }) = end.watch.take() else { continue };

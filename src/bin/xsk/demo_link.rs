@@ -13,8 +13,8 @@ const KERNEL_HEADROOM: u32 = 256;
 /// Bytes of a chunk, and of the part of it that the kernel receives into.
 pub(crate) const CHUNK_SIZE: u32 = 4096;
 const ROOM: u32 = CHUNK_SIZE - KERNEL_HEADROOM;
-/// The largest MTU with which a veth pair accepts a native program for packets of one chunk, and the
-/// largest one that it can have.
+/// The largest MTU with which a veth pair accepts a native program for packets of one chunk, and
+/// the largest one that it can have.
 const VETH_MTU: u32 = 3506;
 const VETH_MAX_MTU: u32 = 65_535;
 
@@ -82,9 +82,9 @@ impl TestLink {
         }
     }
 
-    /// Returns how many packets may be on their way at once. A card sends all that is published, and
-    /// the other card takes what its own ring has room for; a veth pair's packets move by counted
-    /// kicks. No more than there are chunks for.
+    /// Returns how many packets may be on their way at once. A card sends all that is published,
+    /// and the other card takes what its own ring has room for; a veth pair's packets move by
+    /// counted kicks. No more than there are chunks for.
     pub(crate) fn max_in_flight(&self, size: u32) -> u32 {
         let most = match self {
             Self::Own { .. } => CHUNKS,

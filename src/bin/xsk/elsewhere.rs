@@ -41,16 +41,16 @@ impl Elsewhere<'_> {
         };
         let generic = match self.mode {
             XdpMode::Generic => {
-                ". In generic mode a veth gives what its peer sent on queue N to queue N-1 (and that \
-                 of queue 0 to queue 0); native mode (-N) has the same number"
+                ". In generic mode a veth gives what its peer sent on queue N to queue N-1 (and \
+                 that of queue 0 to queue 0); native mode (-N) has the same number"
             }
             _ => "",
         };
         format!(
             "{received} come to {served}, and {others} to others of the {queues} queues of {name}: \
              `ethtool -S {name}` shows which, `ethtool -L {name}` changes their number{generic}. A \
-             queue that was added after the program was attached may receive nothing until all users \
-             of the program have ended"
+             queue that was added after the program was attached may receive nothing until all \
+             users of the program have ended"
         )
     }
 }

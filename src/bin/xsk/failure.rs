@@ -63,8 +63,8 @@ impl Failure {
         }
     }
 
-    /// Returns the failure with the advice for a process that gives its rights up: what netlink holds, it
-    /// could not take off.
+    /// Returns the failure with the advice for a process that gives its rights up: what netlink
+    /// holds, it could not take off.
     pub(crate) fn without_rights(self) -> Self {
         let Self::Xsk(error @ Error::OtherAttachment { .. }) = self else { return self };
         let text = error.to_string();
@@ -77,8 +77,8 @@ impl Failure {
         }
     }
 
-    /// Returns the failure of several sockets on a queue, with a word on a program that is the tool's
-    /// own for one.
+    /// Returns the failure of several sockets on a queue, with a word on a program that is the
+    /// tool's own for one.
     pub(crate) fn of_spread(self) -> Self {
         match self {
             Self::Xsk(Error::ForeignProgram { name: Some(ref name), .. })
@@ -93,8 +93,8 @@ impl Failure {
         }
     }
 
-    /// Returns the failure without the advice to use packets of several frames, which is in vain where
-    /// they were asked for already.
+    /// Returns the failure without the advice to use packets of several frames, which is in vain
+    /// where they were asked for already.
     pub(crate) fn despite_frags(self) -> Self {
         match self {
             Self::Xsk(error) => Self::DespiteFrags(error),
@@ -241,8 +241,9 @@ fn in_words_of_the_tool(error: &Error, queues: usize) -> String {
             format!("{text}{each}. Or ask for fewer chunks: `--chunks {chunks}`")
         }
         Error::ForeignProgram { name: Some(name), .. } if name == SPREAD => format!(
-            "{text}. By its name it is the program of an `xsk` with several sockets on a queue (-M), \
-             which is that process's own: no option joins it, neither on this queue nor on another one"
+            "{text}. By its name it is the program of an `xsk` with several sockets on a queue \
+             (-M), which is that process's own: no option joins it, neither on this queue nor on \
+             another one"
         ),
         Error::NeedsKernel { feature, .. } => format!("{text}{}", without(feature)),
         _ => text,
@@ -291,8 +292,8 @@ fn with_sudo() -> String {
     words.join(" ")
 }
 
-/// Returns a word as a shell takes it: in quotes where it needs them, and with the numbers of control
-/// characters.
+/// Returns a word as a shell takes it: in quotes where it needs them, and with the numbers of
+/// control characters.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

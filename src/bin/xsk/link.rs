@@ -43,8 +43,8 @@ impl Link {
     }
 }
 
-/// Returns a new name of an interface as an event of the run, and a sentence about it; `None` for other
-/// events of the interface.
+/// Returns a new name of an interface as an event of the run, and a sentence about it; `None` for
+/// other events of the interface.
 pub(crate) fn described(event: &DeviceEvent) -> Option<(Event, String)> {
     let DeviceEvent::Renamed { from, to } = event else { return None };
     let (from, to) = (from.to_string_lossy(), to.to_string_lossy());

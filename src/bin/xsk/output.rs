@@ -22,8 +22,8 @@ const LEAST: Duration = Duration::from_millis(50);
 const MOST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Returns a text in which nothing but line breaks controls a terminal: names of interfaces may hold
-/// any bytes.
+/// Returns a text in which nothing but line breaks controls a terminal: names of interfaces may
+/// hold any bytes.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' => "\n".to_owned(),

@@ -89,8 +89,8 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
         .bind_timeout(args.wait().min(BIND_SLICE))
 }
 
-/// Makes a socket. While packet memory of a socket that was closed just now still counts against the
-/// limit, tries again for a moment, unless this memory alone is above the limit.
+/// Makes a socket. While packet memory of a socket that was closed just now still counts against
+/// the limit, tries again for a moment, unless this memory alone is above the limit.
 pub(crate) fn patiently<S: SocketKind>(
     builder: SocketBuilder<S>,
     stop: &Stop,
@@ -143,7 +143,8 @@ pub(crate) fn bind<S: SocketKind>(
     }
 }
 
-/// Makes a socket with all chunks of `pool` that its fill ring has room for, and binds it to a queue.
+/// Makes a socket with all chunks of `pool` that its fill ring has room for, and binds it to a
+/// queue.
 pub(crate) fn bind_filled<S: SocketKind>(
     args: &PortArgs,
     builder: SocketBuilder<S>,
@@ -167,8 +168,8 @@ pub(crate) fn attachment(args: &PortArgs, interface: &Interface) -> AttachmentBu
     }
 }
 
-/// Attaches as `builder` says. While another process attaches or leaves, waits for it, but ends soon
-/// after a signal.
+/// Attaches as `builder` says. While another process attaches or leaves, waits for it, but ends
+/// soon after a signal.
 pub(crate) fn attach(
     builder: impl Fn() -> AttachmentBuilder,
     interface: &Interface,
@@ -337,8 +338,8 @@ pub(crate) fn copy(handle: &SocketHandle) -> String {
     format!("{name} mode, {}", handle.copy_reason())
 }
 
-/// Returns whether each of several sockets is in zero-copy or copy mode, and why; with the queues, if
-/// they differ.
+/// Returns whether each of several sockets is in zero-copy or copy mode, and why; with the queues,
+/// if they differ.
 fn copy_of_all(handles: &[SocketHandle]) -> String {
     by_mode(handles.iter().map(|handle| (handle.queue(), copy(handle))))
 }
@@ -423,7 +424,8 @@ pub(crate) fn kick(args: &PortArgs, tx: &mut impl TxRing) -> xsk::Result<Kick> {
     if args.no_need_wakeup { tx.kick() } else { tx.kick_if_needed() }
 }
 
-/// Has the kernel look at a queue of which nothing came: with busy polling it takes packets from it.
+/// Has the kernel look at a queue of which nothing came: with busy polling it takes packets from
+/// it.
 pub(crate) fn look(args: &PortArgs, fill: &mut Fill, handle: &SocketHandle) -> xsk::Result<Kick> {
     if args.busy_poll { handle.poll_queue() } else { fill.kick_if_needed() }
 }

@@ -109,8 +109,8 @@ impl Served {
         opened.map_err(|failure| failure.of_queues(self.numbers.len()))
     }
 
-    /// Works on the queues: on one in this thread, and on several in a thread for each, which this one
-    /// looks after.
+    /// Works on the queues: on one in this thread, and on several in a thread for each, which this
+    /// one looks after.
     pub(crate) fn run<W: Work>(
         &self,
         args: &PortArgs,

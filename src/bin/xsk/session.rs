@@ -29,8 +29,8 @@ pub(crate) const TURNS: u32 = 256;
 pub(crate) struct Session<'a> {
     /// What the loop counts, if there are no parts.
     pub(crate) counts: Counts,
-    /// What the loop counts for each of several sockets or queues, or for each direction between two
-    /// interfaces: what came on the interface of that number, and was sent on the other.
+    /// What the loop counts for each of several sockets or queues, or for each direction between
+    /// two interfaces: what came on the interface of that number, and was sent on the other.
     pub(crate) parts: Vec<Counts>,
     /// Packets that were given to the kernel, and neither sent nor dropped.
     pub(crate) pending: u64,
@@ -188,9 +188,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Takes the result of a wake-up on the interface of number `side`. An interface that is down, or
-    /// has no carrier, is noted, once, and waited for: the kernel sends what is in the TX ring when
-    /// it is up again.
+    /// Takes the result of a wake-up on the interface of number `side`. An interface that is down,
+    /// or has no carrier, is noted, once, and waited for: the kernel sends what is in the TX ring
+    /// when it is up again.
     #[inline]
     pub(crate) fn kicked(&mut self, side: usize, result: xsk::Result<Kick>) -> Result<()> {
         match result {
@@ -205,7 +205,8 @@ impl<'a> Session<'a> {
         &self.sides[side].handles()[0]
     }
 
-    /// Returns whether packets can be sent on the interface of number `side`, as far as it is known.
+    /// Returns whether packets can be sent on the interface of number `side`, as far as it is
+    /// known.
     #[inline]
     pub(crate) fn is_ready(&self, side: usize) -> bool {
         self.sides[side].is_ready()
@@ -234,8 +235,8 @@ impl<'a> Session<'a> {
     }
 
     /// Calls `work` for each interface until everything that was given to the kernel was sent or
-    /// dropped. `work` takes the number of an interface, wakes the kernel if it is ready, and returns
-    /// whether chunks came back from there, and how many are out.
+    /// dropped. `work` takes the number of an interface, wakes the kernel if it is ready, and
+    /// returns whether chunks came back from there, and how many are out.
     ///
     /// How long that is waited for: see [`Pace::drain`].
     pub(crate) fn drain(
@@ -294,8 +295,8 @@ impl<'a> Session<'a> {
 
     /// Returns how long it is until a check is due, or a little longer.
     pub(crate) fn due(&self) -> Duration {
-        // The clock was read at the beginning of the turn, or, in a busy time, [`TURNS`] turns before at
-        // the most.
+        // The clock was read at the beginning of the turn, or, in a busy time, [`TURNS`] turns
+        // before at the most.
         self.next_check.saturating_sub(self.looked).max(Duration::from_millis(1))
     }
 

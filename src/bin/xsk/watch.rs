@@ -1,5 +1,5 @@
-//! Watches an interface in a thread of its own: by the kernel's notifications, and once a second by a
-//! look, for what the kernel does not notify of. It serves looks under the lock of all network
+//! Watches an interface in a thread of its own: by the kernel's notifications, and once a second by
+//! a look, for what the kernel does not notify of. It serves looks under the lock of all network
 //! settings, for which the data path must not wait.
 
 use crate::failure::{Failure, Result};
