@@ -1,7 +1,7 @@
 //! The command line: the commands, and what holds between their options.
 
 pub(crate) use crate::args_cable::{DemoArgs, LatencyArgs, Profile};
-pub(crate) use crate::args_port::{Method, ModeArgs, PortArgs, RxArgs, TxArgs};
+pub(crate) use crate::args_port::{Method, PortArgs, RxArgs, TxArgs};
 use crate::conflicts;
 use crate::words;
 use clap::error::ErrorKind;

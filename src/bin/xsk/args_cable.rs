@@ -1,7 +1,6 @@
 //! Options of the commands that work on a cable between two interfaces: `demo` and `latency`.
 
-use crate::args::ModeArgs;
-use crate::args_port::seconds;
+use crate::args_port::{ModeArgs, seconds};
 use crate::cpus::Cpus;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;

@@ -1,6 +1,5 @@
 //! The error type of the tool: one readable message, with the tool's flags where one helps.
 
-use crate::output::NotWritten;
 use std::fmt;
 use std::io;
 use xsk::{Errno, Error};
@@ -170,6 +169,10 @@ impl From<Error> for Failure {
         Self::Xsk(error)
     }
 }
+
+/// Why something was not written to the output.
+#[derive(Debug)]
+pub(crate) struct NotWritten(pub(crate) io::Error);
 
 impl From<NotWritten> for Failure {
     fn from(NotWritten(error): NotWritten) -> Self {

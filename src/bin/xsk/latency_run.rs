@@ -5,7 +5,7 @@ use crate::cpus::Pinned;
 use crate::failure::Result;
 use crate::histogram::Histogram;
 use crate::latency_end::End;
-use crate::latency_report::Way;
+use crate::latency_way::Way;
 use crate::signals::Stop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -23,6 +23,7 @@ mod latency_end;
 mod latency_place;
 mod latency_report;
 mod latency_run;
+mod latency_way;
 mod link;
 mod losses;
 mod output;

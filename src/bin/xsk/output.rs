@@ -1,7 +1,7 @@
 //! Lines on the standard output, by a thread that the data path does not wait for, and a progress
 //! line on a terminal.
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, NotWritten, Result};
 use crate::rights;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -41,10 +41,6 @@ pub(crate) fn note(text: &str) {
         lines.settle();
     }
 }
-
-/// Why something was not written.
-#[derive(Debug)]
-pub(crate) struct NotWritten(pub(crate) io::Error);
 
 /// Lines that a thread of their own writes: a reader that stops reading stops nothing else.
 #[derive(Debug)]

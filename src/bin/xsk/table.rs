@@ -2,8 +2,8 @@
 
 use crate::args::PortArgs;
 use crate::counts::{Report, Totals};
-use crate::failure::Result;
-use crate::output::{Lines, NotWritten, printable};
+use crate::failure::{NotWritten, Result};
+use crate::output::{Lines, printable};
 use crate::parts::Part;
 use crate::rates::{grouped, per_second};
 use crate::tx_times::TxTimes;
