@@ -7,6 +7,8 @@
 //! with 1 if a filter takes more than 1.2 times what C takes. The times contain the kernel's loop:
 //! its share is that of a program that only returns.
 
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -91,7 +91,6 @@ fn a_program_finds_what_is_in_a_set_of_thousands_and_sees_changes() {
             assert_eq!(verdict(&source, &packet), wanted, "{a} after the change");
         }
     }
-    println!("{} prefixes at the end, {inside} inside, {outside} outside", set.len());
     assert!(inside > 1000 && outside > 1000);
 }
 

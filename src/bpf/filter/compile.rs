@@ -72,12 +72,15 @@ pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooL
 /// A formula, and what becomes of packets of which it is true.
 type Lowered = (Formula, Action);
 
+/// A function that writes the rules, with the labels of what becomes of their packets.
+type WriteRules = fn(&[Lowered], &[Label], &mut Emitter<'static>) -> Result<Found, TooLarge>;
+
 /// Writes the program, the rules as `write_rules` does.
 fn write(
     rules: &[Source<'_>],
     formulas: &[Lowered],
     counters: bool,
-    write_rules: fn(&[Lowered], &[Label], &mut Emitter<'static>) -> Result<Found, TooLarge>,
+    write_rules: WriteRules,
 ) -> Result<Code, TooLarge> {
     let mut out = Emitter::new();
     let mut ends: BTreeMap<Action, Label> = BTreeMap::new();

@@ -125,6 +125,7 @@ pub(super) struct Fields {
 
 impl Fields {
     /// Orders fields: by rank, then by their place in the rules.
+    #[expect(clippy::mutable_key_type, reason = "sets are equal by their numbers")]
     pub(super) fn new(mut list: Vec<Field>) -> Self {
         let mut places: HashMap<Field, u32> = HashMap::new();
         list.retain(|field| places.insert(field.clone(), 0).is_none());

@@ -122,7 +122,8 @@ impl Unit<'_, '_> {
         let (inside, outside) = outcomes(node)?;
         self.add([Insn::store_imm(Size::Word, Reg::R10, KEY, 128)]);
         for word in [0_i16, 4, 8, 12] {
-            let (from, to) = (offset.saturating_add(word), KEY.saturating_add(4 + word));
+            let from = offset.saturating_add(word);
+            let to = KEY.saturating_add(4).saturating_add(word);
             self.add([
                 Insn::load(Size::Word, VALUE, DATA, from),
                 Insn::store(Size::Word, Reg::R10, to, VALUE),

@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "a test")]
+
 use super::{FULL_BLOCK, OFFSET, Prefix4, Table, mask};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
