@@ -125,6 +125,9 @@ struct Sockets {
     generic: Netlink,
     /// Identifies the namespace; `None` before 5.14.
     netns: Option<u64>,
+    /// Where that is `None`: the netlink address of `route`, which no other socket of its namespace
+    /// can have, and which is not likely to be one in another namespace.
+    address: Option<u32>,
 }
 
 /// What distinguishes the namespace of an interface from others.
@@ -141,9 +144,13 @@ impl Sockets {
             Netlink::open(family)
                 .map_err(|errno| Error::Netlink { operation: "open a netlink socket", errno })
         };
-        let route = open(Family::Route)?;
+        let mut route = open(Family::Route)?;
         let netns = netns::cookie(route.as_fd()).ok();
-        Ok(Arc::new(Self { route, generic: open(Family::Generic)?, netns }))
+        let mut address = None;
+        if let Some((other, own)) = netns.is_none().then(inside::open_with_address).flatten() {
+            (route, address) = (other, Some(own));
+        }
+        Ok(Arc::new(Self { route, generic: open(Family::Generic)?, netns, address }))
     }
 }
 
@@ -294,12 +301,10 @@ impl Interface {
     /// [`Error::Interface`]; with `ENODEV` if it is gone.
     #[doc(alias = "ETHTOOL_GCHANNELS")]
     pub fn queues(&self) -> Result<Queues> {
-        let info = self.info()?;
-        match ethtool::channels(self.device(&info)) {
-            Ok(channels) => Ok(Queues::of_channels(&channels)),
+        match self.ethtool_if_any("ask for the channels of", ethtool::channels)? {
+            Some(channels) => Ok(Queues::of_channels(&channels)),
             // A driver without channels.
-            Err(Errno::OPNOTSUPP) => Ok(Queues::of_info(&info)),
-            Err(errno) => Err(self.error("ask for the channels of", errno.into())),
+            None => Ok(Queues::of_info(&self.info()?)),
         }
     }
 
@@ -343,9 +348,8 @@ impl Interface {
     /// Returns whether its driver has this name (`ETHTOOL_GDRVINFO`); not if the kernel does not
     /// report it.
     pub(crate) fn has_driver(&self, name: &str) -> bool {
-        let of = |info: InterfaceInfo| ethtool::driver(self.device(&info)).ok();
-        let driver = self.info().ok().and_then(of);
-        driver.is_some_and(|driver| {
+        let driver = self.ethtool("ask for the driver of", ethtool::driver);
+        driver.is_ok_and(|driver| {
             driver.driver.split(|byte| *byte == 0).next() == Some(name.as_bytes())
         })
     }

@@ -65,7 +65,13 @@ impl AsFd for Netlink {
 impl Netlink {
     /// Opens a socket in the calling thread's network namespace.
     pub(crate) fn open(family: Family) -> Result<Self, Errno> {
-        Ok(Self { fd: netlink::open(family)?, state: Mutex::default() })
+        Self::open_as(family, 0)
+    }
+
+    /// The same, with an address: `EADDRINUSE` if a socket of the namespace has it. 0 has the kernel
+    /// choose one.
+    pub(crate) fn open_as(family: Family, number: u32) -> Result<Self, Errno> {
+        Ok(Self { fd: netlink::open_as(family, number)?, state: Mutex::default() })
     }
 
     /// Sends a request and collects everything up to its acknowledgement, or to the end of its
