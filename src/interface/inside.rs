@@ -15,7 +15,7 @@ pub(super) fn open_with_address() -> Option<(Netlink, u32)> {
     // Those that the kernel chooses are process ids, which are below 2^22, and negative numbers.
     const OURS: u32 = 1 << 30;
     let random = RandomState::new().build_hasher().finish();
-    let address = u32::try_from(random % u64::from(OURS)).ok()? | OURS;
+    let address = u32::try_from(random >> 34).ok()? | OURS; // 30 bits
     Netlink::open_as(Family::Route, address).ok().map(|socket| (socket, address))
 }
 

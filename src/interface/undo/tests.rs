@@ -72,7 +72,7 @@ fn a_call_during_a_renaming_is_made_again_or_reported() {
     let (renamed, count) = (interface.clone(), Rc::clone(&calls));
     let _installed = install(Box::new(move |argument| {
         assert_eq!(u32::read_from_prefix(argument).unwrap().0, ETHTOOL_GCHANNELS);
-        count.set(count.get() + 1);
+        count.set(u32::saturating_add(count.get(), 1));
         match count.get() {
             // What the kernel reports for the former name.
             1 => {
