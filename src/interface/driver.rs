@@ -63,4 +63,13 @@ impl Interface {
         let info = self.ethtool_if_any("ask for the driver of", ethtool::driver)?;
         Ok(info.as_ref().map(Driver::of).filter(|driver| !driver.name.is_empty()))
     }
+
+    /// Returns whether its driver has this name (`ETHTOOL_GDRVINFO`); not if the kernel does not
+    /// report it.
+    pub(crate) fn has_driver(&self, name: &str) -> bool {
+        let driver = self.ethtool("ask for the driver of", ethtool::driver);
+        driver.is_ok_and(|driver| {
+            driver.driver.split(|byte| *byte == 0).next() == Some(name.as_bytes())
+        })
+    }
 }

@@ -6,18 +6,7 @@ use crate::netlink::Netlink;
 use crate::sys::netlink::Family;
 use crate::sys::netns;
 use rustix::io::Errno;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::AsFd;
-
-/// Opens a netlink socket in the calling thread's network namespace, with an address that is not
-/// likely to be one in another namespace; returns both.
-pub(super) fn open_with_address() -> Option<(Netlink, u32)> {
-    // Those that the kernel chooses are process ids, which are below 2^22, and negative numbers.
-    const OURS: u32 = 1 << 30;
-    let random = RandomState::new().build_hasher().finish();
-    let address = u32::try_from(random >> 34).ok()? | OURS; // 30 bits
-    Netlink::open_as(Family::Route, address).ok().map(|socket| (socket, address))
-}
 
 impl Sockets {
     /// Returns whether the calling thread is in the namespace that these were opened in, also before
@@ -97,7 +86,7 @@ mod tests {
         }
         let here = Namespace::new().unwrap();
         let open = || {
-            let (route, address) = open_with_address().unwrap();
+            let (route, address) = Netlink::open_with_address(Family::Route).unwrap();
             let generic = Netlink::open(Family::Generic).unwrap();
             let sockets = Sockets { route, generic, netns: None, address: Some(address) };
             Interface { sockets: Arc::new(sockets), ..Interface::by_name("lo").unwrap() }

@@ -65,7 +65,7 @@ pub use xdp_socket::{XdpSocketCounters, XdpSocketInfo, XdpUmemInfo};
 use crate::error::{Error, Result};
 use crate::netlink::message::Request;
 use crate::netlink::{Netlink, Refusal, Reply};
-use crate::sys::ethtool::{self, Device};
+use crate::sys::ethtool::Device;
 use crate::sys::netlink::Family;
 use crate::sys::netns;
 use rustix::io::Errno;
@@ -147,7 +147,9 @@ impl Sockets {
         let mut route = open(Family::Route)?;
         let netns = netns::cookie(route.as_fd()).ok();
         let mut address = None;
-        if let Some((other, own)) = netns.is_none().then(inside::open_with_address).flatten() {
+        if let Some((other, own)) =
+            netns.is_none().then(|| Netlink::open_with_address(Family::Route)).flatten()
+        {
             (route, address) = (other, Some(own));
         }
         Ok(Arc::new(Self { route, generic: open(Family::Generic)?, netns, address }))
@@ -292,30 +294,6 @@ impl Interface {
         Ok(self.info()?.programs)
     }
 
-    /// Returns how many queues it has, and can have.
-    ///
-    /// The counts are the driver's (`ETHTOOL_GCHANNELS`); for a driver that does not report them,
-    /// the numbers of queues that the interface was made with.
-    ///
-    /// # Errors
-    /// [`Error::Interface`]; with `ENODEV` if it is gone.
-    #[doc(alias = "ETHTOOL_GCHANNELS")]
-    pub fn queues(&self) -> Result<Queues> {
-        match self.ethtool_if_any("ask for the channels of", ethtool::channels)? {
-            Some(channels) => Ok(Queues::of_channels(&channels)),
-            // A driver without channels.
-            None => Ok(Queues::of_info(&self.info()?)),
-        }
-    }
-
-    /// Returns how many queues it can have at most: the size that a map of its sockets needs.
-    ///
-    /// # Errors
-    /// As [`queues`](Self::queues).
-    pub fn max_queues(&self) -> Result<u32> {
-        Ok(self.queues()?.max())
-    }
-
     /// Returns what its driver can do with XDP programs and AF_XDP sockets (6.3).
     ///
     /// `None` where the kernel does not report it. Programs may be attached and sockets bound all
@@ -343,15 +321,6 @@ impl Interface {
     /// kernel does not report it.
     pub(crate) fn shares_namespace_with(&self, socket: BorrowedFd<'_>) -> Option<bool> {
         netns::is_shared(self.sockets.route.as_fd(), socket)
-    }
-
-    /// Returns whether its driver has this name (`ETHTOOL_GDRVINFO`); not if the kernel does not
-    /// report it.
-    pub(crate) fn has_driver(&self, name: &str) -> bool {
-        let driver = self.ethtool("ask for the driver of", ethtool::driver);
-        driver.is_ok_and(|driver| {
-            driver.driver.split(|byte| *byte == 0).next() == Some(name.as_bytes())
-        })
     }
 
     /// Returns the fixed part of a request about this interface.

@@ -6,6 +6,7 @@ use crate::interface::{Interface, family_id};
 use crate::netlink::message::{Malformed, Request};
 use crate::netlink::{Netlink, Refusal};
 use crate::sys::netlink::Family;
+use rustix::io::Errno;
 use xsk_uapi::genetlink::{CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY, GENL_ID_CTRL, genlmsghdr};
 
 // linux/if_team.h
@@ -46,7 +47,11 @@ impl Namespace {
                     option.string(TEAM_ATTR_OPTION_DATA, mode);
                 });
             });
-            generic.ask(&request).map(drop)
+            match generic.ask(&request) {
+                // Older kernels report that no socket listens to the change.
+                Err(Refusal { errno: Errno::SRCH, .. }) => Ok(()),
+                result => result.map(drop),
+            }
         };
         self.run(set)?.map_err(|refusal| ip::error(team.name(), "set the mode of team", refusal))
     }
