@@ -48,7 +48,7 @@ impl Namespace {
                 });
             });
             match generic.ask(&request) {
-                // Older kernels report that no socket listens to the change.
+                // It is set: what has failed is to notify sockets of it, since none listens.
                 Err(Refusal { errno: Errno::SRCH, .. }) => Ok(()),
                 result => result.map(drop),
             }
