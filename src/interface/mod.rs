@@ -89,6 +89,10 @@ const ALTIFNAMSIZ: usize = 128;
 /// found. For an interface that was removed, or moved to another namespace, they return `ENODEV`.
 /// Cheap to clone.
 ///
+/// Calls that the kernel has for a name only (those of `ethtool`: driver, channels, ring sizes, flow
+/// rules, the receive hash) return `ECANCELED` if the interface is renamed meanwhile: they may have
+/// come to another one with that name. Such a setting is put back; a flow rule may stay.
+///
 /// ```
 /// use xsk::Interface;
 /// # fn main() -> xsk::Result<()> {

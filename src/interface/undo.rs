@@ -40,7 +40,12 @@ pub(super) struct Undo<S: Setting> {
 impl<S: Setting> Undo<S> {
     /// Writes `new`, and reads what became of it: a driver may round.
     pub(super) fn set(interface: &Interface, before: S, new: &S) -> Result<Self> {
-        new.write(interface)?;
+        new.write(interface).inspect_err(|error| {
+            if error.errno() == Some(Errno::CANCELED) {
+                // It may have come to this interface, although that was renamed.
+                let _ = before.write(interface);
+            }
+        })?;
         let set = match before.read_again(interface) {
             Ok(set) => set,
             Err(error) => {

@@ -94,3 +94,36 @@ fn a_call_during_a_renaming_is_made_again_or_reported() {
     assert!(error.to_string().contains("from renamed-once to renamed-twice"), "{error}");
     assert!(!error.is_gone());
 }
+
+#[cfg(feature = "test-util")]
+#[test]
+fn what_was_set_during_a_renaming_is_put_back() {
+    use crate::test_util::{Namespace, VethPair, ip, privileged};
+    use rustix::io::Errno;
+
+    if !privileged!() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    let channels = ethtool_channels { max_combined: 8, combined_count: 8, ..Default::default() };
+    let channels = Rc::new(RefCell::new(channels));
+    let (renamed, ours) = (pair.a().clone(), Rc::clone(&channels));
+    let _installed = install(Box::new(move |argument| {
+        match u32::read_from_prefix(argument).unwrap().0 {
+            ETHTOOL_GCHANNELS => argument[4..].copy_from_slice(&ours.borrow().as_bytes()[4..]),
+            _ => {
+                let new = ethtool_channels::read_from_bytes(argument).unwrap();
+                ours.borrow_mut().combined_count = new.combined_count;
+                let name = format!("renamed-{}", new.combined_count);
+                ip::rename(&renamed, &name).unwrap();
+            }
+        }
+        Ok(())
+    }));
+    let mut wanted = pair.a().channels().unwrap().unwrap();
+    wanted.combined = 2;
+    let error = pair.a().set_channels(&wanted).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::CANCELED), "{error}");
+    assert_eq!(channels.borrow().combined_count, 8);
+}
