@@ -75,7 +75,7 @@ impl Interface {
     /// the numbers of queues that the interface was made with.
     ///
     /// # Errors
-    /// [`Error::Interface`]; with `ENODEV` if it is gone.
+    /// [`Error::Interface`](crate::Error::Interface); with `ENODEV` if it is gone.
     #[doc(alias = "ETHTOOL_GCHANNELS")]
     pub fn queues(&self) -> Result<Queues> {
         match self.ethtool_if_any("ask for the channels of", ethtool::channels)? {
