@@ -92,6 +92,24 @@ impl Link {
         bpf::link_info(self.0.as_fd()).ok().map(|info| info.id)
     }
 
+    /// Puts `new` in the place of `old`, which the link runs.
+    ///
+    /// # Errors
+    /// `EPERM` if it runs another program; `ENOLINK` if it was detached or its interface is gone;
+    /// `EINVAL` if the two were not loaded for the same kind of attachment; what the driver says.
+    pub(super) fn update(
+        &self,
+        new: BorrowedFd<'_>,
+        old: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Errno> {
+        bpf::link_update(self.0.as_fd(), new, old)
+    }
+
+    /// Returns the id of the program that the link runs.
+    pub(super) fn program_id(&self) -> Result<u32, Errno> {
+        bpf::link_info(self.0.as_fd()).map(|info| info.prog_id)
+    }
+
     /// Detaches the program, also if other processes hold the link.
     pub(super) fn detach(&self) -> Result<(), Errno> {
         bpf::link_detach(self.0.as_fd())

@@ -1,7 +1,7 @@
 //! The settings of an attachment.
 
 use super::mode::{AttachMode, ModeReason};
-use super::ownership::Shared;
+use super::ownership::{Running, Shared};
 use super::protocol::{Attempt, Candidate, Request};
 use super::{Attachment, guest};
 use crate::bpf::{Program, XskMap, redirect_takes_frags};
@@ -9,6 +9,7 @@ use crate::error::{Error, ObjectKind, Result};
 use crate::interface::Interface;
 use crate::sys::fork::Process;
 use crate::types::AttachMethod;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The settings of an [`Attachment`], made by [`Attachment::builder`].
@@ -238,13 +239,15 @@ impl AttachmentBuilder {
             method: attached.method,
             method_reason: attached.method_reason,
             replaced: attached.replaced,
-            program_id: attached.program_id,
-            is_default: candidate.default_tag.is_some(),
-            frags,
             slots: attached.slots.unwrap_or(candidate.slots),
-            ownership: attached.ownership,
             lock_timeout: request.lock_timeout,
             owner: Process::current(),
+            running: Mutex::new(Running {
+                program_id: attached.program_id,
+                is_default: candidate.default_tag.is_some(),
+                frags,
+                ownership: attached.ownership,
+            }),
         }))
     }
 }

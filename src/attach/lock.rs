@@ -129,10 +129,24 @@ impl Lock {
         program: u32,
         loader: Option<u32>,
     ) -> Result<bool> {
+        self.is_marked_beside(kind, program, loader, None)
+    }
+
+    /// The same of marks that are not `own`.
+    pub(super) fn is_marked_beside(
+        &self,
+        kind: MarkKind,
+        program: u32,
+        loader: Option<u32>,
+        own: Option<&Mark>,
+    ) -> Result<bool> {
         let failed = failed("look for marks on the program");
         let mut names = None;
         for number in 0..MARKS {
             let name = mark_name(kind, self.ifindex, program, number);
+            if own.is_some_and(|own| own.name == name) {
+                continue;
+            }
             let address = address(&name).map_err(&failed)?;
             let mut looks = 0..LOOKS;
             while self.is_taken(&address) {
@@ -207,6 +221,7 @@ impl Lock {
 #[derive(Debug)]
 pub(super) struct Mark {
     socket: OwnedFd,
+    name: String,
     owner: Process,
 }
 
@@ -230,7 +245,7 @@ impl Mark {
             match bind(&socket, &address(&name)?) {
                 Err(Errno::ADDRINUSE) => {}
                 Err(errno) => return Err(errno),
-                Ok(()) => return Ok(Some(Self { socket, owner: Process::current() })),
+                Ok(()) => return Ok(Some(Self { socket, name, owner: Process::current() })),
             }
         }
         Ok(None)

@@ -51,6 +51,7 @@ mod ownership;
 mod protocol;
 mod registration;
 mod replaced_program;
+mod replacement;
 mod slot_reservation;
 mod usage;
 
@@ -63,7 +64,7 @@ pub use mode::{AttachMode, ModeReason};
 pub use registration::Registration;
 pub use replaced_program::ReplacedProgram;
 
-use crate::bpf::XskMap;
+use crate::bpf::{Program, XskMap};
 use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::socket::{
@@ -178,7 +179,7 @@ impl Attachment {
                 return Err(slot_error(Errno::NOENT));
             }
         }
-        shared.require_attached()?;
+        shared.follow()?;
         Ok(registration)
     }
 
@@ -223,7 +224,7 @@ impl Attachment {
     /// Returns the program's id.
     #[must_use]
     pub fn program_id(&self) -> u32 {
-        self.shared.program_id
+        self.shared.running().program_id
     }
 
     /// Returns the map that sockets are registered in.
@@ -264,7 +265,80 @@ impl Attachment {
     /// ```
     #[must_use]
     pub fn frags(&self) -> Option<bool> {
-        self.shared.frags
+        self.shared.running().frags
+    }
+
+    /// Puts `program` in the place of the one that runs, and returns that one. Sockets, registrations
+    /// and bindings stay as they are, and so does the card: it is not reset as it may be by attaching
+    /// (igb, for one, takes its link down then).
+    ///
+    /// The kernel exchanges the two in one step, for each packet: one or the other runs, and none
+    /// goes past both. It does so only if the program known here is still there: what another process
+    /// has attached stays. The new program has to use the map that sockets are registered in
+    /// ([`map`](Self::map)), by a reference of its own. It is loaded for it before, with
+    /// [`Program::builder`] or [`bpf::redirect`](crate::bpf::redirect()).
+    ///
+    /// # With other users
+    /// - A program that **a link** holds may be replaced by each of its users. The others' sockets go
+    ///   on receiving by the new program. The others note the new program when they register a socket,
+    ///   or by [`refresh`](Self::refresh), which takes `CAP_SYS_ADMIN`; until then
+    ///   [`program_id`](Self::program_id) returns the old id there, and this call is refused there.
+    /// - A program that **netlink** holds may be replaced by its only user, because others know it by
+    ///   its id, and the last of them would leave the new one behind: with others it is refused.
+    ///   Sockets that processes without an attachment have in the map
+    ///   ([`MapSlot`]) are no hindrance.
+    /// - A process that only uses the map of others' program ([`join_foreign`](Self::join_foreign),
+    ///   [`with_map`](Self::with_map)) cannot replace it.
+    /// - Who attaches later without naming a program expects this crate's default one, and joins the
+    ///   new program only if it is that: else it is foreign to them.
+    ///
+    /// It needs `CAP_NET_ADMIN` by netlink and nothing by a link. The calling thread must be in the
+    /// interface's namespace. Since 5.7 by netlink, 5.9 by link.
+    ///
+    /// ```no_run
+    /// use xsk::bpf::redirect;
+    /// # fn main() -> xsk::Result<()> {
+    /// # let interface = xsk::Interface::by_name("eth1")?;
+    /// let attachment = xsk::Attachment::builder(&interface).attach()?;
+    /// let program = redirect(attachment.map())?; // or one of your own, over the same map
+    /// let old = attachment.replace_program(program)?;
+    /// // ... and back.
+    /// attachment.replace_program(old)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    /// - [`Error::OtherAttachment`] with [`AttachConflict::OtherProgram`] or
+    ///   [`NoProgram`](AttachConflict::NoProgram) if another process has changed what is attached,
+    ///   with [`OtherUsers`](AttachConflict::OtherUsers) or
+    ///   [`OthersProgram`](AttachConflict::OthersProgram) as said above.
+    /// - [`Error::WrongObject`] if the program does not use the map.
+    /// - [`Error::Attach`] with what the driver says: for a program without `frags` where the MTU
+    ///   takes it, say. By a link `EINVAL` also says that the new program was loaded elsewhere, with
+    ///   another `expected_attach_type` than the old one.
+    /// - [`Error::NeedsKernel`] before 5.7; [`Error::AttachLock`], [`Error::AttachMarks`],
+    ///   [`Error::Netlink`]; [`Error::Interface`] if the interface is gone (`ENODEV`) or in another
+    ///   namespace than the thread (`EXDEV`).
+    #[doc(alias = "BPF_LINK_UPDATE")]
+    #[doc(alias = "XDP_FLAGS_REPLACE")]
+    #[doc(alias = "IFLA_XDP_EXPECTED_FD")]
+    pub fn replace_program(&self, program: Program) -> Result<Program> {
+        self.shared.replace_program(program)
+    }
+
+    /// Takes note of the program that another user of the link has put in place
+    /// ([`replace_program`](Self::replace_program)), and returns the id of what runs. Registering a
+    /// socket does the same.
+    ///
+    /// # Errors
+    /// [`Error::OtherAttachment`] if nothing or a program that this link does not hold is attached;
+    /// [`Error::WrongObject`] if the new program does not use the map that sockets are registered in;
+    /// [`Error::BpfObject`] with `EPERM` if `CAP_SYS_ADMIN` is missing to look at it;
+    /// [`Error::Interface`].
+    pub fn refresh(&self) -> Result<u32> {
+        self.shared.follow()
     }
 
     /// Gives up this share in the program; the last user detaches it, and checks that it is gone.
@@ -316,7 +390,7 @@ fn require_interface(
 
 /// Refuses a slot of the default program that is another queue's.
 fn require_slot(handle: &SocketHandle, program: &Attachment, slot: u32) -> Result<()> {
-    if slot == handle.queue() || !program.shared.is_default {
+    if slot == handle.queue() || !program.shared.running().is_default {
         return Ok(());
     }
     let rule = "is the queue: this crate's default program has one slot for each queue; \

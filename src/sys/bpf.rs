@@ -16,13 +16,13 @@ use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use xsk_uapi::bpf::{
-    BPF_BTF_GET_FD_BY_ID, BPF_BTF_GET_NEXT_ID, BPF_LINK_CREATE, BPF_LINK_DETACH,
-    BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID, BPF_LOG_LEVEL1, BPF_MAP_CREATE,
+    BPF_BTF_GET_FD_BY_ID, BPF_BTF_GET_NEXT_ID, BPF_F_REPLACE, BPF_LINK_CREATE, BPF_LINK_DETACH,
+    BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID, BPF_LINK_UPDATE, BPF_LOG_LEVEL1, BPF_MAP_CREATE,
     BPF_MAP_DELETE_ELEM, BPF_MAP_GET_FD_BY_ID, BPF_MAP_LOOKUP_ELEM, BPF_MAP_TYPE_ARRAY,
     BPF_MAP_TYPE_XSKMAP, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET, BPF_OBJ_GET_INFO_BY_FD,
     BPF_OBJ_NAME_LEN, BPF_OBJ_PIN, BPF_PROG_GET_FD_BY_ID, BPF_PROG_LOAD, BPF_PROG_TEST_RUN,
     BPF_PROG_TYPE_XDP, BPF_XDP, bpf_attr_get_id, bpf_attr_info, bpf_attr_link_create,
-    bpf_attr_link_detach, bpf_attr_map_create, bpf_attr_map_elem, bpf_attr_obj, bpf_attr_prog_load,
+    bpf_attr_link_detach, bpf_attr_link_update, bpf_attr_map_create, bpf_attr_map_elem, bpf_attr_obj, bpf_attr_prog_load,
     bpf_attr_test_run, bpf_btf_info, bpf_insn, bpf_link_info_xdp, bpf_map_info, bpf_prog_info,
     xdp_md,
 };
@@ -454,4 +454,22 @@ fn owned(result: usize) -> Result<OwnedFd, Errno> {
     // SAFETY: `bpf` has returned a descriptor that the kernel made for this call: open, without
     // another owner.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// `bpf(BPF_LINK_UPDATE)` (XDP 5.9): the link shall run `new` instead of `old`; `EPERM` if it runs
+/// another program, `ENOLINK` if it is on no interface any more. Without `old`, whatever it runs.
+pub(crate) fn link_update(
+    link: BorrowedFd<'_>,
+    new: BorrowedFd<'_>,
+    old: Option<BorrowedFd<'_>>,
+) -> Result<(), Errno> {
+    let mut attr = bpf_attr_link_update::new_zeroed();
+    attr.link_fd = number(link);
+    attr.new_prog_fd = number(new);
+    if let Some(old) = old {
+        attr.flags = BPF_F_REPLACE;
+        attr.old_prog_fd = number(old);
+    }
+    // SAFETY: the attribute holds no pointer.
+    unsafe { bpf(BPF_LINK_UPDATE, &mut attr) }.map(drop)
 }
