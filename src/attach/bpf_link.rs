@@ -30,6 +30,12 @@ pub(super) fn is_known() -> bool {
     bpf::link_create_of_nothing() == Err(Errno::BADF)
 }
 
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 /// A descriptor of an XDP link. The kernel detaches the program when the last one, in any process,
 /// is closed.
 #[derive(Debug)]
@@ -105,9 +111,24 @@ impl Link {
         bpf::link_update(self.0.as_fd(), new, old)
     }
 
+    /// Takes a descriptor that was handed over; `None` if it is none of an XDP link.
+    pub(super) fn check(fd: OwnedFd) -> Result<Option<Self>, Errno> {
+        // Whatever else it is, it is refused before the kernel looks for the program.
+        if bpf::link_update_to_nothing(fd.as_fd()) != Err(Errno::BADF) {
+            return Ok(None);
+        }
+        let info = bpf::link_info(fd.as_fd())?;
+        Ok((info.r#type == BPF_LINK_TYPE_XDP).then_some(Self(fd)))
+    }
+
     /// Returns the id of the program that the link runs.
     pub(super) fn program_id(&self) -> Result<u32, Errno> {
         bpf::link_info(self.0.as_fd()).map(|info| info.prog_id)
+    }
+
+    /// Returns the index of its interface; 0 if the link was detached or the interface is gone.
+    pub(super) fn ifindex(&self) -> Result<u32, Errno> {
+        bpf::link_info(self.0.as_fd()).map(|info| info.ifindex)
     }
 
     /// Detaches the program, also if other processes hold the link.

@@ -16,6 +16,7 @@ use crate::interface::Interface;
 use crate::sys::fork::Process;
 use crate::types::{AttachMethod, XdpMode};
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 /// Joins the program on the interface of `request`; `find_map` finds its map, given the program's
 /// id.
@@ -53,6 +54,7 @@ pub(super) fn join(
         lock_timeout: request.lock_timeout,
         interface,
         owner: Process::current(),
+        kept: AtomicBool::new(false),
         running: Mutex::new(Running { program_id, is_default, frags, ownership }),
     })
 }

@@ -46,6 +46,8 @@ pub(super) enum MarkKind {
     User,
     /// It uses the program, and others detach it.
     Guest,
+    /// It uses a link that is pinned: the last of them removes the pin. The number is the link's.
+    Pin,
 }
 
 /// A socket for the lock, made in advance: the thread that takes the lock may be in another
@@ -289,6 +291,7 @@ fn marks_prefix(kind: MarkKind, ifindex: u32, program: u32) -> String {
     let kind = match kind {
         MarkKind::User => "user",
         MarkKind::Guest => "guest",
+        MarkKind::Pin => "pin",
     };
     format!("xsk/{kind}/{ifindex}/{program}/")
 }

@@ -48,6 +48,8 @@ mod mode;
 mod names;
 mod netlink;
 mod ownership;
+mod pin;
+mod pinned;
 mod protocol;
 mod registration;
 mod replaced_program;
@@ -65,18 +67,21 @@ pub use registration::Registration;
 pub use replaced_program::ReplacedProgram;
 
 use crate::bpf::{Program, XskMap};
-use crate::error::{Error, Result};
+use crate::error::{BpfOp, Error, Result};
 use crate::interface::Interface;
 use crate::socket::{
     PacketSocket, RxSocket, SharedQueue, SharedRxQueue, SharedRxSocket, SharedSocket, Socket,
     SocketHandle,
 };
 use lock::Mark;
-use ownership::Shared;
+use ownership::{Ownership, Shared};
+use pin::PinPath;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use slot_reservation::SlotReservation;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// An XDP program on an interface that hands packets to sockets, and this process's share in it.
 ///
@@ -339,6 +344,59 @@ impl Attachment {
     /// [`Error::Interface`].
     pub fn refresh(&self) -> Result<u32> {
         self.shared.follow()
+    }
+
+    /// Puts a socket into a slot as [`register`](Self::register) does, but takes the slot from the
+    /// socket that has it, in one step: packets go to the one or to the other, and none to the
+    /// kernel's stack.
+    ///
+    /// For a start beside the process that is to end ([`pin`](AttachmentBuilder::pin)). As a queue is
+    /// bound by one socket, this one is not bound yet: until it is, packets of the queue are dropped.
+    /// The other process's registration leaves the slot alone when it ends.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register); [`Error::UpdateMap`] with `EEXIST` only if this process has a
+    /// registration in the slot.
+    pub fn take_slot(&self, slot: u32, socket: impl AsFd) -> Result<Registration> {
+        let socket = socket.as_fd();
+        self.put_into_slot(slot, socket, || self.shared.map().replace(slot, socket))
+    }
+
+    /// Opens the map that is pinned beside a link ([`AttachmentBuilder::pin`]), if there is one: for a
+    /// program of one's own.
+    ///
+    /// # Errors
+    /// [`Error::BpfObject`] if it may not be opened, [`Error::WrongObject`] if it is no XSKMAP.
+    pub fn pinned_map(path: impl AsRef<Path>) -> Result<Option<XskMap>> {
+        PinPath::new(path.as_ref()).map()
+    }
+
+    /// Returns a descriptor of the link that holds the program, to be handed to another process
+    /// ([`AttachmentBuilder::link`]); `None` if no link of this attachment holds it.
+    ///
+    /// # Errors
+    /// [`Error::BpfObject`] if no more descriptors may be opened.
+    pub fn link(&self) -> Result<Option<OwnedFd>> {
+        let running = self.shared.running();
+        let Ownership::Link { link, .. } = &running.ownership else {
+            return Ok(None);
+        };
+        fcntl_dupfd_cloexec(link, 0).map(Some).map_err(|errno| Error::BpfObject {
+            operation: BpfOp::Duplicate,
+            object: "the link".to_owned(),
+            errno,
+        })
+    }
+
+    /// Gives up this share in the program, and leaves the program on the interface also if this was
+    /// the last user: for the process that comes next.
+    ///
+    /// What is pinned stays pinned ([`AttachmentBuilder::pin`]), and what netlink holds stays as after
+    /// a kill. A link that is not pinned goes with the last process that has it. While clones or
+    /// registrations of this attachment live, nothing happens; the last of them then leaves without
+    /// detaching.
+    pub fn keep(self) {
+        self.shared.kept.store(true, Ordering::Relaxed);
     }
 
     /// Gives up this share in the program; the last user detaches it, and checks that it is gone.

@@ -5,6 +5,7 @@ use super::lock::{Lock, LockSocket, Mark, MarkKind};
 use super::method_reason::MethodReason;
 use super::mode::ModeReason;
 use super::netlink::detach_netlink;
+use super::pin::Pinned;
 use super::replaced_program::ReplacedProgram;
 use super::usage::MapAndProbe;
 use crate::bpf::{Program, XskMap};
@@ -14,6 +15,7 @@ use crate::sys::fork::Process;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ pub(super) struct Shared {
     pub(super) lock_timeout: Duration,
     /// The process that made it.
     pub(super) owner: Process,
+    /// Whether the last user leaves the program where it is.
+    pub(super) kept: AtomicBool,
     /// Taken after the interface's lock, if both are.
     pub(super) running: Mutex<Running>,
 }
@@ -59,6 +63,8 @@ pub(super) enum Ownership {
         /// Closed last of all.
         link: Link,
         program: Program,
+        /// The pin that keeps the program attached when no process has the link.
+        pin: Option<Pinned>,
     },
     /// By a mark. The last user with such a mark detaches the program, under the lock.
     Netlink { mark: Mark, lock: LockSocket, program: Program },
@@ -139,12 +145,17 @@ impl Shared {
         // nothing.
         let running = self.running.get_mut().unwrap_or_else(PoisonError::into_inner);
         let ownership = std::mem::replace(&mut running.ownership, Ownership::Released);
-        let Ownership::Netlink { mark, lock, program } = ownership else {
-            return Ok(());
-        };
-        if self.owner != Process::current() {
+        let kept = *self.kept.get_mut();
+        if kept || self.owner != Process::current() {
             return Ok(());
         }
+        let (mark, lock, program) = match ownership {
+            Ownership::Netlink { mark, lock, program } => (mark, lock, program),
+            Ownership::Link { link, program, pin: Some(pin) } => {
+                return pin.release(&self.interface, &link, &program, timeout);
+            }
+            Ownership::Link { .. } | Ownership::Guest { .. } | Ownership::Released => return Ok(()),
+        };
         let lock = lock.acquire(self.interface.index(), timeout)?;
         drop(mark);
         if self.slots.users(&lock, &program)?.any() {

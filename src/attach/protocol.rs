@@ -20,8 +20,10 @@ mod retries;
 #[cfg(feature = "test-util")]
 mod tests;
 
-use attempt::{Attached, Old, Removed, Step};
-pub(super) use attempt::{Attempt, Candidate, Request, attached_program, require_namespace};
+pub(super) use attempt::{
+    Attached, Attempt, Candidate, Request, attached_program, require_namespace,
+};
+use attempt::{Old, Removed, Step};
 use retries::pauses;
 
 /// The program that is attached.
@@ -189,7 +191,7 @@ impl Attempt<'_> {
         if attached_program(&self.request.interface)? != Some((mode, id)) {
             return Ok(Step::Retry(self.conflict(AttachConflict::ProgramGone)));
         }
-        let ownership = Ownership::Link { link, program };
+        let ownership = Ownership::Link { link, program, pin: None };
         Ok(Step::Attached(Attached::joined(mode, AttachMethod::Link, id, ownership, slots)))
     }
 

@@ -36,7 +36,7 @@ impl Shared {
         };
         // While it is held, this process does not replace the program.
         let mut running = self.running();
-        let Ownership::Link { link, program: old } = &mut running.ownership else {
+        let Ownership::Link { link, program: old, .. } = &mut running.ownership else {
             return Err(changed);
         };
         let attached = self.interface.attached_programs()?.program(self.mode);
@@ -57,7 +57,11 @@ impl Shared {
             return Ok(());
         }
         Err(Error::WrongObject {
-            object: format!("program {}, which does not use map {},", program.id(), self.map().id()),
+            object: format!(
+                "program {}, which does not use map {},",
+                program.id(),
+                self.map().id()
+            ),
             wanted: ObjectKind::ProgramOfAttachment,
         })
     }
@@ -72,7 +76,7 @@ impl Shared {
     ) -> Result<Program> {
         let id = program.id();
         let old = match &mut running.ownership {
-            Ownership::Link { link, program: old } => {
+            Ownership::Link { link, program: old, .. } => {
                 link.update(program.as_fd(), Some(old.as_fd()))
                     .map_err(|errno| self.refused_by_link(errno))?;
                 replace(old, program)
@@ -130,7 +134,8 @@ impl Shared {
     fn changed(&self, error: Error) -> Error {
         match error {
             Error::Attach {
-                errno: Errno::EXIST | Errno::BUSY | Errno::PERM | Errno::NOLINK, ..
+                errno: Errno::EXIST | Errno::BUSY | Errno::PERM | Errno::NOLINK,
+                ..
             } => self.require_attached().err().unwrap_or(error),
             other => other,
         }

@@ -61,7 +61,7 @@ mod info;
 mod insn;
 mod metadata_program;
 mod operand;
-mod pin;
+pub(crate) mod pin;
 mod program;
 mod redirect;
 mod slot_probe;

@@ -22,9 +22,9 @@ use xsk_uapi::bpf::{
     BPF_MAP_TYPE_XSKMAP, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET, BPF_OBJ_GET_INFO_BY_FD,
     BPF_OBJ_NAME_LEN, BPF_OBJ_PIN, BPF_PROG_GET_FD_BY_ID, BPF_PROG_LOAD, BPF_PROG_TEST_RUN,
     BPF_PROG_TYPE_XDP, BPF_XDP, bpf_attr_get_id, bpf_attr_info, bpf_attr_link_create,
-    bpf_attr_link_detach, bpf_attr_link_update, bpf_attr_map_create, bpf_attr_map_elem, bpf_attr_obj, bpf_attr_prog_load,
-    bpf_attr_test_run, bpf_btf_info, bpf_insn, bpf_link_info_xdp, bpf_map_info, bpf_prog_info,
-    xdp_md,
+    bpf_attr_link_detach, bpf_attr_link_update, bpf_attr_map_create, bpf_attr_map_elem,
+    bpf_attr_obj, bpf_attr_prog_load, bpf_attr_test_run, bpf_btf_info, bpf_insn, bpf_link_info_xdp,
+    bpf_map_info, bpf_prog_info, xdp_md,
 };
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
@@ -470,6 +470,15 @@ pub(crate) fn link_update(
         attr.flags = BPF_F_REPLACE;
         attr.old_prog_fd = number(old);
     }
+    // SAFETY: the attribute holds no pointer.
+    unsafe { bpf(BPF_LINK_UPDATE, &mut attr) }.map(drop)
+}
+
+/// Asks for a link to run no program: `EBADF`, or `EINVAL` if `fd` is no link. Nothing changes.
+pub(crate) fn link_update_to_nothing(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut attr = bpf_attr_link_update::new_zeroed();
+    attr.link_fd = number(fd);
+    attr.new_prog_fd = u32::MAX;
     // SAFETY: the attribute holds no pointer.
     unsafe { bpf(BPF_LINK_UPDATE, &mut attr) }.map(drop)
 }

@@ -8,6 +8,7 @@ mod lock;
 mod modes;
 mod moved_interfaces;
 mod own;
+mod pins;
 mod privileges;
 mod processes;
 mod replacing;

@@ -28,11 +28,12 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// Starts it. It never is more than a window ahead of `received`.
-    pub(crate) fn start(cable: &Cable, received: Arc<AtomicU32>) -> Self {
+    /// Starts it. It never is more than a window ahead of `received`, if that is given.
+    pub(crate) fn start(cable: &Cable, received: Option<Arc<AtomicU32>>) -> Self {
         let (sent, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
         let mut port = Port::right(cable);
         let (count, ends) = (Arc::clone(&sent), Arc::clone(&stop));
+        let received = received.unwrap_or_else(|| Arc::clone(&sent));
         let thread = std::thread::spawn(move || {
             let mut due = Instant::now();
             let mut number = 0_u32;
@@ -41,7 +42,8 @@ impl Sender {
                 let ahead = number.wrapping_sub(received.load(Ordering::Relaxed));
                 // What a loaded machine delays is made up for a little.
                 due = due.max(Instant::now() - BURST * STEP);
-                let mut slots = port.socket.tx.reserve(BURST.min(WINDOW.saturating_sub(ahead))).unwrap();
+                let mut slots =
+                    port.socket.tx.reserve(BURST.min(WINDOW.saturating_sub(ahead))).unwrap();
                 while slots.remaining() > 0 && due <= Instant::now() {
                     let mut frame = port.pool.take().expect("a chunk");
                     port.umem.write(&mut frame, &packet(number, LEN)).unwrap();

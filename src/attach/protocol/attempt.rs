@@ -224,7 +224,7 @@ impl Attempt<'_> {
             AttachMethod::Link => {
                 let program = program.try_clone()?;
                 let link = Link::create(interface, program.as_fd(), mode)?;
-                Ok(Ownership::Link { link, program })
+                Ok(Ownership::Link { link, program, pin: None })
             }
             AttachMethod::Netlink => {
                 let ownership = Ownership::mark_used(self.lock, program)?;
