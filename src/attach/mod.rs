@@ -37,6 +37,34 @@
 //! Processes of different users that share a program which root loaded should register their
 //! sockets at once: until then root does not see the others.
 
+//!
+//! # Another program
+//! [`Attachment::replace_program`] puts another program in the place of the one that runs, in one
+//! step and without touching the sockets.
+//!
+//! # Restart without a gap
+//! With [`AttachmentBuilder::pin`] the program stays on the interface, by a link that is pinned in a
+//! BPF file system, while one process ends and the next one starts. The new process
+//! 1. attaches with the same path: it joins the link, and has it run its own program, over the same
+//!    map;
+//! 2. opens a socket, fills its fill ring, and takes the slot of the queue from the old process's
+//!    socket ([`Attachment::take_slot`]);
+//! 3. tells the old process to end;
+//! 4. binds the socket, which waits for the queue
+//!    ([`bind_timeout`](crate::socket::SocketBuilder::bind_timeout)).
+//!
+//! The old process receives what is left in its ring, drops its registration and its socket, and
+//! ends by [`Attachment::keep`] (`examples/restart.rs` in the repository).
+//!
+//! What it costs: no packet goes to the kernel's stack, and the card is not reset. Packets that
+//! come between steps 2 and 4 are lost, because a queue is bound by one socket, and the kernel lets
+//! go of it only after that is closed and a grace period has passed: some tens of milliseconds.
+//! (The kernel would bind a second socket to the queue, with the same packet memory
+//! ([`share_queue`](crate::Socket::share_queue)), also of another process. This crate does not
+//! share packet memory between processes: two owners of one fill ring would be two frames for one
+//! chunk.) If the old process ends first, packets go to the kernel's stack until the new one has the
+//! slot; or are dropped, by a program of one's own that drops those of an empty slot.
+
 mod bpf_link;
 mod builder;
 mod guest;

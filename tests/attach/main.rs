@@ -1,5 +1,6 @@
 //! Programs on interfaces: attached, joined, shared between processes, and detached.
 
+mod card;
 #[path = "../common/mod.rs"]
 mod common;
 mod fixture;

@@ -17,17 +17,17 @@ use xsk::{Errno, Error, Socket, Umem};
 
 /// A BPF file system that is mounted nowhere, and goes with this value. Its path is one of every
 /// process of root's.
-struct Pins(OwnedFd);
+pub(crate) struct Pins(OwnedFd);
 
 impl Pins {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let context = fsopen("bpf", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
         fsconfig_create(&context).unwrap();
         let flags = FsMountFlags::FSMOUNT_CLOEXEC;
         Self(fsmount(&context, flags, MountAttrFlags::empty()).unwrap())
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         let directory = format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd());
         PathBuf::from(directory).join("eth1")
     }

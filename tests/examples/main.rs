@@ -10,6 +10,7 @@ mod jumbo;
 mod metadata;
 mod per_queue;
 mod receive;
+mod restart;
 mod tx_times;
 mod worker_without_rights;
 mod workers;
