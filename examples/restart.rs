@@ -65,12 +65,12 @@ fn run(name: &str, pin: &str, running: Option<&str>) -> Result<()> {
 
     let mut received = 0_u64;
     loop {
-        let batch = port.socket.rx.receive(64)?;
+        let count = port.socket.rx.receive(64)?.recycle(&mut port.socket.fill)?;
+        received += u64::from(count);
         // For the next process, what came before the slot was taken is received as well.
-        if stop.load(Ordering::Relaxed) || next.load(Ordering::Relaxed) && batch.is_empty() {
+        if stop.load(Ordering::Relaxed) || next.load(Ordering::Relaxed) && count == 0 {
             break;
         }
-        received += u64::from(batch.recycle(&mut port.socket.fill)?);
         port.service(64)?;
         if xsk::wait(&[&port.socket.rx], Some(Duration::from_millis(10)))? == 0 {
             port.socket.handle.check()?;
