@@ -177,7 +177,9 @@ impl Attachment {
     /// `ENFILE`: a registration takes two descriptors), or if before 6.4 the socket is bound and
     /// its interface down (`ENETDOWN`, as [`XskMap::insert`]); [`Error::WrongObject`] for a socket
     /// without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
-    /// [`Error::Interface`] if the interface is gone.
+    /// [`Error::BpfObject`] with `EPERM` if another user of the link has replaced it, and
+    /// `CAP_SYS_ADMIN` is missing to look at the new one; [`Error::Interface`] if the interface is
+    /// gone.
     pub fn register(&self, slot: u32, socket: impl AsFd) -> Result<Registration> {
         let socket = socket.as_fd();
         self.put_into_slot(slot, socket, || self.shared.map().insert(slot, socket))

@@ -1,12 +1,14 @@
 //! Processes that are started anew, one after or beside the other, on a program that stays attached.
 
-use crate::common::{rx_socket, wait_for};
+use crate::common::{as_nobody, rx_socket, wait_for};
 use crate::fixture::{Fixture, other_program};
 use crate::processes::{NAME, Other, ROLE, say};
 use crate::stream::{Sender, Stack, number};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
+use rustix::thread::CapabilitySet;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, MethodReason, XdpMode};
 use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap, redirect};
@@ -127,6 +129,7 @@ fn a_start_beside_the_old_process_sends_nothing_to_the_stack() {
         assert!(!joined);
         assert_eq!(old.answer(), "bound");
         let stack = fixture.inside(Stack::listen);
+        let begin = Instant::now();
         let sender = Sender::start(&fixture.cable, None);
         let count = |process: &mut Other| process.numbers("count")[2];
         wait_for("packets", || count(&mut old) > 1000);
@@ -141,7 +144,12 @@ fn a_start_beside_the_old_process_sends_nothing_to_the_stack() {
             let without = start.elapsed() - taken;
             wait_for("packets", || count(&mut new) > 1000);
             let [first, ..] = new.numbers("count");
-            println!("{mode}: {} packets lost, {without:?} from slot to queue", first - last - 1);
+            let lost = first - last - 1;
+            println!(
+                "{mode}: {lost} packets lost, {without:?} from slot to queue, {sent} sent in {:?}",
+                begin.elapsed(),
+                sent = sender.sent.load(Ordering::Relaxed)
+            );
             assert_eq!(fixture.attached(), Some((mode, id)));
             assert_eq!(pins.names(), ["eth1", "eth1-map"]);
             old = new;
@@ -370,7 +378,7 @@ fn a_path_that_is_no_good_is_refused_before_anything_is_attached() {
             .attach()
             .unwrap();
         by_hand.close().unwrap();
-        assert_eq!(first.refresh().is_err(), true);
+        assert!(first.refresh().is_err());
         let second = Attachment::builder(fixture.interface()).pin(pins.path()).attach().unwrap();
         assert_eq!((second.joined(), second.program_id() == id), (false, false));
         // The first one leaves the second one's pins alone.
@@ -380,4 +388,35 @@ fn a_path_that_is_no_good_is_refused_before_anything_is_attached() {
         fixture.assert_vacant();
         assert!(pins.names().is_empty());
     });
+}
+
+#[test]
+fn neither_to_pin_nor_to_take_over_needs_sys_admin() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let pins = Pins::new();
+    let few = CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN | CapabilitySet::BPF;
+    as_nobody(few, &fixture.cable.left, || {
+        let interface = Interface::by_name("xsk-a").unwrap();
+        let build = || Attachment::builder(&interface).pin(pins.path());
+        let first = build().attach().unwrap();
+        let second = build().frags(true).attach().unwrap();
+        assert_eq!((second.joined(), second.frags()), (true, Some(true)));
+        let id = second.program_id();
+        assert_ne!(id, first.program_id());
+        second.register(0, rx_socket()).unwrap().close().unwrap();
+        // What took its program's place may not be looked at.
+        for error in [first.refresh().unwrap_err(), first.register(0, rx_socket()).unwrap_err()] {
+            assert_eq!(error.errno(), Some(Errno::PERM), "{error}");
+        }
+        let program = redirect(second.map()).unwrap();
+        assert_eq!(second.replace_program(program).unwrap().id(), id);
+        first.close().unwrap();
+        assert_eq!(pins.names(), ["eth1", "eth1-map"]);
+        second.close().unwrap();
+        assert!(pins.names().is_empty());
+    });
+    fixture.assert_vacant();
 }
