@@ -2,11 +2,11 @@
 //! /sys/fs/bpf/eth1 [PID]`.
 //!
 //! Started with the id of the process that runs, it takes over from that: the program stays on the
-//! interface, by a link that is pinned in a BPF file system, and the slot of the queue changes hands
-//! in one step. No packet goes to the kernel's stack; those are lost that come until the old process
-//! has left the queue. With Ctrl-C or SIGTERM it ends for good, and removes the pins and the program;
-//! with SIGHUP it ends for the next process. After SIGKILL, `rm` of both pins detaches the program.
-//! **All packets of the queue are taken**: the kernel's own stack sees none.
+//! interface, by a link that is pinned in a BPF file system, and the slot of the queue changes
+//! hands in one step. No packet goes to the kernel's stack; those are lost that come until the old
+//! process has left the queue. With Ctrl-C or SIGTERM it ends for good, and removes the pins and
+//! the program; with SIGHUP it ends for the next process. After SIGKILL, `rm` of both pins detaches
+//! the program. **All packets of the queue are taken**: the kernel's own stack sees none.
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

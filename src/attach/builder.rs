@@ -214,9 +214,10 @@ impl AttachmentBuilder {
     /// passes every packet to the kernel's stack. The next start takes it over;
     /// `rm PATH PATH-map` detaches it. A restart of the machine does, too.
     ///
-    /// The pins belong to the user of the process, with mode 0600 less the umask. `CAP_SYS_ADMIN` is
-    /// needed neither to pin nor to take over; without it, a program that something else than this
-    /// crate puts in place by the same link, in the very moment of taking over, is replaced as well.
+    /// The pins belong to the user of the process, with mode 0600 less the umask. `CAP_SYS_ADMIN`
+    /// is needed neither to pin nor to take over; without it, a program that something else than
+    /// this crate puts in place by the same link, in the very moment of taking over, is replaced as
+    /// well.
     ///
     /// Since 5.9. Attaches by [`AttachMethod::Link`].
     ///
@@ -278,6 +279,13 @@ impl AttachmentBuilder {
     ///   has 1,024 users already, or another process pretends so.
     /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the
     ///   thread (`EXDEV`).
+    /// - With [`pin`](Self::pin) or [`link`](Self::link): [`Error::BpfObject`] for a path that is
+    ///   not in a BPF file system (`EPERM`), whose directory is missing (`ENOENT`), or that may not
+    ///   be opened (`EACCES`); [`Error::WrongObject`] if something else is pinned there, or for a
+    ///   program that does not use the link's map; [`Error::OtherAttachment`] with
+    ///   [`AttachConflict::OtherLink`](crate::error::AttachConflict::OtherLink) for the link of
+    ///   another interface; [`Error::Setting`] with [`AttachMethod::Netlink`]. Nothing is attached
+    ///   then.
     pub fn attach(self) -> Result<Attachment> {
         let Self { mut request, program, frags, pin, link } = self;
         request.require_namespace()?;

@@ -12,7 +12,8 @@
 //!   takes the program over, or replaces it, which takes `CAP_SYS_ADMIN`; a program of one's own
 //!   only with [`AttachmentBuilder::take_over`].
 //! - [`AttachMethod::Link`] (5.9), the default without `CAP_SYS_ADMIN`: the kernel detaches it with
-//!   the last process that holds the link.
+//!   the last process that holds the link. If the link is pinned ([`AttachmentBuilder::pin`]), it
+//!   stays, until the pins are removed (`rm`).
 //!
 //! # Sharing a program
 //! The queues of an interface can belong to sockets of several processes, but an interface takes
@@ -43,8 +44,8 @@
 //! step and without touching the sockets.
 //!
 //! # Restart without a gap
-//! With [`AttachmentBuilder::pin`] the program stays on the interface, by a link that is pinned in a
-//! BPF file system, while one process ends and the next one starts. The new process
+//! With [`AttachmentBuilder::pin`] the program stays on the interface, by a link that is pinned in
+//! a BPF file system, while one process ends and the next one starts. The new process
 //! 1. attaches with the same path: it joins the link, and has it run its own program, over the same
 //!    map;
 //! 2. opens a socket, fills its fill ring, and takes the slot of the queue from the old process's
@@ -58,12 +59,14 @@
 //!
 //! What it costs: no packet goes to the kernel's stack, and the card is not reset. Packets that
 //! come between steps 2 and 4 are lost, because a queue is bound by one socket, and the kernel lets
-//! go of it only after that is closed and a grace period has passed: some tens of milliseconds.
-//! (The kernel would bind a second socket to the queue, with the same packet memory
-//! ([`share_queue`](crate::Socket::share_queue)), also of another process. This crate does not
-//! share packet memory between processes: two owners of one fill ring would be two frames for one
-//! chunk.) If the old process ends first, packets go to the kernel's stack until the new one has the
-//! slot; or are dropped, by a program of one's own that drops those of an empty slot.
+//! go of it only some 20 ms after that is closed. If the old process ends first, packets go to the
+//! kernel's stack until the new one has the slot; or are dropped, by a program of one's own that
+//! drops those of an empty slot.
+//!
+//! (The kernel would bind a second socket to the queue if it shared the first one's packet memory,
+//! also in another process, where its fill ring can be mapped as well: tried on 6.18. This crate
+//! does not share packet memory between processes, because two owners of one fill ring would be two
+//! frames for one chunk.)
 
 mod bpf_link;
 mod builder;
@@ -82,6 +85,7 @@ mod protocol;
 mod registration;
 mod replaced_program;
 mod replacement;
+mod restart;
 mod slot_reservation;
 mod usage;
 
@@ -94,22 +98,19 @@ pub use mode::{AttachMode, ModeReason};
 pub use registration::Registration;
 pub use replaced_program::ReplacedProgram;
 
-use crate::bpf::{Program, XskMap};
-use crate::error::{BpfOp, Error, Result};
+use crate::bpf::XskMap;
+use crate::error::{Error, Result};
 use crate::interface::Interface;
 use crate::socket::{
     PacketSocket, RxSocket, SharedQueue, SharedRxQueue, SharedRxSocket, SharedSocket, Socket,
     SocketHandle,
 };
 use lock::Mark;
-use ownership::{Ownership, Shared};
-use pin::PinPath;
+use ownership::Shared;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use slot_reservation::SlotReservation;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// An XDP program on an interface that hands packets to sockets, and this process's share in it.
 ///
@@ -120,7 +121,8 @@ use std::sync::atomic::Ordering;
 /// **If the process is killed**: attached by [`AttachMethod::Netlink`], the default with
 /// `CAP_SYS_ADMIN`, the program stays and passes every packet to the kernel's stack; the next start
 /// takes it over (one of your own with [`take_over`](AttachmentBuilder::take_over)). Attached by
-/// [`AttachMethod::Link`], the default without `CAP_SYS_ADMIN`, the kernel detaches it.
+/// [`AttachMethod::Link`], the default without `CAP_SYS_ADMIN`, the kernel detaches it, unless the
+/// link is pinned ([`pin`](AttachmentBuilder::pin)).
 ///
 /// The last user detaches the program. This value, its clones and its registrations together are
 /// one user; attaching again, here or in another process, makes another one. A process that was
@@ -301,132 +303,6 @@ impl Attachment {
     #[must_use]
     pub fn frags(&self) -> Option<bool> {
         self.shared.running().frags
-    }
-
-    /// Puts `program` in the place of the one that runs, and returns that one. Sockets, registrations
-    /// and bindings stay as they are, and so does the card: it is not reset as it may be by attaching
-    /// (igb, for one, takes its link down then).
-    ///
-    /// The kernel exchanges the two in one step, for each packet: one or the other runs, and none
-    /// goes past both. It does so only if the program known here is still there: what another process
-    /// has attached stays. The new program has to use the map that sockets are registered in
-    /// ([`map`](Self::map)), by a reference of its own. It is loaded for it before, with
-    /// [`Program::builder`] or [`bpf::redirect`](crate::bpf::redirect()).
-    ///
-    /// # With other users
-    /// - A program that **a link** holds may be replaced by each of its users. The others' sockets go
-    ///   on receiving by the new program. The others note the new program when they register a socket,
-    ///   or by [`refresh`](Self::refresh), which takes `CAP_SYS_ADMIN`; until then
-    ///   [`program_id`](Self::program_id) returns the old id there, and this call is refused there.
-    /// - A program that **netlink** holds may be replaced by its only user, because others know it by
-    ///   its id, and the last of them would leave the new one behind: with others it is refused.
-    ///   Sockets that processes without an attachment have in the map
-    ///   ([`MapSlot`]) are no hindrance.
-    /// - A process that only uses the map of others' program ([`join_foreign`](Self::join_foreign),
-    ///   [`with_map`](Self::with_map)) cannot replace it.
-    /// - Who attaches later without naming a program expects this crate's default one, and joins the
-    ///   new program only if it is that: else it is foreign to them.
-    ///
-    /// It needs `CAP_NET_ADMIN` by netlink and nothing by a link. The calling thread must be in the
-    /// interface's namespace. Since 5.7 by netlink, 5.9 by link.
-    ///
-    /// ```no_run
-    /// use xsk::bpf::redirect;
-    /// # fn main() -> xsk::Result<()> {
-    /// # let interface = xsk::Interface::by_name("eth1")?;
-    /// let attachment = xsk::Attachment::builder(&interface).attach()?;
-    /// let program = redirect(attachment.map())?; // or one of your own, over the same map
-    /// let old = attachment.replace_program(program)?;
-    /// // ... and back.
-    /// attachment.replace_program(old)?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// Nothing has changed then.
-    /// - [`Error::OtherAttachment`] with [`AttachConflict::OtherProgram`] or
-    ///   [`NoProgram`](AttachConflict::NoProgram) if another process has changed what is attached,
-    ///   with [`OtherUsers`](AttachConflict::OtherUsers) or
-    ///   [`OthersProgram`](AttachConflict::OthersProgram) as said above.
-    /// - [`Error::WrongObject`] if the program does not use the map.
-    /// - [`Error::Attach`] with what the driver says: for a program without `frags` where the MTU
-    ///   takes it, say. By a link `EINVAL` also says that the new program was loaded elsewhere, with
-    ///   another `expected_attach_type` than the old one.
-    /// - [`Error::NeedsKernel`] before 5.7; [`Error::AttachLock`], [`Error::AttachMarks`],
-    ///   [`Error::Netlink`]; [`Error::Interface`] if the interface is gone (`ENODEV`) or in another
-    ///   namespace than the thread (`EXDEV`).
-    #[doc(alias = "BPF_LINK_UPDATE")]
-    #[doc(alias = "XDP_FLAGS_REPLACE")]
-    #[doc(alias = "IFLA_XDP_EXPECTED_FD")]
-    pub fn replace_program(&self, program: Program) -> Result<Program> {
-        self.shared.replace_program(program)
-    }
-
-    /// Takes note of the program that another user of the link has put in place
-    /// ([`replace_program`](Self::replace_program)), and returns the id of what runs. Registering a
-    /// socket does the same.
-    ///
-    /// # Errors
-    /// [`Error::OtherAttachment`] if nothing or a program that this link does not hold is attached;
-    /// [`Error::WrongObject`] if the new program does not use the map that sockets are registered in;
-    /// [`Error::BpfObject`] with `EPERM` if `CAP_SYS_ADMIN` is missing to look at it;
-    /// [`Error::Interface`].
-    pub fn refresh(&self) -> Result<u32> {
-        self.shared.follow()
-    }
-
-    /// Puts a socket into a slot as [`register`](Self::register) does, but takes the slot from the
-    /// socket that has it, in one step: packets go to the one or to the other, and none to the
-    /// kernel's stack.
-    ///
-    /// For a start beside the process that is to end ([`pin`](AttachmentBuilder::pin)). As a queue is
-    /// bound by one socket, this one is not bound yet: until it is, packets of the queue are dropped.
-    /// The other process's registration leaves the slot alone when it ends.
-    ///
-    /// # Errors
-    /// As [`register`](Self::register); [`Error::UpdateMap`] with `EEXIST` only if this process has a
-    /// registration in the slot.
-    pub fn take_slot(&self, slot: u32, socket: impl AsFd) -> Result<Registration> {
-        let socket = socket.as_fd();
-        self.put_into_slot(slot, socket, || self.shared.map().replace(slot, socket))
-    }
-
-    /// Opens the map that is pinned beside a link ([`AttachmentBuilder::pin`]), if there is one: for a
-    /// program of one's own.
-    ///
-    /// # Errors
-    /// [`Error::BpfObject`] if it may not be opened, [`Error::WrongObject`] if it is no XSKMAP.
-    pub fn pinned_map(path: impl AsRef<Path>) -> Result<Option<XskMap>> {
-        PinPath::new(path.as_ref()).map()
-    }
-
-    /// Returns a descriptor of the link that holds the program, to be handed to another process
-    /// ([`AttachmentBuilder::link`]); `None` if no link of this attachment holds it.
-    ///
-    /// # Errors
-    /// [`Error::BpfObject`] if no more descriptors may be opened.
-    pub fn link(&self) -> Result<Option<OwnedFd>> {
-        let running = self.shared.running();
-        let Ownership::Link { link, .. } = &running.ownership else {
-            return Ok(None);
-        };
-        fcntl_dupfd_cloexec(link, 0).map(Some).map_err(|errno| Error::BpfObject {
-            operation: BpfOp::Duplicate,
-            object: "the link".to_owned(),
-            errno,
-        })
-    }
-
-    /// Gives up this share in the program, and leaves the program on the interface also if this was
-    /// the last user: for the process that comes next.
-    ///
-    /// What is pinned stays pinned ([`AttachmentBuilder::pin`]), and what netlink holds stays as after
-    /// a kill. A link that is not pinned goes with the last process that has it. While clones or
-    /// registrations of this attachment live, nothing happens; the last of them then leaves without
-    /// detaching.
-    pub fn keep(self) {
-        self.shared.kept.store(true, Ordering::Relaxed);
     }
 
     /// Gives up this share in the program; the last user detaches it, and checks that it is gone.

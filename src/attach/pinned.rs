@@ -51,8 +51,10 @@ impl Found {
     pub(super) fn adopt(self, request: Request, wanted: Wanted, lock: &Lock) -> Result<Shared> {
         let Self { link, map, pin } = self;
         let (mode, id) = require_link(&request, &link)?;
-        let (program, frags) = put_in_place(&request, mode, id, wanted, &link, &map)?;
         let pin = pin.map(|path| Pinned::join(path, lock, &link)).transpose()?;
+        let slots = MapAndProbe::new(map)?;
+        // Last of all: what fails before leaves the program as it is.
+        let (program, frags) = put_in_place(&request, mode, id, wanted, &link, &slots.map)?;
         let running = Running {
             program_id: program.id(),
             is_default: frags.is_some(),
@@ -67,7 +69,7 @@ impl Found {
             method_reason: MethodReason::Pinned,
             replaced: None,
             joined: true,
-            slots: MapAndProbe::new(map)?,
+            slots,
             lock_timeout: request.lock_timeout,
             owner: Process::current(),
             kept: AtomicBool::new(false),
@@ -100,6 +102,19 @@ fn require_link(request: &Request, link: &Link) -> Result<(XdpMode, u32)> {
     })
 }
 
+/// Refuses a program that does not use the link's map.
+fn require_map(program: &Program, map: &XskMap) -> Result<()> {
+    let uses_it = program.info()?.map_ids.contains(&map.id());
+    if uses_it { Ok(()) } else { Err(without_map(program, map)) }
+}
+
+fn without_map(program: &Program, map: &XskMap) -> Error {
+    Error::WrongObject {
+        object: format!("program {}, which does not use map {},", program.id(), map.id()),
+        wanted: ObjectKind::ProgramOfAttachment,
+    }
+}
+
 /// Has the link run what is wanted, over its map; returns that program, and its frags if it is the
 /// default one.
 fn put_in_place(
@@ -113,23 +128,19 @@ fn put_in_place(
     let is_own = wanted.program.is_some();
     let program = match wanted.program {
         Some((program, of_program)) => {
-            let uses_it = program.info()?.map_ids.contains(&map.id());
-            if !(uses_it && of_program.id() == map.id()) {
-                return Err(Error::WrongObject {
-                    object: format!(
-                        "program {}, which does not use the link's map {},",
-                        program.id(),
-                        map.id()
-                    ),
-                    wanted: ObjectKind::ProgramOfAttachment,
-                });
+            if of_program.id() != map.id() {
+                return Err(without_map(&program, map));
             }
+            require_map(&program, map)?;
             program
         }
         None => load_redirect(map, wanted.frags)?,
     };
     let running = match Program::from_id(id) {
-        Ok(running) => Some(running),
+        Ok(running) => {
+            require_map(&running, map)?;
+            Some(running)
+        }
         // Without CAP_SYS_ADMIN. The lock keeps other users of this crate away.
         Err(Error::BpfObject { errno: Errno::PERM, .. }) => None,
         Err(error) => return Err(error),

@@ -357,6 +357,18 @@ fn a_path_that_is_no_good_is_refused_before_anything_is_attached() {
         assert_eq!(pins.names(), ["eth1-map"]);
         std::fs::remove_file(&beside).unwrap();
 
+        // Another map in the place of the link's.
+        let first = Attachment::builder(fixture.interface()).pin(pins.path()).attach().unwrap();
+        let id = first.program_id();
+        std::fs::remove_file(&beside).unwrap();
+        map.pin(&beside).unwrap();
+        let error = Attachment::builder(fixture.interface()).pin(pins.path()).attach();
+        assert!(matches!(error, Err(Error::WrongObject { .. })), "{error:?}");
+        assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
+        first.close().unwrap();
+        fixture.assert_vacant();
+        assert!(pins.names().is_empty());
+
         // A map without a link is what a process left that was killed in between.
         map.pin(&beside).unwrap();
         let first = Attachment::builder(fixture.interface()).pin(pins.path()).attach().unwrap();

@@ -1,6 +1,6 @@
 //! Another program in the place of the attached one, while packets come.
 
-use crate::common::{METHODS, wait_for};
+use crate::common::{METHODS, rounds, wait_for};
 use crate::fixture::{Fixture, count, counting_socket, other_program};
 use crate::processes::Other;
 use crate::stream::{Receiver, Sender, Stack, receiving_port};
@@ -63,7 +63,7 @@ fn under_traffic_no_packet_goes_past_the_socket() {
             let sender = Sender::start(&fixture.cable, Some(Arc::clone(&receiver.received)));
             let start = Instant::now();
             let mut running = attachment.program_id();
-            for _ in 0..200 {
+            for _ in 0..rounds(200) {
                 let before = receiver.count();
                 wait_for("packets by this program", || receiver.count() > before + 20);
                 let next = waiting.remove(0);

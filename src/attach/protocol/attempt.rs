@@ -115,8 +115,8 @@ impl Request {
     }
 }
 
-/// Refuses `operation` from another namespace than the interface's, where the kernel reports it: the
-/// lock and the marks are in the interface's.
+/// Refuses `operation` from another namespace than the interface's, where the kernel reports it:
+/// the lock and the marks are in the interface's.
 pub(in crate::attach) fn require_namespace(
     interface: &Interface,
     operation: &'static str,
