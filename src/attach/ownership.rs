@@ -152,7 +152,7 @@ impl Shared {
         let (mark, lock, program) = match ownership {
             Ownership::Netlink { mark, lock, program } => (mark, lock, program),
             Ownership::Link { link, program, pin: Some(pin) } => {
-                return pin.release(&self.interface, &link, &program, timeout);
+                return pin.release(&self.interface, &link, &program, &self.slots.map, timeout);
             }
             Ownership::Link { .. } | Ownership::Guest { .. } | Ownership::Released => return Ok(()),
         };

@@ -98,12 +98,14 @@ impl Pinned {
         Ok(Self { path, mark, lock: LockSocket::new()? })
     }
 
-    /// Gives up this share; the last user removes the pins, if they are this link's.
+    /// Gives up this share; the last user removes the pins, as far as they are of this link
+    /// and its map.
     pub(super) fn release(
         self,
         interface: &Interface,
         link: &Link,
         program: &Program,
+        map: &XskMap,
         timeout: Duration,
     ) -> Result<()> {
         let Self { path, mark, lock } = self;
@@ -114,7 +116,11 @@ impl Pinned {
             return Ok(());
         }
         match path.link()? {
-            Some(pinned) if link_id(&pinned)? == id => path.remove(),
+            Some(pinned) if link_id(&pinned)? == id => remove(&path.link)?,
+            _ => return Ok(()),
+        }
+        match path.map()? {
+            Some(pinned) if pinned.id() == map.id() => remove(&path.map),
             _ => Ok(()),
         }
     }
