@@ -145,10 +145,9 @@ fn a_start_beside_the_old_process_sends_nothing_to_the_stack() {
             wait_for("packets", || count(&mut new) > 1000);
             let [first, ..] = new.numbers("count");
             let lost = first - last - 1;
-            println!(
-                "{mode}: {lost} packets lost, {without:?} from slot to queue, {sent} sent in {:?}",
-                begin.elapsed(),
-                sent = sender.sent.load(Ordering::Relaxed)
+            let (time, sent) = (begin.elapsed(), sender.sent.load(Ordering::Relaxed));
+            eprintln!(
+                "{mode}: {lost} packets lost, {without:?} from slot to queue; {sent} sent in {time:?}"
             );
             assert_eq!(fixture.attached(), Some((mode, id)));
             assert_eq!(pins.names(), ["eth1", "eth1-map"]);

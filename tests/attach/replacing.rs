@@ -76,7 +76,7 @@ fn under_traffic_no_packet_goes_past_the_socket() {
             let (time, rate) = (start.elapsed(), f64::from(receiver.count()));
             let sent = sender.stop();
             wait_for("the last packet", || receiver.count() == sent);
-            println!("{method}, {xdp}: {:.0} packets/s", rate / time.as_secs_f64());
+            eprintln!("{method}, {xdp}: {:.0} packets/s", rate / time.as_secs_f64());
             assert_eq!(stack.count(), 0, "of {sent} packets, at the kernel's stack");
             assert_eq!(fixture.attached(), Some((xdp, running)));
             let port = receiver.stop();
