@@ -77,6 +77,7 @@
 //! - `examples/receive.rs` receives and drops: the README's program;
 //! - `examples/metadata.rs` prints what the card knows of each received packet;
 //! - `examples/workers.rs` has several threads for one queue, each of which serves whole flows;
+//! - `examples/restart.rs` is started anew beside the process that runs, without a gap;
 //! - `examples/worker_without_rights.rs` is a helper with privileges and a worker without any.
 //!
 //! # Threads

@@ -30,6 +30,12 @@ pub(super) fn is_known() -> bool {
     bpf::link_create_of_nothing() == Err(Errno::BADF)
 }
 
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 /// A descriptor of an XDP link. The kernel detaches the program when the last one, in any process,
 /// is closed.
 #[derive(Debug)]
@@ -90,6 +96,39 @@ impl Link {
     /// Returns the kernel's number for the link, which `bpftool link` shows.
     pub(super) fn id(&self) -> Option<u32> {
         bpf::link_info(self.0.as_fd()).ok().map(|info| info.id)
+    }
+
+    /// Puts `new` in the place of `old`, which the link runs.
+    ///
+    /// # Errors
+    /// `EPERM` if it runs another program; `ENOLINK` if it was detached or its interface is gone;
+    /// `EINVAL` if the two were not loaded for the same kind of attachment; what the driver says.
+    pub(super) fn update(
+        &self,
+        new: BorrowedFd<'_>,
+        old: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Errno> {
+        bpf::link_update(self.0.as_fd(), new, old)
+    }
+
+    /// Takes a descriptor that was handed over; `None` if it is none of an XDP link.
+    pub(super) fn check(fd: OwnedFd) -> Result<Option<Self>, Errno> {
+        // Whatever else it is, it is refused before the kernel looks for the program.
+        if bpf::link_update_to_nothing(fd.as_fd()) != Err(Errno::BADF) {
+            return Ok(None);
+        }
+        let info = bpf::link_info(fd.as_fd())?;
+        Ok((info.r#type == BPF_LINK_TYPE_XDP).then_some(Self(fd)))
+    }
+
+    /// Returns the id of the program that the link runs.
+    pub(super) fn program_id(&self) -> Result<u32, Errno> {
+        bpf::link_info(self.0.as_fd()).map(|info| info.prog_id)
+    }
+
+    /// Returns the index of its interface; 0 if the link was detached or the interface is gone.
+    pub(super) fn ifindex(&self) -> Result<u32, Errno> {
+        bpf::link_info(self.0.as_fd()).map(|info| info.ifindex)
     }
 
     /// Detaches the program, also if other processes hold the link.

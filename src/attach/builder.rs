@@ -1,14 +1,23 @@
 //! The settings of an attachment.
 
+use super::bpf_link::Link;
+use super::lock::Lock;
+use super::method_reason::MethodReason;
 use super::mode::{AttachMode, ModeReason};
-use super::ownership::Shared;
-use super::protocol::{Attempt, Candidate, Request};
+use super::ownership::{Ownership, Running, Shared};
+use super::pin::{PinPath, Pinned};
+use super::pinned::{Found, Wanted};
+use super::protocol::{Attached, Attempt, Candidate, Request};
 use super::{Attachment, guest};
 use crate::bpf::{Program, XskMap, redirect_takes_frags};
-use crate::error::{Error, ObjectKind, Result};
+use crate::error::{BpfOp, Error, ObjectKind, Result};
 use crate::interface::Interface;
 use crate::sys::fork::Process;
 use crate::types::{AttachMethod, XdpMode};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// The settings of an [`Attachment`], made by [`Attachment::builder`].
@@ -32,6 +41,8 @@ pub struct AttachmentBuilder {
     request: Request,
     program: Option<(Program, XskMap)>,
     frags: bool,
+    pin: Option<PinPath>,
+    link: Option<(OwnedFd, XskMap)>,
 }
 
 impl Attachment {
@@ -39,7 +50,13 @@ impl Attachment {
     /// where the driver has none or refuses it ([`AttachMode::Auto`]), in generic mode; by netlink,
     /// or as [`method`](AttachmentBuilder::method) says.
     pub fn builder(interface: &Interface) -> AttachmentBuilder {
-        AttachmentBuilder { request: Request::new(interface), program: None, frags: false }
+        AttachmentBuilder {
+            request: Request::new(interface),
+            program: None,
+            frags: false,
+            pin: None,
+            link: None,
+        }
     }
 
     /// Uses the map named `map_name` of the program that is attached to `interface`, by whatever
@@ -177,6 +194,59 @@ impl AttachmentBuilder {
         self
     }
 
+    /// Pins the link that holds the program at `path`, in a BPF file system, and the program's map
+    /// beside it, at the same path with `-map` after it; or, if a link is pinned there, takes that
+    /// one: the program on the interface stays, and the card is not reset. The program that this
+    /// builder is for is put in its place in one step, unless it is the same.
+    ///
+    /// So a program stays attached while its process is started anew: the old process ends by
+    /// [`Attachment::keep`], or the new one comes first and takes the slots
+    /// ([`Attachment::take_slot`]). What such a start costs is in the
+    /// [module's documentation](super#restart-without-a-gap).
+    ///
+    /// The default program is loaded for the pinned map. One of one's own
+    /// ([`program`](Self::program)) has to use it: [`Attachment::pinned_map`] opens it.
+    ///
+    /// **Who removes the pins**: the last attachment with this setting that is closed or dropped.
+    /// Others see it by a mark, as users of a program that netlink holds do.
+    ///
+    /// **If the process is killed**, the pins stay, and with them the program: without sockets it
+    /// passes every packet to the kernel's stack. The next start takes it over;
+    /// `rm PATH PATH-map` detaches it. A restart of the machine does, too.
+    ///
+    /// The pins belong to the user of the process, with mode 0600 less the umask. `CAP_SYS_ADMIN`
+    /// is needed neither to pin nor to take over; without it, a program that something else than
+    /// this crate puts in place by the same link, in the very moment of taking over, is replaced as
+    /// well.
+    ///
+    /// Since 5.9. Attaches by [`AttachMethod::Link`].
+    ///
+    /// ```no_run
+    /// use xsk::{Attachment, Interface};
+    /// # fn main() -> xsk::Result<()> {
+    /// let interface = Interface::by_name("eth1")?;
+    /// let attachment = Attachment::builder(&interface).pin("/sys/fs/bpf/eth1").attach()?;
+    /// println!("{}", if attachment.joined() { "taken over" } else { "attached" });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "BPF_OBJ_PIN")]
+    #[doc(alias = "BPF_LINK_UPDATE")]
+    pub fn pin(mut self, path: impl AsRef<Path>) -> Self {
+        self.pin = Some(PinPath::new(path.as_ref()));
+        self
+    }
+
+    /// Takes the link that another process has handed over as a descriptor
+    /// ([`Attachment::link`], over a Unix socket or by systemd's `FDSTORE`), and the map of its
+    /// program, as [`pin`](Self::pin) takes a pinned one; that setting is not used then.
+    ///
+    /// The program stays attached while any process, or systemd, has the descriptor.
+    pub fn link(mut self, link: OwnedFd, map: XskMap) -> Self {
+        self.link = Some((link, map));
+        self
+    }
+
     /// Sets how long to wait for another process that is attaching or leaving; the default is 10
     /// seconds.
     ///
@@ -210,9 +280,38 @@ impl AttachmentBuilder {
     ///   has 1,024 users already, or another process pretends so.
     /// - [`Error::Interface`]: the interface is gone (`ENODEV`) or in another namespace than the
     ///   thread (`EXDEV`).
+    /// - With [`pin`](Self::pin) or [`link`](Self::link): [`Error::BpfObject`] for a path that is
+    ///   not in a BPF file system (`EPERM`), whose directory is missing (`ENOENT`), or that may not
+    ///   be opened (`EACCES`); [`Error::WrongObject`] if something else is pinned there, or for a
+    ///   program that does not use the link's map; [`Error::OtherAttachment`] with
+    ///   [`AttachConflict::OtherLink`](crate::error::AttachConflict::OtherLink) for the link of
+    ///   another interface; [`Error::Setting`] with [`AttachMethod::Netlink`]. Nothing is attached
+    ///   then.
     pub fn attach(self) -> Result<Attachment> {
-        let Self { mut request, program, frags } = self;
+        let Self { mut request, program, frags, pin, link } = self;
         request.require_namespace()?;
+        if let Some((fd, map)) = link {
+            let link = checked_link(fd)?;
+            let lock = request.lock()?;
+            let found = Found { link, map, pin: None };
+            return found.adopt(request, Wanted { program, frags }, &lock).map(Attachment::new);
+        }
+        let mut lock = None;
+        if let Some(path) = &pin {
+            if request.method == Some(AttachMethod::Netlink) {
+                let rule = "is `AttachMethod::Link` where the program is to be pinned";
+                return Err(Error::Setting { name: "method", value: 0, rule });
+            }
+            request.method = Some(AttachMethod::Link);
+            // What is pinned stays so until it is adopted.
+            let taken = request.lock()?;
+            if let Some(found) = Found::pinned(path)? {
+                return found
+                    .adopt(request, Wanted { program, frags }, &taken)
+                    .map(Attachment::new);
+            }
+            lock = Some(taken);
+        }
         let members = match request.mode {
             AttachMode::Auto | AttachMode::Native => request.interface.members_of_bond()?,
             AttachMode::Generic => None,
@@ -228,8 +327,15 @@ impl AttachmentBuilder {
             _ => {}
         }
         let candidate = Candidate::load(&request.interface, program, frags)?;
-        let lock = request.lock()?;
-        let attached = Attempt { request: &request, candidate: &candidate, lock: &lock }.run()?;
+        let lock = match lock {
+            Some(taken) => taken,
+            None => request.lock()?,
+        };
+        let attach = || Attempt { request: &request, candidate: &candidate, lock: &lock }.run();
+        let attached = match &pin {
+            Some(path) => attach_and_pin(path, &candidate.slots.map, &lock, attach)?,
+            None => attach()?,
+        };
         let frags = match attached.reason {
             Some(_) => candidate.default_tag.map(|_| frags),
             None => candidate.default_tag.and_then(|_| frags_of_joined(attached.program_id)),
@@ -249,15 +355,50 @@ impl AttachmentBuilder {
             method: attached.method,
             method_reason: attached.method_reason,
             replaced: attached.replaced,
-            program_id: attached.program_id,
-            is_default: candidate.default_tag.is_some(),
-            frags,
             slots: attached.slots.unwrap_or(candidate.slots),
-            ownership: attached.ownership,
             lock_timeout: request.lock_timeout,
             owner: Process::current(),
+            kept: AtomicBool::new(false),
+            running: Mutex::new(Running {
+                program_id: attached.program_id,
+                is_default: candidate.default_tag.is_some(),
+                frags,
+                ownership: attached.ownership,
+            }),
         }))
     }
+}
+
+/// Attaches, and pins the link and the map. A path that is no good is found before: to attach may
+/// reset the card.
+fn attach_and_pin(
+    path: &PinPath,
+    map: &XskMap,
+    lock: &Lock,
+    attach: impl FnOnce() -> Result<Attached>,
+) -> Result<Attached> {
+    path.pin_map(map)?;
+    let pinned = attach().and_then(|mut attached| {
+        // Other users may be there, whose map is another one.
+        if let Some(slots) = &attached.slots {
+            path.pin_map(&slots.map)?;
+        }
+        if let Ownership::Link { link, pin, .. } = &mut attached.ownership {
+            *pin = Some(Pinned::create(path.clone(), lock, link)?);
+        }
+        Ok(Attached { method_reason: MethodReason::Pinned, ..attached })
+    });
+    pinned.inspect_err(|_| path.unpin_map())
+}
+
+/// Takes a descriptor that was handed over for one of a link.
+fn checked_link(fd: OwnedFd) -> Result<Link> {
+    let object = || "the descriptor of the link".to_owned();
+    let checked = Link::check(fd).map_err(|errno| {
+        let operation = BpfOp::Info;
+        Error::BpfObject { operation, object: object(), errno }
+    })?;
+    checked.ok_or_else(|| Error::WrongObject { object: object(), wanted: ObjectKind::XdpLink })
 }
 
 /// Returns whether the program that was joined takes packets of several frames, if it is the default

@@ -7,7 +7,7 @@ use super::lock::{Lock, MarkKind};
 use super::method_reason::MethodReason;
 use super::mode::ModeReason;
 use super::netlink::is_held_by_link;
-use super::ownership::{Ownership, Shared};
+use super::ownership::{Ownership, Running, Shared};
 use super::protocol::{Request, attached_program};
 use super::usage::MapAndProbe;
 use crate::bpf::{Program, XskMap, load_redirect, redirect_takes_frags};
@@ -15,6 +15,8 @@ use crate::error::{AttachConflict, Error, Result};
 use crate::interface::Interface;
 use crate::sys::fork::Process;
 use crate::types::{AttachMethod, XdpMode};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 /// Joins the program on the interface of `request`; `find_map` finds its map, given the program's
 /// id.
@@ -47,15 +49,13 @@ pub(super) fn join(
         method: if links.is_empty() { AttachMethod::Netlink } else { AttachMethod::Link },
         method_reason: MethodReason::Joined,
         replaced: None,
-        program_id,
         joined: true,
-        is_default,
-        frags,
         slots: MapAndProbe::new(map)?,
-        ownership,
         lock_timeout: request.lock_timeout,
         interface,
         owner: Process::current(),
+        kept: AtomicBool::new(false),
+        running: Mutex::new(Running { program_id, is_default, frags, ownership }),
     })
 }
 
@@ -85,7 +85,7 @@ fn join_users(
 
 /// Returns whether the program takes packets of several frames, if it is the default one as far as can
 /// be found out.
-fn default_frags(program: &Program, map: &XskMap) -> Option<bool> {
+pub(super) fn default_frags(program: &Program, map: &XskMap) -> Option<bool> {
     let info = program.info().ok()?;
     let frags = redirect_takes_frags(&info.name)?;
     let tag = load_redirect(map, false).and_then(|default| default.info()).ok()?.tag;

@@ -46,6 +46,8 @@ pub(super) enum MarkKind {
     User,
     /// It uses the program, and others detach it.
     Guest,
+    /// It uses a link that is pinned: the last of them removes the pin. The number is the link's.
+    Pin,
 }
 
 /// A socket for the lock, made in advance: the thread that takes the lock may be in another
@@ -129,10 +131,24 @@ impl Lock {
         program: u32,
         loader: Option<u32>,
     ) -> Result<bool> {
+        self.is_marked_beside(kind, program, loader, None)
+    }
+
+    /// The same of marks that are not `own`.
+    pub(super) fn is_marked_beside(
+        &self,
+        kind: MarkKind,
+        program: u32,
+        loader: Option<u32>,
+        own: Option<&Mark>,
+    ) -> Result<bool> {
         let failed = failed("look for marks on the program");
         let mut names = None;
         for number in 0..MARKS {
             let name = mark_name(kind, self.ifindex, program, number);
+            if own.is_some_and(|own| own.name == name) {
+                continue;
+            }
             let address = address(&name).map_err(&failed)?;
             let mut looks = 0..LOOKS;
             while self.is_taken(&address) {
@@ -207,6 +223,7 @@ impl Lock {
 #[derive(Debug)]
 pub(super) struct Mark {
     socket: OwnedFd,
+    name: String,
     owner: Process,
 }
 
@@ -230,7 +247,7 @@ impl Mark {
             match bind(&socket, &address(&name)?) {
                 Err(Errno::ADDRINUSE) => {}
                 Err(errno) => return Err(errno),
-                Ok(()) => return Ok(Some(Self { socket, owner: Process::current() })),
+                Ok(()) => return Ok(Some(Self { socket, name, owner: Process::current() })),
             }
         }
         Ok(None)
@@ -274,6 +291,7 @@ fn marks_prefix(kind: MarkKind, ifindex: u32, program: u32) -> String {
     let kind = match kind {
         MarkKind::User => "user",
         MarkKind::Guest => "guest",
+        MarkKind::Pin => "pin",
     };
     format!("xsk/{kind}/{ifindex}/{program}/")
 }

@@ -30,6 +30,10 @@ pub enum MethodReason {
     NoLookup,
     /// The program was attached by this method already, and has other users.
     Joined,
+    /// By link, because that can be pinned, or was pinned or handed over
+    /// ([`AttachmentBuilder::pin`](super::AttachmentBuilder::pin),
+    /// [`link`](super::AttachmentBuilder::link)).
+    Pinned,
     /// The program was attached by this method already, by a process that was killed.
     TakenOver,
 }
@@ -42,6 +46,7 @@ impl fmt::Display for MethodReason {
             Self::NoLookup => {
                 "without CAP_SYS_ADMIN a program left by netlink could not be taken over"
             }
+            Self::Pinned => "a link can be pinned and handed over",
             Self::Joined => "as the program that was there already",
             Self::TakenOver => "a program without a user was there: its process was killed, or the interface came from another namespace",
         })

@@ -12,7 +12,8 @@
 //!   takes the program over, or replaces it, which takes `CAP_SYS_ADMIN`; a program of one's own
 //!   only with [`AttachmentBuilder::take_over`].
 //! - [`AttachMethod::Link`] (5.9), the default without `CAP_SYS_ADMIN`: the kernel detaches it with
-//!   the last process that holds the link.
+//!   the last process that holds the link. If the link is pinned ([`AttachmentBuilder::pin`]), it
+//!   stays, until the pins are removed (`rm`).
 //!
 //! # Sharing a program
 //! The queues of an interface can belong to sockets of several processes, but an interface takes
@@ -37,6 +38,36 @@
 //! Processes of different users that share a program which root loaded should register their
 //! sockets at once: until then root does not see the others.
 
+//!
+//! # Another program
+//! [`Attachment::replace_program`] puts another program in the place of the one that runs, in one
+//! step and without touching the sockets.
+//!
+//! # Restart without a gap
+//! With [`AttachmentBuilder::pin`] the program stays on the interface, by a link that is pinned in
+//! a BPF file system, while one process ends and the next one starts. The new process
+//! 1. attaches with the same path: it joins the link, and has it run its own program, over the same
+//!    map;
+//! 2. opens a socket, fills its fill ring, and takes the slot of the queue from the old process's
+//!    socket ([`Attachment::take_slot`]);
+//! 3. tells the old process to end;
+//! 4. binds the socket, which waits for the queue
+//!    ([`bind_timeout`](crate::socket::SocketBuilder::bind_timeout)).
+//!
+//! The old process receives what is left in its ring, drops its registration and its socket, and
+//! ends by [`Attachment::keep`] (`examples/restart.rs` in the repository).
+//!
+//! What it costs: no packet goes to the kernel's stack, and the card is not reset. Packets that
+//! come between steps 2 and 4 are lost, because a queue is bound by one socket, and the kernel lets
+//! go of it only some 20 ms after that is closed. If the old process ends first, packets go to the
+//! kernel's stack until the new one has the slot; or are dropped, by a program of one's own that
+//! drops those of an empty slot.
+//!
+//! (The kernel would bind a second socket to the queue if it shared the first one's packet memory,
+//! also in another process, where its fill ring can be mapped as well: tried on 6.18. This crate
+//! does not share packet memory between processes, because two owners of one fill ring would be two
+//! frames for one chunk.)
+
 mod bpf_link;
 mod builder;
 mod guest;
@@ -48,9 +79,13 @@ mod mode;
 mod names;
 mod netlink;
 mod ownership;
+mod pin;
+mod pinned;
 mod protocol;
 mod registration;
 mod replaced_program;
+mod replacement;
+mod restart;
 mod slot_reservation;
 mod usage;
 
@@ -86,7 +121,8 @@ use std::sync::Arc;
 /// **If the process is killed**: attached by [`AttachMethod::Netlink`], the default with
 /// `CAP_SYS_ADMIN`, the program stays and passes every packet to the kernel's stack; the next start
 /// takes it over (one of your own with [`take_over`](AttachmentBuilder::take_over)). Attached by
-/// [`AttachMethod::Link`], the default without `CAP_SYS_ADMIN`, the kernel detaches it.
+/// [`AttachMethod::Link`], the default without `CAP_SYS_ADMIN`, the kernel detaches it, unless the
+/// link is pinned ([`pin`](AttachmentBuilder::pin)).
 ///
 /// The last user detaches the program. This value, its clones and its registrations together are
 /// one user; attaching again, here or in another process, makes another one. A process that was
@@ -143,7 +179,9 @@ impl Attachment {
     /// `ENFILE`: a registration takes two descriptors), or if before 6.4 the socket is bound and
     /// its interface down (`ENETDOWN`, as [`XskMap::insert`]); [`Error::WrongObject`] for a socket
     /// without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
-    /// [`Error::Interface`] if the interface is gone.
+    /// [`Error::BpfObject`] with `EPERM` if another user of the link has replaced it, and
+    /// `CAP_SYS_ADMIN` is missing to look at the new one; [`Error::Interface`] if the interface is
+    /// gone.
     pub fn register(&self, slot: u32, socket: impl AsFd) -> Result<Registration> {
         let socket = socket.as_fd();
         self.put_into_slot(slot, socket, || self.shared.map().insert(slot, socket))
@@ -178,7 +216,7 @@ impl Attachment {
                 return Err(slot_error(Errno::NOENT));
             }
         }
-        shared.require_attached()?;
+        shared.follow()?;
         Ok(registration)
     }
 
@@ -223,7 +261,7 @@ impl Attachment {
     /// Returns the program's id.
     #[must_use]
     pub fn program_id(&self) -> u32 {
-        self.shared.program_id
+        self.shared.running().program_id
     }
 
     /// Returns the map that sockets are registered in.
@@ -264,7 +302,7 @@ impl Attachment {
     /// ```
     #[must_use]
     pub fn frags(&self) -> Option<bool> {
-        self.shared.frags
+        self.shared.running().frags
     }
 
     /// Gives up this share in the program; the last user detaches it, and checks that it is gone.
@@ -316,7 +354,7 @@ fn require_interface(
 
 /// Refuses a slot of the default program that is another queue's.
 fn require_slot(handle: &SocketHandle, program: &Attachment, slot: u32) -> Result<()> {
-    if slot == handle.queue() || !program.shared.is_default {
+    if slot == handle.queue() || !program.shared.running().is_default {
         return Ok(());
     }
     let rule = "is the queue: this crate's default program has one slot for each queue; \

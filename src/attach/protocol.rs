@@ -20,8 +20,10 @@ mod retries;
 #[cfg(feature = "test-util")]
 mod tests;
 
-use attempt::{Attached, Old, Removed, Step};
-pub(super) use attempt::{Attempt, Candidate, Request, attached_program};
+pub(super) use attempt::{
+    Attached, Attempt, Candidate, Request, attached_program, require_namespace,
+};
+use attempt::{Old, Removed, Step};
 use retries::pauses;
 
 /// The program that is attached.
@@ -167,28 +169,29 @@ impl Attempt<'_> {
         if links.is_empty() || !is_held_by_link(interface, mode, &program)? {
             return going;
         }
-        self.join_links(mode, program.id(), links, slots)
+        self.join_links(mode, program, links, slots)
     }
 
     /// Joins a program that `links` hold.
     fn join_links(
         &self,
         mode: XdpMode,
-        id: u32,
+        program: Program,
         links: Vec<Link>,
         slots: Option<MapAndProbe>,
     ) -> Result<Step> {
-        if links.len() > 1 {
+        let id = program.id();
+        let Ok([link]) = <[Link; 1]>::try_from(links) else {
             // To hold the others' links would keep their programs attached when they have left.
             return Err(self.conflict(AttachConflict::SeveralNamespaces));
-        }
+        };
         if !self.request.mode.allows(mode) {
             return Err(self.other_mode(mode, AttachMethod::Link));
         }
         if attached_program(&self.request.interface)? != Some((mode, id)) {
             return Ok(Step::Retry(self.conflict(AttachConflict::ProgramGone)));
         }
-        let ownership = Ownership::Link { _links: links };
+        let ownership = Ownership::Link { link, program, pin: None };
         Ok(Step::Attached(Attached::joined(mode, AttachMethod::Link, id, ownership, slots)))
     }
 

@@ -104,7 +104,7 @@ mod filter;
 mod info;
 mod map;
 mod metadata_program;
-mod pin;
+pub(crate) mod pin;
 mod program;
 mod redirect;
 mod refusal;

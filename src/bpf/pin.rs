@@ -15,14 +15,14 @@ pub(super) fn failed(operation: BpfOp, object: impl Into<String>) -> impl FnOnce
 }
 
 /// `bpf(BPF_OBJ_GET)`
-pub(super) fn open(path: &Path) -> Result<OwnedFd> {
+pub(crate) fn open(path: &Path) -> Result<OwnedFd> {
     c_path(path)
         .and_then(|path| sys::bpf::obj_get(&path))
         .map_err(failed(BpfOp::Get, path.display().to_string()))
 }
 
 /// `bpf(BPF_OBJ_PIN)`
-pub(super) fn pin(fd: BorrowedFd<'_>, path: &Path) -> Result<()> {
+pub(crate) fn pin(fd: BorrowedFd<'_>, path: &Path) -> Result<()> {
     c_path(path)
         .and_then(|path| sys::bpf::obj_pin(fd, &path))
         .map_err(failed(BpfOp::Pin, path.display().to_string()))

@@ -21,6 +21,8 @@ pub enum BpfOp {
     Get,
     /// Pins an object (`BPF_OBJ_PIN`).
     Pin,
+    /// Removes a pin (`unlink(2)`): no command of `bpf(2)`.
+    Unpin,
     /// Asks the kernel about an object (`BPF_OBJ_GET_INFO_BY_FD`).
     Info,
     /// Opens a program by its id (`BPF_PROG_GET_FD_BY_ID`).
@@ -44,7 +46,7 @@ pub enum BpfOp {
 impl BpfOp {
     /// Returns whether this is a command of `bpf(2)`.
     pub(super) fn is_command(self) -> bool {
-        self != Self::Duplicate
+        !matches!(self, Self::Duplicate | Self::Unpin)
     }
 }
 
@@ -53,6 +55,7 @@ impl fmt::Display for BpfOp {
         f.write_str(match self {
             Self::Get => "BPF_OBJ_GET",
             Self::Pin => "BPF_OBJ_PIN",
+            Self::Unpin => "unpin",
             Self::Info => "BPF_OBJ_GET_INFO_BY_FD",
             Self::ProgramById => "BPF_PROG_GET_FD_BY_ID",
             Self::MapById => "BPF_MAP_GET_FD_BY_ID",

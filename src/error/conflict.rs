@@ -56,6 +56,25 @@ pub enum AttachConflict {
     /// The program is attached by links to interfaces of this index in several network namespaces:
     /// the kernel does not report which link belongs to which.
     SeveralNamespaces,
+    /// Netlink holds the program, and other users of this crate know it by its id: it cannot be
+    /// replaced.
+    OtherUsers {
+        /// Its id.
+        id: u32,
+    },
+    /// The link that was handed over or pinned is not what holds the program of this interface.
+    OtherLink {
+        /// The id of the program that the link runs.
+        id: u32,
+        /// The index of the link's interface, in a namespace that the kernel does not report; 0 if it
+        /// was detached or its interface is gone.
+        ifindex: u32,
+    },
+    /// The program belongs to other processes: this one only uses its map.
+    OthersProgram {
+        /// Its id.
+        id: u32,
+    },
 }
 
 impl fmt::Display for AttachConflict {
@@ -70,6 +89,16 @@ impl fmt::Display for AttachConflict {
             }
             Self::ProgramGone => f.write_str("a program that has just gone"),
             Self::ProgramReplaced => f.write_str("a program that came right after ours"),
+            Self::OtherUsers { id } => write!(f, "program {id}, which has other users"),
+            Self::OtherLink { id, ifindex: 0 } => {
+                write!(f, "a link of program {id} that is on no interface any more")
+            }
+            Self::OtherLink { id, ifindex } => {
+                write!(f, "a link of program {id} on the interface with the index {ifindex}")
+            }
+            Self::OthersProgram { id } => {
+                write!(f, "program {id}, which belongs to other processes")
+            }
             Self::SeveralNamespaces => f.write_str(
                 "that very program, by links in several network namespaces, which cannot be \
                  distinguished",

@@ -41,7 +41,12 @@ impl Fixture {
     pub(crate) fn without_the_lock(&self, work: impl FnOnce()) {
         let name = format!("xsk/lock/{}", self.interface().index());
         let address = SocketAddr::from_abstract_name(name).unwrap();
-        let held = UnixDatagram::bind_addr(&address).unwrap();
+        // A process that another test is starting may still have a copy of the lock.
+        let mut held = None;
+        wait_for("the lock", || {
+            held = UnixDatagram::bind_addr(&address).ok();
+            held.is_some()
+        });
         work();
         drop(held);
     }

@@ -1,5 +1,6 @@
 //! Programs on interfaces: attached, joined, shared between processes, and detached.
 
+mod card;
 #[path = "../common/mod.rs"]
 mod common;
 mod fixture;
@@ -8,10 +9,13 @@ mod lock;
 mod modes;
 mod moved_interfaces;
 mod own;
+mod pins;
 mod privileges;
 mod processes;
+mod replacing;
 mod restarts;
 mod slots;
 mod strangers;
+mod stream;
 mod two_interfaces;
 mod users;

@@ -12,8 +12,9 @@ use xsk::bpf::{Program, XskMap};
 use xsk::interface::Interface;
 use xsk::test_util::privileged;
 
-const NAME: &str = "XSK_TEST_INTERFACE";
-const ROLE: &str = "XSK_TEST_ROLE";
+const THE_OTHER: &str = "processes::the_other_process";
+pub(crate) const NAME: &str = "XSK_TEST_INTERFACE";
+pub(crate) const ROLE: &str = "XSK_TEST_ROLE";
 
 /// Another process: this test binary, running only [`the_other_process`].
 pub(crate) struct Other {
@@ -26,19 +27,25 @@ impl Other {
     /// Starts it in the fixture's left namespace and waits for its first line.
     pub(crate) fn start(fixture: &Fixture, role: &str) -> (Self, String) {
         let program = std::env::current_exe().unwrap();
-        Self::of(fixture.inside(|| Self::spawn(&program, fixture, role)))
+        Self::of(fixture.inside(|| Self::spawn(&program, THE_OTHER, fixture, role)))
+    }
+
+    /// The same of a process that runs this test.
+    pub(crate) fn start_as(test: &str, fixture: &Fixture, role: &str) -> (Self, String) {
+        let program = std::env::current_exe().unwrap();
+        Self::of(fixture.inside(|| Self::spawn(&program, test, fixture, role)))
     }
 
     /// The same, as a user with only these capabilities.
     pub(crate) fn start_with(kept: CapabilitySet, fixture: &Fixture, role: &str) -> (Self, String) {
         let (_file, program) = path_for_anybody(std::env::current_exe().unwrap());
-        let spawn = || Self::spawn(program.as_ref(), fixture, role);
+        let spawn = || Self::spawn(program.as_ref(), THE_OTHER, fixture, role);
         Self::of(as_nobody(kept, &fixture.cable.left, spawn))
     }
 
-    fn spawn(program: &Path, fixture: &Fixture, role: &str) -> Child {
+    fn spawn(program: &Path, test: &str, fixture: &Fixture, role: &str) -> Child {
         Command::new(program)
-            .args(["processes::the_other_process", "--exact", "--nocapture"])
+            .args([test, "--exact", "--nocapture"])
             .env(NAME, fixture.interface().name())
             .env(ROLE, role)
             .stdin(Stdio::piped())
@@ -56,7 +63,7 @@ impl Other {
     }
 
     /// Returns the next line that it writes, among what the test harness writes.
-    fn answer(&mut self) -> String {
+    pub(crate) fn answer(&mut self) -> String {
         let mut line = String::new();
         while self.stdout.read_line(&mut line).unwrap() > 0 {
             if let Some((_, answer)) = line.trim_end().split_once("@@") {
@@ -70,6 +77,12 @@ impl Other {
     pub(crate) fn ask(&mut self, question: &str) -> String {
         writeln!(self.stdin, "{question}").unwrap();
         self.answer()
+    }
+
+    /// Tells it to do something, and waits for its end.
+    pub(crate) fn end(mut self, how: &str) {
+        writeln!(self.stdin, "{how}").unwrap();
+        assert!(self.child.wait().unwrap().success());
     }
 
     pub(crate) fn leave(mut self) {
@@ -90,7 +103,7 @@ impl Drop for Other {
     }
 }
 
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "@@{what}").unwrap();
     out.flush().unwrap();

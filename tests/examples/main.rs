@@ -11,6 +11,7 @@ mod jumbo;
 mod metadata;
 mod per_queue;
 mod receive;
+mod restart;
 mod tx_times;
 mod worker_without_rights;
 mod workers;

@@ -106,21 +106,30 @@ impl Request {
 
     /// Refuses to attach from another namespace than the interface's, where the kernel reports it.
     pub(in crate::attach) fn require_namespace(&self) -> Result<()> {
-        if self.interface.is_in_current_netns() != Some(false) {
-            return Ok(());
-        }
-        Err(Error::Interface {
-            name: self.interface.name().to_owned(),
-            operation: "attach to",
-            errno: Errno::XDEV,
-            message: Some("the calling thread is in another network namespace".to_owned()),
-        })
+        require_namespace(&self.interface, "attach to")
     }
 
     /// Takes the interface's lock.
     pub(in crate::attach) fn lock(&self) -> Result<Lock> {
         LockSocket::new()?.acquire(self.interface.index(), self.lock_timeout)
     }
+}
+
+/// Refuses `operation` from another namespace than the interface's, where the kernel reports it:
+/// the lock and the marks are in the interface's.
+pub(in crate::attach) fn require_namespace(
+    interface: &Interface,
+    operation: &'static str,
+) -> Result<()> {
+    if interface.is_in_current_netns() != Some(false) {
+        return Ok(());
+    }
+    Err(Error::Interface {
+        name: interface.name().to_owned(),
+        operation,
+        errno: Errno::XDEV,
+        message: Some("the calling thread is in another network namespace".to_owned()),
+    })
 }
 
 impl Candidate {
@@ -213,8 +222,9 @@ impl Attempt<'_> {
         let (interface, program) = (&self.request.interface, &self.candidate.program);
         match self.method().0 {
             AttachMethod::Link => {
+                let program = program.try_clone()?;
                 let link = Link::create(interface, program.as_fd(), mode)?;
-                Ok(Ownership::Link { _links: vec![link] })
+                Ok(Ownership::Link { link, program, pin: None })
             }
             AttachMethod::Netlink => {
                 let ownership = Ownership::mark_used(self.lock, program)?;

@@ -12,6 +12,12 @@ const USUAL_MTU: u32 = 1500;
 const NO_PROGRAM: &str = "Nothing is attached there, or something detached it: attach again, and \
     register the sockets again";
 const OTHER_INTERFACE: &str = "Register the socket with an attachment on its own interface";
+const OTHER_USERS: &str = "A program that netlink holds is replaced by its only user, because the others \
+    know it by its id: close their attachments first, or attach by a link (`AttachMethod::Link`), whose \
+    users all may replace the program";
+const OTHER_LINK: &str = "Take another path or descriptor for each interface: `ip link` shows the \
+    indices, `bpftool link show` the links. A pin that is not needed any more is removed with `rm`";
+const OTHERS_PROGRAM: &str = "Replace it in the process that attached it";
 const REPLACED: &str = "Another program was attached in the meantime; it is left alone";
 const HELD_BY_LINK: &str = "A link holds it, and only its owner can close that: `bpftool link` \
     shows it, `bpftool link detach id N` detaches it";
@@ -232,6 +238,9 @@ pub(super) fn conflict(interface: &str, conflict: &AttachConflict) -> Hint {
         AttachConflict::OtherInterface { .. } | AttachConflict::OtherNamespace { .. } => {
             OTHER_INTERFACE.into()
         }
+        AttachConflict::OtherUsers { .. } => OTHER_USERS.into(),
+        AttachConflict::OtherLink { .. } => OTHER_LINK.into(),
+        AttachConflict::OthersProgram { .. } => OTHERS_PROGRAM.into(),
         AttachConflict::OtherMode { mode, method } => {
             let mode = match mode {
                 XdpMode::Native => "`AttachMode::Native`, ",

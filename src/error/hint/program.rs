@@ -44,6 +44,8 @@ const PIN_OF_ANOTHER: &str = "The pin belongs to another user: `chown` or `chmod
     root";
 const NO_PIN: &str = "There is no such file or directory: pins are gone after a restart of the \
     machine";
+const NO_DIRECTORY: &str =
+    "The directory has to be there, in a BPF file system: make it first (`mkdir -p`)";
 const OBJECT_GONE: &str = "It is gone: nothing held it any more";
 const PIN_EXISTS: &str = "Something is pinned there already: remove the file, or take another name";
 const PACKET_SIZE: &str = "A packet has 14 bytes at least, and has to fit a page with what the \
@@ -146,6 +148,8 @@ pub(super) fn update_map(entries: u32, other: Option<&str>, errno: Errno) -> Hin
 pub(super) fn object(operation: BpfOp, errno: Errno) -> Hint {
     let path = matches!(operation, BpfOp::Get | BpfOp::Pin);
     match errno {
+        Errno::PERM | Errno::ACCESS if operation == BpfOp::Unpin => PIN_OF_ANOTHER.into(),
+        Errno::NOENT if operation == BpfOp::Pin => NO_DIRECTORY.into(),
         Errno::PERM if path => PIN_RULE.into(),
         Errno::PERM => ID_PRIVILEGES.into(),
         Errno::ACCESS => PIN_OF_ANOTHER.into(),

@@ -5,8 +5,9 @@ use super::object::{by_id, next_id, obj_info};
 use rustix::io::Errno;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use xsk_uapi::bpf::{
-    BPF_LINK_CREATE, BPF_LINK_DETACH, BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID, BPF_XDP,
-    bpf_attr_link_create, bpf_attr_link_detach, bpf_link_info_xdp,
+    BPF_F_REPLACE, BPF_LINK_CREATE, BPF_LINK_DETACH, BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID,
+    BPF_LINK_UPDATE, BPF_XDP, bpf_attr_link_create, bpf_attr_link_detach, bpf_attr_link_update,
+    bpf_link_info_xdp,
 };
 use zerocopy::FromZeros;
 
@@ -41,6 +42,33 @@ pub(crate) fn link_detach(link: BorrowedFd<'_>) -> Result<(), Errno> {
     attr.link_fd = number(link);
     // SAFETY: the attribute holds no pointer.
     unsafe { bpf(BPF_LINK_DETACH, &mut attr) }.map(drop)
+}
+
+/// `bpf(BPF_LINK_UPDATE)` (XDP 5.9): the link shall run `new` instead of `old`; `EPERM` if it runs
+/// another program, `ENOLINK` if it is on no interface any more. Without `old`, whatever it runs.
+pub(crate) fn link_update(
+    link: BorrowedFd<'_>,
+    new: BorrowedFd<'_>,
+    old: Option<BorrowedFd<'_>>,
+) -> Result<(), Errno> {
+    let mut attr = bpf_attr_link_update::new_zeroed();
+    attr.link_fd = number(link);
+    attr.new_prog_fd = number(new);
+    if let Some(old) = old {
+        attr.flags = BPF_F_REPLACE;
+        attr.old_prog_fd = number(old);
+    }
+    // SAFETY: the attribute holds no pointer.
+    unsafe { bpf(BPF_LINK_UPDATE, &mut attr) }.map(drop)
+}
+
+/// Asks for a link to run no program: `EBADF`, or `EINVAL` if `fd` is no link. Nothing changes.
+pub(crate) fn link_update_to_nothing(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut attr = bpf_attr_link_update::new_zeroed();
+    attr.link_fd = number(fd);
+    attr.new_prog_fd = u32::MAX;
+    // SAFETY: the attribute holds no pointer.
+    unsafe { bpf(BPF_LINK_UPDATE, &mut attr) }.map(drop)
 }
 
 /// `bpf(BPF_LINK_GET_FD_BY_ID)`: needs `CAP_SYS_ADMIN`.

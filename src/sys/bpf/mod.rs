@@ -20,6 +20,7 @@ mod ring;
 
 pub(crate) use link::{
     link_by_id, link_create, link_create_of_nothing, link_detach, link_info, link_next_id,
+    link_update, link_update_to_nothing,
 };
 pub(crate) use map::{MapFd, MapSpec, Place, map_by_id, map_create, map_info};
 pub(crate) use mapped::{MappedValue, MappedValues};
