@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &["types", "ring"]),
     ("umem", &["num", "types", "sys", "ring", "error"]),
     ("netlink", &["num", "sys"]),
-    ("interface", &["sys", "types", "error", "netlink"]),
+    ("interface", &["num", "sys", "types", "error", "netlink"]),
     ("bpf", &["num", "sys", "error", "packet"]),
     ("socket", &["num", "types", "sys", "ring", "umem", "interface", "error", "packet"]),
     ("attach", &["sys", "types", "error", "netlink", "interface", "bpf", "socket"]),

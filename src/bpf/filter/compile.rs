@@ -8,7 +8,7 @@ use super::emit::{CONTEXT, DATA, END, Emitter};
 use super::expr::{Expr, Number, TestKind};
 use super::field::Fields;
 use super::lower::{Formula, collect, lower};
-use super::set::{AddressSet, PortSet};
+use super::map_part::MapPart;
 use crate::num::u32_of_count;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,19 +37,6 @@ pub(super) struct Code {
     pub(super) unreachable: Vec<u32>,
     /// The rule that all packets are for, whatever they are.
     pub(super) everything: Option<u32>,
-}
-
-/// The part that a map has in a program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum MapPart {
-    Sockets,
-    Counters,
-    /// The value of the IPv4 prefixes of a set.
-    Table(AddressSet),
-    /// The IPv6 prefixes of a set.
-    Trie(AddressSet),
-    /// The value of a set of ports.
-    Ports(PortSet),
 }
 
 /// Writes the program of rules, of which each packet is for the first whose condition is true. With

@@ -3,9 +3,10 @@
 use super::super::asm::{Insn, Listing, Reg};
 use super::super::map::{PerCpuArray, SharedValue, XskMap};
 use super::super::program::Program;
-use super::compile::{Code, MapPart};
+use super::compile::Code;
 use super::emit::TEMP;
 use super::filter_program::FilterProgram;
+use super::map_part::MapPart;
 use super::set::SetMaps;
 use crate::error::Result;
 use crate::num::{u32_of_count, usize32};

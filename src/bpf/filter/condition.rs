@@ -1,8 +1,10 @@
 //! Conditions on packets, as values and as text.
 
+use super::direction::Direction;
 use super::evaluate::evaluate;
-use super::expr::{Direction, Expr, MOST_TAGS, Ports, Test, TestKind};
+use super::expr::{Expr, MOST_TAGS, Test, TestKind};
 use super::parse::{self, MOST_LEVELS, loads};
+use super::ports::Ports;
 use crate::error::{Error, ExpressionError, Result};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::{BitAnd, BitOr, Not};

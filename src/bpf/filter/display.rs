@@ -1,8 +1,10 @@
 //! The text of a condition, which reads back as an equal one.
 
 use super::condition::Condition;
-use super::expr::{Direction, Expr, Header, Number, Operator, Ports, Relation, Test, TestKind};
+use super::direction::Direction;
+use super::expr::{Expr, Header, Number, Operator, Relation, Test, TestKind};
 use super::parse::loads;
+use super::ports::Ports;
 use std::fmt::{self, Write};
 use std::net::Ipv4Addr;
 

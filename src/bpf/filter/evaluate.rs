@@ -1,8 +1,8 @@
 //! Evaluates a condition on a packet, in plain Rust: what the compiled program has to agree with.
 
-use super::expr::{
-    Direction, Expr, Header, MOST_EXTENSIONS, Number, Operator, Ports, Relation, Test, TestKind,
-};
+use super::direction::Direction;
+use super::expr::{Expr, Header, MOST_EXTENSIONS, Number, Operator, Relation, Test, TestKind};
+use super::ports::Ports;
 use super::set::PortSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 

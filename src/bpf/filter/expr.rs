@@ -3,9 +3,10 @@
 //! Each test carries its `depth`: how many VLAN tags come before the header that it reads. In the
 //! text form the keyword `vlan` raises the depth of what follows, as it does in tcpdump.
 
+use super::direction::Direction;
+use super::ports::Ports;
 use super::set::{AddressSet, PortSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::ops::RangeInclusive;
 
 /// A condition on a packet.
 ///
@@ -151,54 +152,6 @@ pub(crate) enum TestKind {
 
 /// The most extension headers of IPv6 that are walked; a packet with more is unreadable.
 pub(crate) const MOST_EXTENSIONS: usize = 6;
-
-/// A range of ports, both ends in it; the first is not above the last.
-///
-/// ```
-/// use xsk::bpf::Ports;
-///
-/// assert_eq!(Ports::from(80), Ports::from(80..=80));
-/// // The ends come in either order, as in the tcpdump language.
-/// assert_eq!(Ports::from(90..=80), Ports::from(80..=90));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ports {
-    pub(crate) first: u16,
-    pub(crate) last: u16,
-}
-
-impl From<u16> for Ports {
-    fn from(port: u16) -> Self {
-        Self { first: port, last: port }
-    }
-}
-
-impl From<RangeInclusive<u16>> for Ports {
-    fn from(range: RangeInclusive<u16>) -> Self {
-        let (start, end) = range.into_inner();
-        Self { first: start.min(end), last: start.max(end) }
-    }
-}
-
-/// Which of the two addresses or ports a test compares.
-///
-/// ```
-/// use xsk::bpf::{Condition, Direction};
-///
-/// let udp = Condition::udp_port(Direction::Destination, 4789);
-/// assert_eq!(udp.to_string(), "udp dst port 4789");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// The source.
-    Source,
-    /// The destination.
-    Destination,
-    /// One of them: the source, or else the destination.
-    Either,
-    /// Both of them.
-    Both,
-}
 
 /// How two numbers compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

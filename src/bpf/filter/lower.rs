@@ -1,8 +1,10 @@
 //! Lowers conditions to comparisons of fields: which header bytes a test reads, and which values
 //! of them make it true.
 
-use super::expr::{Direction, Expr, Header, Number, Operator, Ports, Relation, Test, TestKind};
+use super::direction::Direction;
+use super::expr::{Expr, Header, Number, Operator, Relation, Test, TestKind};
 use super::field::{Base, Compare, Field, Load, NOT_FIRST};
+use super::ports::Ports;
 use super::set::PortSet;
 
 /// A condition whose tests compare fields. `And` and `Or` have the meaning of [`Expr`].

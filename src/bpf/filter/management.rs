@@ -2,7 +2,7 @@
 
 use super::action::Action;
 use super::condition::Condition;
-use super::expr::Direction;
+use super::direction::Direction;
 use super::filter::Filter;
 use std::net::IpAddr;
 

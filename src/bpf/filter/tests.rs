@@ -1,7 +1,9 @@
 //! Random rules and packets: the compiled program and the evaluator agree.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use super::expr::{Direction, Expr, Header, Number, Operator, Ports, Relation, Test, TestKind};
+use super::direction::Direction;
+use super::expr::{Expr, Header, Number, Operator, Relation, Test, TestKind};
+use super::ports::Ports;
 use super::{Action, Condition, Filter};
 use crate::bpf::XskMap;
 use proptest::prelude::*;

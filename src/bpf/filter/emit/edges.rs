@@ -2,7 +2,7 @@
 
 use super::super::diagram::{Node, Place};
 use super::super::field::Load;
-use super::{DATA, END, Reach, TEMP, Unit, VALUE, low_half};
+use super::unit::{DATA, END, Reach, TEMP, Unit, VALUE, low_half};
 use crate::bpf::{Alu, Cond, Insn, Label, Reg};
 use std::collections::HashMap;
 

@@ -5,7 +5,7 @@ use super::super::expr::MOST_EXTENSIONS;
 use super::super::field::{Base, Load, NOT_FIRST};
 use super::super::lower::network;
 use super::edges::in_packet;
-use super::{DATA, END, PAYLOAD, Reach, TEMP, Unit, VALUE, low_half};
+use super::unit::{DATA, END, PAYLOAD, Reach, TEMP, Unit, VALUE, low_half};
 use crate::bpf::{Alu, Cond, Insn, Label, Reg, Size, Width};
 
 const HOP_BY_HOP: i32 = 0;

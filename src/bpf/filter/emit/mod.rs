@@ -7,96 +7,19 @@ mod edges;
 mod headers;
 mod numbers;
 mod sets;
+mod unit;
 
-use super::compile::MapPart;
+pub(super) use unit::{CONTEXT, DATA, END, Emitter, TEMP};
+
 use super::diagram::{Diagram, Node, Place, TooLarge};
 use super::field::{Base, Field, Fields, Load, NOT_FIRST};
-use crate::bpf::{Alu, Assembler, Insn, Label, Reg, Size};
+use crate::bpf::{Alu, Insn, Label};
 use crate::num::usize32;
 use edges::{Blocks, Kind, blocks, ways};
 use std::collections::{BTreeSet, HashMap};
+use unit::{Reach, Unit, VALUE};
 
-/// The context, `struct xdp_md *`.
-pub(super) const CONTEXT: Reg = Reg::R1;
-/// The packet's first byte.
-pub(super) const DATA: Reg = Reg::R2;
-/// The byte behind the packet.
-pub(super) const END: Reg = Reg::R3;
-/// What [`Reach::payload`] says; while extension headers are walked, their offset.
-const PAYLOAD: Reg = Reg::R4;
-/// The value of the field that is compared.
-pub(super) const VALUE: Reg = Reg::R5;
-pub(super) const TEMP: Reg = Reg::R0;
-
-/// What is known of a packet at a place of the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Reach {
-    /// So many bytes of the packet can be read.
-    packet: u32,
-    /// What [`PAYLOAD`] points to, and how many bytes can be read from there: for `Payload4` the
-    /// packet's start plus the length of the IPv4 header, so that offsets are as if it had none.
-    payload: Option<(Base, u32)>,
-}
-
-impl Reach {
-    fn meet(self, other: Self) -> Self {
-        let payload = match (self.payload, other.payload) {
-            (Some((a, reach)), Some((b, other))) if a == b => Some((a, reach.min(other))),
-            _ => None,
-        };
-        Self { packet: self.packet.min(other.packet), payload }
-    }
-}
-
-/// A program that is being written.
-#[derive(Debug)]
-pub(super) struct Emitter<'map> {
-    pub(super) code: Assembler<'map>,
-    /// The first slots of the loads that are to name a map.
-    pub(super) maps: Vec<(usize, MapPart)>,
-    /// What is known where the next unit begins.
-    reach: Reach,
-    /// Where packets go on to that are for no rule so far.
-    others: Label,
-    /// Whether there can be such packets.
-    pub(super) is_open: bool,
-}
-
-/// The parts of a unit while it is written.
-struct Unit<'a, 'map> {
-    out: &'a mut Emitter<'map>,
-    /// Where packets go on to that are for none of the unit's rules.
-    others: Label,
-    others_reach: Option<Reach>,
-    rules: &'a [Label],
-    /// The rule of which the unit is the condition, if it has one rule only.
-    rule: Option<u32>,
-    labels: HashMap<u32, Label>,
-    reaches: HashMap<u32, Reach>,
-    /// What the ways of the unit come to.
-    ends: BTreeSet<Place>,
-    /// The label that comes next in the program.
-    next: Option<Label>,
-}
-
-impl<'map> Emitter<'map> {
-    /// Begins a program.
-    pub(super) fn new() -> Self {
-        let mut code = Assembler::default();
-        code.add([
-            Insn::load(Size::Word, DATA, CONTEXT, 0),
-            Insn::load(Size::Word, END, CONTEXT, 4),
-        ]);
-        let others = code.label();
-        Self {
-            code,
-            maps: Vec::new(),
-            reach: Reach { packet: 0, payload: None },
-            others,
-            is_open: true,
-        }
-    }
-
+impl Emitter<'_> {
     /// Writes a diagram. Packets for rule `n` go on to the label `n` of `rules`; if the diagram is a
     /// single condition, those for which it is true go on to that of `rule`. All other packets come
     /// to what is written next. Returns what the packets come to.
@@ -148,17 +71,6 @@ impl<'map> Emitter<'map> {
         self.others = others;
         Ok(ends)
     }
-
-    /// `dst = ` the map of this part, or its value: a load whose map is not there yet.
-    pub(super) fn load_map(&mut self, dst: Reg, part: MapPart) {
-        self.maps.push((self.code.len(), part));
-        self.code.add(Insn::load_imm64(dst, 0));
-    }
-
-    /// Places here what packets for no rule go on to.
-    pub(super) fn place_others(&mut self) {
-        self.code.place(self.others);
-    }
 }
 
 /// Returns the nodes of a diagram so that each comes after all that go on to it, and the likeliest
@@ -192,49 +104,6 @@ fn order(diagram: &Diagram, root: Place) -> Vec<u32> {
 }
 
 impl Unit<'_, '_> {
-    /// Returns the label of a place, to which the program goes with what is known in `reach`.
-    fn label(&mut self, place: Place, reach: Reach) -> Label {
-        if !matches!(place, Place::Node(_)) {
-            self.ends.insert(place);
-        }
-        let rule = match place {
-            Place::Node(number) => {
-                let known = self.reaches.entry(number).or_insert(reach);
-                *known = known.meet(reach);
-                return self.labels.get(&number).copied().unwrap_or(self.others);
-            }
-            Place::Rule(rule) => Some(rule),
-            Place::Outcome(true) => self.rule,
-            Place::Outcome(false) | Place::Unreadable | Place::NoRule => None,
-        };
-        if let Some(&label) = rule.and_then(|rule| self.rules.get(usize32(rule))) {
-            return label;
-        }
-        self.others_reach = Some(self.others_reach.map_or(reach, |known| known.meet(reach)));
-        self.others
-    }
-
-    fn go(&mut self, place: Place, reach: Reach) {
-        let label = self.label(place, reach);
-        if self.next != Some(label) {
-            self.out.code.jump(Insn::jump(0), label);
-        }
-    }
-
-    fn is_next(&mut self, place: Place, reach: Reach) -> bool {
-        let label = self.label(place, reach);
-        self.next == Some(label)
-    }
-
-    fn jump(&mut self, jump: Insn<'static>, place: Place, reach: Reach) {
-        let label = self.label(place, reach);
-        self.out.code.jump(jump, label);
-    }
-
-    fn add<const N: usize>(&mut self, insns: [Insn<'static>; N]) {
-        self.out.code.add(insns);
-    }
-
     fn node(&mut self, node: &Node, field: &Field, mut reach: Reach) -> Result<(), TooLarge> {
         match field {
             Field::Load(load) => {
@@ -299,10 +168,4 @@ impl Unit<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Returns the low 32 bits as an instruction holds them.
-fn low_half(value: u64) -> i32 {
-    let [a, b, c, d, ..] = value.to_le_bytes();
-    i32::from_le_bytes([a, b, c, d])
 }

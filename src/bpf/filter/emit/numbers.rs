@@ -5,7 +5,7 @@ use super::super::expr::{Header, Number, Operator, Relation};
 use super::super::field::{Base, Compare, Load};
 use super::super::lower::network;
 use super::sets::outcomes;
-use super::{DATA, END, PAYLOAD, Reach, TEMP, Unit, VALUE, low_half};
+use super::unit::{DATA, END, PAYLOAD, Reach, TEMP, Unit, VALUE, low_half};
 use crate::bpf::{Alu, Cond, Insn, Reg, Size};
 
 /// The largest offset that is read where the packet itself has a part in the offset. Packets are

@@ -1,9 +1,9 @@
 //! Looks values up in sets.
 
-use super::super::compile::MapPart;
 use super::super::diagram::{Node, Place, TooLarge};
+use super::super::map_part::MapPart;
 use super::super::set::{AddressSet, BLOCK_BYTES, FULL_BLOCK, OFFSET, PortSet};
-use super::{CONTEXT, DATA, END, PAYLOAD, Reach, TEMP, Unit, VALUE, low_half};
+use super::unit::{CONTEXT, DATA, END, PAYLOAD, Reach, TEMP, Unit, VALUE, low_half};
 use crate::bpf::{Alu, Cond, Helper, Insn, Reg, Size};
 
 /// What a table's word or bit comes to: 0, 1, or where to go on.

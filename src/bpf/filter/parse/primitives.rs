@@ -1,6 +1,7 @@
 //! Conditions without `and`, `or` and `not`: a protocol, or qualifiers and a value.
 
-use super::super::expr::{Direction, Expr, MOST_TAGS, Number, Relation, Test, TestKind};
+use super::super::direction::Direction;
+use super::super::expr::{Expr, MOST_TAGS, Number, Relation, Test, TestKind};
 use super::built::Built;
 use super::cursor::{Parser, Result};
 use super::lexer::Kind;

@@ -1,7 +1,8 @@
 //! Texts, and what is read from them: `tests/valid.txt` and `tests/invalid.txt`, each line a text
 //! and below it what becomes of it. `UPDATE_EXPECT=1 cargo test --lib filter` writes what is below.
 
-use super::super::expr::{Direction, Expr, Header, Number, Test, TestKind};
+use super::super::direction::Direction;
+use super::super::expr::{Expr, Header, Number, Test, TestKind};
 use expect_test::expect_file;
 
 /// Returns the texts of a table.

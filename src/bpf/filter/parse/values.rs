@@ -1,6 +1,8 @@
 //! Values behind qualifiers: addresses, networks, ports, protocols.
 
-use super::super::expr::{Direction, Expr, Ports, Test, TestKind};
+use super::super::direction::Direction;
+use super::super::expr::{Expr, Test, TestKind};
+use super::super::ports::Ports;
 use super::built::Built;
 use super::cursor::{Parser, Result};
 use super::lexer::Kind;

@@ -1,7 +1,7 @@
 //! Sets of ports.
 
+use super::super::ports::Ports;
 use super::next_number;
-use crate::bpf::Ports;
 use crate::bpf::map::SharedValue;
 use crate::error::Result;
 use std::fmt;
