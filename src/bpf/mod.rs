@@ -121,8 +121,8 @@ pub use builder::ProgramBuilder;
 #[cfg(feature = "test-util")]
 pub(crate) use builder::log_text;
 pub use filter::{
-    Action, CompiledFilter, Condition, Direction, Filter, FilterCounts, FilterProgram, Ports,
-    RuleCount, Verdict,
+    Action, ClassicFilter, CompiledFilter, Condition, Direction, Filter, FilterCounts,
+    FilterProgram, Ports, RuleCount, Verdict,
 };
 pub use info::{MapInfo, ProgramInfo};
 pub use map::{
