@@ -57,6 +57,12 @@ pub enum ClassicFault {
         /// The number of the instruction that it would lead to.
         to: u64,
     },
+    /// A jump goes back, as in what tcpdump makes of `protochain`: the kernel takes no such program.
+    #[non_exhaustive]
+    Back {
+        /// The number of the instruction that it would lead to.
+        to: i64,
+    },
     /// A division by the constant 0, or the remainder of one.
     Division,
     /// A shift by more than 31 bits.
@@ -140,16 +146,23 @@ impl fmt::Display for ClassicFault {
             Self::Empty => f.write_str("there is no instruction"),
             Self::TooLong => f.write_str("there are more than 4096 instructions"),
             Self::Count { said, found } if found > said => {
-                write!(f, "more instructions follow than the {said} that the text begins with")
+                write!(
+                    f,
+                    "the text begins with {said} for the number of instructions, and has more"
+                )
             }
             Self::Count { said, found } => {
-                write!(f, "{found} instructions follow, and the text begins with {said}")
+                write!(
+                    f,
+                    "the text begins with {said} for the number of instructions, and has {found}"
+                )
             }
             Self::Text { found, expected } => write!(f, "`{found}` in place of {expected}"),
             Self::Opcode { code } => write!(f, "there is no instruction {code} ({code:#x})"),
             Self::Jump { to } => {
                 write!(f, "the jump leads to instruction {to}, which is not there")
             }
+            Self::Back { to } => write!(f, "a jump goes back, to instruction {to}"),
             Self::Division => f.write_str("a division by the constant 0"),
             Self::Shift { bits } => {
                 write!(f, "a shift by {bits} bits, and at most 31 are possible")

@@ -3,6 +3,7 @@
 //! present texts into these files.
 
 mod attaching;
+mod classic;
 mod devices;
 mod expressions;
 mod handover;
@@ -109,6 +110,7 @@ fn pinned() -> Vec<Error> {
         handover::texts(),
         devices::texts(),
         expressions::texts(),
+        classic::texts(),
     ];
     all.into_iter().flatten().map(|(error, _)| error).collect()
 }

@@ -8,6 +8,8 @@ use super::filter_program::FilterProgram;
 use crate::error::Result;
 use crate::num::{u32_of_count, usize32};
 use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(any(test, feature = "test-util"))]
+use xsk_uapi::bpf::{BPF_PSEUDO_MAP_FD, bpf_insn};
 
 /// A filter as a program that is not loaded, from [`Filter::compile`](super::Filter::compile).
 ///
@@ -67,9 +69,25 @@ impl CompiledFilter {
         Ok(FilterProgram::new(program, counters))
     }
 
-    #[cfg(test)]
-    pub(super) fn code_for_tests(&self) -> &[Insn<'_>] {
-        self.code.code.insns()
+    /// Returns the instructions, with numbers in place of the descriptors of maps: 1 for that of the
+    /// sockets, 2 for that of the counters.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn raw(&self) -> Vec<bpf_insn> {
+        let mut raw: Vec<bpf_insn> = self.code.code.insns().iter().map(|insn| insn.raw()).collect();
+        for &(at, part) in &self.code.maps {
+            if let Some(insn) = raw.get_mut(at) {
+                insn.regs |= if cfg!(target_endian = "little") {
+                    BPF_PSEUDO_MAP_FD << 4
+                } else {
+                    BPF_PSEUDO_MAP_FD
+                };
+                insn.imm = match part {
+                    MapPart::Sockets => 1,
+                    MapPart::Counters => 2,
+                };
+            }
+        }
+        raw
     }
 
     /// Returns the instructions with the maps that they name.

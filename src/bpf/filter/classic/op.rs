@@ -138,7 +138,13 @@ impl Op {
                     _ => Self::Compute(operator, operand),
                 }
             }
-            _ if opcode == BPF_JMP | BPF_JA => Self::Jump(target(at, k, count)?),
+            _ if opcode == BPF_JMP | BPF_JA => match i64::from(signed(k)) {
+                back if back < 0 => {
+                    let at = i64::try_from(at).unwrap_or(i64::MAX);
+                    return Err(Fault::Back { to: at.saturating_add(1).saturating_add(back) });
+                }
+                _ => Self::Jump(target(at, k, count)?),
+            },
             BPF_JMP => {
                 let relation = match opcode & 0xf0 {
                     BPF_JEQ => Relation::Equal,

@@ -68,8 +68,10 @@ fn add<'a>(
 
 fn wrong(line: &str, expected: &'static str) -> Error {
     let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-    let mut found: String = line.chars().take(40).map(plain).collect();
-    if line.chars().count() > 40 {
+    let line: String = line.chars().take(400).map(plain).collect();
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut found: String = line.chars().take(40).collect();
+    if found.len() < line.len() {
         found.push_str("...");
     }
     Error::new(Fault::Text { found, expected })
