@@ -3,7 +3,8 @@
 //! language means the same.
 
 use crate::capture::{self, Capture};
-use crate::interpreter::{Interpreter, Maps};
+use crate::interpreter::Interpreter;
+use crate::maps::OneSocket;
 use crate::random_filters::{Packet, Random, expression, packet};
 use std::process::Command;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -12,23 +13,6 @@ use xsk::test_util::{fuzz, privileged};
 
 const EXPRESSIONS: usize = 150;
 const PACKETS: usize = 400;
-
-/// No map is used.
-struct NoMaps;
-
-impl Maps for NoMaps {
-    fn find(&mut self, _: u32, _: &[u8]) -> Option<usize> {
-        None
-    }
-
-    fn value(&mut self, _: u32, _: usize) -> &mut [u8] {
-        unreachable!()
-    }
-
-    fn has_socket(&self, _: u32, _: u64) -> bool {
-        false
-    }
-}
 
 /// Returns what `tcpdump -ddd` prints; `None` if its optimizer sees that no packet is taken.
 fn compiled(text: &str, optimize: bool) -> Option<String> {
@@ -104,7 +88,7 @@ fn programs_of_tcpdump_mean_what_tcpdump_means() {
                 let shown = || format!("{text} (optimized: {optimize})\n{:02x?}", packet.bytes);
                 assert_eq!(filter.matches(&packet.bytes), wanted, "{}", shown());
                 let verdict = if wanted { 1 } else { 2 };
-                let ran = interpreter.run(&packet.bytes, 0, &mut NoMaps);
+                let ran = interpreter.run(&packet.bytes, 0, &mut OneSocket);
                 assert_eq!(ran, Ok(verdict), "{}\n{}", shown(), translated.listing());
                 if is_as_a_condition(&text, packet, optimize) {
                     assert_eq!(condition.matches(&packet.bytes), wanted, "{}", shown());
