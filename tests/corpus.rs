@@ -24,6 +24,7 @@ fn the_corpus_is_what_is_written_here() {
     instructions(&mut corpus);
     programs(&mut corpus);
     handover(&mut corpus);
+    filters(root, &mut corpus);
     let total: usize = corpus.values().map(Vec::len).sum();
     assert!(total < 200 << 10, "{total} bytes");
 
@@ -131,6 +132,22 @@ fn handover(corpus: &mut Corpus) {
     corpus.insert(("handover", "longest_name".into()), message(1, 0, b"fifteen_letters"));
     corpus.insert(("handover", "no_end".into()), message(1, 0, b"sixteen_letters_"));
     corpus.insert(("handover", "reply".into()), b"/fd_ack\0".to_vec());
+}
+
+/// Some of the expressions of the tables, each with a packet of UDP behind it.
+fn filters(root: &Path, corpus: &mut Corpus) {
+    let mut udp = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x81, 0x00, 0, 5, 0x08, 0x00];
+    udp.extend([0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 10, 0, 0, 2]);
+    udp.extend([0x12, 0xb5, 0, 53, 0, 8, 0, 0]);
+    for (table, step) in [("valid", 7), ("invalid", 10)] {
+        let path = root.join(format!("src/bpf/filter/parse/tests/{table}.txt"));
+        let text = fs::read_to_string(path).unwrap();
+        let texts = text.lines().filter(|line| !line.starts_with("    "));
+        for (number, text) in texts.enumerate().step_by(step) {
+            let bytes = [text.as_bytes(), &[0], &udp].concat();
+            corpus.insert(("filter_text", format!("{table}_{number}")), bytes);
+        }
+    }
 }
 
 /// What Linux 6.18 reports for a program that reads behind a packet, and for one without an end.

@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use std::os::fd::BorrowedFd;
-use xsk::bpf::{Alu, Cond, Helper, Insn, Reg, Size, Width};
+use xsk::bpf::{Alu, Code, Cond, Helper, Insn, Listing, Reg, Size, Width};
 use xsk::uapi::bpf::bpf_insn;
 
 const REGS: [Reg; 11] = {
@@ -42,6 +42,21 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
         if which & 0x80 != 0 {
             assert!(format!("{insn:?}").starts_with("Insn("));
         }
+    }
+
+    // A program of it, and of its two halves: refused, or the same again, and listed.
+    let mut program = [code, regs].to_vec();
+    program.extend(off.to_ne_bytes());
+    program.extend(imm.to_ne_bytes());
+    program.extend([0, 0, 0, 0]);
+    program.extend(high.to_ne_bytes());
+    program.extend(Insn::exit().to_bytes());
+    for program in [&program[..], &program[..8], &program[8..]] {
+        if let Ok(code) = Code::from_bytes(program) {
+            assert_eq!(code.to_bytes(), program);
+        }
+        let listing = Listing::of_dump(program).unwrap();
+        assert!(listing.to_string().lines().count() <= program.len() / 8);
     }
 
     let (d, s) = (regs % 11, (regs >> 4) % 11);

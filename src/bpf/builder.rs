@@ -2,7 +2,7 @@
 
 use super::asm::{Code, Insn, Listing, Reg};
 use super::program::Program;
-use super::refusal::refused_at;
+use super::refusal::{lacking, refused_at};
 use crate::error::{Error, Result};
 use crate::num::usize32;
 use crate::sys::{self, bpf::Load};
@@ -140,7 +140,8 @@ impl<'a> ProgramBuilder<'a> {
     /// [`Error::Setting`] for `BPF_F_TOKEN_FD` among the [`flags`](Self::flags).
     /// [`Error::LoadProgram`], with the log unless something else than the verifier refused:
     /// missing rights, no memory, too many open files. [`Error::NeedsKernel`] for
-    /// [`frags`](Self::frags) before 5.18, and for [`bound_to`](Self::bound_to) before 6.3.
+    /// [`frags`](Self::frags) before 5.18, for [`bound_to`](Self::bound_to) before 6.3, and for
+    /// instructions and helpers that the kernel does not know.
     #[doc(alias = "BPF_PROG_LOAD")]
     pub fn load(self) -> Result<Program> {
         let failed = |errno, log: String| {
@@ -184,7 +185,12 @@ impl<'a> ProgramBuilder<'a> {
                     version: "6.3",
                 });
             }
-            Err((errno, log)) => return Err(failed(errno, log)),
+            Err((errno, log)) => {
+                return Err(match lacking(&log, self.insns, sys::release::is_before) {
+                    Some((feature, version)) => Error::NeedsKernel { feature, version },
+                    None => failed(errno, log),
+                });
+            }
         };
         let (info, _) = sys::bpf::prog_info(fd.as_fd(), &mut [])
             .map_err(|errno| failed(errno, String::new()))?;

@@ -43,6 +43,9 @@ pub struct ProgramInfo {
     pub map_ids: Vec<u32>,
     /// The user who loaded it, as this process's user namespace numbers users.
     pub created_by: u32,
+    /// How many instruction slots it has after the kernel's own changes; 0 if the kernel does not
+    /// say.
+    pub instructions: u32,
 }
 
 impl ProgramInfo {
@@ -56,6 +59,7 @@ impl ProgramInfo {
             kind: info.r#type,
             map_ids,
             created_by: info.created_by_uid,
+            instructions: info.xlated_prog_len / 8,
         })
     }
 }

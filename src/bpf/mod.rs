@@ -55,17 +55,17 @@
 //! ```
 //!
 //! The fields of the context are those of [`xdp_md`](crate::uapi::bpf::xdp_md), the verdicts
-//! [`XDP_PASS`](crate::uapi::bpf::XDP_PASS) and its sisters. `examples/echo.rs` in the repository is
-//! a filter for one UDP port.
+//! [`XDP_PASS`](crate::uapi::bpf::XDP_PASS) and its sisters. `examples/echo.rs` in the repository
+//! is a filter for one UDP port.
 //!
 //! ## What goes wrong
-//! [`Assembler::finish`] refuses what every kernel refuses: labels that are missing or placed twice,
-//! jumps that are too far or lead nowhere, instructions that nothing leads to, a program that does
-//! not end, operands that no kernel takes
+//! [`Assembler::finish`] refuses what every kernel refuses: labels that are missing or placed
+//! twice, jumps that are too far or lead nowhere, instructions that nothing leads to, a program
+//! that does not end, operands that no kernel takes
 //! ([`AssemblyFault`](crate::error::AssemblyFault)). The rest is for the kernel's verifier: whether
 //! the bytes of a packet were compared with its end, whether a loop ends, which arguments a helper
-//! takes. If it refuses a program, [`Error::LoadProgram`](crate::Error::LoadProgram) has its log, and
-//! shows the instruction that it stopped at among its neighbours.
+//! takes. If it refuses a program, [`Error::LoadProgram`](crate::Error::LoadProgram) has its log,
+//! and shows the instruction that it stopped at among its neighbours.
 //!
 //! A [`Listing`] is a program as text, as `bpftool prog dump xlated` prints it.
 //!
@@ -121,8 +121,8 @@ pub use builder::ProgramBuilder;
 #[cfg(feature = "test-util")]
 pub(crate) use builder::log_text;
 pub use filter::{
-    Action, ClassicFilter, CompiledFilter, Condition, Direction, Filter, FilterCounts,
-    FilterProgram, Ports, RuleCount, Verdict,
+    Action, AddressSet, ClassicFilter, CompiledFilter, Condition, Direction, Filter, FilterCounts,
+    FilterProgram, PortSet, Ports, RuleCount, Verdict,
 };
 pub use info::{MapInfo, ProgramInfo};
 pub use map::{

@@ -6,6 +6,7 @@ use crate::num::usize32;
 use crate::sys;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 use xsk_uapi::bpf::xdp_md;
 
 /// By how many bytes a packet may grow: a program may put up to 256 bytes in front, and grow the
@@ -51,19 +52,37 @@ impl Program {
     #[doc(alias = "BPF_PROG_TEST_RUN")]
     pub fn test_run(&self, data: &[u8], ctx: Option<&xdp_md>) -> Result<TestRun> {
         let mut out = vec![0; data.len().saturating_add(GROWTH)];
-        let ran = self.run(data, &mut out, ctx)?;
+        let ran = self.run(data, &mut out, ctx, 1)?;
         out.truncate(usize32(ran.data_len));
         Ok(TestRun { retval: ran.retval, data: out, duration: ran.duration })
     }
 
-    /// Returns the value that [`test_run`](Self::test_run) returns, alone.
-    pub(super) fn verdict(&self, data: &[u8]) -> Result<u32> {
-        Ok(self.run(data, &mut [], None)?.retval)
+    /// Runs the program so many times on a packet, as [`test_run`](Self::test_run) does, to measure
+    /// it: returns its last verdict and the time from the first run to the last, the kernel's loop
+    /// included. What the program does to the packet stays for the next run.
+    ///
+    /// # Errors
+    /// As [`test_run`](Self::test_run).
+    pub fn time_runs(&self, data: &[u8], repeat: u32) -> Result<(u32, Duration)> {
+        let start = Instant::now();
+        let ran = self.run(data, &mut [], None, repeat)?;
+        Ok((ran.retval, start.elapsed()))
     }
 
-    fn run(&self, data: &[u8], out: &mut [u8], ctx: Option<&xdp_md>) -> Result<sys::bpf::Ran> {
+    /// Returns the value that [`test_run`](Self::test_run) returns, alone.
+    pub(super) fn verdict(&self, data: &[u8]) -> Result<u32> {
+        Ok(self.run(data, &mut [], None, 1)?.retval)
+    }
+
+    fn run(
+        &self,
+        data: &[u8],
+        out: &mut [u8],
+        ctx: Option<&xdp_md>,
+        repeat: u32,
+    ) -> Result<sys::bpf::Ran> {
         loop {
-            match sys::bpf::prog_test_run(self.as_fd(), data, out, ctx) {
+            match sys::bpf::prog_test_run(self.as_fd(), data, out, ctx, repeat) {
                 // A signal came in before the program ran.
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(errno) => return Err(self.failed(BpfOp::TestRun)(errno)),

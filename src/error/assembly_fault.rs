@@ -92,8 +92,8 @@ pub enum AssemblyFault {
         /// The rule that it breaks.
         rule: &'static str,
     },
-    /// An instruction names an object by a number, as loads of maps do, and nothing keeps the object
-    /// under that number.
+    /// An instruction names an object by a number, as loads of maps do, and nothing keeps the
+    /// object under that number.
     NamesObject {
         /// The instruction.
         at: usize,

@@ -1,7 +1,7 @@
 //! The first part of an error's text: the operation, its parameters, and what the kernel reported.
 
 use super::errno::Shown;
-use super::{Error, MapOp, SlotOp};
+use super::{Error, FilterFault, MapOp, SlotOp};
 use crate::types::{AttachMethod, CopyMode, PageSize};
 use std::fmt;
 
@@ -185,6 +185,9 @@ impl Error {
                 } else {
                     write!(f, "cannot {operation} {object}: {}", Shown(*errno))
                 }
+            }
+            Self::Filter { fault: fault @ FilterFault::SetFull { .. } } => {
+                write!(f, "the prefix is not added: {fault}")
             }
             Self::Filter { fault } => write!(f, "the filter cannot be compiled: {fault}"),
             Self::WrongObject { object, wanted } => write!(f, "{object} is not {wanted}"),

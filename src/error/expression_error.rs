@@ -19,7 +19,10 @@ use std::fmt;
 /// assert!(error.to_string().starts_with("cannot read the filter expression at column 9: `prot`"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpressionError {
+pub struct ExpressionError(Box<Details>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Details {
     fault: ExpressionFault,
     column: usize,
     found: String,
@@ -30,6 +33,17 @@ pub struct ExpressionError {
 }
 
 /// The kinds of [`ExpressionError`].
+///
+/// ```
+/// use xsk::bpf::Condition;
+/// use xsk::error::ExpressionFault;
+///
+/// let fault = |text: &str| text.parse::<Condition>().unwrap_err().fault();
+/// assert_eq!(fault("tcp port"), ExpressionFault::Unexpected);
+/// assert_eq!(fault("inbound and tcp"), ExpressionFault::NotTaken);
+/// assert_eq!(fault("port 65536"), ExpressionFault::Value);
+/// assert_eq!(fault("vlan and vlan and vlan"), ExpressionFault::Limit);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExpressionFault {
@@ -71,66 +85,66 @@ impl ExpressionError {
         if found.chars().count() > 40 {
             short.push_str("...");
         }
-        Self {
+        Self(Box::new(Details {
             fault,
             column: at.saturating_add(1),
             found: short,
             expected,
             nearest: None,
             excerpt: (shown, caret),
-        }
+        }))
     }
 
     /// Names the keyword that may have been meant.
     pub(crate) fn with_nearest(mut self, nearest: Option<&'static str>) -> Self {
-        self.nearest = nearest;
+        self.0.nearest = nearest;
         self
     }
 
     /// Returns which kind of fault it is.
     #[must_use]
     pub fn fault(&self) -> ExpressionFault {
-        self.fault
+        self.0.fault
     }
 
     /// Returns the column, in characters; the first one is 1. At the end of the expression it is
     /// one more than there are characters.
     #[must_use]
     pub fn column(&self) -> usize {
-        self.column
+        self.0.column
     }
 
     /// Returns what is at the column, at most 40 characters of it; empty at the end.
     #[must_use]
     pub fn found(&self) -> &str {
-        &self.found
+        &self.0.found
     }
 
     /// Returns what should be there, or the rule that is broken.
     #[must_use]
     pub fn expected(&self) -> &str {
-        &self.expected
+        &self.0.expected
     }
 
     /// Returns the keyword that may have been meant, if one is near.
     #[must_use]
     pub fn nearest(&self) -> Option<&'static str> {
-        self.nearest
+        self.0.nearest
     }
 
     /// Writes what is wrong, without the column.
     pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.found.trim() {
+        match self.0.found.trim() {
             "" => f.write_str("the end")?,
             found => write!(f, "`{found}`")?,
         }
-        match self.fault {
-            ExpressionFault::Unexpected => write!(f, " in place of {}", self.expected)?,
-            ExpressionFault::NotTaken => write!(f, " is not taken: {}", self.expected)?,
-            ExpressionFault::Value => write!(f, " is not possible: {}", self.expected)?,
-            ExpressionFault::Limit => write!(f, " is too much: {}", self.expected)?,
+        match self.0.fault {
+            ExpressionFault::Unexpected => write!(f, " in place of {}", self.0.expected)?,
+            ExpressionFault::NotTaken => write!(f, " is not taken: {}", self.0.expected)?,
+            ExpressionFault::Value => write!(f, " is not possible: {}", self.0.expected)?,
+            ExpressionFault::Limit => write!(f, " is too much: {}", self.0.expected)?,
         }
-        match self.nearest {
+        match self.0.nearest {
             Some(nearest) => write!(f, " (the nearest keyword is `{nearest}`)"),
             None => Ok(()),
         }
@@ -139,9 +153,9 @@ impl ExpressionError {
 
 impl fmt::Display for ExpressionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {}: ", self.column)?;
+        write!(f, "column {}: ", self.0.column)?;
         self.describe(f)?;
-        let (text, caret) = &self.excerpt;
+        let (text, caret) = &self.0.excerpt;
         write!(f, "\n  {text}\n  {:caret$}^", "", caret = *caret)
     }
 }

@@ -22,6 +22,14 @@ pub enum FilterFault {
         /// How many rules there are.
         rules: usize,
     },
+    /// A set that programs look into has no room for more prefixes.
+    #[non_exhaustive]
+    SetFull {
+        /// The set's name.
+        set: String,
+        /// How many bytes it has for IPv4 prefixes.
+        bytes: u32,
+    },
     /// A rule takes all packets from the kernel's stack, ARP and remote shells included.
     #[non_exhaustive]
     TakesEverything {
@@ -38,6 +46,9 @@ impl fmt::Display for FilterFault {
             Self::TooLarge { rules } => {
                 let plural = if *rules == 1 { "" } else { "s" };
                 write!(f, "its {rules} rule{plural} would take more than 32767 instructions")
+            }
+            Self::SetFull { set, bytes } => {
+                write!(f, "the {bytes} bytes of the set \"{set}\" are full")
             }
             Self::TakesEverything { rule, condition } => write!(
                 f,

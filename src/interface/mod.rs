@@ -6,6 +6,7 @@
 //! and how all others are spread ([`Rss`]). Each change gives back a guard, which undoes it when it
 //! is dropped, unless another program has changed the setting since.
 
+mod addresses;
 mod channels;
 mod device_event;
 mod driver;

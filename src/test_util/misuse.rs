@@ -205,10 +205,36 @@
 //! # }
 //! ```
 //!
+//! And a program is assembled while they are open:
+//! ```compile_fail,E0505
+//! # use xsk::bpf::{Assembler, Reg, XskMap};
+//! # fn f(map: XskMap) {
+//! let mut a = Assembler::new();
+//! a.load_map(Reg::R1, &map);
+//! drop(map);
+//! let _ = a.finish();
+//! # }
+//! ```
+//!
+//! The instructions of complete code do not outlive it:
+//! ```compile_fail,E0505
+//! # use xsk::bpf::{Code, Program};
+//! # fn f(code: Code) {
+//! let insns = code.insns();
+//! drop(code);
+//! let _ = Program::builder(insns).load();
+//! # }
+//! ```
+//!
 //! The user's own memory becomes a UMEM by `unsafe` only:
 //! ```compile_fail,E0133
 //! # fn f(memory: std::ptr::NonNull<[u8]>) {
 //! let _ = xsk::Umem::builder().build_in(memory, ());
+//! # }
+//! ```
+//! ```compile_fail,E0133
+//! # fn f(kernel: &mut xsk::test_util::FakeKernel) {
+//! let _ = kernel.hostile_unchecked();
 //! # }
 //! ```
 //!
@@ -219,12 +245,12 @@
 //! ```compile_fail,E0080
 //! let _ = xsk::bpf::BpfHashMap::<(), u8>::create("empty", 1);
 //! ```
-//! ```compile_fail,E0277
+//! ```compile_fail,E0599
 //! # fn f(map: &xsk::bpf::ArrayMap<(u8, u32)>) {
 //! let _ = map.get(0);
 //! # }
 //! ```
-//! ```compile_fail,E0277
+//! ```compile_fail,E0599
 //! let _ = xsk::bpf::ArrayMap::<&'static u8>::create("pointers", 1);
 //! ```
 //! ```compile_fail,E0308
@@ -242,12 +268,6 @@
 //! let first = reader.read().unwrap();
 //! let second = reader.read().unwrap();
 //! assert_ne!(first, second);
-//! # }
-//! ```
-//!
-//! ```compile_fail,E0133
-//! # fn f(kernel: &mut xsk::test_util::FakeKernel) {
-//! let _ = kernel.hostile_unchecked();
 //! # }
 //! ```
 //!

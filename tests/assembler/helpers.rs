@@ -42,7 +42,6 @@ fn the_table_is_in_order_and_has_a_kernel_for_each() {
         let (major, minor): (u32, u32) = (major.parse().unwrap(), minor.parse().unwrap());
         assert!((3..=6).contains(&major) && minor <= 20, "{helper:?}");
     }
-    // Later helpers have later kernels, but for a few of neighbouring versions.
     assert_eq!(Helper::MAP_LOOKUP_ELEM.since(), Some("3.19"));
     assert_eq!(Helper::RINGBUF_OUTPUT.since(), Some("5.8"));
     assert_eq!((Helper(0).name(), Helper(-1).since()), (None, None));

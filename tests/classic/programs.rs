@@ -150,7 +150,5 @@ fn the_longest_programs_are_loaded_or_refused() {
     load("bits", 0x45, 1, 4092).unwrap();
     load("shifts", 0x6c, 0, 4092).unwrap();
     load("indexed bytes", 0x50, 0, 4092).unwrap();
-    // Jumps have 16 bits.
-    let refused = load("indexed words", 0x40, 0, 4092).unwrap_err();
-    assert!(refused.to_string().contains("more than 32767 instructions"), "{refused}");
+    load("indexed words", 0x40, 0, 4092).unwrap();
 }

@@ -114,7 +114,8 @@ impl Run<'_> {
             b::BPF_LD if code == b::BPF_LD | b::BPF_IMM | b::BPF_DW => {
                 self.regs[dst] = match src {
                     0 => Number(u64::from(imm as u32) | u64::from(high as u32) << 32),
-                    _ => Map(imm as u32),
+                    _ if src == usize::from(b::BPF_PSEUDO_MAP_FD) => Map(imm as u32),
+                    _ => return Err("values of maps are not known".to_owned()),
                 };
                 return Ok(1);
             }

@@ -2,11 +2,13 @@
 // `xsk latency --spin`, which measures in the same way. Packets are sent at a rate, whether the one
 // before came back or not; those that are due while a packet is sent are skipped. Each carries its
 // number and the time at which it was sent: packets of others (the network stack's, which the echo
-// sends back, too) are passed over. Usage: pingpong IFA IFB SECONDS PACKETS_PER_SECOND, with both
-// interfaces in the calling process's network namespace. Prints the least time, p50, p99 and the
-// counts, times in nanoseconds.
+// sends back, too) are passed over. Usage: pingpong IFA IFB SECONDS PACKETS_PER_SECOND [CPUA CPUB],
+// with both interfaces in the calling process's network namespace. Each end is pinned to a processor,
+// by default to the last two that the process may run on, as `xsk latency --spin` does. Prints the
+// least time, p50, p99 and the counts, times in nanoseconds.
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -122,6 +124,29 @@ static void *echo(void *argument)
 	return NULL;
 }
 
+// Finds the last two processors that the process may run on; returns whether there are two.
+static int last_two(int cpus[2])
+{
+	cpu_set_t all;
+	int count = 0;
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return 0;
+	for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && count < 2; cpu--)
+		if (CPU_ISSET(cpu, &all))
+			cpus[1 - count++] = cpu;
+	return count == 2;
+}
+
+static void pin(pthread_t thread, int cpu)
+{
+	cpu_set_t only;
+	CPU_ZERO(&only);
+	CPU_SET(cpu, &only);
+	int error = pthread_setaffinity_np(thread, sizeof(only), &only);
+	if (error)
+		fail("processor", error);
+}
+
 static int compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -130,8 +155,8 @@ static int compare(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	if (argc != 5) {
-		fprintf(stderr, "usage: pingpong IFA IFB SECONDS PACKETS_PER_SECOND\n");
+	if (argc != 5 && argc != 7) {
+		fprintf(stderr, "usage: pingpong IFA IFB SECONDS PACKETS_PER_SECOND [CPUA CPUB]\n");
 		return 2;
 	}
 	static struct port a, b;
@@ -139,6 +164,11 @@ int main(int argc, char **argv)
 	open_port(&b, argv[2]);
 	pthread_t thread;
 	pthread_create(&thread, NULL, echo, &b);
+	int cpus[2] = { argc == 7 ? atoi(argv[5]) : 0, argc == 7 ? atoi(argv[6]) : 0 };
+	if (argc == 7 || last_two(cpus)) {
+		pin(pthread_self(), cpus[0]);
+		pin(thread, cpus[1]);
+	}
 	uint64_t seconds = strtoull(argv[3], NULL, 10), rate = strtoull(argv[4], NULL, 10);
 	if (!seconds || !rate || seconds > 3600 || rate > 10000000)
 		fail("SECONDS or PACKETS_PER_SECOND", 22);

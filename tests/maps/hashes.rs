@@ -81,6 +81,9 @@ fn a_full_map_takes_what_fits() {
     let mut keys = map.keys().unwrap();
     keys.sort_unstable();
     assert_eq!(keys, Vec::from_iter(0..100));
+    // The one that failed is not passed over, though the rest has room.
+    assert!(map.insert_all([(&0, &7), (&500, &7), (&1, &7)]).is_err());
+    assert_eq!((map.get(&0).unwrap(), map.get(&1).unwrap()), (Some(7), Some(1)));
 }
 
 #[test]

@@ -196,6 +196,56 @@ fn two_readers_at_a_time_are_found_out() {
     assert_eq!(ring.reader().unwrap().read().unwrap().unwrap()[0], 2);
 }
 
+/// Anything that has the map may write the position up to which records were read.
+#[test]
+fn positions_that_another_process_wrote_are_bounded() {
+    if !privileged!() {
+        return;
+    }
+    let ring = RingBuffer::create("ring", 4096).unwrap();
+    let write = output(&ring, 64);
+    let mut refused = 0;
+    for round in 0..2_u64 {
+        for _ in 0..20 {
+            run(&write, &[0xff; 64]);
+        }
+        for position in
+            [1, 3, 4, 8, 12, 16, 72, 4095, 4096, 1 << 32, 1 << 40, u64::MAX, 0_u64.wrapping_sub(8)]
+        {
+            write_position(&ring, position.wrapping_add(round * 720));
+            let mut reader = ring.reader().unwrap();
+            match reader.read_all(|record| assert!(record.len() < 4096)) {
+                Ok(count) => assert!(count <= 4096 / 8),
+                Err(error) => {
+                    assert!(matches!(error, Error::RingBuffer { .. }), "{error:?}");
+                    refused += 1;
+                }
+            }
+        }
+        // It goes on where it really is.
+        write_position(&ring, 0);
+        let mut reader = ring.reader().unwrap();
+        assert!(reader.read_all(|record| assert_eq!(record, [0xff; 64])).unwrap() >= 20);
+        write_position(&ring, 0);
+    }
+    assert!(refused > 10, "{refused}");
+}
+
+#[allow(unsafe_code, reason = "a mapping of the test's, as another process has it")]
+fn write_position(ring: &RingBuffer, position: u64) {
+    use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+    let len = rustix::param::page_size();
+    let rights = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping touches no other memory.
+    let page =
+        unsafe { mmap(std::ptr::null_mut(), len, rights, MapFlags::SHARED, ring, 0) }.unwrap();
+    // SAFETY: the mapping begins with the position, and the kernel uses it as an atomic, too.
+    let word = unsafe { std::sync::atomic::AtomicU64::from_ptr(page.cast()) };
+    word.store(position, std::sync::atomic::Ordering::Release);
+    // SAFETY: the mapping is the one made above; nothing points into it.
+    unsafe { munmap(page, len) }.unwrap();
+}
+
 #[test]
 fn a_size_that_no_ring_has_is_refused() {
     if !privileged!() {

@@ -1,7 +1,7 @@
 //! Bad input: the message has the request, the kernel's result and the cure; and nothing is left.
 
 use crate::common::{Cable, kernel_can};
-use crate::fixture::{Fixture, TOOL, Tool, attached, foreign};
+use crate::fixture::{Fixture, TOOL, Tool, attached, foreign, listed};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
         ("rxdrop -i near --headroom 4096", &["headroom 4096"]),
         ("rxdrop -i near --chunks 0", &["chunks 0"]),
         ("rxdrop -i near -z", &["near", "zero-copy", "EOPNOTSUPP", "copy mode (`-c`)"]),
-        ("txonly -i near -s 41", &["41", "42", "1514"]),
+        ("txonly -i near -s 41", &["41", "42 bytes at least", "1514 at the most"]),
         ("txonly -i near -s 1515", &["1515", "1514"]),
     ];
     for (line, wanted) in cases {
@@ -78,6 +78,25 @@ fn a_wrong_command_line_is_exit_code_2() {
         let ended = Tool::start(&fixture.cable.left, line).end();
         assert_eq!(ended.status.code(), Some(2), "{line}: {ended:?}");
         assert_eq!(ended.out, [""; 0]);
+    }
+    // With the reason.
+    for (line, words) in [
+        (
+            "rxdrop -i near -F -M 2",
+            "'--frags' cannot be used with '--sockets <N>': packets have one",
+        ),
+        ("txonly -i near --tx-timestamps -F", "the time is known of packets in one frame"),
+        ("l2fwd -i near -o far -M 2", "each has one socket on a queue"),
+        ("latency --udp -S", "UDP sockets have no XDP program"),
+        ("latency --compare --spin", "it measures with and without it in turn"),
+        ("rxdrop -i near -d 0", "a number of seconds is wanted, from 0.1 to"),
+        ("rxdrop -i near -d 1,5", "as 2 or 1.5"),
+        ("latency -d nan", "as 2 or 1.5"),
+        ("rxdrop -i near -n -1", "'-1'"),
+    ] {
+        let ended = Tool::start(&fixture.cable.left, line).end();
+        assert_eq!(ended.status.code(), Some(2), "{line}: {ended:?}");
+        assert!(ended.err.join("\n").contains(words), "{line}: {ended:?}");
     }
 }
 
@@ -262,6 +281,16 @@ fn a_demo_needs_two_ends() {
     let fixture = Fixture::new(1);
     let ended = Tool::start(&fixture.cable.left, "demo -i near -o near").end();
     assert!(ended.failure().contains("near cannot be both ends"), "{ended:?}");
+}
+
+/// That it lists what is written, all other tests check.
+#[test]
+fn the_help_lists_the_words_of_json() {
+    let ended = ["count", "time", "signal", "interface_gone", "program_taken_off", "error"];
+    assert_eq!(listed("ended"), ended);
+    let events = listed("event");
+    assert_eq!(events.len(), 12, "{events:?}");
+    assert!(events.iter().any(|event| event == "packets_elsewhere"), "{events:?}");
 }
 
 #[test]

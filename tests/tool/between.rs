@@ -1,7 +1,7 @@
 //! Forwarding between two interfaces (`l2fwd -o`).
 
 use crate::common::{packet, wait_for};
-use crate::fixture::{Ended, Fixture, LIMIT, TOOL, Tool, attached, foreign_on};
+use crate::fixture::{Ended, Fixture, LIMIT, TOOL, Tool, WAIT, attached, foreign_on};
 use rustix::process::Signal;
 use std::process::Command;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
@@ -15,8 +15,12 @@ struct Two {
 
 impl Two {
     fn new() -> Self {
-        let first = Fixture::new(1);
-        let builder = VethPair::builder().names("near2", "far2");
+        Self::with_queues(1)
+    }
+
+    fn with_queues(queues: u32) -> Self {
+        let first = Fixture::new(queues);
+        let builder = VethPair::builder().queues(queues).names("near2", "far2");
         let second = builder.build(&first.cable.left, &first.cable.right).unwrap();
         Self { first, second }
     }
@@ -139,6 +143,103 @@ fn packets_go_both_ways_as_they_are_and_no_side_runs_dry() {
         assert_eq!([after[1] - before[1], after[0] - before[0]], packets);
         assert_eq!(two.is_attached(), [false; 2], "{letters}");
     }
+}
+
+/// Returns the bytes of the largest writable memory of a process.
+fn largest_memory(tool: &Tool) -> u64 {
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", tool.id())).unwrap();
+    let size = |line: &str| {
+        let (range, _) = line.split_once(" rw")?;
+        let (from, to) = range.split_once('-')?;
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        Some(number(to)? - number(from)?)
+    };
+    maps.lines().filter_map(size).max().unwrap()
+}
+
+#[test]
+fn two_ports_have_twice_the_chunks_of_one() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::new();
+    let one = 4096 * 4096;
+    let range = |times: u64| times * one..times * one + one / 2;
+    let tool = two.start("");
+    assert!(range(2).contains(&largest_memory(&tool)), "{}", largest_memory(&tool));
+    tool.stop();
+    for line in ["l2fwd", "l2fwd -o near2 --chunks 4096"] {
+        let tool = two.first.start(line).ready();
+        assert!(range(1).contains(&largest_memory(&tool)), "{line}: {}", largest_memory(&tool));
+        tool.stop();
+    }
+}
+
+#[test]
+fn several_queues_go_to_the_same_ones_of_the_other_interface() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::with_queues(3);
+    for (letters, served) in [("-q all", "0-2"), ("-q 1,2 -p", "1-2")] {
+        let line = format!("l2fwd -o near2 {letters} -C 66");
+        let tool = two.first.start(&line).ready();
+        let title = tool.note();
+        assert!(title.starts_with(&format!("near2 queues {served} of 3: ")), "{title}");
+        let far2 = format!("rxdrop -i far2 -q all -p -C 33 --json {WAIT}");
+        let receiver = Tool::start(&two.first.cable.right, &far2).ready();
+        // One way, and then the other one.
+        two.first.send(1, 11);
+        two.first.send(2, 22);
+        let received = receiver.summary();
+        let of = |queue: usize| received["queues"][queue]["rx_packets"].clone();
+        assert_eq!([of(0), of(1), of(2)], [0, 11, 22], "{received}");
+        let back = format!("txonly -i far2 -q 1,2 -C 33 --json {WAIT}");
+        Tool::start(&two.first.cable.right, &back).summary();
+        let ended = tool.end();
+        assert_directions(&ended, [(33, 33 * 60), (33, 33 * 60)]);
+        assert_eq!(ended.summary()["queue"], serde_json::Value::Null);
+        assert_eq!(two.is_attached(), [false; 2]);
+    }
+}
+
+#[test]
+fn queues_that_only_one_of_two_interfaces_has_are_left_out() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::with_queues(1);
+    let here = &two.first.cable.left;
+    let builder = VethPair::builder().queues(3).names("wide", "wide2");
+    let _wide = builder.build(here, &two.first.cable.right).unwrap();
+    let tool = two.first.start("l2fwd -o wide -q all -d 100").ready();
+    let title = tool.note();
+    assert!(title.starts_with("wide queue 0 of 3: "), "{title}");
+    assert_eq!(tool.note(), "queues 1-2 left out: only one of near and wide has as many");
+    tool.stop();
+    let ended = two.first.start("l2fwd -o wide -q 0,1").end();
+    assert!(ended.failure().contains("near has no queue 1"), "{ended:?}");
+    assert_eq!(two.is_attached(), [false; 2]);
+}
+
+#[test]
+fn each_queue_may_be_served_by_a_process_of_its_own() {
+    if !privileged!() {
+        return;
+    }
+    let two = Two::with_queues(2);
+    let start = |queue: u32| {
+        let line = format!("l2fwd -o near2 -q {queue} -p -C {}", 10 + queue);
+        two.first.start(&line).ready()
+    };
+    let tools = [start(0), start(1)];
+    two.first.send(1, 11);
+    two.first.send(0, 10);
+    for (tool, count) in tools.into_iter().zip([10, 11]) {
+        let summary = tool.summary();
+        assert_eq!((&summary["tx_packets"], &summary["ended"]), (&count.into(), &"count".into()));
+    }
+    assert_eq!(two.is_attached(), [false; 2]);
 }
 
 #[test]

@@ -107,14 +107,22 @@ fn the_cause_of_lost_packets_is_named() {
         let tool = Tool::start(&here, &line);
         let counters = || cable.b().info().unwrap().counters;
         wait_for("packets", || counters().tx_packets > 1000);
-        match change {
-            Change::Mtu => ip::set_mtu(cable.a(), 68).unwrap(),
-            Change::Down => ip::set_up(cable.a(), false).unwrap(),
-        }
         let before = counters().tx_dropped;
-        // While an end is down, the command sends nothing, once it has seen that.
+        // While an end is down, the command sends nothing, once it has seen that: it may be before
+        // it sends anything.
         let drops = if matches!(change, Change::Down) { 0 } else { 300 };
-        wait_for("drops", || counters().tx_dropped > before + drops);
+        wait_for("drops", || {
+            match change {
+                Change::Mtu => ip::set_mtu(cable.a(), 68).unwrap(),
+                Change::Down => {
+                    let sent = counters().tx_packets;
+                    ip::set_up(cable.a(), true).unwrap();
+                    wait_for("packets", || counters().tx_packets > sent);
+                    ip::set_up(cable.a(), false).unwrap();
+                }
+            }
+            counters().tx_dropped > before + drops
+        });
         let start = Instant::now();
         let ended = tool.stop();
         // It waits for no link then.

@@ -183,8 +183,8 @@ fn a_signal_ends_a_demo_that_waits_for_a_link() {
     assert_eq!(attached(cable.a()), None);
 }
 
-/// Nothing else ends one that cannot end well: here its last lines are not read, and it does not run
-/// for a while.
+/// Nothing else ends one that cannot end well: here its last lines are not read, and it does not
+/// run for a while.
 #[test]
 fn a_signal_that_comes_much_later_ends_it_at_once() {
     if !privileged!() {
@@ -496,6 +496,52 @@ fn a_demo_whose_reader_ends_says_nothing() {
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(141), "{ended:?}");
     assert_eq!(ended.stderr, b"");
+}
+
+#[test]
+fn an_interface_that_is_renamed_goes_on_under_its_new_name() {
+    if !privileged!() {
+        return;
+    }
+    for line in ["rxdrop -p", "rxdrop -q all -p", "l2fwd -n 86400"] {
+        let fixture = Fixture::new(2);
+        let near = fixture.cable.veth.a();
+        let tool = fixture.start(line).ready();
+        ip::set_up(near, false).unwrap();
+        ip::rename(near, "renamed").unwrap();
+        ip::set_up(near, true).unwrap();
+        let text = "near was renamed to renamed";
+        while tool.note() != text {}
+        fixture.send(0, 10);
+        ip::delete(near).unwrap();
+        let ended = tool.end();
+        let summary = ended.summary_of(4);
+        assert_eq!(
+            (&summary["interface"], &summary["rx_packets"]),
+            (&"renamed".into(), &10.into())
+        );
+        assert!(ended.failure_of(4).starts_with("xsk: renamed is gone"), "{ended:?}");
+        let objects = ended.objects();
+        let event = objects.iter().find(|object| object["event"] == "interface_renamed").unwrap();
+        assert_eq!((&event["interface"], &event["message"]), (&"renamed".into(), &text.into()));
+    }
+}
+
+/// The kernel's notifications come at once.
+#[test]
+fn a_link_that_goes_down_is_noted_at_once() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let tool = fixture.start("rxdrop -p").ready();
+    for (up, words) in [(false, "is down"), (true, "is up again")].repeat(3) {
+        let start = Instant::now();
+        ip::set_up(fixture.cable.veth.a(), up).unwrap();
+        assert!(tool.note().contains(words));
+        assert!(start.elapsed() < Duration::from_millis(900), "{words}: {:?}", start.elapsed());
+    }
+    tool.stop().summary();
 }
 
 #[test]

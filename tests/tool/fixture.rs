@@ -5,6 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -99,9 +100,18 @@ impl Ended {
         summary
     }
 
-    /// Returns all JSON objects of a run.
+    /// Returns all JSON objects of a run, whose words the help has to list.
     pub(crate) fn objects(&self) -> Vec<Value> {
-        self.out.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let objects = self.out.iter().map(|line| serde_json::from_str(line).unwrap());
+        objects
+            .inspect(|object: &Value| {
+                for key in ["event", "ended"] {
+                    if let Some(word) = object.get(key) {
+                        assert!(listed(key).iter().any(|one| one == word), "{key}: {object}");
+                    }
+                }
+            })
+            .collect()
     }
 
     /// Returns the message of a run that failed.
@@ -119,6 +129,18 @@ impl Ended {
         }
         message
     }
+}
+
+/// Returns the words that the help lists for `key`, "event" or "ended".
+pub(crate) fn listed(key: &str) -> Vec<String> {
+    static HELP: OnceLock<String> = OnceLock::new();
+    let help = HELP.get_or_init(|| {
+        let output = Command::new(TOOL).arg("--help").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    });
+    let (_, list) = help.split_once(&format!("\"{key}\" is one of:\n")).unwrap();
+    let rows = list.lines().take_while(|line| line.starts_with("  "));
+    rows.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
 }
 
 impl Tool {
@@ -140,7 +162,13 @@ impl Tool {
 
     /// Waits for the first line, which comes when everything is attached and bound.
     pub(crate) fn ready(mut self) -> Self {
-        match self.err.recv_timeout(LIMIT) {
+        let next = || self.err.recv_timeout(LIMIT);
+        // The kernel may take its time to free a queue.
+        let next = match next() {
+            Ok(line) if line.starts_with("waiting for queue ") => next(),
+            next => next,
+        };
+        match next {
             Ok(line) if line.contains(" queue") && !line.starts_with("xsk: ") => self,
             other => panic!("not ready: {other:?}, {:?}", self.child.try_wait()),
         }

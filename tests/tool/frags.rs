@@ -203,8 +203,11 @@ fn what_cannot_be_is_refused_in_plain_words() {
         ),
         ("rxdrop -i near -N --attach link", &["Or take longer packets in several frames (`-F`)"]),
         ("txonly -i near -s 9014", &["9014", "4096", "several chunks (-F) can have 9014"]),
-        ("txonly -i near -F -s 9015", &["9015", "to 9014 (MTU 9000 with the Ethernet header)"]),
-        ("txonly -i near -F -s 41", &["41", "from 42"]),
+        (
+            "txonly -i near -F -s 9015",
+            &["9015", "9014 at the most (MTU 9000 with the Ethernet header)"],
+        ),
+        ("txonly -i near -F -s 41", &["41", "42 bytes at least"]),
         ("txonly -i near -F -s 9000 --chunks 2", &["9000", "too few (--chunks)"]),
         ("txonly -i near -F -s 9000 --tx-ring 2", &["take 3", "can have 2", "--tx-ring"]),
         ("demo -N -i near -o other", &["Or take longer packets in several frames (`-F`)"]),

@@ -75,8 +75,40 @@ fn each_queue_counts_what_came_on_it() {
     fixture.send(1, 2);
     let ended = tool.end();
     let last: Vec<&str> = ended.out.iter().rev().take(2).rev().map(String::as_str).collect();
-    assert_eq!(last, ["queue 0: 1 received, 0 sent", "queue 1: 2 received, 0 sent"], "{ended:?}");
+    let wanted = [
+        "queue 0: 1 received, 0 lost; 0 sent, 0 lost",
+        "queue 1: 2 received, 0 lost; 0 sent, 0 lost",
+    ];
+    assert_eq!(last, wanted, "{ended:?}");
     assert!(ended.out.iter().any(|line| line == "near:0-1 rxdrop native"), "{ended:?}");
+}
+
+#[test]
+fn each_queue_has_a_line_with_its_losses() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(2);
+    let line = format!("rxdrop -i near -q all -p -x --chunks 1 {WAIT}");
+    let tool = Tool::start(&fixture.cable.left, &line);
+    tool.line();
+    // More at once than there are chunks.
+    fixture.send(1, 2000);
+    tool.note();
+    let ended = tool.stop();
+    let line = ended.out.iter().find(|line| line.starts_with("queue 1: ")).unwrap();
+    let numbers: String = line.replace(',', "");
+    let numbers: Vec<u64> =
+        numbers.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [received, lost, 0, 0] = numbers[..] else { panic!("{line}") };
+    assert_eq!(received + lost, 2000, "{line}");
+    assert!(lost > 0, "{line}");
+    // The kernel's counter of this name is another one.
+    let names = ["rx lost ", "rx_dropped "];
+    for name in names {
+        assert!(ended.out.iter().any(|line| line.starts_with(name)), "{name}: {ended:?}");
+    }
+    assert!(!ended.out.iter().any(|line| line.starts_with("rx dropped")), "{ended:?}");
 }
 
 #[test]
@@ -293,7 +325,6 @@ fn a_set_that_names_no_queues_of_the_interface_is_refused() {
     for (line, words) in [
         ("rxdrop -q 0-1 -M 2", "cannot be used with -M"),
         ("l2fwd -q all -M 2", "cannot be used with -M"),
-        ("l2fwd -q 0,1 -o far", "cannot be used with -o"),
         ("rxdrop -q 3-1", "the range 3-1 ends before it begins"),
         ("rxdrop -q 0,", "is no number"),
         ("txonly -q every", "is no number"),

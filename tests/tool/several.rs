@@ -188,10 +188,19 @@ fn a_program_for_several_sockets_is_not_joined_but_taken_over_from_a_killed_proc
     let first = fixture.start("rxdrop -M 2 -p").ready();
     for line in ["rxdrop -q 1", "rxdrop -M 2 -q 1", "l2fwd -M 3 -q 1"] {
         let ended = fixture.start(line).end();
-        for words in ["near", "xsk_spread", "replace it (`--replace`)"] {
+        for words in ["near", "xsk_spread", "replace it (`--replace`)", "`xsk` with", "no option"] {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
     }
+    // What `xsk` without -M attached is not joined either.
+    first.stop();
+    let first = fixture.start("rxdrop").ready();
+    let ended = fixture.start("rxdrop -M 2 -q 1").end();
+    for words in ["xsk_redirect", "that of `xsk` without -M"] {
+        assert!(ended.failure().contains(words), "{words}: {ended:?}");
+    }
+    first.stop();
+    let first = fixture.start("rxdrop -M 2 -p").ready();
     first.kill();
     assert!(fixture.attached().is_some());
     let next = fixture.start("l2fwd -M 2 -C 10").ready();

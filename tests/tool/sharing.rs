@@ -62,7 +62,12 @@ fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
         let (before, _) = ended.failure().split_once(" ms of trying").unwrap();
         let waited: u32 = before.rsplit(' ').next().unwrap().parse().unwrap();
         assert!((123..20_000).contains(&waited), "{ended:?}");
+        assert!(ended.err.len() < 3, "{ended:?}");
     }
+    // It does not wait in silence.
+    let ended = Tool::start(&fixture.cable.left, "rxdrop -i near --wait 1250").end();
+    let wanted = "waiting for queue 0 of near, which another socket has: for 1.25 s at the most";
+    assert_eq!((ended.err.len(), &*ended.err[0]), (2, wanted), "{ended:?}");
     assert_eq!(fixture.attached(), Some(XdpMode::Native));
     fixture.send(0, 100);
     assert_eq!(first.summary()["rx_packets"], 100);

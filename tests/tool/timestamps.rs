@@ -5,8 +5,8 @@ use crate::fixture::{Fixture, Tool, WAIT};
 use serde_json::Value;
 use xsk::test_util::{Namespace, VethPair, privileged};
 
-/// Returns whether this kernel has TX timestamps. One that has none: the tool says from which on they
-/// are there.
+/// Returns whether this kernel has TX timestamps. One that has none: the tool says from which on
+/// they are there.
 fn possible() -> bool {
     if kernel_since(6, 8) {
         return true;
@@ -63,8 +63,8 @@ fn txonly_shows_how_long_each_packet_took_from_its_kick() {
         let nanos = summary["seconds"].as_f64().unwrap() * 1e9;
         assert!((max as f64) < nanos + 1e6, "{letters}: {summary}");
         if letters.contains("-b 1") {
-            // Each packet has a kick of its own: half of them take this long, one after the other. It
-            // is not the time from an earlier kick; some are freed after the next kick.
+            // Each packet has a kick of its own: half of them take this long, one after the other.
+            // It is not the time from an earlier kick; some are freed after the next kick.
             assert!(median as f64 * 2500.0 < 20.0 * nanos, "{letters}: {summary}");
         }
     }

@@ -285,6 +285,23 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
 }
 
 #[test]
+fn seconds_may_have_a_fraction() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let ended = fixture.start("rxdrop -p -d 1.5 -n 0.4").ready().end();
+    let summary = ended.summary();
+    let seconds = summary["seconds"].as_f64().unwrap();
+    assert!((1.5..15.0).contains(&seconds), "{summary}");
+    // Three whole ones, the last one, and the summary; fewer where the machine is busy.
+    let count = ended.objects().len();
+    assert!((2..=5).contains(&count), "{ended:?}");
+    let first = ended.objects()[0]["seconds"].as_f64().unwrap();
+    assert!((0.4..10.0).contains(&first), "{ended:?}");
+}
+
+#[test]
 fn the_title_says_how_many_queues_there_are() {
     if !privileged!() {
         return;
@@ -509,7 +526,7 @@ fn losses_are_shown_with_their_cause_and_cure() {
     let line = format!("rxdrop -C 100 -d 2 --rx-ring 1 -i near {WAIT}");
     let ended = Tool::start(&fixture.cable.left, &line).end();
     let text = ended.out.join("\n");
-    for words in ["rx dropped", "tx dropped"] {
+    for words in ["\nrx lost ", "\ntx lost "] {
         assert!(text.contains(words), "{text}");
     }
 }
@@ -521,7 +538,7 @@ fn packets_that_come_to_other_queues_are_worth_a_line() {
     }
     let fixture = Fixture::new(4);
     for (queue, words) in [(2, true), (0, false)] {
-        let tool = fixture.start("rxdrop -p -d 3").ready();
+        let tool = fixture.start("rxdrop -p -d 5").ready();
         fixture.send(queue, 100);
         let ended = tool.end();
         let said = ended.objects().iter().any(|object| object["event"] == "packets_elsewhere");
@@ -532,6 +549,29 @@ fn packets_that_come_to_other_queues_are_worth_a_line() {
             assert!(note.contains(wanted), "{note}");
         }
     }
+}
+
+/// The kernel counts the queues of a veth otherwise in generic mode.
+#[test]
+fn packets_that_come_to_other_queues_in_generic_mode_are_worth_a_line() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(4);
+    let tool = fixture.start("rxdrop -p -S -q 2").ready();
+    fixture.send(2, 1000);
+    let note = tool.note();
+    for words in ["come to queue 2, and 1", "gives what its peer sent on queue N to queue N-1"] {
+        assert!(note.contains(words), "{note}");
+    }
+    let ended = tool.stop();
+    let summary = ended.summary();
+    assert!(summary["rx_packets"].as_u64().unwrap() < 20, "{ended:?}");
+    assert!(ended.objects().iter().any(|object| object["event"] == "packets_elsewhere"));
+    // That queue gets them.
+    let tool = fixture.start("rxdrop -p -S -q 1 -C 1000").ready();
+    fixture.send(2, 1000);
+    tool.summary();
 }
 
 /// Each packet is received or counted as dropped, whatever the reason.

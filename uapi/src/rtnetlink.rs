@@ -1,4 +1,5 @@
-//! `linux/rtnetlink.h`, `linux/if_addr.h` and the flags of `linux/if.h`: devices and addresses.
+//! `linux/rtnetlink.h`, `linux/if_addr.h` and the flags of `linux/if.h`: devices, addresses and
+//! routes.
 
 use crate::layout::{constants, structs};
 
@@ -44,6 +45,19 @@ constants! {
         IFA_CACHEINFO = 6;
         /// Address attribute, `u32`: `IFA_F_*`, more than fit into [`ifaddrmsg::ifa_flags`].
         IFA_FLAGS = 8;
+
+        /// Route attribute: the destination.
+        RTA_DST = 1;
+        /// Route attribute, `u32`: the device that packets leave by.
+        RTA_OIF = 4;
+        /// Route attribute: the gateway's address.
+        RTA_GATEWAY = 5;
+        /// Route attribute, `u32`: the priority, of which the lowest counts.
+        RTA_PRIORITY = 6;
+        /// Route attribute: several next hops, each with a [`rtnexthop`] before its attributes.
+        RTA_MULTIPATH = 9;
+        /// Route attribute, `u32`: the table; [`rtmsg::rtm_table`] holds those below 256.
+        RTA_TABLE = 15;
     }
 
     u32 {
@@ -125,6 +139,19 @@ constants! {
         /// [`ifaddrmsg::ifa_scope`]: this machine.
         RT_SCOPE_HOST = 254;
 
+        /// [`rtmsg::rtm_table`]: the main table.
+        RT_TABLE_MAIN = 254;
+
+        /// [`rtmsg::rtm_protocol`]: a route that an administrator added.
+        RTPROT_STATIC = 4;
+
+        /// [`rtmsg::rtm_type`]: packets leave by a gateway or directly.
+        RTN_UNICAST = 1;
+        /// [`rtmsg::rtm_type`]: packets are for this machine.
+        RTN_LOCAL = 2;
+        /// [`rtmsg::rtm_type`]: the destination cannot be reached.
+        RTN_UNREACHABLE = 7;
+
         /// Family of [`ifinfomsg`] and of address dumps: any; from `linux/socket.h`.
         AF_UNSPEC = 0;
         /// Family of [`ifaddrmsg`]: IPv4; from `linux/socket.h`.
@@ -168,5 +195,39 @@ structs! {
         3: ifa_scope: u8,
         /// The device.
         4: ifa_index: u32,
+    }
+
+    /// Head of `RTM_*ROUTE` messages, after `nlmsghdr`.
+    pub struct rtmsg(12, Same) {
+        /// [`AF_INET`] or [`AF_INET6`].
+        0: rtm_family: u8,
+        /// Length of the destination's prefix in bits; 0 for the default route.
+        1: rtm_dst_len: u8,
+        /// Length of the source's prefix in bits.
+        2: rtm_src_len: u8,
+        /// The type of service.
+        3: rtm_tos: u8,
+        /// The table, if its number is below 256.
+        4: rtm_table: u8,
+        /// Who added the route, `RTPROT_*`.
+        5: rtm_protocol: u8,
+        /// `RT_SCOPE_*`.
+        6: rtm_scope: u8,
+        /// `RTN_*`.
+        7: rtm_type: u8,
+        /// `RTM_F_*`.
+        8: rtm_flags: u32,
+    }
+
+    /// Head of one of several next hops, in [`RTA_MULTIPATH`].
+    pub struct rtnexthop(8, Same) {
+        /// Length in bytes, with this head and the attributes after it.
+        0: rtnh_len: u16,
+        /// `RTNH_F_*`.
+        2: rtnh_flags: u8,
+        /// The weight, less 1.
+        3: rtnh_hops: u8,
+        /// The device.
+        4: rtnh_ifindex: i32,
     }
 }

@@ -2,9 +2,10 @@
 //! whether their programs are.
 
 use crate::failure::{Failure, Result};
-use crate::link::Link;
+use crate::link::{Link, described};
 use crate::output::{Lines, printable};
-use crate::watch::Watch;
+use crate::watch::{Seen, Watch};
+use xsk::interface::DeviceEvent;
 use xsk::{Attachment, XdpMode};
 
 /// One of the two.
@@ -38,14 +39,20 @@ impl BothEnds {
         })
     }
 
-    /// Returns whether packets can go, by what was seen last. A link that goes down, or comes back, is
-    /// noted.
+    /// Returns whether packets can go, by what was seen last. A link that goes down, or comes back,
+    /// is noted.
     pub(crate) fn are_ready(&mut self) -> Result<bool> {
         for (end, program) in self.ends.iter_mut().zip(self.programs) {
-            let info = match end.watch.take() {
-                Some((_, info)) => info?,
-                None => continue,
-            };
+            let Some(Seen { info, events, .. }) = end.watch.take() else { continue };
+            for event in events {
+                if let Some((_, text)) = described(&event) {
+                    let _ = self.notes.line(printable(&text));
+                }
+                if let DeviceEvent::Renamed { to, .. } = event {
+                    end.name = to.to_string_lossy().into_owned();
+                }
+            }
+            let info = info?;
             let is_off = |(mode, id): &(XdpMode, u32)| info.programs.program(*mode) != Some(*id);
             if let Some((_, id)) = program.filter(is_off) {
                 return Err(Failure::TakenOff { name: end.name.clone(), id });

@@ -41,8 +41,9 @@ impl Counts {
     }
 }
 
-/// The lengths of packets whose chunks have not come back, in the order in which they were sent: for
-/// each frame one number, which is the length of the packet at its last frame, and 0 at the others.
+/// The lengths of packets whose chunks have not come back, in the order in which they were sent:
+/// for each frame one number, which is the length of the packet at its last frame, and 0 at the
+/// others.
 #[derive(Debug, Default)]
 pub(crate) struct Lengths(VecDeque<u32>);
 
@@ -56,8 +57,8 @@ impl Lengths {
         self.0.push_back(frames.iter().map(Frame::len).sum());
     }
 
-    /// Returns how many packets end with the next `frames` frames, whose chunks came back, and their
-    /// bytes.
+    /// Returns how many packets end with the next `frames` frames, whose chunks came back, and
+    /// their bytes.
     #[inline]
     pub(crate) fn came_back(&mut self, frames: u32) -> (u32, u64) {
         let most = self.0.len().min(frames as usize);
@@ -77,8 +78,8 @@ impl Lengths {
         self.0.is_empty()
     }
 
-    /// Returns the bytes of the packet that the kernel took last, with `pending` frames left in the TX
-    /// ring.
+    /// Returns the bytes of the packet that the kernel took last, with `pending` frames left in the
+    /// TX ring.
     pub(crate) fn taken_last(&self, pending: u32) -> u64 {
         let place = self.0.len().checked_sub(pending as usize + 1);
         place.and_then(|place| self.0.get(place)).copied().map_or(0, u64::from)
@@ -103,9 +104,9 @@ pub(crate) fn chunk_step(umem: &Umem) -> u64 {
 pub(crate) struct Outgoing {
     /// How far apart chunks begin.
     step: u64,
-    /// Length and socket of the packet that was sent last from each chunk. A chunk that is being sent
-    /// is not received into and not sent again before it came back, so each packet is found as it
-    /// was noted.
+    /// Length and socket of the packet that was sent last from each chunk. A chunk that is being
+    /// sent is not received into and not sent again before it came back, so each packet is found as
+    /// it was noted.
     packets: Vec<(u32, usize)>,
 }
 
@@ -135,7 +136,8 @@ impl Outgoing {
     }
 }
 
-/// Returns the kernel's counters of all sockets, of which those of a queue come one after the other.
+/// Returns the kernel's counters of all sockets, of which those of a queue come one after the
+/// other.
 pub(crate) fn of_sockets(handles: &[SocketHandle]) -> xsk::Result<Statistics> {
     let (mut sum, mut before) = (None, None);
     for handle in handles {

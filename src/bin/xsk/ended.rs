@@ -1,6 +1,7 @@
 //! Why a run ended, and the exit code that says so.
 
 use crate::failure::Failure;
+use crate::words::Why;
 use std::process::ExitCode;
 use xsk::Error;
 
@@ -25,13 +26,13 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// Returns the word for it in JSON.
-    pub(crate) fn word(self) -> &'static str {
+    /// Returns what it is called in JSON.
+    pub(crate) fn why(self) -> Why {
         match self {
-            Self::Count => "count",
-            Self::Time { .. } => "time",
-            Self::Signal { .. } => "signal",
-            Self::ProgramTakenOff => "program_taken_off",
+            Self::Count => Why::Count,
+            Self::Time { .. } => Why::Time,
+            Self::Signal { .. } => Why::Signal,
+            Self::ProgramTakenOff => Why::ProgramTakenOff,
         }
     }
 
@@ -46,13 +47,13 @@ impl Ended {
 }
 
 impl Failure {
-    /// Returns the word for it in JSON.
-    pub(crate) fn word(&self) -> &'static str {
+    /// Returns what it is called in JSON.
+    pub(crate) fn why(&self) -> Why {
         match self {
-            Self::Gone { .. } => "interface_gone",
-            Self::TakenOff { .. } => "program_taken_off",
-            Self::Interrupted { .. } => "signal",
-            _ => "error",
+            Self::Gone { .. } => Why::InterfaceGone,
+            Self::TakenOff { .. } => Why::ProgramTakenOff,
+            Self::Interrupted { .. } => Why::Signal,
+            _ => Why::Error,
         }
     }
 

@@ -14,8 +14,8 @@ use xsk::{Fill, Frame, FramePool, SocketHandle, Umem};
 
 /// Chunks of each side, and entries of its rings.
 pub(crate) const CHUNKS: u32 = 1024;
-/// Packets that the cable may hold: a veth pair keeps 256 at the most and drops the others. Its ring
-/// frees entries 16 at a time, and one call sends 32.
+/// Packets that the cable may hold: a veth pair keeps 256 at the most and drops the others. Its
+/// ring frees entries 16 at a time, and one call sends 32.
 pub(crate) const CABLE_CAPACITY: u32 = 192;
 /// The exchange ends when no packet has moved for this time.
 const STALL: Duration = Duration::from_secs(2);
@@ -53,7 +53,8 @@ pub(crate) struct Outcome {
     /// A bit for each sequence number that arrived.
     seen: Vec<u64>,
     pub(crate) sent: u64,
-    /// Packets that were in flight when none had moved for [`LATE`], less those that came after all.
+    /// Packets that were in flight when none had moved for [`LATE`], less those that came after
+    /// all.
     given_up: u64,
     /// Their sequence numbers are below this one.
     given_up_below: u64,

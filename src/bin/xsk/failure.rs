@@ -46,6 +46,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Returns the failure of a thread that cannot be started.
+    pub(crate) fn of_thread(work: &str) -> impl Fn(io::Error) -> Self {
+        move |error| Self::Text(format!("a thread for {work} cannot be started: {error}"))
+    }
+
     /// Returns whether the interface is gone.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
@@ -57,8 +62,8 @@ impl Failure {
         }
     }
 
-    /// Returns the failure with the advice for a process that gives its rights up: what netlink holds, it
-    /// could not take off.
+    /// Returns the failure with the advice for a process that gives its rights up: what netlink
+    /// holds, it could not take off.
     pub(crate) fn without_rights(self) -> Self {
         let Self::Xsk(error @ Error::OtherAttachment { .. }) = self else { return self };
         let text = error.to_string();
@@ -71,8 +76,24 @@ impl Failure {
         }
     }
 
-    /// Returns the failure without the advice to use packets of several frames, which is in vain where
-    /// they were asked for already.
+    /// Returns the failure of several sockets on a queue, with a word on a program that is the
+    /// tool's own for one.
+    pub(crate) fn of_spread(self) -> Self {
+        match self {
+            Self::Xsk(Error::ForeignProgram { name: Some(ref name), .. })
+                if name.starts_with(REDIRECT) =>
+            {
+                Self::Text(format!(
+                    "{self}. By its name it is that of `xsk` without -M: the processes that use it \
+                     and several sockets on a queue (-M) do not go together on one interface"
+                ))
+            }
+            other => other,
+        }
+    }
+
+    /// Returns the failure without the advice to use packets of several frames, which is in vain
+    /// where they were asked for already.
     pub(crate) fn despite_frags(self) -> Self {
         match self {
             Self::Xsk(error) => Self::DespiteFrags(error),
@@ -149,15 +170,19 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<xsk::RingError> for Failure {
-    fn from(fault: xsk::RingError) -> Self {
-        Self::Xsk(fault.into())
+/// Why something was not written to the output.
+#[derive(Debug)]
+pub(crate) struct NotWritten(pub(crate) io::Error);
+
+impl From<NotWritten> for Failure {
+    fn from(NotWritten(error): NotWritten) -> Self {
+        Self::Output(error)
     }
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
+impl From<xsk::RingError> for Failure {
+    fn from(fault: xsk::RingError) -> Self {
+        Self::Xsk(fault.into())
     }
 }
 
@@ -174,6 +199,10 @@ const FLAGS: [(&str, &str); 10] = [
     ("`AttachMode::Native`", "`-N`"),
     ("`AttachMode::Generic`", "`-S`"),
 ];
+
+/// The names of the programs for several sockets on a queue, and for one (or how it begins).
+const SPREAD: &str = "xsk_spread";
+const REDIRECT: &str = "xsk_redirect";
 
 /// The advice to use packets of several frames, in the words of the tool.
 const OR_FRAGS: &str = ". Or take longer packets in several frames (`-F`)";
@@ -214,6 +243,11 @@ fn in_words_of_the_tool(error: &Error, queues: usize) -> String {
             };
             format!("{text}{each}. Or ask for fewer chunks: `--chunks {chunks}`")
         }
+        Error::ForeignProgram { name: Some(name), .. } if name == SPREAD => format!(
+            "{text}. By its name it is the program of an `xsk` with several sockets on a queue \
+             (-M), which is that process's own: no option joins it, neither on this queue nor on \
+             another one"
+        ),
         Error::NeedsKernel { feature, .. } => format!("{text}{}", without(feature)),
         _ => text,
     }
@@ -261,8 +295,8 @@ fn with_sudo() -> String {
     words.join(" ")
 }
 
-/// Returns a word as a shell takes it: in quotes where it needs them, and with the numbers of control
-/// characters.
+/// Returns a word as a shell takes it: in quotes where it needs them, and with the numbers of
+/// control characters.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -281,7 +315,14 @@ pub(crate) fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{quoted, without};
+    use super::{Failure, quoted, without};
+
+    #[test]
+    fn a_thread_that_cannot_be_started_is_no_error_of_the_output() {
+        let error = std::io::ErrorKind::WouldBlock.into();
+        let text = Failure::of_thread("signals")(error).to_string();
+        assert!(text.starts_with("a thread for signals cannot be started: "), "{text}");
+    }
 
     #[test]
     fn an_old_kernel_has_what_came_before() {

@@ -1,15 +1,15 @@
 //! Counts numbers in buckets whose width grows with them: bounded memory, however many they are.
 
-/// Buckets of each power of two, as a power of two: a number is off by half a bucket at the most, which
-/// is 1/256 of it.
+/// Buckets of each power of two, as a power of two: a number is off by half a bucket at the most,
+/// which is 1/256 of it.
 const BITS: u32 = 7;
 /// Numbers below this one have a bucket of their own.
 const EXACT: u64 = 2 << BITS;
 
 /// A log-linear histogram of 64-bit numbers in 58 KiB.
 ///
-/// Least and greatest number are exact, and so are those below 256; a quantile of others is off by 0.4 %
-/// at the most.
+/// Least and greatest number are exact, and so are those below 256; a quantile of others is off by
+/// 0.4 % at the most.
 #[derive(Debug, Clone)]
 pub(crate) struct Histogram {
     buckets: Vec<u64>,
@@ -50,8 +50,8 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
-    /// Returns least and greatest number, the median, and the number that 99 % do not exceed; `None` if
-    /// there are no numbers.
+    /// Returns least and greatest number, the median, and the number that 99 % do not exceed;
+    /// `None` if there are no numbers.
     pub(crate) fn figures(&self) -> Option<Figures> {
         (self.count > 0).then(|| Figures {
             min: self.min,

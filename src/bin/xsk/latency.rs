@@ -2,17 +2,23 @@
 
 use crate::args::{LatencyArgs, Profile};
 use crate::both_ends::BothEnds;
+use crate::cpus::Cpus;
 use crate::demo::gone;
+use crate::elsewhere::Elsewhere;
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
 use crate::latency_end::{UdpEnd, XskEnd};
 use crate::latency_place::Place;
-use crate::latency_report::{self as report, Sockets, Way};
+use crate::latency_report::{self as report, Sockets};
 use crate::latency_run::{Measured, measure};
+use crate::latency_way::Way;
 use crate::output::{Lines, printable};
 use crate::port::{copy, wait_for_link};
 use crate::signals::Stop;
 use crate::watch::Watch;
+use crate::words::Why;
+use xsk::multi_queue::QueueSet;
+use xsk::{Attachment, Interface, XdpMode};
 
 pub(crate) fn run(args: &LatencyArgs, stop: &Stop) -> Result<Ended> {
     let place = Place::new(args)?;
@@ -27,9 +33,12 @@ pub(crate) fn run(args: &LatencyArgs, stop: &Stop) -> Result<Ended> {
 
 /// Measures in each way that is asked for.
 fn measure_all(args: &LatencyArgs, place: &Place, stop: &Stop, output: &Lines) -> Result<Ended> {
+    // Before anything is pinned.
+    let [sleeping, spinning] = [Cpus::choose(args.cpus, false)?, Cpus::choose(args.cpus, true)?];
+    let cpus = |spin| if spin { spinning } else { sleeping };
     let ways = if args.compare {
-        let way = |spin, profile| Way { udp: false, spin, profile };
-        let udp = |spin| Way { udp: true, spin, profile: Profile::None };
+        let way = |spin, profile| Way { udp: false, spin, profile, cpus: cpus(spin) };
+        let udp = |spin| Way { udp: true, ..way(spin, Profile::None) };
         let mut ways = vec![
             way(true, Profile::None),
             way(true, Profile::Latency),
@@ -42,7 +51,8 @@ fn measure_all(args: &LatencyArgs, place: &Place, stop: &Stop, output: &Lines) -
         }
         ways
     } else {
-        vec![Way { udp: args.udp, spin: args.spin, profile: args.profile }]
+        let LatencyArgs { udp, spin, profile, .. } = *args;
+        vec![Way { udp, spin, profile, cpus: cpus(spin) }]
     };
     if !args.json {
         let [near, far] = place.ends();
@@ -51,7 +61,14 @@ fn measure_all(args: &LatencyArgs, place: &Place, stop: &Stop, output: &Lines) -
             "From {near} to {far} and back{own}: {} packets of {} bytes per second",
             args.pps, args.size
         );
-        output.line(printable(&title))?;
+        let pinned = match spinning {
+            Some(cpus) if args.compare && sleeping.is_none() => {
+                format!("; the threads that spin are {}", cpus.named())
+            }
+            Some(cpus) if args.compare => format!("; the threads are {}", cpus.named()),
+            _ => String::new(),
+        };
+        output.line(printable(&format!("{title}{pinned}")))?;
         if args.compare {
             output.line(report::head())?;
         }
@@ -85,7 +102,7 @@ fn measure_one(
         {
             output.line(if args.json {
                 let (sockets, error) = (Sockets::default(), Some(failure.to_string()));
-                report::json(args, way, &sockets, &Measured::nothing(), failure.word(), error)
+                report::json(args, way, &sockets, &Measured::nothing(), failure.why(), error)
             } else {
                 printable(&format!("{:<30} not measured: {failure}", way.name()))
             })?;
@@ -93,18 +110,20 @@ fn measure_one(
         }
         Err(failure) => return Err(failure),
     };
-    let result = result.and_then(|()| match measured.times.count() {
-        0 if measured.sent > 0 && measured.signal.is_none() => Err(Failure::Text(format!(
+    let result = result.and_then(|()| {
+        if !measured.is_silent() {
+            return Ok(());
+        }
+        Err(Failure::Text(format!(
             "none of {} packets came back: does the cable join the two, and does the other end \
              take packets to its address?",
             measured.sent
-        ))),
-        _ => Ok(()),
+        )))
     });
     let ended = match (&result, measured.signal) {
-        (Err(failure), _) => failure.word(),
-        (Ok(()), Some(_)) => "signal",
-        (Ok(()), None) => "time",
+        (Err(failure), _) => failure.why(),
+        (Ok(()), Some(_)) => Why::Signal,
+        (Ok(()), None) => Why::Time,
     };
     let error = result.as_ref().err().map(Failure::to_string);
     if args.json {
@@ -112,7 +131,7 @@ fn measure_one(
     } else if args.compare {
         output.line(report::row(way, &measured))?;
     } else {
-        output.line(format!("{}{}", way.name(), described(&sockets)))?;
+        output.line(format!("{}{}", way.name(), described(way, &sockets)))?;
         for line in report::lines(args, way, &measured) {
             output.line(line)?;
         }
@@ -120,9 +139,10 @@ fn measure_one(
     result.map(|()| measured.signal)
 }
 
-/// Returns what is known of the sockets, for people.
-fn described(sockets: &Sockets) -> String {
-    let words = [&sockets.mode, &sockets.busy_poll];
+/// Returns what is known of the ends, for people.
+fn described(way: Way, sockets: &Sockets) -> String {
+    let pinned = way.cpus.map(Cpus::named);
+    let words = [&sockets.mode, &pinned, &sockets.busy_poll];
     words.iter().filter_map(|word| word.as_ref()).map(|word| format!("; {word}")).collect()
 }
 
@@ -134,8 +154,7 @@ fn by_udp(args: &LatencyArgs, place: &Place, way: Way, stop: &Stop) -> Result<Do
     let [near_address, far_address] = Place::addresses();
     let mut far = place.at(1, || UdpEnd::new(args, far_address, near_address))??;
     let mut ends = watch(place, [None, None])?;
-    let (measured, result) =
-        measure(args, (&mut near, &mut far), way.spin, stop, || ends.are_ready());
+    let (measured, result) = measure(args, (&mut near, &mut far), way, stop, || ends.are_ready());
     Ok((measured, Sockets::default(), result))
 }
 
@@ -155,8 +174,13 @@ fn by_xsk(args: &LatencyArgs, place: &Place, way: Way, stop: &Stop) -> Result<Do
             wait_for_link(end, stop)?;
         }
         let mut ends = watch(place, [near.attachment(), far.attachment()])?;
-        let (measured, result) =
-            measure(args, (&mut near, &mut far), way.spin, stop, || ends.are_ready());
+        let before = received(interfaces)?;
+        let (measured, mut result) =
+            measure(args, (&mut near, &mut far), way, stop, || ends.are_ready());
+        if result.is_ok() && measured.is_silent() {
+            let modes = [&near, &far].map(|end| end.attachment().map(Attachment::mode));
+            result = elsewhere(args, interfaces, before, modes, measured.sent);
+        }
         let effect = near.effect()?;
         let handle = &near.socket().handle;
         let mode = near.attachment().map(|program| program.mode().to_string());
@@ -182,8 +206,37 @@ fn by_xsk(args: &LatencyArgs, place: &Place, way: Way, stop: &Stop) -> Result<Do
     Ok((measured, sockets, result.and(near).and(far)))
 }
 
+/// Returns how many packets each interface has received.
+fn received(interfaces: [&Interface; 2]) -> Result<[u64; 2]> {
+    let [near, far] = interfaces.map(|end| end.info().map(|info| info.counters.rx_packets));
+    Ok([near?, far?])
+}
+
+/// Fails if the packets came to another queue of an interface than the measurement's: of the one
+/// that measures, or, if they did not come that far, of the other one.
+fn elsewhere(
+    args: &LatencyArgs,
+    interfaces: [&Interface; 2],
+    before: [u64; 2],
+    modes: [Option<XdpMode>; 2],
+    sent: u64,
+) -> Result<()> {
+    let after = received(interfaces)?;
+    let served = QueueSet::from_iter([args.queue]);
+    for (end, interface) in interfaces.into_iter().enumerate() {
+        let (others, queues) = (after[end].saturating_sub(before[end]), interface.queues()?.rx);
+        let Some(mode) = modes[end].filter(|_| queues > 1 && others >= sent.div_ceil(2)) else {
+            continue;
+        };
+        let name = interface.name();
+        let elsewhere = Elsewhere { name, queues, served: &served, mode, received: 0, others };
+        return Err(Failure::Text(elsewhere.described()));
+    }
+    Ok(())
+}
+
 /// Has both interfaces looked at.
-fn watch(place: &Place, programs: [Option<&xsk::Attachment>; 2]) -> Result<BothEnds> {
+fn watch(place: &Place, programs: [Option<&Attachment>; 2]) -> Result<BothEnds> {
     let [near, far] = place.ends();
     let watches = [
         (near.name(), place.at(0, || Watch::start(near))??),

@@ -17,8 +17,8 @@ use xsk::{Attachment, FramePool, Interface, Socket, Umem};
 const CHUNKS: u32 = 64;
 /// Packets that are looked at at once.
 const BATCH: u32 = 64;
-/// How long to wait for the queue of the measurement before: the kernel frees it some time after its
-/// socket.
+/// How long to wait for the queue of the measurement before: the kernel frees it some time after
+/// its socket.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Ethernet header, and what a UDP packet's headers take more.
@@ -44,8 +44,8 @@ pub(crate) trait End {
     fn wait(&mut self, most: Duration) -> Result<()>;
 }
 
-/// Returns the number of this process, which takes a system call only once: the calls lie within the time
-/// that is measured.
+/// Returns the number of this process, which takes a system call only once: the calls lie within
+/// the time that is measured.
 fn own_process() -> [u8; 4] {
     static OWN: OnceLock<[u8; 4]> = OnceLock::new();
     *OWN.get_or_init(|| std::process::id().to_le_bytes())
@@ -180,8 +180,9 @@ impl XskEnd {
         Ok(())
     }
 
-    /// Returns whether it is time for [`upkeep`](Self::upkeep) in a loop that spins. Not in each turn: what
-    /// it reads the kernel writes for the other end's packets, and would have to fetch back.
+    /// Returns whether it is time for [`upkeep`](Self::upkeep) in a loop that spins. Not in each
+    /// turn: what it reads the kernel writes for the other end's packets, and would have to fetch
+    /// back.
     #[inline]
     fn is_long_idle(&mut self) -> bool {
         self.idle = self.idle.wrapping_add(1);

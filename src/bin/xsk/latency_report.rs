@@ -1,47 +1,14 @@
 //! Latency for people, and in JSON.
 
-use crate::args::{LatencyArgs, Profile};
-use crate::latency_end::LEAST_UDP;
+use crate::args::LatencyArgs;
 use crate::latency_run::Measured;
+use crate::latency_way::{Way, word};
 use crate::rates::grouped;
+use crate::words::Why;
 use serde_json::{Value, json};
 
 /// Columns of the longest bar.
 const BAR: u64 = 40;
-
-/// What is measured.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Way {
-    pub(crate) udp: bool,
-    pub(crate) spin: bool,
-    pub(crate) profile: Profile,
-}
-
-impl Way {
-    /// Returns a name in words.
-    pub(crate) fn name(self) -> String {
-        let kind = if self.udp { "UDP" } else { "AF_XDP" };
-        let wait = if self.spin { "spinning" } else { "sleeping" };
-        match self.profile {
-            Profile::None => format!("{kind}, {wait}"),
-            profile => format!("{kind}, {wait}, {}", word(profile)),
-        }
-    }
-
-    /// Returns the bytes of a packet.
-    fn size(self, args: &LatencyArgs) -> u32 {
-        if self.udp { args.size.max(LEAST_UDP) } else { args.size }
-    }
-}
-
-/// Returns the name of a profile on the command line.
-pub(crate) fn word(profile: Profile) -> &'static str {
-    match profile {
-        Profile::None => "none",
-        Profile::Throughput => "throughput",
-        Profile::Latency => "latency",
-    }
-}
 
 /// What is known of the sockets.
 #[derive(Debug, Default)]
@@ -61,7 +28,7 @@ pub(crate) fn json(
     way: Way,
     sockets: &Sockets,
     measured: &Measured,
-    ended: &str,
+    ended: Why,
     error: Option<String>,
 ) -> String {
     let spread = measured.times.spread();
@@ -75,6 +42,7 @@ pub(crate) fn json(
         "transport": if way.udp { "udp" } else { "xsk" },
         "wait": if way.spin { "spin" } else { "sleep" },
         "profile": word(way.profile),
+        "cpus": way.cpus.map(|cpus| cpus.0),
         "mode": sockets.mode,
         "zero_copy": sockets.zero_copy,
         "busy_poll": sockets.busy_poll,
@@ -93,7 +61,7 @@ pub(crate) fn json(
         "p999_ns": figure(4),
         "max_ns": figure(5),
         "histogram": parts.collect::<Vec<Value>>(),
-        "ended": ended,
+        "ended": ended.word(),
         "error": error,
     })
     .to_string()

@@ -1,9 +1,11 @@
 //! Sends packets at a rate, and measures when each comes back.
 
 use crate::args::LatencyArgs;
+use crate::cpus::Pinned;
 use crate::failure::Result;
 use crate::histogram::Histogram;
 use crate::latency_end::End;
+use crate::latency_way::Way;
 use crate::signals::Stop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -33,6 +35,11 @@ impl Measured {
         Self { times, sent: 0, skipped: 0, seconds: Duration::ZERO, signal: None }
     }
 
+    /// Returns whether packets were sent for the whole time, and none came back.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.sent > 0 && self.times.count() == 0 && self.signal.is_none()
+    }
+
     pub(crate) fn lost(&self) -> u64 {
         self.sent.saturating_sub(self.times.count())
     }
@@ -43,14 +50,19 @@ impl Measured {
 pub(crate) fn measure(
     args: &LatencyArgs,
     (near, far): (&mut impl End, &mut (impl End + Send)),
-    spin: bool,
+    way: Way,
     stop: &Stop,
     are_ready: impl FnMut() -> Result<bool>,
 ) -> (Measured, Result<()>) {
-    let over = AtomicBool::new(false);
+    let over = &AtomicBool::new(false);
+    let wait = Wait::new(way);
+    let [here, there] = way.cpus.map_or([None; 2], |cpus| cpus.0.map(Some));
     std::thread::scope(|scope| {
-        let echo = scope.spawn(|| echo(far, spin, &over));
-        let (measured, result) = ping(args, near, spin, stop, &over, are_ready);
+        let echo = scope.spawn(move || echo(far, wait, there, over));
+        let (measured, result) = match pin(here) {
+            Ok(_pinned) => ping(args, near, wait, stop, over, are_ready),
+            Err(failure) => (Measured::nothing(), Err(failure)),
+        };
         over.store(true, Ordering::Relaxed);
         let echoed = match echo.join() {
             Ok(echoed) => echoed,
@@ -59,6 +71,32 @@ pub(crate) fn measure(
         // An echo that failed is why nothing came back any more.
         (measured, echoed.and(result))
     })
+}
+
+/// What a thread does while nothing comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Sleep,
+    Spin,
+    /// Gives the processor up in each turn.
+    Yield,
+}
+
+impl Wait {
+    /// Returns what the threads of both ends do; to be called before they are pinned.
+    fn new(way: Way) -> Self {
+        match way {
+            Way { spin: false, .. } => Self::Sleep,
+            Way { cpus: Some(cpus), .. } if cpus.is_one() => Self::Yield,
+            Way { cpus: None, .. } if is_one_processor() => Self::Yield,
+            _ => Self::Spin,
+        }
+    }
+}
+
+/// Has the calling thread run on a processor, if one is given, until the returned value is dropped.
+fn pin(cpu: Option<u32>) -> Result<Option<Pinned>> {
+    cpu.map(Pinned::to).transpose()
 }
 
 /// Returns whether this process has one processor for both threads. A thread that spins gives it
@@ -71,24 +109,23 @@ fn is_one_processor() -> bool {
 
 /// Passes a turn of a loop that spins.
 #[inline]
-fn pause(yields: bool) {
-    if yields {
+fn pause(wait: Wait) {
+    if wait == Wait::Yield {
         std::thread::yield_now();
     }
 }
 
 /// Sends everything back.
-fn echo(end: &mut impl End, spin: bool, over: &AtomicBool) -> Result<()> {
-    let yields = is_one_processor();
+fn echo(end: &mut impl End, wait: Wait, cpu: Option<u32>, over: &AtomicBool) -> Result<()> {
     let run = || {
+        let _pinned = pin(cpu)?;
         while !over.load(Ordering::Relaxed) {
             if end.echo()? > 0 {
                 continue;
             }
-            if spin {
-                pause(yields);
-            } else {
-                end.wait(CHECK)?;
+            match wait {
+                Wait::Sleep => end.wait(CHECK)?,
+                _ => pause(wait),
             }
         }
         Ok(())
@@ -101,7 +138,7 @@ fn echo(end: &mut impl End, spin: bool, over: &AtomicBool) -> Result<()> {
 fn ping(
     args: &LatencyArgs,
     end: &mut impl End,
-    spin: bool,
+    wait: Wait,
     stop: &Stop,
     over: &AtomicBool,
     mut are_ready: impl FnMut() -> Result<bool>,
@@ -109,13 +146,13 @@ fn ping(
     let start = Instant::now();
     let mut measured = Measured::nothing();
     let run = || -> Result<()> {
-        let (duration, interval) = (Duration::from_secs(args.duration), 1_000_000_000 / args.pps);
+        let (duration, interval) = (args.duration, 1_000_000_000 / args.pps);
         let interval = Duration::from_nanos(interval);
         let (mut due, mut next_check, mut ready) = (start, start, true);
         // The numbers of packets that came back are rising.
         let mut next = 0;
         let (mut ended, mut came_at) = (None, start);
-        let (yields, step) = (is_one_processor(), interval.as_nanos() as u64);
+        let step = interval.as_nanos() as u64;
         loop {
             let Measured { times, .. } = &mut measured;
             let came = end.receive(|number, sent_at| {
@@ -159,8 +196,8 @@ fn ping(
                 }
                 continue;
             }
-            if came == 0 && spin {
-                pause(yields);
+            if came == 0 && wait != Wait::Sleep {
+                pause(wait);
             } else if came == 0 {
                 let until = if ended.is_some() { next_check } else { due.min(next_check) };
                 end.wait(until.saturating_duration_since(now))?;

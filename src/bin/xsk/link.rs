@@ -1,6 +1,7 @@
-//! What a run says of its interface's link.
+//! What a run says of its interface's link and name.
 
-use xsk::interface::InterfaceInfo;
+use crate::words::Event;
+use xsk::interface::{DeviceEvent, InterfaceInfo};
 
 /// The state of an interface's link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +24,15 @@ impl Link {
         }
     }
 
-    /// Returns the word for it in JSON, and a sentence about the interface `name`.
-    pub(crate) fn described(self, name: &str) -> (&'static str, String) {
+    /// Returns the event that it is, and a sentence about the interface `name`.
+    pub(crate) fn described(self, name: &str) -> (Event, String) {
         match self {
-            Self::Ready => ("link_up", format!("{name} is up again")),
+            Self::Ready => (Event::LinkUp, format!("{name} is up again")),
             Self::Down => {
-                ("link_down", format!("{name} is down: nothing comes or goes until it is up"))
+                (Event::LinkDown, format!("{name} is down: nothing comes or goes until it is up"))
             }
             Self::NoCarrier => (
-                "no_carrier",
+                Event::NoCarrier,
                 format!(
                     "{name} has no carrier: nothing comes or goes until it has one; is there a \
                      cable, and is its other end up (of a tun or tap device: does a process hold \
@@ -40,4 +41,12 @@ impl Link {
             ),
         }
     }
+}
+
+/// Returns a new name of an interface as an event of the run, and a sentence about it; `None` for
+/// other events of the interface.
+pub(crate) fn described(event: &DeviceEvent) -> Option<(Event, String)> {
+    let DeviceEvent::Renamed { from, to } = event else { return None };
+    let (from, to) = (from.to_string_lossy(), to.to_string_lossy());
+    Some((Event::InterfaceRenamed, format!("{from} was renamed to {to}")))
 }

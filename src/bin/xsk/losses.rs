@@ -2,6 +2,7 @@
 
 use crate::counts::Report;
 use crate::failure::quoted;
+use crate::words::Event;
 
 /// Why packets were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +44,13 @@ impl Loss {
         }
     }
 
-    /// Returns the word for it in JSON.
-    pub(crate) fn word(self) -> &'static str {
+    /// Returns the event that it is.
+    pub(crate) fn event(self) -> Event {
         match self {
-            Self::RingFull => "rx_ring_full",
-            Self::NoChunk => "fill_ring_empty",
-            Self::TooLong => "too_long",
-            Self::Device => "dropped_by_device",
+            Self::RingFull => Event::RxRingFull,
+            Self::NoChunk => Event::FillRingEmpty,
+            Self::TooLong => Event::TooLong,
+            Self::Device => Event::DroppedByDevice,
         }
     }
 

@@ -1,10 +1,17 @@
 //! The command-line tool `xsk`: AF_XDP sockets at work, by one command.
 
 mod args;
+mod args_cable;
+mod args_port;
 mod between;
 mod both_ends;
+mod conflicts;
 mod counts;
+mod cpus;
 mod demo;
+mod demo_link;
+mod demo_report;
+mod elsewhere;
 mod ended;
 mod exchange;
 mod failure;
@@ -16,6 +23,7 @@ mod latency_end;
 mod latency_place;
 mod latency_report;
 mod latency_run;
+mod latency_way;
 mod link;
 mod losses;
 mod output;
@@ -35,7 +43,9 @@ mod table;
 mod timed;
 mod tx_times;
 mod txonly;
+mod waiting;
 mod watch;
+mod words;
 mod worker;
 
 use ended::Ended;

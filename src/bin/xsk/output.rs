@@ -1,6 +1,7 @@
 //! Lines on the standard output, by a thread that the data path does not wait for, and a progress
 //! line on a terminal.
 
+use crate::failure::{Failure, NotWritten, Result};
 use crate::rights;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -21,8 +22,8 @@ const LEAST: Duration = Duration::from_millis(50);
 const MOST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Returns a text in which nothing but line breaks controls a terminal: names of interfaces may hold
-/// any bytes.
+/// Returns a text in which nothing but line breaks controls a terminal: names of interfaces may
+/// hold any bytes.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' => "\n".to_owned(),
@@ -30,6 +31,15 @@ pub(crate) fn printable(text: &str) -> String {
         c => c.to_string(),
     };
     text.chars().map(shown).collect()
+}
+
+/// Writes a line to the standard error output, by a thread, also if nothing reads it at the moment;
+/// a failed write is ignored.
+pub(crate) fn note(text: &str) {
+    if let Ok(lines) = Lines::new(io::stderr()) {
+        let _ = lines.line(printable(text));
+        lines.settle();
+    }
 }
 
 /// Lines that a thread of their own writes: a reader that stops reading stops nothing else.
@@ -73,7 +83,7 @@ impl<'a> Patience<'a> {
 }
 
 impl Lines {
-    pub(crate) fn new(mut stream: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn new(mut stream: impl Write + Send + 'static) -> Result<Self> {
         let (sender, lines) = sync_channel::<String>(WAITING);
         let (end, ended) = channel();
         let count = Arc::new(AtomicU64::new(0));
@@ -90,7 +100,8 @@ impl Lines {
             let _ = end.send(result);
             drop(lines);
         };
-        std::thread::Builder::new().name("output".to_owned()).spawn(write)?;
+        let thread = std::thread::Builder::new().name("output".to_owned());
+        thread.spawn(write).map_err(Failure::of_thread("output"))?;
         Ok(Self { sender, ended, written, missing: Cell::new(0) })
     }
 
@@ -98,7 +109,7 @@ impl Lines {
     ///
     /// # Errors
     /// Those of an earlier line.
-    pub(crate) fn line(&self, text: String) -> io::Result<()> {
+    pub(crate) fn line(&self, text: String) -> Result<(), NotWritten> {
         self.offer(text).map(|refused| {
             if refused.is_some() {
                 self.missing.set(self.missing.get() + 1);
@@ -115,7 +126,7 @@ impl Lines {
     }
 
     /// Has a line written, and waits for room. Returns the error of a reader that reads nothing.
-    pub(crate) fn last_line(&self, mut text: String) -> io::Result<()> {
+    pub(crate) fn last_line(&self, mut text: String) -> Result<(), NotWritten> {
         let mut patience = Patience::new(&self.written);
         while let Some(refused) = self.offer(text)? {
             if patience.is_over() {
@@ -128,17 +139,17 @@ impl Lines {
     }
 
     /// Returns the text if there is no room for it.
-    fn offer(&self, text: String) -> io::Result<Option<String>> {
+    fn offer(&self, text: String) -> Result<Option<String>, NotWritten> {
         match self.sender.try_send(text) {
             Ok(()) => Ok(None),
             Err(TrySendError::Full(text)) => match self.ended.try_recv() {
-                Ok(ended) => ended.map(|()| None),
+                Ok(ended) => ended.map(|()| None).map_err(NotWritten),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => Ok(Some(text)),
             },
             Err(TrySendError::Disconnected(_)) => {
                 let closed = || Err(io::ErrorKind::BrokenPipe.into());
                 let ended = self.ended.try_recv().unwrap_or_else(|_| closed());
-                ended.map(|()| None)
+                ended.map(|()| None).map_err(NotWritten)
             }
         }
     }
@@ -149,12 +160,12 @@ impl Lines {
     }
 
     /// Waits until everything is written.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    pub(crate) fn finish(self) -> Result<(), NotWritten> {
         drop(self.sender);
         let mut patience = Patience::new(&self.written);
         loop {
             match self.ended.recv_timeout(PAUSE) {
-                Ok(ended) => return ended,
+                Ok(ended) => return ended.map_err(NotWritten),
                 Err(RecvTimeoutError::Timeout) if patience.is_over() => return Err(not_read()),
                 Err(RecvTimeoutError::Timeout) => {}
                 // Its error was returned already.
@@ -164,8 +175,8 @@ impl Lines {
     }
 }
 
-fn not_read() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "it is not read")
+fn not_read() -> NotWritten {
+    NotWritten(io::Error::new(io::ErrorKind::TimedOut, "it is not read"))
 }
 
 /// One line that is written over and over if the standard error output is a terminal.

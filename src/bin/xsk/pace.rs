@@ -1,4 +1,5 @@
-//! What the loop of a command asks of its run, whether it is the only one or one of several threads.
+//! What the loop of a command asks of its run, whether it is the only one or one of several
+//! threads.
 
 use crate::counts::Counts;
 use crate::failure::Result;
@@ -30,8 +31,8 @@ pub(crate) trait Pace {
     /// Returns whether the loop goes on; to be called once in each turn of it.
     fn goes_on(&mut self) -> Result<bool>;
 
-    /// Returns how many packets this turn may do. Unless the loop fails, [`done`](Self::done) follows
-    /// in the same turn.
+    /// Returns how many packets this turn may do. Unless the loop fails, [`done`](Self::done)
+    /// follows in the same turn.
     fn claim(&mut self) -> u32;
 
     /// Notes how many of the packets that were claimed are done.
@@ -56,12 +57,13 @@ pub(crate) trait Pace {
     /// Sleeps until the socket has received packets, `most` is over, or something is due.
     fn sleep(&mut self, socket: &SocketHandle, most: Duration) -> Result<()>;
 
-    /// Calls `work` until everything that was given to the kernel was sent or dropped. `work` wakes the
-    /// kernel if the interface is ready, and returns whether chunks came back, and how many are out.
+    /// Calls `work` until everything that was given to the kernel was sent or dropped. `work` wakes
+    /// the kernel if the interface is ready, and returns whether chunks came back, and how many are
+    /// out.
     ///
-    /// A count is waited for as long as packets go. After a signal, or when the time is over, packets
-    /// are waited for half a second at the most. Closing the socket discards what is left in the TX
-    /// ring; what the device has taken, it may still send.
+    /// A count is waited for as long as packets go. After a signal, or when the time is over,
+    /// packets are waited for half a second at the most. Closing the socket discards what is left
+    /// in the TX ring; what the device has taken, it may still send.
     fn drain(&mut self, work: impl FnMut(&mut Self) -> Result<(bool, u64)>) -> Result<()>;
 }
 

@@ -110,8 +110,10 @@ impl Part {
                 format!("socket {number}: {rx} received, {tx} sent")
             }
             Self::Queue { queue, totals, .. } => {
-                let (rx, tx) = (grouped(totals.rx_packets), grouped(totals.tx_packets));
-                format!("queue {queue}: {rx} received, {tx} sent")
+                let Totals { rx_packets, rx_dropped, tx_packets, tx_dropped, .. } = *totals;
+                let [rx, rx_lost, tx, tx_lost] =
+                    [rx_packets, rx_dropped, tx_packets, tx_dropped].map(grouped);
+                format!("queue {queue}: {rx} received, {rx_lost} lost; {tx} sent, {tx_lost} lost")
             }
             Self::Direction { from, to, totals } => format!(
                 "{} -> {}: {} packets, {} bytes",

@@ -2,11 +2,12 @@
 
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result, quoted};
-use crate::output::{Lines, printable};
+use crate::output::note;
 use crate::rates::named;
 use crate::rights;
 use crate::signals::Stop;
 use crate::sockets::TxRing;
+use crate::waiting::Waiting;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
@@ -21,6 +22,9 @@ use xsk::{
 
 /// Packets that one wake-up sends in copy mode, unless the socket's TX budget is set.
 pub(crate) const DEFAULT_TX_BUDGET: u32 = 32;
+
+/// Chunks of a queue, if the command line names no number: as many as its fill ring has entries.
+pub(crate) const CHUNKS: u32 = 4096;
 
 /// How long a card may take until its link is up again.
 const LINK: Duration = Duration::from_secs(20);
@@ -71,7 +75,7 @@ pub(crate) fn umem(args: &PortArgs, headroom: u32) -> Result<(Umem, FramePool)> 
 /// Returns the builder of packet memory as the command line describes it.
 pub(crate) fn memory(args: &PortArgs) -> UmemBuilder {
     let umem = Umem::builder()
-        .chunk_count(args.chunks)
+        .chunk_count(args.chunks.unwrap_or(CHUNKS))
         .chunk_size(args.frame_size)
         .page_size(args.page_size);
     if args.unaligned { umem.unaligned() } else { umem }
@@ -85,8 +89,8 @@ pub(crate) fn socket(args: &PortArgs, umem: &Umem) -> SocketBuilder {
         .bind_timeout(args.wait().min(BIND_SLICE))
 }
 
-/// Makes a socket. While packet memory of a socket that was closed just now still counts against the
-/// limit, tries again for a moment, unless this memory alone is above the limit.
+/// Makes a socket. While packet memory of a socket that was closed just now still counts against
+/// the limit, tries again for a moment, unless this memory alone is above the limit.
 pub(crate) fn patiently<S: SocketKind>(
     builder: SocketBuilder<S>,
     stop: &Stop,
@@ -121,7 +125,7 @@ pub(crate) fn bind<S: SocketKind>(
     limit: Duration,
     stop: &Stop,
 ) -> Result<S> {
-    let start = Instant::now();
+    let mut waiting = Waiting::new(limit);
     loop {
         let mut refused = match unbound.bind(interface, queue) {
             Ok(socket) => return Ok(socket),
@@ -130,20 +134,17 @@ pub(crate) fn bind<S: SocketKind>(
         let Error::Bind { errno: Errno::BUSY, waited, .. } = &mut refused.error else {
             return Err(refused.error.into());
         };
-        *waited = start.elapsed();
-        if let Some(number) = stop.signal() {
-            let name = interface.name();
-            let waited_for = format!("queue {queue} of {name}, which another socket has");
-            return Err(Failure::Interrupted { number, waited_for });
-        }
-        if *waited >= limit {
+        *waited = waiting.waited();
+        let what = || format!("queue {queue} of {}, which another socket has", interface.name());
+        if !waiting.goes_on(stop, what)? {
             return Err(refused.error.into());
         }
         unbound = refused.socket;
     }
 }
 
-/// Makes a socket with all chunks of `pool` that its fill ring has room for, and binds it to a queue.
+/// Makes a socket with all chunks of `pool` that its fill ring has room for, and binds it to a
+/// queue.
 pub(crate) fn bind_filled<S: SocketKind>(
     args: &PortArgs,
     builder: SocketBuilder<S>,
@@ -167,8 +168,8 @@ pub(crate) fn attachment(args: &PortArgs, interface: &Interface) -> AttachmentBu
     }
 }
 
-/// Attaches as `builder` says. While another process attaches or leaves, waits for it, but ends soon
-/// after a signal.
+/// Attaches as `builder` says. While another process attaches or leaves, waits for it, but ends
+/// soon after a signal.
 pub(crate) fn attach(
     builder: impl Fn() -> AttachmentBuilder,
     interface: &Interface,
@@ -183,7 +184,7 @@ fn attach_made(
     interface: &Interface,
     stop: &Stop,
 ) -> Result<Attachment> {
-    let start = Instant::now();
+    let mut waiting = Waiting::new(LOCK);
     loop {
         let attached = builder().and_then(|builder| builder.lock_timeout(LOCK_SLICE).attach());
         let mut error = match attached {
@@ -196,26 +197,18 @@ fn attach_made(
         let Error::AttachLock { waited, .. } = &mut error else {
             return Err(error.into());
         };
-        *waited = start.elapsed();
-        if let Some(number) = stop.signal() {
-            let waited_for = format!("the lock of the XDP attachments of {}", interface.name());
-            return Err(Failure::Interrupted { number, waited_for });
-        }
-        if *waited >= LOCK {
+        *waited = waiting.waited();
+        let what = || format!("the lock of the XDP attachments of {}", interface.name());
+        if !waiting.goes_on(stop, what)? {
             return Err(error.into());
         }
     }
 }
 
-/// Writes which program was replaced to the standard error output; a failed write is ignored.
+/// Writes which program was replaced to the standard error output.
 fn report_replaced(attachment: &Attachment) {
-    let Some(replaced) = attachment.replaced() else {
-        return;
-    };
-    // Its thread writes it, also if nothing reads it at the moment.
-    if let Ok(lines) = Lines::new(std::io::stderr()) {
-        let _ = lines.line(printable(&format!("replaced {replaced}")));
-        lines.settle();
+    if let Some(replaced) = attachment.replaced() {
+        note(&format!("replaced {replaced}"));
     }
 }
 
@@ -285,7 +278,7 @@ impl ActiveProgram {
             // What a killed process left by netlink is replaced, as with the default program.
             Ok(builder.program(bpf::spread(&map, sockets)?, map).take_over(true))
         };
-        let attachment = attach_made(builder, interface, stop)?;
+        let attachment = attach_made(builder, interface, stop).map_err(Failure::of_spread)?;
         let slots = (first..first + sockets).enumerate();
         let registrations = slots.map(|(number, slot)| register(&attachment, number, slot));
         let registrations = registrations.collect::<xsk::Result<_>>()?;
@@ -345,8 +338,8 @@ pub(crate) fn copy(handle: &SocketHandle) -> String {
     format!("{name} mode, {}", handle.copy_reason())
 }
 
-/// Returns whether each of several sockets is in zero-copy or copy mode, and why; with the queues, if
-/// they differ.
+/// Returns whether each of several sockets is in zero-copy or copy mode, and why; with the queues,
+/// if they differ.
 fn copy_of_all(handles: &[SocketHandle]) -> String {
     by_mode(handles.iter().map(|handle| (handle.queue(), copy(handle))))
 }
@@ -431,7 +424,8 @@ pub(crate) fn kick(args: &PortArgs, tx: &mut impl TxRing) -> xsk::Result<Kick> {
     if args.no_need_wakeup { tx.kick() } else { tx.kick_if_needed() }
 }
 
-/// Has the kernel look at a queue of which nothing came: with busy polling it takes packets from it.
+/// Has the kernel look at a queue of which nothing came: with busy polling it takes packets from
+/// it.
 pub(crate) fn look(args: &PortArgs, fill: &mut Fill, handle: &SocketHandle) -> xsk::Result<Kick> {
     if args.busy_poll { handle.poll_queue() } else { fill.kick_if_needed() }
 }

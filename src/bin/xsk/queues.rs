@@ -7,6 +7,7 @@ use crate::pace::{Padded, Work};
 use crate::rates::named;
 use crate::session::Session;
 use crate::side::DOWN;
+use crate::words::Event;
 use crate::worker::{Published, Shared, Worker};
 use std::panic::resume_unwind;
 use std::thread::{self, Builder, ScopedJoinHandle};
@@ -73,14 +74,43 @@ impl Served {
         Ok(Self { numbers, left_out: (!complete).then_some(left_out) })
     }
 
+    /// Returns the queues that the command line names of two interfaces, of which each receives and
+    /// sends on both.
+    pub(crate) fn between(args: &PortArgs, interfaces: [&Interface; 2]) -> Result<Self> {
+        let [a, b] = interfaces;
+        let [on_a, on_b] = [Self::of(args, a, Needs::Both)?, Self::of(args, b, Needs::Both)?];
+        let (numbers, only_a): (Vec<u32>, Vec<u32>) =
+            on_a.numbers.iter().partition(|queue| on_b.numbers.contains(queue));
+        let only_b = on_b.numbers.into_iter().filter(|queue| !numbers.contains(queue));
+        let lone: Vec<u32> = only_a.into_iter().chain(only_b).collect();
+        let mut left_out: Vec<String> =
+            [on_a.left_out, on_b.left_out].into_iter().flatten().collect();
+        if !lone.is_empty() {
+            let lone = named(&lone.into_iter().collect());
+            left_out.push(format!("{lone} left out: only one of {a} and {b} has as many"));
+        }
+        if numbers.is_empty() {
+            return Err(Failure::Text(left_out.join("; ")));
+        }
+        let left_out = (!left_out.is_empty()).then(|| left_out.join("; "));
+        Ok(Self { numbers, left_out })
+    }
+
+    /// Writes which queues are left out, and why.
+    pub(crate) fn note_left_out(&self, session: &Session<'_>) {
+        if let Some(text) = &self.left_out {
+            session.event(Event::QueuesLeftOut, text);
+        }
+    }
+
     /// Calls `open` for each queue: all of them are opened, or none.
     pub(crate) fn each<T>(&self, open: impl FnMut(u32) -> Result<T>) -> Result<Vec<T>> {
         let opened = self.numbers.iter().copied().map(open).collect::<Result<_>>();
         opened.map_err(|failure| failure.of_queues(self.numbers.len()))
     }
 
-    /// Works on the queues: on one in this thread, and on several in a thread for each, which this one
-    /// looks after.
+    /// Works on the queues: on one in this thread, and on several in a thread for each, which this
+    /// one looks after.
     pub(crate) fn run<W: Work>(
         &self,
         args: &PortArgs,
@@ -94,9 +124,7 @@ impl Served {
             }
             return outcome;
         }
-        if let Some(text) = &self.left_out {
-            session.event("queues_left_out", text);
-        }
+        self.note_left_out(session);
         // A signal may have come already.
         if !session.oversee(false)? {
             return Ok(());
@@ -120,9 +148,7 @@ impl Served {
                 let run = move || run_one(work, Worker::new(shared, published));
                 match Builder::new().name(format!("queue {queue}")).spawn_scoped(scope, run) {
                     Ok(thread) => crew.threads.push((place, thread)),
-                    Err(error) => crew.fail(Failure::Text(format!(
-                        "a thread for queue {queue} cannot be started: {error}"
-                    ))),
+                    Err(error) => crew.fail(Failure::of_thread(&format!("queue {queue}"))(error)),
                 }
             }
             crew.look_after(session, &published);

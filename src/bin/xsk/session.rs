@@ -14,6 +14,7 @@ use crate::signals::Stop;
 use crate::table::{Summary, Table};
 use crate::tx_times::TxTimes;
 use crate::watch;
+use crate::words::Event;
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -28,8 +29,8 @@ pub(crate) const TURNS: u32 = 256;
 pub(crate) struct Session<'a> {
     /// What the loop counts, if there are no parts.
     pub(crate) counts: Counts,
-    /// What the loop counts for each of several sockets or queues, or for each direction between two
-    /// interfaces: what came on the interface of that number, and was sent on the other.
+    /// What the loop counts for each of several sockets or queues, or for each direction between
+    /// two interfaces: what came on the interface of that number, and was sent on the other.
     pub(crate) parts: Vec<Counts>,
     /// Packets that were given to the kernel, and neither sent nor dropped.
     pub(crate) pending: u64,
@@ -124,8 +125,6 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         let run = now.duration_since(self.start);
         let since = now.duration_since(self.last.0);
-        let interval = Duration::from_secs(interval);
-        let duration = duration.map(Duration::from_secs);
         if duration.is_some_and(|duration| run >= duration) {
             return Ok(self.end_with(Ended::Time { early: count.is_some() }));
         }
@@ -162,6 +161,7 @@ impl<'a> Session<'a> {
             if let Some(ended) = side.look(&self.table, received)? {
                 self.ended.get_or_insert(ended);
             }
+            self.table.relabel(number, side.label());
         }
         Ok(())
     }
@@ -188,9 +188,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Takes the result of a wake-up on the interface of number `side`. An interface that is down, or
-    /// has no carrier, is noted, once, and waited for: the kernel sends what is in the TX ring when
-    /// it is up again.
+    /// Takes the result of a wake-up on the interface of number `side`. An interface that is down,
+    /// or has no carrier, is noted, once, and waited for: the kernel sends what is in the TX ring
+    /// when it is up again.
     #[inline]
     pub(crate) fn kicked(&mut self, side: usize, result: xsk::Result<Kick>) -> Result<()> {
         match result {
@@ -205,7 +205,8 @@ impl<'a> Session<'a> {
         &self.sides[side].handles()[0]
     }
 
-    /// Returns whether packets can be sent on the interface of number `side`, as far as it is known.
+    /// Returns whether packets can be sent on the interface of number `side`, as far as it is
+    /// known.
     #[inline]
     pub(crate) fn is_ready(&self, side: usize) -> bool {
         self.sides[side].is_ready()
@@ -234,8 +235,8 @@ impl<'a> Session<'a> {
     }
 
     /// Calls `work` for each interface until everything that was given to the kernel was sent or
-    /// dropped. `work` takes the number of an interface, wakes the kernel if it is ready, and returns
-    /// whether chunks came back from there, and how many are out.
+    /// dropped. `work` takes the number of an interface, wakes the kernel if it is ready, and
+    /// returns whether chunks came back from there, and how many are out.
     ///
     /// How long that is waited for: see [`Pace::drain`].
     pub(crate) fn drain(
@@ -294,8 +295,8 @@ impl<'a> Session<'a> {
 
     /// Returns how long it is until a check is due, or a little longer.
     pub(crate) fn due(&self) -> Duration {
-        // The clock was read at the beginning of the turn, or, in a busy time, [`TURNS`] turns before at
-        // the most.
+        // The clock was read at the beginning of the turn, or, in a busy time, [`TURNS`] turns
+        // before at the most.
         self.next_check.saturating_sub(self.looked).max(Duration::from_millis(1))
     }
 
@@ -322,8 +323,8 @@ impl<'a> Session<'a> {
     }
 
     /// Writes an event on the first interface.
-    pub(crate) fn event(&self, word: &str, text: &str) {
-        self.table.event(self.sides[0].label(), word, text);
+    pub(crate) fn event(&self, event: Event, text: &str) {
+        self.table.event(self.sides[0].label(), event, text);
     }
 
     /// Detaches the programs and then writes the summary: the output may be closed.
@@ -394,7 +395,7 @@ impl<'a> Session<'a> {
         self.note_losses(sides);
         let (last, before) = self.last;
         self.table.last_interval(&before, report, now.duration_since(last))?;
-        let ended = outcome.as_ref().map_or_else(Failure::word, |ended| ended.word());
+        let ended = outcome.as_ref().map_or_else(Failure::why, |ended| ended.why());
         let error = outcome.as_ref().err().map(Failure::to_string);
         let parts = match (&self.sides[..], sides) {
             ([a, b], [on_a, on_b]) => {

@@ -2,16 +2,20 @@
 
 use crate::args::PortArgs;
 use crate::counts::{Counts, Report, of_sockets};
+use crate::elsewhere::Elsewhere;
 use crate::ended::Ended;
-use crate::failure::{Failure, Result, quoted};
-use crate::link::Link;
+use crate::failure::{Failure, Result};
+use crate::link::{Link, described};
 use crate::losses::{Loss, Place};
 use crate::port::take_off;
 use crate::rates::named;
 use crate::table::{Label, Table};
-use crate::watch::Watch;
+use crate::watch::{Seen, Watch};
+use crate::words::Event;
 use std::time::{Duration, Instant};
-use xsk::interface::InterfaceInfo;
+use xsk::interface::{DeviceEvent, InterfaceInfo};
+use xsk::multi_queue::QueueSet;
+use xsk::socket::BusyPollEffect;
 use xsk::{AttachMethod, Attachment, Error, Interface, Kick, SocketHandle, XdpMode};
 
 /// How long a driver whose interface is up may refuse to be woken.
@@ -22,6 +26,8 @@ pub(crate) const DOWN: Duration = Duration::from_millis(10);
 const SETTLING: Duration = Duration::from_secs(2);
 /// How long to wait for a first packet before the other queues are worth a line.
 const ELSEWHERE: Duration = Duration::from_secs(2);
+/// How long to wait for a first packet, from which a kernel may learn what busy polling polls.
+const EFFECT: Duration = Duration::from_secs(1);
 
 /// Bytes that the kernel leaves free before each received packet (`XDP_PACKET_HEADROOM`).
 const KERNEL_HEADROOM: u32 = 256;
@@ -58,6 +64,8 @@ pub(crate) struct Side {
     refused_since: Option<Instant>,
     /// The causes of losses that were reported.
     losses: Vec<Loss>,
+    /// Whether busy polling was asked for, and what it does is not known yet.
+    asks_for_effect: bool,
     /// Packets that the interface had received before the start, on all queues: `None` at first,
     /// and once it was reported that they come to other queues.
     received_before: Option<u64>,
@@ -105,6 +113,7 @@ impl Side {
             settling: None,
             refused_since: None,
             losses: Vec::new(),
+            asks_for_effect: args.busy_poll,
             received_before: None,
         })
     }
@@ -172,17 +181,54 @@ impl Side {
                 return Err(self.gone(error));
             }
         }
+        self.note_effect(table, received);
         match self.watch.take() {
-            Some((start, Ok(info))) => {
+            Some(Seen { at, info, events }) => {
+                for event in events {
+                    self.note_event(&event, table);
+                }
+                let info = info.map_err(|error| self.gone(error))?;
                 // What is known of the link may be newer.
-                if start > self.looked_at {
+                if at > self.looked_at {
                     self.note_link(&info, table);
                 }
                 self.seen(&info, table, received)
             }
-            Some((_, Err(error))) => Err(self.gone(error)),
             None => Ok(None),
         }
+    }
+
+    /// Notes another name, by which the interface is called from then on.
+    fn note_event(&mut self, event: &DeviceEvent, table: &Table) {
+        let Some((what, text)) = described(event) else { return };
+        // It may have yet another one, or be gone.
+        if let Ok(interface) = Interface::by_index(self.interface.index()) {
+            self.label.rename(interface.name());
+            self.interface = interface;
+        }
+        table.event(&self.label, what, &text);
+    }
+
+    /// Notes, once, that busy polling does nothing, as soon as that is known.
+    fn note_effect(&mut self, table: &Table, received: u64) {
+        if !self.asks_for_effect || (received == 0 && self.start.elapsed() < EFFECT) {
+            return;
+        }
+        self.asks_for_effect = false;
+        let is_none =
+            |handle: &SocketHandle| handle.busy_poll_effect() == Ok(BusyPollEffect::NoNapi);
+        let without: QueueSet =
+            self.handles.iter().filter(|handle| is_none(handle)).map(SocketHandle::queue).collect();
+        if without == QueueSet::from_iter([]) {
+            return;
+        }
+        let yet = match received {
+            0 => " (before Linux 6.14 it learns one from a packet, and none has come)",
+            _ => "",
+        };
+        let place = format!("{} of {}", named(&without), self.interface.name());
+        let text = format!("{place}: {}{yet}", BusyPollEffect::NoNapi);
+        table.event(&self.label, Event::BusyPollNoEffect, &text);
     }
 
     /// Checks the program. That another process took it off is no error, but an end.
@@ -202,40 +248,48 @@ impl Side {
                 "program {id} was taken off {} by another process: packets go past this socket",
                 self.interface.name()
             );
-            table.event(&self.label, "program_taken_off", &text);
+            table.event(&self.label, Event::ProgramTakenOff, &text);
             ended = Some(Ended::ProgramTakenOff);
         }
-        self.look_elsewhere(info, table, received)?;
+        self.look_elsewhere(info, mode, table, received)?;
         Ok(ended)
     }
 
-    /// Notes, once, that packets come to other queues and none to this one.
-    fn look_elsewhere(&mut self, info: &InterfaceInfo, table: &Table, received: u64) -> Result<()> {
-        let Some(before) = self.received_before else {
+    /// Notes, once, that packets come to other queues and hardly any to these.
+    fn look_elsewhere(
+        &mut self,
+        info: &InterfaceInfo,
+        mode: XdpMode,
+        table: &Table,
+        received: u64,
+    ) -> Result<()> {
+        let Some(before) = self.received_before.filter(|_| self.start.elapsed() >= ELSEWHERE)
+        else {
             return Ok(());
         };
-        let elsewhere = info.counters.rx_packets.saturating_sub(before);
-        if self.start.elapsed() < ELSEWHERE || elsewhere == 0 || received > 0 {
+        let all = info.counters.rx_packets.saturating_sub(before);
+        let mut elsewhere = Elsewhere {
+            name: self.interface.name(),
+            // As few as there may be, until they are asked for.
+            queues: 1,
+            served: self.label.queues(),
+            mode,
+            received,
+            others: all.saturating_sub(received),
+        };
+        if !elsewhere.is_likely() {
+            return Ok(());
+        }
+        elsewhere.queues = self.interface.queues()?.rx;
+        if !elsewhere.is_likely() {
             return Ok(());
         }
         self.received_before = None;
-        let queues = self.interface.queues()?.rx;
         let mut served: Vec<u32> = self.handles.iter().map(SocketHandle::queue).collect();
         served.dedup();
-        if queues as usize <= served.len() || self.report()?.totals().rx_dropped > 0 {
-            return Ok(());
+        if elsewhere.queues as usize > served.len() && self.report()?.totals().rx_dropped == 0 {
+            table.event(&self.label, Event::PacketsElsewhere, &elsewhere.described());
         }
-        let (name, served) = (quoted(self.interface.name()), named(self.label.queues()));
-        table.event(
-            &self.label,
-            "packets_elsewhere",
-            &format!(
-                "no packet has come to {served}, and {elsewhere} to others of the {queues} \
-                 queues of {name}: `ethtool -S {name}` shows which, `ethtool -L {name}` changes \
-                 their number. A queue that was added after the program was attached may receive \
-                 nothing until all users of the program have ended"
-            ),
-        );
         Ok(())
     }
 
@@ -269,7 +323,7 @@ impl Side {
                     _ if named => format!("{}: {text}", self.interface.name()),
                     _ => text,
                 };
-                table.event(&self.label, loss.word(), &text);
+                table.event(&self.label, loss.event(), &text);
             }
         }
     }
@@ -340,8 +394,8 @@ impl Side {
             return;
         }
         self.link = link;
-        let (word, text) = link.described(self.interface.name());
-        table.event(&self.label, word, &text);
+        let (event, text) = link.described(self.interface.name());
+        table.event(&self.label, event, &text);
     }
 }
 
@@ -355,7 +409,8 @@ pub(crate) fn explain(sides: &[Side], failure: Failure) -> Failure {
     }
     let is_meant = |side: &&Side| match &error {
         Error::Kick { interface, .. } | Error::SocketEnded { interface, .. } => {
-            side.name() == interface
+            // The name when it was bound.
+            side.handles[0].interface() == interface
         }
         _ => false,
     };

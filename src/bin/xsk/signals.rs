@@ -1,6 +1,7 @@
 //! Signals that ask for the end: the first sets a flag, which each loop looks at. One that comes
 //! much later ends the process at once.
 
+use crate::failure::{Failure, Result};
 use crate::rights;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
@@ -19,14 +20,17 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct Stop(Arc<AtomicUsize>);
 
 impl Stop {
-    pub(crate) fn install() -> io::Result<Self> {
+    pub(crate) fn install() -> Result<Self> {
         let asked = Arc::new(AtomicUsize::new(0));
+        let failed =
+            |error: io::Error| Failure::Text(format!("signals cannot be handled: {error}"));
         let signals = handled();
         // Set in the handler, so that a system call that the signal interrupts finds it set.
         for signal in &signals {
-            flag::register_usize(*signal, Arc::clone(&asked), signal.unsigned_abs() as usize)?;
+            flag::register_usize(*signal, Arc::clone(&asked), signal.unsigned_abs() as usize)
+                .map_err(failed)?;
         }
-        let mut signals = Signals::new(signals)?;
+        let mut signals = Signals::new(signals).map_err(failed)?;
         let wait = move || {
             rights::give_up_in_thread();
             let mut first = None;
@@ -36,7 +40,8 @@ impl Stop {
                 }
             }
         };
-        std::thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
+        let thread = std::thread::Builder::new().name("signals".to_owned());
+        thread.spawn(wait).map_err(Failure::of_thread("signals"))?;
         Ok(Self(asked))
     }
 

@@ -49,8 +49,8 @@ pub(crate) trait TxRing: Send {
     /// `pool`; returns how many.
     fn send_from(&mut self, pool: &mut FramePool, most: u32, len: u32) -> Result<u32, RingError>;
 
-    /// Sends up to `most` packets of `len` bytes, whose frames `write` fills; returns how many. `len`
-    /// is no more than [`max_frames`](Self::max_frames) chunks hold.
+    /// Sends up to `most` packets of `len` bytes, whose frames `write` fills; returns how many.
+    /// `len` is no more than [`max_frames`](Self::max_frames) chunks hold.
     fn send_each(
         &mut self,
         pool: &mut FramePool,

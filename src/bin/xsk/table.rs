@@ -2,10 +2,12 @@
 
 use crate::args::PortArgs;
 use crate::counts::{Report, Totals};
+use crate::failure::{NotWritten, Result};
 use crate::output::{Lines, printable};
 use crate::parts::Part;
 use crate::rates::{grouped, per_second};
 use crate::tx_times::TxTimes;
+use crate::words::{Event, Why};
 use serde_json::{Map, Value, json};
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -38,8 +40,8 @@ fn grown(before: &Statistics, now: &Statistics) -> [(&'static str, Option<u64>);
 /// How a run ended, for its summary.
 #[derive(Debug)]
 pub(crate) struct Summary {
-    /// The word for why.
-    pub(crate) ended: &'static str,
+    /// Why it ended.
+    pub(crate) ended: Why,
     /// How long it took.
     pub(crate) time: Duration,
     /// Packets that were neither sent nor dropped when it ended.
@@ -85,6 +87,11 @@ impl Label {
         &self.queues
     }
 
+    /// Takes another name of the interface.
+    pub(crate) fn rename(&mut self, interface: &str) {
+        interface.clone_into(&mut self.interface);
+    }
+
     /// Returns interface and queue.
     fn place(&self) -> String {
         format!("{}:{}", printable(&self.interface), self.queues)
@@ -110,11 +117,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// Takes the labels of the interfaces, of which there is one at least.
-    pub(crate) fn new(
-        args: &PortArgs,
-        command: &'static str,
-        labels: Vec<Label>,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(args: &PortArgs, command: &'static str, labels: Vec<Label>) -> Result<Self> {
         Ok(Self {
             command,
             labels,
@@ -126,8 +129,15 @@ impl Table {
         })
     }
 
+    /// Takes what describes the interface of this number.
+    pub(crate) fn relabel(&mut self, number: usize, label: &Label) {
+        if self.labels[number].interface != label.interface {
+            self.labels[number].clone_from(label);
+        }
+    }
+
     /// Writes one of the first lines; in JSON mode it goes to the standard error output.
-    pub(crate) fn title(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn title(&self, text: &str) -> Result<(), NotWritten> {
         if self.json {
             self.note(text);
             Ok(())
@@ -138,11 +148,11 @@ impl Table {
 
     /// Writes an event on an interface beside the reports: for people to the standard error output,
     /// in JSON mode to the standard output as well. A failed write is ignored.
-    pub(crate) fn event(&self, label: &Label, word: &str, text: &str) {
+    pub(crate) fn event(&self, label: &Label, event: Event, text: &str) {
         self.note(text);
         if self.json {
             let mut object = self.object(label);
-            object.insert("event".to_owned(), json!(word));
+            object.insert("event".to_owned(), json!(event.word()));
             object.insert("message".to_owned(), json!(text));
             let _ = self.output.line(Value::Object(object).to_string());
         }
@@ -153,7 +163,12 @@ impl Table {
         let _ = self.notes.line(printable(text));
     }
 
-    pub(crate) fn interval(&self, before: &Report, now: &Report, time: Duration) -> io::Result<()> {
+    pub(crate) fn interval(
+        &self,
+        before: &Report,
+        now: &Report,
+        time: Duration,
+    ) -> Result<(), NotWritten> {
         let total = now.totals();
         let interval = total.since(&before.totals());
         let kernel = grown(&before.kernel, &now.kernel);
@@ -173,13 +188,13 @@ impl Table {
         before: &Report,
         now: &Report,
         time: Duration,
-    ) -> io::Result<()> {
+    ) -> Result<(), NotWritten> {
         if self.json { self.interval(before, now, time) } else { Ok(()) }
     }
 
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
-    pub(crate) fn summary(self, all: &Report, summary: Summary) -> io::Result<()> {
+    pub(crate) fn summary(self, all: &Report, summary: Summary) -> Result<(), NotWritten> {
         let Summary { ended, time, pending, error, parts, tx_times, busy_poll } = summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
@@ -187,7 +202,7 @@ impl Table {
             let mut object = self.counters(true, &total, &kernel, time);
             object.insert("total".to_owned(), totals(&total));
             object.insert("tx_pending".to_owned(), json!(pending));
-            object.insert("ended".to_owned(), json!(ended));
+            object.insert("ended".to_owned(), json!(ended.word()));
             object.insert("error".to_owned(), json!(error));
             if let Some(part) = parts.first() {
                 let list = parts.iter().map(Part::json).collect();
@@ -225,7 +240,7 @@ impl Table {
     }
 
     /// Waits until everything is written, but not long for a reader that reads nothing.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    pub(crate) fn finish(self) -> Result<(), NotWritten> {
         let finished = self.output.finish();
         // A note that is not read is not missed.
         let _ = self.notes.finish();
@@ -254,9 +269,9 @@ impl Table {
         add(&seconds, "packets/s".into(), "packets".into());
         for (name, count, all) in [
             ("rx", interval.rx_packets, total.rx_packets),
-            ("rx dropped", interval.rx_dropped, total.rx_dropped),
+            ("rx lost", interval.rx_dropped, total.rx_dropped),
             ("tx", interval.tx_packets, total.tx_packets),
-            ("tx dropped", interval.tx_dropped, total.tx_dropped),
+            ("tx lost", interval.tx_dropped, total.tx_dropped),
         ] {
             add(name, grouped(per_second(count, time)), grouped(all));
         }

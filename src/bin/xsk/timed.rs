@@ -41,8 +41,8 @@ pub(crate) struct TimedTx {
     step: u64,
     /// The chunks of the packets in the ring, by their numbers, the oldest one first.
     queued: VecDeque<usize>,
-    /// For each chunk, when the kick was made that had the kernel take its packet, in nanoseconds of
-    /// `CLOCK_TAI`: 0 while the packet is in the ring.
+    /// For each chunk, when the kick was made that had the kernel take its packet, in nanoseconds
+    /// of `CLOCK_TAI`: 0 while the packet is in the ring.
     kicks: Vec<u64>,
     /// When the last kick was made.
     last_kick: u64,

@@ -1,5 +1,5 @@
-//! When packets were sent, for the summary: from the kick to the time that the kernel wrote, or, by the
-//! card's clock, from one packet to the next.
+//! When packets were sent, for the summary: from the kick to the time that the kernel wrote, or, by
+//! the card's clock, from one packet to the next.
 
 use crate::histogram::{Figures, Histogram};
 use crate::rates::grouped;
@@ -28,8 +28,8 @@ impl TxTimes {
         Self { clock, asked: 0, packets: 0, before_kick: 0, distances, last: None }
     }
 
-    /// Notes a packet that came back: when it was sent, if there is a time, and when the kick was made
-    /// that had the kernel take it, in nanoseconds of `CLOCK_TAI`.
+    /// Notes a packet that came back: when it was sent, if there is a time, and when the kick was
+    /// made that had the kernel take it, in nanoseconds of `CLOCK_TAI`.
     #[inline]
     pub(crate) fn note(&mut self, sent: Option<TxTimestamp>, kick: u64) {
         self.asked += 1;

@@ -112,8 +112,8 @@ fn check_size(
         () => format!(", chunks of {chunk}"),
     };
     Err(Failure::Text(format!(
-        "packets of {size} bytes cannot be sent on {}: from {HEADERS} bytes (Ethernet, IPv4 and UDP \
-         headers) to {most} (MTU {} with the Ethernet header{chunks}){cure}",
+        "packets of {size} bytes cannot be sent on {}: they have {HEADERS} bytes at least \
+         (Ethernet, IPv4 and UDP headers), and {most} at the most (MTU {} with the Ethernet header{chunks}){cure}",
         info.name, info.mtu
     )))
 }
@@ -223,8 +223,8 @@ impl<T: TxRing> Sender<'_, T> {
         })
     }
 
-    /// Takes up to `most` chunks back; returns how many. A packet is sent when all of its chunks are
-    /// back.
+    /// Takes up to `most` chunks back; returns how many. A packet is sent when all of its chunks
+    /// are back.
     #[inline(always)]
     fn take_back(&mut self, most: u32, pace: &mut impl Pace) -> Result<u32> {
         let back = self.tx.reap_into(&mut self.completion, &mut self.pool, most)?;

@@ -1,4 +1,5 @@
-//! The thread of one of several queues, and what it shares with the thread that looks after the run.
+//! The thread of one of several queues, and what it shares with the thread that looks after the
+//! run.
 
 use crate::args::PortArgs;
 use crate::counts::Counts;
@@ -16,8 +17,8 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 use xsk::{Kick, SocketHandle};
 
-/// What the workers share with the thread that looks after them. It has no other data to publish with
-/// any of these values: all accesses are relaxed.
+/// What the workers share with the thread that looks after them. It has no other data to publish
+/// with any of these values: all accesses are relaxed.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// Whether the workers are to end.
@@ -119,8 +120,8 @@ impl Shared {
         self.link.load(Ordering::Relaxed) == link as u8
     }
 
-    /// Has the link looked at soon. That wakes nothing: a device that drops each packet is a reason to
-    /// ask at each wake-up.
+    /// Has the link looked at soon. That wakes nothing: a device that drops each packet is a reason
+    /// to ask at each wake-up.
     fn ask(&self) {
         // All workers have this in their caches: it is not written again.
         if !self.asked.load(Ordering::Relaxed) {
@@ -190,8 +191,8 @@ impl<'a> Worker<'a> {
                 if self.shared.is(Link::Down) {
                     self.refused_since = None;
                 } else {
-                    // It just came up, its driver is busy with something else, or nothing has looked
-                    // yet.
+                    // It just came up, its driver is busy with something else, or nothing has
+                    // looked yet.
                     let since = *self.refused_since.get_or_insert_with(Instant::now);
                     if since.elapsed() > REFUSED {
                         return Err(error.into());

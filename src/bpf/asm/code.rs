@@ -5,6 +5,7 @@ use super::decode;
 use super::insn::Insn;
 use super::label::Name;
 use super::listing::Listing;
+use super::since;
 use crate::error::{BpfOp, Error, ObjectKind, Result};
 use crate::sys;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
@@ -77,8 +78,8 @@ impl Code {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Assemble`], also if an instruction names an object by a descriptor's number, as loads
-    /// of maps do: nothing would keep the descriptor open.
+    /// [`Error::Assemble`], also if an instruction names an object by a descriptor's number, as
+    /// loads of maps do: nothing would keep the descriptor open.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let insns = decode::decode(bytes).map_err(|fault| Error::Assemble { fault })?;
         Self::new(&insns, Vec::new(), MOST_INSTRUCTIONS)
@@ -113,11 +114,27 @@ impl Code {
         self.maps.iter().map(|map| map.fd.as_fd())
     }
 
-    /// Returns the kernel's form: 8 bytes for each slot, in the machine's byte order. Maps are in it
-    /// by the numbers of descriptors that are open as long as this value lives.
+    /// Returns the kernel's form: 8 bytes for each slot, in the machine's byte order. Maps are in
+    /// it by the numbers of descriptors that are open as long as this value lives.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.insns.iter().flat_map(|insn| insn.to_bytes()).collect()
+    }
+
+    /// Returns the first kernel that has all instructions and helpers of the program; `None` if
+    /// kernels older than AF_XDP (4.18) have them. That XDP programs may call a helper can have
+    /// come later than the helper.
+    ///
+    /// ```
+    /// use xsk::bpf::{Alu, Assembler, Insn, Reg};
+    /// let mut a = Assembler::new();
+    /// a.add([Insn::mov64_imm(Reg::R0, -7), Insn::alu64_imm(Alu::Sdiv, Reg::R0, 2), Insn::exit()]);
+    /// assert_eq!(a.finish()?.since(), Some("6.6"));
+    /// # Ok::<(), xsk::Error>(())
+    /// ```
+    #[must_use]
+    pub fn since(&self) -> Option<&'static str> {
+        since::newest(&self.insns).map(|(_, since)| since)
     }
 
     /// Returns the program as text, with the names of labels and the kernel's numbers of maps.

@@ -8,8 +8,9 @@ use xsk_uapi::bpf as uapi;
 /// There is a constant for each one that Linux 6.18 lets XDP programs call: those of
 /// `xdp_func_proto` in net/core/filter.c, and of `bpf_base_func_proto` in kernel/bpf/helpers.c.
 /// Some of them take `CAP_PERFMON`, too, or a licence that is compatible with the GPL. Those that
-/// call a function of the program ([`LOOP`](Self::LOOP), [`FOR_EACH_MAP_ELEM`](Self::FOR_EACH_MAP_ELEM)
-/// and others) want type information of it, which this crate does not load.
+/// call a function of the program ([`LOOP`](Self::LOOP),
+/// [`FOR_EACH_MAP_ELEM`](Self::FOR_EACH_MAP_ELEM) and others) want type information of it, which
+/// this crate does not load.
 ///
 /// A number in brackets, (5.8), is the kernel that the helper came with; that XDP programs may call
 /// it can have come later. Those without one are as old as AF_XDP (4.18) or older.

@@ -150,8 +150,8 @@ impl fmt::Display for Listing<'_> {
     }
 }
 
-/// The instruction alone: a 16-byte load shows the lower half of its number, and a map the number of
-/// its descriptor.
+/// The instruction alone: a 16-byte load shows the lower half of its number, and a map the number
+/// of its descriptor.
 impl fmt::Display for Insn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Line { insn: *self, at: 0, listing: None }.fmt(f)

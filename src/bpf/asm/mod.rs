@@ -9,6 +9,7 @@ mod insn;
 mod label;
 mod listing;
 mod operand;
+mod since;
 
 pub use code::Code;
 pub use helper::Helper;
@@ -16,6 +17,7 @@ pub use insn::Insn;
 pub use label::Label;
 pub use listing::Listing;
 pub use operand::{Alu, Atomic, Cond, Narrow, Operand, Reg, Size, Width};
+pub(crate) use since::{Need, newest, numbers};
 
 use crate::error::{AssemblyFault as Fault, Error, Result};
 use code::MOST_INSTRUCTIONS;
@@ -27,8 +29,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Makes a program of instructions, with labels for its jumps.
 ///
-/// [`finish`](Self::finish) computes the offsets of jumps, and checks the program: what every kernel
-/// refuses is an error of its own there, with the number of the instruction.
+/// [`finish`](Self::finish) computes the offsets of jumps, and checks the program: what every
+/// kernel refuses is an error of its own there, with the number of the instruction.
 ///
 /// ```
 /// use xsk::bpf::{Alu, Assembler, Cond, Insn, Program, Reg, Size};
@@ -257,8 +259,8 @@ impl<'map> Assembler<'map> {
     ///
     /// # Errors
     /// [`Error::Assemble`] if the program is one that every kernel refuses: see [`AssemblyFault`].
-    /// [`Error::WrongObject`] if what an instruction names is no map, [`Error::BpfObject`] if no more
-    /// descriptors may be opened.
+    /// [`Error::WrongObject`] if what an instruction names is no map, [`Error::BpfObject`] if no
+    /// more descriptors may be opened.
     ///
     /// [`AssemblyFault`]: crate::error::AssemblyFault
     pub fn finish(mut self) -> Result<Code> {

@@ -8,6 +8,7 @@ use super::emit::{CONTEXT, DATA, END, Emitter};
 use super::expr::{Expr, Number, TestKind};
 use super::field::Fields;
 use super::lower::{Formula, collect, lower};
+use super::set::{AddressSet, PortSet};
 use crate::num::u32_of_count;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,10 +40,16 @@ pub(super) struct Code {
 }
 
 /// The part that a map has in a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MapPart {
     Sockets,
     Counters,
+    /// The value of the IPv4 prefixes of a set.
+    Table(AddressSet),
+    /// The IPv6 prefixes of a set.
+    Trie(AddressSet),
+    /// The value of a set of ports.
+    Ports(PortSet),
 }
 
 /// Writes the program of rules, of which each packet is for the first whose condition is true. With
@@ -65,12 +72,15 @@ pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooL
 /// A formula, and what becomes of packets of which it is true.
 type Lowered = (Formula, Action);
 
+/// A function that writes the rules, with the labels of what becomes of their packets.
+type WriteRules = fn(&[Lowered], &[Label], &mut Emitter<'static>) -> Result<Found, TooLarge>;
+
 /// Writes the program, the rules as `write_rules` does.
 fn write(
     rules: &[Source<'_>],
     formulas: &[Lowered],
     counters: bool,
-    write_rules: fn(&[Lowered], &[Label], &mut Emitter<'static>) -> Result<Found, TooLarge>,
+    write_rules: WriteRules,
 ) -> Result<Code, TooLarge> {
     let mut out = Emitter::new();
     let mut ends: BTreeMap<Action, Label> = BTreeMap::new();
@@ -80,12 +90,11 @@ fn write(
         labels.push(if counters { out.code.label() } else { end });
     }
     let mut found = write_rules(formulas, &labels, &mut out)?;
-    let mut maps = Vec::new();
     out.place_others();
     let mut is_open = out.is_open;
     if counters {
         let pass = *ends.entry(Action::Pass).or_insert_with(|| out.code.label());
-        count(rules, &labels, pass, &ends, &mut out, &mut maps);
+        count(rules, &labels, pass, &ends, &mut out);
         is_open = false;
     }
     // The verifier refuses instructions that no way leads to.
@@ -99,12 +108,13 @@ fn write(
         if let Some(label) = label {
             out.code.place(label);
         }
-        end(action, if counters { Reg::R6 } else { CONTEXT }, &mut out, &mut maps);
+        end(action, if counters { Reg::R6 } else { CONTEXT }, &mut out);
     }
     if out.code.len() > MOST_INSNS {
         return Err(TooLarge);
     }
-    let code = out.code.finish().map_err(|_| TooLarge)?;
+    let Emitter { code, maps, .. } = out;
+    let code = code.finish().map_err(|_| TooLarge)?;
     let unreachable =
         (0..u32_of_count(rules.len())).filter(|rule| !found.reached.remove(rule)).collect();
     Ok(Code { code, maps, unreachable, everything: found.everything })
@@ -118,7 +128,6 @@ fn count(
     pass: Label,
     ends: &BTreeMap<Action, Label>,
     out: &mut Emitter<'static>,
-    maps: &mut Vec<(usize, MapPart)>,
 ) {
     let tails: BTreeMap<Action, Label> =
         ends.keys().map(|&action| (action, out.code.label())).collect();
@@ -146,8 +155,7 @@ fn count(
             Insn::mov64_reg(Reg::R2, Reg::R10),
             Insn::alu64_imm(Alu::Add, Reg::R2, -4),
         ]);
-        maps.push((out.code.len(), MapPart::Counters));
-        out.code.add(Insn::load_imm64(Reg::R1, 0));
+        out.load_map(Reg::R1, MapPart::Counters);
         out.code.add([Insn::call(Helper::MAP_LOOKUP_ELEM)]);
         let end = ends.get(&action).copied().unwrap_or(pass);
         out.code.jump(Insn::jump_imm(Cond::Eq, Reg::R0, 0, 0), end);
@@ -164,7 +172,7 @@ fn count(
 }
 
 /// Writes the end of packets that have this action.
-fn end(action: Action, context: Reg, out: &mut Emitter<'static>, maps: &mut Vec<(usize, MapPart)>) {
+fn end(action: Action, context: Reg, out: &mut Emitter<'static>) {
     let target = match action {
         Action::Pass | Action::Drop => {
             let verdict = if action == Action::Pass { XDP_PASS } else { XDP_DROP };
@@ -175,8 +183,7 @@ fn end(action: Action, context: Reg, out: &mut Emitter<'static>, maps: &mut Vec<
         Action::Slot(slot) => Insn::mov32_imm(Reg::R2, i32::from_ne_bytes(slot.to_ne_bytes())),
     };
     out.code.add([target]);
-    maps.push((out.code.len(), MapPart::Sockets));
-    out.code.add(Insn::load_imm64(Reg::R1, 0));
+    out.load_map(Reg::R1, MapPart::Sockets);
     out.code.add([
         Insn::mov64_imm(Reg::R3, XDP_PASS),
         Insn::call(Helper::REDIRECT_MAP),

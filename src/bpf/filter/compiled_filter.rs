@@ -1,15 +1,18 @@
 //! A filter as a program that is not loaded.
 
 use super::super::asm::{Insn, Listing, Reg};
-use super::super::map::{PerCpuArray, XskMap};
+use super::super::map::{PerCpuArray, SharedValue, XskMap};
 use super::super::program::Program;
 use super::compile::{Code, MapPart};
+use super::emit::TEMP;
 use super::filter_program::FilterProgram;
+use super::set::SetMaps;
 use crate::error::Result;
 use crate::num::{u32_of_count, usize32};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 #[cfg(any(test, feature = "test-util"))]
-use xsk_uapi::bpf::{BPF_PSEUDO_MAP_FD, bpf_insn};
+use xsk_uapi::bpf::{BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, bpf_insn};
 
 /// A filter as a program that is not loaded, from [`Filter::compile`](super::Filter::compile).
 ///
@@ -60,7 +63,10 @@ impl CompiledFilter {
         } else {
             None
         };
-        let insns = self.insns(map.as_fd(), counters.as_ref().map(AsFd::as_fd));
+        let counting = counters.as_ref().map(AsFd::as_fd);
+        let maps = self.code.maps.iter().map(|(_, part)| Loaded::of(part));
+        let maps = maps.collect::<Result<Vec<_>>>()?;
+        let insns = self.insns(map.as_fd(), counting, &maps);
         let program = Program::builder(&insns)
             .name("xsk_filter")
             .license(c"Dual MIT/GPL")
@@ -70,42 +76,67 @@ impl CompiledFilter {
     }
 
     /// Returns the instructions, with numbers in place of the descriptors of maps: 1 for that of the
-    /// sockets, 2 for that of the counters.
+    /// sockets, 2 for that of the counters, 3 for those of sets.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn raw(&self) -> Vec<bpf_insn> {
         let mut raw: Vec<bpf_insn> = self.code.code.insns().iter().map(|insn| insn.raw()).collect();
-        for &(at, part) in &self.code.maps {
-            if let Some(insn) = raw.get_mut(at) {
-                insn.regs |= if cfg!(target_endian = "little") {
-                    BPF_PSEUDO_MAP_FD << 4
-                } else {
-                    BPF_PSEUDO_MAP_FD
-                };
-                insn.imm = match part {
-                    MapPart::Sockets => 1,
-                    MapPart::Counters => 2,
-                };
+        for (at, part) in &self.code.maps {
+            let (source, number) = match part {
+                MapPart::Sockets => (BPF_PSEUDO_MAP_FD, 1),
+                MapPart::Counters => (BPF_PSEUDO_MAP_FD, 2),
+                MapPart::Trie(_) => (BPF_PSEUDO_MAP_FD, 3),
+                MapPart::Table(_) | MapPart::Ports(_) => (BPF_PSEUDO_MAP_VALUE, 3),
+            };
+            if let Some(insn) = raw.get_mut(*at) {
+                insn.regs |= if cfg!(target_endian = "little") { source << 4 } else { source };
+                insn.imm = number;
             }
         }
         raw
     }
 
-    /// Returns the instructions with the maps that they name.
+    /// Returns the instructions with the maps that they name; `maps` are those of the loads.
     fn insns<'a>(
         &'a self,
         sockets: BorrowedFd<'a>,
         counters: Option<BorrowedFd<'a>>,
+        maps: &'a [Loaded],
     ) -> Vec<Insn<'a>> {
         let mut insns: Vec<Insn<'a>> = self.code.code.insns().to_vec();
-        for &(at, part) in &self.code.maps {
-            let map = match part {
-                MapPart::Sockets => Some(sockets),
-                MapPart::Counters => counters,
+        for ((at, _), map) in self.code.maps.iter().zip(maps) {
+            let load = match map {
+                Loaded::Sockets => Some(Insn::load_map_fd(Reg::R1, sockets)),
+                Loaded::Counters => counters.map(|map| Insn::load_map_fd(Reg::R1, map)),
+                Loaded::Trie(maps) => Some(Insn::load_map_fd(Reg::R1, maps.trie.as_fd())),
+                Loaded::Table(maps) => Some(Insn::load_map_value(TEMP, maps.table.as_fd(), 0)),
+                Loaded::Ports(map) => Some(Insn::load_map_value(TEMP, map.as_fd(), 0)),
             };
-            if let (Some(map), [low, high, ..]) = (map, insns.get_mut(at..).unwrap_or_default()) {
-                [*low, *high] = Insn::load_map_fd(Reg::R1, map);
+            if let (Some(load), [low, high, ..]) = (load, insns.get_mut(*at..).unwrap_or_default())
+            {
+                [*low, *high] = load;
             }
         }
         insns
+    }
+}
+
+/// The map of a load.
+enum Loaded {
+    Sockets,
+    Counters,
+    Table(Arc<SetMaps>),
+    Trie(Arc<SetMaps>),
+    Ports(Arc<SharedValue>),
+}
+
+impl Loaded {
+    fn of(part: &MapPart) -> Result<Self> {
+        Ok(match part {
+            MapPart::Sockets => Self::Sockets,
+            MapPart::Counters => Self::Counters,
+            MapPart::Table(set) => Self::Table(set.maps()?),
+            MapPart::Trie(set) => Self::Trie(set.maps()?),
+            MapPart::Ports(set) => Self::Ports(set.map()?),
+        })
     }
 }

@@ -55,7 +55,7 @@ use std::str::FromStr;
 /// A condition that would have to read past the end of the packet is not true, and neither is its
 /// opposite. `and` and `or` go from left to right and stop when the outcome is certain.
 ///
-/// Three things differ from tcpdump:
+/// These things differ from tcpdump (4.99, with libpcap 1.10):
 /// - the extension headers of IPv6 are walked, up to six of them, to find the protocol and the
 ///   ports; tcpdump looks at the first next-header number, and for protocols behind a fragment
 ///   header that is the first header. As in tcpdump, an extension header itself (`ah`,
@@ -63,7 +63,13 @@ use std::str::FromStr;
 /// - so a port of IPv6 is found behind a fragment header, unless it is of a fragment that is not
 ///   the first one: that has no ports;
 /// - ports and bytes behind an IPv4 header that says that it is shorter than 20 bytes are not read:
-///   the condition is not true. tcpdump takes them from inside of the header.
+///   the condition is not true. tcpdump takes them from inside of the header;
+/// - what the right operand of an operator needs is tested, too: `len + tcp[0] > 100` is not true
+///   of UDP. tcpdump forgets it there, and reads what is at that place;
+/// - the offset of bytes behind an IPv4 header, such as `tcp[0 - 4]`, does not wrap around into the
+///   header;
+/// - of packets that end within a header, tcpdump may find more: it reads an address of IPv6 by
+///   words until one differs, and its optimizer leaves out and moves reads.
 ///
 /// # Panics
 /// The operators panic if conditions are more than 128 levels in one another. `a & b & c` is one
@@ -86,7 +92,7 @@ impl Condition {
         &self.expr
     }
 
-    fn test(kind: TestKind) -> Self {
+    pub(super) fn test(kind: TestKind) -> Self {
         Self::new(Expr::Test(Test { depth: 0, kind }))
     }
 

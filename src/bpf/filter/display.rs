@@ -173,8 +173,8 @@ fn comparison(list: &[Expr]) -> Option<(String, usize)> {
             for payload in loads::OVER_IP4 {
                 let named = Names { network, payload4: payload, payload6: "icmp6" };
                 let mut guards = Vec::new();
-                named.guards(right, *depth, &mut guards)?;
                 named.guards(left, *depth, &mut guards)?;
+                named.guards(right, *depth, &mut guards)?;
                 if !guards.is_empty() && guards == before {
                     let text = named.comparison(left, *relation, right);
                     return Some((text, index.saturating_add(1)));
@@ -224,6 +224,13 @@ fn one(test: &Test) -> String {
         }
         TestKind::Ip6Port(protocol, direction, ports) => {
             port(&format!("ip6 {}", transport(*protocol)), *direction, *ports)
+        }
+        TestKind::AddressIn(direction, set) => format!("{}net @{}", way(*direction), set.name()),
+        TestKind::Ip4PortIn(protocol, direction, set) => {
+            format!("ip {}{}port @{}", transport(*protocol), way(*direction), set.name())
+        }
+        TestKind::Ip6PortIn(protocol, direction, set) => {
+            format!("ip6 {}{}port @{}", transport(*protocol), way(*direction), set.name())
         }
         TestKind::Length(relation, number) => format!("len {} {number}", sign(*relation)),
         TestKind::Compare(left, relation, right) => {

@@ -3,6 +3,7 @@
 use super::expr::{
     Direction, Expr, Header, MOST_EXTENSIONS, Number, Operator, Ports, Relation, Test, TestKind,
 };
+use super::set::PortSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 const IPV4: u32 = 0x0800;
@@ -117,6 +118,41 @@ impl View<'_> {
                 }
                 self.ports(transport.at, *direction, *ports)
             }
+            TestKind::AddressIn(direction, set) => {
+                let offsets = match self.ether_type()? {
+                    IPV4 => [12, 16],
+                    IPV6 => [8, 24],
+                    _ => return Some(false),
+                };
+                let is_ip4 = offsets == [12, 16];
+                let compare = |offset| {
+                    let at = usize::try_from(self.header(offset)).ok()?;
+                    let bytes = self.packet.get(at..)?;
+                    Some(if is_ip4 {
+                        set.contains(Ipv4Addr::from(*bytes.first_chunk::<4>()?))
+                    } else {
+                        set.contains(Ipv6Addr::from(*bytes.first_chunk::<16>()?))
+                    })
+                };
+                let [source, destination] = offsets;
+                either_or_both(*direction, || compare(source), || compare(destination))
+            }
+            TestKind::Ip4PortIn(protocol, direction, set) => {
+                if !self.is_ip4(*protocol)? || self.load(self.header(6), 2)? & 0x1fff != 0 {
+                    return Some(false);
+                }
+                self.ports_in(self.payload4()?, *direction, set)
+            }
+            TestKind::Ip6PortIn(protocol, direction, set) => {
+                if self.ether_type()? != IPV6 {
+                    return Some(false);
+                }
+                let transport = self.walk6()?;
+                if transport.protocol != *protocol || !transport.first {
+                    return Some(false);
+                }
+                self.ports_in(transport.at, *direction, set)
+            }
             TestKind::Length(relation, number) => Some(relation.holds(self.length(), *number)),
             TestKind::Compare(left, relation, right) => {
                 let left = self.number(left)?;
@@ -229,6 +265,14 @@ impl View<'_> {
         either_or_both(direction, || compare(0), || compare(2))
     }
 
+    fn ports_in(self, at: u64, direction: Direction, set: &PortSet) -> Option<bool> {
+        let compare = |offset| {
+            let port = self.load(at.saturating_add(offset), 2)?;
+            Some(u16::try_from(port).is_ok_and(|port| set.contains(port)))
+        };
+        either_or_both(direction, || compare(0), || compare(2))
+    }
+
     fn number(self, number: &Number) -> Option<u32> {
         match number {
             Number::Constant(value) => Some(*value),
@@ -302,3 +346,6 @@ impl Operator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Each test carries its `depth`: how many VLAN tags come before the header that it reads. In the
 //! text form the keyword `vlan` raises the depth of what follows, as it does in tcpdump.
 
+use super::set::{AddressSet, PortSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
@@ -136,6 +137,12 @@ pub(crate) enum TestKind {
     Ip4Port(u8, Direction, Ports),
     /// IPv6, likewise, behind extension headers.
     Ip6Port(u8, Direction, Ports),
+    /// IPv4 or IPv6 with an address of this set.
+    AddressIn(Direction, AddressSet),
+    /// IPv4, of this protocol, no fragment but the first, with a port of this set.
+    Ip4PortIn(u8, Direction, PortSet),
+    /// IPv6, likewise, behind extension headers.
+    Ip6PortIn(u8, Direction, PortSet),
     /// The packet's length in bytes compared with a number.
     Length(Relation, u32),
     /// Two numbers compared, as 32 bits without a sign.

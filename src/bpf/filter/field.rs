@@ -1,6 +1,7 @@
 //! The values in a packet that compiled filters compare, and the order in which they are tried.
 
 use super::expr::{Number, Relation};
+use super::set::{AddressSet, PortSet};
 use std::collections::HashMap;
 
 /// A value that a filter reads from a packet. It may be *absent*: behind the packet's end, or in a
@@ -15,6 +16,21 @@ pub(super) enum Field {
     },
     /// The packet's length in bytes, never absent.
     Length,
+    /// 1 if the IPv4 address at this offset of the packet is in a set, else 0.
+    InTable {
+        set: AddressSet,
+        offset: u32,
+    },
+    /// 1 if the IPv6 address at this offset of the packet is in a set, else 0.
+    InTrie {
+        set: AddressSet,
+        offset: u32,
+    },
+    /// 1 if the port is in a set, else 0.
+    InPorts {
+        set: PortSet,
+        load: Load,
+    },
     /// 1 if the comparison is true, else 0.
     Compare(Box<Compare>),
 }
@@ -71,7 +87,10 @@ impl Field {
             Self::Load(load) => load.mask,
             Self::Upper6 { .. } => NOT_FIRST | 0xff,
             Self::Length => u64::from(u32::MAX),
-            Self::Compare(_) => 1,
+            Self::Compare(_)
+            | Self::InTable { .. }
+            | Self::InTrie { .. }
+            | Self::InPorts { .. } => 1,
         }
     }
 
@@ -89,7 +108,10 @@ impl Field {
             },
             Self::Upper6 { .. } => (1, 1),
             Self::Length => (3, 0),
-            Self::Compare(_) => (4, 0),
+            Self::InPorts { .. } => (4, 0),
+            Self::InTable { .. } => (5, 0),
+            Self::Compare(_) => (6, 0),
+            Self::InTrie { .. } => (7, 0),
         }
     }
 }
@@ -103,6 +125,7 @@ pub(super) struct Fields {
 
 impl Fields {
     /// Orders fields: by rank, then by their place in the rules.
+    #[expect(clippy::mutable_key_type, reason = "sets are equal by their numbers")]
     pub(super) fn new(mut list: Vec<Field>) -> Self {
         let mut places: HashMap<Field, u32> = HashMap::new();
         list.retain(|field| places.insert(field.clone(), 0).is_none());

@@ -3,6 +3,7 @@
 
 use super::expr::{Direction, Expr, Header, Number, Operator, Ports, Relation, Test, TestKind};
 use super::field::{Base, Compare, Field, Load, NOT_FIRST};
+use super::set::PortSet;
 
 /// A condition whose tests compare fields. `And` and `Or` have the meaning of [`Expr`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +120,35 @@ fn lower_test(test: &Test) -> Formula {
                 either_port(Base::Payload6 { depth }, *direction, *ports),
             ])
         }
+        TestKind::AddressIn(direction, set) => {
+            let inside = |field| Formula::In(field, vec![(1, 1)]);
+            let table = |offset| {
+                let offset = network.saturating_add(offset);
+                inside(Field::InTable { set: set.clone(), offset })
+            };
+            let trie = |offset| {
+                let offset = network.saturating_add(offset);
+                inside(Field::InTrie { set: set.clone(), offset })
+            };
+            Formula::Or(vec![
+                Formula::And(vec![ip4(), either(*direction, table(12), table(16))]),
+                Formula::And(vec![ip6(), either(*direction, trie(8), trie(24))]),
+            ])
+        }
+        TestKind::Ip4PortIn(protocol, direction, set) => Formula::And(vec![
+            ip4(),
+            protocol4(network, *protocol),
+            Formula::In(packet(network.saturating_add(6), 2, FRAGMENT_OFFSET), vec![(0, 0)]),
+            either_port_in(Base::Payload4 { depth }, *direction, set),
+        ]),
+        TestKind::Ip6PortIn(protocol, direction, set) => {
+            let protocol = u64::from(*protocol);
+            Formula::And(vec![
+                ip6(),
+                Formula::In(Field::Upper6 { depth }, vec![(protocol, protocol)]),
+                either_port_in(Base::Payload6 { depth }, *direction, set),
+            ])
+        }
         TestKind::Length(relation, number) => {
             let number = u64::from(*number);
             Formula::In(Field::Length, ranges(*relation, number, Field::Length.most()))
@@ -196,6 +226,14 @@ fn either_port(base: Base, direction: Direction, ports: Ports) -> Formula {
     let one = |offset| {
         let field = Field::Load(Load { base, offset, size: 2, mask: 0xffff });
         Formula::In(field, vec![(u64::from(ports.first), u64::from(ports.last))])
+    };
+    either(direction, one(0), one(2))
+}
+
+fn either_port_in(base: Base, direction: Direction, set: &PortSet) -> Formula {
+    let one = |offset| {
+        let load = Load { base, offset, size: 2, mask: 0xffff };
+        Formula::In(Field::InPorts { set: set.clone(), load }, vec![(1, 1)])
     };
     either(direction, one(0), one(2))
 }

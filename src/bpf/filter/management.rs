@@ -47,8 +47,7 @@ impl Filter {
                 | Condition::tcp_port(Direction::Source, port)
         });
         let mut ssh = Condition::any(ports);
-        let to_host: Vec<Condition> =
-            addresses.into_iter().map(|address| Condition::destination(address)).collect();
+        let to_host: Vec<Condition> = addresses.into_iter().map(Condition::destination).collect();
         if !to_host.is_empty() {
             ssh = Condition::any(to_host) & ssh;
         }

@@ -18,6 +18,7 @@ mod filter_program;
 mod lower;
 mod management;
 mod parse;
+mod set;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -29,4 +30,5 @@ pub use condition::Condition;
 pub use expr::{Direction, Ports};
 pub use filter::Filter;
 pub use filter_program::{FilterCounts, FilterProgram, RuleCount};
+pub use set::{AddressSet, PortSet};
 pub use verdict::Verdict;

@@ -3,7 +3,12 @@
 //!
 //! Each run prints its seed; `XSK_FILTER_SEED` repeats a run, and `XSK_FILTER_ROUNDS` is how many
 //! times as much is done.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "a test, and one that fails if it is wrong"
+)]
 
 use super::expr::{Direction, Expr, Header, Number, Operator, Ports, Relation, Test, TestKind};
 use super::{
@@ -317,7 +322,7 @@ impl Random {
             Ok(seed) => seed.parse().unwrap(),
             Err(_) => random_seed(),
         };
-        println!("XSK_FILTER_SEED={seed}");
+        eprintln!("XSK_FILTER_SEED={seed}");
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let config = Config { failure_persistence: None, ..Config::default() };
@@ -421,7 +426,7 @@ fn the_interpreter_and_the_evaluator_agree() {
         matched += verdicts.iter().filter(|verdict| verdict.rule.is_some()).count();
         most = most.max(compiled.len());
     }
-    println!(
+    eprintln!(
         "{pairs} pairs, {matched} matched, at most {most} instructions, {:?}",
         start.elapsed()
     );
@@ -466,7 +471,7 @@ fn the_kernel_and_the_evaluator_agree() {
         matched += verdicts.iter().filter(|verdict| verdict.rule.is_some()).count();
         most = most.max(compiled.len());
     }
-    println!(
+    eprintln!(
         "{pairs} pairs, {matched} matched, at most {most} instructions; {slowest:?}; {:?}",
         start.elapsed()
     );
@@ -515,7 +520,7 @@ fn a_wrong_comparison_is_seen() {
             seen += u32::from(interpret(&program, &packets, &verdicts, &mut maps).is_err());
         }
     }
-    println!("{seen} of {wrong} wrong comparisons were seen");
+    eprintln!("{seen} of {wrong} wrong comparisons were seen");
     assert!(wrong > 50 && seen > wrong / 3, "{seen} of {wrong}");
 }
 

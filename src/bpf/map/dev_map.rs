@@ -1,6 +1,7 @@
 //! Maps of network devices.
 
-use super::raw::{Options, RawMap, Shape, map_object};
+use super::object::map_object;
+use super::raw::{Options, RawMap, Shape};
 use crate::error::{MapKind, MapOp, Result};
 use std::marker::PhantomData;
 use xsk_uapi::bpf::BPF_ANY;

@@ -3,7 +3,8 @@
 use super::builder::MapBuilder;
 use super::data::{MapData, size};
 use super::keyed::{conditional_writes, keyed_map, made};
-use super::raw::{RawMap, Shape, map_object};
+use super::object::map_object;
+use super::raw::{RawMap, Shape};
 use super::walk::{Entries, RawEntries};
 use crate::error::{MapKind, Result};
 use std::marker::PhantomData;

@@ -3,8 +3,9 @@
 use super::builder::MapBuilder;
 use super::data::{MapData, size};
 use super::keyed::{keyed_map, made};
+use super::object::map_object;
 use super::prefix::Prefix;
-use super::raw::{RawMap, Shape, map_object};
+use super::raw::{RawMap, Shape};
 use super::walk::{Entries, RawEntries};
 use crate::error::{Error, MapKind, Result};
 use rustix::io::Errno;

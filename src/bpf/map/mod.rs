@@ -1,6 +1,7 @@
 //! Maps: what programs and processes share.
 
 mod array;
+mod array_view;
 mod batch;
 mod builder;
 mod cpus;
@@ -10,15 +11,20 @@ mod hash;
 mod keyed;
 mod lpm;
 mod lru;
+mod object;
 mod per_cpu;
+mod per_cpu_hash;
 mod prefix;
 mod raw;
 mod record;
 mod ring_buffer;
+mod ring_reader;
+mod shared_value;
 mod walk;
 mod xsk_map;
 
-pub use array::{ArrayMap, ArrayView};
+pub use array::ArrayMap;
+pub use array_view::ArrayView;
 pub use builder::MapBuilder;
 pub use cpus::possible_cpus;
 pub use data::MapData;
@@ -26,8 +32,11 @@ pub use dev_map::DevMap;
 pub use hash::BpfHashMap;
 pub use lpm::LpmTrie;
 pub use lru::LruHash;
-pub use per_cpu::{PerCpuArray, PerCpuEntries, PerCpuHash};
+pub use per_cpu::PerCpuArray;
+pub use per_cpu_hash::{PerCpuEntries, PerCpuHash};
 pub use prefix::Prefix;
-pub use ring_buffer::{RingBuffer, RingReader};
+pub use ring_buffer::RingBuffer;
+pub use ring_reader::RingReader;
+pub(super) use shared_value::SharedValue;
 pub use walk::Entries;
 pub use xsk_map::XskMap;

@@ -1,15 +1,11 @@
 //! Ring buffers: records that programs write and user space reads in their order.
 
-use super::raw::{Options, RawMap, Shape, map_object};
-use super::record::{Step, step};
-use crate::error::{Error, MapKind, MapOp, Result};
-use crate::num::usize32;
-use crate::sys::bpf::RingMemory;
-use rustix::event::{PollFd, PollFlags, Timespec};
+use super::object::map_object;
+use super::raw::{Options, RawMap, Shape};
+use super::ring_reader::RingReader;
+use crate::error::{Error, MapKind, Result};
 use rustix::io::Errno;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
 
 /// A BPF map into which programs on all CPUs write records, which one reader reads in the order of
 /// their writing (5.8).
@@ -87,10 +83,7 @@ impl RingBuffer {
     /// [`Error::MapEntry`]: `EPERM` if the descriptor is for reading only; [`Error::BpfObject`] if
     /// the process has too many open files.
     pub fn reader(&self) -> Result<RingReader> {
-        let memory = RingMemory::map(&self.raw.fd, self.raw.entries())
-            .map_err(self.raw.failed(MapOp::Mmap, None))?;
-        let position = memory.consumer();
-        Ok(RingReader { map: self.raw.try_clone()?, memory, position, record: Vec::new() })
+        RingReader::new(&self.raw)
     }
 }
 
@@ -98,122 +91,4 @@ impl RingBuffer {
 fn is_known() -> bool {
     let page = u32::try_from(rustix::param::page_size()).unwrap_or_default();
     RawMap::create(RingBuffer::SHAPE, Options::new("", page)).is_ok()
-}
-
-/// Reads the records of a [ring buffer](RingBuffer), from [`RingBuffer::reader`]. It keeps the ring
-/// buffer alive.
-///
-/// [`AsFd`] gives the descriptor that becomes readable when there is a record: to be waited for
-/// together with sockets by [`wait`](crate::socket::wait()), for instance.
-///
-/// ```no_run
-/// # fn f(events: &xsk::bpf::RingBuffer) -> xsk::Result<()> {
-/// let mut reader = events.reader()?;
-/// loop {
-///     reader.wait(None)?;
-///     reader.read_all(|record| println!("{} bytes: {record:02x?}", record.len()))?;
-/// }
-/// # }
-/// ```
-#[derive(Debug)]
-pub struct RingReader {
-    map: RawMap,
-    memory: RingMemory,
-    position: u64,
-    record: Vec<u8>,
-}
-
-impl RingReader {
-    /// Returns the next record, or `None` if there is none, or the next one is not finished: a
-    /// program has reserved it, and still writes. Its room is free from this call on.
-    ///
-    /// # Errors
-    /// [`Error::RingBuffer`] if what is in the ring contradicts its size, or something else has read
-    /// from it since: this reader cannot go on, a new one begins where the other stopped.
-    pub fn read(&mut self) -> Result<Option<&[u8]>> {
-        loop {
-            let consumer = self.memory.consumer();
-            let available = self.memory.available(self.position);
-            if consumer != self.position || available > u64::from(self.map.entries()) {
-                return Err(self.fault(available, None));
-            }
-            if available == 0 {
-                return Ok(None);
-            }
-            let header = self.memory.header(self.position);
-            match step(header, available) {
-                Step::Busy => return Ok(None),
-                Step::Skip { whole } => self.release(whole),
-                Step::Bad { len } => return Err(self.fault(available, Some(len))),
-                Step::Record { len, whole } => {
-                    self.record.resize(usize32(len), 0);
-                    if !self.memory.copy(self.position, &mut self.record) {
-                        return Err(self.fault(available, Some(len)));
-                    }
-                    self.release(whole);
-                    return Ok(Some(&self.record));
-                }
-            }
-        }
-    }
-
-    /// Calls `f` with each record that is there, until there is none or the next one is not finished.
-    /// Returns how many there were.
-    ///
-    /// It also gives those that come meanwhile, but not more than the ring has room for in one round,
-    /// so that it returns even if programs write faster than `f` reads.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub fn read_all(&mut self, mut f: impl FnMut(&[u8])) -> Result<usize> {
-        let end = self.position.saturating_add(self.map.entries().into());
-        let mut count = 0_usize;
-        while self.position < end {
-            let Some(record) = self.read()? else { break };
-            f(record);
-            count = count.saturating_add(1);
-        }
-        Ok(count)
-    }
-
-    /// Sleeps until there is a record, or `timeout` is over (`None`: for ever); returns whether there
-    /// is one. It also returns `false` after a signal, and `true` for a record that is not finished.
-    ///
-    /// The kernel wakes a sleeper when a record is finished that the reader has come to: read until
-    /// there is none before.
-    ///
-    /// # Errors
-    /// [`Error::MapEntry`].
-    #[doc(alias = "poll")]
-    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<bool> {
-        const LONGEST: Timespec = Timespec { tv_sec: 0x7fff_ffff, tv_nsec: 0 };
-        let timeout = timeout.map(|timeout| Timespec::try_from(timeout).unwrap_or(LONGEST));
-        let mut fds = [PollFd::from_borrowed_fd(self.map.as_fd(), PollFlags::IN)];
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(ready) => Ok(ready != 0),
-            Err(Errno::INTR) => Ok(false),
-            Err(errno) => Err(self.map.failed(MapOp::Wait, None)(errno)),
-        }
-    }
-
-    fn release(&mut self, bytes: u64) {
-        self.position = self.position.wrapping_add(bytes);
-        self.memory.set_consumer(self.position);
-    }
-
-    fn fault(&self, available: u64, record: Option<u32>) -> Error {
-        Error::RingBuffer {
-            name: self.map.name().to_owned(),
-            bytes: self.map.entries(),
-            position: self.position,
-            available,
-            record,
-        }
-    }
-}
-
-impl AsFd for RingReader {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.map.as_fd()
-    }
 }

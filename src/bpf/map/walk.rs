@@ -90,6 +90,11 @@ impl<'a> Batches<'a> {
         Self { map, place, keys, values, stride, room, count: 0, given: 0, more: true }
     }
 
+    /// Returns whether no batch has come yet.
+    fn is_new(&self) -> bool {
+        self.count == 0 && self.more
+    }
+
     /// Gets the next batch that has an entry, if there is one.
     fn fill(&mut self) -> Result<(), Errno> {
         while self.more && self.given == self.count {
@@ -192,13 +197,6 @@ impl<'a> RawEntries<'a> {
             }
         }
         Ok(None)
-    }
-}
-
-impl Batches<'_> {
-    /// Returns whether no batch has come yet.
-    fn is_new(&self) -> bool {
-        self.count == 0 && self.more
     }
 }
 

@@ -5,7 +5,7 @@ use crate::num::usize32;
 use crate::sys::memory::Mapping;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// The bytes of a word.
 const WORD: usize = size_of::<usize>();
@@ -60,5 +60,36 @@ impl MappedValues {
         offset.is_some_and(|offset| {
             out.len() <= self.stride && copy_words(&self.mapping, offset, out)
         })
+    }
+}
+
+/// The value of an array with one entry, mapped for writing.
+#[derive(Debug)]
+pub(crate) struct MappedValue {
+    mapping: Mapping,
+    len: usize,
+}
+
+impl MappedValue {
+    /// `mmap(2)` of an array with one entry.
+    pub(crate) fn map(map: &MapFd) -> Result<Self, Errno> {
+        let len = map.value_len().checked_next_multiple_of(8).ok_or(Errno::OVERFLOW)?;
+        Ok(Self { mapping: Mapping::shared(map.as_fd(), len, 0, true)?, len })
+    }
+
+    /// Writes four bytes at `offset`, at once and after what was written before. Returns `false`, and
+    /// writes nothing, unless the offset is a multiple of four and the bytes lie in the value.
+    pub(crate) fn write(&self, offset: u32, word: u32) -> bool {
+        let offset = usize32(offset);
+        let end = offset.checked_add(4);
+        if offset % 4 != 0 || end.is_none_or(|end| end > self.len.min(self.mapping.len())) {
+            return false;
+        }
+        let place = self.mapping.start().as_ptr().wrapping_add(offset).cast::<u32>();
+        // SAFETY: the word lies in the mapping, which is alive and may be written, as was just
+        // checked; it is aligned, as the mapping begins at a page and the offset is a multiple of
+        // four. Programs read the memory, so it is only used by atomic stores (invariant I8).
+        unsafe { AtomicU32::from_ptr(place) }.store(word, Ordering::Release);
+        true
     }
 }

@@ -66,13 +66,14 @@ pub(crate) struct Ran {
     pub(crate) duration: u32,
 }
 
-/// `bpf(BPF_PROG_TEST_RUN)`: runs a program once on `data`; the packet afterwards goes to `out` as
+/// `bpf(BPF_PROG_TEST_RUN)`: runs a program `repeat` times on `data`; the packet afterwards goes to `out` as
 /// far as it fits.
 pub(crate) fn prog_test_run(
     prog: BorrowedFd<'_>,
     data: &[u8],
     out: &mut [u8],
     ctx: Option<&xdp_md>,
+    repeat: u32,
 ) -> Result<Ran, Errno> {
     let mut attr = bpf_attr_test_run::new_zeroed();
     attr.prog_fd = number(prog);
@@ -82,7 +83,7 @@ pub(crate) fn prog_test_run(
         attr.data_size_out = u32::try_from(out.len()).map_err(|_| Errno::INVAL)?;
         attr.data_out = address(out.as_mut_ptr());
     }
-    attr.repeat = 1;
+    attr.repeat = repeat;
     if let Some(ctx) = ctx {
         attr.ctx_size_in = u32::try_from(size_of_val(ctx)).map_err(|_| Errno::INVAL)?;
         attr.ctx_in = address(std::ptr::from_ref(ctx));

@@ -6,9 +6,11 @@
 mod edges;
 mod headers;
 mod numbers;
+mod sets;
 
+use super::compile::MapPart;
 use super::diagram::{Diagram, Node, Place, TooLarge};
-use super::field::{Base, Field, Fields, NOT_FIRST};
+use super::field::{Base, Field, Fields, Load, NOT_FIRST};
 use crate::bpf::{Alu, Assembler, Insn, Label, Reg, Size};
 use crate::num::usize32;
 use edges::{Blocks, Kind, blocks, ways};
@@ -24,7 +26,7 @@ pub(super) const END: Reg = Reg::R3;
 const PAYLOAD: Reg = Reg::R4;
 /// The value of the field that is compared.
 pub(super) const VALUE: Reg = Reg::R5;
-const TEMP: Reg = Reg::R0;
+pub(super) const TEMP: Reg = Reg::R0;
 
 /// What is known of a packet at a place of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,8 @@ impl Reach {
 #[derive(Debug)]
 pub(super) struct Emitter<'map> {
     pub(super) code: Assembler<'map>,
+    /// The first slots of the loads that are to name a map.
+    pub(super) maps: Vec<(usize, MapPart)>,
     /// What is known where the next unit begins.
     reach: Reach,
     /// Where packets go on to that are for no rule so far.
@@ -84,7 +88,13 @@ impl<'map> Emitter<'map> {
             Insn::load(Size::Word, END, CONTEXT, 4),
         ]);
         let others = code.label();
-        Self { code, reach: Reach { packet: 0, payload: None }, others, is_open: true }
+        Self {
+            code,
+            maps: Vec::new(),
+            reach: Reach { packet: 0, payload: None },
+            others,
+            is_open: true,
+        }
     }
 
     /// Writes a diagram. Packets for rule `n` go on to the label `n` of `rules`; if the diagram is a
@@ -137,6 +147,12 @@ impl<'map> Emitter<'map> {
         self.reach = reach.unwrap_or(self.reach);
         self.others = others;
         Ok(ends)
+    }
+
+    /// `dst = ` the map of this part, or its value: a load whose map is not there yet.
+    pub(super) fn load_map(&mut self, dst: Reg, part: MapPart) {
+        self.maps.push((self.code.len(), part));
+        self.code.add(Insn::load_imm64(dst, 0));
     }
 
     /// Places here what packets for no rule go on to.
@@ -259,6 +275,24 @@ impl Unit<'_, '_> {
                 self.walk(*depth, &mut reach, node.absent, &likely)?;
                 let kind = Kind { size: 2, raw: false };
                 self.compare_edges(kind, blocks, &node.edges, reach);
+            }
+            Field::InTable { set, offset } => {
+                let load = Load { base: Base::Packet, offset: *offset, size: 4, mask: 0xffff_ffff };
+                let place = self.bounds(&load, &mut reach, node.absent)?;
+                self.load(&load, place, false);
+                self.table(set, node, reach)?;
+            }
+            Field::InTrie { set, offset } => {
+                let last = offset.checked_add(12).ok_or(TooLarge)?;
+                let load = Load { base: Base::Packet, offset: last, size: 4, mask: 0xffff_ffff };
+                self.bounds(&load, &mut reach, node.absent)?;
+                let offset = i16::try_from(*offset).map_err(|_| TooLarge)?;
+                self.trie(set, offset, node, reach)?;
+            }
+            Field::InPorts { set, load } => {
+                let place = self.bounds(load, &mut reach, node.absent)?;
+                self.load(load, place, false);
+                self.ports(set, node, reach)?;
             }
             Field::Length => self.length(&node.edges, reach),
             Field::Compare(compare) => self.compare(compare, node, reach)?,

@@ -4,6 +4,7 @@ use super::super::diagram::{Node, Place, TooLarge};
 use super::super::expr::{Header, Number, Operator, Relation};
 use super::super::field::{Base, Compare, Load};
 use super::super::lower::network;
+use super::sets::outcomes;
 use super::{DATA, END, PAYLOAD, Reach, TEMP, Unit, VALUE, low_half};
 use crate::bpf::{Alu, Cond, Insn, Reg, Size};
 
@@ -22,11 +23,7 @@ impl Unit<'_, '_> {
         mut reach: Reach,
     ) -> Result<(), TooLarge> {
         let Compare { depth, left, relation, right } = compare;
-        let (is_true, is_false) = match *node.edges {
-            [(0, is_false), (_, is_true)] => (is_true, is_false),
-            [(_, only)] => (only, only),
-            _ => return Err(TooLarge),
-        };
+        let (is_true, is_false) = outcomes(node)?;
         let at = (*depth, node.absent);
         self.number(left, at, 0, &mut reach)?;
         let cond = match relation {

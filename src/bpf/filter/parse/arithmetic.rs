@@ -1,10 +1,11 @@
 //! Numbers: operators, constants, and bytes of the packet.
 
 use super::super::expr::{Expr, Number, Operator, Relation, Test, TestKind};
+use super::cursor::{MOST_NUMBER_LEVELS, Parser, Result};
 use super::lexer::Kind;
 use super::loads;
 use super::names;
-use super::parser::{Parser, Result};
+
 use crate::error::ExpressionFault;
 
 /// A number, what has to be true before it is computed, and how many levels it has.
@@ -48,8 +49,9 @@ impl Arithmetic {
         Self { number, levels, ..self }
     }
 
-    /// Compares two numbers: what the second one needs is tried first, as tcpdump does.
-    pub(super) fn compare(self, relation: Relation, mut right: Self, tags: u8) -> Expr {
+    /// Compares two numbers, behind what the first one needs and then what the second one needs.
+    pub(super) fn compare(mut self, relation: Relation, right: Self, tags: u8) -> Expr {
+        self.guard(right.guards);
         let test = match (self.number, right.number) {
             (Number::Constant(left), Number::Constant(right)) => {
                 Expr::Always(relation.holds(left, right))
@@ -62,9 +64,7 @@ impl Arithmetic {
                 Expr::Test(Test { depth, kind: TestKind::Compare(left, relation, right) })
             }
         };
-        right.number = Number::Length;
-        right.guard(self.guards);
-        Expr::all(right.guards.into_iter().chain([test]))
+        Expr::all(self.guards.into_iter().chain([test]))
     }
 }
 
@@ -114,6 +114,15 @@ fn binding(sign: &str) -> Option<(Operator, u8, u8)> {
 const NEGATION: u8 = 6;
 
 impl Parser<'_> {
+    /// Refuses a number with too many levels.
+    fn check_number(&self, levels: usize, token: usize) -> Result<()> {
+        if levels <= MOST_NUMBER_LEVELS {
+            return Ok(());
+        }
+        let rule = format!("numbers have at most {MOST_NUMBER_LEVELS} levels");
+        Err(self.fault_at(token, ExpressionFault::Limit, &rule))
+    }
+
     /// Returns whether a number follows.
     pub(super) fn is_number(&self) -> bool {
         match self.peek() {
@@ -172,7 +181,7 @@ impl Parser<'_> {
                 }
             }
             left = left.binary(operator, right);
-            self.check_levels(left.levels, at)?;
+            self.check_number(left.levels, at)?;
         }
     }
 
@@ -185,12 +194,15 @@ impl Parser<'_> {
                 Ok(Arithmetic::leaf(number))
             }
             Kind::Sign("-") => {
+                let at = self.position();
                 self.enter()?;
                 self.advance();
                 let operand = self.operand()?;
                 let operand = self.rest(operand, NEGATION)?;
                 self.leave();
-                Ok(operand.negate())
+                let negated = operand.negate();
+                self.check_number(negated.levels, at)?;
+                Ok(negated)
             }
             Kind::Sign("(") => {
                 self.enter()?;
@@ -243,7 +255,7 @@ impl Parser<'_> {
         self.leave();
         offset.guard(guards);
         let levels = offset.levels.saturating_add(1);
-        self.check_levels(levels, begin)?;
+        self.check_number(levels, begin)?;
         let number = Number::Load { header, offset: Box::new(offset.number), size };
         Ok(Arithmetic { number, guards: offset.guards, levels })
     }

@@ -3,8 +3,9 @@
 use super::names::KEYWORDS;
 
 /// Returns the keyword that is nearest to a word: at most two letters differ, and fewer than half.
+/// Capital letters do not matter.
 pub(super) fn nearest(word: &str) -> Option<&'static str> {
-    let word: Vec<char> = word.chars().take(24).collect();
+    let word: Vec<char> = word.to_ascii_lowercase().chars().take(24).collect();
     let most = if word.len() < 5 { 1 } else { 2 };
     let near = KEYWORDS.iter().map(|keyword| (distance(&word, keyword), *keyword));
     let (steps, keyword) = near.min_by_key(|(steps, _)| *steps)?;
@@ -51,6 +52,7 @@ mod tests {
             ("multicst", Some("multicast")),
             ("porrtange", Some("portrange")),
             ("udpp", Some("udp")),
+            ("TCP", Some("tcp")),
             ("x", None),
             ("example.org", None),
             ("", None),

@@ -1,6 +1,8 @@
 //! Reads conditions from text in the tcpdump language.
 
 mod arithmetic;
+mod built;
+mod cursor;
 mod error;
 mod lexer;
 pub(super) mod loads;
@@ -9,16 +11,7 @@ mod parser;
 mod primitives;
 #[cfg(test)]
 mod tests;
+mod values;
 
+pub(super) use cursor::MOST_LEVELS;
 pub(super) use parser::parse;
-
-/// The longest text, in bytes.
-pub(super) const LONGEST: usize = 64 << 10;
-
-/// The most levels of lists, negations and parentheses in one another, and of operators in a
-/// number.
-pub(super) const MOST_LEVELS: usize = 128;
-
-/// The most parentheses, brackets and operators that are open at once: more than the text of a
-/// condition and a number with the most levels has.
-const MOST_OPEN: usize = 4 * MOST_LEVELS;

@@ -2,288 +2,199 @@
 
 use super::super::expr::Expr;
 use super::arithmetic::Arithmetic;
-use super::lexer::{self, Kind, Token};
-use super::primitives::Qualifiers;
-use super::{LONGEST, MOST_LEVELS, MOST_OPEN, error, names};
-use crate::error::{ExpressionError, ExpressionFault};
-
-pub(super) type Result<T> = std::result::Result<T, ExpressionError>;
+use super::built::Built;
+use super::cursor::{MOST_PARENTHESES, Parser, Result};
+use super::lexer::Kind;
+use super::values::Qualifiers;
+use super::{error, names};
+use crate::error::ExpressionFault;
 
 /// Reads a condition.
 pub(crate) fn parse(text: &str) -> Result<Expr> {
-    if text.len() > LONGEST {
-        let rule = format!("an expression has at most {LONGEST} bytes");
-        let found = format!("{} bytes", text.len());
-        return Err(ExpressionError::new(ExpressionFault::Limit, "", 0, &found, rule));
-    }
-    let tokens = lexer::tokens(text)?;
-    let mut parser = Parser { text, tokens, next: 0, tags: 0, open: 0 };
+    let mut parser = Parser::new(text)?;
     if parser.peek() == &Kind::End {
         let expected = "a condition; `len >= 0` is true of every packet";
         return Err(parser.fault(ExpressionFault::Unexpected, expected));
     }
-    let built = match parser.chain(None)? {
-        Item::Condition(built, _) => built,
-        Item::Number(_) => return Err(parser.unexpected(RELATION)),
-    };
-    match parser.peek() {
-        Kind::End => Ok(built.expr),
-        Kind::Sign(")") => Err(parser.unexpected("`and`, `or` or the end: no `(` is open")),
-        _ => Err(parser.unexpected("`and`, `or` or the end")),
-    }
+    parser.expression().map(|built| built.expr)
 }
 
 /// What has to follow a number.
-const RELATION: &str = "a relation: `=`, `!=`, `<`, `<=`, `>` or `>=`";
+const RELATION: &str =
+    "a relation such as `=` behind the number, or a keyword such as `port` before it";
 
-/// A condition, and how many levels it has.
-pub(super) struct Built {
-    pub(super) expr: Expr,
-    levels: usize,
+/// What is between two parentheses, as far as it was read.
+#[derive(Default)]
+struct Level {
+    /// The terms so far, and the token that the last one was joined by.
+    built: Option<(usize, Built)>,
+    /// Whether the next term is joined by `or`.
+    or: bool,
+    /// What a value without a keyword takes over.
+    qualifiers: Option<Qualifiers>,
+    /// What is before the parentheses that are open in it.
+    prefix: Prefix,
 }
 
-impl Built {
-    /// Wraps a condition whose levels are few.
-    pub(super) fn new(expr: Expr) -> Self {
-        let levels = expr.levels();
-        Self { expr, levels }
-    }
-
-    fn not(self) -> Self {
-        let levels = match &self.expr {
-            Expr::Not(_) => self.levels.saturating_sub(1),
-            _ => self.levels.saturating_add(1),
-        };
-        Self { expr: self.expr.not(), levels }
-    }
-
-    /// Joins two conditions: with `or`, or with `and`.
-    fn join(self, or: bool, other: Self) -> Self {
-        let inside = |built: &Self| match (&built.expr, or) {
-            (Expr::Or(_), true) | (Expr::And(_), false) => built.levels,
-            _ => built.levels.saturating_add(1),
-        };
-        let levels = inside(&self).max(inside(&other));
-        let expr = if or { self.expr.or(other.expr) } else { self.expr.and(other.expr) };
-        Self { expr, levels }
-    }
+/// What is before a term.
+#[derive(Clone, Copy, Default)]
+struct Prefix {
+    /// The first token.
+    begin: usize,
+    /// Whether there is anything.
+    any: bool,
+    negated: bool,
+    /// How many VLAN tags come before what is behind the term, if that is not how it ends.
+    tags: Option<u8>,
 }
 
 /// What parentheses can hold: a condition, with the qualifiers that a value behind it takes over;
 /// or a number.
-pub(super) enum Item {
+enum Item {
     Condition(Built, Option<Qualifiers>),
     Number(Arithmetic),
 }
 
-pub(super) struct Parser<'a> {
-    pub(super) text: &'a str,
-    tokens: Vec<Token>,
-    next: usize,
-    /// How many VLAN tags come before what is tested.
-    pub(super) tags: u8,
-    /// How many parentheses, negations and operators are open: bounds the recursion.
-    open: usize,
-}
-
 impl Parser<'_> {
-    // Tokens.
-
-    pub(super) fn peek(&self) -> &Kind {
-        self.peek_at(0)
-    }
-
-    /// Returns the token behind so many others.
-    pub(super) fn peek_at(&self, ahead: usize) -> &Kind {
-        let token = self.tokens.get(self.next.saturating_add(ahead));
-        token.map_or(&Kind::End, |token| &token.kind)
-    }
-
-    /// Returns the word at the next token; empty if it is none.
-    pub(super) fn word(&self) -> &str {
-        self.word_at(0)
-    }
-
-    pub(super) fn word_at(&self, ahead: usize) -> &str {
-        let token = self.tokens.get(self.next.saturating_add(ahead));
-        let word = token.filter(|token| token.kind == Kind::Word);
-        word.and_then(|token| self.text.get(token.at..token.end)).unwrap_or_default()
-    }
-
-    /// Returns the text of the next token.
-    pub(super) fn token_text(&self) -> &str {
-        let token = self.tokens.get(self.next);
-        token.and_then(|token| self.text.get(token.at..token.end)).unwrap_or_default()
-    }
-
-    pub(super) fn advance(&mut self) {
-        self.next = self.next.saturating_add(1);
-    }
-
-    pub(super) fn position(&self) -> usize {
-        self.next
-    }
-
-    /// Takes a sign if it is the next token.
-    pub(super) fn take_sign(&mut self, sign: &str) -> bool {
-        let found = matches!(self.peek(), Kind::Sign(found) if *found == sign);
-        if found {
-            self.advance();
-        }
-        found
-    }
-
-    /// Takes a word if it is the next token.
-    pub(super) fn take_word(&mut self, word: &str) -> bool {
-        let found = self.word() == word;
-        if found {
-            self.advance();
-        }
-        found
-    }
-
-    pub(super) fn expect_sign(&mut self, sign: &str) -> Result<()> {
-        if self.take_sign(sign) {
-            return Ok(());
-        }
-        Err(self.unexpected(&format!("`{sign}`")))
-    }
-
-    // Faults.
-
-    /// Makes an error at a token.
-    pub(super) fn fault_at(
-        &self,
-        token: usize,
-        fault: ExpressionFault,
-        expected: &str,
-    ) -> ExpressionError {
-        let (at, end) = match self.tokens.get(token) {
-            Some(token) => (token.at, token.end),
-            None => (self.text.len(), self.text.len()),
-        };
-        let found = self.text.get(at..end).unwrap_or_default();
-        lexer::error(self.text, at, fault, found, expected.to_owned())
-    }
-
-    /// Makes an error at the next token.
-    pub(super) fn fault(&self, fault: ExpressionFault, expected: &str) -> ExpressionError {
-        self.fault_at(self.next, fault, expected)
-    }
-
-    /// Makes an error that something else has to be at the next token: one that is not taken is
-    /// named, and for a word the nearest keyword.
-    pub(super) fn unexpected(&self, expected: &str) -> ExpressionError {
-        let word = self.word();
-        if let Some(reason) = names::not_taken(word) {
-            return self.fault(ExpressionFault::NotTaken, reason);
-        }
-        let nearest = error::nearest(word).filter(|nearest| *nearest != word);
-        self.fault(ExpressionFault::Unexpected, expected).with_nearest(nearest)
-    }
-
-    /// Begins a level of recursion; [`leave`](Self::leave) ends it.
-    pub(super) fn enter(&mut self) -> Result<()> {
-        self.open = self.open.saturating_add(1);
-        if self.open <= MOST_OPEN {
-            return Ok(());
-        }
-        let rule = format!("at most {MOST_OPEN} parentheses and operators are open at once");
-        Err(self.fault(ExpressionFault::Limit, &rule))
-    }
-
-    pub(super) fn leave(&mut self) {
-        self.open = self.open.saturating_sub(1);
-    }
-
-    /// Refuses what has too many levels.
-    pub(super) fn check_levels(&self, levels: usize, token: usize) -> Result<()> {
-        if levels <= MOST_LEVELS {
-            return Ok(());
-        }
-        let rule = format!("conditions and numbers have at most {MOST_LEVELS} levels");
-        Err(self.fault_at(token, ExpressionFault::Limit, &rule))
-    }
-
-    // Conditions.
-
-    /// Reads terms with `and` and `or` between them; both bind alike, from left to right. Returns a
-    /// number if there is only that.
-    pub(super) fn chain(&mut self, outer: Option<Qualifiers>) -> Result<Item> {
-        let (mut built, mut qualifiers) = match self.item(outer)? {
-            Item::Condition(built, qualifiers) => (built, qualifiers),
-            number => return Ok(number),
-        };
+    /// Reads a whole text: terms with `and` and `or` between them, which bind alike, from left to
+    /// right. Open parentheses are on a list, not on the stack of calls.
+    fn expression(&mut self) -> Result<Built> {
+        let mut outside: Vec<Level> = Vec::new();
+        let mut level = Level::default();
         loop {
-            let at = self.position();
-            let or = match self.peek() {
-                Kind::Sign("or") => true,
-                Kind::Sign("and") => false,
-                _ => return Ok(Item::Condition(built, qualifiers)),
+            let mut prefix = self.prefix()?;
+            if matches!(self.peek(), Kind::Sign("(")) {
+                if outside.len() >= MOST_PARENTHESES {
+                    let rule = format!("at most {MOST_PARENTHESES} parentheses are open at once");
+                    return Err(self.fault(ExpressionFault::Limit, &rule));
+                }
+                self.advance();
+                level.prefix = prefix;
+                let inside = Level { qualifiers: level.qualifiers, ..Level::default() };
+                outside.push(std::mem::replace(&mut level, inside));
+                continue;
+            }
+            let mut item = if self.is_number() {
+                let number = self.operand()?;
+                self.relation(number)?
+            } else {
+                let (built, qualifiers) = self.primitive()?;
+                Item::Condition(built, qualifiers)
             };
-            self.advance();
-            let next = if self.is_value() {
-                let Some(qualifiers) = qualifiers else {
+            loop {
+                let number = match self.finish(prefix, item)? {
+                    Item::Condition(built, qualifiers) => {
+                        level.qualifiers = qualifiers;
+                        level.built = Some(self.join(level.built, level.or, built)?);
+                        None
+                    }
+                    Item::Number(number) => Some(number),
+                };
+                prefix = Prefix::default();
+                let closes = matches!(self.peek(), Kind::Sign(")"));
+                match (number, level.built.take(), outside.pop()) {
+                    // What is in parentheses is a term, or a number, of what is around them.
+                    (Some(number), None, Some(before)) if closes => {
+                        self.advance();
+                        level = before;
+                        prefix = level.prefix;
+                        item = self.relation(number)?;
+                        continue;
+                    }
+                    (Some(_), ..) => return Err(self.unexpected(RELATION)),
+                    (None, Some((_, built)), Some(before)) if closes => {
+                        self.advance();
+                        level = before;
+                        prefix = level.prefix;
+                        // A value behind them takes over what came before them.
+                        item = Item::Condition(built, level.qualifiers);
+                        continue;
+                    }
+                    (None, Some((_, built)), None) if *self.peek() == Kind::End => {
+                        return Ok(built);
+                    }
+                    (None, built, before) => {
+                        level.built = built;
+                        outside.extend(before);
+                    }
+                }
+                level.or = match self.peek() {
+                    Kind::Sign("or") => true,
+                    Kind::Sign("and") => false,
+                    Kind::Sign(")") => {
+                        return Err(self.unexpected("`and`, `or` or the end: no `(` is open"));
+                    }
+                    Kind::Number(_) => {
+                        let expected = "`and` or `or`; before a port comes `port`";
+                        return Err(self.unexpected(expected));
+                    }
+                    _ if outside.is_empty() => {
+                        return Err(self.unexpected("`and`, `or` or the end"));
+                    }
+                    _ => return Err(self.unexpected("`and`, `or` or `)`")),
+                };
+                if let Some((at, _)) = &mut level.built {
+                    *at = self.position();
+                }
+                self.advance();
+                if !self.is_value() {
+                    break;
+                }
+                let Some(qualifiers) = level.qualifiers else {
                     let expected = "a keyword: no `host`, `net` or `port` before it is for this \
                                     value";
                     return Err(self.unexpected(expected));
                 };
-                self.values(qualifiers)?
-            } else {
-                let (next, inherited) = self.condition(qualifiers)?;
-                qualifiers = inherited;
-                next
-            };
-            built = built.join(or, next);
-            self.check_levels(built.levels, at)?;
-        }
-    }
-
-    /// Reads a term that is no number.
-    pub(super) fn condition(
-        &mut self,
-        outer: Option<Qualifiers>,
-    ) -> Result<(Built, Option<Qualifiers>)> {
-        match self.item(outer)? {
-            Item::Condition(built, qualifiers) => Ok((built, qualifiers)),
-            Item::Number(_) => Err(self.unexpected(RELATION)),
-        }
-    }
-
-    /// Reads a term, or a number.
-    fn item(&mut self, outer: Option<Qualifiers>) -> Result<Item> {
-        let begin = self.position();
-        let mut negated = false;
-        while self.take_sign("not") {
-            negated = !negated;
-        }
-        let inverted = self.position() != begin;
-        let item = if matches!(self.peek(), Kind::Sign("(")) {
-            self.enter()?;
-            self.advance();
-            let inner = self.chain(outer)?;
-            self.expect_sign(")")?;
-            self.leave();
-            match inner {
-                Item::Number(number) => self.relation(number)?,
-                // A value behind the parentheses takes over what came before them.
-                Item::Condition(built, _) => Item::Condition(built, outer),
+                item = Item::Condition(self.values(qualifiers)?, Some(qualifiers));
             }
-        } else if self.is_number() {
-            let number = self.operand()?;
-            self.relation(number)?
-        } else {
-            self.primitive()?
-        };
+        }
+    }
+
+    /// Reads what is before a term: `not`, and `behind` with a number.
+    fn prefix(&mut self) -> Result<Prefix> {
+        let mut prefix = Prefix { begin: self.position(), ..Prefix::default() };
+        loop {
+            if self.take_sign("not") {
+                prefix.negated = !prefix.negated;
+            } else if self.word() == "behind" {
+                let outside = self.behind()?;
+                prefix.tags = prefix.tags.or(Some(outside));
+            } else {
+                prefix.any = self.position() != prefix.begin;
+                return Ok(prefix);
+            }
+        }
+    }
+
+    /// Applies what was before a term.
+    fn finish(&mut self, prefix: Prefix, item: Item) -> Result<Item> {
         match item {
-            Item::Condition(built, qualifiers) if negated => {
-                let built = built.not();
-                self.check_levels(built.levels, begin)?;
+            Item::Number(_) if prefix.any => Err(self.unexpected(RELATION)),
+            Item::Number(number) => Ok(Item::Number(number)),
+            Item::Condition(mut built, qualifiers) => {
+                if let Some(outside) = prefix.tags {
+                    self.tags = outside;
+                }
+                if prefix.negated {
+                    built = built.not();
+                    self.check_levels(built.levels, prefix.begin)?;
+                }
                 Ok(Item::Condition(built, qualifiers))
             }
-            Item::Number(_) if inverted => Err(self.unexpected(RELATION)),
-            item => Ok(item),
         }
+    }
+
+    /// Joins a term with what is before it in its list, if there is something.
+    fn join(
+        &self,
+        before: Option<(usize, Built)>,
+        or: bool,
+        term: Built,
+    ) -> Result<(usize, Built)> {
+        let Some((at, built)) = before else { return Ok((self.position(), term)) };
+        let built = built.join(or, term);
+        self.check_levels(built.levels, at)?;
+        Ok((at, built))
     }
 
     /// Reads the rest of a number, and of a comparison if a relation follows.
@@ -345,42 +256,5 @@ impl Parser<'_> {
             }
             _ => false,
         }
-    }
-
-    /// Reads a value, or several in parentheses with `and`, `or` and `not`.
-    pub(super) fn values(&mut self, qualifiers: Qualifiers) -> Result<Built> {
-        let begin = self.position();
-        let mut negated = false;
-        while self.take_sign("not") {
-            negated = !negated;
-        }
-        let built = if matches!(self.peek(), Kind::Sign("(")) {
-            self.enter()?;
-            self.advance();
-            let mut built = self.values(qualifiers)?;
-            loop {
-                let at = self.position();
-                let or = match self.peek() {
-                    Kind::Sign("or") => true,
-                    Kind::Sign("and") => false,
-                    Kind::Sign(")") => break,
-                    _ => return Err(self.unexpected("`and`, `or` or `)`")),
-                };
-                self.advance();
-                built = built.join(or, self.values(qualifiers)?);
-                self.check_levels(built.levels, at)?;
-            }
-            self.advance();
-            self.leave();
-            built
-        } else {
-            Built::new(self.value(qualifiers)?)
-        };
-        if !negated {
-            return Ok(built);
-        }
-        let built = built.not();
-        self.check_levels(built.levels, begin)?;
-        Ok(built)
     }
 }

@@ -1,47 +1,150 @@
-//! Texts, and what is read from them.
+//! Texts, and what is read from them: `tests/valid.txt` and `tests/invalid.txt`, each line a text
+//! and below it what becomes of it. `UPDATE_EXPECT=1 cargo test --lib filter` writes what is below.
+
+use super::super::expr::{Direction, Expr, Header, Number, Test, TestKind};
+use expect_test::expect_file;
+
+/// Returns the texts of a table.
+fn texts(table: &str) -> impl Iterator<Item = &str> {
+    table.lines().filter(|line| !line.starts_with("    "))
+}
 
 #[test]
-fn texts_read_back_as_equal_conditions() {
-    use crate::bpf::Condition;
-    for text in [
-        "tcp",
-        "port 53 or 80",
-        "host 1.2.3.4 and not (tcp or udp)",
-        "host ::1",
-        "net 10/8",
-        "net 10.0.0.0/8",
-        "vlan 5 and tcp or vlan and udp",
-        "tcp[13] & 2 != 0",
-        "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn",
-        "ether host 1:2:3:4:5:6",
-        "portrange 10-20",
-        "src or dst port http",
-        "ip[0] & 0xf > 5 and tcp",
-        "len % 3 + 1 = 2",
-        "host (1.2.3.4 or 1.2.3.5) and not 1.2.3.6",
-        "behind 1 udp and tcp",
-        "icmp6[icmp6type] = icmp6-echo",
-        "ah",
-        "less 100",
-        "tcp nad udp",
-        "(len + 1) * 2 = 5",
-        "proto tcp",
-        "ip6 multicast or ip multicast or broadcast",
-        "ip tcp src port 5-6",
-        "ip tcp src portrange 5-6",
-        "gateway foo",
-        "host example.org",
-        "tcp or 80",
-        "",
-    ] {
-        match text.parse::<Condition>() {
-            Ok(c) => {
-                let shown = c.to_string();
-                let again = shown.parse::<Condition>();
-                println!("{text:50} => {shown}");
-                assert_eq!(again.as_ref(), Ok(&c), "{shown}");
-            }
-            Err(e) => println!("{text:50} => {e}"),
+fn valid_texts_are_read_as_in_the_table() {
+    let table = include_str!("tests/valid.txt");
+    assert!(texts(table).count() > 200);
+    let mut found = String::new();
+    for text in texts(table) {
+        let expr = super::parse(text).unwrap_or_else(|error| panic!("{error}"));
+        found += &format!("{text}\n    {}\n", tree(&expr));
+    }
+    expect_file!["tests/valid.txt"].assert_eq(&found);
+}
+
+#[test]
+fn invalid_texts_are_refused_as_in_the_table() {
+    let table = include_str!("tests/invalid.txt");
+    assert!(texts(table).count() > 100);
+    let mut found = String::new();
+    for text in texts(table) {
+        let Err(error) = super::parse(text) else { panic!("{text} was read") };
+        let shown = error.to_string();
+        let (first, rest) = shown.split_once('\n').unwrap();
+        assert!(rest.starts_with(&format!("  {text}\n")), "{shown}");
+        found += &format!("{text}\n    {first}\n");
+    }
+    expect_file!["tests/invalid.txt"].assert_eq(&found);
+}
+
+/// Writes a condition: `&(a b)` for `and`, `|(a b)` for `or`, `!a` for `not`, each test with `@` and
+/// its depth if that is not 0.
+fn tree(expr: &Expr) -> String {
+    let list = |list: &[Expr]| list.iter().map(tree).collect::<Vec<_>>().join(" ");
+    match expr {
+        Expr::Always(value) => value.to_string(),
+        Expr::Not(inner) => format!("!{}", tree(inner)),
+        Expr::And(parts) => format!("&({})", list(parts)),
+        Expr::Or(parts) => format!("|({})", list(parts)),
+        Expr::Test(Test { depth: 0, kind }) => test(kind),
+        Expr::Test(Test { depth, kind }) => format!("{}@{depth}", test(kind)),
+    }
+}
+
+fn test(kind: &TestKind) -> String {
+    match kind {
+        TestKind::EtherType(number) => format!("type={number:04x}"),
+        TestKind::Vlan(None) => "vlan".to_owned(),
+        TestKind::Vlan(Some(id)) => format!("vlan={id}"),
+        TestKind::Ether(direction, address) => format!("mac{}={address:02x?}", way(direction)),
+        TestKind::EtherMulticast => "mac-multicast".to_owned(),
+        TestKind::Ip4(direction, address, mask) => {
+            format!("ip4{}={address}/{mask}", way(direction))
+        }
+        TestKind::Arp { reverse, direction, address, mask } => {
+            let name = if *reverse { "rarp" } else { "arp" };
+            format!("{name}{}={address}/{mask}", way(direction))
+        }
+        TestKind::Ip6(direction, address, bits) => {
+            format!("ip6{}={address}/{bits}", way(direction))
+        }
+        TestKind::Ip4Protocol(number) => format!("proto4={number}"),
+        TestKind::Ip6Protocol(number) => format!("proto6={number}"),
+        TestKind::Ip4Port(protocol, direction, ports) => {
+            format!("port4:{protocol}{}={}-{}", way(direction), ports.first, ports.last)
+        }
+        TestKind::Ip6Port(protocol, direction, ports) => {
+            format!("port6:{protocol}{}={}-{}", way(direction), ports.first, ports.last)
+        }
+        TestKind::AddressIn(..) | TestKind::Ip4PortIn(..) | TestKind::Ip6PortIn(..) => {
+            unreachable!("no text has a set")
+        }
+        TestKind::Length(relation, value) => format!("length {relation:?} {value}"),
+        TestKind::Compare(left, relation, right) => {
+            format!("<{} {relation:?} {}>", number(left), number(right))
         }
     }
+}
+
+fn way(direction: &Direction) -> &'static str {
+    match direction {
+        Direction::Source => ".src",
+        Direction::Destination => ".dst",
+        Direction::Either => "",
+        Direction::Both => ".both",
+    }
+}
+
+fn number(value: &Number) -> String {
+    match value {
+        Number::Constant(value) => value.to_string(),
+        Number::Length => "len".to_owned(),
+        Number::Load { header, offset, size } => {
+            let name = match header {
+                Header::Ethernet => "eth",
+                Header::Network => "net",
+                Header::Ip4Payload => "pay4",
+                Header::Ip6Payload => "pay6",
+            };
+            format!("{name}[{}]:{size}", number(offset))
+        }
+        Number::Binary(operator, left, right) => {
+            format!("({} {operator:?} {})", number(left), number(right))
+        }
+        Number::Negate(inner) => format!("-{}", number(inner)),
+    }
+}
+
+/// Runs on a stack of half of what a thread of a test has.
+fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap();
+    thread.join().unwrap();
+}
+
+#[test]
+fn deep_texts_end_with_an_error_that_names_the_column() {
+    on_a_small_stack(|| {
+        for (text, end) in [
+            ("(", ""),
+            ("(((len)", ""),
+            ("not (", ""),
+            ("not ", ""),
+            ("ip[", ""),
+            ("- ", ""),
+            ("len % ", ""),
+            ("len = (", ""),
+            ("behind 1 ", ""),
+            ("behind 1 not (", ""),
+            ("port 1 or (", ""),
+            ("tcp and udp or ", "ip"),
+            ("len + ", "len = 5"),
+            ("len - (", "len"),
+        ] {
+            let times = (super::cursor::LONGEST - end.len()) / text.len();
+            let deep = text.repeat(times) + end;
+            let error = super::parse(&deep).unwrap_err();
+            assert!(error.column() > 1, "{error}");
+        }
+        let deep = format!("port {}", "(".repeat(60_000));
+        assert_eq!(super::parse(&deep).unwrap_err().column(), 6 + super::cursor::MOST_OPEN);
+    });
 }

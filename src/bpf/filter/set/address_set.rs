@@ -1,0 +1,260 @@
+//! Sets of IP addresses by their prefixes.
+
+use super::next_number;
+use super::table::{Prefix4, Table, mask};
+use crate::bpf::map::{LpmTrie, Prefix, SharedValue};
+use crate::error::{Error, FilterFault, Result};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The most IPv6 prefixes of a set.
+const MOST_V6: u32 = 1 << 20;
+
+/// A set of IPv4 and IPv6 addresses, by thousands of prefixes if need be, for
+/// [`Condition::address_in`](crate::bpf::Condition::address_in). It can be changed at any time, also
+/// while programs use it: they see the change at once.
+///
+/// Clones are the same set.
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use xsk::bpf::{Action, AddressSet, Condition, Direction, Filter, XskMap};
+///
+/// # fn main() -> xsk::Result<()> {
+/// let blocked = AddressSet::new("blocked");
+/// blocked.insert(Ipv4Addr::new(198, 51, 100, 0), 24)?;
+/// let filter = Filter::new()
+///     .rule(Condition::address_in(Direction::Source, &blocked), Action::Drop);
+/// assert!(blocked.contains(Ipv4Addr::new(198, 51, 100, 7)));
+///
+/// # if !xsk::test_util::privileged("the documentation of AddressSet") { return Ok(()); }
+/// let map = XskMap::create(XskMap::DEFAULT_NAME, 4)?;
+/// let program = filter.load(&map)?;
+/// let mut packet = [0; 60];
+/// packet[12..15].copy_from_slice(&[8, 0, 0x45]); // IPv4
+/// packet[26..30].copy_from_slice(&[203, 0, 113, 5]); // its source
+/// assert_eq!(program.program().test_run(&packet, None)?.retval, 2); // XDP_PASS
+/// blocked.insert(Ipv4Addr::new(203, 0, 113, 5), 32)?;
+/// assert_eq!(program.program().test_run(&packet, None)?.retval, 1); // XDP_DROP
+/// # Ok(()) }
+/// ```
+///
+/// # Cost
+/// An IPv4 address costs at most three loads, however many prefixes there are; an IPv6 address a
+/// look-up in a trie of the kernel (`BPF_MAP_TYPE_LPM_TRIE`), which takes longer the more there are.
+/// The kernel's memory for IPv4 is fixed when a filter with the set is first compiled: at least 0.5
+/// MiB, and twice what the prefixes of that moment take: 1 KiB for each /16 network that has prefixes
+/// of more than 24 bits and 32 bytes for each /24 network with such, 32 bytes for each other /16
+/// network that has prefixes of more than 16.
+#[derive(Clone)]
+pub struct AddressSet(Arc<Shared>);
+
+struct Shared {
+    number: u64,
+    name: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    v4: BTreeSet<Prefix4>,
+    v6: BTreeSet<(u128, u8)>,
+    /// Once a filter is compiled.
+    table: Option<Table>,
+    /// Once a filter is loaded.
+    maps: Option<Arc<SetMaps>>,
+}
+
+/// What programs look into.
+#[derive(Debug)]
+pub(in super::super) struct SetMaps {
+    pub(in super::super) table: SharedValue,
+    pub(in super::super) trie: LpmTrie<Prefix<16>, u32>,
+}
+
+impl AddressSet {
+    /// Makes an empty set. Errors and the text of conditions call it `name`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let name = name.to_owned();
+        Self(Arc::new(Shared { number: next_number(), name, state: Mutex::default() }))
+    }
+
+    /// Returns the set's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Returns how many prefixes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let state = self.state();
+        state.v4.len().saturating_add(state.v6.len())
+    }
+
+    /// Returns whether there are no prefixes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns whether an address is in the set.
+    pub fn contains(&self, address: impl Into<IpAddr>) -> bool {
+        let state = self.state();
+        match address.into() {
+            IpAddr::V4(address) => {
+                let address = u32::from(address);
+                (0..=32).any(|len| state.v4.contains(&(address & mask(len), len)))
+            }
+            IpAddr::V6(address) => {
+                let address = u128::from(address);
+                (0..=128).any(|len| state.v6.contains(&(address & mask6(len), len)))
+            }
+        }
+    }
+
+    /// Adds the addresses whose first `len` bits are those of `address`. Returns `false` if the
+    /// prefix was there.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `len` is above 32 (IPv4) or 128 (IPv6); [`Error::Filter`] if programs
+    /// use the set and there is no more room; [`Error::MapEntry`](crate::Error::MapEntry).
+    pub fn insert(&self, address: impl Into<IpAddr>, len: u8) -> Result<bool> {
+        self.change(address.into(), len, true)
+    }
+
+    /// Removes a prefix; others that have addresses of it stay. Returns `false` if it was not there.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn remove(&self, address: impl Into<IpAddr>, len: u8) -> Result<bool> {
+        self.change(address.into(), len, false)
+    }
+
+    fn change(&self, address: IpAddr, len: u8, add: bool) -> Result<bool> {
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        if len > most {
+            let rule = "has at most 32 bits of IPv4, or 128 of IPv6";
+            return Err(Error::Setting { name: "prefix length", value: len.into(), rule });
+        }
+        let mut state = self.state();
+        match address {
+            IpAddr::V4(address) => {
+                let prefix = (u32::from(address) & mask(len), len);
+                let changed = put(&mut state.v4, prefix, add);
+                if changed && !state.update(prefix) {
+                    put(&mut state.v4, prefix, !add);
+                    // What was written before the room ended is undone; it fits, as it did.
+                    state.update(prefix);
+                    let bytes = state.table.as_ref().map_or(0, Table::bytes);
+                    let fault = FilterFault::SetFull { set: self.name().to_owned(), bytes };
+                    return Err(Error::Filter { fault });
+                }
+                Ok(changed)
+            }
+            IpAddr::V6(address) => {
+                let prefix = (u128::from(address) & mask6(len), len);
+                let changed = put(&mut state.v6, prefix, add);
+                let maps = state.maps.clone();
+                if let Some(maps) = maps.filter(|_| changed) {
+                    let key = Prefix::new(address.octets(), len.into())?;
+                    let done = if add {
+                        maps.trie.insert(&key, &1)
+                    } else {
+                        maps.trie.remove(&key).map(drop)
+                    };
+                    if let Err(error) = done {
+                        put(&mut state.v6, prefix, !add);
+                        return Err(error);
+                    }
+                }
+                Ok(changed)
+            }
+        }
+    }
+
+    /// Returns how many bytes the table has that programs look into.
+    pub(in super::super) fn table_bytes(&self) -> u32 {
+        let mut state = self.state();
+        let State { v4, table, .. } = &mut *state;
+        table.get_or_insert_with(|| Table::new(Table::bytes_for(v4))).bytes()
+    }
+
+    /// Returns what programs look into; makes it for the first of them.
+    pub(in super::super) fn maps(&self) -> Result<Arc<SetMaps>> {
+        let bytes = self.table_bytes();
+        let mut state = self.state();
+        if let Some(maps) = &state.maps {
+            return Ok(Arc::clone(maps));
+        }
+        let table = SharedValue::create("xsk_addresses", bytes)?;
+        let trie = LpmTrie::create("xsk_addresses6", MOST_V6)?;
+        for (address, len) in &state.v6 {
+            trie.insert(&Prefix::new(address.to_be_bytes(), (*len).into())?, &1)?;
+        }
+        let State { v4, table: words, .. } = &mut *state;
+        if let Some(words) = words {
+            // Prefixes that came before the first load are not in it yet.
+            *words = Table::new(bytes);
+            let whole = v4.iter().try_for_each(|&prefix| words.update(v4, prefix, &mut |_, _| {}));
+            if whole.is_err() {
+                let fault = FilterFault::SetFull { set: self.name().to_owned(), bytes };
+                return Err(Error::Filter { fault });
+            }
+            for (offset, word) in words.words() {
+                table.write(offset, word);
+            }
+        }
+        let maps = Arc::new(SetMaps { table, trie });
+        state.maps = Some(Arc::clone(&maps));
+        Ok(maps)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Brings the table up to date, if programs look into it. Returns `false` if it has no room.
+    fn update(&mut self, prefix: Prefix4) -> bool {
+        let (Some(table), Some(maps)) = (&mut self.table, &self.maps) else { return true };
+        let written =
+            table.update(&self.v4, prefix, &mut |offset, word| maps.table.write(offset, word));
+        written.is_ok()
+    }
+}
+
+/// Adds or removes an element; returns whether that changes anything.
+fn put<T: Ord>(set: &mut BTreeSet<T>, element: T, add: bool) -> bool {
+    if add { set.insert(element) } else { set.remove(&element) }
+}
+
+fn mask6(len: u8) -> u128 {
+    u128::MAX.checked_shl(128_u32.saturating_sub(len.into())).unwrap_or(0)
+}
+
+impl PartialEq for AddressSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.number == other.0.number
+    }
+}
+
+impl Eq for AddressSet {}
+
+impl Hash for AddressSet {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.number.hash(state);
+    }
+}
+
+impl fmt::Debug for AddressSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, prefixes) = (self.name(), self.len());
+        f.debug_struct("AddressSet").field("name", &name).field("prefixes", &prefixes).finish()
+    }
+}

@@ -1,0 +1,275 @@
+//! A table of IPv4 prefixes as programs read it: at most three loads for each address.
+//!
+//! The first 2^16 words are for the first 16 bits of an address. A word is 0 or 1 if all addresses
+//! that begin so are outside or inside; else it is the offset of a block, a multiple of 32, which
+//! decides by the next bits:
+//!
+//! - without [`FULL_BLOCK`]: 256 bits, one for each value of the third byte;
+//! - with [`FULL_BLOCK`]: 256 words, one for each value of the third byte: 0, 1, or the offset of
+//!   256 bits, one for each value of the fourth byte.
+//!
+//! A change writes new blocks first, and then the word that leads to them, so that a program finds
+//! either the old prefixes or the new ones. A block that is free is used again as late as possible.
+
+use std::collections::{BTreeSet, VecDeque};
+
+/// In the word of a block of 256 words.
+pub(in super::super) const FULL_BLOCK: u32 = 4;
+/// The bits of a word that are an offset.
+pub(in super::super) const OFFSET: u32 = !31;
+/// Bytes of a block of 256 words: no offset is further than this before the table's end.
+pub(in super::super) const BLOCK_BYTES: u32 = 1024;
+/// In the word of a block of 256 bits, so that it is neither 0 nor 1.
+const BITS: u32 = 2;
+const BITS_BYTES: u32 = 32;
+const ROOT_BYTES: u32 = 4 << 16;
+
+/// An IPv4 prefix: the first address in it, and how many bits all of them have in common.
+pub(super) type Prefix4 = (u32, u8);
+
+/// Writes a word, four bytes, at an offset in bytes that is a multiple of four.
+pub(super) type Write<'a> = &'a mut dyn FnMut(u32, u32);
+
+/// The table has no room for a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// What is in a table, and where its free blocks are.
+#[derive(Debug)]
+pub(super) struct Table {
+    bytes: u32,
+    words: Vec<u32>,
+    /// From here on nothing was used yet.
+    unused: u32,
+    free_bits: VecDeque<u32>,
+    free_blocks: VecDeque<u32>,
+}
+
+/// What the addresses of a part are.
+enum Part {
+    Outside,
+    Inside,
+    /// A bit for each value of the next byte.
+    Bits([u8; 32]),
+    /// A part for each value of the next byte.
+    Parts(Vec<Part>),
+}
+
+impl Table {
+    /// Makes an empty table of so many bytes.
+    pub(super) fn new(bytes: u32) -> Self {
+        let bytes = bytes.max(ROOT_BYTES.saturating_add(16 * BLOCK_BYTES)) & OFFSET;
+        Self {
+            bytes,
+            words: vec![0; crate::num::usize32(bytes / 4)],
+            unused: ROOT_BYTES,
+            free_bits: VecDeque::new(),
+            free_blocks: VecDeque::new(),
+        }
+    }
+
+    /// Returns how many bytes a table takes that has room for these prefixes, twice over.
+    pub(super) fn bytes_for(prefixes: &BTreeSet<Prefix4>) -> u32 {
+        let (mut blocks, mut last) = (0_u32, None);
+        for &(address, len) in prefixes.iter().filter(|(_, len)| *len > 16) {
+            let has_words = len > 24;
+            if has_words {
+                blocks = blocks.saturating_add(BITS_BYTES);
+            }
+            if last != Some((address >> 16, has_words)) {
+                blocks = blocks.saturating_add(if has_words { BLOCK_BYTES } else { BITS_BYTES });
+                last = Some((address >> 16, has_words));
+            }
+        }
+        let spare = blocks.max(1 << 18);
+        ROOT_BYTES.saturating_add(blocks).saturating_add(spare).min(1 << 30)
+    }
+
+    /// Returns the table's length in bytes.
+    pub(super) fn bytes(&self) -> u32 {
+        self.bytes
+    }
+
+    /// Returns the words, to be written to a new map.
+    pub(super) fn words(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let words = (0..).step_by(4).zip(self.words.iter().copied());
+        words.filter(|&(_, word)| word != 0)
+    }
+
+    /// Brings the part of a prefix up to date with the prefixes that there are.
+    pub(super) fn update(
+        &mut self,
+        prefixes: &BTreeSet<Prefix4>,
+        (address, len): Prefix4,
+        write: Write<'_>,
+    ) -> Result<(), Full> {
+        let first = address >> 16;
+        let last = first | (0xffff_u32.checked_shr(len.into()).unwrap_or(0) & 0xffff);
+        for root in first..=last {
+            let part = part(prefixes, root);
+            let new = self.write_part(&part, write)?;
+            let place = root.saturating_mul(4);
+            let old = self.read(place);
+            self.write_word(place, new, write);
+            self.free(old);
+        }
+        Ok(())
+    }
+
+    /// Writes the blocks of a part, and returns the word that leads to it.
+    fn write_part(&mut self, part: &Part, write: Write<'_>) -> Result<u32, Full> {
+        match part {
+            Part::Outside => Ok(0),
+            Part::Inside => Ok(1),
+            Part::Bits(bits) => {
+                let at = match self.free_bits.pop_front() {
+                    Some(at) => at,
+                    None => self.take(BITS_BYTES)?,
+                };
+                for (place, bytes) in (at..).step_by(4).zip(bits.chunks_exact(4)) {
+                    if let [a, b, c, d] = *bytes {
+                        self.write_word(place, u32::from_ne_bytes([a, b, c, d]), write);
+                    }
+                }
+                Ok(at | BITS)
+            }
+            Part::Parts(parts) => {
+                let at = match self.free_blocks.pop_front() {
+                    Some(at) => at,
+                    None => self.take(BLOCK_BYTES)?,
+                };
+                // What an earlier user left is not to be taken for this one's.
+                for place in (at..).step_by(4).take(256) {
+                    self.write_word(place, 0, write);
+                }
+                for (place, part) in (at..).step_by(4).zip(parts) {
+                    match self.write_part(part, write) {
+                        Ok(word) => self.write_word(place, word, write),
+                        Err(Full) => {
+                            self.free(at | FULL_BLOCK);
+                            return Err(Full);
+                        }
+                    }
+                }
+                Ok(at | FULL_BLOCK)
+            }
+        }
+    }
+
+    /// Takes bytes that were not used yet.
+    fn take(&mut self, bytes: u32) -> Result<u32, Full> {
+        let at = self.unused;
+        let end = at.checked_add(bytes).ok_or(Full)?;
+        // Programs check offsets against the last that a block of words can have.
+        let last = self.bytes.saturating_sub(BLOCK_BYTES);
+        if end > self.bytes || at > last {
+            return Err(Full);
+        }
+        self.unused = end;
+        Ok(at)
+    }
+
+    /// Frees the blocks that a word leads to.
+    fn free(&mut self, word: u32) {
+        let at = word & OFFSET;
+        if word < 2 {
+        } else if word & FULL_BLOCK == 0 {
+            self.free_bits.push_back(at);
+        } else {
+            for place in (at..).step_by(4).take(256) {
+                let word = self.read(place);
+                if word >= 2 {
+                    self.free_bits.push_back(word & OFFSET);
+                }
+            }
+            self.free_blocks.push_back(at);
+        }
+    }
+
+    fn read(&self, place: u32) -> u32 {
+        self.words.get(crate::num::usize32(place / 4)).copied().unwrap_or(0)
+    }
+
+    fn write_word(&mut self, place: u32, word: u32, write: Write<'_>) {
+        if let Some(known) = self.words.get_mut(crate::num::usize32(place / 4)) {
+            *known = word;
+            write(place, word);
+        }
+    }
+}
+
+/// Returns what the addresses are whose first 16 bits are `root`.
+fn part(prefixes: &BTreeSet<Prefix4>, root: u32) -> Part {
+    let first = root << 16;
+    let is_covered = (0..=16_u8).any(|len| prefixes.contains(&(first & mask(len), len)));
+    if is_covered {
+        return Part::Inside;
+    }
+    let mut bits = Bits::default();
+    let mut longer: Vec<(u8, Bits)> = Vec::new();
+    for &(address, len) in prefixes.range((first, 17)..=(first | 0xffff, 32)) {
+        let [_, _, third, fourth] = address.to_be_bytes();
+        match len {
+            ..=16 => {}
+            17..=24 => bits.set(third, 24_u8.saturating_sub(len)),
+            _ => {
+                if longer.last().is_none_or(|(last, _)| *last != third) {
+                    longer.push((third, Bits::default()));
+                }
+                if let Some((_, bits)) = longer.last_mut() {
+                    bits.set(fourth, 32_u8.saturating_sub(len));
+                }
+            }
+        }
+    }
+    longer.retain(|(third, _)| !bits.has(*third));
+    if longer.is_empty() {
+        return bits.part();
+    }
+    let whole = |third| if bits.has(third) { Part::Inside } else { Part::Outside };
+    let mut parts: Vec<Part> = (0..=255).map(whole).collect();
+    for (third, bits) in longer {
+        if let Some(part) = parts.get_mut(usize::from(third)) {
+            *part = bits.part();
+        }
+    }
+    Part::Parts(parts)
+}
+
+/// A bit for each value of a byte.
+#[derive(Default)]
+struct Bits([u8; 32]);
+
+impl Bits {
+    /// Sets the bits of 2^`free` values from `first` on.
+    fn set(&mut self, first: u8, free: u8) {
+        let last = first | (u8::MAX.checked_shr(8_u32.saturating_sub(free.into())).unwrap_or(0));
+        for value in first..=last {
+            if let Some(byte) = self.0.get_mut(usize::from(value / 8)) {
+                *byte |= 1 << (value % 8);
+            }
+        }
+    }
+
+    fn has(&self, value: u8) -> bool {
+        self.0.get(usize::from(value / 8)).is_some_and(|byte| byte & (1 << (value % 8)) != 0)
+    }
+
+    fn part(self) -> Part {
+        if self.0 == [0; 32] {
+            Part::Outside
+        } else if self.0 == [0xff; 32] {
+            Part::Inside
+        } else {
+            Part::Bits(self.0)
+        }
+    }
+}
+
+/// Returns the mask of a prefix's bits.
+pub(super) fn mask(len: u8) -> u32 {
+    u32::MAX.checked_shl(32_u32.saturating_sub(len.into())).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+#![expect(clippy::arithmetic_side_effects, reason = "a test")]
+
+use super::{FULL_BLOCK, OFFSET, Prefix4, Table, mask};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// Looks an address up as programs do.
+fn contains(table: &Table, address: u32) -> bool {
+    let [_, _, third, fourth] = address.to_be_bytes();
+    let bit = |at: u32, index: u8| {
+        let word = table.read((at + u32::from(index / 8)) & !3).to_ne_bytes();
+        word[usize::from(index / 8 % 4)] >> (index % 8) & 1 == 1
+    };
+    let word = table.read((address >> 16) * 4);
+    if word < 2 {
+        return word == 1;
+    }
+    if word & FULL_BLOCK == 0 {
+        return bit(word & OFFSET, third);
+    }
+    let word = table.read((word & OFFSET) + u32::from(third) * 4);
+    if word < 2 { word == 1 } else { bit(word & OFFSET, fourth) }
+}
+
+fn prefix() -> impl Strategy<Value = Prefix4> {
+    // Few different bytes, so that prefixes lie in one another.
+    let byte = prop_oneof![0_u8..3, any::<u8>()];
+    let len = prop_oneof![1 => 14_u8..=16, 4 => 17_u8..=32];
+    ([0_u8..2, 0_u8..2], [byte.clone(), byte], len)
+        .prop_map(|([a, b], [c, d], len)| (u32::from_be_bytes([a, b, c, d]) & mask(len), len))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_table_has_the_addresses_of_its_prefixes(
+        steps in proptest::collection::vec((prefix(), any::<bool>()), 1..60)
+    ) {
+        let mut prefixes = BTreeSet::new();
+        let mut table = Table::new(1 << 20);
+        let mut shadow = std::collections::BTreeMap::new();
+        for (prefix, add) in steps {
+            if add { prefixes.insert(prefix); } else { prefixes.remove(&prefix); }
+            let mut write = |offset, word| { shadow.insert(offset, word); };
+            table.update(&prefixes, prefix, &mut write).expect("room");
+            let (address, len) = prefix;
+            for near in [address, address | !mask(len), address.wrapping_sub(1), address ^ 0x100] {
+                let wanted = (0..=32).any(|len| prefixes.contains(&(near & mask(len), len)));
+                prop_assert_eq!(contains(&table, near), wanted, "{:#x}", near);
+            }
+        }
+        for (offset, word) in table.words() {
+            prop_assert_eq!(shadow.get(&offset), Some(&word));
+        }
+    }
+}
+
+#[test]
+fn the_whole_of_ipv4_is_a_prefix() {
+    let mut table = Table::new(0);
+    let mut prefixes = BTreeSet::from([(0, 0), (0x0a00_0001, 32)]);
+    table.update(&prefixes, (0, 0), &mut |_, _| {}).expect("room");
+    assert!([0, 0x0a00_0001, 0x0a00_0002, u32::MAX].into_iter().all(|at| contains(&table, at)));
+    prefixes.remove(&(0, 0));
+    table.update(&prefixes, (0, 0), &mut |_, _| {}).expect("room");
+    assert!(contains(&table, 0x0a00_0001));
+    assert!([0, 0x0a00_0002, u32::MAX].into_iter().all(|at| !contains(&table, at)));
+}
+
+#[test]
+fn blocks_that_are_free_are_used_again() {
+    let mut prefixes = BTreeSet::new();
+    let mut table = Table::new(0);
+    for round in 0..5000_u32 {
+        let prefix = ((round % 7) << 16 | 5, 32);
+        assert!(prefixes.insert(prefix));
+        table.update(&prefixes, prefix, &mut |_, _| {}).expect("room");
+        prefixes.remove(&prefix);
+        table.update(&prefixes, prefix, &mut |_, _| {}).expect("room");
+    }
+    assert_eq!(table.words().filter(|(offset, _)| *offset < 1 << 18).count(), 0);
+}
+
+#[test]
+fn a_table_without_room_says_so_and_stays_as_it_was() {
+    let mut prefixes = BTreeSet::new();
+    let mut table = Table::new(0);
+    let refused = (0..100).find(|root| {
+        prefixes.insert((root << 16 | 5, 32));
+        table.update(&prefixes, (root << 16 | 5, 32), &mut |_, _| {}).is_err()
+    });
+    let refused = refused.expect("the table is small");
+    assert!(!contains(&table, refused << 16 | 5));
+    assert!((0..refused).all(|root| contains(&table, root << 16 | 5)));
+}

@@ -1,0 +1,137 @@
+//! Reading the records of a ring buffer.
+
+use super::raw::RawMap;
+use super::record::{Step, step};
+use crate::error::{Error, MapOp, Result};
+use crate::num::usize32;
+use crate::sys::bpf::RingMemory;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+/// Reads the records of a [ring buffer](super::RingBuffer), from `RingBuffer::reader`. It keeps the ring
+/// buffer alive.
+///
+/// [`AsFd`] gives the descriptor that becomes readable when there is a record: to be waited for
+/// together with sockets by [`wait`](crate::socket::wait()), for instance.
+///
+/// ```no_run
+/// # fn f(events: &xsk::bpf::RingBuffer) -> xsk::Result<()> {
+/// let mut reader = events.reader()?;
+/// loop {
+///     reader.wait(None)?;
+///     reader.read_all(|record| println!("{} bytes: {record:02x?}", record.len()))?;
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct RingReader {
+    map: RawMap,
+    memory: RingMemory,
+    position: u64,
+    record: Vec<u8>,
+}
+
+impl RingReader {
+    /// Maps the ring buffer `map`, whose type is known.
+    pub(super) fn new(map: &RawMap) -> Result<Self> {
+        let memory = RingMemory::map(&map.fd, map.entries());
+        let memory = memory.map_err(map.failed(MapOp::Mmap, None))?;
+        let position = memory.consumer();
+        Ok(Self { map: map.try_clone()?, memory, position, record: Vec::new() })
+    }
+
+    /// Returns the next record, or `None` if there is none, or the next one is not finished: a
+    /// program has reserved it, and still writes. Its room is free from this call on.
+    ///
+    /// # Errors
+    /// [`Error::RingBuffer`] if what is in the ring contradicts its size, or something else has read
+    /// from it since: this reader cannot go on, a new one begins where the other stopped.
+    pub fn read(&mut self) -> Result<Option<&[u8]>> {
+        loop {
+            let consumer = self.memory.consumer();
+            let available = self.memory.available(self.position);
+            if consumer != self.position || available > u64::from(self.map.entries()) {
+                return Err(self.fault(available, None));
+            }
+            if available == 0 {
+                return Ok(None);
+            }
+            let header = self.memory.header(self.position);
+            match step(header, available) {
+                Step::Busy => return Ok(None),
+                Step::Skip { whole } => self.release(whole),
+                Step::Bad { len } => return Err(self.fault(available, Some(len))),
+                Step::Record { len, whole } => {
+                    self.record.resize(usize32(len), 0);
+                    if !self.memory.copy(self.position, &mut self.record) {
+                        return Err(self.fault(available, Some(len)));
+                    }
+                    self.release(whole);
+                    return Ok(Some(&self.record));
+                }
+            }
+        }
+    }
+
+    /// Calls `f` with each record that is there, until there is none or the next one is not finished.
+    /// Returns how many there were.
+    ///
+    /// It also gives those that come meanwhile, but not more than the ring has room for in one round,
+    /// so that it returns even if programs write faster than `f` reads.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_all(&mut self, mut f: impl FnMut(&[u8])) -> Result<usize> {
+        let end = self.position.saturating_add(self.map.entries().into());
+        let mut count = 0_usize;
+        while self.position < end {
+            let Some(record) = self.read()? else { break };
+            f(record);
+            count = count.saturating_add(1);
+        }
+        Ok(count)
+    }
+
+    /// Sleeps until there is a record, or `timeout` is over (`None`: for ever); returns whether there
+    /// is one. It also returns `false` after a signal, and `true` for a record that is not finished.
+    ///
+    /// The kernel wakes a sleeper when a record is finished that the reader has come to: read until
+    /// there is none before.
+    ///
+    /// # Errors
+    /// [`Error::MapEntry`].
+    #[doc(alias = "poll")]
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<bool> {
+        const LONGEST: Timespec = Timespec { tv_sec: 0x7fff_ffff, tv_nsec: 0 };
+        let timeout = timeout.map(|timeout| Timespec::try_from(timeout).unwrap_or(LONGEST));
+        let mut fds = [PollFd::from_borrowed_fd(self.map.as_fd(), PollFlags::IN)];
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(ready) => Ok(ready != 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(errno) => Err(self.map.failed(MapOp::Wait, None)(errno)),
+        }
+    }
+
+    fn release(&mut self, bytes: u64) {
+        self.position = self.position.wrapping_add(bytes);
+        self.memory.set_consumer(self.position);
+    }
+
+    fn fault(&self, available: u64, record: Option<u32>) -> Error {
+        Error::RingBuffer {
+            name: self.map.name().to_owned(),
+            bytes: self.map.entries(),
+            position: self.position,
+            available,
+            record,
+        }
+    }
+}
+
+impl AsFd for RingReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.map.as_fd()
+    }
+}

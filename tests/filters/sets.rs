@@ -1,0 +1,122 @@
+//! Sets that change while a program looks into them.
+
+use crate::packets::{udp4, udp6};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use xsk::bpf::{Action, AddressSet, Condition, Direction, Filter, FilterProgram, PortSet, XskMap};
+
+const DROP: u32 = 1;
+const PASS: u32 = 2;
+
+fn verdict(program: &FilterProgram, packet: &[u8]) -> u32 {
+    program.program().test_run(packet, None).unwrap().retval
+}
+
+fn loaded(condition: Condition) -> FilterProgram {
+    let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
+    Filter::new().rule(condition, Action::Drop).load(&map).unwrap()
+}
+
+/// Addresses that differ in few bits, so that prefixes hold several.
+fn address() -> impl Strategy<Value = IpAddr> {
+    let byte = prop_oneof![0_u8..4, any::<u8>()];
+    prop_oneof![
+        3 => [0_u8..8, 0_u8..8, 0_u8..8, 0_u8..8].prop_map(|bytes| IpAddr::from(Ipv4Addr::from(bytes))),
+        2 => any::<u32>().prop_map(|bits| IpAddr::from(Ipv4Addr::from(bits))),
+        2 => [byte.clone(), byte.clone(), byte].prop_map(|[a, b, c]| {
+            let mut bytes = [0; 16];
+            (bytes[0], bytes[5], bytes[15]) = (a, b, c);
+            IpAddr::from(Ipv6Addr::from(bytes))
+        }),
+    ]
+}
+
+#[test]
+fn a_program_finds_what_is_in_a_set_of_thousands_and_sees_changes() {
+    if !xsk::test_util::privileged("a_program_finds_what_is_in_a_set_of_thousands_and_sees_changes")
+    {
+        return;
+    }
+    let mut runner = TestRunner::deterministic();
+    let mut some = || address().new_tree(&mut runner).unwrap().current();
+    let set = AddressSet::new("thousands");
+    let bits = |address: IpAddr, n: usize| {
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        u8::try_from(most - n % (most / 2)).unwrap()
+    };
+    for n in 0..5000 {
+        let address = some();
+        set.insert(address, bits(address, n)).unwrap();
+    }
+    let source = loaded(Condition::address_in(Direction::Source, &set));
+    let either = loaded(Condition::address_in(Direction::Either, &set));
+    let (mut inside, mut outside) = (0, 0);
+    for n in 0..20_000 {
+        let (a, b) = match (some(), some()) {
+            (a @ IpAddr::V4(_), IpAddr::V4(_)) => (a, IpAddr::from(Ipv4Addr::from(!n))),
+            (a @ IpAddr::V6(_), b @ IpAddr::V6(_)) => (a, b),
+            (a @ IpAddr::V4(_), _) => (a, IpAddr::from(Ipv4Addr::LOCALHOST)),
+            (a @ IpAddr::V6(_), _) => (a, IpAddr::from(Ipv6Addr::LOCALHOST)),
+        };
+        let packet = match (a, b) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => udp4(a, b, [1, 2]),
+            (IpAddr::V6(a), IpAddr::V6(b)) => udp6(a, b, [1, 2]),
+            _ => unreachable!(),
+        };
+        let is_inside = set.contains(a);
+        let wanted = if is_inside { DROP } else { PASS };
+        assert_eq!(verdict(&source, &packet), wanted, "{a}");
+        let wanted = if is_inside || set.contains(b) { DROP } else { PASS };
+        assert_eq!(verdict(&either, &packet), wanted, "{a} {b}");
+        if is_inside {
+            inside += 1
+        } else {
+            outside += 1
+        }
+        // A prefix far from others takes much of a set's room.
+        let is_near = a < IpAddr::from([8, 0, 0, 0]) || a.is_ipv6();
+        if n % 4 == 0 && is_near {
+            // What is in goes out, and what is out comes in.
+            let len = if a.is_ipv4() { 32 } else { 128 };
+            if is_inside {
+                for len in 0..=len {
+                    set.remove(a, len).unwrap();
+                }
+            } else {
+                set.insert(a, len).unwrap();
+            }
+            let wanted = if is_inside { PASS } else { DROP };
+            assert_eq!(verdict(&source, &packet), wanted, "{a} after the change");
+        }
+    }
+    assert!(inside > 1000 && outside > 1000);
+}
+
+#[test]
+fn a_set_of_ports_is_seen_by_all_programs_that_use_it() {
+    if !xsk::test_util::privileged("a_set_of_ports_is_seen_by_all_programs_that_use_it") {
+        return;
+    }
+    let set = PortSet::new("ports");
+    set.insert(1000..=1999);
+    set.insert(0);
+    set.insert(65535);
+    let first = loaded(Condition::port_in(Direction::Destination, &set));
+    let second = loaded(Condition::udp() & Condition::port_in(Direction::Destination, &set));
+    let packet = |port| udp4(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST, [7, port]);
+    let packet6 = |port| udp6(Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST, [7, port]);
+    let check = |ports: &[(u16, u32)]| {
+        for &(port, wanted) in ports {
+            for program in [&first, &second] {
+                assert_eq!(verdict(program, &packet(port)), wanted, "port {port}");
+                assert_eq!(verdict(program, &packet6(port)), wanted, "port {port} of IPv6");
+            }
+        }
+    };
+    check(&[(999, PASS), (1000, DROP), (1999, DROP), (2000, PASS), (0, DROP), (65535, DROP)]);
+    set.remove(1500..=1599);
+    set.insert(2000);
+    check(&[(1499, DROP), (1500, PASS), (1599, PASS), (1600, DROP), (2000, DROP), (2001, PASS)]);
+}
