@@ -38,7 +38,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (text, packet) = bytes.split_at(end);
     let packet = packet.get(1..).unwrap_or_default();
     let text = String::from_utf8_lossy(text);
-    let mut filter = Filter::new().take_everything(true).counters(bytes.len() % 2 == 0);
+    let mut filter = Filter::new().take_everything(true).counters(bytes.len() & 1 == 0);
     for (line, action) in text.lines().zip(ACTIONS.iter().cycle()) {
         let Ok(condition) = line.parse::<Condition>() else { return };
         filter = filter.rule(condition, *action);

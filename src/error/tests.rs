@@ -6,6 +6,7 @@ mod attaching;
 mod classic;
 mod devices;
 mod expressions;
+mod filters;
 mod handover;
 mod memory;
 mod objects;
@@ -110,6 +111,7 @@ fn pinned() -> Vec<Error> {
         handover::texts(),
         devices::texts(),
         expressions::texts(),
+        filters::texts(),
         classic::texts(),
     ];
     all.into_iter().flatten().map(|(error, _)| error).collect()
