@@ -7,9 +7,12 @@
 //! Needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW.
 #![expect(clippy::print_stdout, reason = "this is what the program is for")]
 
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::error::Error;
 use std::io::BufRead;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use xsk::bpf::{Action, AddressSet, Condition, Direction, Filter, XskMap};
 use xsk::{Attachment, Interface, Port, wait};
@@ -37,11 +40,14 @@ fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let program = filter.program().try_clone()?;
     let attachment = Attachment::builder(&interface).program(program, map).attach()?;
     let _registration = port.socket.register(&attachment)?;
-    println!("{} mode: {}", attachment.mode(), attachment.reason());
+    eprintln!("{} mode, {}", attachment.mode(), attachment.reason());
     std::thread::spawn(move || change(&blocked));
 
+    let stop = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGINT, Arc::clone(&stop))?;
+    signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
     let mut next = Instant::now();
-    loop {
+    while !stop.load(Ordering::Relaxed) {
         if wait(&[&port.socket.rx], Some(Duration::from_millis(100)))? == 0 {
             port.socket.handle.check()?; // an error if the interface is gone
         }
@@ -64,6 +70,7 @@ fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
             }
         }
     }
+    Ok(()) // what was attached is taken off
 }
 
 /// Adds the prefixes of standard input to a set, or removes them.

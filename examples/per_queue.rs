@@ -55,7 +55,8 @@ fn run() -> Result<()> {
             threads.push(scope.spawn(move || receive(&mut port.socket, count, stop)));
         }
         let mut printed = Instant::now();
-        while !stop.load(Ordering::Relaxed) {
+        // A thread that has ended before is one that panicked.
+        while !stop.load(Ordering::Relaxed) && !threads.iter().any(|thread| thread.is_finished()) {
             // In short steps, because a signal does not end the sleep.
             thread::sleep(Duration::from_millis(50));
             if printed.elapsed() >= Duration::from_secs(1) {
@@ -63,6 +64,7 @@ fn run() -> Result<()> {
                 print("", &counts);
             }
         }
+        stop.store(true, Ordering::Relaxed);
         for thread in threads {
             thread.join().map_err(|_| "a thread panicked")??;
         }

@@ -453,8 +453,8 @@
 //! - TX metadata of packets of several frames, and on a queue with several sockets;
 //! - what the card knows of a packet, on a queue with several sockets;
 //! - sending at a rate: a loop of one's own has to wait;
-//! - bonds in native mode: the packets belong to the members. Bind to those
-//!   ([`Interface::members`]), or attach in generic mode, which is what
+//! - bonds in native mode, which is refused ([`Error::NativeBond`]): the packets belong to the
+//!   members. Bind to those ([`Interface::members`]), or attach in generic mode, which is what
 //!   [`AttachMode::Auto`] does there.
 //!
 //! # What each mode costs, and what it changes on the interface
@@ -553,7 +553,7 @@
 //! | packet memory shared with sockets of other queues and interfaces (`share_memory`) | 5.10 | `NeedsKernel`; `Socket::builder` registers the memory once more |
 //! | programs and maps do not count against `RLIMIT_MEMLOCK` | 5.11 | they count; above the limit `CreateMap`, `LoadProgram` with `EPERM`, which name the limit and 5.11 |
 //! | `XskMap::insert` refuses a bound socket that only sends | 5.11 | the kernel accepts it, and may crash: put no such socket into a map |
-//! | busy polling (`set_busy_poll`), and NAPI settings of a device (`set_napi`) | 5.11 | `NeedsKernel` |
+//! | busy polling (`set_busy_poll`) | 5.11 | `NeedsKernel` |
 //! | whether an interface is in another namespace is known without `CAP_NET_ADMIN` | 5.14 | `is_in_current_netns` is `None` |
 //! | programs for packets of several frames, the default one among them (`frags`, `BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
 //! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |

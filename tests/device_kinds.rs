@@ -5,12 +5,20 @@
 
 mod common;
 
-use common::{Cable, PATIENCE, kernel_can, packet};
+use common::{Cable, PATIENCE, kernel_can, kernel_since, packet};
+use rustix::io::Errno;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use xsk::attach::{AttachMode, Attachment, ModeReason};
+use xsk::attach::{AttachMode, Attachment, AttachmentBuilder, ModeReason};
+use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::test_util::{Namespace, ip, privileged};
 use xsk::{Error, Interface, Port, Socket, Umem, XdpMode};
+
+/// Where `struct xdp_md` has `rx_queue_index`.
+const RX_QUEUE_INDEX: i16 = 16;
+/// `XDP_PASS`.
+const PASS: i32 = 2;
 
 /// A device in the left namespace of a cable.
 struct Bench {
@@ -73,8 +81,11 @@ impl Bench {
             return None;
         }
         let device = made.unwrap();
+        if kind == "team" {
+            cable.left.set_team_mode(&device, "broadcast").unwrap();
+        }
         if !is_over {
-            // A bond takes no interface that is up.
+            // Bonds and teams take no interface that is up.
             ip::set_up(near, false).unwrap();
             ip::set_master(near, Some(&device)).unwrap();
         }
@@ -92,9 +103,19 @@ impl Bench {
         mode: AttachMode,
         traffic: &Traffic,
     ) -> Result<(XdpMode, ModeReason, bool), Error> {
+        self.receives_with(|| Attachment::builder(&self.device), mode, traffic)
+    }
+
+    /// The same, with what `builder` attaches.
+    fn receives_with(
+        &self,
+        builder: impl Fn() -> AttachmentBuilder,
+        mode: AttachMode,
+        traffic: &Traffic,
+    ) -> Result<(XdpMode, ModeReason, bool), Error> {
         let left = &self.cable.left;
         let mut port = port(left, &self.device);
-        let attach = || Attachment::builder(&self.device).mode(mode).attach();
+        let attach = || builder().mode(mode).attach();
         let attachment = left.run(attach).unwrap()?;
         let registration = port.socket.register(&attachment)?;
         let mut far = self::port(&self.cable.right, self.cable.veth.b());
@@ -159,7 +180,8 @@ fn say(line: &str) {
 fn generic_only(test: &str, kind: &str, traffic: &Traffic) {
     let Some(bench) = Bench::new(test, kind) else { return };
     let [native, generic, auto] = bench.report(kind, traffic);
-    assert!(native.is_err(), "{native:?}");
+    let refused = native.unwrap_err();
+    assert_eq!(refused.errno(), Some(Errno::OPNOTSUPP), "{refused}");
     assert!(generic.unwrap().2);
     let (mode, _, came) = auto.unwrap();
     assert_eq!((mode, came), (XdpMode::Generic, true));
@@ -179,6 +201,21 @@ fn a_bridge_is_generic() {
         return;
     }
     generic_only("a_bridge_is_generic", "bridge", &Traffic::ethernet());
+}
+
+#[test]
+fn a_team_is_generic_and_its_members_are_native() {
+    if !privileged!() {
+        return;
+    }
+    let test = "a_team_is_generic_and_its_members_are_native";
+    let traffic = Traffic::ethernet();
+    generic_only(test, "team", &traffic);
+    let Some(bench) = Bench::new(test, "team") else { return };
+    let member = Bench { device: bench.cable.veth.a().clone(), cable: bench.cable };
+    let [native, ..] = member.report("member of a team", &traffic);
+    assert!(native.unwrap().2);
+    assert!(member.sends(&traffic), "a member sends");
 }
 
 #[test]
@@ -209,10 +246,10 @@ fn sockets_of_a_bond_receive_in_generic_mode_and_those_of_members_in_native_mode
     assert_eq!(members_of(&bench.device), [near.index()]);
     assert_eq!(near.members().unwrap(), []);
     let [native, generic, auto] = bench.report("bond", &traffic);
-    // Before 5.15 a bond has no native mode.
-    if let Ok((mode, _, came)) = native {
-        assert_eq!((mode, came), (XdpMode::Native, false), "packets come to members");
-    }
+    let refused = native.unwrap_err();
+    let Error::NativeBond { members, .. } = &refused else { panic!("{refused}") };
+    assert_eq!(members, &["near"]);
+    assert!(bench.device.attached_programs().unwrap().is_empty());
     assert!(generic.unwrap().2);
     let (mode, reason, came) = auto.unwrap();
     assert_eq!((mode, came), (XdpMode::Generic, true));
@@ -225,6 +262,42 @@ fn sockets_of_a_bond_receive_in_generic_mode_and_those_of_members_in_native_mode
     let [native, ..] = member.report("member of a bond", &traffic);
     assert!(native.unwrap().2);
     assert!(member.sends(&traffic), "a member sends");
+}
+
+/// The refusal above is right: the kernel takes a program of one's own, and no packet comes.
+#[test]
+fn a_program_of_ones_own_is_attached_to_a_bond_in_native_mode_and_says_for_whom() {
+    if !privileged!() {
+        return;
+    }
+    let test = "a_program_of_ones_own_is_attached_to_a_bond_in_native_mode_and_says_for_whom";
+    if !kernel_can(test, kernel_since(5, 15), "native programs on bonds: Linux 5.15") {
+        return;
+    }
+    let Some(bench) = Bench::new(test, "bond") else { return };
+    let own = || {
+        let map = XskMap::create("own_map", 1).unwrap();
+        let [low, high] = Insn::load_map_fd(Reg::R1, map.as_fd());
+        let insns = [
+            Insn::load(Size::Word, Reg::R2, Reg::R1, RX_QUEUE_INDEX),
+            low,
+            high,
+            Insn::mov64_imm(Reg::R3, PASS),
+            Insn::call(Helper::REDIRECT_MAP),
+            Insn::exit(),
+        ];
+        let program = Program::builder(&insns).name("own").license(c"MIT").load().unwrap();
+        Attachment::builder(&bench.device).program(program, map)
+    };
+    let seen = bench.receives_with(own, AttachMode::Native, &Traffic::ethernet());
+    let (mode, reason, came) = seen.unwrap();
+    assert_eq!((mode, came), (XdpMode::Native, false), "packets come to members");
+    let ModeReason::NativeBond { members, .. } = &reason else { panic!("{reason:?}") };
+    assert_eq!(members, &["near"]);
+    assert!(reason.to_string().starts_with("as asked, but "), "{reason}");
+    // In generic mode, nothing is to be said.
+    let seen = bench.receives_with(own, AttachMode::Generic, &Traffic::ethernet());
+    assert_eq!(seen.unwrap(), (XdpMode::Generic, ModeReason::Asked, true));
 }
 
 #[test]

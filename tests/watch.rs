@@ -341,9 +341,6 @@ fn an_interface_of_another_namespace_is_watched_or_refused() {
     // Inside the namespace it takes no privilege.
     let watched = as_nobody(CapabilitySet::empty(), &cable.left, || near.watch().map(drop));
     assert_eq!(watched, Ok(()));
-    if !kernel_since(5, 14) {
-        return;
-    }
     let refused = as_nobody(CapabilitySet::empty(), &elsewhere, || near.watch().map(drop));
     let error = refused.unwrap_err();
     assert!(matches!(&error, Error::Interface { errno: Errno::XDEV, .. }), "{error:?}");

@@ -8,7 +8,7 @@ use crate::bpf::{Program, XskMap, redirect_takes_frags};
 use crate::error::{Error, ObjectKind, Result};
 use crate::interface::Interface;
 use crate::sys::fork::Process;
-use crate::types::AttachMethod;
+use crate::types::{AttachMethod, XdpMode};
 use std::time::Duration;
 
 /// The settings of an [`Attachment`], made by [`Attachment::builder`].
@@ -194,6 +194,7 @@ impl AttachmentBuilder {
     /// must be in the interface's namespace.
     ///
     /// # Errors
+    /// - [`Error::NativeBond`]: the interface is a bond, and [`AttachMode::Native`] was asked for.
     /// - [`Error::ForeignProgram`]: another program is attached, and it is not to be replaced.
     /// - [`Error::HiddenProgram`]: a program is attached, and `CAP_SYS_ADMIN` is missing to look at
     ///   it or at the link that holds it.
@@ -213,11 +214,18 @@ impl AttachmentBuilder {
         let Self { mut request, program, frags } = self;
         request.require_namespace()?;
         let members = match request.mode {
-            AttachMode::Auto => request.interface.members_of_bond()?,
-            AttachMode::Native | AttachMode::Generic => None,
+            AttachMode::Auto | AttachMode::Native => request.interface.members_of_bond()?,
+            AttachMode::Generic => None,
         };
-        if members.is_some() {
-            request.mode = AttachMode::Generic;
+        match (&members, request.mode) {
+            (Some(_), AttachMode::Auto) => request.mode = AttachMode::Generic,
+            (Some(members), AttachMode::Native) if program.is_none() => {
+                return Err(Error::NativeBond {
+                    interface: request.interface.name().to_owned(),
+                    members: members.clone(),
+                });
+            }
+            _ => {}
         }
         let candidate = Candidate::load(&request.interface, program, frags)?;
         let lock = request.lock()?;
@@ -232,6 +240,9 @@ impl AttachmentBuilder {
             joined: attached.reason.is_none(),
             reason: match (attached.reason, members) {
                 (None, _) => ModeReason::Joined,
+                (Some(ModeReason::Asked), Some(members)) if attached.mode == XdpMode::Native => {
+                    ModeReason::NativeBond { members }
+                }
                 (Some(_), Some(members)) => ModeReason::Bond { members },
                 (Some(reason), None) => reason,
             },

@@ -36,6 +36,10 @@ pub enum AttachMode {
     #[default]
     Auto,
     /// In the driver.
+    ///
+    /// Refused for a bond with this crate's default program ([`Error::NativeBond`]), because its
+    /// sockets would get nothing. A program of one's own is attached, and runs for the members
+    /// ([`ModeReason::NativeBond`]).
     Native,
     /// In the network stack.
     Generic,
@@ -122,6 +126,14 @@ pub enum ModeReason {
         /// The names of the members.
         members: Vec<String>,
     },
+    /// Native mode was asked for on a bond, with a program of one's own: it runs for the members
+    /// (5.15), and what it redirects comes to their sockets only. A socket of the bond never gets a
+    /// packet.
+    #[non_exhaustive]
+    NativeBond {
+        /// The names of the members.
+        members: Vec<String>,
+    },
     /// The program was attached in this mode already.
     Joined,
 }
@@ -183,7 +195,10 @@ impl fmt::Display for ModeReason {
                 }
                 if self.is_of_mtu() { f.write_str(OF_MTU) } else { Ok(()) }
             }
-            Self::Bond { members } => {
+            Self::Bond { members } | Self::NativeBond { members } => {
+                if matches!(self, Self::NativeBond { .. }) {
+                    f.write_str("as asked, but ")?;
+                }
                 f.write_str(
                     "in native mode the packets of a bond come to sockets of its members only",
                 )?;

@@ -197,6 +197,17 @@ impl Error {
                 Shown(*errno),
                 Said(message)
             ),
+            Self::NativeBond { interface, members } => {
+                write!(
+                    f,
+                    "cannot attach to bond {interface} in native mode: what its program redirects \
+                     comes to sockets of its members only"
+                )?;
+                if members.is_empty() {
+                    return f.write_str(", and it has none");
+                }
+                write!(f, " ({})", members.join(", "))
+            }
             Self::Detach { interface, mode, errno, message } => write!(
                 f,
                 "cannot detach the XDP program from {interface} ({mode} mode): {}{}",

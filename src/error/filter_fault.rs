@@ -10,7 +10,7 @@ use std::fmt;
 ///
 /// let all = Filter::new().rule(Condition::every_packet(), Action::Queue);
 /// let refused = all.compile().unwrap_err();
-/// assert!(matches!(refused, Error::Filter { fault: FilterFault::TakesEverything { rule: 0, .. } }));
+/// assert!(matches!(refused, Error::Filter { fault: FilterFault::TakesEverything { rule: 0, .. }, .. }));
 /// assert!(all.take_everything(true).compile().is_ok());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -199,6 +199,7 @@ fn of_operation(error: &Error) -> Hint {
             let (errno, mtu, rx_queues) = (*errno, *mtu, *rx_queues);
             attach::Refused { interface, mode, method, errno, message, mtu, rx_queues }.hint()
         }
+        Error::NativeBond { .. } => attach::NATIVE_BOND.into(),
         Error::Detach { interface, mode, errno, .. } => attach::detach(interface, *mode, *errno),
         Error::ForeignProgram { interface, mode, method, link, .. } => {
             attach::foreign(interface, *mode, *method, *link)

@@ -353,6 +353,16 @@ pub enum Error {
         /// The interface's receive queues, likewise.
         rx_queues: Option<u32>,
     },
+    /// Native mode was asked for on a bond, with this crate's default program: what that redirects
+    /// comes to sockets of the bond's members only. The kernel takes it (5.15), and a socket of the
+    /// bond would never get a packet.
+    #[non_exhaustive]
+    NativeBond {
+        /// The bond's name.
+        interface: String,
+        /// The names of its members.
+        members: Vec<String>,
+    },
     /// A program could not be detached, or was still there afterwards.
     #[non_exhaustive]
     Detach {
@@ -500,6 +510,7 @@ impl Error {
             | Self::WrongObject { .. }
             | Self::Filter { .. }
             | Self::Assemble { .. }
+            | Self::NativeBond { .. }
             | Self::ForeignProgram { .. }
             | Self::OtherAttachment { .. }
             | Self::Expression(_)
@@ -578,7 +589,7 @@ impl Error {
             Self::Handover { fault: HandoverFault::Closed { .. }, .. } => {
                 io::ErrorKind::UnexpectedEof
             }
-            Self::NeedsKernel { .. } => io::ErrorKind::Unsupported,
+            Self::NeedsKernel { .. } | Self::NativeBond { .. } => io::ErrorKind::Unsupported,
             _ => self.errno().map_or(io::ErrorKind::Other, |errno| {
                 io::Error::from_raw_os_error(errno.raw_os_error()).kind()
             }),

@@ -1,6 +1,7 @@
 //! A Unix socket, by which bytes and descriptors come.
 
 use crate::error::HandoverFault;
+use crate::sys::sockopt;
 use rustix::cmsg_space;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -55,6 +56,30 @@ pub(super) struct Received {
     pub(super) descriptors_cut: bool,
 }
 
+/// Keeps the kernel from passing a descriptor of the sender with each message (`SO_PASSPIDFD`, 6.5),
+/// if the owner of the socket has asked for that: [`RecvAncillaryBuffer`] passes over a message of
+/// this kind, and its descriptor would stay open.
+struct WithoutPidfd<'a>(Option<BorrowedFd<'a>>);
+
+impl<'a> WithoutPidfd<'a> {
+    fn new(socket: BorrowedFd<'a>) -> Result<Self, HandoverFault> {
+        if !sockopt::passes_pidfd(socket) {
+            return Ok(Self(None));
+        }
+        sockopt::set_passes_pidfd(socket, false)
+            .map_err(|errno| HandoverFault::Socket { errno })?;
+        Ok(Self(Some(socket)))
+    }
+}
+
+impl Drop for WithoutPidfd<'_> {
+    fn drop(&mut self) {
+        if let Some(socket) = self.0 {
+            let _ = sockopt::set_passes_pidfd(socket, true);
+        }
+    }
+}
+
 /// Receives what is there, or waits for it; no bytes at all at the end of the stream. Descriptors
 /// that come are added to `descriptors`; they are closed by `execve(2)`.
 pub(super) fn receive(
@@ -63,6 +88,7 @@ pub(super) fn receive(
     descriptors: &mut Vec<OwnedFd>,
     deadline: Deadline,
 ) -> Result<Received, HandoverFault> {
+    let _without = WithoutPidfd::new(socket)?;
     loop {
         // The credentials come first if the socket's `SO_PASSCRED` is set.
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MOST), ScmCredentials(1))];
@@ -116,4 +142,37 @@ pub(super) fn send_all(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixDatagram;
+
+    /// Returns how many descriptors of this process are those of processes.
+    fn pidfds() -> usize {
+        let all = std::fs::read_dir("/proc/self/fd").unwrap();
+        let names = all.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        names.filter(|name| name.to_string_lossy().contains("pidfd")).count()
+    }
+
+    #[test]
+    fn a_descriptor_of_the_sender_does_not_stay_open() {
+        const MESSAGES: usize = 32;
+        let (here, there) = UnixDatagram::pair().unwrap();
+        // Before 6.5 there is no such option.
+        let can = sockopt::set_passes_pidfd(here.as_fd(), true).is_ok();
+        let (mut bytes, mut descriptors) = ([0; 16], Vec::new());
+        for _ in 0..MESSAGES {
+            there.send(b"message").unwrap();
+            let deadline = Deadline::after(Some(Duration::from_secs(10)));
+            let received = receive(here.as_fd(), &mut bytes, &mut descriptors, deadline).unwrap();
+            assert_eq!(received.bytes, 7);
+        }
+        assert!(descriptors.is_empty());
+        // Other tests have a few at most.
+        assert!(pidfds() < MESSAGES);
+        assert_eq!(sockopt::passes_pidfd(here.as_fd()), can, "the option is as it was");
+    }
 }

@@ -3,7 +3,6 @@
 use super::Interface;
 use crate::error::Result;
 use crate::sys::ethtool;
-use rustix::io::Errno;
 use xsk_uapi::ethtool::ethtool_drvinfo;
 
 /// The driver of an interface (`ETHTOOL_GDRVINFO`, what `ethtool -i` shows).
@@ -61,10 +60,16 @@ impl Interface {
     /// [`Error::Interface`](crate::Error::Interface); with `ENODEV` if it is gone.
     #[doc(alias = "ETHTOOL_GDRVINFO")]
     pub fn driver(&self) -> Result<Option<Driver>> {
-        match ethtool::driver(self.device(&self.info()?)) {
-            Ok(info) => Ok(Some(Driver::of(&info)).filter(|driver| !driver.name.is_empty())),
-            Err(Errno::OPNOTSUPP) => Ok(None),
-            Err(errno) => Err(self.error("ask for the driver of", errno.into())),
-        }
+        let info = self.ethtool_if_any("ask for the driver of", ethtool::driver)?;
+        Ok(info.as_ref().map(Driver::of).filter(|driver| !driver.name.is_empty()))
+    }
+
+    /// Returns whether its driver has this name (`ETHTOOL_GDRVINFO`); not if the kernel does not
+    /// report it.
+    pub(crate) fn has_driver(&self, name: &str) -> bool {
+        let driver = self.ethtool("ask for the driver of", ethtool::driver);
+        driver.is_ok_and(|driver| {
+            driver.driver.split(|byte| *byte == 0).next() == Some(name.as_bytes())
+        })
     }
 }

@@ -66,7 +66,7 @@ pub use xdp_socket::{XdpSocketCounters, XdpSocketInfo, XdpUmemInfo};
 use crate::error::{Error, Result};
 use crate::netlink::message::Request;
 use crate::netlink::{Netlink, Refusal, Reply};
-use crate::sys::ethtool::{self, Device};
+use crate::sys::ethtool::Device;
 use crate::sys::netlink::Family;
 use crate::sys::netns;
 use rustix::io::Errno;
@@ -89,6 +89,10 @@ const ALTIFNAMSIZ: usize = 128;
 /// to that namespace, even if the calling thread has moved to another; a renamed interface is still
 /// found. For an interface that was removed, or moved to another namespace, they return `ENODEV`.
 /// Cheap to clone.
+///
+/// Calls that the kernel has for a name only (those of `ethtool`: driver, channels, ring sizes, flow
+/// rules, the receive hash) return `ECANCELED` if the interface is renamed meanwhile: they may have
+/// come to another one with that name. Such a setting is put back; a flow rule may stay.
 ///
 /// ```
 /// use xsk::Interface;
@@ -126,6 +130,9 @@ struct Sockets {
     generic: Netlink,
     /// Identifies the namespace; `None` before 5.14.
     netns: Option<u64>,
+    /// Where that is `None`: the netlink address of `route`, which no other socket of its namespace
+    /// can have, and which is not likely to be one in another namespace.
+    address: Option<u32>,
 }
 
 /// What distinguishes the namespace of an interface from others.
@@ -142,9 +149,15 @@ impl Sockets {
             Netlink::open(family)
                 .map_err(|errno| Error::Netlink { operation: "open a netlink socket", errno })
         };
-        let route = open(Family::Route)?;
+        let mut route = open(Family::Route)?;
         let netns = netns::cookie(route.as_fd()).ok();
-        Ok(Arc::new(Self { route, generic: open(Family::Generic)?, netns }))
+        let mut address = None;
+        if let Some((other, own)) =
+            netns.is_none().then(|| Netlink::open_with_address(Family::Route)).flatten()
+        {
+            (route, address) = (other, Some(own));
+        }
+        Ok(Arc::new(Self { route, generic: open(Family::Generic)?, netns, address }))
     }
 }
 
@@ -286,32 +299,6 @@ impl Interface {
         Ok(self.info()?.programs)
     }
 
-    /// Returns how many queues it has, and can have.
-    ///
-    /// The counts are the driver's (`ETHTOOL_GCHANNELS`); for a driver that does not report them,
-    /// the numbers of queues that the interface was made with.
-    ///
-    /// # Errors
-    /// [`Error::Interface`]; with `ENODEV` if it is gone.
-    #[doc(alias = "ETHTOOL_GCHANNELS")]
-    pub fn queues(&self) -> Result<Queues> {
-        let info = self.info()?;
-        match ethtool::channels(self.device(&info)) {
-            Ok(channels) => Ok(Queues::of_channels(&channels)),
-            // A driver without channels.
-            Err(Errno::OPNOTSUPP) => Ok(Queues::of_info(&info)),
-            Err(errno) => Err(self.error("ask for the channels of", errno.into())),
-        }
-    }
-
-    /// Returns how many queues it can have at most: the size that a map of its sockets needs.
-    ///
-    /// # Errors
-    /// As [`queues`](Self::queues).
-    pub fn max_queues(&self) -> Result<u32> {
-        Ok(self.queues()?.max())
-    }
-
     /// Returns what its driver can do with XDP programs and AF_XDP sockets (6.3).
     ///
     /// `None` where the kernel does not report it. Programs may be attached and sockets bound all
@@ -339,16 +326,6 @@ impl Interface {
     /// kernel does not report it.
     pub(crate) fn shares_namespace_with(&self, socket: BorrowedFd<'_>) -> Option<bool> {
         netns::is_shared(self.sockets.route.as_fd(), socket)
-    }
-
-    /// Returns whether its driver has this name (`ETHTOOL_GDRVINFO`); not if the kernel does not
-    /// report it.
-    pub(crate) fn has_driver(&self, name: &str) -> bool {
-        let of = |info: InterfaceInfo| ethtool::driver(self.device(&info)).ok();
-        let driver = self.info().ok().and_then(of);
-        driver.is_some_and(|driver| {
-            driver.driver.split(|byte| *byte == 0).next() == Some(name.as_bytes())
-        })
     }
 
     /// Returns the fixed part of a request about this interface.

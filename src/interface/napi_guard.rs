@@ -81,8 +81,8 @@ impl NapiGuard {
     /// Puts the former settings back. An instance that is gone took its settings with it.
     ///
     /// # Errors
-    /// [`Error::Interface`](crate::Error::Interface): with `EBUSY` if something else has changed
-    /// them meanwhile, which is then left as it is; with `ENETDOWN` if the interface is down, where
+    /// [`Error::Interface`](crate::Error::Interface): with `ECANCELED` if something else has
+    /// changed them meanwhile, which is then left as it is; with `ENETDOWN` if the interface is down, where
     /// they cannot be set; or the kernel's reason.
     pub fn restore(mut self) -> Result<()> {
         self.put_back()

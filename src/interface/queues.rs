@@ -1,6 +1,9 @@
 //! The queue counts of an interface.
 
+use super::Interface;
 use super::info::InterfaceInfo;
+use crate::error::Result;
+use crate::sys::ethtool;
 use xsk_uapi::ethtool::ethtool_channels;
 
 /// The queue counts of an interface. A queue number is valid if it is below
@@ -62,5 +65,31 @@ impl Queues {
             max_rx: info.rx_queues,
             max_tx: info.tx_queues,
         }
+    }
+}
+
+impl Interface {
+    /// Returns how many queues it has, and can have.
+    ///
+    /// The counts are the driver's (`ETHTOOL_GCHANNELS`); for a driver that does not report them,
+    /// the numbers of queues that the interface was made with.
+    ///
+    /// # Errors
+    /// [`Error::Interface`](crate::Error::Interface); with `ENODEV` if it is gone.
+    #[doc(alias = "ETHTOOL_GCHANNELS")]
+    pub fn queues(&self) -> Result<Queues> {
+        match self.ethtool_if_any("ask for the channels of", ethtool::channels)? {
+            Some(channels) => Ok(Queues::of_channels(&channels)),
+            // A driver without channels.
+            None => Ok(Queues::of_info(&self.info()?)),
+        }
+    }
+
+    /// Returns how many queues it can have at most: the size that a map of its sockets needs.
+    ///
+    /// # Errors
+    /// As [`queues`](Self::queues).
+    pub fn max_queues(&self) -> Result<u32> {
+        Ok(self.queues()?.max())
     }
 }

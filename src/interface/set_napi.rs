@@ -11,7 +11,7 @@ use crate::sys::sysfs;
 use rustix::io::Errno;
 use std::time::Duration;
 
-/// The attributes of a whole device in sysfs (5.11).
+/// The attributes of a whole device in sysfs (net/core/net-sysfs.c, 5.8).
 const DEFER: &str = "napi_defer_hard_irqs";
 const FLUSH: &str = "gro_flush_timeout";
 
@@ -36,7 +36,7 @@ impl Interface {
         self.find_napi(queue).map_err(|refusal| self.error("ask for the NAPI instance of", refusal))
     }
 
-    /// Returns the NAPI settings of the whole device, as sysfs has them (5.11).
+    /// Returns the NAPI settings of the whole device, as sysfs has them (5.8).
     ///
     /// `None` where the kernel does not have them, where `/sys` does not show the network namespace
     /// of this interface, and for an interface without an Ethernet address of its own, by which that
@@ -56,7 +56,7 @@ impl Interface {
     ///
     /// Where the kernel can set single instances (6.13), and this queue's is known
     /// ([`napi`](Self::napi)), the queue alone is set. Otherwise the whole device is, through sysfs
-    /// (5.11): [`NapiGuard::scope`] says which. Sysfs is the one way on such kernels, and shows the
+    /// (5.8): [`NapiGuard::scope`] says which. Sysfs is the one way on such kernels, and shows the
     /// network namespace in which it was mounted: if that is another one, the call is refused. Both
     /// the call and its guard then set every instance, those that were set one by one included.
     ///
@@ -71,7 +71,7 @@ impl Interface {
     /// without CAP_NET_ADMIN, in the initial user namespace for a single instance; with `EXDEV` if
     /// `/sys` shows another network namespace, or might; with `ERANGE` or `EINVAL` for a value that the
     /// kernel refuses or did not keep; with `ENODEV` if the interface is gone.
-    /// [`Error::NeedsKernel`] where the kernel lacks what is set: 5.11 for deferral, 6.13 for
+    /// [`Error::NeedsKernel`] where the kernel lacks what is set: 5.8 for deferral, 6.13 for
     /// [`irq_suspend_timeout`](NapiSettings::irq_suspend_timeout), 6.17 for
     /// [`threaded`](NapiSettings::threaded).
     ///
@@ -155,7 +155,7 @@ impl Interface {
         self.check_abilities(&NapiSettings::default(), wanted)?;
         let before = match self.read_sysfs() {
             Err(Refusal { errno: Errno::NOENT, .. }) => {
-                return Err(Error::NeedsKernel { feature: DEFER, version: "5.11" });
+                return Err(Error::NeedsKernel { feature: DEFER, version: "5.8" });
             }
             before => before.map_err(failed)?,
         };
@@ -194,7 +194,7 @@ impl Interface {
             },
             Err(Refusal { errno: Errno::NODEV, .. }) => Ok(()),
             Ok(Some(now)) if !set.are_kept_in(&now) => Err(Refusal {
-                errno: Errno::BUSY,
+                errno: Errno::CANCELED,
                 text: Some(format!(
                     "something else has changed them meanwhile ({set} became {now}), and they are \
                      left as they are"

@@ -1,12 +1,15 @@
 //! What the guards of device settings have in common: the value before, and the one that was set.
 
-use super::{Interface, InterfaceInfo};
+use super::Interface;
 use crate::error::{Error, Result};
 use crate::sys::ethtool::Device;
 use rustix::io::Errno;
 
 /// What `restore` reports if it does nothing.
 const CHANGED_SINCE: &str = "another value was set since, which stays";
+
+/// How often a call is made that finds no interface of the name that there was a moment before.
+const NAMES_AT_MOST: usize = 8;
 
 /// A setting of a device that can be read and written again.
 pub(super) trait Setting: PartialEq + Sized {
@@ -37,7 +40,12 @@ pub(super) struct Undo<S: Setting> {
 impl<S: Setting> Undo<S> {
     /// Writes `new`, and reads what became of it: a driver may round.
     pub(super) fn set(interface: &Interface, before: S, new: &S) -> Result<Self> {
-        new.write(interface)?;
+        new.write(interface).inspect_err(|error| {
+            if error.errno() == Some(Errno::CANCELED) {
+                // It may have come to this interface, although that was renamed.
+                let _ = before.write(interface);
+            }
+        })?;
         let set = match before.read_again(interface) {
             Ok(set) => set,
             Err(error) => {
@@ -105,21 +113,43 @@ impl Interface {
         Error::Interface { name: self.name().to_owned(), operation, errno, message }
     }
 
-    /// Makes an ioctl about this interface.
+    /// Makes an ioctl about this interface, which has to go by its name.
+    ///
+    /// # Errors
+    /// [`Error::Interface`]; with `ECANCELED` if the interface was renamed during the call, which may
+    /// have come to another one that was given the name. A call that found no interface of that name
+    /// is made again.
     pub(super) fn ethtool<T>(
         &self,
         operation: &'static str,
-        call: impl FnOnce(Device<'_>) -> Result<T, Errno>,
+        call: impl Fn(Device<'_>) -> Result<T, Errno>,
     ) -> Result<T> {
-        let info: InterfaceInfo = self.info()?;
-        call(self.device(&info)).map_err(|errno| self.error(operation, errno.into()))
+        let mut info = self.info()?;
+        for _ in 0..NAMES_AT_MOST {
+            let result = call(self.device(&info));
+            let now = self.info()?;
+            if now.os_name == info.os_name {
+                return result.map_err(|errno| self.error(operation, errno.into()));
+            }
+            let found_none = matches!(result, Err(Errno::NODEV));
+            let former = std::mem::replace(&mut info, now);
+            if !found_none {
+                let message = format!(
+                    "it was renamed from {} to {} during the call: if another interface has the \
+                     former name now, the call may have come to that one",
+                    former.name, info.name
+                );
+                return Err(self.refused(operation, Errno::CANCELED, message));
+            }
+        }
+        Err(self.refused(operation, Errno::CANCELED, "it is renamed all the time"))
     }
 
     /// As [`ethtool`](Self::ethtool), for a getter: `None` for a driver without such a function.
     pub(super) fn ethtool_if_any<T>(
         &self,
         operation: &'static str,
-        call: impl FnOnce(Device<'_>) -> Result<T, Errno>,
+        call: impl Fn(Device<'_>) -> Result<T, Errno>,
     ) -> Result<Option<T>> {
         match self.ethtool(operation, call) {
             Ok(value) => Ok(Some(value)),

@@ -4,6 +4,7 @@ use super::ack::Ack;
 use super::message::{Message, Request, messages};
 use crate::sys::netlink::{self, Family};
 use rustix::io::Errno;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use xsk_uapi::netlink::{
@@ -65,7 +66,22 @@ impl AsFd for Netlink {
 impl Netlink {
     /// Opens a socket in the calling thread's network namespace.
     pub(crate) fn open(family: Family) -> Result<Self, Errno> {
-        Ok(Self { fd: netlink::open(family)?, state: Mutex::default() })
+        Self::open_as(family, 0)
+    }
+
+    /// The same, with an address: `EADDRINUSE` if a socket of the namespace has it. 0 has the kernel
+    /// choose one.
+    pub(crate) fn open_as(family: Family, number: u32) -> Result<Self, Errno> {
+        Ok(Self { fd: netlink::open_as(family, number)?, state: Mutex::default() })
+    }
+
+    /// Opens a socket whose address is not likely to be one in another namespace; returns both.
+    pub(crate) fn open_with_address(family: Family) -> Option<(Self, u32)> {
+        // Those that the kernel chooses are process ids, which are below 2^22, and negative numbers.
+        const OURS: u32 = 1 << 30;
+        let random = RandomState::new().build_hasher().finish();
+        let address = u32::try_from(random >> 34).ok()? | OURS; // 30 bits
+        Self::open_as(family, address).ok().map(|socket| (socket, address))
     }
 
     /// Sends a request and collects everything up to its acknowledgement, or to the end of its

@@ -147,13 +147,26 @@ impl AppliedProfile {
         &self.guard
     }
 
-    /// Puts the former settings of both back.
+    /// Puts the former settings of both back. Those that something else has changed meanwhile are
+    /// left as they are.
     ///
     /// # Errors
     /// Those of [`NapiGuard::restore`] and [`SocketHandle::set_busy_poll`]; both are tried.
+    /// [`Error::Interface`] with `ECANCELED` if other settings were set on the socket.
     pub fn restore(self) -> Result<()> {
-        let restored = self.guard.restore();
-        restored.and(self.handle.set_busy_poll(&self.former))
+        let Self { profile, handle, former, guard } = self;
+        let restored = guard.restore();
+        let of_socket = match handle.busy_poll() {
+            Ok(now) if now == profile.busy_poll() => handle.set_busy_poll(&former),
+            Ok(now) => Err(Error::Interface {
+                name: handle.interface().to_owned(),
+                operation: "restore the busy polling of a socket on",
+                errno: Errno::CANCELED,
+                message: Some(format!("something else was set since ({now}), which stays")),
+            }),
+            Err(error) => Err(error),
+        };
+        restored.and(of_socket)
     }
 
     /// Leaves the settings as they are.

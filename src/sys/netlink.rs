@@ -27,13 +27,22 @@ pub(crate) enum Family {
 
 /// `socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family)`, bound, with extended and short acks.
 pub(crate) fn open(family: Family) -> Result<OwnedFd, Errno> {
+    open_as(family, 0)
+}
+
+/// As [`open`], bound to the address `number`; 0 has the kernel choose one. A network namespace has
+/// each number of a family once.
+///
+/// # Errors
+/// `EADDRINUSE` if a socket of the calling thread's namespace has it.
+pub(crate) fn open_as(family: Family, number: u32) -> Result<OwnedFd, Errno> {
     let protocol: Option<Protocol> = match family {
         Family::Route => None,
         Family::Generic => Some(netlink::GENERIC),
         Family::SockDiag => Some(netlink::SOCK_DIAG),
     };
     let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
-    bind(&fd, &SocketAddrNetlink::new(0, 0))?;
+    bind(&fd, &SocketAddrNetlink::new(number, 0))?;
     // Acks that do not echo the whole request (4.3), and that say in words what was wrong (4.12).
     // Both only make errors easier to read; a kernel without them works too.
     for option in [NETLINK_CAP_ACK, NETLINK_EXT_ACK] {

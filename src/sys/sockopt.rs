@@ -12,6 +12,22 @@ use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+/// `SOL_SOCKET` and `SO_PASSPIDFD` (asm-generic/socket.h, 6.5).
+const SOL_SOCKET: i32 = 1;
+const SO_PASSPIDFD: i32 = 76;
+
+/// `getsockopt(fd, SOL_SOCKET, SO_PASSPIDFD)`: whether a descriptor of the sender comes with each
+/// message of a Unix socket; never before 6.5.
+pub(crate) fn passes_pidfd(fd: BorrowedFd<'_>) -> bool {
+    let mut passes = 0_i32;
+    get(fd, SOL_SOCKET, SO_PASSPIDFD, &mut passes).is_ok() && passes != 0
+}
+
+/// `setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD)`
+pub(crate) fn set_passes_pidfd(fd: BorrowedFd<'_>, passes: bool) -> Result<(), Errno> {
+    set(fd, SOL_SOCKET, SO_PASSPIDFD, &i32::from(passes))
+}
+
 /// `setsockopt(fd, level, name, value, sizeof(*value))`
 pub(crate) fn set<T: IntoBytes + Immutable + ?Sized>(
     fd: BorrowedFd<'_>,

@@ -45,6 +45,7 @@ mod ring_contents;
 mod ring_program;
 #[cfg(feature = "proptest")]
 pub mod strategies;
+mod team;
 mod veth;
 
 pub use crate::ring::Index;

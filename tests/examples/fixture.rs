@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,6 +42,22 @@ impl Example {
             assert!(line.contains(" mode, "), "{line}");
         }
         example
+    }
+
+    /// Starts an example as [`start`](Self::start) does, with a pipe as its standard input.
+    pub(crate) fn with_input(namespace: &Namespace, line: &[&str]) -> (Self, ChildStdin) {
+        let (name, args) = line.split_first().unwrap();
+        let mut command = Command::new(path(name));
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = namespace.run(|| command.spawn().unwrap()).unwrap();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let input = child.stdin.take().unwrap();
+        (Self { out: lines(out), err: lines(err), child }, input)
+    }
+
+    /// Returns the next line of its standard error.
+    pub(crate) fn error_line(&self) -> String {
+        self.err.recv_timeout(PATIENCE).unwrap()
     }
 
     /// Returns the next line of its standard output.

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod echo;
+mod filter;
 mod fixture;
 mod forward;
 mod jumbo;

@@ -1,5 +1,9 @@
-//! Filters on the real kernel: sets, counters, what is refused.
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! Filters on the real kernel: random ones, sets, counters, what is refused.
 
 mod packets;
+mod random;
+#[path = "../common/random_filters.rs"]
+#[allow(dead_code, reason = "what differs from tcpdump is not asked for here")]
+mod random_filters;
+mod refusals;
 mod sets;

@@ -90,7 +90,7 @@ pub(crate) const FEATURES: [Feature; 24] = [
         probe: probes::sender_in_map,
     },
     Feature {
-        name: "busy polling (`set_busy_poll`), and NAPI settings of a device (`set_napi`)",
+        name: "busy polling (`set_busy_poll`)",
         since: (5, 11),
         without: "`NeedsKernel`",
         probe: probes::busy_poll,

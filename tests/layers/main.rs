@@ -30,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("socket", &["num", "types", "sys", "ring", "umem", "interface", "error", "packet"]),
     ("attach", &["sys", "types", "error", "netlink", "interface", "bpf", "socket"]),
     ("multi_queue", &["num", "types", "error", "umem", "interface", "socket", "attach"]),
-    ("handover", &["num", "types", "error", "interface", "bpf", "socket"]),
+    ("handover", &["num", "types", "sys", "error", "interface", "bpf", "socket"]),
     (
         "test_util",
         &[

@@ -56,7 +56,7 @@ fn the_device_is_set_and_restored() {
         let guard = interface.set_napi(0, &wanted).unwrap();
         interface.set_napi(1, &NapiSettings::new(5, US(200))).unwrap().keep();
         let error = guard.restore().unwrap_err();
-        assert!(matches!(error, Error::Interface { errno: Errno::BUSY, .. }), "{error}");
+        assert!(matches!(error, Error::Interface { errno: Errno::CANCELED, .. }), "{error}");
 
         let suspend = wanted.with_irq_suspend_timeout(US(1));
         let error = interface.set_napi(0, &suspend).unwrap_err();

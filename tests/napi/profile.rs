@@ -38,6 +38,13 @@ fn a_profile_sets_socket_and_queue_and_restores_both() {
         }
         drop(NapiProfile::Throughput.apply(interface, handle).unwrap());
         assert_eq!(settings(), before);
+        // What was set on the socket meanwhile stays; the queue has its settings back.
+        let applied = NapiProfile::Latency.apply(interface, handle).unwrap();
+        let other = BusyPoll::new(std::time::Duration::from_micros(5));
+        handle.set_busy_poll(&other).unwrap();
+        let error = applied.restore().unwrap_err();
+        assert!(matches!(error, Error::Interface { errno: Errno::CANCELED, .. }), "{error}");
+        assert_eq!((handle.busy_poll().unwrap(), settings()), (other, before));
     });
 }
 

@@ -136,19 +136,37 @@ impl Outgoing {
     }
 }
 
-/// Returns the kernel's counters of all sockets, of which those of a queue come one after the
-/// other.
-pub(crate) fn of_sockets(handles: &[SocketHandle]) -> xsk::Result<Statistics> {
-    let (mut sum, mut before) = (None, None);
-    for handle in handles {
-        let mut one = handle.statistics()?;
-        if before.replace(handle.queue()) == Some(handle.queue()) {
-            // Those of a queue have one fill ring, and each reports its counter.
-            one.fill_ring_empty = one.fill_ring_empty.map(|_| 0);
+/// The kernel's counters of several sockets.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kernel {
+    sum: Statistics,
+    without_chunk: u64,
+}
+
+impl Kernel {
+    /// Adds up the counters of all sockets, of which those of a queue come one after the other.
+    fn of(sockets: impl IntoIterator<Item = (u32, Statistics)>) -> Self {
+        // Those of a queue have one fill ring, and each reports its counter.
+        let mut queues: Vec<(u32, Statistics)> = Vec::new();
+        for (queue, mut one) in sockets {
+            match queues.last_mut().filter(|(before, _)| *before == queue) {
+                Some((_, sum)) => {
+                    one.fill_ring_empty = one.fill_ring_empty.map(|_| 0);
+                    *sum = both(sum, &one);
+                }
+                None => queues.push((queue, one)),
+            }
         }
-        sum = Some(sum.map_or(one, |sum| both(&sum, &one)));
+        // One queue may have dropped long packets while another one had no chunks.
+        let without_chunk = queues.iter().map(|(_, queue)| without_chunk(queue)).sum();
+        let sum = queues.iter().map(|(_, queue)| *queue).reduce(|sum, one| both(&sum, &one));
+        Self { sum: sum.unwrap_or_default(), without_chunk }
     }
-    Ok(sum.unwrap_or_default())
+}
+
+/// Returns how many packets a queue dropped because its fill ring was empty.
+fn without_chunk(queue: &Statistics) -> u64 {
+    queue.fill_ring_empty.unwrap_or(0).min(queue.rx_dropped)
 }
 
 /// Returns the sum of two sockets' counters.
@@ -171,6 +189,8 @@ pub(crate) struct Report {
     /// Packets that the device dropped on sending.
     pub(crate) tx_dropped: u64,
     pub(crate) kernel: Statistics,
+    /// Packets that were dropped because a fill ring was empty.
+    pub(crate) without_chunk: u64,
 }
 
 /// Packets and bytes of an interval, or of the whole run.
@@ -185,15 +205,26 @@ pub(crate) struct Totals {
 }
 
 impl Report {
+    /// Returns the report about one queue.
     pub(crate) fn new(counts: Counts, tx_dropped: u64, kernel: Statistics) -> Self {
-        Self { counts, tx_dropped, kernel }
+        Self { counts, tx_dropped, kernel, without_chunk: without_chunk(&kernel) }
+    }
+
+    /// Returns what the kernel did for all sockets of an interface, of which those of a queue come
+    /// one after the other.
+    pub(crate) fn of_sockets(tx_dropped: u64, handles: &[SocketHandle]) -> xsk::Result<Self> {
+        let one = |handle: &SocketHandle| Ok((handle.queue(), handle.statistics()?));
+        let all = handles.iter().map(one).collect::<xsk::Result<Vec<_>>>()?;
+        let Kernel { sum, without_chunk } = Kernel::of(all);
+        Ok(Self { counts: Counts::default(), tx_dropped, kernel: sum, without_chunk })
     }
 
     /// Returns what a loop counted, with what the kernel and the devices did on each interface.
     pub(crate) fn sum(counts: Counts, sides: &[Self]) -> Self {
         let kernel = sides.iter().map(|side| side.kernel).reduce(|sum, one| both(&sum, &one));
         let tx_dropped = sides.iter().map(|side| side.tx_dropped).sum();
-        Self { counts, tx_dropped, kernel: kernel.unwrap_or_default() }
+        let without_chunk = sides.iter().map(|side| side.without_chunk).sum();
+        Self { counts, tx_dropped, kernel: kernel.unwrap_or_default(), without_chunk }
     }
 
     /// Returns what was counted since the start. A packet that the device dropped is not sent.
@@ -269,6 +300,20 @@ mod tests {
         let sum = both(&known, &known);
         assert_eq!((sum.rx_dropped, sum.rx_ring_full, sum.fill_ring_empty), (6, Some(4), None));
         assert_eq!(both(&known, &Statistics::default()).rx_ring_full, None);
+    }
+
+    #[test]
+    fn what_one_queue_lacked_is_not_laid_to_another() {
+        let of = |rx_dropped, fill_ring_empty| {
+            let mut queue = Statistics::default();
+            (queue.rx_dropped, queue.fill_ring_empty) = (rx_dropped, Some(fill_ring_empty));
+            queue
+        };
+        // Queue 0 dropped long packets only. The fill ring of queue 1, whose two sockets report its
+        // counter, was empty more often than packets were dropped.
+        let Kernel { sum, without_chunk } =
+            Kernel::of([(0, of(5, 0)), (1, of(1, 9)), (1, of(2, 9))]);
+        assert_eq!((sum.rx_dropped, sum.fill_ring_empty, without_chunk), (8, Some(9), 3));
     }
 
     #[test]

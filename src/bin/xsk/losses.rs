@@ -38,7 +38,7 @@ impl Loss {
         match self {
             Self::RingFull => kernel.rx_ring_full.unwrap_or(0),
             Self::NoChunk if frags => kernel.rx_dropped,
-            Self::NoChunk => kernel.fill_ring_empty.unwrap_or(0).min(kernel.rx_dropped),
+            Self::NoChunk => report.without_chunk,
             Self::TooLong => kernel.rx_dropped - Self::NoChunk.count(report, frags),
             Self::Device => report.tx_dropped,
         }

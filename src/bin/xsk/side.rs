@@ -1,7 +1,7 @@
 //! One interface of a run: its sockets, its program and its link.
 
 use crate::args::PortArgs;
-use crate::counts::{Counts, Report, of_sockets};
+use crate::counts::Report;
 use crate::elsewhere::Elsewhere;
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
@@ -296,7 +296,7 @@ impl Side {
     /// Returns what the kernel and the device counted, and nothing that a loop counts.
     pub(crate) fn report(&self) -> Result<Report> {
         let dropped = self.handles.iter().map(SocketHandle::tx_dropped).sum();
-        Ok(Report::new(Counts::default(), dropped, of_sockets(&self.handles)?))
+        Ok(Report::of_sockets(dropped, &self.handles)?)
     }
 
     /// Writes a line for each new cause of losses, with the cure; and with the interface's name, if

@@ -209,7 +209,7 @@ fn together(
     let (mut root, mut everything) = (Place::NoRule, None);
     for (rule, (formula, action)) in (0..u32_of_count(formulas.len())).zip(formulas).rev() {
         let condition = diagram.build(formula, &fields)?;
-        if condition == Place::Outcome(true) && *action != Action::Pass {
+        if diagram.is_always_true(condition) && *action != Action::Pass {
             everything = Some(rule);
         }
         root = diagram.choose(condition, rule, root)?;
@@ -236,7 +236,7 @@ fn one_by_one(
         if ends.contains(&Place::Outcome(true)) {
             found.reached.insert(rule);
         }
-        if root == Place::Outcome(true) && *action != Action::Pass {
+        if diagram.is_always_true(root) && *action != Action::Pass {
             found.everything = found.everything.or(Some(rule));
         }
     }

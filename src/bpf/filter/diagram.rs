@@ -8,7 +8,7 @@
 use super::field::Fields;
 use super::lower::Formula;
 use crate::num::{u32_of_count, usize32};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A node of a diagram, or what a path comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +73,25 @@ impl Diagram {
     /// Returns how many nodes there are, those that are not reached any more among them.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Returns whether a condition is true of all packets that can be read.
+    pub(super) fn is_always_true(&self, condition: Place) -> bool {
+        let (mut seen, mut left, mut is_true) = (HashSet::new(), vec![condition], false);
+        while let Some(place) = left.pop() {
+            match place {
+                Place::Outcome(false) => return false,
+                Place::Outcome(true) => is_true = true,
+                Place::Node(number) if seen.insert(number) => {
+                    if let Some(node) = self.node(number) {
+                        left.extend(node.edges.iter().map(|&(_, place)| place));
+                        left.push(node.absent);
+                    }
+                }
+                _ => {}
+            }
+        }
+        is_true
     }
 
     /// Builds the diagram of a formula.

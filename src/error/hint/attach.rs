@@ -27,6 +27,9 @@ const OR_FRAGS: &str = ". Or take longer packets in several frames (`AttachmentB
 const OR_GENERIC: &str = ". Or use generic mode (`AttachMode::Generic`), whose largest packet is \
     the chunk size less 256 less the headroom (3840 bytes in chunks of 4096)";
 
+pub(super) const NATIVE_BOND: &str = "Attach and bind to each member, which is quicker; or use generic \
+    mode on the bond (`AttachMode::Generic`)";
+
 const BOUND_ELSEWHERE: &str = "The program was loaded for another interface (`MetadataProgram::load`, \
     `ProgramBuilder::bound_to`): load it anew for this one";
 const BOUND_IS_NATIVE: &str = "A program that is bound to an interface (`MetadataProgram::load`, \

@@ -72,7 +72,15 @@ pub(super) fn texts() -> Texts {
         wanted: wanted.to_owned(),
         conflict,
     };
+    let bond = |members: &[&str]| Error::NativeBond {
+        interface: "bond0".to_owned(),
+        members: members.iter().map(|name| (*name).to_owned()).collect(),
+    };
     vec![
+        (bond(&["eth1", "eth2"]),
+            expect!["cannot attach to bond bond0 in native mode: what its program redirects comes to sockets of its members only (eth1, eth2). Attach and bind to each member, which is quicker; or use generic mode on the bond (`AttachMode::Generic`)"]),
+        (bond(&[]),
+            expect!["cannot attach to bond bond0 in native mode: what its program redirects comes to sockets of its members only, and it has none. Attach and bind to each member, which is quicker; or use generic mode on the bond (`AttachMode::Generic`)"]),
         (interface("eth1", "receive the packets to all addresses on", Errno::PERM, None),
             expect!["cannot receive the packets to all addresses on interface eth1: EPERM (Operation not permitted). This needs CAP_NET_RAW in the user namespace that owns this network namespace: run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd)"]),
         (interface("eth1", "receive the packets to a multicast address on", Errno::AFNOSUPPORT, None),

@@ -1,4 +1,4 @@
-//! Guards of settings that have values beside those that are set.
+//! Guards of settings that have values beside those that are set, and calls that go by name.
 
 use crate::interface::Interface;
 use crate::sys::ethtool::tests::install;
@@ -52,4 +52,78 @@ fn a_maximum_that_changes_keeps_no_guard_from_restoring() {
     rings.borrow_mut().rx_max_pending = 2048;
     drop(guard);
     assert_eq!(rings.borrow().rx_pending, 512);
+}
+
+/// An ioctl goes by name: here the name changes between the look-up and the call.
+#[cfg(feature = "test-util")]
+#[test]
+fn a_call_during_a_renaming_is_made_again_or_reported() {
+    use crate::test_util::{Namespace, VethPair, ip, privileged};
+    use rustix::io::Errno;
+    use std::cell::Cell;
+
+    if !privileged!() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    let interface = pair.a().clone();
+    let calls = Rc::new(Cell::new(0));
+    let (renamed, count) = (interface.clone(), Rc::clone(&calls));
+    let _installed = install(Box::new(move |argument| {
+        assert_eq!(u32::read_from_prefix(argument).unwrap().0, ETHTOOL_GCHANNELS);
+        count.set(u32::saturating_add(count.get(), 1));
+        match count.get() {
+            // What the kernel reports for the former name.
+            1 => {
+                ip::rename(&renamed, "renamed-once").unwrap();
+                Err(Errno::NODEV)
+            }
+            // Another interface has the former name now.
+            3 => {
+                ip::rename(&renamed, "renamed-twice").unwrap();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }));
+    assert_eq!(interface.channels().unwrap().map(|channels| channels.combined), Some(0));
+    assert_eq!(calls.get(), 2, "the interface is not gone");
+    let error = interface.channels().unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::CANCELED));
+    assert!(error.to_string().contains("from renamed-once to renamed-twice"), "{error}");
+    assert!(!error.is_gone());
+}
+
+#[cfg(feature = "test-util")]
+#[test]
+fn what_was_set_during_a_renaming_is_put_back() {
+    use crate::test_util::{Namespace, VethPair, ip, privileged};
+    use rustix::io::Errno;
+
+    if !privileged!() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pair = VethPair::builder().build(&namespace, &namespace).unwrap();
+    let channels = ethtool_channels { max_combined: 8, combined_count: 8, ..Default::default() };
+    let channels = Rc::new(RefCell::new(channels));
+    let (renamed, ours) = (pair.a().clone(), Rc::clone(&channels));
+    let _installed = install(Box::new(move |argument| {
+        match u32::read_from_prefix(argument).unwrap().0 {
+            ETHTOOL_GCHANNELS => argument[4..].copy_from_slice(&ours.borrow().as_bytes()[4..]),
+            _ => {
+                let new = ethtool_channels::read_from_bytes(argument).unwrap();
+                ours.borrow_mut().combined_count = new.combined_count;
+                let name = format!("renamed-{}", new.combined_count);
+                ip::rename(&renamed, &name).unwrap();
+            }
+        }
+        Ok(())
+    }));
+    let mut wanted = pair.a().channels().unwrap().unwrap();
+    wanted.combined = 2;
+    let error = pair.a().set_channels(&wanted).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::CANCELED), "{error}");
+    assert_eq!(channels.borrow().combined_count, 8);
 }
