@@ -25,7 +25,7 @@ fn the_corpus_is_what_is_written_here() {
     programs(&mut corpus);
     handover(&mut corpus);
     classic(&mut corpus);
-    filters(&mut corpus);
+    rules(&mut corpus);
     filters(root, &mut corpus);
     let total: usize = corpus.values().map(Vec::len).sum();
     assert!(total < 200 << 10, "{total} bytes");
@@ -420,7 +420,7 @@ fn classic(corpus: &mut Corpus) {
 }
 
 /// Rules, and a packet.
-fn filters(corpus: &mut Corpus) {
+fn rules(corpus: &mut Corpus) {
     let mut packet = vec![0; 80];
     packet[12..19].copy_from_slice(&[0x81, 0, 0, 5, 8, 0, 0x46]);
     packet[27] = 6;
