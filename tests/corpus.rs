@@ -24,6 +24,8 @@ fn the_corpus_is_what_is_written_here() {
     instructions(&mut corpus);
     programs(&mut corpus);
     handover(&mut corpus);
+    classic(&mut corpus);
+    rules(&mut corpus);
     filters(root, &mut corpus);
     let total: usize = corpus.values().map(Vec::len).sum();
     assert!(total < 200 << 10, "{total} bytes");
@@ -361,5 +363,74 @@ fn programs(corpus: &mut Corpus) {
             program[3] += 5 * kind;
             corpus.insert(("socket", format!("{name}_unaligned_{size}")), program);
         }
+    }
+}
+
+/// Classic programs, as text and as instructions, and a packet of UDP.
+fn classic(corpus: &mut Corpus) {
+    let mut packet = vec![0; 60];
+    packet[12..15].copy_from_slice(&[8, 0, 0x45]);
+    packet[23] = 17;
+    packet[37] = 53;
+    // `udp dst port 53`, for IPv4.
+    let program: &[(u16, u8, u8, u32)] = &[
+        (40, 0, 0, 12),
+        (21, 0, 8, 2048),
+        (48, 0, 0, 23),
+        (21, 0, 6, 17),
+        (40, 0, 0, 20),
+        (69, 4, 0, 8191),
+        (177, 0, 0, 14),
+        (72, 0, 0, 16),
+        (21, 0, 1, 53),
+        (6, 0, 0, 262144),
+        (6, 0, 0, 0),
+    ];
+    // Memory, arithmetic with X, a jump, the length, what is returned in A.
+    let numbers: &[(u16, u8, u8, u32)] = &[
+        (128, 0, 0, 0),
+        (2, 0, 0, 3),
+        (1, 0, 0, 7),
+        (60, 0, 0, 0),
+        (108, 0, 0, 0),
+        (132, 0, 0, 0),
+        (7, 0, 0, 0),
+        (96, 0, 0, 3),
+        (5, 0, 0, 1),
+        (12, 0, 0, 0),
+        (45, 1, 0, 0),
+        (72, 0, 0, 4294967295),
+        (22, 0, 0, 0),
+    ];
+    for (name, program) in [("udp", program), ("numbers", numbers)] {
+        let mut text = program.len().to_string();
+        let mut raw = vec![0, u8::try_from(program.len()).unwrap()];
+        for (code, jt, jf, k) in program {
+            text += &format!("\n{code} {jt} {jf} {k}");
+            raw.extend(code.to_le_bytes());
+            raw.extend([*jt, *jf]);
+            raw.extend(k.to_le_bytes());
+        }
+        let text = [text.as_bytes(), &[0], &packet].concat();
+        corpus.insert(("classic", format!("{name}_text")), text);
+        corpus.insert(("classic", name.into()), [&raw[..], &packet].concat());
+    }
+    let listed = b"{ 0x28, 0, 0, 0x0000000c },\n{ 0x16, 0, 0, 0x00000000 },\n\0".to_vec();
+    corpus.insert(("classic", "initializers".into()), [&listed[..], &packet].concat());
+}
+
+/// Rules, and a packet.
+fn rules(corpus: &mut Corpus) {
+    let mut packet = vec![0; 80];
+    packet[12..19].copy_from_slice(&[0x81, 0, 0, 5, 8, 0, 0x46]);
+    packet[27] = 6;
+    packet[45] = 80;
+    for (name, text) in [
+        ("rules", "arp\ntcp port 80 or 443\nvlan 5 and tcp dst port 80\nicmp6 or less 60"),
+        ("numbers", "tcp[(tcp[12] & 0xf0) >> 2] > len / ip[0]\nether[0] & 1 = 0"),
+        ("addresses", "net 10.0.0.0/8 or ip6 host fe80::1\nnot src net 0.0.0.0/4"),
+        ("extensions", "ip6 and udp portrange 1-1000\nip6 protochain 17"),
+    ] {
+        corpus.insert(("filter_compile", name.into()), [text.as_bytes(), &[0], &packet].concat());
     }
 }

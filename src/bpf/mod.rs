@@ -121,8 +121,8 @@ pub use builder::ProgramBuilder;
 #[cfg(feature = "test-util")]
 pub(crate) use builder::log_text;
 pub use filter::{
-    Action, AddressSet, CompiledFilter, Condition, Direction, Filter, FilterCounts, FilterProgram,
-    PortSet, Ports, RuleCount, Verdict,
+    Action, AddressSet, ClassicFilter, CompiledFilter, Condition, Direction, Filter, FilterCounts,
+    FilterProgram, PortSet, Ports, RuleCount, Verdict,
 };
 pub use info::{MapInfo, ProgramInfo};
 pub use map::{

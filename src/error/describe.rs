@@ -258,6 +258,7 @@ impl Error {
                 write!(f, "cannot read the filter expression at column {}: ", error.column())?;
                 error.describe(f)
             }
+            Self::Classic(error) => write!(f, "cannot take the classic BPF program: {error}"),
             Self::NeedsKernel { feature, version } => write!(f, "{feature} needs Linux {version}"),
         }
     }

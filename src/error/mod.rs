@@ -6,6 +6,7 @@
 
 mod assembly_fault;
 mod bpf_op;
+mod classic_error;
 mod conflict;
 mod describe;
 mod errno;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 pub use assembly_fault::AssemblyFault;
 pub use bpf_op::BpfOp;
+pub use classic_error::{ClassicError, ClassicFault};
 pub use expression_error::{ExpressionError, ExpressionFault};
 pub use filter_fault::FilterFault;
 pub use handover_fault::HandoverFault;
@@ -458,6 +460,8 @@ pub enum Error {
     },
     /// The text of a condition cannot be read ([`bpf::Condition`](crate::bpf::Condition)).
     Expression(ExpressionError),
+    /// A classic BPF program is refused ([`bpf::ClassicFilter`](crate::bpf::ClassicFilter)).
+    Classic(ClassicError),
     /// The call needs a newer kernel.
     #[non_exhaustive]
     NeedsKernel {
@@ -510,6 +514,7 @@ impl Error {
             | Self::ForeignProgram { .. }
             | Self::OtherAttachment { .. }
             | Self::Expression(_)
+            | Self::Classic(_)
             | Self::NeedsKernel { .. } => None,
         }
     }
@@ -576,6 +581,7 @@ impl Error {
             | Self::OutOfBounds
             | Self::Filter { .. }
             | Self::Expression(_)
+            | Self::Classic(_)
             | Self::Assemble { .. }
             | Self::WrongObject { .. } => io::ErrorKind::InvalidInput,
             Self::Ring(_) | Self::RingBuffer { .. } => io::ErrorKind::InvalidData,
@@ -605,6 +611,12 @@ impl std::error::Error for Error {
 impl From<ring::RingError> for Error {
     fn from(fault: ring::RingError) -> Self {
         Self::Ring(fault)
+    }
+}
+
+impl From<ClassicError> for Error {
+    fn from(error: ClassicError) -> Self {
+        Self::Classic(error)
     }
 }
 

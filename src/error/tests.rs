@@ -3,8 +3,10 @@
 //! present texts into these files.
 
 mod attaching;
+mod classic;
 mod devices;
 mod expressions;
+mod filters;
 mod handover;
 mod memory;
 mod objects;
@@ -109,6 +111,8 @@ fn pinned() -> Vec<Error> {
         handover::texts(),
         devices::texts(),
         expressions::texts(),
+        filters::texts(),
+        classic::texts(),
     ];
     all.into_iter().flatten().map(|(error, _)| error).collect()
 }

@@ -129,3 +129,10 @@ pub fn refused_with(log: &[u8]) -> Error {
         errno: Errno::INVAL,
     }
 }
+
+/// Returns the instructions of a compiled filter, with numbers in place of the descriptors of maps:
+/// 1 for that of the sockets, 2 for that of the counters.
+#[must_use]
+pub fn instructions(filter: &bpf::CompiledFilter) -> Vec<xsk_uapi::bpf::bpf_insn> {
+    filter.raw()
+}

@@ -27,6 +27,7 @@
 //! | [`if_xdp`]    | `if_xdp.h`                         | AF_XDP sockets, UMEM, rings            |
 //! | [`bpf`]       | `bpf.h`, `bpf_common.h`            | the `bpf` system call, instructions    |
 //! | [`btf`]       | `btf.h`                            | type information                       |
+//! | [`filter`]    | `filter.h`, `bpf_common.h`         | classic BPF                            |
 //! | [`netlink`]   | `netlink.h`                        | messages, attributes, acknowledgements |
 //! | [`rtnetlink`] | `rtnetlink.h`, `if_addr.h`, `if.h` | devices and addresses                  |
 //! | [`if_link`]   | `if_link.h`, `veth.h`              | attributes of devices, attaching XDP   |
@@ -99,6 +100,7 @@ pub mod layout;
 pub mod bpf;
 pub mod btf;
 pub mod ethtool;
+pub mod filter;
 pub mod genetlink;
 pub mod if_arp;
 pub mod if_link;

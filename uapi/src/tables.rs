@@ -15,8 +15,8 @@
 
 use crate::layout::{Constant, Origin, Struct};
 use crate::{
-    bpf, btf, ethtool, genetlink, if_arp, if_link, if_packet, if_xdp, netdev, netlink, rtnetlink,
-    unix_diag, xdp_diag,
+    bpf, btf, ethtool, filter, genetlink, if_arp, if_link, if_packet, if_xdp, netdev, netlink,
+    rtnetlink, unix_diag, xdp_diag,
 };
 
 /// Every struct of the crate.
@@ -29,6 +29,7 @@ pub const CONSTANTS: &[&[Constant]] = &[
     bpf::kind::CONSTANTS,
     btf::CONSTANTS,
     ethtool::CONSTANTS,
+    filter::CONSTANTS,
     genetlink::CONSTANTS,
     if_arp::CONSTANTS,
     if_link::CONSTANTS,
@@ -47,6 +48,7 @@ const PARTS: &[&[Struct]] = &[
     bpf::insn::STRUCTS,
     btf::STRUCTS,
     ethtool::STRUCTS,
+    filter::STRUCTS,
     genetlink::STRUCTS,
     if_packet::STRUCTS,
     if_xdp::STRUCTS,

@@ -12,6 +12,8 @@ use crate::error::Result;
 use crate::num::{u32_of_count, usize32};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+#[cfg(any(test, feature = "test-util"))]
+use xsk_uapi::bpf::{BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, bpf_insn};
 
 /// A filter as a program that is not loaded, from [`Filter::compile`](super::Filter::compile).
 ///
@@ -74,9 +76,24 @@ impl CompiledFilter {
         Ok(FilterProgram::new(program, counters))
     }
 
-    #[cfg(test)]
-    pub(super) fn code_for_tests(&self) -> &[Insn<'_>] {
-        self.code.code.insns()
+    /// Returns the instructions, with numbers in place of the descriptors of maps: 1 for that of the
+    /// sockets, 2 for that of the counters, 3 for those of sets.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn raw(&self) -> Vec<bpf_insn> {
+        let mut raw: Vec<bpf_insn> = self.code.code.insns().iter().map(|insn| insn.raw()).collect();
+        for (at, part) in &self.code.maps {
+            let (source, number) = match part {
+                MapPart::Sockets => (BPF_PSEUDO_MAP_FD, 1),
+                MapPart::Counters => (BPF_PSEUDO_MAP_FD, 2),
+                MapPart::Trie(_) => (BPF_PSEUDO_MAP_FD, 3),
+                MapPart::Table(_) | MapPart::Ports(_) => (BPF_PSEUDO_MAP_VALUE, 3),
+            };
+            if let Some(insn) = raw.get_mut(*at) {
+                insn.regs |= if cfg!(target_endian = "little") { source << 4 } else { source };
+                insn.imm = number;
+            }
+        }
+        raw
     }
 
     /// Returns the instructions with the maps that they name; `maps` are those of the loads.

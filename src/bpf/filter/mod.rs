@@ -1,6 +1,8 @@
 //! Filters: which packets go to a socket, as rules that are compiled to one XDP program.
 
 mod action;
+mod classic;
+mod classic_filter;
 mod compile;
 mod compiled_filter;
 mod condition;
@@ -26,6 +28,7 @@ mod tests;
 mod verdict;
 
 pub use action::Action;
+pub use classic_filter::ClassicFilter;
 pub use compiled_filter::CompiledFilter;
 pub use condition::Condition;
 pub use direction::Direction;
