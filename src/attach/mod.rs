@@ -68,6 +68,7 @@
 //! does not share packet memory between processes, because two owners of one fill ring would be two
 //! frames for one chunk.)
 
+mod attached_program;
 mod bpf_link;
 mod builder;
 mod guest;
@@ -90,7 +91,8 @@ mod slot_reservation;
 mod usage;
 
 pub use crate::error::AttachConflict;
-pub use crate::types::{AttachMethod, XdpMode};
+pub use crate::types::{AttachMethod, ChainActions, Dispatcher, DispatcherComponent, XdpMode};
+pub use attached_program::AttachedProgram;
 pub use builder::AttachmentBuilder;
 pub use map_slot::MapSlot;
 pub use method_reason::MethodReason;
