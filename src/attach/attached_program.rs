@@ -89,7 +89,7 @@ impl Interface {
         let link = if second.is_none() { first.map(|link| link.id) } else { None };
         let dispatcher = info
             .as_ref()
-            .and_then(|info| bpf::dispatcher(info, self.index(), links.unwrap_or_default()));
+            .and_then(|info| bpf::dispatcher(info, self.index(), || links.unwrap_or_default()));
         Ok(AttachedProgram { mode, id, info, method, link, dispatcher })
     }
 }
@@ -97,15 +97,14 @@ impl Interface {
 /// Returns what `program` is if it is libxdp's dispatcher and is attached to `interface`; `None` also
 /// if it cannot be found out.
 pub(super) fn dispatcher_of(interface: &Interface, program: &Program) -> Option<Dispatcher> {
-    let links = bpf::links().ok().flatten().unwrap_or_default();
-    bpf::dispatcher(&program.info().ok()?, interface.index(), &links)
+    let links = || bpf::links().ok().flatten().unwrap_or_default();
+    bpf::dispatcher(&program.info().ok()?, interface.index(), links)
 }
 
 fn links() -> Result<Option<Vec<LinkRecord>>> {
-    let object = || "the links".to_owned();
-    bpf::links().map_err(|errno| Error::BpfObject {
-        operation: BpfOp::NextLinkId,
-        object: object(),
-        errno,
-    })
+    let failed = |errno| {
+        let object = "the links".to_owned();
+        Error::BpfObject { operation: BpfOp::NextLinkId, object, errno }
+    };
+    bpf::links().map_err(failed)
 }

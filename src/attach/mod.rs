@@ -22,7 +22,8 @@
 //! which needs `CAP_SYS_ADMIN`. It joins only this crate's own default program (the same name, the
 //! same instructions) or the very program that it would have attached. Any other program is
 //! *foreign*: it is never removed without [`AttachmentBuilder::replace_foreign`], but
-//! [`Attachment::join_foreign`] can use its map.
+//! [`Attachment::join_foreign`] can use its map. [`Interface::programs`] reports what is attached:
+//! name, user, maps, the link that holds it, and of libxdp's dispatcher the chain of programs.
 //!
 //! Users of a program attached by netlink see each other by marks: abstract Unix sockets that
 //! vanish with their process. Any process in the network namespace can imitate them, so marks are

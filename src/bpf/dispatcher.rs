@@ -79,20 +79,20 @@ fn chain(bytes: &[u8], count: usize, has_flags: bool) -> Option<Vec<DispatcherCo
     (components.len() == count).then_some(components)
 }
 
-/// Returns what the program `info` is if it is libxdp's dispatcher: attached to the interface of the
-/// index `ifindex`, with `links` among those of the system. What this process may not look at is
-/// left out.
-pub(crate) fn dispatcher(
+/// Returns what the program `info` is if it is libxdp's dispatcher, attached to the interface of the
+/// index `ifindex`. `links` lists those of the system. What this process may not look at is left
+/// out.
+pub(crate) fn dispatcher<L: AsRef<[LinkRecord]>>(
     info: &ProgramInfo,
     ifindex: u32,
-    links: &[LinkRecord],
+    links: impl FnOnce() -> L,
 ) -> Option<Dispatcher> {
     if info.name != NAME {
         return None;
     }
     let mut dispatcher = info.map_ids.iter().find_map(|id| read(&read_only_data(*id)?))?;
     if let Some(components) = &mut dispatcher.components {
-        let by_links = find_by_links(info.id, links, components);
+        let by_links = find_by_links(info.id, links().as_ref(), components);
         // Since 5.13 a place that no link holds is empty, whatever is pinned.
         if by_links.is_none() || sys::release::is_before(5, 13) {
             find_by_pins(info.id, ifindex, components);

@@ -25,7 +25,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dispatcher {
-    /// The version of its configuration: 1 (libxdp 1.0 to 1.2), 2, or 3.
+    /// The version of its configuration: 1, 2 or 3 are known.
     pub version: u8,
     /// Whether it takes packets in several buffers. `None` in version 1, which does not say.
     pub frags: Option<bool>,

@@ -22,8 +22,8 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DispatcherComponent {
-    /// Its place in the chain, from 0 on; the dispatcher replaces its function `prog0` by the first
-    /// one.
+    /// Its place in the chain, from 0 on: the first one stands for the dispatcher's function
+    /// `prog0`.
     pub place: usize,
     /// The kernel's number for it. `None` if no program was found in the place.
     pub id: Option<u32>,

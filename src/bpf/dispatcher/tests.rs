@@ -38,6 +38,30 @@ fn a_configuration_of_each_version_is_read() {
     }
 }
 
+/// What `bpftool map dump` printed of the dispatcher of Debian 13's xdp-tools on an x86-64, after
+/// `xdp-loader load -P 50` and `load -P 30 -A XDP_DROP,XDP_PASS`.
+#[cfg(target_endian = "little")]
+const RECORDED: &str = "\
+    ec020200060000800400008000000000000000000000000000000000000000000000000000000000\
+    000000001e0000003200000000000000000000000000000000000000000000000000000000000000\
+    00000000000000000000000000000000000000000000000000000000000000000000000000000000\
+    00000000";
+
+#[cfg(target_endian = "little")]
+#[test]
+fn a_recorded_configuration_is_read() {
+    let digits = RECORDED.as_bytes().chunks(2);
+    let bytes: Vec<u8> = digits
+        .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
+        .collect();
+    let read = read(&bytes).unwrap();
+    assert_eq!((bytes.len(), read.version, read.frags), (124, 2, Some(false)));
+    assert_eq!(places(&read), [(0, 30, PASS | 2, Some(0)), (1, 50, PASS, Some(0))]);
+    let actions: Vec<_> =
+        read.components.unwrap().iter().map(|one| one.chain_actions.to_string()).collect();
+    assert_eq!(actions, ["XDP_DROP,XDP_PASS", "XDP_PASS"]);
+}
+
 #[test]
 fn all_ten_places_can_be_taken_and_none() {
     let arrays = [ACTIONS, PRIORITIES, FLAGS];
