@@ -69,6 +69,10 @@
 //!
 //! - `examples/forward.rs` forwards between two interfaces, both ways, over one UMEM;
 //! - `examples/echo.rs` is a UDP echo with an XDP program of its own, beside the kernel's stack;
+//! - `examples/every_second.rs` answers every second ping: the xdp-tutorial's exercise;
+//! - `examples/sample.rs` looks at one packet in N;
+//! - `examples/flow_hash.rs` gives each flow to one of N sockets, by a program of its own;
+//! - `examples/drop_list.rs` drops what comes from 100,000 prefixes, which change while it runs;
 //! - `examples/per_queue.rs` has a thread for each queue;
 //! - `examples/jumbo.rs` receives jumbo frames, in packets of several frames;
 //! - `examples/jumbo_forward.rs` forwards them between two interfaces, without a copy;
@@ -510,7 +514,8 @@
 //! [`AttachMethod::Link`] (5.9) the kernel detaches it. The default is what is there already; else
 //! netlink, or a link for a process without `CAP_SYS_ADMIN`. When the last user ends in an orderly way,
 //! it is detached in both cases. A program that something else attached is never replaced unless
-//! you say so, and never detached.
+//! you say so, and never detached; [`Interface::programs`] says what it is, libxdp's dispatcher and
+//! the programs of its chain included, and so does the error.
 //!
 //! A process is *killed* here if it ends without dropping its [`Attachment`]: by `SIGKILL`, by a
 //! signal that it does not handle, by `std::process::exit`, or by a panic with `panic = "abort"`.

@@ -22,7 +22,8 @@
 //! which needs `CAP_SYS_ADMIN`. It joins only this crate's own default program (the same name, the
 //! same instructions) or the very program that it would have attached. Any other program is
 //! *foreign*: it is never removed without [`AttachmentBuilder::replace_foreign`], but
-//! [`Attachment::join_foreign`] can use its map.
+//! [`Attachment::join_foreign`] can use its map. [`Interface::programs`] reports what is attached:
+//! name, user, maps, the link that holds it, and of libxdp's dispatcher the chain of programs.
 //!
 //! Users of a program attached by netlink see each other by marks: abstract Unix sockets that
 //! vanish with their process. Any process in the network namespace can imitate them, so marks are
@@ -68,6 +69,7 @@
 //! does not share packet memory between processes, because two owners of one fill ring would be two
 //! frames for one chunk.)
 
+mod attached_program;
 mod bpf_link;
 mod builder;
 mod guest;
@@ -90,7 +92,8 @@ mod slot_reservation;
 mod usage;
 
 pub use crate::error::AttachConflict;
-pub use crate::types::{AttachMethod, XdpMode};
+pub use crate::types::{AttachMethod, ChainActions, Dispatcher, DispatcherComponent, XdpMode};
+pub use attached_program::AttachedProgram;
 pub use builder::AttachmentBuilder;
 pub use map_slot::MapSlot;
 pub use method_reason::MethodReason;

@@ -60,6 +60,14 @@ impl Btf {
         Self::parse(bytes).ok_or_else(unreadable)
     }
 
+    /// Opens the type information with the number `id`: of a program, or a map. `None` if this
+    /// process may not, or there is none.
+    pub(super) fn by_id(id: u32) -> Option<Self> {
+        let btf = sys::btf_by_id(id).ok()?;
+        let size = sys::btf_info(&btf, &mut [0], &mut [0]).ok()?.btf_size;
+        Self::parse(bytes_of(&btf, size).ok()?)
+    }
+
     /// Takes type information of this machine's byte order; `None` if these bytes are none.
     #[must_use]
     pub fn parse(bytes: Vec<u8>) -> Option<Self> {
@@ -158,10 +166,16 @@ fn read_from_kernel() -> Result<Vec<u8>, (BpfOp, Errno)> {
         if info.kernel_btf == 0 || name.split(|byte| *byte == 0).next() != Some(VMLINUX) {
             continue;
         }
-        let mut bytes = vec![0; usize32(info.btf_size)];
-        sys::btf_info(&btf, &mut name, &mut bytes).map_err(failed)?;
-        return Ok(bytes);
+        return bytes_of(&btf, info.btf_size).map_err(failed);
     }
+}
+
+/// Reads type information that has `size` bytes.
+fn bytes_of(btf: &sys::TypeInfo, size: u32) -> Result<Vec<u8>, Errno> {
+    let mut bytes = vec![0; usize32(size)];
+    // The kernel refuses room for a name that has no bytes.
+    sys::btf_info(btf, &mut [0], &mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

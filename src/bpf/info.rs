@@ -6,7 +6,12 @@ use crate::num::usize32;
 use crate::sys;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 use xsk_uapi::bpf::bpf_prog_info;
+
+/// The length of `struct bpf_prog_info` in 4.18. It has grown since, and is longer than what the
+/// kernel reports about a map (104 bytes in 6.18) or a link, whose type numbers mean other things.
+const PROG_INFO_4_18: u32 = 128;
 
 /// Far more maps than a program can have (`MAX_USED_MAPS` of the kernel is 64): no larger number is
 /// allocated for.
@@ -39,6 +44,9 @@ pub struct ProgramInfo {
     pub name: String,
     /// The program type (`enum bpf_prog_type`): 6 is XDP.
     pub kind: u32,
+    /// When it was loaded: the time since the machine started, suspended or not
+    /// (`CLOCK_BOOTTIME`).
+    pub loaded_at: Duration,
     /// The numbers of its maps.
     pub map_ids: Vec<u32>,
     /// The user who loaded it, as this process's user namespace numbers users.
@@ -57,11 +65,18 @@ impl ProgramInfo {
             tag: info.tag,
             name: sys::bpf::text(&info.name),
             kind: info.r#type,
+            loaded_at: Duration::from_nanos(info.load_time),
             map_ids,
             created_by: info.created_by_uid,
             instructions: info.xlated_prog_len / 8,
         })
     }
+}
+
+/// Returns what the kernel reports about a descriptor if it is one of a program.
+pub(super) fn of_program(fd: BorrowedFd<'_>) -> Result<Option<bpf_prog_info>, Errno> {
+    let (info, len) = sys::bpf::prog_info(fd, &mut [])?;
+    Ok((len >= PROG_INFO_4_18).then_some(info))
 }
 
 /// Asks for the number of maps first, then for their ids.

@@ -100,8 +100,10 @@
 mod asm;
 mod btf;
 mod builder;
+mod dispatcher;
 mod filter;
 mod info;
+mod links;
 mod map;
 mod metadata_program;
 pub(crate) mod pin;
@@ -120,11 +122,13 @@ pub use btf::Btf;
 pub use builder::ProgramBuilder;
 #[cfg(feature = "test-util")]
 pub(crate) use builder::log_text;
+pub(crate) use dispatcher::dispatcher;
 pub use filter::{
     Action, AddressSet, ClassicFilter, CompiledFilter, Condition, Direction, Filter, FilterCounts,
     FilterProgram, PortSet, Ports, RuleCount, Verdict,
 };
 pub use info::{MapInfo, ProgramInfo};
+pub(crate) use links::{Hold, LinkRecord, links};
 pub use map::{
     ArrayMap, ArrayView, BpfHashMap, DevMap, Entries, LpmTrie, LruHash, MapBuilder, MapData,
     PerCpuArray, PerCpuEntries, PerCpuHash, Prefix, RingBuffer, RingReader, XskMap, possible_cpus,

@@ -1,6 +1,6 @@
 //! Loaded programs: opened, asked about, pinned.
 
-use super::info::{MapInfo, ProgramInfo};
+use super::info::{MapInfo, ProgramInfo, of_program};
 use super::map::XskMap;
 use super::pin;
 use crate::error::{BpfOp, Error, ObjectKind, Result};
@@ -9,10 +9,6 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use xsk_uapi::bpf::BPF_PROG_TYPE_XDP;
-
-/// The length of `struct bpf_prog_info` in 4.18. It has grown since, and is longer than what the
-/// kernel reports about a map (104 bytes in 6.18) or a link, whose type numbers mean other things.
-const PROG_INFO_4_18: u32 = 128;
 
 /// A loaded XDP program, held by a descriptor.
 ///
@@ -84,12 +80,10 @@ impl Program {
     }
 
     fn check(fd: OwnedFd, object: impl Fn() -> String) -> Result<Self> {
-        let (info, len) =
-            sys::bpf::prog_info(fd.as_fd(), &mut []).map_err(pin::failed(BpfOp::Info, object()))?;
-        if len < PROG_INFO_4_18 || info.r#type != BPF_PROG_TYPE_XDP {
-            return Err(Error::WrongObject { object: object(), wanted: ObjectKind::XdpProgram });
+        match of_program(fd.as_fd()).map_err(pin::failed(BpfOp::Info, object()))? {
+            Some(info) if info.r#type == BPF_PROG_TYPE_XDP => Ok(Self { fd, id: info.id }),
+            _ => Err(Error::WrongObject { object: object(), wanted: ObjectKind::XdpProgram }),
         }
-        Ok(Self { fd, id: info.id })
     }
 
     /// Makes a second descriptor of the same program.

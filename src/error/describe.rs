@@ -214,13 +214,16 @@ impl Error {
                 Shown(*errno),
                 Said(message)
             ),
-            Self::ForeignProgram { interface, id, name, mode, method, link } => {
+            Self::ForeignProgram { interface, id, name, mode, method, link, dispatcher } => {
                 write!(
                     f,
                     "another XDP program is attached to {interface} in {mode} mode: id {id}"
                 )?;
                 if let Some(name) = name {
                     write!(f, ", name {name}")?;
+                }
+                if let Some(dispatcher) = dispatcher {
+                    write!(f, ", {dispatcher}")?;
                 }
                 match (method, link) {
                     (AttachMethod::Netlink, _) => Ok(()),

@@ -201,8 +201,8 @@ fn of_operation(error: &Error) -> Hint {
         }
         Error::NativeBond { .. } => attach::NATIVE_BOND.into(),
         Error::Detach { interface, mode, errno, .. } => attach::detach(interface, *mode, *errno),
-        Error::ForeignProgram { interface, mode, method, link, .. } => {
-            attach::foreign(interface, *mode, *method, *link)
+        Error::ForeignProgram { interface, mode, method, link, dispatcher, .. } => {
+            attach::foreign(interface, *mode, *method, *link, dispatcher.is_some())
         }
         Error::HiddenProgram { interface, mode, method, in_use, .. } => {
             attach::hidden(interface, *mode, *method, *in_use)

@@ -28,7 +28,7 @@ pub use conflict::AttachConflict;
 pub(crate) use errno::name as errno_name;
 
 use crate::ring;
-use crate::types::{AttachMethod, CopyMode, PageSize, RingKind, XdpMode};
+use crate::types::{AttachMethod, CopyMode, Dispatcher, PageSize, RingKind, XdpMode};
 use rustix::io::Errno;
 use std::io;
 use std::time::Duration;
@@ -390,6 +390,8 @@ pub enum Error {
         method: AttachMethod,
         /// The id of the link that holds it, where it could be found (`CAP_SYS_ADMIN`).
         link: Option<u32>,
+        /// If it is libxdp's dispatcher: the chain of programs that it runs (`CAP_SYS_ADMIN`).
+        dispatcher: Option<Dispatcher>,
     },
     /// A program is attached to the interface that may be one to join or to take over, but this
     /// process may not look at it: that takes `CAP_SYS_ADMIN`.

@@ -83,7 +83,7 @@ fn a_foreign_program_is_replaced_only_on_request() {
 }
 
 /// Returns the number of the link of this process that holds the program with this id.
-fn link_of(program: u32) -> Option<u32> {
+pub(crate) fn link_of(program: u32) -> Option<u32> {
     std::fs::read_dir("/proc/self/fdinfo").unwrap().find_map(|entry| {
         // Other tests open and close descriptors.
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default();

@@ -12,6 +12,7 @@ mod own;
 mod pins;
 mod privileges;
 mod processes;
+mod programs;
 mod replacing;
 mod restarts;
 mod slots;

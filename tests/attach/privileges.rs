@@ -11,7 +11,7 @@ use xsk::bpf::XskMap;
 use xsk::test_util::privileged;
 
 /// Runs `work` with nothing but these capabilities.
-fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
+pub(crate) fn with_only<T>(keep: CapabilitySet, work: impl FnOnce() -> T) -> T {
     let all = capabilities(None).unwrap();
     let mut fewer = all;
     fewer.effective = keep;

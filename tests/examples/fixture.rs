@@ -65,6 +65,16 @@ impl Example {
         self.out.recv_timeout(PATIENCE).unwrap()
     }
 
+    /// Returns the next line of its standard output, if it has written one by now.
+    pub(crate) fn try_line(&self) -> Option<String> {
+        self.out.try_recv().ok()
+    }
+
+    /// Sends it a signal that does not end it.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.id()).unwrap(), signal).unwrap();
+    }
+
     /// Returns the id of its process.
     pub(crate) fn id(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()

@@ -3,15 +3,19 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod drop_list;
 mod echo;
+mod every_second;
 mod filter;
 mod fixture;
+mod flow_hash;
 mod forward;
 mod jumbo;
 mod metadata;
 mod per_queue;
 mod receive;
 mod restart;
+mod sample;
 mod tx_times;
 mod worker_without_rights;
 mod workers;

@@ -26,7 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("umem", &["num", "types", "sys", "ring", "error"]),
     ("netlink", &["num", "sys"]),
     ("interface", &["num", "sys", "types", "error", "netlink"]),
-    ("bpf", &["num", "sys", "error", "packet"]),
+    ("bpf", &["num", "types", "sys", "error", "packet"]),
     ("socket", &["num", "types", "sys", "ring", "umem", "interface", "error", "packet"]),
     ("attach", &["sys", "types", "error", "netlink", "interface", "bpf", "socket"]),
     ("multi_queue", &["num", "types", "error", "umem", "interface", "socket", "attach"]),

@@ -1,6 +1,7 @@
 //! An attempt to attach: what it has, its results, and attaching where nothing is in the way.
 
 use super::retries::with_retries;
+use crate::attach::attached_program::dispatcher_of;
 use crate::attach::bpf_link::Link;
 use crate::attach::lock::{Lock, LockSocket, MarkKind};
 use crate::attach::method_reason::{self, MethodReason};
@@ -342,6 +343,7 @@ impl Attempt<'_> {
             mode: old.mode,
             method,
             link,
+            dispatcher: old.program.as_ref().and_then(|program| dispatcher_of(interface, program)),
         }
     }
 }

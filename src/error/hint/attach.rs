@@ -198,8 +198,13 @@ pub(super) fn foreign(
     mode: XdpMode,
     method: AttachMethod,
     link: Option<u32>,
+    is_dispatcher: bool,
 ) -> Hint {
     let command = match (method, link) {
+        // `ip` would leave its pins behind, and the programs of its chain with them.
+        (AttachMethod::Netlink, _) if is_dispatcher => {
+            format!("xdp-loader unload {} --all", shell_word(interface))
+        }
         (AttachMethod::Netlink, _) => take_off(interface, mode),
         (AttachMethod::Link, Some(link)) => format!("bpftool link detach id {link}"),
         (AttachMethod::Link, None) => "bpftool link detach id N".to_owned(),

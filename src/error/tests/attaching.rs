@@ -2,7 +2,7 @@
 
 use super::Texts;
 use crate::error::{AttachConflict, Error};
-use crate::types::{AttachMethod, XdpMode};
+use crate::types::{AttachMethod, ChainActions, Dispatcher, DispatcherComponent, XdpMode};
 use expect_test::expect;
 use rustix::io::Errno;
 use std::time::Duration;
@@ -57,8 +57,24 @@ pub(super) fn texts() -> Texts {
         mode,
         method,
         link,
+        dispatcher: None,
     };
     let foreign = |mode, name| held(mode, name, AttachMethod::Netlink, None);
+    let mut component = DispatcherComponent::new(0, 50, ChainActions::from_bits(4), Some(0));
+    component.name = Some("xdp_pass".to_owned());
+    let mut nameless = DispatcherComponent::new(1, 60, ChainActions::from_bits(4), Some(0));
+    let mut chain = vec![component, nameless.clone()];
+    nameless.id = Some(77);
+    chain.push(nameless);
+    let dispatching = |interface: &str, method, components| Error::ForeignProgram {
+        interface: interface.to_owned(),
+        id: 42,
+        name: Some("xdp_dispatcher".to_owned()),
+        mode: XdpMode::Native,
+        method,
+        link: None,
+        dispatcher: Some(Dispatcher::new(2, None, components)),
+    };
     let hidden = |interface: &str, mode, method, in_use| Error::HiddenProgram {
         interface: interface.to_owned(),
         id: 8785,
@@ -166,6 +182,14 @@ pub(super) fn texts() -> Texts {
             expect!["cannot detach the XDP program from eth1 (hardware mode): EIO (Input/output error). By hand: `ip link set dev eth1 xdpoffload off`"]),
         (foreign(XdpMode::Native, Some("xdp_dispatcher")),
             expect!["another XDP program is attached to eth1 in native mode: id 42, name xdp_dispatcher. It is left alone. If nothing needs it, detach it with `ip link set dev eth1 xdpdrv off`, or allow this program to replace it (`replace_foreign`)"]),
+        (dispatching("eth1", AttachMethod::Netlink, Some(chain[..1].to_vec())),
+            expect!["another XDP program is attached to eth1 in native mode: id 42, name xdp_dispatcher, libxdp's dispatcher with xdp_pass (priority 50). It is left alone. If nothing needs it, detach it with `xdp-loader unload eth1 --all`, or allow this program to replace it (`replace_foreign`)"]),
+        (dispatching("a;$(id)", AttachMethod::Netlink, Some(chain)),
+            expect!["another XDP program is attached to a;$(id) in native mode: id 42, name xdp_dispatcher, libxdp's dispatcher with xdp_pass (priority 50), an unknown program (priority 60), program 77 (priority 60). It is left alone. If nothing needs it, detach it with `xdp-loader unload 'a;$(id)' --all`, or allow this program to replace it (`replace_foreign`)"]),
+        (dispatching("eth1", AttachMethod::Link, Some(Vec::new())),
+            expect!["another XDP program is attached to eth1 in native mode: id 42, name xdp_dispatcher, libxdp's dispatcher without programs, held by a link. It is left alone. If nothing needs it, end the processes that hold its link (`bpftool link`), or detach it with `bpftool link detach id N`, or allow this program to replace it (`replace_foreign`)"]),
+        (dispatching("eth1", AttachMethod::Netlink, None),
+            expect!["another XDP program is attached to eth1 in native mode: id 42, name xdp_dispatcher, libxdp's dispatcher of version 2, whose chain is not known. It is left alone. If nothing needs it, detach it with `xdp-loader unload eth1 --all`, or allow this program to replace it (`replace_foreign`)"]),
         (foreign(XdpMode::Generic, None),
             expect!["another XDP program is attached to eth1 in generic mode: id 42. It is left alone. If nothing needs it, detach it with `ip link set dev eth1 xdpgeneric off`, or allow this program to replace it (`replace_foreign`)"]),
         (foreign(XdpMode::Hardware, None),

@@ -7,7 +7,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use xsk_uapi::bpf::{
     BPF_F_REPLACE, BPF_LINK_CREATE, BPF_LINK_DETACH, BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID,
     BPF_LINK_UPDATE, BPF_XDP, bpf_attr_link_create, bpf_attr_link_detach, bpf_attr_link_update,
-    bpf_link_info_xdp,
+    bpf_link_info_tracing, bpf_link_info_xdp,
 };
 use zerocopy::FromZeros;
 
@@ -85,6 +85,15 @@ pub(crate) fn link_next_id(after: u32) -> Result<Option<u32>, Errno> {
 /// `bpf(BPF_OBJ_GET_INFO_BY_FD)` of a link.
 pub(crate) fn link_info(fd: BorrowedFd<'_>) -> Result<bpf_link_info_xdp, Errno> {
     let mut info = bpf_link_info_xdp::new_zeroed();
+    // SAFETY: as for a map: the info is zero.
+    unsafe { obj_info(fd, &mut info) }?;
+    Ok(info)
+}
+
+/// `bpf(BPF_OBJ_GET_INFO_BY_FD)` of a link, in the form that one of a traced or replaced function
+/// has.
+pub(crate) fn link_target(fd: BorrowedFd<'_>) -> Result<bpf_link_info_tracing, Errno> {
+    let mut info = bpf_link_info_tracing::new_zeroed();
     // SAFETY: as for a map: the info is zero.
     unsafe { obj_info(fd, &mut info) }?;
     Ok(info)

@@ -20,10 +20,12 @@ mod ring;
 
 pub(crate) use link::{
     link_by_id, link_create, link_create_of_nothing, link_detach, link_info, link_next_id,
-    link_update, link_update_to_nothing,
+    link_target, link_update, link_update_to_nothing,
 };
 pub(crate) use map::{MapFd, MapSpec, Place, map_by_id, map_create, map_info};
 pub(crate) use mapped::{MappedValue, MappedValues};
-pub(crate) use object::{Name, btf_by_id, btf_info, btf_next_id, name, obj_get, obj_pin, text};
+pub(crate) use object::{
+    Name, TypeInfo, btf_by_id, btf_info, btf_next_id, name, obj_get, obj_pin, text,
+};
 pub(crate) use prog::{Load, Ran, prog_by_id, prog_info, prog_load, prog_test_run};
 pub(crate) use ring::RingMemory;

@@ -149,6 +149,28 @@ structs! {
         20: _pad1: [u8; 4],
     }
 
+    /// Result of `BPF_OBJ_GET_INFO_BY_FD` for a link of a program that traces or replaces a function
+    /// (5.8). The kernel's `bpf_link_info` is longer; the kernel writes no more than there is room
+    /// for.
+    pub struct bpf_link_info_tracing(32, Part("bpf_link_info")) {
+        /// [`BPF_LINK_TYPE_TRACING`](super::BPF_LINK_TYPE_TRACING).
+        0: r#type as type: u32,
+        /// Id, unique while the link lives.
+        4: id: u32,
+        /// The program.
+        8: prog_id: u32,
+        /// Zero.
+        12: _pad0: [u8; 4],
+        /// `BPF_TRACE_*`, or zero for a program that replaces a function.
+        16: attach_type: u32,
+        /// The program whose function it is, or type information of the kernel (5.13).
+        20: target_obj_id: u32,
+        /// The function, a type of that (5.13).
+        24: target_btf_id: u32,
+        /// Belongs to other link types, or zero.
+        28: _pad1: [u8; 4],
+    }
+
     /// Result of `BPF_OBJ_GET_INFO_BY_FD` for type information (4.18).
     pub struct bpf_btf_info(32, Extensible) {
         /// In: pointer to room for the type information, or zero.
