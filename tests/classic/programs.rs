@@ -152,7 +152,7 @@ fn the_longest_programs_are_loaded_or_refused() {
     load("indexed bytes", 0x50, 0, 4092).unwrap();
     load("indexed words", 0x40, 0, 4092).unwrap();
     // Jumps have 16 bits.
-    let text = format!("4096\n{}22 0 0 0", "64 0 0 5\n".repeat(4095));
+    let text = format!("4096\n{}22 0 0 0", "64 0 0 40000\n".repeat(4095));
     let refused = text.parse::<ClassicFilter>().unwrap().compile(Action::Drop).unwrap_err();
     assert!(refused.to_string().contains("more than 32767 instructions"), "{refused}");
 }
