@@ -5,9 +5,9 @@
 //! address of each packet up in: a hundred thousand prefixes cost little more than one, and no
 //! packet reaches a socket or the kernel that is on the list. Everything else is passed on.
 //!
-//! Change the file and send SIGHUP (`kill -HUP PID`): what is new is added, what is gone is removed,
-//! while the program goes on; packets of prefixes that stay never slip through. If the new file has
-//! an error, the list stays as it is. Ctrl-C and SIGTERM end it in order.
+//! Change the file and send SIGHUP (`kill -HUP PID`): what is new is added, what is gone is
+//! removed, while the program goes on; packets of prefixes that stay never slip through. If the new
+//! file has an error, the list stays as it is. Ctrl-C and SIGTERM end it in order.
 //!
 //! It says how long the list took to fill, and how long a packet takes: runs of the program on a
 //! packet of its own, without an interface.
@@ -130,8 +130,8 @@ fn prefix(text: &str) -> Result<Prefix<4>> {
     Ok(Prefix::v4(address.parse::<Ipv4Addr>()?, len.parse()?)?)
 }
 
-/// An XDP program that drops and counts packets from addresses of the trie, and passes all others on
-/// to the kernel.
+/// An XDP program that drops and counts packets from addresses of the trie, and passes all others
+/// on to the kernel.
 fn drop_listed(trie: &LpmTrie<Prefix<4>, u8>, dropped: &PerCpuArray<u64>) -> xsk::Result<Program> {
     use Reg::{R0, R1, R2, R3, R4, R10};
     const XDP_DROP: i32 = 1;

@@ -3,12 +3,12 @@
 //! This is the AF_XDP exercise of the xdp-tutorial. An XDP program counts the ICMPv6 echo requests,
 //! in a map with a counter for each CPU: the first one, the third and so on go to the kernel, which
 //! answers them as ever; the second one, the fourth and so on to the socket of queue 0, and this
-//! program answers. `ping` shows which is which: answers from here have `ttl=255`, those of a kernel
-//! usually 64. Everything else goes to the kernel, neighbour discovery included.
+//! program answers. `ping` shows which is which: answers from here have `ttl=255`, those of a
+//! kernel usually 64. Everything else goes to the kernel, neighbour discovery included.
 //!
-//! Requests that come in on several CPUs are counted apart, so that each CPU has a second one of its
-//! own. This program answers for every address that a request comes for. Ctrl-C and SIGTERM end it
-//! in order.
+//! Requests that come in on several CPUs are counted apart, so that each CPU has a second one of
+//! its own. This program answers for every address that a request comes for. Ctrl-C and SIGTERM end
+//! it in order.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::process::ExitCode;

@@ -6,8 +6,8 @@
 //! line says which socket it came to.
 //!
 //! The crate has such a program ready, which also knows IPv6, VLAN tags and more:
-//! `xsk::bpf::Spread`; `examples/workers.rs` serves its sockets by a thread each. This one shows how
-//! it is made. **What it hashes is taken from the kernel**: TCP and UDP over IPv4 on queue 0;
+//! `xsk::bpf::Spread`; `examples/workers.rs` serves its sockets by a thread each. This one shows
+//! how it is made. **What it hashes is taken from the kernel**: TCP and UDP over IPv4 on queue 0;
 //! everything else is passed on, as are packets with IPv4 options and fragments, which may have no
 //! ports. Ctrl-C and SIGTERM end it in order.
 

@@ -38,8 +38,8 @@ pub struct AttachedProgram {
     /// What holds it. `None` without `CAP_SYS_ADMIN`.
     ///
     /// The kernel does not report the namespace of a link's interface: a program that is attached
-    /// here by netlink, and by a link to an interface of the same index in another namespace, counts
-    /// as held by that link.
+    /// here by netlink, and by a link to an interface of the same index in another namespace,
+    /// counts as held by that link.
     pub method: Option<AttachMethod>,
     /// The number of the link that holds it, if there is one candidate only.
     pub link: Option<u32>,
@@ -56,8 +56,8 @@ impl Interface {
     /// A card may run one program in hardware besides another.
     ///
     /// # Errors
-    /// [`Error::Interface`]; with `ENODEV` if it is gone. [`Error::BpfObject`] if there is no memory
-    /// or no descriptor left to ask for a link or a program.
+    /// [`Error::Interface`]; with `ENODEV` if it is gone. [`Error::BpfObject`] if there is no
+    /// memory or no descriptor left to ask for a link or a program.
     pub fn programs(&self) -> Result<Vec<AttachedProgram>> {
         let attached = self.attached_programs()?;
         if attached.is_empty() {
@@ -94,8 +94,8 @@ impl Interface {
     }
 }
 
-/// Returns what `program` is if it is libxdp's dispatcher and is attached to `interface`; `None` also
-/// if it cannot be found out.
+/// Returns what `program` is if it is libxdp's dispatcher and is attached to `interface`; `None`
+/// also if it cannot be found out.
 pub(super) fn dispatcher_of(interface: &Interface, program: &Program) -> Option<Dispatcher> {
     let links = || bpf::links().ok().flatten().unwrap_or_default();
     bpf::dispatcher(&program.info().ok()?, interface.index(), links)

@@ -79,9 +79,9 @@ fn chain(bytes: &[u8], count: usize, has_flags: bool) -> Option<Vec<DispatcherCo
     (components.len() == count).then_some(components)
 }
 
-/// Returns what the program `info` is if it is libxdp's dispatcher, attached to the interface of the
-/// index `ifindex`. `links` lists those of the system. What this process may not look at is left
-/// out.
+/// Returns what the program `info` is if it is libxdp's dispatcher, attached to the interface of
+/// the index `ifindex`. `links` lists those of the system. What this process may not look at is
+/// left out.
 pub(crate) fn dispatcher<L: AsRef<[LinkRecord]>>(
     info: &ProgramInfo,
     ifindex: u32,

@@ -8,8 +8,8 @@ use std::fmt;
 /// An interface takes one program; `xdp-loader` and other users of libxdp share it by this one. It
 /// is called `xdp_dispatcher`, has a configuration in its read-only data, and functions that the
 /// programs of its chain replace. [`Interface::programs`](crate::Interface::programs) reads it, and
-/// [`Error::ForeignProgram`](crate::Error::ForeignProgram) has it. This crate's programs do not join
-/// its chain.
+/// [`Error::ForeignProgram`](crate::Error::ForeignProgram) has it. This crate's programs do not
+/// join its chain.
 ///
 /// Printed, it is such as "libxdp's dispatcher with xdp_pass (priority 50)".
 ///

@@ -1,4 +1,4 @@
-//! `examples/flow_hash.rs`: both directions of a flow come to one socket, and every socket has some.
+//! `examples/flow_hash.rs`: both directions of a flow come to one socket, and each socket has some.
 
 use crate::common::{AtCable, Cable, kernel_can, kernel_since, until};
 use crate::fixture::Example;

@@ -149,9 +149,9 @@ structs! {
         20: _pad1: [u8; 4],
     }
 
-    /// Result of `BPF_OBJ_GET_INFO_BY_FD` for a link of a program that traces or replaces a function
-    /// (5.8). The kernel's `bpf_link_info` is longer; the kernel writes no more than there is room
-    /// for.
+    /// Result of `BPF_OBJ_GET_INFO_BY_FD` for a link of a program that traces or replaces a
+    /// function (5.8). The kernel's `bpf_link_info` is longer; the kernel writes no more than there
+    /// is room for.
     pub struct bpf_link_info_tracing(32, Part("bpf_link_info")) {
         /// [`BPF_LINK_TYPE_TRACING`](super::BPF_LINK_TYPE_TRACING).
         0: r#type as type: u32,
