@@ -86,7 +86,7 @@ fn require_link(request: &Request, link: &Link) -> Result<(XdpMode, u32)> {
     let ifindex = link.ifindex().map_err(failed)?;
     let conflict = match attached_program(&request.interface)? {
         // The kernel does not report the namespace of the link's interface: the same program in
-        // another one, on an interface of the same index, is not told apart.
+        // another one, on an interface of the same index, is not distinguished.
         Some((mode, attached)) if attached == id && ifindex == request.interface.index() => {
             if request.mode.allows(mode) {
                 return Ok((mode, id));

@@ -16,7 +16,8 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FilterFault {
-    /// The rules take more instructions than a program may have.
+    /// The rules take more instructions (32767), fields (1024 in a rule), levels or steps of compiling
+    /// than a program may have.
     #[non_exhaustive]
     TooLarge {
         /// How many rules there are.
@@ -45,7 +46,7 @@ impl fmt::Display for FilterFault {
         match self {
             Self::TooLarge { rules } => {
                 let plural = if *rules == 1 { "" } else { "s" };
-                write!(f, "its {rules} rule{plural} would take more than 32767 instructions")
+                write!(f, "its {rules} rule{plural} would make too large a program")
             }
             Self::SetFull { set, bytes } => {
                 write!(f, "the {bytes} bytes of the set \"{set}\" are full")

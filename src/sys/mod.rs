@@ -22,6 +22,7 @@ pub(crate) mod netlink;
 pub(crate) mod netns;
 pub(crate) mod packet_socket;
 pub(crate) mod proc;
+pub(crate) mod rcu;
 pub(crate) mod release;
 pub(crate) mod sockopt;
 pub(crate) mod sysfs;

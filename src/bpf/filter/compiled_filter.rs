@@ -40,7 +40,7 @@ impl CompiledFilter {
     }
 
     /// Returns the numbers of the rules that no packet is for: their conditions cannot be true, or
-    /// rules before them are for all their packets.
+    /// rules before them are for all their packets. Of large filters it may leave out some.
     #[must_use]
     pub fn unreachable(&self) -> Vec<usize> {
         self.code.unreachable.iter().map(|&rule| usize32(rule)).collect()
@@ -53,7 +53,12 @@ impl CompiledFilter {
     }
 
     /// Loads the program for the sockets of `map`. Needs what
-    /// [`ProgramBuilder::load`](super::super::ProgramBuilder::load) does, and Linux 5.3.
+    /// [`ProgramBuilder::load`](super::super::ProgramBuilder::load) does, and Linux 5.3; with sets,
+    /// Linux 5.5. Filters that compare ports, or count, or compute with lengths or offsets, also need
+    /// `CAP_PERFMON` (5.8): without it the verifier refuses arithmetic with pointers into packets.
+    ///
+    /// The counts of a program begin at 0. Put in place of another one, it must use its map: one
+    /// without a rule for a queue or a slot uses none.
     ///
     /// # Errors
     /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters) also [`Error::CreateMap`](crate::Error::CreateMap).

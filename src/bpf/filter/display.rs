@@ -1,4 +1,4 @@
-//! The text of a condition, which reads back as an equal one.
+//! The text of a condition, which reads back as an equal one, but for sets.
 
 use super::condition::Condition;
 use super::direction::Direction;

@@ -75,7 +75,7 @@ impl Filter {
 
     /// Sets whether the program counts the packets and bytes of each rule
     /// ([`FilterProgram::counts`]). By default it does not. Counting takes a call of a helper for
-    /// each packet, and loading the program also `CAP_PERFMON`.
+    /// each packet.
     #[must_use]
     pub fn counters(mut self, yes: bool) -> Self {
         self.counters = yes;

@@ -16,7 +16,8 @@ const DHCP: &str = "udp src port 67 or (ip6 and udp src port 547)";
 impl Filter {
     /// Puts rules before all others that leave management with the kernel: ARP, IPv6 neighbour
     /// discovery, DHCP replies, and ssh from and to the addresses of this host: TCP with port 22 at
-    /// either end, or with one of `ports`.
+    /// either end, or with one of `ports`; all of it also behind one VLAN tag. Fragments but the first
+    /// do not stay, nor does ICMP.
     ///
     /// [`Interface::addresses`](crate::Interface::addresses) returns the addresses of an interface.
     /// Without an address ssh of any address stays with the kernel.
@@ -53,7 +54,13 @@ impl Filter {
         }
         let conditions =
             [Some(Condition::arp()), NEIGHBOUR_DISCOVERY.parse().ok(), DHCP.parse().ok()];
-        let rules = conditions.into_iter().flatten().chain([ssh]);
+        let rules = conditions.into_iter().flatten().chain([ssh]).map(|condition| {
+            // Behind a VLAN tag, too.
+            match condition.clone().behind(1) {
+                Ok(behind) => condition | (Condition::any_vlan() & behind),
+                Err(_) => condition,
+            }
+        });
         self.before(rules.map(|condition| (condition, Action::Pass)))
     }
 }

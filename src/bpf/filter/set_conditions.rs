@@ -9,7 +9,8 @@ use super::set::{AddressSet, PortSet};
 const WITH_PORTS: [u8; 3] = [6, 17, 132];
 
 impl Condition {
-    /// Returns the condition that an IPv4 or IPv6 address of the packet is in a set.
+    /// Returns the condition that an IPv4 or IPv6 address of the packet is in a set. Addresses in ARP
+    /// are not looked at.
     #[must_use]
     pub fn address_in(direction: Direction, set: &AddressSet) -> Self {
         Self::test(TestKind::AddressIn(direction, set.clone()))

@@ -3,6 +3,7 @@
 use super::raw::{Options, RawMap, Shape};
 use crate::error::{MapKind, MapOp, Result};
 use crate::sys::bpf::MappedValue;
+use crate::sys::fork::Process;
 use std::os::fd::{AsFd, BorrowedFd};
 use xsk_uapi::bpf::BPF_F_MMAPABLE;
 
@@ -12,6 +13,8 @@ use xsk_uapi::bpf::BPF_F_MMAPABLE;
 pub(in crate::bpf) struct SharedValue {
     raw: RawMap,
     value: MappedValue,
+    /// The process that writes it: a child shares the memory, and not what is known of it.
+    owner: Process,
 }
 
 impl SharedValue {
@@ -21,12 +24,15 @@ impl SharedValue {
         let options = Options { flags: BPF_F_MMAPABLE, ..Options::new(name, 1) };
         let raw = RawMap::create(shape, options)?;
         let value = MappedValue::map(&raw.fd).map_err(raw.failed(MapOp::Mmap, None))?;
-        Ok(Self { raw, value })
+        Ok(Self { raw, value, owner: Process::current() })
     }
 
-    /// Writes a word of four bytes; an offset that no word has changes nothing.
+    /// Writes a word of four bytes; an offset that no word has changes nothing, and nothing is written
+    /// in a child of `fork(2)`.
     pub(in crate::bpf) fn write(&self, offset: u32, word: u32) {
-        self.value.write(offset, word);
+        if self.owner.is_current() {
+            self.value.write(offset, word);
+        }
     }
 }
 

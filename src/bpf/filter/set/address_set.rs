@@ -17,7 +17,7 @@ const MOST_V6: u32 = 1 << 20;
 /// [`Condition::address_in`](crate::bpf::Condition::address_in). It can be changed at any time, also
 /// while programs use it: they see the change at once.
 ///
-/// Clones are the same set.
+/// Clones are the same set. After `fork(2)` only the parent changes what programs see.
 ///
 /// ```
 /// use std::net::Ipv4Addr;
@@ -200,7 +200,11 @@ impl AddressSet {
         if let Some(words) = words {
             // Prefixes that came before the first load are not in it yet.
             *words = Table::new(bytes);
-            let whole = v4.iter().try_for_each(|&prefix| words.update(v4, prefix, &mut |_, _| {}));
+            // The prefixes of a /16 are written at once.
+            let mut last = None;
+            let parts = v4.iter().map(|&(address, len)| (address & mask(len.min(16)), len.min(16)));
+            let mut parts = parts.filter(|&part| last.replace(part) != Some(part));
+            let whole = parts.try_for_each(|part| words.update(v4, part, &mut |_, _| {}));
             if whole.is_err() {
                 let fault = FilterFault::SetFull { set: self.name().to_owned(), bytes };
                 return Err(Error::Filter { fault });

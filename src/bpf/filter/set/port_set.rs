@@ -15,7 +15,7 @@ const BYTES: u16 = 8192;
 /// any time, also while programs use it: they see the change at once. Whether a port is in it costs
 /// one load.
 ///
-/// Clones are the same set.
+/// Clones are the same set. After `fork(2)` only the parent changes what programs see.
 ///
 /// ```
 /// use xsk::bpf::{Action, Condition, Direction, Filter, PortSet};

@@ -9,9 +9,11 @@
 //!   256 bits, one for each value of the fourth byte.
 //!
 //! A change writes new blocks first, and then the word that leads to them, so that a program finds
-//! either the old prefixes or the new ones. A block that is free is used again as late as possible.
+//! either the old prefixes or the new ones. A block that is free is used again once all programs have
+//! ended that may have read the word that led to it.
 
-use std::collections::{BTreeSet, VecDeque};
+use crate::sys::rcu::wait_for_programs;
+use std::collections::BTreeSet;
 
 /// In the word of a block of 256 words.
 pub(in super::super) const FULL_BLOCK: u32 = 4;
@@ -41,9 +43,15 @@ pub(super) struct Table {
     words: Vec<u32>,
     /// From here on nothing was used yet.
     unused: u32,
-    free_bits: VecDeque<u32>,
-    free_blocks: VecDeque<u32>,
+    /// Blocks that no program reads any more: of bits, and of words.
+    free: [Vec<u32>; 2],
+    /// Blocks that a program may still read.
+    left: [Vec<u32>; 2],
 }
+
+/// Indices of the two kinds of blocks.
+const OF_BITS: usize = 0;
+const OF_WORDS: usize = 1;
 
 /// What the addresses of a part are.
 enum Part {
@@ -63,8 +71,8 @@ impl Table {
             bytes,
             words: vec![0; crate::num::usize32(bytes / 4)],
             unused: ROOT_BYTES,
-            free_bits: VecDeque::new(),
-            free_blocks: VecDeque::new(),
+            free: Default::default(),
+            left: Default::default(),
         }
     }
 
@@ -113,6 +121,12 @@ impl Table {
             self.write_word(place, new, write);
             self.free(old);
         }
+        if prefixes.is_empty() && self.unused > ROOT_BYTES {
+            // Nothing leads to a block any more: the next may be of either kind.
+            wait_for_programs();
+            self.unused = ROOT_BYTES;
+            (self.free, self.left) = Default::default();
+        }
         Ok(())
     }
 
@@ -122,10 +136,7 @@ impl Table {
             Part::Outside => Ok(0),
             Part::Inside => Ok(1),
             Part::Bits(bits) => {
-                let at = match self.free_bits.pop_front() {
-                    Some(at) => at,
-                    None => self.take(BITS_BYTES)?,
-                };
+                let at = self.take(BITS_BYTES, OF_BITS)?;
                 for (place, bytes) in (at..).step_by(4).zip(bits.chunks_exact(4)) {
                     if let [a, b, c, d] = *bytes {
                         self.write_word(place, u32::from_ne_bytes([a, b, c, d]), write);
@@ -134,10 +145,7 @@ impl Table {
                 Ok(at | BITS)
             }
             Part::Parts(parts) => {
-                let at = match self.free_blocks.pop_front() {
-                    Some(at) => at,
-                    None => self.take(BLOCK_BYTES)?,
-                };
+                let at = self.take(BLOCK_BYTES, OF_WORDS)?;
                 // What an earlier user left is not to be taken for this one's.
                 for place in (at..).step_by(4).take(256) {
                     self.write_word(place, 0, write);
@@ -156,17 +164,23 @@ impl Table {
         }
     }
 
-    /// Takes bytes that were not used yet.
-    fn take(&mut self, bytes: u32) -> Result<u32, Full> {
-        let at = self.unused;
-        let end = at.checked_add(bytes).ok_or(Full)?;
+    /// Takes a block: bytes that were not used yet, or else a block that is free.
+    fn take(&mut self, bytes: u32, kind: usize) -> Result<u32, Full> {
         // Programs check offsets against the last that a block of words can have.
         let last = self.bytes.saturating_sub(BLOCK_BYTES);
-        if end > self.bytes || at > last {
-            return Err(Full);
+        let at = self.unused;
+        if let Some(end) = at.checked_add(bytes).filter(|&end| end <= self.bytes && at <= last) {
+            self.unused = end;
+            return Ok(at);
         }
-        self.unused = end;
-        Ok(at)
+        let is_free = |blocks: &[Vec<u32>; 2]| blocks.get(kind).is_some_and(|of| !of.is_empty());
+        if !is_free(&self.free) && is_free(&self.left) {
+            wait_for_programs();
+            for (free, left) in self.free.iter_mut().zip(&mut self.left) {
+                free.append(left);
+            }
+        }
+        self.free.get_mut(kind).and_then(Vec::pop).ok_or(Full)
     }
 
     /// Frees the blocks that a word leads to.
@@ -174,15 +188,21 @@ impl Table {
         let at = word & OFFSET;
         if word < 2 {
         } else if word & FULL_BLOCK == 0 {
-            self.free_bits.push_back(at);
+            self.leave(at, OF_BITS);
         } else {
             for place in (at..).step_by(4).take(256) {
                 let word = self.read(place);
                 if word >= 2 {
-                    self.free_bits.push_back(word & OFFSET);
+                    self.leave(word & OFFSET, OF_BITS);
                 }
             }
-            self.free_blocks.push_back(at);
+            self.leave(at, OF_WORDS);
+        }
+    }
+
+    fn leave(&mut self, at: u32, kind: usize) {
+        if let Some(left) = self.left.get_mut(kind) {
+            left.push(at);
         }
     }
 
