@@ -289,7 +289,7 @@ fn the_help_lists_the_words_of_json() {
     let ended = ["count", "time", "signal", "interface_gone", "program_taken_off", "error"];
     assert_eq!(listed("ended"), ended);
     let events = listed("event");
-    assert_eq!(events.len(), 12, "{events:?}");
+    assert_eq!(events.len(), 13, "{events:?}");
     assert!(events.iter().any(|event| event == "packets_elsewhere"), "{events:?}");
 }
 
