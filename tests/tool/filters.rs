@@ -1,7 +1,7 @@
 //! `rxdrop` and `l2fwd` with a filter, and `xsk filter`: what goes to the sockets, what stays with
 //! the kernel, and what is refused.
 
-use crate::common::{as_nobody, path_for_anybody};
+use crate::common::{as_nobody, has_iproute2, kernel_can, path_for_anybody};
 use crate::fixture::{Ended, Fixture, TOOL, Tool, WAIT};
 use rustix::process::Signal;
 use rustix::thread::CapabilitySet;
@@ -71,7 +71,7 @@ fn exchange(stream: &mut TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Pings the near end from the far one; returns whether it replied to all.
+/// Pings the near end from the far one (`ping` of iputils); returns whether it replied to all.
 fn ping(fixture: &Fixture) -> bool {
     let words = ["-c", "3", "-i", "0.05", "-W", "2", "192.0.2.1"];
     let output = fixture.cable.right.run(|| Command::new("ping").args(words).output());
@@ -232,6 +232,10 @@ const HERE: (&str, &str) = ("SSH_CONNECTION", "192.0.2.2 5000 192.0.2.1 22");
 #[test]
 fn what_may_cut_the_user_off_is_refused_without_yes() {
     if !privileged!() {
+        return;
+    }
+    let here = "what_may_cut_the_user_off_is_refused_without_yes";
+    if !kernel_can(here, has_iproute2(), "`ip` is not that of iproute2") {
         return;
     }
     let fixture = with_addresses(1);
