@@ -4,7 +4,6 @@ use super::{Interface, InterfaceInfo};
 use crate::error::Result;
 use crate::netlink::Refusal;
 use crate::netlink::message::{Malformed, Message, Request};
-use crate::num::usize32;
 use rustix::io::Errno;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -217,7 +216,7 @@ fn next_hops(mut payload: &[u8]) -> Result<Vec<u32>, Malformed> {
     while !payload.is_empty() {
         let (hop, _) = rtnexthop::read_from_prefix(payload).map_err(|_| Malformed)?;
         over.push(u32::try_from(hop.rtnh_ifindex).map_err(|_| Malformed)?);
-        let length = usize32(u32::from(hop.rtnh_len));
+        let length = usize::from(hop.rtnh_len);
         if length < size_of::<rtnexthop>() || length > payload.len() {
             return Err(Malformed);
         }

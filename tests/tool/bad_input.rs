@@ -289,14 +289,21 @@ fn the_help_lists_the_words_of_json() {
     let ended = ["count", "time", "signal", "interface_gone", "program_taken_off", "error"];
     assert_eq!(listed("ended"), ended);
     let events = listed("event");
-    assert_eq!(events.len(), 12, "{events:?}");
+    assert_eq!(events.len(), 13, "{events:?}");
     assert!(events.iter().any(|event| event == "packets_elsewhere"), "{events:?}");
 }
 
 #[test]
 fn the_help_fits_a_page_of_a_hundred_columns() {
-    for command in ["--help", "-h", "rxdrop --help", "txonly --help", "l2fwd --help", "demo --help"]
-    {
+    for command in [
+        "--help",
+        "-h",
+        "rxdrop --help",
+        "txonly --help",
+        "l2fwd --help",
+        "demo --help",
+        "filter --help",
+    ] {
         let output = Command::new(TOOL).args(command.split(' ')).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let longest = text.lines().map(|line| line.chars().count()).max().unwrap();

@@ -3,10 +3,12 @@
 
 mod bad_input;
 mod between;
+mod captures;
 #[path = "../common/mod.rs"]
 mod common;
 mod demo;
 mod ends;
+mod filters;
 mod fixture;
 mod frags;
 mod latency;

@@ -3,6 +3,7 @@
 pub(crate) use crate::args_cable::{DemoArgs, LatencyArgs, Profile};
 pub(crate) use crate::args_port::{Method, PortArgs, RxArgs, TxArgs};
 use crate::conflicts;
+use crate::filter_args::FilterCommandArgs;
 use crate::words;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -14,7 +15,7 @@ Exit codes:
     0  it ended as asked: the count (-C) was reached, or the time (-d) was over, or, without either,
        a signal came
     1  an error, which is written to the standard error output; or nothing at all could be sent
-    2  a wrong command line
+    2  a wrong command line, or a filter that cannot be read
     3  the time was over before the count was reached
     4  the interface (or one of two) went during the run: removed, or moved to another network
        namespace
@@ -29,7 +30,7 @@ fn long_help() -> String {
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
-/// All commands need root, or the capabilities that they name when one is missing.
+/// All commands but `filter` need root, or the capabilities that they name when one is missing.
 ///
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, and the
 /// summary is written. If that takes more than two seconds, another signal ends it at once.
@@ -51,8 +52,9 @@ pub(crate) enum Command {
     Latency(LatencyArgs),
     /// Receive and drop: count the packets of a queue, or of several
     ///
-    /// All packets of the queues come here, and none to the kernel's network stack, ARP and ssh
-    /// included: do not run it on the interface that you are logged in by.
+    /// Without FILTER all packets of the queues come here, and none to the kernel's network stack,
+    /// ARP and ssh included: on an interface that carries the default route or this ssh session that
+    /// is refused without --yes.
     Rxdrop(RxdropArgs),
     /// Send the same packet as fast as possible
     ///
@@ -67,10 +69,12 @@ pub(crate) enum Command {
     /// Swap the MAC addresses of each packet and send it back out of the same port, or forward
     /// between two (-o)
     ///
-    /// All packets of the queue come here, and none to the kernel's network stack, ARP and ssh
-    /// included: do not run it on the interface that you are logged in by. A VLAN tag that the card
+    /// Without FILTER all packets of the queue come here, and none to the kernel's network stack,
+    /// ARP and ssh included: on an interface that carries the default route or this ssh session that
+    /// is refused without --yes. With -o all this holds for both interfaces. A VLAN tag that the card
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
+    Filter(FilterCommandArgs),
 }
 
 /// Options of `rxdrop`.
@@ -137,7 +141,7 @@ impl Command {
 
     fn port(&self) -> Option<&PortArgs> {
         match self {
-            Self::Demo(_) | Self::Latency(_) => None,
+            Self::Demo(_) | Self::Latency(_) | Self::Filter(_) => None,
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),
@@ -150,6 +154,16 @@ impl Command {
         if matches!(port.attach, Some(Method::Netlink)) && port.user.is_some() {
             let text = "--user cannot be used with --attach netlink: without rights, what netlink \
                 attached cannot be taken off";
+            return Some(text.to_owned());
+        }
+        let rx = match self {
+            Self::Rxdrop(args) => Some(&args.rx),
+            Self::L2fwd(args) => Some(&args.rx),
+            _ => None,
+        };
+        if rx.is_some_and(|rx| rx.sockets > 1 && rx.filter.is_given()) {
+            let text = "FILTER cannot be used with -M: the program that spreads packets over \
+                sockets has no filter";
             return Some(text.to_owned());
         }
         const SPREAD: &str = "the sockets of a queue share its rings, and one thread serves all of \

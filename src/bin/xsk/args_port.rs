@@ -1,6 +1,7 @@
 //! Options of the commands that work on queues of an interface.
 
 use crate::failure::Result;
+use crate::filter_args::FilterArgs;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
@@ -198,6 +199,8 @@ pub(crate) struct RxArgs {
     /// Without it a card drops packets to other addresses than its own.
     #[arg(long)]
     pub(crate) promiscuous: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
 }
 
 impl RxArgs {

@@ -54,6 +54,8 @@ pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> 
     for interface in &interfaces {
         port::require_ethernet(interface)?;
     }
+    let filtering = |interface| all.rx.filter.prepare(args, interface);
+    let filters = [filtering(&interfaces[0])?, filtering(&interfaces[1])?];
     let more = interfaces.each_ref().map(|interface| all.rx.receive_more(interface));
     let _more = more.into_iter().collect::<Result<Vec<_>>>()?;
     let served = Served::between(args, interfaces.each_ref())?;
@@ -62,7 +64,7 @@ pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> 
     let take = |end: usize| {
         let register =
             |program: &Attachment| pairs.iter().map(|pair| pair[end].register(program)).collect();
-        ActiveProgram::take(args, &interfaces[end], stop, register)
+        ActiveProgram::take(args, &interfaces[end], &filters[end], stop, register)
     };
     let programs = [take(0)?, take(1)?];
     let handles = [0, 1].map(|end| pairs.iter().map(|pair| pair[end].handle().clone()).collect());
@@ -70,7 +72,7 @@ pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> 
     let sides = ends.map(|((interface, handles), program): ((_, Vec<SocketHandle>), _)| {
         let attachment = Some(program.attachment());
         let title = port::title(args, &interface, &handles, attachment);
-        Side::new(args, interface, handles, title, attachment)
+        Ok(Side::new(args, interface, handles, title, attachment)?.filtered(program))
     });
     let mut session = Session::new(args, stop, "l2fwd", sides.collect::<Result<_>>()?)?;
     let outcome = session.begin().and_then(|()| {

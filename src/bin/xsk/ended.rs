@@ -7,6 +7,8 @@ use xsk::Error;
 
 /// The exit code after an error.
 const FAILED: u8 = 1;
+/// The exit code after a wrong command line.
+const WRONG: u8 = 2;
 /// Added to the number of a signal, as shells do.
 const SIGNAL: u8 = 128;
 /// The number of SIGPIPE, which ends most programs whose reader ended.
@@ -62,6 +64,7 @@ impl Failure {
             Self::Gone { .. } => 4,
             Self::Xsk(error) if is_of_socket(error) && error.is_gone() => 4,
             Self::TakenOff { .. } => 5,
+            Self::Expression(_) => WRONG,
             Self::Interrupted { number, .. } => SIGNAL.saturating_add(*number),
             _ if self.is_closed_output() => SIGNAL + SIGPIPE,
             _ => FAILED,

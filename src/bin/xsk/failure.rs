@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use xsk::error::ExpressionError;
 use xsk::{Errno, Error};
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -14,7 +15,9 @@ pub(crate) enum Failure {
     /// The library's error, where packets of several frames were asked for already.
     DespiteFrags(Error),
     /// The library's error about the packet memory of one of so many queues.
-    MemoryOfQueues(Error, usize),
+    MemoryOfQueues(Box<Error>, usize),
+    /// A filter that cannot be read.
+    Expression(ExpressionError),
     /// The output is closed.
     Output(io::Error),
     /// The interface is gone.
@@ -55,9 +58,8 @@ impl Failure {
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Self::Gone { .. } => true,
-            Self::Xsk(error) | Self::DespiteFrags(error) | Self::MemoryOfQueues(error, _) => {
-                error.is_gone()
-            }
+            Self::Xsk(error) | Self::DespiteFrags(error) => error.is_gone(),
+            Self::MemoryOfQueues(error, _) => error.is_gone(),
             _ => false,
         }
     }
@@ -105,7 +107,7 @@ impl Failure {
     pub(crate) fn of_queues(self, queues: usize) -> Self {
         match self {
             Self::Xsk(error @ Error::RegisterUmem { .. }) if queues > 1 => {
-                Self::MemoryOfQueues(error, queues)
+                Self::MemoryOfQueues(Box::new(error), queues)
             }
             other => other,
         }
@@ -134,6 +136,9 @@ impl fmt::Display for Failure {
             }
             Self::MemoryOfQueues(error, queues) => {
                 f.write_str(&in_words_of_the_tool(error, *queues))
+            }
+            Self::Expression(error) => {
+                write!(f, "the filter cannot be read: {error}")
             }
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::TakenOff { name, id } => write!(
@@ -249,6 +254,11 @@ fn in_words_of_the_tool(error: &Error, queues: usize) -> String {
              another one"
         ),
         Error::NeedsKernel { feature, .. } => format!("{text}{}", without(feature)),
+        Error::LoadProgram { log, .. } if lacks_perfmon(log) => {
+            "the kernel takes a filter only from a process with CAP_PERFMON, beside CAP_BPF and \
+             CAP_NET_ADMIN"
+                .to_owned()
+        }
         _ => text,
     }
 }
@@ -265,6 +275,12 @@ fn without(feature: &str) -> &'static str {
     }
 }
 
+/// Returns whether the verifier refused what it takes from a process with CAP_PERFMON: filters
+/// compute where headers begin, and how long packets are.
+fn lacks_perfmon(log: &str) -> bool {
+    ["prohibited for !root", "pointer -= pointer prohibited"].iter().any(|text| log.contains(text))
+}
+
 /// Returns what the kernel refused, and the capability that is missing for it.
 fn missing_capability(error: &Error) -> Option<(&'static str, &'static str)> {
     if !matches!(error.errno(), Some(Errno::PERM | Errno::ACCESS)) {
@@ -272,7 +288,10 @@ fn missing_capability(error: &Error) -> Option<(&'static str, &'static str)> {
     }
     match error {
         Error::CreateSocket { .. } => Some(("make an AF_XDP socket", "CAP_NET_RAW")),
-        // EACCES comes from the verifier: it has nothing to do with privileges.
+        Error::LoadProgram { log, .. } if lacks_perfmon(log) => {
+            Some(("load a filter", "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"))
+        }
+        // Else EACCES comes from the verifier, and has nothing to do with privileges.
         Error::LoadProgram { errno: Errno::PERM, .. } => {
             Some(("load an XDP program", "CAP_BPF and CAP_NET_ADMIN"))
         }

@@ -21,6 +21,7 @@ pub(crate) fn run<S: Forwards>(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let port = &args.port;
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
+    let filtering = args.rx.filter.prepare(port, &interface)?;
     let _more = args.rx.receive_more(&interface)?;
     let served = Served::of(port, &interface, Needs::Both)?;
     let open = |queue| Forwarder::<S>::bound(args, &interface, queue, stop).map(Padded);
@@ -28,12 +29,12 @@ pub(crate) fn run<S: Forwards>(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let register = |program: &Attachment| {
         forwarders.iter().map(|Padded(forwarder)| forwarder.socket.register(program)).collect()
     };
-    let program = ActiveProgram::take(port, &interface, stop, register)?;
+    let program = ActiveProgram::take(port, &interface, &filtering, stop, register)?;
     let attachment = Some(program.attachment());
     let handles: Vec<_> =
         forwarders.iter().map(|Padded(one)| one.socket.handle().clone()).collect();
     let title = port::title(port, &interface, &handles, attachment);
-    let side = Side::new(port, interface, handles, title, attachment)?;
+    let side = Side::new(port, interface, handles, title, attachment)?.filtered(&program);
     let mut session = Session::new(port, stop, "l2fwd", vec![side])?;
     let outcome = session.begin().and_then(|()| served.run(port, &mut session, &mut forwarders));
     session.end(outcome, [program])

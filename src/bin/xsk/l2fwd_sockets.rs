@@ -38,6 +38,7 @@ pub(crate) fn run(args: &L2fwdArgs, stop: &Stop) -> Result<Ended> {
     let L2fwdArgs { port: args, rx, tx, .. } = args;
     let interface = port::interface(&args.interface)?;
     port::require_ethernet(&interface)?;
+    rx.filter.prepare(args, &interface)?;
     let _more = rx.receive_more(&interface)?;
     let (umem, mut pool) = port::umem(args, rx.headroom)?;
     let builder = port::socket(args, &umem);

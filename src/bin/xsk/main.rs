@@ -5,9 +5,11 @@ mod args_cable;
 mod args_port;
 mod between;
 mod both_ends;
+mod capture;
 mod conflicts;
 mod counts;
 mod cpus;
+mod cut_off;
 mod demo;
 mod demo_link;
 mod demo_report;
@@ -15,6 +17,9 @@ mod elsewhere;
 mod ended;
 mod exchange;
 mod failure;
+mod filter;
+mod filter_args;
+mod filtering;
 mod histogram;
 mod l2fwd;
 mod l2fwd_sockets;
@@ -26,6 +31,7 @@ mod latency_run;
 mod latency_way;
 mod link;
 mod losses;
+mod management;
 mod output;
 mod pace;
 mod packet;
@@ -39,6 +45,7 @@ mod session;
 mod side;
 mod signals;
 mod sockets;
+mod ssh;
 mod table;
 mod timed;
 mod tx_times;
@@ -77,11 +84,16 @@ fn report(text: String) {
 }
 
 fn run(command: &args::Command) -> Result<Ended> {
+    if let args::Command::Filter(args) = command {
+        // A signal ends it at once: nothing is attached.
+        return filter::run(args);
+    }
     // Before any thread begins.
     rights::prepare(command.user())?;
     // Before anything is attached: a signal that comes early must not kill.
     let stop = Stop::install()?;
     match command {
+        args::Command::Filter(args) => filter::run(args),
         args::Command::Demo(args) => demo::run(args, &stop),
         args::Command::Latency(args) => latency::run(args, &stop),
         args::Command::Rxdrop(args) => rxdrop::run(args, &stop),

@@ -2,6 +2,7 @@
 
 use crate::args::PortArgs;
 use crate::failure::{Failure, Result, quoted};
+use crate::filtering::{Filtering, LiveFilter};
 use crate::output::note;
 use crate::rates::named;
 use crate::rights;
@@ -10,6 +11,7 @@ use crate::sockets::TxRing;
 use crate::waiting::Waiting;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachmentBuilder, MethodReason};
 use xsk::bpf::{self, XskMap};
@@ -217,11 +219,12 @@ fn report_replaced(attachment: &Attachment) {
 pub(crate) struct ActiveProgram {
     attachment: Attachment,
     registrations: Vec<Registration>,
+    filter: Option<Arc<LiveFilter>>,
 }
 
 impl ActiveProgram {
     pub(crate) fn new(attachment: Attachment, registration: Registration) -> Self {
-        Self { attachment, registrations: vec![registration] }
+        Self { attachment, registrations: vec![registration], filter: None }
     }
 
     /// Attaches a native program for sockets that only send, if one needs it: many drivers send in
@@ -238,18 +241,22 @@ impl ActiveProgram {
             return Ok(None);
         }
         let attachment = attach(|| builder().mode(AttachMode::Native), interface, stop)?;
-        Ok(Some(Self { attachment, registrations: Vec::new() }))
+        Ok(Some(Self { attachment, registrations: Vec::new(), filter: None }))
     }
 
-    /// Attaches a program or joins the attached one, and registers sockets with `register`.
+    /// Attaches a program or joins the attached one, and registers sockets with `register`. With a
+    /// filter the program is that of the filter.
     pub(crate) fn take(
         args: &PortArgs,
         interface: &Interface,
+        filtering: &Filtering,
         stop: &Stop,
         register: impl FnOnce(&Attachment) -> xsk::Result<Vec<Registration>>,
     ) -> Result<Self> {
         let builder = || attachment(args, interface).mode(args.mode.choice());
-        let attachment = attach(builder, interface, stop)
+        let attach = |builder: &dyn Fn() -> _| attach_made(builder, interface, stop);
+        let attachment = filtering
+            .attach(args.attach.is_none(), builder, attach)
             .map_err(|failure| if args.frags { failure.despite_frags() } else { failure })
             .map_err(
                 |failure| {
@@ -257,7 +264,7 @@ impl ActiveProgram {
                 },
             )?;
         let registrations = register(&attachment)?;
-        Ok(Self { attachment, registrations })
+        Ok(Self { attachment, registrations, filter: filtering.live() })
     }
 
     /// Attaches a program that spreads the packets of each queue over `sockets` sockets, and
@@ -282,11 +289,16 @@ impl ActiveProgram {
         let slots = (first..first + sockets).enumerate();
         let registrations = slots.map(|(number, slot)| register(&attachment, number, slot));
         let registrations = registrations.collect::<xsk::Result<_>>()?;
-        Ok(Self { attachment, registrations })
+        Ok(Self { attachment, registrations, filter: None })
     }
 
     pub(crate) fn attachment(&self) -> &Attachment {
         &self.attachment
+    }
+
+    /// Returns the filter, if the program is that of one.
+    pub(crate) fn filter(&self) -> Option<Arc<LiveFilter>> {
+        self.filter.clone()
     }
 
     /// Ends the registrations and then the attachment, even if the first fail.

@@ -42,12 +42,13 @@ fn bound<S: Receives>(
 /// Runs with one socket on each queue.
 fn run_one<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
     let interface = port::interface(&args.interface)?;
+    let filtering = rx.filter.prepare(args, &interface)?;
     let _more = rx.receive_more(&interface)?;
     let served = Served::of(args, &interface, Needs::Rx)?;
     let sockets: Vec<S> = served.each(|queue| bound(args, rx, (&interface, queue), stop))?;
     let register =
         |program: &Attachment| sockets.iter().map(|socket| socket.register(program)).collect();
-    let program = ActiveProgram::take(args, &interface, stop, register)?;
+    let program = ActiveProgram::take(args, &interface, &filtering, stop, register)?;
     let attachment = Some(program.attachment());
     let (mut receivers, mut handles) = (Vec::new(), Vec::new());
     for socket in sockets {
@@ -56,7 +57,7 @@ fn run_one<S: Receives>(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<End
         receivers.push(Padded(Receiver { args, rx, fill, handle }));
     }
     let title = port::title(args, &interface, &handles, attachment);
-    let side = Side::new(args, interface, handles, title, attachment)?;
+    let side = Side::new(args, interface, handles, title, attachment)?.filtered(&program);
     let mut session = Session::new(args, stop, "rxdrop", vec![side])?;
     let received = session.begin().and_then(|()| served.run(args, &mut session, &mut receivers));
     session.end(received, [program])
@@ -97,6 +98,7 @@ impl<R: RxRing> Work for Receiver<'_, R> {
 /// Runs with several sockets on the queue.
 fn run_several(args: &PortArgs, rx: &RxArgs, stop: &Stop) -> Result<Ended> {
     let interface = port::interface(&args.interface)?;
+    rx.filter.prepare(args, &interface)?;
     let socket: RxSocket = bound(args, rx, (&interface, args.one_queue()), stop)?;
     let _more = rx.receive_more(&interface)?;
     let mut queue = socket.share_queue();

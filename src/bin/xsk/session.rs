@@ -414,7 +414,8 @@ impl<'a> Session<'a> {
         let effects = effects.filter(|_| self.args.busy_poll).map(SocketHandle::busy_poll_effect);
         let busy_poll = effects.filter_map(xsk::Result::ok).collect();
         let (pending, tx_times) = (self.pending, self.tx_times);
-        let summary = Summary { ended, time, pending, error, parts, tx_times, busy_poll };
+        let filters = self.sides.iter().filter_map(Side::filter_summary).collect();
+        let summary = Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters };
         self.table.summary(report, summary)?;
         Ok(())
     }

@@ -5,13 +5,15 @@ use crate::counts::Report;
 use crate::elsewhere::Elsewhere;
 use crate::ended::Ended;
 use crate::failure::{Failure, Result};
+use crate::filtering::{FilterSummary, LiveFilter};
 use crate::link::{Link, described};
 use crate::losses::{Loss, Place};
-use crate::port::take_off;
+use crate::port::{ActiveProgram, take_off};
 use crate::rates::named;
 use crate::table::{Label, Table};
 use crate::watch::{Seen, Watch};
 use crate::words::Event;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xsk::interface::{DeviceEvent, InterfaceInfo};
 use xsk::multi_queue::QueueSet;
@@ -55,6 +57,8 @@ pub(crate) struct Side {
     watch: Watch,
     start: Instant,
     program: Option<Redirect>,
+    /// The filter of the program, if it has one.
+    filter: Option<Arc<LiveFilter>>,
     link: Link,
     /// When the link was looked at last.
     looked_at: Instant,
@@ -108,6 +112,7 @@ impl Side {
             watch,
             start,
             program,
+            filter: None,
             link: Link::Ready,
             looked_at: start,
             settling: None,
@@ -116,6 +121,20 @@ impl Side {
             asks_for_effect: args.busy_poll,
             received_before: None,
         })
+    }
+
+    /// Returns the interface with the filter of its program, if that has one.
+    pub(crate) fn filtered(mut self, program: &ActiveProgram) -> Self {
+        self.filter = program.filter();
+        if let Some(filter) = &self.filter {
+            self.title.push_str(&filter.title());
+        }
+        self
+    }
+
+    /// Returns what the filter did, if there is one.
+    pub(crate) fn filter_summary(&self) -> Option<FilterSummary> {
+        self.filter.as_ref().map(|filter| filter.summary())
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -168,6 +187,9 @@ impl Side {
         let info = self.info()?;
         self.received_before = self.program.map(|_| info.counters.rx_packets);
         self.note_link(&info, table);
+        if let Some(text) = self.filter.as_ref().and_then(|filter| filter.takes_nothing()) {
+            table.event(&self.label, Event::FilterTakesNothing, text);
+        }
         self.seen(&info, table, 0)
     }
 
@@ -267,7 +289,11 @@ impl Side {
         else {
             return Ok(());
         };
-        let all = info.counters.rx_packets.saturating_sub(before);
+        let all = match &self.filter {
+            // What did not match is for the kernel's network stack.
+            Some(filter) => filter.matched().unwrap_or(0),
+            None => info.counters.rx_packets.saturating_sub(before),
+        };
         let mut elsewhere = Elsewhere {
             name: self.interface.name(),
             // As few as there may be, until they are asked for.

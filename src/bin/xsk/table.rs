@@ -3,6 +3,7 @@
 use crate::args::PortArgs;
 use crate::counts::{Report, Totals};
 use crate::failure::{NotWritten, Result};
+use crate::filtering::FilterSummary;
 use crate::output::{Lines, printable};
 use crate::parts::Part;
 use crate::rates::{grouped, per_second};
@@ -54,6 +55,8 @@ pub(crate) struct Summary {
     pub(crate) tx_times: Option<TxTimes>,
     /// What busy polling does on each socket, if it was asked for.
     pub(crate) busy_poll: Vec<BusyPollEffect>,
+    /// What the filter on each interface did, if there is one.
+    pub(crate) filters: Vec<FilterSummary>,
 }
 
 /// An interface, the queues and mode of the sockets on it, and the program there.
@@ -195,7 +198,7 @@ impl Table {
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
     pub(crate) fn summary(self, all: &Report, summary: Summary) -> Result<(), NotWritten> {
-        let Summary { ended, time, pending, error, parts, tx_times, busy_poll } = summary;
+        let Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters } = summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
         let text = if self.json {
@@ -216,6 +219,10 @@ impl Table {
                     |effect: &BusyPollEffect| matches!(effect, BusyPollEffect::Polls { .. });
                 object.insert("busy_poll_effect".to_owned(), json!(busy_poll.iter().all(polls)));
             }
+            if !filters.is_empty() {
+                let list = filters.iter().map(FilterSummary::json).collect();
+                object.insert("filters".to_owned(), Value::Array(list));
+            }
             Value::Object(object).to_string()
         } else {
             let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
@@ -229,7 +236,9 @@ impl Table {
             let parts: String = parts.iter().enumerate().map(line).collect();
             let times = tx_times.map_or_else(String::new, |times| format!("\n{}", times.line()));
             let effects: String = busy_poll.iter().map(|effect| format!("\n{effect}")).collect();
-            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{times}{effects}")
+            let line = |filter: &FilterSummary| format!("\n{}", filter.line());
+            let filters: String = filters.iter().map(line).collect();
+            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{times}{effects}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();

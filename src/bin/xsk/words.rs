@@ -19,6 +19,8 @@ pub(crate) enum Event {
     QueuesLeftOut,
     /// Busy polling (-B) has nothing to poll.
     BusyPollNoEffect,
+    /// No packet can come by the filter.
+    FilterTakesNothing,
     /// Packets were lost: the RX ring was full.
     RxRingFull,
     /// Packets were lost: the fill ring was empty.
@@ -30,7 +32,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::LinkDown,
         Self::NoCarrier,
         Self::LinkUp,
@@ -39,6 +41,7 @@ impl Event {
         Self::PacketsElsewhere,
         Self::QueuesLeftOut,
         Self::BusyPollNoEffect,
+        Self::FilterTakesNothing,
         Self::RxRingFull,
         Self::FillRingEmpty,
         Self::TooLong,
@@ -65,6 +68,9 @@ impl Event {
             }
             Self::BusyPollNoEffect => {
                 ("busy_poll_no_effect", "busy polling (-B) has nothing to poll")
+            }
+            Self::FilterTakesNothing => {
+                ("filter_takes_nothing", "no packet can come by the filter")
             }
             Self::RxRingFull => ("rx_ring_full", "packets were lost: the RX ring was full"),
             Self::FillRingEmpty => {

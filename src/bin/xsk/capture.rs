@@ -1,0 +1,422 @@
+//! Reads the packets of a capture: a file in the format pcap (draft-ietf-opsawg-pcap) or pcapng
+//! (draft-ietf-opsawg-pcapng).
+//!
+//! The reader is total: for any bytes it returns packets, an end, or an error.
+
+use std::fmt;
+use std::io::{self, Read};
+
+/// The longest packet, as in libpcap (`MAXIMUM_SNAPLEN`) but for USB: with a larger number the file is
+/// broken.
+const MOST_BYTES: u32 = 262_144;
+/// The longest block of a pcapng file, as in libpcap.
+const MOST_BLOCK: u32 = 16 * 1024 * 1024;
+/// The link type of Ethernet (`LINKTYPE_ETHERNET`).
+const ETHERNET: u16 = 1;
+
+/// The blocks of pcapng that are read.
+const SECTION: u32 = 0x0a0d_0d0a;
+const INTERFACE: u32 = 1;
+const OLD_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const PACKET: u32 = 6;
+/// The number that shows the order of bytes of a section.
+const BYTE_ORDER: u32 = 0x1a2b_3c4d;
+
+/// A packet of a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Next<'a> {
+    /// What the capture has of it.
+    pub(crate) bytes: &'a [u8],
+    /// How long it was.
+    pub(crate) length: u32,
+}
+
+/// Why a capture cannot be read on.
+#[derive(Debug)]
+pub(crate) enum CaptureError {
+    Io(io::Error),
+    /// It is empty, or something else.
+    NoCapture(&'static str),
+    /// It ends after so many packets, inside of another one.
+    EndsEarly(u64),
+    /// It is broken after so many packets.
+    Broken(u64, &'static str),
+    /// Its packets are none of Ethernet.
+    LinkType(u16),
+}
+
+impl fmt::Display for CaptureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::NoCapture(why) => f.write_str(why),
+            Self::EndsEarly(packets) => {
+                write!(f, "it ends in the middle of what follows packet {packets}")
+            }
+            Self::Broken(packets, what) => write!(f, "{what} after packet {packets}"),
+            Self::LinkType(number) => write!(
+                f,
+                "its packets are of link type {number}{}, and filters are for Ethernet (1)",
+                link_type(*number).map_or_else(String::new, |name| format!(" ({name})"))
+            ),
+        }
+    }
+}
+
+impl From<io::Error> for CaptureError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Returns the name of a link type that is common (<https://www.tcpdump.org/linktypes.html>).
+fn link_type(number: u16) -> Option<&'static str> {
+    Some(match number {
+        0 => "BSD loopback",
+        9 | 50 => "PPP",
+        12 | 101 => "raw IP",
+        105 => "802.11",
+        108 => "OpenBSD loopback",
+        113 => "Linux cooked capture",
+        127 => "802.11 with radiotap",
+        147..=162 => "reserved for users",
+        189 | 220 => "USB",
+        228 => "raw IPv4",
+        229 => "raw IPv6",
+        276 => "Linux cooked capture v2",
+        _ => return None,
+    })
+}
+
+/// The order of the bytes of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
+        let bytes = *bytes.get(at..)?.first_chunk()?;
+        Some(match self {
+            Self::Little => u16::from_le_bytes(bytes),
+            Self::Big => u16::from_be_bytes(bytes),
+        })
+    }
+
+    fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
+        let bytes = *bytes.get(at..)?.first_chunk()?;
+        Some(match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        })
+    }
+}
+
+/// What an interface of a pcapng section is: its link type, and how much is kept of a packet.
+#[derive(Debug, Clone, Copy)]
+struct Interface {
+    link_type: u16,
+    snaplen: u32,
+}
+
+#[derive(Debug)]
+enum Format {
+    Pcap,
+    PcapNg { interfaces: Vec<Interface> },
+}
+
+/// A capture that is being read.
+#[derive(Debug)]
+pub(crate) struct Capture<R> {
+    file: R,
+    format: Format,
+    order: Order,
+    /// The packets so far.
+    packets: u64,
+    /// The packet, or the block that it is in.
+    buffer: Vec<u8>,
+}
+
+impl<R: Read> Capture<R> {
+    /// Reads what comes before the first packet.
+    pub(crate) fn open(mut file: R) -> Result<Self, CaptureError> {
+        let mut magic = [0; 4];
+        match fill(&mut file, &mut magic)? {
+            0 => return Err(CaptureError::NoCapture("it is empty")),
+            4 => {}
+            _ => return Err(CaptureError::NoCapture("it is no pcap or pcapng file")),
+        }
+        let order = match u32::from_le_bytes(magic) {
+            // With microseconds, and with nanoseconds.
+            0xa1b2_c3d4 | 0xa1b2_3c4d => Order::Little,
+            0xd4c3_b2a1 | 0x4d3c_b2a1 => Order::Big,
+            SECTION => {
+                let format = Format::PcapNg { interfaces: Vec::new() };
+                let order = Order::Little;
+                let mut capture = Self { file, format, order, packets: 0, buffer: Vec::new() };
+                capture.section()?;
+                return Ok(capture);
+            }
+            _ => return Err(CaptureError::NoCapture("it is no pcap or pcapng file")),
+        };
+        let mut capture =
+            Self { file, format: Format::Pcap, order, packets: 0, buffer: Vec::new() };
+        capture.exact(20)?;
+        // The upper bits say whether packets have an FCS.
+        let link_type =
+            capture.order.u16(&capture.buffer, if order == Order::Little { 16 } else { 18 });
+        require_ethernet(link_type.unwrap_or_default())?;
+        Ok(capture)
+    }
+
+    /// Returns the next packet; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Next<'_>>, CaptureError> {
+        let found = match self.format {
+            Format::Pcap => self.record()?,
+            Format::PcapNg { .. } => self.block()?,
+        };
+        let Some((start, end, length)) = found else { return Ok(None) };
+        let broken = CaptureError::Broken(self.packets, "a packet is longer than its block");
+        let bytes = self.buffer.get(start..end).ok_or(broken)?;
+        self.packets += 1;
+        Ok(Some(Next { bytes, length }))
+    }
+
+    /// Reads a record of a pcap file; returns where the packet is, and how long it was.
+    fn record(&mut self) -> Result<Option<(usize, usize, u32)>, CaptureError> {
+        let mut header = [0; 16];
+        match fill(&mut self.file, &mut header)? {
+            0 => return Ok(None),
+            16 => {}
+            _ => return Err(CaptureError::EndsEarly(self.packets)),
+        }
+        let number = |at| self.order.u32(&header, at).unwrap_or_default();
+        let (kept, length) = (number(8), number(12));
+        if kept > MOST_BYTES {
+            return Err(CaptureError::Broken(self.packets, "a packet is impossibly long"));
+        }
+        self.exact(kept as usize)?;
+        Ok(Some((0, kept as usize, length)))
+    }
+
+    /// Reads blocks of a pcapng file up to the next packet; returns where it is, and how long it was.
+    fn block(&mut self) -> Result<Option<(usize, usize, u32)>, CaptureError> {
+        loop {
+            let mut kind = [0; 4];
+            match fill(&mut self.file, &mut kind)? {
+                0 => return Ok(None),
+                4 => {}
+                _ => return Err(CaptureError::EndsEarly(self.packets)),
+            }
+            // The same in either order.
+            if u32::from_le_bytes(kind) == SECTION {
+                self.section()?;
+                continue;
+            }
+            let kind = self.order.u32(&kind, 0).unwrap_or_default();
+            self.exact(4)?;
+            let length = self.number(0)?;
+            self.body(length, 8)?;
+            match kind {
+                INTERFACE => {
+                    let link_type = self.order.u16(&self.buffer, 0);
+                    let interface = Interface {
+                        link_type: link_type.ok_or_else(|| self.short())?,
+                        snaplen: self.number(4)?,
+                    };
+                    if let Format::PcapNg { interfaces } = &mut self.format {
+                        interfaces.push(interface);
+                    }
+                }
+                PACKET => return self.packet(self.number(0)?, 12, 20),
+                OLD_PACKET => {
+                    let interface = self.order.u16(&self.buffer, 0);
+                    let interface = interface.ok_or_else(|| self.short())?;
+                    return self.packet(interface.into(), 12, 20);
+                }
+                SIMPLE_PACKET => {
+                    let length = self.number(0)?;
+                    let snaplen = self.interface(0)?.snaplen;
+                    let kept = if snaplen == 0 { length } else { length.min(snaplen) };
+                    // A block has at least what it says.
+                    return Ok(Some((4, 4_usize.saturating_add(kept as usize), length)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns where a packet is whose two lengths are at `lengths`, and how long it was.
+    fn packet(
+        &self,
+        interface: u32,
+        lengths: usize,
+        start: usize,
+    ) -> Result<Option<(usize, usize, u32)>, CaptureError> {
+        self.interface(interface)?;
+        let (kept, length) = (self.number(lengths)?, self.number(lengths + 4)?);
+        Ok(Some((start, start.saturating_add(kept as usize), length)))
+    }
+
+    /// Returns the interface of a packet, which must be one of Ethernet.
+    fn interface(&self, number: u32) -> Result<Interface, CaptureError> {
+        let Format::PcapNg { interfaces } = &self.format else {
+            return Err(self.short());
+        };
+        let unknown = CaptureError::Broken(self.packets, "a packet of an unknown interface comes");
+        let interface = *interfaces.get(number as usize).ok_or(unknown)?;
+        require_ethernet(interface.link_type)?;
+        Ok(interface)
+    }
+
+    /// Reads the head of a section behind its type.
+    fn section(&mut self) -> Result<(), CaptureError> {
+        self.exact(8)?;
+        self.order = match self.buffer.get(4..8).and_then(|magic| magic.first_chunk()) {
+            Some(magic) if u32::from_le_bytes(*magic) == BYTE_ORDER => Order::Little,
+            Some(magic) if u32::from_be_bytes(*magic) == BYTE_ORDER => Order::Big,
+            _ => {
+                return Err(CaptureError::Broken(self.packets, "a section without its mark comes"));
+            }
+        };
+        let length = self.number(0)?;
+        self.body(length, 12)?;
+        if let Format::PcapNg { interfaces } = &mut self.format {
+            interfaces.clear();
+        }
+        Ok(())
+    }
+
+    /// Reads the rest of a block of this length, of which so many bytes were read; leaves its body in
+    /// the buffer.
+    fn body(&mut self, length: u32, read: u32) -> Result<(), CaptureError> {
+        if length > MOST_BLOCK || length % 4 != 0 {
+            return Err(CaptureError::Broken(
+                self.packets,
+                "a block of an impossible length comes",
+            ));
+        }
+        // The length comes again at the end.
+        let rest =
+            length.checked_sub(read).filter(|rest| *rest >= 4).ok_or_else(|| self.short())?;
+        self.exact(rest as usize)?;
+        let body = self.buffer.len() - 4;
+        if self.order.u32(&self.buffer, body) != Some(length) {
+            return Err(CaptureError::Broken(self.packets, "a block with two lengths comes"));
+        }
+        self.buffer.truncate(body);
+        Ok(())
+    }
+
+    /// Returns a number of the buffer.
+    fn number(&self, at: usize) -> Result<u32, CaptureError> {
+        self.order.u32(&self.buffer, at).ok_or_else(|| self.short())
+    }
+
+    fn short(&self) -> CaptureError {
+        CaptureError::Broken(self.packets, "a block that is too short comes")
+    }
+
+    /// Reads so many bytes into the buffer.
+    fn exact(&mut self, count: usize) -> Result<(), CaptureError> {
+        self.buffer.clear();
+        let read = (&mut self.file).take(count as u64).read_to_end(&mut self.buffer)?;
+        if read < count { Err(CaptureError::EndsEarly(self.packets)) } else { Ok(()) }
+    }
+}
+
+fn require_ethernet(link_type: u16) -> Result<(), CaptureError> {
+    if link_type == ETHERNET { Ok(()) } else { Err(CaptureError::LinkType(link_type)) }
+}
+
+/// Reads as many bytes as there is room for, or fewer at the end; returns how many.
+fn fill(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    while read < bytes.len() {
+        match file.read(&mut bytes[read..]) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns how many packets there are before the end or an error.
+    fn read(bytes: &[u8]) -> (u64, Result<(), CaptureError>) {
+        let mut capture = match Capture::open(bytes) {
+            Ok(capture) => capture,
+            Err(error) => return (0, Err(error)),
+        };
+        loop {
+            match capture.next() {
+                Ok(Some(packet)) => assert!(packet.bytes.len() <= bytes.len()),
+                Ok(None) => return (capture.packets, Ok(())),
+                Err(error) => return (capture.packets, Err(error)),
+            }
+        }
+    }
+
+    fn pcapng() -> Vec<u8> {
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let blocks: [Vec<u8>; 4] = [
+            words(&[SECTION, 28, BYTE_ORDER, 1, u32::MAX, u32::MAX, 28]),
+            words(&[INTERFACE, 20, 1, 0, 20]),
+            words(&[SIMPLE_PACKET, 20, 4, 0x0403_0201, 20]),
+            words(&[PACKET, 40, 0, 0, 0, 6, 9, 0x0403_0201, 0x0605, 40]),
+        ];
+        blocks.concat()
+    }
+
+    #[test]
+    fn packets_of_both_kinds_of_blocks_are_read() {
+        let bytes = pcapng();
+        let mut capture = Capture::open(&bytes[..]).unwrap();
+        assert_eq!(capture.next().unwrap(), Some(Next { bytes: &[1, 2, 3, 4], length: 4 }));
+        let cut = Next { bytes: &[1, 2, 3, 4, 5, 6], length: 9 };
+        assert_eq!(capture.next().unwrap(), Some(cut));
+        assert_eq!(capture.next().unwrap(), None);
+    }
+
+    #[test]
+    fn a_packet_is_not_longer_than_its_block() {
+        let mut bytes = pcapng();
+        bytes[28 + 20 + 8] = 5;
+        let (packets, end) = read(&bytes);
+        assert!(matches!(end, Err(CaptureError::Broken(0, _))), "{packets}, {end:?}");
+    }
+
+    /// Each cut, and each change of a byte, ends in one of the ways that are known.
+    #[test]
+    fn any_bytes_are_read_to_an_end() {
+        let pcap = {
+            let mut bytes = 0xa1b2_c3d4_u32.to_le_bytes().to_vec();
+            bytes.extend([2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 1, 0, 0, 0]);
+            for _ in 0..3 {
+                bytes.extend([0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4]);
+            }
+            bytes
+        };
+        assert!(matches!(read(&pcap), (3, Ok(()))));
+        for bytes in [pcap, pcapng()] {
+            for end in 0..bytes.len() {
+                let (packets, outcome) = read(&bytes[..end]);
+                assert!(packets < 3 && (outcome.is_err() || end % 4 == 0), "{end}: {outcome:?}");
+            }
+            for at in 0..bytes.len() {
+                for flipped in [1, 0x80, 0xff] {
+                    let mut bytes = bytes.clone();
+                    bytes[at] ^= flipped;
+                    let _ = read(&bytes);
+                }
+            }
+        }
+    }
+}
