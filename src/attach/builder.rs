@@ -381,6 +381,7 @@ fn attach_and_pin(
     let pinned = attach().and_then(|mut attached| {
         // Other users may be there, whose map is another one.
         if let Some(slots) = &attached.slots {
+            path.unpin_map();
             path.pin_map(&slots.map)?;
         }
         if let Ownership::Link { link, pin, .. } = &mut attached.ownership {

@@ -62,18 +62,16 @@ impl PinPath {
         XskMap::from_pin(&self.map)
     }
 
-    /// Pins a map, where no link is pinned: before the link, so that where that is, its map is.
+    /// Pins a map, where no link is pinned: before the link, so that where that is, its map is. What
+    /// is pinned there stays: it may be of another user, and `EEXIST` is returned.
     pub(super) fn pin_map(&self, map: &XskMap) -> Result<()> {
-        // One is left of a process that was killed before it pinned the link.
-        if self.map()?.is_some() {
-            remove(&self.map)?;
-        }
         map.pin(&self.map)
     }
 
-    /// Removes a map whose link could not be pinned.
+    /// Removes the pin of a map that [`pin_map`](Self::pin_map) made, and whose link could not be
+    /// pinned.
     pub(super) fn unpin_map(&self) {
-        // The next process removes it otherwise.
+        // Else it is in the way of the next process, which names it.
         let _ = remove(&self.map);
     }
 

@@ -185,7 +185,7 @@ fn of_operation(error: &Error) -> Hint {
         Error::LoadProgram { name, instructions, log, bound_to, errno, .. } => {
             // The verifier saw it: so it could be bound.
             let bound = bound_to.is_some() && log.is_empty();
-            program::load(name, *instructions, bound, *errno)
+            program::load(name, *instructions, bound, *errno, log)
         }
         Error::RingBuffer { .. } => map::TWO_READERS.into(),
         Error::UpdateMap { errno, entries, other_interface, .. } => {

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The most instructions: jumps have 16 bits.
 const MOST_INSNS: usize = 0x7fff;
+/// Programs of more instructions are tried in another form, too.
+const LARGE: usize = 2048;
 /// The most fields of one diagram, which is how deep its building goes.
 const MOST_FIELDS: usize = 1024;
 /// The most levels of a condition.
@@ -50,9 +52,15 @@ pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooL
         }
         formulas.push((lower(rule.condition), rule.action));
     }
-    match write(rules, &formulas, counters, together) {
-        Err(TooLarge) => write(rules, &formulas, counters, one_by_one),
-        written => written,
+    let all = write(rules, &formulas, counters, together);
+    if matches!(&all, Ok(code) if code.code.insns().len() <= LARGE) || rules.len() < 2 {
+        return all;
+    }
+    // Where rules have little in common, they are shorter one by one.
+    let each = write(rules, &formulas, counters, one_by_one);
+    match (all, each) {
+        (Ok(all), Ok(each)) if each.code.insns().len() >= all.code.insns().len() => Ok(all),
+        (all, each) => each.or(all),
     }
 }
 
@@ -220,6 +228,9 @@ fn one_by_one(
         let (mut diagram, fields) = (Diagram::default(), fields([formula])?);
         let root = diagram.build(formula, &fields)?;
         let ends = out.unit(&diagram, &fields, root, labels, Some(rule))?;
+        if out.code.len() > MOST_INSNS {
+            return Err(TooLarge);
+        }
         if ends.contains(&Place::Outcome(true)) {
             found.reached.insert(rule);
         }

@@ -39,7 +39,7 @@ pub(super) struct Node {
 const MOST_NODES: usize = 1 << 15;
 const MOST_EDGES: usize = 1 << 18;
 /// The most steps of building, so that it ends soon whatever the rules are.
-const MOST_STEPS: usize = 1 << 21;
+const MOST_STEPS: usize = 1 << 19;
 
 /// The rules take more nodes than a program may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,6 +35,11 @@ pub(super) enum Field {
     Compare(Box<Compare>),
 }
 
+/// The lengths that packets have: an Ethernet header at least, and no more than the kernel's verifier
+/// reckons with (`MAX_PACKET_OFF`).
+pub(super) const SHORTEST: u64 = 14;
+pub(super) const LONGEST: u64 = 0xffff;
+
 /// Added to the protocol number of an IPv6 fragment that is not the first.
 pub(super) const NOT_FIRST: u64 = 0x100;
 
@@ -86,7 +91,7 @@ impl Field {
         match self {
             Self::Load(load) => load.mask,
             Self::Upper6 { .. } => NOT_FIRST | 0xff,
-            Self::Length => u64::from(u32::MAX),
+            Self::Length => LONGEST,
             Self::Compare(_)
             | Self::InTable { .. }
             | Self::InTrie { .. }

@@ -3,7 +3,7 @@
 
 use super::direction::Direction;
 use super::expr::{Expr, Header, Number, Operator, Relation, Test, TestKind};
-use super::field::{Base, Compare, Field, Load, NOT_FIRST};
+use super::field::{Base, Compare, Field, LONGEST, Load, NOT_FIRST, SHORTEST};
 use super::ports::Ports;
 use super::set::PortSet;
 
@@ -151,10 +151,7 @@ fn lower_test(test: &Test) -> Formula {
                 either_port_in(Base::Payload6 { depth }, *direction, set),
             ])
         }
-        TestKind::Length(relation, number) => {
-            let number = u64::from(*number);
-            Formula::In(Field::Length, ranges(*relation, number, Field::Length.most()))
-        }
+        TestKind::Length(relation, number) => length(*relation, u64::from(*number)),
         TestKind::Compare(left, relation, right) => {
             compare(depth, fold(left), *relation, fold(right))
         }
@@ -256,6 +253,14 @@ fn ranges(relation: Relation, number: u64, most: u64) -> Ranges {
     first.into_iter().chain(second).collect()
 }
 
+/// Lowers a comparison of the packet's length, of which all packets have some and none has others.
+fn length(relation: Relation, number: u64) -> Formula {
+    let all = ranges(relation, number, LONGEST);
+    let some = all.into_iter().filter(|&(_, last)| last >= SHORTEST);
+    let some = some.map(|(first, last)| (if first <= SHORTEST { 0 } else { first }, last));
+    Formula::In(Field::Length, some.collect())
+}
+
 /// Lowers a comparison of numbers, whose constants are folded.
 fn compare(depth: u8, left: Number, relation: Relation, right: Number) -> Formula {
     if let (Number::Constant(_), false) = (&left, matches!(right, Number::Constant(_))) {
@@ -267,6 +272,9 @@ fn compare(depth: u8, left: Number, relation: Relation, right: Number) -> Formul
             let all = ranges(relation, number, u64::from(u32::MAX));
             let left = u64::from(left);
             return Formula::Always(all.iter().any(|&(a, b)| a <= left && left <= b));
+        }
+        if left == Number::Length {
+            return length(relation, number);
         }
         if let Some(field) = plain(depth, &left) {
             let most = field.most();
@@ -280,7 +288,6 @@ fn compare(depth: u8, left: Number, relation: Relation, right: Number) -> Formul
 /// Returns the field that a number is, if it is one.
 fn plain(depth: u8, number: &Number) -> Option<Field> {
     match number {
-        Number::Length => Some(Field::Length),
         Number::Load { header, offset, size } => {
             let Number::Constant(offset) = **offset else { return None };
             load(depth, *header, offset, *size, Load::full(*size))

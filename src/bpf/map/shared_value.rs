@@ -30,7 +30,7 @@ impl SharedValue {
     /// Writes a word of four bytes; an offset that no word has changes nothing, and nothing is written
     /// in a child of `fork(2)`.
     pub(in crate::bpf) fn write(&self, offset: u32, word: u32) {
-        if self.owner.is_current() {
+        if self.owner == Process::current() {
             self.value.write(offset, word);
         }
     }

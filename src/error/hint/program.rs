@@ -1,6 +1,6 @@
 //! Hints for BPF maps, programs and pins.
 
-use super::wording::{Hint, NO_HINT};
+use super::wording::{Hint, NO_HINT, needs};
 use crate::error::{AssemblyFault, BpfOp, MapKind};
 use rustix::io::Errno;
 
@@ -8,6 +8,8 @@ const NO_SLOTS: &str = "A map has one slot or entry at least";
 const RING_SIZE: &str = "The size of a ring buffer is a power of two, and a page at least (`getconf \
     PAGE_SIZE`)";
 const TOO_LARGE: &str = "It has too many entries, or its keys or values are too large";
+const TOO_MANY_MAPS: &str = "A program takes 64 maps at the most: of sets of addresses, which have \
+    two each, and of ports together";
 const NO_INSTRUCTIONS: &str = "A program has one instruction at least";
 const NAME_RULE: &str = "A name has 15 bytes at the most, of A-Z, a-z, 0-9, `_` and `.`";
 const TOO_LONG: &str = "It is too long, or takes the verifier too many steps: 4096 instructions \
@@ -89,8 +91,10 @@ pub(super) fn create_map(name: &str, kind: MapKind, entries: u32, errno: Errno) 
     }
 }
 
-pub(super) fn load(name: &str, instructions: usize, bound: bool, errno: Errno) -> Hint {
+pub(super) fn load(name: &str, instructions: usize, bound: bool, errno: Errno, log: &str) -> Hint {
     match errno {
+        Errno::ACCESS if log.contains("prohibited for !root") => needs("CAP_PERFMON"),
+        Errno::TOOBIG if log.contains("number of maps per program") => TOO_MANY_MAPS.into(),
         Errno::OPNOTSUPP if bound => NO_BOUND_PROGRAMS.into(),
         Errno::INVAL if bound && is_name(name) => NO_SUCH_INTERFACE.into(),
         Errno::TOOBIG if instructions == 0 => NO_INSTRUCTIONS.into(),
