@@ -4,6 +4,7 @@ use super::atomic::{Ordering, read_entry};
 use super::runs::Runs;
 use super::transfer::{Ready, Source};
 use super::{Index, Memory, RingError, RingKind};
+use std::mem::ManuallyDrop;
 
 /// The only consumer of a ring.
 ///
@@ -69,17 +70,27 @@ impl<T: Copy> Consumer<T> {
         wanted: u32,
         most_allowed: impl FnOnce(u32) -> Index,
     ) -> Result<u32, Suspect> {
+        self.first_available(wanted, most_allowed).map(|(first, _)| first)
+    }
+
+    /// As [`available`](Self::available), with how many there are beside.
+    #[inline(always)]
+    fn first_available(
+        &self,
+        wanted: u32,
+        most_allowed: impl FnOnce(u32) -> Index,
+    ) -> Result<(u32, u32), Suspect> {
         // Acquire: the entries are read after the index that hands them over.
         let producer = Index::new(self.memory.producer().load(Ordering::Acquire));
         let available = producer.distance_from(self.cursor);
         if available == 0 {
-            return Ok(0);
+            return Ok((0, 0));
         }
         let most_allowed = most_allowed(available).distance_from(self.cursor);
         if available > most_allowed || available >= self.max_available {
             return Err(Suspect { available, most_allowed });
         }
-        Ok(available.min(wanted))
+        Ok((available.min(wanted), available))
     }
 
     /// Returns the entries, up to `wanted`, that can be taken; or what `error` makes of a ring with
@@ -96,6 +107,25 @@ impl<T: Copy> Consumer<T> {
             // none back; the cursor moves only through the exclusive borrow that goes into the
             // value.
             Ok(count) => Ok(unsafe { Ready::new(self, count) }),
+            Err(suspect) => Err(RingError::expect_error(error(self, suspect))),
+        }
+    }
+
+    /// As [`peek`](Self::peek), with what there is behind those entries. (`peek` does not go this
+    /// way: the optimiser then does not see that a batch of one ends after its entry, and
+    /// `rxdrop-for` with batch 1 costs 13 instructions more.)
+    #[inline(always)]
+    pub(crate) fn peek_first(
+        &mut self,
+        wanted: u32,
+        most_allowed: impl FnOnce(u32) -> Index,
+        error: impl FnOnce(&mut Self, Suspect) -> Option<RingError>,
+    ) -> Result<Portion<'_, T>, RingError> {
+        match self.first_available(wanted, most_allowed) {
+            Ok((first, all)) => {
+                let end = self.cursor.advance(all);
+                Ok(Portion { all: Rest { ring: self, end }, first })
+            }
             Err(suspect) => Err(RingError::expect_error(error(self, suspect))),
         }
     }
@@ -209,19 +239,45 @@ impl<'a, T: Copy> Ready<&'a mut Consumer<T>> {
         let (ring, count) = self.into_parts();
         Reader::new(ring, count)
     }
+}
 
-    /// Returns the same entries, to be taken in different ways.
+/// A batch whose first entries can be taken at once; what is left is taken in parts.
+#[derive(Debug)]
+pub(crate) struct Portion<'a, T: Copy> {
+    all: Rest<'a, T>,
+    /// How many are the first ones.
+    first: u32,
+}
+
+impl<'a, T: Copy> Portion<'a, T> {
+    /// Has `take` take the first entries. Returns how many it says it took, and, if that is not all
+    /// of them, what is left of all.
+    #[inline(always)]
+    pub(crate) fn take_first<E>(
+        self,
+        take: impl FnOnce(Ready<&mut Consumer<T>>) -> Result<u32, E>,
+    ) -> Result<(u32, Option<Rest<'a, T>>), E> {
+        // What takes entries gives the slots back itself.
+        let mut all = ManuallyDrop::new(self.all);
+        // SAFETY: the producer handed so many entries from the cursor on over (I8): they are the
+        // first ones of `all`, of which nothing was taken. The cursor moves only through the borrow
+        // that is in the value.
+        let first = unsafe { Ready::new(&mut *all.ring, self.first) };
+        let taken = take(first)?;
+        Ok((taken, if taken == self.first { None } else { Some(ManuallyDrop::into_inner(all)) }))
+    }
+
+    /// Returns all entries.
     #[inline(always)]
     pub(crate) fn into_rest(self) -> Rest<'a, T> {
-        let (ring, count) = self.into_parts();
-        let end = ring.cursor.advance(count);
-        Rest { ring, end }
+        self.all
     }
 }
 
-/// What is left of a batch that is taken in parts.
+/// What is left of a batch that is taken in parts; the slots of what was taken go back to the
+/// producer when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Rest<'a, T> {
+pub(crate) struct Rest<'a, T: Copy> {
     ring: &'a mut Consumer<T>,
     /// The position after the last entry.
     end: Index,
@@ -232,15 +288,6 @@ impl<T: Copy> Rest<'_, T> {
     #[inline(always)]
     pub(crate) fn count(&self) -> u32 {
         if self.ring.max_available == 0 { 0 } else { self.end.distance_from(self.ring.cursor) }
-    }
-
-    /// Returns the first `count` entries, or all.
-    #[inline(always)]
-    pub(crate) fn up_to(&mut self, count: u32) -> Ready<&mut Consumer<T>> {
-        let count = self.count().min(count);
-        // SAFETY: the producer handed the entries up to `end` over (I8), and the cursor is the next
-        // one's position: it moves only through the borrow that is in this value.
-        unsafe { Ready::new(&mut *self.ring, count) }
     }
 
     /// Returns the entry that is `ahead` of the next one, if there is one, and takes none.
@@ -254,19 +301,12 @@ impl<T: Copy> Rest<'_, T> {
         Some(unsafe { read_entry(self.ring.memory.slot(at)) })
     }
 
-    /// Takes the next entry, if there is one. Its slot goes back to the producer with the next
-    /// [`release`](Self::release).
+    /// Takes the next entry, if there is one.
     #[inline(always)]
     pub(crate) fn take(&mut self) -> Option<T> {
         let entry = self.peek(0)?;
         self.ring.cursor = self.ring.cursor.advance(1);
         Some(entry)
-    }
-
-    /// Gives the slots of what was taken back to the producer.
-    #[inline(always)]
-    pub(crate) fn release(&mut self) {
-        self.ring.release();
     }
 
     /// Keeps an entry for the next call to report, after the last of those that belong to it was
@@ -290,6 +330,13 @@ impl<T: Copy> Rest<'_, T> {
     /// Returns the ring's number of entries.
     pub(crate) fn capacity(&self) -> u32 {
         self.ring.memory.capacity()
+    }
+}
+
+impl<T: Copy> Drop for Rest<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.ring.release();
     }
 }
 

@@ -31,7 +31,7 @@ pub use crate::types::RingKind;
 pub(crate) const MAX_ENTRIES: u32 = 1 << 20;
 
 pub(crate) use atomic::AtomicU32;
-pub(crate) use consumer::{Consumer, Diagnosis, Reader, Rest, Suspect};
+pub(crate) use consumer::{Consumer, Diagnosis, Portion, Reader, Rest, Suspect};
 pub use error::RingError;
 pub use index::Index;
 pub(crate) use memory::{Memory, Parts};

@@ -21,7 +21,7 @@
 )]
 
 use super::transfer::{Ready, transfer};
-use super::{AtomicU32, Consumer, Index, Memory, Parts, Producer, RingKind, SharedCount};
+use super::{AtomicU32, Consumer, Index, Memory, Parts, Producer, Rest, RingKind, SharedCount};
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{Ordering, fence};
 use loom::thread;
@@ -148,6 +148,13 @@ impl Half<Consumer<u64>> {
         self.half.peek(SIZE, |_| no_limit, |_, suspect| panic!("{suspect:?}")).unwrap()
     }
 
+    /// As `ready`, to be taken in different ways.
+    fn rest(&mut self) -> Rest<'_, u64> {
+        let no_limit = self.half.cursor().advance(u32::MAX);
+        let error = |_: &mut _, suspect| panic!("{suspect:?}");
+        self.half.peek_first(SIZE, |_| no_limit, error).unwrap().into_rest()
+    }
+
     /// Takes the entries that are available.
     fn take(&mut self) -> Vec<u64> {
         let mut reader = self.ready().read();
@@ -209,12 +216,12 @@ fn packets_of_two_entries_are_taken_whole() {
         });
         let mut got = Vec::new();
         while got.len() < 4 {
-            let mut rest = from.ready().into_rest();
+            let mut rest = from.rest();
             match (rest.peek(0), rest.peek(1)) {
                 (Some(first), Some(second)) => {
                     assert_eq!((rest.take(), rest.take()), (Some(first), Some(second)));
                     assert_eq!((first % 2, second), (1, first + 1));
-                    rest.release();
+                    drop(rest);
                     got.extend([first, second]);
                 }
                 _ => thread::yield_now(),

@@ -4,10 +4,9 @@ use super::batch::Batch;
 use super::desc::Desc;
 use super::packet_entry::{ENDLESS, accept, accept_single, to_fill, to_tx};
 use super::{Fill, PacketTx};
-use crate::ring::transfer::{Form, Ready};
-use crate::ring::{Consumer, Producer, Rest, RingError};
+use crate::ring::transfer::Form;
+use crate::ring::{Portion, Producer, Rest, RingError};
 use crate::umem::{BatchChecker, Checker, ChunkPlace, Frame, FramePool, LentFrame, Packet};
-use std::mem::ManuallyDrop;
 use std::slice::from_mut;
 
 /// A received batch of packets, each of one frame or several: packets to iterate over, or to be
@@ -24,7 +23,7 @@ use std::slice::from_mut;
 #[derive(Debug)]
 #[must_use = "packets that are not taken stay in the ring"]
 pub struct PacketBatch<'a> {
-    rest: Rest<'a, Desc>,
+    portion: Portion<'a, Desc>,
     /// How many packets can be taken at the most.
     most: u32,
     checker: &'a Checker,
@@ -32,12 +31,8 @@ pub struct PacketBatch<'a> {
 
 impl<'a> PacketBatch<'a> {
     #[inline(always)]
-    pub(super) fn new(
-        ready: Ready<&'a mut Consumer<Desc>>,
-        most: u32,
-        checker: &'a Checker,
-    ) -> Self {
-        Self { rest: ready.into_rest(), most, checker }
+    pub(super) fn new(portion: Portion<'a, Desc>, most: u32, checker: &'a Checker) -> Self {
+        Self { portion, most, checker }
     }
 
     /// Gives the packets' chunks back to the fill ring, unread, as many whole packets as it has room
@@ -100,7 +95,7 @@ impl<'a> PacketBatch<'a> {
             Some(desc.at(address))
         };
         let (ring, checker, limit) = tx.parts();
-        self.move_to_ring(ring, checker, move |_| limit, raw, to_tx)
+        self.move_to_ring(ring, checker, move |_| *limit, raw, to_tx)
     }
 
     /// Has `edit` edit each packet in place, frame by frame, and sends it; returns how many packets.
@@ -120,7 +115,7 @@ impl<'a> PacketBatch<'a> {
         edit: impl FnMut(&mut [Frame]),
     ) -> Result<u32, RingError> {
         let (ring, checker, limit) = tx.parts();
-        self.move_each_to_ring(ring, checker, move |_| limit, edit, to_tx)
+        self.move_each_to_ring(ring, checker, move |_| *limit, edit, to_tx)
     }
 
     /// Puts the packets' chunks into `pool`, unread; returns how many packets.
@@ -128,10 +123,10 @@ impl<'a> PacketBatch<'a> {
     /// # Panics
     /// If `pool` is of another UMEM.
     #[track_caller]
-    pub fn reclaim(mut self, pool: &mut FramePool) -> u32 {
+    pub fn reclaim(self, pool: &mut FramePool) -> u32 {
         pool.geometry().assert_same_umem(self.checker.geometry.umem);
         let mut packets: u32 = 0;
-        while let Some(packet) = self.next_packet() {
+        for packet in self {
             pool.extend(packet);
             packets = packets.wrapping_add(1);
         }
@@ -147,18 +142,15 @@ impl<'a> PacketBatch<'a> {
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        limit: impl Fn(&Producer<T>) -> u32,
+        limit: impl FnOnce(&Producer<T>) -> u32,
         raw: impl Fn(BatchChecker<'_>, Form, Desc) -> Option<T> + Copy,
         entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
-        // A transfer gives the slots back itself.
-        let mut this = ManuallyDrop::new(self);
-        let (batch, count) = this.next_alone();
-        let moved = batch.move_to_ring(ring, to, raw)?;
-        if moved == count {
-            return Ok(moved);
-        }
-        ManuallyDrop::into_inner(this).move_rest(ring, to, limit, moved, |_| (), entry)
+        let Self { portion, most, checker } = self;
+        let (moved, rest) = portion
+            .take_first(|ready| Batch::new(ready, checker).move_to_ring(&mut *ring, to, raw))?;
+        let Some(rest) = rest else { return Ok(moved) };
+        Packets { rest, most, checker }.move_to_ring(ring, to, limit, moved, |_| (), entry)
     }
 
     /// As [`move_to_ring`](Self::move_to_ring), after `visit` has had the frames of each packet.
@@ -168,34 +160,69 @@ impl<'a> PacketBatch<'a> {
         self,
         ring: &mut Producer<T>,
         to: &Checker,
-        limit: impl Fn(&Producer<T>) -> u32,
+        limit: impl FnOnce(&Producer<T>) -> u32,
         mut visit: impl FnMut(&mut [Frame]),
         entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
     ) -> Result<u32, RingError> {
-        // As in `move_to_ring`.
-        let mut this = ManuallyDrop::new(self);
-        let (batch, count) = this.next_alone();
-        let moved = batch.move_each_to_ring(ring, to, |checker, form, desc| {
-            let mut frame = LentFrame::new(accept_single(checker, form, desc)?);
-            visit(from_mut(frame.get_mut()));
-            Some(entry(checker, &checker.own(frame.take_back()), false))
+        let Self { portion, most, checker } = self;
+        let (moved, rest) = portion.take_first(|ready| {
+            Batch::new(ready, checker).move_each_to_ring(&mut *ring, to, |checker, form, desc| {
+                let mut frame = LentFrame::new(accept_single(checker, form, desc)?);
+                visit(from_mut(frame.get_mut()));
+                Some(entry(checker, &checker.own(frame.take_back()), false))
+            })
         })?;
-        if moved == count {
-            return Ok(moved);
-        }
-        ManuallyDrop::into_inner(this).move_rest(ring, to, limit, moved, visit, entry)
+        let Some(rest) = rest else { return Ok(moved) };
+        Packets { rest, most, checker }.move_to_ring(ring, to, limit, moved, visit, entry)
     }
+}
 
+impl<'a> IntoIterator for PacketBatch<'a> {
+    type Item = Packet;
+    type IntoIter = Packets<'a>;
+
+    #[inline(always)]
+    fn into_iter(self) -> Packets<'a> {
+        let Self { portion, most, checker } = self;
+        Packets { rest: portion.into_rest(), most, checker }
+    }
+}
+
+/// The packets of a received batch, one by one; made by iterating over a [`PacketBatch`].
+///
+/// Dropping it gives the slots of the packets that were taken back to the kernel and leaves the
+/// others for the next [`PacketRx::receive`](super::PacketRx::receive); forgetting it
+/// (`std::mem::forget`) delays that until then.
+///
+/// ```no_run
+/// # fn f(rx: &mut xsk::socket::PacketRx, pool: &mut xsk::FramePool) -> xsk::Result<()> {
+/// let bytes: u64 = rx.receive(64)?.into_iter().map(|packet| {
+///     let len = packet.len();
+///     pool.extend(packet);
+///     len
+/// }).sum();
+/// println!("{bytes} bytes");
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Packets<'a> {
+    rest: Rest<'a, Desc>,
+    /// As in [`PacketBatch`].
+    most: u32,
+    checker: &'a Checker,
+}
+
+impl Packets<'_> {
     /// Goes on after `moved` packets of one frame, and if one of several frames is next: it ended the
     /// batch as one that is not valid, a length with options above it.
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn move_rest<T: Copy>(
+    fn move_to_ring<T: Copy>(
         mut self,
         ring: &mut Producer<T>,
         to: &Checker,
-        limit: impl Fn(&Producer<T>) -> u32,
+        limit: impl FnOnce(&Producer<T>) -> u32,
         mut moved: u32,
         mut visit: impl FnMut(&mut [Frame]),
         entry: impl Fn(BatchChecker<'_>, &Frame, bool) -> T,
@@ -206,14 +233,6 @@ impl<'a> PacketBatch<'a> {
             while self.move_one(ring, to, limit, &mut moved, &mut visit, &entry)? {}
         }
         Ok(moved)
-    }
-
-    /// Returns what is left as if all packets had one frame, and how many those are.
-    #[inline(always)]
-    fn next_alone(&mut self) -> (Batch<'_, Desc>, u32) {
-        let ready = self.rest.up_to(self.most);
-        let count = ready.count();
-        (Batch::new(ready, self.checker), count)
     }
 
     /// Moves the next packet, frame by frame, after `visit` has had them; returns whether there can be
@@ -243,7 +262,7 @@ impl<'a> PacketBatch<'a> {
         if room.count() < frames {
             return Ok(false);
         }
-        let Some(mut packet) = self.take(frames) else { return Ok(false) };
+        let Some(mut packet) = self.take_packet(frames) else { return Ok(false) };
         visit(packet.frames_mut());
         // Before anything is written (I6).
         for frame in packet.frames() {
@@ -280,7 +299,7 @@ impl<'a> PacketBatch<'a> {
     /// Takes the next packet, of `frames` frames, which are there. A bad descriptor ends the batch, and
     /// the packet, whose other chunks are lost: it is not known what belongs to it.
     #[inline(always)]
-    fn take(&mut self, frames: u32) -> Option<Packet> {
+    fn take_packet(&mut self, frames: u32) -> Option<Packet> {
         let checker = self.checker.for_batch();
         let (mut packet, mut bad, mut left) = (Packet::empty(), None, frames);
         while left != 0 {
@@ -318,10 +337,13 @@ impl<'a> PacketBatch<'a> {
         self.rest.reject(desc);
         self.most = 0;
     }
+}
 
-    /// Takes the next packet.
+impl Iterator for Packets<'_> {
+    type Item = Packet;
+
     #[inline(always)]
-    fn next_packet(&mut self) -> Option<Packet> {
+    fn next(&mut self) -> Option<Packet> {
         if self.most == 0 {
             return None;
         }
@@ -329,7 +351,7 @@ impl<'a> PacketBatch<'a> {
         self.most = self.most.wrapping_sub(1);
         if first.is_continued() {
             let frames = self.frames_of_next()?;
-            return self.take(frames);
+            return self.take_packet(frames);
         }
         let desc = self.rest.take()?;
         let frame = accept_single(self.checker.for_batch(), Form::Either, desc);
@@ -343,52 +365,6 @@ impl<'a> PacketBatch<'a> {
 /// Returns how many entries a ring has: the limit of a fill ring.
 fn entries<T: Copy>(ring: &Producer<T>) -> u32 {
     ring.memory().capacity()
-}
-
-impl Drop for PacketBatch<'_> {
-    /// Gives the slots of what was taken back to the kernel.
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.rest.release();
-    }
-}
-
-impl<'a> IntoIterator for PacketBatch<'a> {
-    type Item = Packet;
-    type IntoIter = Packets<'a>;
-
-    #[inline(always)]
-    fn into_iter(self) -> Packets<'a> {
-        Packets(self)
-    }
-}
-
-/// The packets of a received batch, one by one; made by iterating over a [`PacketBatch`].
-///
-/// Dropping it gives the slots of the packets that were taken back to the kernel and leaves the
-/// others for the next [`PacketRx::receive`](super::PacketRx::receive); forgetting it
-/// (`std::mem::forget`) delays that until then.
-///
-/// ```no_run
-/// # fn f(rx: &mut xsk::socket::PacketRx, pool: &mut xsk::FramePool) -> xsk::Result<()> {
-/// let bytes: u64 = rx.receive(64)?.into_iter().map(|packet| {
-///     let len = packet.len();
-///     pool.extend(packet);
-///     len
-/// }).sum();
-/// println!("{bytes} bytes");
-/// # Ok(()) }
-/// ```
-#[derive(Debug)]
-pub struct Packets<'a>(PacketBatch<'a>);
-
-impl Iterator for Packets<'_> {
-    type Item = Packet;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<Packet> {
-        self.0.next_packet()
-    }
 }
 
 #[cfg(all(test, feature = "test-util"))]

@@ -61,7 +61,8 @@ impl PacketRx {
         // Relaxed: as in `Rx::receive`.
         let most_allowed = |_| Index::new(filled.load(Ordering::Relaxed));
         let error = |ring: &mut _, suspect| error(ring, checker, suspect);
-        Ok(PacketBatch::new(ring.peek(u32::MAX, most_allowed, error)?, count, checker))
+        let portion = ring.peek_first(count, most_allowed, error)?;
+        Ok(PacketBatch::new(portion, count, checker))
     }
 
     /// Returns the ring's number of entries.

@@ -75,8 +75,8 @@ impl PacketTx {
 
     /// Returns the ring, its checker, and how many frames a packet can have.
     #[inline(always)]
-    pub(super) fn parts(&mut self) -> (&mut Producer<Desc>, &Checker, u32) {
-        (&mut self.tx.ring, &self.tx.checker, self.max_frames)
+    pub(super) fn parts(&mut self) -> (&mut Producer<Desc>, &Checker, &u32) {
+        (&mut self.tx.ring, &self.tx.checker, &self.max_frames)
     }
 
     /// Returns how many frames a packet can have: in copy mode 18, or more if the kernel was built for

@@ -20,17 +20,18 @@ fn received(packets: &[usize]) -> (Umem, FramePool, FakeKernel, PacketSocket) {
     (umem, pool, kernel, socket)
 }
 
-/// The kernel's side may write a descriptor again after the end of its packet was found. So `take`
-/// does not rely on what was seen: here it is given another number of frames than the packet has.
+/// The kernel's side may write a descriptor again after the end of its packet was found. So
+/// `take_packet` does not rely on what was seen: here it is given another number of frames than the
+/// packet has.
 #[test]
 fn a_packet_that_changed_since_it_was_looked_at_is_a_bad_one() {
     for (seen, bad_at) in [(1, 0), (2, 1), (4, 2), (5, 2)] {
         let (umem, mut pool, kernel, mut socket) = received(&[3, 1, 1, 1]);
         let descs = kernel.ring_contents().rx;
-        let mut batch = socket.rx.receive(9).unwrap();
+        let mut batch = socket.rx.receive(9).unwrap().into_iter();
         assert_eq!(batch.frames_of_next(), Some(3));
-        assert!(batch.take(seen).is_none(), "{seen} frames");
-        assert!(batch.next_packet().is_none(), "the batch has ended");
+        assert!(batch.take_packet(seen).is_none(), "{seen} frames");
+        assert!(batch.next().is_none(), "the batch has ended");
         drop(batch);
         let error = socket.rx.receive(9).map(drop).unwrap_err();
         // The descriptor is a good one by itself.
