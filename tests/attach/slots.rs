@@ -3,7 +3,7 @@
 use crate::common::{kernel_can, kernel_since, rx_socket, wait_for};
 use crate::fixture::{Fixture, count, counting_socket};
 use rustix::io::Errno;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use xsk::attach::{AttachMode, Attachment, Registration};
 use xsk::bpf::{SlotProbe, XskMap};
 use xsk::error::ObjectKind;
@@ -55,8 +55,8 @@ fn in_generic_mode_before_5_12_a_socket_that_is_not_bound_is_refused() {
         let bound = counting_socket(fixture.interface(), 0);
         let registration = attachment.register(0, bound.as_fd()).unwrap();
         let unbound = rx_socket();
-        for result in [attachment.register(1, &unbound), attachment.take_slot(0, &unbound)] {
-            match result {
+        for put in [Attachment::register::<&OwnedFd>, Attachment::take_slot] {
+            match put(&attachment, 1, &unbound) {
                 Ok(_) => assert!(kernel_since(5, 12)),
                 Err(Error::NeedsKernel { version: "5.12", .. }) => assert!(!kernel_since(5, 12)),
                 Err(error) => panic!("{error}"),
