@@ -55,8 +55,9 @@ fn in_generic_mode_before_5_12_a_socket_that_is_not_bound_is_refused() {
         let bound = counting_socket(fixture.interface(), 0);
         let registration = attachment.register(0, bound.as_fd()).unwrap();
         let unbound = rx_socket();
-        for put in [Attachment::register::<&OwnedFd>, Attachment::take_slot] {
-            match put(&attachment, 1, &unbound) {
+        type Put = fn(&Attachment, u32, OwnedFd) -> xsk::Result<Registration>;
+        for put in [Attachment::register as Put, Attachment::take_slot] {
+            match put(&attachment, 1, unbound.try_clone().unwrap()) {
                 Ok(_) => assert!(kernel_since(5, 12)),
                 Err(Error::NeedsKernel { version: "5.12", .. }) => assert!(!kernel_since(5, 12)),
                 Err(error) => panic!("{error}"),
