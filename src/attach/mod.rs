@@ -108,6 +108,7 @@ use crate::socket::{
     PacketSocket, RxSocket, SharedQueue, SharedRxQueue, SharedRxSocket, SharedSocket, Socket,
     SocketHandle,
 };
+use crate::sys;
 use lock::Mark;
 use ownership::Shared;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
@@ -165,7 +166,8 @@ impl Attachment {
     ///
     /// The socket may be bound already or be bound later, to this queue of this interface: packets
     /// of another queue are dropped without a counter. The kernel empties the slot when the socket
-    /// dies.
+    /// dies. In generic mode before 5.12 it must be bound already: there the first packet for one
+    /// that is not crashes the kernel (`xsk_generic_rcv`, fixed by 458f72723412).
     ///
     /// A slot has one registration at a time in this process, also among attachments that share the
     /// map: the kernel would accept the same socket twice, and the first registration to end would
@@ -181,7 +183,8 @@ impl Attachment {
     /// there (`E2BIG`), did not keep the socket (`ENOENT`), if too many files are open (`EMFILE`,
     /// `ENFILE`: a registration takes two descriptors), or if before 6.4 the socket is bound and
     /// its interface down (`ENETDOWN`, as [`XskMap::insert`]); [`Error::WrongObject`] for a socket
-    /// without an RX ring; [`Error::OtherAttachment`] if the program is no longer attached;
+    /// without an RX ring; [`Error::NeedsKernel`] in generic mode before 5.12 for a socket that is
+    /// not bound; [`Error::OtherAttachment`] if the program is no longer attached;
     /// [`Error::BpfObject`] with `EPERM` if another user of the link has replaced it, and
     /// `CAP_SYS_ADMIN` is missing to look at the new one; [`Error::Interface`] if the interface is
     /// gone.
@@ -198,6 +201,15 @@ impl Attachment {
         insert: impl FnOnce() -> Result<()>,
     ) -> Result<Registration> {
         let shared = &self.shared;
+        if shared.mode == XdpMode::Generic
+            && sys::release::is_before(5, 12)
+            && sys::xsk::is_unbound_before_6_4(socket)
+        {
+            return Err(Error::NeedsKernel {
+                feature: "a socket that is not bound, in a slot of a program in generic mode",
+                version: "5.12",
+            });
+        }
         let slot_error = |errno| shared.slot_error(queue, errno);
         let taken = |mut error| {
             if let Error::UpdateMap { errno: Errno::EXIST, other_interface, .. } = &mut error {

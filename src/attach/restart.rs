@@ -91,7 +91,8 @@ impl Attachment {
     ///
     /// For a start beside the process that is to end ([`pin`](super::AttachmentBuilder::pin)). As a
     /// queue is bound by one socket, this one is not bound yet: until it is, packets of the queue
-    /// are dropped. The other process's registration leaves the slot alone when it ends.
+    /// are dropped. The other process's registration leaves the slot alone when it ends. In generic
+    /// mode this needs 5.12.
     ///
     /// # Errors
     /// As [`register`](Self::register); [`Error::UpdateMap`] with `EEXIST` only if this process has

@@ -204,6 +204,12 @@ pub(crate) fn rx_ring(socket: BorrowedFd<'_>) -> RxRing {
     }
 }
 
+/// Returns whether `socket` has an RX ring and is not bound; before 6.4, where a bound socket's rings
+/// cannot be mapped.
+pub(crate) fn is_unbound_before_6_4(socket: BorrowedFd<'_>) -> bool {
+    by_mapping(socket) == RxRing::Present
+}
+
 /// Tries to map the start of the RX ring. Of a bound socket since 6.4.
 fn by_mapping(socket: BorrowedFd<'_>) -> RxRing {
     match try_to_map(socket, uapi::XDP_PGOFF_RX_RING) {

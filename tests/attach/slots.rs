@@ -3,8 +3,8 @@
 use crate::common::{kernel_can, kernel_since, rx_socket, wait_for};
 use crate::fixture::{Fixture, count, counting_socket};
 use rustix::io::Errno;
-use std::os::fd::AsFd;
-use xsk::attach::{Attachment, Registration};
+use std::os::fd::{AsFd, OwnedFd};
+use xsk::attach::{AttachMode, Attachment, Registration};
 use xsk::bpf::{SlotProbe, XskMap};
 use xsk::error::ObjectKind;
 use xsk::test_util::{Namespace, VethPair, ip, privileged, test_name};
@@ -39,6 +39,37 @@ fn a_registered_socket_receives_and_gives_its_slot_back() {
             assert_eq!(probe.occupied().unwrap(), []);
             attachment.close().unwrap();
         }
+    });
+}
+
+#[test]
+fn in_generic_mode_before_5_12_a_socket_that_is_not_bound_is_refused() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(2);
+    let sender = fixture.sender();
+    fixture.inside(|| {
+        let generic = Attachment::builder(fixture.interface()).mode(AttachMode::Generic);
+        let attachment = generic.attach().unwrap();
+        let bound = counting_socket(fixture.interface(), 0);
+        let registration = attachment.register(0, bound.as_fd()).unwrap();
+        let unbound = rx_socket();
+        type Put = fn(&Attachment, u32, OwnedFd) -> xsk::Result<Registration>;
+        for put in [Attachment::register as Put, Attachment::take_slot] {
+            match put(&attachment, 1, unbound.try_clone().unwrap()) {
+                Ok(_) => assert!(kernel_since(5, 12)),
+                Err(Error::NeedsKernel { version: "5.12", .. }) => assert!(!kernel_since(5, 12)),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        if !kernel_since(5, 12) {
+            wait_for("packets", || {
+                sender.send();
+                count(&bound) > 0
+            });
+        }
+        drop(registration);
     });
 }
 

@@ -415,7 +415,8 @@ fn number(random: &mut Random, levels: usize) -> String {
                 _ => [constant(random), "len".to_owned(), "ether[5]".to_owned()][random.below(3)]
                     .clone(),
             };
-            if random.one_in(2) {
+            // What follows a shift could bind closer, and make it one by more than 31 bits.
+            if matches!(operator, "<<" | ">>") || random.one_in(2) {
                 format!("({left} {operator} {right})")
             } else {
                 format!("{left} {operator} {right}")

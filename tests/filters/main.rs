@@ -1,5 +1,7 @@
 //! Filters on the real kernel: random ones, sets, counters, what is refused.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod packets;
 mod random;
 #[path = "../common/random_filters.rs"]

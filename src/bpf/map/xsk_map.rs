@@ -133,7 +133,8 @@ impl XskMap {
     /// The socket need not be bound yet (5.10; before, its rings and its memory must be set up, or
     /// the kernel says `EOPNOTSUPP`). Writing the same socket again changes nothing. Packets reach
     /// the socket only if it is bound to the very queue that they came in on: others are dropped
-    /// without a counter.
+    /// without a counter. In generic mode before 5.12 the first packet for a socket that is not bound
+    /// crashes the kernel: bind it first there.
     ///
     /// # Errors
     /// [`Error::UpdateMap`]: `EEXIST` if another socket has the slot, `E2BIG` if the map has no

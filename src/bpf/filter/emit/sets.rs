@@ -28,8 +28,10 @@ impl Unit<'_, '_> {
         let last = i32::try_from(last).map_err(|_| TooLarge)?;
         let part = || MapPart::Table(set.clone());
         let (decided, bits) = (self.out.code.label(), self.out.code.label());
+        // The verifier of kernels before 6.18 knows no bounds of a number whose bytes were swapped:
+        // the move shows it that there are 32 bits.
         self.add([
-            Insn::mov64_reg(FOUND, VALUE),
+            Insn::mov32_reg(FOUND, VALUE),
             Insn::alu64_imm(Alu::Rsh, FOUND, 16),
             Insn::alu64_imm(Alu::Lsh, FOUND, 2),
         ]);
@@ -104,7 +106,8 @@ impl Unit<'_, '_> {
     ) -> Result<(), TooLarge> {
         let (inside, outside) = outcomes(node)?;
         self.out.load_map(TEMP, MapPart::Ports(set.clone()));
-        self.add([Insn::mov64_reg(INDEX, VALUE)]);
+        // As in `table`, for 16 bits.
+        self.add([Insn::mov64_reg(INDEX, VALUE), Insn::alu64_imm(Alu::And, INDEX, 0xffff)]);
         self.bit();
         self.jump(Insn::jump_imm(Cond::Ne, FOUND, 0, 0), inside, reach);
         self.go(outside, reach);
