@@ -230,6 +230,13 @@ pub(super) fn texts() -> Texts {
         (assemble(AssemblyFault::Operand { at: 6, rule: "does not write to R10, the frame pointer" }), expect!["the program is wrong: instruction 6 is not possible: a possible one does not write to R10, the frame pointer"]),
         (assemble(AssemblyFault::NamesObject { at: 0 }), expect!["the program is wrong: instruction 0 names an object by a number that may be another's by now. Load a map with `Assembler::load_map`, and put another program's code in with `Assembler::add_code`"]),
         (assemble(AssemblyFault::Bytes { len: 12 }), expect!["the program is wrong: its 12 bytes are no multiple of eight, the length of an instruction"]),
+        (load("xsk_filter", 90, "22: (0f) r4 += r5\nR5 has unknown scalar, prohibited for !root\n", Errno::ACCESS), expect![[r#"
+            the kernel refused the program xsk_filter of 90 instructions: EACCES (Permission denied). This needs CAP_PERFMON: run it as root (`sudo`), or grant it (`setcap`, AmbientCapabilities= in systemd). The verifier said:
+            22: (0f) r4 += r5
+            R5 has unknown scalar, prohibited for !root"#]]),
+        (load("xsk_filter", 900, "The total number of maps per program has reached the limit of 64\n", Errno::TOOBIG), expect![[r#"
+            the kernel refused the program xsk_filter of 900 instructions: E2BIG (Argument list too long). A program takes 64 maps at the most: of sets of addresses, which have two each, and of ports together. The verifier said:
+            The total number of maps per program has reached the limit of 64"#]]),
         (Error::LoadProgram {
             name: "bad".to_owned(),
             instructions: 2,
