@@ -415,8 +415,9 @@ fn number(random: &mut Random, levels: usize) -> String {
                 _ => [constant(random), "len".to_owned(), "ether[5]".to_owned()][random.below(3)]
                     .clone(),
             };
-            // What follows a shift could bind closer, and make it one by more than 31 bits.
-            if matches!(operator, "<<" | ">>") || random.one_in(2) {
+            // What follows could bind closer, and make a shift one by more than 31 bits, or a division
+            // one by 0.
+            if matches!(operator, "<<" | ">>" | "/" | "%") || random.one_in(2) {
                 format!("({left} {operator} {right})")
             } else {
                 format!("{left} {operator} {right}")

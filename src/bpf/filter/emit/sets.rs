@@ -28,8 +28,8 @@ impl Unit<'_, '_> {
         let last = i32::try_from(last).map_err(|_| TooLarge)?;
         let part = || MapPart::Table(set.clone());
         let (decided, bits) = (self.out.code.label(), self.out.code.label());
-        // The verifier of kernels before 6.18 knows no bounds of a number whose bytes were swapped:
-        // the move shows it that there are 32 bits.
+        // The verifier of 5.10 knows no bounds of a number whose bytes were swapped: the move shows
+        // it that there are 32 bits.
         self.add([
             Insn::mov32_reg(FOUND, VALUE),
             Insn::alu64_imm(Alu::Rsh, FOUND, 16),
