@@ -212,7 +212,8 @@ impl AttachmentBuilder {
     ///
     /// **If the process is killed**, the pins stay, and with them the program: without sockets it
     /// passes every packet to the kernel's stack. The next start takes it over;
-    /// `rm PATH PATH-map` detaches it. A restart of the machine does, too.
+    /// `rm PATH PATH-map` detaches it. A restart of the machine does, too. Killed between the two pins,
+    /// it leaves the map's alone, which the next start refuses as it refuses any file there (`EEXIST`).
     ///
     /// The pins belong to the user of the process, with mode 0600 less the umask. `CAP_SYS_ADMIN`
     /// is needed neither to pin nor to take over; without it, a program that something else than

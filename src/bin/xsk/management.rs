@@ -5,7 +5,7 @@ use crate::failure::Result;
 use crate::ssh;
 use std::net::IpAddr;
 use xsk::Interface;
-use xsk::bpf::{Action, Condition, Filter};
+use xsk::bpf::Filter;
 
 /// Returns the addresses of an interface, and of those above it.
 pub(crate) fn addresses(interface: &Interface) -> Result<Vec<IpAddr>> {
@@ -20,7 +20,7 @@ pub(crate) fn addresses(interface: &Interface) -> Result<Vec<IpAddr>> {
 const MOST_ADDRESSES: usize = 64;
 
 /// Returns the rules that keep management with the kernel, for all addresses of an interface and of
-/// those above it. Behind a VLAN tag it is kept where there is a VLAN interface.
+/// those above it.
 pub(crate) fn kept(interface: &Interface) -> Result<Filter> {
     let session = ssh::session();
     let mut addresses = addresses(interface)?;
@@ -28,26 +28,13 @@ pub(crate) fn kept(interface: &Interface) -> Result<Filter> {
         // It may be one of another interface, whose packets come here.
         addresses.extend(session.local);
     }
-    let mut tagged = false;
-    for upper in interface.uppers()? {
-        tagged |= upper.info()?.kind.as_deref() == Some("vlan");
-    }
-    rules(&addresses, session.map(|session| session.port), tagged)
+    Ok(rules(&addresses, session.map(|session| session.port)))
 }
 
-/// Returns the rules for these addresses and the port of a session, also behind a VLAN tag if there
-/// are `tagged` packets.
-fn rules(addresses: &[IpAddr], port: Option<u16>, tagged: bool) -> Result<Filter> {
+/// Returns the rules for these addresses and the port of a session.
+fn rules(addresses: &[IpAddr], port: Option<u16>) -> Filter {
     let addresses = if addresses.len() > MOST_ADDRESSES { &[] } else { addresses };
-    let rules = Filter::new().keep_management(addresses.iter().copied(), port);
-    let mut filter = rules.clone();
-    if tagged {
-        for (condition, _) in rules.rules() {
-            let behind = Condition::any_vlan() & condition.clone().behind(1)?;
-            filter = filter.rule(behind, Action::Pass);
-        }
-    }
-    Ok(filter)
+    Filter::new().keep_management(addresses.iter().copied(), port)
 }
 
 #[cfg(test)]
@@ -75,13 +62,12 @@ mod tests {
     }
 
     #[test]
-    fn ssh_is_kept_behind_a_tag_where_there_are_tagged_packets() {
+    fn ssh_is_kept_behind_a_tag_too() {
         let host = [IpAddr::from(HOST)];
         for tagged in [false, true] {
-            let filter = rules(&host, Some(2222), tagged).unwrap();
+            let filter = rules(&host, Some(2222));
             for port in [22, 2222] {
-                assert!(is_kept(&filter, &tcp(HOST, port, false)));
-                assert_eq!(is_kept(&filter, &tcp(HOST, port, true)), tagged);
+                assert!(is_kept(&filter, &tcp(HOST, port, tagged)));
             }
             assert!(!is_kept(&filter, &tcp(HOST, 80, tagged)));
             assert!(!is_kept(&filter, &tcp([192, 0, 2, 2], 22, tagged)));
@@ -96,7 +82,7 @@ mod tests {
     #[test]
     fn with_very_many_addresses_ssh_of_any_is_kept() {
         let many: Vec<IpAddr> = (0..=255).map(|last| [10, 0, 0, last].into()).collect();
-        let filter = rules(&many, None, false).unwrap();
+        let filter = rules(&many, None);
         assert!(is_kept(&filter, &tcp([10, 0, 0, 3], 22, false)));
         assert!(is_kept(&filter, &tcp(HOST, 22, false)));
         assert!(filter.compile().unwrap().len() < 1000);
