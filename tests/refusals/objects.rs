@@ -26,8 +26,8 @@ fn pins_in_wrong_places() {
     says(
         &nowhere,
         &expect![[r#"
-        bpf(BPF_OBJ_PIN) failed for /no-such-directory/pin: ENOENT (No such file or directory).
-        There is no such file or directory: pins are gone after a restart of the machine"#]],
+            bpf(BPF_OBJ_PIN) failed for /no-such-directory/pin: ENOENT (No such file or directory).
+            The directory has to be there, in a BPF file system: make it first (`mkdir -p`)"#]],
     );
     let nul = map.pin("/tmp/a\0b").unwrap_err();
     assert_eq!(nul.errno(), Some(Errno::INVAL));
