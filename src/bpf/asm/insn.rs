@@ -84,7 +84,7 @@ impl<'map> Insn<'map> {
     }
 
     /// Returns the same load of a map, by the number of another descriptor of it, without the
-    /// borrow: whoever has the descriptor keeps it open.
+    /// borrow: the owner of the descriptor keeps it open.
     pub(super) const fn with_map_number(self, number: RawFd) -> Insn<'static> {
         Insn { raw: bpf_insn { imm: number, ..self.raw }, map: None }
     }

@@ -66,7 +66,7 @@ impl Filter {
     }
 
     /// Sets whether a rule may take all packets from the kernel's stack. By default such a filter is
-    /// refused: on the only interface of a machine it cuts off whoever is logged in.
+    /// refused: on the only interface of a machine it cuts off its remote users.
     #[must_use]
     pub fn take_everything(mut self, yes: bool) -> Self {
         self.take_everything = yes;
