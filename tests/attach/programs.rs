@@ -1,6 +1,6 @@
 //! What `Interface::programs` reports, beside what `bpftool` and `xdp-loader` do.
 
-use crate::common::{METHODS, kernel_can, kernel_since};
+use crate::common::{METHODS, PATIENCE, kernel_can, kernel_since};
 use crate::fixture::{Fixture, other_program};
 use crate::foreign::link_of;
 use crate::privileges::with_only;
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use xsk::attach::{AttachMethod, AttachMode, AttachedProgram, Attachment, Dispatcher, XdpMode};
 use xsk::bpf::{ArrayMap, Assembler, Insn, MapData, Program, Reg, Size, XskMap};
 use xsk::test_util::{privileged, test_name};
@@ -26,11 +26,18 @@ fn only(interface: &Interface) -> AttachedProgram {
 
 /// Runs a command of another package, in the fixture's namespace. `None` if it is not here.
 fn output(fixture: &Fixture, words: &[&str]) -> Option<String> {
-    let output = fixture.inside(|| Command::new(words[0]).args(&words[1..]).output()).ok()?;
-    let text = String::from_utf8(output.stdout).unwrap();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {text}{err}");
-    Some(text)
+    let start = Instant::now();
+    loop {
+        let output = fixture.inside(|| Command::new(words[0]).args(&words[1..]).output()).ok()?;
+        let text = String::from_utf8(output.stdout).unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            return Some(text);
+        }
+        // A link of another test is being made: the kernel has a number for it and no more.
+        let again = format!("{text}{err}").contains("Resource temporarily unavailable");
+        assert!(again && start.elapsed() < PATIENCE, "{words:?}: {text}{err}");
+    }
 }
 
 #[test]
