@@ -1,11 +1,12 @@
 //! Random rules and packets: the verifier takes every program, and its outcome is the evaluator's.
 
+use crate::common::rounds;
 use crate::random_filters::{Random, expression, packet};
 use xsk::bpf::{Action, Condition, Filter, XskMap};
 use xsk::test_util::privileged;
 
-const PROGRAMS: usize = 60;
-const PACKETS: usize = 100;
+const PROGRAMS: u32 = 60;
+const PACKETS: u32 = 100;
 
 /// Returns a random filter of a few rules.
 fn filter(random: &mut Random) -> Filter {
@@ -25,18 +26,18 @@ fn each_program_is_loaded_and_decides_as_the_evaluator_does() {
     }
     let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let seed = variable("XSK_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    let rounds = variable("XSK_ROUNDS").unwrap_or(1);
+    let times = variable("XSK_ROUNDS").unwrap_or(1);
     eprintln!("seed {seed}");
     let mut random = Random(seed);
     let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
     let (mut most, mut matched) = (0, 0_u64);
-    for _ in 0..PROGRAMS as u64 * rounds {
+    for _ in 0..u64::from(rounds(PROGRAMS)) * times {
         let filter = filter(&mut random).counters(random.one_in(2));
         let compiled = filter.compile().unwrap();
         most = most.max(compiled.len());
         let program = compiled.load(&map).unwrap();
         let mut wanted = vec![0; filter.rules().len() + 1];
-        for _ in 0..PACKETS {
+        for _ in 0..rounds(PACKETS) {
             // A test run takes an Ethernet header at least.
             let mut packet = packet(&mut random).bytes;
             packet.resize(packet.len().max(14), 0);
