@@ -1,11 +1,11 @@
 //! `xsk filter`: shows how an expression is read, and tries it on the packets of a capture.
 
-use crate::capture::{Capture, Next};
-use crate::ended::Ended;
+use crate::command_line::filter::FilterCommandArgs;
 use crate::failure::{Failure, NotWritten, Result};
-use crate::filter_args::FilterCommandArgs;
-use crate::filtering::{condition, takes_everything};
-use crate::rates::grouped;
+use crate::packet_file::{Capture, Next};
+use crate::report::rates::grouped;
+use crate::run::ended::Ended;
+use crate::run::filtering::{condition, takes_everything};
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};

@@ -1,0 +1,5 @@
+//! The process itself: signals, rights and processors.
+
+pub(crate) mod cpus;
+pub(crate) mod rights;
+pub(crate) mod signals;

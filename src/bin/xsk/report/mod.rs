@@ -1,0 +1,6 @@
+//! What the tool writes: lines, numbers for people, and the words of JSON.
+
+pub(crate) mod histogram;
+pub(crate) mod output;
+pub(crate) mod rates;
+pub(crate) mod words;

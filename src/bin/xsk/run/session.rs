@@ -1,0 +1,490 @@
+//! Decides during a command when to report and when to end, and has the interfaces looked at.
+
+use crate::command_line::PortArgs;
+use crate::failure::{Failure, Result};
+use crate::process::rights;
+use crate::process::signals::Stop;
+use crate::report::words::Event;
+use crate::run::counts::{Counts, Report};
+use crate::run::ended::Ended;
+use crate::run::link::Link;
+use crate::run::pace::{Pace, Patience, STUCK};
+use crate::run::parts::Part;
+use crate::run::port::ActiveProgram;
+use crate::run::side::{DOWN, Side, explain};
+use crate::run::table::{Summary, Table};
+use crate::run::tx_times::TxTimes;
+use crate::run::watch;
+use rustix::time::{ClockId, clock_gettime};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use xsk::{Kick, SocketHandle};
+
+/// Turns of a loop between two looks at clock and signals: a busy turn takes some microseconds, an
+/// idle one some nanoseconds.
+pub(crate) const TURNS: u32 = 256;
+
+/// A run of a command on one interface, or between two.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    /// What the loop counts, if there are no parts.
+    pub(crate) counts: Counts,
+    /// What the loop counts for each of several sockets or queues, or for each direction between
+    /// two interfaces: what came on the interface of that number, and was sent on the other.
+    pub(crate) parts: Vec<Counts>,
+    /// Packets that were given to the kernel, and neither sent nor dropped.
+    pub(crate) pending: u64,
+    /// When packets were sent, if that was collected.
+    pub(crate) tx_times: Option<TxTimes>,
+    command: &'static str,
+    args: &'a PortArgs,
+    stop: &'a Stop,
+    /// Packets that are left to do by a loop on one queue.
+    left: u64,
+    /// The interfaces: one or two.
+    sides: Vec<Side>,
+    table: Table,
+    start: Instant,
+    /// When the last report was made, and its numbers.
+    last: (Instant, Report),
+    turns: u32,
+    /// When the next check is due, by the coarse clock.
+    next_check: Duration,
+    /// When it was looked at last, by the coarse clock.
+    looked: Duration,
+    /// Why the loop is to end.
+    ended: Option<Ended>,
+}
+
+impl<'a> Session<'a> {
+    /// Begins a run, whose sockets and programs are set up; gives up rights that are to be given
+    /// up.
+    pub(crate) fn new(
+        args: &'a PortArgs,
+        stop: &'a Stop,
+        command: &'static str,
+        sides: Vec<Side>,
+    ) -> Result<Self> {
+        // Everything is set up, and nothing has come from outside yet.
+        rights::give_up()?;
+        let labels = sides.iter().map(|side| side.label().clone()).collect();
+        let table = Table::new(args, command, labels)?;
+        let parts = match &sides[..] {
+            [side] if side.handles().len() == 1 && args.queue.single().is_some() => 0,
+            [side] => side.handles().len(),
+            sides => sides.len(),
+        };
+        let start = Instant::now();
+        Ok(Self {
+            counts: Counts::default(),
+            parts: vec![Counts::default(); parts],
+            pending: 0,
+            tx_times: None,
+            command,
+            args,
+            stop,
+            left: args.count.unwrap_or(u64::MAX),
+            sides,
+            table,
+            start,
+            last: (start, Report::default()),
+            turns: 1,
+            next_check: Duration::ZERO,
+            looked: Duration::ZERO,
+            ended: None,
+        })
+    }
+
+    /// Returns whether the loop goes on; to be called once in each turn of it.
+    #[inline]
+    pub(crate) fn goes_on(&mut self) -> Result<bool> {
+        self.turns -= 1;
+        if self.turns > 0 {
+            return Ok(true);
+        }
+        self.check()
+    }
+
+    #[cold]
+    fn check(&mut self) -> Result<bool> {
+        self.turns = TURNS;
+        let PortArgs { count, duration, interval, .. } = *self.args;
+        if let Some(number) = self.stop.signal() {
+            let early = count.is_some() || duration.is_some();
+            return Ok(self.end_with(Ended::Signal { number, early }));
+        }
+        let coarse = coarse_now().unwrap_or(self.next_check);
+        self.looked = coarse;
+        if coarse < self.next_check {
+            return Ok(true);
+        }
+        self.look()?;
+        if self.ended.is_some() {
+            return Ok(false);
+        }
+        let now = Instant::now();
+        let run = now.duration_since(self.start);
+        let since = now.duration_since(self.last.0);
+        if duration.is_some_and(|duration| run >= duration) {
+            return Ok(self.end_with(Ended::Time { early: count.is_some() }));
+        }
+        let mut left = watch::INTERVAL;
+        if let Some(duration) = duration {
+            left = left.min(duration - run);
+        }
+        if since >= interval {
+            self.report(now)?;
+        } else {
+            left = left.min(interval - since);
+        }
+        self.next_check = coarse + left;
+        Ok(true)
+    }
+
+    /// Keeps why the loop is to end, if nothing ended it before; returns `false`.
+    fn end_with(&mut self, ended: Ended) -> bool {
+        self.ended.get_or_insert(ended);
+        false
+    }
+
+    /// Returns what the loop has counted.
+    pub(crate) fn counted(&self) -> Counts {
+        self.parts.iter().fold(self.counts, |sum, part| sum.plus(part))
+    }
+
+    /// Checks the sockets, and what was seen of the interfaces since the last time.
+    fn look(&mut self) -> Result<()> {
+        let all = self.counted();
+        let between = self.sides.len() > 1;
+        for (number, side) in self.sides.iter_mut().enumerate() {
+            let received = if between { self.parts[number] } else { all }.rx_packets;
+            if let Some(ended) = side.look(&self.table, received)? {
+                self.ended.get_or_insert(ended);
+            }
+            self.table.relabel(number, side.label());
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, now: Instant) -> Result<()> {
+        let (report, sides) = self.counters()?;
+        let (last, before) = std::mem::replace(&mut self.last, (now, report));
+        self.table.interval(&before, &report, now.duration_since(last))?;
+        self.note_losses(&sides);
+        Ok(())
+    }
+
+    /// Returns all counters at this moment, and those of the kernel for each interface.
+    fn counters(&self) -> Result<(Report, Vec<Report>)> {
+        let sides = self.sides.iter().map(Side::report).collect::<Result<Vec<_>>>()?;
+        Ok((Report::sum(self.counted(), &sides), sides))
+    }
+
+    /// Writes a line for each new cause of losses, with the cure.
+    fn note_losses(&mut self, reports: &[Report]) {
+        let named = self.sides.len() > 1;
+        for (side, report) in self.sides.iter_mut().zip(reports) {
+            side.note_losses(report, &self.table, named);
+        }
+    }
+
+    /// Takes the result of a wake-up on the interface of number `side`. An interface that is down,
+    /// or has no carrier, is noted, once, and waited for: the kernel sends what is in the TX ring
+    /// when it is up again.
+    #[inline]
+    pub(crate) fn kicked(&mut self, side: usize, result: xsk::Result<Kick>) -> Result<()> {
+        match result {
+            Ok(Kick::NotNeeded) => Ok(()),
+            Ok(kick) if kick != Kick::Busy && self.sides[side].is_steady() => Ok(()),
+            changed => self.link_changed(side, changed),
+        }
+    }
+
+    /// Returns the first socket of the interface of number `side`.
+    pub(crate) fn handle(&self, side: usize) -> &SocketHandle {
+        &self.sides[side].handles()[0]
+    }
+
+    /// Returns whether packets can be sent on the interface of number `side`, as far as it is
+    /// known.
+    #[inline]
+    pub(crate) fn is_ready(&self, side: usize) -> bool {
+        self.sides[side].is_ready()
+    }
+
+    #[cold]
+    fn link_changed(&mut self, side: usize, result: xsk::Result<Kick>) -> Result<()> {
+        let side = &mut self.sides[side];
+        if matches!(result, Ok(Kick::Busy)) && side.is_ready() {
+            // The device drops: perhaps it has lost its carrier.
+            side.ask();
+            return self.look();
+        }
+        if side.kicked(result, &self.table)? {
+            self.nap(DOWN);
+        }
+        Ok(())
+    }
+
+    /// Looks at the link of the interface of number `side`, and pauses if nothing can be sent.
+    pub(crate) fn look_at_link(&mut self, side: usize) -> Result<()> {
+        if self.sides[side].look_at_link(&self.table)? {
+            self.nap(DOWN);
+        }
+        Ok(())
+    }
+
+    /// Calls `work` for each interface until everything that was given to the kernel was sent or
+    /// dropped. `work` takes the number of an interface, wakes the kernel if it is ready, and
+    /// returns whether chunks came back from there, and how many are out.
+    ///
+    /// How long that is waited for: see [`Pace::drain`].
+    pub(crate) fn drain(
+        &mut self,
+        mut work: impl FnMut(&mut Self, usize) -> Result<(bool, u64)>,
+    ) -> Result<()> {
+        let mut patience = Patience::new(self.ended.is_some());
+        loop {
+            let mut back = false;
+            for side in 0..self.sides.len() {
+                let (came, pending) = work(self, side)?;
+                back |= came;
+                self.sides[side].pending = pending;
+            }
+            self.pending = self.sides.iter().map(|side| side.pending).sum();
+            if self.pending == 0 {
+                return Ok(());
+            }
+            let now = Instant::now();
+            if back {
+                patience.begin_again(now);
+            }
+            let waits = |side: &Side| side.pending > 0 && !side.is_ready();
+            if patience.is_for_count() {
+                self.turns = 1;
+                if !self.goes_on()? {
+                    patience.end(now);
+                } else if let Some(side) = self.sides.iter().position(waits) {
+                    patience.begin_again(now);
+                    self.look_at_link(side)?;
+                }
+            }
+            let stopped = self.sides.iter().all(|side| side.pending == 0 || waits(side));
+            if patience.is_over(now, stopped) {
+                return Ok(());
+            }
+            if !back {
+                Patience::pause();
+            }
+        }
+    }
+
+    /// Sleeps for a moment in which nothing can be done; what is due is done after it.
+    pub(crate) fn nap(&mut self, time: Duration) {
+        self.turns = 1;
+        std::thread::sleep(time);
+    }
+
+    /// Sleeps until one of the sockets has received packets, `most` is over, or a check is due.
+    pub(crate) fn sleep(&mut self, sockets: &[&dyn AsFd], most: Duration) -> Result<()> {
+        // A report may be due after any sleep, however short.
+        self.turns = 1;
+        xsk::wait(sockets, Some(most.min(self.due())))?;
+        Ok(())
+    }
+
+    /// Returns how long it is until a check is due, or a little longer.
+    pub(crate) fn due(&self) -> Duration {
+        // The clock was read at the beginning of the turn, or, in a busy time, [`TURNS`] turns
+        // before at the most.
+        self.next_check.saturating_sub(self.looked).max(Duration::from_millis(1))
+    }
+
+    /// Does what is due while other threads do the work, one of which has `asked` for a look at the
+    /// link; returns whether they go on.
+    pub(crate) fn oversee(&mut self, asked: bool) -> Result<bool> {
+        let side = &mut self.sides[0];
+        if asked || !side.is_ready() {
+            side.look_at_link_again(&self.table)?;
+        }
+        self.turns = 1;
+        self.goes_on()
+    }
+
+    /// Returns the state of the first interface's link.
+    pub(crate) fn link(&self) -> Link {
+        self.sides[0].link()
+    }
+
+    /// Notes how many packets are neither sent nor dropped on the first interface.
+    pub(crate) fn set_pending(&mut self, pending: u64) {
+        self.sides[0].pending = pending;
+        self.pending = pending;
+    }
+
+    /// Writes an event on the first interface.
+    pub(crate) fn event(&self, event: Event, text: &str) {
+        self.table.event(self.sides[0].label(), event, text);
+    }
+
+    /// Detaches the programs and then writes the summary: the output may be closed.
+    pub(crate) fn end(
+        self,
+        outcome: Result<()>,
+        programs: impl IntoIterator<Item = ActiveProgram>,
+    ) -> Result<Ended> {
+        let now = Instant::now();
+        let time = now.duration_since(self.start);
+        let closed = ActiveProgram::close_all(programs);
+        let outcome = outcome.map_err(|failure| explain(&self.sides, failure));
+        let (report, sides) = match self.counters() {
+            Ok(counters) => counters,
+            Err(error) => {
+                let _ = self.table.finish();
+                return outcome.and(closed).and(Err(error));
+            }
+        };
+        let outcome = outcome.and_then(|()| self.achieved(&report, &sides));
+        let written = self.write_end(now, time, (&report, &sides), &outcome);
+        let ended = outcome?;
+        closed.and(written).map(|()| ended)
+    }
+
+    /// Returns why the loop ended: without another reason, its count was reached.
+    fn achieved(&self, report: &Report, sides: &[Report]) -> Result<Ended> {
+        let ended = self.ended.unwrap_or(Ended::Count);
+        let totals = report.totals();
+        let all = totals.tx_packets + totals.tx_dropped + self.pending;
+        let names = |is_meant: &dyn Fn(&Side, &Report) -> bool| {
+            let meant = self.sides.iter().zip(sides).filter(|(side, one)| is_meant(side, one));
+            meant.map(|(side, _)| side.name()).collect::<Vec<_>>().join(" and ")
+        };
+        match ended {
+            Ended::Count if totals.tx_dropped > 0 => Err(Failure::Text(format!(
+                "{} dropped {} of {all} packets in place of sending them",
+                names(&|_, report| report.tx_dropped > 0),
+                totals.tx_dropped
+            ))),
+            Ended::Count if self.pending > 0 => Err(Failure::Text(format!(
+                "{} of {all} packets were not sent: {} took none for {} s",
+                self.pending,
+                names(&|side, _| side.pending > 0),
+                STUCK.as_secs()
+            ))),
+            // One that only sends has failed then.
+            Ended::Time { .. } if self.command == "txonly" && totals.tx_packets == 0 => {
+                let (name, link) = (self.sides[0].name(), self.sides[0].link());
+                Err(Failure::Text(match (link, totals.tx_dropped) {
+                    (Link::Ready, 0) => format!("{name} has sent nothing"),
+                    (Link::Ready, dropped) => format!("{name} dropped all {dropped} packets"),
+                    (Link::Down, _) => format!("nothing was sent: {name} is down"),
+                    (Link::NoCarrier, _) => format!("nothing was sent: {name} has no carrier"),
+                }))
+            }
+            _ => Ok(ended),
+        }
+    }
+
+    fn write_end(
+        mut self,
+        now: Instant,
+        time: Duration,
+        (report, sides): (&Report, &[Report]),
+        outcome: &Result<Ended>,
+    ) -> Result<()> {
+        self.note_losses(sides);
+        let (last, before) = self.last;
+        self.table.last_interval(&before, report, now.duration_since(last))?;
+        let ended = outcome.as_ref().map_or_else(Failure::why, |ended| ended.why());
+        let error = outcome.as_ref().err().map(Failure::to_string);
+        let parts = match (&self.sides[..], sides) {
+            ([a, b], [on_a, on_b]) => {
+                let dropped = [on_a.tx_dropped, on_b.tx_dropped];
+                Part::directions([a.name(), b.name()], &self.parts, dropped)
+            }
+            ([side], _) if self.args.queue.single().is_none() => {
+                Part::queues(&self.parts, side.handles())
+            }
+            (sides, _) => {
+                let handles = sides.iter().flat_map(Side::handles);
+                Part::sockets(&self.parts, handles.map(SocketHandle::tx_dropped))
+            }
+        };
+        let effects = self.sides.iter().flat_map(Side::handles);
+        let effects = effects.filter(|_| self.args.busy_poll).map(SocketHandle::busy_poll_effect);
+        let busy_poll = effects.filter_map(xsk::Result::ok).collect();
+        let (pending, tx_times) = (self.pending, self.tx_times);
+        let filters = self.sides.iter().filter_map(Side::filter_summary).collect();
+        let summary = Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters };
+        self.table.summary(report, summary)?;
+        Ok(())
+    }
+
+    /// Writes a line for each interface, and a note for each that is down.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        for side in &self.sides {
+            self.table.title(side.title())?;
+        }
+        for side in &mut self.sides {
+            if let Some(ended) = side.begin(&self.table)? {
+                self.ended.get_or_insert(ended);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The run of one queue, by the thread that also looks after it.
+impl Pace for Session<'_> {
+    #[inline]
+    fn goes_on(&mut self) -> Result<bool> {
+        Ok(self.left > 0 && Session::goes_on(self)?)
+    }
+
+    #[inline]
+    fn claim(&mut self) -> u32 {
+        self.args.next_batch(self.left)
+    }
+
+    #[inline]
+    fn done(&mut self, _claimed: u32, count: u32) {
+        self.left -= u64::from(count);
+    }
+
+    #[inline]
+    fn counts(&mut self) -> &mut Counts {
+        &mut self.counts
+    }
+
+    #[inline]
+    fn kicked(&mut self, result: xsk::Result<Kick>) -> Result<()> {
+        Session::kicked(self, 0, result)
+    }
+
+    #[inline]
+    fn is_ready(&self) -> bool {
+        Session::is_ready(self, 0)
+    }
+
+    fn look_at_link(&mut self) -> Result<()> {
+        Session::look_at_link(self, 0)
+    }
+
+    fn nap(&mut self, time: Duration) {
+        Session::nap(self, time);
+    }
+
+    fn sleep(&mut self, socket: &SocketHandle, most: Duration) -> Result<()> {
+        Session::sleep(self, &[socket], most)
+    }
+
+    fn drain(&mut self, mut work: impl FnMut(&mut Self) -> Result<(bool, u64)>) -> Result<()> {
+        Session::drain(self, |session, _| work(session))
+    }
+}
+
+/// Returns the time of the coarse clock, which is read without a system call, whatever the
+/// machine's clock is.
+fn coarse_now() -> Option<Duration> {
+    Duration::try_from(clock_gettime(ClockId::MonotonicCoarse)).ok()
+}
