@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Ok(ended) => ended.code(),
         Err(failure) => {
             if !failure.is_closed_output() {
-                report(format!("xsk: {failure}"));
+                complain(format!("xsk: {failure}"));
             }
             failure.code()
         }
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 /// Writes the last line; an output that is closed or not read is no reason to stay.
-fn report(text: String) {
+fn complain(text: String) {
     if let Ok(lines) = Lines::new(std::io::stderr()) {
         let _ = lines.last_line(output::printable(&text));
         let _ = lines.finish();
