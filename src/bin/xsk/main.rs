@@ -22,7 +22,7 @@ use xsk::{PacketSocket, Socket};
 
 fn main() -> ExitCode {
     let cli = command_line::Cli::read();
-    match run(&cli.command) {
+    match run_command(&cli.command) {
         Ok(ended) => ended.code(),
         Err(failure) => {
             if !failure.is_closed_output() {
@@ -41,7 +41,7 @@ fn complain(text: String) {
     }
 }
 
-fn run(command: &command_line::Command) -> Result<Ended> {
+fn run_command(command: &command_line::Command) -> Result<Ended> {
     if let command_line::Command::Filter(args) = command {
         // A signal ends it at once: nothing is attached.
         return filter::run(args);
