@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod traffic;
 
+use command_line::Command;
 use failure::Result;
 use process::rights;
 use process::signals::Stop;
@@ -41,27 +42,29 @@ fn complain(text: String) {
     }
 }
 
-fn run_command(command: &command_line::Command) -> Result<Ended> {
-    if let command_line::Command::Filter(args) = command {
-        // A signal ends it at once: nothing is attached.
-        return filter::run(args);
+fn run_command(command: &Command) -> Result<Ended> {
+    let stop = || prepare(command);
+    match command {
+        // A signal ends these at once: nothing is attached.
+        Command::Filter(args) => filter::run(args),
+        Command::Demo(args) => demo::run(args, &stop()?),
+        Command::Latency(args) => latency::run(args, &stop()?),
+        Command::Rxdrop(args) => rxdrop::run(args, &stop()?),
+        Command::Txonly(args) => txonly::run(args, &stop()?),
+        Command::L2fwd(args) => match &args.output {
+            Some(output) if args.port.frags => between::run::<PacketSocket>(args, output, &stop()?),
+            Some(output) => between::run::<Socket>(args, output, &stop()?),
+            None if args.rx.sockets > 1 => l2fwd_sockets::run(args, &stop()?),
+            None if args.port.frags => l2fwd::run::<PacketSocket>(args, &stop()?),
+            None => l2fwd::run::<Socket>(args, &stop()?),
+        },
     }
+}
+
+/// Prepares a command that attaches something.
+fn prepare(command: &Command) -> Result<Stop> {
     // Before any thread begins.
     rights::prepare(command.user())?;
     // Before anything is attached: a signal that comes early must not kill.
-    let stop = Stop::install()?;
-    match command {
-        command_line::Command::Filter(args) => filter::run(args),
-        command_line::Command::Demo(args) => demo::run(args, &stop),
-        command_line::Command::Latency(args) => latency::run(args, &stop),
-        command_line::Command::Rxdrop(args) => rxdrop::run(args, &stop),
-        command_line::Command::Txonly(args) => txonly::run(args, &stop),
-        command_line::Command::L2fwd(args) => match &args.output {
-            Some(output) if args.port.frags => between::run::<PacketSocket>(args, output, &stop),
-            Some(output) => between::run::<Socket>(args, output, &stop),
-            None if args.rx.sockets > 1 => l2fwd_sockets::run(args, &stop),
-            None if args.port.frags => l2fwd::run::<PacketSocket>(args, &stop),
-            None => l2fwd::run::<Socket>(args, &stop),
-        },
-    }
+    Stop::install()
 }

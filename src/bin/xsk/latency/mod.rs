@@ -3,7 +3,7 @@
 pub(crate) mod end;
 pub(crate) mod place;
 pub(crate) mod report;
-pub(crate) mod run;
+pub(crate) mod rounds;
 pub(crate) mod way;
 
 use crate::command_line::{LatencyArgs, Profile};
@@ -12,7 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::latency::end::{UdpEnd, XskEnd};
 use crate::latency::place::Place;
 use crate::latency::report::Sockets;
-use crate::latency::run::{Measured, measure};
+use crate::latency::rounds::{Measured, measure};
 use crate::latency::way::Way;
 use crate::process::cpus::Cpus;
 use crate::process::signals::Stop;

@@ -1,7 +1,7 @@
 //! Latency for people, and in JSON.
 
 use crate::command_line::LatencyArgs;
-use crate::latency::run::Measured;
+use crate::latency::rounds::Measured;
 use crate::latency::way::{Way, word};
 use crate::report::rates::grouped;
 use crate::report::words::Why;
