@@ -4,8 +4,9 @@
 //!     cargo bench --bench filters
 //!
 //! Needs root. Without clang, libbpf's headers or bpftool there is nothing to compare with. Ends
-//! with 1 if a filter takes more than 1.2 times what C takes. The times contain the kernel's loop:
-//! its share is that of a program that only returns.
+//! with 1 if a filter takes more than 1.2 times what C takes. The times are the kernel's, in whole
+//! nanoseconds, the least of many rounds; they contain its loop, whose share is that of a program
+//! that only returns.
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
@@ -150,7 +151,7 @@ fn least(programs: &[&Program], packet: &[u8]) -> Vec<f64> {
             *best = time.min(*best);
         }
     }
-    best.iter().map(|best| best.as_secs_f64() * 1e9 / f64::from(REPEAT)).collect()
+    best.iter().map(|best| best.as_secs_f64() * 1e9).collect()
 }
 
 /// The filters in C, compiled, loaded, and pinned in a directory that is removed at the end.
