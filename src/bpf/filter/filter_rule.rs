@@ -43,7 +43,7 @@ pub struct FilterRule {
     /// What becomes of its packets.
     pub action: Action,
     /// The condition, as [`Condition`](super::Condition) prints it: an expression of the tcpdump
-    /// language, in which a set is shown by the number of its members.
+    /// language, in which a set is shown by its name.
     pub condition: String,
 }
 
