@@ -94,7 +94,8 @@ impl Pins {
 
     fn look_into(&mut self, directory: &Path, levels: u32) {
         let (Ok(entries), Some(levels)) = (read_dir(directory), levels.checked_sub(1)) else {
-            self.is_complete = false;
+            // One that was removed meanwhile is none that is missing; so for files.
+            self.is_complete &= !directory.exists();
             return;
         };
         for entry in entries {
@@ -108,7 +109,6 @@ impl Pins {
                 Ok(kind) if kind.is_dir() => self.look_into(&path, levels),
                 Ok(kind) if kind.is_file() => match object(&path) {
                     Some(object) => self.found.push(Pin { path, object }),
-                    // One that was removed meanwhile is none that is missing.
                     None => self.is_complete &= !path.exists(),
                 },
                 _ => {}
