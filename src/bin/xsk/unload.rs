@@ -116,10 +116,11 @@ impl Target {
         let users = program.link.map(|link| processes.with_link(link));
         let users = users.filter(|users| !users.is_empty() || processes.is_complete());
         let holder = holder(&program, users, link_pins.as_deref());
-        let mut kept: Vec<_> =
-            pins.of(PinnedObject::Program(program.id)).map(Path::to_owned).collect();
-        if let (Some(_), Some(chain)) = (&program.dispatcher, chain_pins(interface, &program, pins))
-        {
+        let pinned = pins.of(PinnedObject::Program(program.id)).map(Path::to_owned);
+        let mut kept: Vec<_> = pinned.collect();
+        let chain = program.dispatcher.as_ref().and_then(|_| chain_pins(interface, &program, pins));
+        if let Some(chain) = chain {
+            kept.retain(|path| !path.starts_with(&chain));
             kept.push(chain);
         }
         Ok(Self { program, method, holder, pins: kept })
