@@ -85,6 +85,7 @@ mod pin;
 mod pinned;
 mod protocol;
 mod registration;
+mod removal;
 mod replaced_program;
 mod replacement;
 mod restart;

@@ -5,6 +5,7 @@ use crate::error::{BpfOp, Result};
 use crate::num::usize32;
 use crate::sys;
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use xsk_uapi::bpf::bpf_prog_info;
@@ -57,6 +58,15 @@ pub struct ProgramInfo {
 }
 
 impl ProgramInfo {
+    /// Returns how long ago it was loaded, suspended or not.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        let now = clock_gettime(ClockId::Boottime);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+        let nanos = u32::try_from(now.tv_nsec).unwrap_or_default();
+        Duration::new(seconds, nanos).saturating_sub(self.loaded_at)
+    }
+
     /// `bpf(BPF_OBJ_GET_INFO_BY_FD)` of a program.
     pub(super) fn read(program: BorrowedFd<'_>) -> Result<Self, Errno> {
         let (info, map_ids) = with_map_ids(program)?;
@@ -96,6 +106,44 @@ fn with_map_ids(program: BorrowedFd<'_>) -> Result<(bpf_prog_info, Vec<u32>), Er
     }
 }
 
+/// The names of map types by their numbers (`enum bpf_map_type`), as bpftool has them.
+const KINDS: [Option<&str>; 34] = [
+    None,
+    Some("hash"),
+    Some("array"),
+    Some("prog_array"),
+    Some("perf_event_array"),
+    Some("percpu_hash"),
+    Some("percpu_array"),
+    Some("stack_trace"),
+    Some("cgroup_array"),
+    Some("lru_hash"),
+    Some("lru_percpu_hash"),
+    Some("lpm_trie"),
+    Some("array_of_maps"),
+    Some("hash_of_maps"),
+    Some("devmap"),
+    Some("sockmap"),
+    Some("cpumap"),
+    Some("xskmap"),
+    Some("sockhash"),
+    Some("cgroup_storage"),
+    Some("reuseport_sockarray"),
+    Some("percpu_cgroup_storage"),
+    Some("queue"),
+    Some("stack"),
+    Some("sk_storage"),
+    Some("devmap_hash"),
+    Some("struct_ops"),
+    Some("ringbuf"),
+    Some("inode_storage"),
+    Some("task_storage"),
+    Some("bloom_filter"),
+    Some("user_ringbuf"),
+    Some("cgrp_storage"),
+    Some("arena"),
+];
+
 /// What the kernel reports about a map, from [`Program::maps`](super::Program::maps).
 ///
 /// ```
@@ -131,6 +179,19 @@ pub struct MapInfo {
 }
 
 impl MapInfo {
+    /// Returns the name of the map's type, as `bpftool map` has it; `None` for a type that came after
+    /// 6.18.
+    ///
+    /// ```
+    /// # fn f(map: &xsk::bpf::MapInfo) {
+    /// println!("map {}: {}", map.id, map.kind_name().unwrap_or("unknown")); // Such as "xskmap".
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn kind_name(&self) -> Option<&'static str> {
+        KINDS.get(usize32(self.kind)).copied().flatten()
+    }
+
     /// Opens the map with the number `id` and asks the kernel about it.
     pub(super) fn open(id: u32) -> Result<(OwnedFd, Self)> {
         let fd = pin::open_map(id)?;
@@ -150,5 +211,30 @@ impl MapInfo {
             entries: info.max_entries,
             flags: info.map_flags,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+    use crate::error::MapKind;
+
+    #[test]
+    fn types_of_maps_have_one_name() {
+        for kind in [
+            MapKind::Array,
+            MapKind::PerCpuArray,
+            MapKind::Hash,
+            MapKind::PerCpuHash,
+            MapKind::LruHash,
+            MapKind::LpmTrie,
+            MapKind::RingBuffer,
+            MapKind::DevMap,
+            MapKind::XskMap,
+        ] {
+            let number = usize::try_from(kind.number()).unwrap();
+            assert_eq!(KINDS[number], Some(kind.to_string().as_str()));
+        }
+        assert!(KINDS.iter().skip(1).all(Option::is_some));
     }
 }

@@ -107,6 +107,7 @@ mod links;
 mod map;
 mod metadata_program;
 pub(crate) mod pin;
+mod pins;
 mod program;
 mod redirect;
 mod refusal;
@@ -125,7 +126,7 @@ pub(crate) use builder::log_text;
 pub(crate) use dispatcher::dispatcher;
 pub use filter::{
     Action, AddressSet, ClassicFilter, CompiledFilter, Condition, Direction, Filter, FilterCounts,
-    FilterProgram, PortSet, Ports, RuleCount, Verdict,
+    FilterProgram, FilterRule, PortSet, Ports, RuleCount, Verdict,
 };
 pub use info::{MapInfo, ProgramInfo};
 pub(crate) use links::{Hold, LinkRecord, links};
@@ -134,6 +135,7 @@ pub use map::{
     PerCpuArray, PerCpuEntries, PerCpuHash, Prefix, RingBuffer, RingReader, XskMap, possible_cpus,
 };
 pub use metadata_program::MetadataProgram;
+pub use pins::{Pin, PinnedObject, Pins};
 pub use program::Program;
 pub use redirect::redirect;
 pub(crate) use redirect::{load_redirect, redirect_takes_frags};

@@ -20,6 +20,7 @@ mod napi_guard;
 mod napi_request;
 mod napi_settings;
 mod oper_state;
+mod processes;
 mod programs;
 mod queue_state;
 mod queues;
@@ -45,6 +46,7 @@ pub use napi::Napi;
 pub use napi_guard::{NapiGuard, NapiScope};
 pub use napi_settings::{NapiSettings, NapiThreading};
 pub use oper_state::OperState;
+pub use processes::{ProcessInfo, Processes};
 pub use programs::AttachedPrograms;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) use queue_state::queue_side;

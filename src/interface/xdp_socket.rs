@@ -1,7 +1,7 @@
 //! Which AF_XDP sockets are bound to an interface.
 
 use super::Interface;
-use crate::error::{QueueHolder, Result};
+use crate::error::{Error, QueueHolder, Result};
 use crate::netlink::message::{Malformed, Message, Request};
 use crate::netlink::{Netlink, Refusal};
 use crate::sys::netlink::Family;
@@ -16,6 +16,9 @@ use xsk_uapi::xdp_diag::{
     XDP_SHOW_RING_CFG, XDP_SHOW_STATS, XDP_SHOW_UMEM, xdp_diag_info, xdp_diag_msg, xdp_diag_req,
     xdp_diag_stats, xdp_diag_umem,
 };
+
+/// All that the kernel reports about a socket.
+const EVERYTHING: u32 = XDP_SHOW_INFO | XDP_SHOW_RING_CFG | XDP_SHOW_UMEM | XDP_SHOW_STATS;
 
 /// An AF_XDP socket of this or another process (`NETLINK_SOCK_DIAG`, linux/xdp_diag.h, 5.1).
 ///
@@ -34,7 +37,7 @@ use xsk_uapi::xdp_diag::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct XdpSocketInfo {
-    /// The index of its interface.
+    /// The index of its interface; 0 if it is not bound.
     pub interface_index: u32,
     /// The number of its queue.
     pub queue: u32,
@@ -80,6 +83,8 @@ pub struct XdpUmemInfo {
     pub headroom: u32,
     /// Whether a socket uses it in zero-copy mode.
     pub zero_copy: bool,
+    /// How many hold it: sockets, and the rings of a queue.
+    pub references: u32,
 }
 
 /// The counters of an AF_XDP socket (5.9), as
@@ -146,6 +151,7 @@ impl XdpUmemInfo {
             chunk_size: umem.chunk_size,
             headroom: umem.headroom,
             zero_copy: umem.flags & XDP_DU_F_ZEROCOPY != 0,
+            references: umem.refs,
         }
     }
 }
@@ -176,7 +182,7 @@ impl Interface {
     /// another network namespace and may not enter that of the interface.
     #[doc(alias = "XDP_DIAG")]
     pub fn xdp_sockets(&self) -> Result<Option<Vec<XdpSocketInfo>>> {
-        self.list_sockets(XDP_SHOW_INFO | XDP_SHOW_RING_CFG | XDP_SHOW_UMEM | XDP_SHOW_STATS)
+        self.list_sockets(EVERYTHING)
     }
 
     /// Returns the socket that has a queue, as far as the kernel and `/proc` show it.
@@ -191,29 +197,65 @@ impl Interface {
 
     fn list_sockets(&self, show: u32) -> Result<Option<Vec<XdpSocketInfo>>> {
         const OPERATION: &str = "list the AF_XDP sockets of";
-        let diag = self.inside(OPERATION, || match Netlink::open(Family::SockDiag) {
-            // The kernel is built without CONFIG_SOCK_DIAG.
-            Err(Errno::PROTONOSUPPORT) => Ok(None),
-            opened => opened.map(Some),
-        })?;
-        let Some(diag) = diag else { return Ok(None) };
-        let request = xdp_diag_req {
-            sdiag_family: u8::try_from(AF_XDP).unwrap_or_default(),
-            xdiag_show: show,
-            ..xdp_diag_req::default()
+        let Some(diag) = self.inside(OPERATION, open)? else { return Ok(None) };
+        let mut sockets = match ask(&diag, show).map_err(|errno| self.error(OPERATION, errno))? {
+            Some(sockets) => sockets,
+            None => return Ok(None),
         };
-        let replies = match diag.ask(&Request::new(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request)) {
-            Ok(replies) => replies,
-            Err(Refusal { errno: Errno::NOENT | Errno::INVAL | Errno::OPNOTSUPP, .. })
-            | Err(Refusal { errno: Errno::PERM | Errno::ACCESS, .. }) => return Ok(None),
-            Err(refusal) => return Err(self.error(OPERATION, refusal)),
-        };
-        let read = replies.iter().map(|reply| XdpSocketInfo::read(&reply.message()));
-        let mut sockets = read
-            .collect::<Result<Vec<_>, Malformed>>()
-            .map_err(|malformed| self.error(OPERATION, malformed.into()))?;
         sockets.retain(|socket| socket.interface_index == self.index);
-        sockets.sort_by_key(|socket| (socket.queue, socket.cookie));
         Ok(Some(sockets))
     }
+}
+
+impl XdpSocketInfo {
+    /// Returns the AF_XDP sockets of the calling thread's network namespace, of all processes, by
+    /// their interfaces and queues (5.1). Those that are not bound are the first ones: the index of
+    /// their interface is 0. With `None` as for [`Interface::xdp_sockets`].
+    ///
+    /// ```
+    /// use xsk::interface::XdpSocketInfo;
+    /// # fn main() -> xsk::Result<()> {
+    /// if let Some(sockets) = XdpSocketInfo::list()? {
+    ///     let unbound = sockets.iter().filter(|socket| socket.interface_index == 0).count();
+    ///     println!("{} sockets, {unbound} of them not bound", sockets.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Netlink`] if a netlink socket fails.
+    pub fn list() -> Result<Option<Vec<Self>>> {
+        let failed = |errno| Error::Netlink { operation: "list the AF_XDP sockets", errno };
+        let Some(diag) = open().map_err(failed)? else { return Ok(None) };
+        ask(&diag, EVERYTHING).map_err(|refusal| failed(refusal.errno))
+    }
+}
+
+/// Opens a socket to ask for sockets of the calling thread's namespace; `None` if the kernel is built
+/// without `CONFIG_SOCK_DIAG`.
+fn open() -> Result<Option<Netlink>, Errno> {
+    match Netlink::open(Family::SockDiag) {
+        Err(Errno::PROTONOSUPPORT) => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+/// Lists the sockets of the namespace of `diag`; `None` where the kernel does not.
+fn ask(diag: &Netlink, show: u32) -> Result<Option<Vec<XdpSocketInfo>>, Refusal> {
+    let request = xdp_diag_req {
+        sdiag_family: u8::try_from(AF_XDP).unwrap_or_default(),
+        xdiag_show: show,
+        ..xdp_diag_req::default()
+    };
+    let replies = match diag.ask(&Request::new(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request)) {
+        Ok(replies) => replies,
+        Err(Refusal { errno: Errno::NOENT | Errno::INVAL | Errno::OPNOTSUPP, .. })
+        | Err(Refusal { errno: Errno::PERM | Errno::ACCESS, .. }) => return Ok(None),
+        Err(refusal) => return Err(refusal),
+    };
+    let read = replies.iter().map(|reply| XdpSocketInfo::read(&reply.message()));
+    let mut sockets = read.collect::<Result<Vec<_>, Malformed>>()?;
+    sockets.sort_by_key(|socket| (socket.interface_index, socket.queue, socket.cookie));
+    Ok(Some(sockets))
 }

@@ -1,17 +1,98 @@
-//! What only `/proc` reports, for the texts of errors. Nothing depends on it.
+//! What only `/proc` reports: which process has a socket or a link open. Nothing depends on it.
 
-use std::fs::{read_dir, read_link};
+use std::fs::{read_dir, read_link, read_to_string};
+use std::path::Path;
 
-/// Returns a process that has the socket with this inode open, as far as `/proc` shows it: root
-/// sees all processes of its PID namespace, others see their own.
+/// A file that a process has open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OpenFile {
+    /// The socket with this inode.
+    Socket(u32),
+    /// The BPF link with this id.
+    Link(u32),
+}
+
+/// Calls `found` with the id of each process and a file that it has open, as far as `/proc` shows
+/// them: root sees all processes of its PID namespace, others see their own. Returns whether all
+/// processes could be looked at. It ends early once `found` returns `false`.
+pub(crate) fn open_files(mut found: impl FnMut(u32, OpenFile) -> bool) -> bool {
+    let Ok(processes) = read_dir("/proc") else { return false };
+    let mut is_complete = true;
+    for process in processes.flatten() {
+        let id = process.file_name().to_str().and_then(|name| name.parse().ok());
+        let Some(id) = id else { continue };
+        let Ok(files) = read_dir(process.path().join("fd")) else {
+            // One that has ended meanwhile has nothing open.
+            is_complete &= !process.path().exists();
+            continue;
+        };
+        for file in files.flatten() {
+            let Ok(target) = read_link(file.path()) else { continue };
+            let number = file.file_name();
+            let info = || read_to_string(process.path().join("fdinfo").join(number)).ok();
+            if let Some(file) = open_file(&target, info) {
+                if !found(id, file) {
+                    return is_complete;
+                }
+            }
+        }
+    }
+    is_complete
+}
+
+/// Reads what the symbolic link of a descriptor points to; `info` is what the kernel reports about
+/// the descriptor.
+fn open_file(target: &Path, info: impl FnOnce() -> Option<String>) -> Option<OpenFile> {
+    match target.to_str()? {
+        "anon_inode:bpf_link" | "anon_inode:bpf-link" => {
+            let info = info()?;
+            let id = info.lines().find_map(|line| line.strip_prefix("link_id:"))?;
+            id.trim().parse().ok().map(OpenFile::Link)
+        }
+        target => {
+            let inode = target.strip_prefix("socket:[")?.strip_suffix(']')?;
+            inode.parse().ok().map(OpenFile::Socket)
+        }
+    }
+}
+
+/// Returns the name of a process; `None` if it has ended.
+pub(crate) fn command(process: u32) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{process}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
+}
+
+/// Returns a process that has the socket with this inode open, as far as `/proc` shows it.
 pub(crate) fn process_with_socket(inode: u32) -> Option<u32> {
-    let wanted = format!("socket:[{inode}]");
-    read_dir("/proc").ok()?.flatten().find_map(|process| {
-        let pid = process.file_name().to_str()?.parse().ok()?;
-        let mut files = read_dir(process.path().join("fd")).ok()?.flatten();
-        let has_it = files.any(|file| {
-            read_link(file.path()).is_ok_and(|target| target.as_os_str() == wanted.as_str())
-        });
-        has_it.then_some(pid)
-    })
+    let mut process = None;
+    open_files(|id, file| {
+        process = (file == OpenFile::Socket(inode)).then_some(id);
+        process.is_none()
+    });
+    process
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_and_links_are_known_by_what_their_descriptors_are() {
+        let file = |target: &str, info: Option<&str>| {
+            open_file(Path::new(target), || info.map(str::to_owned))
+        };
+        let link = Some("pos:\t0\nlink_type:\txdp\nlink_id:\t12\nprog_id:\t3\n");
+        assert_eq!(file("socket:[77]", None), Some(OpenFile::Socket(77)));
+        assert_eq!(file("anon_inode:bpf_link", link), Some(OpenFile::Link(12)));
+        assert_eq!(file("anon_inode:bpf-link", link), Some(OpenFile::Link(12)));
+        for (target, info) in [
+            ("anon_inode:bpf-link", None),
+            ("anon_inode:bpf-prog", link),
+            ("socket:[]", None),
+            ("socket:[4294967296]", None),
+            ("/socket:[7]", None),
+        ] {
+            assert_eq!(file(target, info), None, "{target}");
+        }
+    }
 }

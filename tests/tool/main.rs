@@ -16,5 +16,7 @@ mod queues;
 mod rights;
 mod several;
 mod sharing;
+mod status;
 mod timestamps;
 mod traffic;
+mod unload;

@@ -9,7 +9,9 @@ mod packet_file;
 mod process;
 mod report;
 mod run;
+mod status;
 mod traffic;
+mod unload;
 
 use command_line::Command;
 use failure::Result;
@@ -47,6 +49,8 @@ fn run_command(command: &Command) -> Result<Ended> {
     match command {
         // A signal ends these at once: nothing is attached.
         Command::Filter(args) => filter::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Unload(args) => unload::run(args),
         Command::Demo(args) => demo::run(args, &stop()?),
         Command::Latency(args) => latency::run(args, &stop()?),
         Command::Rxdrop(args) => rxdrop::run(args, &stop()?),

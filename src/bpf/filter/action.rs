@@ -1,11 +1,14 @@
 //! What becomes of the packets of a rule.
 
+use std::fmt;
+
 /// What becomes of the packets of a rule.
 ///
 /// ```
 /// use xsk::bpf::{Action, Filter};
 /// let filter = Filter::new().rule("udp dst port 4789".parse()?, Action::Queue);
 /// # let _ = filter;
+/// assert_eq!(Action::Slot(3).to_string(), "slot 3");
 /// # Ok::<(), xsk::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,4 +24,28 @@ pub enum Action {
     Pass,
     /// They are dropped.
     Drop,
+}
+
+impl Action {
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub(super) fn of_text(text: &str) -> Option<Self> {
+        match text.split_once(' ') {
+            Some(("slot", slot)) => slot.parse().ok().map(Self::Slot),
+            Some(_) => None,
+            None => [Self::Queue, Self::Pass, Self::Drop]
+                .into_iter()
+                .find(|action| action.to_string() == text),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queue => f.write_str("queue"),
+            Self::Slot(slot) => write!(f, "slot {slot}"),
+            Self::Pass => f.write_str("pass"),
+            Self::Drop => f.write_str("drop"),
+        }
+    }
 }

@@ -4,11 +4,15 @@ use super::action::Action;
 use super::classic::{self, Op};
 use super::compiled_filter::CompiledFilter;
 use super::filter_program::FilterProgram;
+use super::filter_rule::FilterRule;
 use crate::bpf::XskMap;
 use crate::error::{ClassicError, Error, FilterFault, Result};
 use std::fmt;
 use std::str::FromStr;
 use xsk_uapi::filter::sock_filter;
+
+/// What stands for the program where conditions are shown.
+const CONDITION: &str = "a classic program";
 
 /// A filter that is a classic BPF program, such as `tcpdump -ddd` prints: the packets that it takes
 /// have one action, and all others go on to the kernel's stack.
@@ -143,10 +147,11 @@ impl ClassicFilter {
         let code = classic::translate(&self.ops, action)
             .map_err(|_| failed(FilterFault::TooLarge { rules: 1 }))?;
         if code.everything.is_some() && !self.take_everything {
-            let condition = "a classic program".to_owned();
+            let condition = CONDITION.to_owned();
             return Err(failed(FilterFault::TakesEverything { rule: 0, condition }));
         }
-        Ok(CompiledFilter { code, rules: 1, counters: false, frags: self.frags })
+        let rules = vec![FilterRule::new(action, CONDITION.to_owned())];
+        Ok(CompiledFilter { code, rules, counters: false, frags: self.frags })
     }
 
     /// Translates the program, and loads it for the sockets of `map`.

@@ -5,7 +5,8 @@ use super::super::map::{PerCpuArray, SharedValue, XskMap};
 use super::super::program::Program;
 use super::compile::Code;
 use super::emit::TEMP;
-use super::filter_program::FilterProgram;
+use super::filter_program::{self, FilterProgram};
+use super::filter_rule::{self, FilterRule};
 use super::map_part::MapPart;
 use super::set::SetMaps;
 use crate::error::Result;
@@ -26,7 +27,7 @@ use xsk_uapi::bpf::{BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, bpf_insn};
 #[derive(Debug, Clone)]
 pub struct CompiledFilter {
     pub(super) code: Code,
-    pub(super) rules: usize,
+    pub(super) rules: Vec<FilterRule>,
     pub(super) counters: bool,
     pub(super) frags: bool,
 }
@@ -57,6 +58,9 @@ impl CompiledFilter {
     /// Linux 5.5. Filters that compare ports, or count, or compute with lengths or offsets, also need
     /// `CAP_PERFMON` (5.8): without it the verifier refuses arithmetic with pointers into packets.
     ///
+    /// The program keeps the text of its rules, for [`FilterProgram::from_program`] of any process
+    /// (5.10).
+    ///
     /// The counts of a program begin at 0. Put in place of another one, it must use its map: one
     /// without a rule for a queue or a slot uses none.
     ///
@@ -64,8 +68,8 @@ impl CompiledFilter {
     /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters) also [`Error::CreateMap`](crate::Error::CreateMap).
     pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
         let counters = if self.counters {
-            let entries = u32_of_count(self.rules).saturating_add(1);
-            Some(PerCpuArray::create("xsk_rules", entries)?)
+            let entries = u32_of_count(self.rules.len()).saturating_add(1);
+            Some(PerCpuArray::create(filter_program::COUNTERS, entries)?)
         } else {
             None
         };
@@ -74,11 +78,12 @@ impl CompiledFilter {
         let maps = maps.collect::<Result<Vec<_>>>()?;
         let insns = self.insns(map.as_fd(), counting, &maps);
         let program = Program::builder(&insns)
-            .name("xsk_filter")
+            .name(filter_program::NAME)
             .license(c"Dual MIT/GPL")
             .frags(self.frags)
             .load()?;
-        Ok(FilterProgram::new(program, counters))
+        let rules = filter_rule::keep(&program, &self.rules).then(|| self.rules.clone());
+        Ok(FilterProgram::new(program, counters, rules))
     }
 
     /// Returns the instructions, with numbers in place of the descriptors of maps: 1 for that of the

@@ -6,6 +6,7 @@ use super::compile::{Source, compile};
 use super::compiled_filter::CompiledFilter;
 use super::condition::Condition;
 use super::filter_program::FilterProgram;
+use super::filter_rule::FilterRule;
 use super::verdict::Verdict;
 use crate::error::{Error, FilterFault, Result};
 use crate::num::usize32;
@@ -124,7 +125,9 @@ impl Filter {
             let condition = condition.unwrap_or_default();
             return Err(failed(FilterFault::TakesEverything { rule, condition }));
         }
-        let (rules, counters, frags) = (self.rules.len(), self.counters, self.frags);
+        let (counters, frags) = (self.counters, self.frags);
+        let text = |rule: &Rule| FilterRule::new(rule.action, rule.condition.to_string());
+        let rules = self.rules.iter().map(text).collect();
         Ok(CompiledFilter { code, rules, counters, frags })
     }
 

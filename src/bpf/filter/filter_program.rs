@@ -2,6 +2,7 @@
 
 use super::super::map::PerCpuArray;
 use super::super::program::Program;
+use super::filter_rule::{self, FilterRule};
 use crate::error::Result;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -31,7 +32,12 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub struct FilterProgram {
     program: Program,
     counters: Option<PerCpuArray<RuleCount>>,
+    rules: Option<Vec<FilterRule>>,
 }
+
+/// The name of the program, and of the map of its counters.
+pub(super) const NAME: &str = "xsk_filter";
+pub(super) const COUNTERS: &str = "xsk_rules";
 
 /// Packets, and their bytes.
 ///
@@ -71,8 +77,50 @@ pub struct FilterCounts {
 }
 
 impl FilterProgram {
-    pub(super) fn new(program: Program, counters: Option<PerCpuArray<RuleCount>>) -> Self {
-        Self { program, counters }
+    pub(super) fn new(
+        program: Program,
+        counters: Option<PerCpuArray<RuleCount>>,
+        rules: Option<Vec<FilterRule>>,
+    ) -> Self {
+        Self { program, counters, rules }
+    }
+
+    /// Takes a program that this or another process loaded, if it is a filter of this crate: by its
+    /// name, `xsk_filter`. To read its rules and counters takes `CAP_SYS_ADMIN`.
+    ///
+    /// ```no_run
+    /// # fn main() -> xsk::Result<()> {
+    /// use xsk::bpf::{FilterProgram, Program};
+    ///
+    /// for attached in xsk::Interface::by_name("eth1")?.programs()? {
+    ///     let program = Program::from_id(attached.id)?;
+    ///     let Some(filter) = FilterProgram::from_program(program)? else { continue };
+    ///     println!("{:?}: {:?}", filter.rules(), filter.counts()?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::BpfObject`](crate::Error::BpfObject), if the kernel does not report what the program
+    /// is.
+    pub fn from_program(program: Program) -> Result<Option<Self>> {
+        let info = program.info()?;
+        if info.name != NAME {
+            return Ok(None);
+        }
+        let counters = info.map_ids.iter().find_map(|id| {
+            let map = PerCpuArray::from_id(*id).ok()?;
+            (map.name() == COUNTERS).then_some(map)
+        });
+        let rules = filter_rule::kept(&info.map_ids);
+        Ok(Some(Self { program, counters, rules }))
+    }
+
+    /// Returns the rules as text, in their order. `None` if they are not known: the kernel keeps
+    /// them since 5.10, up to 64 KiB of text, for processes with `CAP_SYS_ADMIN`.
+    #[must_use]
+    pub fn rules(&self) -> Option<&[FilterRule]> {
+        self.rules.as_deref()
     }
 
     /// Returns the program.

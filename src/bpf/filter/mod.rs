@@ -16,6 +16,7 @@ mod field;
 #[expect(clippy::module_inception, reason = "a type lives in the file of its name")]
 mod filter;
 mod filter_program;
+mod filter_rule;
 mod lower;
 mod management;
 mod map_part;
@@ -34,6 +35,7 @@ pub use condition::Condition;
 pub use direction::Direction;
 pub use filter::Filter;
 pub use filter_program::{FilterCounts, FilterProgram, RuleCount};
+pub use filter_rule::FilterRule;
 pub use ports::Ports;
 pub use set::{AddressSet, PortSet};
 pub use verdict::Verdict;

@@ -7,7 +7,7 @@ use crate::sys::cpu;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use xsk_uapi::bpf::{
-    BPF_F_NUMA_NODE, BPF_MAP_CREATE, BPF_MAP_DELETE_BATCH, BPF_MAP_DELETE_ELEM,
+    BPF_F_NUMA_NODE, BPF_MAP_CREATE, BPF_MAP_DELETE_BATCH, BPF_MAP_DELETE_ELEM, BPF_MAP_FREEZE,
     BPF_MAP_GET_FD_BY_ID, BPF_MAP_GET_NEXT_KEY, BPF_MAP_LOOKUP_BATCH, BPF_MAP_LOOKUP_ELEM,
     BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
     BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_UPDATE_BATCH, BPF_MAP_UPDATE_ELEM, bpf_attr_map_batch,
@@ -130,6 +130,13 @@ impl MapFd {
         let mut attr = bpf_attr_map_elem::new_zeroed();
         attr.map_fd = number(self.fd.as_fd());
         attr
+    }
+
+    /// `bpf(BPF_MAP_FREEZE)` (5.2): refuses all writes through the system call from then on.
+    pub(crate) fn freeze(&self) -> Result<(), Errno> {
+        let mut attr = self.element();
+        // SAFETY: the pointers in the attribute are null; the kernel reads the descriptor only.
+        unsafe { bpf(BPF_MAP_FREEZE, &mut attr) }.map(drop)
     }
 
     /// `bpf(BPF_MAP_LOOKUP_ELEM)`

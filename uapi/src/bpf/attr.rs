@@ -77,7 +77,7 @@ constants! {
         BPF_ITER_CREATE = 33;
         /// Detach a link whose fd stays open: [`bpf_attr_link_detach`] (5.9).
         BPF_LINK_DETACH = 34;
-        /// Tie the life of a map to a program (5.10).
+        /// Tie the life of a map to a program: [`bpf_attr_prog_bind_map`] (5.10).
         BPF_PROG_BIND_MAP = 35;
         /// Create a token from a BPF file system (6.9).
         BPF_TOKEN_CREATE = 36;
@@ -417,6 +417,16 @@ structs! {
     pub struct bpf_attr_link_detach(4, Attr) {
         /// The link.
         0: link_fd: u32,
+    }
+
+    /// Argument of [`BPF_PROG_BIND_MAP`] (5.10).
+    pub struct bpf_attr_prog_bind_map(12, Attr) {
+        /// The program.
+        0: prog_fd: u32,
+        /// The map that it keeps from then on.
+        4: map_fd: u32,
+        /// Zero.
+        8: flags: u32,
     }
 
     /// Argument of [`BPF_BTF_LOAD`] (4.18).

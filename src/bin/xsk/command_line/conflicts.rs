@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Pairs of options, and why they exclude each other.
-const REASONS: [(&str, &str, &str); 12] = [
+const REASONS: [(&str, &str, &str); 15] = [
     ("--copy", "--zero-copy", "a socket is in one of both modes"),
     ("--generic", "--native", "a program is attached in one of both modes"),
     ("--frags", "--sockets", "packets have one frame where a queue has several sockets"),
@@ -21,6 +21,9 @@ const REASONS: [(&str, &str, &str); 12] = [
     ("--compare", "--profile", "it measures all of them in turn"),
     ("--compare", "--udp", "it measures UDP sockets, too, where it can"),
     ("--compare", "--spin", "it measures with and without it in turn"),
+    ("--mode", "--id", "either names the program"),
+    ("--mode", "--all", "programs are removed in one mode, or in all of them"),
+    ("--id", "--all", "one program is removed, or all of them are"),
 ];
 
 /// Returns why two options exclude each other, in whichever order.

@@ -4,10 +4,12 @@ pub(crate) mod cable;
 pub(crate) mod conflicts;
 pub(crate) mod filter;
 pub(crate) mod port;
+pub(crate) mod status;
 
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
+use crate::command_line::status::{StatusArgs, UnloadArgs};
 use crate::report::words;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -34,7 +36,7 @@ fn long_help() -> String {
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
-/// All commands but `filter` need root, or the capabilities that they name when one is missing.
+/// All commands but `filter` and `status` need root, or the capabilities that they name when one is missing.
 ///
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, and the
 /// summary is written. If that takes more than two seconds, another signal ends it at once.
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
     Filter(FilterCommandArgs),
+    Status(StatusArgs),
+    Unload(UnloadArgs),
 }
 
 /// Options of `rxdrop`.
@@ -146,6 +150,7 @@ impl Command {
     fn port(&self) -> Option<&PortArgs> {
         match self {
             Self::Demo(_) | Self::Latency(_) | Self::Filter(_) => None,
+            Self::Status(_) | Self::Unload(_) => None,
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),

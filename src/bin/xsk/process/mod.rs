@@ -3,3 +3,4 @@
 pub(crate) mod cpus;
 pub(crate) mod rights;
 pub(crate) mod signals;
+pub(crate) mod users;

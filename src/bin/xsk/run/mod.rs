@@ -20,6 +20,7 @@ pub(crate) mod ssh;
 pub(crate) mod table;
 pub(crate) mod timed;
 pub(crate) mod tx_times;
+pub(crate) mod typo;
 pub(crate) mod waiting;
 pub(crate) mod watch;
 pub(crate) mod worker;

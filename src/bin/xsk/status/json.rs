@@ -1,0 +1,161 @@
+//! What there is, for programs: an object for each interface.
+
+use super::view::{Seen, SeenFilter, SeenProgram, View};
+use crate::report::clock;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use xsk::attach::{ChainActions, Dispatcher};
+use xsk::bpf::{MapInfo, PinnedObject, RuleCount};
+use xsk::interface::{ProcessInfo, XdpSocketCounters, XdpSocketInfo};
+
+/// Returns the lines.
+pub(super) fn objects(view: &View) -> Vec<Value> {
+    let missing = view.missing();
+    let sockets = |list: &[XdpSocketInfo]| -> Value {
+        list.iter().map(|socket| of_socket(view, socket)).collect()
+    };
+    let of_interface = |seen: &Seen| {
+        json!({
+            "interface": seen.info.name,
+            "index": seen.info.index,
+            "kind": seen.info.kind,
+            "up": seen.info.up,
+            "carrier": seen.info.carrier,
+            "programs": seen.programs.iter().map(|one| of_program(view, one)).collect::<Value>(),
+            "sockets": seen.sockets.as_deref().map(sockets),
+            "missing": missing,
+        })
+    };
+    let mut objects: Vec<_> = view.interfaces.iter().map(of_interface).collect();
+    if !view.unbound.is_empty() {
+        objects.push(json!({
+            "interface": null,
+            "index": null,
+            "kind": null,
+            "up": null,
+            "carrier": null,
+            "programs": [],
+            "sockets": sockets(&view.unbound),
+            "missing": missing,
+        }));
+    }
+    objects
+}
+
+fn of_program(view: &View, seen: &SeenProgram) -> Value {
+    let program = &seen.program;
+    let info = program.info.as_ref();
+    let is_link = program.link;
+    let loaded = info.and_then(|info| view.now.checked_sub(info.age())).map(clock::utc);
+    json!({
+        "mode": program.mode.to_string(),
+        "id": program.id,
+        "name": seen.name(),
+        "tag": info.map(|info| hex(info.tag)),
+        "held_by": program.method.map(|method| method.to_string()),
+        "link": is_link,
+        "link_pins": is_link.and_then(|link| paths(view.pins_of(PinnedObject::Link(link)))),
+        "link_processes": is_link.and_then(|link| view.with_link(link)).map(processes),
+        "pins": info.and_then(|_| paths(view.pins_of(PinnedObject::Program(program.id)))),
+        "loaded_at": loaded,
+        "age_seconds": info.map(|info| info.age().as_secs_f64()),
+        "uid": info.map(|info| info.created_by),
+        "user": info.and_then(|info| view.users.name(info.created_by)),
+        "instructions": info.map(|info| info.instructions).filter(|number| *number > 0),
+        "maps": seen.maps.as_ref().map(|maps| maps.iter().map(of_map).collect::<Value>()),
+        "dispatcher": program.dispatcher.as_ref().map(of_dispatcher),
+        "filter": seen.filter.as_ref().map(of_filter),
+    })
+}
+
+fn paths(paths: Option<Vec<PathBuf>>) -> Option<Value> {
+    Some(paths?.iter().map(|path| path.to_string_lossy()).collect())
+}
+
+fn processes(list: &[ProcessInfo]) -> Value {
+    list.iter().map(|one| json!({ "pid": one.id, "command": one.command })).collect()
+}
+
+fn of_map(map: &MapInfo) -> Value {
+    json!({
+        "id": map.id,
+        "name": map.name,
+        "type": map.kind_name(),
+        "key_bytes": map.key_size,
+        "value_bytes": map.value_size,
+        "entries": map.entries,
+    })
+}
+
+fn of_dispatcher(dispatcher: &Dispatcher) -> Value {
+    let chain = dispatcher.components.as_ref().map(|components| -> Value {
+        let of_one = |one: &xsk::attach::DispatcherComponent| {
+            json!({
+                "place": one.place,
+                "id": one.id,
+                "name": one.name,
+                "tag": one.tag.map(hex),
+                "link": one.link,
+                "priority": one.priority,
+                "chain_actions": actions(one.chain_actions),
+            })
+        };
+        components.iter().map(of_one).collect()
+    });
+    json!({ "version": dispatcher.version, "frags": dispatcher.frags, "chain": chain })
+}
+
+fn actions(actions: ChainActions) -> Value {
+    actions.to_string().split(',').filter(|name| !name.is_empty()).collect()
+}
+
+fn of_filter(filter: &SeenFilter) -> Value {
+    let rules = filter.rules.as_ref().map(|rules| -> Value {
+        let of_rule = |rule: &super::view::SeenRule| {
+            json!({
+                "action": rule.text.as_ref().map(|text| text.action.to_string()),
+                "condition": rule.text.as_ref().map(|text| &text.condition),
+                "packets": rule.count.map(|count| count.packets),
+                "bytes": rule.count.map(|count| count.bytes),
+            })
+        };
+        rules.iter().map(of_rule).collect()
+    });
+    let count = |count: RuleCount| json!({ "packets": count.packets, "bytes": count.bytes });
+    json!({ "rules": rules, "others": filter.others.map(count) })
+}
+
+fn of_socket(view: &View, socket: &XdpSocketInfo) -> Value {
+    let is_bound = socket.interface_index != 0;
+    json!({
+        "queue": is_bound.then_some(socket.queue),
+        "inode": socket.inode,
+        "uid": socket.uid,
+        "user": socket.uid.and_then(|uid| view.users.name(uid)),
+        "processes": view.with_socket(socket).map(processes),
+        "umem": socket.umem.map(|umem| json!({
+            "id": umem.id,
+            "bytes": umem.bytes,
+            "chunk_bytes": umem.chunk_size,
+            "headroom_bytes": umem.headroom,
+            "zero_copy": umem.zero_copy,
+            "references": umem.references,
+        })),
+        "rings": {
+            "rx": socket.rx_ring,
+            "tx": socket.tx_ring,
+            "fill": socket.fill_ring,
+            "completion": socket.completion_ring,
+        },
+        "statistics": socket.counters.map(of_counters),
+    })
+}
+
+fn of_counters(counters: XdpSocketCounters) -> Value {
+    let named = super::text::named(&counters).into_iter();
+    Value::Object(named.map(|(name, _, value)| (name.to_owned(), value.into())).collect())
+}
+
+fn hex(tag: [u8; 8]) -> String {
+    tag.iter().map(|byte| format!("{byte:02x}")).collect()
+}
