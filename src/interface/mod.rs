@@ -19,6 +19,7 @@ mod napi;
 mod napi_guard;
 mod napi_request;
 mod napi_settings;
+mod offloads;
 mod oper_state;
 mod programs;
 mod queue_state;
@@ -44,6 +45,7 @@ pub use membership::Membership;
 pub use napi::Napi;
 pub use napi_guard::{NapiGuard, NapiScope};
 pub use napi_settings::{NapiSettings, NapiThreading};
+pub use offloads::Offloads;
 pub use oper_state::OperState;
 pub use programs::AttachedPrograms;
 #[cfg(any(test, feature = "test-util"))]

@@ -2,10 +2,12 @@
 
 pub(crate) mod cable;
 pub(crate) mod conflicts;
+pub(crate) mod doctor;
 pub(crate) mod filter;
 pub(crate) mod port;
 
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
+use crate::command_line::doctor::{DoctorArgs, FeaturesArgs};
 use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
 use crate::report::words;
@@ -24,6 +26,7 @@ Exit codes:
     4  the interface (or one of two) went during the run: removed, or moved to another network
        namespace
     5  another process took the program off the interface
+    6  `xsk doctor` found a problem
   128+ a signal came before the count was reached or the time was over: 130 for SIGINT, 143 for
        SIGTERM; 141 if the reader of the standard output ended";
 
@@ -34,7 +37,7 @@ fn long_help() -> String {
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
-/// All commands but `filter` need root, or the capabilities that they name when one is missing.
+/// All commands but `filter`, `features` and `doctor` need root, or the capabilities that they name when one is missing.
 ///
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, and the
 /// summary is written. If that takes more than two seconds, another signal ends it at once.
@@ -79,6 +82,8 @@ pub(crate) enum Command {
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
     Filter(FilterCommandArgs),
+    Features(FeaturesArgs),
+    Doctor(DoctorArgs),
 }
 
 /// Options of `rxdrop`.
@@ -145,7 +150,11 @@ impl Command {
 
     fn port(&self) -> Option<&PortArgs> {
         match self {
-            Self::Demo(_) | Self::Latency(_) | Self::Filter(_) => None,
+            Self::Demo(_)
+            | Self::Latency(_)
+            | Self::Filter(_)
+            | Self::Features(_)
+            | Self::Doctor(_) => None,
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),

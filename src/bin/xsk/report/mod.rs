@@ -4,3 +4,4 @@ pub(crate) mod histogram;
 pub(crate) mod output;
 pub(crate) mod rates;
 pub(crate) mod words;
+pub(crate) mod wrap;
