@@ -31,11 +31,11 @@ pub(crate) struct FeaturesArgs {
 
 /// Look for what keeps packets from AF_XDP sockets, and say what to type
 ///
-/// Each check has a verdict: "fine"; "note" for what stops only some of what can be wanted; "problem"
-/// for what stops packets; "unknown" for what could not be looked at, mostly because a right is
-/// missing. With IF the machine and the interface are looked at, without it the machine, and each
-/// interface in a line. Nothing is changed: a socket, a map and a program are made and dropped, and
-/// nothing is attached. Where the kernel does not say whether a queue is free (before 6.15), a
+/// Each check has a verdict: "fine"; "note" for what stops only some of what can be wanted;
+/// "problem" for what stops packets; "unknown" for what could not be looked at, mostly because a right
+/// is missing. With IF the machine and the interface are looked at, without it the machine, and
+/// each interface in a line. Nothing is changed: a socket, a map and a program are made and dropped,
+/// and nothing is attached. Where the kernel does not say whether a queue is free (before 6.15), a
 /// socket in copy mode is bound to it for a moment. The exit code is 6 if there is a problem;
 /// without IF that of an interface does not count.
 #[derive(Debug, Args)]

@@ -94,8 +94,8 @@ pub(super) fn offloads(subject: &Subject) -> Result<Vec<Check>> {
         (true, Some(true)) => Check::note(
             GRO,
             format!(
-                "GRO of {name} is on: in generic mode, which is used here, it makes one long packet \
-                 of many, which does not fit a chunk and is dropped"
+                "GRO of {name} is on: in generic mode, which is used here, it makes one long \
+                 packet of many, which does not fit a chunk and is dropped"
             ),
         )
         .command(format!("ethtool -K {word} gro off")),
@@ -161,8 +161,8 @@ fn cable(subject: &Subject, generic: bool) -> Result<Vec<Check>> {
         Some(true) => Check::note(
             CHECKSUM,
             format!(
-                "{peer_name}, the other end, leaves checksums to its device, which has none: what is \
-                 forwarded from {name} has wrong ones, so that ping works and TCP and UDP do not"
+                "{peer_name}, the other end, leaves checksums to its device, which has none: what \
+                 is forwarded from {name} has wrong ones, so that ping works and TCP and UDP do not"
             ),
         )
         .command(format!("ethtool -K {peer_word} tx off")),

@@ -10,7 +10,8 @@ use xsk::Interface;
 const HEADER: u32 = 14;
 const TAG: u32 = 4;
 /// The longest frame that a chunk of 4096 bytes takes: in native mode a page without the 256 bytes
-/// before the frame and the 320 of the kernel behind it; in generic mode a chunk without the former.
+/// before the frame and the 320 of the kernel behind it; in generic mode a chunk without the
+/// former.
 const NATIVE: u32 = 3520;
 const GENERIC: u32 = 3840;
 
@@ -150,8 +151,8 @@ pub(super) fn mtu(subject: &Subject) -> Check {
             let (name, mtu) = (subject.name(), subject.info.mtu);
             let frame = mtu.saturating_add(HEADER + TAG);
             let text = format!(
-                "the MTU of {name} is {mtu}: frames of {frame} bytes, with a VLAN tag, fit a chunk of \
-                 4096"
+                "the MTU of {name} is {mtu}: frames of {frame} bytes, with a VLAN tag, fit a chunk \
+                 of 4096"
             );
             return Check::fine(ID, text);
         }
@@ -160,8 +161,8 @@ pub(super) fn mtu(subject: &Subject) -> Check {
     Check::problem(
         ID,
         format!(
-            "the MTU of {}{whose} is {}: frames of more than {room} bytes do not fit a chunk of 4096 \
-             in {mode} mode and are dropped{refused}",
+            "the MTU of {}{whose} is {}: frames of more than {room} bytes do not fit a chunk of \
+             4096 in {mode} mode and are dropped{refused}",
             long.name, long.mtu
         ),
     )

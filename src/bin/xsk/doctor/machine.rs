@@ -9,15 +9,15 @@ use rustix::process::{Resource, getrlimit};
 use xsk::bpf::{self, XskMap};
 use xsk::{Errno, Error, Socket, Umem};
 
-/// Bytes of a chunk, as the commands have it unless they are told otherwise.
+/// Bytes of a chunk, as the commands have it without -f.
 const CHUNK: u64 = 4096;
 
-/// Runs the checks.
-pub(super) fn checks() -> Vec<Check> {
+/// Runs the checks, for so many queues.
+pub(super) fn checks(queues: usize) -> Vec<Check> {
     let (release, version) = Version::running();
     let mut checks = vec![kernel(&release, version), rights::capabilities()];
     checks.extend(rights::user_namespace());
-    checks.extend([socket(), memory(version)]);
+    checks.extend([socket(), memory(version, queues)]);
     checks.extend(programs());
     checks.push(unprivileged());
     checks.extend(known_faults::of_kernel(version));
@@ -72,10 +72,10 @@ fn socket() -> Check {
 }
 
 /// Compares what may be pinned with what the commands pin.
-fn memory(version: Option<Version>) -> Check {
+fn memory(version: Option<Version>, queues: usize) -> Check {
     const ID: &str = "memlock";
     const UNLIMITED: &str = "ulimit -l unlimited";
-    let needed = u64::from(CHUNKS) * CHUNK;
+    let needed = u64::from(CHUNKS) * CHUNK * queues as u64;
     let before_5_11 = version.is_some_and(|version| version < Version::new(5, 11));
     if rights::may_pin_any() {
         let maps = if before_5_11 { ", but maps and programs count against it" } else { "" };
@@ -84,21 +84,26 @@ fn memory(version: Option<Version>) -> Check {
     let Some(limit) = getrlimit(Resource::Memlock).current else {
         return Check::fine(ID, "RLIMIT_MEMLOCK is unlimited");
     };
-    let mebibytes = |bytes: u64| match bytes.is_multiple_of(1 << 20) {
+    let mebibytes = |bytes: u64| match bytes % (1 << 20) == 0 {
         true => format!("{} MiB", bytes >> 20),
         false => format!("{} KiB", bytes >> 10),
     };
     let maps = if before_5_11 { "; before Linux 5.11 maps and programs count, too" } else { "" };
+    let takes = match queues {
+        1 => "a queue takes".to_owned(),
+        several => format!("{several} queues take"),
+    };
     let text = format!(
-        "RLIMIT_MEMLOCK is {}, for all sockets of a user together; a queue takes {} of packet \
-         memory ({CHUNKS} chunks){maps}",
+        "RLIMIT_MEMLOCK is {}, for all sockets of a user together; {takes} {} of packet memory \
+         ({CHUNKS} chunks each){maps}",
         mebibytes(limit),
         mebibytes(needed)
     );
     if limit >= needed {
         return Check::fine(ID, text);
     }
-    let chunks = limit / CHUNK / 2;
+    // Half of what is possible: other memory of the user counts, too.
+    let chunks = limit / CHUNK / queues as u64 / 2;
     let check = Check::problem(ID, text).command(UNLIMITED);
     match chunks {
         0 => check,

@@ -27,16 +27,17 @@ use xsk::multi_queue::QueueSet;
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<Ended> {
     let interface = args.interface.as_deref().map(port::interface).transpose()?;
-    let machine = machine::checks();
+    let set = args.queue.clone().unwrap_or_else(|| QueueSet::from(0));
+    let subject = interface.clone().map(Subject::new).transpose()?;
+    let queues = subject.as_ref().map_or(1, |subject| set.numbers(subject.queues).len());
+    let machine = machine::checks(queues.max(1));
     let mut report = Report::new(args.json);
     report.head(&format!("this machine, Linux {}", Version::running().0))?;
     report.checks(None, &machine)?;
     let mut counted = machine;
-    match &interface {
-        Some(interface) => {
-            let set = args.queue.clone().unwrap_or_else(|| QueueSet::from(0));
-            let subject = Subject::new(interface.clone())?;
-            let checks = of_interface(&subject, &set)?;
+    match &subject {
+        Some(subject) => {
+            let checks = of_interface(subject, &set)?;
             report.head(subject.name())?;
             report.checks(Some(subject.name()), &checks)?;
             counted.extend(checks);
@@ -61,8 +62,12 @@ fn of_interface(subject: &Subject, set: &QueueSet) -> Result<Vec<Check>> {
     checks.extend(driver::modes(subject));
     checks.extend(programs::attached(subject)?);
     checks.push(queues::numbers(subject, &wanted));
-    checks.push(queues::spread(subject, set, &wanted)?);
-    checks.push(queues::taken(subject, &wanted)?);
+    let there: Vec<u32> =
+        wanted.iter().copied().filter(|queue| *queue < subject.queues.current()).collect();
+    if !there.is_empty() {
+        checks.push(queues::spread(subject, set, &there)?);
+        checks.push(queues::taken(subject, &there)?);
+    }
     checks.push(link::mtu(subject));
     checks.extend(driver::rings(subject)?);
     checks.extend(driver::offloads(subject)?);

@@ -39,8 +39,8 @@ fn of(id: &'static str, subject: &Subject, program: &AttachedProgram) -> Check {
         return Check::note(
             id,
             format!(
-                "{what}: by its name that of `xsk`, or of its library; sockets on other queues join \
-                 it, and one that a killed process left is replaced"
+                "{what}: by its name that of `xsk`, or of its library; sockets on other queues \
+                 join it, and one that a killed process left is replaced"
             ),
         );
     }
@@ -58,7 +58,7 @@ fn of(id: &'static str, subject: &Subject, program: &AttachedProgram) -> Check {
     };
     Check::problem(
         id,
-        format!("{what}{chain}: it is not `xsk`'s, which does not replace it unless told to"),
+        format!("{what}{chain}: it is not `xsk`'s, which refuses to replace it without --replace"),
     )
     .command(off)
     .command(format!("xsk rxdrop -i {word} --replace"))

@@ -36,7 +36,10 @@ pub(super) fn numbers(subject: &Subject, wanted: &[u32]) -> Check {
         true => Check::fine(ID, text),
         false => Check::note(
             ID,
-            format!("{text}: of the higher numbers there is one side only, and sockets that need both are refused"),
+            format!(
+                "{text}: of the higher numbers there is one side only, and sockets that need both are \
+                 refused"
+            ),
         )
         .command(format!("ethtool -l {word}")),
     }
@@ -94,44 +97,68 @@ pub(super) fn spread(subject: &Subject, set: &QueueSet, wanted: &[u32]) -> Resul
 /// Looks at whether the queues that are wanted are free.
 pub(super) fn taken(subject: &Subject, wanted: &[u32]) -> Result<Check> {
     const ID: &str = "queue_taken";
+    let name = subject.name();
     let states = subject.interface.queue_states()?.unwrap_or_default();
-    let wanted: Vec<u32> =
-        wanted.iter().copied().filter(|queue| *queue < subject.queues.current()).collect();
-    let set = |queues: &[u32]| named(&queues.iter().copied().collect());
     let mut unknown = Vec::new();
     for queue in wanted.iter().copied() {
-        let known =
-            states.iter().find(|state| state.queue == queue).and_then(QueueState::has_socket);
+        let state = states.iter().find(|state| state.queue == queue);
+        let known = state.and_then(QueueState::has_socket);
         if known == Some(false) {
             continue;
         }
-        match holder(&subject.interface, queue) {
-            Bound::Free if known == Some(true) => {}
-            Bound::Free => {}
-            Bound::Unknown if known != Some(true) => unknown.push(queue),
-            bound => {
-                let by = match &bound {
-                    Bound::Taken(Some(by)) => by.as_str(),
-                    _ => "another socket, of which the kernel does not say whose it is",
-                };
-                let text = format!("queue {queue} of {} is taken by {by}", subject.name());
-                let check = Check::problem(ID, text).command("ss --xdp -a -p -e");
-                return Ok(check.command(
-                    "sudo grep -l 'socket:' /proc/[0-9]*/maps    # who has rings mapped",
-                ));
+        let by = match (holder(&subject.interface, queue), known) {
+            (Bound::Taken(by), _) => by,
+            // The attempt shows whose it is, if it is not free by now.
+            (Bound::Free, _) => continue,
+            (Bound::Unknown, Some(true)) => None,
+            (Bound::Unknown, _) => {
+                unknown.push(queue);
+                continue;
             }
-        }
+        };
+        let by = by.unwrap_or_else(|| match &candidates()[..] {
+            [] => "a socket, of which the kernel does not say whose it is".to_owned(),
+            found => format!(
+                "a socket, of which the kernel does not say whose it is; those that have rings of \
+                 sockets mapped: {}",
+                found.join(", ")
+            ),
+        });
+        return Ok(Check::problem(ID, format!("queue {queue} of {name} is taken by {by}"))
+            .command("ss --xdp -a -p -e")
+            .command("bpftool map list | grep xskmap"));
     }
+    let set = |queues: &[u32]| named(&queues.iter().copied().collect());
     if !unknown.is_empty() {
         let text = format!(
-            "whether {} of {} is taken cannot be seen: this kernel does not report it (6.15 does), \
-             and a socket cannot be bound without CAP_NET_RAW",
+            "whether {} of {name} is taken cannot be seen: this kernel does not report it (6.15 \
+             does, of an interface that is up), and a socket cannot be bound without CAP_NET_RAW",
             set(&unknown),
-            subject.name()
         );
         return Ok(Check::unknown(ID, text));
     }
-    Ok(Check::fine(ID, format!("{} of {}: free", set(&wanted), subject.name())))
+    Ok(Check::fine(ID, format!("{} of {name}: no socket is there", set(wanted))))
+}
+
+/// Returns the processes of this network namespace that have rings of sockets mapped, as far as
+/// /proc shows them.
+fn candidates() -> Vec<String> {
+    let read = || -> std::io::Result<Vec<String>> {
+        let own = std::fs::read_link("/proc/self/ns/net")?;
+        let mut found = Vec::new();
+        for process in std::fs::read_dir("/proc")?.flatten() {
+            let path = process.path();
+            let is_here = std::fs::read_link(path.join("ns/net")).is_ok_and(|there| there == own);
+            let maps = std::fs::read_to_string(path.join("maps")).unwrap_or_default();
+            if is_here && maps.contains("socket:[") {
+                let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
+                let number = process.file_name();
+                found.push(format!("process {} ({})", number.to_string_lossy(), name.trim()));
+            }
+        }
+        Ok(found)
+    };
+    read().unwrap_or_default()
 }
 
 /// What an attempt to bind a socket to a queue showed.
@@ -184,17 +211,11 @@ pub(super) fn napi(subject: &Subject, wanted: &[u32]) -> Result<Check> {
     };
     let NapiSettings { defer_hard_irqs, gro_flush_timeout, .. } = settings;
     if defer_hard_irqs == 0 || gro_flush_timeout.is_zero() {
-        return Ok(Check::fine(
-            ID,
-            format!(
-                "interrupts of {whose} are not deferred: an interrupt for packets at once; busy \
-                 polling (-B) is preferred to them only with deferral"
-            ),
-        )
-        .command(format!("echo 2 > /sys/class/net/{word}/napi_defer_hard_irqs    # for -B"))
-        .command(format!(
-            "echo 200000 > /sys/class/net/{word}/gro_flush_timeout    # for -B, in ns"
-        )));
+        let text = format!(
+            "interrupts of {whose} are not deferred: busy polling (-B) is preferred to them only \
+             with napi_defer_hard_irqs and gro_flush_timeout in /sys/class/net/{word}"
+        );
+        return Ok(Check::fine(ID, text));
     }
     Ok(Check::note(
         ID,

@@ -33,6 +33,7 @@ impl Ended {
     /// Returns what it is called in JSON.
     pub(crate) fn why(self) -> Why {
         match self {
+            // `doctor` has no such word.
             Self::Count | Self::Broken => Why::Count,
             Self::Time { .. } => Why::Time,
             Self::Signal { .. } => Why::Signal,

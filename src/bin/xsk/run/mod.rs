@@ -9,6 +9,7 @@ pub(crate) mod filtering;
 pub(crate) mod link;
 pub(crate) mod losses;
 pub(crate) mod management;
+pub(crate) mod nearest;
 pub(crate) mod pace;
 pub(crate) mod parts;
 pub(crate) mod port;
