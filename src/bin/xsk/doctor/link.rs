@@ -142,7 +142,7 @@ pub(super) fn mtu(subject: &Subject) -> Check {
     let most = room - HEADER;
     let own = (&subject.info, String::new());
     let other = match &subject.peer {
-        Peer::Here(peer) => Some((&peer.info, format!(", the other end of {}", subject.name()))),
+        Peer::Here(peer) => Some((&peer.info, format!(", the other end of {},", subject.name()))),
         _ => None,
     };
     let (long, whose) = match [Some(own), other].into_iter().flatten().find(|(i, _)| i.mtu > most) {
