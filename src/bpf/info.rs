@@ -55,6 +55,9 @@ pub struct ProgramInfo {
     /// How many instruction slots it has after the kernel's own changes; 0 if the kernel does not
     /// say.
     pub instructions: u32,
+    /// The length of its machine code in bytes; 0 if it is interpreted (no JIT compiler, or
+    /// `net.core.bpf_jit_enable` is 0), or the kernel does not say.
+    pub machine_code: u32,
 }
 
 impl ProgramInfo {
@@ -79,6 +82,7 @@ impl ProgramInfo {
             map_ids,
             created_by: info.created_by_uid,
             instructions: info.xlated_prog_len / 8,
+            machine_code: info.jited_prog_len,
         })
     }
 }

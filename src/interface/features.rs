@@ -61,7 +61,8 @@ pub struct XdpFeatures {
     max_segments: Option<u32>,
     /// `None` before 6.7.
     rx_metadata: Option<u64>,
-    xsk_bits: u64,
+    /// `None` before 6.8.
+    xsk_bits: Option<u64>,
 }
 
 impl XdpFeatures {
@@ -135,7 +136,7 @@ impl XdpFeatures {
     #[must_use]
     #[doc(alias = "NETDEV_XSK_FLAGS_TX_TIMESTAMP")]
     pub fn tx_timestamp(&self) -> bool {
-        self.xsk_bits & NETDEV_XSK_FLAGS_TX_TIMESTAMP != 0
+        self.has_xsk_bit(NETDEV_XSK_FLAGS_TX_TIMESTAMP)
     }
 
     /// Returns whether the card computes checksums
@@ -143,7 +144,7 @@ impl XdpFeatures {
     #[must_use]
     #[doc(alias = "NETDEV_XSK_FLAGS_TX_CHECKSUM")]
     pub fn tx_checksum(&self) -> bool {
-        self.xsk_bits & NETDEV_XSK_FLAGS_TX_CHECKSUM != 0
+        self.has_xsk_bit(NETDEV_XSK_FLAGS_TX_CHECKSUM)
     }
 
     /// Returns whether the card sends a packet at a given time
@@ -151,7 +152,20 @@ impl XdpFeatures {
     #[must_use]
     #[doc(alias = "NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO")]
     pub fn tx_launch_time(&self) -> bool {
-        self.xsk_bits & NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO != 0
+        self.has_xsk_bit(NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO)
+    }
+
+    /// Returns the bits about TX metadata as the kernel reports them (`enum netdev_xsk_flags`, 6.8);
+    /// `None` if it does not: then [`tx_timestamp`](Self::tx_timestamp) and its like, which return
+    /// `false`, are not known.
+    #[must_use]
+    #[doc(alias = "NETDEV_A_DEV_XSK_FEATURES")]
+    pub fn tx_metadata_bits(&self) -> Option<u64> {
+        self.xsk_bits
+    }
+
+    fn has_xsk_bit(&self, bit: u64) -> bool {
+        self.xsk_bits.is_some_and(|bits| bits & bit != 0)
     }
 
     /// Reads the reply to `NETDEV_CMD_DEV_GET`.
@@ -164,7 +178,7 @@ impl XdpFeatures {
                 NETDEV_A_DEV_XDP_RX_METADATA_FEATURES => {
                     features.rx_metadata = Some(attribute.value()?);
                 }
-                NETDEV_A_DEV_XSK_FEATURES => features.xsk_bits = attribute.value()?,
+                NETDEV_A_DEV_XSK_FEATURES => features.xsk_bits = Some(attribute.value()?),
                 NETDEV_A_DEV_XDP_ZC_MAX_SEGS => features.max_segments = Some(attribute.value()?),
                 _ => {}
             }
@@ -180,7 +194,7 @@ impl fmt::Debug for XdpFeatures {
             .field("xdp", &Bits(self.bits, ACTS))
             .field("zero_copy_max_segments", &self.max_segments)
             .field("rx_metadata", &self.rx_metadata.map(|bits| Bits(bits, RX_METADATA)))
-            .field("xsk", &Bits(self.xsk_bits, XSK_FLAGS))
+            .field("xsk", &self.xsk_bits.map(|bits| Bits(bits, XSK_FLAGS)))
             .finish()
     }
 }

@@ -22,9 +22,10 @@ use crate::num::usize32;
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
 use xsk_uapi::ethtool::{
-    ETHTOOL_GCHANNELS, ETHTOOL_GDRVINFO, ETHTOOL_GFLAGS, ETHTOOL_GRINGPARAM, ETHTOOL_SCHANNELS,
-    ETHTOOL_SFLAGS, ETHTOOL_SRINGPARAM, SIOCETHTOOL, ethtool_channels, ethtool_drvinfo,
-    ethtool_ringparam, ethtool_value, ifreq_data,
+    ETHTOOL_GCHANNELS, ETHTOOL_GDRVINFO, ETHTOOL_GFLAGS, ETHTOOL_GGRO, ETHTOOL_GGSO,
+    ETHTOOL_GRINGPARAM, ETHTOOL_GTSO, ETHTOOL_GTXCSUM, ETHTOOL_SCHANNELS, ETHTOOL_SFLAGS,
+    ETHTOOL_SRINGPARAM, SIOCETHTOOL, ethtool_channels, ethtool_drvinfo, ethtool_ringparam,
+    ethtool_value, ifreq_data,
 };
 use zerocopy::IntoBytes;
 
@@ -67,10 +68,38 @@ pub(crate) fn set_ring_sizes(device: Device<'_>, mut new: ethtool_ringparam) -> 
 
 /// `ioctl(socket, SIOCETHTOOL, {name, ETHTOOL_GFLAGS})`.
 pub(crate) fn flags(device: Device<'_>) -> Result<u32, Errno> {
-    let mut flags = ethtool_value { cmd: ETHTOOL_GFLAGS, ..Default::default() };
-    // SAFETY: ETHTOOL_GFLAGS reads and writes one `ethtool_value`.
-    unsafe { ask(device, flags.as_mut_bytes()) }?;
-    Ok(flags.data)
+    value(device, Value::Flags)
+}
+
+/// A number that a driver or the kernel has for a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// The features of `ETH_FLAG_*`.
+    Flags,
+    /// Whether checksums are left to the device.
+    TxChecksum,
+    /// Whether TCP segmentation is left to the device.
+    TcpSegmentation,
+    /// Whether segmentation is done as late as possible.
+    GenericSegmentation,
+    /// Whether received packets are joined before the network stack gets them.
+    GenericReceive,
+}
+
+/// `ioctl(socket, SIOCETHTOOL, {name, ETHTOOL_GFLAGS})`, or another command that reads one number.
+pub(crate) fn value(device: Device<'_>, wanted: Value) -> Result<u32, Errno> {
+    let cmd = match wanted {
+        Value::Flags => ETHTOOL_GFLAGS,
+        Value::TxChecksum => ETHTOOL_GTXCSUM,
+        Value::TcpSegmentation => ETHTOOL_GTSO,
+        Value::GenericSegmentation => ETHTOOL_GGSO,
+        Value::GenericReceive => ETHTOOL_GGRO,
+    };
+    let mut value = ethtool_value { cmd, ..Default::default() };
+    // SAFETY: ETHTOOL_GFLAGS, ETHTOOL_GTXCSUM, ETHTOOL_GTSO, ETHTOOL_GGSO and ETHTOOL_GGRO each
+    // read and write one `ethtool_value`.
+    unsafe { ask(device, value.as_mut_bytes()) }?;
+    Ok(value.data)
 }
 
 /// `ioctl(socket, SIOCETHTOOL, {name, ETHTOOL_SFLAGS})`.

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use xsk::Interface;
 use xsk::test_util::{Namespace, VethPair, privileged};
 
@@ -130,14 +131,21 @@ fn a_foreign_program_stays_unless_replace_is_given() {
 }
 
 /// The tool in a directory from which every user may run it.
-struct Copied(PathBuf);
+pub(crate) struct Copied(PathBuf);
 
 impl Copied {
-    fn new(name: &str) -> Self {
-        let name = format!("xsk-{name}-{}", std::process::id());
+    pub(crate) fn new(name: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("xsk-{name}-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::copy(TOOL, &path).unwrap();
         Self(path)
+    }
+
+    /// Returns its path.
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().unwrap()
     }
 }
 
@@ -154,7 +162,7 @@ fn without_privileges_one_sentence_names_the_capability_and_the_command() {
     }
     let fixture = Fixture::new(1);
     let tool = Copied::new("unprivileged");
-    let path = tool.0.to_str().unwrap();
+    let path = tool.path();
     for (line, capability) in [
         ("rxdrop -i near", "CAP_NET_RAW"),
         ("txonly -i near", "CAP_NET_RAW"),
@@ -303,6 +311,8 @@ fn the_help_fits_a_page_of_a_hundred_columns() {
         "l2fwd --help",
         "demo --help",
         "filter --help",
+        "features --help",
+        "doctor --help",
     ] {
         let output = Command::new(TOOL).args(command.split(' ')).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();

@@ -7,7 +7,9 @@ mod captures;
 #[path = "../common/mod.rs"]
 mod common;
 mod demo;
+mod doctor;
 mod ends;
+mod features;
 mod filters;
 mod fixture;
 mod frags;

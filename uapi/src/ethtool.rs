@@ -18,6 +18,12 @@ constants! {
         ETHTOOL_GRINGPARAM = 0x10;
         /// Write the ring sizes: [`ethtool_ringparam`].
         ETHTOOL_SRINGPARAM = 0x11;
+        /// Read whether checksums are computed at sending: [`ethtool_value`].
+        ETHTOOL_GTXCSUM = 0x16;
+        /// Read whether TCP segmentation is left to the device: [`ethtool_value`].
+        ETHTOOL_GTSO = 0x1e;
+        /// Read whether generic segmentation is on: [`ethtool_value`].
+        ETHTOOL_GGSO = 0x23;
         /// Read the features of `ETH_FLAG_*`: [`ethtool_value`].
         ETHTOOL_GFLAGS = 0x25;
         /// Write the features of `ETH_FLAG_*`: [`ethtool_value`].
@@ -26,6 +32,8 @@ constants! {
         ETHTOOL_GRXFH = 0x29;
         /// Write the fields that the receive hash is made of: [`ethtool_rxnfc::data`].
         ETHTOOL_SRXFH = 0x2a;
+        /// Read whether generic receive offload is on: [`ethtool_value`].
+        ETHTOOL_GGRO = 0x2b;
         /// Number of receive rings: [`ethtool_rxnfc::data`].
         ETHTOOL_GRXRINGS = 0x2d;
         /// Number of rules: [`ethtool_rxnfc::rule_cnt`].
@@ -47,6 +55,12 @@ constants! {
         /// Write table, key and function of the receive hash: [`ethtool_rxfh`] with both after it.
         ETHTOOL_SRSSH = 0x47;
 
+        /// Bit of [`ethtool_value::data`]: the feature `tx-vlan-offload`.
+        ETH_FLAG_TXVLAN = 1 << 7;
+        /// Bit of [`ethtool_value::data`]: the feature `rx-vlan-offload`.
+        ETH_FLAG_RXVLAN = 1 << 8;
+        /// Bit of [`ethtool_value::data`]: the feature `large-receive-offload`.
+        ETH_FLAG_LRO = 1 << 15;
         /// Bit of [`ethtool_value::data`]: the feature `ntuple-filters`.
         ETH_FLAG_NTUPLE = 1 << 27;
         /// Bit of [`ethtool_value::data`]: the feature `receive-hashing`.

@@ -2,7 +2,9 @@
 
 mod command_line;
 mod demo;
+mod doctor;
 mod failure;
+mod features;
 mod filter;
 mod latency;
 mod packet_file;
@@ -51,6 +53,8 @@ fn run_command(command: &Command) -> Result<Ended> {
         Command::Filter(args) => filter::run(args),
         Command::Status(args) => status::run(args),
         Command::Unload(args) => unload::run(args),
+        Command::Features(args) => features::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(args, &stop()?),
         Command::Latency(args) => latency::run(args, &stop()?),
         Command::Rxdrop(args) => rxdrop::run(args, &stop()?),

@@ -2,11 +2,13 @@
 
 pub(crate) mod cable;
 pub(crate) mod conflicts;
+pub(crate) mod doctor;
 pub(crate) mod filter;
 pub(crate) mod port;
 pub(crate) mod status;
 
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
+use crate::command_line::doctor::{DoctorArgs, FeaturesArgs};
 use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
 use crate::command_line::status::{StatusArgs, UnloadArgs};
@@ -26,6 +28,7 @@ Exit codes:
     4  the interface (or one of two) went during the run: removed, or moved to another network
        namespace
     5  another process took the program off the interface
+    6  `xsk doctor` found a problem
   128+ a signal came before the count was reached or the time was over: 130 for SIGINT, 143 for
        SIGTERM; 141 if the reader of the standard output ended";
 
@@ -36,7 +39,8 @@ fn long_help() -> String {
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
-/// All commands but `filter` and `status` need root, or the capabilities that they name when one is missing.
+/// All commands but `filter`, `status`, `features` and `doctor` need root, or the capabilities that
+/// they name when one is missing.
 ///
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, and the
 /// summary is written. If that takes more than two seconds, another signal ends it at once.
@@ -83,6 +87,8 @@ pub(crate) enum Command {
     Filter(FilterCommandArgs),
     Status(StatusArgs),
     Unload(UnloadArgs),
+    Features(FeaturesArgs),
+    Doctor(DoctorArgs),
 }
 
 /// Options of `rxdrop`.
@@ -151,6 +157,7 @@ impl Command {
         match self {
             Self::Demo(_) | Self::Latency(_) | Self::Filter(_) => None,
             Self::Status(_) | Self::Unload(_) => None,
+            Self::Features(_) | Self::Doctor(_) => None,
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),

@@ -6,3 +6,4 @@ pub(crate) mod output;
 pub(crate) mod paragraph;
 pub(crate) mod rates;
 pub(crate) mod words;
+pub(crate) mod wrap;

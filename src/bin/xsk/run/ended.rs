@@ -25,13 +25,16 @@ pub(crate) enum Ended {
     Signal { number: u8, early: bool },
     /// Another process took the program off the interface.
     ProgramTakenOff,
+    /// `doctor` found a problem.
+    Broken,
 }
 
 impl Ended {
     /// Returns what it is called in JSON.
     pub(crate) fn why(self) -> Why {
         match self {
-            Self::Count => Why::Count,
+            // `doctor` has no such word.
+            Self::Count | Self::Broken => Why::Count,
             Self::Time { .. } => Why::Time,
             Self::Signal { .. } => Why::Signal,
             Self::ProgramTakenOff => Why::ProgramTakenOff,
@@ -43,6 +46,7 @@ impl Ended {
             Self::Count | Self::Time { early: false } | Self::Signal { early: false, .. } => 0,
             Self::Time { early: true } => 3,
             Self::ProgramTakenOff => 5,
+            Self::Broken => 6,
             Self::Signal { number, early: true } => SIGNAL.saturating_add(number),
         })
     }

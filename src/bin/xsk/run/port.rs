@@ -7,8 +7,8 @@ use crate::process::signals::Stop;
 use crate::report::output::note;
 use crate::report::rates::named;
 use crate::run::filtering::{Filtering, LiveFilter};
+use crate::run::nearest;
 use crate::run::sockets::TxRing;
-use crate::run::typo::nearest;
 use crate::run::waiting::Waiting;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -51,18 +51,11 @@ pub(crate) fn interface(name: &OsStr) -> Result<Interface> {
     match (&found, bytes.iter().position(|byte| *byte == b'@')) {
         (Err(Error::Interface { errno: Errno::NODEV, .. }), Some(at)) => {
             let before = Interface::by_name(OsStr::from_bytes(&bytes[..at]));
-            Ok(before.or(found)?)
+            before.or(found)
         }
-        (Err(error @ Error::Interface { errno: Errno::NODEV, .. }), None) => {
-            let all = Interface::all().unwrap_or_default();
-            let wanted = name.to_string_lossy();
-            match nearest(&wanted, all.iter().map(Interface::name)) {
-                Some(near) => Err(Failure::Text(format!("{error}; is {near} meant?"))),
-                None => Ok(found?),
-            }
-        }
-        _ => Ok(found?),
+        _ => found,
     }
+    .map_err(|error| nearest::offered(name, error))
 }
 
 /// Refuses an interface whose packets have no Ethernet header: this tool's packets have one.

@@ -1,0 +1,65 @@
+//! The check of what is attached.
+
+use super::check::Check;
+use super::subject::Subject;
+use crate::failure::Result;
+use crate::run::port::take_off;
+use xsk::AttachMethod;
+use xsk::attach::AttachedProgram;
+
+/// How the names of this crate's own programs begin.
+const OWN: &str = "xsk_redirect";
+
+/// Looks at the programs on the interface.
+pub(super) fn attached(subject: &Subject) -> Result<Vec<Check>> {
+    const ID: &str = "program";
+    let programs = subject.interface.programs()?;
+    if programs.is_empty() {
+        return Ok(vec![Check::fine(ID, format!("no XDP program is on {}", subject.name()))]);
+    }
+    Ok(programs.iter().map(|program| of(ID, subject, program)).collect())
+}
+
+fn of(id: &'static str, subject: &Subject, program: &AttachedProgram) -> Check {
+    let (name, word) = (subject.name(), subject.word());
+    let AttachedProgram { mode, id: number, info, link, dispatcher, .. } = program;
+    let called = match info {
+        Some(info) => {
+            format!("program {number} ({}, loaded by user {})", info.name, info.created_by)
+        }
+        None => format!("program {number}, whose name takes CAP_SYS_ADMIN to read,"),
+    };
+    let held = match (program.method, link) {
+        (Some(AttachMethod::Link), Some(link)) => format!(", held by link {link}"),
+        (Some(AttachMethod::Link), None) => ", held by a link".to_owned(),
+        _ => String::new(),
+    };
+    let what = format!("{called} is on {name} in {mode} mode{held}");
+    if info.as_ref().is_some_and(|info| info.name.starts_with(OWN)) {
+        return Check::note(
+            id,
+            format!(
+                "{what}: by its name that of `xsk`, or of its library; sockets on other queues \
+                 join it, and one that a killed process left is replaced"
+            ),
+        );
+    }
+    let off = match (dispatcher, link) {
+        (Some(_), _) => format!("xdp-loader unload {word} --all"),
+        (None, Some(link)) => format!("bpftool link detach id {link}"),
+        (None, None) => take_off(&subject.interface, *mode),
+    };
+    let chain = match dispatcher {
+        Some(dispatcher) => {
+            let parts = dispatcher.components.as_ref().map_or(0, Vec::len);
+            format!(": libxdp's dispatcher of {parts} program(s)")
+        }
+        None => String::new(),
+    };
+    Check::problem(
+        id,
+        format!("{what}{chain}: it is not `xsk`'s, which refuses to replace it without --replace"),
+    )
+    .command(off)
+    .command(format!("xsk rxdrop -i {word} --replace"))
+}

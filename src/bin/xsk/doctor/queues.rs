@@ -1,0 +1,227 @@
+//! The checks of the queues: how many there are, what comes to which, and who has them.
+
+use super::check::Check;
+use super::subject::Subject;
+use crate::failure::Result;
+use crate::report::rates::named;
+use std::time::Duration;
+use xsk::interface::{NapiSettings, QueueState};
+use xsk::multi_queue::QueueSet;
+use xsk::{CopyMode, Errno, Error, Interface, Socket, Umem};
+
+/// Looks at the numbers of queues.
+pub(super) fn numbers(subject: &Subject, wanted: &[u32]) -> Check {
+    const ID: &str = "queues";
+    let (name, word) = (subject.name(), subject.word());
+    let (rx, tx) = (subject.queues.rx, subject.queues.tx);
+    let text = format!("{name} has {rx} RX queue(s) and {tx} TX queue(s)");
+    let missing: Vec<u32> =
+        wanted.iter().copied().filter(|queue| *queue >= subject.queues.current()).collect();
+    if !missing.is_empty() {
+        let missing = named(&missing.into_iter().collect());
+        return Check::problem(ID, format!("{text}: there is no {missing}"))
+            .command(format!("ethtool -l {word}"));
+    }
+    let without =
+        |count| wanted.iter().copied().filter(|queue| *queue >= count).collect::<Vec<_>>();
+    for (side, lacking) in [("RX", without(rx)), ("TX", without(tx))] {
+        if !lacking.is_empty() {
+            let lacking = named(&lacking.into_iter().collect());
+            let what = if side == "RX" { "nothing comes there" } else { "nothing goes out there" };
+            return Check::problem(ID, format!("{text}: {lacking} has no {side} side, and {what}"))
+                .command(format!("ethtool -l {word}"));
+        }
+    }
+    match rx == tx {
+        true => Check::fine(ID, text),
+        false => Check::note(
+            ID,
+            format!(
+                "{text}: of the higher numbers there is one side only, and sockets that need both are \
+                 refused"
+            ),
+        )
+        .command(format!("ethtool -l {word}")),
+    }
+}
+
+/// Looks at what comes to the queues that are wanted.
+pub(super) fn spread(subject: &Subject, set: &QueueSet, wanted: &[u32]) -> Result<Check> {
+    const ID: &str = "rss";
+    let (name, word) = (subject.name(), subject.word());
+    let rx = subject.queues.rx;
+    if (0..rx).all(|queue| wanted.contains(&queue)) {
+        return Ok(match rx {
+            1 => Check::fine(ID, format!("{name} has one RX queue: everything comes there")),
+            _ => Check::fine(ID, format!("all {rx} RX queues are listened on")),
+        });
+    }
+    let has_rules = !subject.interface.rules().unwrap_or_default().is_empty();
+    let table = subject.interface.rss()?.map(|rss| rss.queues()).filter(|table| !table.is_empty());
+    let commands = |check: Check| {
+        check
+            .command(format!("xsk rxdrop -i {word} -q all"))
+            .command(format!("ethtool -L {word} combined 1    # or `rx 1 tx 1`: one queue"))
+            .command(format!(
+                "ethtool -N {word} flow-type udp4 dst-port 4789 action {}    # or steer, where the \
+                 card can",
+                wanted.first().unwrap_or(&0)
+            ))
+    };
+    let listened = named(set);
+    Ok(match table {
+        Some(table) if !wanted.iter().any(|queue| table.contains(queue)) && !has_rules => {
+            let spread = named(&table.into_iter().collect());
+            commands(Check::problem(
+                ID,
+                format!(
+                    "the receive hash of {name} spreads packets over {spread}, and no rule brings \
+                     any to {listened}, where you listen"
+                ),
+            ))
+        }
+        Some(table) if table.iter().all(|queue| wanted.contains(queue)) => Check::fine(
+            ID,
+            format!("the receive hash of {name} brings packets to {listened}, where you listen"),
+        ),
+        _ => commands(Check::note(
+            ID,
+            format!(
+                "{name} has {rx} RX queues, and you listen on {listened}: packets of other flows \
+                 come to the others"
+            ),
+        )),
+    })
+}
+
+/// Looks at whether the queues that are wanted are free.
+pub(super) fn taken(subject: &Subject, wanted: &[u32]) -> Result<Check> {
+    const ID: &str = "queue_taken";
+    let name = subject.name();
+    let states = subject.interface.queue_states()?.unwrap_or_default();
+    let mut unknown = Vec::new();
+    for queue in wanted.iter().copied() {
+        let state = states.iter().find(|state| state.queue == queue);
+        let known = state.and_then(QueueState::has_socket);
+        if known == Some(false) {
+            continue;
+        }
+        let by = match (holder(&subject.interface, queue), known) {
+            (Bound::Taken(by), _) => by,
+            // The attempt shows whose it is, if it is not free by now.
+            (Bound::Free, _) => continue,
+            (Bound::Unknown, Some(true)) => None,
+            (Bound::Unknown, _) => {
+                unknown.push(queue);
+                continue;
+            }
+        };
+        let by = by.unwrap_or_else(|| match &candidates()[..] {
+            [] => "a socket, of which the kernel does not say whose it is".to_owned(),
+            found => format!(
+                "a socket, of which the kernel does not say whose it is; those that have rings of \
+                 sockets mapped: {}",
+                found.join(", ")
+            ),
+        });
+        return Ok(Check::problem(ID, format!("queue {queue} of {name} is taken by {by}"))
+            .command("ss --xdp -a -p -e")
+            .command("bpftool map list | grep xskmap"));
+    }
+    let set = |queues: &[u32]| named(&queues.iter().copied().collect());
+    if !unknown.is_empty() {
+        let text = format!(
+            "whether {} of {name} is taken cannot be seen: this kernel does not report it (6.15 \
+             does, of an interface that is up), and a socket cannot be bound without CAP_NET_RAW",
+            set(&unknown),
+        );
+        return Ok(Check::unknown(ID, text));
+    }
+    Ok(Check::fine(ID, format!("{} of {name}: no socket is there", set(wanted))))
+}
+
+/// Returns the processes of this network namespace that have rings of sockets mapped, as far as
+/// /proc shows them.
+fn candidates() -> Vec<String> {
+    let read = || -> std::io::Result<Vec<String>> {
+        let own = std::fs::read_link("/proc/self/ns/net")?;
+        let mut found = Vec::new();
+        for process in std::fs::read_dir("/proc")?.flatten() {
+            let path = process.path();
+            let is_here = std::fs::read_link(path.join("ns/net")).is_ok_and(|there| there == own);
+            let maps = std::fs::read_to_string(path.join("maps")).unwrap_or_default();
+            if is_here && maps.contains("socket:[") {
+                let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
+                let number = process.file_name();
+                found.push(format!("process {} ({})", number.to_string_lossy(), name.trim()));
+            }
+        }
+        Ok(found)
+    };
+    read().unwrap_or_default()
+}
+
+/// What an attempt to bind a socket to a queue showed.
+enum Bound {
+    Free,
+    /// By whom, if the kernel says so.
+    Taken(Option<String>),
+    Unknown,
+}
+
+/// Binds a socket in copy mode, which no driver is asked for, and drops it.
+fn holder(interface: &Interface, queue: u32) -> Bound {
+    let bound = Umem::builder().chunk_count(2).build().and_then(|(umem, pool)| {
+        drop(pool);
+        let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy).bind_timeout(Duration::ZERO);
+        builder.bind(interface, queue).map(drop)
+    });
+    match bound {
+        Ok(()) | Err(Error::QueueSide { .. }) => Bound::Free,
+        Err(Error::Bind { errno: Errno::BUSY, holder, .. }) => Bound::Taken(holder.map(|holder| {
+            let process = holder.pid.map_or("a process".to_owned(), |pid| format!("process {pid}"));
+            let user = holder.uid.map_or(String::new(), |uid| format!(" of user {uid}"));
+            format!("{process}{user}")
+        })),
+        Err(_) => Bound::Unknown,
+    }
+}
+
+/// Looks at the settings of busy polling.
+pub(super) fn napi(subject: &Subject, wanted: &[u32]) -> Result<Check> {
+    const ID: &str = "napi";
+    let (name, word) = (subject.name(), subject.word());
+    let queue = wanted.first().copied().unwrap_or_default();
+    let single = match subject.interface.napi(queue) {
+        Ok(single) => single,
+        // A queue that is not there.
+        Err(Error::Interface { errno: Errno::INVAL | Errno::NOENT, .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let of_queue = single.and_then(|napi| napi.settings());
+    let (settings, whose) = match of_queue {
+        Some(settings) => (settings, format!("queue {queue} of {name}")),
+        None => match subject.interface.device_napi_settings()? {
+            Some(settings) => (settings, name.to_owned()),
+            None => {
+                let text = format!("the kernel does not report the settings of NAPI of {name}");
+                return Ok(Check::unknown(ID, text));
+            }
+        },
+    };
+    let NapiSettings { defer_hard_irqs, gro_flush_timeout, .. } = settings;
+    if defer_hard_irqs == 0 || gro_flush_timeout.is_zero() {
+        let text = format!(
+            "interrupts of {whose} are not deferred: busy polling (-B) is preferred to them only \
+             with napi_defer_hard_irqs and gro_flush_timeout in /sys/class/net/{word}"
+        );
+        return Ok(Check::fine(ID, text));
+    }
+    Ok(Check::note(
+        ID,
+        format!(
+            "interrupts of {whose} are deferred ({settings}): as -B wants it; without -B a packet \
+             may wait so long"
+        ),
+    ))
+}

@@ -1,0 +1,601 @@
+//! `xsk doctor`: each check made to fail for real, what it says to type, and its exit codes.
+
+use crate::bad_input::Copied;
+use crate::common::{as_nobody, kernel_can, kernel_since, wait_for};
+use crate::fixture::{Ended, Fixture, TOOL, Tool, foreign_on};
+use rustix::thread::CapabilitySet;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+use xsk::interface::NapiSettings;
+use xsk::test_util::{Namespace, VethBuilder, VethPair, ip, privileged, test_name};
+use xsk::{Attachment, Interface};
+
+/// The exit code of a problem.
+const BROKEN: i32 = 6;
+
+/// A cable with both ends, `near` and `far`, in one namespace.
+struct Both {
+    pair: VethPair,
+    namespace: Namespace,
+}
+
+impl Both {
+    fn new(queues: u32) -> Self {
+        Self::build(VethPair::builder().queues(queues))
+    }
+
+    fn build(builder: VethBuilder) -> Self {
+        let namespace = Namespace::new().unwrap();
+        Self {
+            pair: builder.names("near", "far").build(&namespace, &namespace).unwrap(),
+            namespace,
+        }
+    }
+
+    fn near(&self) -> &Interface {
+        self.pair.a()
+    }
+
+    fn far(&self) -> &Interface {
+        self.pair.b()
+    }
+
+    /// Runs the checks of the near end, with these words more.
+    fn doctor(&self, words: &str) -> Found {
+        doctor(&self.namespace, &format!("near {words}"))
+    }
+
+    /// Types a command that the tool showed.
+    fn type_in(&self, command: &str) {
+        let shell = || Command::new("sh").args(["-c", command]).output().unwrap();
+        let output = self.namespace.run(shell).unwrap();
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+struct Found {
+    code: Option<i32>,
+    checks: Vec<Value>,
+    summary: Value,
+}
+
+fn doctor(namespace: &Namespace, words: &str) -> Found {
+    Found::of(&Tool::start(namespace, &format!("doctor --json {words}")).end())
+}
+
+impl Found {
+    fn of(ended: &Ended) -> Self {
+        assert!(ended.err.is_empty(), "{ended:?}");
+        let mut checks = ended.objects();
+        let summary = checks.pop().unwrap();
+        assert_eq!(summary["summary"], true, "{summary}");
+        let code = ended.status.code();
+        assert_eq!(code == Some(BROKEN), summary["broken"], "{ended:?}");
+        let problems = checks.iter().filter(|check| check["verdict"] == "problem").count();
+        if !summary["interface"].is_null() {
+            assert_eq!(summary["problems"], problems, "{ended:?}");
+        }
+        Self { code, checks, summary }
+    }
+
+    /// Returns the first check of this name.
+    #[track_caller]
+    fn check(&self, name: &str) -> &Value {
+        self.checks.iter().find(|check| check["check"] == name).unwrap()
+    }
+
+    /// Asserts what a check found, and returns its commands.
+    #[track_caller]
+    fn is(&self, name: &str, verdict: &str, words: &str) -> Vec<String> {
+        let check = self.check(name);
+        assert_eq!(check["verdict"], verdict, "{check}");
+        assert!(check["text"].as_str().unwrap().contains(words), "{words}: {check}");
+        let commands = check["commands"].as_array().unwrap().iter();
+        commands.map(|command| command.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Asserts that the exit code is that of a problem, or not.
+    #[track_caller]
+    fn is_broken(&self, broken: bool) {
+        let problems: Vec<_> =
+            self.checks.iter().filter(|check| check["verdict"] == "problem").collect();
+        assert_eq!(self.code, Some(if broken { BROKEN } else { 0 }), "{problems:?}");
+    }
+}
+
+fn keys(object: &Value) -> BTreeSet<&str> {
+    object.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_sound_interface_has_no_problem_and_keys_are_stable() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    let found = both.doctor("");
+    found.is_broken(false);
+    for check in &found.checks {
+        let wanted =
+            ["check", "commands", "fault", "interface", "source", "summary", "text", "verdict"];
+        assert_eq!(keys(check), BTreeSet::from(wanted));
+        let verdicts = ["fine", "note", "problem", "unknown"];
+        assert!(verdicts.iter().any(|verdict| check["verdict"] == *verdict), "{check}");
+        assert!(!check["text"].as_str().unwrap().contains("::"), "{check}");
+    }
+    let wanted =
+        ["broken", "fine", "interface", "kernel", "notes", "problems", "summary", "unknown"];
+    assert_eq!(keys(&found.summary), BTreeSet::from(wanted));
+    let of = |interface: Value| -> Vec<&str> {
+        let checks = found.checks.iter().filter(|check| check["interface"] == interface);
+        checks.map(|check| check["check"].as_str().unwrap()).collect()
+    };
+    let machine = [
+        "kernel",
+        "capabilities",
+        "socket",
+        "memlock",
+        "bpf",
+        "bpf_jit",
+        "unprivileged_bpf",
+        "known_fault",
+    ];
+    // A kernel may have several known faults.
+    assert_eq!(of(Value::Null)[..8], machine);
+    let interface = [
+        "up",
+        "carrier",
+        "kind",
+        "native_mode",
+        "zero_copy",
+        "program",
+        "queues",
+        "rss",
+        "queue_taken",
+        "mtu",
+        "gro",
+        "lro",
+        "peer_tx_checksum",
+        "peer_segmentation",
+        "vlan_offload",
+        "promiscuity",
+        "napi",
+        "default_route",
+        "known_fault",
+    ];
+    assert_eq!(of("near".into())[..19], interface);
+    assert_eq!(found.summary["kernel"], rustix::system::uname().release().to_str().unwrap());
+    assert_eq!(found.summary["interface"], "near");
+}
+
+#[test]
+fn without_an_interface_each_has_a_line_and_none_counts() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    ip::set_up(both.near(), false).unwrap();
+    let found = doctor(&both.namespace, "");
+    found.is_broken(false);
+    let lines = found.checks.iter().filter(|check| check["check"] == "interface");
+    let names: BTreeSet<_> = lines.map(|line| line["interface"].as_str().unwrap()).collect();
+    assert!(names.is_superset(&["lo", "near", "far"].into()), "{names:?}");
+    let near = found.checks.iter().find(|check| check["interface"] == "near").unwrap();
+    assert_eq!(near["verdict"], "problem");
+    assert!(near["text"].as_str().unwrap().starts_with("near is down"), "{near}");
+    assert_eq!(found.summary["interface"], Value::Null);
+}
+
+#[test]
+fn an_interface_that_is_down_or_has_no_carrier_is_a_problem_until_what_is_said_is_typed() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    ip::set_up(both.near(), false).unwrap();
+    let found = both.doctor("");
+    found.is_broken(true);
+    found.is("carrier", "unknown", "only when it is up");
+    for command in found.is("up", "problem", "near is down") {
+        both.type_in(&command);
+    }
+    ip::set_up(both.far(), false).unwrap();
+    let found = both.doctor("");
+    found.is_broken(true);
+    found.is("up", "fine", "near is up");
+    for command in found.is("carrier", "problem", "its other end, far, is down") {
+        both.type_in(&command);
+    }
+    ip::wait_for_carrier(both.near(), crate::common::PATIENCE).unwrap();
+    both.doctor("").is_broken(false);
+}
+
+#[test]
+fn with_several_queues_it_says_which_are_listened_on() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(8);
+    let found = both.doctor("");
+    let commands = found.is("rss", "note", "near has 8 RX queues, and you listen on queue 0");
+    assert!(commands[0].contains("-q all"), "{commands:?}");
+    found.is_broken(false);
+    both.doctor("-q all").is("rss", "fine", "all 8 RX queues");
+    both.doctor("-q 0-7").is("rss", "fine", "all 8 RX queues");
+    both.doctor("-q 2,3").is("rss", "note", "listen on queues 2-3");
+    let found = both.doctor("-q 8");
+    found.is("queues", "problem", "8 RX queue(s) and 8 TX queue(s): there is no queue 8");
+    found.is_broken(true);
+    // What it says of one queue helps, where the driver has such channels.
+    both.type_in("ethtool -L near rx 1 tx 1");
+    both.doctor("").is("rss", "fine", "near has one RX queue");
+}
+
+#[test]
+fn a_queue_without_one_side_is_a_problem() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::build(VethPair::builder().rx_tx_queues(1, 2));
+    let found = both.doctor("-q 1");
+    found.is("queues", "problem", "queue 1 has no RX side, and nothing comes there");
+    found.is_broken(true);
+    both.doctor("").is("queues", "note", "1 RX queue(s) and 2 TX queue(s)");
+    let both = Both::build(VethPair::builder().rx_tx_queues(2, 1));
+    both.doctor("-q 1").is("queues", "problem", "queue 1 has no TX side");
+}
+
+#[test]
+fn a_foreign_program_is_named_and_goes_by_what_is_typed() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    both.doctor("").is("program", "fine", "no XDP program is on near");
+    let attachment = foreign_on(&both.namespace, both.near(), false);
+    let id = both.near().attached_programs().unwrap().programs().next().unwrap().1;
+    let found = both.doctor("");
+    found.is_broken(true);
+    let words = format!("program {id} (foreign, loaded by user ");
+    let commands = found.is("program", "problem", &words);
+    assert!(found.check("program")["text"].as_str().unwrap().contains("on near in native mode"));
+    both.type_in(&commands[0]);
+    assert!(both.near().attached_programs().unwrap().is_empty(), "{commands:?}");
+    drop(attachment);
+    both.doctor("").is_broken(false);
+}
+
+#[test]
+fn a_taken_queue_and_an_own_program_are_seen() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(2);
+    both.doctor("").is("queue_taken", "fine", "queue 0 of near");
+    let tool = Tool::start(&both.namespace, "rxdrop -i near -q 1 --json").ready();
+    both.doctor("").is("queue_taken", "fine", "queue 0 of near");
+    let found = both.doctor("-q all");
+    found.is("queue_taken", "problem", "queue 1 of near is taken");
+    found.is("queue_taken", "problem", &format!("process {}", tool.id()));
+    found.is("program", "note", "xsk_redirect");
+    found.is_broken(true);
+    // It changed nothing.
+    assert!(tool.stop().status.success());
+    wait_for("the queue", || both.doctor("-q 1").check("queue_taken")["verdict"] == "fine");
+}
+
+#[test]
+fn an_mtu_that_no_chunk_holds_is_a_problem_at_either_end() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::build(VethPair::builder().mtu(9000));
+    let found = both.doctor("");
+    let commands = found.is("mtu", "problem", "the MTU of near is 9000: frames of more than 3520");
+    assert_eq!(commands[0], "xsk rxdrop -i near -F");
+    found.is_broken(true);
+    both.type_in(&commands[1]);
+    assert_eq!(both.near().info().unwrap().mtu, 3506);
+    let found = both.doctor("");
+    let words = "the MTU of far, the other end of near, is 9000";
+    both.type_in(&found.is("mtu", "problem", words)[1]);
+    let found = both.doctor("");
+    found.is("mtu", "fine", "the MTU of near is 3506");
+    // And native mode is taken.
+    let attach = || Attachment::builder(both.near()).mode(xsk::AttachMode::Native).attach();
+    both.namespace.run(attach).unwrap().unwrap().close().unwrap();
+}
+
+#[test]
+fn offloads_of_the_other_end_are_noted_until_what_is_said_is_typed() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    for command in ["ethtool -K far tx on", "ethtool -K far tso on", "ethtool -K near gro on"] {
+        both.type_in(command);
+    }
+    let found = both.doctor("");
+    let commands = found.is("peer_tx_checksum", "note", "far, the other end, leaves checksums");
+    both.type_in(&commands[0]);
+    both.doctor("").is("peer_tx_checksum", "fine", "far, the other end, computes checksums");
+    both.type_in("ethtool -K far tx on tso on");
+    let commands =
+        both.doctor("").is("vlan_offload", "note", "far, the other end, sends VLAN tags");
+    both.type_in(&commands[0]);
+    both.doctor("").is("vlan_offload", "fine", "puts VLAN tags into packets");
+    // In native mode neither GRO nor segmentation is in the way.
+    let found = both.doctor("");
+    found.is("gro", "fine", "native mode");
+    found.is("peer_segmentation", "fine", "native mode");
+    let tool = Tool::start(&both.namespace, "rxdrop -i near -S --json").ready();
+    let found = both.doctor("");
+    let segmentation = found.is("peer_segmentation", "note", "in one long packet");
+    let gro = found.is("gro", "note", "GRO of near is on");
+    for command in segmentation.iter().chain(&gro) {
+        both.type_in(command);
+    }
+    let found = both.doctor("");
+    found.is("gro", "fine", "GRO of near is off");
+    found.is("peer_segmentation", "fine", "cuts its data");
+    tool.stop();
+}
+
+#[test]
+fn the_other_end_in_another_namespace_is_unknown() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let found = doctor(&fixture.cable.left, "near");
+    found.is("peer_tx_checksum", "unknown", "another network namespace");
+    found.is_broken(false);
+    ip::set_up(fixture.cable.veth.b(), false).unwrap();
+    ip::wait_until(fixture.cable.veth.a(), crate::common::PATIENCE, |info| !info.carrier).unwrap();
+    let found = doctor(&fixture.cable.left, "near");
+    found.is("carrier", "problem", "its other end, in another network namespace, is down");
+}
+
+#[test]
+fn members_and_their_masters_are_noted() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    let bridge = both.namespace.add_bridge("br").unwrap();
+    ip::set_master(both.near(), Some(&bridge)).unwrap();
+    both.doctor("").is("kind", "note", "near belongs to br");
+    let found = doctor(&both.namespace, "br");
+    assert_eq!(found.is("kind", "note", "br is a bridge"), ["xsk doctor near"]);
+    found.is("native_mode", "note", "no native mode");
+    ip::set_master(both.near(), None).unwrap();
+    let vlan = both.namespace.add_device("vlan", "tagged", Some(both.near()));
+    if kernel_can(test_name!(), vlan.is_ok(), "the kernel makes no VLAN interface") {
+        let found = doctor(&both.namespace, "tagged");
+        assert_eq!(found.is("kind", "note", "of kind vlan"), ["xsk doctor near"]);
+    }
+    let bond = both.namespace.add_device("bond", "bond", None);
+    if kernel_can(test_name!(), bond.is_ok(), "the kernel makes no bond") {
+        ip::set_up(both.near(), false).unwrap();
+        ip::set_master(both.near(), Some(&bond.unwrap())).unwrap();
+        let found = doctor(&both.namespace, "bond");
+        assert_eq!(found.is("kind", "note", "bond is a bond"), ["xsk doctor near"]);
+        both.doctor("").is("kind", "note", "near belongs to bond");
+    }
+}
+
+#[test]
+fn the_default_route_is_noted() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    both.doctor("").is("default_route", "fine", "carries neither");
+    ip::add_ipv4(both.near(), [192, 0, 2, 1].into(), 24).unwrap();
+    both.type_in("ip route add default via 192.0.2.2");
+    let commands = both.doctor("").is("default_route", "note", "near carries the default route");
+    assert!(commands[0].starts_with("xsk rxdrop -i near udp"), "{commands:?}");
+}
+
+#[test]
+fn deferred_interrupts_are_noted() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    let tool = Tool::start(&both.namespace, "rxdrop -i near --json").ready();
+    let settings = NapiSettings::new(2, Duration::from_micros(200));
+    let set = both.namespace.run(|| both.near().set_napi(0, &settings)).unwrap();
+    if kernel_can(test_name!(), set.is_ok(), "NAPI cannot be set here") {
+        both.doctor("").is("napi", "note", "are deferred (2 deferrals of 200 us");
+        set.unwrap().restore().unwrap();
+        both.doctor("").is("napi", "fine", "are not deferred");
+    }
+    tool.stop();
+}
+
+/// Runs it as a user without any right but these, and without a right to memory with `limited`.
+fn without_rights(kept: CapabilitySet, limited: bool) -> Found {
+    let both = Both::new(1);
+    let tool = Copied::new("doctor");
+    let limit = if limited { "ulimit -l 0; " } else { "" };
+    let line = format!("{limit}exec {} doctor near --json", tool.path());
+    let ended = as_nobody(kept, &both.namespace, || {
+        Tool::spawn_here(Command::new("sh").args(["-c", &line])).end()
+    });
+    Found::of(&ended)
+}
+
+#[test]
+fn what_a_user_without_rights_cannot_see_is_unknown() {
+    if !privileged!() {
+        return;
+    }
+    let found = without_rights(CapabilitySet::empty(), false);
+    found.is_broken(true);
+    let commands = found.is("capabilities", "problem", "CAP_NET_RAW (to make a socket)");
+    assert!(commands[1].starts_with("sudo setcap cap_net_raw,"), "{commands:?}");
+    for check in ["socket", "bpf"] {
+        found.is(check, "unknown", "cannot be seen without CAP_");
+    }
+    if kernel_since(6, 15) {
+        found.is("queue_taken", "fine", "queue 0");
+    }
+    found.is("up", "fine", "near is up");
+}
+
+#[test]
+fn each_missing_capability_is_named() {
+    if !privileged!() {
+        return;
+    }
+    let all = CapabilitySet::NET_RAW
+        | CapabilitySet::NET_ADMIN
+        | CapabilitySet::BPF
+        | CapabilitySet::PERFMON
+        | CapabilitySet::IPC_LOCK;
+    without_rights(all, false).is_broken(false);
+    for (one, verdict, words) in [
+        (CapabilitySet::NET_RAW, "problem", "CAP_NET_RAW (to make a socket) is missing"),
+        (CapabilitySet::NET_ADMIN, "problem", "CAP_NET_ADMIN (to attach a program) is missing"),
+        (CapabilitySet::BPF, "problem", "CAP_BPF (to load a program) is missing"),
+        (CapabilitySet::PERFMON, "note", "CAP_PERFMON (to load a filter) is missing"),
+    ] {
+        let found = without_rights(all - one, false);
+        found.is("capabilities", verdict, words);
+        found.is_broken(verdict == "problem");
+    }
+}
+
+#[test]
+fn memory_that_may_not_be_pinned_is_a_problem() {
+    if !privileged!() {
+        return;
+    }
+    let rights = CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN | CapabilitySet::BPF;
+    let found = without_rights(rights, true);
+    let commands = found.is("memlock", "problem", "RLIMIT_MEMLOCK is 0 MiB");
+    assert_eq!(commands, ["ulimit -l unlimited"]);
+    found.is("socket", "fine", "see memlock");
+    found.is_broken(true);
+    let found = without_rights(rights | CapabilitySet::IPC_LOCK, true);
+    found.is("memlock", "fine", "CAP_IPC_LOCK");
+    found.is_broken(false);
+}
+
+#[test]
+fn a_kernel_without_sockets_is_a_problem() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    // The kernel says that it is 2.6 then.
+    let line = format!("setarch --uname-2.6 {TOOL} doctor --json");
+    let words: Vec<_> = line.split(' ').collect();
+    let ended = Tool::spawn(&both.namespace, Command::new(words[0]).args(&words[1..])).end();
+    let found = Found::of(&ended);
+    found.is("kernel", "problem", "has no AF_XDP, which came with 4.18");
+    found.is_broken(true);
+}
+
+#[test]
+fn root_of_a_user_namespace_is_said_to_be_no_root() {
+    if !privileged!() {
+        return;
+    }
+    let line = format!("unshare -Urn {TOOL} doctor --json");
+    let words: Vec<_> = line.split(' ').collect();
+    let namespace = Namespace::new().unwrap();
+    let ended = Tool::spawn(&namespace, Command::new(words[0]).args(&words[1..])).end();
+    let found = Found::of(&ended);
+    found.is("user_namespace", "problem", "do not allow to load a program");
+    found.is("bpf", "unknown", "cannot be seen");
+    found.is("socket", "fine", "can be made");
+}
+
+#[test]
+fn it_changes_nothing() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(2);
+    let state = || {
+        let show = |line: &str| {
+            let words: Vec<_> = line.split(' ').collect();
+            let output = || Command::new(words[0]).args(&words[1..]).output().unwrap();
+            let output = both.namespace.run(output).unwrap();
+            assert!(output.status.success(), "{line}: {output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        ["ip -d link", "ethtool -k near", "ethtool -l near", "ip route"].map(show)
+    };
+    let before = state();
+    for words in ["doctor near -q all", "doctor", "features near", "features"] {
+        Tool::start(&both.namespace, words).end();
+        assert_eq!(state(), before, "{words}");
+    }
+    // No socket stays.
+    let rxdrop = "rxdrop -i near -q all -d 0.1 --json --wait 20000";
+    Tool::start(&both.namespace, rxdrop).summary();
+}
+
+#[test]
+fn text_fits_eighty_columns_but_for_commands() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(8);
+    ip::set_up(both.near(), false).unwrap();
+    for words in ["doctor near -q 9", "doctor"] {
+        let ended = Tool::start(&both.namespace, words).end();
+        for line in &ended.out {
+            let is_command = line.starts_with("         $ ");
+            assert!(line.chars().count() <= 80 || is_command, "{line}");
+        }
+        assert!(ended.out.last().unwrap().ends_with(" unknown"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_mistyped_interface_comes_with_the_nearest_name() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let left = &fixture.cable.left;
+    for line in [
+        "rxdrop -i naer",
+        "txonly -i naer",
+        "l2fwd -i naer",
+        "l2fwd -i near -o naer",
+        "demo -i near -o naer",
+        "latency -i naer -o near",
+        "doctor naer",
+        "features naer",
+    ] {
+        let ended = Tool::start(left, line).end();
+        let words =
+            "no interface naer in this network namespace (ENODEV): the nearest name is near";
+        assert!(ended.failure().contains(words), "{line}: {ended:?}");
+    }
+    let ended = Tool::start(left, "doctor wlan0").end();
+    assert!(ended.failure().contains("(ENODEV): there are lo, "), "{ended:?}");
+    let ended = Tool::start(left, "doctor -q 1").end();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_an_error() {
+    if !privileged!() {
+        return;
+    }
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(TOOL).arg("doctor").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("the output cannot be written"), "{message}");
+}
