@@ -13,6 +13,7 @@ mod fixture;
 mod frags;
 mod latency;
 mod queues;
+mod respond;
 mod rights;
 mod several;
 mod sharing;

@@ -8,6 +8,7 @@ mod latency;
 mod packet_file;
 mod process;
 mod report;
+mod respond;
 mod run;
 mod traffic;
 
@@ -49,6 +50,7 @@ fn run_command(command: &Command) -> Result<Ended> {
         Command::Filter(args) => filter::run(args),
         Command::Demo(args) => demo::run(args, &stop()?),
         Command::Latency(args) => latency::run(args, &stop()?),
+        Command::Respond(args) => respond::run(args, &stop()?),
         Command::Rxdrop(args) => rxdrop::run(args, &stop()?),
         Command::Txonly(args) => txonly::run(args, &stop()?),
         Command::L2fwd(args) => match &args.output {

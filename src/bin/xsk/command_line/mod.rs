@@ -4,10 +4,12 @@ pub(crate) mod cable;
 pub(crate) mod conflicts;
 pub(crate) mod filter;
 pub(crate) mod port;
+pub(crate) mod respond;
 
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
+use crate::command_line::respond::RespondArgs;
 use crate::report::words;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -78,6 +80,7 @@ pub(crate) enum Command {
     /// is refused without --yes. With -o all this holds for both interfaces. A VLAN tag that the card
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
+    Respond(RespondArgs),
     Filter(FilterCommandArgs),
 }
 
@@ -149,6 +152,7 @@ impl Command {
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),
+            Self::Respond(args) => Some(&args.port),
         }
     }
 

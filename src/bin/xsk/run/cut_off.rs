@@ -7,15 +7,8 @@ use crate::run::management;
 use crate::run::ssh;
 use xsk::Interface;
 
-/// Refuses to take the packets of an interface that carries the default route or this ssh session.
-/// They are all packets of its queues, or those of a filter (`filtered`), with those of management
-/// (`management`) or without.
-pub(crate) fn refuse(
-    port: &PortArgs,
-    interface: &Interface,
-    filtered: bool,
-    management: bool,
-) -> Result<()> {
+/// Returns what an interface carries by which the user may be logged in.
+pub(crate) fn carried(interface: &Interface) -> Result<Vec<String>> {
     let mut carried = Vec::new();
     if interface.carries_default_route()? {
         carried.push("the default route".to_owned());
@@ -28,6 +21,19 @@ pub(crate) fn refuse(
                 .push(format!("this ssh session (from {} to port {})", session.peer, session.port));
         }
     }
+    Ok(carried)
+}
+
+/// Refuses to take the packets of an interface that carries the default route or this ssh session.
+/// They are all packets of its queues, or those of a filter (`filtered`), with those of management
+/// (`management`) or without.
+pub(crate) fn refuse(
+    port: &PortArgs,
+    interface: &Interface,
+    filtered: bool,
+    management: bool,
+) -> Result<()> {
+    let carried = carried(interface)?;
     if carried.is_empty() {
         return Ok(());
     }

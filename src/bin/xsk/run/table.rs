@@ -57,6 +57,18 @@ pub(crate) struct Summary {
     pub(crate) busy_poll: Vec<BusyPollEffect>,
     /// What the filter on each interface did, if there is one.
     pub(crate) filters: Vec<FilterSummary>,
+    /// What else the command has to say.
+    pub(crate) more: Vec<More>,
+}
+
+/// What a command adds to its summary.
+#[derive(Debug)]
+pub(crate) struct More {
+    /// Its name in JSON.
+    pub(crate) key: &'static str,
+    pub(crate) json: Value,
+    /// Lines for people.
+    pub(crate) text: String,
 }
 
 /// An interface, the queues and mode of the sockets on it, and the program there.
@@ -162,7 +174,7 @@ impl Table {
     }
 
     /// Writes a line to the standard error output. A failed write is ignored.
-    fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         let _ = self.notes.line(printable(text));
     }
 
@@ -198,7 +210,8 @@ impl Table {
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
     pub(crate) fn summary(self, all: &Report, summary: Summary) -> Result<(), NotWritten> {
-        let Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters } = summary;
+        let Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters, more } =
+            summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
         let text = if self.json {
@@ -223,6 +236,9 @@ impl Table {
                 let list = filters.iter().map(FilterSummary::json).collect();
                 object.insert("filters".to_owned(), Value::Array(list));
             }
+            for More { key, json, .. } in more {
+                object.insert(key.to_owned(), json);
+            }
             Value::Object(object).to_string()
         } else {
             let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
@@ -238,7 +254,8 @@ impl Table {
             let effects: String = busy_poll.iter().map(|effect| format!("\n{effect}")).collect();
             let line = |filter: &FilterSummary| format!("\n{}", filter.line());
             let filters: String = filters.iter().map(line).collect();
-            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{times}{effects}")
+            let more: String = more.iter().map(|more| format!("\n{}", more.text)).collect();
+            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{more}{times}{effects}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();
