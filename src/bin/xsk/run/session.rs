@@ -7,6 +7,7 @@ use crate::process::signals::Stop;
 use crate::report::words::Event;
 use crate::run::counts::{Counts, Report};
 use crate::run::ended::Ended;
+use crate::run::lines::Way;
 use crate::run::link::Link;
 use crate::run::pace::{Pace, Patience, STUCK};
 use crate::run::parts::Part;
@@ -48,7 +49,7 @@ pub(crate) struct Session<'a> {
     table: Table,
     start: Instant,
     /// When the last report was made, and its numbers.
-    last: (Instant, Report),
+    last: (Instant, Report, Vec<Way>),
     turns: u32,
     /// When the next check is due, by the coarse clock.
     next_check: Duration,
@@ -90,7 +91,7 @@ impl<'a> Session<'a> {
             sides,
             table,
             start,
-            last: (start, Report::default()),
+            last: (start, Report::default(), Vec::new()),
             turns: 1,
             next_check: Duration::ZERO,
             looked: Duration::ZERO,
@@ -171,8 +172,11 @@ impl<'a> Session<'a> {
 
     fn report(&mut self, now: Instant) -> Result<()> {
         let (report, sides) = self.counters()?;
-        let (last, before) = std::mem::replace(&mut self.last, (now, report));
-        self.table.interval(&before, &report, now.duration_since(last))?;
+        let ways = self.ways(&sides);
+        let (last, before, ways_before) =
+            std::mem::replace(&mut self.last, (now, report, ways.clone()));
+        let time = now.duration_since(last);
+        self.table.interval((&before, &ways_before), (&report, &ways), time)?;
         self.note_losses(&sides);
         Ok(())
     }
@@ -181,6 +185,17 @@ impl<'a> Session<'a> {
     fn counters(&self) -> Result<(Report, Vec<Report>)> {
         let sides = self.sides.iter().map(Side::report).collect::<Result<Vec<_>>>()?;
         Ok((Report::sum(self.counted(), &sides), sides))
+    }
+
+    /// Returns what went each way between two interfaces.
+    fn ways(&self, reports: &[Report]) -> Vec<Way> {
+        match (&self.sides[..], reports, &self.parts[..]) {
+            ([a, b], [on_a, on_b], [from_a, from_b]) => {
+                let dropped = [on_a.tx_dropped, on_b.tx_dropped];
+                Way::both([a.name(), b.name()], [*from_a, *from_b], dropped)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Writes a line for each new cause of losses, with the cure.
@@ -401,8 +416,10 @@ impl<'a> Session<'a> {
         outcome: &Result<Ended>,
     ) -> Result<()> {
         self.note_losses(sides);
-        let (last, before) = self.last;
-        self.table.last_interval(&before, report, now.duration_since(last))?;
+        let ways = self.ways(sides);
+        let (last, before, ways_before) = &self.last;
+        let since = now.duration_since(*last);
+        self.table.last_interval((before, ways_before), (report, &ways), since)?;
         let ended = outcome.as_ref().map_or_else(Failure::why, |ended| ended.why());
         let error = outcome.as_ref().err().map(Failure::to_string);
         let parts = match (&self.sides[..], sides) {

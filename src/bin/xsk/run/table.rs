@@ -7,6 +7,7 @@ use crate::report::rates::{grouped, per_second};
 use crate::report::words::{Event, Why};
 use crate::run::counts::{Report, Totals};
 use crate::run::filtering::FilterSummary;
+use crate::run::lines::{self, Way};
 use crate::run::parts::Part;
 use crate::run::tx_times::TxTimes;
 use serde_json::{Map, Value, json};
@@ -15,6 +16,9 @@ use std::time::{Duration, SystemTime};
 use xsk::multi_queue::QueueSet;
 use xsk::socket::BusyPollEffect;
 use xsk::{Attachment, SocketHandle, Statistics};
+
+/// The command whose reports have a line for RX and one for TX in place of a table.
+const RX_TX: &str = "respond";
 
 /// Returns the kernel's counters by the kernel's names; `None` for one that it does not have.
 fn named(statistics: &Statistics) -> [(&'static str, Option<u64>); 6] {
@@ -178,10 +182,11 @@ impl Table {
         let _ = self.notes.line(printable(text));
     }
 
+    /// Writes what was counted between two moments, and what went each way between two interfaces.
     pub(crate) fn interval(
         &self,
-        before: &Report,
-        now: &Report,
+        (before, ways_before): (&Report, &[Way]),
+        (now, ways): (&Report, &[Way]),
         time: Duration,
     ) -> Result<(), NotWritten> {
         let total = now.totals();
@@ -191,17 +196,28 @@ impl Table {
             let mut object = self.counters(false, &interval, &kernel, time);
             object.insert("interval".to_owned(), totals(&interval));
             object.insert("total".to_owned(), totals(&total));
+            if !ways.is_empty() {
+                let list = ways.iter().enumerate();
+                let list = list.map(|(number, way)| way.json(ways_before.get(number))).collect();
+                object.insert("directions".to_owned(), Value::Array(list));
+            }
             Value::Object(object).to_string()
         } else {
-            self.rows(&interval, &total, &kernel, &now.kernel, time)
+            let mut text = self.rows(&interval, &total, &kernel, &now.kernel, time);
+            for (number, way) in ways.iter().enumerate() {
+                let [name, rate, all] = way.row(ways_before.get(number), time);
+                text.push('\n');
+                text.push_str(&row(&name, &rate, &all));
+            }
+            text
         })
     }
 
     /// Writes the last, shorter interval, for programs that add intervals up.
     pub(crate) fn last_interval(
         &self,
-        before: &Report,
-        now: &Report,
+        before: (&Report, &[Way]),
+        now: (&Report, &[Way]),
         time: Duration,
     ) -> Result<(), NotWritten> {
         if self.json { self.interval(before, now, time) } else { Ok(()) }
@@ -287,18 +303,26 @@ impl Table {
         modes.dedup();
         let (places, modes) = (places.join(" <-> "), modes.join(", "));
         let mut text = format!("\n{places} {} {modes}", self.command);
+        let rx_tx = self.command == RX_TX;
+        if rx_tx {
+            text.push_str(&format!(", {:.2} s\n", time.as_secs_f64()));
+            text.push_str(&lines::rx_tx(interval, total, time));
+        }
         let mut add = |name: &str, one: String, two: String| {
             text.push('\n');
             text.push_str(&row(name, &one, &two));
         };
-        let seconds = format!("{:.2} s", time.as_secs_f64());
-        add(&seconds, "packets/s".into(), "packets".into());
-        for (name, count, all) in [
+        if !rx_tx || self.extra {
+            let seconds = format!("{:.2} s", time.as_secs_f64());
+            add(&seconds, "packets/s".into(), "packets".into());
+        }
+        let counters = [
             ("rx", interval.rx_packets, total.rx_packets),
             ("rx lost", interval.rx_dropped, total.rx_dropped),
             ("tx", interval.tx_packets, total.tx_packets),
             ("tx lost", interval.tx_dropped, total.tx_dropped),
-        ] {
+        ];
+        for (name, count, all) in counters.into_iter().filter(|_| !rx_tx) {
             add(name, grouped(per_second(count, time)), grouped(all));
         }
         if self.extra {
