@@ -7,6 +7,17 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use xsk::Statistics;
 
+/// Returns bytes as a number that fits ten columns, and its unit.
+fn size(bytes: u64) -> (String, &'static str) {
+    const MOST: u64 = 10_000_000;
+    let units = [(1_000, "kB"), (1_000_000, "MB")];
+    let (divisor, unit) = units
+        .into_iter()
+        .find(|(divisor, _)| bytes / divisor < MOST)
+        .unwrap_or((1_000_000_000, "GB"));
+    (grouped(bytes / divisor), unit)
+}
+
 /// Returns a line for RX and one for TX, as the AF_XDP exercise of the xdp-tutorial has them:
 /// packets and bytes since the start, and the rates of the interval. A third one has the losses, if
 /// there are any.
@@ -15,9 +26,9 @@ pub(crate) fn rx_tx(interval: &Totals, total: &Totals, time: Duration) -> String
         // Of each the number in the interval, and that since the start.
         let rate = grouped(per_second(packets[0], time));
         let mbits = grouped(per_second(bytes[0].saturating_mul(8), time) / 1_000_000);
-        let (packets, kilobytes) = (grouped(packets[1]), grouped(bytes[1] / 1000));
+        let (packets, (size, unit)) = (grouped(packets[1]), size(bytes[1]));
         format!(
-            "{name:<11}{packets:>15} pkts ({rate:>12} pps){kilobytes:>13} kB ({mbits:>7} Mbit/s)"
+            "{name:<11}{packets:>14} pkts ({rate:>11} pps) {size:>11} {unit} ({mbits:>7} Mbit/s)"
         )
     };
     let mut text = line(
@@ -109,9 +120,11 @@ mod tests {
         assert_eq!(lines[0], rx);
         assert_eq!(lines[1][..6], ["TX:", "500", "pkts", "(", "50", "pps)"]);
         assert_eq!(lines.len(), 2);
-        let most = totals(999_999_999_999, 999_999_999_999_999, 5);
-        let text = rx_tx(&totals(120_000_000, 50_000_000_000, 0), &most, Duration::from_secs(1));
+        let most = totals(99_999_999_999, 9_999_999_999_999, 5);
+        let text = rx_tx(&totals(120_000_000, 12_500_000_000, 0), &most, Duration::from_secs(1));
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        assert_eq!(size(9_999_999_999), ("9,999,999".to_owned(), "kB"));
+        assert_eq!(size(10_000_000_000), ("10,000".to_owned(), "MB"));
         assert!(text.ends_with("lost: 5 received, 0 to be sent"), "{text}");
     }
 
