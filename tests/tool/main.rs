@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod between;
+mod bridge;
 mod captures;
 #[path = "../common/mod.rs"]
 mod common;

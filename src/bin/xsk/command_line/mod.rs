@@ -1,11 +1,13 @@
 //! The command line: the commands, and what holds between their options.
 
+pub(crate) mod bridge;
 pub(crate) mod cable;
 pub(crate) mod conflicts;
 pub(crate) mod filter;
 pub(crate) mod port;
 pub(crate) mod respond;
 
+use crate::command_line::bridge::BridgeArgs;
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
@@ -80,6 +82,7 @@ pub(crate) enum Command {
     /// is refused without --yes. With -o all this holds for both interfaces. A VLAN tag that the card
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
+    Bridge(BridgeArgs),
     Respond(RespondArgs),
     Filter(FilterCommandArgs),
 }
@@ -152,6 +155,7 @@ impl Command {
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),
+            Self::Bridge(args) => Some(&args.port),
             Self::Respond(args) => Some(&args.port),
         }
     }
