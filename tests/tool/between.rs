@@ -146,7 +146,7 @@ fn packets_go_both_ways_as_they_are_and_no_side_runs_dry() {
 }
 
 /// Returns the bytes of the largest writable memory of a process.
-fn largest_memory(tool: &Tool) -> u64 {
+pub(crate) fn largest_memory(tool: &Tool) -> u64 {
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", tool.id())).unwrap();
     let size = |line: &str| {
         let (range, _) = line.split_once(" rw")?;

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod between;
+mod bridge;
 mod captures;
 #[path = "../common/mod.rs"]
 mod common;
@@ -15,6 +16,7 @@ mod fixture;
 mod frags;
 mod latency;
 mod queues;
+mod respond;
 mod rights;
 mod several;
 mod sharing;

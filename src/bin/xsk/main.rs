@@ -10,19 +10,22 @@ mod latency;
 mod packet_file;
 mod process;
 mod report;
+mod respond;
 mod run;
 mod status;
 mod traffic;
 mod unload;
 
-use command_line::Command;
+use command_line::{Command, L2fwdArgs};
 use failure::Result;
 use process::rights;
 use process::signals::Stop;
 use report::output::{self, Lines};
 use run::ended::Ended;
+use std::ffi::OsStr;
 use std::process::ExitCode;
-use traffic::{between, l2fwd, l2fwd_sockets, rxdrop, txonly};
+use traffic::between::Between;
+use traffic::{between, bridge, l2fwd, l2fwd_sockets, rxdrop, txonly};
 use xsk::{PacketSocket, Socket};
 
 fn main() -> ExitCode {
@@ -57,16 +60,27 @@ fn run_command(command: &Command) -> Result<Ended> {
         Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(args, &stop()?),
         Command::Latency(args) => latency::run(args, &stop()?),
+        Command::Bridge(args) => bridge::run(args, &stop()?),
+        Command::Respond(args) => respond::run(args, &stop()?),
         Command::Rxdrop(args) => rxdrop::run(args, &stop()?),
         Command::Txonly(args) => txonly::run(args, &stop()?),
         Command::L2fwd(args) => match &args.output {
-            Some(output) if args.port.frags => between::run::<PacketSocket>(args, output, &stop()?),
-            Some(output) => between::run::<Socket>(args, output, &stop()?),
+            Some(output) if args.port.frags => {
+                between::run::<PacketSocket>(l2fwd_between(args, output), &stop()?)
+            }
+            Some(output) => between::run::<Socket>(l2fwd_between(args, output), &stop()?),
             None if args.rx.sockets > 1 => l2fwd_sockets::run(args, &stop()?),
             None if args.port.frags => l2fwd::run::<PacketSocket>(args, &stop()?),
             None => l2fwd::run::<Socket>(args, &stop()?),
         },
     }
+}
+
+/// Returns what `l2fwd -o` forwards.
+fn l2fwd_between<'a>(args: &'a L2fwdArgs, output: &'a OsStr) -> Between<'a> {
+    let L2fwdArgs { port, rx, tx, .. } = args;
+    let promiscuous = rx.promiscuous;
+    Between { command: "l2fwd", port, rx, tx, output, promiscuous, finish_checksums: false }
 }
 
 /// Prepares a command that attaches something.

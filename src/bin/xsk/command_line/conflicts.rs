@@ -4,12 +4,13 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Pairs of options, and why they exclude each other.
-const REASONS: [(&str, &str, &str); 15] = [
+const REASONS: &[(&str, &str, &str)] = &[
     ("--copy", "--zero-copy", "a socket is in one of both modes"),
     ("--generic", "--native", "a program is attached in one of both modes"),
     ("--frags", "--sockets", "packets have one frame where a queue has several sockets"),
     ("--frags", "--tx-timestamps", "the time is known of packets in one frame"),
     ("--output", "--sockets", "between two interfaces each has one socket on a queue"),
+    ("--no-promiscuous", "--promiscuous", "a bridge is promiscuous without either"),
     ("--udp", "--profile", "a profile sets NAPI for the queue of an AF_XDP socket"),
     (
         "--udp",

@@ -1,16 +1,20 @@
 //! The command line: the commands, and what holds between their options.
 
+pub(crate) mod bridge;
 pub(crate) mod cable;
 pub(crate) mod conflicts;
 pub(crate) mod doctor;
 pub(crate) mod filter;
 pub(crate) mod port;
+pub(crate) mod respond;
 pub(crate) mod status;
 
+use crate::command_line::bridge::BridgeArgs;
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::doctor::{DoctorArgs, FeaturesArgs};
 use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
+use crate::command_line::respond::RespondArgs;
 use crate::command_line::status::{StatusArgs, UnloadArgs};
 use crate::report::words;
 use clap::error::ErrorKind;
@@ -84,6 +88,8 @@ pub(crate) enum Command {
     /// is refused without --yes. With -o all this holds for both interfaces. A VLAN tag that the card
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
+    Bridge(BridgeArgs),
+    Respond(RespondArgs),
     Filter(FilterCommandArgs),
     Status(StatusArgs),
     Unload(UnloadArgs),
@@ -161,6 +167,8 @@ impl Command {
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),
+            Self::Bridge(args) => Some(&args.port),
+            Self::Respond(args) => Some(&args.port),
         }
     }
 

@@ -22,10 +22,13 @@ pub(crate) struct Filtering(Option<Arc<LiveFilter>>);
 #[derive(Debug)]
 pub(crate) struct LiveFilter {
     interface: String,
-    condition: Condition,
+    /// What it takes, in words.
+    expression: String,
+    /// Whether the command made it, and has lines of its own about it in the summary.
+    own: bool,
     /// How many instructions the program has.
     instructions: usize,
-    /// How many rules come before that of the condition.
+    /// How many rules come before that of the packets that it takes.
     kept: usize,
     /// Why no packet comes to the sockets, if none does.
     takes_nothing: Option<String>,
@@ -104,7 +107,8 @@ impl FilterArgs {
         };
         Ok(Filtering(Some(Arc::new(LiveFilter {
             interface: interface.name().to_owned(),
-            condition,
+            expression: condition.to_string(),
+            own: false,
             instructions: compiled.len(),
             kept,
             takes_nothing,
@@ -115,6 +119,29 @@ impl FilterArgs {
 }
 
 impl Filtering {
+    /// Loads a filter that a command has made for an interface: its last rule is that of the packets
+    /// that it takes, and `what` says in words what those are.
+    pub(crate) fn of_command(
+        port: &PortArgs,
+        interface: &Interface,
+        filter: Filter,
+        what: String,
+    ) -> Result<Self> {
+        let kept = filter.rules().len().saturating_sub(1);
+        let compiled = filter.frags(port.frags).counters(true).compile()?;
+        let map = XskMap::create(XskMap::DEFAULT_NAME, interface.max_queues()?)?;
+        Ok(Self(Some(Arc::new(LiveFilter {
+            interface: interface.name().to_owned(),
+            expression: what,
+            own: true,
+            instructions: compiled.len(),
+            kept,
+            takes_nothing: None,
+            program: compiled.load(&map)?,
+            map,
+        }))))
+    }
+
     /// Attaches by the builder that `builder` returns, with `attach`: the filter's program if there is
     /// a filter. `any_method` says that no method was asked for.
     pub(crate) fn attach(
@@ -149,7 +176,17 @@ impl Filtering {
 impl LiveFilter {
     /// Returns what follows in the first line.
     pub(crate) fn title(&self) -> String {
-        format!("; filter `{}`, {} instructions", self.condition, self.instructions)
+        let Self { expression, instructions, .. } = self;
+        match self.own {
+            true => format!("; takes {expression}, by {instructions} instructions"),
+            false => format!("; filter `{expression}`, {instructions} instructions"),
+        }
+    }
+
+    /// Returns how many packets the rules before the last one passed on; `None` if that is not
+    /// known.
+    pub(crate) fn kept(&self) -> Option<u64> {
+        self.tally().map(|tally| tally.management.packets)
     }
 
     /// Returns why no packet comes to the sockets, if none does.
@@ -175,13 +212,14 @@ impl LiveFilter {
         Some(Tally { management, matched, others: counts.others })
     }
 
-    pub(crate) fn summary(&self) -> FilterSummary {
-        FilterSummary {
+    /// Returns the last lines about it, unless the command has its own.
+    pub(crate) fn summary(&self) -> Option<FilterSummary> {
+        (!self.own).then(|| FilterSummary {
             interface: self.interface.clone(),
-            expression: self.condition.to_string(),
+            expression: self.expression.clone(),
             instructions: self.instructions,
             tally: self.tally(),
-        }
+        })
     }
 }
 

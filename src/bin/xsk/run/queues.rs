@@ -96,6 +96,12 @@ impl Served {
         Ok(Self { numbers, left_out })
     }
 
+    /// Returns how many there are.
+    pub(crate) fn count(&self) -> u32 {
+        // The kernel numbers queues by 32 bits.
+        self.numbers.len() as u32
+    }
+
     /// Writes which queues are left out, and why.
     pub(crate) fn note_left_out(&self, session: &Session<'_>) {
         if let Some(text) = &self.left_out {

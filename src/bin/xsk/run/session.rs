@@ -7,12 +7,13 @@ use crate::process::signals::Stop;
 use crate::report::words::Event;
 use crate::run::counts::{Counts, Report};
 use crate::run::ended::Ended;
+use crate::run::lines::Way;
 use crate::run::link::Link;
 use crate::run::pace::{Pace, Patience, STUCK};
 use crate::run::parts::Part;
 use crate::run::port::ActiveProgram;
 use crate::run::side::{DOWN, Side, explain};
-use crate::run::table::{Summary, Table};
+use crate::run::table::{More, Summary, Table};
 use crate::run::tx_times::TxTimes;
 use crate::run::watch;
 use rustix::time::{ClockId, clock_gettime};
@@ -36,6 +37,8 @@ pub(crate) struct Session<'a> {
     pub(crate) pending: u64,
     /// When packets were sent, if that was collected.
     pub(crate) tx_times: Option<TxTimes>,
+    /// What else the summary has.
+    pub(crate) more: Vec<More>,
     command: &'static str,
     args: &'a PortArgs,
     stop: &'a Stop,
@@ -46,7 +49,7 @@ pub(crate) struct Session<'a> {
     table: Table,
     start: Instant,
     /// When the last report was made, and its numbers.
-    last: (Instant, Report),
+    last: (Instant, Report, Vec<Way>),
     turns: u32,
     /// When the next check is due, by the coarse clock.
     next_check: Duration,
@@ -80,6 +83,7 @@ impl<'a> Session<'a> {
             parts: vec![Counts::default(); parts],
             pending: 0,
             tx_times: None,
+            more: Vec::new(),
             command,
             args,
             stop,
@@ -87,7 +91,7 @@ impl<'a> Session<'a> {
             sides,
             table,
             start,
-            last: (start, Report::default()),
+            last: (start, Report::default(), Vec::new()),
             turns: 1,
             next_check: Duration::ZERO,
             looked: Duration::ZERO,
@@ -168,8 +172,11 @@ impl<'a> Session<'a> {
 
     fn report(&mut self, now: Instant) -> Result<()> {
         let (report, sides) = self.counters()?;
-        let (last, before) = std::mem::replace(&mut self.last, (now, report));
-        self.table.interval(&before, &report, now.duration_since(last))?;
+        let ways = self.ways(&sides);
+        let (last, before, ways_before) =
+            std::mem::replace(&mut self.last, (now, report, ways.clone()));
+        let time = now.duration_since(last);
+        self.table.interval((&before, &ways_before), (&report, &ways), time)?;
         self.note_losses(&sides);
         Ok(())
     }
@@ -178,6 +185,17 @@ impl<'a> Session<'a> {
     fn counters(&self) -> Result<(Report, Vec<Report>)> {
         let sides = self.sides.iter().map(Side::report).collect::<Result<Vec<_>>>()?;
         Ok((Report::sum(self.counted(), &sides), sides))
+    }
+
+    /// Returns what went each way between two interfaces.
+    fn ways(&self, reports: &[Report]) -> Vec<Way> {
+        match (&self.sides[..], reports, &self.parts[..]) {
+            ([a, b], [on_a, on_b], [from_a, from_b]) => {
+                let dropped = [on_a.tx_dropped, on_b.tx_dropped];
+                Way::both([a.name(), b.name()], [*from_a, *from_b], dropped)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Writes a line for each new cause of losses, with the cure.
@@ -322,6 +340,11 @@ impl<'a> Session<'a> {
         self.pending = pending;
     }
 
+    /// Writes a line that is no event.
+    pub(crate) fn note(&self, text: &str) {
+        self.table.note(text);
+    }
+
     /// Writes an event on the first interface.
     pub(crate) fn event(&self, event: Event, text: &str) {
         self.table.event(self.sides[0].label(), event, text);
@@ -393,8 +416,10 @@ impl<'a> Session<'a> {
         outcome: &Result<Ended>,
     ) -> Result<()> {
         self.note_losses(sides);
-        let (last, before) = self.last;
-        self.table.last_interval(&before, report, now.duration_since(last))?;
+        let ways = self.ways(sides);
+        let (last, before, ways_before) = &self.last;
+        let since = now.duration_since(*last);
+        self.table.last_interval((before, ways_before), (report, &ways), since)?;
         let ended = outcome.as_ref().map_or_else(Failure::why, |ended| ended.why());
         let error = outcome.as_ref().err().map(Failure::to_string);
         let parts = match (&self.sides[..], sides) {
@@ -413,9 +438,10 @@ impl<'a> Session<'a> {
         let effects = self.sides.iter().flat_map(Side::handles);
         let effects = effects.filter(|_| self.args.busy_poll).map(SocketHandle::busy_poll_effect);
         let busy_poll = effects.filter_map(xsk::Result::ok).collect();
-        let (pending, tx_times) = (self.pending, self.tx_times);
+        let (pending, tx_times, more) = (self.pending, self.tx_times, self.more);
         let filters = self.sides.iter().filter_map(Side::filter_summary).collect();
-        let summary = Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters };
+        let summary =
+            Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters, more };
         self.table.summary(report, summary)?;
         Ok(())
     }

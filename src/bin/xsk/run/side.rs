@@ -134,7 +134,7 @@ impl Side {
 
     /// Returns what the filter did, if there is one.
     pub(crate) fn filter_summary(&self) -> Option<FilterSummary> {
-        self.filter.as_ref().map(|filter| filter.summary())
+        self.filter.as_ref().and_then(|filter| filter.summary())
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -7,6 +7,7 @@ use crate::report::rates::{grouped, per_second};
 use crate::report::words::{Event, Why};
 use crate::run::counts::{Report, Totals};
 use crate::run::filtering::FilterSummary;
+use crate::run::lines::{self, Way};
 use crate::run::parts::Part;
 use crate::run::tx_times::TxTimes;
 use serde_json::{Map, Value, json};
@@ -15,6 +16,9 @@ use std::time::{Duration, SystemTime};
 use xsk::multi_queue::QueueSet;
 use xsk::socket::BusyPollEffect;
 use xsk::{Attachment, SocketHandle, Statistics};
+
+/// The command whose reports have a line for RX and one for TX in place of a table.
+const RX_TX: &str = "respond";
 
 /// Returns the kernel's counters by the kernel's names; `None` for one that it does not have.
 fn named(statistics: &Statistics) -> [(&'static str, Option<u64>); 6] {
@@ -57,6 +61,18 @@ pub(crate) struct Summary {
     pub(crate) busy_poll: Vec<BusyPollEffect>,
     /// What the filter on each interface did, if there is one.
     pub(crate) filters: Vec<FilterSummary>,
+    /// What else the command has to say.
+    pub(crate) more: Vec<More>,
+}
+
+/// What a command adds to its summary.
+#[derive(Debug)]
+pub(crate) struct More {
+    /// Its name in JSON.
+    pub(crate) key: &'static str,
+    pub(crate) json: Value,
+    /// Lines for people.
+    pub(crate) text: String,
 }
 
 /// An interface, the queues and mode of the sockets on it, and the program there.
@@ -162,14 +178,15 @@ impl Table {
     }
 
     /// Writes a line to the standard error output. A failed write is ignored.
-    fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         let _ = self.notes.line(printable(text));
     }
 
+    /// Writes what was counted between two moments, and what went each way between two interfaces.
     pub(crate) fn interval(
         &self,
-        before: &Report,
-        now: &Report,
+        (before, ways_before): (&Report, &[Way]),
+        (now, ways): (&Report, &[Way]),
         time: Duration,
     ) -> Result<(), NotWritten> {
         let total = now.totals();
@@ -179,17 +196,28 @@ impl Table {
             let mut object = self.counters(false, &interval, &kernel, time);
             object.insert("interval".to_owned(), totals(&interval));
             object.insert("total".to_owned(), totals(&total));
+            if !ways.is_empty() {
+                let list = ways.iter().enumerate();
+                let list = list.map(|(number, way)| way.json(ways_before.get(number))).collect();
+                object.insert("directions".to_owned(), Value::Array(list));
+            }
             Value::Object(object).to_string()
         } else {
-            self.rows(&interval, &total, &kernel, &now.kernel, time)
+            let mut text = self.rows(&interval, &total, &kernel, &now.kernel, time);
+            for (number, way) in ways.iter().enumerate() {
+                let [name, rate, all] = way.row(ways_before.get(number), time);
+                text.push('\n');
+                text.push_str(&row(&name, &rate, &all));
+            }
+            text
         })
     }
 
     /// Writes the last, shorter interval, for programs that add intervals up.
     pub(crate) fn last_interval(
         &self,
-        before: &Report,
-        now: &Report,
+        before: (&Report, &[Way]),
+        now: (&Report, &[Way]),
         time: Duration,
     ) -> Result<(), NotWritten> {
         if self.json { self.interval(before, now, time) } else { Ok(()) }
@@ -198,7 +226,8 @@ impl Table {
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
     pub(crate) fn summary(self, all: &Report, summary: Summary) -> Result<(), NotWritten> {
-        let Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters } = summary;
+        let Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters, more } =
+            summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
         let text = if self.json {
@@ -223,6 +252,9 @@ impl Table {
                 let list = filters.iter().map(FilterSummary::json).collect();
                 object.insert("filters".to_owned(), Value::Array(list));
             }
+            for More { key, json, .. } in more {
+                object.insert(key.to_owned(), json);
+            }
             Value::Object(object).to_string()
         } else {
             let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
@@ -238,7 +270,8 @@ impl Table {
             let effects: String = busy_poll.iter().map(|effect| format!("\n{effect}")).collect();
             let line = |filter: &FilterSummary| format!("\n{}", filter.line());
             let filters: String = filters.iter().map(line).collect();
-            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{times}{effects}")
+            let more: String = more.iter().map(|more| format!("\n{}", more.text)).collect();
+            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{more}{times}{effects}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();
@@ -270,18 +303,26 @@ impl Table {
         modes.dedup();
         let (places, modes) = (places.join(" <-> "), modes.join(", "));
         let mut text = format!("\n{places} {} {modes}", self.command);
+        let rx_tx = self.command == RX_TX;
+        if rx_tx {
+            text.push_str(&format!(", {:.2} s\n", time.as_secs_f64()));
+            text.push_str(&lines::rx_tx(interval, total, time));
+        }
         let mut add = |name: &str, one: String, two: String| {
             text.push('\n');
             text.push_str(&row(name, &one, &two));
         };
-        let seconds = format!("{:.2} s", time.as_secs_f64());
-        add(&seconds, "packets/s".into(), "packets".into());
-        for (name, count, all) in [
+        if !rx_tx || self.extra {
+            let seconds = format!("{:.2} s", time.as_secs_f64());
+            add(&seconds, "packets/s".into(), "packets".into());
+        }
+        let counters = [
             ("rx", interval.rx_packets, total.rx_packets),
             ("rx lost", interval.rx_dropped, total.rx_dropped),
             ("tx", interval.tx_packets, total.tx_packets),
             ("tx lost", interval.tx_dropped, total.tx_dropped),
-        ] {
+        ];
+        for (name, count, all) in counters.into_iter().filter(|_| !rx_tx) {
             add(name, grouped(per_second(count, time)), grouped(all));
         }
         if self.extra {

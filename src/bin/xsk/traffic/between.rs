@@ -1,8 +1,9 @@
-//! `xsk l2fwd -o`: forward between two interfaces over one packet memory.
+//! `xsk l2fwd -o` and `xsk bridge`: forward between two interfaces over one packet memory.
 
-use crate::command_line::{L2fwdArgs, PortArgs};
+use crate::command_line::{PortArgs, RxArgs, TxArgs};
 use crate::failure::{Failure, Result};
 use crate::process::signals::Stop;
+use crate::report::rates::grouped;
 use crate::run::counts::Lengths;
 use crate::run::ended::Ended;
 use crate::run::port::{self, ActiveProgram, BIND_SLICE, CHUNKS, kick};
@@ -10,12 +11,15 @@ use crate::run::queues::Served;
 use crate::run::session::Session;
 use crate::run::side::Side;
 use crate::run::sockets::{Forwards, RxRing, TxRing, bytes_of};
+use crate::run::table::More;
 use crate::traffic::l2fwd::SENDING;
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::time::Duration;
+use xsk::packet::{Checksum, finish_checksum};
 use xsk::{
-    Attachment, Completion, Errno, Error, Fill, FramePool, Interface, Kick, SocketHandle, Umem,
+    Attachment, Completion, Errno, Error, Fill, Frame, FramePool, Interface, Kick, SocketHandle,
+    Umem,
 };
 
 /// What is received on a queue of one interface and sent on that of the other.
@@ -34,9 +38,25 @@ struct Direction<'a, R: RxRing> {
     lengths: Lengths,
 }
 
-pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> Result<Ended> {
-    let args = &all.port;
-    let interfaces = [port::interface(&args.interface)?, port::interface(output)?];
+/// What is forwarded between which interfaces, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Between<'a> {
+    pub(crate) command: &'static str,
+    /// The options, with the first interface.
+    pub(crate) port: &'a PortArgs,
+    pub(crate) rx: &'a RxArgs,
+    pub(crate) tx: &'a TxArgs,
+    /// The second interface.
+    pub(crate) output: &'a OsStr,
+    /// Whether packets to all addresses are received.
+    pub(crate) promiscuous: bool,
+    /// Whether checksums are finished that a sender left to its card.
+    pub(crate) finish_checksums: bool,
+}
+
+pub(crate) fn run<S: Forwards>(all: Between<'_>, stop: &Stop) -> Result<Ended> {
+    let args = all.port;
+    let interfaces = [port::interface(&args.interface)?, port::interface(all.output)?];
     if interfaces[0] == interfaces[1] {
         return Err(Failure::Text(format!(
             "{} cannot be both interfaces: -i and -o name two",
@@ -56,11 +76,10 @@ pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> 
     }
     let filtering = |interface| all.rx.filter.prepare(args, interface);
     let filters = [filtering(&interfaces[0])?, filtering(&interfaces[1])?];
-    let more = interfaces.each_ref().map(|interface| all.rx.receive_more(interface));
-    let _more = more.into_iter().collect::<Result<Vec<_>>>()?;
+    let promiscuous = interfaces.iter().filter(|_| all.promiscuous);
+    let _more = promiscuous.map(Interface::promiscuous).collect::<xsk::Result<Vec<_>>>()?;
     let served = Served::between(args, interfaces.each_ref())?;
-    let open = |queue| bound::<S>(all, chunks, (interfaces.each_ref(), queue), stop);
-    let mut pairs = served.each(open)?;
+    let mut pairs = bound::<S>(&all, chunks, interfaces.each_ref(), &served, stop)?;
     let take = |end: usize| {
         let register =
             |program: &Attachment| pairs.iter().map(|pair| pair[end].register(program)).collect();
@@ -74,50 +93,71 @@ pub(crate) fn run<S: Forwards>(all: &L2fwdArgs, output: &OsStr, stop: &Stop) -> 
         let title = port::title(args, &interface, &handles, attachment);
         Ok(Side::new(args, interface, handles, title, attachment)?.filtered(program))
     });
-    let mut session = Session::new(args, stop, "l2fwd", sides.collect::<Result<_>>()?)?;
+    let mut session = Session::new(args, stop, all.command, sides.collect::<Result<_>>()?)?;
+    let mut finished = 0;
     let outcome = session.begin().and_then(|()| {
         served.note_left_out(&session);
-        forward(args, &mut pairs, &mut session)
+        forward(&all, &mut pairs, &mut session, &mut finished)
     });
     if outcome.is_err() {
         // All that was received was given to the kernel again.
         let counted = session.counted();
         session.pending = counted.rx_packets.saturating_sub(counted.tx_packets);
     }
+    if all.finish_checksums {
+        session.more.push(More {
+            key: "checksums_finished",
+            json: finished.into(),
+            text: format!("checksums finished: {}", grouped(finished)),
+        });
+    }
     session.end(outcome, programs)
 }
 
-/// Returns sockets on a queue of both interfaces, over one packet memory.
+/// Returns sockets on the queues of both interfaces, over one packet memory, which has so many
+/// chunks for each queue.
 fn bound<S: Forwards>(
-    args: &L2fwdArgs,
+    args: &Between<'_>,
     chunks: u32,
-    ([on_a, on_b], queue): ([&Interface; 2], u32),
+    [on_a, on_b]: [&Interface; 2],
+    served: &Served,
     stop: &Stop,
-) -> Result<[S; 2]> {
-    let memory = port::memory(&args.port).chunk_count(chunks).headroom(args.rx.headroom);
+) -> Result<Vec<[S; 2]>> {
+    let all = chunks.saturating_mul(served.count());
+    let memory = port::memory(args.port).chunk_count(all).headroom(args.rx.headroom);
     let (umem, mut pool) = memory.build()?;
-    // What a fill ring has no room for stays unused.
-    let mut half = pool.split_off(pool.len() / 2);
-    let a: S = registering(args, &umem, &mut half, (on_a, queue), stop)?;
-    let b: S = match sharing(args, a.handle(), &mut pool, (on_b, queue), stop) {
-        // An older kernel, or a driver without the first one's mode.
-        Err(Failure::Xsk(
-            Error::NeedsKernel { .. } | Error::Bind { errno: Errno::OPNOTSUPP, .. },
-        )) => registering(args, &umem, &mut pool, (on_b, queue), stop),
-        result => result,
-    }?;
-    Ok([a, b])
+    let mut first: Option<SocketHandle> = None;
+    let mut open = |place: (&Interface, u32), chunks: u32| -> Result<S> {
+        // What a fill ring has no room for stays unused.
+        let mut pool = pool.split_off(chunks as usize);
+        let Some(with) = &first else {
+            let socket: S = registering(args, &umem, &mut pool, place, stop)?;
+            first = Some(socket.handle().clone());
+            return Ok(socket);
+        };
+        match sharing(args, with, &mut pool, place, stop) {
+            // An older kernel, or a driver without the first one's mode.
+            Err(Failure::Xsk(
+                Error::NeedsKernel { .. } | Error::Bind { errno: Errno::OPNOTSUPP, .. },
+            )) => registering(args, &umem, &mut pool, place, stop),
+            result => result,
+        }
+    };
+    served.each(|queue| {
+        let a = open((on_a, queue), chunks / 2)?;
+        Ok([a, open((on_b, queue), chunks - chunks / 2)?])
+    })
 }
 
 /// Returns a socket that registers the packet memory, and receives into the chunks of `pool`.
 fn registering<S: Forwards>(
-    args: &L2fwdArgs,
+    args: &Between<'_>,
     umem: &Umem,
     pool: &mut FramePool,
     place: (&Interface, u32),
     stop: &Stop,
 ) -> Result<S> {
-    let L2fwdArgs { port, rx, tx, .. } = args;
+    let Between { port, rx, tx, .. } = *args;
     let builder =
         S::forwarder(port::socket(port, umem)).rx_size(rx.rx_ring(port)).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
@@ -127,13 +167,13 @@ fn registering<S: Forwards>(
 /// Returns a socket that uses the registration of another one, and receives into the chunks of
 /// `pool`.
 fn sharing<S: Forwards>(
-    args: &L2fwdArgs,
+    args: &Between<'_>,
     with: &SocketHandle,
     pool: &mut FramePool,
     place: (&Interface, u32),
     stop: &Stop,
 ) -> Result<S> {
-    let L2fwdArgs { port, rx, tx, .. } = args;
+    let Between { port, rx, tx, .. } = *args;
     let builder = S::sharing(with.share_memory()).rx_size(rx.rx_ring(port)).fill_size(rx.fill_ring);
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = builder.bind_timeout(port.wait().min(BIND_SLICE)).open()?;
@@ -145,11 +185,15 @@ fn sharing<S: Forwards>(
 }
 
 /// Serves all queues in turn.
+///
+/// Adds to `finished` how many checksums were finished.
 fn forward<S: Forwards>(
-    args: &PortArgs,
+    all: &Between<'_>,
     pairs: &mut [[S; 2]],
     session: &mut Session<'_>,
+    finished: &mut u64,
 ) -> Result<()> {
+    let args = all.port;
     let handles: Vec<SocketHandle> =
         pairs.iter().flatten().map(|socket| socket.handle().clone()).collect();
     let sockets: Vec<&dyn AsFd> = handles.iter().map(|handle| handle as &dyn AsFd).collect();
@@ -167,7 +211,13 @@ fn forward<S: Forwards>(
                 direction.wake(args, session)?;
                 direction.take_back(args.batch, session)?;
             }
-            left -= u64::from(direction.pass_on(args.next_batch(left), session)?);
+            let most = args.next_batch(left);
+            left -= u64::from(match all.finish_checksums {
+                true => direction.pass_on(most, session, |frames, umem| {
+                    *finished += u64::from(is_finished(frames, umem));
+                })?,
+                false => direction.pass_on(most, session, |_, _| ())?,
+            });
         }
         if left == before {
             for direction in &mut directions {
@@ -195,6 +245,15 @@ fn forward<S: Forwards>(
     })
 }
 
+/// Finishes the checksum of a packet if its sender left that to its card; returns whether that was
+/// so. Of a packet in several frames it is left as it is.
+fn is_finished(frames: &mut [Frame], umem: &Umem) -> bool {
+    match frames {
+        [frame] => finish_checksum(umem.bytes_mut(frame)) == Checksum::Finished,
+        _ => false,
+    }
+}
+
 impl<'a, R: RxRing> Direction<'a, R> {
     /// Takes number and rings of the interface that receives, and of the one that sends.
     fn new(
@@ -204,13 +263,20 @@ impl<'a, R: RxRing> Direction<'a, R> {
         Self { from, to, rx, fill, handle, tx, completion, lengths: Lengths::default() }
     }
 
-    /// Sends what was received; returns how many packets.
-    fn pass_on(&mut self, most: u32, session: &mut Session<'_>) -> Result<u32> {
-        let Self { rx, tx, lengths, .. } = self;
+    /// Sends what was received, after `edit`; returns how many packets.
+    fn pass_on(
+        &mut self,
+        most: u32,
+        session: &mut Session<'_>,
+        mut edit: impl FnMut(&mut [Frame], &Umem),
+    ) -> Result<u32> {
+        let Self { rx, tx, lengths, handle, .. } = self;
+        let umem = handle.umem();
         let mut bytes = 0;
         let count = rx.forward_each(most, tx, |frames| {
             bytes += bytes_of(frames);
             lengths.push(frames);
+            edit(frames, umem);
         })?;
         session.parts[self.from].received(count, bytes);
         Ok(count)

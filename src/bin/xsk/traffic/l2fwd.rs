@@ -112,7 +112,7 @@ impl<S: Forwards> Work for Forwarder<'_, S> {
 
 /// Wakes the kernel for the TX ring.
 #[inline(always)]
-fn wake(
+pub(crate) fn wake(
     args: &PortArgs,
     tx: &mut impl TxRing,
     pace: &mut impl Pace,

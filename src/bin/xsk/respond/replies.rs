@@ -1,0 +1,180 @@
+//! What was replied to, and what was not, and why.
+
+use crate::report::rates::grouped;
+use crate::run::table::More;
+use serde_json::{Map, Value, json};
+
+/// What was replied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Arp,
+    Neighbour,
+    Echo,
+    Echo6,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Arp, Self::Neighbour, Self::Echo, Self::Echo6];
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Arp => "arp",
+            Self::Neighbour => "neighbour",
+            Self::Echo => "echo",
+            Self::Echo6 => "echo6",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Arp => "ARP requests",
+            Self::Neighbour => "neighbour solicitations",
+            Self::Echo => "IPv4 echo requests",
+            Self::Echo6 => "IPv6 echo requests",
+        }
+    }
+}
+
+/// Why a packet that the filter took was not replied to, and got lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreplied {
+    /// A checksum is wrong.
+    Checksum,
+    /// Its lengths contradict one another, or it breaks a rule of its protocol.
+    Malformed,
+    /// No host has its source address, or this one has.
+    Source,
+    /// It has a source route, along which the reply would have to go back.
+    SourceRoute,
+    /// It is a part of a packet.
+    Fragment,
+    /// It is nothing that is replied to.
+    Other,
+}
+
+impl Unreplied {
+    const ALL: [Self; 6] = [
+        Self::Checksum,
+        Self::Malformed,
+        Self::Source,
+        Self::SourceRoute,
+        Self::Fragment,
+        Self::Other,
+    ];
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Checksum => "checksum",
+            Self::Malformed => "malformed",
+            Self::Source => "source",
+            Self::SourceRoute => "source_route",
+            Self::Fragment => "fragment",
+            Self::Other => "other",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Checksum => "with a wrong checksum",
+            Self::Malformed => "malformed",
+            Self::Source => "from an address that no other host can have",
+            Self::SourceRoute => "with a source route",
+            Self::Fragment => "in fragments",
+            Self::Other => "of another kind",
+        }
+    }
+}
+
+/// How many packets were replied to, and how many were not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Replies {
+    replied: [u64; Kind::ALL.len()],
+    unreplied: [u64; Unreplied::ALL.len()],
+}
+
+impl Replies {
+    /// Counts a packet.
+    pub(crate) fn count(&mut self, outcome: Result<Kind, Unreplied>) {
+        match outcome {
+            Ok(kind) => self.replied[kind as usize] += 1,
+            Err(why) => self.unreplied[why as usize] += 1,
+        }
+    }
+
+    /// Returns the sum of both.
+    pub(crate) fn plus(mut self, other: &Self) -> Self {
+        let add = |sum: &mut [u64], other: &[u64]| {
+            for (sum, other) in sum.iter_mut().zip(other) {
+                *sum += other;
+            }
+        };
+        add(&mut self.replied, &other.replied);
+        add(&mut self.unreplied, &other.unreplied);
+        self
+    }
+
+    /// Returns what the summary has about it; `fragments` were passed on by the filter, if that is
+    /// known.
+    pub(crate) fn summary(&self, fragments: Option<u64>) -> More {
+        let object = |pairs: Vec<(&str, u64)>| -> Value {
+            let pairs = pairs.into_iter().map(|(key, count)| (key.to_owned(), json!(count)));
+            Value::Object(pairs.collect::<Map<_, _>>())
+        };
+        let unreplied = Unreplied::ALL.map(|why| (why, self.unreplied[why as usize]));
+        let replied = Kind::ALL.map(|kind| (kind, self.replied[kind as usize]));
+        let lost: u64 = self.unreplied.iter().sum();
+        let mut lines: Vec<String> = replied
+            .iter()
+            .map(|(kind, count)| format!("replied to {} {}", grouped(*count), kind.name()))
+            .collect();
+        if lost > 0 {
+            lines.push(format!("taken and not replied to: {}", grouped(lost)));
+        }
+        for (why, count) in unreplied.iter().filter(|(_, count)| *count > 0) {
+            lines.push(format!("    {} {}", grouped(*count), why.name()));
+        }
+        if let Some(fragments) = fragments.filter(|fragments| *fragments > 0) {
+            lines.push(format!("fragments of echo requests, passed on: {}", grouped(fragments)));
+        }
+        More {
+            key: "replies",
+            json: json!({
+                "replied": object(replied.iter().map(|(kind, n)| (kind.key(), *n)).collect()),
+                "not_replied": object(unreplied.iter().map(|(why, n)| (why.key(), *n)).collect()),
+                "fragments_passed_on": fragments,
+            }),
+            text: lines.join("\n"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_packet_is_counted_where_it_belongs() {
+        let mut replies = Replies::default();
+        for kind in Kind::ALL {
+            replies.count(Ok(kind));
+        }
+        replies.count(Ok(Kind::Echo));
+        for why in Unreplied::ALL {
+            replies.count(Err(why));
+        }
+        let More { json, text, .. } = replies.plus(&replies).summary(Some(7));
+        for kind in Kind::ALL {
+            let wanted = if kind == Kind::Echo { 4 } else { 2 };
+            assert_eq!(json["replied"][kind.key()], wanted);
+            assert!(text.contains(&format!("{wanted} {}", kind.name())), "{text}");
+        }
+        for why in Unreplied::ALL {
+            assert_eq!(json["not_replied"][why.key()], 2);
+            assert!(text.contains(&format!("    2 {}", why.name())), "{text}");
+        }
+        assert_eq!(json["fragments_passed_on"], 7);
+        assert!(text.contains("taken and not replied to: 12"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        assert_eq!(replies.summary(None).json["fragments_passed_on"], Value::Null);
+    }
+}
