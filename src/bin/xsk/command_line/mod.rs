@@ -1,11 +1,13 @@
 //! The command line: the commands, and what holds between their options.
 
 pub(crate) mod cable;
+pub(crate) mod capture;
 pub(crate) mod conflicts;
 pub(crate) mod filter;
 pub(crate) mod port;
 
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
+use crate::command_line::capture::CaptureArgs;
 use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
 use crate::report::words;
@@ -78,6 +80,7 @@ pub(crate) enum Command {
     /// is refused without --yes. With -o all this holds for both interfaces. A VLAN tag that the card
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
+    Capture(CaptureArgs),
     Filter(FilterCommandArgs),
 }
 
@@ -149,6 +152,7 @@ impl Command {
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),
+            Self::Capture(args) => Some(&args.port),
         }
     }
 
@@ -159,6 +163,9 @@ impl Command {
             let text = "--user cannot be used with --attach netlink: without rights, what netlink \
                 attached cannot be taken off";
             return Some(text.to_owned());
+        }
+        if let Self::Capture(args) = self {
+            return args.contradiction().map(str::to_owned);
         }
         let rx = match self {
             Self::Rxdrop(args) => Some(&args.rx),
@@ -186,10 +193,13 @@ impl Command {
 impl Cli {
     /// Reads the command line; ends the process if it is wrong.
     pub(crate) fn read() -> Self {
-        let cli =
+        let mut cli =
             Self::try_parse().unwrap_or_else(|error| conflicts::explained::<Self>(error).exit());
         if let Some(text) = cli.command.contradiction() {
             Self::command().error(ErrorKind::ArgumentConflict, text).exit();
+        }
+        if let Command::Capture(args) = &mut cli.command {
+            args.complete();
         }
         cli
     }

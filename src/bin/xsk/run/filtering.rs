@@ -162,6 +162,12 @@ impl LiveFilter {
         self.tally().map(|tally| tally.matched.packets)
     }
 
+    /// Returns how many packets came, on all queues; `None` if that is not known.
+    pub(crate) fn seen(&self) -> Option<u64> {
+        let Tally { management, matched, others } = self.tally()?;
+        Some(management.packets + matched.packets + others.packets)
+    }
+
     /// Returns what it did; `None` if that is not known.
     fn tally(&self) -> Option<Tally> {
         // Without rights (--user) the counters cannot be read before 5.19.

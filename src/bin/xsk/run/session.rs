@@ -12,7 +12,7 @@ use crate::run::pace::{Pace, Patience, STUCK};
 use crate::run::parts::Part;
 use crate::run::port::ActiveProgram;
 use crate::run::side::{DOWN, Side, explain};
-use crate::run::table::{Summary, Table};
+use crate::run::table::{More, Summary, Table};
 use crate::run::tx_times::TxTimes;
 use crate::run::watch;
 use rustix::time::{ClockId, clock_gettime};
@@ -36,6 +36,8 @@ pub(crate) struct Session<'a> {
     pub(crate) pending: u64,
     /// When packets were sent, if that was collected.
     pub(crate) tx_times: Option<TxTimes>,
+    /// What the command adds to the summary.
+    pub(crate) more: Option<More>,
     command: &'static str,
     args: &'a PortArgs,
     stop: &'a Stop,
@@ -80,6 +82,7 @@ impl<'a> Session<'a> {
             parts: vec![Counts::default(); parts],
             pending: 0,
             tx_times: None,
+            more: None,
             command,
             args,
             stop,
@@ -413,9 +416,10 @@ impl<'a> Session<'a> {
         let effects = self.sides.iter().flat_map(Side::handles);
         let effects = effects.filter(|_| self.args.busy_poll).map(SocketHandle::busy_poll_effect);
         let busy_poll = effects.filter_map(xsk::Result::ok).collect();
-        let (pending, tx_times) = (self.pending, self.tx_times);
+        let (pending, tx_times, more) = (self.pending, self.tx_times, self.more);
         let filters = self.sides.iter().filter_map(Side::filter_summary).collect();
-        let summary = Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters };
+        let summary =
+            Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters, more };
         self.table.summary(report, summary)?;
         Ok(())
     }

@@ -57,6 +57,18 @@ pub(crate) struct Summary {
     pub(crate) busy_poll: Vec<BusyPollEffect>,
     /// What the filter on each interface did, if there is one.
     pub(crate) filters: Vec<FilterSummary>,
+    /// What a command adds.
+    pub(crate) more: Option<More>,
+}
+
+/// What a command adds to the summary.
+#[derive(Debug)]
+pub(crate) struct More {
+    /// The key of its JSON object.
+    pub(crate) key: &'static str,
+    pub(crate) json: Value,
+    /// The line for people.
+    pub(crate) line: String,
 }
 
 /// An interface, the queues and mode of the sockets on it, and the program there.
@@ -127,7 +139,10 @@ impl Table {
             one_queue: args.queue.single().is_some(),
             json: args.json,
             extra: args.extra_stats,
-            output: Lines::new(io::stdout())?,
+            output: match args.stdout_is_taken {
+                true => Lines::new(io::stderr())?,
+                false => Lines::new(io::stdout())?,
+            },
             notes: Lines::new(io::stderr())?,
         })
     }
@@ -198,7 +213,8 @@ impl Table {
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
     pub(crate) fn summary(self, all: &Report, summary: Summary) -> Result<(), NotWritten> {
-        let Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters } = summary;
+        let Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters, more } =
+            summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
         let text = if self.json {
@@ -223,6 +239,9 @@ impl Table {
                 let list = filters.iter().map(FilterSummary::json).collect();
                 object.insert("filters".to_owned(), Value::Array(list));
             }
+            if let Some(More { key, json, .. }) = more {
+                object.insert(key.to_owned(), json);
+            }
             Value::Object(object).to_string()
         } else {
             let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
@@ -238,7 +257,8 @@ impl Table {
             let effects: String = busy_poll.iter().map(|effect| format!("\n{effect}")).collect();
             let line = |filter: &FilterSummary| format!("\n{}", filter.line());
             let filters: String = filters.iter().map(line).collect();
-            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{times}{effects}")
+            let more = more.map_or_else(String::new, |more| format!("\n{}", more.line));
+            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{times}{effects}{more}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();
