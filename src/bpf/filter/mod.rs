@@ -23,6 +23,9 @@ mod parse;
 mod ports;
 mod set;
 mod set_conditions;
+mod tap;
+mod tap_program;
+mod tap_reader;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -36,4 +39,7 @@ pub use filter::Filter;
 pub use filter_program::{FilterCounts, FilterProgram, RuleCount};
 pub use ports::Ports;
 pub use set::{AddressSet, PortSet};
+pub use tap::Tap;
+pub use tap_program::{TapCounts, TapProgram};
+pub use tap_reader::{PacketCopy, TapReader};
 pub use verdict::Verdict;

@@ -33,8 +33,6 @@ pub(crate) struct Description {
     pub(crate) snaplen: u32,
     /// In bits per second.
     pub(crate) speed: Option<u64>,
-    /// The hardware address.
-    pub(crate) mac: Option<[u8; 6]>,
     /// Whether packets begin with an Ethernet header, or else with that of IP.
     pub(crate) ethernet: bool,
     /// How packets were captured.
@@ -104,9 +102,6 @@ pub(crate) fn head(description: &Description) -> io::Result<Vec<u8>> {
     let options = &mut interface.options;
     options.push(Of::IfName(description.interface.clone().into()));
     options.push(Of::IfDescription(description.comment.clone().into()));
-    if let Some(mac) = description.mac {
-        options.push(Of::IfMacAddr(mac.to_vec().into()));
-    }
     if let Some(speed) = description.speed {
         options.push(Of::IfSpeed(speed));
     }

@@ -39,7 +39,7 @@ pub(crate) struct Written {
 }
 
 /// Counts what has happened since the start of the capture, but for what was written.
-pub(crate) type Count = Box<dyn Fn() -> Statistics + Send>;
+pub(crate) type Count = Arc<dyn Fn() -> Statistics + Send + Sync>;
 
 /// What is written, and where.
 pub(crate) struct Plan {

@@ -10,13 +10,18 @@ use crate::run::management;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use xsk::attach::AttachmentBuilder;
-use xsk::bpf::{Action, Condition, Filter, FilterProgram, RuleCount, XskMap};
+use xsk::bpf::{Action, Condition, Filter, FilterProgram, Program, RuleCount, XskMap};
 use xsk::error::FilterFault;
 use xsk::{AttachMethod, Attachment, Error, Interface};
 
-/// What goes to the sockets of one interface: all packets of their queues, or those of a filter.
+/// What goes to the sockets of one interface: all packets of their queues, those of a filter, or
+/// what a program of the command's own does with them.
 #[derive(Debug)]
-pub(crate) struct Filtering(Option<Arc<LiveFilter>>);
+pub(crate) enum Filtering {
+    Everything,
+    Filter(Arc<LiveFilter>),
+    Program(Program, XskMap),
+}
 
 /// A filter that is loaded for one interface.
 #[derive(Debug)]
@@ -82,7 +87,7 @@ impl FilterArgs {
         if (everything || self.take_management) && !self.yes {
             cut_off::refuse(port, interface, condition.is_some(), self.take_management)?;
         }
-        let Some(condition) = condition else { return Ok(Filtering(None)) };
+        let Some(condition) = condition else { return Ok(Filtering::Everything) };
         let filter = match self.take_management {
             true => Filter::new(),
             false => management::kept(interface)?,
@@ -102,7 +107,7 @@ impl FilterArgs {
                  --take-management takes them"
             )),
         };
-        Ok(Filtering(Some(Arc::new(LiveFilter {
+        Ok(Filtering::Filter(Arc::new(LiveFilter {
             interface: interface.name().to_owned(),
             condition,
             instructions: compiled.len(),
@@ -110,7 +115,7 @@ impl FilterArgs {
             takes_nothing,
             program: compiled.load(&map)?,
             map,
-        }))))
+        })))
     }
 }
 
@@ -123,9 +128,13 @@ impl Filtering {
         builder: impl Fn() -> AttachmentBuilder,
         attach: impl Fn(&dyn Fn() -> xsk::Result<AttachmentBuilder>) -> Result<Attachment>,
     ) -> Result<Attachment> {
-        let Some(live) = &self.0 else { return attach(&|| Ok(builder())) };
+        let (program, map) = match self {
+            Self::Everything => return attach(&|| Ok(builder())),
+            Self::Filter(live) => (live.program.program(), &live.map),
+            Self::Program(program, map) => (program, map),
+        };
         let filtered = || {
-            let (program, map) = (live.program.program().try_clone()?, live.map.try_clone()?);
+            let (program, map) = (program.try_clone()?, map.try_clone()?);
             // What a killed process left by netlink is replaced, as with the default program.
             Ok(builder().program(program, map).take_over(true))
         };
@@ -142,7 +151,10 @@ impl Filtering {
 
     /// Returns the filter, if there is one.
     pub(crate) fn live(&self) -> Option<Arc<LiveFilter>> {
-        self.0.clone()
+        match self {
+            Self::Filter(live) => Some(Arc::clone(live)),
+            Self::Everything | Self::Program(..) => None,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 use xsk::multi_queue::QueueSet;
 use xsk::socket::BusyPollEffect;
-use xsk::{Attachment, SocketHandle, Statistics};
+use xsk::{Attachment, Interface, SocketHandle, Statistics};
 
 /// Returns the kernel's counters by the kernel's names; `None` for one that it does not have.
 fn named(statistics: &Statistics) -> [(&'static str, Option<u64>); 6] {
@@ -85,15 +85,26 @@ pub(crate) struct Label {
 impl Label {
     /// Takes the sockets, of which there is one at least.
     pub(crate) fn new(handles: &[SocketHandle], program: Option<&Attachment>) -> Self {
-        let described = |program: &Attachment| {
-            (program.mode().to_string(), program.method().to_string(), program.program_id())
-        };
         Self {
             interface: handles[0].interface().to_owned(),
             queues: handles.iter().map(SocketHandle::queue).collect(),
             program: program.map(described),
             zero_copy: Some(handles[0].is_zero_copy())
                 .filter(|mode| handles.iter().all(|handle| handle.is_zero_copy() == *mode)),
+        }
+    }
+
+    /// Returns that of an interface where no socket is.
+    pub(crate) fn without_sockets(
+        interface: &Interface,
+        queues: &QueueSet,
+        program: &Attachment,
+    ) -> Self {
+        Self {
+            interface: interface.name().to_owned(),
+            queues: queues.clone(),
+            program: Some(described(program)),
+            zero_copy: None,
         }
     }
 
@@ -115,6 +126,11 @@ impl Label {
     fn mode(&self) -> &str {
         self.program.as_ref().map_or("no program", |(mode, ..)| mode)
     }
+}
+
+/// Returns mode and method of a program, and its id.
+fn described(program: &Attachment) -> (String, String, u32) {
+    (program.mode().to_string(), program.method().to_string(), program.program_id())
 }
 
 /// Writes the reports of one command on one interface, or between two.
