@@ -8,4 +8,5 @@ mod metadata;
 mod objects;
 mod slots;
 mod tagger;
+mod taps;
 mod verifier;

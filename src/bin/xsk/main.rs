@@ -1,5 +1,6 @@
 //! The command-line tool `xsk`: AF_XDP sockets at work, by one command.
 
+mod capture;
 mod command_line;
 mod demo;
 mod doctor;
@@ -62,6 +63,7 @@ fn run_command(command: &Command) -> Result<Ended> {
         Command::Latency(args) => latency::run(args, &stop()?),
         Command::Bridge(args) => bridge::run(args, &stop()?),
         Command::Respond(args) => respond::run(args, &stop()?),
+        Command::Capture(args) => capture::run(args, &stop()?),
         Command::Rxdrop(args) => rxdrop::run(args, &stop()?),
         Command::Txonly(args) => txonly::run(args, &stop()?),
         Command::L2fwd(args) => match &args.output {

@@ -5,7 +5,7 @@ use super::super::map::{PerCpuArray, SharedValue, XskMap};
 use super::super::program::Program;
 use super::compile::Code;
 use super::emit::TEMP;
-use super::filter_program::{self, FilterProgram};
+use super::filter_program::{self, FilterProgram, RuleCount};
 use super::filter_rule::{self, FilterRule};
 use super::map_part::MapPart;
 use super::set::SetMaps;
@@ -67,15 +67,9 @@ impl CompiledFilter {
     /// # Errors
     /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters) also [`Error::CreateMap`](crate::Error::CreateMap).
     pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
-        let counters = if self.counters {
-            let entries = u32_of_count(self.rules.len()).saturating_add(1);
-            Some(PerCpuArray::create(filter_program::COUNTERS, entries)?)
-        } else {
-            None
-        };
+        let counters = if self.counters { Some(self.counting()?) } else { None };
         let counting = counters.as_ref().map(AsFd::as_fd);
-        let maps = self.code.maps.iter().map(|(_, part)| Loaded::of(part));
-        let maps = maps.collect::<Result<Vec<_>>>()?;
+        let maps = self.maps()?;
         let insns = self.insns(map.as_fd(), counting, &maps);
         let program = Program::builder(&insns)
             .name(filter_program::NAME)
@@ -84,6 +78,38 @@ impl CompiledFilter {
             .load()?;
         let rules = filter_rule::keep(&program, &self.rules).then(|| self.rules.clone());
         Ok(FilterProgram::new(program, counters, rules))
+    }
+
+    /// Loads, by `load`, the program with another end in place of the redirect to the queue's socket,
+    /// which is all that its rules do; the end finds the context in R6. Returns the program, and the
+    /// counters, which it has to have.
+    pub(super) fn with_end<'a>(
+        &'a self,
+        end: &[Insn<'a>],
+        load: impl FnOnce(&[Insn<'_>]) -> Result<Program>,
+    ) -> Result<(Program, PerCpuArray<RuleCount>)> {
+        let counters = self.counting()?;
+        let maps = self.maps()?;
+        // The map of the sockets is not named where the end begins.
+        let mut insns = self.insns(counters.as_fd(), Some(counters.as_fd()), &maps);
+        let sockets = self.code.maps.iter().find(|(_, part)| matches!(part, MapPart::Sockets));
+        // The redirect comes last, and begins with the load of the queue's number. Without it no
+        // packet matches.
+        if let Some(begin) = sockets.and_then(|(at, _)| at.checked_sub(1)) {
+            insns.truncate(begin);
+            insns.extend_from_slice(end);
+        }
+        let program = load(&insns)?;
+        Ok((program, counters))
+    }
+
+    fn counting(&self) -> Result<PerCpuArray<RuleCount>> {
+        let entries = u32_of_count(self.rules.len()).saturating_add(1);
+        PerCpuArray::create(filter_program::COUNTERS, entries)
+    }
+
+    fn maps(&self) -> Result<Vec<Loaded>> {
+        self.code.maps.iter().map(|(_, part)| Loaded::of(part)).collect()
     }
 
     /// Returns the instructions, with numbers in place of the descriptors of maps: 1 for that of the

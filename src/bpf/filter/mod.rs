@@ -24,6 +24,9 @@ mod parse;
 mod ports;
 mod set;
 mod set_conditions;
+mod tap;
+mod tap_program;
+mod tap_reader;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -38,4 +41,7 @@ pub use filter_program::{FilterCounts, FilterProgram, RuleCount};
 pub use filter_rule::FilterRule;
 pub use ports::Ports;
 pub use set::{AddressSet, PortSet};
+pub use tap::Tap;
+pub use tap_program::{TapCounts, TapProgram};
+pub use tap_reader::{PacketCopy, TapReader};
 pub use verdict::Verdict;

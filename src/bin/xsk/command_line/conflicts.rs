@@ -5,6 +5,7 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Pairs of options, and why they exclude each other.
 const REASONS: &[(&str, &str, &str)] = &[
+    ("--spin", "--poll", "a thread sleeps while nothing comes, or it does not"),
     ("--copy", "--zero-copy", "a socket is in one of both modes"),
     ("--generic", "--native", "a program is attached in one of both modes"),
     ("--frags", "--sockets", "packets have one frame where a queue has several sockets"),

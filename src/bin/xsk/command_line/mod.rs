@@ -2,6 +2,7 @@
 
 pub(crate) mod bridge;
 pub(crate) mod cable;
+pub(crate) mod capture;
 pub(crate) mod conflicts;
 pub(crate) mod doctor;
 pub(crate) mod filter;
@@ -11,6 +12,7 @@ pub(crate) mod status;
 
 use crate::command_line::bridge::BridgeArgs;
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
+use crate::command_line::capture::CaptureArgs;
 use crate::command_line::doctor::{DoctorArgs, FeaturesArgs};
 use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
@@ -90,6 +92,7 @@ pub(crate) enum Command {
     L2fwd(L2fwdArgs),
     Bridge(BridgeArgs),
     Respond(RespondArgs),
+    Capture(CaptureArgs),
     Filter(FilterCommandArgs),
     Status(StatusArgs),
     Unload(UnloadArgs),
@@ -169,6 +172,7 @@ impl Command {
             Self::L2fwd(args) => Some(&args.port),
             Self::Bridge(args) => Some(&args.port),
             Self::Respond(args) => Some(&args.port),
+            Self::Capture(args) => Some(&args.port),
         }
     }
 
@@ -179,6 +183,9 @@ impl Command {
             let text = "--user cannot be used with --attach netlink: without rights, what netlink \
                 attached cannot be taken off";
             return Some(text.to_owned());
+        }
+        if let Self::Capture(args) = self {
+            return args.contradiction().map(str::to_owned);
         }
         let rx = match self {
             Self::Rxdrop(args) => Some(&args.rx),
@@ -206,10 +213,13 @@ impl Command {
 impl Cli {
     /// Reads the command line; ends the process if it is wrong.
     pub(crate) fn read() -> Self {
-        let cli =
+        let mut cli =
             Self::try_parse().unwrap_or_else(|error| conflicts::explained::<Self>(error).exit());
         if let Some(text) = cli.command.contradiction() {
             Self::command().error(ErrorKind::ArgumentConflict, text).exit();
+        }
+        if let Command::Capture(args) = &mut cli.command {
+            args.complete();
         }
         cli
     }

@@ -132,6 +132,9 @@ pub(crate) struct PortArgs {
     #[arg(long = "pages", value_name = "SIZE", value_parser = page_size(),
           default_value = "normal")]
     pub(crate) page_size: PageSize,
+    /// Whether something else goes to the standard output: reports go to the standard error output.
+    #[arg(skip)]
+    pub(crate) stdout_is_taken: bool,
 }
 
 impl PortArgs {

@@ -29,10 +29,12 @@ pub(crate) enum Event {
     TooLong,
     /// The device dropped packets that were to be sent.
     DroppedByDevice,
+    /// Copies of packets (--tee) were lost: the ring buffer was full.
+    TeeRingFull,
 }
 
 impl Event {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::LinkDown,
         Self::NoCarrier,
         Self::LinkUp,
@@ -46,6 +48,7 @@ impl Event {
         Self::FillRingEmpty,
         Self::TooLong,
         Self::DroppedByDevice,
+        Self::TeeRingFull,
     ];
 
     /// Returns the word.
@@ -79,6 +82,9 @@ impl Event {
             Self::TooLong => ("too_long", "packets were lost: they did not fit a chunk"),
             Self::DroppedByDevice => {
                 ("dropped_by_device", "the device dropped packets that were to be sent")
+            }
+            Self::TeeRingFull => {
+                ("tee_ring_full", "copies of packets were lost: the ring buffer was full")
             }
         }
     }

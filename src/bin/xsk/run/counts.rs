@@ -14,6 +14,8 @@ pub(crate) struct Counts {
     pub(crate) tx_bytes: u64,
     /// Bytes of packets that the device dropped.
     pub(crate) dropped_bytes: u64,
+    /// Packets that a program had no room for.
+    pub(crate) rx_lost: u64,
 }
 
 impl Counts {
@@ -37,6 +39,7 @@ impl Counts {
             tx_packets: self.tx_packets + other.tx_packets,
             tx_bytes: self.tx_bytes + other.tx_bytes,
             dropped_bytes: self.dropped_bytes + other.dropped_bytes,
+            rx_lost: self.rx_lost + other.rx_lost,
         }
     }
 }
@@ -229,9 +232,10 @@ impl Report {
 
     /// Returns what was counted since the start. A packet that the device dropped is not sent.
     pub(crate) fn totals(&self) -> Totals {
-        let Counts { rx_packets, rx_bytes, tx_packets, tx_bytes, dropped_bytes } = self.counts;
+        let Counts { rx_packets, rx_bytes, tx_packets, tx_bytes, dropped_bytes, rx_lost } =
+            self.counts;
         // Before 5.9 the kernel counts both together.
-        let rx_dropped = self.kernel.rx_dropped + self.kernel.rx_ring_full.unwrap_or(0);
+        let rx_dropped = self.kernel.rx_dropped + self.kernel.rx_ring_full.unwrap_or(0) + rx_lost;
         Totals {
             rx_packets,
             rx_bytes,

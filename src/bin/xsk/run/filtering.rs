@@ -10,13 +10,18 @@ use crate::run::management;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use xsk::attach::AttachmentBuilder;
-use xsk::bpf::{Action, Condition, Filter, FilterProgram, RuleCount, XskMap};
+use xsk::bpf::{Action, Condition, Filter, FilterProgram, Program, RuleCount, XskMap};
 use xsk::error::FilterFault;
 use xsk::{AttachMethod, Attachment, Error, Interface};
 
-/// What goes to the sockets of one interface: all packets of their queues, or those of a filter.
+/// What goes to the sockets of one interface: all packets of their queues, those of a filter, or
+/// what a program of the command's own does with them.
 #[derive(Debug)]
-pub(crate) struct Filtering(Option<Arc<LiveFilter>>);
+pub(crate) enum Filtering {
+    Everything,
+    Filter(Arc<LiveFilter>),
+    Program(Program, XskMap),
+}
 
 /// A filter that is loaded for one interface.
 #[derive(Debug)]
@@ -85,7 +90,7 @@ impl FilterArgs {
         if (everything || self.take_management) && !self.yes {
             cut_off::refuse(port, interface, condition.is_some(), self.take_management)?;
         }
-        let Some(condition) = condition else { return Ok(Filtering(None)) };
+        let Some(condition) = condition else { return Ok(Filtering::Everything) };
         let filter = match self.take_management {
             true => Filter::new(),
             false => management::kept(interface)?,
@@ -105,7 +110,7 @@ impl FilterArgs {
                  --take-management takes them"
             )),
         };
-        Ok(Filtering(Some(Arc::new(LiveFilter {
+        Ok(Filtering::Filter(Arc::new(LiveFilter {
             interface: interface.name().to_owned(),
             expression: condition.to_string(),
             own: false,
@@ -114,7 +119,7 @@ impl FilterArgs {
             takes_nothing,
             program: compiled.load(&map)?,
             map,
-        }))))
+        })))
     }
 }
 
@@ -150,9 +155,13 @@ impl Filtering {
         builder: impl Fn() -> AttachmentBuilder,
         attach: impl Fn(&dyn Fn() -> xsk::Result<AttachmentBuilder>) -> Result<Attachment>,
     ) -> Result<Attachment> {
-        let Some(live) = &self.0 else { return attach(&|| Ok(builder())) };
+        let (program, map) = match self {
+            Self::Everything => return attach(&|| Ok(builder())),
+            Self::Filter(live) => (live.program.program(), &live.map),
+            Self::Program(program, map) => (program, map),
+        };
         let filtered = || {
-            let (program, map) = (live.program.program().try_clone()?, live.map.try_clone()?);
+            let (program, map) = (program.try_clone()?, map.try_clone()?);
             // What a killed process left by netlink is replaced, as with the default program.
             Ok(builder().program(program, map).take_over(true))
         };
@@ -169,7 +178,10 @@ impl Filtering {
 
     /// Returns the filter, if there is one.
     pub(crate) fn live(&self) -> Option<Arc<LiveFilter>> {
-        self.0.clone()
+        match self {
+            Self::Filter(live) => Some(Arc::clone(live)),
+            Self::Everything | Self::Program(..) => None,
+        }
     }
 }
 
@@ -197,6 +209,12 @@ impl LiveFilter {
     /// Returns how many packets matched, on all queues; `None` if that is not known.
     pub(crate) fn matched(&self) -> Option<u64> {
         self.tally().map(|tally| tally.matched.packets)
+    }
+
+    /// Returns how many packets came, on all queues; `None` if that is not known.
+    pub(crate) fn seen(&self) -> Option<u64> {
+        let Tally { management, matched, others } = self.tally()?;
+        Some(management.packets + matched.packets + others.packets)
     }
 
     /// Returns what it did; `None` if that is not known.

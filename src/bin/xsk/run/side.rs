@@ -50,7 +50,7 @@ pub(crate) struct Side {
     interface: Interface,
     /// Whether packets have several frames.
     frags: bool,
-    /// The sockets, of which there is one at least.
+    /// The sockets.
     handles: Vec<SocketHandle>,
     label: Label,
     title: String,
@@ -90,6 +90,29 @@ impl Side {
                 handle.set_busy_poll(&busy_poll)?;
             }
         }
+        let label = Label::new(&handles, attachment);
+        Self::labelled(args, interface, handles, (label, title), attachment)
+    }
+
+    /// Takes an interface where no socket is, the line that describes it, and the program that is
+    /// attached for the packets of `args.queue`.
+    pub(crate) fn without_sockets(
+        args: &PortArgs,
+        interface: Interface,
+        title: String,
+        attachment: &Attachment,
+    ) -> Result<Self> {
+        let label = Label::without_sockets(&interface, &args.queue, attachment);
+        Self::labelled(args, interface, Vec::new(), (label, title), Some(attachment))
+    }
+
+    fn labelled(
+        args: &PortArgs,
+        interface: Interface,
+        handles: Vec<SocketHandle>,
+        (label, title): (Label, String),
+        attachment: Option<&Attachment>,
+    ) -> Result<Self> {
         let redirect = |program: &Attachment| Redirect {
             mode: program.mode(),
             id: program.program_id(),
@@ -100,8 +123,7 @@ impl Side {
             Failure::Xsk(error) => gone(&interface, program, error),
             other => other,
         })?;
-        let label = Label::new(&handles, attachment);
-        let start = Instant::now();
+        let (start, has_sockets) = (Instant::now(), !handles.is_empty());
         Ok(Self {
             pending: 0,
             interface,
@@ -118,7 +140,7 @@ impl Side {
             settling: None,
             refused_since: None,
             losses: Vec::new(),
-            asks_for_effect: args.busy_poll,
+            asks_for_effect: args.busy_poll && has_sockets,
             received_before: None,
         })
     }
@@ -185,7 +207,8 @@ impl Side {
     /// Looks at the interface before the first packet; returns why the run is to end, if it is.
     pub(crate) fn begin(&mut self, table: &Table) -> Result<Option<Ended>> {
         let info = self.info()?;
-        self.received_before = self.program.map(|_| info.counters.rx_packets);
+        let redirects = self.program.filter(|_| !self.handles.is_empty());
+        self.received_before = redirects.map(|_| info.counters.rx_packets);
         self.note_link(&info, table);
         if let Some(text) = self.filter.as_ref().and_then(|filter| filter.takes_nothing()) {
             table.event(&self.label, Event::FilterTakesNothing, text);
@@ -436,7 +459,7 @@ pub(crate) fn explain(sides: &[Side], failure: Failure) -> Failure {
     let is_meant = |side: &&Side| match &error {
         Error::Kick { interface, .. } | Error::SocketEnded { interface, .. } => {
             // The name when it was bound.
-            side.handles[0].interface() == interface
+            side.handles.first().is_some_and(|handle| handle.interface() == interface)
         }
         _ => false,
     };

@@ -15,7 +15,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 use xsk::multi_queue::QueueSet;
 use xsk::socket::BusyPollEffect;
-use xsk::{Attachment, SocketHandle, Statistics};
+use xsk::{Attachment, Interface, SocketHandle, Statistics};
 
 /// The command whose reports have a line for RX and one for TX in place of a table.
 const RX_TX: &str = "respond";
@@ -89,15 +89,26 @@ pub(crate) struct Label {
 impl Label {
     /// Takes the sockets, of which there is one at least.
     pub(crate) fn new(handles: &[SocketHandle], program: Option<&Attachment>) -> Self {
-        let described = |program: &Attachment| {
-            (program.mode().to_string(), program.method().to_string(), program.program_id())
-        };
         Self {
             interface: handles[0].interface().to_owned(),
             queues: handles.iter().map(SocketHandle::queue).collect(),
             program: program.map(described),
             zero_copy: Some(handles[0].is_zero_copy())
                 .filter(|mode| handles.iter().all(|handle| handle.is_zero_copy() == *mode)),
+        }
+    }
+
+    /// Returns that of an interface where no socket is.
+    pub(crate) fn without_sockets(
+        interface: &Interface,
+        queues: &QueueSet,
+        program: &Attachment,
+    ) -> Self {
+        Self {
+            interface: interface.name().to_owned(),
+            queues: queues.clone(),
+            program: Some(described(program)),
+            zero_copy: None,
         }
     }
 
@@ -119,6 +130,11 @@ impl Label {
     fn mode(&self) -> &str {
         self.program.as_ref().map_or("no program", |(mode, ..)| mode)
     }
+}
+
+/// Returns mode and method of a program, and its id.
+fn described(program: &Attachment) -> (String, String, u32) {
+    (program.mode().to_string(), program.method().to_string(), program.program_id())
 }
 
 /// Writes the reports of one command on one interface, or between two.
@@ -143,7 +159,10 @@ impl Table {
             one_queue: args.queue.single().is_some(),
             json: args.json,
             extra: args.extra_stats,
-            output: Lines::new(io::stdout())?,
+            output: match args.stdout_is_taken {
+                true => Lines::new(io::stderr())?,
+                false => Lines::new(io::stdout())?,
+            },
             notes: Lines::new(io::stderr())?,
         })
     }

@@ -1,0 +1,270 @@
+//! `xsk capture`: write packets into a file.
+
+pub(crate) mod buffers;
+pub(crate) mod clock;
+pub(crate) mod counted;
+pub(crate) mod format;
+pub(crate) mod names;
+pub(crate) mod output;
+pub(crate) mod take;
+pub(crate) mod tee;
+pub(crate) mod writer;
+
+use crate::capture::buffers::Drain;
+use crate::capture::clock::Clock;
+use crate::capture::counted::Counted;
+use crate::capture::format::Description;
+use crate::capture::names::Names;
+use crate::capture::output::Output;
+use crate::capture::take::Capturer;
+use crate::capture::tee::Copier;
+use crate::capture::writer::{Count, Plan, Rotation, Writer, Written};
+use crate::command_line::capture::CaptureArgs;
+use crate::failure::Result;
+use crate::process::signals::Stop;
+use crate::report::rates::{grouped, named};
+use crate::run::ended::Ended;
+use crate::run::filtering::{Filtering, condition};
+use crate::run::pace::Padded;
+use crate::run::port::{self, ActiveProgram};
+use crate::run::queues::{Needs, Served};
+use crate::run::session::Session;
+use crate::run::side::Side;
+use crate::run::sockets::Receives;
+use crate::run::table::More;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+use xsk::bpf::{Condition, Tap, XskMap};
+use xsk::{Attachment, Interface, PacketSocket, RxSocket};
+
+/// Chunks that a packet of several frames has at the most (`CONFIG_MAX_SKB_FRAGS`, and one more).
+const MOST_CHUNKS: u32 = 18;
+
+pub(crate) fn run(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
+    if args.tee {
+        run_tee(args, stop)
+    } else if args.port.frags {
+        run_sockets::<PacketSocket>(args, stop)
+    } else {
+        run_sockets::<RxSocket>(args, stop)
+    }
+}
+
+/// What all captures begin with.
+struct Begun {
+    interface: Interface,
+    clock: Clock,
+    start: u64,
+    names: Names,
+    output: Output,
+}
+
+impl Begun {
+    /// Opens the file, on which nothing is written yet.
+    fn new(args: &CaptureArgs, interface: Interface, stop: &Stop) -> Result<Self> {
+        let mut names = Names::new(&args.write, args.rotates(), args.files);
+        let clock = Clock::start();
+        let start = clock.now();
+        let output = Output::open(&names.next(start / 1_000_000_000), stop)?;
+        Ok(Self { interface, clock, start, names, output })
+    }
+}
+
+/// Captures by a socket on each queue.
+fn run_sockets<S: Receives>(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
+    let (port, rx) = (&args.port, &args.rx);
+    let interface = port::interface(&port.interface)?;
+    let filtering = rx.filter.prepare(port, &interface)?;
+    let begun = Begun::new(args, interface, stop)?;
+    let interface = &begun.interface;
+    let _more = rx.receive_more(interface)?;
+    let served = Served::of(port, interface, Needs::Rx)?;
+    let sockets: Vec<S> = served.each(|queue| {
+        let (umem, mut pool) = port::umem(port, rx.headroom)?;
+        let builder = S::receiver(port::socket(port, &umem));
+        let builder = builder.rx_size(rx.rx_ring(port)).fill_size(rx.fill_ring);
+        port::bind_filled(port, builder, &mut pool, (interface, queue), stop)
+    })?;
+    let register =
+        |program: &Attachment| sockets.iter().map(|socket| socket.register(program)).collect();
+    let program = ActiveProgram::take(port, interface, &filtering, stop, register)?;
+    let (sinks, drain) = buffers::make(sockets.len());
+    let several = sockets.len() > 1;
+    let (mut capturers, mut handles) = (Vec::new(), Vec::new());
+    for (socket, sink) in sockets.into_iter().zip(sinks) {
+        let (rx, fill, handle) = socket.into_parts();
+        handles.push(handle.clone());
+        let umem = handle.umem().clone();
+        let chunks = if port.frags { MOST_CHUNKS } else { 1 };
+        capturers.push(Padded(Capturer {
+            args: port,
+            rx,
+            fill,
+            clock: begun.clock,
+            sink,
+            snaplen: args.snaplen(),
+            queue: several.then(|| handle.queue()),
+            longest: umem.chunk_size().saturating_mul(chunks),
+            umem,
+            handle,
+        }));
+    }
+    let title = port::title(port, interface, &handles, Some(program.attachment()));
+    let counted = Counted {
+        clock: begun.clock,
+        start: begun.start,
+        handles: handles.clone(),
+        filter: program.filter(),
+    };
+    let plan = Planned::new(args, begun, &title, Arc::new(move || counted.now()))?;
+    let taken = "; these packets are taken away from the kernel (--tee leaves them there)";
+    let (interface, title) = (plan.interface.clone(), format!("{title}{taken}"));
+    let side = Side::new(port, interface, handles, title, Some(program.attachment()))?;
+    let mut session = Session::new(port, stop, "capture", vec![side.filtered(&program)])?;
+    let running = plan.start(drain)?;
+    let captured = session.begin().and_then(|()| served.run(port, &mut session, &mut capturers));
+    drop(capturers);
+    let outcome = running.finish(&mut session, captured);
+    session.end(outcome, [program])
+}
+
+/// Captures copies of packets.
+fn run_tee(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
+    let (port, rx) = (&args.port, &args.rx);
+    let interface = port::interface(&port.interface)?;
+    let wanted = match &rx.filter.words[..] {
+        [] => Condition::every_packet(),
+        words => condition(words)?,
+    };
+    let begun = Begun::new(args, interface, stop)?;
+    let interface = &begun.interface;
+    let _more = rx.receive_more(interface)?;
+    let snaplen = args.snaplen().min(Tap::MAX_SNAPLEN);
+    let mut tap = Tap::new(wanted.clone()).snaplen(snaplen).ring_bytes(args.tee_ring);
+    if !port.queue.is_all() {
+        Served::of(port, interface, Needs::Rx)?;
+        tap = tap.queues(port.queue.numbers(interface.queues()?));
+    }
+    let tap = Arc::new(tap.load()?);
+    let empty = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
+    let filtering = Filtering::Program(tap.program().try_clone()?, empty);
+    let program = ActiveProgram::take(port, interface, &filtering, stop, |_| Ok(Vec::new()))?;
+    let attachment = program.attachment();
+    let title = format!(
+        "{} {}: {} mode, {}; attached by {}; copies of packets, all of which the kernel gets{}",
+        interface.name(),
+        named(&port.queue),
+        attachment.mode(),
+        attachment.reason(),
+        attachment.method(),
+        if rx.filter.is_given() { format!("; filter `{wanted}`") } else { String::new() },
+    );
+    let (mut sinks, drain) = buffers::make(1);
+    let Some(sink) = sinks.pop() else { return Ok(Ended::Count) };
+    let mut copier = Copier {
+        reader: tap.reader()?,
+        tap: Arc::clone(&tap),
+        sink,
+        clock: begun.clock,
+        snaplen,
+        queues: interface.queues()?.rx > 1,
+        spin: args.spin,
+    };
+    let (clock, start) = (begun.clock, begun.start);
+    let plan =
+        Planned::new(args, begun, &title, Arc::new(move || tee::counted(&tap, clock, start)))?;
+    let side = Side::without_sockets(port, plan.interface.clone(), title, attachment)?;
+    let mut session = Session::new(port, stop, "capture", vec![side])?;
+    let running = plan.start(drain)?;
+    let captured = session.begin().and_then(|()| copier.run(&mut session));
+    drop(copier);
+    let outcome = running.finish(&mut session, captured);
+    session.end(outcome, [program])
+}
+
+/// A capture whose file is not begun.
+struct Planned {
+    interface: Interface,
+    plan: Plan,
+    output: Output,
+    tee: bool,
+}
+
+/// A capture whose file is written.
+struct Running {
+    writer: Writer,
+    path: PathBuf,
+    count: Count,
+    tee: bool,
+}
+
+impl Planned {
+    fn new(args: &CaptureArgs, begun: Begun, title: &str, count: Count) -> Result<Self> {
+        let Begun { interface, clock, names, output, .. } = begun;
+        let head = format::head(&describe(args, &interface, title)?);
+        let head = head.map_err(|error| output::not_written(&args.write, &error))?;
+        let rotation = Rotation { size: args.rotate_size, time: args.rotate_seconds };
+        let plan = Plan { names, rotation, head, clock, count };
+        Ok(Self { interface, plan, output, tee: args.tee })
+    }
+
+    fn start(self, drain: Drain) -> Result<Running> {
+        let Self { plan, output, tee, .. } = self;
+        let (path, count) = (output.path().to_owned(), Arc::clone(&plan.count));
+        Ok(Running { writer: Writer::start(plan, output, drain)?, path, count, tee })
+    }
+}
+
+impl Running {
+    /// Ends the file, and adds to the summary what was written; returns the first error.
+    fn finish(self, session: &mut Session<'_>, captured: Result<()>) -> Result<()> {
+        let Self { writer, path, count, tee } = self;
+        let (written, outcome) = writer.finish(&path);
+        let counted = count();
+        let received = session.counted().rx_packets;
+        let Written { packets, bytes, files } = written;
+        let not_written = received.saturating_sub(packets);
+        let name = path.to_string_lossy();
+        let mut line = format!(
+            "{name}: {} packets, {} bytes in {files} file(s)",
+            grouped(packets),
+            grouped(bytes)
+        );
+        if not_written > 0 {
+            line.push_str(&format!("; {} packets not written", grouped(not_written)));
+        }
+        let json = json!({
+            "file": name,
+            "files": files,
+            "packets": packets,
+            "bytes": bytes,
+            "not_written": not_written,
+            "tee": tee,
+            "matched": counted.accepted,
+            "ring_lost": counted.ring_lost,
+        });
+        session.more.push(More { key: "capture", json, text: line });
+        // Threads that receive end with an error of their own if nothing is written any more.
+        outcome.and(captured)
+    }
+}
+
+/// Returns what is captured, for the head of the file.
+fn describe(args: &CaptureArgs, interface: &Interface, title: &str) -> Result<Description> {
+    let filter = match &args.rx.filter.words[..] {
+        [] => None,
+        words => Some(condition(words)?.to_string()),
+    };
+    // A virtual interface has none.
+    let speed = std::fs::read_to_string(format!("/sys/class/net/{}/speed", interface.name()));
+    let speed = speed.ok().and_then(|speed| speed.trim().parse::<i64>().ok());
+    Ok(Description {
+        interface: interface.name().to_owned(),
+        filter,
+        snaplen: args.snaplen(),
+        speed: speed.filter(|speed| *speed > 0).map(|speed| speed as u64 * 1_000_000),
+        ethernet: interface.info()?.has_ethernet_header(),
+        comment: title.to_owned(),
+    })
+}

@@ -1,0 +1,101 @@
+//! The names of the files of a capture that has several.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The names of files: one, or one after the other.
+#[derive(Debug)]
+pub(crate) struct Names {
+    base: PathBuf,
+    rotates: bool,
+    /// How many files stay; the others are deleted.
+    keep: Option<u32>,
+    number: u32,
+    there: VecDeque<PathBuf>,
+}
+
+impl Names {
+    pub(crate) fn new(base: &Path, rotates: bool, keep: Option<u32>) -> Self {
+        Self { base: base.to_owned(), rotates, keep, number: 0, there: VecDeque::new() }
+    }
+
+    /// Returns the next name at a time, in seconds since 1970.
+    pub(crate) fn next(&mut self, time: u64) -> PathBuf {
+        self.number += 1;
+        if !self.rotates {
+            return self.base.clone();
+        }
+        let mut name = OsString::from(self.base.file_stem().unwrap_or_default());
+        name.push(format!("_{:05}_{}", self.number, digits(time)));
+        if let Some(extension) = self.base.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        let path = self.base.with_file_name(name);
+        self.there.push_back(path.clone());
+        path
+    }
+
+    /// Returns how many files there were.
+    pub(crate) fn count(&self) -> u32 {
+        self.number
+    }
+
+    /// Deletes the files that are too many.
+    pub(crate) fn delete_old(&mut self) {
+        let Some(keep) = self.keep else { return };
+        while self.there.len() > keep as usize {
+            if let Some(path) = self.there.pop_front() {
+                // One that is gone, or cannot be deleted, is no reason to end.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// Returns a time of UTC as `YYYYMMDDhhmmss`.
+fn digits(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Years that begin in March: a leap day is their last one. 400 of them have 146097 days.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + u64::from(month <= 2);
+    format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_as_those_of_dumpcap() {
+        let mut names = Names::new(Path::new("/tmp/a.b.pcapng"), true, None);
+        let time = 1_764_250_000;
+        assert_eq!(names.next(time), Path::new("/tmp/a.b_00001_20251127132640.pcapng"));
+        assert_eq!(names.next(time + 1), Path::new("/tmp/a.b_00002_20251127132641.pcapng"));
+        assert_eq!(
+            Names::new(Path::new("x"), true, None).next(0),
+            Path::new("x_00001_19700101000000")
+        );
+        assert_eq!(Names::new(Path::new("x"), false, None).next(0), Path::new("x"));
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (time, text) in [
+            (951_782_400, "20000229000000"),
+            (951_868_799, "20000229235959"),
+            (951_868_800, "20000301000000"),
+            (1_798_761_599, "20261231235959"),
+            (4_107_542_400, "21000301000000"),
+        ] {
+            assert_eq!(digits(time), text);
+        }
+    }
+}

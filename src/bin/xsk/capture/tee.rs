@@ -1,0 +1,116 @@
+//! Captures copies of packets, which a program writes into a ring buffer: the kernel gets all of them.
+
+use crate::capture::buffers::Sink;
+use crate::capture::clock::Clock;
+use crate::capture::format::{Known, Statistics};
+use crate::failure::Result;
+use crate::report::words::Event;
+use crate::run::pace::Pace;
+use crate::run::session::Session;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use xsk::bpf::{TapProgram, TapReader};
+
+/// How long to pause while there is no copy, and when there was none for some time: the ring holds
+/// what comes meanwhile.
+const PAUSE: Duration = Duration::from_millis(1);
+const LONG_PAUSE: Duration = Duration::from_millis(10);
+const IDLE: Duration = Duration::from_millis(100);
+/// How often the losses are read.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What reads the copies.
+pub(crate) struct Copier {
+    pub(crate) tap: Arc<TapProgram>,
+    pub(crate) reader: TapReader,
+    pub(crate) sink: Sink,
+    pub(crate) clock: Clock,
+    pub(crate) snaplen: u32,
+    /// Whether the queues are to be in the file.
+    pub(crate) queues: bool,
+    pub(crate) spin: bool,
+}
+
+impl Copier {
+    /// Writes copies until the session ends.
+    pub(crate) fn run(&mut self, session: &mut Session<'_>) -> Result<()> {
+        let (mut active, mut looked) = (Instant::now(), Instant::now());
+        while Pace::goes_on(session)? {
+            let count = self.read(session, u64::MAX)?;
+            let now = Instant::now();
+            if now - looked >= LOOK {
+                looked = now;
+                self.note_losses(session);
+            }
+            if count > 0 {
+                active = now;
+                self.sink.flush_old(self.clock.now());
+                continue;
+            }
+            if self.sink.has_packets() {
+                self.sink.flush_old(self.clock.now());
+            }
+            if !self.spin {
+                session.nap(if now - active > IDLE { LONG_PAUSE } else { PAUSE });
+            }
+        }
+        // What came before the end is in the ring.
+        let end = self.clock.now();
+        while self.read(session, end)? > 0 {}
+        self.note_losses(session);
+        self.sink.flush();
+        Ok(())
+    }
+
+    /// Writes some copies of packets that came before the time `end`; returns how many.
+    fn read(&mut self, session: &mut Session<'_>, end: u64) -> Result<u32> {
+        let room = self.sink.room(self.snaplen)?;
+        let claimed = Pace::claim(session);
+        let (mut count, mut bytes) = (0, 0);
+        while count < claimed.min(room) {
+            let Some(copy) = self.reader.read()? else { break };
+            let time = self.clock.of(copy.time);
+            let queue = self.queues.then_some(copy.queue);
+            let known = Known { time, length: copy.length, queue, ..Known::default() };
+            self.sink.add(&known, copy.bytes.len(), [copy.bytes]);
+            count += 1;
+            bytes += u64::from(copy.length);
+            if time > end {
+                break;
+            }
+        }
+        session.counts.received(count, bytes);
+        Pace::done(session, claimed, count);
+        Ok(count)
+    }
+
+    /// Notes how many copies found no room.
+    fn note_losses(&self, session: &mut Session<'_>) {
+        let Ok(counts) = self.tap.counts() else { return };
+        if counts.lost > 0 && session.counts.rx_lost == 0 {
+            let text = format!(
+                "{} copies found no room in the ring buffer: a larger one (--tee-ring), a FILTER, or \
+                 fewer bytes of each packet (-s)",
+                counts.lost
+            );
+            session.event(Event::TeeRingFull, &text);
+        }
+        session.counts.rx_lost = counts.lost;
+    }
+}
+
+/// Returns what a tap has counted.
+pub(crate) fn counted(tap: &TapProgram, clock: Clock, start: u64) -> Statistics {
+    let counts = tap.counts().ok();
+    let mut counted = Statistics { start, end: clock.now(), ..Statistics::default() };
+    match counts {
+        Some(counts) => {
+            counted.received = counts.matched.packets + counts.others.packets;
+            counted.accepted = Some(counts.matched.packets);
+            counted.ring_lost = Some(counts.lost);
+        }
+        // Without rights (--user) the counters cannot be read before 5.19.
+        None => counted.beside = true,
+    }
+    counted
+}

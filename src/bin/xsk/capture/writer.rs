@@ -1,0 +1,241 @@
+//! The thread that writes the file, so that a slow disk or reader does not stop the threads that
+//! receive.
+
+use crate::capture::buffers::{Drain, Filled};
+use crate::capture::clock::Clock;
+use crate::capture::format::{self, Statistics, whole_blocks};
+use crate::capture::names::Names;
+use crate::capture::output::{NotAll, Output, not_written};
+use crate::failure::{Failure, Result};
+use crate::process::rights;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// How often to look whether a new file is due, and a reader is there.
+const TICK: Duration = Duration::from_millis(100);
+/// How long the end waits while nothing is written, and for a slow reader.
+const STILL: Duration = Duration::from_millis(500);
+const MOST: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// When a new file begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rotation {
+    pub(crate) size: Option<u64>,
+    pub(crate) time: Option<Duration>,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Written {
+    pub(crate) packets: u64,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
+    pub(crate) files: u32,
+}
+
+/// Counts what has happened since the start of the capture, but for what was written.
+pub(crate) type Count = Arc<dyn Fn() -> Statistics + Send + Sync>;
+
+/// What is written, and where.
+pub(crate) struct Plan {
+    pub(crate) names: Names,
+    pub(crate) rotation: Rotation,
+    /// The head of each file.
+    pub(crate) head: Vec<u8>,
+    pub(crate) clock: Clock,
+    pub(crate) count: Count,
+}
+
+/// How it ended: what was written, and the first error.
+type End = (Written, Result<()>);
+
+/// The thread.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    ended: Receiver<End>,
+    /// It changes as long as something is written.
+    progress: Arc<AtomicU64>,
+}
+
+/// What the thread has.
+struct Work {
+    plan: Plan,
+    output: Output,
+    /// When the file was begun.
+    begun: Instant,
+    /// Whether it has a packet.
+    has_packets: bool,
+    written: Written,
+    progress: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// Begins to write what comes from `drain` into `output`.
+    pub(crate) fn start(plan: Plan, output: Output, drain: Drain) -> Result<Self> {
+        let (sender, ended) = channel();
+        let progress = Arc::new(AtomicU64::new(0));
+        let mut work = Work {
+            plan,
+            output,
+            begun: Instant::now(),
+            has_packets: false,
+            written: Written::default(),
+            progress: Arc::clone(&progress),
+        };
+        let run = move || {
+            rights::give_up_in_thread();
+            let outcome = work.run(&drain);
+            // The others end soon then.
+            drop(drain);
+            let _ = sender.send((work.written, outcome));
+        };
+        let thread = std::thread::Builder::new().name("writer".to_owned());
+        thread.spawn(run).map_err(Failure::of_thread("the file"))?;
+        Ok(Self { ended, progress })
+    }
+
+    /// Waits until everything is written, but not long for a reader that reads nothing.
+    pub(crate) fn finish(self, path: &Path) -> End {
+        let (start, mut moved) = (Instant::now(), Instant::now());
+        let mut last = self.progress.load(Ordering::Relaxed);
+        loop {
+            match self.ended.recv_timeout(PAUSE) {
+                Ok(end) => return end,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    let error = io::Error::other("the thread that writes has failed");
+                    return (Written::default(), Err(not_written(path, &error)));
+                }
+            }
+            let now = self.progress.load(Ordering::Relaxed);
+            if now != last {
+                (last, moved) = (now, Instant::now());
+            }
+            if moved.elapsed() > STILL || start.elapsed() > MOST {
+                let error = io::Error::new(io::ErrorKind::TimedOut, "it is not read");
+                return (Written::default(), Err(not_written(path, &error)));
+            }
+        }
+    }
+}
+
+impl Work {
+    fn run(&mut self, drain: &Drain) -> Result<()> {
+        self.output.begin().map_err(|error| not_written(self.output.path(), &error))?;
+        self.begin_file()?;
+        let outcome = loop {
+            let done = match drain.filled.recv_timeout(TICK) {
+                Ok(Filled { bytes, packets }) => {
+                    let done = self.packets(&bytes, packets);
+                    drain.give_back(bytes);
+                    done
+                }
+                Err(RecvTimeoutError::Timeout) => self.tick(),
+                Err(RecvTimeoutError::Disconnected) => break Ok(()),
+            };
+            if done.is_err() {
+                break done;
+            }
+        };
+        outcome?;
+        self.end_file()
+    }
+
+    fn tick(&mut self) -> Result<()> {
+        self.output.reader().map_err(|error| not_written(self.output.path(), &error))?;
+        if self.is_old() && self.has_packets { self.next_file() } else { Ok(()) }
+    }
+
+    fn is_old(&self) -> bool {
+        self.plan.rotation.time.is_some_and(|time| self.begun.elapsed() >= time)
+    }
+
+    /// Writes packets, into several files if they are too many for one.
+    fn packets(&mut self, mut blocks: &[u8], packets: u64) -> Result<()> {
+        if self.is_old() && self.has_packets {
+            self.next_file()?;
+        }
+        let Some(size) = self.plan.rotation.size else { return self.blocks(blocks, packets) };
+        while !blocks.is_empty() {
+            let room = size.saturating_sub(self.output.written());
+            let (count, end) = whole_blocks(blocks, room, !self.has_packets);
+            if count == 0 {
+                self.next_file()?;
+                continue;
+            }
+            self.blocks(&blocks[..end], count)?;
+            blocks = &blocks[end..];
+        }
+        Ok(())
+    }
+
+    /// Writes blocks of packets.
+    fn blocks(&mut self, blocks: &[u8], packets: u64) -> Result<()> {
+        let before = self.output.written();
+        let progress = || {
+            self.progress.fetch_add(1, Ordering::Relaxed);
+        };
+        let outcome = self.output.blocks(blocks, progress);
+        self.written.bytes += self.output.written() - before;
+        let packets = match &outcome {
+            Ok(()) => packets,
+            Err(NotAll { whole, .. }) => *whole,
+        };
+        self.written.packets += packets;
+        self.has_packets |= packets > 0;
+        outcome.map_err(|NotAll { error, .. }| self.failed(&error))
+    }
+
+    /// Returns the failure of the file, after its statistics, for which there may be room.
+    fn failed(&mut self, error: &io::Error) -> Failure {
+        let _ = self.end_file();
+        match not_written(self.output.path(), error) {
+            Failure::Text(text) if self.output.is_regular() => Failure::Text(format!(
+                "{text}; it ends with the last whole packet, of {} in all",
+                self.written.packets
+            )),
+            failure => failure,
+        }
+    }
+
+    fn begin_file(&mut self) -> Result<()> {
+        self.written.files = self.plan.names.count();
+        (self.begun, self.has_packets) = (Instant::now(), false);
+        let head = std::mem::take(&mut self.plan.head);
+        let outcome = self.blocks_beside(&head);
+        self.plan.head = head;
+        outcome
+    }
+
+    /// Writes what was counted.
+    fn end_file(&mut self) -> Result<()> {
+        let mut counted = (self.plan.count)();
+        counted.written = self.written.packets;
+        if counted.beside {
+            counted.received += counted.written;
+        }
+        self.blocks_beside(&format::statistics(&counted))
+    }
+
+    /// Writes blocks that are no packets.
+    fn blocks_beside(&mut self, blocks: &[u8]) -> Result<()> {
+        let before = self.output.written();
+        let outcome = self.output.blocks(blocks, || {});
+        self.written.bytes += self.output.written() - before;
+        outcome.map_err(|NotAll { error, .. }| not_written(self.output.path(), &error))
+    }
+
+    fn next_file(&mut self) -> Result<()> {
+        self.end_file()?;
+        let path = self.plan.names.next(self.plan.clock.now() / 1_000_000_000);
+        self.output = Output::create(&path)?;
+        self.output.begin().map_err(|error| not_written(&path, &error))?;
+        self.plan.names.delete_old();
+        self.begin_file()
+    }
+}

@@ -1,0 +1,80 @@
+//! Taps: which packets are copied, how much of them, and what is lost.
+
+use crate::common::packet;
+use xsk::bpf::{Condition, Tap};
+use xsk::test_util::privileged;
+
+#[test]
+fn packets_are_copied_byte_for_byte_up_to_the_snaplen() {
+    if !privileged!() {
+        return;
+    }
+    for snaplen in [1, 60, 64, 65, 1000, 1600, 65535] {
+        let tap = Tap::new(Condition::every_packet()).snaplen(snaplen).load().unwrap();
+        let mut reader = tap.reader().unwrap();
+        for len in [14, 60, 63, 64, 65, 128, 129, 1514, 1600, 1601, 3400] {
+            let bytes = packet(len as u32, len.max(18));
+            assert_eq!(tap.program().test_run(&bytes, None).unwrap().retval, 2);
+            let copy = reader.read().unwrap().unwrap();
+            let kept = bytes.len().min(snaplen as usize);
+            assert!(copy.bytes == &bytes[..kept], "{len} bytes, of which {snaplen} are kept");
+            assert_eq!((copy.length as usize, copy.queue), (bytes.len(), 0));
+            assert!(reader.read().unwrap().is_none());
+        }
+    }
+}
+
+#[test]
+fn what_finds_no_room_is_counted_and_times_do_not_go_back() {
+    if !privileged!() {
+        return;
+    }
+    let tap = Tap::new("udp or ether proto 0x88b5".parse().unwrap()).ring_bytes(4096);
+    let tap = tap.load().unwrap();
+    let mut others = packet(0, 60);
+    others[12] = 0x99;
+    for number in 0..100 {
+        let bytes = packet(number, 60);
+        tap.program().test_run(&bytes, None).unwrap();
+        tap.program().test_run(&others, None).unwrap();
+    }
+    let (mut reader, mut copied, mut last) = (tap.reader().unwrap(), 0, 0);
+    while let Some(copy) = reader.read().unwrap() {
+        assert_eq!(copy.bytes, packet(copied, 60), "the first ones are there");
+        assert!(copy.time >= last);
+        (copied, last) = (copied + 1, copy.time);
+    }
+    let counts = tap.counts().unwrap();
+    assert!((20..100).contains(&copied), "{copied}");
+    assert_eq!((counts.matched.packets, counts.others.packets), (100, 100));
+    assert_eq!(counts.lost + u64::from(copied), 100);
+}
+
+#[test]
+fn packets_of_other_queues_are_not_copied() {
+    if !privileged!() {
+        return;
+    }
+    let copies = |queues: &[u32]| {
+        let tap = Tap::new(Condition::every_packet()).queues(queues.iter().copied());
+        let tap = tap.load().unwrap();
+        assert_eq!(tap.program().test_run(&[0; 60], None).unwrap().retval, 2);
+        tap.reader().unwrap().read().unwrap().is_some()
+    };
+    assert!(copies(&[0]) && copies(&[3, 0]));
+    assert!(!copies(&[1, 2]) && !copies(&[]));
+}
+
+#[test]
+fn a_condition_that_is_never_true_and_any_snaplen_are_no_danger() {
+    if !privileged!() {
+        return;
+    }
+    let tap = Tap::new("ip and arp".parse().unwrap()).load().unwrap();
+    assert_eq!(tap.program().test_run(&[0; 60], None).unwrap().retval, 2);
+    assert!(tap.reader().unwrap().read().unwrap().is_none());
+    for snaplen in [0, 65536, u32::MAX] {
+        let error = Tap::new(Condition::every_packet()).snaplen(snaplen).load().unwrap_err();
+        assert!(matches!(error, xsk::Error::Setting { name: "snaplen", .. }), "{error}");
+    }
+}
