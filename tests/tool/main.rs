@@ -11,6 +11,7 @@ mod ends;
 mod filters;
 mod fixture;
 mod frags;
+mod generate;
 mod latency;
 mod queues;
 mod rights;

@@ -4,9 +4,11 @@ mod command_line;
 mod demo;
 mod failure;
 mod filter;
+mod generate;
 mod latency;
 mod packet_file;
 mod process;
+mod receive;
 mod report;
 mod run;
 mod traffic;
@@ -51,6 +53,8 @@ fn run_command(command: &Command) -> Result<Ended> {
         Command::Latency(args) => latency::run(args, &stop()?),
         Command::Rxdrop(args) => rxdrop::run(args, &stop()?),
         Command::Txonly(args) => txonly::run(args, &stop()?),
+        Command::Generate(args) => generate::run(args, &stop()?),
+        Command::Receive(args) => receive::run(args, &stop()?),
         Command::L2fwd(args) => match &args.output {
             Some(output) if args.port.frags => between::run::<PacketSocket>(args, output, &stop()?),
             Some(output) => between::run::<Socket>(args, output, &stop()?),

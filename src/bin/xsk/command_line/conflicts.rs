@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Pairs of options, and why they exclude each other.
-const REASONS: [(&str, &str, &str); 12] = [
+const REASONS: [(&str, &str, &str); 17] = [
     ("--copy", "--zero-copy", "a socket is in one of both modes"),
     ("--generic", "--native", "a program is attached in one of both modes"),
     ("--frags", "--sockets", "packets have one frame where a queue has several sockets"),
@@ -18,6 +18,11 @@ const REASONS: [(&str, &str, &str); 12] = [
     ),
     ("--udp", "--generic", "UDP sockets have no XDP program"),
     ("--udp", "--native", "UDP sockets have no XDP program"),
+    ("--pps", "--bps", "each of them is a rate"),
+    ("--udp", "--tcp-syn", "packets are of one protocol"),
+    ("--udp", "--icmp", "packets are of one protocol"),
+    ("--tcp-syn", "--icmp", "packets are of one protocol"),
+    ("--size", "--imix", "each of them says which sizes packets have"),
     ("--compare", "--profile", "it measures all of them in turn"),
     ("--compare", "--udp", "it measures UDP sockets, too, where it can"),
     ("--compare", "--spin", "it measures with and without it in turn"),

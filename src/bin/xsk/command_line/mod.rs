@@ -3,11 +3,16 @@
 pub(crate) mod cable;
 pub(crate) mod conflicts;
 pub(crate) mod filter;
+pub(crate) mod generate;
 pub(crate) mod port;
+pub(crate) mod ranges;
+pub(crate) mod receive;
 
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::filter::FilterCommandArgs;
+pub(crate) use crate::command_line::generate::GenerateArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
+pub(crate) use crate::command_line::receive::ReceiveArgs;
 use crate::report::words;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -78,6 +83,8 @@ pub(crate) enum Command {
     /// is refused without --yes. With -o all this holds for both interfaces. A VLAN tag that the card
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
+    Generate(GenerateArgs),
+    Receive(ReceiveArgs),
     Filter(FilterCommandArgs),
 }
 
@@ -149,6 +156,8 @@ impl Command {
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),
+            Self::Generate(args) => Some(&args.port),
+            Self::Receive(args) => Some(&args.port),
         }
     }
 
@@ -159,6 +168,9 @@ impl Command {
             let text = "--user cannot be used with --attach netlink: without rights, what netlink \
                 attached cannot be taken off";
             return Some(text.to_owned());
+        }
+        if let Self::Generate(args) = self {
+            return args.contradiction();
         }
         let rx = match self {
             Self::Rxdrop(args) => Some(&args.rx),

@@ -96,6 +96,11 @@ impl Served {
         Ok(Self { numbers, left_out })
     }
 
+    /// Returns how many queues there are.
+    pub(crate) fn count(&self) -> usize {
+        self.numbers.len()
+    }
+
     /// Writes which queues are left out, and why.
     pub(crate) fn note_left_out(&self, session: &Session<'_>) {
         if let Some(text) = &self.left_out {

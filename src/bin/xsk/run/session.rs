@@ -12,7 +12,7 @@ use crate::run::pace::{Pace, Patience, STUCK};
 use crate::run::parts::Part;
 use crate::run::port::ActiveProgram;
 use crate::run::side::{DOWN, Side, explain};
-use crate::run::table::{Summary, Table};
+use crate::run::table::{Addition, Summary, Table};
 use crate::run::tx_times::TxTimes;
 use crate::run::watch;
 use rustix::time::{ClockId, clock_gettime};
@@ -36,6 +36,8 @@ pub(crate) struct Session<'a> {
     pub(crate) pending: u64,
     /// When packets were sent, if that was collected.
     pub(crate) tx_times: Option<TxTimes>,
+    /// What the command has to say beside, if anything.
+    pub(crate) addition: Option<Addition>,
     command: &'static str,
     args: &'a PortArgs,
     stop: &'a Stop,
@@ -80,6 +82,7 @@ impl<'a> Session<'a> {
             parts: vec![Counts::default(); parts],
             pending: 0,
             tx_times: None,
+            addition: None,
             command,
             args,
             stop,
@@ -350,6 +353,16 @@ impl<'a> Session<'a> {
         closed.and(written).map(|()| ended)
     }
 
+    /// Notes that the loop ended because all was done that was to be done, unless something else
+    /// ended it.
+    pub(crate) fn note_complete(&mut self) {
+        self.ended.get_or_insert(Ended::Complete);
+    }
+
+    fn only_sends(&self) -> bool {
+        matches!(self.command, "txonly" | "generate")
+    }
+
     /// Returns why the loop ended: without another reason, its count was reached.
     fn achieved(&self, report: &Report, sides: &[Report]) -> Result<Ended> {
         let ended = self.ended.unwrap_or(Ended::Count);
@@ -360,19 +373,19 @@ impl<'a> Session<'a> {
             meant.map(|(side, _)| side.name()).collect::<Vec<_>>().join(" and ")
         };
         match ended {
-            Ended::Count if totals.tx_dropped > 0 => Err(Failure::Text(format!(
+            Ended::Count | Ended::Complete if totals.tx_dropped > 0 => Err(Failure::Text(format!(
                 "{} dropped {} of {all} packets in place of sending them",
                 names(&|_, report| report.tx_dropped > 0),
                 totals.tx_dropped
             ))),
-            Ended::Count if self.pending > 0 => Err(Failure::Text(format!(
+            Ended::Count | Ended::Complete if self.pending > 0 => Err(Failure::Text(format!(
                 "{} of {all} packets were not sent: {} took none for {} s",
                 self.pending,
                 names(&|side, _| side.pending > 0),
                 STUCK.as_secs()
             ))),
             // One that only sends has failed then.
-            Ended::Time { .. } if self.command == "txonly" && totals.tx_packets == 0 => {
+            Ended::Time { .. } if self.only_sends() && totals.tx_packets == 0 => {
                 let (name, link) = (self.sides[0].name(), self.sides[0].link());
                 Err(Failure::Text(match (link, totals.tx_dropped) {
                     (Link::Ready, 0) => format!("{name} has sent nothing"),
@@ -413,9 +426,10 @@ impl<'a> Session<'a> {
         let effects = self.sides.iter().flat_map(Side::handles);
         let effects = effects.filter(|_| self.args.busy_poll).map(SocketHandle::busy_poll_effect);
         let busy_poll = effects.filter_map(xsk::Result::ok).collect();
-        let (pending, tx_times) = (self.pending, self.tx_times);
+        let (pending, tx_times, addition) = (self.pending, self.tx_times, self.addition);
         let filters = self.sides.iter().filter_map(Side::filter_summary).collect();
-        let summary = Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters };
+        let summary =
+            Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters, addition };
         self.table.summary(report, summary)?;
         Ok(())
     }

@@ -57,6 +57,18 @@ pub(crate) struct Summary {
     pub(crate) busy_poll: Vec<BusyPollEffect>,
     /// What the filter on each interface did, if there is one.
     pub(crate) filters: Vec<FilterSummary>,
+    /// What the command has to say beside, if anything.
+    pub(crate) addition: Option<Addition>,
+}
+
+/// What a command adds to its summary.
+#[derive(Debug)]
+pub(crate) struct Addition {
+    /// The name of what it adds in JSON.
+    pub(crate) key: &'static str,
+    pub(crate) json: Value,
+    /// Lines for people.
+    pub(crate) lines: Vec<String>,
 }
 
 /// An interface, the queues and mode of the sockets on it, and the program there.
@@ -198,7 +210,8 @@ impl Table {
     /// Writes the summary, and waits until everything is written, but not long for a reader that
     /// reads nothing.
     pub(crate) fn summary(self, all: &Report, summary: Summary) -> Result<(), NotWritten> {
-        let Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters } = summary;
+        let Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters, addition } =
+            summary;
         let total = all.totals();
         let kernel = named(&all.kernel);
         let text = if self.json {
@@ -223,6 +236,9 @@ impl Table {
                 let list = filters.iter().map(FilterSummary::json).collect();
                 object.insert("filters".to_owned(), Value::Array(list));
             }
+            if let Some(Addition { key, json, .. }) = addition {
+                object.insert(key.to_owned(), json);
+            }
             Value::Object(object).to_string()
         } else {
             let rows = self.rows(&total, &total, &kernel, &all.kernel, time);
@@ -238,7 +254,10 @@ impl Table {
             let effects: String = busy_poll.iter().map(|effect| format!("\n{effect}")).collect();
             let line = |filter: &FilterSummary| format!("\n{}", filter.line());
             let filters: String = filters.iter().map(line).collect();
-            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{times}{effects}")
+            let line = |line: String| format!("\n{}", printable(&line));
+            let added: String =
+                addition.into_iter().flat_map(|addition| addition.lines).map(line).collect();
+            format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{times}{effects}{added}")
         };
         let written = self.output.last_line(text);
         let missing = self.output.missing();
