@@ -19,6 +19,7 @@ mod napi;
 mod napi_guard;
 mod napi_request;
 mod napi_settings;
+mod neighbours;
 mod offloads;
 mod oper_state;
 mod processes;

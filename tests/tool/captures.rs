@@ -341,7 +341,7 @@ fn broken_captures_are_named_and_what_comes_before_counts() {
             "raw",
             pcap(&[], 101, false),
             Some(0),
-            "link type 101 (raw IP), and filters are for Ethernet",
+            "link type 101 (raw IP), and only those of Ethernet (1) are read",
         ),
         ("sll", pcap(&[], 113, true), Some(0), "link type 113 (Linux cooked capture)"),
         ("odd", pcap(&[], 9999, true), Some(0), "link type 9999, and filters"),

@@ -14,6 +14,7 @@ mod features;
 mod filters;
 mod fixture;
 mod frags;
+mod generate;
 mod latency;
 mod queues;
 mod respond;

@@ -58,6 +58,11 @@ constants! {
         RTA_MULTIPATH = 9;
         /// Route attribute, `u32`: the table; [`rtmsg::rtm_table`] holds those below 256.
         RTA_TABLE = 15;
+
+        /// Neighbour attribute: the address that is looked up; from `linux/neighbour.h`.
+        NDA_DST = 1;
+        /// Neighbour attribute: its hardware address; from `linux/neighbour.h`.
+        NDA_LLADDR = 2;
     }
 
     u32 {
@@ -229,5 +234,23 @@ structs! {
         3: rtnh_hops: u8,
         /// The device.
         4: rtnh_ifindex: i32,
+    }
+
+    /// Head of `RTM_*NEIGH` messages, after `nlmsghdr`; from `linux/neighbour.h`.
+    pub struct ndmsg(12, Same) {
+        /// [`AF_INET`] or [`AF_INET6`].
+        0: ndm_family: u8,
+        /// Zero.
+        1: ndm_pad1: u8,
+        /// Zero.
+        2: ndm_pad2: u16,
+        /// The device.
+        4: ndm_ifindex: i32,
+        /// `NUD_*`.
+        8: ndm_state: u16,
+        /// `NTF_*`.
+        10: ndm_flags: u8,
+        /// `RTN_*`.
+        11: ndm_type: u8,
     }
 }

@@ -147,7 +147,7 @@ fn try_all(
     show: &mut impl FnMut(String) -> io::Result<()>,
 ) -> Result<()> {
     while let Some(packet) = capture.next().map_err(|error| cannot_be_read(path, error))? {
-        let Next { bytes, length } = packet;
+        let Next { bytes, length, .. } = packet;
         tally.packets += 1;
         tally.cut += u64::from((bytes.len() as u64) < u64::from(length));
         let verdict = evaluator.matches(bytes)?;

@@ -7,9 +7,11 @@ mod doctor;
 mod failure;
 mod features;
 mod filter;
+mod generate;
 mod latency;
 mod packet_file;
 mod process;
+mod receive;
 mod report;
 mod respond;
 mod run;
@@ -66,6 +68,8 @@ fn run_command(command: &Command) -> Result<Ended> {
         Command::Capture(args) => capture::run(args, &stop()?),
         Command::Rxdrop(args) => rxdrop::run(args, &stop()?),
         Command::Txonly(args) => txonly::run(args, &stop()?),
+        Command::Generate(args) => generate::run(args, &stop()?),
+        Command::Receive(args) => receive::run(args, &stop()?),
         Command::L2fwd(args) => match &args.output {
             Some(output) if args.port.frags => {
                 between::run::<PacketSocket>(l2fwd_between(args, output), &stop()?)

@@ -30,6 +30,17 @@ pub(crate) struct Next<'a> {
     pub(crate) bytes: &'a [u8],
     /// How long it was.
     pub(crate) length: u32,
+    /// When it came, in nanoseconds since 1970, if the capture has its time.
+    pub(crate) time: Option<u64>,
+}
+
+/// Where a packet is in the buffer, and what is known of it.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    start: usize,
+    end: usize,
+    length: u32,
+    time: Option<u64>,
 }
 
 /// Why a capture cannot be read on.
@@ -57,7 +68,7 @@ impl fmt::Display for CaptureError {
             Self::Broken(packets, what) => write!(f, "{what} after packet {packets}"),
             Self::LinkType(number) => write!(
                 f,
-                "its packets are of link type {number}{}, and filters are for Ethernet (1)",
+                "its packets are of link type {number}{}, and only those of Ethernet (1) are read",
                 link_type(*number).map_or_else(String::new, |name| format!(" ({name})"))
             ),
         }
@@ -119,11 +130,31 @@ impl Order {
 struct Interface {
     link_type: u16,
     snaplen: u32,
+    clock: Clock,
+}
+
+/// What the times of an interface's packets are.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    /// Parts of a second that they count.
+    parts: u64,
+    /// Seconds that are added.
+    offset: i64,
+}
+
+impl Clock {
+    const MICROS: Self = Self { parts: 1_000_000, offset: 0 };
+
+    /// Returns a time in nanoseconds, if it is one.
+    fn nanoseconds(self, count: u64) -> Option<u64> {
+        let time = i128::from(count).checked_mul(1_000_000_000)? / i128::from(self.parts);
+        u64::try_from(time.checked_add(i128::from(self.offset) * 1_000_000_000)?).ok()
+    }
 }
 
 #[derive(Debug)]
 enum Format {
-    Pcap,
+    Pcap { nanoseconds: bool },
     PcapNg { interfaces: Vec<Interface> },
 }
 
@@ -161,8 +192,9 @@ impl<R: Read> Capture<R> {
             }
             _ => return Err(CaptureError::NoCapture("it is no pcap or pcapng file")),
         };
-        let mut capture =
-            Self { file, format: Format::Pcap, order, packets: 0, buffer: Vec::new() };
+        let nanoseconds = matches!(u32::from_le_bytes(magic), 0xa1b2_3c4d | 0x4d3c_b2a1);
+        let format = Format::Pcap { nanoseconds };
+        let mut capture = Self { file, format, order, packets: 0, buffer: Vec::new() };
         capture.exact(20)?;
         // The upper bits say whether packets have an FCS.
         let link_type =
@@ -174,18 +206,19 @@ impl<R: Read> Capture<R> {
     /// Returns the next packet; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Next<'_>>, CaptureError> {
         let found = match self.format {
-            Format::Pcap => self.record()?,
+            Format::Pcap { nanoseconds } => self.record(nanoseconds)?,
             Format::PcapNg { .. } => self.block()?,
         };
-        let Some((start, end, length)) = found else { return Ok(None) };
+        let Some(Found { start, end, length, time }) = found else { return Ok(None) };
         let broken = CaptureError::Broken(self.packets, "a packet is longer than its block");
         let bytes = self.buffer.get(start..end).ok_or(broken)?;
         self.packets += 1;
-        Ok(Some(Next { bytes, length }))
+        Ok(Some(Next { bytes, length, time }))
     }
 
-    /// Reads a record of a pcap file; returns where the packet is, and how long it was.
-    fn record(&mut self) -> Result<Option<(usize, usize, u32)>, CaptureError> {
+    /// Reads a record of a pcap file, whose times have nanoseconds or microseconds; returns where the
+    /// packet is.
+    fn record(&mut self, nanoseconds: bool) -> Result<Option<Found>, CaptureError> {
         let mut header = [0; 16];
         match fill(&mut self.file, &mut header)? {
             0 => return Ok(None),
@@ -194,15 +227,17 @@ impl<R: Read> Capture<R> {
         }
         let number = |at| self.order.u32(&header, at).unwrap_or_default();
         let (kept, length) = (number(8), number(12));
+        let part = u64::from(number(4)) * if nanoseconds { 1 } else { 1000 };
+        let time = u64::from(number(0)) * 1_000_000_000 + part;
         if kept > MOST_BYTES {
             return Err(CaptureError::Broken(self.packets, "a packet is impossibly long"));
         }
         self.exact(kept as usize)?;
-        Ok(Some((0, kept as usize, length)))
+        Ok(Some(Found { start: 0, end: kept as usize, length, time: Some(time) }))
     }
 
-    /// Reads blocks of a pcapng file up to the next packet; returns where it is, and how long it was.
-    fn block(&mut self) -> Result<Option<(usize, usize, u32)>, CaptureError> {
+    /// Reads blocks of a pcapng file up to the next packet; returns where it is.
+    fn block(&mut self) -> Result<Option<Found>, CaptureError> {
         loop {
             let mut kind = [0; 4];
             match fill(&mut self.file, &mut kind)? {
@@ -225,6 +260,7 @@ impl<R: Read> Capture<R> {
                     let interface = Interface {
                         link_type: link_type.ok_or_else(|| self.short())?,
                         snaplen: self.number(4)?,
+                        clock: self.clock(),
                     };
                     if let Format::PcapNg { interfaces } = &mut self.format {
                         interfaces.push(interface);
@@ -241,23 +277,60 @@ impl<R: Read> Capture<R> {
                     let snaplen = self.interface(0)?.snaplen;
                     let kept = if snaplen == 0 { length } else { length.min(snaplen) };
                     // A block has at least what it says.
-                    return Ok(Some((4, 4_usize.saturating_add(kept as usize), length)));
+                    let end = 4_usize.saturating_add(kept as usize);
+                    return Ok(Some(Found { start: 4, end, length, time: None }));
                 }
                 _ => {}
             }
         }
     }
 
-    /// Returns where a packet is whose two lengths are at `lengths`, and how long it was.
+    /// Returns the clock of an interface, by the options in its block.
+    fn clock(&self) -> Clock {
+        const RESOLUTION: u16 = 9;
+        const OFFSET: u16 = 14;
+        let mut clock = Clock::MICROS;
+        let mut at = 8;
+        while let Some((kind, length)) =
+            self.order.u16(&self.buffer, at).zip(self.order.u16(&self.buffer, at + 2))
+        {
+            let length = usize::from(length);
+            let Some(value) = self.buffer.get(at + 4..at + 4 + length) else { break };
+            match (kind, value) {
+                (0, _) => break,
+                (RESOLUTION, [power]) => {
+                    let base: u64 = if power & 0x80 == 0 { 10 } else { 2 };
+                    let parts = base.checked_pow((power & 0x7f).into());
+                    clock.parts = parts.unwrap_or(clock.parts);
+                }
+                (OFFSET, [..]) if length == 8 => {
+                    let half = |at| u64::from(self.order.u32(value, at).unwrap_or_default());
+                    let (first, second) = (half(0), half(4));
+                    clock.offset = match self.order {
+                        Order::Little => second << 32 | first,
+                        Order::Big => first << 32 | second,
+                    } as i64;
+                }
+                _ => {}
+            }
+            at += 4 + length.next_multiple_of(4);
+        }
+        clock
+    }
+
+    /// Returns where a packet is whose two lengths are at `lengths`, behind its time.
     fn packet(
         &self,
         interface: u32,
         lengths: usize,
         start: usize,
-    ) -> Result<Option<(usize, usize, u32)>, CaptureError> {
-        self.interface(interface)?;
+    ) -> Result<Option<Found>, CaptureError> {
+        let clock = self.interface(interface)?.clock;
+        let (high, low) = (self.number(lengths - 8)?, self.number(lengths - 4)?);
+        let time = clock.nanoseconds(u64::from(high) << 32 | u64::from(low));
         let (kept, length) = (self.number(lengths)?, self.number(lengths + 4)?);
-        Ok(Some((start, start.saturating_add(kept as usize), length)))
+        let end = start.saturating_add(kept as usize);
+        Ok(Some(Found { start, end, length, time }))
     }
 
     /// Returns the interface of a packet, which must be one of Ethernet.
@@ -379,10 +452,39 @@ mod tests {
     fn packets_of_both_kinds_of_blocks_are_read() {
         let bytes = pcapng();
         let mut capture = Capture::open(&bytes[..]).unwrap();
-        assert_eq!(capture.next().unwrap(), Some(Next { bytes: &[1, 2, 3, 4], length: 4 }));
-        let cut = Next { bytes: &[1, 2, 3, 4, 5, 6], length: 9 };
+        assert_eq!(
+            capture.next().unwrap(),
+            Some(Next { bytes: &[1, 2, 3, 4], length: 4, time: None })
+        );
+        let cut = Next { bytes: &[1, 2, 3, 4, 5, 6], length: 9, time: Some(0) };
         assert_eq!(capture.next().unwrap(), Some(cut));
         assert_eq!(capture.next().unwrap(), None);
+    }
+
+    #[test]
+    fn times_are_those_of_the_clock_of_their_interface() {
+        let words = |words: &[u32]| -> Vec<u8> {
+            words.iter().flat_map(|word| word.to_le_bytes()).collect()
+        };
+        let section = words(&[SECTION, 28, BYTE_ORDER, 1, u32::MAX, u32::MAX, 28]);
+        let packet = words(&[PACKET, 32, 0, 1, 2, 0, 0, 32]);
+        let ticks = (1_u64 << 32) + 2;
+        for (options, time) in [
+            (&[][..], ticks * 1000),
+            // Nanoseconds; with an offset of 7 seconds; 2^-10 seconds; end of options before it.
+            (&[0x0001_0009, 9][..], ticks),
+            (&[0x0001_0009, 9, 0x0008_000e, 7, 0][..], ticks + 7_000_000_000),
+            (&[0x0001_0009, 0x8a][..], (u128::from(ticks) * 1_000_000_000 / 1024) as u64),
+            (&[0, 0x0001_0009, 9][..], ticks * 1000),
+            // An option that is longer than its block.
+            (&[0x00ff_0009, 9][..], ticks * 1000),
+        ] {
+            let length = 20 + options.len() as u32 * 4;
+            let interface = words(&[&[INTERFACE, length, 1, 0][..], options, &[length]].concat());
+            let bytes = [&section[..], &interface, &packet].concat();
+            let mut capture = Capture::open(&bytes[..]).unwrap();
+            assert_eq!(capture.next().unwrap().unwrap().time, Some(time), "{options:x?}");
+        }
     }
 
     #[test]

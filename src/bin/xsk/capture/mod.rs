@@ -244,7 +244,7 @@ impl Running {
             "matched": counted.accepted,
             "ring_lost": counted.ring_lost,
         });
-        session.more.push(More { key: "capture", json, text: line });
+        session.more.push(More { key: "capture", json, lines: vec![line] });
         // Threads that receive end with an error of their own if nothing is written any more.
         outcome.and(captured)
     }

@@ -6,7 +6,10 @@ pub(crate) mod capture;
 pub(crate) mod conflicts;
 pub(crate) mod doctor;
 pub(crate) mod filter;
+pub(crate) mod generate;
 pub(crate) mod port;
+pub(crate) mod ranges;
+pub(crate) mod receive;
 pub(crate) mod respond;
 pub(crate) mod status;
 
@@ -15,7 +18,9 @@ pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::capture::CaptureArgs;
 use crate::command_line::doctor::{DoctorArgs, FeaturesArgs};
 use crate::command_line::filter::FilterCommandArgs;
+pub(crate) use crate::command_line::generate::GenerateArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
+pub(crate) use crate::command_line::receive::ReceiveArgs;
 use crate::command_line::respond::RespondArgs;
 use crate::command_line::status::{StatusArgs, UnloadArgs};
 use crate::report::words;
@@ -93,6 +98,8 @@ pub(crate) enum Command {
     Bridge(BridgeArgs),
     Respond(RespondArgs),
     Capture(CaptureArgs),
+    Generate(GenerateArgs),
+    Receive(ReceiveArgs),
     Filter(FilterCommandArgs),
     Status(StatusArgs),
     Unload(UnloadArgs),
@@ -173,6 +180,8 @@ impl Command {
             Self::Bridge(args) => Some(&args.port),
             Self::Respond(args) => Some(&args.port),
             Self::Capture(args) => Some(&args.port),
+            Self::Generate(args) => Some(&args.port),
+            Self::Receive(args) => Some(&args.port),
         }
     }
 
@@ -186,6 +195,9 @@ impl Command {
         }
         if let Self::Capture(args) = self {
             return args.contradiction().map(str::to_owned);
+        }
+        if let Self::Generate(args) = self {
+            return args.contradiction();
         }
         let rx = match self {
             Self::Rxdrop(args) => Some(&args.rx),

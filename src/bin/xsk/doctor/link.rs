@@ -196,16 +196,14 @@ pub(super) fn promiscuity(subject: &Subject) -> Check {
 pub(super) fn route(subject: &Subject) -> Result<Check> {
     const ID: &str = "default_route";
     let (name, word) = (subject.name(), subject.word());
-    let carried = carried(&subject.interface)?;
-    if carried.is_empty() {
+    let Some(carried) = carried(&subject.interface)? else {
         return Ok(Check::fine(
             ID,
             format!("{name} carries neither the default route nor this ssh session"),
         ));
-    }
+    };
     let text = format!(
-        "{name} carries {}: without FILTER the commands refuse it unless --yes is given",
-        carried.join(" and ")
+        "{name} carries {carried}: without FILTER the commands refuse it unless --yes is given"
     );
     Ok(Check::note(ID, text).command(format!("xsk rxdrop -i {word} udp dst port 4789")))
 }

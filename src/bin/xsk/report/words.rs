@@ -99,6 +99,8 @@ pub(crate) enum Why {
     Time,
     /// A signal came.
     Signal,
+    /// All that was to be sent was sent.
+    Complete,
     /// The interface was removed, or moved to another namespace.
     InterfaceGone,
     /// Another process took the program off.
@@ -108,10 +110,11 @@ pub(crate) enum Why {
 }
 
 impl Why {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Count,
         Self::Time,
         Self::Signal,
+        Self::Complete,
         Self::InterfaceGone,
         Self::ProgramTakenOff,
         Self::Error,
@@ -129,6 +132,7 @@ impl Why {
             Self::Count => ("count", "the count (-C) was reached"),
             Self::Time => ("time", "the time (-d) was over"),
             Self::Signal => ("signal", "a signal came"),
+            Self::Complete => ("complete", "the whole capture (--replay) was sent"),
             Self::InterfaceGone => {
                 ("interface_gone", "the interface was removed, or moved to another namespace")
             }

@@ -103,13 +103,11 @@ fn own(args: &RespondArgs, interface: &Interface) -> Result<(Own, Option<String>
     }
     let list = listed(shared.iter().copied());
     if !args.yes {
-        let carried = cut_off::carried(interface)?;
-        if !carried.is_empty() {
+        if let Some(carried) = cut_off::carried(interface)? {
             return Err(Failure::Text(format!(
-                "{name} carries {}, and {list} is the kernel's: if this stopped replying to ARP \
+                "{name} carries {carried}, and {list} is the kernel's: if this stopped replying to ARP \
                  and neighbour solicitations, the machine could not be reached. Give other \
-                 addresses by --address, or say that this is meant: --yes",
-                carried.join(" and ")
+                 addresses by --address, or say that this is meant: --yes"
             )));
         }
     }

@@ -143,7 +143,7 @@ impl Replies {
                 "not_replied": object(unreplied.iter().map(|(why, n)| (why.key(), *n)).collect()),
                 "fragments_passed_on": fragments,
             }),
-            text: lines.join("\n"),
+            lines,
         }
     }
 }
@@ -162,7 +162,8 @@ mod tests {
         for why in Unreplied::ALL {
             replies.count(Err(why));
         }
-        let More { json, text, .. } = replies.plus(&replies).summary(Some(7));
+        let More { json, lines, .. } = replies.plus(&replies).summary(Some(7));
+        let text = lines.join("\n");
         for kind in Kind::ALL {
             let wanted = if kind == Kind::Echo { 4 } else { 2 };
             assert_eq!(json["replied"][kind.key()], wanted);

@@ -51,6 +51,11 @@ impl Counts {
 pub(crate) struct Lengths(VecDeque<u32>);
 
 impl Lengths {
+    /// Returns none, with room for so many frames.
+    pub(crate) fn with_room(frames: usize) -> Self {
+        Self(VecDeque::with_capacity(frames))
+    }
+
     /// Takes the frames of a packet that is sent.
     #[inline]
     pub(crate) fn push(&mut self, frames: &[Frame]) {

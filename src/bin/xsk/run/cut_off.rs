@@ -1,4 +1,5 @@
-//! Refuses to take the packets of an interface that the user may be logged in by.
+//! Refuses to take the packets of an interface that the user may be logged in by, and to flood the
+//! network behind it.
 
 use crate::command_line::PortArgs;
 use crate::failure::{Failure, Result};
@@ -6,24 +7,6 @@ use crate::report::rates::named;
 use crate::run::management;
 use crate::run::ssh;
 use xsk::Interface;
-
-/// Returns what the user may be logged in by that an interface carries: the default route, this ssh
-/// session.
-pub(crate) fn carried(interface: &Interface) -> Result<Vec<String>> {
-    let mut carried = Vec::new();
-    if interface.carries_default_route()? {
-        carried.push("the default route".to_owned());
-    }
-    if let Some(session) = ssh::session() {
-        let local = session.local;
-        let addresses = management::addresses(interface)?;
-        if local.is_some_and(|local| addresses.contains(&local)) {
-            carried
-                .push(format!("this ssh session (from {} to port {})", session.peer, session.port));
-        }
-    }
-    Ok(carried)
-}
 
 /// Refuses to take the packets of an interface that carries the default route or this ssh session.
 /// They are all packets of its queues, or those of a filter (`filtered`), with those of management
@@ -34,12 +17,8 @@ pub(crate) fn refuse(
     filtered: bool,
     management: bool,
 ) -> Result<()> {
-    let carried = carried(interface)?;
-    if carried.is_empty() {
-        return Ok(());
-    }
-    let name = interface.name();
-    let (carried, queues) = (carried.join(" and "), named(&port.queue));
+    let Some(carried) = carried(interface)? else { return Ok(()) };
+    let (name, queues) = (interface.name(), named(&port.queue));
     Err(Failure::Text(match (filtered, management) {
         (true, true) => format!(
             "{name} carries {carried}, which --take-management may cut: ARP, IPv6 neighbour \
@@ -58,4 +37,32 @@ pub(crate) fn refuse(
              kernel; or say that this is meant: --yes"
         ),
     }))
+}
+
+/// Refuses to send what was not asked for to the network behind an interface that carries the
+/// default route or this ssh session.
+pub(crate) fn refuse_to_flood(interface: &Interface) -> Result<()> {
+    let Some(carried) = carried(interface)? else { return Ok(()) };
+    let name = interface.name();
+    Err(Failure::Text(format!(
+        "{name} carries {carried}: what this command sends would flood the network behind it. \
+         Name the interface of a test network, or say that this is meant: --yes"
+    )))
+}
+
+/// Returns what an interface carries that the user may need, if anything.
+pub(crate) fn carried(interface: &Interface) -> Result<Option<String>> {
+    let mut carried = Vec::new();
+    if interface.carries_default_route()? {
+        carried.push("the default route".to_owned());
+    }
+    if let Some(session) = ssh::session() {
+        let local = session.local;
+        let addresses = management::addresses(interface)?;
+        if local.is_some_and(|local| addresses.contains(&local)) {
+            carried
+                .push(format!("this ssh session (from {} to port {})", session.peer, session.port));
+        }
+    }
+    Ok((!carried.is_empty()).then(|| carried.join(" and ")))
 }

@@ -23,6 +23,8 @@ pub(crate) enum Ended {
     Time { early: bool },
     /// A signal came; `early` if there is a count or a time that was not reached.
     Signal { number: u8, early: bool },
+    /// All that was to be sent was sent.
+    Complete,
     /// Another process took the program off the interface.
     ProgramTakenOff,
     /// `doctor` found a problem.
@@ -37,13 +39,17 @@ impl Ended {
             Self::Count | Self::Broken => Why::Count,
             Self::Time { .. } => Why::Time,
             Self::Signal { .. } => Why::Signal,
+            Self::Complete => Why::Complete,
             Self::ProgramTakenOff => Why::ProgramTakenOff,
         }
     }
 
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Count | Self::Time { early: false } | Self::Signal { early: false, .. } => 0,
+            Self::Count
+            | Self::Complete
+            | Self::Time { early: false }
+            | Self::Signal { early: false, .. } => 0,
             Self::Time { early: true } => 3,
             Self::ProgramTakenOff => 5,
             Self::Broken => 6,

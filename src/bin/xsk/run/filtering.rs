@@ -135,7 +135,7 @@ impl Filtering {
         let kept = filter.rules().len().saturating_sub(1);
         let compiled = filter.frags(port.frags).counters(true).compile()?;
         let map = XskMap::create(XskMap::DEFAULT_NAME, interface.max_queues()?)?;
-        Ok(Self(Some(Arc::new(LiveFilter {
+        Ok(Self::Filter(Arc::new(LiveFilter {
             interface: interface.name().to_owned(),
             expression: what,
             own: true,
@@ -144,7 +144,7 @@ impl Filtering {
             takes_nothing: None,
             program: compiled.load(&map)?,
             map,
-        }))))
+        })))
     }
 
     /// Attaches by the builder that `builder` returns, with `attach`: the filter's program if there is

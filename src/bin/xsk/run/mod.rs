@@ -1,6 +1,7 @@
 //! A run of sockets on interfaces: what is set up, looked after, counted and reported.
 
 pub(crate) mod both_ends;
+pub(crate) mod clock;
 pub(crate) mod counts;
 pub(crate) mod cut_off;
 pub(crate) mod elsewhere;

@@ -373,6 +373,16 @@ impl<'a> Session<'a> {
         closed.and(written).map(|()| ended)
     }
 
+    /// Notes that the loop ended because all was done that was to be done, unless something else
+    /// ended it.
+    pub(crate) fn note_complete(&mut self) {
+        self.ended.get_or_insert(Ended::Complete);
+    }
+
+    fn only_sends(&self) -> bool {
+        matches!(self.command, "txonly" | "generate")
+    }
+
     /// Returns why the loop ended: without another reason, its count was reached.
     fn achieved(&self, report: &Report, sides: &[Report]) -> Result<Ended> {
         let ended = self.ended.unwrap_or(Ended::Count);
@@ -383,19 +393,19 @@ impl<'a> Session<'a> {
             meant.map(|(side, _)| side.name()).collect::<Vec<_>>().join(" and ")
         };
         match ended {
-            Ended::Count if totals.tx_dropped > 0 => Err(Failure::Text(format!(
+            Ended::Count | Ended::Complete if totals.tx_dropped > 0 => Err(Failure::Text(format!(
                 "{} dropped {} of {all} packets in place of sending them",
                 names(&|_, report| report.tx_dropped > 0),
                 totals.tx_dropped
             ))),
-            Ended::Count if self.pending > 0 => Err(Failure::Text(format!(
+            Ended::Count | Ended::Complete if self.pending > 0 => Err(Failure::Text(format!(
                 "{} of {all} packets were not sent: {} took none for {} s",
                 self.pending,
                 names(&|side, _| side.pending > 0),
                 STUCK.as_secs()
             ))),
             // One that only sends has failed then.
-            Ended::Time { .. } if self.command == "txonly" && totals.tx_packets == 0 => {
+            Ended::Time { .. } if self.only_sends() && totals.tx_packets == 0 => {
                 let (name, link) = (self.sides[0].name(), self.sides[0].link());
                 Err(Failure::Text(match (link, totals.tx_dropped) {
                     (Link::Ready, 0) => format!("{name} has sent nothing"),

@@ -102,6 +102,84 @@ pub(crate) trait TxRing: Send {
     }
 }
 
+/// Packets that are to be sent, one after the other.
+pub(crate) trait Supply {
+    /// Returns the bytes of the next packet, which are not 0 and fit the frames that a packet can
+    /// have; `None` if nothing is to be sent at the moment.
+    fn next_len(&mut self) -> Option<u32>;
+
+    /// Writes that packet, whose frames hold as many bytes; the one after it is the next then.
+    fn write(&mut self, frames: &mut [Frame]);
+}
+
+/// A TX ring that takes packets of different lengths.
+pub(crate) trait SupplyRing: TxRing {
+    /// Sends up to `most` packets of `supply`; returns how many.
+    fn send_supply(
+        &mut self,
+        pool: &mut FramePool,
+        most: u32,
+        supply: &mut impl Supply,
+    ) -> Result<u32, RingError>;
+}
+
+impl SupplyRing for Tx {
+    #[inline(always)]
+    fn send_supply(
+        &mut self,
+        pool: &mut FramePool,
+        most: u32,
+        supply: &mut impl Supply,
+    ) -> Result<u32, RingError> {
+        let mut slots = self.reserve(most)?;
+        let mut sent = 0;
+        while slots.remaining() > 0 {
+            let Some(len) = supply.next_len() else { break };
+            let Some(mut frame) = pool.take() else { break };
+            // It fits.
+            let _ = frame.truncate(len);
+            supply.write(std::slice::from_mut(&mut frame));
+            if let Err(refused) = slots.push(frame) {
+                debug_assert!(false, "a slot was left");
+                pool.put(refused);
+                break;
+            }
+            sent += 1;
+        }
+        Ok(sent)
+    }
+}
+
+impl SupplyRing for PacketTx {
+    #[inline(always)]
+    fn send_supply(
+        &mut self,
+        pool: &mut FramePool,
+        most: u32,
+        supply: &mut impl Supply,
+    ) -> Result<u32, RingError> {
+        let mut slots = self.reserve(u32::MAX)?;
+        let mut sent = 0;
+        while sent < most {
+            let Some(len) = supply.next_len() else { break };
+            let Some(mut packet) = pool.take_packet(len.into()) else { break };
+            // What is written is sent.
+            if packet.frames().len() > slots.remaining() as usize {
+                pool.extend(packet);
+                break;
+            }
+            supply.write(packet.frames_mut());
+            if let Err(refused) = slots.push(packet) {
+                debug_assert!(matches!(refused.reason, RefusalReason::NoRoom { .. }));
+                pool.extend(refused.packet);
+                break;
+            }
+            sent += 1;
+        }
+        Ok(sent)
+    }
+}
+
 /// A socket that receives.
 pub(crate) trait Receives: SocketKind {
     type Ring: RxRing;

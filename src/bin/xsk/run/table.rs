@@ -72,7 +72,7 @@ pub(crate) struct More {
     pub(crate) key: &'static str,
     pub(crate) json: Value,
     /// Lines for people.
-    pub(crate) text: String,
+    pub(crate) lines: Vec<String>,
 }
 
 /// An interface, the queues and mode of the sockets on it, and the program there.
@@ -289,7 +289,8 @@ impl Table {
             let effects: String = busy_poll.iter().map(|effect| format!("\n{effect}")).collect();
             let line = |filter: &FilterSummary| format!("\n{}", filter.line());
             let filters: String = filters.iter().map(line).collect();
-            let more: String = more.iter().map(|more| format!("\n{}", more.text)).collect();
+            let line = |line: String| format!("\n{}", printable(&line));
+            let more: String = more.into_iter().flat_map(|more| more.lines).map(line).collect();
             format!("\nSummary\n{rows}\n{bytes}{pending}{parts}{filters}{more}{times}{effects}")
         };
         let written = self.output.last_line(text);

@@ -108,7 +108,7 @@ pub(crate) fn run<S: Forwards>(all: Between<'_>, stop: &Stop) -> Result<Ended> {
         session.more.push(More {
             key: "checksums_finished",
             json: finished.into(),
-            text: format!("checksums finished: {}", grouped(finished)),
+            lines: vec![format!("checksums finished: {}", grouped(finished))],
         });
     }
     session.end(outcome, programs)

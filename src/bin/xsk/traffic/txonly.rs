@@ -148,7 +148,7 @@ fn frames(args: &TxonlyArgs, tx: &impl TxRing, umem: &Umem, pool: &mut FramePool
 
 /// Lets one wake-up send a whole batch (6.17). Where it sends 32 frames, the TX ring fills up, and
 /// every chunk has left the processor's cache before it is used again.
-fn raise_tx_budget(
+pub(crate) fn raise_tx_budget(
     port: &PortArgs,
     tx: &impl TxRing,
     handle: &SocketHandle,
