@@ -12,6 +12,7 @@ mod filters;
 mod fixture;
 mod frags;
 mod latency;
+mod manual;
 mod queues;
 mod rights;
 mod several;

@@ -5,6 +5,7 @@ mod demo;
 mod failure;
 mod filter;
 mod latency;
+mod manual;
 mod packet_file;
 mod process;
 mod report;
@@ -13,6 +14,7 @@ mod traffic;
 
 use command_line::Command;
 use failure::Result;
+use manual::{completions, help, man};
 use process::rights;
 use process::signals::Stop;
 use report::output::{self, Lines};
@@ -47,6 +49,9 @@ fn run_command(command: &Command) -> Result<Ended> {
     match command {
         // A signal ends these at once: nothing is attached.
         Command::Filter(args) => filter::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Help(args) => help::run(args),
         Command::Demo(args) => demo::run(args, &stop()?),
         Command::Latency(args) => latency::run(args, &stop()?),
         Command::Rxdrop(args) => rxdrop::run(args, &stop()?),

@@ -3,10 +3,12 @@
 pub(crate) mod cable;
 pub(crate) mod conflicts;
 pub(crate) mod filter;
+pub(crate) mod manual;
 pub(crate) mod port;
 
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::filter::FilterCommandArgs;
+use crate::command_line::manual::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
 use crate::report::words;
 use clap::error::ErrorKind;
@@ -34,7 +36,7 @@ fn long_help() -> String {
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
-/// All commands but `filter` need root, or the capabilities that they name when one is missing.
+/// The commands that open sockets need root, or the capabilities that they name when one is missing.
 ///
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, and the
 /// summary is written. If that takes more than two seconds, another signal ends it at once.
@@ -44,6 +46,7 @@ fn long_help() -> String {
 /// Of an option that is given twice the last one counts.
 #[derive(Debug, Parser)]
 #[command(name = "xsk", version, args_override_self = true, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = EXIT_CODES, after_long_help = long_help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -79,6 +82,9 @@ pub(crate) enum Command {
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
     Filter(FilterCommandArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+    Help(HelpArgs),
 }
 
 /// Options of `rxdrop`.
@@ -145,10 +151,10 @@ impl Command {
 
     fn port(&self) -> Option<&PortArgs> {
         match self {
-            Self::Demo(_) | Self::Latency(_) | Self::Filter(_) => None,
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),
+            _ => None,
         }
     }
 
