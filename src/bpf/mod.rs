@@ -125,7 +125,7 @@ pub(crate) use builder::log_text;
 pub(crate) use dispatcher::dispatcher;
 pub use filter::{
     Action, AddressSet, ClassicFilter, CompiledFilter, Condition, Direction, Filter, FilterCounts,
-    FilterProgram, PortSet, Ports, RuleCount, Verdict,
+    FilterProgram, Flow, PortSet, Ports, RuleCount, Verdict,
 };
 pub use info::{MapInfo, ProgramInfo};
 pub(crate) use links::{Hold, LinkRecord, links};

@@ -17,5 +17,6 @@ mod queues;
 mod rights;
 mod several;
 mod sharing;
+mod steer;
 mod timestamps;
 mod traffic;

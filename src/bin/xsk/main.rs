@@ -10,6 +10,7 @@ mod packet_file;
 mod process;
 mod report;
 mod run;
+mod steer;
 mod traffic;
 
 use command_line::Command;
@@ -49,6 +50,7 @@ fn run_command(command: &Command) -> Result<Ended> {
     match command {
         // A signal ends these at once: nothing is attached.
         Command::Filter(args) => filter::run(args),
+        Command::Steer(args) => steer::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Help(args) => help::run(args),

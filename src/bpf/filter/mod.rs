@@ -16,6 +16,8 @@ mod field;
 #[expect(clippy::module_inception, reason = "a type lives in the file of its name")]
 mod filter;
 mod filter_program;
+mod flow;
+mod flows;
 mod lower;
 mod management;
 mod map_part;
@@ -34,6 +36,7 @@ pub use condition::Condition;
 pub use direction::Direction;
 pub use filter::Filter;
 pub use filter_program::{FilterCounts, FilterProgram, RuleCount};
+pub use flow::Flow;
 pub use ports::Ports;
 pub use set::{AddressSet, PortSet};
 pub use verdict::Verdict;

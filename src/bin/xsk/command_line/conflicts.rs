@@ -4,8 +4,9 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Pairs of options, and why they exclude each other.
-const REASONS: [(&str, &str, &str); 12] = [
+const REASONS: [(&str, &str, &str); 13] = [
     ("--copy", "--zero-copy", "a socket is in one of both modes"),
+    ("--queue", "--drop", "packets of a rule go to a queue, or they are dropped"),
     ("--generic", "--native", "a program is attached in one of both modes"),
     ("--frags", "--sockets", "packets have one frame where a queue has several sockets"),
     ("--frags", "--tx-timestamps", "the time is known of packets in one frame"),

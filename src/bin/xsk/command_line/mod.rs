@@ -5,11 +5,13 @@ pub(crate) mod conflicts;
 pub(crate) mod filter;
 pub(crate) mod manual;
 pub(crate) mod port;
+pub(crate) mod steer;
 
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::filter::FilterCommandArgs;
 use crate::command_line::manual::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
+use crate::command_line::steer::SteerArgs;
 use crate::report::words;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -82,6 +84,7 @@ pub(crate) enum Command {
     /// took out of a packet is not put back (`ethtool -K IF rxvlan off` leaves it in).
     L2fwd(L2fwdArgs),
     Filter(FilterCommandArgs),
+    Steer(SteerArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
     Help(HelpArgs),
@@ -160,6 +163,9 @@ impl Command {
 
     /// Returns what is wrong with options that are right each by itself.
     fn contradiction(&self) -> Option<String> {
+        if let Self::Steer(args) = self {
+            return args.contradiction();
+        }
         let port = self.port()?;
         if matches!(port.attach, Some(Method::Netlink)) && port.user.is_some() {
             let text = "--user cannot be used with --attach netlink: without rights, what netlink \
