@@ -13,6 +13,7 @@ mod fixture;
 mod frags;
 mod latency;
 mod manual;
+mod napi;
 mod queues;
 mod rights;
 mod several;

@@ -6,6 +6,7 @@ mod failure;
 mod filter;
 mod latency;
 mod manual;
+mod napi;
 mod packet_file;
 mod process;
 mod report;
@@ -51,6 +52,7 @@ fn run_command(command: &Command) -> Result<Ended> {
         // A signal ends these at once: nothing is attached.
         Command::Filter(args) => filter::run(args),
         Command::Steer(args) => steer::run(args),
+        Command::Napi(args) => napi::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Help(args) => help::run(args),

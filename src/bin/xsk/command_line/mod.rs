@@ -4,12 +4,14 @@ pub(crate) mod cable;
 pub(crate) mod conflicts;
 pub(crate) mod filter;
 pub(crate) mod manual;
+pub(crate) mod napi;
 pub(crate) mod port;
 pub(crate) mod steer;
 
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::filter::FilterCommandArgs;
 use crate::command_line::manual::{CompletionsArgs, HelpArgs, ManArgs};
+use crate::command_line::napi::NapiArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
 use crate::command_line::steer::SteerArgs;
 use crate::report::words;
@@ -85,6 +87,7 @@ pub(crate) enum Command {
     L2fwd(L2fwdArgs),
     Filter(FilterCommandArgs),
     Steer(SteerArgs),
+    Napi(NapiArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
     Help(HelpArgs),
