@@ -2,7 +2,7 @@
 
 use crate::command_line::napi::{NapiArgs, NapiSetArgs};
 use crate::failure::{Failure, Result, quoted};
-use crate::napi::{members, word};
+use crate::napi::words::{members, word};
 use crate::report::output::{self, printable};
 use serde_json::json;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use crate::command_line::napi::NapiArgs;
 use crate::failure::Result;
-use crate::napi::{members, word};
+use crate::napi::words::{members, word};
 use crate::report::output::{self, printable};
 use crate::report::rates::grouped;
 use serde_json::{Value, json};
