@@ -126,8 +126,8 @@ pub(crate) use builder::log_text;
 pub(crate) use dispatcher::dispatcher;
 pub use filter::{
     Action, AddressSet, ClassicFilter, CompiledFilter, Condition, Direction, Filter, FilterCounts,
-    FilterProgram, FilterRule, PacketCopy, PortSet, Ports, RuleCount, Tap, TapCounts, TapProgram,
-    TapReader, Verdict,
+    FilterProgram, FilterRule, Flow, PacketCopy, PortSet, Ports, RuleCount, Tap, TapCounts,
+    TapProgram, TapReader, Verdict,
 };
 pub use info::{MapInfo, ProgramInfo};
 pub(crate) use links::{Hold, LinkRecord, links};

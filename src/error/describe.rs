@@ -189,6 +189,9 @@ impl Error {
             Self::Filter { fault: fault @ FilterFault::SetFull { .. } } => {
                 write!(f, "the prefix is not added: {fault}")
             }
+            Self::Filter { fault: fault @ FilterFault::NoFlow { .. } } => {
+                write!(f, "the condition is no list of flows: {fault}")
+            }
             Self::Filter { fault } => write!(f, "the filter cannot be compiled: {fault}"),
             Self::WrongObject { object, wanted } => write!(f, "{object} is not {wanted}"),
             Self::Attach { interface, mode, method, errno, message, .. } => write!(

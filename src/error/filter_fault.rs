@@ -39,6 +39,12 @@ pub enum FilterFault {
         /// Its condition.
         condition: String,
     },
+    /// A condition compares what no flow has ([`Condition::flows`](crate::bpf::Condition::flows)).
+    #[non_exhaustive]
+    NoFlow {
+        /// Why, in words.
+        reason: String,
+    },
 }
 
 impl fmt::Display for FilterFault {
@@ -56,6 +62,7 @@ impl fmt::Display for FilterFault {
                 "rule {rule} (\"{condition}\") takes every packet from the kernel's stack, ARP and \
                  remote shells included"
             ),
+            Self::NoFlow { reason } => f.write_str(reason),
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::common::Cable;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
@@ -141,6 +142,38 @@ pub(crate) fn listed(key: &str) -> Vec<String> {
     let (_, list) = help.split_once(&format!("\"{key}\" is one of:\n")).unwrap();
     let rows = list.lines().take_while(|line| line.starts_with("  "));
     rows.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
+}
+
+/// Returns the names of all commands, as the help lists them.
+pub(crate) fn commands() -> Vec<String> {
+    let output = Command::new(TOOL).arg("-h").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let (_, list) = help.split_once("\nCommands:\n").unwrap();
+    let rows = list.lines().take_while(|line| !line.is_empty());
+    // Names are indented by two columns, and the rest of a description by more.
+    let names = rows.filter_map(|line| line.strip_prefix("  ").filter(|row| !row.starts_with(' ')));
+    names.map(|row| row.split_whitespace().next().unwrap().to_owned()).collect()
+}
+
+/// A directory that goes with the test.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("xsk-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Tool {

@@ -9,6 +9,8 @@ mod features;
 mod filter;
 mod generate;
 mod latency;
+mod manual;
+mod napi;
 mod packet_file;
 mod process;
 mod receive;
@@ -16,11 +18,13 @@ mod report;
 mod respond;
 mod run;
 mod status;
+mod steer;
 mod traffic;
 mod unload;
 
 use command_line::{Command, L2fwdArgs};
 use failure::Result;
+use manual::{completions, help, man};
 use process::rights;
 use process::signals::Stop;
 use report::output::{self, Lines};
@@ -61,6 +65,11 @@ fn run_command(command: &Command) -> Result<Ended> {
         Command::Unload(args) => unload::run(args),
         Command::Features(args) => features::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Steer(args) => steer::run(args),
+        Command::Napi(args) => napi::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Help(args) => help::run(args),
         Command::Demo(args) => demo::run(args, &stop()?),
         Command::Latency(args) => latency::run(args, &stop()?),
         Command::Bridge(args) => bridge::run(args, &stop()?),

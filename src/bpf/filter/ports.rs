@@ -17,6 +17,20 @@ pub struct Ports {
     pub(crate) last: u16,
 }
 
+impl Ports {
+    /// Returns the first port.
+    #[must_use]
+    pub fn first(self) -> u16 {
+        self.first
+    }
+
+    /// Returns the last port, which is not below the first one.
+    #[must_use]
+    pub fn last(self) -> u16 {
+        self.last
+    }
+}
+
 impl From<u16> for Ports {
     fn from(port: u16) -> Self {
         Self { first: port, last: port }

@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 const REASONS: &[(&str, &str, &str)] = &[
     ("--spin", "--poll", "a thread sleeps while nothing comes, or it does not"),
     ("--copy", "--zero-copy", "a socket is in one of both modes"),
+    ("--queue", "--drop", "packets of a rule go to a queue, or they are dropped"),
     ("--generic", "--native", "a program is attached in one of both modes"),
     ("--frags", "--sockets", "packets have one frame where a queue has several sockets"),
     ("--frags", "--tx-timestamps", "the time is known of packets in one frame"),

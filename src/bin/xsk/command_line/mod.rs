@@ -7,11 +7,14 @@ pub(crate) mod conflicts;
 pub(crate) mod doctor;
 pub(crate) mod filter;
 pub(crate) mod generate;
+pub(crate) mod manual;
+pub(crate) mod napi;
 pub(crate) mod port;
 pub(crate) mod ranges;
 pub(crate) mod receive;
 pub(crate) mod respond;
 pub(crate) mod status;
+pub(crate) mod steer;
 
 use crate::command_line::bridge::BridgeArgs;
 pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
@@ -19,10 +22,13 @@ use crate::command_line::capture::CaptureArgs;
 use crate::command_line::doctor::{DoctorArgs, FeaturesArgs};
 use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::generate::GenerateArgs;
+use crate::command_line::manual::{CompletionsArgs, HelpArgs, ManArgs};
+use crate::command_line::napi::NapiArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
 pub(crate) use crate::command_line::receive::ReceiveArgs;
 use crate::command_line::respond::RespondArgs;
 use crate::command_line::status::{StatusArgs, UnloadArgs};
+use crate::command_line::steer::SteerArgs;
 use crate::report::words;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -50,8 +56,7 @@ fn long_help() -> String {
 
 /// AF_XDP sockets at work: packets past the kernel's network stack, without C.
 ///
-/// All commands but `filter`, `status`, `features` and `doctor` need root, or the capabilities that
-/// they name when one is missing.
+/// The commands that open sockets need root, or the capabilities that they name when one is missing.
 ///
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, and the
 /// summary is written. If that takes more than two seconds, another signal ends it at once.
@@ -61,6 +66,7 @@ fn long_help() -> String {
 /// Of an option that is given twice the last one counts.
 #[derive(Debug, Parser)]
 #[command(name = "xsk", version, args_override_self = true, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = EXIT_CODES, after_long_help = long_help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -105,6 +111,11 @@ pub(crate) enum Command {
     Unload(UnloadArgs),
     Features(FeaturesArgs),
     Doctor(DoctorArgs),
+    Steer(SteerArgs),
+    Napi(NapiArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+    Help(HelpArgs),
 }
 
 /// Options of `rxdrop`.
@@ -171,9 +182,6 @@ impl Command {
 
     fn port(&self) -> Option<&PortArgs> {
         match self {
-            Self::Demo(_) | Self::Latency(_) | Self::Filter(_) => None,
-            Self::Status(_) | Self::Unload(_) => None,
-            Self::Features(_) | Self::Doctor(_) => None,
             Self::Rxdrop(args) => Some(&args.port),
             Self::Txonly(args) => Some(&args.port),
             Self::L2fwd(args) => Some(&args.port),
@@ -182,11 +190,15 @@ impl Command {
             Self::Capture(args) => Some(&args.port),
             Self::Generate(args) => Some(&args.port),
             Self::Receive(args) => Some(&args.port),
+            _ => None,
         }
     }
 
     /// Returns what is wrong with options that are right each by itself.
     fn contradiction(&self) -> Option<String> {
+        if let Self::Steer(args) = self {
+            return args.contradiction();
+        }
         let port = self.port()?;
         if matches!(port.attach, Some(Method::Netlink)) && port.user.is_some() {
             let text = "--user cannot be used with --attach netlink: without rights, what netlink \

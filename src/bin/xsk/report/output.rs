@@ -33,6 +33,20 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// Writes a text to the standard output, at once.
+pub(crate) fn print(text: &str) -> Result<(), NotWritten> {
+    let mut stream = io::stdout().lock();
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(NotWritten)
+}
+
+/// Returns how many columns a text for people may have: those of the terminal, from 80 to 160, and 80
+/// where the standard output is none.
+pub(crate) fn width() -> usize {
+    const LEAST: usize = 80;
+    let columns = rustix::termios::tcgetwinsize(io::stdout()).map(|size| usize::from(size.ws_col));
+    columns.unwrap_or(LEAST).clamp(LEAST, 2 * LEAST)
+}
+
 /// Writes a line to the standard error output, by a thread, also if nothing reads it at the moment;
 /// a failed write is ignored.
 pub(crate) fn note(text: &str) {
