@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::classic::{self, Op};
 use super::compiled_filter::CompiledFilter;
+use super::counters::RuleKey;
 use super::filter_program::FilterProgram;
 use crate::bpf::XskMap;
 use crate::error::{ClassicError, Error, FilterFault, Result};
@@ -11,7 +12,9 @@ use std::str::FromStr;
 use xsk_uapi::filter::sock_filter;
 
 /// A filter that is a classic BPF program, such as `tcpdump -ddd` prints: the packets that it takes
-/// have one action, and all others go on to the kernel's stack.
+/// have one action, and all others go on to the kernel's stack. It is a program of its own, and cannot
+/// be a rule beside others: for that there is [`Condition`](super::Condition), which reads the
+/// language that such programs are compiled from.
 ///
 /// It is made of instructions ([`new`](Self::new)), or read from text; its
 /// [`Display`](fmt::Display) is text that reads back as an equal program.
@@ -76,6 +79,7 @@ pub struct ClassicFilter {
     program: Vec<sock_filter>,
     ops: Vec<Op>,
     take_everything: bool,
+    counters: bool,
     frags: bool,
 }
 
@@ -99,7 +103,7 @@ impl ClassicFilter {
     /// loads of what an XDP program cannot know.
     pub fn new(program: &[sock_filter]) -> Result<Self, ClassicError> {
         let ops = classic::check(program)?;
-        Ok(Self { program: program.to_vec(), ops, take_everything: false, frags: false })
+        Ok(Self { program: program.to_vec(), ops, take_everything: false, counters: false, frags: false })
     }
 
     /// Sets whether the program may take all packets from the kernel's stack, as
@@ -108,6 +112,15 @@ impl ClassicFilter {
     #[must_use]
     pub fn take_everything(mut self, yes: bool) -> Self {
         self.take_everything = yes;
+        self
+    }
+
+    /// Sets whether the program counts packets and bytes, as
+    /// [`Filter::counters`](super::Filter::counters) does: those that it takes, as those of rule 0
+    /// ([`FilterProgram::counts`]), and all others. By default it does not.
+    #[must_use]
+    pub fn counters(mut self, yes: bool) -> Self {
+        self.counters = yes;
         self
     }
 
@@ -140,13 +153,15 @@ impl ClassicFilter {
     /// [`take_everything`](Self::take_everything) is not set.
     pub fn compile(&self, action: Action) -> Result<CompiledFilter> {
         let failed = |fault| Error::Filter { fault };
-        let code = classic::translate(&self.ops, action)
+        let code = classic::translate(&self.ops, action, self.counters)
             .map_err(|_| failed(FilterFault::TooLarge { rules: 1 }))?;
         if code.everything.is_some() && !self.take_everything {
             let condition = "a classic program".to_owned();
             return Err(failed(FilterFault::TakesEverything { rule: 0, condition }));
         }
-        Ok(CompiledFilter { code, rules: 1, counters: false, frags: self.frags })
+        let key = self.counters.then(|| RuleKey::Classic(self.to_string(), action));
+        let rules = key.map(|key| [key].into());
+        Ok(CompiledFilter { code, rules, frags: self.frags })
     }
 
     /// Translates the program, and loads it for the sockets of `map`.

@@ -35,6 +35,9 @@ pub(super) struct Code {
     pub(super) code: asm::Code,
     /// The first slots of the loads that are to name a map.
     pub(super) maps: Vec<(usize, MapPart)>,
+    /// The slots of the instructions that say which rule a packet is counted for, and those rules; the
+    /// number after the last rule is for packets of none.
+    pub(super) counts: Vec<(usize, u32)>,
     /// The rules that no packet is for.
     pub(super) unreachable: Vec<u32>,
     /// The rule that all packets are for, whatever they are.
@@ -85,11 +88,31 @@ fn write(
         labels.push(if counters { out.code.label() } else { end });
     }
     let mut found = write_rules(formulas, &labels, &mut out)?;
+    let actions: Vec<Action> = rules.iter().map(|rule| rule.action).collect();
+    let (code, maps, counts) = finish(&actions, &labels, ends, counters, out)?;
+    let unreachable =
+        (0..u32_of_count(rules.len())).filter(|rule| !found.reached.remove(rule)).collect();
+    Ok(Code { code, maps, counts, unreachable, everything: found.everything })
+}
+
+/// A program, the loads that are to name a map, and where rules are counted: parts of [`Code`].
+type Finished = (asm::Code, Vec<(usize, MapPart)>, Vec<(usize, u32)>);
+
+/// Writes what becomes of packets: those of rule `n` come to the label `n`, and those of none to what
+/// is written next. Without `counters`, the labels are those of `ends`.
+pub(super) fn finish(
+    actions: &[Action],
+    labels: &[Label],
+    mut ends: BTreeMap<Action, Label>,
+    counters: bool,
+    mut out: Emitter<'static>,
+) -> Result<Finished, TooLarge> {
     out.place_others();
     let mut is_open = out.is_open;
+    let mut counts = Vec::new();
     if counters {
         let pass = *ends.entry(Action::Pass).or_insert_with(|| out.code.label());
-        count(rules, &labels, pass, &ends, &mut out);
+        counts = count(actions, labels, pass, &ends, &mut out);
         is_open = false;
     }
     // The verifier refuses instructions that no way leads to.
@@ -109,33 +132,31 @@ fn write(
         return Err(TooLarge);
     }
     let Emitter { code, maps, .. } = out;
-    let code = code.finish().map_err(|_| TooLarge)?;
-    let unreachable =
-        (0..u32_of_count(rules.len())).filter(|rule| !found.reached.remove(rule)).collect();
-    Ok(Code { code, maps, unreachable, everything: found.everything })
+    Ok((code.finish().map_err(|_| TooLarge)?, maps, counts))
 }
 
 /// Writes what counts packets. The packets of no rule come to it at its start, those of rule `n` at
-/// the label `n`.
+/// the label `n`. Returns where the numbers of rules are.
 fn count(
-    rules: &[Source<'_>],
+    actions: &[Action],
     labels: &[Label],
     pass: Label,
     ends: &BTreeMap<Action, Label>,
     out: &mut Emitter<'static>,
-) {
+) -> Vec<(usize, u32)> {
+    let mut counts = Vec::new();
     let tails: BTreeMap<Action, Label> =
         ends.keys().map(|&action| (action, out.code.label())).collect();
     let targets = out.code.targets();
-    let none = out.is_open.then_some((u32_of_count(rules.len()), Action::Pass, None));
-    let stubs = (0_u32..).zip(rules).zip(labels).filter(|(_, label)| targets.contains(label));
-    let stubs = stubs.map(|((number, rule), &label)| (number, rule.action, Some(label)));
+    let none = out.is_open.then_some((u32_of_count(actions.len()), Action::Pass, None));
+    let stubs = (0_u32..).zip(actions).zip(labels).filter(|(_, label)| targets.contains(label));
+    let stubs = stubs.map(|((number, &action), &label)| (number, action, Some(label)));
     for (number, action, label) in none.into_iter().chain(stubs) {
         if let Some(label) = label {
             out.code.place(label);
         }
-        let number = i32::from_ne_bytes(number.to_ne_bytes());
-        out.code.add([Insn::store_imm(Size::Word, Reg::R10, -4, number)]);
+        counts.push((out.code.len(), number));
+        out.code.add([store_count(number)]);
         if let Some(&tail) = tails.get(&action) {
             out.code.jump(Insn::jump(0), tail);
         }
@@ -164,10 +185,16 @@ fn count(
         ]);
         out.code.jump(Insn::jump(0), end);
     }
+    counts
+}
+
+/// Returns the instruction that says in which entry of the map a packet is counted.
+pub(super) fn store_count(entry: u32) -> Insn<'static> {
+    Insn::store_imm(Size::Word, Reg::R10, -4, i32::from_ne_bytes(entry.to_ne_bytes()))
 }
 
 /// Writes the end of packets that have this action.
-fn end(action: Action, context: Reg, out: &mut Emitter<'static>) {
+pub(super) fn end(action: Action, context: Reg, out: &mut Emitter<'static>) {
     let target = match action {
         Action::Pass | Action::Drop => {
             let verdict = if action == Action::Pass { XDP_PASS } else { XDP_DROP };

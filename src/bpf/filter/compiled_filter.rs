@@ -1,15 +1,16 @@
 //! A filter as a program that is not loaded.
 
 use super::super::asm::{Insn, Listing, Reg};
-use super::super::map::{PerCpuArray, SharedValue, XskMap};
+use super::super::map::{SharedValue, XskMap};
 use super::super::program::Program;
-use super::compile::Code;
+use super::compile::{Code, store_count};
+use super::counters::{Counters, RuleKey};
 use super::emit::TEMP;
 use super::filter_program::FilterProgram;
 use super::map_part::MapPart;
 use super::set::SetMaps;
 use crate::error::Result;
-use crate::num::{u32_of_count, usize32};
+use crate::num::usize32;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 #[cfg(any(test, feature = "test-util"))]
@@ -26,8 +27,8 @@ use xsk_uapi::bpf::{BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, bpf_insn};
 #[derive(Debug, Clone)]
 pub struct CompiledFilter {
     pub(super) code: Code,
-    pub(super) rules: usize,
-    pub(super) counters: bool,
+    /// The rules, if their packets are counted.
+    pub(super) rules: Option<Arc<[RuleKey]>>,
     pub(super) frags: bool,
 }
 
@@ -57,28 +58,76 @@ impl CompiledFilter {
     /// Linux 5.5. Filters that compare ports, or count, or compute with lengths or offsets, also need
     /// `CAP_PERFMON` (5.8): without it the verifier refuses arithmetic with pointers into packets.
     ///
-    /// The counts of a program begin at 0. Put in place of another one, it must use its map: one
-    /// without a rule for a queue or a slot uses none.
+    /// The counts of a program begin at 0; [`load_after`](Self::load_after) keeps those of another
+    /// one. Put in place of another one, it must use its map: one without a rule for a queue or a slot
+    /// uses none.
     ///
     /// # Errors
-    /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters) also [`Error::CreateMap`](crate::Error::CreateMap).
+    /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters)
+    /// also [`Error::CreateMap`](crate::Error::CreateMap).
     pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
-        let counters = if self.counters {
-            let entries = u32_of_count(self.rules).saturating_add(1);
-            Some(PerCpuArray::create("xsk_rules", entries)?)
-        } else {
-            None
-        };
-        let counting = counters.as_ref().map(AsFd::as_fd);
+        self.load_with(map, None)
+    }
+
+    /// Loads the program, as [`load`](Self::load) does, to take the place of `old`: it keeps the
+    /// counts. A rule that `old` has, too, with an equal condition and the same action, goes on from
+    /// its count there, wherever in the order it is; and so do the packets for which there is no rule.
+    /// Other rules begin at 0. If `old` does not count, all counts begin at 0.
+    ///
+    /// Such rules count in one place in both programs. So nothing is lost and nothing is counted twice
+    /// while one takes the place of the other, and `old` may run on, too: on another interface, or
+    /// because it was not replaced.
+    ///
+    /// ```no_run
+    /// use xsk::bpf::{Action, Filter, FilterProgram};
+    ///
+    /// /// Puts `filter` in the place of the filter `old`, and returns it.
+    /// fn change(
+    ///     attachment: &xsk::Attachment,
+    ///     old: FilterProgram,
+    ///     filter: &Filter,
+    /// ) -> xsk::Result<FilterProgram> {
+    ///     let new = filter.compile()?.load_after(attachment.map(), &old)?;
+    ///     attachment.replace_program(new.program().try_clone()?)?;
+    ///     Ok(new)
+    /// }
+    /// ```
+    ///
+    /// # Cost
+    /// The map of the counters has room for twice the rules, 64 at least. A rule that no program has
+    /// any more makes room for others, if this process can see that the programs that had it are gone,
+    /// which takes `CAP_SYS_ADMIN`. When there is no room, there is another map, and another
+    /// descriptor.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); [`Error::MapEntry`](crate::Error::MapEntry).
+    pub fn load_after(&self, map: &XskMap, old: &FilterProgram) -> Result<FilterProgram> {
+        self.load_with(map, old.counters())
+    }
+
+    fn load_with(&self, map: &XskMap, old: Option<&Counters>) -> Result<FilterProgram> {
         let maps = self.code.maps.iter().map(|(_, part)| Loaded::of(part));
         let maps = maps.collect::<Result<Vec<_>>>()?;
-        let insns = self.insns(map.as_fd(), counting, &maps);
-        let program = Program::builder(&insns)
-            .name("xsk_filter")
-            .license(c"Dual MIT/GPL")
-            .frags(self.frags)
-            .load()?;
-        Ok(FilterProgram::new(program, counters))
+        let load = |counting: Option<BorrowedFd<'_>>, entries: &[u32]| {
+            let mut insns = self.insns(map.as_fd(), counting, &maps);
+            for &(at, rule) in &self.code.counts {
+                let entry = entries.get(usize32(rule));
+                if let (Some(&entry), Some(insn)) = (entry, insns.get_mut(at)) {
+                    *insn = store_count(entry);
+                }
+            }
+            Program::builder(&insns)
+                .name("xsk_filter")
+                .license(c"Dual MIT/GPL")
+                .frags(self.frags)
+                .load()
+        };
+        let Some(rules) = &self.rules else {
+            return Ok(FilterProgram::new(load(None, &[])?, None));
+        };
+        let load = |map: &_, entries: &_| load(Some(AsFd::as_fd(map)), entries);
+        let (program, counters) = Counters::load(rules, old, load)?;
+        Ok(FilterProgram::new(program, Some(counters)))
     }
 
     /// Returns the instructions, with numbers in place of the descriptors of maps: 1 for that of the

@@ -5,6 +5,7 @@ use super::action::Action;
 use super::compile::{Source, compile};
 use super::compiled_filter::CompiledFilter;
 use super::condition::Condition;
+use super::counters::RuleKey;
 use super::filter_program::FilterProgram;
 use super::verdict::Verdict;
 use crate::error::{Error, FilterFault, Result};
@@ -124,8 +125,9 @@ impl Filter {
             let condition = condition.unwrap_or_default();
             return Err(failed(FilterFault::TakesEverything { rule, condition }));
         }
-        let (rules, counters, frags) = (self.rules.len(), self.counters, self.frags);
-        Ok(CompiledFilter { code, rules, counters, frags })
+        let keys = self.rules.iter().map(|rule| RuleKey::Rule(rule.condition.clone(), rule.action));
+        let rules = if self.counters { Some(keys.collect()) } else { None };
+        Ok(CompiledFilter { code, rules, frags: self.frags })
     }
 
     /// Compiles the filter, and loads it for the sockets of `map`.

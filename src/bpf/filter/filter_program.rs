@@ -1,7 +1,7 @@
 //! A filter that is loaded.
 
-use super::super::map::PerCpuArray;
 use super::super::program::Program;
+use super::counters::Counters;
 use crate::error::Result;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -30,7 +30,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 #[derive(Debug)]
 pub struct FilterProgram {
     program: Program,
-    counters: Option<PerCpuArray<RuleCount>>,
+    counters: Option<Counters>,
 }
 
 /// Packets, and their bytes.
@@ -71,7 +71,7 @@ pub struct FilterCounts {
 }
 
 impl FilterProgram {
-    pub(super) fn new(program: Program, counters: Option<PerCpuArray<RuleCount>>) -> Self {
+    pub(super) fn new(program: Program, counters: Option<Counters>) -> Self {
         Self { program, counters }
     }
 
@@ -81,23 +81,19 @@ impl FilterProgram {
         &self.program
     }
 
+    pub(super) fn counters(&self) -> Option<&Counters> {
+        self.counters.as_ref()
+    }
+
     /// Reads what the program has counted since it was loaded, also while it runs; `None` if it does
-    /// not count.
+    /// not count. Loaded after another one ([`CompiledFilter::load_after`]), it has the counts of that
+    /// for the rules that both have; and as both count in the same place, what the other still counts.
     ///
     /// # Errors
     /// [`Error::MapEntry`](crate::Error::MapEntry).
+    ///
+    /// [`CompiledFilter::load_after`]: super::CompiledFilter::load_after
     pub fn counts(&self) -> Result<Option<FilterCounts>> {
-        let Some(counters) = &self.counters else { return Ok(None) };
-        let mut rules = Vec::new();
-        for rule in 0..counters.entries() {
-            let mut sum = RuleCount::default();
-            for count in counters.get(rule)?.unwrap_or_default() {
-                sum.packets = sum.packets.wrapping_add(count.packets);
-                sum.bytes = sum.bytes.wrapping_add(count.bytes);
-            }
-            rules.push(sum);
-        }
-        let others = rules.pop().unwrap_or_default();
-        Ok(Some(FilterCounts { rules, others }))
+        self.counters.as_ref().map(Counters::read).transpose()
     }
 }

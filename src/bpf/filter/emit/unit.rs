@@ -79,13 +79,13 @@ impl<'map> Emitter<'map> {
             Insn::load(Size::Word, END, CONTEXT, 4),
         ]);
         let others = code.label();
-        Self {
-            code,
-            maps: Vec::new(),
-            reach: Reach { packet: 0, payload: None },
-            others,
-            is_open: true,
-        }
+        Self::with(code, others, true)
+    }
+
+    /// Goes on with a program whose packets for no rule, if there are such, come to `others`.
+    pub(in super::super) fn with(code: Assembler<'map>, others: Label, is_open: bool) -> Self {
+        let reach = Reach { packet: 0, payload: None };
+        Self { code, maps: Vec::new(), reach, others, is_open }
     }
 
     /// `dst = ` the map of this part, or its value: a load whose map is not there yet.
