@@ -5,7 +5,7 @@ use super::super::map::{SharedValue, XskMap};
 use super::super::program::Program;
 use super::compile::{Code, store_count};
 use super::counters::{Counters, RuleKey};
-use super::emit::TEMP;
+use super::emit::{TEMP, table_bound};
 use super::filter_program::FilterProgram;
 use super::map_part::MapPart;
 use super::set::SetMaps;
@@ -110,6 +110,12 @@ impl CompiledFilter {
         let maps = maps.collect::<Result<Vec<_>>>()?;
         let load = |counting: Option<BorrowedFd<'_>>, entries: &[u32]| {
             let mut insns = self.insns(map.as_fd(), counting, &maps);
+            // Sets may have grown since the program was compiled.
+            for (at, set) in &self.code.bounds {
+                if let Some(insn) = insns.get_mut(*at) {
+                    *insn = table_bound(set.table_bytes(), insn.raw().off);
+                }
+            }
             for &(at, rule) in &self.code.counts {
                 let entry = entries.get(usize32(rule));
                 if let (Some(&entry), Some(insn)) = (entry, insns.get_mut(at)) {

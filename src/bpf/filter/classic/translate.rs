@@ -50,7 +50,7 @@ pub(in super::super) fn translate(ops: &[Op], action: Action, counters: bool) ->
         out.code.jump(Insn::jump(0), yes);
     }
     let mut out = Emitter::with(out.code, no, passes);
-    let (code, maps, counts) = if counters {
+    let code = if counters {
         let ends = BTreeMap::from([(action, out.code.label())]);
         finish(&[action], &[yes], ends, true, out)?
     } else {
@@ -63,14 +63,12 @@ pub(in super::super) fn translate(ops: &[Op], action: Action, counters: bool) ->
             out.code.place(label);
             end(action, CONTEXT, &mut out);
         }
-        (out.code.finish().map_err(|_| TooLarge)?, out.maps, Vec::new())
+        Code::of(out, Vec::new())?
     };
     Ok(Code {
         unreachable: if takes { Vec::new() } else { vec![0] },
         everything: (!passes && action != Action::Pass).then_some(0),
-        code,
-        maps,
-        counts,
+        ..code
     })
 }
 
