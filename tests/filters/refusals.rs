@@ -22,6 +22,12 @@ fn a_rule_for_everything_needs_saying_so() {
     }
     let passed = Filter::new().rule(Condition::every_packet(), Action::Pass);
     assert!(passed.compile().is_ok(), "all packets go on to the kernel");
+    // Nothing is left for a rule behind it.
+    for text in ["len >= 0", "ip or not ip"] {
+        let passed = Filter::new().rule(condition(text), Action::Pass);
+        let filter = passed.rule(Condition::every_packet(), Action::Queue);
+        assert!(filter.compile().is_ok(), "{text}: all packets go on to the kernel");
+    }
 }
 
 #[test]

@@ -122,3 +122,26 @@ fn a_set_of_ports_is_seen_by_all_programs_that_use_it() {
     set.insert(2000);
     check(&[(1499, DROP), (1500, PASS), (1599, PASS), (1600, DROP), (2000, DROP), (2001, PASS)]);
 }
+
+#[test]
+fn a_set_may_grow_between_compiling_and_loading() {
+    if !xsk::test_util::privileged!() {
+        return;
+    }
+    let set = AddressSet::new("grown");
+    let filter = Filter::new().rule(Condition::address_in(Direction::Source, &set), Action::Drop);
+    let compiled = filter.compile().unwrap();
+    // Far more than an empty set has room for, and all of them in blocks of their own.
+    let address = |n: u32| Ipv4Addr::from((n << 16) | (n & 0xff) << 8 | 7);
+    for n in 0..5000 {
+        set.insert(address(n), 32).unwrap();
+    }
+    let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
+    let program = compiled.load(&map).unwrap();
+    for n in [0, 1, 2500, 4998, 4999] {
+        let packet = |address| udp4(address, Ipv4Addr::LOCALHOST, [1, 2]);
+        assert_eq!(verdict(&program, &packet(address(n))), DROP, "{n}");
+        let near = Ipv4Addr::from(u32::from(address(n)) + 1);
+        assert_eq!(verdict(&program, &packet(near)), PASS, "{near}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::classic::{self, Op};
 use super::compiled_filter::CompiledFilter;
+use super::counters::RuleKey;
 use super::filter_program::FilterProgram;
 use super::filter_rule::FilterRule;
 use crate::bpf::XskMap;
@@ -15,7 +16,9 @@ use xsk_uapi::filter::sock_filter;
 const CONDITION: &str = "a classic program";
 
 /// A filter that is a classic BPF program, such as `tcpdump -ddd` prints: the packets that it takes
-/// have one action, and all others go on to the kernel's stack.
+/// have one action, and all others go on to the kernel's stack. It is a program of its own, and cannot
+/// be a rule beside others: for that there is [`Condition`](super::Condition), which reads the
+/// language that such programs are compiled from.
 ///
 /// It is made of instructions ([`new`](Self::new)), or read from text; its
 /// [`Display`](fmt::Display) is text that reads back as an equal program.
@@ -80,6 +83,7 @@ pub struct ClassicFilter {
     program: Vec<sock_filter>,
     ops: Vec<Op>,
     take_everything: bool,
+    counters: bool,
     frags: bool,
 }
 
@@ -103,7 +107,13 @@ impl ClassicFilter {
     /// loads of what an XDP program cannot know.
     pub fn new(program: &[sock_filter]) -> Result<Self, ClassicError> {
         let ops = classic::check(program)?;
-        Ok(Self { program: program.to_vec(), ops, take_everything: false, frags: false })
+        Ok(Self {
+            program: program.to_vec(),
+            ops,
+            take_everything: false,
+            counters: false,
+            frags: false,
+        })
     }
 
     /// Sets whether the program may take all packets from the kernel's stack, as
@@ -112,6 +122,15 @@ impl ClassicFilter {
     #[must_use]
     pub fn take_everything(mut self, yes: bool) -> Self {
         self.take_everything = yes;
+        self
+    }
+
+    /// Sets whether the program counts packets and bytes, as
+    /// [`Filter::counters`](super::Filter::counters) does: those that it takes, as those of rule 0
+    /// ([`FilterProgram::counts`]), and all others. By default it does not.
+    #[must_use]
+    pub fn counters(mut self, yes: bool) -> Self {
+        self.counters = yes;
         self
     }
 
@@ -144,14 +163,16 @@ impl ClassicFilter {
     /// [`take_everything`](Self::take_everything) is not set.
     pub fn compile(&self, action: Action) -> Result<CompiledFilter> {
         let failed = |fault| Error::Filter { fault };
-        let code = classic::translate(&self.ops, action)
+        let code = classic::translate(&self.ops, action, self.counters)
             .map_err(|_| failed(FilterFault::TooLarge { rules: 1 }))?;
         if code.everything.is_some() && !self.take_everything {
             let condition = CONDITION.to_owned();
             return Err(failed(FilterFault::TakesEverything { rule: 0, condition }));
         }
+        let key = self.counters.then(|| RuleKey::Classic(self.to_string(), action));
+        let counted = key.map(|key| [key].into());
         let rules = vec![FilterRule::new(action, CONDITION.to_owned())];
-        Ok(CompiledFilter { code, rules, counters: false, frags: self.frags })
+        Ok(CompiledFilter { code, rules, counted, frags: self.frags })
     }
 
     /// Translates the program, and loads it for the sockets of `map`.

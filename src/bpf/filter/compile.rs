@@ -9,6 +9,7 @@ use super::expr::{Expr, Number, TestKind};
 use super::field::Fields;
 use super::lower::{Formula, collect, lower};
 use super::map_part::MapPart;
+use super::set::AddressSet;
 use crate::num::u32_of_count;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,10 +36,24 @@ pub(super) struct Code {
     pub(super) code: asm::Code,
     /// The first slots of the loads that are to name a map.
     pub(super) maps: Vec<(usize, MapPart)>,
+    /// The slots of the jumps that depend on how large the table of a set is.
+    pub(super) bounds: Vec<(usize, AddressSet)>,
+    /// The slots of the instructions that say which rule a packet is counted for, and those rules; the
+    /// number after the last rule is for packets of none.
+    pub(super) counts: Vec<(usize, u32)>,
     /// The rules that no packet is for.
     pub(super) unreachable: Vec<u32>,
-    /// The rule that all packets are for, whatever they are.
+    /// The rule that takes all packets from the kernel's stack, or all that others have left.
     pub(super) everything: Option<u32>,
+}
+
+impl Code {
+    /// Returns a program that is written, with where it counts.
+    pub(super) fn of(out: Emitter<'static>, counts: Vec<(usize, u32)>) -> Result<Self, TooLarge> {
+        let Emitter { code, maps, bounds, .. } = out;
+        let code = code.finish().map_err(|_| TooLarge)?;
+        Ok(Self { code, maps, bounds, counts, unreachable: Vec::new(), everything: None })
+    }
 }
 
 /// Writes the program of rules, of which each packet is for the first whose condition is true. With
@@ -84,12 +99,31 @@ fn write(
         let end = *ends.entry(rule.action).or_insert_with(|| out.code.label());
         labels.push(if counters { out.code.label() } else { end });
     }
-    let mut found = write_rules(formulas, &labels, &mut out)?;
+    let found = write_rules(formulas, &labels, &mut out)?;
+    let actions: Vec<Action> = rules.iter().map(|rule| rule.action).collect();
+    let everything = found.everything.filter(|(_, action)| *action != Action::Pass);
+    let everything = everything.map(|(rule, _)| rule);
+    let code = finish(&actions, &labels, ends, counters, out)?;
+    let unreachable =
+        (0..u32_of_count(rules.len())).filter(|rule| !found.reached.contains(rule)).collect();
+    Ok(Code { unreachable, everything, ..code })
+}
+
+/// Writes what becomes of packets: those of rule `n` come to the label `n`, and those of none to what
+/// is written next. Without `counters`, the labels are those of `ends`.
+pub(super) fn finish(
+    actions: &[Action],
+    labels: &[Label],
+    mut ends: BTreeMap<Action, Label>,
+    counters: bool,
+    mut out: Emitter<'static>,
+) -> Result<Code, TooLarge> {
     out.place_others();
     let mut is_open = out.is_open;
+    let mut counts = Vec::new();
     if counters {
         let pass = *ends.entry(Action::Pass).or_insert_with(|| out.code.label());
-        count(rules, &labels, pass, &ends, &mut out);
+        counts = count(actions, labels, pass, &ends, &mut out);
         is_open = false;
     }
     // The verifier refuses instructions that no way leads to.
@@ -108,34 +142,31 @@ fn write(
     if out.code.len() > MOST_INSNS {
         return Err(TooLarge);
     }
-    let Emitter { code, maps, .. } = out;
-    let code = code.finish().map_err(|_| TooLarge)?;
-    let unreachable =
-        (0..u32_of_count(rules.len())).filter(|rule| !found.reached.remove(rule)).collect();
-    Ok(Code { code, maps, unreachable, everything: found.everything })
+    Code::of(out, counts)
 }
 
 /// Writes what counts packets. The packets of no rule come to it at its start, those of rule `n` at
-/// the label `n`.
+/// the label `n`. Returns where the numbers of rules are.
 fn count(
-    rules: &[Source<'_>],
+    actions: &[Action],
     labels: &[Label],
     pass: Label,
     ends: &BTreeMap<Action, Label>,
     out: &mut Emitter<'static>,
-) {
+) -> Vec<(usize, u32)> {
+    let mut counts = Vec::new();
     let tails: BTreeMap<Action, Label> =
         ends.keys().map(|&action| (action, out.code.label())).collect();
     let targets = out.code.targets();
-    let none = out.is_open.then_some((u32_of_count(rules.len()), Action::Pass, None));
-    let stubs = (0_u32..).zip(rules).zip(labels).filter(|(_, label)| targets.contains(label));
-    let stubs = stubs.map(|((number, rule), &label)| (number, rule.action, Some(label)));
+    let none = out.is_open.then_some((u32_of_count(actions.len()), Action::Pass, None));
+    let stubs = (0_u32..).zip(actions).zip(labels).filter(|(_, label)| targets.contains(label));
+    let stubs = stubs.map(|((number, &action), &label)| (number, action, Some(label)));
     for (number, action, label) in none.into_iter().chain(stubs) {
         if let Some(label) = label {
             out.code.place(label);
         }
-        let number = i32::from_ne_bytes(number.to_ne_bytes());
-        out.code.add([Insn::store_imm(Size::Word, Reg::R10, -4, number)]);
+        counts.push((out.code.len(), number));
+        out.code.add([store_count(number)]);
         if let Some(&tail) = tails.get(&action) {
             out.code.jump(Insn::jump(0), tail);
         }
@@ -164,10 +195,16 @@ fn count(
         ]);
         out.code.jump(Insn::jump(0), end);
     }
+    counts
+}
+
+/// Returns the instruction that says in which entry of the map a packet is counted.
+pub(super) fn store_count(entry: u32) -> Insn<'static> {
+    Insn::store_imm(Size::Word, Reg::R10, -4, i32::from_ne_bytes(entry.to_ne_bytes()))
 }
 
 /// Writes the end of packets that have this action.
-fn end(action: Action, context: Reg, out: &mut Emitter<'static>) {
+pub(super) fn end(action: Action, context: Reg, out: &mut Emitter<'static>) {
     let target = match action {
         Action::Pass | Action::Drop => {
             let verdict = if action == Action::Pass { XDP_PASS } else { XDP_DROP };
@@ -190,7 +227,9 @@ fn end(action: Action, context: Reg, out: &mut Emitter<'static>) {
 #[derive(Debug, Default)]
 struct Found {
     reached: BTreeSet<u32>,
-    everything: Option<u32>,
+    /// The first rule whose condition is true of all packets, and its action: none is left for
+    /// others.
+    everything: Option<(u32, Action)>,
 }
 
 /// Writes one diagram of all rules: a field that several of them compare is read once.
@@ -204,8 +243,8 @@ fn together(
     let (mut root, mut everything) = (Place::NoRule, None);
     for (rule, (formula, action)) in (0..u32_of_count(formulas.len())).zip(formulas).rev() {
         let condition = diagram.build(formula, &fields)?;
-        if diagram.is_always_true(condition) && *action != Action::Pass {
-            everything = Some(rule);
+        if diagram.is_always_true(condition) {
+            everything = Some((rule, *action));
         }
         root = diagram.choose(condition, rule, root)?;
     }
@@ -234,8 +273,8 @@ fn one_by_one(
         if ends.contains(&Place::Outcome(true)) {
             found.reached.insert(rule);
         }
-        if diagram.is_always_true(root) && *action != Action::Pass {
-            found.everything = found.everything.or(Some(rule));
+        if diagram.is_always_true(root) {
+            found.everything = found.everything.or(Some((rule, *action)));
         }
     }
     Ok(found)

@@ -1,16 +1,17 @@
 //! A filter as a program that is not loaded.
 
 use super::super::asm::{Insn, Listing, Reg};
-use super::super::map::{PerCpuArray, SharedValue, XskMap};
+use super::super::map::{SharedValue, XskMap};
 use super::super::program::Program;
-use super::compile::Code;
-use super::emit::TEMP;
-use super::filter_program::{self, FilterProgram, RuleCount};
+use super::compile::{Code, store_count};
+use super::counters::{Counters, RuleKey};
+use super::emit::{TEMP, table_bound};
+use super::filter_program::{self, FilterProgram};
 use super::filter_rule::{self, FilterRule};
 use super::map_part::MapPart;
 use super::set::SetMaps;
 use crate::error::Result;
-use crate::num::{u32_of_count, usize32};
+use crate::num::usize32;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 #[cfg(any(test, feature = "test-util"))]
@@ -28,7 +29,8 @@ use xsk_uapi::bpf::{BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, bpf_insn};
 pub struct CompiledFilter {
     pub(super) code: Code,
     pub(super) rules: Vec<FilterRule>,
-    pub(super) counters: bool,
+    /// What the rules are counted by, if they are.
+    pub(super) counted: Option<Arc<[RuleKey]>>,
     pub(super) frags: bool,
 }
 
@@ -61,51 +63,101 @@ impl CompiledFilter {
     /// The program keeps the text of its rules, for [`FilterProgram::from_program`] of any process
     /// (5.10).
     ///
-    /// The counts of a program begin at 0. Put in place of another one, it must use its map: one
-    /// without a rule for a queue or a slot uses none.
+    /// The counts of a program begin at 0; [`load_after`](Self::load_after) keeps those of another
+    /// one. Put in place of another one, it must use its map: one without a rule for a queue or a slot
+    /// uses none.
     ///
     /// # Errors
-    /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters) also [`Error::CreateMap`](crate::Error::CreateMap).
+    /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters)
+    /// also [`Error::CreateMap`](crate::Error::CreateMap).
     pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
-        let counters = if self.counters { Some(self.counting()?) } else { None };
-        let counting = counters.as_ref().map(AsFd::as_fd);
+        self.load_with(map, None)
+    }
+
+    /// Loads the program, as [`load`](Self::load) does, to take the place of `old`: it keeps the
+    /// counts. A rule that `old` has, too, with an equal condition and the same action, goes on from
+    /// its count there, wherever in the order it is; and so do the packets for which there is no rule.
+    /// Other rules begin at 0. If `old` does not count, or is of
+    /// [`from_program`](FilterProgram::from_program), all counts begin at 0.
+    ///
+    /// Such rules count in one place in both programs. So nothing is lost and nothing is counted twice
+    /// while one takes the place of the other, and `old` may run on, too: on another interface, or
+    /// because it was not replaced.
+    ///
+    /// ```no_run
+    /// use xsk::bpf::{Action, Filter, FilterProgram};
+    ///
+    /// /// Puts `filter` in the place of the filter `old`, and returns it.
+    /// fn change(
+    ///     attachment: &xsk::Attachment,
+    ///     old: FilterProgram,
+    ///     filter: &Filter,
+    /// ) -> xsk::Result<FilterProgram> {
+    ///     let new = filter.compile()?.load_after(attachment.map(), &old)?;
+    ///     attachment.replace_program(new.program().try_clone()?)?;
+    ///     Ok(new)
+    /// }
+    /// ```
+    ///
+    /// # Cost
+    /// The map of the counters has room for twice the rules, 64 at least. A rule that no program has
+    /// any more makes room for others, if this process can see that the programs that had it are gone,
+    /// which takes `CAP_SYS_ADMIN`. When there is no room, there is another map, and another
+    /// descriptor.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); [`Error::MapEntry`](crate::Error::MapEntry).
+    pub fn load_after(&self, map: &XskMap, old: &FilterProgram) -> Result<FilterProgram> {
+        self.load_with(map, old.counters())
+    }
+
+    fn load_with(&self, map: &XskMap, old: Option<&Counters>) -> Result<FilterProgram> {
         let maps = self.maps()?;
-        let insns = self.insns(map.as_fd(), counting, &maps);
-        let program = Program::builder(&insns)
-            .name(filter_program::NAME)
-            .license(c"Dual MIT/GPL")
-            .frags(self.frags)
-            .load()?;
-        let rules = filter_rule::keep(&program, &self.rules).then(|| self.rules.clone());
+        let load = |counting: Option<BorrowedFd<'_>>, entries: &[u32]| {
+            Program::builder(&self.insns(map.as_fd(), counting, entries, &maps))
+                .name(filter_program::NAME)
+                .license(c"Dual MIT/GPL")
+                .frags(self.frags)
+                .load()
+        };
+        let (program, counters) = match &self.counted {
+            None => (load(None, &[])?, None),
+            Some(rules) => {
+                let load = |map: &_, entries: &_| load(Some(AsFd::as_fd(map)), entries);
+                let (program, counters) = Counters::load(rules, old, load)?;
+                (program, Some(counters))
+            }
+        };
+        let entries = counters.as_ref().map(Counters::entries);
+        let kept = filter_rule::keep(&program, &self.rules, entries.as_deref());
+        let rules = kept.then(|| self.rules.clone());
         Ok(FilterProgram::new(program, counters, rules))
     }
 
     /// Loads, by `load`, the program with another end in place of the redirect to the queue's socket,
     /// which is all that its rules do; the end finds the context in R6. Returns the program, and the
-    /// counters, which it has to have.
+    /// counters, which begin at 0.
     pub(super) fn with_end<'a>(
         &'a self,
         end: &[Insn<'a>],
         load: impl FnOnce(&[Insn<'_>]) -> Result<Program>,
-    ) -> Result<(Program, PerCpuArray<RuleCount>)> {
-        let counters = self.counting()?;
+    ) -> Result<(Program, Counters)> {
         let maps = self.maps()?;
-        // The map of the sockets is not named where the end begins.
-        let mut insns = self.insns(counters.as_fd(), Some(counters.as_fd()), &maps);
-        let sockets = self.code.maps.iter().find(|(_, part)| matches!(part, MapPart::Sockets));
-        // The redirect comes last, and begins with the load of the queue's number. Without it no
-        // packet matches.
-        if let Some(begin) = sockets.and_then(|(at, _)| at.checked_sub(1)) {
-            insns.truncate(begin);
-            insns.extend_from_slice(end);
-        }
-        let program = load(&insns)?;
-        Ok((program, counters))
-    }
-
-    fn counting(&self) -> Result<PerCpuArray<RuleCount>> {
-        let entries = u32_of_count(self.rules.len()).saturating_add(1);
-        PerCpuArray::create(filter_program::COUNTERS, entries)
+        let none = Arc::from([]);
+        let rules = self.counted.as_ref().unwrap_or(&none);
+        Counters::load(rules, None, |counting, entries| {
+            // The map of the sockets is not named where the end begins.
+            let counting = counting.as_fd();
+            let mut insns = self.insns(counting, Some(counting), entries, &maps);
+            let sockets = self.code.maps.iter().find(|(_, part)| matches!(part, MapPart::Sockets));
+            // The redirect comes last, and begins with the load of the queue's number. Without it no
+            // packet matches.
+            if let Some(begin) = sockets.and_then(|(at, _)| at.checked_sub(1)) {
+                insns.truncate(begin);
+                insns.extend_from_slice(end);
+            }
+            load(&insns)
+        })
     }
 
     fn maps(&self) -> Result<Vec<Loaded>> {
@@ -132,11 +184,13 @@ impl CompiledFilter {
         raw
     }
 
-    /// Returns the instructions with the maps that they name; `maps` are those of the loads.
+    /// Returns the instructions with the maps that they name, and the entries that the rules count
+    /// in; `maps` are those of the loads.
     fn insns<'a>(
         &'a self,
         sockets: BorrowedFd<'a>,
         counters: Option<BorrowedFd<'a>>,
+        entries: &[u32],
         maps: &'a [Loaded],
     ) -> Vec<Insn<'a>> {
         let mut insns: Vec<Insn<'a>> = self.code.code.insns().to_vec();
@@ -151,6 +205,18 @@ impl CompiledFilter {
             if let (Some(load), [low, high, ..]) = (load, insns.get_mut(*at..).unwrap_or_default())
             {
                 [*low, *high] = load;
+            }
+        }
+        // Sets may have grown since the program was compiled.
+        for (at, set) in &self.code.bounds {
+            if let Some(insn) = insns.get_mut(*at) {
+                *insn = table_bound(set.table_bytes(), insn.raw().off);
+            }
+        }
+        for &(at, rule) in &self.code.counts {
+            let entry = entries.get(usize32(rule));
+            if let (Some(&entry), Some(insn)) = (entry, insns.get_mut(at)) {
+                *insn = store_count(entry);
             }
         }
         insns

@@ -5,6 +5,7 @@ use super::action::Action;
 use super::compile::{Source, compile};
 use super::compiled_filter::CompiledFilter;
 use super::condition::Condition;
+use super::counters::RuleKey;
 use super::filter_program::FilterProgram;
 use super::filter_rule::FilterRule;
 use super::verdict::Verdict;
@@ -125,10 +126,11 @@ impl Filter {
             let condition = condition.unwrap_or_default();
             return Err(failed(FilterFault::TakesEverything { rule, condition }));
         }
-        let (counters, frags) = (self.counters, self.frags);
+        let keys = self.rules.iter().map(|rule| RuleKey::Rule(rule.condition.clone(), rule.action));
+        let counted = if self.counters { Some(keys.collect()) } else { None };
         let text = |rule: &Rule| FilterRule::new(rule.action, rule.condition.to_string());
         let rules = self.rules.iter().map(text).collect();
-        Ok(CompiledFilter { code, rules, counters, frags })
+        Ok(CompiledFilter { code, rules, counted, frags: self.frags })
     }
 
     /// Compiles the filter, and loads it for the sockets of `map`.

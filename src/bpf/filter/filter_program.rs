@@ -2,6 +2,7 @@
 
 use super::super::map::PerCpuArray;
 use super::super::program::Program;
+use super::counters::{self, Counters};
 use super::filter_rule::{self, FilterRule};
 use crate::error::Result;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -31,13 +32,12 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 #[derive(Debug)]
 pub struct FilterProgram {
     program: Program,
-    counters: Option<PerCpuArray<RuleCount>>,
+    counters: Option<Counters>,
     rules: Option<Vec<FilterRule>>,
 }
 
-/// The name of the program, and of the map of its counters.
+/// The name of the program.
 pub(super) const NAME: &str = "xsk_filter";
-pub(super) const COUNTERS: &str = "xsk_rules";
 
 /// Packets, and their bytes.
 ///
@@ -79,14 +79,16 @@ pub struct FilterCounts {
 impl FilterProgram {
     pub(super) fn new(
         program: Program,
-        counters: Option<PerCpuArray<RuleCount>>,
+        counters: Option<Counters>,
         rules: Option<Vec<FilterRule>>,
     ) -> Self {
         Self { program, counters, rules }
     }
 
     /// Takes a program that this or another process loaded, if it is a filter of this crate: by its
-    /// name, `xsk_filter`. To read its rules and counters takes `CAP_SYS_ADMIN`.
+    /// name, `xsk_filter`. To read its rules and counters takes `CAP_SYS_ADMIN`; they are known if the
+    /// kernel keeps the rules ([`rules`](Self::rules)). What other programs counted before it
+    /// ([`CompiledFilter::load_after`]) is in the counts as far as it was counted in the same map.
     ///
     /// ```no_run
     /// # fn main() -> xsk::Result<()> {
@@ -103,17 +105,22 @@ impl FilterProgram {
     /// # Errors
     /// [`Error::BpfObject`](crate::Error::BpfObject), if the kernel does not report what the program
     /// is.
+    ///
+    /// [`CompiledFilter::load_after`]: super::CompiledFilter::load_after
     pub fn from_program(program: Program) -> Result<Option<Self>> {
         let info = program.info()?;
         if info.name != NAME {
             return Ok(None);
         }
-        let counters = info.map_ids.iter().find_map(|id| {
+        let Some((rules, entries)) = filter_rule::kept(&info.map_ids) else {
+            return Ok(Some(Self { program, counters: None, rules: None }));
+        };
+        let map = info.map_ids.iter().find_map(|id| {
             let map = PerCpuArray::from_id(*id).ok()?;
-            (map.name() == COUNTERS).then_some(map)
+            (map.name() == counters::MAP).then_some(map)
         });
-        let rules = filter_rule::kept(&info.map_ids);
-        Ok(Some(Self { program, counters, rules }))
+        let counters = map.zip(entries).map(|(map, entries)| Counters::of_other(map, &entries));
+        Ok(Some(Self { program, counters, rules: Some(rules) }))
     }
 
     /// Returns the rules as text, in their order. `None` if they are not known: the kernel keeps
@@ -129,23 +136,19 @@ impl FilterProgram {
         &self.program
     }
 
+    pub(super) fn counters(&self) -> Option<&Counters> {
+        self.counters.as_ref()
+    }
+
     /// Reads what the program has counted since it was loaded, also while it runs; `None` if it does
-    /// not count.
+    /// not count. Loaded after another one ([`CompiledFilter::load_after`]), it has the counts of that
+    /// for the rules that both have; and as both count in the same place, what the other still counts.
     ///
     /// # Errors
     /// [`Error::MapEntry`](crate::Error::MapEntry).
+    ///
+    /// [`CompiledFilter::load_after`]: super::CompiledFilter::load_after
     pub fn counts(&self) -> Result<Option<FilterCounts>> {
-        let Some(counters) = &self.counters else { return Ok(None) };
-        let mut rules = Vec::new();
-        for rule in 0..counters.entries() {
-            let mut sum = RuleCount::default();
-            for count in counters.get(rule)?.unwrap_or_default() {
-                sum.packets = sum.packets.wrapping_add(count.packets);
-                sum.bytes = sum.bytes.wrapping_add(count.bytes);
-            }
-            rules.push(sum);
-        }
-        let others = rules.pop().unwrap_or_default();
-        Ok(Some(FilterCounts { rules, others }))
+        self.counters.as_ref().map(Counters::read).transpose()
     }
 }

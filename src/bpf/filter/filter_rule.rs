@@ -1,7 +1,8 @@
 //! The rules of a filter as text, which its program keeps in the kernel.
 //!
 //! The text is in a frozen array of one value, a map that is bound to the program beside those that
-//! its instructions name (5.10): a line that says what it is, and for each rule a line with the
+//! its instructions name (5.10): a line that says what it is, one with the entries of the counters'
+//! map that the rules and then all other packets are counted in, and for each rule a line with the
 //! action, a tab, and the condition.
 
 use super::super::info::MapInfo;
@@ -19,6 +20,8 @@ use xsk_uapi::bpf::{BPF_ANY, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY};
 const NAME: &str = "xsk_rules_text";
 /// The first line.
 const HEAD: &str = "xsk filter rules 1";
+/// How the second line begins.
+const COUNTERS: &str = "counters";
 /// The bytes of the longest text that is kept.
 const MOST: u32 = 64 << 10;
 
@@ -55,13 +58,15 @@ impl FilterRule {
 
 /// Has a program keep the text of its rules. Returns whether it does: not before 5.10, nor a text
 /// that is too long, nor without memory for it. A filter works all the same.
-pub(super) fn keep(program: &Program, rules: &[FilterRule]) -> bool {
-    !release::is_before(5, 10) && bind(program, text(rules).as_bytes()).is_ok()
+pub(super) fn keep(program: &Program, rules: &[FilterRule], entries: Option<&[u32]>) -> bool {
+    !release::is_before(5, 10) && bind(program, text(rules, entries).as_bytes()).is_ok()
 }
 
-/// Returns the rules that a program keeps in one of these maps; `None` also if this process may not
-/// read them.
-pub(super) fn kept(map_ids: &[u32]) -> Option<Vec<FilterRule>> {
+/// The rules of a program, and the entries that it counts in, if it counts.
+type Kept = (Vec<FilterRule>, Option<Vec<u32>>);
+
+/// Returns what a program keeps in one of these maps; `None` also if this process may not read them.
+pub(super) fn kept(map_ids: &[u32]) -> Option<Kept> {
     map_ids.iter().find_map(|id| {
         let (fd, info) = MapInfo::open(*id).ok()?;
         if info.name == NAME { rules(&value(fd, &info)?) } else { None }
@@ -94,28 +99,38 @@ fn value(fd: OwnedFd, info: &MapInfo) -> Option<Vec<u8>> {
     Some(value)
 }
 
-fn text(rules: &[FilterRule]) -> String {
-    let mut text = format!("{HEAD}\n");
+fn text(rules: &[FilterRule], entries: Option<&[u32]>) -> String {
+    let mut text = format!("{HEAD}\n{COUNTERS}");
+    // Writing to a string does not fail.
+    for entry in entries.unwrap_or_default() {
+        let _ = write!(text, " {entry}");
+    }
+    text.push('\n');
     for FilterRule { action, condition } in rules {
-        // Writing to a string does not fail.
         let _ = writeln!(text, "{action}\t{condition}");
     }
     text
 }
 
 /// Reads what [`text`] wrote.
-fn rules(text: &[u8]) -> Option<Vec<FilterRule>> {
+fn rules(text: &[u8]) -> Option<Kept> {
     let text = std::str::from_utf8(text).ok()?;
     let mut lines = text.strip_suffix('\n')?.split('\n');
     if lines.next() != Some(HEAD) {
         return None;
     }
-    lines
-        .map(|line| {
-            let (action, condition) = line.split_once('\t')?;
-            Some(FilterRule::new(Action::of_text(action)?, condition.to_owned()))
-        })
-        .collect()
+    let mut entries = lines.next()?.split(' ');
+    if entries.next() != Some(COUNTERS) {
+        return None;
+    }
+    let entries = entries.map(|entry| entry.parse().ok()).collect::<Option<Vec<u32>>>()?;
+    let rules = lines.map(|line| {
+        let (action, condition) = line.split_once('\t')?;
+        Some(FilterRule::new(Action::of_text(action)?, condition.to_owned()))
+    });
+    let rules: Vec<FilterRule> = rules.collect::<Option<_>>()?;
+    let counting = entries.len() == rules.len().checked_add(1)?;
+    (counting || entries.is_empty()).then_some((rules, counting.then_some(entries)))
 }
 
 #[cfg(test)]
@@ -132,7 +147,11 @@ mod tests {
             one(Action::Slot(u32::MAX), "len >= 0"),
         ];
         for count in 0..=all.len() {
-            assert_eq!(rules(text(&all[..count]).as_bytes()).unwrap(), all[..count]);
+            let (first, entries) = (&all[..count], &[7, 0, 3, u32::MAX, 4][..=count]);
+            for entries in [None, Some(entries)] {
+                let (read, counted) = rules(text(first, entries).as_bytes()).unwrap();
+                assert_eq!((&*read, counted.as_deref()), (first, entries));
+            }
         }
     }
 
@@ -142,18 +161,22 @@ mod tests {
             "",
             "\n",
             "xsk filter rules 1",
-            "xsk filter rules 2\n",
-            "xsk filter rules 1\ndrop\n",
-            "xsk filter rules 1\nkeep\tarp\n",
-            "xsk filter rules 1\nslot\tarp\n",
-            "xsk filter rules 1\nslot -1\tarp\n",
-            "xsk filter rules 1\nslot 4294967296\tarp\n",
-            "xsk filter rules 1\nqueue 1\tarp\n",
-            "xsk filter rules 1\n\n",
-            "xsk filter rules 1\ndrop\tarp\n\0",
+            "xsk filter rules 1\n",
+            "xsk filter rules 2\ncounters\n",
+            "xsk filter rules 1\ncounters 0\ndrop\tarp\n",
+            "xsk filter rules 1\ncounters 0 x\ndrop\tarp\n",
+            "xsk filter rules 1\ncounters 0 1 2\ndrop\tarp\n",
+            "xsk filter rules 1\ncounters\ndrop\n",
+            "xsk filter rules 1\ncounters\nkeep\tarp\n",
+            "xsk filter rules 1\ncounters\nslot\tarp\n",
+            "xsk filter rules 1\ncounters\nslot -1\tarp\n",
+            "xsk filter rules 1\ncounters\nslot 4294967296\tarp\n",
+            "xsk filter rules 1\ncounters\nqueue 1\tarp\n",
+            "xsk filter rules 1\ncounters\n\n",
+            "xsk filter rules 1\ncounters\ndrop\tarp\n\0",
         ] {
             assert_eq!(rules(text.as_bytes()), None, "{text:?}");
         }
-        assert_eq!(rules(b"xsk filter rules 1\ndrop\t\xff\n"), None);
+        assert_eq!(rules(b"xsk filter rules 1\ncounters\ndrop\t\xff\n"), None);
     }
 }

@@ -6,6 +6,7 @@ mod classic_filter;
 mod compile;
 mod compiled_filter;
 mod condition;
+mod counters;
 mod diagram;
 mod direction;
 mod display;

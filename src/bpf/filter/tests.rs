@@ -2,7 +2,12 @@
 //! evaluator agree.
 //!
 //! Each run prints its seed; `XSK_FILTER_SEED` repeats a run, and `XSK_FILTER_ROUNDS` is how many
-//! times as much is done.
+//! times as much is done: usually 20,000 pairs of a filter and a packet in each of the two. A million
+//! pairs in each, within half a minute on two processors:
+//!
+//! ```text
+//! XSK_FILTER_ROUNDS=50 cargo test --release --features cli --lib agree -- --nocapture
+//! ```
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -403,8 +408,7 @@ fn shown(filter: &Filter, compiled: &CompiledFilter) -> String {
 
 #[test]
 fn the_interpreter_and_the_evaluator_agree() {
-    // A million pairs; fewer without optimisation.
-    let filters = if cfg!(debug_assertions) { 50 } else { 2500 } * rounds();
+    let filters = 50 * rounds();
     let (mut random, start) = (Random::new(), Instant::now());
     let strategy = proptest::collection::vec(packet(), 400);
     let mut packets = Vec::new();
@@ -420,7 +424,7 @@ fn the_interpreter_and_the_evaluator_agree() {
         if let Err(what) = interpret(&compiled.raw(), &packets, &verdicts, &mut maps) {
             panic!("seed {}: {what}\n{}", random.seed, shown(&filter, &compiled));
         }
-        if compiled.counters {
+        if compiled.counted.is_some() {
             let wanted = counted(&filter, &packets, &verdicts);
             assert_eq!(maps.counts(), wanted, "{}", shown(&filter, &compiled));
         }
@@ -442,9 +446,10 @@ fn the_kernel_and_the_evaluator_agree() {
     }
     let (mut random, start) = (Random::new(), Instant::now());
     let map = XskMap::create("xsks_map", SLOTS).unwrap();
-    let packets = proptest::collection::vec(packet(), 40);
+    let strategy = proptest::collection::vec(packet(), 200);
+    let mut packets = Vec::new();
     let (mut pairs, mut matched, mut most, mut slowest) = (0_usize, 0, 0, Slowest::default());
-    for _ in 0..200 * rounds() {
+    for number in 0..100 * rounds() {
         let (filter, compiled) = random.filter();
         let failed = |what: String| -> ! {
             panic!("{what}\n{}", shown(&filter, &compiled));
@@ -453,7 +458,10 @@ fn the_kernel_and_the_evaluator_agree() {
         let loaded: FilterProgram =
             compiled.load(&map).unwrap_or_else(|error| failed(error.to_string()));
         slowest.note(loading, compiled.len());
-        let packets = random.draw(&packets);
+        // As above.
+        if number % 5 == 0 {
+            packets = random.draw(&strategy);
+        }
         let verdicts: Vec<Verdict> = packets.iter().map(|packet| filter.matches(packet)).collect();
         let mut maps = FilterMaps::new(filter.rules().len(), false);
         if let Err(what) = interpret(&compiled.raw(), &packets, &verdicts, &mut maps) {

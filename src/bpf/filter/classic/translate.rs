@@ -5,15 +5,13 @@
 //! verifier refuses them.
 
 use super::super::action::Action;
-use super::super::compile::Code;
-use super::super::map_part::MapPart;
+use super::super::compile::{Code, end, finish};
+use super::super::diagram::TooLarge;
+use super::super::emit::Emitter;
 use super::MOST_BYTES;
 use super::op::{Op, Operand, Operator, Register, Relation, Value};
-use crate::bpf::redirect::{RX_QUEUE_INDEX, XDP_PASS};
-use crate::bpf::{Alu, Assembler, Cond, Helper, Insn, Label, Reg, Size, Width};
-use crate::error::Result;
-
-const XDP_DROP: i32 = 1;
+use crate::bpf::{Alu, Assembler, Cond, Insn, Label, Reg, Size, Width};
+use std::collections::BTreeMap;
 
 /// The context, `struct xdp_md *`.
 const CONTEXT: Reg = Reg::R1;
@@ -33,7 +31,12 @@ const X: Reg = Reg::R6;
 const MOST_OFFSET: u32 = 0x7ff0;
 
 /// Writes the program that does `action` with the packets that `ops` takes, and passes the others.
-pub(in super::super) fn translate(ops: &[Op], action: Action) -> Result<Code> {
+/// With `counters` it counts both, in the entries 0 and 1 of a map.
+pub(in super::super) fn translate(
+    ops: &[Op],
+    action: Action,
+    counters: bool,
+) -> Result<Code, TooLarge> {
     let mut code = Assembler::new();
     let (yes, no) = (code.label(), code.label());
     let labels = ops.iter().map(|_| code.label()).collect();
@@ -43,24 +46,33 @@ pub(in super::super) fn translate(ops: &[Op], action: Action) -> Result<Code> {
     for (at, op) in ops.iter().enumerate() {
         out.instruction(at, *op);
     }
-    let mut maps = Vec::new();
     let targets = out.code.targets();
     let last = out.goto;
-    let mut ends = [(no, Action::Pass), (yes, action)];
-    // What the last instruction goes on to is written first.
-    if last == Some(yes) {
-        ends.reverse();
-    }
     let is_reached = |label| targets.contains(&label) || last == Some(label);
-    for (label, action) in ends.into_iter().filter(|(label, _)| is_reached(*label)) {
-        out.code.place(label);
-        end(action, &mut out.code, &mut maps);
+    let (takes, passes) = (is_reached(yes), is_reached(no));
+    if counters && last == Some(yes) {
+        out.code.jump(Insn::jump(0), yes);
     }
+    let mut out = Emitter::with(out.code, no, passes);
+    let code = if counters {
+        let ends = BTreeMap::from([(action, out.code.label())]);
+        finish(&[action], &[yes], ends, true, out)?
+    } else {
+        let mut ends = [(no, Action::Pass), (yes, action)];
+        // What the last instruction goes on to is written first.
+        if last == Some(yes) {
+            ends.reverse();
+        }
+        for (label, action) in ends.into_iter().filter(|(label, _)| is_reached(*label)) {
+            out.code.place(label);
+            end(action, CONTEXT, &mut out);
+        }
+        Code::of(out, Vec::new())?
+    };
     Ok(Code {
-        unreachable: if is_reached(yes) { Vec::new() } else { vec![0] },
-        everything: (!is_reached(no) && action != Action::Pass).then_some(0),
-        code: out.code.finish()?,
-        maps,
+        unreachable: if takes { Vec::new() } else { vec![0] },
+        everything: (!passes && action != Action::Pass).then_some(0),
+        ..code
     })
 }
 
@@ -349,23 +361,6 @@ fn uses(op: Op, register: Register) -> (bool, bool) {
         Op::Negate | Op::ReturnA => (is_a, false),
         Op::Jump(_) | Op::Return(_) => (false, false),
     }
-}
-
-/// Writes the end of packets that have this action.
-fn end(action: Action, code: &mut Assembler<'static>, maps: &mut Vec<(usize, MapPart)>) {
-    let slot = match action {
-        Action::Pass | Action::Drop => {
-            let verdict = if action == Action::Pass { XDP_PASS } else { XDP_DROP };
-            code.add([Insn::mov64_imm(Reg::R0, verdict), Insn::exit()]);
-            return;
-        }
-        Action::Queue => Insn::load(Size::Word, Reg::R2, CONTEXT, RX_QUEUE_INDEX),
-        Action::Slot(slot) => Insn::mov32_imm(Reg::R2, constant(slot)),
-    };
-    code.add(slot);
-    maps.push((code.len(), MapPart::Sockets));
-    code.add(Insn::load_imm64(Reg::R1, 0));
-    code.add([Insn::mov64_imm(Reg::R3, XDP_PASS), Insn::call(Helper::REDIRECT_MAP), Insn::exit()]);
 }
 
 fn reg(register: Register) -> Reg {

@@ -9,6 +9,7 @@ mod numbers;
 mod sets;
 mod unit;
 
+pub(super) use sets::table_bound;
 pub(super) use unit::{CONTEXT, DATA, END, Emitter, TEMP};
 
 use super::diagram::{Diagram, Node, Place, TooLarge};

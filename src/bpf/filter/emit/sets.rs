@@ -24,8 +24,6 @@ impl Unit<'_, '_> {
         reach: Reach,
     ) -> Result<(), TooLarge> {
         let (inside, outside) = outcomes(node)?;
-        let last = set.table_bytes().saturating_sub(BLOCK_BYTES);
-        let last = i32::try_from(last).map_err(|_| TooLarge)?;
         let part = || MapPart::Table(set.clone());
         let (decided, bits) = (self.out.code.label(), self.out.code.label());
         // The verifier of 5.10 knows no bounds of a number whose bytes were swapped: the move shows
@@ -44,7 +42,7 @@ impl Unit<'_, '_> {
             Insn::alu64_imm(Alu::And, INDEX, 0xff),
         ]);
         self.out.code.jump(Insn::jump_imm(Cond::Lt, FOUND, 2, 0), decided);
-        self.offset(last, outside, reach, Some(bits));
+        self.offset(set, outside, reach, Some(bits));
         self.out.load_map(TEMP, part());
         self.add([
             Insn::alu64_reg(Alu::Add, TEMP, FOUND),
@@ -55,7 +53,7 @@ impl Unit<'_, '_> {
             Insn::alu64_imm(Alu::And, INDEX, 0xff),
         ]);
         self.out.code.jump(Insn::jump_imm(Cond::Lt, FOUND, 2, 0), decided);
-        self.offset(last, outside, reach, None);
+        self.offset(set, outside, reach, None);
         self.out.code.place(bits);
         self.out.load_map(TEMP, part());
         self.add([Insn::alu64_reg(Alu::Add, TEMP, FOUND)]);
@@ -68,20 +66,32 @@ impl Unit<'_, '_> {
 
     /// Makes an offset of the word in [`FOUND`], which is in bounds for the verifier; goes on to
     /// `bits` if the word leads to bits.
-    fn offset(&mut self, last: i32, outside: Place, reach: Reach, bits: Option<crate::bpf::Label>) {
+    fn offset(
+        &mut self,
+        set: &AddressSet,
+        outside: Place,
+        reach: Reach,
+        bits: Option<crate::bpf::Label>,
+    ) {
         if let Some(bits) = bits {
             self.add([
                 Insn::mov64_reg(TEMP, FOUND),
                 Insn::alu64_imm(Alu::And, FOUND, low_half(u64::from(OFFSET))),
             ]);
-            self.jump(Insn::jump_imm(Cond::Gt, FOUND, last, 0), outside, reach);
+            self.bound(set, outside, reach);
             let full = i32::try_from(FULL_BLOCK).unwrap_or(0);
             self.add([Insn::alu64_imm(Alu::And, TEMP, full)]);
             self.out.code.jump(Insn::jump_imm(Cond::Eq, TEMP, 0, 0), bits);
         } else {
             self.add([Insn::alu64_imm(Alu::And, FOUND, low_half(u64::from(OFFSET)))]);
-            self.jump(Insn::jump_imm(Cond::Gt, FOUND, last, 0), outside, reach);
+            self.bound(set, outside, reach);
         }
+    }
+
+    /// Goes on to `outside` if the offset in [`FOUND`] is not one of the table's.
+    fn bound(&mut self, set: &AddressSet, outside: Place, reach: Reach) {
+        self.out.bounds.push((self.out.code.len(), set.clone()));
+        self.jump(table_bound(set.table_bytes(), 0), outside, reach);
     }
 
     /// `FOUND = ` the bit of number [`INDEX`] from [`TEMP`] on.
@@ -146,6 +156,14 @@ impl Unit<'_, '_> {
         self.go(outside, reach);
         Ok(())
     }
+}
+
+/// Returns the jump that goes `off` slots further if [`FOUND`] is no offset of a table of so many
+/// bytes.
+pub(in super::super) fn table_bound(bytes: u32, off: i16) -> Insn<'static> {
+    // No table has more than 2^30 bytes.
+    let last = i32::try_from(bytes.saturating_sub(BLOCK_BYTES)).unwrap_or(0);
+    Insn::jump_imm(Cond::Gt, FOUND, last, off)
 }
 
 /// Returns where a node goes on for 1 and for 0.

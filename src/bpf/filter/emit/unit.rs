@@ -3,6 +3,7 @@
 use super::super::diagram::Place;
 use super::super::field::Base;
 use super::super::map_part::MapPart;
+use super::super::set::AddressSet;
 use crate::bpf::{Assembler, Insn, Label, Reg, Size};
 use crate::num::usize32;
 use std::collections::{BTreeSet, HashMap};
@@ -45,6 +46,8 @@ pub(in super::super) struct Emitter<'map> {
     pub(in super::super) code: Assembler<'map>,
     /// The first slots of the loads that are to name a map.
     pub(in super::super) maps: Vec<(usize, MapPart)>,
+    /// The slots of the jumps that depend on how large the table of a set is.
+    pub(in super::super) bounds: Vec<(usize, AddressSet)>,
     /// What is known where the next unit begins.
     pub(super) reach: Reach,
     /// Where packets go on to that are for no rule so far.
@@ -79,13 +82,13 @@ impl<'map> Emitter<'map> {
             Insn::load(Size::Word, END, CONTEXT, 4),
         ]);
         let others = code.label();
-        Self {
-            code,
-            maps: Vec::new(),
-            reach: Reach { packet: 0, payload: None },
-            others,
-            is_open: true,
-        }
+        Self::with(code, others, true)
+    }
+
+    /// Goes on with a program whose packets for no rule, if there are such, come to `others`.
+    pub(in super::super) fn with(code: Assembler<'map>, others: Label, is_open: bool) -> Self {
+        let reach = Reach { packet: 0, payload: None };
+        Self { code, maps: Vec::new(), bounds: Vec::new(), reach, others, is_open }
     }
 
     /// `dst = ` the map of this part, or its value: a load whose map is not there yet.

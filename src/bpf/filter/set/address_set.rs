@@ -45,7 +45,7 @@ const MOST_V6: u32 = 1 << 20;
 /// # Cost
 /// An IPv4 address costs at most three loads, however many prefixes there are; an IPv6 address a
 /// look-up in a trie of the kernel (`BPF_MAP_TYPE_LPM_TRIE`), which takes longer the more there are.
-/// The kernel's memory for IPv4 is fixed when a filter with the set is first compiled: at least 0.5
+/// The kernel's memory for IPv4 is fixed when a filter with the set is first loaded: at least 0.5
 /// MiB, and twice what the prefixes of that moment take: 1 KiB for each /16 network that has prefixes
 /// of more than 24 bits and 32 bytes for each /24 network with such, 32 bytes for each other /16
 /// network that has prefixes of more than 16.
@@ -62,9 +62,8 @@ struct Shared {
 struct State {
     v4: BTreeSet<Prefix4>,
     v6: BTreeSet<(u128, u8)>,
-    /// Once a filter is compiled.
+    /// Once a filter is loaded, as what follows.
     table: Option<Table>,
-    /// Once a filter is loaded.
     maps: Option<Arc<SetMaps>>,
 }
 
@@ -177,43 +176,41 @@ impl AddressSet {
         }
     }
 
-    /// Returns how many bytes the table has that programs look into.
+    /// Returns how many bytes the table has that programs look into, or would have if a filter were
+    /// loaded.
     pub(in super::super) fn table_bytes(&self) -> u32 {
-        let mut state = self.state();
-        let State { v4, table, .. } = &mut *state;
-        table.get_or_insert_with(|| Table::new(Table::bytes_for(v4))).bytes()
+        let state = self.state();
+        state.table.as_ref().map_or_else(|| Table::bytes_for(&state.v4), Table::bytes)
     }
 
     /// Returns what programs look into; makes it for the first of them.
     pub(in super::super) fn maps(&self) -> Result<Arc<SetMaps>> {
-        let bytes = self.table_bytes();
         let mut state = self.state();
         if let Some(maps) = &state.maps {
             return Ok(Arc::clone(maps));
         }
+        let State { v4, v6, .. } = &*state;
+        let mut words = Table::new(Table::bytes_for(v4));
+        let bytes = words.bytes();
         let table = SharedValue::create("xsk_addresses", bytes)?;
         let trie = LpmTrie::create("xsk_addresses6", MOST_V6)?;
-        for (address, len) in &state.v6 {
+        for (address, len) in v6 {
             trie.insert(&Prefix::new(address.to_be_bytes(), (*len).into())?, &1)?;
         }
-        let State { v4, table: words, .. } = &mut *state;
-        if let Some(words) = words {
-            // Prefixes that came before the first load are not in it yet.
-            *words = Table::new(bytes);
-            // The prefixes of a /16 are written at once.
-            let mut last = None;
-            let parts = v4.iter().map(|&(address, len)| (address & mask(len.min(16)), len.min(16)));
-            let mut parts = parts.filter(|&part| last.replace(part) != Some(part));
-            let whole = parts.try_for_each(|part| words.update(v4, part, &mut |_, _| {}));
-            if whole.is_err() {
-                let fault = FilterFault::SetFull { set: self.name().to_owned(), bytes };
-                return Err(Error::Filter { fault });
-            }
-            for (offset, word) in words.words() {
-                table.write(offset, word);
-            }
+        // The prefixes of a /16 are written at once.
+        let mut last = None;
+        let parts = v4.iter().map(|&(address, len)| (address & mask(len.min(16)), len.min(16)));
+        let mut parts = parts.filter(|&part| last.replace(part) != Some(part));
+        let whole = parts.try_for_each(|part| words.update(v4, part, &mut |_, _| {}));
+        if whole.is_err() {
+            let fault = FilterFault::SetFull { set: self.name().to_owned(), bytes };
+            return Err(Error::Filter { fault });
+        }
+        for (offset, word) in words.words() {
+            table.write(offset, word);
         }
         let maps = Arc::new(SetMaps { table, trie });
+        state.table = Some(words);
         state.maps = Some(Arc::clone(&maps));
         Ok(maps)
     }

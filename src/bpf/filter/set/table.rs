@@ -90,7 +90,7 @@ impl Table {
             }
         }
         let spare = blocks.max(1 << 18);
-        ROOT_BYTES.saturating_add(blocks).saturating_add(spare).min(1 << 30)
+        ROOT_BYTES.saturating_add(blocks).saturating_add(spare).min(1 << 30) & OFFSET
     }
 
     /// Returns the table's length in bytes.
