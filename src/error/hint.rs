@@ -58,8 +58,8 @@ const NOT_FRESH: &str = "Only one that nothing has registered memory with, given
     can become a socket here: open it (`XskFd::open`) and hand it over at once";
 const FILTER_SIZE: &str = "Put addresses and ports that are many into a set, or spread the rules \
     over fewer conditions";
-const SET_SIZE: &str = "Its room is that of the prefixes that it had when a filter with it was \
-    first compiled, twice over: make a new set with all prefixes, and a new filter with it";
+const SET_SIZE: &str = "Its room is fixed when a filter with it is first loaded: make the set with \
+    more (`AddressSet::with_room`), or a new set with all prefixes, and a new filter with it";
 const FILTER_ALL: &str = "Narrow its condition, or say that it is meant \
     (`Filter::take_everything`)";
 const LOCK_HELD: &str = "It attaches or detaches, or hangs while doing so: `ss -xap | grep xsk` \

@@ -1,7 +1,7 @@
 //! Sets of IP addresses by their prefixes.
 
 use super::next_number;
-use super::table::{Prefix4, Table, mask};
+use super::table::{Prefix4, Room, Table, mask};
 use crate::bpf::map::{LpmTrie, Prefix, SharedValue};
 use crate::error::{Error, FilterFault, Result};
 use std::collections::BTreeSet;
@@ -10,6 +10,8 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// For so many IPv4 prefixes a set has room that was made without a number.
+const USUAL_ROOM: u32 = 1024;
 /// The most IPv6 prefixes of a set.
 const MOST_V6: u32 = 1 << 20;
 
@@ -45,16 +47,26 @@ const MOST_V6: u32 = 1 << 20;
 /// # Cost
 /// An IPv4 address costs at most three loads, however many prefixes there are; an IPv6 address a
 /// look-up in a trie of the kernel (`BPF_MAP_TYPE_LPM_TRIE`), which takes longer the more there are.
-/// The kernel's memory for IPv4 is fixed when a filter with the set is first loaded: at least 0.5
-/// MiB, and twice what the prefixes of that moment take: 1 KiB for each /16 network that has prefixes
-/// of more than 24 bits and 32 bytes for each /24 network with such, 32 bytes for each other /16
-/// network that has prefixes of more than 16.
+///
+/// # Room
+/// Prefixes can be added without end until a filter with the set is first loaded. Its memory for IPv4
+/// is fixed then: for the prefixes of that moment twice over, and for 1,024 in all at least, wherever
+/// they are ([`with_room`](Self::with_room) for more). 1,024 take 1.3 MiB, 10,000 take 10.4 MiB, 65,536
+/// take 66.3 MiB, and each million above 32 MB, in the kernel, and as much of the process's memory as is
+/// written to. That is the worst case, in which each prefix is in a /16 network of its own:
+/// a /16 network that has prefixes of more than 24 bits takes 1 KiB, and 32 bytes for each of its /24
+/// networks with such; each other /16 network that has prefixes of more than 16 takes 32 bytes. So the
+/// room may well be enough for many times as many. The most is 1 GiB.
+///
+/// Of IPv6 there are at most 1,048,576 prefixes, each of which takes memory when it is added.
 #[derive(Clone)]
 pub struct AddressSet(Arc<Shared>);
 
 struct Shared {
     number: u64,
     name: String,
+    /// For so many IPv4 prefixes there is room, wherever they are.
+    room: u32,
     state: Mutex<State>,
 }
 
@@ -75,11 +87,33 @@ pub(in super::super) struct SetMaps {
 }
 
 impl AddressSet {
-    /// Makes an empty set. Errors and the text of conditions call it `name`.
+    /// Makes an empty set, with room for 1,024 IPv4 prefixes wherever they are. Errors and the text of
+    /// conditions call it `name`.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let name = name.to_owned();
-        Self(Arc::new(Shared { number: next_number(), name, state: Mutex::default() }))
+        Self::with_room(name, USUAL_ROOM)
+    }
+
+    /// Makes an empty set as [`new`](Self::new) does, with room for so many IPv4 prefixes wherever they
+    /// are, while programs use it. What that [costs](Self#room) is memory, and no time of packets.
+    ///
+    /// ```
+    /// # fn main() -> xsk::Result<()> {
+    /// use std::net::Ipv4Addr;
+    /// use xsk::bpf::{Action, AddressSet, Condition, Direction, Filter};
+    ///
+    /// let blocked = AddressSet::with_room("blocked", 100_000);
+    /// let filter = Filter::new()
+    ///     .rule(Condition::address_in(Direction::Source, &blocked), Action::Drop);
+    /// let compiled = filter.compile()?; // from here on the room is fixed
+    /// blocked.insert(Ipv4Addr::new(198, 51, 100, 7), 32)?;
+    /// # let _ = compiled;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_room(name: &str, prefixes: u32) -> Self {
+        let (name, room) = (name.to_owned(), prefixes);
+        Self(Arc::new(Shared { number: next_number(), name, room, state: Mutex::default() }))
     }
 
     /// Returns the set's name.
@@ -180,7 +214,8 @@ impl AddressSet {
     /// loaded.
     pub(in super::super) fn table_bytes(&self) -> u32 {
         let state = self.state();
-        state.table.as_ref().map_or_else(|| Table::bytes_for(&state.v4), Table::bytes)
+        let room = || Room::new(&state.v4, self.0.room).bytes();
+        state.table.as_ref().map_or_else(room, Table::bytes)
     }
 
     /// Returns what programs look into; makes it for the first of them.
@@ -190,7 +225,7 @@ impl AddressSet {
             return Ok(Arc::clone(maps));
         }
         let State { v4, v6, .. } = &*state;
-        let mut words = Table::new(Table::bytes_for(v4));
+        let mut words = Table::new(Room::new(v4, self.0.room));
         let bytes = words.bytes();
         let table = SharedValue::create("xsk_addresses", bytes)?;
         let trie = LpmTrie::create("xsk_addresses6", MOST_V6)?;

@@ -25,6 +25,12 @@ pub(in super::super) const BLOCK_BYTES: u32 = 1024;
 const BITS: u32 = 2;
 const BITS_BYTES: u32 = 32;
 const ROOT_BYTES: u32 = 4 << 16;
+/// The most bytes of a table.
+const MOST_BYTES: u32 = 1 << 30;
+/// Blocks for what is written before the old blocks are free, and so that programs are not waited for
+/// at each change when the rest is in use.
+const SPARE_BITS: u32 = 1024;
+const SPARE_WORDS: u32 = 32;
 
 /// An IPv4 prefix: the first address in it, and how many bits all of them have in common.
 pub(super) type Prefix4 = (u32, u8);
@@ -36,13 +42,21 @@ pub(super) type Write<'a> = &'a mut dyn FnMut(u32, u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
 
+/// How many blocks a table has room for: of bits, and of words.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room([u32; 2]);
+
 /// What is in a table, and where its free blocks are.
 #[derive(Debug)]
 pub(super) struct Table {
+    room: Room,
     bytes: u32,
     words: Vec<u32>,
     /// From here on nothing was used yet.
     unused: u32,
+    /// So many blocks of each kind are taken from there before programs are waited for, so that
+    /// changes with blocks of one kind leave bytes to the other.
+    allotted: [u32; 2],
     /// Blocks that no program reads any more: of bits, and of words.
     free: [Vec<u32>; 2],
     /// Blocks that a program may still read.
@@ -63,34 +77,50 @@ enum Part {
     Parts(Vec<Part>),
 }
 
-impl Table {
-    /// Makes an empty table of so many bytes.
-    pub(super) fn new(bytes: u32) -> Self {
-        let bytes = bytes.max(ROOT_BYTES.saturating_add(16 * BLOCK_BYTES)) & OFFSET;
-        Self {
-            bytes,
-            words: vec![0; crate::num::usize32(bytes / 4)],
-            unused: ROOT_BYTES,
-            free: Default::default(),
-            left: Default::default(),
-        }
-    }
-
-    /// Returns how many bytes a table takes that has room for these prefixes, twice over.
-    pub(super) fn bytes_for(prefixes: &BTreeSet<Prefix4>) -> u32 {
-        let (mut blocks, mut last) = (0_u32, None);
+impl Room {
+    /// Returns room for these prefixes twice over, and for `count` prefixes in all, wherever they are.
+    pub(super) fn new(prefixes: &BTreeSet<Prefix4>, count: u32) -> Self {
+        let (mut bits, mut words, mut last) = (0_u32, 0_u32, None);
         for &(address, len) in prefixes.iter().filter(|(_, len)| *len > 16) {
             let has_words = len > 24;
             if has_words {
-                blocks = blocks.saturating_add(BITS_BYTES);
+                bits = bits.saturating_add(1);
             }
             if last != Some((address >> 16, has_words)) {
-                blocks = blocks.saturating_add(if has_words { BLOCK_BYTES } else { BITS_BYTES });
+                let blocks = if has_words { &mut words } else { &mut bits };
+                *blocks = blocks.saturating_add(1);
                 last = Some((address >> 16, has_words));
             }
         }
-        let spare = blocks.max(1 << 18);
-        ROOT_BYTES.saturating_add(blocks).saturating_add(spare).min(1 << 30) & OFFSET
+        // At worst each prefix is in a /16 and a /24 network of its own.
+        let room = |blocks: u32, most: u32, spare| {
+            blocks.saturating_mul(2).max(count).min(most).saturating_add(spare)
+        };
+        Self([room(bits, 1 << 24, SPARE_BITS), room(words, 1 << 16, SPARE_WORDS)])
+    }
+
+    /// Returns the length of the table in bytes.
+    pub(super) fn bytes(self) -> u32 {
+        let Self([bits, words]) = self;
+        let blocks = bits.saturating_mul(BITS_BYTES);
+        let blocks = blocks.saturating_add(words.saturating_mul(BLOCK_BYTES));
+        ROOT_BYTES.saturating_add(blocks).min(MOST_BYTES)
+    }
+}
+
+impl Table {
+    /// Makes an empty table with this room.
+    pub(super) fn new(room: Room) -> Self {
+        let bytes = room.bytes();
+        Self {
+            room,
+            bytes,
+            words: vec![0; crate::num::usize32(bytes / 4)],
+            unused: ROOT_BYTES,
+            allotted: room.0,
+            free: Default::default(),
+            left: Default::default(),
+        }
     }
 
     /// Returns the table's length in bytes.
@@ -125,6 +155,7 @@ impl Table {
             // Nothing leads to a block any more: the next may be of either kind.
             wait_for_programs();
             self.unused = ROOT_BYTES;
+            self.allotted = self.room.0;
             (self.free, self.left) = Default::default();
         }
         Ok(())
@@ -164,23 +195,30 @@ impl Table {
         }
     }
 
-    /// Takes a block: bytes that were not used yet, or else a block that is free.
+    /// Takes a block: one that is free, or one of those allotted to the kind, or one that is free once
+    /// programs have ended, or else any bytes that were not used yet.
     fn take(&mut self, bytes: u32, kind: usize) -> Result<u32, Full> {
-        // Programs check offsets against the last that a block of words can have.
-        let last = self.bytes.saturating_sub(BLOCK_BYTES);
-        let at = self.unused;
-        if let Some(end) = at.checked_add(bytes).filter(|&end| end <= self.bytes && at <= last) {
-            self.unused = end;
-            return Ok(at);
-        }
         let is_free = |blocks: &[Vec<u32>; 2]| blocks.get(kind).is_some_and(|of| !of.is_empty());
-        if !is_free(&self.free) && is_free(&self.left) {
+        let mut allotted = self.allotted.get(kind).copied().unwrap_or(0);
+        if !is_free(&self.free) && allotted == 0 && is_free(&self.left) {
             wait_for_programs();
             for (free, left) in self.free.iter_mut().zip(&mut self.left) {
                 free.append(left);
             }
         }
-        self.free.get_mut(kind).and_then(Vec::pop).ok_or(Full)
+        if let Some(at) = self.free.get_mut(kind).and_then(Vec::pop) {
+            return Ok(at);
+        }
+        // Programs check offsets against the last that a block of words can have.
+        let last = self.bytes.saturating_sub(BLOCK_BYTES);
+        let at = self.unused;
+        let end = at.checked_add(bytes).filter(|&end| end <= self.bytes && at <= last);
+        self.unused = end.ok_or(Full)?;
+        allotted = allotted.saturating_sub(1);
+        if let Some(of_kind) = self.allotted.get_mut(kind) {
+            *of_kind = allotted;
+        }
+        Ok(at)
     }
 
     /// Frees the blocks that a word leads to.

@@ -1,6 +1,6 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test")]
 
-use super::{FULL_BLOCK, OFFSET, Prefix4, Table, mask};
+use super::{FULL_BLOCK, OFFSET, Prefix4, Room, Table, mask};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ proptest! {
         steps in proptest::collection::vec((prefix(), any::<bool>()), 1..60)
     ) {
         let mut prefixes = BTreeSet::new();
-        let mut table = Table::new(1 << 20);
+        let mut table = Table::new(Room::new(&BTreeSet::new(), 1000));
         let mut shadow = std::collections::BTreeMap::new();
         for (prefix, add) in steps {
             if add { prefixes.insert(prefix); } else { prefixes.remove(&prefix); }
@@ -58,7 +58,7 @@ proptest! {
 
 #[test]
 fn the_whole_of_ipv4_is_a_prefix() {
-    let mut table = Table::new(0);
+    let mut table = Table::new(Room::new(&BTreeSet::new(), 0));
     let mut prefixes = BTreeSet::from([(0, 0), (0x0a00_0001, 32)]);
     table.update(&prefixes, (0, 0), &mut |_, _| {}).expect("room");
     assert!([0, 0x0a00_0001, 0x0a00_0002, u32::MAX].into_iter().all(|at| contains(&table, at)));
@@ -71,7 +71,7 @@ fn the_whole_of_ipv4_is_a_prefix() {
 #[test]
 fn blocks_that_are_free_are_used_again() {
     let mut prefixes = BTreeSet::new();
-    let mut table = Table::new(0);
+    let mut table = Table::new(Room::new(&BTreeSet::new(), 0));
     prefixes.insert((0xff00_0000, 17));
     for round in 0..60_u32 {
         let prefix = ((round % 7) << 16 | 5, 32);
@@ -86,7 +86,7 @@ fn blocks_that_are_free_are_used_again() {
 #[test]
 fn a_table_without_room_says_so_and_stays_as_it_was() {
     let mut prefixes = BTreeSet::new();
-    let mut table = Table::new(0);
+    let mut table = Table::new(Room::new(&BTreeSet::new(), 0));
     let refused = (0..100).find(|root| {
         prefixes.insert((root << 16 | 5, 32));
         table.update(&prefixes, (root << 16 | 5, 32), &mut |_, _| {}).is_err()
@@ -94,4 +94,31 @@ fn a_table_without_room_says_so_and_stays_as_it_was() {
     let refused = refused.expect("the table is small");
     assert!(!contains(&table, refused << 16 | 5));
     assert!((0..refused).all(|root| contains(&table, root << 16 | 5)));
+}
+
+#[test]
+fn a_table_has_the_room_that_it_is_made_for_wherever_the_prefixes_are() {
+    const COUNT: u32 = 300;
+    let mut prefixes = BTreeSet::new();
+    let mut table = Table::new(Room::new(&prefixes, COUNT));
+    let mut change = |prefixes: &mut BTreeSet<Prefix4>, prefix, add| {
+        let changed = if add { prefixes.insert(prefix) } else { prefixes.remove(&prefix) };
+        assert!(changed);
+        table.update(prefixes, prefix, &mut |_, _| {}).expect("room");
+    };
+    // Changes with blocks of bits leave no less to those of words.
+    change(&mut prefixes, (0xff00_0000, 17), true);
+    for round in 0..20_000 {
+        change(&mut prefixes, ((round % 9) << 16, 24), true);
+        change(&mut prefixes, ((round % 9) << 16, 24), false);
+    }
+    for root in 1..COUNT {
+        change(&mut prefixes, (root << 16 | 5, 32), true);
+    }
+    // And the other way round.
+    for root in 1..COUNT {
+        change(&mut prefixes, (root << 16 | 5, 32), false);
+        change(&mut prefixes, (root << 16, 24), true);
+    }
+    assert!((1..COUNT).all(|root| contains(&table, root << 16 | 7)));
 }
