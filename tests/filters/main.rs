@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod loaded;
 mod packets;
 mod random;
 #[path = "../common/random_filters.rs"]

@@ -1,11 +1,11 @@
 //! What there is, for programs: an object for each interface.
 
-use super::view::{Seen, SeenFilter, SeenProgram, View};
+use super::view::{Seen, SeenFilter, SeenMap, SeenProgram, View};
 use crate::report::clock;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use xsk::attach::{ChainActions, Dispatcher};
-use xsk::bpf::{MapInfo, PinnedObject, RuleCount};
+use xsk::bpf::{PinnedObject, RuleCount};
 use xsk::interface::{ProcessInfo, XdpSocketCounters, XdpSocketInfo};
 
 /// Returns the lines.
@@ -27,7 +27,7 @@ pub(super) fn objects(view: &View) -> Vec<Value> {
         })
     };
     let mut objects: Vec<_> = view.interfaces.iter().map(of_interface).collect();
-    if !view.unbound.is_empty() {
+    if !view.strays.is_empty() {
         objects.push(json!({
             "interface": null,
             "index": null,
@@ -35,7 +35,7 @@ pub(super) fn objects(view: &View) -> Vec<Value> {
             "up": null,
             "carrier": null,
             "programs": [],
-            "sockets": sockets(&view.unbound),
+            "sockets": sockets(&view.strays),
             "missing": missing,
         }));
     }
@@ -76,14 +76,15 @@ fn processes(list: &[ProcessInfo]) -> Value {
     list.iter().map(|one| json!({ "pid": one.id, "command": one.command })).collect()
 }
 
-fn of_map(map: &MapInfo) -> Value {
+fn of_map(map: &SeenMap) -> Value {
     json!({
-        "id": map.id,
-        "name": map.name,
-        "type": map.kind_name(),
-        "key_bytes": map.key_size,
-        "value_bytes": map.value_size,
-        "entries": map.entries,
+        "id": map.info.id,
+        "name": map.info.name,
+        "type": map.info.kind_name(),
+        "key_bytes": map.info.key_size,
+        "value_bytes": map.info.value_size,
+        "entries": map.info.entries,
+        "socket_slots": map.sockets,
     })
 }
 

@@ -1,9 +1,10 @@
 //! What there is, for people: a table of all interfaces, and then each of them.
 
-use super::view::{Seen, SeenFilter, SeenProgram, SeenRule, View, holder, listed};
+use super::view::{Seen, SeenFilter, SeenMap, SeenProgram, SeenRule, View, holder, listed};
 use crate::report::clock;
 use crate::report::paragraph::{labelled, one_line};
 use crate::report::rates::grouped;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use xsk::bpf::{PinnedObject, RuleCount};
 use xsk::interface::{InterfaceInfo, XdpSocketCounters, XdpSocketInfo};
@@ -34,22 +35,28 @@ pub(super) fn all(view: &View, width: usize) -> String {
     for seen in &shown {
         text += &of_interface(view, seen, width);
     }
-    if !view.unbound.is_empty() {
-        text += "\nsockets that are not bound to an interface\n";
-        view.unbound.iter().for_each(|socket| text += &of_socket(view, socket, width));
+    if !view.strays.is_empty() {
+        text += match view.lists_sockets {
+            true => "\nAF_XDP sockets that are not bound to an interface\n",
+            false => "\nAF_XDP sockets of processes in this network namespace\n",
+        };
+        match view.lists_sockets {
+            true => view.strays.iter().for_each(|one| text += &of_socket(view, one, width)),
+            false => text += &by_processes(view, width),
+        }
     }
     let others = view.interfaces.len() - shown.len();
-    if shown.is_empty() && view.unbound.is_empty() {
+    if shown.is_empty() && view.strays.is_empty() {
         text += "no XDP program and no AF_XDP socket";
         text += &format!(" on {}\n", plural(others, "interface"));
     } else if others > 0 {
         text += &format!("\nnothing on {}\n", plural(others, "other interface"));
     }
-    if view.interfaces.iter().any(|seen| seen.sockets.is_none()) {
+    if !view.lists_sockets {
         text += &labelled(
             "note: ",
-            "this kernel does not list AF_XDP sockets (CONFIG_XDP_SOCKETS_DIAG, or its module \
-             xsk_diag)",
+            "this kernel does not report interfaces and queues of AF_XDP sockets \
+             (CONFIG_XDP_SOCKETS_DIAG, or its module xsk_diag)",
             width,
         );
     }
@@ -153,11 +160,7 @@ fn of_program(view: &View, seen: &SeenProgram, width: usize) -> String {
         None => item("maps", "unknown", width),
         Some(maps) if maps.is_empty() => String::new(),
         Some(maps) => {
-            let kind = |map: &xsk::bpf::MapInfo| {
-                map.kind_name().map_or(format!("type {}", map.kind), str::to_owned)
-            };
-            let maps: Vec<_> =
-                maps.iter().map(|map| format!("{} {} ({})", map.id, map.name, kind(map))).collect();
+            let maps: Vec<_> = maps.iter().map(of_map).collect();
             item("maps", &maps.join(", "), width)
         }
     };
@@ -189,6 +192,21 @@ fn of_program(view: &View, seen: &SeenProgram, width: usize) -> String {
     }
 }
 
+/// Returns a map in words.
+fn of_map(map: &SeenMap) -> String {
+    let info = &map.info;
+    let kind = info.kind_name().map_or(format!("type {}", info.kind), str::to_owned);
+    let sockets = match map.sockets.as_deref() {
+        None => String::new(),
+        Some([]) => ", no socket in it".to_owned(),
+        Some(slots) => {
+            let slots: Vec<_> = slots.iter().map(u32::to_string).collect();
+            format!(", sockets in slots {}", slots.join(" "))
+        }
+    };
+    format!("{} {} ({kind}{sockets})", info.id, info.name)
+}
+
 fn of_filter(filter: &SeenFilter, width: usize) -> String {
     let mut text = item("kind", "a filter of xsk", width);
     let Some(rules) = &filter.rules else {
@@ -214,6 +232,19 @@ fn of_filter(filter: &SeenFilter, width: usize) -> String {
     text
 }
 
+/// Returns how many of the sockets processes have, where no more is known of them.
+fn by_processes(view: &View, width: usize) -> String {
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    for socket in &view.strays {
+        let processes = view.with_socket(socket).unwrap_or_default();
+        *numbers.entry(listed(processes)).or_default() += 1;
+    }
+    let line = |(processes, number): (&String, &usize)| {
+        labelled("  ", &format!("{} of {processes}", plural(*number, "socket")), width)
+    };
+    numbers.iter().map(line).collect()
+}
+
 fn of_socket(view: &View, socket: &XdpSocketInfo, width: usize) -> String {
     let queue = match socket.interface_index {
         0 => String::new(),
@@ -224,8 +255,8 @@ fn of_socket(view: &View, socket: &XdpSocketInfo, width: usize) -> String {
         Some([]) => "no process that is seen here".to_owned(),
         Some(processes) => listed(processes),
     };
-    let user = socket.uid.map_or("unknown".to_owned(), |uid| view.users.shown(uid));
-    let title = format!("socket{queue} of {processes}, user {user}");
+    let user = socket.uid.map(|uid| format!(", user {}", view.users.shown(uid)));
+    let title = format!("socket{queue} of {processes}{}", user.unwrap_or_default());
     let mut text = labelled("  ", &title, width);
     let entries = |ring: Option<u32>| ring.map_or("none".to_owned(), |ring| grouped(ring.into()));
     let rings = format!(
