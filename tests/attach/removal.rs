@@ -185,7 +185,7 @@ fn pins_are_found_in_the_file_systems_of_this_mount_namespace() {
         // What another user may not read is missing.
         let keep = CapabilitySet::empty();
         let hidden = with_only(keep, || {
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0);
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o0);
             std::fs::set_permissions("/sys/fs/bpf/a b/map", mode).unwrap();
             Pins::find()
         });

@@ -160,3 +160,33 @@ fn of_counters(counters: XdpSocketCounters) -> Value {
 fn hex(tag: [u8; 8]) -> String {
     tag.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::tests::socket;
+    use super::*;
+
+    #[test]
+    fn a_socket_has_all_that_is_known() {
+        let objects = objects(&View::of_socket(socket()));
+        assert_eq!(objects.len(), 1);
+        let expected = json!([{
+            "queue": 5,
+            "inode": 99,
+            "uid": 1000,
+            "user": null,
+            "processes": null,
+            "umem": {
+                "id": 7, "bytes": 16_777_216, "chunk_bytes": 4096, "headroom_bytes": 256,
+                "zero_copy": true, "references": 2,
+            },
+            "rings": { "rx": 2048, "tx": null, "fill": 4096, "completion": 2048 },
+            "statistics": {
+                "rx_dropped": 0, "rx_invalid_descs": 0, "tx_invalid_descs": 0,
+                "rx_ring_full": 12_345, "rx_fill_ring_empty_descs": 1, "tx_ring_empty_descs": 0,
+            },
+        }]);
+        assert_eq!(objects[0]["sockets"], expected);
+        assert_eq!(objects[0]["missing"], json!(["CAP_SYS_PTRACE"]));
+    }
+}

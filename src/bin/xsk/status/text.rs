@@ -18,9 +18,9 @@ pub(super) fn named(counters: &XdpSocketCounters) -> [(&'static str, &'static st
         ("rx_dropped", "packets dropped otherwise", counters.rx_dropped),
         ("rx_invalid_descs", "invalid fill entries", counters.rx_invalid_descs),
         ("tx_invalid_descs", "invalid TX entries", counters.tx_invalid_descs),
-        ("rx_ring_full", "packets lost, RX ring full", counters.rx_ring_full),
-        ("rx_fill_ring_empty_descs", "times fill ring empty", counters.fill_ring_empty),
-        ("tx_ring_empty_descs", "times TX ring empty", counters.tx_ring_empty),
+        ("rx_ring_full", "packets lost (RX ring full)", counters.rx_ring_full),
+        ("rx_fill_ring_empty_descs", "x fill ring empty", counters.fill_ring_empty),
+        ("tx_ring_empty_descs", "x TX ring empty", counters.tx_ring_empty),
     ]
 }
 
@@ -291,4 +291,62 @@ fn of_socket(view: &View, socket: &XdpSocketInfo, width: usize) -> String {
         }
     };
     text + &item("statistics", &counters, width)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use xsk::interface::XdpUmemInfo;
+
+    /// Returns a socket of which all is known but its process.
+    pub(in super::super) fn socket() -> XdpSocketInfo {
+        let mut umem = XdpUmemInfo::default();
+        (umem.id, umem.bytes, umem.chunk_size, umem.headroom) = (7, 16 << 20, 4096, 256);
+        (umem.zero_copy, umem.references) = (true, 2);
+        let mut counters = XdpSocketCounters::default();
+        (counters.rx_ring_full, counters.fill_ring_empty) = (12_345, 1);
+        let mut socket = XdpSocketInfo::default();
+        (socket.interface_index, socket.queue, socket.inode) = (3, 5, 99);
+        (socket.uid, socket.umem, socket.counters) = (Some(1000), Some(umem), Some(counters));
+        (socket.rx_ring, socket.fill_ring, socket.completion_ring) =
+            (Some(2048), Some(4096), Some(2048));
+        socket
+    }
+
+    #[test]
+    fn a_socket_is_described() {
+        let text = all(&View::of_socket(socket()), 80);
+        let expected = "\
+INTERFACE        MODE      PROGRAM                      HELD BY         SOCKETS
+eth1             -         -                            -                     1
+
+eth1 (index 3, down)
+  socket on queue 5 of unknown processes, user uid 1000
+    rings         RX 2,048, TX none, fill 4,096, completion 2,048 (entries)
+    UMEM          7: 16,777,216 bytes, chunks of 4,096, headroom 256, zero-copy
+    statistics    12,345 packets lost (RX ring full), 1 x fill ring empty
+unknown: which processes have sockets and links (CAP_SYS_PTRACE would show it)
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_socket_that_is_not_bound_has_no_queue() {
+        let mut view = View::of_socket(XdpSocketInfo::default());
+        view.strays = view.interfaces.remove(0).sockets.unwrap();
+        let text = all(&view, 80);
+        assert!(
+            text.contains("not bound to an interface\n  socket of unknown processes\n"),
+            "{text}"
+        );
+        assert!(text.contains("RX none, TX none") && text.contains("UMEM          none"), "{text}");
+        assert!(text.contains("statistics    unknown"), "{text}");
+    }
+
+    #[test]
+    fn long_names_fit_their_columns() {
+        assert_eq!(cut("short", 15), "short");
+        assert_eq!(cut("0123456789abcdef", 15), "0123456789abcd~");
+        assert_eq!(cut("a\nb", 15), "a\\nb");
+    }
 }

@@ -70,6 +70,25 @@ pub(super) struct SeenRule {
     pub(super) count: Option<RuleCount>,
 }
 
+#[cfg(test)]
+impl View {
+    /// Returns a view of one interface with one socket, of an unknown process.
+    pub(super) fn of_socket(socket: XdpSocketInfo) -> Self {
+        let mut info = InterfaceInfo::default();
+        (info.name, info.index) = ("eth1".to_owned(), socket.interface_index);
+        Self {
+            now: SystemTime::UNIX_EPOCH,
+            interfaces: vec![Seen { info, programs: Vec::new(), sockets: Some(vec![socket]) }],
+            lists_sockets: true,
+            strays: Vec::new(),
+            is_named: false,
+            processes: Processes::default(),
+            users: Users::default(),
+            pins: Pins::default(),
+        }
+    }
+}
+
 impl View {
     pub(super) fn look(name: Option<&OsStr>) -> Result<Self> {
         let interfaces = match name {
