@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// The file systems that this process sees.
-const MOUNTS: &str = "/proc/self/mountinfo";
+const MOUNTS: &str = "/proc/thread-self/mountinfo";
 /// More levels of directories than anyone makes.
 const LEVELS: u32 = 64;
 
@@ -109,7 +109,7 @@ impl Pins {
                 Ok(kind) if kind.is_dir() => self.look_into(&path, levels),
                 Ok(kind) if kind.is_file() => match object(&path) {
                     Some(object) => self.found.push(Pin { path, object }),
-                    None => self.is_complete &= !path.exists(),
+                    None => self.is_complete &= is_of_kernel(&path) || !path.exists(),
                 },
                 _ => {}
             }
@@ -117,10 +117,17 @@ impl Pins {
     }
 }
 
+/// Returns whether a file is one of the kernel's own, such as `maps.debug`: there is no full stop in
+/// the name of a pin (`bpf_lookup`, kernel/bpf/inode.c).
+fn is_of_kernel(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_bytes().contains(&b'.'))
+}
+
 /// Returns what is pinned at `path`, by what the kernel reports about its descriptor.
 fn object(path: &Path) -> Option<PinnedObject> {
     let fd = pin::open(path).ok()?;
-    let info = read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())).ok()?;
+    let info =
+        read_to_string(format!("/proc/thread-self/fdinfo/{}", fd.as_fd().as_raw_fd())).ok()?;
     of_fdinfo(&info)
 }
 

@@ -1,7 +1,7 @@
 //! Which processes have sockets and links open.
 
-use crate::sys::proc::{OpenFile, command, open_files};
-use std::collections::BTreeMap;
+use crate::sys::proc::{OpenFile, command, is_xdp_socket, open_files, shares_netns};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The processes that have sockets and BPF links open, as far as `/proc` shows them: with
@@ -25,6 +25,8 @@ use std::fmt;
 pub struct Processes {
     sockets: BTreeMap<u32, Vec<ProcessInfo>>,
     links: BTreeMap<u32, Vec<ProcessInfo>>,
+    /// The inodes of AF_XDP sockets of processes in this network namespace.
+    xdp: BTreeSet<u32>,
     is_complete: bool,
 }
 
@@ -48,16 +50,21 @@ impl Processes {
     /// Looks at all processes, once: later look-ups report the state of this moment.
     #[must_use]
     pub fn read() -> Self {
-        let (mut sockets, mut links) = (BTreeMap::new(), BTreeMap::new());
+        let (mut sockets, mut links, mut xdp) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         // The name is read once for each process, which has its files one after the other.
         let mut last: Option<ProcessInfo> = None;
-        let is_complete = open_files(|id, file| {
+        let is_complete = open_files(|id, file, path| {
             let process = match last.take().filter(|process| process.id == id) {
                 Some(process) => process,
                 None => ProcessInfo { id, command: command(id).unwrap_or_default() },
             };
             let (map, key) = match file {
-                OpenFile::Socket(inode) => (&mut sockets, inode),
+                OpenFile::Socket(inode) => {
+                    if is_xdp_socket(path) && shares_netns(id) == Some(true) {
+                        xdp.insert(inode);
+                    }
+                    (&mut sockets, inode)
+                }
                 OpenFile::Link(link) => (&mut links, link),
             };
             let users: &mut Vec<ProcessInfo> = map.entry(key).or_default();
@@ -67,7 +74,7 @@ impl Processes {
             last = Some(process);
             true
         });
-        Self { sockets, links, is_complete }
+        Self { sockets, links, xdp, is_complete }
     }
 
     /// Returns the processes that have the socket with this inode open
@@ -75,6 +82,15 @@ impl Processes {
     #[must_use]
     pub fn with_socket(&self, inode: u32) -> &[ProcessInfo] {
         self.sockets.get(&inode).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns the inodes of the AF_XDP sockets that processes in the calling thread's network
+    /// namespace had open when this was read. Where the kernel lists sockets,
+    /// [`XdpSocketInfo::list`](super::XdpSocketInfo::list) has more of them, and of each its
+    /// interface.
+    #[doc(alias = "system.sockprotoname")]
+    pub fn xdp_sockets(&self) -> impl Iterator<Item = u32> + '_ {
+        self.xdp.iter().copied()
     }
 
     /// Returns the processes that have a descriptor of the BPF link with this id.

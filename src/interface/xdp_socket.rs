@@ -178,7 +178,7 @@ impl Interface {
     /// missing then.
     ///
     /// # Errors
-    /// [`Error::Interface`](crate::Error::Interface): with `EXDEV` if the calling thread is in
+    /// [`Error::Interface`]: with `EXDEV` if the calling thread is in
     /// another network namespace and may not enter that of the interface.
     #[doc(alias = "XDP_DIAG")]
     pub fn xdp_sockets(&self) -> Result<Option<Vec<XdpSocketInfo>>> {

@@ -1,5 +1,6 @@
 //! What only `/proc` reports: which process has a socket or a link open. Nothing depends on it.
 
+use rustix::fs::getxattr;
 use std::fs::{read_dir, read_link, read_to_string};
 use std::path::Path;
 
@@ -12,10 +13,11 @@ pub(crate) enum OpenFile {
     Link(u32),
 }
 
-/// Calls `found` with the id of each process and a file that it has open, as far as `/proc` shows
-/// them: root sees all processes of its PID namespace, others see their own. Returns whether all
-/// processes could be looked at. It ends early once `found` returns `false`.
-pub(crate) fn open_files(mut found: impl FnMut(u32, OpenFile) -> bool) -> bool {
+/// Calls `found` with the id of each process, a file that it has open, and the path of its
+/// descriptor, as far as `/proc` shows them: root sees all processes of its PID namespace, others see
+/// their own. Returns whether all processes could be looked at. It ends early once `found` returns
+/// `false`.
+pub(crate) fn open_files(mut found: impl FnMut(u32, OpenFile, &Path) -> bool) -> bool {
     let Ok(processes) = read_dir("/proc") else { return false };
     let mut is_complete = true;
     for process in processes.flatten() {
@@ -27,11 +29,12 @@ pub(crate) fn open_files(mut found: impl FnMut(u32, OpenFile) -> bool) -> bool {
             continue;
         };
         for file in files.flatten() {
-            let Ok(target) = read_link(file.path()) else { continue };
+            let path = file.path();
+            let Ok(target) = read_link(&path) else { continue };
             let number = file.file_name();
             let info = || read_to_string(process.path().join("fdinfo").join(number)).ok();
             if let Some(file) = open_file(&target, info) {
-                if !found(id, file) {
+                if !found(id, file, &path) {
                     return is_complete;
                 }
             }
@@ -56,6 +59,21 @@ fn open_file(target: &Path, info: impl FnOnce() -> Option<String>) -> Option<Ope
     }
 }
 
+/// Returns whether the descriptor at this path is one of an AF_XDP socket, by the name of its
+/// protocol.
+pub(crate) fn is_xdp_socket(path: &Path) -> bool {
+    let mut name = [0_u8; 8];
+    let length = getxattr(path, "system.sockprotoname", &mut name[..]);
+    length.is_ok_and(|length| name.get(..length) == Some(b"XDP\0"))
+}
+
+/// Returns whether a process is in the network namespace of the calling thread; `None` if that is
+/// not known.
+pub(crate) fn shares_netns(process: u32) -> Option<bool> {
+    let other = read_link(format!("/proc/{process}/ns/net")).ok()?;
+    Some(read_link("/proc/thread-self/ns/net").ok()? == other)
+}
+
 /// Returns the name of a process; `None` if it has ended.
 pub(crate) fn command(process: u32) -> Option<String> {
     let name = std::fs::read(format!("/proc/{process}/comm")).ok()?;
@@ -65,7 +83,7 @@ pub(crate) fn command(process: u32) -> Option<String> {
 /// Returns a process that has the socket with this inode open, as far as `/proc` shows it.
 pub(crate) fn process_with_socket(inode: u32) -> Option<u32> {
     let mut process = None;
-    open_files(|id, file| {
+    open_files(|id, file, _| {
         process = (file == OpenFile::Socket(inode)).then_some(id);
         process.is_none()
     });

@@ -13,6 +13,7 @@ mod pins;
 mod privileges;
 mod processes;
 mod programs;
+mod removal;
 mod replacing;
 mod restarts;
 mod slots;

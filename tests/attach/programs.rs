@@ -240,10 +240,10 @@ fn without_sys_admin_only_the_number_is_known() {
 }
 
 /// A BPF file system at `/sys/fs/bpf`, in a mount namespace that goes with this value.
-struct Pins(Child);
+pub(crate) struct Pins(Child);
 
 impl Pins {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let script = "mount -t bpf bpf /sys/fs/bpf && echo ready && cat";
         let mut shell = Command::new("unshare");
         shell.args(["--mount", "sh", "-c", script]);
@@ -255,7 +255,7 @@ impl Pins {
     }
 
     /// Runs `work` in a thread that sees these pins.
-    fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let namespace = File::open(format!("/proc/{}/ns/mnt", self.0.id())).unwrap();
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {

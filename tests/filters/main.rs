@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod counts;
+mod loaded;
 mod packets;
 mod random;
 #[path = "../common/random_filters.rs"]

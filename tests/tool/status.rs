@@ -75,6 +75,11 @@ fn a_filter_at_work_is_shown_with_its_rules_and_counters() {
     let expected =
         [("xsk_rules", "percpu_array"), ("xsk_rules_text", "array"), ("xsks_map", "xskmap")];
     assert_eq!(kinds, expected);
+    let slots = |name: &str| {
+        let map = maps.iter().find(|map| map["name"] == name).unwrap();
+        map["socket_slots"].clone()
+    };
+    assert_eq!((slots("xsks_map"), slots("xsk_rules")), (json!([0]), Value::Null));
     // For people, the same in 80 columns.
     let text = printed(&fixture.cable.left, &[TOOL, "status"]).unwrap();
     for line in text.lines() {
@@ -434,4 +439,34 @@ fn what_runs_at_the_other_end_is_not_shown_here() {
     let there = status(&fixture.cable.right, &["far"]);
     assert_eq!(there[0]["programs"][0]["name"], "xsk_redirect", "{there:?}");
     tool.stop().summary();
+}
+
+#[test]
+fn where_the_kernel_lists_no_sockets_their_processes_are_shown() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(3);
+    let receiver = fixture.start("rxdrop -q 0,2").ready();
+    let objects = status(&fixture.cable.left, &[]);
+    let (strays, others): (Vec<_>, Vec<_>) =
+        objects.iter().partition(|one| one["interface"] == Value::Null);
+    let near = others.iter().find(|one| one["interface"] == "near").unwrap();
+    let map = &near["programs"][0]["maps"][0];
+    assert_eq!((&map["name"], &map["socket_slots"]), (&json!("xsks_map"), &json!([0, 2])));
+    let listed = near["sockets"].as_array();
+    let sockets = listed.or_else(|| strays.first()?["sockets"].as_array()).unwrap();
+    assert_eq!(sockets.len(), 2, "{objects:?}");
+    for socket in sockets {
+        let process = json!([{ "pid": receiver.id(), "command": "xsk" }]);
+        assert_eq!(socket["processes"], process, "{socket}");
+    }
+    if listed.is_none() {
+        let text = printed(&fixture.cable.left, &[TOOL, "status"]).unwrap();
+        assert!(text.contains(&format!("2 sockets of process {} (xsk)", receiver.id())), "{text}");
+        // Those of the other namespace.
+        let there = status(&fixture.cable.right, &[]);
+        assert!(there.iter().all(|one| one["interface"] != Value::Null), "{there:?}");
+    }
+    receiver.stop().summary();
 }

@@ -1,11 +1,11 @@
 //! What there is, for programs: an object for each interface.
 
-use super::view::{Seen, SeenFilter, SeenProgram, View};
+use super::view::{Seen, SeenFilter, SeenMap, SeenProgram, View};
 use crate::report::clock;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use xsk::attach::{ChainActions, Dispatcher};
-use xsk::bpf::{MapInfo, PinnedObject, RuleCount};
+use xsk::bpf::{PinnedObject, RuleCount};
 use xsk::interface::{ProcessInfo, XdpSocketCounters, XdpSocketInfo};
 
 /// Returns the lines.
@@ -27,7 +27,7 @@ pub(super) fn objects(view: &View) -> Vec<Value> {
         })
     };
     let mut objects: Vec<_> = view.interfaces.iter().map(of_interface).collect();
-    if !view.unbound.is_empty() {
+    if !view.strays.is_empty() {
         objects.push(json!({
             "interface": null,
             "index": null,
@@ -35,7 +35,7 @@ pub(super) fn objects(view: &View) -> Vec<Value> {
             "up": null,
             "carrier": null,
             "programs": [],
-            "sockets": sockets(&view.unbound),
+            "sockets": sockets(&view.strays),
             "missing": missing,
         }));
     }
@@ -76,14 +76,15 @@ fn processes(list: &[ProcessInfo]) -> Value {
     list.iter().map(|one| json!({ "pid": one.id, "command": one.command })).collect()
 }
 
-fn of_map(map: &MapInfo) -> Value {
+fn of_map(map: &SeenMap) -> Value {
     json!({
-        "id": map.id,
-        "name": map.name,
-        "type": map.kind_name(),
-        "key_bytes": map.key_size,
-        "value_bytes": map.value_size,
-        "entries": map.entries,
+        "id": map.info.id,
+        "name": map.info.name,
+        "type": map.info.kind_name(),
+        "key_bytes": map.info.key_size,
+        "value_bytes": map.info.value_size,
+        "entries": map.info.entries,
+        "socket_slots": map.sockets,
     })
 }
 
@@ -158,4 +159,34 @@ fn of_counters(counters: XdpSocketCounters) -> Value {
 
 fn hex(tag: [u8; 8]) -> String {
     tag.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::tests::socket;
+    use super::*;
+
+    #[test]
+    fn a_socket_has_all_that_is_known() {
+        let objects = objects(&View::of_socket(socket()));
+        assert_eq!(objects.len(), 1);
+        let expected = json!([{
+            "queue": 5,
+            "inode": 99,
+            "uid": 1000,
+            "user": null,
+            "processes": null,
+            "umem": {
+                "id": 7, "bytes": 16_777_216, "chunk_bytes": 4096, "headroom_bytes": 256,
+                "zero_copy": true, "references": 2,
+            },
+            "rings": { "rx": 2048, "tx": null, "fill": 4096, "completion": 2048 },
+            "statistics": {
+                "rx_dropped": 0, "rx_invalid_descs": 0, "tx_invalid_descs": 0,
+                "rx_ring_full": 12_345, "rx_fill_ring_empty_descs": 1, "tx_ring_empty_descs": 0,
+            },
+        }]);
+        assert_eq!(objects[0]["sockets"], expected);
+        assert_eq!(objects[0]["missing"], json!(["CAP_SYS_PTRACE"]));
+    }
 }

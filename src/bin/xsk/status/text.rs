@@ -1,9 +1,10 @@
 //! What there is, for people: a table of all interfaces, and then each of them.
 
-use super::view::{Seen, SeenFilter, SeenProgram, SeenRule, View, holder, listed};
+use super::view::{Seen, SeenFilter, SeenMap, SeenProgram, SeenRule, View, holder, listed};
 use crate::report::clock;
 use crate::report::paragraph::{labelled, one_line};
 use crate::report::rates::grouped;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use xsk::bpf::{PinnedObject, RuleCount};
 use xsk::interface::{InterfaceInfo, XdpSocketCounters, XdpSocketInfo};
@@ -17,9 +18,9 @@ pub(super) fn named(counters: &XdpSocketCounters) -> [(&'static str, &'static st
         ("rx_dropped", "packets dropped otherwise", counters.rx_dropped),
         ("rx_invalid_descs", "invalid fill entries", counters.rx_invalid_descs),
         ("tx_invalid_descs", "invalid TX entries", counters.tx_invalid_descs),
-        ("rx_ring_full", "packets lost, RX ring full", counters.rx_ring_full),
-        ("rx_fill_ring_empty_descs", "times fill ring empty", counters.fill_ring_empty),
-        ("tx_ring_empty_descs", "times TX ring empty", counters.tx_ring_empty),
+        ("rx_ring_full", "packets lost (RX ring full)", counters.rx_ring_full),
+        ("rx_fill_ring_empty_descs", "x fill ring empty", counters.fill_ring_empty),
+        ("tx_ring_empty_descs", "x TX ring empty", counters.tx_ring_empty),
     ]
 }
 
@@ -34,22 +35,28 @@ pub(super) fn all(view: &View, width: usize) -> String {
     for seen in &shown {
         text += &of_interface(view, seen, width);
     }
-    if !view.unbound.is_empty() {
-        text += "\nsockets that are not bound to an interface\n";
-        view.unbound.iter().for_each(|socket| text += &of_socket(view, socket, width));
+    if !view.strays.is_empty() {
+        text += match view.lists_sockets {
+            true => "\nAF_XDP sockets that are not bound to an interface\n",
+            false => "\nAF_XDP sockets of processes in this network namespace\n",
+        };
+        match view.lists_sockets {
+            true => view.strays.iter().for_each(|one| text += &of_socket(view, one, width)),
+            false => text += &by_processes(view, width),
+        }
     }
     let others = view.interfaces.len() - shown.len();
-    if shown.is_empty() && view.unbound.is_empty() {
+    if shown.is_empty() && view.strays.is_empty() {
         text += "no XDP program and no AF_XDP socket";
         text += &format!(" on {}\n", plural(others, "interface"));
     } else if others > 0 {
         text += &format!("\nnothing on {}\n", plural(others, "other interface"));
     }
-    if view.interfaces.iter().any(|seen| seen.sockets.is_none()) {
+    if !view.lists_sockets {
         text += &labelled(
             "note: ",
-            "this kernel does not list AF_XDP sockets (CONFIG_XDP_SOCKETS_DIAG, or its module \
-             xsk_diag)",
+            "this kernel does not report interfaces and queues of AF_XDP sockets \
+             (CONFIG_XDP_SOCKETS_DIAG, or its module xsk_diag)",
             width,
         );
     }
@@ -153,11 +160,7 @@ fn of_program(view: &View, seen: &SeenProgram, width: usize) -> String {
         None => item("maps", "unknown", width),
         Some(maps) if maps.is_empty() => String::new(),
         Some(maps) => {
-            let kind = |map: &xsk::bpf::MapInfo| {
-                map.kind_name().map_or(format!("type {}", map.kind), str::to_owned)
-            };
-            let maps: Vec<_> =
-                maps.iter().map(|map| format!("{} {} ({})", map.id, map.name, kind(map))).collect();
+            let maps: Vec<_> = maps.iter().map(of_map).collect();
             item("maps", &maps.join(", "), width)
         }
     };
@@ -189,6 +192,21 @@ fn of_program(view: &View, seen: &SeenProgram, width: usize) -> String {
     }
 }
 
+/// Returns a map in words.
+fn of_map(map: &SeenMap) -> String {
+    let info = &map.info;
+    let kind = info.kind_name().map_or(format!("type {}", info.kind), str::to_owned);
+    let sockets = match map.sockets.as_deref() {
+        None => String::new(),
+        Some([]) => ", no socket in it".to_owned(),
+        Some(slots) => {
+            let slots: Vec<_> = slots.iter().map(u32::to_string).collect();
+            format!(", sockets in slots {}", slots.join(" "))
+        }
+    };
+    format!("{} {} ({kind}{sockets})", info.id, info.name)
+}
+
 fn of_filter(filter: &SeenFilter, width: usize) -> String {
     let mut text = item("kind", "a filter of xsk", width);
     let Some(rules) = &filter.rules else {
@@ -214,6 +232,19 @@ fn of_filter(filter: &SeenFilter, width: usize) -> String {
     text
 }
 
+/// Returns how many of the sockets processes have, where no more is known of them.
+fn by_processes(view: &View, width: usize) -> String {
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    for socket in &view.strays {
+        let processes = view.with_socket(socket).unwrap_or_default();
+        *numbers.entry(listed(processes)).or_default() += 1;
+    }
+    let line = |(processes, number): (&String, &usize)| {
+        labelled("  ", &format!("{} of {processes}", plural(*number, "socket")), width)
+    };
+    numbers.iter().map(line).collect()
+}
+
 fn of_socket(view: &View, socket: &XdpSocketInfo, width: usize) -> String {
     let queue = match socket.interface_index {
         0 => String::new(),
@@ -224,8 +255,8 @@ fn of_socket(view: &View, socket: &XdpSocketInfo, width: usize) -> String {
         Some([]) => "no process that is seen here".to_owned(),
         Some(processes) => listed(processes),
     };
-    let user = socket.uid.map_or("unknown".to_owned(), |uid| view.users.shown(uid));
-    let title = format!("socket{queue} of {processes}, user {user}");
+    let user = socket.uid.map(|uid| format!(", user {}", view.users.shown(uid)));
+    let title = format!("socket{queue} of {processes}{}", user.unwrap_or_default());
     let mut text = labelled("  ", &title, width);
     let entries = |ring: Option<u32>| ring.map_or("none".to_owned(), |ring| grouped(ring.into()));
     let rings = format!(
@@ -260,4 +291,62 @@ fn of_socket(view: &View, socket: &XdpSocketInfo, width: usize) -> String {
         }
     };
     text + &item("statistics", &counters, width)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use xsk::interface::XdpUmemInfo;
+
+    /// Returns a socket of which all is known but its process.
+    pub(in super::super) fn socket() -> XdpSocketInfo {
+        let mut umem = XdpUmemInfo::default();
+        (umem.id, umem.bytes, umem.chunk_size, umem.headroom) = (7, 16 << 20, 4096, 256);
+        (umem.zero_copy, umem.references) = (true, 2);
+        let mut counters = XdpSocketCounters::default();
+        (counters.rx_ring_full, counters.fill_ring_empty) = (12_345, 1);
+        let mut socket = XdpSocketInfo::default();
+        (socket.interface_index, socket.queue, socket.inode) = (3, 5, 99);
+        (socket.uid, socket.umem, socket.counters) = (Some(1000), Some(umem), Some(counters));
+        (socket.rx_ring, socket.fill_ring, socket.completion_ring) =
+            (Some(2048), Some(4096), Some(2048));
+        socket
+    }
+
+    #[test]
+    fn a_socket_is_described() {
+        let text = all(&View::of_socket(socket()), 80);
+        let expected = "\
+INTERFACE        MODE      PROGRAM                      HELD BY         SOCKETS
+eth1             -         -                            -                     1
+
+eth1 (index 3, down)
+  socket on queue 5 of unknown processes, user uid 1000
+    rings         RX 2,048, TX none, fill 4,096, completion 2,048 (entries)
+    UMEM          7: 16,777,216 bytes, chunks of 4,096, headroom 256, zero-copy
+    statistics    12,345 packets lost (RX ring full), 1 x fill ring empty
+unknown: which processes have sockets and links (CAP_SYS_PTRACE would show it)
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_socket_that_is_not_bound_has_no_queue() {
+        let mut view = View::of_socket(XdpSocketInfo::default());
+        view.strays = view.interfaces.remove(0).sockets.unwrap();
+        let text = all(&view, 80);
+        assert!(
+            text.contains("not bound to an interface\n  socket of unknown processes\n"),
+            "{text}"
+        );
+        assert!(text.contains("RX none, TX none") && text.contains("UMEM          none"), "{text}");
+        assert!(text.contains("statistics    unknown"), "{text}");
+    }
+
+    #[test]
+    fn long_names_fit_their_columns() {
+        assert_eq!(cut("short", 15), "short");
+        assert_eq!(cut("0123456789abcdef", 15), "0123456789abcd~");
+        assert_eq!(cut("a\nb", 15), "a\\nb");
+    }
 }

@@ -7,16 +7,25 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use xsk::attach::AttachedProgram;
-use xsk::bpf::{FilterProgram, FilterRule, MapInfo, PinnedObject, Pins, Program, RuleCount};
+use xsk::bpf::{
+    FilterProgram, FilterRule, MapInfo, PinnedObject, Pins, Program, RuleCount, SlotProbe, XskMap,
+};
 use xsk::interface::{InterfaceInfo, ProcessInfo, Processes, XdpSocketInfo};
+use xsk::uapi::bpf::BPF_MAP_TYPE_XSKMAP;
 use xsk::{AttachMethod, Interface};
+
+/// The slots of the largest XSKMAP that is looked into.
+const MOST_SLOTS: u32 = 1 << 16;
 
 /// All that is shown.
 pub(super) struct View {
     pub(super) now: SystemTime,
     pub(super) interfaces: Vec<Seen>,
-    /// Sockets of no interface that is shown; none if one was named.
-    pub(super) unbound: Vec<XdpSocketInfo>,
+    /// Whether the kernel lists sockets.
+    pub(super) lists_sockets: bool,
+    /// Sockets of no interface that is shown, or, where the kernel does not list them, those of the
+    /// processes in this network namespace; none if an interface was named.
+    pub(super) strays: Vec<XdpSocketInfo>,
     /// Whether one interface was named.
     pub(super) is_named: bool,
     pub(super) processes: Processes,
@@ -36,8 +45,15 @@ pub(super) struct Seen {
 /// A program on an interface.
 pub(super) struct SeenProgram {
     pub(super) program: AttachedProgram,
-    pub(super) maps: Option<Vec<MapInfo>>,
+    pub(super) maps: Option<Vec<SeenMap>>,
     pub(super) filter: Option<SeenFilter>,
+}
+
+/// A map of a program.
+pub(super) struct SeenMap {
+    pub(super) info: MapInfo,
+    /// The slots that name a socket, of an XSKMAP; `None` if they are not known.
+    pub(super) sockets: Option<Vec<u32>>,
 }
 
 /// A filter of this crate.
@@ -52,6 +68,25 @@ pub(super) struct SeenFilter {
 pub(super) struct SeenRule {
     pub(super) text: Option<FilterRule>,
     pub(super) count: Option<RuleCount>,
+}
+
+#[cfg(test)]
+impl View {
+    /// Returns a view of one interface with one socket, of an unknown process.
+    pub(super) fn of_socket(socket: XdpSocketInfo) -> Self {
+        let mut info = InterfaceInfo::default();
+        (info.name, info.index) = ("eth1".to_owned(), socket.interface_index);
+        Self {
+            now: SystemTime::UNIX_EPOCH,
+            interfaces: vec![Seen { info, programs: Vec::new(), sockets: Some(vec![socket]) }],
+            lists_sockets: true,
+            strays: Vec::new(),
+            is_named: false,
+            processes: Processes::default(),
+            users: Users::default(),
+            pins: Pins::default(),
+        }
+    }
 }
 
 impl View {
@@ -78,15 +113,22 @@ impl View {
         let has_programs = seen.iter().any(|one| !one.programs.is_empty());
         let has_sockets = all.as_ref().is_some_and(|all| !all.is_empty())
             || seen.iter().any(|one| one.sockets.as_ref().is_some_and(|all| !all.is_empty()));
+        let lists_sockets = all.is_some();
+        let processes = match has_programs || has_sockets || !lists_sockets {
+            true => Processes::read(),
+            false => Processes::default(),
+        };
+        let of_processes = || processes.xdp_sockets().map(of_inode).collect();
         Ok(Self {
             now: SystemTime::now(),
             interfaces: seen,
-            unbound: if name.is_none() { all.unwrap_or_default() } else { Vec::new() },
-            is_named: name.is_some(),
-            processes: match has_programs || has_sockets {
-                true => Processes::read(),
-                false => Processes::default(),
+            lists_sockets,
+            strays: match name {
+                Some(_) => Vec::new(),
+                None => all.unwrap_or_else(of_processes),
             },
+            is_named: name.is_some(),
+            processes,
             users: Users::read(),
             pins: if has_programs { Pins::find() } else { Pins::default() },
         })
@@ -120,7 +162,7 @@ impl View {
         if programs().any(|one| one.program.info.is_none() || one.program.method.is_none()) {
             missing.push("CAP_SYS_ADMIN");
         }
-        if sockets.chain(&self.unbound).any(|socket| self.with_socket(socket).is_none())
+        if sockets.chain(&self.strays).any(|socket| self.with_socket(socket).is_none())
             || links().any(|link| self.with_link(link).is_none())
         {
             missing.push("CAP_SYS_PTRACE");
@@ -130,6 +172,13 @@ impl View {
         }
         missing
     }
+}
+
+/// Returns a socket of which no more is known.
+fn of_inode(inode: u32) -> XdpSocketInfo {
+    let mut socket = XdpSocketInfo::default();
+    socket.inode = inode;
+    socket
 }
 
 impl Seen {
@@ -148,11 +197,24 @@ impl Seen {
     }
 }
 
+impl SeenMap {
+    fn look(info: MapInfo) -> Self {
+        let is_small = info.entries <= MOST_SLOTS;
+        let sockets = (info.kind == BPF_MAP_TYPE_XSKMAP && is_small).then(|| {
+            // A small program, which is attached nowhere, looks into the map.
+            let map = XskMap::from_id(info.id).ok()?;
+            SlotProbe::new(&map).ok()?.occupied().ok()
+        });
+        Self { info, sockets: sockets.flatten() }
+    }
+}
+
 impl SeenProgram {
     /// Looks at a program, which may have gone meanwhile.
     fn look(program: AttachedProgram) -> Self {
         let opened = program.info.as_ref().and_then(|_| Program::from_id(program.id).ok());
         let maps = opened.as_ref().and_then(|opened| opened.maps().ok());
+        let maps = maps.map(|maps| maps.into_iter().map(SeenMap::look).collect());
         let filter = opened.and_then(|opened| FilterProgram::from_program(opened).ok()?);
         Self { program, maps, filter: filter.as_ref().map(SeenFilter::of) }
     }
