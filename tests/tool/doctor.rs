@@ -142,10 +142,12 @@ fn a_sound_interface_has_no_problem_and_keys_are_stable() {
         "bpf",
         "bpf_jit",
         "unprivileged_bpf",
+        "btf",
+        "xdp_diag",
         "known_fault",
     ];
     // A kernel may have several known faults.
-    assert_eq!(of(Value::Null)[..8], machine);
+    assert_eq!(of(Value::Null)[..10], machine);
     let interface = [
         "up",
         "carrier",
@@ -233,6 +235,10 @@ fn with_several_queues_it_says_which_are_listened_on() {
     // What it says of one queue helps, where the driver has such channels.
     both.type_in("ethtool -L near rx 1 tx 1");
     both.doctor("").is("rss", "fine", "near has one RX queue");
+    // The other end still sends on eight, which a native program on one queue cannot take.
+    let commands = both.doctor("").is("queues", "note", "far, the other end, has 8 TX queues");
+    both.type_in(&commands[0]);
+    both.doctor("").is("queues", "fine", "1 RX queue(s) and 1 TX queue(s)");
 }
 
 #[test]
