@@ -1,16 +1,16 @@
 //! `xsk doctor`: each check made to fail for real, what it says to type, and its exit codes.
 
-use crate::bad_input::Copied;
-use crate::common::{as_nobody, kernel_can, kernel_since, wait_for};
+use crate::common::{as_nobody, kernel_can, kernel_since, path_for_anybody, wait_for};
 use crate::fixture::{Ended, Fixture, TOOL, Tool, foreign_on};
 use rustix::thread::CapabilitySet;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
+use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::interface::NapiSettings;
 use xsk::test_util::{Namespace, VethBuilder, VethPair, ip, privileged, test_name};
-use xsk::{Attachment, Interface};
+use xsk::{AttachMethod, Attachment, Interface};
 
 /// The exit code of a problem.
 const BROKEN: i32 = 6;
@@ -276,6 +276,59 @@ fn a_foreign_program_is_named_and_goes_by_what_is_typed() {
 }
 
 #[test]
+fn a_program_that_a_link_holds_is_named_with_it() {
+    if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 9), "links came with 5.9") {
+        return;
+    }
+    let both = Both::new(1);
+    let attach = || {
+        let insns = [Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
+        let program = Program::builder(&insns).name("held").license(c"MIT").load()?;
+        let builder = Attachment::builder(both.near()).method(AttachMethod::Link);
+        builder.program(program, XskMap::create("held_map", 1)?).attach()
+    };
+    let attachment = both.namespace.run(attach).unwrap().unwrap();
+    let commands = both.doctor("").is("program", "problem", ", held by link ");
+    both.type_in(&commands[0]);
+    assert!(both.near().attached_programs().unwrap().is_empty(), "{commands:?}");
+    drop(attachment);
+}
+
+/// The pins of libxdp are in a mount namespace of their own, which goes with the shell.
+#[test]
+fn a_dispatcher_is_named_with_its_chain() {
+    if !privileged!() {
+        return;
+    }
+    let directory = format!("/usr/lib/{}-linux-gnu/bpf", std::env::consts::ARCH);
+    let object = format!("{directory}/xdpfilt_alw_udp.o");
+    let there = Command::new("xdp-loader").arg("help").output().is_ok()
+        && std::path::Path::new(&object).exists();
+    if !kernel_can(test_name!(), there, "there are no xdp-tools") {
+        return;
+    }
+    let both = Both::new(1);
+    let script = format!(
+        "mount -t bpf bpf /sys/fs/bpf; xdp-loader load --mode skb --prio 50 near {object} >&2 \
+         && {TOOL} doctor near --json; xdp-loader unload near --all >&2"
+    );
+    let mut command = Command::new("unshare");
+    let ended = Tool::spawn(&both.namespace, command.args(["--mount", "sh", "-c", &script])).end();
+    let check = ended.objects().into_iter().find(|check| check["check"] == "program").unwrap();
+    let text = check["text"].as_str().unwrap();
+    assert_eq!(check["verdict"], "problem", "{check}");
+    let single = !text.contains("dispatcher");
+    if kernel_can(test_name!(), !single, "libxdp attaches programs alone here") {
+        assert!(
+            text.contains("libxdp's dispatcher, with xdpfilt_alw_udp (priority 50)"),
+            "{check}"
+        );
+        assert_eq!(check["commands"][0], "xdp-loader unload near --all");
+    }
+    assert!(both.near().attached_programs().unwrap().is_empty(), "{ended:?}");
+}
+
+#[test]
 fn a_taken_queue_and_an_own_program_are_seen() {
     if !privileged!() {
         return;
@@ -427,9 +480,11 @@ fn deferred_interrupts_are_noted() {
 /// Runs it as a user without any right but these, and without a right to memory with `limited`.
 fn without_rights(kept: CapabilitySet, limited: bool) -> Found {
     let both = Both::new(1);
-    let tool = Copied::new("doctor");
+    let (file, path) = path_for_anybody(TOOL);
+    // The shell has it, too.
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
     let limit = if limited { "ulimit -l 0; " } else { "" };
-    let line = format!("{limit}exec {} doctor near --json", tool.path());
+    let line = format!("{limit}exec {path} doctor near --json");
     let ended = as_nobody(kept, &both.namespace, || {
         Tool::spawn_here(Command::new("sh").args(["-c", &line])).end()
     });
