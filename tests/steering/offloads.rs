@@ -6,8 +6,10 @@ use xsk::Interface;
 use xsk::interface::Offloads;
 use xsk::test_util::{privileged, test_name};
 
+type Offload = fn(&Offloads) -> Option<bool>;
+
 /// The offloads, and what `ethtool -K` calls them.
-const NAMES: [(&str, fn(&Offloads) -> Option<bool>); 6] = [
+const NAMES: [(&str, Offload); 6] = [
     ("tx", |offloads| offloads.tx_checksum),
     ("tso", |offloads| offloads.tcp_segmentation),
     ("gso", |offloads| offloads.generic_segmentation),

@@ -312,3 +312,31 @@ fn the_help_fits_a_page_of_a_hundred_columns() {
         assert!(longest <= 100, "{command}: {longest}\n{text}");
     }
 }
+
+#[test]
+fn a_mistyped_interface_comes_with_the_nearest_name() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let left = &fixture.cable.left;
+    for line in [
+        "rxdrop -i naer",
+        "txonly -i naer",
+        "l2fwd -i naer",
+        "l2fwd -i near -o naer",
+        "demo -i near -o naer",
+        "latency -i naer -o near",
+        "doctor naer",
+        "features naer",
+    ] {
+        let ended = Tool::start(left, line).end();
+        let words =
+            "no interface naer in this network namespace (ENODEV): the nearest name is near";
+        assert!(ended.failure().contains(words), "{line}: {ended:?}");
+    }
+    let ended = Tool::start(left, "doctor wlan0").end();
+    assert!(ended.failure().contains("(ENODEV): there are lo, "), "{ended:?}");
+    let ended = Tool::start(left, "doctor -q 1").end();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+}

@@ -4,6 +4,7 @@ use super::check::Check;
 use super::known_faults;
 use super::rights;
 use super::version::Version;
+use crate::failure::Failure;
 use crate::run::port::CHUNKS;
 use rustix::process::{Resource, getrlimit};
 use std::path::Path;
@@ -68,7 +69,9 @@ fn socket() -> Check {
         Err(Error::RegisterUmem { errno: Errno::NOBUFS, .. }) => {
             Check::fine(ID, "an AF_XDP socket can be made, but not with packet memory: see memlock")
         }
-        Err(error) => Check::problem(ID, format!("an AF_XDP socket cannot be made: {error}")),
+        Err(error) => {
+            Check::problem(ID, format!("an AF_XDP socket cannot be made: {}", Failure::from(error)))
+        }
     }
 }
 
@@ -126,7 +129,10 @@ fn programs() -> Vec<Check> {
                     "whether the kernel takes XDP programs cannot be seen without CAP_BPF and \
                      CAP_NET_ADMIN",
                 ),
-                false => Check::problem(ID, format!("an XDP program cannot be loaded: {error}")),
+                false => Check::problem(
+                    ID,
+                    format!("an XDP program cannot be loaded: {}", Failure::from(error)),
+                ),
             };
             return vec![check, compiler(None)];
         }
