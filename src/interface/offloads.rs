@@ -51,7 +51,7 @@ impl Interface {
     /// Returns which of its offloads are switched on (`ethtool -k`).
     ///
     /// # Errors
-    /// [`Error::Interface`](crate::Error::Interface); with `ENODEV` if it is gone.
+    /// [`Error::Interface`]; with `ENODEV` if it is gone.
     #[doc(alias = "ETHTOOL_GFLAGS")]
     pub fn offloads(&self) -> Result<Offloads> {
         let ask = |wanted| {

@@ -222,7 +222,8 @@ fn bits_without_a_name_are_shown_as_a_number() {
         let features = XdpFeatures::read(message).unwrap();
         let text = format!("{features:?}");
         assert!(text.contains("xdp: BASIC | 0x80000000, "), "{text}");
-        assert!(text.contains("rx_metadata: None, xsk: none"), "{text}");
-        assert_eq!(features.rx_hash(), None);
+        assert!(text.contains("rx_metadata: None, xsk: None"), "{text}");
+        assert_eq!((features.rx_hash(), features.tx_metadata_bits()), (None, None));
+        assert!(!features.tx_checksum());
     });
 }

@@ -98,6 +98,10 @@ fn bpftool_says_the_same_of_a_program() {
             format!(r#""id":{},"type":"xdp","name":"{}","tag":"{tag}""#, info.id, info.name),
             format!(r#""uid":{}"#, info.created_by),
             format!(r#""bytes_xlated":{}"#, info.instructions * 8),
+            match info.machine_code {
+                0 => r#""jited":false"#.to_owned(),
+                bytes => format!(r#""jited":true,"bytes_jited":{bytes}"#),
+            },
             format!(r#""map_ids":{:?}"#, info.map_ids),
         ] {
             assert!(show.replace(", ", ",").contains(&part), "{part}: {show}");

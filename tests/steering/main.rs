@@ -6,5 +6,6 @@ mod common;
 mod cards;
 mod channels;
 mod igb;
+mod offloads;
 mod refusals;
 mod virtio;

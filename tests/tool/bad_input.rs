@@ -6,7 +6,6 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use xsk::Interface;
 use xsk::test_util::{Namespace, VethPair, privileged};
 
@@ -131,21 +130,14 @@ fn a_foreign_program_stays_unless_replace_is_given() {
 }
 
 /// The tool in a directory from which every user may run it.
-pub(crate) struct Copied(PathBuf);
+struct Copied(PathBuf);
 
 impl Copied {
-    pub(crate) fn new(name: &str) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("xsk-{name}-{}-{number}", std::process::id());
+    fn new(name: &str) -> Self {
+        let name = format!("xsk-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::copy(TOOL, &path).unwrap();
         Self(path)
-    }
-
-    /// Returns its path.
-    pub(crate) fn path(&self) -> &str {
-        self.0.to_str().unwrap()
     }
 }
 
@@ -162,7 +154,7 @@ fn without_privileges_one_sentence_names_the_capability_and_the_command() {
     }
     let fixture = Fixture::new(1);
     let tool = Copied::new("unprivileged");
-    let path = tool.path();
+    let path = tool.0.to_str().unwrap();
     for (line, capability) in [
         ("rxdrop -i near", "CAP_NET_RAW"),
         ("txonly -i near", "CAP_NET_RAW"),
@@ -319,4 +311,32 @@ fn the_help_fits_a_page_of_a_hundred_columns() {
         let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(longest <= 100, "{command}: {longest}\n{text}");
     }
+}
+
+#[test]
+fn a_mistyped_interface_comes_with_the_nearest_name() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let left = &fixture.cable.left;
+    for line in [
+        "rxdrop -i naer",
+        "txonly -i naer",
+        "l2fwd -i naer",
+        "l2fwd -i near -o naer",
+        "demo -i near -o naer",
+        "latency -i naer -o near",
+        "doctor naer",
+        "features naer",
+    ] {
+        let ended = Tool::start(left, line).end();
+        let words =
+            "no interface naer in this network namespace (ENODEV): the nearest name is near";
+        assert!(ended.failure().contains(words), "{line}: {ended:?}");
+    }
+    let ended = Tool::start(left, "doctor wlan0").end();
+    assert!(ended.failure().contains("(ENODEV): there are lo, "), "{ended:?}");
+    let ended = Tool::start(left, "doctor -q 1").end();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
 }

@@ -1,32 +1,29 @@
 //! `xsk doctor`: each check made to fail for real, what it says to type, and its exit codes.
 
-use crate::bad_input::Copied;
-use crate::common::{as_nobody, kernel_can, kernel_since, wait_for};
-use crate::fixture::{Ended, Fixture, TOOL, Tool, foreign_on};
-use rustix::thread::CapabilitySet;
+use crate::common::{kernel_can, kernel_since, wait_for};
+use crate::fixture::{Ended, TOOL, Tool, foreign_on};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::Duration;
-use xsk::interface::NapiSettings;
+use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethBuilder, VethPair, ip, privileged, test_name};
-use xsk::{Attachment, Interface};
+use xsk::{AttachMethod, Attachment, Interface};
 
 /// The exit code of a problem.
 const BROKEN: i32 = 6;
 
 /// A cable with both ends, `near` and `far`, in one namespace.
-struct Both {
-    pair: VethPair,
-    namespace: Namespace,
+pub(crate) struct Both {
+    pub(crate) pair: VethPair,
+    pub(crate) namespace: Namespace,
 }
 
 impl Both {
-    fn new(queues: u32) -> Self {
+    pub(crate) fn new(queues: u32) -> Self {
         Self::build(VethPair::builder().queues(queues))
     }
 
-    fn build(builder: VethBuilder) -> Self {
+    pub(crate) fn build(builder: VethBuilder) -> Self {
         let namespace = Namespace::new().unwrap();
         Self {
             pair: builder.names("near", "far").build(&namespace, &namespace).unwrap(),
@@ -34,21 +31,21 @@ impl Both {
         }
     }
 
-    fn near(&self) -> &Interface {
+    pub(crate) fn near(&self) -> &Interface {
         self.pair.a()
     }
 
-    fn far(&self) -> &Interface {
+    pub(crate) fn far(&self) -> &Interface {
         self.pair.b()
     }
 
     /// Runs the checks of the near end, with these words more.
-    fn doctor(&self, words: &str) -> Found {
+    pub(crate) fn doctor(&self, words: &str) -> Found {
         doctor(&self.namespace, &format!("near {words}"))
     }
 
     /// Types a command that the tool showed.
-    fn type_in(&self, command: &str) {
+    pub(crate) fn type_in(&self, command: &str) {
         let shell = || Command::new("sh").args(["-c", command]).output().unwrap();
         let output = self.namespace.run(shell).unwrap();
         assert!(output.status.success(), "{command}: {output:?}");
@@ -57,18 +54,18 @@ impl Both {
 
 /// What was found.
 #[derive(Debug)]
-struct Found {
+pub(crate) struct Found {
     code: Option<i32>,
     checks: Vec<Value>,
     summary: Value,
 }
 
-fn doctor(namespace: &Namespace, words: &str) -> Found {
+pub(crate) fn doctor(namespace: &Namespace, words: &str) -> Found {
     Found::of(&Tool::start(namespace, &format!("doctor --json {words}")).end())
 }
 
 impl Found {
-    fn of(ended: &Ended) -> Self {
+    pub(crate) fn of(ended: &Ended) -> Self {
         assert!(ended.err.is_empty(), "{ended:?}");
         let mut checks = ended.objects();
         let summary = checks.pop().unwrap();
@@ -84,13 +81,13 @@ impl Found {
 
     /// Returns the first check of this name.
     #[track_caller]
-    fn check(&self, name: &str) -> &Value {
+    pub(crate) fn check(&self, name: &str) -> &Value {
         self.checks.iter().find(|check| check["check"] == name).unwrap()
     }
 
     /// Asserts what a check found, and returns its commands.
     #[track_caller]
-    fn is(&self, name: &str, verdict: &str, words: &str) -> Vec<String> {
+    pub(crate) fn is(&self, name: &str, verdict: &str, words: &str) -> Vec<String> {
         let check = self.check(name);
         assert_eq!(check["verdict"], verdict, "{check}");
         assert!(check["text"].as_str().unwrap().contains(words), "{words}: {check}");
@@ -100,7 +97,7 @@ impl Found {
 
     /// Asserts that the exit code is that of a problem, or not.
     #[track_caller]
-    fn is_broken(&self, broken: bool) {
+    pub(crate) fn is_broken(&self, broken: bool) {
         let problems: Vec<_> =
             self.checks.iter().filter(|check| check["verdict"] == "problem").collect();
         assert_eq!(self.code, Some(if broken { BROKEN } else { 0 }), "{problems:?}");
@@ -142,10 +139,12 @@ fn a_sound_interface_has_no_problem_and_keys_are_stable() {
         "bpf",
         "bpf_jit",
         "unprivileged_bpf",
+        "btf",
+        "xdp_diag",
         "known_fault",
     ];
     // A kernel may have several known faults.
-    assert_eq!(of(Value::Null)[..8], machine);
+    assert_eq!(of(Value::Null)[..10], machine);
     let interface = [
         "up",
         "carrier",
@@ -233,6 +232,10 @@ fn with_several_queues_it_says_which_are_listened_on() {
     // What it says of one queue helps, where the driver has such channels.
     both.type_in("ethtool -L near rx 1 tx 1");
     both.doctor("").is("rss", "fine", "near has one RX queue");
+    // The other end still sends on eight, which a native program on one queue cannot take.
+    let commands = both.doctor("").is("queues", "note", "far, the other end, has 8 TX queues");
+    both.type_in(&commands[0]);
+    both.doctor("").is("queues", "fine", "1 RX queue(s) and 1 TX queue(s)");
 }
 
 #[test]
@@ -270,6 +273,59 @@ fn a_foreign_program_is_named_and_goes_by_what_is_typed() {
 }
 
 #[test]
+fn a_program_that_a_link_holds_is_named_with_it() {
+    if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 9), "links came with 5.9") {
+        return;
+    }
+    let both = Both::new(1);
+    let attach = || {
+        let insns = [Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
+        let program = Program::builder(&insns).name("held").license(c"MIT").load()?;
+        let builder = Attachment::builder(both.near()).method(AttachMethod::Link);
+        builder.program(program, XskMap::create("held_map", 1)?).attach()
+    };
+    let attachment = both.namespace.run(attach).unwrap().unwrap();
+    let commands = both.doctor("").is("program", "problem", ", held by link ");
+    both.type_in(&commands[0]);
+    assert!(both.near().attached_programs().unwrap().is_empty(), "{commands:?}");
+    drop(attachment);
+}
+
+/// The pins of libxdp are in a mount namespace of their own, which goes with the shell.
+#[test]
+fn a_dispatcher_is_named_with_its_chain() {
+    if !privileged!() {
+        return;
+    }
+    let directory = format!("/usr/lib/{}-linux-gnu/bpf", std::env::consts::ARCH);
+    let object = format!("{directory}/xdpfilt_alw_udp.o");
+    let there = Command::new("xdp-loader").arg("help").output().is_ok()
+        && std::path::Path::new(&object).exists();
+    if !kernel_can(test_name!(), there, "there are no xdp-tools") {
+        return;
+    }
+    let both = Both::new(1);
+    let script = format!(
+        "mount -t bpf bpf /sys/fs/bpf; xdp-loader load --mode skb --prio 50 near {object} >&2 \
+         && {TOOL} doctor near --json; xdp-loader unload near --all >&2"
+    );
+    let mut command = Command::new("unshare");
+    let ended = Tool::spawn(&both.namespace, command.args(["--mount", "sh", "-c", &script])).end();
+    let check = ended.objects().into_iter().find(|check| check["check"] == "program").unwrap();
+    let text = check["text"].as_str().unwrap();
+    assert_eq!(check["verdict"], "problem", "{check}");
+    let single = !text.contains("dispatcher");
+    if kernel_can(test_name!(), !single, "libxdp attaches programs alone here") {
+        assert!(
+            text.contains("libxdp's dispatcher, with xdpfilt_alw_udp (priority 50)"),
+            "{check}"
+        );
+        assert_eq!(check["commands"][0], "xdp-loader unload near --all");
+    }
+    assert!(both.near().attached_programs().unwrap().is_empty(), "{ended:?}");
+}
+
+#[test]
 fn a_taken_queue_and_an_own_program_are_seen() {
     if !privileged!() {
         return;
@@ -286,235 +342,6 @@ fn a_taken_queue_and_an_own_program_are_seen() {
     // It changed nothing.
     assert!(tool.stop().status.success());
     wait_for("the queue", || both.doctor("-q 1").check("queue_taken")["verdict"] == "fine");
-}
-
-#[test]
-fn an_mtu_that_no_chunk_holds_is_a_problem_at_either_end() {
-    if !privileged!() {
-        return;
-    }
-    let both = Both::build(VethPair::builder().mtu(9000));
-    let found = both.doctor("");
-    let commands = found.is("mtu", "problem", "the MTU of near is 9000: frames of more than 3520");
-    assert_eq!(commands[0], "xsk rxdrop -i near -F");
-    found.is_broken(true);
-    both.type_in(&commands[1]);
-    assert_eq!(both.near().info().unwrap().mtu, 3506);
-    let found = both.doctor("");
-    let words = "the MTU of far, the other end of near, is 9000";
-    both.type_in(&found.is("mtu", "problem", words)[1]);
-    let found = both.doctor("");
-    found.is("mtu", "fine", "the MTU of near is 3506");
-    // And native mode is taken.
-    let attach = || Attachment::builder(both.near()).mode(xsk::AttachMode::Native).attach();
-    both.namespace.run(attach).unwrap().unwrap().close().unwrap();
-}
-
-#[test]
-fn offloads_of_the_other_end_are_noted_until_what_is_said_is_typed() {
-    if !privileged!() {
-        return;
-    }
-    let both = Both::new(1);
-    for command in ["ethtool -K far tx on", "ethtool -K far tso on", "ethtool -K near gro on"] {
-        both.type_in(command);
-    }
-    let found = both.doctor("");
-    let commands = found.is("peer_tx_checksum", "note", "far, the other end, leaves checksums");
-    both.type_in(&commands[0]);
-    both.doctor("").is("peer_tx_checksum", "fine", "far, the other end, computes checksums");
-    both.type_in("ethtool -K far tx on tso on");
-    let commands =
-        both.doctor("").is("vlan_offload", "note", "far, the other end, sends VLAN tags");
-    both.type_in(&commands[0]);
-    both.doctor("").is("vlan_offload", "fine", "puts VLAN tags into packets");
-    // In native mode neither GRO nor segmentation is in the way.
-    let found = both.doctor("");
-    found.is("gro", "fine", "native mode");
-    found.is("peer_segmentation", "fine", "native mode");
-    let tool = Tool::start(&both.namespace, "rxdrop -i near -S --json").ready();
-    let found = both.doctor("");
-    let segmentation = found.is("peer_segmentation", "note", "in one long packet");
-    let gro = found.is("gro", "note", "GRO of near is on");
-    for command in segmentation.iter().chain(&gro) {
-        both.type_in(command);
-    }
-    let found = both.doctor("");
-    found.is("gro", "fine", "GRO of near is off");
-    found.is("peer_segmentation", "fine", "cuts its data");
-    tool.stop();
-}
-
-#[test]
-fn the_other_end_in_another_namespace_is_unknown() {
-    if !privileged!() {
-        return;
-    }
-    let fixture = Fixture::new(1);
-    let found = doctor(&fixture.cable.left, "near");
-    found.is("peer_tx_checksum", "unknown", "another network namespace");
-    found.is_broken(false);
-    ip::set_up(fixture.cable.veth.b(), false).unwrap();
-    ip::wait_until(fixture.cable.veth.a(), crate::common::PATIENCE, |info| !info.carrier).unwrap();
-    let found = doctor(&fixture.cable.left, "near");
-    found.is("carrier", "problem", "its other end, in another network namespace, is down");
-}
-
-#[test]
-fn members_and_their_masters_are_noted() {
-    if !privileged!() {
-        return;
-    }
-    let both = Both::new(1);
-    let bridge = both.namespace.add_bridge("br").unwrap();
-    ip::set_master(both.near(), Some(&bridge)).unwrap();
-    both.doctor("").is("kind", "note", "near belongs to br");
-    let found = doctor(&both.namespace, "br");
-    assert_eq!(found.is("kind", "note", "br is a bridge"), ["xsk doctor near"]);
-    found.is("native_mode", "note", "no native mode");
-    ip::set_master(both.near(), None).unwrap();
-    let vlan = both.namespace.add_device("vlan", "tagged", Some(both.near()));
-    if kernel_can(test_name!(), vlan.is_ok(), "the kernel makes no VLAN interface") {
-        let found = doctor(&both.namespace, "tagged");
-        assert_eq!(found.is("kind", "note", "of kind vlan"), ["xsk doctor near"]);
-    }
-    let bond = both.namespace.add_device("bond", "bond", None);
-    if kernel_can(test_name!(), bond.is_ok(), "the kernel makes no bond") {
-        ip::set_up(both.near(), false).unwrap();
-        ip::set_master(both.near(), Some(&bond.unwrap())).unwrap();
-        let found = doctor(&both.namespace, "bond");
-        assert_eq!(found.is("kind", "note", "bond is a bond"), ["xsk doctor near"]);
-        both.doctor("").is("kind", "note", "near belongs to bond");
-    }
-}
-
-#[test]
-fn the_default_route_is_noted() {
-    if !privileged!() {
-        return;
-    }
-    let both = Both::new(1);
-    both.doctor("").is("default_route", "fine", "carries neither");
-    ip::add_ipv4(both.near(), [192, 0, 2, 1].into(), 24).unwrap();
-    both.type_in("ip route add default via 192.0.2.2");
-    let commands = both.doctor("").is("default_route", "note", "near carries the default route");
-    assert!(commands[0].starts_with("xsk rxdrop -i near udp"), "{commands:?}");
-}
-
-#[test]
-fn deferred_interrupts_are_noted() {
-    if !privileged!() {
-        return;
-    }
-    let both = Both::new(1);
-    let tool = Tool::start(&both.namespace, "rxdrop -i near --json").ready();
-    let settings = NapiSettings::new(2, Duration::from_micros(200));
-    let set = both.namespace.run(|| both.near().set_napi(0, &settings)).unwrap();
-    if kernel_can(test_name!(), set.is_ok(), "NAPI cannot be set here") {
-        both.doctor("").is("napi", "note", "are deferred (2 deferrals of 200 us");
-        set.unwrap().restore().unwrap();
-        both.doctor("").is("napi", "fine", "are not deferred");
-    }
-    tool.stop();
-}
-
-/// Runs it as a user without any right but these, and without a right to memory with `limited`.
-fn without_rights(kept: CapabilitySet, limited: bool) -> Found {
-    let both = Both::new(1);
-    let tool = Copied::new("doctor");
-    let limit = if limited { "ulimit -l 0; " } else { "" };
-    let line = format!("{limit}exec {} doctor near --json", tool.path());
-    let ended = as_nobody(kept, &both.namespace, || {
-        Tool::spawn_here(Command::new("sh").args(["-c", &line])).end()
-    });
-    Found::of(&ended)
-}
-
-#[test]
-fn what_a_user_without_rights_cannot_see_is_unknown() {
-    if !privileged!() {
-        return;
-    }
-    let found = without_rights(CapabilitySet::empty(), false);
-    found.is_broken(true);
-    let commands = found.is("capabilities", "problem", "CAP_NET_RAW (to make a socket)");
-    assert!(commands[1].starts_with("sudo setcap cap_net_raw,"), "{commands:?}");
-    for check in ["socket", "bpf"] {
-        found.is(check, "unknown", "cannot be seen without CAP_");
-    }
-    if kernel_since(6, 15) {
-        found.is("queue_taken", "fine", "queue 0");
-    }
-    found.is("up", "fine", "near is up");
-}
-
-#[test]
-fn each_missing_capability_is_named() {
-    if !privileged!() {
-        return;
-    }
-    let all = CapabilitySet::NET_RAW
-        | CapabilitySet::NET_ADMIN
-        | CapabilitySet::BPF
-        | CapabilitySet::PERFMON
-        | CapabilitySet::IPC_LOCK;
-    without_rights(all, false).is_broken(false);
-    for (one, verdict, words) in [
-        (CapabilitySet::NET_RAW, "problem", "CAP_NET_RAW (to make a socket) is missing"),
-        (CapabilitySet::NET_ADMIN, "problem", "CAP_NET_ADMIN (to attach a program) is missing"),
-        (CapabilitySet::BPF, "problem", "CAP_BPF (to load a program) is missing"),
-        (CapabilitySet::PERFMON, "note", "CAP_PERFMON (to load a filter) is missing"),
-    ] {
-        let found = without_rights(all - one, false);
-        found.is("capabilities", verdict, words);
-        found.is_broken(verdict == "problem");
-    }
-}
-
-#[test]
-fn memory_that_may_not_be_pinned_is_a_problem() {
-    if !privileged!() {
-        return;
-    }
-    let rights = CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN | CapabilitySet::BPF;
-    let found = without_rights(rights, true);
-    let commands = found.is("memlock", "problem", "RLIMIT_MEMLOCK is 0 MiB");
-    assert_eq!(commands, ["ulimit -l unlimited"]);
-    found.is("socket", "fine", "see memlock");
-    found.is_broken(true);
-    let found = without_rights(rights | CapabilitySet::IPC_LOCK, true);
-    found.is("memlock", "fine", "CAP_IPC_LOCK");
-    found.is_broken(false);
-}
-
-#[test]
-fn a_kernel_without_sockets_is_a_problem() {
-    if !privileged!() {
-        return;
-    }
-    let both = Both::new(1);
-    // The kernel says that it is 2.6 then.
-    let line = format!("setarch --uname-2.6 {TOOL} doctor --json");
-    let words: Vec<_> = line.split(' ').collect();
-    let ended = Tool::spawn(&both.namespace, Command::new(words[0]).args(&words[1..])).end();
-    let found = Found::of(&ended);
-    found.is("kernel", "problem", "has no AF_XDP, which came with 4.18");
-    found.is_broken(true);
-}
-
-#[test]
-fn root_of_a_user_namespace_is_said_to_be_no_root() {
-    if !privileged!() {
-        return;
-    }
-    let line = format!("unshare -Urn {TOOL} doctor --json");
-    let words: Vec<_> = line.split(' ').collect();
-    let namespace = Namespace::new().unwrap();
-    let ended = Tool::spawn(&namespace, Command::new(words[0]).args(&words[1..])).end();
-    let found = Found::of(&ended);
-    found.is("user_namespace", "problem", "do not allow to load a program");
-    found.is("bpf", "unknown", "cannot be seen");
-    found.is("socket", "fine", "can be made");
 }
 
 #[test]
@@ -544,6 +371,25 @@ fn it_changes_nothing() {
 }
 
 #[test]
+fn a_name_with_control_characters_controls_no_terminal() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    ip::rename(both.near(), "v\u{1b}[31m").unwrap();
+    ip::set_up(both.near(), false).unwrap();
+    for words in ["doctor", "features", "doctor v\u{1b}[31m", "features v\u{1b}[31m"] {
+        let ended = Tool::start(&both.namespace, words).end();
+        let text = ended.out.join("\n");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        assert!(text.contains("v\\u{1b}[31m"), "{text:?}");
+    }
+    let found = doctor(&both.namespace, "v\u{1b}[31m");
+    let commands = found.is("up", "problem", "v\u{1b}[31m is down");
+    assert_eq!(commands, [r"ip link set dev $'v\033[31m' up"]);
+}
+
+#[test]
 fn text_fits_eighty_columns_but_for_commands() {
     if !privileged!() {
         return;
@@ -558,34 +404,6 @@ fn text_fits_eighty_columns_but_for_commands() {
         }
         assert!(ended.out.last().unwrap().ends_with(" unknown"), "{ended:?}");
     }
-}
-
-#[test]
-fn a_mistyped_interface_comes_with_the_nearest_name() {
-    if !privileged!() {
-        return;
-    }
-    let fixture = Fixture::new(1);
-    let left = &fixture.cable.left;
-    for line in [
-        "rxdrop -i naer",
-        "txonly -i naer",
-        "l2fwd -i naer",
-        "l2fwd -i near -o naer",
-        "demo -i near -o naer",
-        "latency -i naer -o near",
-        "doctor naer",
-        "features naer",
-    ] {
-        let ended = Tool::start(left, line).end();
-        let words =
-            "no interface naer in this network namespace (ENODEV): the nearest name is near";
-        assert!(ended.failure().contains(words), "{line}: {ended:?}");
-    }
-    let ended = Tool::start(left, "doctor wlan0").end();
-    assert!(ended.failure().contains("(ENODEV): there are lo, "), "{ended:?}");
-    let ended = Tool::start(left, "doctor -q 1").end();
-    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
 }
 
 #[test]

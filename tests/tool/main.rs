@@ -9,6 +9,8 @@ mod captures;
 mod common;
 mod demo;
 mod doctor;
+mod doctor_packets;
+mod doctor_rights;
 mod ends;
 mod features;
 mod filters;

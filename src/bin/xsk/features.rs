@@ -282,7 +282,12 @@ impl Facts {
                 "receive hash",
                 self.rss.as_ref().map_or(unknown(), |rss| {
                     let function = rss.function.map_or(unknown(), hash);
-                    format!("{function}, over {}", named(&rss.queues().into_iter().collect()))
+                    match rss.queues() {
+                        queues if queues.is_empty() => format!("{function}, no table"),
+                        queues => {
+                            format!("{function}, over {}", named(&queues.into_iter().collect()))
+                        }
+                    }
                 }),
             ),
             ("flow rules", known(self.offloads.flow_rules).to_owned()),

@@ -35,8 +35,8 @@ pub(crate) struct FeaturesArgs {
 /// "problem" for what stops packets; "unknown" for what could not be looked at, mostly because a right
 /// is missing. With IF the machine and the interface are looked at, without it the machine, and
 /// each interface in a line. Nothing is changed: a socket, a map and a program are made and dropped,
-/// and nothing is attached. Where the kernel does not say whether a queue is free (before 6.15), a
-/// socket in copy mode is bound to it for a moment. The exit code is 6 if there is a problem;
+/// and nothing is attached. Where the kernel does not say whether a queue of IF is free (before
+/// 6.15), a socket in copy mode is bound to it for a moment. The exit code is 6 if there is a problem;
 /// without IF that of an interface does not count.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {

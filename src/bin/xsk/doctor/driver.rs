@@ -1,7 +1,7 @@
 //! The checks of the driver: its modes, what it is known for, and what it does to packets.
 
 use super::check::Check;
-use super::known_faults;
+use super::known_faults::{self, Modes};
 use super::subject::{Peer, Subject};
 use super::version::Version;
 use crate::failure::Result;
@@ -70,10 +70,14 @@ pub(super) fn rings(subject: &Subject) -> Result<Option<Check>> {
 
 /// Looks for faults that are known.
 pub(super) fn faults(subject: &Subject) -> Vec<Check> {
-    let zero_copy = subject.has_zero_copy_mode() != Some(false);
+    let segments = subject.features.and_then(|features| features.zero_copy_max_segments());
+    let modes = Modes {
+        zero_copy: subject.has_zero_copy_mode() != Some(false),
+        frames: segments != Some(1),
+    };
     let (_, version) = Version::running();
     match &subject.driver {
-        Some(driver) => known_faults::of_driver(&driver.name, zero_copy, version),
+        Some(driver) => known_faults::of_driver(&driver.name, modes, version),
         None => vec![Check::unknown(
             "known_fault",
             format!("the kernel does not report the driver of {}", subject.name()),

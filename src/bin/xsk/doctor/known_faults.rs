@@ -11,6 +11,20 @@ const LIST: &str = include_str!("known_faults.json");
 /// The name of the checks.
 const ID: &str = "known_fault";
 
+/// The modes of the list that not every driver has: zero-copy mode, and packets of several frames in
+/// it.
+const ZERO_COPY: &str = "zero-copy";
+const ZERO_COPY_FRAMES: &str = "zero-copy, several frames";
+
+/// What a driver may be able to do: all that is not known to be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Modes {
+    /// Zero-copy mode.
+    pub(crate) zero_copy: bool,
+    /// Packets of several frames in zero-copy mode.
+    pub(crate) frames: bool,
+}
+
 /// A fault as the list has it.
 #[derive(Debug)]
 struct Entry {
@@ -51,17 +65,26 @@ impl Entry {
         self.kernels.iter().any(|range| range.contains(kernel))
     }
 
+    /// Returns whether a driver with these modes can have it.
+    fn is_of(&self, modes: Modes) -> bool {
+        match self.mode.as_str() {
+            ZERO_COPY => modes.zero_copy,
+            ZERO_COPY_FRAMES => modes.zero_copy && modes.frames,
+            _ => true,
+        }
+    }
+
     fn is_of_zero_copy(&self) -> bool {
-        self.mode == "zero-copy"
+        self.mode.starts_with(ZERO_COPY)
     }
 
     fn check(&self) -> Check {
         let ranges: Vec<_> = self.kernels.iter().map(Range::to_string).collect();
         let text = format!(
-            "{} Of Linux {}, unless the distribution has mended it. {}",
+            "{} {} This holds for Linux {}; a distribution may have changed that.",
             self.text,
-            ranges.join(", "),
-            self.advice
+            self.advice,
+            ranges.join("; ")
         );
         let fault = Fault { id: self.id.clone(), source: self.source.clone() };
         Check { fault: Some(fault), ..Check::note(ID, text) }
@@ -81,11 +104,11 @@ pub(crate) fn of_kernel(kernel: Option<Version>) -> Vec<Check> {
 }
 
 /// Returns a check for each fault of a driver in a kernel, and of the kernel in zero-copy mode;
-/// without those of zero-copy mode if the driver has none.
-pub(crate) fn of_driver(driver: &str, zero_copy: bool, kernel: Option<Version>) -> Vec<Check> {
+/// without those of modes that the driver does not have.
+pub(crate) fn of_driver(driver: &str, modes: Modes, kernel: Option<Version>) -> Vec<Check> {
     found(kernel, &format!("driver {driver}"), |entry| match &entry.driver {
-        Some(name) => name == driver && (zero_copy || !entry.is_of_zero_copy()),
-        None => zero_copy && entry.is_of_zero_copy(),
+        Some(name) => name == driver && entry.is_of(modes),
+        None => entry.is_of_zero_copy() && entry.is_of(modes),
     })
 }
 
@@ -125,7 +148,11 @@ mod tests {
                 assert!(!range.is_empty(), "{object}");
                 assert!(range.from.is_some() || range.before.is_some(), "{object}");
             }
-            let modes = ["any", "copy", "generic", "native", "zero-copy"];
+            for pair in entry.kernels.windows(2) {
+                let (before, from) = (pair[0].before.unwrap(), pair[1].from.unwrap());
+                assert!(before <= from, "ranges overlap: {object}");
+            }
+            let modes = ["any", "copy", "generic", "native", ZERO_COPY, ZERO_COPY_FRAMES];
             assert!(modes.contains(&entry.mode.as_str()), "{object}");
             for text in [&entry.text, &entry.advice] {
                 assert!(text.ends_with('.') && text.starts_with(char::is_uppercase), "{text}");
@@ -146,11 +173,26 @@ mod tests {
 
     #[test]
     fn faults_are_found_by_driver_mode_and_kernel() {
-        let igb = |kernel, zero_copy| ids(of_driver("igb", zero_copy, Version::read(kernel)));
-        assert!(!igb("6.13", true).iter().any(|id| id.starts_with("igb")));
-        assert!(igb("6.14", true).contains(&"igb-tx-stall-after-kill".to_owned()));
-        assert!(igb("6.14", true).contains(&"partial-packets".to_owned()));
-        assert_eq!(igb("6.14", false), [""; 0]);
+        let all = Modes { zero_copy: true, frames: true };
+        let igb = |kernel, modes| ids(of_driver("igb", modes, Version::read(kernel)));
+        assert!(!igb("6.13", all).iter().any(|id| id.starts_with("igb")));
+        for (kernel, is_there) in [
+            ("6.14", true),
+            ("6.18.22", true),
+            ("6.18.23", false),
+            ("6.19.12", true),
+            ("6.19.13", false),
+            ("7.0", false),
+        ] {
+            let is_found = igb(kernel, all).contains(&"igb-tx-stall-after-kill".to_owned());
+            assert_eq!(is_found, is_there, "{kernel}");
+        }
+        assert!(igb("6.14", all).contains(&"partial-packets".to_owned()));
+        let one_frame = Modes { frames: false, ..all };
+        assert!(!igb("6.14", one_frame).contains(&"partial-packets".to_owned()));
+        assert!(igb("6.14", one_frame).contains(&"igb-tx-stall-after-kill".to_owned()));
+        let copy = Modes { zero_copy: false, ..all };
+        assert_eq!(igb("6.14", copy), [""; 0]);
         let any = |kernel| ids(of_kernel(Version::read(kernel)));
         assert_eq!(any("6.18.44"), [""; 0]);
         assert!(any("5.10.37").contains(&"unbound-socket-in-map-generic".to_owned()));
@@ -158,9 +200,9 @@ mod tests {
         assert!(any("6.13.2").contains(&"busy-polling-without-effect".to_owned()));
         assert!(!any("6.15").contains(&"busy-polling-without-effect".to_owned()));
         let chunks = "chunks-of-2048-refused".to_owned();
-        let zero_copy = |kernel| ids(of_driver("ice", true, Version::read(kernel)));
+        let zero_copy = |kernel| ids(of_driver("ice", all, Version::read(kernel)));
         assert!(!zero_copy("6.18.23").contains(&chunks) && zero_copy("6.18.24").contains(&chunks));
-        let text = &of_driver("no-such", false, Version::read("6.1"))[0];
+        let text = &of_driver("no-such", copy, Version::read("6.1"))[0];
         assert_eq!(text.text, "none is known of driver no-such in Linux 6.1");
         assert_eq!(of_kernel(None)[0].verdict.word(), "unknown");
     }

@@ -14,6 +14,8 @@ const TAG: u32 = 4;
 /// former.
 const NATIVE: u32 = 3520;
 const GENERIC: u32 = 3840;
+/// What the kernel adds to the MTU in zero-copy mode: header, two tags and FCS (6.18.24, `bind`).
+const AROUND_ZERO_COPY: u32 = 26;
 
 /// Returns whether it is switched on, and has a carrier.
 pub(super) fn state(subject: &Subject) -> Vec<Check> {
@@ -139,7 +141,8 @@ pub(super) fn mtu(subject: &Subject) -> Check {
     const ID: &str = "mtu";
     let word = subject.word();
     let (room, mode) = if subject.is_generic() { (GENERIC, "generic") } else { (NATIVE, "native") };
-    let most = room - HEADER;
+    let around = if subject.has_zero_copy_mode() == Some(true) { AROUND_ZERO_COPY } else { HEADER };
+    let most = room - around;
     let own = (&subject.info, String::new());
     let other = match &subject.peer {
         Peer::Here(peer) => Some((&peer.info, format!(", the other end of {},", subject.name()))),

@@ -4,10 +4,12 @@ use super::check::Check;
 use super::known_faults;
 use super::rights;
 use super::version::Version;
+use crate::failure::Failure;
 use crate::run::port::CHUNKS;
 use rustix::process::{Resource, getrlimit};
+use std::path::Path;
 use xsk::bpf::{self, XskMap};
-use xsk::{Errno, Error, Socket, Umem};
+use xsk::{Errno, Error, Interface, Socket, Umem};
 
 /// Bytes of a chunk, as the commands have it without -f.
 const CHUNK: u64 = 4096;
@@ -19,7 +21,7 @@ pub(super) fn checks(queues: usize) -> Vec<Check> {
     checks.extend(rights::user_namespace());
     checks.extend([socket(), memory(version, queues)]);
     checks.extend(programs());
-    checks.push(unprivileged());
+    checks.extend([unprivileged(), types(), list()]);
     checks.extend(known_faults::of_kernel(version));
     checks
 }
@@ -67,7 +69,9 @@ fn socket() -> Check {
         Err(Error::RegisterUmem { errno: Errno::NOBUFS, .. }) => {
             Check::fine(ID, "an AF_XDP socket can be made, but not with packet memory: see memlock")
         }
-        Err(error) => Check::problem(ID, format!("an AF_XDP socket cannot be made: {error}")),
+        Err(error) => {
+            Check::problem(ID, format!("an AF_XDP socket cannot be made: {}", Failure::from(error)))
+        }
     }
 }
 
@@ -125,7 +129,10 @@ fn programs() -> Vec<Check> {
                     "whether the kernel takes XDP programs cannot be seen without CAP_BPF and \
                      CAP_NET_ADMIN",
                 ),
-                false => Check::problem(ID, format!("an XDP program cannot be loaded: {error}")),
+                false => Check::problem(
+                    ID,
+                    format!("an XDP program cannot be loaded: {}", Failure::from(error)),
+                ),
             };
             return vec![check, compiler(None)];
         }
@@ -169,6 +176,34 @@ fn unprivileged() -> Check {
             ),
         ),
         None => Check::unknown(ID, "kernel.unprivileged_bpf_disabled cannot be read"),
+    }
+}
+
+/// Looks for the kernel's types, by which programs call functions of the kernel.
+fn types() -> Check {
+    const ID: &str = "btf";
+    match Path::new("/sys/kernel/btf/vmlinux").exists() {
+        true => Check::fine(ID, "the kernel shows its types (CONFIG_DEBUG_INFO_BTF)"),
+        false => Check::note(
+            ID,
+            "the kernel does not show its types (CONFIG_DEBUG_INFO_BTF, or /sys is not mounted): \
+             there is no RX metadata, and no dispatcher of libxdp",
+        ),
+    }
+}
+
+/// Asks for the list of AF_XDP sockets.
+fn list() -> Check {
+    const ID: &str = "xdp_diag";
+    let sockets = Interface::all().map(|all| all.first().map(Interface::xdp_sockets));
+    match sockets {
+        Ok(Some(Ok(Some(_)))) => Check::fine(ID, "the kernel lists AF_XDP sockets (`ss --xdp`)"),
+        Ok(Some(Ok(None))) => Check::note(
+            ID,
+            "the kernel does not list AF_XDP sockets (CONFIG_XDP_SOCKETS_DIAG): who has a queue can \
+             only be guessed",
+        ),
+        _ => Check::unknown(ID, "whether the kernel lists AF_XDP sockets cannot be seen"),
     }
 }
 

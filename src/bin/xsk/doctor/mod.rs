@@ -37,7 +37,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Ended> {
     let mut counted = machine;
     match &subject {
         Some(subject) => {
-            let checks = of_interface(subject, &set)?;
+            let checks = of_interface(subject, &set, true)?;
             report.head(subject.name())?;
             report.checks(Some(subject.name()), &checks)?;
             counted.extend(checks);
@@ -54,8 +54,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Ended> {
     Ok(if broken { Ended::Broken } else { Ended::Count })
 }
 
-/// Runs the checks of an interface.
-fn of_interface(subject: &Subject, set: &QueueSet) -> Result<Vec<Check>> {
+/// Runs the checks of an interface; with `by_trial` a socket may be bound to it.
+fn of_interface(subject: &Subject, set: &QueueSet, by_trial: bool) -> Result<Vec<Check>> {
     let wanted = set.numbers(subject.queues);
     let mut checks = link::state(subject);
     checks.push(link::kind(subject)?);
@@ -66,7 +66,7 @@ fn of_interface(subject: &Subject, set: &QueueSet) -> Result<Vec<Check>> {
         wanted.iter().copied().filter(|queue| *queue < subject.queues.current()).collect();
     if !there.is_empty() {
         checks.push(queues::spread(subject, set, &there)?);
-        checks.push(queues::taken(subject, &there)?);
+        checks.push(queues::taken(subject, &there, by_trial)?);
     }
     checks.push(link::mtu(subject));
     checks.extend(driver::rings(subject)?);
@@ -83,7 +83,7 @@ fn in_short(interface: &Interface) -> Check {
     const ID: &str = "interface";
     let name = interface.name();
     let checks = Subject::new(interface.clone())
-        .and_then(|subject| of_interface(&subject, &QueueSet::from(0)));
+        .and_then(|subject| of_interface(&subject, &QueueSet::from(0), false));
     let checks = match checks {
         Ok(checks) => checks,
         Err(failure) => return Check::unknown(ID, failure.to_string()),

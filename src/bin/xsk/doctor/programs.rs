@@ -5,7 +5,7 @@ use super::subject::Subject;
 use crate::failure::Result;
 use crate::run::port::take_off;
 use xsk::AttachMethod;
-use xsk::attach::AttachedProgram;
+use xsk::attach::{AttachedProgram, Dispatcher, DispatcherComponent};
 
 /// How the names of this crate's own programs begin.
 const OWN: &str = "xsk_redirect";
@@ -50,10 +50,15 @@ fn of(id: &'static str, subject: &Subject, program: &AttachedProgram) -> Check {
         (None, None) => take_off(&subject.interface, *mode),
     };
     let chain = match dispatcher {
-        Some(dispatcher) => {
-            let parts = dispatcher.components.as_ref().map_or(0, Vec::len);
-            format!(": libxdp's dispatcher of {parts} program(s)")
+        Some(Dispatcher { components: Some(components), .. }) if !components.is_empty() => {
+            let part = |part: &DispatcherComponent| {
+                let name = part.name.as_deref().unwrap_or("one without a name");
+                format!("{name} (priority {})", part.priority)
+            };
+            let parts: Vec<_> = components.iter().map(part).collect();
+            format!(", libxdp's dispatcher, with {}", parts.join(", "))
         }
+        Some(_) => ", libxdp's dispatcher".to_owned(),
         None => String::new(),
     };
     Check::problem(

@@ -1,7 +1,7 @@
 //! The checks of the queues: how many there are, what comes to which, and who has them.
 
 use super::check::Check;
-use super::subject::Subject;
+use super::subject::{Peer, Subject};
 use crate::failure::Result;
 use crate::report::rates::named;
 use std::time::Duration;
@@ -30,6 +30,18 @@ pub(super) fn numbers(subject: &Subject, wanted: &[u32]) -> Check {
             let what = if side == "RX" { "nothing comes there" } else { "nothing goes out there" };
             return Check::problem(ID, format!("{text}: {lacking} has no {side} side, and {what}"))
                 .command(format!("ethtool -l {word}"));
+        }
+    }
+    if let Peer::Here(peer) = &subject.peer {
+        if peer.queues.tx > rx {
+            let text = format!(
+                "{text}: {}, the other end, has {} TX queues, for which these are too few in native \
+                 mode, and generic mode is used",
+                peer.name(),
+                peer.queues.tx
+            );
+            let command = format!("ethtool -L {} tx {rx}", peer.word());
+            return Check::note(ID, text).command(command);
         }
     }
     match rx == tx {
@@ -94,8 +106,9 @@ pub(super) fn spread(subject: &Subject, set: &QueueSet, wanted: &[u32]) -> Resul
     })
 }
 
-/// Looks at whether the queues that are wanted are free.
-pub(super) fn taken(subject: &Subject, wanted: &[u32]) -> Result<Check> {
+/// Looks at whether the queues that are wanted are free: by what the kernel reports, and where it
+/// does not, by an attempt to bind a socket, if `by_trial`.
+pub(super) fn taken(subject: &Subject, wanted: &[u32], by_trial: bool) -> Result<Check> {
     const ID: &str = "queue_taken";
     let name = subject.name();
     let states = subject.interface.queue_states()?.unwrap_or_default();
@@ -106,7 +119,8 @@ pub(super) fn taken(subject: &Subject, wanted: &[u32]) -> Result<Check> {
         if known == Some(false) {
             continue;
         }
-        let by = match (holder(&subject.interface, queue), known) {
+        let bound = if by_trial { bind(&subject.interface, queue) } else { Bound::Unknown };
+        let by = match (bound, known) {
             (Bound::Taken(by), _) => by,
             // The attempt shows whose it is, if it is not free by now.
             (Bound::Free, _) => continue,
@@ -131,8 +145,8 @@ pub(super) fn taken(subject: &Subject, wanted: &[u32]) -> Result<Check> {
     let set = |queues: &[u32]| named(&queues.iter().copied().collect());
     if !unknown.is_empty() {
         let text = format!(
-            "whether {} of {name} is taken cannot be seen: this kernel does not report it (6.15 \
-             does, of an interface that is up), and a socket cannot be bound without CAP_NET_RAW",
+            "whether {} of {name} is taken cannot be seen: the kernel does not report it (6.15 does, \
+             of an interface that is up), and a socket cannot be bound without CAP_NET_RAW",
             set(&unknown),
         );
         return Ok(Check::unknown(ID, text));
@@ -170,7 +184,7 @@ enum Bound {
 }
 
 /// Binds a socket in copy mode, which no driver is asked for, and drops it.
-fn holder(interface: &Interface, queue: u32) -> Bound {
+fn bind(interface: &Interface, queue: u32) -> Bound {
     let bound = Umem::builder().chunk_count(2).build().and_then(|(umem, pool)| {
         drop(pool);
         let builder = Socket::builder(&umem).copy_mode(CopyMode::Copy).bind_timeout(Duration::ZERO);
