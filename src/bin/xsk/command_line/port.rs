@@ -125,7 +125,8 @@ pub(crate) struct PortArgs {
     /// the last one.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Number of chunks [default: 4096; for both ports of `l2fwd -o` together 8192]
+    /// Number of chunks for each queue [default: 4096; for both interfaces of `bridge` and `l2fwd -o`
+    /// together 8192]
     #[arg(long, value_name = "CHUNKS")]
     pub(crate) chunks: Option<u32>,
     /// Pages that the packet memory is made of

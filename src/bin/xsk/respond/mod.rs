@@ -43,7 +43,7 @@ fn run_with<S: Forwards>(args: &RespondArgs, stop: &Stop) -> Result<Ended> {
     let port = &args.port;
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
-    let (own, note) = own(args, &interface)?;
+    let (own, note) = chosen(args, &interface)?;
     let filtering = Filtering::of_command(port, &interface, rules::filter(&own)?, described(&own))?;
     let _memberships = listen(&interface, &own)?;
     let served = Served::of(port, &interface, Needs::Both)?;
@@ -76,7 +76,7 @@ fn run_with<S: Forwards>(args: &RespondArgs, stop: &Stop) -> Result<Ended> {
 
 /// Returns the addresses that are replied for, and a line if the kernel replies for some of them as
 /// well. Refuses to take from the kernel what a user may be logged in by.
-fn own(args: &RespondArgs, interface: &Interface) -> Result<(Own, Option<String>)> {
+fn chosen(args: &RespondArgs, interface: &Interface) -> Result<(Own, Option<String>)> {
     let info = interface.info()?;
     let name = interface.name();
     let kernels = management::addresses(interface)?;
