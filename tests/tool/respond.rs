@@ -206,6 +206,10 @@ fn neighbours_learn_the_interfaces_address_and_duplicates_are_found() {
     // From which its kernel confirms what it knows.
     ip::add_ipv6(fixture.cable.veth.b(), "fe80::2".parse().unwrap(), 64).unwrap();
     let tool = fixture.start(&format!("respond {ADDRESSES}")).ready();
+    // A card would drop what it was not asked for.
+    let joined = run(&fixture.cable.left, "ip maddr show dev near").stdout;
+    let joined = String::from_utf8(joined).unwrap();
+    assert!(joined.contains("link  33:33:ff:00:00:01"), "{joined}");
     let mac = fixture.cable.veth.a().info().unwrap().mac.unwrap();
     let mac: Vec<String> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
     let neighbour = |address: &str| {
