@@ -10,7 +10,7 @@ use crate::command_line::PortArgs;
 use crate::command_line::respond::RespondArgs;
 use crate::failure::{Failure, Result};
 use crate::process::signals::Stop;
-use crate::respond::own::{Own, multicast_mac, solicited_node};
+use crate::respond::own::{Own, is_no_host, multicast_mac, solicited_node};
 use crate::respond::replies::Replies;
 use crate::run::counts::Lengths;
 use crate::run::cut_off;
@@ -83,7 +83,10 @@ fn chosen(args: &RespondArgs, interface: &Interface) -> Result<(Own, Option<Stri
     let taken = args.addresses.is_empty();
     let addresses = match taken {
         // Of those that are above it, the packets may have another Ethernet address.
-        true => interface.addresses()?,
+        true => {
+            let addresses = interface.addresses()?.into_iter();
+            addresses.filter(|address| !is_no_host(*address)).collect()
+        }
         false => args.addresses.clone(),
     };
     if addresses.is_empty() {

@@ -146,7 +146,7 @@ fn bound<S: Forwards>(
             result => result,
         }
     };
-    served.each(|queue| {
+    served.each_sharing(|queue| {
         let a = open((on_a, queue), chunks / 2)?;
         Ok([a, open((on_b, queue), chunks - chunks / 2)?])
     })
