@@ -243,7 +243,7 @@ fn an_interface_without_ethernet_headers_is_refused_to_senders() {
     if !kernel_can(here, can, "`ip tuntap` makes no device") {
         return;
     }
-    for command in ["txonly", "l2fwd"] {
+    for command in ["txonly", "l2fwd", "respond -a 192.0.2.1"] {
         let ended = Tool::start(&fixture.cable.left, &format!("{command} -i t0 -C 1")).end();
         assert!(ended.failure().contains("t0 has no Ethernet header"), "{ended:?}");
     }
@@ -301,6 +301,8 @@ fn the_help_fits_a_page_of_a_hundred_columns() {
         "rxdrop --help",
         "txonly --help",
         "l2fwd --help",
+        "bridge --help",
+        "respond --help",
         "demo --help",
         "filter --help",
         "features --help",

@@ -268,6 +268,8 @@ fn what_a_filter_does_not_match_goes_to_the_kernel() {
     ip::add_ipv4(bridged.cables[0].a(), [192, 0, 2, 9].into(), 24).unwrap();
     // ARP stays with the kernel, and the far ends do not find each other.
     let tool = bridged.start("-p icmp");
+    let note = tool.note();
+    assert!(note.starts_with("ARP and IPv6 neighbour discovery stay with the kernel"), "{note}");
     assert!(!bridged.ping(0, &format!("-c 1 {}", FAR[1])));
     // The kernel of this end is there as well; but not for pings.
     assert!(!bridged.ping(0, "-c 1 192.0.2.9"));

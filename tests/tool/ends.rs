@@ -100,7 +100,7 @@ fn a_signal_ends_the_wait_for_a_taken_queue() {
     }
     let fixture = Fixture::new(1);
     let first = fixture.start("rxdrop").ready();
-    for line in ["rxdrop", "txonly", "l2fwd"] {
+    for line in ["rxdrop", "txonly", "l2fwd", "respond -a 192.0.2.1 -q 0"] {
         let second = fixture.start(line);
         wait_for(line, || second.has_rings());
         let start = Instant::now();
@@ -255,6 +255,8 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
         "txonly -p",
         "l2fwd",
         "l2fwd -p",
+        "respond -a 192.0.2.1",
+        "respond -a 192.0.2.1 -q 0 --attach link",
     ] {
         let fixture = Fixture::new(1);
         let tool = fixture.start(line).ready();
@@ -270,7 +272,7 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
         let error = summary["error"].as_str().unwrap();
         assert!(ended.failure_of(4).ends_with(error), "{ended:?}");
         // By netlink a program stays on an interface that was moved.
-        let stays = !line.contains("link") && !line.contains("txonly");
+        let stays = !["link", "txonly", "respond"].iter().any(|word| line.contains(word));
         let words = "take it off there with `ip link set dev near xdpdrv off`";
         assert_eq!(ended.failure_of(4).contains(words), stays, "{ended:?}");
     }

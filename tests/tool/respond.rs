@@ -84,6 +84,9 @@ fn the_interfaces_own_addresses_are_replied_for_if_none_is_given_and_that_is_sai
     let near = fixture.cable.veth.a();
     ip::add_ipv4(near, [192, 0, 2, 1].into(), 24).unwrap();
     ip::add_ipv6(near, "2001:db8::1".parse().unwrap(), 64).unwrap();
+    // As of a router.
+    let forwarding = "/proc/sys/net/ipv6/conf/near/forwarding";
+    fixture.cable.left.run(|| std::fs::write(forwarding, "1").unwrap()).unwrap();
     let tool = fixture.start("respond").ready();
     let note = tool.note();
     assert!(note.starts_with("the kernel has 192.0.2.1, 2001:db8::1, too: "), "{note}");
@@ -91,6 +94,10 @@ fn the_interfaces_own_addresses_are_replied_for_if_none_is_given_and_that_is_sai
     let before = kernels();
     for address in ["192.0.2.1", "-6 2001:db8::1"] {
         assert_eq!(ping(&fixture, &format!("-c 20 -i 0.01 -W 2 {address}")), 20);
+    }
+    if has_iproute2() {
+        let output = run(&fixture.cable.right, "ip neigh show 2001:db8::1");
+        assert!(String::from_utf8_lossy(&output.stdout).contains(" router "), "{output:?}");
     }
     // What is neither goes to the kernel: TCP, and UDP.
     exchange(&fixture, [192, 0, 2, 1].into());
@@ -199,6 +206,10 @@ fn neighbours_learn_the_interfaces_address_and_duplicates_are_found() {
     // From which its kernel confirms what it knows.
     ip::add_ipv6(fixture.cable.veth.b(), "fe80::2".parse().unwrap(), 64).unwrap();
     let tool = fixture.start(&format!("respond {ADDRESSES}")).ready();
+    // A card would drop what it was not asked for.
+    let joined = run(&fixture.cable.left, "ip maddr show dev near").stdout;
+    let joined = String::from_utf8(joined).unwrap();
+    assert!(joined.contains("link  33:33:ff:00:00:01"), "{joined}");
     let mac = fixture.cable.veth.a().info().unwrap().mac.unwrap();
     let mac: Vec<String> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
     let neighbour = |address: &str| {
@@ -449,7 +460,8 @@ fn people_get_a_line_for_rx_and_one_for_tx_and_a_count_is_of_replies() {
         assert!(words.contains(&"12") && words.contains(&"pkts") && words.contains(&"pps)"));
         assert!(line.len() <= 80, "{line}");
     }
-    assert!(summary.iter().any(|line| line == "replied to 10 IPv4 echo requests"), "{ended:?}");
+    let echo = summary.iter().find(|line| line.starts_with("replied: echo, IPv4 ")).unwrap();
+    assert!(echo.ends_with(" 10"), "{ended:?}");
 }
 
 #[test]

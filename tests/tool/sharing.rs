@@ -6,7 +6,7 @@ use rustix::thread::CapabilitySet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use xsk::XdpMode;
-use xsk::test_util::{ip, privileged};
+use xsk::test_util::{VethPair, ip, privileged};
 
 #[test]
 fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
@@ -229,6 +229,15 @@ fn under_the_usual_memory_limit_the_error_says_what_fits() {
         let ended = start(&format!("rxdrop -q all -d 1 {}", advice.trim_end_matches('`')));
         assert_eq!(ended.status.code(), Some(0), "{advice}: {ended:?}");
     }
+    // Between two interfaces all queues have one memory.
+    let builder = VethPair::builder().queues(3).names("near2", "far2");
+    let _second = builder.build(&fixture.cable.left, &fixture.cable.right).unwrap();
+    let ended = start("bridge -o near2 -d 1");
+    let message = ended.failure();
+    assert!(message.contains("That is for 3 queues together"), "{ended:?}");
+    let (_, advice) = message.rsplit_once("fewer chunks: `").unwrap();
+    let ended = start(&format!("bridge -o near2 -d 1 {}", advice.trim_end_matches('`')));
+    assert_eq!(ended.status.code(), Some(0), "{advice}: {ended:?}");
     // It does not wait for other memory to be given back: this would not fit alone.
     assert!(fastest < Duration::from_millis(300), "{fastest:?}");
     std::fs::remove_file(&path).unwrap();

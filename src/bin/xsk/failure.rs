@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     /// The library's error, where packets of several frames were asked for already.
     DespiteFrags(Error),
     /// The library's error about the packet memory of one of so many queues.
-    MemoryOfQueues(Box<Error>, usize),
+    MemoryOfQueues(Box<Error>, Queues),
     /// A filter that cannot be read.
     Expression(ExpressionError),
     /// The output is closed.
@@ -105,8 +105,17 @@ impl Failure {
 
     /// Returns the failure for one of several queues, each of which has packet memory of its own.
     pub(crate) fn of_queues(self, queues: usize) -> Self {
+        self.of_memory(Queues { number: queues, share: false })
+    }
+
+    /// Returns the failure for one of several queues, which have one packet memory.
+    pub(crate) fn of_sharing_queues(self, queues: usize) -> Self {
+        self.of_memory(Queues { number: queues, share: true })
+    }
+
+    fn of_memory(self, queues: Queues) -> Self {
         match self {
-            Self::Xsk(error @ Error::RegisterUmem { .. }) if queues > 1 => {
+            Self::Xsk(error @ Error::RegisterUmem { .. }) if queues.number > 1 => {
                 Self::MemoryOfQueues(Box::new(error), queues)
             }
             other => other,
@@ -129,10 +138,10 @@ impl fmt::Display for Failure {
                     "to {deed} takes {capability}, which this process does not have: run `{}`",
                     with_sudo()
                 ),
-                _ => f.write_str(&in_words_of_the_tool(error, 1)),
+                _ => f.write_str(&in_words_of_the_tool(error, ONE)),
             },
             Self::DespiteFrags(error) => {
-                f.write_str(&in_words_of_the_tool(error, 1).replace(OR_FRAGS, ""))
+                f.write_str(&in_words_of_the_tool(error, ONE).replace(OR_FRAGS, ""))
             }
             Self::MemoryOfQueues(error, queues) => {
                 f.write_str(&in_words_of_the_tool(error, *queues))
@@ -220,9 +229,18 @@ const NOT_HERE: [&str; 4] = [
     ". Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)",
 ];
 
-/// Returns the library's text, with the tool's flags where the library names its own calls. So many
+/// The queues that have the packet memory that an error names: each of them, or together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Queues {
+    number: usize,
+    share: bool,
+}
+
+const ONE: Queues = Queues { number: 1, share: false };
+
+/// Returns the library's text, with the tool's flags where the library names its own calls. These
 /// queues have as much packet memory as an error names.
-fn in_words_of_the_tool(error: &Error, queues: usize) -> String {
+fn in_words_of_the_tool(error: &Error, queues: Queues) -> String {
     let mut text = error.to_string();
     for words in NOT_HERE {
         text = text.replace(words, "");
@@ -240,11 +258,14 @@ fn in_words_of_the_tool(error: &Error, queues: usize) -> String {
             ..
         } => {
             // Half of what is possible, or was asked for: other memory of the user counts, too.
-            let most = (*bytes).min(*limit / queues as u64) / u64::from(*chunk_size) / 2;
+            let Queues { number, share } = queues;
+            let bytes = if share { *bytes / number as u64 } else { *bytes };
+            let most = bytes.min(*limit / number as u64) / u64::from(*chunk_size) / 2;
             let chunks = 1 << most.max(1).ilog2();
-            let each = match queues {
+            let each = match number {
                 1 => String::new(),
-                _ => format!(". Each of the {queues} queues has as much"),
+                _ if share => format!(". That is for {number} queues together"),
+                _ => format!(". Each of the {number} queues has as much"),
             };
             format!("{text}{each}. Or ask for fewer chunks: `--chunks {chunks}`")
         }

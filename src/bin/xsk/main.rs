@@ -95,7 +95,16 @@ fn run_command(command: &Command) -> Result<Ended> {
 fn l2fwd_between<'a>(args: &'a L2fwdArgs, output: &'a OsStr) -> Between<'a> {
     let L2fwdArgs { port, rx, tx, .. } = args;
     let promiscuous = rx.promiscuous;
-    Between { command: "l2fwd", port, rx, tx, output, promiscuous, finish_checksums: false }
+    Between {
+        command: "l2fwd",
+        port,
+        rx,
+        tx,
+        output,
+        note: None,
+        promiscuous,
+        finish_checksums: false,
+    }
 }
 
 /// Prepares a command that attaches something.

@@ -17,7 +17,8 @@ use std::ffi::OsString;
 /// a loop. Without FILTER nothing goes to the kernel's network stack, which is refused without --yes
 /// on an interface that carries the default route or this ssh session. With FILTER only packets of
 /// which it is true are bridged, and ARP, neighbour discovery, DHCP replies and ssh to this host go
-/// to the kernel whatever it says: with --take-management they are bridged, too.
+/// to the kernel whatever it says, so that hosts on both sides do not find one another by the bridge:
+/// with --take-management they are bridged where FILTER is true of them.
 ///
 /// Checksums of TCP and UDP that a sender left to its card (those of a veth's peer, a container or a
 /// guest) are finished, in packets of one frame; with -F, and with --keep-checksums, `ethtool -K IF

@@ -138,13 +138,13 @@ pub(crate) struct L2fwdArgs {
     pub(crate) tx: TxArgs,
     /// Other interface: forward what comes on either to the other, with addresses as they are
     ///
-    /// The same queue numbers are used on both, and the packets are not copied between them: those
-    /// of one number use one packet memory, and half of the chunks are for what each receives. One
-    /// thread serves all queues (-q) in turn; one `xsk` for each queue uses more processors.
+    /// The same queue numbers are used on both, and the packets are not copied between them: the
+    /// sockets of all queues use one packet memory, with so many chunks (--chunks) for each queue of
+    /// both, and half of those are for what each receives. One thread serves all queues (-q) in turn; one `xsk` for each queue uses more processors.
     /// Options hold for both, and a count (-C) for both directions together. A card takes packets
     /// to other addresses than its own only if it is promiscuous (--promiscuous). A checksum that a
     /// sender left to its card stays unfinished: `ethtool -K IF tx off` there. The table counts
-    /// both directions together; the summary has a line for each, and its JSON object "directions".
+    /// both directions together, and has a line for each; JSON objects have "directions".
     #[arg(short, long, value_name = "NAME", conflicts_with = "sockets")]
     pub(crate) output: Option<OsString>,
 }

@@ -30,7 +30,8 @@ pub(crate) struct PortArgs {
     /// for all together. Each thread spins: with fewer free processors than queues, add -p. A queue
     /// without the RX or the TX side that the command needs is left out. The table counts all
     /// queues together; the summary has a line for each. In JSON the summary has "queues", and
-    /// "queue" is null. With l2fwd's -o one thread serves all of them; not with -M.
+    /// "queue" is null. With bridge and l2fwd's -o one thread serves all of them, over one packet
+    /// memory; not with -M.
     #[arg(short, long, value_name = "QUEUES", default_value = "0")]
     pub(crate) queue: QueueSet,
     #[command(flatten)]
@@ -125,7 +126,8 @@ pub(crate) struct PortArgs {
     /// the last one.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Number of chunks [default: 4096; for both ports of `l2fwd -o` together 8192]
+    /// Number of chunks for each queue [default: 4096; for both interfaces of `bridge` and `l2fwd -o`
+    /// together 8192]
     #[arg(long, value_name = "CHUNKS")]
     pub(crate) chunks: Option<u32>,
     /// Pages that the packet memory is made of

@@ -20,10 +20,11 @@ use std::net::IpAddr;
 ///
 /// A reply has the tags, the identification and the options of its request (a route or time that is
 /// to be recorded is not), a time to live of 64, and the interface's Ethernet address as it was at
-/// the start. A tag that the card took out of a packet is not seen, and the reply has none
+/// the start; the interface's own addresses are those of then, too. A tag that the card took out of a packet is not seen, and the reply has none
 /// (`ethtool -K IF rxvlan off` leaves it in; on a veth `txvlan off` at the peer).
 ///
-/// A count (-C) is one of replies. The table of an interval is two lines, RX and TX, as in the AF_XDP
+/// With several queues each thread sleeps while nothing comes, as with -p. A count (-C) is of
+/// replies. The table of an interval is two lines, RX and TX, as in the AF_XDP
 /// exercise of the xdp-tutorial: packets and bytes since the start, rates of the interval.
 #[derive(Debug, Args)]
 #[command(mut_arg("queue", |queue| queue.default_value("all")))]

@@ -10,7 +10,7 @@ use crate::command_line::PortArgs;
 use crate::command_line::respond::RespondArgs;
 use crate::failure::{Failure, Result};
 use crate::process::signals::Stop;
-use crate::respond::own::{Own, multicast_mac, solicited_node};
+use crate::respond::own::{Own, is_no_host, multicast_mac, solicited_node};
 use crate::respond::replies::Replies;
 use crate::run::counts::Lengths;
 use crate::run::cut_off;
@@ -43,7 +43,7 @@ fn run_with<S: Forwards>(args: &RespondArgs, stop: &Stop) -> Result<Ended> {
     let port = &args.port;
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
-    let (own, note) = own(args, &interface)?;
+    let (own, note) = chosen(args, &interface)?;
     let filtering = Filtering::of_command(port, &interface, rules::filter(&own)?, described(&own))?;
     let _memberships = listen(&interface, &own)?;
     let served = Served::of(port, &interface, Needs::Both)?;
@@ -76,14 +76,17 @@ fn run_with<S: Forwards>(args: &RespondArgs, stop: &Stop) -> Result<Ended> {
 
 /// Returns the addresses that are replied for, and a line if the kernel replies for some of them as
 /// well. Refuses to take from the kernel what a user may be logged in by.
-fn own(args: &RespondArgs, interface: &Interface) -> Result<(Own, Option<String>)> {
+fn chosen(args: &RespondArgs, interface: &Interface) -> Result<(Own, Option<String>)> {
     let info = interface.info()?;
     let name = interface.name();
     let kernels = management::addresses(interface)?;
     let taken = args.addresses.is_empty();
     let addresses = match taken {
         // Of those that are above it, the packets may have another Ethernet address.
-        true => interface.addresses()?,
+        true => {
+            let addresses = interface.addresses()?.into_iter();
+            addresses.filter(|address| !is_no_host(*address)).collect()
+        }
         false => args.addresses.clone(),
     };
     if addresses.is_empty() {

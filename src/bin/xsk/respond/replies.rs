@@ -1,7 +1,7 @@
 //! What was replied to, and what was not, and why.
 
 use crate::report::rates::grouped;
-use crate::run::table::More;
+use crate::run::table::{More, row};
 use serde_json::{Map, Value, json};
 
 /// What was replied to.
@@ -27,10 +27,10 @@ impl Kind {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Arp => "ARP requests",
-            Self::Neighbour => "neighbour solicitations",
-            Self::Echo => "IPv4 echo requests",
-            Self::Echo6 => "IPv6 echo requests",
+            Self::Arp => "replied: ARP",
+            Self::Neighbour => "replied: neighbour",
+            Self::Echo => "replied: echo, IPv4",
+            Self::Echo6 => "replied: echo, IPv6",
         }
     }
 }
@@ -75,12 +75,12 @@ impl Unreplied {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Checksum => "with a wrong checksum",
-            Self::Malformed => "malformed",
-            Self::Source => "from an address that no other host can have",
-            Self::SourceRoute => "with a source route",
-            Self::Fragment => "in fragments",
-            Self::Other => "of another kind",
+            Self::Checksum => "not replied: wrong checksum",
+            Self::Malformed => "not replied: malformed",
+            Self::Source => "not replied: its source",
+            Self::SourceRoute => "not replied: source route",
+            Self::Fragment => "not replied: fragment",
+            Self::Other => "not replied: other kind",
         }
     }
 }
@@ -122,20 +122,11 @@ impl Replies {
         };
         let unreplied = Unreplied::ALL.map(|why| (why, self.unreplied[why as usize]));
         let replied = Kind::ALL.map(|kind| (kind, self.replied[kind as usize]));
-        let lost: u64 = self.unreplied.iter().sum();
-        let mut lines: Vec<String> = replied
-            .iter()
-            .map(|(kind, count)| format!("replied to {} {}", grouped(*count), kind.name()))
-            .collect();
-        if lost > 0 {
-            lines.push(format!("taken and not replied to: {}", grouped(lost)));
-        }
-        for (why, count) in unreplied.iter().filter(|(_, count)| *count > 0) {
-            lines.push(format!("    {} {}", grouped(*count), why.name()));
-        }
-        if let Some(fragments) = fragments.filter(|fragments| *fragments > 0) {
-            lines.push(format!("fragments of echo requests, passed on: {}", grouped(fragments)));
-        }
+        let named = replied.iter().map(|(kind, count)| (kind.name(), *count));
+        let lost = unreplied.iter().map(|(why, count)| (why.name(), *count));
+        let passed_on = [("passed on: fragments", fragments.unwrap_or(0))];
+        let exceptions = lost.chain(passed_on).filter(|(_, count)| *count > 0);
+        let lines = named.chain(exceptions).map(|(name, count)| row(name, "", &grouped(count)));
         More {
             key: "replies",
             json: json!({
@@ -143,7 +134,7 @@ impl Replies {
                 "not_replied": object(unreplied.iter().map(|(why, n)| (why.key(), *n)).collect()),
                 "fragments_passed_on": fragments,
             }),
-            lines,
+            lines: lines.collect(),
         }
     }
 }
@@ -167,14 +158,14 @@ mod tests {
         for kind in Kind::ALL {
             let wanted = if kind == Kind::Echo { 4 } else { 2 };
             assert_eq!(json["replied"][kind.key()], wanted);
-            assert!(text.contains(&format!("{wanted} {}", kind.name())), "{text}");
+            assert!(text.contains(&row(kind.name(), "", &wanted.to_string())), "{text}");
         }
         for why in Unreplied::ALL {
             assert_eq!(json["not_replied"][why.key()], 2);
-            assert!(text.contains(&format!("    2 {}", why.name())), "{text}");
+            assert!(text.contains(&row(why.name(), "", "2")), "{text}");
         }
         assert_eq!(json["fragments_passed_on"], 7);
-        assert!(text.contains("taken and not replied to: 12"), "{text}");
+        assert!(text.contains(&row("passed on: fragments", "", "7")), "{text}");
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         assert_eq!(replies.summary(None).json["fragments_passed_on"], Value::Null);
     }

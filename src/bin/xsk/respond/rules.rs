@@ -24,8 +24,8 @@ pub(crate) fn filter(own: &Own) -> Result<Filter> {
         "arp and arp[0:4] = 0x00010800 and arp[4:4] = 0x06040001 and (ether dst {mac} or ether \
          broadcast)"
     );
-    // In one packet.
-    let echo = format!("icmp and ip[6:2] & 0x3fff = 0 and icmp[0:2] = 0x0800 and ether dst {mac}");
+    // In one packet: fragments are passed on before.
+    let echo = format!("icmp and icmp[0:2] = 0x0800 and ether dst {mac}");
     let neighbour = format!(
         "ip6[6:2] = 0x3aff and ip6[40:2] = 0x8700 and (ether dst {mac} or ether multicast)"
     );

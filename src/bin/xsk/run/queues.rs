@@ -102,6 +102,12 @@ impl Served {
         self.numbers.len() as u32
     }
 
+    /// Calls `open` for each queue, as [`each`](Self::each), where all have one packet memory.
+    pub(crate) fn each_sharing<T>(&self, open: impl FnMut(u32) -> Result<T>) -> Result<Vec<T>> {
+        let opened = self.numbers.iter().copied().map(open).collect::<Result<_>>();
+        opened.map_err(|failure| failure.of_sharing_queues(self.numbers.len()))
+    }
+
     /// Writes which queues are left out, and why.
     pub(crate) fn note_left_out(&self, session: &Session<'_>) {
         if let Some(text) = &self.left_out {

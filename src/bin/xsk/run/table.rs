@@ -421,7 +421,7 @@ fn rounded(time: Duration) -> f64 {
 }
 
 /// Returns a row of the table. The columns hold 10^15.
-fn row(name: &str, one: &str, two: &str) -> String {
+pub(crate) fn row(name: &str, one: &str, two: &str) -> String {
     format!("{name:<28}{one:>22}{two:>22}")
 }
 

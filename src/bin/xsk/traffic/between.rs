@@ -50,6 +50,8 @@ pub(crate) struct Between<'a> {
     pub(crate) output: &'a OsStr,
     /// Whether packets to all addresses are received.
     pub(crate) promiscuous: bool,
+    /// A line for the user, if there is one.
+    pub(crate) note: Option<&'static str>,
     /// Whether checksums are finished that a sender left to its card.
     pub(crate) finish_checksums: bool,
 }
@@ -97,6 +99,7 @@ pub(crate) fn run<S: Forwards>(all: Between<'_>, stop: &Stop) -> Result<Ended> {
     let mut finished = 0;
     let outcome = session.begin().and_then(|()| {
         served.note_left_out(&session);
+        all.note.iter().for_each(|note| session.note(note));
         forward(&all, &mut pairs, &mut session, &mut finished)
     });
     if outcome.is_err() {
@@ -143,7 +146,7 @@ fn bound<S: Forwards>(
             result => result,
         }
     };
-    served.each(|queue| {
+    served.each_sharing(|queue| {
         let a = open((on_a, queue), chunks / 2)?;
         Ok([a, open((on_b, queue), chunks - chunks / 2)?])
     })
