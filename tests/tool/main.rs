@@ -3,6 +3,9 @@
 
 mod bad_input;
 mod between;
+mod capture;
+mod capture_ends;
+mod capture_files;
 mod captures;
 #[path = "../common/mod.rs"]
 mod common;

@@ -38,8 +38,8 @@ use std::sync::Arc;
 use xsk::bpf::{Condition, Tap, XskMap};
 use xsk::{Attachment, Interface, PacketSocket, RxSocket};
 
-/// Chunks that a packet of several frames has at the most (`CONFIG_MAX_SKB_FRAGS`, and one more).
-const MOST_CHUNKS: u32 = 18;
+/// Frames that a packet has at the most, in copy mode (`CONFIG_MAX_SKB_FRAGS`, and one more).
+const MOST_FRAMES: u32 = 18;
 
 pub(crate) fn run(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
     if args.tee {
@@ -71,6 +71,14 @@ impl Begun {
     }
 }
 
+/// Returns how many chunks each of so many queues has. Packets wait in them while the processor does
+/// something else: one queue has 64 MiB for that, and several have them together, but each a quarter
+/// of it at least.
+fn chunks(queues: usize) -> u32 {
+    const MOST: u32 = 4 * port::CHUNKS;
+    (MOST / queues.next_power_of_two() as u32).max(port::CHUNKS)
+}
+
 /// Captures by a socket on each queue.
 fn run_sockets<S: Receives>(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
     let (port, rx) = (&args.port, &args.rx);
@@ -80,10 +88,13 @@ fn run_sockets<S: Receives>(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
     let interface = &begun.interface;
     let _more = rx.receive_more(interface)?;
     let served = Served::of(port, interface, Needs::Rx)?;
+    let chunks = port.chunks.unwrap_or_else(|| chunks(served.count()));
+    let ring = rx.fill_ring.max(chunks.next_power_of_two());
     let sockets: Vec<S> = served.each(|queue| {
-        let (umem, mut pool) = port::umem(port, rx.headroom)?;
+        let memory = port::memory(port).chunk_count(chunks).headroom(rx.headroom);
+        let (umem, mut pool) = memory.build()?;
         let builder = S::receiver(port::socket(port, &umem));
-        let builder = builder.rx_size(rx.rx_ring(port)).fill_size(rx.fill_ring);
+        let builder = builder.rx_size(rx.rx_ring.unwrap_or(ring)).fill_size(ring);
         port::bind_filled(port, builder, &mut pool, (interface, queue), stop)
     })?;
     let register =
@@ -96,7 +107,7 @@ fn run_sockets<S: Receives>(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
         let (rx, fill, handle) = socket.into_parts();
         handles.push(handle.clone());
         let umem = handle.umem().clone();
-        let chunks = if port.frags { MOST_CHUNKS } else { 1 };
+        let frames = if port.frags { MOST_FRAMES } else { 1 };
         capturers.push(Padded(Capturer {
             args: port,
             rx,
@@ -105,7 +116,7 @@ fn run_sockets<S: Receives>(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
             sink,
             snaplen: args.snaplen(),
             queue: several.then(|| handle.queue()),
-            longest: umem.chunk_size().saturating_mul(chunks),
+            longest: umem.chunk_size().saturating_mul(frames),
             umem,
             handle,
         }));

@@ -14,6 +14,11 @@ use xsk::{Fill, Frame, SocketHandle, Umem};
 /// How long to pause while nothing can be written.
 const FULL: Duration = Duration::from_micros(200);
 
+/// How long to pause when the ring is empty after many packets, and how many these are: what comes
+/// meanwhile waits in the ring, and the kernel need not wake this thread for each of them.
+const BUSY_PAUSE: Duration = Duration::from_micros(50);
+const BUSY: u32 = 256;
+
 /// What captures on one queue.
 pub(crate) struct Capturer<'a, R> {
     pub(crate) args: &'a PortArgs,
@@ -34,6 +39,7 @@ impl<R: RxRing> Work for Capturer<'_, R> {
     fn run(&mut self, pace: &mut impl Pace) -> Result<()> {
         let Self { args, rx, fill, handle, umem, sink, clock, snaplen, queue, longest } = self;
         let most_bytes = (*snaplen).min(*longest);
+        let mut at_once = 0;
         while pace.goes_on()? {
             let room = sink.room(most_bytes)?;
             if room == 0 {
@@ -53,6 +59,7 @@ impl<R: RxRing> Work for Capturer<'_, R> {
             pace.counts().received(count, bytes);
             pace.done(claimed, count);
             if count > 0 {
+                at_once += count;
                 sink.flush_old(now);
                 continue;
             }
@@ -60,7 +67,10 @@ impl<R: RxRing> Work for Capturer<'_, R> {
                 sink.flush_old(clock.now());
             }
             pace.kicked(port::look(args, fill, handle))?;
-            if args.poll {
+            let busy = std::mem::take(&mut at_once) >= BUSY;
+            if args.poll && busy {
+                pace.nap(BUSY_PAUSE);
+            } else if args.poll {
                 let most = if sink.has_packets() { FLUSH } else { u64::MAX };
                 pace.sleep(handle, Duration::from_nanos(most))?;
             }

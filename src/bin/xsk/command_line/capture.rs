@@ -29,7 +29,8 @@ pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 ///
 /// Each of several queues has a thread, which sleeps while nothing comes (--spin has it not), and
 /// one more thread writes. While it does not keep up, packets stay in the ring, and the kernel
-/// counts what finds no room as lost.
+/// counts what finds no room as lost. One queue has 16384 chunks, unless --chunks says otherwise;
+/// several have as many together, and 4096 each at least; both rings have an entry for each.
 #[derive(Debug, Args)]
 #[command(mut_arg("queue", |arg| arg.default_value("all")))]
 #[command(mut_arg("sockets", |arg| arg.hide(true)))]
@@ -67,6 +68,15 @@ pub(crate) struct CaptureArgs {
     /// Keep the last N files, and delete those before
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) files: Option<u32>,
+    /// Do without what the card knows of packets: times, hashes and VLAN tags
+    ///
+    /// To get at it takes a program of this process's own, which no other process on another queue of
+    /// the interface can join. It is used where the driver knows any of it (6.3), without FILTER, -F,
+    /// -S and --tee. A VLAN tag that the card took out is put back into the packet, as tcpdump does;
+    /// a hash by Toeplitz is an option of the packet. Without it, a tag that was taken out is missing
+    /// (`ethtool -K IF rxvlan off` leaves it in).
+    #[arg(long)]
+    pub(crate) no_metadata: bool,
     /// Look for packets without a pause, and do not sleep
     #[arg(long, conflicts_with = "poll")]
     pub(crate) spin: bool,
