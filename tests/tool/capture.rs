@@ -4,7 +4,7 @@ use crate::capture_files::{
     ACCEPTED, DROPPED, Directory, END, OS_DROPPED, RECEIVED, START, WRITTEN, fields, infos,
     nanoseconds, now, packets, packets_now, send, statistics,
 };
-use crate::common::{Cable, kernel_can, kernel_since, packet, wait_for};
+use crate::common::{Cable, has_iproute2, kernel_can, kernel_since, packet, wait_for};
 use crate::fixture::{Fixture, TOOL, Tool, WAIT};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
@@ -43,7 +43,7 @@ fn the_file_has_each_packet_byte_for_byte_at_its_time() {
         return;
     }
     let (fixture, files, sent) = (Fixture::new(1), Directory::new("bytes"), many(500));
-    for letters in ["", "-S", "--spin -q 0", "-F", "--tee", "--tee -S"] {
+    for letters in ["", "--no-metadata", "-S", "--spin -q 0", "-F", "--tee", "--tee -S"] {
         if letters == "-F" && !kernel_since(6, 6) {
             continue;
         }
@@ -301,6 +301,44 @@ fn new_files_begin_by_time() {
     assert_eq!(summary["capture"]["packets"], 3);
     let read: Vec<_> = files.files().iter().flat_map(|file| packets(file)).collect();
     assert!(read == sent, "other packets");
+}
+
+/// Runs `ip` in the far end's namespace.
+fn ip_at_far(fixture: &Fixture, words: &str) {
+    let run = || Command::new("ip").args(words.split(' ')).status().unwrap();
+    assert!(fixture.cable.right.run(run).unwrap().success(), "ip {words}");
+}
+
+#[test]
+fn a_vlan_tag_that_was_taken_out_is_put_back() {
+    let name = test_name!();
+    if !privileged(name)
+        || !kernel_can(name, kernel_since(6, 8), "VLAN tags of received packets: Linux 6.8")
+        || !kernel_can(name, has_iproute2(), "VLAN interfaces: iproute2")
+    {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("vlan"));
+    // The sender leaves the tag to its card, which a veth hands on beside the packet.
+    ip_at_far(&fixture, "link add link far name tagged type vlan id 7");
+    ip_at_far(&fixture, "link set tagged up");
+    ip_at_far(&fixture, "addr add 192.0.2.2/24 dev tagged");
+    ip_at_far(&fixture, "neigh add 192.0.2.1 lladdr 02:00:00:00:00:09 dev tagged");
+    for (letters, kept) in [("", "54"), ("-s 20", "20")] {
+        let file = files.file("a.pcapng");
+        let tool = fixture.start(&format!("capture -w {file} --promiscuous {letters}")).ready();
+        send_udp(&fixture, 7777, 3);
+        wait_for("the packets", || packets_now(&file) >= 3);
+        tool.stop().summary();
+        // 14 and 4 bytes of Ethernet, 20 of IP, 8 of UDP, 8 of text.
+        let read = fields(&file, &["vlan.id", "frame.len", "frame.cap_len", "eth.dst"]);
+        let wanted = ["7", "54", kept, "02:00:00:00:00:09"];
+        let udp = |fields: &&Vec<String>| fields[3] == wanted[3];
+        if let Some(read) = read {
+            assert_eq!(read.iter().filter(udp).count(), 3, "{letters}: {read:?}");
+            assert!(read.iter().filter(udp).all(|fields| *fields == wanted), "{letters}: {read:?}");
+        }
+    }
 }
 
 #[test]

@@ -252,7 +252,8 @@ fn a_second_capture_is_refused_and_the_first_goes_on() {
         ("", "", "Another socket has this queue: one of another process"),
         ("--tee", "--tee", "xsk_tap"),
         ("--tee", "", "xsk_tap"),
-        ("", "--tee", "xsk_redirect"),
+        ("", "--tee", "xsk_metadata"),
+        ("--no-metadata", "--tee", "xsk_redirect"),
     ] {
         let file = files.file("a.pcapng");
         let first = fixture.start(&format!("capture -w {file} -C 5 {one}")).ready();

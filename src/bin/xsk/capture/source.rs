@@ -4,6 +4,7 @@ use crate::command_line::capture::CaptureArgs;
 use crate::run::sockets::RxRing;
 use std::slice;
 use xsk::attach::AttachMode;
+use xsk::interface::HashFunction;
 use xsk::bpf::{MetadataProgram, XskMap};
 use xsk::packet::RxMetadata;
 use xsk::socket::{MetadataRx, PacketRx};
@@ -105,5 +106,5 @@ pub(crate) fn metadata(
 /// Returns whether the card's hashes are computed by Toeplitz.
 pub(crate) fn hashes_by_toeplitz(interface: &Interface) -> bool {
     let rss = interface.rss().ok().flatten();
-    rss.is_some_and(|rss| rss.function() == Some(HashFunction::Toeplitz))
+    rss.is_some_and(|rss| rss.function == Some(HashFunction::Toeplitz))
 }
