@@ -4,10 +4,12 @@ use crate::capture_files::{
     ACCEPTED, DROPPED, Directory, END, OS_DROPPED, RECEIVED, START, WRITTEN, fields, infos,
     nanoseconds, now, packets, packets_now, send, statistics,
 };
-use crate::common::{Cable, has_iproute2, kernel_can, kernel_since, packet, wait_for};
+use crate::common::{Cable, kernel_can, kernel_since, packet, wait_for};
 use crate::fixture::{Fixture, TOOL, Tool, WAIT};
+use crate::tagger::Tagger;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
+use xsk::packet::VlanTag;
 use xsk::test_util::{VethPair, ip, privileged, test_name};
 
 const NEAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -60,7 +62,9 @@ fn the_file_has_each_packet_byte_for_byte_at_its_time() {
         assert_eq!(capture["bytes"], std::fs::metadata(&file).unwrap().len());
         assert_eq!(capture["tee"], letters.contains("--tee"));
         assert!(packets(&file) == sent, "{letters}: other packets");
-        if let Some(infos) = infos(&file) {
+        // These take long to start.
+        let judged = ["", "--tee"].contains(&letters);
+        if let Some(infos) = judged.then(|| infos(&file)).flatten() {
             for line in [
                 "Number of packets:   500",
                 "File timestamp precision:  nanoseconds (9)",
@@ -72,7 +76,7 @@ fn the_file_has_each_packet_byte_for_byte_at_its_time() {
             }
             assert!(infos.contains("Capture application: xsk "), "{infos}");
         }
-        let read = fields(&file, &["frame.time_epoch", "frame.len", "frame.interface_queue"]);
+        let read = judged.then(|| fields(&file, &["frame.time_epoch", "frame.len"])).flatten();
         let mut last = before;
         for (fields, sent) in read.into_iter().flatten().zip(&sent) {
             let time = nanoseconds(&fields[0]);
@@ -101,10 +105,14 @@ fn packets_are_cut_to_the_snaplen_and_keep_their_length() {
         send(&fixture, 0, &sent);
         tool.summary();
         let most = if snaplen == 0 { usize::MAX } else { snaplen };
-        let cut: Vec<_> = sent.iter().map(|bytes| bytes[..bytes.len().min(most)].to_vec()).collect();
+        let cut: Vec<_> =
+            sent.iter().map(|bytes| bytes[..bytes.len().min(most)].to_vec()).collect();
         assert!(packets(&file) == cut, "{line}");
-        for (fields, sent) in fields(&file, &["frame.len"]).into_iter().flatten().zip(&sent) {
-            assert_eq!(fields[0], sent.len().to_string(), "{line}");
+        if snaplen == 64 {
+            let lengths = fields(&file, &["frame.len"]).into_iter().flatten();
+            for (fields, sent) in lengths.zip(&sent) {
+                assert_eq!(fields[0], sent.len().to_string(), "{line}");
+            }
         }
     }
 }
@@ -162,7 +170,10 @@ fn packets_of_several_frames_are_whole() {
         tool.summary();
         let read = packets(&file);
         assert_eq!(read.len(), 20);
-        assert!(read.iter().all(|bytes| bytes.len() == 9000 && bytes[..9000] == read[0]), "{letters}");
+        assert!(
+            read.iter().all(|bytes| bytes.len() == 9000 && bytes[..9000] == read[0]),
+            "{letters}"
+        );
         let distinct = read[0].windows(2).filter(|pair| pair[0] != pair[1]).count();
         assert!(distinct > 5, "{letters}: {distinct}");
     }
@@ -182,7 +193,10 @@ fn a_filter_says_what_is_captured_and_is_in_the_file() {
         send_udp(&fixture, 7778, 7);
         wait_for("the packets", || packets_now(&file) == 40);
         let summary = tool.stop().summary();
-        assert_eq!((&summary["rx_packets"], &summary["capture"]["matched"]), (&40.into(), &40.into()));
+        assert_eq!(
+            (&summary["rx_packets"], &summary["capture"]["matched"]),
+            (&40.into(), &40.into())
+        );
         let counts = statistics(&file);
         assert_eq!((counts[&ACCEPTED], counts[&WRITTEN]), (40, 40));
         assert!(counts[&RECEIVED] >= 47, "{counts:?}");
@@ -257,10 +271,8 @@ fn new_files_begin_by_size_and_the_oldest_are_deleted() {
     let (fixture, sent) = (Fixture::new(1), many(300));
     for (letters, keep) in [("", None), ("--files 3", Some(3)), ("--tee", None)] {
         let files = Directory::new("rotation");
-        let line = format!(
-            "capture -w {} --rotate-size 20000 -C 300 {letters}",
-            files.file("a.pcapng")
-        );
+        let line =
+            format!("capture -w {} --rotate-size 20000 -C 300 {letters}", files.file("a.pcapng"));
         let tool = fixture.start(&line).ready();
         send(&fixture, 0, &sent);
         let summary = tool.summary();
@@ -303,36 +315,29 @@ fn new_files_begin_by_time() {
     assert!(read == sent, "other packets");
 }
 
-/// Runs `ip` in the far end's namespace.
-fn ip_at_far(fixture: &Fixture, words: &str) {
-    let run = || Command::new("ip").args(words.split(' ')).status().unwrap();
-    assert!(fixture.cable.right.run(run).unwrap().success(), "ip {words}");
-}
-
 #[test]
 fn a_vlan_tag_that_was_taken_out_is_put_back() {
     let name = test_name!();
     if !privileged(name)
         || !kernel_can(name, kernel_since(6, 8), "VLAN tags of received packets: Linux 6.8")
-        || !kernel_can(name, has_iproute2(), "VLAN interfaces: iproute2")
     {
         return;
     }
-    let (fixture, files) = (Fixture::new(1), Directory::new("vlan"));
-    // The sender leaves the tag to its card, which a veth hands on beside the packet.
-    ip_at_far(&fixture, "link add link far name tagged type vlan id 7");
-    ip_at_far(&fixture, "link set tagged up");
-    ip_at_far(&fixture, "addr add 192.0.2.2/24 dev tagged");
-    ip_at_far(&fixture, "neigh add 192.0.2.1 lladdr 02:00:00:00:00:09 dev tagged");
+    let (fixture, files) = (with_addresses(), Directory::new("vlan"));
+    // The sender leaves the tag to its card: it is beside the packet.
+    let tag = VlanTag { protocol: 0x8100, tci: 7 };
+    let attach = || Tagger::attach(fixture.cable.veth.b(), &[tag]);
+    send_udp(&fixture, 7777, 1);
+    let _tagger = fixture.cable.right.run(attach).unwrap().unwrap();
     for (letters, kept) in [("", "54"), ("-s 20", "20")] {
         let file = files.file("a.pcapng");
-        let tool = fixture.start(&format!("capture -w {file} --promiscuous {letters}")).ready();
+        let tool = fixture.start(&format!("capture -w {file} {letters}")).ready();
         send_udp(&fixture, 7777, 3);
         wait_for("the packets", || packets_now(&file) >= 3);
         tool.stop().summary();
         // 14 and 4 bytes of Ethernet, 20 of IP, 8 of UDP, 8 of text.
-        let read = fields(&file, &["vlan.id", "frame.len", "frame.cap_len", "eth.dst"]);
-        let wanted = ["7", "54", kept, "02:00:00:00:00:09"];
+        let read = fields(&file, &["vlan.id", "frame.len", "frame.cap_len", "vlan.etype"]);
+        let wanted = ["7", "54", kept, "0x0800"];
         let udp = |fields: &&Vec<String>| fields[3] == wanted[3];
         if let Some(read) = read {
             assert_eq!(read.iter().filter(udp).count(), 3, "{letters}: {read:?}");

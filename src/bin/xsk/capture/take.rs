@@ -16,10 +16,10 @@ use xsk::{Fill, Frame, SocketHandle, Umem};
 /// How long to pause while nothing can be written.
 const FULL: Duration = Duration::from_micros(200);
 
-/// How long to pause when the ring is empty after many packets, and how many these are: what comes
-/// meanwhile waits in the ring, and the kernel need not wake this thread for each of them.
-const BUSY_PAUSE: Duration = Duration::from_micros(50);
-const BUSY: u32 = 256;
+/// How long to pause when the ring is empty and packets came within [`BUSY`] nanoseconds: the kernel
+/// need not wake this thread for each of them, which takes longer than all else.
+const BUSY_PAUSE: Duration = Duration::from_micros(200);
+const BUSY: u64 = 1_000_000;
 
 /// What captures on one queue.
 pub(crate) struct Capturer<'a, R> {
@@ -50,8 +50,8 @@ impl<R: RxRing> Work for Capturer<'_, R> {
     fn run(&mut self, pace: &mut impl Pace) -> Result<()> {
         let Self { args, rx, fill, handle, umem, sink, clock, kept, longest } = self;
         let most_bytes = kept.snaplen.min(*longest);
-        let mut last = 0;
-        let mut at_once = 0;
+        // The time of the last packet, that of the last batch, and whether it came soon after another.
+        let (mut last, mut seen, mut busy) = (0, 0, false);
         while pace.goes_on()? {
             let room = sink.room(most_bytes)?;
             if room == 0 {
@@ -71,15 +71,17 @@ impl<R: RxRing> Work for Capturer<'_, R> {
             pace.counts().received(count, bytes);
             pace.done(claimed, count);
             if count > 0 {
-                at_once += count;
+                busy = now - seen < BUSY;
+                seen = now;
                 sink.flush_old(now);
                 continue;
             }
-            if sink.has_packets() {
-                sink.flush_old(clock.now());
+            if sink.has_packets() || busy {
+                let now = clock.now();
+                sink.flush_old(now);
+                busy &= now - seen < BUSY;
             }
             pace.kicked(port::look(args, fill, handle))?;
-            let busy = std::mem::take(&mut at_once) >= BUSY;
             if args.poll && busy {
                 pace.nap(BUSY_PAUSE);
             } else if args.poll {
