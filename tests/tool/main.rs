@@ -4,6 +4,9 @@
 mod bad_input;
 mod between;
 mod bridge;
+mod capture;
+mod capture_ends;
+mod capture_files;
 mod captures;
 #[path = "../common/mod.rs"]
 mod common;
@@ -27,6 +30,8 @@ mod several;
 mod sharing;
 mod status;
 mod steer;
+#[path = "../bpf/tagger.rs"]
+mod tagger;
 mod timestamps;
 mod traffic;
 mod unload;

@@ -15,15 +15,17 @@ const PACKET: u32 = 6;
 const STATISTICS: u32 = 5;
 /// The fields of a packet's block, with its type and both lengths.
 const PACKET_FIELDS: usize = 32;
-/// Options of a packet's block, and of any.
-const COMMENT: u16 = 1;
+/// Options of a packet's block.
 const HASH: u16 = 3;
 const QUEUE: u16 = 6;
 /// What `epb_hash` calls the hash that network cards compute.
 const TOEPLITZ: u8 = 5;
-/// The most bytes that a block has beside those of the packet: padding, and the options queue, hash
-/// or comment, and the end of options.
-pub(crate) const MOST_OVERHEAD: usize = PACKET_FIELDS + 3 + 8 + 64 + 4;
+/// The most bytes that a block has beside those of the packet: padding, a VLAN tag, and the
+/// options queue and hash with their end.
+pub(crate) const MOST_OVERHEAD: usize = PACKET_FIELDS + 3 + 4 + 8 + 12 + 4;
+
+/// The most bytes of the block of statistics.
+pub(crate) const MOST_STATISTICS: u64 = 112;
 
 /// What is captured, for the head of a file.
 #[derive(Debug, Clone)]
@@ -48,16 +50,8 @@ pub(crate) struct Known {
     pub(crate) length: u32,
     /// The queue, if it is worth an option.
     pub(crate) queue: Option<u32>,
-    pub(crate) hash: Option<Hash>,
-}
-
-/// A packet's hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hash {
-    /// By Toeplitz.
-    Toeplitz(u32),
-    /// By another function, or one that is not known.
-    Other(u32),
+    /// The hash that the card computed, by Toeplitz.
+    pub(crate) hash: Option<u32>,
 }
 
 /// What was counted since the start; what is not known is left out.
@@ -151,19 +145,9 @@ fn options(buffer: &mut Vec<u8>, known: &Known) {
     if let Some(queue) = known.queue {
         option(buffer, QUEUE, &queue.to_le_bytes());
     }
-    match known.hash {
-        Some(Hash::Toeplitz(hash)) => {
-            let [a, b, c, d] = hash.to_be_bytes();
-            option(buffer, HASH, &[TOEPLITZ, a, b, c, d]);
-        }
-        Some(Hash::Other(hash)) => {
-            let mut text = *b"hash 0x00000000";
-            for (place, shift) in text[7..].iter_mut().zip((0..8).rev()) {
-                *place = b"0123456789abcdef"[(hash >> (4 * shift)) as usize & 15];
-            }
-            option(buffer, COMMENT, &text);
-        }
-        None => {}
+    if let Some(hash) = known.hash {
+        let [a, b, c, d] = hash.to_be_bytes();
+        option(buffer, HASH, &[TOEPLITZ, a, b, c, d]);
     }
     option(buffer, 0, &[]);
 }
@@ -243,7 +227,7 @@ mod tests {
             let bytes = vec![7; kept];
             let known = Known {
                 queue: (kept % 2 == 0).then_some(3),
-                hash: (kept % 3 == 0).then_some(Hash::Other(0x1234_abcd)),
+                hash: (kept % 3 == 0).then_some(0x1234_abcd),
                 ..Known::default()
             };
             packet(&mut buffer, &known, kept, [&bytes[..kept / 2], &bytes[kept / 2..]]);
@@ -258,6 +242,7 @@ mod tests {
         assert_eq!(whole_blocks(&buffer, 0, false), (0, 0));
         assert_eq!(whole_blocks(&buffer, 0, true).0, 1);
         let has = |text: &[u8]| buffer.windows(text.len()).any(|bytes| bytes == text);
-        assert!(has(b"hash 0x1234abcd"));
+        assert!(has(&[3, 0, 5, 0, TOEPLITZ, 0x12, 0x34, 0xab, 0xcd, 0, 0, 0]));
+        assert!(has(&[6, 0, 4, 0, 3, 0, 0, 0]));
     }
 }

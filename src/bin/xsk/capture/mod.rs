@@ -6,6 +6,7 @@ pub(crate) mod counted;
 pub(crate) mod format;
 pub(crate) mod names;
 pub(crate) mod output;
+pub(crate) mod source;
 pub(crate) mod take;
 pub(crate) mod tee;
 pub(crate) mod writer;
@@ -16,7 +17,8 @@ use crate::capture::counted::Counted;
 use crate::capture::format::Description;
 use crate::capture::names::Names;
 use crate::capture::output::Output;
-use crate::capture::take::Capturer;
+use crate::capture::source::WithMetadata;
+use crate::capture::take::{Capturer, Kept};
 use crate::capture::tee::Copier;
 use crate::capture::writer::{Count, Plan, Rotation, Writer, Written};
 use crate::command_line::capture::CaptureArgs;
@@ -36,10 +38,10 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 use xsk::bpf::{Condition, Tap, XskMap};
-use xsk::{Attachment, Interface, PacketSocket, RxSocket};
+use xsk::{Attachment, FramePool, Interface, PacketSocket, RxSocket};
 
-/// Chunks that a packet of several frames has at the most (`CONFIG_MAX_SKB_FRAGS`, and one more).
-const MOST_CHUNKS: u32 = 18;
+/// Frames that a packet has at the most, in copy mode (`CONFIG_MAX_SKB_FRAGS`, and one more).
+const MOST_FRAMES: u32 = 18;
 
 pub(crate) fn run(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
     if args.tee {
@@ -71,8 +73,19 @@ impl Begun {
     }
 }
 
+/// Returns how many chunks each of so many queues has. Packets wait in them while the processor does
+/// something else: one queue has 64 MiB for that, and several have them together, but each a quarter
+/// of it at least.
+fn chunks(queues: usize) -> u32 {
+    const MOST: u32 = 4 * port::CHUNKS;
+    (MOST / queues.next_power_of_two() as u32).max(port::CHUNKS)
+}
+
 /// Captures by a socket on each queue.
-fn run_sockets<S: Receives>(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
+fn run_sockets<S>(args: &CaptureArgs, stop: &Stop) -> Result<Ended>
+where
+    S: Receives<Ring: WithMetadata>,
+{
     let (port, rx) = (&args.port, &args.rx);
     let interface = port::interface(&port.interface)?;
     let filtering = rx.filter.prepare(port, &interface)?;
@@ -80,37 +93,56 @@ fn run_sockets<S: Receives>(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
     let interface = &begun.interface;
     let _more = rx.receive_more(interface)?;
     let served = Served::of(port, interface, Needs::Rx)?;
-    let sockets: Vec<S> = served.each(|queue| {
-        let (umem, mut pool) = port::umem(port, rx.headroom)?;
+    let chunks = port.chunks.unwrap_or_else(|| chunks(served.count()));
+    let ring = rx.fill_ring.max(chunks.next_power_of_two());
+    let sockets: Vec<(S, FramePool)> = served.each(|queue| {
+        let memory = port::memory(port).chunk_count(chunks).headroom(rx.headroom);
+        let (umem, mut pool) = memory.build()?;
         let builder = S::receiver(port::socket(port, &umem));
-        let builder = builder.rx_size(rx.rx_ring(port)).fill_size(rx.fill_ring);
-        port::bind_filled(port, builder, &mut pool, (interface, queue), stop)
+        let builder = builder.rx_size(rx.rx_ring.unwrap_or(ring)).fill_size(ring);
+        let socket = port::bind_filled(port, builder, &mut pool, (interface, queue), stop)?;
+        Ok((socket, pool))
     })?;
     let register =
-        |program: &Attachment| sockets.iter().map(|socket| socket.register(program)).collect();
-    let program = ActiveProgram::take(port, interface, &filtering, stop, register)?;
+        |program: &Attachment| sockets.iter().map(|(socket, _)| socket.register(program)).collect();
+    let take =
+        |filtering: &Filtering| ActiveProgram::take(port, interface, filtering, stop, register);
+    let with_metadata = || {
+        let (metadata, map) = source::metadata(args, interface)?;
+        let filtering = Filtering::Program(metadata.program().ok()?, map);
+        // Why this one cannot be attached does not matter if the other one can.
+        Some((take(&filtering).ok()?, metadata))
+    };
+    let (program, metadata) = match with_metadata() {
+        Some((program, metadata)) => (program, Some(metadata)),
+        None => (take(&filtering)?, None),
+    };
     let (sinks, drain) = buffers::make(sockets.len());
     let several = sockets.len() > 1;
     let (mut capturers, mut handles) = (Vec::new(), Vec::new());
-    for (socket, sink) in sockets.into_iter().zip(sinks) {
+    let hash = source::hashes_by_toeplitz(interface);
+    for ((socket, pool), sink) in sockets.into_iter().zip(sinks) {
         let (rx, fill, handle) = socket.into_parts();
         handles.push(handle.clone());
+        let queue = handle.queue();
         let umem = handle.umem().clone();
-        let chunks = if port.frags { MOST_CHUNKS } else { 1 };
+        let frames = if port.frags { MOST_FRAMES } else { 1 };
         capturers.push(Padded(Capturer {
             args: port,
-            rx,
+            rx: rx.source(metadata.as_ref(), queue, pool)?,
             fill,
             clock: begun.clock,
             sink,
-            snaplen: args.snaplen(),
-            queue: several.then(|| handle.queue()),
-            longest: umem.chunk_size().saturating_mul(chunks),
+            kept: Kept { snaplen: args.snaplen(), queue: several.then_some(queue), hash },
+            longest: umem.chunk_size().saturating_mul(frames),
             umem,
             handle,
         }));
     }
-    let title = port::title(port, interface, &handles, Some(program.attachment()));
+    let mut title = port::title(port, interface, &handles, Some(program.attachment()));
+    if metadata.is_some() {
+        title.push_str("; with what the card knows");
+    }
     let counted = Counted {
         clock: begun.clock,
         start: begun.start,

@@ -3,7 +3,7 @@
 
 use crate::capture::buffers::{Drain, Filled};
 use crate::capture::clock::Clock;
-use crate::capture::format::{self, Statistics, whole_blocks};
+use crate::capture::format::{self, MOST_STATISTICS, Statistics, whole_blocks};
 use crate::capture::names::Names;
 use crate::capture::output::{NotAll, Output, not_written};
 use crate::failure::{Failure, Result};
@@ -162,7 +162,7 @@ impl Work {
         }
         let Some(size) = self.plan.rotation.size else { return self.blocks(blocks, packets) };
         while !blocks.is_empty() {
-            let room = size.saturating_sub(self.output.written());
+            let room = size.saturating_sub(self.output.written() + MOST_STATISTICS);
             let (count, end) = whole_blocks(blocks, room, !self.has_packets);
             if count == 0 {
                 self.next_file()?;

@@ -47,7 +47,7 @@ Exit codes:
     5  another process took the program off the interface
     6  `xsk doctor` found a problem
   128+ a signal came before the count was reached or the time was over: 130 for SIGINT, 143 for
-       SIGTERM; 141 if the reader of the standard output ended";
+       SIGTERM; 141 if the reader of the standard output, or of a capture, ended";
 
 /// Returns what follows the long help.
 fn long_help() -> String {

@@ -182,7 +182,7 @@ pub(crate) struct RxArgs {
     /// Entries of the RX ring [default: 2048; with -F, whose packets take several entries, as many
     /// as the fill ring has]
     #[arg(long, value_name = "ENTRIES")]
-    rx_ring: Option<u32>,
+    pub(crate) rx_ring: Option<u32>,
     /// Entries of the fill ring
     #[arg(long, value_name = "ENTRIES", default_value_t = 4096)]
     pub(crate) fill_ring: u32,

@@ -115,6 +115,11 @@ impl Served {
         }
     }
 
+    /// Returns how many queues there are.
+    pub(crate) fn count(&self) -> usize {
+        self.numbers.len()
+    }
+
     /// Calls `open` for each queue: all of them are opened, or none.
     pub(crate) fn each<T>(&self, open: impl FnMut(u32) -> Result<T>) -> Result<Vec<T>> {
         let opened = self.numbers.iter().copied().map(open).collect::<Result<_>>();

@@ -1,0 +1,309 @@
+//! `xsk capture`: bad input, and every way to end. What was written is a valid file.
+
+use crate::capture_files::{Directory, WRITTEN, infos, packets, packets_now, send, statistics};
+use crate::common::{as_nobody, packet, path_for_anybody, wait_for};
+use crate::fixture::{Fixture, LIMIT, TOOL, Tool, WAIT, foreign};
+use rustix::process::Signal;
+use rustix::thread::CapabilitySet;
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
+use xsk::test_util::{ip, privileged};
+
+/// Returns packets of 1000 bytes.
+fn long(count: u32) -> Vec<Vec<u8>> {
+    (0..count).map(|number| packet(number, 1000)).collect()
+}
+
+/// Starts a shell script in the near end's namespace, in which `$X` is the tool's command.
+fn script(fixture: &Fixture, script: &str) -> Tool {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).env("X", format!("{TOOL} capture -i near --json {WAIT}"));
+    Tool::spawn(&fixture.cable.left, &mut command)
+}
+
+/// Starts the tool with a pipe that is not read as its standard output.
+fn into_pipe(fixture: &Fixture) -> Child {
+    let line = format!("capture -i near -w - {WAIT}");
+    let mut command = Command::new(TOOL);
+    command.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = fixture.cable.left.run(|| command.spawn().unwrap()).unwrap();
+    // The first line comes when everything is attached.
+    let mut first = [0];
+    child.stderr.as_mut().unwrap().read_exact(&mut first).unwrap();
+    child
+}
+
+/// Waits for the end of a process.
+fn end(child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(start.elapsed() < LIMIT, "it does not end");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_leaves_a_valid_file() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("full"));
+    for letters in ["", "--tee"] {
+        let (disk, copy) = (files.path().display(), files.file("copy"));
+        // A file system of its own, in a mount namespace of its own.
+        let text = format!(
+            "exec unshare --mount sh -c 'mount -t tmpfs -o size=100k tmpfs {disk}; \
+             $X -w {disk}/a.pcapng {letters}; code=$?; cp {disk}/a.pcapng /dev/fd/3; exit $code' \
+             3> {copy}"
+        );
+        let tool = script(&fixture, &text).ready();
+        send(&fixture, 0, &long(200));
+        let ended = tool.end();
+        let message = ended.failure();
+        assert!(message.contains("No space left on device"), "{message}");
+        assert!(message.contains("ends with the last whole packet"), "{message}");
+        let summary = ended.objects().pop().unwrap();
+        assert_eq!((&summary["summary"], &summary["ended"]), (&true.into(), &"error".into()));
+        let read = packets(&copy);
+        assert!((50..100).contains(&read.len()), "{}", read.len());
+        assert_eq!(summary["capture"]["packets"], read.len());
+        assert!(read == long(200)[..read.len()], "other packets");
+        infos(&copy);
+        assert_eq!(fixture.attached(), None);
+    }
+}
+
+#[test]
+fn a_capture_is_read_from_a_pipe() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("pipe"));
+    let file = files.file("a.pcap");
+    let text = format!("$X -w - -C 50 | tcpdump -r - -w {file}");
+    let tool = script(&fixture, &text).ready();
+    send(&fixture, 0, &long(50));
+    let ended = tool.end();
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(packets(&file) == long(50), "other packets");
+    // Reports go to the standard error output.
+    let summary = ended.err.iter().rfind(|line| line.starts_with('{')).unwrap();
+    assert!(summary.contains("\"summary\":true"), "{ended:?}");
+    // A named pipe: it waits for its reader.
+    let pipe = files.file("pipe");
+    let text = format!(
+        "mkfifo {pipe}; (sleep 0.3; tcpdump -r {pipe} -w {file} 2> {pipe}.log) & $X -w {pipe} -C 50"
+    );
+    let tool = script(&fixture, &text).ready();
+    send(&fixture, 0, &long(50));
+    tool.summary();
+    wait_for("the reader", || std::fs::metadata(&file).unwrap().len() == 24 + 50 * 1016);
+}
+
+#[test]
+fn a_pipe_that_is_closed_ends_it_and_one_that_is_not_read_does_not_hold_it() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    for packets in [0, 100] {
+        let mut child = into_pipe(&fixture);
+        drop(child.stdout.take());
+        send(&fixture, 0, &long(packets));
+        assert_eq!(end(&mut child).code(), Some(141), "after {packets} packets");
+        assert_eq!(fixture.attached(), None);
+    }
+    let mut child = into_pipe(&fixture);
+    // The pipe is full, and then all buffers are.
+    fixture.send(0, 500_000);
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, Signal::INT).unwrap();
+    let status = end(&mut child);
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(status.code(), Some(1), "{text}");
+    assert!(text.contains("the standard output cannot be written: it is not read"), "{text}");
+    assert_eq!(fixture.attached(), None);
+}
+
+#[test]
+fn signals_at_any_moment_leave_a_valid_file() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("signals"));
+    for letters in ["", "--tee"] {
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+            let file = files.file("a.pcapng");
+            let tool = fixture.start(&format!("capture -w {file} {letters}")).ready();
+            send(&fixture, 0, &long(10));
+            if letters == "--tee" {
+                // What the program has copied before the signal is written.
+                tool.signal(signal);
+            } else {
+                wait_for("the packets", || packets_now(&file) == 10);
+                tool.signal(signal);
+            }
+            let ended = tool.end();
+            assert_eq!(ended.summary()["capture"]["packets"], 10, "{signal:?}: {ended:?}");
+            assert!(packets(&file) == long(10), "other packets");
+            assert_eq!(statistics(&file)[&WRITTEN], 10);
+        }
+        // One that cannot be caught: what came a moment before is there.
+        let file = files.file("b.pcapng");
+        let tool = fixture.start(&format!("capture -w {file} {letters} --attach link")).ready();
+        send(&fixture, 0, &long(10));
+        let start = Instant::now();
+        wait_for("the packets", || packets_now(&file) == 10);
+        assert!(start.elapsed().as_secs() < 5, "they are written each 0.2 s");
+        tool.kill();
+        assert!(packets(&file) == long(10), "other packets");
+        wait_for("the link to go", || fixture.attached().is_none());
+    }
+}
+
+#[test]
+fn files_that_cannot_be_written_are_an_error_before_anything_is_attached() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("files"));
+    let directory = files.path().to_str().unwrap();
+    for (file, words) in [
+        (directory.to_owned(), "Is a directory"),
+        (files.file("none/a.pcapng"), "No such file or directory"),
+    ] {
+        for letters in ["", "--tee"] {
+            let ended = fixture.start(&format!("capture -w {file} {letters}")).end();
+            let message = ended.failure();
+            assert!(message.contains(&file) && message.contains(words), "{message}");
+            assert!(ended.out.is_empty(), "{ended:?}");
+        }
+    }
+    // No rights on the directory.
+    let file = files.file("a.pcapng");
+    let (_program, path) = path_for_anybody(TOOL);
+    let kept = CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW | CapabilitySet::BPF;
+    let ended = as_nobody(kept, &fixture.cable.left, || {
+        Tool::spawn_here(Command::new(path).args(["capture", "-i", "near", "-w", &file])).end()
+    });
+    assert!(ended.failure().contains("Permission denied"), "{ended:?}");
+    // What is in a file stays until everything is set up, and a new one goes again.
+    std::fs::write(&file, "precious").unwrap();
+    let foreign = foreign(&fixture, false);
+    for name in ["a.pcapng", "b.pcapng"] {
+        let ended = fixture.start(&format!("capture -w {}", files.file(name))).end();
+        assert!(ended.failure().contains("foreign"), "{ended:?}");
+    }
+    drop(foreign);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    assert_eq!(files.files().len(), 1, "the new one is gone");
+    let tool = fixture.start(&format!("capture -w {file} -C 1")).ready();
+    send(&fixture, 0, &long(1));
+    tool.summary();
+    assert!(packets(&file) == long(1), "other packets");
+}
+
+#[test]
+fn words_that_are_wrong_are_refused() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("words"));
+    let file = files.file("a.pcapng");
+    for (words, text) in [
+        ("-s 262145", "262145 is not in 0..=262144"),
+        ("-s -1", "unexpected argument '-1'"),
+        ("--tee-ring 65536", "--tee"),
+        ("--tee --tee-ring 65537", "a power of two is wanted, from 65536 to 1073741824"),
+        ("--rotate-size 0", "0 is not in 1.."),
+        ("--rotate-seconds 0", "a number of seconds is wanted"),
+        ("--files 3", "--files needs --rotate-size or --rotate-seconds"),
+        ("-M 2", "a queue has one socket"),
+        ("--spin -p", "a thread sleeps while nothing comes"),
+        ("-w - --rotate-size 1000", "there are no files"),
+    ] {
+        let ended = fixture.start(&format!("capture -w {file} {words}")).end();
+        assert_eq!(ended.status.code(), Some(2), "{words}: {ended:?}");
+        assert!(ended.err.concat().contains(text), "{words}: {ended:?}");
+    }
+    for letters in ["", "--tee"] {
+        let ended = fixture.start(&format!("capture -w {file} {letters} udp dst prt 53")).end();
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        assert!(
+            ended.err[0].starts_with("xsk: the filter cannot be read: column 9: "),
+            "{ended:?}"
+        );
+    }
+    assert!(files.files().is_empty(), "no file is begun");
+    // A filter that is true of everything is as none.
+    let tool = fixture.start(&format!("capture -w {file} -C 5 --take-management len >= 0")).ready();
+    send(&fixture, 0, &long(5));
+    tool.summary();
+    assert!(packets(&file) == long(5), "other packets");
+}
+
+#[test]
+fn a_second_capture_is_refused_and_the_first_goes_on() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("second"));
+    for (one, other, words) in [
+        ("", "", "Another socket has this queue: one of another process"),
+        ("--tee", "--tee", "xsk_tap"),
+        ("--tee", "", "xsk_tap"),
+        ("", "--tee", "xsk_metadata"),
+        ("--no-metadata", "--tee", "xsk_redirect"),
+    ] {
+        let file = files.file("a.pcapng");
+        let first = fixture.start(&format!("capture -w {file} -C 5 {one}")).ready();
+        let line = format!("capture -i near -w {} {other} --wait 100", files.file("b.pcapng"));
+        let ended = Tool::start(&fixture.cable.left, &line).end();
+        assert!(ended.failure().contains(words), "{one}, {other}: {ended:?}");
+        send(&fixture, 0, &long(5));
+        first.summary();
+        assert!(packets(&file) == long(5), "other packets");
+        assert_eq!(files.files(), [file]);
+    }
+}
+
+#[test]
+fn an_interface_that_goes_leaves_a_valid_file() {
+    if !privileged!() {
+        return;
+    }
+    for letters in ["", "--tee", "-q 0"] {
+        let (fixture, files) = (Fixture::new(1), Directory::new("gone"));
+        let file = files.file("a.pcapng");
+        let tool = fixture.start(&format!("capture -w {file} {letters}")).ready();
+        send(&fixture, 0, &long(10));
+        wait_for("the packets", || packets_now(&file) == 10);
+        ip::delete(fixture.cable.veth.a()).unwrap();
+        let ended = tool.end();
+        assert_eq!(ended.summary_of(4)["ended"], "interface_gone", "{ended:?}");
+        assert!(packets(&file) == long(10), "other packets");
+        assert_eq!(statistics(&file)[&WRITTEN], 10);
+    }
+}
+
+#[test]
+fn it_gives_its_rights_up_and_writes_on() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("rights"));
+    for letters in ["", "--tee"] {
+        let file = files.file("a.pcapng");
+        let line = format!("capture -w {file} -C 10 --user 65534:65534 {letters}");
+        let tool = fixture.start(&line).ready();
+        send(&fixture, 0, &long(10));
+        tool.summary();
+        assert!(packets(&file) == long(10), "{letters}: other packets");
+        wait_for("the link to go", || fixture.attached().is_none());
+    }
+}
