@@ -135,7 +135,7 @@ impl Plan {
 }
 
 /// Returns when a queue sends, the `part`th of `parts`.
-pub(crate) fn schedule(args: &GenerateArgs, (part, parts): (u32, u32)) -> Schedule {
+pub(crate) fn timetable(args: &GenerateArgs, (part, parts): (u32, u32)) -> Schedule {
     let rate = |rate, bits| {
         let schedule = Schedule::rate(rate, bits, part as usize, parts as usize);
         schedule.lasting(args.port.duration)
