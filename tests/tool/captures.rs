@@ -344,7 +344,7 @@ fn broken_captures_are_named_and_what_comes_before_counts() {
             "link type 101 (raw IP), and only those of Ethernet (1) are read",
         ),
         ("sll", pcap(&[], 113, true), Some(0), "link type 113 (Linux cooked capture)"),
-        ("odd", pcap(&[], 9999, true), Some(0), "link type 9999, and filters"),
+        ("odd", pcap(&[], 9999, true), Some(0), "link type 9999, and only"),
         ("ng-head", ng[..20].to_vec(), Some(0), "in the middle of what follows packet 0"),
         (
             "ng-last",

@@ -1,6 +1,6 @@
 //! What is sent next, and when.
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::generate::flows::{Flows, Sizes};
 use crate::generate::layout::{Fields, Layout};
 use crate::generate::mark::{Mark, time_of};
@@ -40,8 +40,9 @@ pub(crate) struct Feed {
     pub(crate) lengths: Lengths,
     /// When the batch was begun, by `CLOCK_MONOTONIC` in nanoseconds.
     now: u64,
-    /// Why nothing follows.
-    outcome: Option<Result<()>>,
+    /// Whether nothing follows, and why it cannot.
+    over: bool,
+    failure: Option<Failure>,
 }
 
 impl Feed {
@@ -58,7 +59,7 @@ impl Feed {
             umem.for_each_free_chunk(pool, |chunk| chunk[..headers.len()].copy_from_slice(headers));
         }
         let lengths = Lengths::with_room(pool.len());
-        Self { source, schedule, umem, frags, lengths, now: 0, outcome: None }
+        Self { source, schedule, umem, frags, lengths, now: 0, over: false, failure: None }
     }
 
     /// Begins a batch.
@@ -76,17 +77,17 @@ impl Feed {
     /// Returns whether nothing follows.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
-        self.outcome.is_some()
+        self.over
     }
 
     /// Notes that nothing more is sent.
     pub(crate) fn end(&mut self) {
-        self.schedule.end(clock::now());
+        self.schedule.stop(clock::now());
     }
 
-    /// Returns how what was sent ended, if it has.
+    /// Returns why nothing follows that should.
     pub(crate) fn take_outcome(&mut self) -> Result<()> {
-        self.outcome.take().unwrap_or(Ok(()))
+        self.failure.take().map_or(Ok(()), Err)
     }
 
     /// Goes on to the next packet of the capture.
@@ -95,8 +96,8 @@ impl Feed {
         let Source::Capture(replay) = &mut self.source else { return };
         match replay.advance() {
             Ok(true) => self.schedule.at(replay.time()),
-            Ok(false) => self.outcome = Some(Ok(())),
-            Err(failure) => self.outcome = Some(Err(failure)),
+            Ok(false) => self.over = true,
+            Err(failure) => (self.over, self.failure) = (true, Some(failure)),
         }
     }
 }
@@ -104,7 +105,7 @@ impl Feed {
 impl Supply for Feed {
     #[inline]
     fn next_len(&mut self) -> Option<u32> {
-        if self.outcome.is_some() || !self.schedule.is_due(self.now) {
+        if self.over || !self.schedule.is_due(self.now) {
             return None;
         }
         Some(match &self.source {

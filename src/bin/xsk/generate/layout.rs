@@ -24,10 +24,6 @@ impl Protocol {
         }
     }
 
-    fn header(self) -> usize {
-        if self == Self::TcpSyn { 20 } else { 8 }
-    }
-
     /// Returns where in its header the checksum is.
     fn checksum(self) -> usize {
         match self {

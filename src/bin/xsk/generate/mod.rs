@@ -12,7 +12,7 @@ mod sender;
 use crate::command_line::GenerateArgs;
 use crate::failure::Result;
 use crate::generate::feed::{Feed, Source};
-use crate::generate::plan::{Plan, schedule};
+use crate::generate::plan::{Plan, timetable};
 use crate::generate::replay::ReplayCounts;
 use crate::generate::sender::Sender;
 use crate::process::signals::Stop;
@@ -91,7 +91,7 @@ where
     let GenerateArgs { port, tx, .. } = args;
     let (umem, mut pool) = S::memory(port::memory(port)).build()?;
     let source = plan.source(args, interface, room(&mut pool), share)?;
-    let feed = Feed::new(source, schedule(args, share), umem.clone(), &mut pool, port.frags);
+    let feed = Feed::new(source, timetable(args, share), umem.clone(), &mut pool, port.frags);
     let builder = S::sender(port::socket(port, &umem));
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = port::patiently(builder, stop)?;

@@ -135,8 +135,11 @@ impl Plan {
 }
 
 /// Returns when a queue sends, the `part`th of `parts`.
-pub(crate) fn schedule(args: &GenerateArgs, (part, parts): (u32, u32)) -> Schedule {
-    let rate = |rate, bits| Schedule::rate(rate, bits, part as usize, parts as usize);
+pub(crate) fn timetable(args: &GenerateArgs, (part, parts): (u32, u32)) -> Schedule {
+    let rate = |rate, bits| {
+        let schedule = Schedule::rate(rate, bits, part as usize, parts as usize);
+        schedule.lasting(args.port.duration)
+    };
     match (args.rate.pps, args.rate.bps) {
         (Some(pps), _) => rate(pps, false),
         (_, Some(bps)) => rate(bps, true),
@@ -216,11 +219,13 @@ impl FlowPlan {
             (_, None) => Sizes::range(least, least),
             (_, Some(Numbers { first, last })) => {
                 if first < layout.least() {
-                    let marks =
-                        if marked { ", and the mark (--no-mark leaves it out)" } else { "" };
+                    let need = match marked {
+                        true => "the headers and the mark need (--no-mark leaves the mark out)",
+                        false => "the headers need",
+                    };
+                    let least = layout.least();
                     return Err(Failure::Text(format!(
-                        "packets of {first} bytes are too short: the headers{marks} need {}",
-                        layout.least()
+                        "packets of {first} bytes are too short: {need} {least}"
                     )));
                 }
                 Sizes::range(first, last)

@@ -1,5 +1,7 @@
 //! When packets are sent.
 
+use std::time::Duration;
+
 /// How late packets may be before the times of all that follow move.
 const LATE: u64 = 1_000_000_000;
 
@@ -28,11 +30,13 @@ pub(crate) struct Schedule {
     next: u64,
     /// By how much the times have moved.
     moved: u64,
+    /// For how long packets are due, in nanoseconds.
+    length: u64,
 }
 
 impl Schedule {
     fn new(rule: Rule, offset: f64) -> Self {
-        Self { rule, start: None, offset, done: 0, next: 0, moved: 0 }
+        Self { rule, start: None, offset, done: 0, next: 0, moved: 0, length: u64::MAX }
     }
 
     /// Returns that of packets which are sent as soon as possible.
@@ -50,6 +54,18 @@ impl Schedule {
     /// Returns that of a capture.
     pub(crate) fn capture(speed: f64) -> Self {
         Self::new(Rule::Capture { speed }, 0.0)
+    }
+
+    /// Returns it with no packet due that is so late: a run that ends later has no more of them.
+    pub(crate) fn lasting(self, length: Option<Duration>) -> Self {
+        let nanoseconds = |length: Duration| length.as_nanos().try_into().ok();
+        Self { length: length.and_then(nanoseconds).unwrap_or(u64::MAX), ..self }
+    }
+
+    /// Returns when the last packet was due, or the time of no packet.
+    #[inline]
+    fn end(&self) -> u64 {
+        self.start.unwrap_or_default().saturating_add(self.length)
     }
 
     /// Begins, if it has not; moves all times if the next packet is much too late.
@@ -76,12 +92,12 @@ impl Schedule {
     /// Returns whether the next packet is due.
     #[inline]
     pub(crate) fn is_due(&self, now: u64) -> bool {
-        self.next <= now
+        self.next <= now && self.next < self.end()
     }
 
     /// Returns how long it is until the next packet is due, in nanoseconds.
     pub(crate) fn wait(&self, now: u64) -> u64 {
-        self.next.saturating_sub(now)
+        if self.next < self.end() { self.next.saturating_sub(now) } else { u64::MAX }
     }
 
     /// Notes that a packet of so many bytes was sent.
@@ -104,7 +120,8 @@ impl Schedule {
     }
 
     /// Notes that nothing more is sent: what is due and was not sent is late.
-    pub(crate) fn end(&mut self, now: u64) {
+    pub(crate) fn stop(&mut self, now: u64) {
+        let now = now.min(self.end());
         if self.start.is_some() && !matches!(self.rule, Rule::Top) {
             self.moved += now.saturating_sub(self.next);
         }
@@ -149,6 +166,23 @@ mod tests {
         assert_eq!(sent(&mut schedule, 0, SECOND, 1000), 1000);
         let of = |part| sent(&mut Schedule::rate(1000, false, part, 3), 0, SECOND, 1000);
         assert_eq!((0..3).map(of).sum::<u64>(), 1000);
+    }
+
+    #[test]
+    fn no_more_packets_are_due_than_there_is_time_for() {
+        for rate in [1, 999, 1_000_000] {
+            let mut schedule = Schedule::rate(rate, false, 0, 1);
+            schedule = schedule.lasting(Some(Duration::from_millis(500)));
+            let count = sent(&mut schedule, 5, 600_000_000, 3000);
+            assert_eq!(count, rate.div_ceil(2));
+            assert_eq!(schedule.wait(600_000_000), u64::MAX);
+            schedule.stop(700_000_000);
+            assert_eq!(schedule.late(), 0);
+        }
+        let mut schedule = Schedule::rate(1000, false, 0, 1).lasting(Some(Duration::from_secs(1)));
+        assert_eq!(sent(&mut schedule, 0, 100_000_000, 1000), 100);
+        schedule.stop(350_000_000);
+        assert_eq!(schedule.late(), 250_000_000);
     }
 
     #[test]
