@@ -8,6 +8,7 @@ mod latency;
 mod manual;
 mod napi;
 mod packet_file;
+mod plot;
 mod process;
 mod report;
 mod run;
@@ -53,6 +54,7 @@ fn run_command(command: &Command) -> Result<Ended> {
         Command::Filter(args) => filter::run(args),
         Command::Steer(args) => steer::run(args),
         Command::Napi(args) => napi::run(args),
+        Command::Plot(args) => plot::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Help(args) => help::run(args),

@@ -5,6 +5,7 @@ pub(crate) mod conflicts;
 pub(crate) mod filter;
 pub(crate) mod manual;
 pub(crate) mod napi;
+pub(crate) mod plot;
 pub(crate) mod port;
 pub(crate) mod steer;
 
@@ -12,6 +13,7 @@ pub(crate) use crate::command_line::cable::{DemoArgs, LatencyArgs, Profile};
 use crate::command_line::filter::FilterCommandArgs;
 use crate::command_line::manual::{CompletionsArgs, HelpArgs, ManArgs};
 use crate::command_line::napi::NapiArgs;
+use crate::command_line::plot::PlotArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
 use crate::command_line::steer::SteerArgs;
 use crate::report::words;
@@ -88,6 +90,7 @@ pub(crate) enum Command {
     Filter(FilterCommandArgs),
     Steer(SteerArgs),
     Napi(NapiArgs),
+    Plot(PlotArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
     Help(HelpArgs),
