@@ -197,11 +197,11 @@ fn the_commands_stay() {
     }
 }
 
+// Not formatted: `UPDATE_EXPECT` does not find the texts where rustfmt puts them.
+#[rustfmt::skip]
 #[test]
 fn the_options_stay() {
-    pinned(
-        "demo",
-        &expect![[r#"
+    pinned("demo", &expect![[r#"
         --batch -b
         --count -C
         --frags -F
@@ -213,11 +213,8 @@ fn the_options_stay() {
         --output -o
         --replace
         --size -s
-        --tx-timestamps"#]],
-    );
-    pinned(
-        "latency",
-        &expect![[r#"
+        --tx-timestamps"#]]);
+    pinned("latency", &expect![[r#"
         --compare
         --cpus
         --duration -d
@@ -233,11 +230,8 @@ fn the_options_stay() {
         --replace
         --size -s
         --spin
-        --udp"#]],
-    );
-    pinned(
-        "rxdrop",
-        &expect![[r#"
+        --udp"#]]);
+    pinned("rxdrop", &expect![[r#"
         --attach
         --batch -b
         --budget
@@ -270,11 +264,8 @@ fn the_options_stay() {
         --user
         --wait
         --yes
-        --zero-copy -z"#]],
-    );
-    pinned(
-        "txonly",
-        &expect![[r#"
+        --zero-copy -z"#]]);
+    pinned("txonly", &expect![[r#"
         --attach
         --batch -b
         --budget
@@ -304,11 +295,8 @@ fn the_options_stay() {
         --unaligned -u
         --user
         --wait
-        --zero-copy -z"#]],
-    );
-    pinned(
-        "l2fwd",
-        &expect![[r#"
+        --zero-copy -z"#]]);
+    pinned("l2fwd", &expect![[r#"
         --attach
         --batch -b
         --budget
@@ -344,25 +332,18 @@ fn the_options_stay() {
         --user
         --wait
         --yes
-        --zero-copy -z"#]],
-    );
-    pinned(
-        "filter",
-        &expect![[r#"
+        --zero-copy -z"#]]);
+    pinned("filter", &expect![[r#"
         --help -h
         --json
         --kernel
         --listing
-        --pcap"#]],
-    );
-    pinned(
-        "steer",
-        &expect![[r#"
+        --pcap"#]]);
+    pinned("steer", &expect![[r#"
         --drop
         --help -h
         --json
-        --queue -q"#]],
-    );
+        --queue -q"#]]);
     pinned("steer lo delete", &expect![[r#"
         --all
         --help -h
@@ -382,18 +363,12 @@ fn the_options_stay() {
         --help -h
         --json
         --queue -q"#]]);
-    pinned(
-        "plot",
-        &expect![[r#"
+    pinned("plot", &expect![[r#"
         --help -h
         --output -o
-        --title"#]],
-    );
+        --title"#]]);
     pinned("completions", &expect!["--help -h"]);
-    pinned(
-        "man",
-        &expect![[r#"
+    pinned("man", &expect![[r#"
         --dir
-        --help -h"#]],
-    );
+        --help -h"#]]);
 }

@@ -121,7 +121,8 @@ impl Picture {
             let x = LEFT + column * (RIGHT - LEFT) / columns as f64;
             let y = self.bottom + 58.0 + (number / columns) as f64 * ROW;
             self.line([x, y - 4.0, x + 22.0, y - 4.0], color, " stroke-width=\"3\"");
-            self.words([x + 28.0, y], "start", text);
+            let (x, text) = (x + 28.0, escaped(text));
+            self.add(&format!("<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"12\">{text}</text>"));
         }
         self.text.push_str("</svg>\n");
         self.text
