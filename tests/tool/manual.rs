@@ -61,6 +61,8 @@ fn bash_takes_the_script_and_completes_commands_and_options() {
     assert_eq!(complete("xsk rxdrop --frame", 2), ["--frame-size"]);
     assert_eq!(complete("xsk help xdp", 2), ["xdpsock"]);
     assert_eq!(complete("xsk man l2", 2), ["l2fwd"]);
+    assert!(complete("xsk rxdrop -i l", 3).contains(&"lo".to_owned()));
+    assert!(complete("xsk l2fwd --interface l", 3).contains(&"lo".to_owned()));
     let all = complete("xsk ''", 1);
     for command in commands() {
         assert!(all.contains(&command), "{command}: {all:?}");

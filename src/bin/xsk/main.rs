@@ -12,6 +12,7 @@ mod latency;
 mod manual;
 mod napi;
 mod packet_file;
+mod plot;
 mod process;
 mod receive;
 mod report;
@@ -65,11 +66,13 @@ fn run_command(command: &Command) -> Result<Ended> {
         Command::Unload(args) => unload::run(args),
         Command::Features(args) => features::run(args),
         Command::Doctor(args) => doctor::run(args),
-        Command::Steer(args) => steer::run(args),
-        Command::Napi(args) => napi::run(args),
+        Command::Plot(args) => plot::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Help(args) => help::run(args),
+        // A signal does not end these between two of several settings: all are made, or none.
+        Command::Steer(args) => stop().and_then(|_stop| steer::run(args)),
+        Command::Napi(args) => stop().and_then(|_stop| napi::run(args)),
         Command::Demo(args) => demo::run(args, &stop()?),
         Command::Latency(args) => latency::run(args, &stop()?),
         Command::Bridge(args) => bridge::run(args, &stop()?),

@@ -253,7 +253,7 @@ mod tests {
             source: net([10, 0, 0, 0], 8),
             ..Flow::default()
         };
-        assert_eq!(flows("tcp and ip src net 10.0.0.0/8"), [ten.clone()]);
+        assert_eq!(flows("tcp and ip src net 10.0.0.0/8"), std::slice::from_ref(&ten));
         let host = Flow { source: net([10, 1, 2, 3], 32), ..ten };
         assert_eq!(flows("ip and tcp and ip src net 10.0.0.0/8 and ip src host 10.1.2.3"), [host]);
         for text in ["ip and ip6", "icmp and udp", "ip src host 10.0.0.1 and ip src net 11.0.0.0/8"]

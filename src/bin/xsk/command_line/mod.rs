@@ -9,6 +9,7 @@ pub(crate) mod filter;
 pub(crate) mod generate;
 pub(crate) mod manual;
 pub(crate) mod napi;
+pub(crate) mod plot;
 pub(crate) mod port;
 pub(crate) mod ranges;
 pub(crate) mod receive;
@@ -24,6 +25,7 @@ use crate::command_line::filter::FilterCommandArgs;
 pub(crate) use crate::command_line::generate::GenerateArgs;
 use crate::command_line::manual::{CompletionsArgs, HelpArgs, ManArgs};
 use crate::command_line::napi::NapiArgs;
+use crate::command_line::plot::PlotArgs;
 pub(crate) use crate::command_line::port::{Method, PortArgs, RxArgs, TxArgs};
 pub(crate) use crate::command_line::receive::ReceiveArgs;
 use crate::command_line::respond::RespondArgs;
@@ -113,6 +115,7 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     Steer(SteerArgs),
     Napi(NapiArgs),
+    Plot(PlotArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
     Help(HelpArgs),
