@@ -186,7 +186,9 @@ fn under_traffic_each_packet_is_counted_once() {
                     drop(slots);
                     while port.socket.tx.kick_if_needed().unwrap() == xsk::Kick::Again {}
                     sent.store(number as u32, Ordering::Relaxed);
-                    wait_for("packets to be counted", || total() + u64::from(WINDOW) > number as u64 + 32);
+                    wait_for("packets to be counted", || {
+                        total() + u64::from(WINDOW) > number as u64 + 32
+                    });
                 }
             });
             for round in 0..rounds(50) {

@@ -103,7 +103,13 @@ impl ClassicFilter {
     /// loads of what an XDP program cannot know.
     pub fn new(program: &[sock_filter]) -> Result<Self, ClassicError> {
         let ops = classic::check(program)?;
-        Ok(Self { program: program.to_vec(), ops, take_everything: false, counters: false, frags: false })
+        Ok(Self {
+            program: program.to_vec(),
+            ops,
+            take_everything: false,
+            counters: false,
+            frags: false,
+        })
     }
 
     /// Sets whether the program may take all packets from the kernel's stack, as

@@ -32,7 +32,11 @@ const MOST_OFFSET: u32 = 0x7ff0;
 
 /// Writes the program that does `action` with the packets that `ops` takes, and passes the others.
 /// With `counters` it counts both, in the entries 0 and 1 of a map.
-pub(in super::super) fn translate(ops: &[Op], action: Action, counters: bool) -> Result<Code, TooLarge> {
+pub(in super::super) fn translate(
+    ops: &[Op],
+    action: Action,
+    counters: bool,
+) -> Result<Code, TooLarge> {
     let mut code = Assembler::new();
     let (yes, no) = (code.label(), code.label());
     let labels = ops.iter().map(|_| code.label()).collect();
