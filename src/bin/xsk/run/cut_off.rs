@@ -7,15 +7,8 @@ use crate::run::management;
 use crate::run::ssh;
 use xsk::Interface;
 
-/// Refuses to take the packets of an interface that carries the default route or this ssh session.
-/// They are all packets of its queues, or those of a filter (`filtered`), with those of management
-/// (`management`) or without.
-pub(crate) fn refuse(
-    port: &PortArgs,
-    interface: &Interface,
-    filtered: bool,
-    management: bool,
-) -> Result<()> {
+/// Returns what an interface carries that a user may depend on: the default route, this ssh session.
+fn carried(interface: &Interface) -> Result<Option<String>> {
     let mut carried = Vec::new();
     if interface.carries_default_route()? {
         carried.push("the default route".to_owned());
@@ -28,11 +21,33 @@ pub(crate) fn refuse(
                 .push(format!("this ssh session (from {} to port {})", session.peer, session.port));
         }
     }
-    if carried.is_empty() {
-        return Ok(());
-    }
+    Ok((!carried.is_empty()).then(|| carried.join(" and ")))
+}
+
+/// Refuses to take all packets of a queue of an interface that carries the default route or this ssh
+/// session, for a measurement.
+pub(crate) fn refuse_all(interface: &Interface, queue: u32) -> Result<()> {
+    let Some(carried) = carried(interface)? else { return Ok(()) };
     let name = interface.name();
-    let (carried, queues) = (carried.join(" and "), named(&port.queue));
+    Err(Failure::Text(format!(
+        "{name} carries {carried}, which this would cut: all packets of queue {queue} would come \
+         here, ARP and ssh included, and none to the kernel's network stack. Name other interfaces, \
+         or none, for a cable of its own; or say that this is meant: --yes"
+    )))
+}
+
+/// Refuses to take the packets of an interface that carries the default route or this ssh session.
+/// They are all packets of its queues, or those of a filter (`filtered`), with those of management
+/// (`management`) or without.
+pub(crate) fn refuse(
+    port: &PortArgs,
+    interface: &Interface,
+    filtered: bool,
+    management: bool,
+) -> Result<()> {
+    let Some(carried) = carried(interface)? else { return Ok(()) };
+    let name = interface.name();
+    let queues = named(&port.queue);
     Err(Failure::Text(match (filtered, management) {
         (true, true) => format!(
             "{name} carries {carried}, which --take-management may cut: ARP, IPv6 neighbour \
