@@ -119,10 +119,11 @@ impl Unit<'_, '_> {
         likely: &[i32],
     ) -> Result<(), TooLarge> {
         if self.out.walked.contains(&depth) {
-            self.add([Insn::load(Size::Double, PAYLOAD, Reg::R10, kept(depth))]);
-            self.jump(Insn::jump_imm(Cond::Eq, PAYLOAD, 0, 0), absent, *reach);
+            // What [`PAYLOAD`] points to stays until it is sure that there is something else.
+            self.add([Insn::load(Size::Double, VALUE, Reg::R10, kept(depth))]);
+            self.jump(Insn::jump_imm(Cond::Eq, VALUE, 0, 0), absent, *reach);
             self.add([
-                Insn::mov64_reg(VALUE, PAYLOAD),
+                Insn::mov64_reg(PAYLOAD, VALUE),
                 Insn::alu64_imm(Alu::Rsh, VALUE, 16),
                 Insn::alu64_imm(Alu::And, PAYLOAD, MOST_WALKED),
             ]);
