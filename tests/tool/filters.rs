@@ -2,7 +2,7 @@
 //! the kernel, and what is refused.
 
 use crate::common::{as_nobody, has_iproute2, kernel_can, path_for_anybody};
-use crate::fixture::{Ended, Fixture, TOOL, Tool, WAIT};
+use crate::fixture::{Ended, Fixture, TOOL, Tool, WAIT, attached};
 use rustix::process::Signal;
 use rustix::thread::CapabilitySet;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 use xsk::Interface;
-use xsk::test_util::{ip, privileged};
+use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 const NEAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
@@ -282,6 +282,57 @@ fn what_may_cut_the_user_off_is_refused_without_yes() {
     start_with(&fixture, "txonly -C 5", &[HERE]).summary();
     assert!(default_route("del"));
     runs("rxdrop", ELSEWHERE);
+}
+
+#[test]
+fn measurements_between_interfaces_do_not_cut_the_user_off_without_yes() {
+    if !privileged!() {
+        return;
+    }
+    let here = "measurements_between_interfaces_do_not_cut_the_user_off_without_yes";
+    if !kernel_can(here, has_iproute2(), "`ip` is not that of iproute2") {
+        return;
+    }
+    let inside = Namespace::new().unwrap();
+    let cable = VethPair::builder().names("in", "out").build(&inside, &inside).unwrap();
+    ip::add_ipv4(cable.a(), [192, 0, 2, 1].into(), 24).unwrap();
+    let start = |line: &str, (name, value): (&str, &str)| {
+        let mut command = Command::new(TOOL);
+        command.args(line.split_whitespace()).env(name, value);
+        Tool::spawn(&inside, &mut command).end()
+    };
+    let refused = |line: &str, variable, carried: &str| {
+        let ended = start(line, variable);
+        for words in [carried, "queue 0", "ARP and ssh", "--yes"] {
+            assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
+        }
+        assert_eq!((attached(cable.a()), attached(cable.b())), (None, None));
+    };
+    let runs = |line: &str, variable| {
+        let ended = start(line, variable);
+        assert_eq!(ended.status.code(), Some(0), "{line}: {ended:?}");
+    };
+    let [demo, sends, there, back] = [
+        "demo -N -C 100 -i in -o out",
+        "demo -N -C 100 -i out -o in",
+        "latency -d 0.2 -i in -o out",
+        "latency -d 0.2 -i out -o in",
+    ];
+    for line in [demo, there, back] {
+        refused(line, HERE, "in carries this ssh session (from 192.0.2.2 to port 22)");
+    }
+    // Sending takes nothing.
+    runs(sends, HERE);
+    runs(there, ELSEWHERE);
+    let route = ["route", "add", "default", "via", "192.0.2.2"];
+    let added = inside.run(|| Command::new("ip").args(route).status()).unwrap().unwrap();
+    assert!(added.success());
+    for line in [demo, there, back] {
+        refused(line, ELSEWHERE, "in carries the default route");
+    }
+    for line in [demo, back] {
+        runs(&format!("{line} --yes"), ELSEWHERE);
+    }
 }
 
 /// `sudo` clears the environment: the session is found in that of a parent.

@@ -6,7 +6,7 @@ use super::action::Action;
 use super::diagram::{Diagram, Place, TooLarge};
 use super::emit::{CONTEXT, DATA, END, Emitter};
 use super::expr::{Expr, Number, TestKind};
-use super::field::Fields;
+use super::field::{Field, Fields};
 use super::lower::{Formula, collect, lower};
 use super::map_part::MapPart;
 use super::set::AddressSet;
@@ -67,39 +67,71 @@ pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooL
         }
         formulas.push((lower(rule.condition), rule.action));
     }
-    let all = write(rules, &formulas, counters, together);
-    if matches!(&all, Ok(code) if code.code.insns().len() <= LARGE) || rules.len() < 2 {
+    let as_one = Together::build(&formulas);
+    let together = |walks| {
+        let as_one = as_one.as_ref().map_err(|&error| error)?;
+        write(rules, &formulas, counters, walks, |labels, out| as_one.write(labels, out))
+    };
+    let one_by_one = |walks| {
+        write(rules, &formulas, counters, walks, |labels, out| one_by_one(&formulas, labels, out))
+    };
+    let len = |code: &Code| code.code.insns().len();
+    let all = together(false);
+    if matches!(&all, Ok(code) if len(code) <= LARGE) {
         return all;
     }
-    // Where rules have little in common, they are shorter one by one.
-    let each = write(rules, &formulas, counters, one_by_one);
-    match (all, each) {
-        (Ok(all), Ok(each)) if each.code.insns().len() >= all.code.insns().len() => Ok(all),
-        (all, each) => each.or(all),
+    // Where rules have little in common, they are shorter one by one; and where many look behind the
+    // extension headers of IPv6, if those are walked once, also for packets that need no walk.
+    let others = [one_by_one(false), together(true), one_by_one(true)];
+    others.into_iter().fold(all, |best, other| match (best, other) {
+        (Ok(best), Ok(other)) if len(&other) >= len(&best) => Ok(best),
+        (best, other) => other.or(best),
+    })
+}
+
+/// Writes the program of rules in each form that it may have.
+#[cfg(test)]
+pub(super) fn in_each_form(rules: &[Source<'_>], counters: bool) -> Vec<Code> {
+    let formulas: Vec<Lowered> =
+        rules.iter().map(|rule| (lower(rule.condition), rule.action)).collect();
+    let mut forms = Vec::new();
+    for walks in [false, true] {
+        let as_one = Together::build(&formulas).and_then(|as_one| {
+            write(rules, &formulas, counters, walks, |labels, out| as_one.write(labels, out))
+        });
+        let each = write(rules, &formulas, counters, walks, |labels, out| {
+            one_by_one(&formulas, labels, out)
+        });
+        forms.extend([as_one, each].into_iter().flatten());
     }
+    forms
 }
 
 /// A formula, and what becomes of packets of which it is true.
 type Lowered = (Formula, Action);
 
-/// A function that writes the rules, with the labels of what becomes of their packets.
-type WriteRules = fn(&[Lowered], &[Label], &mut Emitter<'static>) -> Result<Found, TooLarge>;
-
-/// Writes the program, the rules as `write_rules` does.
+/// Writes the program, the rules as `write_rules` does; with `walks`, each walk along extension
+/// headers comes first.
 fn write(
     rules: &[Source<'_>],
     formulas: &[Lowered],
     counters: bool,
-    write_rules: WriteRules,
+    walks: bool,
+    write_rules: impl FnOnce(&[Label], &mut Emitter<'static>) -> Result<Found, TooLarge>,
 ) -> Result<Code, TooLarge> {
     let mut out = Emitter::new();
+    if walks {
+        for depth in walked(formulas) {
+            out.walk(depth)?;
+        }
+    }
     let mut ends: BTreeMap<Action, Label> = BTreeMap::new();
     let mut labels = Vec::with_capacity(rules.len());
     for rule in rules {
         let end = *ends.entry(rule.action).or_insert_with(|| out.code.label());
         labels.push(if counters { out.code.label() } else { end });
     }
-    let found = write_rules(formulas, &labels, &mut out)?;
+    let found = write_rules(&labels, &mut out)?;
     let actions: Vec<Action> = rules.iter().map(|rule| rule.action).collect();
     let everything = found.everything.filter(|(_, action)| *action != Action::Pass);
     let everything = everything.map(|(rule, _)| rule);
@@ -232,28 +264,37 @@ struct Found {
     everything: Option<(u32, Action)>,
 }
 
-/// Writes one diagram of all rules: a field that several of them compare is read once.
-fn together(
-    formulas: &[Lowered],
-    labels: &[Label],
-    out: &mut Emitter<'static>,
-) -> Result<Found, TooLarge> {
-    let (mut diagram, fields) =
-        (Diagram::default(), fields(formulas.iter().map(|(formula, _)| formula))?);
-    let (mut root, mut everything) = (Place::NoRule, None);
-    for (rule, (formula, action)) in (0..u32_of_count(formulas.len())).zip(formulas).rev() {
-        let condition = diagram.build(formula, &fields)?;
-        if diagram.is_always_true(condition) {
-            everything = Some((rule, *action));
+/// One diagram of all rules: a field that several of them compare is read once.
+struct Together {
+    diagram: Diagram,
+    fields: Fields,
+    root: Place,
+    everything: Option<(u32, Action)>,
+}
+
+impl Together {
+    fn build(formulas: &[Lowered]) -> Result<Self, TooLarge> {
+        let (mut diagram, fields) =
+            (Diagram::default(), fields(formulas.iter().map(|(formula, _)| formula))?);
+        let (mut root, mut everything) = (Place::NoRule, None);
+        for (rule, (formula, action)) in (0..u32_of_count(formulas.len())).zip(formulas).rev() {
+            let condition = diagram.build(formula, &fields)?;
+            if diagram.is_always_true(condition) {
+                everything = Some((rule, *action));
+            }
+            root = diagram.choose(condition, rule, root)?;
         }
-        root = diagram.choose(condition, rule, root)?;
+        Ok(Self { diagram, fields, root, everything })
     }
-    let ends = out.unit(&diagram, &fields, root, labels, None)?;
-    let reached = ends.iter().filter_map(|end| match end {
-        Place::Rule(rule) => Some(*rule),
-        _ => None,
-    });
-    Ok(Found { reached: reached.collect(), everything })
+
+    fn write(&self, labels: &[Label], out: &mut Emitter<'static>) -> Result<Found, TooLarge> {
+        let ends = out.unit(&self.diagram, &self.fields, self.root, labels, None)?;
+        let reached = ends.iter().filter_map(|end| match end {
+            Place::Rule(rule) => Some(*rule),
+            _ => None,
+        });
+        Ok(Found { reached: reached.collect(), everything: self.everything })
+    }
 }
 
 /// Writes a diagram for each rule, one after the other.
@@ -290,6 +331,19 @@ fn fields<'a>(formulas: impl IntoIterator<Item = &'a Formula>) -> Result<Fields,
         Some(_) => Err(TooLarge),
         None => Ok(fields),
     }
+}
+
+/// Returns the numbers of tags before IPv6 headers whose extension headers are walked.
+fn walked(formulas: &[Lowered]) -> BTreeSet<u8> {
+    let mut fields = Vec::new();
+    for (formula, _) in formulas {
+        collect(formula, &mut fields);
+    }
+    let depth = |field: &Field| match field {
+        Field::Upper6 { depth } => Some(*depth),
+        _ => None,
+    };
+    fields.iter().filter_map(depth).collect()
 }
 
 /// Returns whether a condition has at most so many levels.

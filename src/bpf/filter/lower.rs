@@ -25,7 +25,7 @@ pub(super) type Ranges = Vec<(u64, u64)>;
 const IPV4: u16 = 0x0800;
 const ARP: u16 = 0x0806;
 const RARP: u16 = 0x8035;
-const IPV6: u16 = 0x86dd;
+pub(super) const IPV6: u16 = 0x86dd;
 const TAGS: [u64; 3] = [0x8100, 0x88a8, 0x9100];
 /// The fragment's offset, in the flags word of IPv4.
 const FRAGMENT_OFFSET: u64 = 0x1fff;

@@ -6,7 +6,8 @@
 //! pairs in each, within half a minute on two processors:
 //!
 //! ```text
-//! XSK_FILTER_ROUNDS=50 cargo test --release --features cli --lib agree -- --nocapture
+//! XSK_FILTER_ROUNDS=50 cargo test --release --features cli --lib filter::tests::the_ -- \
+//!     --nocapture
 //! ```
 #![expect(
     clippy::arithmetic_side_effects,
@@ -15,6 +16,7 @@
     reason = "a test, and one that fails if it is wrong"
 )]
 
+use super::compile::{Source, in_each_form};
 use super::direction::Direction;
 use super::expr::{Expr, Header, Number, Operator, Relation, Test, TestKind};
 use super::ports::Ports;
@@ -400,6 +402,14 @@ fn counted(filter: &Filter, packets: &[Vec<u8>], verdicts: &[Verdict]) -> Filter
     FilterCounts { rules, others }
 }
 
+fn sources(filter: &Filter) -> Vec<Source<'_>> {
+    let source = |(condition, action)| {
+        let condition: &Condition = condition;
+        Source { condition: condition.expr(), action }
+    };
+    filter.rules().map(source).collect()
+}
+
 fn shown(filter: &Filter, compiled: &CompiledFilter) -> String {
     let rules: Vec<String> =
         filter.rules().map(|(condition, action)| format!("{action:?}: {condition}")).collect();
@@ -424,6 +434,15 @@ fn the_interpreter_and_the_evaluator_agree() {
         if let Err(what) = interpret(&compiled.raw(), &packets, &verdicts, &mut maps) {
             panic!("seed {}: {what}\n{}", random.seed, shown(&filter, &compiled));
         }
+        for code in in_each_form(&sources(&filter), compiled.counted.is_some()) {
+            let form = CompiledFilter { code, ..compiled.clone() };
+            let few = ..packets.len() / 8;
+            let mut maps = FilterMaps::new(filter.rules().len(), number % 2 == 0);
+            let (packets, verdicts) = (&packets[few], &verdicts[few]);
+            if let Err(what) = interpret(&form.raw(), packets, verdicts, &mut maps) {
+                panic!("seed {}: {what}\n{}", random.seed, shown(&filter, &form));
+            }
+        }
         if compiled.counted.is_some() {
             let wanted = counted(&filter, &packets, &verdicts);
             assert_eq!(maps.counts(), wanted, "{}", shown(&filter, &compiled));
@@ -446,11 +465,15 @@ fn the_kernel_and_the_evaluator_agree() {
     }
     let (mut random, start) = (Random::new(), Instant::now());
     let map = XskMap::create("xsks_map", SLOTS).unwrap();
-    let strategy = proptest::collection::vec(packet(), 200);
+    let strategy = proptest::collection::vec(packet(), 400);
     let mut packets = Vec::new();
     let (mut pairs, mut matched, mut most, mut slowest) = (0_usize, 0, 0, Slowest::default());
-    for number in 0..100 * rounds() {
+    for number in 0..50 * rounds() {
         let (filter, compiled) = random.filter();
+        // Each form in turn.
+        let mut forms = in_each_form(&sources(&filter), compiled.counted.is_some());
+        let form = usize::try_from(number).unwrap() % forms.len();
+        let compiled = CompiledFilter { code: forms.swap_remove(form), ..compiled };
         let failed = |what: String| -> ! {
             panic!("{what}\n{}", shown(&filter, &compiled));
         };

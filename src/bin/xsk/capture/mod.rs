@@ -76,9 +76,9 @@ impl Begun {
 /// Returns how many chunks each of so many queues has. Packets wait in them while the processor does
 /// something else: one queue has 64 MiB for that, and several have them together, but each a quarter
 /// of it at least.
-fn chunks(queues: usize) -> u32 {
+fn chunks(queues: u32) -> u32 {
     const MOST: u32 = 4 * port::CHUNKS;
-    (MOST / queues.next_power_of_two() as u32).max(port::CHUNKS)
+    (MOST / queues.next_power_of_two()).max(port::CHUNKS)
 }
 
 /// Captures by a socket on each queue.

@@ -43,6 +43,10 @@ pub(crate) struct DemoArgs {
     /// Replace the XDP programs of other applications on them; they are not put back
     #[arg(long, requires = "interface")]
     pub(crate) replace: bool,
+    /// Take packets of an existing interface that carries the default route or this ssh session,
+    /// although that cuts you off
+    #[arg(long, requires = "interface")]
+    pub(crate) yes: bool,
     /// Ask for the time at which each packet is sent, and show it in the report (6.8)
     ///
     /// As that of txonly (`xsk txonly --help`): from the kick to the time that the kernel wrote.
@@ -112,6 +116,10 @@ pub(crate) struct LatencyArgs {
     /// Replace the XDP programs of other applications on them; they are not put back
     #[arg(long, requires = "interface")]
     pub(crate) replace: bool,
+    /// Take packets of an existing interface that carries the default route or this ssh session,
+    /// although that cuts you off
+    #[arg(long, requires = "interface")]
+    pub(crate) yes: bool,
     /// Print one JSON object for each measurement
     #[arg(long)]
     pub(crate) json: bool,

@@ -4,6 +4,7 @@ use crate::command_line::DemoArgs;
 use crate::demo::exchange::{CABLE_CAPACITY, CHUNKS};
 use crate::demo::packet::{ETHERNET_HEADER, MIN_SIZE};
 use crate::failure::{Failure, Result};
+use crate::run::cut_off;
 use crate::run::port::interface;
 use xsk::test_util::{Namespace, VethPair};
 use xsk::{AttachMode, Interface};
@@ -67,6 +68,9 @@ impl TestLink {
                             limit.saturating_add(ETHERNET_HEADER)
                         )));
                     }
+                }
+                if !args.yes {
+                    cut_off::refuse_all(&to, 0)?;
                 }
                 Ok(Self::Existing { from, to })
             }

@@ -2,6 +2,7 @@
 
 use crate::command_line::LatencyArgs;
 use crate::failure::{Failure, Result};
+use crate::run::cut_off;
 use crate::run::port::{interface, require_ethernet};
 use std::net::{Ipv4Addr, SocketAddr};
 use xsk::Interface;
@@ -36,6 +37,9 @@ impl Place {
         }
         for end in [&near, &far] {
             require_ethernet(end)?;
+            if !args.yes {
+                cut_off::refuse_all(end, args.queue)?;
+            }
         }
         Ok(Self::Existing { near, far })
     }

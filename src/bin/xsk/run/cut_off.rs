@@ -8,6 +8,18 @@ use crate::run::management;
 use crate::run::ssh;
 use xsk::Interface;
 
+/// Refuses to take all packets of a queue of an interface that carries the default route or this ssh
+/// session, for a measurement.
+pub(crate) fn refuse_all(interface: &Interface, queue: u32) -> Result<()> {
+    let Some(carried) = carried(interface)? else { return Ok(()) };
+    let name = interface.name();
+    Err(Failure::Text(format!(
+        "{name} carries {carried}, which this would cut: all packets of queue {queue} would come \
+         here, ARP and ssh included, and none to the kernel's network stack. Name other interfaces, \
+         or none, for a cable of its own; or say that this is meant: --yes"
+    )))
+}
+
 /// Refuses to take the packets of an interface that carries the default route or this ssh session.
 /// They are all packets of its queues, or those of a filter (`filtered`), with those of management
 /// (`management`) or without.

@@ -96,7 +96,7 @@ impl Served {
         Ok(Self { numbers, left_out })
     }
 
-    /// Returns how many there are.
+    /// Returns how many queues there are.
     pub(crate) fn count(&self) -> u32 {
         // The kernel numbers queues by 32 bits.
         self.numbers.len() as u32
@@ -113,11 +113,6 @@ impl Served {
         if let Some(text) = &self.left_out {
             session.event(Event::QueuesLeftOut, text);
         }
-    }
-
-    /// Returns how many queues there are.
-    pub(crate) fn count(&self) -> usize {
-        self.numbers.len()
     }
 
     /// Calls `open` for each queue: all of them are opened, or none.

@@ -3,7 +3,7 @@
 use super::super::diagram::{Place, TooLarge};
 use super::super::expr::MOST_EXTENSIONS;
 use super::super::field::{Base, Load, NOT_FIRST};
-use super::super::lower::network;
+use super::super::lower::{IPV6, network};
 use super::edges::in_packet;
 use super::unit::{DATA, END, PAYLOAD, Reach, TEMP, Unit, VALUE, low_half};
 use crate::bpf::{Alu, Cond, Insn, Label, Reg, Size, Width};
@@ -18,6 +18,15 @@ const AUTHENTICATION: i32 = 51;
 
 const DESTINATION: i32 = 60;
 const EXTENSIONS: [i32; 5] = [HOP_BY_HOP, ROUTING, DESTINATION, FRAGMENT, AUTHENTICATION];
+
+/// No extension headers that are walked end further away, so the verifier may know that: each has at
+/// most 2048 bytes. With the 65535 that 16 bits have, it would let nothing be read from there.
+const MOST_WALKED: i32 = 0x3fff;
+
+/// Where the outcome of a walk is kept on the stack: below what numbers take.
+fn kept(depth: u8) -> i16 {
+    i16::from(depth).saturating_mul(8).saturating_sub(512)
+}
 
 impl Unit<'_, '_> {
     /// Makes sure that the bytes of a load can be read; else the program goes on to `absent`.
@@ -109,6 +118,53 @@ impl Unit<'_, '_> {
         absent: Place,
         likely: &[i32],
     ) -> Result<(), TooLarge> {
+        if self.out.walked.contains(&depth) {
+            // What [`PAYLOAD`] points to stays until it is sure that there is something else.
+            self.add([Insn::load(Size::Double, VALUE, Reg::R10, kept(depth))]);
+            self.jump(Insn::jump_imm(Cond::Eq, VALUE, 0, 0), absent, *reach);
+            self.add([
+                Insn::mov64_reg(PAYLOAD, VALUE),
+                Insn::alu64_imm(Alu::Rsh, VALUE, 16),
+                Insn::alu64_imm(Alu::And, PAYLOAD, MOST_WALKED),
+            ]);
+        } else {
+            self.walk_here(depth, reach, absent, likely)?;
+        }
+        self.add([Insn::alu64_reg(Alu::Add, PAYLOAD, DATA)]);
+        reach.payload = Some((Base::Payload6 { depth }, 0));
+        Ok(())
+    }
+
+    /// Walks, and keeps on the stack the offset of what comes behind the extension headers, with
+    /// [`Field::Upper6`] 16 bits further up; 0 if the packet is no IPv6 packet, or one that ends
+    /// before.
+    pub(super) fn keep_walk(&mut self, depth: u8, mut reach: Reach) -> Result<(), TooLarge> {
+        let at = kept(depth);
+        self.add([Insn::store_imm(Size::Double, Reg::R10, at, 0)]);
+        let offset = network(depth).saturating_sub(2);
+        let kind = Load { base: Base::Packet, offset, size: 2, mask: 0xffff };
+        let place = self.bounds(&kind, &mut reach, Place::NoRule)?;
+        self.load(&kind, place, true);
+        let ip6 = low_half(in_packet(2, IPV6.into()));
+        self.jump(Insn::jump_imm(Cond::Ne, VALUE, ip6, 0), Place::NoRule, reach);
+        self.walk_here(depth, &mut reach, Place::NoRule, &[])?;
+        self.add([
+            Insn::alu64_imm(Alu::Lsh, VALUE, 16),
+            Insn::alu64_reg(Alu::Or, VALUE, PAYLOAD),
+            Insn::store(Size::Double, Reg::R10, at, VALUE),
+        ]);
+        self.go(Place::NoRule, reach);
+        Ok(())
+    }
+
+    /// Walks: afterwards [`PAYLOAD`] is the offset of what comes behind the extension headers.
+    fn walk_here(
+        &mut self,
+        depth: u8,
+        reach: &mut Reach,
+        absent: Place,
+        likely: &[i32],
+    ) -> Result<(), TooLarge> {
         let start = network(depth);
         let next_header =
             Load { base: Base::Packet, offset: start.saturating_add(6), size: 1, mask: 0xff };
@@ -129,8 +185,6 @@ impl Unit<'_, '_> {
             self.jump(Insn::jump_imm(Cond::Eq, VALUE, kind, 0), absent, *reach);
         }
         self.out.code.place(done);
-        self.add([Insn::alu64_reg(Alu::Add, PAYLOAD, DATA)]);
-        reach.payload = Some((Base::Payload6 { depth }, 0));
         Ok(())
     }
 

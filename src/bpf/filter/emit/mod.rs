@@ -35,9 +35,8 @@ impl Emitter<'_> {
         if !self.is_open {
             return Ok(BTreeSet::new());
         }
-        self.code.place(self.others);
-        let others = self.code.label();
         let (order, reach) = (order(diagram, root), self.reach);
+        let others = self.begin();
         let labels: HashMap<u32, Label> =
             order.iter().map(|&node| (node, self.code.label())).collect();
         let next = |at: usize| order.get(at).and_then(|node| labels.get(node)).copied();
@@ -67,10 +66,45 @@ impl Emitter<'_> {
             unit.node(node, field, reach)?;
         }
         let (reach, ends) = (unit.others_reach, unit.ends);
+        self.end(others, reach);
+        Ok(ends)
+    }
+
+    /// Writes a walk along the extension headers of IPv6 behind `depth` tags, whose outcome is kept on
+    /// the stack: what is written next finds it there.
+    pub(super) fn walk(&mut self, depth: u8) -> Result<(), TooLarge> {
+        let reach = self.reach;
+        let others = self.begin();
+        let mut unit = Unit {
+            others,
+            others_reach: None,
+            rules: &[],
+            rule: None,
+            labels: HashMap::new(),
+            reaches: HashMap::new(),
+            ends: BTreeSet::new(),
+            next: Some(others),
+            out: self,
+        };
+        unit.keep_walk(depth, reach)?;
+        let reach = unit.others_reach;
+        self.end(others, reach);
+        self.walked.insert(depth);
+        Ok(())
+    }
+
+    /// Begins a unit: packets for no rule so far come to it. Returns the label of those that are for
+    /// none after it.
+    fn begin(&mut self) -> Label {
+        self.code.place(self.others);
+        self.code.label()
+    }
+
+    /// Ends a unit: what is written next is for packets that come to `others`.
+    fn end(&mut self, others: Label, reach: Option<Reach>) {
         self.is_open = reach.is_some();
         self.reach = reach.unwrap_or(self.reach);
         self.others = others;
-        Ok(ends)
     }
 }
 

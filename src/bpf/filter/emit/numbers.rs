@@ -12,7 +12,7 @@ use crate::bpf::{Alu, Cond, Insn, Reg, Size};
 /// shorter than 65536 bytes (`MAX_PACKET_OFF` of the kernel's verifier.c), headers before included.
 pub(super) const MOST_VARIABLE: i32 = 0xf000;
 
-/// Eight bytes each of the stack's 512, less what counting takes.
+/// Eight bytes each of the stack's 512, less the outcomes of walks along extension headers.
 const MOST_SLOTS: u8 = 56;
 
 impl Unit<'_, '_> {

@@ -48,6 +48,8 @@ pub(in super::super) struct Emitter<'map> {
     pub(in super::super) maps: Vec<(usize, MapPart)>,
     /// The slots of the jumps that depend on how large the table of a set is.
     pub(in super::super) bounds: Vec<(usize, AddressSet)>,
+    /// The numbers of tags before IPv6 headers whose extension headers the program has walked.
+    pub(super) walked: BTreeSet<u8>,
     /// What is known where the next unit begins.
     pub(super) reach: Reach,
     /// Where packets go on to that are for no rule so far.
@@ -88,7 +90,8 @@ impl<'map> Emitter<'map> {
     /// Goes on with a program whose packets for no rule, if there are such, come to `others`.
     pub(in super::super) fn with(code: Assembler<'map>, others: Label, is_open: bool) -> Self {
         let reach = Reach { packet: 0, payload: None };
-        Self { code, maps: Vec::new(), bounds: Vec::new(), reach, others, is_open }
+        let (maps, bounds, walked) = (Vec::new(), Vec::new(), BTreeSet::new());
+        Self { code, maps, bounds, walked, reach, others, is_open }
     }
 
     /// `dst = ` the map of this part, or its value: a load whose map is not there yet.
