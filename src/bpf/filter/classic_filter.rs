@@ -146,7 +146,8 @@ impl ClassicFilter {
             let condition = "a classic program".to_owned();
             return Err(failed(FilterFault::TakesEverything { rule: 0, condition }));
         }
-        Ok(CompiledFilter { code, rules: 1, counters: false, frags: self.frags })
+        let (frags, last_slot) = (self.frags, action.slot());
+        Ok(CompiledFilter { code, rules: 1, counters: false, frags, last_slot })
     }
 
     /// Translates the program, and loads it for the sockets of `map`.

@@ -8,7 +8,7 @@ use super::emit::TEMP;
 use super::filter_program::FilterProgram;
 use super::map_part::MapPart;
 use super::set::SetMaps;
-use crate::error::Result;
+use crate::error::{Error, FilterFault, Result};
 use crate::num::{u32_of_count, usize32};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct CompiledFilter {
     pub(super) rules: usize,
     pub(super) counters: bool,
     pub(super) frags: bool,
+    /// The highest slot that a rule is for.
+    pub(super) last_slot: Option<u32>,
 }
 
 impl CompiledFilter {
@@ -57,12 +59,18 @@ impl CompiledFilter {
     /// Linux 5.5. Filters that compare ports, or count, or compute with lengths or offsets, also need
     /// `CAP_PERFMON` (5.8): without it the verifier refuses arithmetic with pointers into packets.
     ///
-    /// The counts of a program begin at 0. Put in place of another one, it must use its map: one
-    /// without a rule for a queue or a slot uses none.
+    /// The counts of a program begin at 0. Put in place of another one, it must use its map: from
+    /// Linux 5.10 on one without a rule for a queue or a slot does so, too
+    /// ([`Program::bind_map`](super::super::Program::bind_map)).
     ///
     /// # Errors
+    /// [`Error::Filter`](crate::Error::Filter) if a rule is for a slot that the map has not;
     /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters) also [`Error::CreateMap`](crate::Error::CreateMap).
     pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
+        if let Some(slot) = self.last_slot.filter(|slot| *slot >= map.entries()) {
+            let fault = FilterFault::NoSlot { slot, entries: map.entries() };
+            return Err(Error::Filter { fault });
+        }
         let counters = if self.counters {
             let entries = u32_of_count(self.rules).saturating_add(1);
             Some(PerCpuArray::create("xsk_rules", entries)?)
@@ -78,6 +86,10 @@ impl CompiledFilter {
             .license(c"Dual MIT/GPL")
             .frags(self.frags)
             .load()?;
+        if !self.code.maps.iter().any(|(_, part)| matches!(part, MapPart::Sockets)) {
+            // If the kernel cannot, `replace_program` says so.
+            let _ = program.bind_map(map);
+        }
         Ok(FilterProgram::new(program, counters))
     }
 

@@ -25,6 +25,12 @@ use crate::num::usize32;
 /// # Ok::<(), xsk::Error>(())
 /// ```
 ///
+/// # Size
+/// Compiling takes a limited number of steps, and a program has at most 32,767 instructions: a rule
+/// has room for about 2,650 addresses of hosts (`src host`), or 840 ports. Networks and ranges of ports
+/// take less; [`AddressSet`](super::AddressSet) and [`PortSet`](super::PortSet) take the same few
+/// instructions, however much is in them.
+///
 /// # What is not read
 /// A rule whose condition reads behind a packet's end is not for that packet, whatever the condition
 /// says ([`Condition`]). The program sees the first buffer of a packet only: of a packet in several
@@ -125,7 +131,8 @@ impl Filter {
             return Err(failed(FilterFault::TakesEverything { rule, condition }));
         }
         let (rules, counters, frags) = (self.rules.len(), self.counters, self.frags);
-        Ok(CompiledFilter { code, rules, counters, frags })
+        let last_slot = self.rules.iter().filter_map(|rule| rule.action.slot()).max();
+        Ok(CompiledFilter { code, rules, counters, frags, last_slot })
     }
 
     /// Compiles the filter, and loads it for the sockets of `map`.

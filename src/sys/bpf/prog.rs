@@ -6,8 +6,9 @@ use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use xsk_uapi::bpf::{
-    BPF_LOG_LEVEL1, BPF_PROG_GET_FD_BY_ID, BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_TYPE_XDP,
-    BPF_XDP, bpf_attr_prog_load, bpf_attr_test_run, bpf_insn, bpf_prog_info, xdp_md,
+    BPF_LOG_LEVEL1, BPF_PROG_BIND_MAP, BPF_PROG_GET_FD_BY_ID, BPF_PROG_LOAD, BPF_PROG_TEST_RUN,
+    BPF_PROG_TYPE_XDP, BPF_XDP, bpf_attr_prog_bind_map, bpf_attr_prog_load, bpf_attr_test_run,
+    bpf_insn, bpf_prog_info, xdp_md,
 };
 use zerocopy::FromZeros;
 
@@ -97,6 +98,15 @@ pub(crate) fn prog_test_run(
         other => other.map(drop)?,
     }
     Ok(Ran { retval: attr.retval, data_len: attr.data_size_out, duration: attr.duration })
+}
+
+/// `bpf(BPF_PROG_BIND_MAP)`: the program keeps the map, and names it among its maps (5.10).
+pub(crate) fn prog_bind_map(prog: BorrowedFd<'_>, map: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut attr = bpf_attr_prog_bind_map::new_zeroed();
+    attr.prog_fd = number(prog);
+    attr.map_fd = number(map);
+    // SAFETY: the attribute holds no pointer.
+    unsafe { bpf(BPF_PROG_BIND_MAP, &mut attr) }.map(drop)
 }
 
 /// `bpf(BPF_PROG_GET_FD_BY_ID)`: needs `CAP_SYS_ADMIN`.

@@ -77,7 +77,7 @@ constants! {
         BPF_ITER_CREATE = 33;
         /// Detach a link whose fd stays open: [`bpf_attr_link_detach`] (5.9).
         BPF_LINK_DETACH = 34;
-        /// Tie the life of a map to a program (5.10).
+        /// Tie the life of a map to a program: [`bpf_attr_prog_bind_map`] (5.10).
         BPF_PROG_BIND_MAP = 35;
         /// Create a token from a BPF file system (6.9).
         BPF_TOKEN_CREATE = 36;
@@ -363,6 +363,16 @@ structs! {
         72: batch_size: u32,
         /// Zero.
         76: _pad: [u8; 4],
+    }
+
+    /// Argument of [`BPF_PROG_BIND_MAP`].
+    pub struct bpf_attr_prog_bind_map(12, Attr) {
+        /// The program.
+        0: prog_fd: u32,
+        /// The map that lives as long as the program does.
+        4: map_fd: u32,
+        /// Zero.
+        8: flags: u32,
     }
 
     /// Arguments of the commands `*_GET_NEXT_ID` and `*_GET_FD_BY_ID`.
