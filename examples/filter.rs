@@ -3,7 +3,8 @@
 //!     filter INTERFACE QUEUE EXPRESSION...     filter eth1 0 udp dst port 4789
 //!
 //! Prints what it took and what the kernel kept once a second. Addresses, one a line on its standard
-//! input, are dropped from then on: `198.51.100.0/24`, or `-198.51.100.0/24` to let it in again.
+//! input, are dropped from then on: `198.51.100.0/24`, or `-198.51.100.0/24` to let it in again. There is
+//! room for 10,000 wherever they are.
 //! Needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW.
 #![expect(clippy::print_stdout, reason = "this is what the program is for")]
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use xsk::bpf::{Action, AddressSet, Condition, Direction, Filter, XskMap};
-use xsk::{Attachment, Interface, Port, wait};
+use xsk::{AttachMethod, Attachment, Interface, Port, wait};
 
 fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut args = std::env::args().skip(1);
@@ -27,18 +28,21 @@ fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let wanted: Condition = args.collect::<Vec<_>>().join(" ").parse()?;
 
     let interface = Interface::by_name(&name)?;
-    let blocked = AddressSet::new("blocked");
+    let blocked = AddressSet::with_room("blocked", 10_000); // 10 MiB
     let filter = Filter::new()
         .rule(Condition::address_in(Direction::Source, &blocked), Action::Drop)
         .rule(wanted, Action::Queue)
         .keep_management(interface.addresses()?, []) // ARP, ssh and the like: before all others
         .counters(true);
-    let map = XskMap::create(XskMap::DEFAULT_NAME, interface.queues()?.rx)?;
+    let map = XskMap::create(XskMap::DEFAULT_NAME, interface.max_queues()?)?;
     let filter = filter.load(&map)?;
 
     let mut port = Port::open(&interface, queue)?;
     let program = filter.program().try_clone()?;
-    let attachment = Attachment::builder(&interface).program(program, map).attach()?;
+    // By link: if the process is killed, the kernel detaches the program. (By netlink the next start
+    // would take it over with `take_over(true)`.)
+    let builder = Attachment::builder(&interface).method(AttachMethod::Link);
+    let attachment = builder.program(program, map).attach()?;
     let _registration = port.socket.register(&attachment)?;
     eprintln!("{} mode, {}", attachment.mode(), attachment.reason());
     std::thread::spawn(move || change(&blocked));
@@ -60,11 +64,12 @@ fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
             next = Instant::now();
             if let Some(counts) = filter.counts()? {
                 let packets = |rule: usize| counts.rules.get(rule).map_or(0, |rule| rule.packets);
+                const DROPPED: usize = Filter::MANAGEMENT_RULES; // the first rule of this program's own
                 println!(
                     "taken {}, dropped {}, kept for management {}, others {}",
-                    packets(5),
-                    packets(4),
-                    (0..4).map(packets).sum::<u64>(),
+                    packets(DROPPED + 1),
+                    packets(DROPPED),
+                    (0..DROPPED).map(packets).sum::<u64>(),
                     counts.others.packets
                 );
             }

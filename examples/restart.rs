@@ -4,7 +4,8 @@
 //! Started with the id of the process that runs, it takes over from that: the program stays on the
 //! interface, by a link that is pinned in a BPF file system, and the slot of the queue changes
 //! hands in one step. No packet goes to the kernel's stack; those are lost that come until the old
-//! process has left the queue. With Ctrl-C or SIGTERM it ends for good, and removes the pins and
+//! process has left the queue. If it does not leave, because its id was not given, the new one gives
+//! up after 10 seconds, and the old one takes its slot back. With Ctrl-C or SIGTERM it ends for good, and removes the pins and
 //! the program; with SIGHUP it ends for the next process. After SIGKILL, `rm` of both pins detaches
 //! the program. **All packets of the queue are taken**: the kernel's own stack sees none.
 
@@ -74,6 +75,10 @@ fn run(name: &str, pin: &str, running: Option<&str>) -> Result<()> {
         port.service(64)?;
         if xsk::wait(&[&port.socket.rx], Some(Duration::from_millis(10)))? == 0 {
             port.socket.handle.check()?;
+            // If the next process took the slot, and has ended before it could bind its socket, nothing
+            // comes any more: the slot is empty, and this socket goes back into it. (`false`: the other
+            // one has it still.)
+            slot.restore()?;
         }
     }
     leave(port, slot, program, next.load(Ordering::Relaxed))?;

@@ -20,7 +20,8 @@
 //!
 //! Packets come to a socket only if an XDP program on its interface sends them there.
 //! [`Attachment`] attaches this crate's program (or joins it where it is attached already, or uses
-//! yours), and [`Socket::register`] puts the socket into its map. Sending needs no program.
+//! yours), and [`Socket::register`] puts the socket into its map. Sending needs no program. That program
+//! takes all packets of a queue; a [`bpf::Filter`] takes some, and leaves the rest to the kernel.
 //!
 //! # A forwarder
 //!
@@ -72,6 +73,8 @@
 //! - `examples/every_second.rs` answers every second ping: the xdp-tutorial's exercise;
 //! - `examples/sample.rs` looks at one packet in N;
 //! - `examples/flow_hash.rs` gives each flow to one of N sockets, by a program of its own;
+//! - `examples/filter.rs` takes what an expression of the tcpdump language says, and leaves the rest
+//!   to the kernel;
 //! - `examples/drop_list.rs` drops what comes from 100,000 prefixes, which change while it runs;
 //! - `examples/per_queue.rs` has a thread for each queue;
 //! - `examples/jumbo.rs` receives jumbo frames, in packets of several frames;

@@ -121,8 +121,9 @@ impl AttachmentBuilder {
     }
 
     /// Sets what holds the program. By [`AttachMethod::Netlink`] a killed process leaves the
-    /// program behind, which passes every packet to the kernel's stack. By [`AttachMethod::Link`]
-    /// (5.9) the kernel detaches it.
+    /// program behind: the default one passes every packet to the kernel's stack then, and one of your
+    /// own goes on as it is made, with empty slots; what it drops stays dropped. By
+    /// [`AttachMethod::Link`] (5.9) the kernel detaches it.
     ///
     /// By default no method is asked for: the users of a program that is attached already are
     /// joined, whatever holds it. If nothing is attached, it is netlink; or, if this process may
@@ -151,6 +152,9 @@ impl AttachmentBuilder {
     /// Attaches `program`, whose map for sockets is `map`, instead of the default one: from
     /// descriptors, pins, or loaded here.
     ///
+    /// A program that no sockets belong to, which only drops or counts, takes an empty map beside it:
+    /// `XskMap::create(XskMap::DEFAULT_NAME, 1)`.
+    ///
     /// Where this very program is attached already, it is joined. If it has no user of this crate,
     /// it was attached by a process that does not use this crate, or that was killed. The kernel
     /// does not report which, so the program is left on the interface in the end;
@@ -170,7 +174,8 @@ impl AttachmentBuilder {
     /// native mode needs it for a [`PacketSocket`](crate::socket::PacketSocket), and many drivers for
     /// an MTU above some 3500 bytes. An attachment that joins a program takes it as it is:
     /// [`Attachment::frags`] returns what it takes. So does [`program`](Self::program), whose own flag
-    /// is set by [`ProgramBuilder::frags`](crate::bpf::ProgramBuilder::frags).
+    /// is set by [`ProgramBuilder::frags`](crate::bpf::ProgramBuilder::frags), or for a filter by
+    /// [`Filter::frags`](crate::bpf::Filter::frags).
     #[doc(alias = "BPF_F_XDP_HAS_FRAGS")]
     pub fn frags(mut self, frags: bool) -> Self {
         self.frags = frags;
@@ -205,13 +210,18 @@ impl AttachmentBuilder {
     /// [module's documentation](super#restart-without-a-gap).
     ///
     /// The default program is loaded for the pinned map. One of one's own
-    /// ([`program`](Self::program)) has to use it: [`Attachment::pinned_map`] opens it.
+    /// ([`program`](Self::program)), a filter too, has to use it: [`Attachment::pinned_map`] opens it.
+    ///
+    /// The file system is there on most machines, at `/sys/fs/bpf`. `ip netns exec` mounts a new `/sys`
+    /// without it, where `mount -t bpf bpf /sys/fs/bpf` makes one that goes with the command: mount one
+    /// elsewhere before, or enter the namespace with `nsenter --net`.
     ///
     /// **Who removes the pins**: the last attachment with this setting that is closed or dropped.
     /// Others see it by a mark, as users of a program that netlink holds do.
     ///
-    /// **If the process is killed**, the pins stay, and with them the program: without sockets it
-    /// passes every packet to the kernel's stack. The next start takes it over;
+    /// **If the process is killed**, the pins stay, and with them the program, whose slots are empty:
+    /// the default one passes every packet to the kernel's stack, and a filter goes on to drop what it
+    /// drops. The next start takes it over;
     /// `rm PATH PATH-map` detaches it. A restart of the machine does, too. Killed between the two pins,
     /// it leaves the map's alone, which the next start refuses as it refuses any file there (`EEXIST`).
     ///
@@ -273,6 +283,9 @@ impl AttachmentBuilder {
     ///   another method than was asked for; or what is attached kept changing.
     /// - [`Error::Attach`] with what the kernel said; [`Error::Detach`] if what was to be replaced
     ///   could not be.
+    /// - [`Error::WrongObject`]: the [`program`](Self::program) uses an XSKMAP, and not the one that was
+    ///   given with it, so that no packet would come to a socket there. (Without `CAP_SYS_ADMIN` this
+    ///   is not looked at.)
     /// - [`Error::LoadProgram`], [`Error::CreateMap`]: no program to attach.
     ///   [`Error::NeedsKernel`]: before 5.3 there is no default one, and before 5.9 no
     ///   [`AttachMethod::Link`].
@@ -301,7 +314,8 @@ impl AttachmentBuilder {
         if let Some(path) = &pin {
             if request.method == Some(AttachMethod::Netlink) {
                 let rule = "is `AttachMethod::Link` where the program is to be pinned";
-                return Err(Error::Setting { name: "method", value: 0, rule });
+                let name = "AttachMethod::Netlink";
+                return Err(Error::Setting { name, value: 0, rule });
             }
             request.method = Some(AttachMethod::Link);
             // What is pinned stays so until it is adopted.

@@ -7,8 +7,9 @@
 //! # When the process is killed
 //! What happens to a program that the process did not detach depends on the [`AttachMethod`]:
 //! - [`AttachMethod::Netlink`], the default with `CAP_SYS_ADMIN`: the program stays. Its map is
-//!   empty, because the kernel removes the sockets of a dead process from it, so every packet goes
-//!   to the kernel's stack as if no program were there. The next [`Attachment`] to the interface
+//!   empty, because the kernel removes the sockets of a dead process from it: with the default program
+//!   every packet goes to the kernel's stack as if no program were there. One of one's own goes on as it
+//!   is made: a filter drops what its rules drop. The next [`Attachment`] to the interface
 //!   takes the program over, or replaces it, which takes `CAP_SYS_ADMIN`; a program of one's own
 //!   only with [`AttachmentBuilder::take_over`].
 //! - [`AttachMethod::Link`] (5.9), the default without `CAP_SYS_ADMIN`: the kernel detaches it with
@@ -57,6 +58,33 @@
 //!
 //! The old process receives what is left in its ring, drops its registration and its socket, and
 //! ends by [`Attachment::keep`] (`examples/restart.rs` in the repository).
+//!
+//! **If the new process fails** between steps 2 and 4 (the old one does not leave the queue, so that
+//! the new one cannot bind), its socket is gone from the slot when it ends, and nothing shows that to
+//! the old one: no packet comes any more, and [`check`](crate::SocketHandle::check) finds no fault. So
+//! the old one calls [`Registration::restore`] from time to time, such as when it has waited in vain:
+//! that puts its socket back into a slot that is empty. A program that the new one has put in place
+//! stays: [`Attachment::refresh`] returns its id, and [`Attachment::replace_program`] puts the old one's
+//! own back.
+//!
+//! A program of one's own, or a filter, is loaded for the map that is pinned:
+//! ```no_run
+//! use xsk::bpf::{Action, Filter, XskMap};
+//! use xsk::{Attachment, Interface};
+//!
+//! # fn main() -> xsk::Result<()> {
+//! let (interface, pin) = (Interface::by_name("eth1")?, "/sys/fs/bpf/eth1");
+//! let filter = Filter::new().rule("udp dst port 4789".parse()?, Action::Queue);
+//! let map = match Attachment::pinned_map(pin)? {
+//!     Some(map) => map,
+//!     None => XskMap::create(XskMap::DEFAULT_NAME, interface.max_queues()?)?,
+//! };
+//! let program = filter.load(&map)?;
+//! let program = program.program().try_clone()?;
+//! let attachment = Attachment::builder(&interface).pin(pin).program(program, map).attach()?;
+//! # let _ = attachment;
+//! # Ok(()) }
+//! ```
 //!
 //! What it costs: no packet goes to the kernel's stack, and the card is not reset. Packets that
 //! come between steps 2 and 4 are lost, because a queue is bound by one socket, and the kernel lets
@@ -124,7 +152,8 @@ use std::sync::Arc;
 /// into their slots with [`register`](Self::register), before or after they are bound.
 ///
 /// **If the process is killed**: attached by [`AttachMethod::Netlink`], the default with
-/// `CAP_SYS_ADMIN`, the program stays and passes every packet to the kernel's stack; the next start
+/// `CAP_SYS_ADMIN`, the program stays, with empty slots: the default one passes every packet to the
+/// kernel's stack, and one of your own goes on to drop what it drops. The next start
 /// takes it over (one of your own with [`take_over`](AttachmentBuilder::take_over)). Attached by
 /// [`AttachMethod::Link`], the default without `CAP_SYS_ADMIN`, the kernel detaches it, unless the
 /// link is pinned ([`pin`](AttachmentBuilder::pin)).

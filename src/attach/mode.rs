@@ -177,7 +177,7 @@ pub(super) fn is_of_driver(errno: Errno) -> bool {
 
 /// What may help against a large MTU.
 const OF_MTU: &str = " (a smaller MTU, or packets of several frames, may be the cure: \
-    `AttachmentBuilder::frags`)";
+    `AttachmentBuilder::frags`, of a filter `Filter::frags`)";
 
 impl fmt::Display for ModeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -102,19 +102,6 @@ fn require_link(request: &Request, link: &Link) -> Result<(XdpMode, u32)> {
     })
 }
 
-/// Refuses a program that does not use the link's map.
-fn require_map(program: &Program, map: &XskMap) -> Result<()> {
-    let uses_it = program.info()?.map_ids.contains(&map.id());
-    if uses_it { Ok(()) } else { Err(without_map(program, map)) }
-}
-
-fn without_map(program: &Program, map: &XskMap) -> Error {
-    Error::WrongObject {
-        object: format!("program {}, which does not use map {},", program.id(), map.id()),
-        wanted: ObjectKind::ProgramOfAttachment,
-    }
-}
-
 /// Has the link run what is wanted, over its map; returns that program, and its frags if it is the
 /// default one.
 fn put_in_place(
@@ -128,17 +115,20 @@ fn put_in_place(
     let is_own = wanted.program.is_some();
     let program = match wanted.program {
         Some((program, of_program)) => {
+            program.require_map(map)?;
+            // A program can have both maps.
             if of_program.id() != map.id() {
-                return Err(without_map(&program, map));
+                let object = format!("the program for map {}", of_program.id());
+                let wanted = ObjectKind::ProgramOfAttachment { map: map.id() };
+                return Err(Error::WrongObject { object, wanted });
             }
-            require_map(&program, map)?;
             program
         }
         None => load_redirect(map, wanted.frags)?,
     };
     let running = match Program::from_id(id) {
         Ok(running) => {
-            require_map(&running, map)?;
+            running.require_map(map)?;
             Some(running)
         }
         // Without CAP_SYS_ADMIN. The lock keeps other users of this crate away.

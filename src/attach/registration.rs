@@ -94,6 +94,62 @@ impl Registration {
         self.slot
     }
 
+    /// Makes sure that the socket has its slot, if no other one has it: puts it back into a slot that is
+    /// empty. Returns whether it has the slot now; `false` says that another socket has it, which another
+    /// process has put there ([`take_slot`](crate::Attachment::take_slot)).
+    ///
+    /// A process that took the slot, and ended before its socket was bound, leaves it empty, and nothing
+    /// else shows that. So a process beside which another one may start calls this when no packet has
+    /// come for a while. It is one system call, and changes nothing where the socket has its slot.
+    ///
+    /// ```no_run
+    /// # fn f(port: &mut xsk::Port, registration: &xsk::Registration) -> xsk::Result<()> {
+    /// use std::time::Duration;
+    /// if xsk::wait(&[&port.socket.rx], Some(Duration::from_millis(100)))? == 0 {
+    ///     port.socket.handle.check()?; // an error if the interface is gone
+    ///     if !registration.restore()? {
+    ///         eprintln!("another process takes over");
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::UpdateMap`](crate::Error::UpdateMap) with `EPERM` before 5.19 without `CAP_BPF`, unless
+    /// the sysctl `kernel.unprivileged_bpf_disabled` is 0.
+    pub fn restore(&self) -> Result<bool> {
+        match self.own_socket() {
+            Some(socket) => self.shared.map().restore(self.slot, socket.as_fd()),
+            None => Ok(false),
+        }
+    }
+
+    /// Puts the socket back into its slot, whichever socket has it: for a process whose successor took
+    /// the slot ([`take_slot`](crate::Attachment::take_slot)) and hangs. The other process does not
+    /// notice.
+    ///
+    /// ```no_run
+    /// # fn f(registration: &xsk::Registration) -> xsk::Result<()> {
+    /// if !registration.restore()? {
+    ///     registration.retake()?; // the other one has had its time
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore).
+    pub fn retake(&self) -> Result<()> {
+        match self.own_socket() {
+            Some(socket) => self.shared.map().replace_unchecked(self.slot, socket.as_fd()),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the socket, but in a copy in a forked child, which does not own the slot.
+    fn own_socket(&self) -> Option<&OwnedFd> {
+        self.socket.as_ref().filter(|_| self.shared.owner == Process::current())
+    }
+
     /// Empties the slot as dropping does, and reports a failure.
     ///
     /// # Errors

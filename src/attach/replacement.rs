@@ -6,7 +6,7 @@ use super::netlink::{Condition, attach_netlink, refused};
 use super::ownership::{Ownership, Running, Shared};
 use super::protocol::require_namespace;
 use crate::bpf::Program;
-use crate::error::{AttachConflict, Error, ObjectKind, Result};
+use crate::error::{AttachConflict, Error, Result};
 use crate::netlink::Refusal;
 use crate::types::AttachMethod;
 use rustix::io::Errno;
@@ -21,7 +21,7 @@ impl Shared {
     /// Puts `program` in the place of the one that runs, and returns that one.
     pub(super) fn replace_program(&self, program: Program) -> Result<Program> {
         require_namespace(&self.interface, "replace the program on")?;
-        self.require_map(&program)?;
+        program.require_map(self.map())?;
         let frags = default_frags(&program, self.map());
         let lock = LockSocket::new()?.acquire(self.interface.index(), self.lock_timeout)?;
         let exchanged = self.exchange(&lock, &mut self.running(), program, frags);
@@ -44,26 +44,11 @@ impl Shared {
             return Err(changed);
         };
         let program = Program::from_id(id)?;
-        self.require_map(&program)?;
+        program.require_map(self.map())?;
         let frags = default_frags(&program, self.map());
         *old = program;
         running.note(id, frags);
         Ok(id)
-    }
-
-    /// Refuses a program that would not redirect to the sockets that are registered.
-    pub(super) fn require_map(&self, program: &Program) -> Result<()> {
-        if program.info()?.map_ids.contains(&self.map().id()) {
-            return Ok(());
-        }
-        Err(Error::WrongObject {
-            object: format!(
-                "program {}, which does not use map {},",
-                program.id(),
-                self.map().id()
-            ),
-            wanted: ObjectKind::ProgramOfAttachment,
-        })
     }
 
     /// Exchanges the program on the interface, on condition that it is the one known here.

@@ -58,7 +58,8 @@ impl Attachment {
     ///   [`NoProgram`](crate::error::AttachConflict::NoProgram) if another process has changed what
     ///   is attached, with [`OtherUsers`](crate::error::AttachConflict::OtherUsers) or
     ///   [`OthersProgram`](crate::error::AttachConflict::OthersProgram) as said above.
-    /// - [`Error::WrongObject`] if the program does not use the map.
+    /// - [`Error::WrongObject`] if the program does not use the map. One that only passes and drops is
+    ///   bound to it before ([`Program::bind_map`], 5.10); a filter is when it is loaded.
     /// - [`Error::Attach`] with what the driver says: for a program without `frags` where the MTU
     ///   takes it, say. By a link `EINVAL` also says that the new program was loaded elsewhere,
     ///   with another `expected_attach_type` than the old one.
@@ -94,6 +95,10 @@ impl Attachment {
     /// are dropped. The other process's registration leaves the slot alone when it ends. In generic
     /// mode this needs 5.12.
     ///
+    /// **The other process does not notice.** If this one never binds its socket, because the other one
+    /// does not leave the queue, the slot is empty once this registration is dropped: the other process
+    /// gets no packet until it calls [`Registration::restore`].
+    ///
     /// # Errors
     /// As [`register`](Self::register); [`Error::UpdateMap`] with `EEXIST` only if this process has
     /// a registration in the slot.
@@ -104,12 +109,16 @@ impl Attachment {
 
     /// Opens the map that is pinned beside a link
     /// ([`AttachmentBuilder::pin`](super::AttachmentBuilder::pin)), if there is one: for a program
-    /// of one's own.
+    /// of one's own, or a filter, that the link is to run. `path` is that of the link, as there: the
+    /// map's is `PATH-map`.
     ///
     /// # Errors
-    /// [`Error::BpfObject`] if it may not be opened, [`Error::WrongObject`] if it is no XSKMAP.
+    /// [`Error::BpfObject`] if it may not be opened; [`Error::WrongObject`] if something else than a
+    /// link is pinned at `path`, such as the map itself, or no XSKMAP beside it.
     pub fn pinned_map(path: impl AsRef<Path>) -> Result<Option<XskMap>> {
-        PinPath::new(path.as_ref()).map()
+        let path = PinPath::new(path.as_ref());
+        path.link()?;
+        path.map()
     }
 
     /// Returns a descriptor of the link that holds the program, to be handed to another process

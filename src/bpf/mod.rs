@@ -3,12 +3,48 @@
 //! The kernel runs an XDP program for every packet that an interface receives, before anything else
 //! sees the packet; the program decides where the packet goes. For an AF_XDP socket to receive, a
 //! program must redirect packets into an *XSKMAP*, a map whose slots name sockets. Most users need
-//! nothing of this module: [`Attachment`](crate::attach) loads the default program by itself.
+//! nothing of this module, or a [filter](#filters): [`Attachment`](crate::attach) loads the default
+//! program by itself.
 //!
 //! # The default program
 //! [`redirect()`] loads it for a map: packets go to the socket in the slot of their queue, and to
 //! the kernel's stack where that slot is empty. So a queue without a socket, and an interface whose
 //! sockets are all gone, work as if no program were there. It needs Linux 5.3.
+//!
+//! # Filters
+//! The default program takes all packets of a queue. A [`Filter`] is rules, of which each packet is for the
+//! first whose [`Condition`] is true of it, and goes to a socket, to the kernel or nowhere
+//! ([`Action`]). Conditions are Rust values, or text in the language of tcpdump. The filter is
+//! compiled to one program, which is attached as one of your own:
+//!
+//! ```no_run
+//! use xsk::bpf::{Action, Filter, XskMap};
+//! use xsk::{AttachMethod, Attachment, Interface};
+//!
+//! # fn main() -> xsk::Result<()> {
+//! let interface = Interface::by_name("eth1")?;
+//! let filter = Filter::new()
+//!     .rule("udp dst port 4789".parse()?, Action::Queue)
+//!     .keep_management(interface.addresses()?, []); // ARP, neighbour discovery, DHCP, ssh
+//! let map = XskMap::create(XskMap::DEFAULT_NAME, interface.max_queues()?)?;
+//! let program = filter.load(&map)?.program().try_clone()?;
+//! let attachment = Attachment::builder(&interface)
+//!     .program(program, map)
+//!     .method(AttachMethod::Link) // the kernel detaches it if this process is killed
+//!     .attach()?;
+//! # let _ = attachment;
+//! # Ok(()) }
+//! ```
+//!
+//! - [`Filter::matches`] tries it on a packet, and [`Filter::compile`] shows the program; neither needs
+//!   rights.
+//! - [`AddressSet`] and [`PortSet`] change while programs look into them.
+//! - [`FilterProgram::counts`] returns the packets of each rule.
+//! - Another filter takes the place of one that runs by
+//!   [`Attachment::replace_program`](crate::Attachment::replace_program): load it for the same map.
+//! - A program of `tcpdump -ddd` is translated by [`ClassicFilter`].
+//! - A filter is killed with its process, or not, as [any program](crate::attach#when-the-process-is-killed).
+//! - Where the MTU takes longer packets than a page holds, native mode needs [`Filter::frags`].
 //!
 //! # A program of your own
 //! Compiled and pinned by any loader, or handed over as descriptors: [`Program::from_pin`],
@@ -90,8 +126,9 @@
 //! # Privileges
 //! | call | needs |
 //! |---|---|
+//! | [`Filter::load`] of a filter that compares ports, counts, or computes with lengths or offsets | `CAP_BPF`, `CAP_NET_ADMIN` and `CAP_PERFMON`; before 5.8 `CAP_SYS_ADMIN` |
 //! | `create` of [`ArrayMap`] and other maps but the next ones | `CAP_BPF`; before 5.8 `CAP_SYS_ADMIN` |
-//! | [`XskMap::create`], [`DevMap::create`], [`ProgramBuilder::load`], [`redirect()`], [`Spread::load`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
+//! | [`XskMap::create`], [`DevMap::create`], [`ProgramBuilder::load`], other [`Filter`]s, [`redirect()`], [`Spread::load`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
 //! | `from_id` of any map, [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
 //! | [`Btf::of_kernel`] | `CAP_SYS_ADMIN`, or `/sys` mounted |
 //! | `from_pin`, `pin` | the file's permissions |

@@ -8,7 +8,7 @@ use crate::sys;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
-use xsk_uapi::bpf::BPF_PROG_TYPE_XDP;
+use xsk_uapi::bpf::{BPF_MAP_TYPE_XSKMAP, BPF_PROG_TYPE_XDP};
 
 /// A loaded XDP program, held by a descriptor.
 ///
@@ -131,6 +131,67 @@ impl Program {
             }
         }
         Ok(None)
+    }
+
+    /// Has the program keep a map that its instructions do not use; [`info`](Self::info) has it among
+    /// the program's maps then. Since 5.10. Needs no capability (before 5.19 `CAP_BPF`, unless the sysctl
+    /// `kernel.unprivileged_bpf_disabled` is 0).
+    ///
+    /// A program that only passes and drops can so take the place of one that redirects, by
+    /// [`Attachment::replace_program`](crate::Attachment::replace_program) or under a pinned link, and
+    /// later give it back, with the sockets in their slots. A filter is bound by itself when it is
+    /// loaded.
+    ///
+    /// ```
+    /// use xsk::bpf::{Insn, Program, Reg, XskMap};
+    ///
+    /// # fn main() -> xsk::Result<()> {
+    /// # if !xsk::test_util::privileged("the documentation of Program::bind_map") { return Ok(()); }
+    /// let map = XskMap::create(XskMap::DEFAULT_NAME, 4)?;
+    /// let pass = Program::builder(&[Insn::mov64_imm(Reg::R0, 2), Insn::exit()]).load()?;
+    /// pass.bind_map(&map)?;
+    /// assert_eq!(pass.info()?.map_ids, [map.id()]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NeedsKernel`] before 5.10; [`Error::BpfObject`].
+    #[doc(alias = "BPF_PROG_BIND_MAP")]
+    pub fn bind_map(&self, map: impl AsFd) -> Result<()> {
+        if sys::release::is_before(5, 10) {
+            let feature = "binding a map to a program";
+            return Err(Error::NeedsKernel { feature, version: "5.10" });
+        }
+        let bound = sys::bpf::prog_bind_map(self.as_fd(), map.as_fd());
+        bound.map_err(self.failed(BpfOp::BindMap))
+    }
+
+    /// Refuses a program that does not use a map.
+    pub(crate) fn require_map(&self, map: &XskMap) -> Result<()> {
+        let ids = self.info()?.map_ids;
+        if ids.contains(&map.id()) {
+            return Ok(());
+        }
+        let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+        let theirs = match &ids[..] {
+            [] => "which has no map".to_owned(),
+            [id] => format!("whose map is {id}"),
+            ids => format!("whose maps are {}", ids.join(", ")),
+        };
+        Err(Error::WrongObject {
+            object: format!("program {}, {theirs},", self.id),
+            wanted: ObjectKind::ProgramOfAttachment { map: map.id() },
+        })
+    }
+
+    /// Refuses a program that uses XSKMAPs, but not this one, as far as this process may look at them
+    /// (`CAP_SYS_ADMIN`).
+    pub(crate) fn require_no_other_xsk_map(&self, map: &XskMap) -> Result<()> {
+        let maps = self.maps().unwrap_or_default();
+        if maps.iter().any(|map| map.kind == BPF_MAP_TYPE_XSKMAP) {
+            return self.require_map(map);
+        }
+        Ok(())
     }
 
     /// Pins the program at `path` in a BPF file system, where it lives until the file is removed.

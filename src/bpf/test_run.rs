@@ -44,6 +44,9 @@ impl Program {
     /// The kernel requires at least 14 bytes, an Ethernet header. Without a context the packet
     /// seems to come in on queue 0 of the namespace's loopback device; `ingress_ifindex` and
     /// `rx_queue_index` of a context choose another, `data_end` has to be the packet's length.
+    /// A packet that does not fit a page beside the kernel's own data (some 3500 bytes) is refused before
+    /// 5.18; since then the program sees its first part, also without
+    /// [`ProgramBuilder::frags`](super::ProgramBuilder::frags), and the rest is in further frames.
     /// Needs no capability. Since 4.12; with a context since 5.15.
     ///
     /// # Errors

@@ -37,6 +37,8 @@ pub enum BpfOp {
     BtfById,
     /// Lists the ids of type information (`BPF_BTF_GET_NEXT_ID`).
     NextBtfId,
+    /// Has a program keep a map (`BPF_PROG_BIND_MAP`).
+    BindMap,
     /// Runs a program on a packet (`BPF_PROG_TEST_RUN`).
     TestRun,
     /// Makes a second descriptor (`fcntl(F_DUPFD_CLOEXEC)`): no command of `bpf(2)`.
@@ -63,6 +65,7 @@ impl fmt::Display for BpfOp {
             Self::NextLinkId => "BPF_LINK_GET_NEXT_ID",
             Self::BtfById => "BPF_BTF_GET_FD_BY_ID",
             Self::NextBtfId => "BPF_BTF_GET_NEXT_ID",
+            Self::BindMap => "BPF_PROG_BIND_MAP",
             Self::TestRun => "BPF_PROG_TEST_RUN",
             Self::Duplicate => "duplicate",
         })

@@ -46,6 +46,9 @@ impl Error {
     #[expect(clippy::too_many_lines, reason = "a list with a line or two for each operation")]
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Setting { name: name @ "AttachMethod::Netlink", rule, .. } => {
+                write!(f, "`{name}` is not possible: a possible method {rule}")
+            }
             Self::Setting { name, value, rule } => {
                 write!(f, "{name} {value} is not possible: a possible one {rule}")
             }
@@ -191,6 +194,9 @@ impl Error {
             }
             Self::Filter { fault: fault @ FilterFault::NoFlow { .. } } => {
                 write!(f, "the condition is no list of flows: {fault}")
+            }
+            Self::Filter { fault: fault @ FilterFault::NoSlot { .. } } => {
+                write!(f, "the filter cannot be loaded: {fault}")
             }
             Self::Filter { fault } => write!(f, "the filter cannot be compiled: {fault}"),
             Self::WrongObject { object, wanted } => write!(f, "{object} is not {wanted}"),

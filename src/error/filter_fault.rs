@@ -1,8 +1,8 @@
-//! Why a filter cannot be compiled, as [`Error::Filter`](super::Error::Filter) names it.
+//! Why a filter cannot be compiled or loaded, as [`Error::Filter`](super::Error::Filter) names it.
 
 use std::fmt;
 
-/// Why a filter cannot be compiled.
+/// Why a filter cannot be compiled or loaded.
 ///
 /// ```
 /// use xsk::bpf::{Action, Condition, Filter};
@@ -31,10 +31,19 @@ pub enum FilterFault {
         /// How many bytes it has for IPv4 prefixes.
         bytes: u32,
     },
-    /// A rule takes all packets from the kernel's stack, ARP and remote shells included.
+    /// A rule is for a slot that the map does not have.
+    #[non_exhaustive]
+    NoSlot {
+        /// The slot.
+        slot: u32,
+        /// How many slots the map has.
+        entries: u32,
+    },
+    /// A rule takes all packets from the kernel's stack, but for those of the rules before it.
     #[non_exhaustive]
     TakesEverything {
-        /// The rule's number, from 0.
+        /// The rule's number, from 0, among all rules: those of
+        /// [`Filter::keep_management`](crate::bpf::Filter::keep_management) come first.
         rule: usize,
         /// Its condition.
         condition: String,
@@ -57,10 +66,19 @@ impl fmt::Display for FilterFault {
             Self::SetFull { set, bytes } => {
                 write!(f, "the {bytes} bytes of the set \"{set}\" are full")
             }
+            Self::NoSlot { slot, entries } => {
+                let plural = if *entries == 1 { "" } else { "s" };
+                write!(f, "a rule is for slot {slot}, and the map has {entries} slot{plural}")
+            }
+            Self::TakesEverything { rule: 0, condition } => write!(
+                f,
+                "rule 0 (\"{condition}\") takes every packet from the kernel's stack, ARP and remote \
+                 shells included"
+            ),
             Self::TakesEverything { rule, condition } => write!(
                 f,
-                "rule {rule} (\"{condition}\") takes every packet from the kernel's stack, ARP and \
-                 remote shells included"
+                "rule {rule} (\"{condition}\") takes every packet from the kernel's stack that the \
+                 {rule} before it leave"
             ),
             Self::NoFlow { reason } => f.write_str(reason),
         }

@@ -52,6 +52,13 @@ const NAMESPACE_LIMIT: &str = "There are as many network namespaces as this user
     `sysctl user.max_net_namespaces`";
 const TX_BUDGET: &str = "It goes from 32 to the TX ring's size, and the socket must have a TX ring \
     of 32 entries at least";
+const OTHER_MAP: &str = "Load it for the map of the sockets: `Attachment::map`, or before a link is \
+    taken over that is pinned `Attachment::pinned_map`. One that only passes and drops is bound to the \
+    map (`Program::bind_map`, Linux 5.10)";
+const NOT_A_LINK: &str = "The path is that of the link; its map is pinned beside it, with `-map` behind \
+    the path";
+const NO_SUCH_SLOT: &str = "Make the map with more slots, one for each queue that there can be \
+    (`Interface::max_queues`), or name one that it has";
 const SENDS_ONLY: &str = "A socket that only sends is not registered: the kernel would take it, \
     and may crash at the first packet";
 const NOT_FRESH: &str = "Only one that nothing has registered memory with, given rings or bound \
@@ -194,6 +201,12 @@ fn of_operation(error: &Error) -> Hint {
         Error::BpfObject { operation, errno, .. } => program::object(*operation, *errno),
         Error::WrongObject { wanted: ObjectKind::SocketWithRxRing, .. } => SENDS_ONLY.into(),
         Error::WrongObject { wanted: ObjectKind::FreshSocket, .. } => NOT_FRESH.into(),
+        Error::WrongObject { wanted: ObjectKind::ProgramOfAttachment { .. }, .. } => {
+            OTHER_MAP.into()
+        }
+        Error::WrongObject { wanted: ObjectKind::XdpLink, object } if object.ends_with("-map") => {
+            NOT_A_LINK.into()
+        }
         Error::Attach { interface, mode, method, errno, message, mtu, rx_queues } => {
             let (message, mode, method) = (message.as_deref(), *mode, *method);
             let (errno, mtu, rx_queues) = (*errno, *mtu, *rx_queues);
@@ -210,6 +223,7 @@ fn of_operation(error: &Error) -> Hint {
         Error::OtherAttachment { interface, conflict, .. } => attach::conflict(interface, conflict),
         Error::Filter { fault: FilterFault::TooLarge { .. } } => FILTER_SIZE.into(),
         Error::Filter { fault: FilterFault::SetFull { .. } } => SET_SIZE.into(),
+        Error::Filter { fault: FilterFault::NoSlot { .. } } => NO_SUCH_SLOT.into(),
         Error::Filter { fault: FilterFault::TakesEverything { .. } } => FILTER_ALL.into(),
         Error::Handover { fault, .. } => handover::fault(fault),
         Error::AttachLock { pid, uid, .. } => {

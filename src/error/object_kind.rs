@@ -42,7 +42,11 @@ pub enum ObjectKind {
     /// A BPF link that holds an XDP program.
     XdpLink,
     /// A program that uses the map which the sockets of an attachment are registered in.
-    ProgramOfAttachment,
+    #[non_exhaustive]
+    ProgramOfAttachment {
+        /// The id of that map.
+        map: u32,
+    },
     /// An AF_XDP socket that can receive.
     SocketWithRxRing,
     /// An AF_XDP socket that was opened, and has neither packet memory nor rings nor a queue.
@@ -61,11 +65,13 @@ impl fmt::Display for ObjectKind {
                      bytes"
                 );
             }
+            Self::ProgramOfAttachment { map } => {
+                return write!(f, "a program over map {map}, which the sockets are in");
+            }
             Self::XskMap => "a map of type XSKMAP with keys and values of four bytes",
             Self::XdpProgram => "an XDP program",
             Self::ProgramWithMap => "a program with a map of the name asked for",
             Self::XdpLink => "a link of an XDP program",
-            Self::ProgramOfAttachment => "a program that uses the attachment's map",
             Self::SocketWithRxRing => "an AF_XDP socket with an RX ring",
             Self::FreshSocket => "an AF_XDP socket that was opened and not used",
         })

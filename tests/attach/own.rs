@@ -193,3 +193,32 @@ fn a_left_over_program_with_too_few_slots_is_replaced() {
         }
     });
 }
+
+#[test]
+fn a_program_that_redirects_into_another_map_than_that_given_is_refused() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        for method in METHODS {
+            let build = || Attachment::builder(fixture.interface()).method(method);
+            let other = XskMap::create("xsks_map", 1).unwrap();
+            let (program, map) = other_program();
+            let [id, its_map, other_map] = [program.id(), map.id(), other.id()];
+            let error = build().program(program, other).attach().unwrap_err().to_string();
+            let said = format!(
+                "program {id}, whose map is {its_map}, is not a program over map {other_map}, which the \
+                 sockets are in. "
+            );
+            assert!(error.starts_with(&said) && error.contains("`Program::bind_map`"), "{error}");
+            fixture.assert_vacant();
+            // One without sockets takes any map.
+            let insns = [xsk::bpf::Insn::mov64_imm(xsk::bpf::Reg::R0, 2), xsk::bpf::Insn::exit()];
+            let pass = Program::builder(&insns).load().unwrap();
+            let unused = XskMap::create("xsks_map", 1).unwrap();
+            build().program(pass, unused).attach().unwrap().close().unwrap();
+            fixture.assert_vacant();
+        }
+    });
+}

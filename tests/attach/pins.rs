@@ -3,7 +3,7 @@
 use crate::common::{as_nobody, kernel_can, kernel_since, rx_socket, wait_for};
 use crate::fixture::{Fixture, other_program};
 use crate::processes::{NAME, Other, ROLE, say};
-use crate::stream::{Sender, Stack, number};
+use crate::stream::{Sender, Stack, number, receiving_port};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 use rustix::thread::CapabilitySet;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -166,6 +166,66 @@ fn a_start_beside_the_old_process_sends_nothing_to_the_stack() {
 }
 
 #[test]
+fn the_old_process_takes_its_slot_back_when_the_new_one_fails() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let pins = Pins::new();
+    let interface = fixture.interface();
+    let attach = || Attachment::builder(interface).pin(pins.path()).attach().unwrap();
+    let attachment = fixture.inside(attach);
+    let mut port = receiving_port(&fixture.cable, interface);
+    let registration = port.socket.register(&attachment).unwrap();
+    assert_eq!(registration.restore(), Ok(true), "it has its slot");
+    let mut receives = |what: &str| {
+        let sender = Sender::start(&fixture.cable, None);
+        wait_for(what, || {
+            let umem = &port.umem;
+            let mut count = 0;
+            for frame in port.socket.rx.receive(64).unwrap() {
+                count += u32::from(number(umem.bytes(&frame)).is_some());
+                port.pool.put(frame);
+            }
+            port.service(64).unwrap();
+            count > 0
+        });
+        sender.stop();
+        // What is left in the ring is none of the next time.
+        loop {
+            let batch = port.socket.rx.receive(64).unwrap();
+            if batch.is_empty() {
+                break;
+            }
+            batch.into_iter().for_each(|frame| port.pool.put(frame));
+        }
+    };
+    receives("packets for the old process");
+    // One that ends before the queue is free leaves the slot empty.
+    let (new, ..) = Other::restarted(&fixture, XdpMode::Native, &pins);
+    assert_eq!(registration.restore(), Ok(false), "the new process has it");
+    new.kill();
+    let stack = fixture.inside(Stack::listen);
+    let sender = Sender::start(&fixture.cable, None);
+    wait_for("packets at the stack", || stack.count() > 0);
+    sender.stop();
+    assert_eq!(registration.restore(), Ok(true));
+    receives("packets for the old process, after the new one has failed");
+    // One that hangs loses it.
+    let (new, ..) = Other::restarted(&fixture, XdpMode::Native, &pins);
+    assert_eq!(registration.restore(), Ok(false));
+    registration.retake().unwrap();
+    assert_eq!(registration.restore(), Ok(true));
+    receives("packets for the old process, beside the new one");
+    new.kill();
+    receives("packets for the old process, after the end of the new one");
+    registration.close().unwrap();
+    drop(port);
+    attachment.close().unwrap();
+    fixture.assert_vacant();
+}
+
+#[test]
 fn a_killed_process_leaves_its_pins_and_the_next_one_takes_over() {
     if !privileged!() {
         return;
@@ -231,8 +291,18 @@ fn the_next_process_has_the_link_run_its_own_program() {
         // A program with another map would leave the sockets behind.
         let (program, map) = other_program();
         let error = build().program(program, map).attach().unwrap_err();
-        let wanted = ObjectKind::ProgramOfAttachment;
-        assert!(matches!(&error, Error::WrongObject { wanted: found, .. } if *found == wanted));
+        let text = error.to_string();
+        let said =
+            format!("is not a program over map {}, which the sockets are in", first.map().id());
+        assert!(text.contains(&said) && text.contains("`Attachment::pinned_map`"), "{text}");
+        // The path of the map is none of a link.
+        let mut of_map = pins.path().into_os_string();
+        of_map.push("-map");
+        let error = Attachment::pinned_map(of_map).unwrap_err().to_string();
+        assert!(
+            error.contains("is not a link of an XDP program. The path is that of the"),
+            "{error}"
+        );
         // The last one that is closed removes the pins, and not the one that is kept.
         first.close().unwrap();
         third.keep();
@@ -340,13 +410,15 @@ fn a_path_that_is_no_good_is_refused_before_anything_is_attached() {
         assert!(error.to_string().contains("`mount -t bpf bpf /sys/fs/bpf`"), "{error}");
         let error = attach(pins.path().join("below"));
         assert_eq!(of(&error), (BpfOp::Pin, Errno::NOENT));
+        assert!(error.to_string().contains("mount -t bpf bpf /sys/fs/bpf"), "{error}");
         let error = attach(pins.path().with_extension("1"));
         assert_eq!(of(&error), (BpfOp::Get, Errno::PERM));
         let method = Attachment::builder(fixture.interface())
             .pin(pins.path())
             .method(AttachMethod::Netlink)
             .attach();
-        assert!(matches!(method, Err(Error::Setting { name: "method", .. })), "{method:?}");
+        let text = method.unwrap_err().to_string();
+        assert!(text.starts_with("`AttachMethod::Netlink` is not possible: a possible"), "{text}");
 
         // Something else is there.
         let map = XskMap::create("other", 4).unwrap();

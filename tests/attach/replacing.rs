@@ -1,6 +1,6 @@
 //! Another program in the place of the attached one, while packets come.
 
-use crate::common::{METHODS, rounds, wait_for};
+use crate::common::{METHODS, kernel_can, kernel_since, rounds, wait_for};
 use crate::fixture::{Fixture, count, counting_socket, other_program};
 use crate::processes::Other;
 use crate::stream::{Receiver, Sender, Stack, receiving_port};
@@ -10,7 +10,9 @@ use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 use xsk::Error;
 use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, XdpMode};
-use xsk::bpf::{Cond, Helper, Insn, Program, Reg, Size, Width, XskMap, redirect};
+use xsk::bpf::{
+    Action, Cond, Condition, Filter, Helper, Insn, Program, Reg, Size, Width, XskMap, redirect,
+};
 use xsk::error::ObjectKind;
 use xsk::test_util::privileged;
 
@@ -221,8 +223,8 @@ fn what_others_have_changed_is_left_alone() {
             let first = Attachment::builder(fixture.interface()).method(method).attach().unwrap();
             let id = first.program_id();
             let error = first.replace_program(other_program().0).unwrap_err();
-            let wanted = ObjectKind::ProgramOfAttachment;
-            assert!(matches!(error, Error::WrongObject { wanted: found, .. } if found == wanted));
+            let wanted = |kind| matches!(kind, ObjectKind::ProgramOfAttachment { .. });
+            assert!(matches!(error, Error::WrongObject { wanted: kind, .. } if wanted(kind)));
             let guest = Attachment::with_map(
                 fixture.interface(),
                 XskMap::from_id(first.map().id()).unwrap(),
@@ -249,6 +251,62 @@ fn what_others_have_changed_is_left_alone() {
             let elsewhere = here.unwrap_err();
             assert_eq!(elsewhere.errno(), Some(xsk::Errno::XDEV), "{elsewhere}");
             first.close().unwrap();
+            fixture.assert_vacant();
+        }
+    });
+}
+
+#[test]
+fn a_filter_that_only_passes_or_drops_takes_the_place_of_one_and_gives_it_back() {
+    let name = "a_filter_that_only_passes_or_drops_takes_the_place_of_one_and_gives_it_back";
+    if !privileged(name) || !kernel_can(name, kernel_since(5, 10), "no map can be bound") {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let sender = fixture.sender();
+    fixture.inside(|| {
+        for method in METHODS {
+            let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();
+            let take =
+                Filter::new().rule("ether proto 0x88b5 or ip".parse().unwrap(), Action::Queue);
+            let program = take.load(&map).unwrap().program().try_clone().unwrap();
+            let taking = program.id();
+            let build = Attachment::builder(fixture.interface()).method(method);
+            let attachment = build.program(program, map).attach().unwrap();
+            let socket = counting_socket(fixture.interface(), 0);
+            let registration = attachment.register(0, &socket).unwrap();
+            let received = |more: &str| {
+                let before = count(&socket);
+                wait_for(more, || {
+                    sender.send();
+                    count(&socket) > before
+                });
+            };
+            received("packets by the filter");
+            for all in [Action::Pass, Action::Drop] {
+                let other =
+                    Filter::new().rule(Condition::every_packet(), all).take_everything(true);
+                let other = other.load(attachment.map()).unwrap();
+                let program = other.program().try_clone().unwrap();
+                let old = attachment.replace_program(program).unwrap();
+                assert_eq!(old.id(), taking);
+                let before = count(&socket);
+                (0..20).for_each(|_| sender.send());
+                assert_eq!(count(&socket), before, "{all:?}");
+                attachment.replace_program(old).unwrap();
+                received("packets by the filter that is back");
+            }
+            // A program of one's own without a map is told how.
+            let insns = [Insn::mov64_imm(Reg::R0, 2), Insn::exit()];
+            let pass = Program::builder(&insns).load().unwrap();
+            let same = pass.try_clone().unwrap();
+            let error = attachment.replace_program(pass).unwrap_err().to_string();
+            assert!(error.contains("which has no map, is not a program over map"), "{error}");
+            assert!(error.contains("`Program::bind_map`"), "{error}");
+            same.bind_map(attachment.map()).unwrap();
+            attachment.replace_program(same).unwrap();
+            registration.close().unwrap();
+            attachment.close().unwrap();
             fixture.assert_vacant();
         }
     });

@@ -57,6 +57,12 @@ fn it_takes_what_its_expression_says_and_drops_what_is_typed() {
     writeln!(input, "-192.0.2.0/28").unwrap();
     until("the prefix is out", || filter.line() == "192.0.2.0/28: done");
     until("it arrives again", || arrives(&cable, 7));
+    // One that is killed leaves nothing behind, so that the next one starts.
+    filter.stop(Signal::KILL);
+    let (filter, _input) = Example::with_input(&cable.right, &words);
+    assert!(filter.error_line().starts_with("native mode, "));
+    assert!(!arrives(&cable, 4789));
+    until("the socket has it", || filter.line().starts_with("taken 1, dropped 0, kept "));
     let ended = filter.stop(Signal::TERM);
     ended.well(&[cable.veth.b()]);
     assert!(ended.out.iter().all(|line| line.starts_with("taken 1, ") || line.contains("done")));

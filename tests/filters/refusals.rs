@@ -95,3 +95,20 @@ fn a_set_without_room_says_so_and_stays_as_it_was() {
     set.remove([0, 7, 0, 1], 32).unwrap();
     set.insert(refused, 32).unwrap();
 }
+
+#[test]
+fn a_slot_that_the_map_does_not_have_is_refused_before_loading() {
+    if !xsk::test_util::privileged!() {
+        return;
+    }
+    let map = xsk::bpf::XskMap::create("xsks_map", 2).unwrap();
+    let to = |slot| Filter::new().rule(Condition::udp(), Action::Slot(slot)).load(&map);
+    to(1).unwrap();
+    let error = to(2).unwrap_err();
+    assert!(
+        error.to_string().starts_with(
+            "the filter cannot be loaded: a rule is for slot 2, and the map has 2 slots. "
+        ),
+        "{error}"
+    );
+}

@@ -145,3 +145,31 @@ fn a_set_may_grow_between_compiling_and_loading() {
         assert_eq!(verdict(&program, &packet(near)), PASS, "{near}");
     }
 }
+
+#[test]
+fn an_empty_set_has_the_room_that_it_is_made_with_wherever_the_prefixes_are() {
+    if !xsk::test_util::privileged!() {
+        return;
+    }
+    // Each in a /16 network of its own, as far as there are enough.
+    let address = |n: u32| Ipv4Addr::from((n % 60_000 + 1) << 16 | n | 1);
+    for (set, room) in
+        [(AddressSet::new("usual"), 1024), (AddressSet::with_room("large", 20_000), 20_000)]
+    {
+        let program = loaded(Condition::address_in(Direction::Source, &set));
+        for n in 0..room {
+            set.insert(address(n), 32).unwrap_or_else(|error| panic!("{n}: {error}"));
+        }
+        let packet = |n| udp4(address(n), Ipv4Addr::LOCALHOST, [1, 2]);
+        for n in [0, 1, room / 2, room - 1] {
+            assert_eq!(verdict(&program, &packet(n)), DROP, "{n}");
+        }
+        assert_eq!(verdict(&program, &packet(room)), PASS);
+    }
+    // What is in it when a filter is compiled has room twice over.
+    let set = AddressSet::with_room("filled", 0);
+    (0..2000).for_each(|n| assert!(set.insert(address(n), 32).unwrap()));
+    let program = loaded(Condition::address_in(Direction::Source, &set));
+    (2000..4000).for_each(|n| assert!(set.insert(address(n), 32).unwrap()));
+    assert_eq!(verdict(&program, &udp4(address(3999), Ipv4Addr::LOCALHOST, [1, 2])), DROP);
+}

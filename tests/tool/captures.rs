@@ -232,9 +232,60 @@ fn the_kernel_and_the_evaluator_agree_but_for_packets_that_are_too_short() {
     }
     let output = run(&["--kernel", "--pcap", file.path(), "udp"]);
     let text = text(&output.stdout);
-    assert!(text.contains("13: 13 bytes: refused by the kernel\n"), "{text}");
-    assert!(text.contains("; 1 refused by the kernel, which takes packets from 14 to"), "{text}");
+    assert!(text.contains("13: 13 bytes: cannot be tried in the kernel\n"), "{text}");
+    assert!(
+        text.contains("; 1 refused: the kernel shows a program whole packets from 14 to"),
+        "{text}"
+    );
     assert!(text.contains("instructions, which the kernel takes\n"), "{text}");
+}
+
+#[test]
+fn packets_that_the_kernel_shows_in_part_count_as_refused() {
+    if !privileged!() {
+        return;
+    }
+    let lengths = [60, 2048, 2049, 3000, 5000, 9042];
+    let packets: Vec<Vec<u8>> = lengths.map(|length| vec![0x61; length]).to_vec();
+    let file = File::new("long", &pcap(&packets, 1, false));
+    for expression in ["greater 5000", "len=9042", "ether[8000]=97", "ether[40]=97", "not len=9042"]
+    {
+        let rust = matching(&["--pcap", file.path(), expression]);
+        let kernel = object(&["--kernel", "--pcap", file.path(), expression], 0);
+        assert_eq!(kernel["refused"], 2, "{expression}: those of 5000 and 9042 bytes");
+        let whole = rust.iter().filter(|&&number| number <= 4).count();
+        assert_eq!(kernel["matched"], whole, "{expression}");
+    }
+}
+
+#[test]
+fn what_is_no_capture_has_no_counts() {
+    let file = File::new("text", b"this is no capture, but it is long enough to be one");
+    for path in ["/nowhere/capture.pcap", file.path()] {
+        let object = object(&["--pcap", path, "udp"], 1);
+        for name in ["packets", "matched", "refused", "cut"] {
+            assert!(object[name].is_null(), "{name}: {object}");
+        }
+        assert!(
+            object["error"].as_str().unwrap().contains("cannot be read as a capture"),
+            "{object}"
+        );
+        let output = run(&["--pcap", path, "udp"]);
+        assert_eq!(text(&output.stdout).lines().count(), 2, "{output:?}");
+    }
+}
+
+#[test]
+fn a_filter_that_is_too_large_is_told_of_what_takes_less() {
+    let hosts: Vec<String> = (0..3000).map(|n| format!("10.{}.{}.1", n / 250, n % 250)).collect();
+    let output = run(&["src host", &hosts.join(" or ")]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let error = text(&output.stderr);
+    assert!(error.contains("would make too large a program") && !error.contains("set"), "{error}");
+    // What the help and the documentation say is taken.
+    assert!(run(&["src host", &hosts[..2600].join(" or ")]).status.success());
+    let ports: Vec<String> = (0..840).map(|n| format!("port {}", 7 * n + 1)).collect();
+    assert!(run(&[&ports.join(" or ")]).status.success());
 }
 
 #[test]
@@ -288,7 +339,7 @@ fn the_object_has_what_is_known_without_a_capture() {
     let output = text(&run(&["udp and tcp port 4"]).stdout);
     assert!(output.ends_with("it is not true of any packet\n"), "{output}");
     let output = text(&run(&["greater 0"]).stdout);
-    assert!(output.ends_with("it is true of every packet\n"), "{output}");
+    assert!(output.ends_with("it is true of every whole packet\n"), "{output}");
     let output = text(&run(&["udp or tcp and ip", "--listing"]).stdout);
     assert!(output.starts_with("(udp or tcp) and ip\n"), "{output}");
     assert!(output.contains("   0: (61) r2 = *(u32 *)(r1 +0)\n"), "{output}");
@@ -325,10 +376,10 @@ fn broken_captures_are_named_and_what_comes_before_counts() {
     unequal[last] ^= 1;
     let no_interface = [&ng[..28], &ng[28 + 40..]].concat();
     for (name, bytes, packets, words) in [
-        ("empty", Vec::new(), Some(0), "it is empty"),
-        ("text", b"a text\n".to_vec(), Some(0), "it is no pcap or pcapng file"),
-        ("tiny", b"ab".to_vec(), Some(0), "it is no pcap or pcapng file"),
-        ("head", all[..20].to_vec(), Some(0), "in the middle of what follows packet 0"),
+        ("empty", Vec::new(), None, "it is empty"),
+        ("text", b"a text\n".to_vec(), None, "it is no pcap or pcapng file"),
+        ("tiny", b"ab".to_vec(), None, "it is no pcap or pcapng file"),
+        ("head", all[..20].to_vec(), None, "in the middle of what follows packet 0"),
         ("record", all[..24 + 7].to_vec(), Some(0), "in the middle of what follows packet 0"),
         (
             "last",
@@ -340,12 +391,12 @@ fn broken_captures_are_named_and_what_comes_before_counts() {
         (
             "raw",
             pcap(&[], 101, false),
-            Some(0),
+            None,
             "link type 101 (raw IP), and only those of Ethernet (1) are read",
         ),
-        ("sll", pcap(&[], 113, true), Some(0), "link type 113 (Linux cooked capture)"),
-        ("odd", pcap(&[], 9999, true), Some(0), "link type 9999, and only"),
-        ("ng-head", ng[..20].to_vec(), Some(0), "in the middle of what follows packet 0"),
+        ("sll", pcap(&[], 113, true), None, "link type 113 (Linux cooked capture)"),
+        ("odd", pcap(&[], 9999, true), None, "link type 9999, and only"),
+        ("ng-head", ng[..20].to_vec(), None, "in the middle of what follows packet 0"),
         (
             "ng-last",
             ng[..ng.len() - 1].to_vec(),

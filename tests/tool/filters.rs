@@ -375,6 +375,8 @@ fn a_filter_that_cannot_be_read_is_shown_with_a_caret_and_is_exit_code_2() {
         let ended = Tool::start(&fixture.cable.left, line).end();
         assert_eq!(ended.status.code(), Some(2), "{ended:?}");
         assert!(ended.err[0].contains("spreads packets"), "{ended:?}");
+        let usage = format!("Usage: xsk {} ", line.split(' ').next().unwrap());
+        assert!(ended.err.iter().any(|line| line.starts_with(&usage)), "{ended:?}");
     }
     for line in ["rxdrop -i near --take-management", "txonly -i near udp", "filter"] {
         let ended = Tool::start(&fixture.cable.left, line).end();

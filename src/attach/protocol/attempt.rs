@@ -147,6 +147,7 @@ impl Candidate {
             let default_tag = Some(program.info()?.tag);
             return Ok(Self { program, slots: MapAndProbe::new(map)?, default_tag });
         };
+        program.require_no_other_xsk_map(&map)?;
         Ok(Self { program, slots: MapAndProbe::new(map)?, default_tag: None })
     }
 }

@@ -202,7 +202,11 @@ impl From<xsk::RingError> for Failure {
 
 /// What the library proposes in its own words, and the flag of the tool for it.
 const FLAGS: [(&str, &str); 10] = [
-    ("(`AttachmentBuilder::frags`, `SocketBuilder::multi_buffer`)", "(`-F`)"),
+    (
+        "(`AttachmentBuilder::frags`, `SocketBuilder::multi_buffer`; with a program of one's own \
+         `Filter::frags` or `ProgramBuilder::frags`)",
+        "(`-F`)",
+    ),
     ("(`CopyMode::Copy`)", "(`-c`)"),
     ("with `UmemBuilder::unaligned`", "with `-u`"),
     ("(`AttachMode::Generic`)", "(`-S`)"),
@@ -222,10 +226,11 @@ const REDIRECT: &str = "xsk_redirect";
 const OR_FRAGS: &str = ". Or take longer packets in several frames (`-F`)";
 
 /// What the library says to programs with several sockets, or maps, of their own.
-const NOT_HERE: [&str; 4] = [
+const NOT_HERE: [&str; 5] = [
     ", make the socket `rx_only()`",
     ", make the socket `tx_only()`",
     " one of this process of which a part is not dropped yet,",
+    ", or, if a process of this program left it that was killed, take it over (`take_over`)",
     ". Without it, use the program's map from a pin or a descriptor (`Attachment::with_map`)",
 ];
 

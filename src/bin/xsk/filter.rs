@@ -5,21 +5,26 @@ use crate::failure::{Failure, NotWritten, Result};
 use crate::packet_file::{Capture, Next};
 use crate::report::rates::grouped;
 use crate::run::ended::Ended;
-use crate::run::filtering::{condition, takes_everything};
+use crate::run::filtering::{compile, condition, takes_everything};
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
-use xsk::bpf::{Action, CompiledFilter, Condition, Filter, FilterProgram, XskMap};
+use xsk::bpf::{
+    Action, Alu, CompiledFilter, Condition, Filter, FilterProgram, Insn, Program, Reg, Size, XskMap,
+};
 use xsk::{Errno, Error};
 
 /// `XDP_DROP` (linux/bpf.h).
 const XDP_DROP: u32 = 1;
+/// Packets up to this length are in one part wherever pages have 4096 bytes or more.
+const SURELY_WHOLE: usize = 2048;
 
 /// How packets are tried.
 enum Evaluator {
     Rust(Box<Condition>),
-    Kernel(FilterProgram),
+    /// The filter, and a program that returns how many bytes of a packet it sees.
+    Kernel(FilterProgram, Program),
 }
 
 /// What became of the packets of a capture.
@@ -27,7 +32,7 @@ enum Evaluator {
 struct Tally {
     packets: u64,
     matched: u64,
-    /// Those that the kernel does not run a program on.
+    /// Those that the kernel does not run a program on, or shows it a part of only.
     refused: u64,
     /// Those that the capture has cut off.
     cut: u64,
@@ -38,7 +43,7 @@ pub(crate) fn run(args: &FilterCommandArgs) -> Result<Ended> {
     let everything = takes_everything(&condition);
     let compiled = of(&condition, Action::Queue)?;
     let evaluator = match args.kernel {
-        true => Evaluator::Kernel(load(&condition)?),
+        true => Evaluator::Kernel(load(&condition)?, length_program()?),
         false => Evaluator::Rust(Box::new(condition.clone())),
     };
     let mut output = BufWriter::new(io::stdout().lock());
@@ -51,18 +56,23 @@ pub(crate) fn run(args: &FilterCommandArgs) -> Result<Ended> {
     let (tally, outcome) = match &args.pcap {
         None => (None, Ok(())),
         Some(path) => {
-            let mut tally = Tally::default();
             let mut show = |text: String| match args.json {
                 true => Ok(()),
                 false => writeln!(output, "{text}"),
             };
-            let outcome = open(path)
-                .and_then(|capture| try_all(capture, path, &evaluator, &mut tally, &mut show));
-            if matches!(outcome, Err(Failure::Output(_))) {
-                outcome?;
-                return Ok(Ended::Count);
+            match open(path) {
+                Ok(capture) => {
+                    let mut tally = Tally::default();
+                    let outcome = try_all(capture, path, &evaluator, &mut tally, &mut show);
+                    if matches!(outcome, Err(Failure::Output(_))) {
+                        outcome?;
+                        return Ok(Ended::Count);
+                    }
+                    (Some(tally), outcome)
+                }
+                // Nothing was counted.
+                Err(failure) => (None, Err(failure)),
             }
-            (Some(tally), outcome)
         }
     };
     if args.json {
@@ -91,7 +101,7 @@ pub(crate) fn run(args: &FilterCommandArgs) -> Result<Ended> {
 /// Returns the program that does something with the packets of which a condition is true.
 fn of(condition: &Condition, action: Action) -> Result<CompiledFilter> {
     // Nothing is attached.
-    Ok(Filter::new().rule(condition.clone(), action).take_everything(true).compile()?)
+    compile(&Filter::new().rule(condition.clone(), action).take_everything(true))
 }
 
 /// Loads a program whose verdict shows whether a packet matches: one without a socket passes packets
@@ -99,6 +109,18 @@ fn of(condition: &Condition, action: Action) -> Result<CompiledFilter> {
 fn load(condition: &Condition) -> Result<FilterProgram> {
     let map = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
     Ok(of(condition, Action::Drop)?.load(&map)?)
+}
+
+/// Loads a program that returns the length of what it sees of a packet: `data_end - data` of `struct
+/// xdp_md` (linux/bpf.h).
+fn length_program() -> Result<Program> {
+    let insns = [
+        Insn::load(Size::Word, Reg::R0, Reg::R1, 4),
+        Insn::load(Size::Word, Reg::R1, Reg::R1, 0),
+        Insn::alu64_reg(Alu::Sub, Reg::R0, Reg::R1),
+        Insn::exit(),
+    ];
+    Ok(Program::builder(&insns).name("xsk_length").license(c"Dual MIT/GPL").load()?)
 }
 
 /// Writes how the expression is read.
@@ -115,7 +137,7 @@ fn describe(
         writeln!(output, "it is not true of any packet")?;
     }
     if takes_everything(condition) {
-        writeln!(output, "it is true of every packet")?;
+        writeln!(output, "it is true of every whole packet")?;
     }
     Ok(())
 }
@@ -154,7 +176,7 @@ fn try_all(
         let word = match verdict {
             Some(true) => "matches",
             Some(false) => "does not match",
-            None => "refused by the kernel",
+            None => "cannot be tried in the kernel",
         };
         tally.matched += u64::from(verdict == Some(true));
         tally.refused += u64::from(verdict.is_none());
@@ -164,15 +186,25 @@ fn try_all(
 }
 
 impl Evaluator {
-    /// Returns whether a packet matches; `None` if the kernel refuses it.
+    /// Returns whether a packet matches; `None` if the kernel refuses it, or shows a program a part of it
+    /// only.
     fn matches(&self, packet: &[u8]) -> Result<Option<bool>> {
         match self {
             Self::Rust(condition) => Ok(Some(condition.matches(packet))),
-            Self::Kernel(program) => match program.program().test_run(packet, None) {
-                Ok(run) => Ok(Some(run.retval == XDP_DROP)),
-                Err(Error::BpfObject { errno: Errno::INVAL, .. }) => Ok(None),
-                Err(error) => Err(error.into()),
-            },
+            Self::Kernel(program, length) => {
+                let is_whole = || match packet.len() {
+                    ..=SURELY_WHOLE => Ok(true),
+                    len => Ok(length.test_run(packet, None)?.retval as usize == len),
+                };
+                let run = is_whole().and_then(|whole| {
+                    whole.then(|| program.program().test_run(packet, None)).transpose()
+                });
+                match run {
+                    Ok(run) => Ok(run.map(|run| run.retval == XDP_DROP)),
+                    Err(Error::BpfObject { errno: Errno::INVAL, .. }) => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
+            }
         }
     }
 }
@@ -184,7 +216,7 @@ impl Tally {
             format!("{} packets, {} match", grouped(self.packets), grouped(self.matched));
         if self.refused > 0 {
             line += &format!(
-                "; {} refused by the kernel, which takes packets from 14 to some 3500 bytes",
+                "; {} refused: the kernel shows a program whole packets from 14 to some 3500 bytes",
                 grouped(self.refused)
             );
         }

@@ -18,7 +18,8 @@ pub enum Action {
     /// if the slot is empty.
     Queue,
     /// They go to the socket in this slot of the map; to the kernel's stack, if the slot is empty. A
-    /// socket gets only packets of the queue that it is bound to: others are dropped.
+    /// socket gets only packets of the queue that it is bound to: others are dropped. A map without
+    /// such a slot is refused when the filter is loaded.
     Slot(u32),
     /// They go on to the kernel's stack, as all packets do that no rule is for.
     Pass,
@@ -35,6 +36,14 @@ impl Action {
             None => [Self::Queue, Self::Pass, Self::Drop]
                 .into_iter()
                 .find(|action| action.to_string() == text),
+        }
+    }
+
+    /// Returns the slot that is named.
+    pub(super) fn slot(self) -> Option<u32> {
+        match self {
+            Self::Slot(slot) => Some(slot),
+            Self::Queue | Self::Pass | Self::Drop => None,
         }
     }
 }

@@ -172,7 +172,7 @@ impl ClassicFilter {
         let key = self.counters.then(|| RuleKey::Classic(self.to_string(), action));
         let counted = key.map(|key| [key].into());
         let rules = vec![FilterRule::new(action, CONDITION.to_owned())];
-        Ok(CompiledFilter { code, rules, counted, frags: self.frags })
+        Ok(CompiledFilter { code, rules, counted, frags: self.frags, last_slot: action.slot() })
     }
 
     /// Translates the program, and loads it for the sockets of `map`.

@@ -10,7 +10,7 @@ use super::filter_program::{self, FilterProgram};
 use super::filter_rule::{self, FilterRule};
 use super::map_part::MapPart;
 use super::set::SetMaps;
-use crate::error::Result;
+use crate::error::{Error, FilterFault, Result};
 use crate::num::usize32;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub struct CompiledFilter {
     /// What the rules are counted by, if they are.
     pub(super) counted: Option<Arc<[RuleKey]>>,
     pub(super) frags: bool,
+    /// The highest slot that a rule is for.
+    pub(super) last_slot: Option<u32>,
 }
 
 impl CompiledFilter {
@@ -64,10 +66,11 @@ impl CompiledFilter {
     /// (5.10).
     ///
     /// The counts of a program begin at 0; [`load_after`](Self::load_after) keeps those of another
-    /// one. Put in place of another one, it must use its map: one without a rule for a queue or a slot
-    /// uses none.
+    /// one. Put in place of another one, it must use its map: from Linux 5.10 on one without a rule
+    /// for a queue or a slot does so, too ([`Program::bind_map`](super::super::Program::bind_map)).
     ///
     /// # Errors
+    /// [`Error::Filter`](crate::Error::Filter) if a rule is for a slot that the map has not;
     /// [`Error::LoadProgram`](crate::Error::LoadProgram); with [`counters`](super::Filter::counters)
     /// also [`Error::CreateMap`](crate::Error::CreateMap).
     pub fn load(&self, map: &XskMap) -> Result<FilterProgram> {
@@ -112,6 +115,10 @@ impl CompiledFilter {
     }
 
     fn load_with(&self, map: &XskMap, old: Option<&Counters>) -> Result<FilterProgram> {
+        if let Some(slot) = self.last_slot.filter(|slot| *slot >= map.entries()) {
+            let fault = FilterFault::NoSlot { slot, entries: map.entries() };
+            return Err(Error::Filter { fault });
+        }
         let maps = self.maps()?;
         let load = |counting: Option<BorrowedFd<'_>>, entries: &[u32]| {
             Program::builder(&self.insns(map.as_fd(), counting, entries, &maps))
@@ -128,6 +135,10 @@ impl CompiledFilter {
                 (program, Some(counters))
             }
         };
+        if !self.code.maps.iter().any(|(_, part)| matches!(part, MapPart::Sockets)) {
+            // If the kernel cannot, `replace_program` says so.
+            let _ = program.bind_map(map);
+        }
         let entries = counters.as_ref().map(Counters::entries);
         let kept = filter_rule::keep(&program, &self.rules, entries.as_deref());
         let rules = kept.then(|| self.rules.clone());

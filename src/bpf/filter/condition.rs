@@ -13,7 +13,8 @@ use std::str::FromStr;
 /// A condition on a packet, in the meaning of the tcpdump language (pcap-filter(7)).
 ///
 /// It is made of constructors and the operators `&`, `|` and `!`, or read from text; its
-/// [`Display`](std::fmt::Display) is text that reads back as an equal condition.
+/// [`Display`](std::fmt::Display) is text that reads back as an equal condition, unless it is of a set
+/// ([`address_in`](Self::address_in), [`port_in`](Self::port_in)): `src net @blocked` is only for people.
 ///
 /// ```
 /// use std::net::Ipv4Addr;

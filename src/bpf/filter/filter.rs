@@ -27,6 +27,12 @@ use crate::num::usize32;
 /// # Ok::<(), xsk::Error>(())
 /// ```
 ///
+/// # Size
+/// Compiling takes a limited number of steps, and a program has at most 32,767 instructions: a rule
+/// has room for about 2,650 addresses of hosts (`src host`), or 840 ports. Networks and ranges of ports
+/// take less; [`AddressSet`](super::AddressSet) and [`PortSet`](super::PortSet) take the same few
+/// instructions, however much is in them.
+///
 /// # What is not read
 /// A rule whose condition reads behind a packet's end is not for that packet, whatever the condition
 /// says ([`Condition`]). The program sees the first buffer of a packet only: of a packet in several
@@ -130,7 +136,8 @@ impl Filter {
         let counted = if self.counters { Some(keys.collect()) } else { None };
         let text = |rule: &Rule| FilterRule::new(rule.action, rule.condition.to_string());
         let rules = self.rules.iter().map(text).collect();
-        Ok(CompiledFilter { code, rules, counted, frags: self.frags })
+        let last_slot = self.rules.iter().filter_map(|rule| rule.action.slot()).max();
+        Ok(CompiledFilter { code, rules, counted, frags: self.frags, last_slot })
     }
 
     /// Compiles the filter, and loads it for the sockets of `map`.

@@ -70,7 +70,10 @@ pub struct RuleCount {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilterCounts {
-    /// The packets of each rule.
+    /// The packets of each rule, in the order of [`Filter::rules`](super::Filter::rules): those of
+    /// [`keep_management`](super::Filter::keep_management) come first. Counted is what a rule is for, whatever
+    /// becomes of it: of a rule for sockets also what goes on to the kernel's stack because the slot is empty,
+    /// and what the socket has no room for.
     pub rules: Vec<RuleCount>,
     /// The packets for which there was no rule.
     pub others: RuleCount,

@@ -14,10 +14,16 @@ const NEIGHBOUR_DISCOVERY: &str = "icmp6 and icmp6[0] >= 133 and icmp6[0] <= 137
 const DHCP: &str = "udp src port 67 or (ip6 and udp src port 547)";
 
 impl Filter {
+    /// How many rules [`keep_management`](Self::keep_management) puts before the others: the first of
+    /// those has this number then, in [`FilterCounts::rules`](crate::bpf::FilterCounts::rules) and
+    /// [`Verdict::rule`](crate::bpf::Verdict::rule).
+    pub const MANAGEMENT_RULES: usize = 4;
+
     /// Puts rules before all others that leave management with the kernel: ARP, IPv6 neighbour
     /// discovery, DHCP replies, and ssh from and to the addresses of this host: TCP with port 22 at
     /// either end, or with one of `ports`; all of it also behind one VLAN tag. Fragments but the first
-    /// do not stay, nor does ICMP.
+    /// do not stay, nor does ICMP. These are [`MANAGEMENT_RULES`](Self::MANAGEMENT_RULES), by which the
+    /// numbers of the rules that are there grow.
     ///
     /// [`Interface::addresses`](crate::Interface::addresses) returns the addresses of an interface.
     /// Without an address ssh of any address stays with the kernel.
@@ -31,7 +37,8 @@ impl Filter {
     ///     .rule(Condition::every_packet(), Action::Queue)
     ///     .take_everything(true) // but for what the next call keeps
     ///     .keep_management([host.into()], [2222]);
-    /// assert_eq!(filter.rules().len(), 5);
+    /// assert_eq!(filter.rules().len(), Filter::MANAGEMENT_RULES + 1);
+    /// assert_eq!(filter.matches(&[0; 60]).rule, Some(Filter::MANAGEMENT_RULES));
     /// let (ssh, action) = filter.rules().nth(3).expect("the fourth rule");
     /// assert_eq!(action, Action::Pass);
     /// assert!(ssh.to_string().contains("dst host 192.0.2.1"));

@@ -185,6 +185,22 @@ impl XskMap {
         self.map.update_fd(queue, socket, flags).map_err(self.failed(SlotOp::Insert, queue))
     }
 
+    /// Writes `socket` into slot `queue` if that is empty. Returns whether it has the slot now: `false` if
+    /// another socket has it. The caller knows that it has an RX ring.
+    pub(crate) fn restore(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<bool> {
+        match self.map.update_fd(queue, socket, BPF_NOEXIST) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(errno) => Err(self.failed(SlotOp::Insert, queue)(errno)),
+        }
+    }
+
+    /// Writes a socket into slot `queue` as [`replace`](Self::replace) does. The caller knows that it
+    /// has an RX ring.
+    pub(crate) fn replace_unchecked(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<()> {
+        self.write(queue, socket, BPF_ANY)
+    }
+
     /// Empties slot `queue`, whichever socket has it; emptying an empty slot changes nothing.
     ///
     /// # Errors

@@ -29,7 +29,8 @@ const IN_USE: &str = "Processes have it in use; to join them takes CAP_SYS_ADMIN
 const ASK_THE_DRIVER: &str = ". For a link the kernel passes on no reason: with \
     `AttachMethod::Netlink` the error has the driver's own words";
 const OR_FRAGS: &str = ". Or take longer packets in several frames (`AttachmentBuilder::frags`, \
-    `SocketBuilder::multi_buffer`)";
+    `SocketBuilder::multi_buffer`; with a program of one's own `Filter::frags` or \
+    `ProgramBuilder::frags`)";
 const OR_GENERIC: &str = ". Or use generic mode (`AttachMode::Generic`), whose largest packet is \
     the chunk size less 256 less the headroom (3840 bytes in chunks of 4096)";
 
@@ -209,13 +210,19 @@ pub(super) fn foreign(
         (AttachMethod::Link, Some(link)) => format!("bpftool link detach id {link}"),
         (AttachMethod::Link, None) => "bpftool link detach id N".to_owned(),
     };
+    let left = match method {
+        AttachMethod::Netlink if !is_dispatcher => {
+            ", or, if a process of this program left it that was killed, take it over (`take_over`)"
+        }
+        _ => "",
+    };
     let owner = match method {
         AttachMethod::Netlink => "",
         AttachMethod::Link => "end the processes that hold its link (`bpftool link`), or ",
     };
     format!(
         "It is left alone. If nothing needs it, {owner}detach it with `{command}`, or allow this \
-         program to replace it (`replace_foreign`)"
+         program to replace it (`replace_foreign`){left}"
     )
     .into()
 }

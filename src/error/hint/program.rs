@@ -46,8 +46,9 @@ const PIN_OF_ANOTHER: &str = "The pin belongs to another user: `chown` or `chmod
     root";
 const NO_PIN: &str = "There is no such file or directory: pins are gone after a restart of the \
     machine";
-const NO_DIRECTORY: &str =
-    "The directory has to be there, in a BPF file system: make it first (`mkdir -p`)";
+const NO_DIRECTORY: &str = "The directory has to be there, in a BPF file system: mount that where it is \
+    missing (`mount -t bpf bpf /sys/fs/bpf`; `ip netns exec` has a `/sys` of its own without one), and \
+    make a directory in it (`mkdir -p`)";
 const OBJECT_GONE: &str = "It is gone: nothing held it any more";
 const PIN_EXISTS: &str = "Something is pinned there already: remove the file, or take another name";
 const PACKET_SIZE: &str = "A packet has 14 bytes at least, and has to fit a page with what the \

@@ -25,7 +25,9 @@ pub(super) fn texts() -> Texts {
         (failed(FilterFault::TooLarge { rules: 900 }), expect!["the filter cannot be compiled: its 900 rules would make too large a program. Put addresses and ports that are many into a set, or spread the rules over fewer conditions"]),
         (failed(no_flow), expect!["the condition is no list of flows: no flow has `not udp`"]),
         (failed(full), expect![[r#"the prefix is not added: the 1073741824 bytes of the set "blocked" are full. Its room is fixed when a filter with it is first loaded: make the set with more (`AddressSet::with_room`), or a new set with all prefixes, and a new filter with it"#]]),
-        (takes(2, "udp or not udp"), expect![[r#"the filter cannot be compiled: rule 2 ("udp or not udp") takes every packet from the kernel's stack, ARP and remote shells included. Narrow its condition, or say that it is meant (`Filter::take_everything`)"#]]),
+        (failed(FilterFault::NoSlot { slot: 99, entries: 1 }), expect!["the filter cannot be loaded: a rule is for slot 99, and the map has 1 slot. Make the map with more slots, one for each queue that there can be (`Interface::max_queues`), or name one that it has"]),
+        (takes(0, "len >= 0"), expect![[r#"the filter cannot be compiled: rule 0 ("len >= 0") takes every packet from the kernel's stack, ARP and remote shells included. Narrow its condition, or say that it is meant (`Filter::take_everything`)"#]]),
+        (takes(2, "udp or not udp"), expect![[r#"the filter cannot be compiled: rule 2 ("udp or not udp") takes every packet from the kernel's stack that the 2 before it leave. Narrow its condition, or say that it is meant (`Filter::take_everything`)"#]]),
     ]
 }
 

@@ -365,6 +365,16 @@ structs! {
         76: _pad: [u8; 4],
     }
 
+    /// Argument of [`BPF_PROG_BIND_MAP`].
+    pub struct bpf_attr_prog_bind_map(12, Attr) {
+        /// The program.
+        0: prog_fd: u32,
+        /// The map that lives as long as the program does.
+        4: map_fd: u32,
+        /// Zero.
+        8: flags: u32,
+    }
+
     /// Arguments of the commands `*_GET_NEXT_ID` and `*_GET_FD_BY_ID`.
     pub struct bpf_attr_get_id(16, Attr) {
         /// The id to open, or to start after. The kernel also calls it `prog_id`, `map_id`,
@@ -417,16 +427,6 @@ structs! {
     pub struct bpf_attr_link_detach(4, Attr) {
         /// The link.
         0: link_fd: u32,
-    }
-
-    /// Argument of [`BPF_PROG_BIND_MAP`] (5.10).
-    pub struct bpf_attr_prog_bind_map(12, Attr) {
-        /// The program.
-        0: prog_fd: u32,
-        /// The map that it keeps from then on.
-        4: map_fd: u32,
-        /// Zero.
-        8: flags: u32,
     }
 
     /// Argument of [`BPF_BTF_LOAD`] (4.18).

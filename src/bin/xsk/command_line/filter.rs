@@ -13,7 +13,8 @@ pub(crate) struct FilterArgs {
     /// do, whatever it says, ARP, IPv6 neighbour discovery, DHCP replies, and ssh from and to the
     /// interface's addresses (see --take-management). `xsk filter` shows how an expression is read,
     /// and tries it on a capture. The summary counts what was passed on as management, what matched
-    /// on any queue, and all others; in JSON it has "filters". The program is one of this process's
+    /// on any queue, and all others; in JSON it has "filters". So more may have matched than were received: on
+    /// queues without a socket, and before and after the socket was there. The program is one of this process's
     /// own: another process on another queue of the interface cannot join it, and it joins no other.
     /// Without --attach a link holds it (Linux 5.9), so that it goes with a process that is killed.
     /// Loading it takes CAP_PERFMON beside CAP_BPF. Not with -M, whose program has no filter.
@@ -48,6 +49,9 @@ impl FilterArgs {
 #[derive(Debug, Args)]
 pub(crate) struct FilterCommandArgs {
     /// Expression of the tcpdump language; its words are joined by blanks
+    ///
+    /// A long one can be in a file: `xsk filter "$(cat FILE)"`. It has at most 64 KiB, and room for some
+    /// 2,650 addresses of hosts (`src host`), or 840 ports. Networks and `portrange` take less.
     #[arg(value_name = "EXPR", required = true)]
     pub(crate) words: Vec<String>,
     /// Capture whose packets are tried, in the format pcap or pcapng, of Ethernet packets; `-` is the
@@ -60,14 +64,16 @@ pub(crate) struct FilterCommandArgs {
     /// Load the program, and have the kernel run it on each packet (BPF_PROG_TEST_RUN), in place of the
     /// evaluator in Rust
     ///
-    /// Takes CAP_BPF and CAP_NET_ADMIN. The kernel refuses packets below 14 bytes, and those that do
-    /// not fit a page beside its own data (some 3500 bytes): they are counted as refused.
+    /// Takes CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON. The kernel refuses packets below 14 bytes, and of
+    /// those that do not fit a page beside its own data (some 3500 bytes) it shows a program a part
+    /// only: both are counted as refused.
     #[arg(long)]
     pub(crate) kernel: bool,
     /// Print one JSON object: "expression", "instructions", "evaluator" ("rust" or "kernel"),
-    /// "packets", "matched", "refused", "cut", "never" and "everything", and "error"
+    /// "packets", "matched", "refused", "cut", "never" and "everything" (whether it is true of no packet,
+    /// of every whole packet), "listing" (null without --listing), and "error"
     ///
-    /// The counts are null without --pcap.
+    /// The counts are null without --pcap, and for what is no capture.
     #[arg(long)]
     pub(crate) json: bool,
     /// Print the program's instructions, too

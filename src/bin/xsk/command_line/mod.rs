@@ -243,7 +243,15 @@ impl Cli {
         let mut cli =
             Self::try_parse().unwrap_or_else(|error| conflicts::explained::<Self>(error).exit());
         if let Some(text) = cli.command.contradiction() {
-            Self::command().error(ErrorKind::ArgumentConflict, text).exit();
+            let mut command = Self::command();
+            command.build(); // so that the usage shown is that of the command that was given
+            let given = Self::command().try_get_matches().ok();
+            let given = given.as_ref().and_then(|matches| matches.subcommand_name());
+            let error = match given.and_then(|name| command.find_subcommand_mut(name)) {
+                Some(given) => given.error(ErrorKind::ArgumentConflict, text),
+                None => command.error(ErrorKind::ArgumentConflict, text),
+            };
+            error.exit();
         }
         if let Command::Capture(args) = &mut cli.command {
             args.complete();

@@ -10,7 +10,9 @@ use crate::run::management;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use xsk::attach::AttachmentBuilder;
-use xsk::bpf::{Action, Condition, Filter, FilterProgram, Program, RuleCount, XskMap};
+use xsk::bpf::{
+    Action, CompiledFilter, Condition, Filter, FilterProgram, Program, RuleCount, XskMap,
+};
 use xsk::error::FilterFault;
 use xsk::{AttachMethod, Attachment, Error, Interface};
 
@@ -66,7 +68,19 @@ pub(crate) fn condition(words: &[String]) -> Result<Condition> {
     words.join(" ").parse().map_err(Failure::Expression)
 }
 
-/// Returns whether a condition is true of every packet.
+/// Compiles a filter, which has no sets here: the library's advice would be in vain.
+pub(crate) fn compile(filter: &Filter) -> Result<CompiledFilter> {
+    filter.compile().map_err(|error| match error {
+        Error::Filter { fault: FilterFault::TooLarge { .. }, .. } => Failure::Text(
+            "the filter would make too large a program: some 2650 addresses of hosts, or 840 ports, are \
+             the most. Networks (`net 10.0.0.0/8`) and ranges (`portrange 1000-1999`) take less"
+                .to_owned(),
+        ),
+        error => error.into(),
+    })
+}
+
+/// Returns whether a condition is true of every whole packet.
 pub(crate) fn takes_everything(condition: &Condition) -> bool {
     let compiled = Filter::new().rule(condition.clone(), Action::Drop).compile();
     matches!(compiled, Err(Error::Filter { fault: FilterFault::TakesEverything { .. }, .. }))
@@ -75,7 +89,7 @@ pub(crate) fn takes_everything(condition: &Condition) -> bool {
 /// Returns whether a condition is not true of any packet.
 fn is_never_true(condition: &Condition) -> Result<bool> {
     let alone = Filter::new().rule(condition.clone(), Action::Queue).take_everything(true);
-    Ok(!alone.compile()?.unreachable().is_empty())
+    Ok(!compile(&alone)?.unreachable().is_empty())
 }
 
 impl FilterArgs {
@@ -98,7 +112,7 @@ impl FilterArgs {
         let kept = filter.rules().len();
         // With nothing kept it was asked for twice: by the expression, and by the option.
         let filter = filter.rule(condition.clone(), Action::Queue).take_everything(true);
-        let compiled = filter.frags(port.frags).counters(true).compile()?;
+        let compiled = compile(&filter.frags(port.frags).counters(true))?;
         let map = XskMap::create(XskMap::DEFAULT_NAME, interface.max_queues()?)?;
         let takes_nothing = match compiled.unreachable().contains(&kept) {
             false => None,

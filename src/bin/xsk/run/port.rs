@@ -390,7 +390,7 @@ pub(crate) fn title(
             "{} mode, {}; {copy}; attached by {}{}",
             program.mode(),
             program.reason().to_string().replace(
-                "may be the cure: `AttachmentBuilder::frags`",
+                "may be the cure: `AttachmentBuilder::frags`, of a filter `Filter::frags`",
                 if args.frags { "may be the cure" } else { "may be the cure: `-F`" }
             ),
             program.method(),

@@ -39,7 +39,10 @@ impl<'a> Parser<'a> {
         if text.len() > LONGEST {
             let rule = format!("an expression has at most {LONGEST} bytes");
             let found = format!("{} bytes", text.len());
-            return Err(ExpressionError::new(ExpressionFault::Limit, "", 0, &found, rule));
+            // The first character that is too much, or of which a part is.
+            let at = text.char_indices().take_while(|(at, _)| *at <= LONGEST).count();
+            let at = at.saturating_sub(1);
+            return Err(ExpressionError::new(ExpressionFault::Limit, text, at, &found, rule));
         }
         Ok(Self { text, tokens: lexer::tokens(text)?, next: 0, tags: 0, open: 0 })
     }

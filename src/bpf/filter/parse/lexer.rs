@@ -126,6 +126,9 @@ fn token(rest: &str) -> Result<(Kind, usize), Fault> {
     if rest.starts_with('$') {
         return Err((ExpressionFault::NotTaken, length, "addresses of ARCnet"));
     }
+    if rest.starts_with(',') {
+        return Err((ExpressionFault::Unexpected, length, "`or` between values: `port 80 or 443`"));
+    }
     Err((ExpressionFault::Unexpected, length, "a keyword, a value or a sign"))
 }
 

@@ -222,9 +222,11 @@ pub(super) fn not_taken(name: &str) -> Option<&'static str> {
             "it is for frames of wireless LANs"
         }
         "fddi" | "tr" | "ppp" | "slip" => "only Ethernet is taken",
-        "mpls" | "pppoed" | "pppoes" | "geneve" | "vxlan" => {
-            "headers behind it are not looked at; compare bytes: `ether proto`, `ether[...]`"
-        }
+        "mpls" => "headers behind it are not looked at; its packets are `ether proto 0x8847`",
+        "pppoed" => "headers behind it are not looked at; its packets are `ether proto 0x8863`",
+        "pppoes" => "headers behind it are not looked at; its packets are `ether proto 0x8864`",
+        "vxlan" => "headers behind it are not looked at; its packets are `udp dst port 4789`",
+        "geneve" => "headers behind it are not looked at; its packets are `udp dst port 6081`",
         "llc" | "iso" | "esis" | "es-is" | "isis" | "is-is" | "clnp" | "l1" | "l2" | "iih"
         | "lsp" | "snp" | "csnp" | "psnp" | "stp" | "ipx" | "netbeui" => {
             "frames of IEEE 802.2 are not taken"

@@ -37,6 +37,20 @@ fn invalid_texts_are_refused_as_in_the_table() {
     expect_file!["tests/invalid.txt"].assert_eq(&found);
 }
 
+#[test]
+fn a_text_that_is_too_long_is_shown_where_it_is_too_long() {
+    let hosts = "host 192.0.2.1 or ".repeat(1 << 12);
+    let error = super::parse(&hosts).unwrap_err();
+    let shown = error.to_string();
+    let lines: Vec<&str> = shown.lines().collect();
+    let first = "column 65537: `73728 bytes` is too much: an expression has at most 65536 bytes";
+    assert_eq!(lines.first(), Some(&first));
+    assert!(lines.iter().any(|line| line.contains("host 192.0.2.1 or host")), "{shown}");
+    // Characters of several bytes.
+    let error = super::parse(&"\u{e4}".repeat(40_000)).unwrap_err();
+    assert_eq!(error.column(), 32_769);
+}
+
 /// Writes a condition: `&(a b)` for `and`, `|(a b)` for `or`, `!a` for `not`, each test with `@` and
 /// its depth if that is not 0.
 fn tree(expr: &Expr) -> String {
