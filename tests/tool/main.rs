@@ -17,6 +17,7 @@ mod rights;
 mod several;
 mod sharing;
 mod status;
+mod status_judges;
 mod timestamps;
 mod traffic;
 mod unload;
