@@ -8,8 +8,10 @@ use rustix::io::Errno;
 
 /// A program on an interface, from [`Interface::programs`].
 ///
-/// Where a program or a link is pinned the kernel does not report; `bpftool -f prog` and
-/// `bpftool -f link` look through all files for it.
+/// Where a program or a link is pinned the kernel does not report; [`Pins`](crate::bpf::Pins) looks
+/// through all files for it, and [`Processes`](crate::interface::Processes) for the processes that
+/// have a link open. A filter of this crate is read by
+/// [`FilterProgram::from_program`](crate::bpf::FilterProgram::from_program).
 ///
 /// ```
 /// # fn main() -> xsk::Result<()> {

@@ -69,8 +69,8 @@ impl Interface {
     ///
     /// # Errors
     /// As [`attach_method`](Self::attach_method). [`Error::Detach`]: `ENOLINK` if no link holds the
-    /// program here, `EEXIST` if several do, on interfaces of this index in several namespaces, so
-    /// that it is not known which one is meant; or if the program is still there afterwards.
+    /// program here, `ENOTUNIQ` if several do, on interfaces of this index in several namespaces, so
+    /// that it is not known which one is meant, `EEXIST` if the program is still there afterwards.
     ///
     /// ```no_run
     /// # fn main() -> xsk::Result<()> {
@@ -101,7 +101,7 @@ impl Interface {
         let link = match links.as_slice() {
             [link] => link,
             [] => return Err(failed(Errno::NOLINK, NO_LINK)),
-            _ => return Err(failed(Errno::EXIST, SEVERAL)),
+            _ => return Err(failed(Errno::NOTUNIQ, SEVERAL)),
         };
         link.detach().map_err(|errno| failed(errno, "BPF_LINK_DETACH"))?;
         if self.attached_programs()?.program(mode) == Some(id) {

@@ -129,9 +129,9 @@
 //! | [`Filter::load`] of a filter that compares ports, counts, or computes with lengths or offsets | `CAP_BPF`, `CAP_NET_ADMIN` and `CAP_PERFMON`; before 5.8 `CAP_SYS_ADMIN` |
 //! | `create` of [`ArrayMap`] and other maps but the next ones | `CAP_BPF`; before 5.8 `CAP_SYS_ADMIN` |
 //! | [`XskMap::create`], [`DevMap::create`], [`ProgramBuilder::load`], other [`Filter`]s, [`redirect()`], [`Spread::load`], [`SlotProbe::new`] | `CAP_BPF` and `CAP_NET_ADMIN`; before 5.8 `CAP_SYS_ADMIN` |
-//! | `from_id` of any map, [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`] | `CAP_SYS_ADMIN` |
+//! | `from_id` of any map, [`Program::from_id`], [`Program::maps`], [`Program::xsk_map`], [`FilterProgram::from_program`] | `CAP_SYS_ADMIN` |
 //! | [`Btf::of_kernel`] | `CAP_SYS_ADMIN`, or `/sys` mounted |
-//! | `from_pin`, `pin` | the file's permissions |
+//! | `from_pin`, `pin`, [`Pins::find`] | the file's permissions |
 //! | the rest, on descriptors that you have | nothing |
 
 mod asm;

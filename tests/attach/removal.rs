@@ -1,6 +1,6 @@
 //! Programs that are taken off by their number, and who holds them.
 
-use crate::common::{METHODS, rx_socket};
+use crate::common::{METHODS, kernel_can, rx_socket};
 use crate::fixture::{Fixture, other_program, program_named};
 use crate::foreign::link_of;
 use crate::privileges::with_only;
@@ -9,7 +9,7 @@ use rustix::thread::CapabilitySet;
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::bpf::{PinnedObject, Pins};
 use xsk::interface::Processes;
-use xsk::test_util::privileged;
+use xsk::test_util::{privileged, test_name};
 use xsk::{Errno, Error};
 
 /// Attaches a program that is none of this crate's.
@@ -70,6 +70,38 @@ fn what_a_link_holds_stays_until_the_link_is_broken() {
         let attachment = attach(&fixture, choice, AttachMethod::Netlink);
         fixture.inside(|| attachment.close().unwrap());
     }
+}
+
+#[test]
+fn of_the_links_of_several_namespaces_none_is_broken() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, other) = (Fixture::new(1), Fixture::new(1));
+    let same = fixture.interface().index() == other.interface().index();
+    if !kernel_can(test_name!(), same, "the interfaces have other indices") {
+        return;
+    }
+    let (program, map) = other_program();
+    let id = program.id();
+    let attach = |fixture: &Fixture| {
+        let (program, map) = (program.try_clone().unwrap(), map.try_clone().unwrap());
+        let builder = Attachment::builder(fixture.interface()).program(program, map);
+        let builder = builder.mode(AttachMode::Generic).method(AttachMethod::Link);
+        fixture.inside(|| builder.attach().unwrap())
+    };
+    let (here, there) = (attach(&fixture), attach(&other));
+    let error = fixture.interface().break_link(XdpMode::Generic, id).unwrap_err();
+    assert!(matches!(error, Error::Detach { errno: Errno::NOTUNIQ, .. }), "{error}");
+    assert!(error.to_string().contains("`bpftool link detach id N`"), "{error}");
+    assert_eq!(
+        (fixture.attached(), other.attached()),
+        (Some((XdpMode::Generic, id)), fixture.attached())
+    );
+    other.inside(|| there.close().unwrap());
+    other.assert_vacant();
+    fixture.interface().break_link(XdpMode::Generic, id).unwrap();
+    drop(here);
 }
 
 #[test]

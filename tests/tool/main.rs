@@ -37,6 +37,7 @@ mod status;
 mod steer;
 #[path = "../bpf/tagger.rs"]
 mod tagger;
+mod status_judges;
 mod timestamps;
 mod traffic;
 mod unload;

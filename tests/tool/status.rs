@@ -1,7 +1,6 @@
-//! `xsk status`: what it shows of programs and sockets, beside what `bpftool`, `xdp-loader` and `ss`
-//! do.
+//! `xsk status`: what it shows of programs and sockets.
 
-use crate::common::{as_nobody, kernel_can, path_for_anybody};
+use crate::common::{as_nobody, path_for_anybody};
 use crate::fixture::{Fixture, TOOL, WAIT, foreign};
 use rustix::thread::CapabilitySet;
 use serde_json::{Value, json};
@@ -11,8 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
 use xsk::attach::{AttachMode, Attachment};
 use xsk::bpf::{ArrayMap, Assembler, Insn, Program, Reg, Size, XskMap};
-use xsk::interface::XdpSocketInfo;
-use xsk::test_util::{Namespace, privileged, test_name};
+use xsk::test_util::{Namespace, privileged};
 
 /// Runs a command in a namespace.
 pub(crate) fn output_in(here: &Namespace, words: &[&str]) -> Output {
@@ -20,32 +18,26 @@ pub(crate) fn output_in(here: &Namespace, words: &[&str]) -> Output {
 }
 
 /// Returns what a command prints that succeeds; `None` if it is not installed.
-fn printed(here: &Namespace, words: &[&str]) -> Option<String> {
+pub(crate) fn printed(here: &Namespace, words: &[&str]) -> Option<String> {
     let output = here.run(|| Command::new(words[0]).args(&words[1..]).output()).unwrap().ok()?;
     assert!(output.status.success(), "{words:?}: {output:?}");
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
 /// Returns the objects of `xsk status`, one for each interface.
-fn status(here: &Namespace, words: &[&str]) -> Vec<Value> {
+pub(crate) fn status(here: &Namespace, words: &[&str]) -> Vec<Value> {
     let text = printed(here, &[&[TOOL, "status", "--json"], words].concat()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Returns the only program of the near end.
 #[track_caller]
-fn only(fixture: &Fixture) -> Value {
+pub(crate) fn only(fixture: &Fixture) -> Value {
     let mut objects = status(&fixture.cable.left, &["near"]);
     assert_eq!(objects.len(), 1);
     let programs = objects[0]["programs"].take();
     assert_eq!(programs.as_array().unwrap().len(), 1, "{programs}");
     programs[0].clone()
-}
-
-/// Returns whether the kernel lists AF_XDP sockets.
-fn lists_sockets(name: &str) -> bool {
-    let why = "the kernel does not list AF_XDP sockets";
-    kernel_can(name, XdpSocketInfo::list().unwrap().is_some(), why)
 }
 
 #[test]
@@ -117,51 +109,6 @@ fn the_rules_that_keep_management_with_the_kernel_are_shown() {
     tool.stop().summary();
 }
 
-#[test]
-fn bpftool_says_the_same() {
-    if !privileged!() {
-        return;
-    }
-    let fixture = Fixture::new(1);
-    let here = &fixture.cable.left;
-    let there = Command::new("bpftool").arg("version").output().is_ok();
-    if !kernel_can(test_name!(), there, "there is no bpftool") {
-        return;
-    }
-    for method in ["netlink", "link"] {
-        let tool = fixture.start(&format!("rxdrop -S --attach {method}")).ready();
-        let program = only(&fixture);
-        let id = program["id"].to_string();
-        let json = |words: &[&str]| -> Value {
-            let text = printed(here, &[&["bpftool", "--json"], words].concat()).unwrap();
-            serde_json::from_str(&text).unwrap()
-        };
-        let show = json(&["prog", "show", "id", &id]);
-        for (key, of_bpftool) in [("id", "id"), ("name", "name"), ("tag", "tag"), ("uid", "uid")] {
-            assert_eq!(program[key], show[of_bpftool], "{program}: {show}");
-        }
-        let length = program["instructions"].as_u64().unwrap() * 8;
-        assert_eq!(Some(length), show["bytes_xlated"].as_u64());
-        let maps = program["maps"].as_array().unwrap().iter().map(|map| map["id"].clone());
-        assert_eq!(Value::from_iter(maps), show["map_ids"]);
-        // bpftool has seconds since 1970.
-        let date = ["date", "-u", "+%s", "-d", program["loaded_at"].as_str().unwrap()];
-        let seconds: u64 = printed(here, &date).unwrap().trim().parse().unwrap();
-        assert!(seconds.abs_diff(show["loaded_at"].as_u64().unwrap()) <= 2, "{program}: {show}");
-        let net = json(&["net", "show", "dev", "near"]);
-        assert_eq!(net[0]["xdp"][0]["id"], program["id"], "{net}");
-        assert_eq!(net[0]["xdp"][0]["mode"], "generic", "{net}");
-        assert_eq!((&program["mode"], &program["held_by"]), (&json!("generic"), &json!(method)));
-        if method == "link" {
-            let link = json(&["link", "show", "id", &program["link"].to_string()]);
-            assert_eq!(link["prog_id"], program["id"], "{link}");
-        } else {
-            assert_eq!(program["link"], Value::Null);
-        }
-        tool.stop().summary();
-    }
-}
-
 /// What each object of an interface has.
 const KEYS: [&str; 8] =
     ["carrier", "index", "interface", "kind", "missing", "programs", "sockets", "up"];
@@ -215,39 +162,6 @@ fn the_keys_are_stable() {
     fixture.cable.left.run(|| attachment.close().unwrap()).unwrap();
 }
 
-#[test]
-fn the_pins_of_a_link_and_of_a_program_are_found() {
-    if !privileged!() {
-        return;
-    }
-    let fixture = Fixture::new(1);
-    let there = Command::new("bpftool").arg("version").output().is_ok();
-    if !kernel_can(test_name!(), there, "there is no bpftool") {
-        return;
-    }
-    let tool = fixture.start("rxdrop --attach link").ready();
-    let (program, link) = (only(&fixture)["id"].clone(), only(&fixture)["link"].clone());
-    let script = format!(
-        "mkdir -p '/tmp/x s k' && mount -t tmpfs none '/tmp/x s k' && mkdir '/tmp/x s k/b p f' && \
-         mount -t bpf bpf '/tmp/x s k/b p f' && cd '/tmp/x s k/b p f' && mkdir deep && \
-         bpftool link pin id {link} deep/link && bpftool prog pin id {program} prog && \
-         {TOOL} status near --json && {TOOL} status near && ! {TOOL} unload near --yes 2>&1"
-    );
-    let words = ["unshare", "--mount", "sh", "-c", &script];
-    let text = printed(&fixture.cable.left, &words).unwrap();
-    let (json, text) = text.split_once('\n').unwrap();
-    let object: Value = serde_json::from_str(json).unwrap();
-    let found = &object["programs"][0];
-    assert_eq!(found["link_pins"], json!(["/tmp/x s k/b p f/deep/link"]), "{object}");
-    assert_eq!(found["pins"], json!(["/tmp/x s k/b p f/prog"]), "{object}");
-    let (shown, refused) = text.split_once("xsk: ").unwrap();
-    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(shown.contains("pinned at /tmp/x s k/b p f/deep/link"), "{text}");
-    assert!(refused.contains("pinned at /tmp/x s k/b p f/deep/link"), "{text}");
-    let _ = std::fs::remove_dir("/tmp/x s k");
-    tool.stop().summary();
-}
-
 /// Returns a program like libxdp's dispatcher of two programs, in version 2.
 fn dispatcher() -> Program {
     let mut bytes = [0_u8; 124];
@@ -293,72 +207,6 @@ fn a_dispatcher_is_shown_with_its_chain() {
         assert!(text.contains(words), "{words}: {text}");
     }
     fixture.cable.left.run(|| attachment.close().unwrap()).unwrap();
-}
-
-#[test]
-fn xdp_loader_says_the_same() {
-    if !privileged!() {
-        return;
-    }
-    let fixture = Fixture::new(1);
-    let object = format!("/usr/lib/{}-linux-gnu/bpf/xdpfilt_dny_all.o", std::env::consts::ARCH);
-    let there = Command::new("xdp-loader").arg("help").output().is_ok()
-        && std::path::Path::new(&object).exists();
-    if !kernel_can(test_name!(), there, "there are no xdp-tools") {
-        return;
-    }
-    // libxdp pins its programs: in a mount namespace of their own.
-    let script = format!(
-        "mount -t bpf bpf /sys/fs/bpf && xdp-loader load --mode skb --prio 50 near {object} && \
-         xdp-loader status near && echo '# status' && {TOOL} status near --json && \
-         {TOOL} unload near --yes --json && ! xdp-loader status near | grep -q {}",
-        "xdpfilt"
-    );
-    let text = printed(&fixture.cable.left, &["unshare", "--mount", "sh", "-c", &script]).unwrap();
-    let (loader, own) = text.split_once("# status\n").unwrap();
-    let mut objects = own.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let program = objects.next().unwrap()["programs"][0].take();
-    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let lines: Vec<_> = loader.lines().map(words).collect();
-    let line = lines.iter().find(|words| words.first().is_some_and(|word| word == "near")).unwrap();
-    let text = |key: &str| program[key].as_str().map_or(program[key].to_string(), str::to_owned);
-    assert_eq!(line[1..], [text("name"), "skb".to_owned(), text("id"), text("tag")], "{loader}");
-    if let Some(chain) = program["dispatcher"]["chain"].as_array() {
-        let part = lines.iter().find(|words| words.first().is_some_and(|word| word == "=>"));
-        let part = part.unwrap();
-        assert_eq!((part[1].as_str(), chain[0]["priority"].as_u64()), ("50", Some(50)));
-        assert_eq!(Some(part[2].as_str()), chain[0]["name"].as_str());
-    }
-    let removed = objects.next().unwrap();
-    assert_eq!(removed["removed"][0]["id"], program["id"], "{removed}");
-    assert_eq!((&removed["left"], &removed["error"]), (&json!([]), &Value::Null));
-}
-
-#[test]
-fn sockets_are_shown_also_where_there_is_no_program() {
-    if !privileged!() || !lists_sockets(test_name!()) {
-        return;
-    }
-    let fixture = Fixture::new(2);
-    let tool = fixture.start("txonly -q 1 -c -p --chunks 512 -f 2048").ready();
-    let object = status(&fixture.cable.left, &[]);
-    let near = object.iter().find(|one| one["interface"] == "near").unwrap();
-    assert_eq!(near["programs"], json!([]));
-    let socket = &near["sockets"][0];
-    assert_eq!((&socket["queue"], &socket["uid"]), (&json!(1), &json!(0)));
-    assert_eq!(socket["processes"], json!([{ "pid": tool.id(), "command": "xsk" }]));
-    let umem = &socket["umem"];
-    assert_eq!((&umem["bytes"], &umem["chunk_bytes"]), (&json!(512 * 2048), &json!(2048)));
-    assert_eq!(umem["zero_copy"], false);
-    assert!(socket["rings"]["tx"].as_u64() > Some(0), "{socket}");
-    assert!(socket["statistics"]["rx_ring_full"].is_u64(), "{socket}");
-    if let Some(ss) = printed(&fixture.cable.left, &["ss", "--xdp", "-a", "-e"]) {
-        let inode = format!("ino:{}", socket["inode"]);
-        assert!(ss.contains("near:q1") && ss.contains(&inode), "{ss}: {socket}");
-    }
-    let text = printed(&fixture.cable.left, &[TOOL, "status"]).unwrap();
-    assert!(text.contains(&format!("socket on queue 1 of process {} (xsk)", tool.id())), "{text}");
-    tool.stop().summary();
 }
 
 #[test]
@@ -469,4 +317,48 @@ fn where_the_kernel_lists_no_sockets_their_processes_are_shown() {
         assert!(there.iter().all(|one| one["interface"] != Value::Null), "{there:?}");
     }
     receiver.stop().summary();
+}
+
+#[test]
+fn the_commands_of_the_documentation_work() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let run = |line: &str, code: i32| {
+        let words: Vec<_> =
+            line.split(' ').map(|word| if word == "xsk" { TOOL } else { word }).collect();
+        let output = output_in(&fixture.cable.left, &words);
+        assert_eq!(output.status.code(), Some(code), "{line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let tool = fixture.start("rxdrop udp dst port 4789").ready();
+    assert!(run("xsk status", 0).starts_with("INTERFACE"));
+    assert_eq!(run("xsk status near --json", 0).lines().count(), 1);
+    run("xsk unload near --yes", 1);
+    assert!(run("xsk unload near --yes --break-links", 0).contains("has no XDP program now"));
+    assert_eq!(tool.end().status.code(), Some(5));
+    for words in ["--mode native", "--all", ""] {
+        let line = format!("xsk unload near --yes {words}");
+        assert!(run(line.trim_end(), 0).contains("nothing to do"));
+    }
+}
+
+#[test]
+fn interfaces_that_come_and_go_meanwhile_are_no_error() {
+    if !privileged!() {
+        return;
+    }
+    let here = Namespace::new().unwrap();
+    let script = "while :; do ip link add name come type veth peer name go; ip link del come; done";
+    let mut shell = Command::new("sh");
+    let mut shell = here.run(|| shell.args(["-c", script]).spawn().unwrap()).unwrap();
+    for _ in 0..15 {
+        for words in [&[TOOL, "status"][..], &[TOOL, "status", "--json"]] {
+            let output = output_in(&here, words);
+            assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        }
+    }
+    shell.kill().unwrap();
+    shell.wait().unwrap();
 }

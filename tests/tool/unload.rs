@@ -1,7 +1,7 @@
 //! `xsk unload`: what it removes, what it refuses, and what it asks.
 
 use crate::common::{as_nobody, kernel_can, path_for_anybody, wait_for};
-use crate::fixture::{Ended, Fixture, TOOL, Tool, foreign};
+use crate::fixture::{Ended, Fixture, TOOL, Tool, WAIT, foreign};
 use crate::status::{attach_dispatcher, output_in};
 use rustix::thread::CapabilitySet;
 use serde_json::{Value, json};
@@ -187,12 +187,19 @@ fn at_a_terminal_the_answer_counts() {
         assert!(text.contains("nothing was removed"), "{no:?}: {text}");
         assert_eq!(fixture.attached(), Some(XdpMode::Native));
     }
+    // It says whose sockets may lose their packets.
+    let line = format!("rxdrop -i near -q 0 --json {WAIT}");
+    let user = Tool::start(&fixture.cable.left, &line).ready();
     let mut terminal = AtTerminal::start(&fixture, "unload near");
-    terminal.read_until("remove? [y/N] ");
+    let question = terminal.read_until("remove? [y/N] ");
+    let question = question.split_whitespace().collect::<Vec<_>>().join(" ");
+    let loser = format!("of process {} (xsk) may receive nothing more", user.id());
+    assert!(question.contains(&loser), "{question}");
     let (text, code) = terminal.answer("y\n");
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("near has no XDP program now"), "{text}");
     assert_eq!(fixture.attached(), None);
+    assert_eq!(user.end().status.code(), Some(5));
 }
 
 #[test]

@@ -9,11 +9,12 @@ use crate::run::ended::Ended;
 use crate::run::port;
 use crate::status::{holder, listed, pins_of, title};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use xsk::attach::AttachedProgram;
 use xsk::bpf::{PinnedObject, Pins};
-use xsk::interface::Processes;
+use xsk::interface::{Processes, XdpSocketInfo};
 use xsk::{AttachMethod, Errno, Error, Interface};
 
 /// A program that is to be taken off.
@@ -248,12 +249,8 @@ fn confirm(interface: &Interface, targets: &[Target], processes: &Processes) -> 
             text += &labelled("    ", &chain, width);
         }
     }
-    for socket in interface.xdp_sockets()?.unwrap_or_default() {
-        let users = listed(processes.with_socket(socket.inode));
-        let users = if users.is_empty() { "an unknown process" } else { &users };
-        let loss =
-            format!("the socket on queue {} of {users} may receive nothing more", socket.queue);
-        text += &labelled("  ", &loss, width);
+    for socket in losers(interface, processes)? {
+        text += &labelled("  ", &format!("{socket} may receive nothing more"), width);
     }
     let mut terminal = io::stderr().lock();
     write!(terminal, "{text}remove? [y/N] ").map_err(NotWritten)?;
@@ -264,6 +261,25 @@ fn confirm(interface: &Interface, targets: &[Target], processes: &Processes) -> 
         (Ok(_), "y" | "Y" | "yes") => Ok(()),
         _ => Err(Failure::Text("nothing was removed, as answered".to_owned())),
     }
+}
+
+/// Returns the sockets that the program may have packets for; where the kernel does not report their
+/// interfaces, those of all processes of this network namespace.
+fn losers(interface: &Interface, processes: &Processes) -> Result<Vec<String>> {
+    let users = |inode| match processes.with_socket(inode) {
+        [] => "an unknown process".to_owned(),
+        users => listed(users),
+    };
+    let on_queue = |socket: &XdpSocketInfo| {
+        format!("the socket on queue {} of {}", socket.queue, users(socket.inode))
+    };
+    Ok(match interface.xdp_sockets()? {
+        Some(sockets) => sockets.iter().map(on_queue).collect(),
+        None => {
+            let sockets: BTreeSet<_> = processes.xdp_sockets().map(users).collect();
+            sockets.iter().map(|users| format!("if it is here, a socket of {users}")).collect()
+        }
+    })
 }
 
 /// Writes a line for people.

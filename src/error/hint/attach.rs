@@ -185,6 +185,7 @@ pub(super) fn detach(interface: &str, mode: XdpMode, errno: Errno) -> Hint {
         Errno::PERM => needs(NET_ADMIN),
         Errno::EXIST => REPLACED.into(),
         Errno::BUSY => HELD_BY_LINK.into(),
+        Errno::NOTUNIQ => "By hand: `bpftool link detach id N`".into(),
         _ => format!("By hand: `{}`", take_off(interface, mode)).into(),
     }
 }

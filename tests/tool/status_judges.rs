@@ -1,0 +1,159 @@
+//! `xsk status` beside what `bpftool`, `xdp-loader` and `ss` show.
+
+use crate::common::kernel_can;
+use crate::fixture::{Fixture, TOOL};
+use crate::status::{only, printed, status};
+use serde_json::{Value, json};
+use std::process::Command;
+use xsk::interface::XdpSocketInfo;
+use xsk::test_util::{privileged, test_name};
+
+/// Returns whether the kernel lists AF_XDP sockets.
+fn lists_sockets(name: &str) -> bool {
+    let why = "the kernel does not list AF_XDP sockets";
+    kernel_can(name, XdpSocketInfo::list().unwrap().is_some(), why)
+}
+
+#[test]
+fn bpftool_says_the_same() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let here = &fixture.cable.left;
+    let there = Command::new("bpftool").arg("version").output().is_ok();
+    if !kernel_can(test_name!(), there, "there is no bpftool") {
+        return;
+    }
+    for method in ["netlink", "link"] {
+        let tool = fixture.start(&format!("rxdrop -S --attach {method}")).ready();
+        let program = only(&fixture);
+        let id = program["id"].to_string();
+        let json = |words: &[&str]| -> Value {
+            let text = printed(here, &[&["bpftool", "--json"], words].concat()).unwrap();
+            serde_json::from_str(&text).unwrap()
+        };
+        let show = json(&["prog", "show", "id", &id]);
+        for (key, of_bpftool) in [("id", "id"), ("name", "name"), ("tag", "tag"), ("uid", "uid")] {
+            assert_eq!(program[key], show[of_bpftool], "{program}: {show}");
+        }
+        let length = program["instructions"].as_u64().unwrap() * 8;
+        assert_eq!(Some(length), show["bytes_xlated"].as_u64());
+        let maps = program["maps"].as_array().unwrap().iter().map(|map| map["id"].clone());
+        assert_eq!(Value::from_iter(maps), show["map_ids"]);
+        // bpftool has seconds since 1970.
+        let date = ["date", "-u", "+%s", "-d", program["loaded_at"].as_str().unwrap()];
+        let seconds: u64 = printed(here, &date).unwrap().trim().parse().unwrap();
+        assert!(seconds.abs_diff(show["loaded_at"].as_u64().unwrap()) <= 2, "{program}: {show}");
+        let net = json(&["net", "show", "dev", "near"]);
+        assert_eq!(net[0]["xdp"][0]["id"], program["id"], "{net}");
+        assert_eq!(net[0]["xdp"][0]["mode"], "generic", "{net}");
+        assert_eq!((&program["mode"], &program["held_by"]), (&json!("generic"), &json!(method)));
+        if method == "link" {
+            let link = json(&["link", "show", "id", &program["link"].to_string()]);
+            assert_eq!(link["prog_id"], program["id"], "{link}");
+        } else {
+            assert_eq!(program["link"], Value::Null);
+        }
+        tool.stop().summary();
+    }
+}
+
+#[test]
+fn the_pins_of_a_link_and_of_a_program_are_found() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let there = Command::new("bpftool").arg("version").output().is_ok();
+    if !kernel_can(test_name!(), there, "there is no bpftool") {
+        return;
+    }
+    let tool = fixture.start("rxdrop --attach link").ready();
+    let (program, link) = (only(&fixture)["id"].clone(), only(&fixture)["link"].clone());
+    let script = format!(
+        "mkdir -p '/tmp/x s k' && mount -t tmpfs none '/tmp/x s k' && mkdir '/tmp/x s k/b p f' && \
+         mount -t bpf bpf '/tmp/x s k/b p f' && cd '/tmp/x s k/b p f' && mkdir deep && \
+         bpftool link pin id {link} deep/link && bpftool prog pin id {program} prog && \
+         {TOOL} status near --json && {TOOL} status near && ! {TOOL} unload near --yes 2>&1"
+    );
+    let words = ["unshare", "--mount", "sh", "-c", &script];
+    let text = printed(&fixture.cable.left, &words).unwrap();
+    let (json, text) = text.split_once('\n').unwrap();
+    let object: Value = serde_json::from_str(json).unwrap();
+    let found = &object["programs"][0];
+    assert_eq!(found["link_pins"], json!(["/tmp/x s k/b p f/deep/link"]), "{object}");
+    assert_eq!(found["pins"], json!(["/tmp/x s k/b p f/prog"]), "{object}");
+    let (shown, refused) = text.split_once("xsk: ").unwrap();
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("pinned at /tmp/x s k/b p f/deep/link"), "{text}");
+    assert!(refused.contains("pinned at /tmp/x s k/b p f/deep/link"), "{text}");
+    let _ = std::fs::remove_dir("/tmp/x s k");
+    tool.stop().summary();
+}
+
+#[test]
+fn xdp_loader_says_the_same() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let object = format!("/usr/lib/{}-linux-gnu/bpf/xdpfilt_dny_all.o", std::env::consts::ARCH);
+    let there = Command::new("xdp-loader").arg("help").output().is_ok()
+        && std::path::Path::new(&object).exists();
+    if !kernel_can(test_name!(), there, "there are no xdp-tools") {
+        return;
+    }
+    // libxdp pins its programs: in a mount namespace of their own.
+    let script = format!(
+        "mount -t bpf bpf /sys/fs/bpf && xdp-loader load --mode skb --prio 50 near {object} && \
+         xdp-loader status near && echo '# status' && {TOOL} status near --json && \
+         {TOOL} unload near --yes --json && ! xdp-loader status near | grep -q {}",
+        "xdpfilt"
+    );
+    let text = printed(&fixture.cable.left, &["unshare", "--mount", "sh", "-c", &script]).unwrap();
+    let (loader, own) = text.split_once("# status\n").unwrap();
+    let mut objects = own.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let program = objects.next().unwrap()["programs"][0].take();
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<_> = loader.lines().map(words).collect();
+    let line = lines.iter().find(|words| words.first().is_some_and(|word| word == "near")).unwrap();
+    let text = |key: &str| program[key].as_str().map_or(program[key].to_string(), str::to_owned);
+    assert_eq!(line[1..], [text("name"), "skb".to_owned(), text("id"), text("tag")], "{loader}");
+    if let Some(chain) = program["dispatcher"]["chain"].as_array() {
+        let part = lines.iter().find(|words| words.first().is_some_and(|word| word == "=>"));
+        let part = part.unwrap();
+        assert_eq!((part[1].as_str(), chain[0]["priority"].as_u64()), ("50", Some(50)));
+        assert_eq!(Some(part[2].as_str()), chain[0]["name"].as_str());
+    }
+    let removed = objects.next().unwrap();
+    assert_eq!(removed["removed"][0]["id"], program["id"], "{removed}");
+    assert_eq!((&removed["left"], &removed["error"]), (&json!([]), &Value::Null));
+}
+
+#[test]
+fn sockets_are_shown_also_where_there_is_no_program() {
+    if !privileged!() || !lists_sockets(test_name!()) {
+        return;
+    }
+    let fixture = Fixture::new(2);
+    let tool = fixture.start("txonly -q 1 -c -p --chunks 512 -f 2048").ready();
+    let object = status(&fixture.cable.left, &[]);
+    let near = object.iter().find(|one| one["interface"] == "near").unwrap();
+    assert_eq!(near["programs"], json!([]));
+    let socket = &near["sockets"][0];
+    assert_eq!((&socket["queue"], &socket["uid"]), (&json!(1), &json!(0)));
+    assert_eq!(socket["processes"], json!([{ "pid": tool.id(), "command": "xsk" }]));
+    let umem = &socket["umem"];
+    assert_eq!((&umem["bytes"], &umem["chunk_bytes"]), (&json!(512 * 2048), &json!(2048)));
+    assert_eq!(umem["zero_copy"], false);
+    assert!(socket["rings"]["tx"].as_u64() > Some(0), "{socket}");
+    assert!(socket["statistics"]["rx_ring_full"].is_u64(), "{socket}");
+    if let Some(ss) = printed(&fixture.cable.left, &["ss", "--xdp", "-a", "-e"]) {
+        let inode = format!("ino:{}", socket["inode"]);
+        assert!(ss.contains("near:q1") && ss.contains(&inode), "{ss}: {socket}");
+    }
+    let text = printed(&fixture.cable.left, &[TOOL, "status"]).unwrap();
+    assert!(text.contains(&format!("socket on queue 1 of process {} (xsk)", tool.id())), "{text}");
+    tool.stop().summary();
+}
