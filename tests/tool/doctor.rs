@@ -349,7 +349,7 @@ fn it_changes_nothing() {
     if !privileged!() {
         return;
     }
-    let both = Both::new(2);
+    let both = Both::new(4);
     let state = || {
         let show = |line: &str| {
             let words: Vec<_> = line.split(' ').collect();
@@ -361,8 +361,16 @@ fn it_changes_nothing() {
         ["ip -d link", "ethtool -k near", "ethtool -l near", "ip route"].map(show)
     };
     let before = state();
-    for words in ["doctor near -q all", "doctor", "features near", "features"] {
-        Tool::start(&both.namespace, words).end();
+    for words in [
+        "features",
+        "features near",
+        "doctor",
+        "doctor near",
+        "doctor near -q all",
+        "doctor near -q 3 --json",
+    ] {
+        let ended = Tool::start(&both.namespace, words).end();
+        assert_eq!(ended.status.code(), Some(0), "{words}: {ended:?}");
         assert_eq!(state(), before, "{words}");
     }
     // No socket stays.
