@@ -6,6 +6,7 @@ pub(crate) mod cut_off;
 pub(crate) mod elsewhere;
 pub(crate) mod ended;
 pub(crate) mod filtering;
+pub(crate) mod holders;
 pub(crate) mod link;
 pub(crate) mod losses;
 pub(crate) mod management;
