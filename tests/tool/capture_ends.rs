@@ -247,6 +247,9 @@ fn words_that_are_wrong_are_refused() {
     assert!(packets(&file) == long(5), "other packets");
 }
 
+/// What is said of a queue that is taken.
+const TAKEN: &str = "Another socket has this queue: one of another process";
+
 #[test]
 fn a_second_capture_is_refused_and_the_first_goes_on() {
     if !privileged!() {
@@ -254,7 +257,7 @@ fn a_second_capture_is_refused_and_the_first_goes_on() {
     }
     let (fixture, files) = (Fixture::new(1), Directory::new("second"));
     for (one, other, words) in [
-        ("", "", "Another socket has this queue: one of another process"),
+        ("", "", TAKEN),
         ("--tee", "--tee", "xsk_tap"),
         ("--tee", "", "xsk_tap"),
         ("", "--tee", "xsk_metadata"),
@@ -264,6 +267,8 @@ fn a_second_capture_is_refused_and_the_first_goes_on() {
         let first = fixture.start(&format!("capture -w {file} -C 5 {one}")).ready();
         let line = format!("capture -i near -w {} {other} --wait 100", files.file("b.pcapng"));
         let ended = Tool::start(&fixture.cable.left, &line).end();
+        let who = format!("network namespace: xsk ({})", first.id());
+        assert!(words != TAKEN || ended.failure().ends_with(&who), "{who}: {ended:?}");
         assert!(ended.failure().contains(words), "{one}, {other}: {ended:?}");
         send(&fixture, 0, &long(5));
         first.summary();

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     DespiteFrags(Error),
     /// The library's error about the packet memory of one of so many queues.
     MemoryOfQueues(Box<Error>, Queues),
+    /// The library's error about a queue that is taken, and the processes that may have it.
+    Taken(Error, Vec<String>),
     /// A filter that cannot be read.
     Expression(ExpressionError),
     /// The output is closed.
@@ -145,6 +147,17 @@ impl fmt::Display for Failure {
             }
             Self::MemoryOfQueues(error, queues) => {
                 f.write_str(&in_words_of_the_tool(error, *queues))
+            }
+            Self::Taken(error, holders) => {
+                f.write_str(&in_words_of_the_tool(error, 1))?;
+                match &holders[..] {
+                    [] => Ok(()),
+                    holders => write!(
+                        f,
+                        ". Processes with rings of sockets in this network namespace: {}",
+                        holders.join(", ")
+                    ),
+                }
             }
             Self::Expression(error) => {
                 write!(f, "the filter cannot be read: {error}")

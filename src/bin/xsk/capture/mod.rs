@@ -242,7 +242,9 @@ impl Planned {
     }
 
     fn start(self, drain: Drain) -> Result<Running> {
-        let Self { plan, output, tee, .. } = self;
+        let Self { plan, mut output, tee, .. } = self;
+        // Before the first line, which says that it begins.
+        output.begin().map_err(|error| output::not_written(output.path(), &error))?;
         let (path, count) = (output.path().to_owned(), Arc::clone(&plan.count));
         Ok(Running { writer: Writer::start(plan, output, drain)?, path, count, tee })
     }

@@ -126,7 +126,6 @@ impl Writer {
 
 impl Work {
     fn run(&mut self, drain: &Drain) -> Result<()> {
-        self.output.begin().map_err(|error| not_written(self.output.path(), &error))?;
         self.begin_file()?;
         let outcome = loop {
             let done = match drain.filled.recv_timeout(TICK) {

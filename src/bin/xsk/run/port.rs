@@ -8,6 +8,7 @@ use crate::report::output::note;
 use crate::report::rates::named;
 use crate::run::filtering::{Filtering, LiveFilter};
 use crate::run::nearest;
+use crate::run::holders::holders;
 use crate::run::sockets::TxRing;
 use crate::run::waiting::Waiting;
 use std::ffi::OsStr;
@@ -141,7 +142,7 @@ pub(crate) fn bind<S: SocketKind>(
         *waited = waiting.waited();
         let what = || format!("queue {queue} of {}, which another socket has", interface.name());
         if !waiting.goes_on(stop, what)? {
-            return Err(refused.error.into());
+            return Err(Failure::Taken(refused.error, holders()));
         }
         unbound = refused.socket;
     }
