@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 const IP: u16 = 0x0800;
 const IP6: u16 = 0x86dd;
+const ARP: u16 = 0x0806;
+const RARP: u16 = 0x8035;
 /// Ethernet types that are tags of VLANs.
 const TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
@@ -21,6 +23,9 @@ const MOST: usize = 64;
 struct Part {
     flow: Flow,
     depth: Option<u8>,
+    /// The test of an address in ARP packets, which no flow has. Together with a test of another
+    /// protocol it is true of no packet.
+    arp: Option<Test>,
 }
 
 impl Condition {
@@ -35,7 +40,7 @@ impl Condition {
     /// # Errors
     /// [`Error::Filter`](crate::Error::Filter) with [`FilterFault::NoFlow`] for what no flow has:
     /// `not`, lengths and comparisons of bytes, addresses in ARP packets (`src net 10.0.0.0/8` looks
-    /// for them; `ip src net 10.0.0.0/8` does not), sets, `multicast`, tags of VLANs without an id or
+    /// for them; `ip src net 10.0.0.0/8` and `src net 10.0.0.0/8 and udp` do not), sets, `multicast`, tags of VLANs without an id or
     /// behind another one; for a condition that is true of no packet; and for more than 64
     /// alternatives.
     ///
@@ -51,7 +56,11 @@ impl Condition {
     /// ```
     pub fn flows(&self) -> Result<Vec<Flow>> {
         let mut flows = Vec::new();
-        for Part { flow, depth } in alternatives(self.expr())? {
+        for Part { flow, depth, arp } in alternatives(self.expr())? {
+            if let Some(test) = arp {
+                const WHY: &str = ": an address without `ip` before it is one in ARP packets, too";
+                return Err(refused(&Expr::Test(test), WHY));
+            }
             match (depth, flow.vlan) {
                 (None, _) | (Some(0), None) | (Some(1), Some(_)) => {}
                 // The header in front of which the tag is, and without the tag.
@@ -131,13 +140,15 @@ impl Part {
             (Some(one), Some(other)) if one != other => return None,
             (one, other) => one.or(other),
         };
-        Some(Self { flow: self.flow.and(&other.flow)?, depth })
+        let arp = self.arp.as_ref().or(other.arp.as_ref()).cloned();
+        Some(Self { flow: self.flow.and(&other.flow)?, depth, arp })
     }
 }
 
 /// Returns the alternatives of a test, or why there are none.
-fn of_test(Test { depth, kind }: &Test) -> Result<Vec<Part>, &'static str> {
-    let part = |flow| Part { flow, depth: Some(*depth) };
+fn of_test(test: &Test) -> Result<Vec<Part>, &'static str> {
+    let Test { depth, kind } = test;
+    let part = |flow| Part { flow, depth: Some(*depth), arp: None };
     let with =
         |ethertype, protocol| Flow { ethertype: Some(ethertype), protocol, ..Flow::default() };
     Ok(match kind {
@@ -146,7 +157,7 @@ fn of_test(Test { depth, kind }: &Test) -> Result<Vec<Part>, &'static str> {
         TestKind::Vlan(_) if *depth > 0 => return Err(" behind another tag"),
         TestKind::Vlan(None) => return Err(" without an id"),
         TestKind::Vlan(id) => {
-            vec![Part { flow: Flow { vlan: *id, ..Flow::default() }, depth: None }]
+            vec![Part { flow: Flow { vlan: *id, ..Flow::default() }, ..Part::default() }]
         }
         TestKind::Ether(direction, address) => {
             let mac = Some(*address);
@@ -154,7 +165,7 @@ fn of_test(Test { depth, kind }: &Test) -> Result<Vec<Part>, &'static str> {
             let destination = Flow { destination_mac: mac, ..Flow::default() };
             directed(*direction, source, destination)
                 .into_iter()
-                .map(|flow| Part { flow, depth: None })
+                .map(|flow| Part { flow, ..Part::default() })
                 .collect()
         }
         TestKind::Ip4(direction, address, mask) => {
@@ -178,8 +189,9 @@ fn of_test(Test { depth, kind }: &Test) -> Result<Vec<Part>, &'static str> {
         TestKind::Ip6Port(number, direction, ports) => {
             of_ports(*direction, &with(IP6, Some(*number)), *ports).into_iter().map(part).collect()
         }
-        TestKind::Arp { .. } => {
-            return Err(" (an address without `ip` before it is looked for in ARP packets, too)");
+        TestKind::Arp { reverse, .. } => {
+            let ethertype = if *reverse { RARP } else { ARP };
+            vec![Part { arp: Some(test.clone()), ..part(with(ethertype, None)) }]
         }
         _ => return Err(""),
     })
@@ -254,6 +266,8 @@ mod tests {
             ..Flow::default()
         };
         assert_eq!(flows("tcp and ip src net 10.0.0.0/8"), std::slice::from_ref(&ten));
+        assert_eq!(flows("ip and tcp and src net 10.0.0.0/8"), std::slice::from_ref(&ten));
+        assert_eq!(flows("src net 10.0.0.0/8 and tcp"), std::slice::from_ref(&ten));
         let host = Flow { source: net([10, 1, 2, 3], 32), ..ten };
         assert_eq!(flows("ip and tcp and ip src net 10.0.0.0/8 and ip src host 10.1.2.3"), [host]);
         for text in ["ip and ip6", "icmp and udp", "ip src host 10.0.0.1 and ip src net 11.0.0.0/8"]
@@ -281,8 +295,9 @@ mod tests {
             ("tcp[tcpflags] & tcp-syn != 0", "`tcp[13] & 2 != 0`"),
             ("greater 100", "`len >= 100`"),
             ("src net 10.0.0.0/8", "in ARP packets, too"),
+            ("src net 10.0.0.0/8 and not tcp", "`not tcp`"),
             ("ether multicast", "`ether multicast`"),
-            ("ip host 10.0.0.1 and port 53 and portrange 1-60000 and host 10.0.0.2", "ARP"),
+            ("arp and src net 10.0.0.0/8", "`arp src net 10.0.0.0/8`"),
             ("ip net 10.0.0.1 mask 255.0.0.255", "whose mask is no prefix"),
             ("(port 1 or 2 or 3 or 4 or 5 or 6)", "more than 64 alternatives"),
         ] {
