@@ -164,6 +164,7 @@ fn mistakes_are_refused_with_words() {
     for (words, text) in [
         (&["lo"][..], "show"),
         (&["lo", "set"], "--defer-hard-irqs"),
+        (&["lo", "set", "-q", "0"], "--defer-hard-irqs"),
         (&["lo", "set", "--defer-hard-irqs", "2147483648"], "2147483647"),
         (&["lo", "set", "--threaded", "maybe"], "on, off"),
         (&["lo", "profile", "speed"], "throughput, latency"),
