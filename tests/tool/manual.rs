@@ -122,6 +122,8 @@ fn groff_takes_each_manual_page_without_a_warning() {
 fn a_manual_page_is_that_of_the_command() {
     let page = printed(&["man", "rxdrop"]);
     assert!(page.contains("xsk-rxdrop") && page.contains("frame\\-size"), "{page}");
+    let page = printed(&["man", "steer", "list"]);
+    assert!(page.contains("\\fBxsk steer <IF> list [OPTIONS]\\fR"), "{page}");
     let page = printed(&["man"]);
     assert!(page.contains("Exit codes:") && page.contains("link_down"), "{page}");
     let output = tool(&["man", "rxdorp"]);

@@ -78,6 +78,9 @@ fn what_is_set_is_shown_and_undone_by_the_command_that_is_printed() {
     // What is not named stays.
     lines(&fixture, "napi near set -q 1 --gro-flush-timeout 9000");
     assert_eq!(settings(&fixture, 1).defer_hard_irqs, 3);
+    let vain = lines(&fixture, "napi near set -q 0 --defer-hard-irqs 1");
+    assert!(vain[0].ends_with("no effect while --gro-flush-timeout is 0"), "{vain:?}");
+    lines(&fixture, "napi near set -q 0 --defer-hard-irqs 0");
     let undo = told.last().unwrap().trim().strip_prefix("xsk ").unwrap();
     lines(&fixture, undo);
     assert_eq!(settings(&fixture, 1), before);
@@ -161,6 +164,7 @@ fn mistakes_are_refused_with_words() {
     for (words, text) in [
         (&["lo"][..], "show"),
         (&["lo", "set"], "--defer-hard-irqs"),
+        (&["lo", "set", "-q", "0"], "--defer-hard-irqs"),
         (&["lo", "set", "--defer-hard-irqs", "2147483648"], "2147483647"),
         (&["lo", "set", "--threaded", "maybe"], "on, off"),
         (&["lo", "profile", "speed"], "throughput, latency"),

@@ -1,5 +1,8 @@
 //! Conditions as lists of flows.
 
+#[cfg(test)]
+mod tests;
+
 use super::condition::Condition;
 use super::direction::Direction;
 use super::expr::{Expr, Test, TestKind};
@@ -10,6 +13,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 const IP: u16 = 0x0800;
 const IP6: u16 = 0x86dd;
+const ARP: u16 = 0x0806;
+const RARP: u16 = 0x8035;
 /// Ethernet types that are tags of VLANs.
 const TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
@@ -21,6 +26,9 @@ const MOST: usize = 64;
 struct Part {
     flow: Flow,
     depth: Option<u8>,
+    /// The test of an address in ARP packets, which no flow has. Together with a test of another
+    /// protocol it is true of no packet.
+    arp: Option<Test>,
 }
 
 impl Condition {
@@ -35,7 +43,7 @@ impl Condition {
     /// # Errors
     /// [`Error::Filter`](crate::Error::Filter) with [`FilterFault::NoFlow`] for what no flow has:
     /// `not`, lengths and comparisons of bytes, addresses in ARP packets (`src net 10.0.0.0/8` looks
-    /// for them; `ip src net 10.0.0.0/8` does not), sets, `multicast`, tags of VLANs without an id or
+    /// for them; `ip src net 10.0.0.0/8` and `src net 10.0.0.0/8 and udp` do not), sets, `multicast`, tags of VLANs without an id or
     /// behind another one; for a condition that is true of no packet; and for more than 64
     /// alternatives.
     ///
@@ -51,7 +59,11 @@ impl Condition {
     /// ```
     pub fn flows(&self) -> Result<Vec<Flow>> {
         let mut flows = Vec::new();
-        for Part { flow, depth } in alternatives(self.expr())? {
+        for Part { flow, depth, arp } in alternatives(self.expr())? {
+            if let Some(test) = arp {
+                const WHY: &str = ": an address without `ip` before it is one in ARP packets, too";
+                return Err(refused(&Expr::Test(test), WHY));
+            }
             match (depth, flow.vlan) {
                 (None, _) | (Some(0), None) | (Some(1), Some(_)) => {}
                 // The header in front of which the tag is, and without the tag.
@@ -131,13 +143,15 @@ impl Part {
             (Some(one), Some(other)) if one != other => return None,
             (one, other) => one.or(other),
         };
-        Some(Self { flow: self.flow.and(&other.flow)?, depth })
+        let arp = self.arp.as_ref().or(other.arp.as_ref()).cloned();
+        Some(Self { flow: self.flow.and(&other.flow)?, depth, arp })
     }
 }
 
 /// Returns the alternatives of a test, or why there are none.
-fn of_test(Test { depth, kind }: &Test) -> Result<Vec<Part>, &'static str> {
-    let part = |flow| Part { flow, depth: Some(*depth) };
+fn of_test(test: &Test) -> Result<Vec<Part>, &'static str> {
+    let Test { depth, kind } = test;
+    let part = |flow| Part { flow, depth: Some(*depth), arp: None };
     let with =
         |ethertype, protocol| Flow { ethertype: Some(ethertype), protocol, ..Flow::default() };
     Ok(match kind {
@@ -146,7 +160,7 @@ fn of_test(Test { depth, kind }: &Test) -> Result<Vec<Part>, &'static str> {
         TestKind::Vlan(_) if *depth > 0 => return Err(" behind another tag"),
         TestKind::Vlan(None) => return Err(" without an id"),
         TestKind::Vlan(id) => {
-            vec![Part { flow: Flow { vlan: *id, ..Flow::default() }, depth: None }]
+            vec![Part { flow: Flow { vlan: *id, ..Flow::default() }, ..Part::default() }]
         }
         TestKind::Ether(direction, address) => {
             let mac = Some(*address);
@@ -154,7 +168,7 @@ fn of_test(Test { depth, kind }: &Test) -> Result<Vec<Part>, &'static str> {
             let destination = Flow { destination_mac: mac, ..Flow::default() };
             directed(*direction, source, destination)
                 .into_iter()
-                .map(|flow| Part { flow, depth: None })
+                .map(|flow| Part { flow, ..Part::default() })
                 .collect()
         }
         TestKind::Ip4(direction, address, mask) => {
@@ -178,8 +192,9 @@ fn of_test(Test { depth, kind }: &Test) -> Result<Vec<Part>, &'static str> {
         TestKind::Ip6Port(number, direction, ports) => {
             of_ports(*direction, &with(IP6, Some(*number)), *ports).into_iter().map(part).collect()
         }
-        TestKind::Arp { .. } => {
-            return Err(" (an address without `ip` before it is looked for in ARP packets, too)");
+        TestKind::Arp { reverse, .. } => {
+            let ethertype = if *reverse { RARP } else { ARP };
+            vec![Part { arp: Some(test.clone()), ..part(with(ethertype, None)) }]
         }
         _ => return Err(""),
     })
@@ -212,116 +227,4 @@ fn prefix(mask: Ipv4Addr) -> Option<u8> {
     let mask = u32::from(mask);
     let bits = mask.leading_ones();
     (mask.count_ones() == bits).then_some(u8::try_from(bits).ok()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flows(text: &str) -> Vec<Flow> {
-        text.parse::<Condition>().unwrap().flows().unwrap_or_else(|error| panic!("{text}: {error}"))
-    }
-
-    fn refusal(text: &str) -> String {
-        text.parse::<Condition>().unwrap().flows().expect_err(text).to_string()
-    }
-
-    fn udp(ethertype: u16) -> Flow {
-        Flow { ethertype: Some(ethertype), protocol: Some(17), ..Flow::default() }
-    }
-
-    #[test]
-    fn a_port_is_one_of_both_versions_of_ip() {
-        let to = |ethertype| Flow { destination_ports: Some(4789.into()), ..udp(ethertype) };
-        assert_eq!(flows("udp dst port 4789"), [to(IP), to(IP6)]);
-        assert_eq!(flows("ip and udp dst port 4789"), [to(IP)]);
-        assert_eq!(flows("ip6 udp dst port 4789"), [to(IP6)]);
-        assert_eq!(flows("port 53").len(), 12);
-        let both =
-            Flow { source_ports: Some(5.into()), destination_ports: Some(5.into()), ..udp(IP) };
-        assert_eq!(flows("ip udp src and dst port 5"), [both]);
-        let some = Flow { source_ports: Some((10..=15).into()), ..udp(IP) };
-        assert_eq!(flows("ip udp src portrange 1-15 and src portrange 10-20"), [some]);
-    }
-
-    #[test]
-    fn alternatives_that_contradict_themselves_are_left_out() {
-        let net = |address: [u8; 4], bits| Some((IpAddr::from(address), bits));
-        let ten = Flow {
-            ethertype: Some(IP),
-            protocol: Some(6),
-            source: net([10, 0, 0, 0], 8),
-            ..Flow::default()
-        };
-        assert_eq!(flows("tcp and ip src net 10.0.0.0/8"), std::slice::from_ref(&ten));
-        let host = Flow { source: net([10, 1, 2, 3], 32), ..ten };
-        assert_eq!(flows("ip and tcp and ip src net 10.0.0.0/8 and ip src host 10.1.2.3"), [host]);
-        for text in ["ip and ip6", "icmp and udp", "ip src host 10.0.0.1 and ip src net 11.0.0.0/8"]
-        {
-            assert!(refusal(text).contains("no packet can have all"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_tag_is_compared_with_what_is_behind_it() {
-        let tagged = |flow| Flow { vlan: Some(7), ..flow };
-        assert_eq!(flows("vlan 7"), [tagged(Flow::default())]);
-        assert_eq!(flows("vlan 7 and ip and udp"), [tagged(udp(IP))]);
-        assert!(refusal("vlan and udp").contains("`vlan` without an id"));
-        assert!(refusal("vlan 7 and vlan 8").contains("behind another tag"));
-        assert!(refusal("behind 1 udp").contains("whose id is not given"));
-        assert!(refusal("ip and vlan 7").contains("no packet"));
-        assert!(refusal("ether proto 0x8100").contains("without a VLAN's id"));
-    }
-
-    #[test]
-    fn what_no_flow_has_is_named() {
-        for (text, named) in [
-            ("udp and not dst port 53", "`not dst port 53`"),
-            ("tcp[tcpflags] & tcp-syn != 0", "`tcp[13] & 2 != 0`"),
-            ("greater 100", "`len >= 100`"),
-            ("src net 10.0.0.0/8", "in ARP packets, too"),
-            ("ether multicast", "`ether multicast`"),
-            ("ip host 10.0.0.1 and port 53 and portrange 1-60000 and host 10.0.0.2", "ARP"),
-            ("ip net 10.0.0.1 mask 255.0.0.255", "whose mask is no prefix"),
-            ("(port 1 or 2 or 3 or 4 or 5 or 6)", "more than 64 alternatives"),
-        ] {
-            let error = refusal(text);
-            assert!(error.contains(named), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn addresses_of_ethernet_and_types_are_flows() {
-        let mac = Some([2, 0, 0, 0, 0, 1]);
-        let to = Flow { destination_mac: mac, ethertype: Some(0x88f7), ..Flow::default() };
-        assert_eq!(flows("ether dst 02:00:00:00:00:01 and ether proto 0x88f7"), [to]);
-        assert_eq!(flows("ether host 02:00:00:00:00:01").len(), 2);
-        assert_eq!(flows("len >= 0"), [Flow::default()]);
-    }
-
-    /// Each packet of the filter belongs to an alternative, and the other way round.
-    #[test]
-    fn the_alternatives_are_true_together_of_what_the_condition_is() {
-        let mut packet = vec![0_u8; 60];
-        packet[12..15].copy_from_slice(&[8, 0, 0x45]);
-        packet[23] = 17;
-        packet[26..34].copy_from_slice(&[10, 1, 2, 3, 10, 9, 9, 9]);
-        packet[34..38].copy_from_slice(&[0, 53, 0x12, 0xb5]);
-        for text in ["udp port 53", "ip src net 10.0.0.0/8 and (port 1 or 4789)", "udp dst port 53"]
-        {
-            let condition: Condition = text.parse().unwrap();
-            let matched = flows(text).iter().any(|flow| {
-                let port = |at: usize, ports: Option<Ports>| {
-                    let port = u16::from_be_bytes([packet[at], packet[at + 1]]);
-                    ports.is_none_or(|ports| (ports.first..=ports.last).contains(&port))
-                };
-                flow.ethertype.is_none_or(|number| number == IP)
-                    && flow.protocol.is_none_or(|number| number == 17)
-                    && port(34, flow.source_ports)
-                    && port(36, flow.destination_ports)
-            });
-            assert_eq!(matched, condition.matches(&packet), "{text}");
-        }
-    }
 }

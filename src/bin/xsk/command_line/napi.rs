@@ -1,6 +1,6 @@
 //! The command line of `xsk napi`.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use xsk::interface::NapiThreading;
 use xsk::multi_queue::QueueSet;
@@ -45,10 +45,13 @@ pub(crate) enum NapiCommand {
     Profile(NapiProfileArgs),
 }
 
+/// What `set` sets, of which one has to be there.
+const SETTINGS: [&str; 4] =
+    ["defer_hard_irqs", "gro_flush_timeout", "irq_suspend_timeout", "threaded"];
+
 /// Options of `napi IF set`.
 #[derive(Debug, Args)]
-#[group(id = "settings", required = true, multiple = true,
-        args = ["defer_hard_irqs", "gro_flush_timeout", "irq_suspend_timeout", "threaded"])]
+#[command(group = ArgGroup::new("settings").required(true).multiple(true).args(SETTINGS))]
 pub(crate) struct NapiSetArgs {
     /// Receive queues: a number, numbers and ranges (0,2,4-7), or `all`
     #[arg(short, long, value_name = "QUEUES", default_value = "all")]

@@ -74,7 +74,7 @@ fn page(command: &Command) -> String {
     let written = man
         .render_title(&mut text)
         .and_then(|()| man.render_name_section(&mut text))
-        .and_then(|()| man.render_synopsis_section(&mut text))
+        .and_then(|()| synopsis(command).to_writer(&mut text))
         .and_then(|()| man.render_description_section(&mut text))
         .and_then(|()| match command.get_arguments().any(|arg| !arg.is_hide_set()) {
             true => man.render_options_section(&mut text),
@@ -90,6 +90,20 @@ fn page(command: &Command) -> String {
         });
     debug_assert!(written.is_ok(), "memory takes what is written");
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Returns the section on how the command is called, in the words of the help.
+fn synopsis(command: &Command) -> Roff {
+    let mut roff = Roff::default();
+    roff.control("SH", ["SYNOPSIS"]);
+    let usage = command.clone().render_usage().to_string();
+    for (number, line) in usage.trim_start_matches("Usage:").lines().enumerate() {
+        if number > 0 {
+            roff.control("br", []);
+        }
+        roff.text([bold(line.trim())]);
+    }
+    roff
 }
 
 /// Returns what follows the help as a section: a line that is not indented is a paragraph, one that

@@ -94,7 +94,11 @@ fn line(args: &NapiArgs, interface: &Interface, guard: &NapiGuard, after: &NapiS
         (Some(queue), Some(napi)) => format!("{name} queue {queue} (NAPI {napi})"),
         _ => format!("{name}, all queues (this kernel or driver does not set single ones)"),
     };
-    format!("{place}: {} -> {after}\n", guard.former())
+    // `napi_complete_done` (net/core/dev.c) counts a deferral, and then waits for no time.
+    let vain = after.defer_hard_irqs > 0 && after.gro_flush_timeout.is_zero();
+    let effect =
+        if vain { "; deferrals have no effect while --gro-flush-timeout is 0" } else { "" };
+    format!("{place}: {} -> {after}{effect}\n", guard.former())
 }
 
 /// Returns the commands that put the former settings back: one for all queues that had the same.

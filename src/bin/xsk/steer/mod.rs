@@ -11,7 +11,7 @@ use crate::run::port;
 use crate::steer::rules::{Target, rules};
 use serde_json::json;
 use xsk::interface::{FlowAction, FlowRule, InstalledRule, RuleGuard};
-use xsk::{Errno, Error, Interface};
+use xsk::{Error, Interface};
 
 pub(crate) fn run(args: &SteerArgs) -> Result<Ended> {
     let interface = || port::interface(&args.interface);
@@ -81,23 +81,22 @@ fn list(args: &SteerArgs, interface: &Interface) -> Result<()> {
 
 fn remove(args: &SteerArgs, delete: &DeleteArgs, interface: &Interface) -> Result<()> {
     let there = interface.rules()?;
-    let find = |id: &u32| there.iter().find(|rule| rule.location == *id);
-    if let Some(id) = delete.ids.iter().find(|id| find(id).is_none()) {
+    let is_there = |id: &u32| there.iter().any(|rule| rule.location == *id);
+    if let Some(id) = delete.ids.iter().find(|id| !is_there(id)) {
         let name = interface.name();
         return Err(Failure::Text(format!(
             "{name} has no flow rule {id}: `xsk steer {} list` shows those that it has",
             quoted(name)
         )));
     }
-    let wanted: Vec<_> = match delete.all {
-        true => there.iter().collect(),
-        false => delete.ids.iter().filter_map(find).collect(),
-    };
+    let named = |rule: &&InstalledRule| delete.all || delete.ids.contains(&rule.location);
+    let wanted: Vec<_> = there.iter().filter(named).collect();
     for rule in &wanted {
-        match interface.remove_rule(rule.location) {
-            // It was named twice, or another program was faster.
-            Err(Error::Interface { errno: Errno::NOENT, .. }) => {}
-            result => result?,
+        if let Err(error) = interface.remove_rule(rule.location) {
+            // Unless another program was faster.
+            if interface.rules()?.contains(rule) {
+                return Err(error.into());
+            }
         }
         output::print(&line(args, interface, rule, "deleted"))?;
     }

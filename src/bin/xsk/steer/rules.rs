@@ -200,7 +200,7 @@ mod tests {
             ),
             ("ip and udp dst port 4789", &["udp4 dst-port 4789: queue 3"]),
             (
-                "ip and tcp and ip src net 10.0.0.0/8 and tcp dst portrange 1024-1039",
+                "ip and tcp and src net 10.0.0.0/8 and tcp dst portrange 1024-1039",
                 &["tcp4 src 10.0.0.0/8 dst-port 1024/0xfff0: queue 3"],
             ),
             ("ip6 and sctp and ip6 dst host ::1", &["sctp6 dst ::1: queue 3"]),
