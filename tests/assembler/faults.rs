@@ -148,6 +148,7 @@ fn operands_are_those_that_a_kernel_takes() {
         Insn::load_signed(Narrow::Word, R10, R1, 0),
         Insn::atomic64(Atomic::FetchAdd, R1, 0, R10),
         Insn::atomic64(Atomic::Exchange, R1, 0, R10),
+        Insn::load_acquire(Size::Word, R10, R1, 0),
     ];
     let rest = |broken: Fault, rule: &str| match broken {
         Fault::Operand { at: 1, rule: found } => assert!(found.contains(rule), "{found}"),
@@ -176,6 +177,8 @@ fn operands_are_those_that_a_kernel_takes() {
         Insn::load(Size::Half, R0, R10, -1),
         Insn::load_signed(Narrow::Word, R0, R10, -2),
         Insn::atomic64(Atomic::Add, R10, -4, R1),
+        Insn::load_acquire(Size::Double, R0, R10, -4),
+        Insn::store_release(Size::Double, R10, -4, R1),
     ];
     for insn in stack {
         rest(after(insn), "512 bytes of the stack");

@@ -191,6 +191,26 @@ const BY_HAND: &[Row] = &[
         [0xc3, 0x21, 8, 0, 0xf1, 0, 0, 0],
         "(c3) r0 = atomic_cmpxchg((u32 *)(r1 +8), r0, r2)",
     ),
+    (
+        Insn::load_acquire(Size::Double, R2, R1, 8),
+        [0xdb, 0x12, 8, 0, 0, 1, 0, 0],
+        "(db) r2 = load_acquire((u64 *)(r1 +8))",
+    ),
+    (
+        Insn::load_acquire(Size::Byte, R2, R1, -1),
+        [0xd3, 0x12, 0xff, 0xff, 0, 1, 0, 0],
+        "(d3) r2 = load_acquire((u8 *)(r1 -1))",
+    ),
+    (
+        Insn::store_release(Size::Word, R1, 8, R2),
+        [0xc3, 0x21, 8, 0, 0x10, 1, 0, 0],
+        "(c3) store_release((u32 *)(r1 +8), r2)",
+    ),
+    (
+        Insn::store_release(Size::Half, R10, -2, R2),
+        [0xcb, 0x2a, 0xfe, 0xff, 0x10, 1, 0, 0],
+        "(cb) store_release((u16 *)(r10 -2), r2)",
+    ),
     (Insn::alu64_imm(Alu::Mod, R1, 10), [0x97, 1, 0, 0, 0xa, 0, 0, 0], "(97) r1 %= 10"),
     (Insn::alu64_imm(Alu::Sdiv, R1, 10), [0x37, 1, 1, 0, 0xa, 0, 0, 0], "(37) r1 s/= 10"),
     (Insn::alu32_reg(Alu::Sdiv, R1, R2), [0x3c, 0x21, 1, 0, 0, 0, 0, 0], "(3c) w1 s/= w2"),

@@ -68,6 +68,10 @@ fn straight() -> impl Strategy<Value = Insn<'static>> {
             .prop_map(|(op, dst, off, src)| Insn::atomic64(op, dst, off, src)),
         (atomic(), reg(), any::<i16>(), reg())
             .prop_map(|(op, dst, off, src)| Insn::atomic32(op, dst, off, src)),
+        (size(), reg(), reg(), any::<i16>())
+            .prop_map(|(size, dst, src, off)| Insn::load_acquire(size, dst, src, off)),
+        (size(), reg(), any::<i16>(), reg())
+            .prop_map(|(size, dst, off, src)| Insn::store_release(size, dst, off, src)),
         (0..212).prop_map(|number| Insn::call(Helper(number))),
         any::<u32>().prop_map(Insn::call_kernel),
     ]

@@ -357,3 +357,43 @@ fn every_condition_compares() {
         }
     }
 }
+
+#[test]
+fn acquiring_loads_and_releasing_stores_move_what_they_say() {
+    let name = test_name!();
+    let can = kernel_since(6, 15);
+    if !privileged!() || !kernel_can(name, can, "they came with 6.15") {
+        return;
+    }
+    let sizes = [(Size::Byte, 1), (Size::Half, 2), (Size::Word, 4), (Size::Double, 8)];
+    for (size, bytes) in sizes {
+        let low = |a: u64| if bytes == 8 { a } else { a & ((1 << (8 * bytes)) - 1) };
+        let body = [
+            Insn::store_imm(Size::Double, R10, -8, 0),
+            Insn::store_release(size, R10, -8, R0),
+            Insn::load_acquire(size, R0, R10, -8),
+        ];
+        let both = Calculation::of(format!("{size:?}"), body);
+        for (a, b) in PAIRS {
+            both.check(a, b, low(a));
+        }
+    }
+    // The kernel's own listing, as the verifier shows it, has the same words.
+    let insns = [
+        Insn::mov64_imm(R0, 0),
+        Insn::store_release(Size::Double, R10, -8, R0),
+        Insn::load_acquire(Size::Double, R2, R10, -8),
+        Insn::mov64_reg(R0, R9),
+        Insn::exit(),
+    ];
+    let error = xsk::bpf::Program::builder(&insns).license(c"GPL").load().map(drop).unwrap_err();
+    let xsk::Error::LoadProgram { listing, log, .. } = &error else { panic!("{error:?}") };
+    for line in
+        ["(db) store_release((u64 *)(r10 -8), r0)", "(db) r2 = load_acquire((u64 *)(r10 -8))"]
+    {
+        assert!(log.contains(line) && listing.contains(line), "{line}: {log}\n{listing}");
+    }
+    let mut a = xsk::bpf::Assembler::new();
+    a.add(insns);
+    assert_eq!(a.finish().unwrap().since(), Some("6.15"));
+}

@@ -5,8 +5,8 @@ use super::insn::Insn;
 use crate::error::AssemblyFault as Fault;
 use xsk_uapi::bpf::{
     BPF_ALU, BPF_ALU64, BPF_ARSH, BPF_ATOMIC, BPF_B, BPF_CMPXCHG, BPF_DIV, BPF_FETCH, BPF_H,
-    BPF_LDX, BPF_LSH, BPF_MEM, BPF_MEMSX, BPF_MOD, BPF_REG_10, BPF_RSH, BPF_ST, BPF_STX, BPF_W,
-    BPF_X,
+    BPF_LDX, BPF_LOAD_ACQ, BPF_LSH, BPF_MEM, BPF_MEMSX, BPF_MOD, BPF_REG_10, BPF_RSH, BPF_ST,
+    BPF_STX, BPF_W, BPF_X,
 };
 
 /// The mode and the size of a load or store, in its opcode.
@@ -143,8 +143,9 @@ fn broken_rule(insn: Insn<'_>) -> Option<&'static str> {
         return Some("has registers from R0 to R10");
     }
     let class = raw.code & CLASS;
-    let is_write = matches!(class, BPF_ALU | BPF_ALU64 | BPF_LDX) || insn.is_wide();
     let is_atomic = class == BPF_STX && raw.code & MODE == BPF_ATOMIC;
+    let is_acquire = is_atomic && raw.imm == BPF_LOAD_ACQ;
+    let is_write = matches!(class, BPF_ALU | BPF_ALU64 | BPF_LDX) || insn.is_wide() || is_acquire;
     let is_fetch = is_atomic && raw.imm & BPF_FETCH != 0 && raw.imm != BPF_CMPXCHG;
     if (is_write && dst == BPF_REG_10) || (is_fetch && src == BPF_REG_10) {
         return Some("does not write to R10, the frame pointer");
@@ -152,6 +153,7 @@ fn broken_rule(insn: Insn<'_>) -> Option<&'static str> {
     match class {
         BPF_ALU | BPF_ALU64 if raw.code & BPF_X == 0 => broken_rule_of_number(insn),
         BPF_LDX => broken_rule_of_stack(insn, src),
+        BPF_STX if is_acquire => broken_rule_of_stack(insn, src),
         BPF_ST | BPF_STX => broken_rule_of_stack(insn, dst),
         _ => None,
     }

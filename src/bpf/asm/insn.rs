@@ -6,9 +6,9 @@ use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use xsk_uapi::bpf::{
     BPF_ALU, BPF_ALU64, BPF_ATOMIC, BPF_CALL, BPF_DW, BPF_END, BPF_EXIT, BPF_IMM, BPF_JA, BPF_JMP,
-    BPF_JMP32, BPF_LD, BPF_LDX, BPF_MEM, BPF_MEMSX, BPF_NEG, BPF_PSEUDO_CALL,
-    BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, BPF_ST, BPF_STX, BPF_TO_BE,
-    BPF_TO_LE, BPF_W, BPF_X, bpf_insn,
+    BPF_JMP32, BPF_LD, BPF_LDX, BPF_LOAD_ACQ, BPF_MEM, BPF_MEMSX, BPF_NEG, BPF_PSEUDO_CALL,
+    BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, BPF_ST, BPF_STORE_REL, BPF_STX,
+    BPF_TO_BE, BPF_TO_LE, BPF_W, BPF_X, bpf_insn,
 };
 
 /// The opcode of the first half of a 16-byte load.
@@ -264,6 +264,27 @@ impl<'map> Insn<'map> {
     #[doc(alias = "xadd")]
     pub const fn atomic32(op: Atomic, dst: Reg, off: i16, src: Reg) -> Self {
         Self::new(BPF_STX | BPF_ATOMIC | BPF_W, dst.bits(), src.bits(), off, op.bits())
+    }
+
+    /// `dst = *(size *)(src + off)`, zero-extended, before all loads and stores that follow (6.15).
+    ///
+    /// A program that waits for what another one, or a process, publishes by
+    /// [`store_release`](Self::store_release) sees with it all that was written before. The place lies
+    /// at a multiple of the size.
+    #[must_use]
+    #[doc(alias = "BPF_LOAD_ACQ")]
+    pub const fn load_acquire(size: Size, dst: Reg, src: Reg, off: i16) -> Self {
+        let code = BPF_STX | BPF_ATOMIC | size.bits();
+        Self::new(code, dst.bits(), src.bits(), off, BPF_LOAD_ACQ)
+    }
+
+    /// `*(size *)(dst + off) = src`, after all loads and stores that came before (6.15). The place lies
+    /// at a multiple of the size.
+    #[must_use]
+    #[doc(alias = "BPF_STORE_REL")]
+    pub const fn store_release(size: Size, dst: Reg, off: i16, src: Reg) -> Self {
+        let code = BPF_STX | BPF_ATOMIC | size.bits();
+        Self::new(code, dst.bits(), src.bits(), off, BPF_STORE_REL)
     }
 
     /// `dst = imm`, all 64 bits: two slots, of which the second is no jump target.

@@ -10,9 +10,10 @@ use std::fmt;
 use xsk_uapi::bpf::{
     BPF_ABS, BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_ATOMIC, BPF_B, BPF_CALL, BPF_CMPXCHG,
     BPF_DIV, BPF_DW, BPF_END, BPF_EXIT, BPF_FETCH, BPF_H, BPF_IND, BPF_JA, BPF_JMP, BPF_JMP32,
-    BPF_LD, BPF_LDX, BPF_MEM, BPF_MEMSX, BPF_MOD, BPF_MOV, BPF_NEG, BPF_OR, BPF_PSEUDO_CALL,
-    BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, BPF_ST,
-    BPF_STX, BPF_TO_BE, BPF_W, BPF_X, BPF_XCHG, BPF_XOR,
+    BPF_LD, BPF_LDX, BPF_LOAD_ACQ, BPF_MEM, BPF_MEMSX, BPF_MOD, BPF_MOV, BPF_NEG, BPF_OR,
+    BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD,
+    BPF_PSEUDO_MAP_VALUE, BPF_ST, BPF_STORE_REL, BPF_STX, BPF_TO_BE, BPF_W, BPF_X, BPF_XCHG,
+    BPF_XOR,
 };
 
 /// The parts of the opcode of a load or store.
@@ -269,7 +270,13 @@ impl Line<'_> {
             _ => return unknown(f),
         }
         let bits = if raw.code & SIZE == BPF_DW { "64" } else { "" };
-        let pointer = format!("({size} *)(r{dst} {:+})", raw.off);
+        let pointer = |base| format!("({size} *)(r{base} {:+})", raw.off);
+        match raw.imm {
+            BPF_LOAD_ACQ => return write!(f, "r{dst} = load_acquire({})", pointer(src)),
+            BPF_STORE_REL => return write!(f, "store_release({}, r{src})", pointer(dst)),
+            _ => {}
+        }
+        let pointer = pointer(dst);
         match (raw.imm, atomic(raw.imm & !BPF_FETCH)) {
             (BPF_CMPXCHG, _) => write!(f, "r0 = atomic{bits}_cmpxchg({pointer}, r0, r{src})"),
             (BPF_XCHG, _) => write!(f, "r{src} = atomic{bits}_xchg({pointer}, r{src})"),

@@ -5,7 +5,8 @@ use super::helper::Helper;
 use super::insn::Insn;
 use xsk_uapi::bpf::{
     BPF_ADD, BPF_ALU, BPF_ALU64, BPF_ATOMIC, BPF_CALL, BPF_END, BPF_JA, BPF_JMP, BPF_JMP32,
-    BPF_LDX, BPF_MEMSX, BPF_MOV, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_VALUE, BPF_STX,
+    BPF_LDX, BPF_LOAD_ACQ, BPF_MEMSX, BPF_MOV, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_VALUE,
+    BPF_STORE_REL, BPF_STX,
 };
 
 /// The mode of a load or store, in its opcode.
@@ -40,6 +41,11 @@ pub(super) fn need(insn: Insn<'_>) -> Option<Need> {
         }
         (BPF_LDX, _) if raw.code & MODE == BPF_MEMSX => {
             Some(("a sign-extending load of the program", "6.6"))
+        }
+        (BPF_STX, _)
+            if raw.code & MODE == BPF_ATOMIC && matches!(raw.imm, BPF_LOAD_ACQ | BPF_STORE_REL) =>
+        {
+            Some(("a load-acquire or store-release of the program", "6.15"))
         }
         (BPF_STX, _) if raw.code & MODE == BPF_ATOMIC && raw.imm != i32::from(BPF_ADD) => {
             Some(("an atomic operation of the program", "5.12"))

@@ -164,6 +164,10 @@ constants! {
         BPF_XCHG = 0xe0 | BPF_FETCH;
         /// Immediate value of an atomic operation: compare with register 0 and exchange (5.12).
         BPF_CMPXCHG = 0xf0 | BPF_FETCH;
+        /// Immediate value of an atomic operation: load, before all that follows (6.15).
+        BPF_LOAD_ACQ = 0x100;
+        /// Immediate value of an atomic operation: store, after all that came before (6.15).
+        BPF_STORE_REL = 0x110;
 
         /// Helper: pointer to a map's value, or null.
         BPF_FUNC_map_lookup_elem = 1;
