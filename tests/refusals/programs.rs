@@ -206,7 +206,7 @@ fn a_large_packet_size_at_the_other_end() {
         &expect![[r#"
             cannot attach an XDP program to xsk-a in native mode by netlink: ERANGE (Numerical result out of range), "...".
             Set a smaller MTU at the other end of the cable: `ip link set dev PEER mtu 1500`.
-            Or take longer packets in several frames (`AttachmentBuilder::frags`, `SocketBuilder::multi_buffer`).
+            Or take longer packets in several frames (`AttachmentBuilder::frags`, `SocketBuilder::multi_buffer`; with a program of one's own `Filter::frags` or `ProgramBuilder::frags`).
             Or use generic mode (`AttachMode::Generic`), whose largest packet is the chunk size less 256 less the headroom (3840 bytes in chunks of 4096)"#]],
     );
     says(
@@ -215,7 +215,7 @@ fn a_large_packet_size_at_the_other_end() {
             cannot attach an XDP program to xsk-a in native mode by link: ERANGE (Numerical result out of range).
             Likely an MTU is too large for native XDP here.
             The MTU of xsk-a is 1500; on a veth the peer's counts: set a smaller one there (`ip link set dev PEER mtu 1500`).
-            Or take longer packets in several frames (`AttachmentBuilder::frags`, `SocketBuilder::multi_buffer`).
+            Or take longer packets in several frames (`AttachmentBuilder::frags`, `SocketBuilder::multi_buffer`; with a program of one's own `Filter::frags` or `ProgramBuilder::frags`).
             For a link the kernel passes on no reason: with `AttachMethod::Netlink` the error has the driver's own words.
             Or use generic mode (`AttachMode::Generic`), whose largest packet is the chunk size less 256 less the headroom (3840 bytes in chunks of 4096)"#]],
     );
