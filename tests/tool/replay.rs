@@ -298,11 +298,13 @@ fn what_is_in_a_pipe_is_sent_and_more_is_waited_for_until_the_end() {
         drop(input);
     }
     // A signal that comes before the first packet.
-    let child = piped(&fixture, "");
+    let mut child = piped(&fixture, "");
+    let input = child.stdin.take().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(300));
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143), "{output:?}");
+    drop(input);
 }
 
 /// Starts a replay of what comes through a pipe.
