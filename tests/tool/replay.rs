@@ -3,7 +3,9 @@
 
 use crate::fixture::{Ended, Fixture, Tool, WAIT};
 use crate::packets::{Dump, TempFile, has};
-use std::process::{Command, Stdio};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
 use xsk::test_util::privileged;
 
 /// How all packets begin, and the filter for them.
@@ -238,4 +240,88 @@ fn a_capture_comes_through_a_pipe() {
     let output = fixture.cable.left.run(run).unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(bytes(dump.end().packets()), sent);
+}
+
+#[test]
+fn a_capture_without_an_end_takes_no_more_memory_than_a_short_one() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let one = packets(7).remove(5);
+    let (head, body) = {
+        let file = whole(&vec![one; 1000]);
+        (file[..24].to_vec(), file[24..].to_vec())
+    };
+    let mut child = piped(&fixture, "--top-speed");
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&head).unwrap();
+    let most = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let mut kilobytes = Vec::new();
+    for _ in 0..40 {
+        input.write_all(&body).unwrap();
+        kilobytes.push(most());
+    }
+    drop(input);
+    assert_eq!(end_of(child)["tx_packets"], 40_000);
+    // 60 MB went through it.
+    assert!(kilobytes[39] < kilobytes[5] + 4096 + 16_384, "{kilobytes:?}");
+    assert!(kilobytes[39] < 50_000, "{kilobytes:?}");
+}
+
+#[test]
+fn what_is_in_a_pipe_is_sent_and_more_is_waited_for_until_the_end() {
+    const HERE: &str = "what_is_in_a_pipe_is_sent_and_more_is_waited_for_until_the_end";
+    if !privileged!() || !has(HERE, "tcpdump") {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let sent = packets(5);
+    let file = whole(&sent);
+    for (line, signal, ended) in [("", true, "signal"), ("-d 1.5", false, "time")] {
+        let dump = Dump::start(&fixture.cable.right, "far", 4, FILTER);
+        let mut child = piped(&fixture, line);
+        let mut input = child.stdin.take().unwrap();
+        // A part of the last one is not there yet.
+        input.write_all(&file[..file.len() - 1]).unwrap();
+        assert_eq!(bytes(dump.end().packets()), sent[..4]);
+        if signal {
+            let id = Pid::from_child(&child);
+            kill_process(id, Signal::INT).unwrap();
+        }
+        let summary = end_of(child);
+        assert_eq!((&summary["tx_packets"], &summary["ended"]), (&4.into(), &ended.into()));
+        drop(input);
+    }
+    // A signal that comes before the first packet.
+    let mut child = piped(&fixture, "");
+    let input = child.stdin.take().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{output:?}");
+    drop(input);
+}
+
+/// Starts a replay of what comes through a pipe.
+fn piped(fixture: &Fixture, line: &str) -> Child {
+    let spawn = || {
+        let mut command = Command::new(crate::fixture::TOOL);
+        let line = format!("generate -i near --replay - --json {WAIT} {line}");
+        command.args(line.split_whitespace()).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    fixture.cable.left.run(spawn).unwrap()
+}
+
+/// Returns the summary of a replay that succeeds.
+fn end_of(child: Child) -> serde_json::Value {
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    serde_json::from_str(text.lines().last().unwrap()).unwrap()
 }

@@ -203,6 +203,37 @@ impl<R: Read> Capture<R> {
         Ok(capture)
     }
 
+    /// Returns what it is read from.
+    pub(crate) fn input(&self) -> &R {
+        &self.file
+    }
+
+    /// Returns what it is read from, from which nothing is to be taken.
+    pub(crate) fn input_mut(&mut self) -> &mut R {
+        &mut self.file
+    }
+
+    /// Returns how many bytes belong to what comes next, by its first ones, if these are enough: to a
+    /// record of a pcap file, or a block of a pcapng file.
+    pub(crate) fn next_size(&self, first: &[u8]) -> Option<usize> {
+        match self.format {
+            Format::Pcap { .. } => {
+                // With another length the file is broken.
+                let kept = self.order.u32(first, 8)?.min(MOST_BYTES);
+                Some(16_usize.saturating_add(kept as usize))
+            }
+            Format::PcapNg { .. } => {
+                let order = match first.get(8..).and_then(|mark| mark.first_chunk()) {
+                    _ if self.order.u32(first, 0)? != SECTION => self.order,
+                    Some(mark) if u32::from_be_bytes(*mark) == BYTE_ORDER => Order::Big,
+                    Some(_) => Order::Little,
+                    None => return None,
+                };
+                Some(order.u32(first, 4)?.min(MOST_BLOCK) as usize)
+            }
+        }
+    }
+
     /// Returns the next packet; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Next<'_>>, CaptureError> {
         let found = match self.format {
@@ -459,6 +490,27 @@ mod tests {
         let cut = Next { bytes: &[1, 2, 3, 4, 5, 6], length: 9, time: Some(0) };
         assert_eq!(capture.next().unwrap(), Some(cut));
         assert_eq!(capture.next().unwrap(), None);
+    }
+
+    #[test]
+    fn the_size_of_what_comes_next_is_in_its_first_bytes() {
+        let bytes = pcapng();
+        let capture = Capture::open(&bytes[..]).unwrap();
+        assert_eq!(capture.next_size(&bytes[..11]), None);
+        for (start, size) in [(0, 28), (28, 20), (48, 20), (68, 40)] {
+            assert_eq!(capture.next_size(&bytes[start..]), Some(size));
+        }
+        let big = [SECTION, 28, BYTE_ORDER].map(u32::to_be_bytes).concat();
+        assert_eq!(capture.next_size(&big), Some(28));
+        let mut head = 0xa1b2_c3d4_u32.to_be_bytes().to_vec();
+        head.extend([0; 18]);
+        head.extend([0, 1]);
+        let capture = Capture::open(&head[..]).unwrap();
+        let record = [0, 0, 60, 1514].map(u32::to_be_bytes).concat();
+        assert_eq!(
+            (capture.next_size(&record), capture.next_size(&record[..11])),
+            (Some(76), None)
+        );
     }
 
     #[test]

@@ -53,8 +53,8 @@ pub(crate) struct ReceiveArgs {
     pub(crate) window: u32,
     /// Flows that are followed on each queue; packets of others are counted as untracked
     ///
-    /// Each takes memory for its window: 8 KiB, as long as --window is not given.
-    #[arg(long, value_name = "FLOWS", default_value_t = 4096,
+    /// Each that comes takes memory for its window: 8 KiB, unless --window is given.
+    #[arg(long, value_name = "FLOWS", default_value_t = 16_384,
           value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     pub(crate) flows: u32,
 }

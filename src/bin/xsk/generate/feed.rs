@@ -1,15 +1,20 @@
 //! What is sent next, and when.
 
+use crate::command_line::PortArgs;
 use crate::failure::{Failure, Result};
 use crate::generate::flows::{Flows, Sizes};
 use crate::generate::layout::{Fields, Layout};
 use crate::generate::mark::{Mark, time_of};
-use crate::generate::replay::Replay;
+use crate::generate::replay::{Replay, Step};
 use crate::generate::schedule::Schedule;
 use crate::run::clock;
 use crate::run::counts::Lengths;
 use crate::run::sockets::Supply;
+use std::time::Duration;
 use xsk::{Frame, FramePool, Umem};
+
+/// How long to wait until a pipe is looked at again, in nanoseconds.
+const PIPE: u64 = 1_000_000;
 
 /// The flows of a queue.
 #[derive(Debug)]
@@ -40,8 +45,12 @@ pub(crate) struct Feed {
     pub(crate) lengths: Lengths,
     /// When the batch was begun, by `CLOCK_MONOTONIC` in nanoseconds.
     now: u64,
-    /// Whether nothing follows, and why it cannot.
-    over: bool,
+    /// For how long packets of a capture are waited for.
+    length: Option<Duration>,
+    /// Whether the packet of the capture was sent, and the one after it is not known.
+    stale: bool,
+    /// What follows, and why it cannot.
+    next: Step,
     failure: Option<Failure>,
 }
 
@@ -52,32 +61,59 @@ impl Feed {
         schedule: Schedule,
         umem: Umem,
         pool: &mut FramePool,
-        frags: bool,
+        port: &PortArgs,
     ) -> Self {
         if let Source::Flows(stream) = &source {
             let headers = stream.layout.bytes();
             umem.for_each_free_chunk(pool, |chunk| chunk[..headers.len()].copy_from_slice(headers));
         }
         let lengths = Lengths::with_room(pool.len());
-        Self { source, schedule, umem, frags, lengths, now: 0, over: false, failure: None }
+        Self {
+            source,
+            schedule,
+            umem,
+            frags: port.frags,
+            lengths,
+            now: 0,
+            length: port.duration,
+            stale: false,
+            next: Step::Packet,
+            failure: None,
+        }
     }
 
     /// Begins a batch.
     #[inline]
     pub(crate) fn begin(&mut self) {
         self.now = clock::now();
-        self.schedule.catch_up(self.now);
+        if let (Source::Capture(replay), Some(length)) = (&mut self.source, self.length.take()) {
+            replay.wait_no_longer(length);
+        }
+        // What is waited for is not late.
+        if !self.stale {
+            self.schedule.catch_up(self.now);
+        }
     }
 
     /// Returns how long it is until a packet is due, in nanoseconds after the batch began.
     pub(crate) fn wait(&self) -> u64 {
-        self.schedule.wait(self.now)
+        match self.next {
+            // A pipe is looked at again.
+            Step::Packet if self.stale => PIPE,
+            Step::Packet => self.schedule.wait(self.now),
+            _ => u64::MAX,
+        }
     }
 
     /// Returns whether nothing follows.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
-        self.over
+        self.next == Step::End
+    }
+
+    /// Returns whether all was sent that was to be sent.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_over() && self.failure.is_none()
     }
 
     /// Notes that nothing more is sent.
@@ -90,14 +126,23 @@ impl Feed {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Goes on to the next packet of the capture.
+    /// Goes on to the next packet of the capture, if it is there.
     #[inline]
     fn advance(&mut self) {
         let Source::Capture(replay) = &mut self.source else { return };
-        match replay.advance() {
-            Ok(true) => self.schedule.at(replay.time()),
-            Ok(false) => self.over = true,
-            Err(failure) => (self.over, self.failure) = (true, Some(failure)),
+        if !replay.is_ready() {
+            return;
+        }
+        self.stale = false;
+        self.next = match replay.advance() {
+            Ok(step) => step,
+            Err(failure) => {
+                self.failure = Some(failure);
+                Step::End
+            }
+        };
+        if self.next == Step::Packet {
+            self.schedule.at(replay.time());
         }
     }
 }
@@ -105,7 +150,10 @@ impl Feed {
 impl Supply for Feed {
     #[inline]
     fn next_len(&mut self) -> Option<u32> {
-        if self.over || !self.schedule.is_due(self.now) {
+        if self.stale {
+            self.advance();
+        }
+        if self.stale || self.next != Step::Packet || !self.schedule.is_due(self.now) {
             return None;
         }
         Some(match &self.source {
@@ -128,7 +176,7 @@ impl Supply for Feed {
         };
         self.lengths.push(frames);
         self.schedule.sent(len);
-        self.advance();
+        self.stale = matches!(self.source, Source::Capture(_));
     }
 }
 

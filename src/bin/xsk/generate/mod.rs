@@ -4,6 +4,7 @@ mod feed;
 mod flows;
 mod layout;
 pub(crate) mod mark;
+mod patient;
 mod plan;
 mod replay;
 mod schedule;
@@ -49,7 +50,7 @@ where
         cut_off::refuse_to_flood(&interface)?;
     }
     let served = Served::of(port, &interface, Needs::Tx)?;
-    let mut plan = Plan::new(args, &interface)?;
+    let mut plan = Plan::new(args, &interface, stop)?;
     let (title, flows) = (plan.title(args), plan.flows());
     let (mut part, parts) = (0, served.count());
     let opened = served.each(|queue| {
@@ -70,7 +71,7 @@ where
     let mut session = Session::new(port, stop, "generate", vec![side])?;
     let outcome = session.begin().and_then(|()| served.run(port, &mut session, &mut senders));
     let feeds: Vec<&Feed> = senders.iter().map(|Padded(sender)| &sender.feed).collect();
-    if feeds.iter().all(|feed| feed.is_over()) {
+    if feeds.iter().all(|feed| feed.is_complete()) {
         session.note_complete();
     }
     session.more.push(addition(args, flows, &feeds));
@@ -91,7 +92,7 @@ where
     let GenerateArgs { port, tx, .. } = args;
     let (umem, mut pool) = S::memory(port::memory(port)).build()?;
     let source = plan.source(args, interface, room(&mut pool), share)?;
-    let feed = Feed::new(source, timetable(args, share), umem.clone(), &mut pool, port.frags);
+    let feed = Feed::new(source, timetable(args, share), umem.clone(), &mut pool, port);
     let builder = S::sender(port::socket(port, &umem));
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = port::patiently(builder, stop)?;

@@ -10,6 +10,7 @@ use crate::generate::layout::{Common, Layout, Protocol};
 use crate::generate::mark;
 use crate::generate::replay::Replay;
 use crate::generate::schedule::Schedule;
+use crate::process::signals::Stop;
 use crate::report::rates::grouped;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -47,11 +48,11 @@ pub(crate) struct FlowPlan {
 }
 
 impl Plan {
-    pub(crate) fn new(args: &GenerateArgs, interface: &Interface) -> Result<Self> {
+    pub(crate) fn new(args: &GenerateArgs, interface: &Interface, stop: &Stop) -> Result<Self> {
         match &args.replay.replay {
             Some(path) => {
                 let loops = args.replay.loops.unwrap_or(Loops::Times(1));
-                Ok(Self::Capture(Some(Replay::open(path, loops)?)))
+                Ok(Self::Capture(Some(Replay::open(path, loops, stop)?)))
             }
             None => Ok(Self::Flows(Box::new(FlowPlan::new(args, interface)?))),
         }

@@ -2,27 +2,37 @@
 
 use crate::command_line::ranges::Loops;
 use crate::failure::{Failure, Result};
+use crate::generate::patient::Patient;
 use crate::packet_file::{Capture, CaptureError};
+use crate::process::signals::Stop;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, ErrorKind, Seek};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-/// Bytes that are read from the file at once.
-const BUFFER: usize = 1024 * 1024;
 /// An Ethernet header: the kernel sends nothing shorter.
 const LEAST: usize = 14;
 /// A VLAN tag, which the MTU leaves room for.
 const TAG: usize = 4;
 
-/// What is read.
-type Input = BufReader<Box<dyn Read + Send>>;
+/// What comes after a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Another one.
+    Packet,
+    /// Nothing.
+    End,
+    /// What was waited for when a signal came, or the time was over.
+    Unknown,
+}
 
 /// A capture that is being sent.
 pub(crate) struct Replay {
     path: PathBuf,
-    /// The file, unless it is the standard input.
-    file: Option<File>,
-    capture: Capture<Input>,
+    /// The file, to be read again.
+    file: File,
+    capture: Capture<Patient>,
     /// The packet whose turn it is.
     packet: Vec<u8>,
     /// Its time, in nanoseconds from the first packet, also in a later pass.
@@ -59,14 +69,20 @@ impl std::fmt::Debug for Replay {
 
 impl Replay {
     /// Opens a capture, and reads its first packet.
-    pub(crate) fn open(path: &Path, loops: Loops) -> Result<Self> {
-        let refused = |error: CaptureError| Failure::Text(named(path, &error.to_string()));
-        let (file, capture) = if path.as_os_str() == "-" {
-            (None, Capture::open(input(io::stdin())).map_err(refused)?)
-        } else {
-            let file = File::open(path).map_err(CaptureError::Io).map_err(refused)?;
-            let copy = file.try_clone().map_err(CaptureError::Io).map_err(refused)?;
-            (Some(file), Capture::open(input(copy)).map_err(refused)?)
+    pub(crate) fn open(path: &Path, loops: Loops, stop: &Stop) -> Result<Self> {
+        let file = match path.as_os_str() == "-" {
+            true => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+            false => File::open(path),
+        };
+        let opened = file.and_then(|file| Ok((file.try_clone()?, file)));
+        let opened = opened.map_err(CaptureError::Io).and_then(|(copy, file)| {
+            let capture = Capture::open(Patient::new(copy, stop))?;
+            Ok((capture, file))
+        });
+        let (capture, file) = match opened {
+            Ok(opened) => opened,
+            Err(error) if is_timeout(&error) => return Err(interrupted(path, stop)),
+            Err(error) => return Err(Failure::Text(named(path, &error.to_string()))),
         };
         let mut replay = Self {
             path: path.to_owned(),
@@ -80,17 +96,40 @@ impl Replay {
             most: (usize::MAX, usize::MAX),
             counts: ReplayCounts::default(),
         };
-        if replay.read()? {
-            return Ok(replay);
+        match replay.read()? {
+            Step::Packet => Ok(replay),
+            Step::End => Err(Failure::Text(named(path, "it has no packets"))),
+            Step::Unknown => Err(interrupted(path, stop)),
         }
-        Err(Failure::Text(named(path, "it has no packets")))
+    }
+
+    /// Waits for no packet longer than this.
+    pub(crate) fn wait_no_longer(&mut self, than: Duration) {
+        if let Some(until) = Instant::now().checked_add(than) {
+            self.capture.input_mut().wait_until(until);
+        }
+    }
+
+    /// Returns whether what follows is there as a whole, or the end.
+    #[inline]
+    pub(crate) fn is_ready(&mut self) -> bool {
+        loop {
+            let input = self.capture.input();
+            let size = self.capture.next_size(input.buffered());
+            if size.is_some_and(|size| size <= input.buffered().len()) || input.has_ended() {
+                return true;
+            }
+            if !self.capture.input_mut().read_more() {
+                return false;
+            }
+        }
     }
 
     /// Takes how many bytes a packet may have: by the MTU, which leaves room for a VLAN tag, and by
     /// the memory; returns whether there is a packet to be sent.
     pub(crate) fn limit(&mut self, by_mtu: usize, by_memory: usize) -> Result<bool> {
         self.most = (by_mtu.min(by_memory), by_mtu.saturating_add(TAG).min(by_memory));
-        if self.is_left_out() { self.advance() } else { Ok(true) }
+        Ok(!self.is_left_out() || self.advance()? == Step::Packet)
     }
 
     /// Returns the packet whose turn it is.
@@ -108,13 +147,14 @@ impl Replay {
         self.counts
     }
 
-    /// Goes on to the next packet that can be sent; returns whether there is one.
-    pub(crate) fn advance(&mut self) -> Result<bool> {
+    /// Goes on to the next packet that can be sent.
+    pub(crate) fn advance(&mut self) -> Result<Step> {
         loop {
-            let sendable = self.counts.too_long + self.counts.too_short < self.counts.packets;
-            while self.read()? {
-                if !self.is_left_out() {
-                    return Ok(true);
+            loop {
+                match self.read()? {
+                    Step::Packet if self.is_left_out() => {}
+                    Step::End => break,
+                    step => return Ok(step),
                 }
             }
             self.counts.passes += 1;
@@ -123,8 +163,9 @@ impl Replay {
                 Loops::Times(times) => self.counts.passes < times,
             };
             // A file of which nothing can be sent is not read forever.
-            if !more || !(sendable || self.counts.passes == 0) {
-                return Ok(false);
+            let left_out = self.counts.too_long + self.counts.too_short;
+            if !more || left_out == self.counts.packets {
+                return Ok(Step::End);
             }
             self.rewind()?;
         }
@@ -140,11 +181,12 @@ impl Replay {
         short || long
     }
 
-    /// Reads the next packet; returns whether there is one.
-    fn read(&mut self) -> Result<bool> {
+    /// Reads the next packet.
+    fn read(&mut self) -> Result<Step> {
         let next = match self.capture.next() {
             Ok(Some(next)) => next,
-            Ok(None) => return Ok(false),
+            Ok(None) => return Ok(Step::End),
+            Err(error) if is_timeout(&error) => return Ok(Step::Unknown),
             Err(error) => {
                 let text = match self.counts.packets {
                     0 => error.to_string(),
@@ -162,17 +204,17 @@ impl Replay {
             let first = *self.first.get_or_insert(time);
             self.time = self.begin.saturating_add(time.saturating_sub(first)).max(self.time);
         }
-        Ok(true)
+        Ok(Step::Packet)
     }
 
     /// Begins another pass, right after the last packet.
     fn rewind(&mut self) -> Result<()> {
-        let again = self.file.as_ref().ok_or(io::ErrorKind::NotSeekable.into()).and_then(|file| {
-            let mut copy = file.try_clone()?;
+        let again = self.file.try_clone().and_then(|mut copy| {
             copy.rewind()?;
             Ok(copy)
         });
-        let again = again.map_err(CaptureError::Io).and_then(|file| Capture::open(input(file)));
+        let again = again.map_err(CaptureError::Io);
+        let again = again.and_then(|file| Capture::open(self.capture.input_mut().again(file)));
         self.capture = again.map_err(|error| {
             Failure::Text(named(&self.path, &format!("it cannot be read again (--loop): {error}")))
         })?;
@@ -181,8 +223,15 @@ impl Replay {
     }
 }
 
-fn input(file: impl Read + Send + 'static) -> Input {
-    BufReader::with_capacity(BUFFER, Box::new(file))
+/// Returns whether nothing more was waited for.
+fn is_timeout(error: &CaptureError) -> bool {
+    matches!(error, CaptureError::Io(error) if error.kind() == ErrorKind::TimedOut)
+}
+
+/// Returns the failure of a run that a signal ended while it waited for the first packet.
+fn interrupted(path: &Path, stop: &Stop) -> Failure {
+    let number = stop.signal().unwrap_or_default();
+    Failure::Interrupted { number, waited_for: format!("the first packet of {}", path.display()) }
 }
 
 /// Returns what is wrong with a capture, with its name.

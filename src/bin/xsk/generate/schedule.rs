@@ -122,7 +122,7 @@ impl Schedule {
     /// Notes that nothing more is sent: what is due and was not sent is late.
     pub(crate) fn stop(&mut self, now: u64) {
         let now = now.min(self.end());
-        if self.start.is_some() && !matches!(self.rule, Rule::Top) {
+        if self.start.is_some() && matches!(self.rule, Rule::Rate { .. }) {
             self.moved += now.saturating_sub(self.next);
         }
     }

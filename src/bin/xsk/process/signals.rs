@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Whether a signal asked for the end: its number, or 0.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stop(Arc<AtomicUsize>);
 
 impl Stop {
