@@ -15,6 +15,7 @@ mod frags;
 mod latency;
 mod queues;
 mod respond;
+mod respond_frames;
 mod rights;
 mod several;
 mod sharing;

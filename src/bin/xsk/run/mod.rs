@@ -14,6 +14,7 @@ pub(crate) mod pace;
 pub(crate) mod parts;
 pub(crate) mod port;
 pub(crate) mod queues;
+pub(crate) mod routing;
 pub(crate) mod session;
 pub(crate) mod side;
 pub(crate) mod sockets;
