@@ -30,14 +30,15 @@ mod queues;
 mod receive;
 mod replay;
 mod respond;
+mod respond_frames;
 mod rights;
 mod several;
 mod sharing;
 mod status;
+mod status_judges;
 mod steer;
 #[path = "../bpf/tagger.rs"]
 mod tagger;
-mod status_judges;
 mod timestamps;
 mod traffic;
 mod unload;

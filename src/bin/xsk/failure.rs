@@ -149,7 +149,7 @@ impl fmt::Display for Failure {
                 f.write_str(&in_words_of_the_tool(error, *queues))
             }
             Self::Taken(error, holders) => {
-                f.write_str(&in_words_of_the_tool(error, 1))?;
+                f.write_str(&in_words_of_the_tool(error, ONE))?;
                 match &holders[..] {
                     [] => Ok(()),
                     holders => write!(

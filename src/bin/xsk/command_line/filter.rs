@@ -44,8 +44,8 @@ impl FilterArgs {
 ///
 /// Shows the expression with all that it implies, and how many instructions the program has that is
 /// made of it. Nothing is attached, and no rights are needed without --kernel. The expression is one of
-/// the tcpdump language (pcap-filter(7)). A packet of which it is true matches; in `xsk rxdrop` and
-/// `xsk l2fwd` such packets come to the sockets.
+/// the tcpdump language (pcap-filter(7)). A packet of which it is true matches; in `xsk rxdrop`,
+/// `xsk l2fwd` and `xsk bridge` such packets come to the sockets.
 #[derive(Debug, Args)]
 pub(crate) struct FilterCommandArgs {
     /// Expression of the tcpdump language; its words are joined by blanks

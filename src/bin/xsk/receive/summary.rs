@@ -3,7 +3,7 @@
 use crate::receive::flow::FlowTally;
 use crate::receive::tracker::{Key, Received};
 use crate::report::rates::grouped;
-use crate::run::table::More;
+use crate::run::lines::More;
 use serde_json::{Map, Value, json};
 
 /// The names of the figures of a latency.

@@ -20,9 +20,10 @@ use crate::run::management;
 use crate::run::pace::{Pace, Padded, Work};
 use crate::run::port::{self, ActiveProgram};
 use crate::run::queues::{Needs, Served};
+use crate::run::routing::{Outlets, RoutesRx};
 use crate::run::session::Session;
 use crate::run::side::Side;
-use crate::run::sockets::{Forwards, Outlets, Rings, RxRing, TxRing, bytes_of};
+use crate::run::sockets::{Forwards, Rings, TxRing, bytes_of};
 use crate::traffic::l2fwd::{SENDING, wake};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &RespondArgs, stop: &Stop) -> Result<Ended> {
     }
 }
 
-fn run_with<S: Forwards>(args: &RespondArgs, stop: &Stop) -> Result<Ended> {
+fn run_with<S: Forwards<Ring: RoutesRx>>(args: &RespondArgs, stop: &Stop) -> Result<Ended> {
     let port = &args.port;
     let interface = port::interface(&port.interface)?;
     port::require_ethernet(&interface)?;
@@ -195,7 +196,7 @@ const RX_RING: u32 = 4096;
 const FILL_RING: u32 = 4096;
 const TX_RING: u32 = 2048;
 
-impl<S: Forwards> Work for Responder<'_, S> {
+impl<S: Forwards<Ring: RoutesRx>> Work for Responder<'_, S> {
     fn run(&mut self, pace: &mut impl Pace) -> Result<()> {
         let Self { args, own, umem, socket, pool, lengths, replies, sleeps } = self;
         let handle = socket.handle().clone();

@@ -1,7 +1,8 @@
 //! What was replied to, and what was not, and why.
 
 use crate::report::rates::grouped;
-use crate::run::table::{More, row};
+use crate::run::lines::More;
+use crate::run::table::row;
 use serde_json::{Map, Value, json};
 
 /// What was replied to.

@@ -49,6 +49,16 @@ pub(crate) fn rx_tx(interval: &Totals, total: &Totals, time: Duration) -> String
     text
 }
 
+/// What a command adds to its summary.
+#[derive(Debug)]
+pub(crate) struct More {
+    /// Its name in JSON.
+    pub(crate) key: &'static str,
+    pub(crate) json: Value,
+    /// Lines for people.
+    pub(crate) lines: Vec<String>,
+}
+
 /// What came on one interface and was sent on the other, up to a moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Way {

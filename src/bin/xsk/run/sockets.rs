@@ -5,12 +5,12 @@
 
 use crate::run::tx_times::TxTimes;
 use xsk::socket::{
-    MemorySharingBuilder, PacketRx, PacketTx, RefusalReason, Routed, SocketBuilder, SocketKind,
+    MemorySharingBuilder, PacketRx, PacketTx, RefusalReason, SocketBuilder, SocketKind,
 };
 use xsk::umem::UmemBuilder;
 use xsk::{
     Attachment, Completion, Fill, Frame, FramePool, Kick, PacketSocket, Registration, RingError,
-    Rx, RxSocket, Socket, SocketHandle, Tx, TxSocket, Umem, Verdict,
+    Rx, RxSocket, Socket, SocketHandle, Tx, TxSocket, Umem,
 };
 
 /// An RX ring.
@@ -35,23 +35,6 @@ pub(crate) trait RxRing: Send {
         tx: &mut Self::Tx,
         edit: impl FnMut(&mut [Frame]),
     ) -> Result<u32, RingError>;
-
-    /// Has `decide` look at and edit the frames of each of up to `most` packets: those for which it
-    /// returns `true` are sent, and the chunks of the others go to the fill ring.
-    fn route_each(
-        &mut self,
-        most: u32,
-        to: Outlets<'_, Self::Tx>,
-        decide: impl FnMut(&mut [Frame]) -> bool,
-    ) -> Result<Routed, RingError>;
-}
-
-/// Where packets go of which some are sent.
-pub(crate) struct Outlets<'a, T: TxRing> {
-    pub(crate) tx: &'a mut T,
-    pub(crate) fill: &'a mut Fill,
-    /// For chunks that the fill ring has no room for.
-    pub(crate) pool: &'a mut FramePool,
 }
 
 /// A TX ring.
@@ -262,21 +245,6 @@ impl RxRing for Rx {
     ) -> Result<u32, RingError> {
         self.receive(most)?.forward_each(tx, |frame| edit(std::slice::from_mut(frame)))
     }
-
-    #[inline(always)]
-    fn route_each(
-        &mut self,
-        most: u32,
-        to: Outlets<'_, Tx>,
-        mut decide: impl FnMut(&mut [Frame]) -> bool,
-    ) -> Result<Routed, RingError> {
-        self.receive(most)?.route_each(to.tx, to.fill, to.pool, |mut frame| {
-            match decide(std::slice::from_mut(&mut frame)) {
-                true => Verdict::Send(frame),
-                false => Verdict::Recycle(frame),
-            }
-        })
-    }
 }
 
 impl RxRing for PacketRx {
@@ -300,37 +268,6 @@ impl RxRing for PacketRx {
         edit: impl FnMut(&mut [Frame]),
     ) -> Result<u32, RingError> {
         self.receive(most)?.forward_each(tx, edit)
-    }
-
-    #[inline(always)]
-    fn route_each(
-        &mut self,
-        most: u32,
-        to: Outlets<'_, PacketTx>,
-        mut decide: impl FnMut(&mut [Frame]) -> bool,
-    ) -> Result<Routed, RingError> {
-        let Outlets { tx, fill, pool } = to;
-        let mut routed = Routed::default();
-        let limit = tx.max_frames();
-        let mut slots = tx.reserve(u32::MAX)?;
-        // What is taken from the RX ring has room, whatever becomes of it.
-        while routed.total() < most && slots.remaining() >= limit {
-            let Some(mut packet) = self.receive(1)?.into_iter().next() else { break };
-            let refused = match decide(packet.frames_mut()) {
-                true => slots.push(packet).err().map(|refused| refused.packet),
-                false => Some(packet),
-            };
-            match refused {
-                None => routed.sent += 1,
-                Some(packet) => {
-                    pool.extend(packet);
-                    routed.pooled += 1;
-                }
-            }
-        }
-        drop(slots);
-        fill.fill_from(pool, u32::MAX)?;
-        Ok(routed)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::report::rates::{grouped, per_second};
 use crate::report::words::{Event, Why};
 use crate::run::counts::{Report, Totals};
 use crate::run::filtering::FilterSummary;
-use crate::run::lines::{self, Way};
+use crate::run::lines::{self, More, Way};
 use crate::run::parts::Part;
 use crate::run::tx_times::TxTimes;
 use serde_json::{Map, Value, json};
@@ -63,16 +63,6 @@ pub(crate) struct Summary {
     pub(crate) filters: Vec<FilterSummary>,
     /// What else the command has to say.
     pub(crate) more: Vec<More>,
-}
-
-/// What a command adds to its summary.
-#[derive(Debug)]
-pub(crate) struct More {
-    /// Its name in JSON.
-    pub(crate) key: &'static str,
-    pub(crate) json: Value,
-    /// Lines for people.
-    pub(crate) lines: Vec<String>,
 }
 
 /// An interface, the queues and mode of the sockets on it, and the program there.
@@ -426,22 +416,4 @@ pub(crate) fn row(name: &str, one: &str, two: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{grouped, rounded, row};
-    use std::time::Duration;
-
-    #[test]
-    fn columns_do_not_run_together() {
-        let most = grouped(1_000_000_000_000_000);
-        let text = row("rx_fill_ring_empty_descs", &most, &most);
-        let words: Vec<&str> = text.split_whitespace().collect();
-        assert_eq!(words, ["rx_fill_ring_empty_descs", &most, &most]);
-        assert!(text.len() <= 80, "{text}");
-    }
-
-    #[test]
-    fn seconds_have_three_digits() {
-        assert_eq!(rounded(Duration::from_nanos(1_152_775_796)).to_string(), "1.153");
-        assert_eq!(rounded(Duration::from_millis(1_764_187_196_123)).to_string(), "1764187196.123");
-    }
-}
+mod tests;
