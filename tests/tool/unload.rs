@@ -323,3 +323,22 @@ fn an_interface_that_goes_while_it_asks_is_an_error() {
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("xsk: "), "{text}");
 }
+
+#[test]
+fn with_a_closed_output_it_is_removed_all_the_same() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    for words in [&["--yes"][..], &["--yes", "--json"]] {
+        left_behind(&fixture);
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(TOOL);
+        command.args(["unload", "near"]).args(words).stdout(Stdio::from(writer));
+        let output = fixture.cable.left.run(|| command.output().unwrap()).unwrap();
+        assert_eq!(output.status.code(), Some(141), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        assert_eq!(fixture.attached(), None);
+    }
+}

@@ -12,7 +12,9 @@ use xsk::XdpMode;
 /// statistics. Nothing is changed, and no rights are needed; what the kernel does not show without
 /// them is "unknown", and the last lines name the capability.
 ///
-/// Pins are those of the BPF file systems that this process sees, processes those of its /proc.
+/// Pins are those of the BPF file systems that this process sees, processes those of its /proc. Which
+/// slots of an XSKMAP have a socket is looked up by a small program that is loaded for a moment, and
+/// attached nowhere (CAP_BPF and CAP_NET_ADMIN).
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Interface; without it all are shown that have a program or a socket

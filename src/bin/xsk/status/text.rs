@@ -252,7 +252,7 @@ fn of_socket(view: &View, socket: &XdpSocketInfo, width: usize) -> String {
     };
     let processes = match view.with_socket(socket) {
         None => "unknown processes".to_owned(),
-        Some([]) => "no process that is seen here".to_owned(),
+        Some([]) => "no process any more".to_owned(),
         Some(processes) => listed(processes),
     };
     let user = socket.uid.map(|uid| format!(", user {}", view.users.shown(uid)));
@@ -336,7 +336,7 @@ unknown: which processes have sockets and links (CAP_SYS_PTRACE would show it)
         view.strays = view.interfaces.remove(0).sockets.unwrap();
         let text = all(&view, 80);
         assert!(
-            text.contains("not bound to an interface\n  socket of unknown processes\n"),
+            text.contains("not bound to an interface\n  socket of no process any more\n"),
             "{text}"
         );
         assert!(text.contains("RX none, TX none") && text.contains("UMEM          none"), "{text}");

@@ -134,17 +134,17 @@ impl View {
         })
     }
 
-    /// Returns the processes that have a socket open; `None` if they are not known.
+    /// Returns the processes that have a socket open; `None` if they are not known. One with an inode
+    /// has a process, if only in another PID namespace.
     pub(super) fn with_socket(&self, socket: &XdpSocketInfo) -> Option<&[ProcessInfo]> {
-        self.known(self.processes.with_socket(socket.inode))
+        let found = self.processes.with_socket(socket.inode);
+        (!found.is_empty() || socket.inode == 0).then_some(found)
     }
 
-    /// Returns the processes that have a link open; `None` if they are not known.
+    /// Returns the processes that have a link open; `None` if they are not known. A pin may hold it
+    /// alone.
     pub(super) fn with_link(&self, link: u32) -> Option<&[ProcessInfo]> {
-        self.known(self.processes.with_link(link))
-    }
-
-    fn known<'a>(&self, found: &'a [ProcessInfo]) -> Option<&'a [ProcessInfo]> {
+        let found = self.processes.with_link(link);
         (!found.is_empty() || self.processes.is_complete()).then_some(found)
     }
 
@@ -162,9 +162,9 @@ impl View {
         if programs().any(|one| one.program.info.is_none() || one.program.method.is_none()) {
             missing.push("CAP_SYS_ADMIN");
         }
-        if sockets.chain(&self.strays).any(|socket| self.with_socket(socket).is_none())
-            || links().any(|link| self.with_link(link).is_none())
-        {
+        let is_unknown = sockets.chain(&self.strays).any(|one| self.with_socket(one).is_none())
+            || links().any(|link| self.with_link(link).is_none());
+        if is_unknown && !self.processes.is_complete() {
             missing.push("CAP_SYS_PTRACE");
         }
         if links().any(|link| self.pins_of(PinnedObject::Link(link)).is_none()) {
