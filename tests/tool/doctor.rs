@@ -1,6 +1,6 @@
 //! `xsk doctor`: each check made to fail for real, what it says to type, and its exit codes.
 
-use crate::common::{kernel_can, kernel_since, wait_for};
+use crate::common::{has_iproute2, kernel_can, kernel_since, wait_for};
 use crate::fixture::{Ended, TOOL, Tool, foreign_on};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -11,6 +11,14 @@ use xsk::{AttachMethod, Attachment, Interface};
 
 /// The exit code of a problem.
 const BROKEN: i32 = 6;
+
+/// Returns whether the tools are there that the test `name` types in, or judges by.
+pub(crate) fn has_tools(name: &str) -> bool {
+    let is_there = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
+    let all = ["sh", "ethtool", "bpftool", "setarch", "unshare"];
+    let can = has_iproute2() && all.into_iter().all(is_there);
+    kernel_can(name, can, "sh, ip, ethtool, bpftool, setarch or unshare is missing")
+}
 
 /// A cable with both ends, `near` and `far`, in one namespace.
 pub(crate) struct Both {
@@ -191,7 +199,7 @@ fn without_an_interface_each_has_a_line_and_none_counts() {
 
 #[test]
 fn an_interface_that_is_down_or_has_no_carrier_is_a_problem_until_what_is_said_is_typed() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let both = Both::new(1);
@@ -215,7 +223,7 @@ fn an_interface_that_is_down_or_has_no_carrier_is_a_problem_until_what_is_said_i
 
 #[test]
 fn with_several_queues_it_says_which_are_listened_on() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let both = Both::new(8);
@@ -229,6 +237,9 @@ fn with_several_queues_it_says_which_are_listened_on() {
     let found = both.doctor("-q 8");
     found.is("queues", "problem", "8 RX queue(s) and 8 TX queue(s): there is no queue 8");
     found.is_broken(true);
+    if !kernel_can(test_name!(), kernel_since(5, 15), "channels of a veth cannot be set") {
+        return;
+    }
     // What it says of one queue helps, where the driver has such channels.
     both.type_in("ethtool -L near rx 1 tx 1");
     both.doctor("").is("rss", "fine", "near has one RX queue");
@@ -254,7 +265,7 @@ fn a_queue_without_one_side_is_a_problem() {
 
 #[test]
 fn a_foreign_program_is_named_and_goes_by_what_is_typed() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let both = Both::new(1);
@@ -274,7 +285,10 @@ fn a_foreign_program_is_named_and_goes_by_what_is_typed() {
 
 #[test]
 fn a_program_that_a_link_holds_is_named_with_it() {
-    if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 9), "links came with 5.9") {
+    if !privileged!()
+        || !has_tools(test_name!())
+        || !kernel_can(test_name!(), kernel_since(5, 9), "links came with 5.9")
+    {
         return;
     }
     let both = Both::new(1);
@@ -346,7 +360,7 @@ fn a_taken_queue_and_an_own_program_are_seen() {
 
 #[test]
 fn it_changes_nothing() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let both = Both::new(4);

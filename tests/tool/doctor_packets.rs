@@ -1,7 +1,7 @@
 //! `xsk doctor` on what becomes of packets: MTU, offloads, bonds and bridges, routes, deferral.
 
-use crate::common::kernel_can;
-use crate::doctor::{Both, doctor};
+use crate::common::{kernel_can, kernel_since};
+use crate::doctor::{Both, doctor, has_tools};
 use crate::fixture::{Fixture, Tool};
 use std::time::Duration;
 use xsk::Attachment;
@@ -10,7 +10,7 @@ use xsk::test_util::{VethPair, ip, privileged, test_name};
 
 #[test]
 fn an_mtu_that_no_chunk_holds_is_a_problem_at_either_end() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let both = Both::build(VethPair::builder().mtu(9000));
@@ -32,7 +32,7 @@ fn an_mtu_that_no_chunk_holds_is_a_problem_at_either_end() {
 
 #[test]
 fn offloads_of_the_other_end_are_noted_until_what_is_said_is_typed() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let both = Both::new(1);
@@ -91,7 +91,9 @@ fn members_and_their_masters_are_noted() {
     both.doctor("").is("kind", "note", "near belongs to br");
     let found = doctor(&both.namespace, "br");
     assert_eq!(found.is("kind", "note", "br is a bridge"), ["xsk doctor near"]);
-    found.is("native_mode", "note", "no native mode");
+    if kernel_since(6, 3) {
+        found.is("native_mode", "note", "no native mode");
+    }
     ip::set_master(both.near(), None).unwrap();
     let vlan = both.namespace.add_device("vlan", "tagged", Some(both.near()));
     if kernel_can(test_name!(), vlan.is_ok(), "the kernel makes no VLAN interface") {
@@ -110,7 +112,7 @@ fn members_and_their_masters_are_noted() {
 
 #[test]
 fn the_default_route_is_noted() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let both = Both::new(1);

@@ -1,11 +1,11 @@
 //! `xsk doctor` without rights, and on a machine that lacks something.
 
 use crate::common::{as_nobody, kernel_since, path_for_anybody};
-use crate::doctor::{Both, Found};
+use crate::doctor::{Both, Found, has_tools};
 use crate::fixture::{TOOL, Tool};
 use rustix::thread::CapabilitySet;
 use std::process::Command;
-use xsk::test_util::{Namespace, privileged};
+use xsk::test_util::{Namespace, privileged, test_name};
 
 /// Runs it as a user without any right but these, and without a right to memory with `limited`.
 fn without_rights(kept: CapabilitySet, limited: bool) -> Found {
@@ -23,7 +23,7 @@ fn without_rights(kept: CapabilitySet, limited: bool) -> Found {
 
 #[test]
 fn what_a_user_without_rights_cannot_see_is_unknown() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let found = without_rights(CapabilitySet::empty(), false);
@@ -41,7 +41,7 @@ fn what_a_user_without_rights_cannot_see_is_unknown() {
 
 #[test]
 fn each_missing_capability_is_named() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let all = CapabilitySet::NET_RAW
@@ -64,7 +64,7 @@ fn each_missing_capability_is_named() {
 
 #[test]
 fn memory_that_may_not_be_pinned_is_a_problem() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let rights = CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN | CapabilitySet::BPF;
@@ -80,7 +80,7 @@ fn memory_that_may_not_be_pinned_is_a_problem() {
 
 #[test]
 fn a_kernel_without_sockets_is_a_problem() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let both = Both::new(1);
@@ -95,7 +95,7 @@ fn a_kernel_without_sockets_is_a_problem() {
 
 #[test]
 fn root_of_a_user_namespace_is_said_to_be_no_root() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let line = format!("unshare -Urn {TOOL} doctor --json");

@@ -1,10 +1,11 @@
 //! `xsk features`: what it shows is what `ethtool` and `ip` show, and what is unknown is null.
 
+use crate::doctor::has_tools;
 use crate::fixture::{Fixture, Tool};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Command;
-use xsk::test_util::privileged;
+use xsk::test_util::{privileged, test_name};
 
 fn keys(object: &Value) -> BTreeSet<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
@@ -75,7 +76,7 @@ fn keys_are_stable_and_what_is_not_reported_is_null() {
 
 #[test]
 fn values_are_those_of_ethtool_and_of_the_library() {
-    if !privileged!() {
+    if !privileged!() || !has_tools(test_name!()) {
         return;
     }
     let fixture = Fixture::new(3);
