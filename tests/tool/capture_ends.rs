@@ -239,6 +239,10 @@ fn words_that_are_wrong_are_refused() {
             "{ended:?}"
         );
     }
+    for queues in ["1", "0,3"] {
+        let ended = fixture.start(&format!("capture -w {file} --tee -q {queues}")).end();
+        assert!(ended.failure().contains("near has no RX queue "), "{ended:?}");
+    }
     assert!(files.files().is_empty(), "no file is begun");
     // A filter that is true of everything is as none.
     let tool = fixture.start(&format!("capture -w {file} -C 5 --take-management len >= 0")).ready();

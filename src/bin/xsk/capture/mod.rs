@@ -22,7 +22,7 @@ use crate::capture::take::{Capturer, Kept};
 use crate::capture::tee::Copier;
 use crate::capture::writer::{Count, Plan, Rotation, Writer, Written};
 use crate::command_line::capture::CaptureArgs;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::process::signals::Stop;
 use crate::report::rates::{grouped, named};
 use crate::run::ended::Ended;
@@ -52,6 +52,9 @@ pub(crate) fn run(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
         run_sockets::<RxSocket>(args, stop)
     }
 }
+
+/// Characters of the line that describes how packets were captured, at the most.
+const MOST_COMMENT: usize = 1000;
 
 /// What all captures begin with.
 struct Begun {
@@ -175,8 +178,17 @@ fn run_tee(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
     let snaplen = args.snaplen().min(Tap::MAX_SNAPLEN);
     let mut tap = Tap::new(wanted.clone()).snaplen(snaplen).ring_bytes(args.tee_ring);
     if !port.queue.is_all() {
-        Served::of(port, interface, Needs::Rx)?;
-        tap = tap.queues(port.queue.numbers(interface.queues()?));
+        let queues = interface.queues()?;
+        let numbers = port.queue.numbers(queues);
+        if let Some(beyond) = numbers.iter().find(|queue| **queue >= queues.rx) {
+            return Err(Failure::Text(format!(
+                "{} has no RX queue {beyond} (-q {}): it has {}, which begin at 0",
+                interface.name(),
+                port.queue,
+                queues.rx
+            )));
+        }
+        tap = tap.queues(numbers);
     }
     let tap = Arc::new(tap.load()?);
     let empty = XskMap::create(XskMap::DEFAULT_NAME, 1)?;
@@ -290,6 +302,8 @@ fn describe(args: &CaptureArgs, interface: &Interface, title: &str) -> Result<De
         [] => None,
         words => Some(condition(words)?.to_string()),
     };
+    // An option has 65535 bytes at the most.
+    let filter = filter.filter(|filter| filter.len() < usize::from(u16::MAX));
     // A virtual interface has none.
     let speed = std::fs::read_to_string(format!("/sys/class/net/{}/speed", interface.name()));
     let speed = speed.ok().and_then(|speed| speed.trim().parse::<i64>().ok());
@@ -299,6 +313,6 @@ fn describe(args: &CaptureArgs, interface: &Interface, title: &str) -> Result<De
         snaplen: args.snaplen(),
         speed: speed.filter(|speed| *speed > 0).map(|speed| speed as u64 * 1_000_000),
         ethernet: interface.info()?.has_ethernet_header(),
-        comment: title.to_owned(),
+        comment: title.chars().take(MOST_COMMENT).collect(),
     })
 }

@@ -16,6 +16,9 @@ use std::time::Duration;
 /// How long to wait for a reader of a named pipe: for ever, as far as anyone can tell.
 const READER: Duration = Duration::from_secs(31_536_000);
 
+/// Bytes that are written to a pipe at once: what a pipe holds.
+const PIECE: usize = 64 << 10;
+
 /// A file, a pipe or a device.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -122,7 +125,10 @@ impl Output {
     pub(crate) fn blocks(&mut self, blocks: &[u8], progress: impl Fn()) -> Result<(), NotAll> {
         let mut done = 0;
         let error = loop {
+            // A pipe's reader may be slow: each part that it took is progress.
+            let most = if self.is_regular() { usize::MAX } else { PIECE };
             let rest = &blocks[done..];
+            let rest = &rest[..rest.len().min(most)];
             if rest.is_empty() {
                 self.written += blocks.len() as u64;
                 return Ok(());
