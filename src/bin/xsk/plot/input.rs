@@ -67,7 +67,13 @@ pub(crate) fn read(mut input: impl BufRead, name: &str) -> Result<Data> {
             continue;
         }
         let object: Value = serde_json::from_slice(&line).map_err(|error| at(fault(&error)))?;
-        if object.get("histogram").is_some() {
+        // A run may have a histogram in its summary.
+        if object.get("summary").is_some() || object.get("event").is_some() {
+            if !latencies.is_empty() {
+                return Err(at(mixed("an interval", "histograms of latencies")));
+            }
+            add(&mut run, &object).map_err(at)?;
+        } else if object.get("histogram").is_some() {
             if run.identity.is_some() {
                 return Err(at(mixed("a histogram of latencies", "intervals")));
             }
@@ -76,11 +82,6 @@ pub(crate) fn read(mut input: impl BufRead, name: &str) -> Result<Data> {
                 return Err(at(format!("a picture has no room for more than {MOST_RUNS} of them")));
             }
             latencies.push(latency);
-        } else if object.get("summary").is_some() || object.get("event").is_some() {
-            if !latencies.is_empty() {
-                return Err(at(mixed("an interval", "histograms of latencies")));
-            }
-            add(&mut run, &object).map_err(at)?;
         } else {
             let what = "it is neither an interval nor a histogram of latencies: only lines of \
                         commands that count over time, and of `xsk latency`, are drawn";
@@ -231,7 +232,8 @@ mod tests {
     #[test]
     fn intervals_are_summed_up_and_events_have_their_time() {
         let event = r#"{"command":"rxdrop","interface":"a","queue":0,"pid":7,"event":"link_down"}"#;
-        let text = format!("{}\n{event}\n{0}", line(INTERVAL));
+        let summary = r#"{"command":"rxdrop","pid":7,"summary":true,"histogram":[]}"#;
+        let text = format!("{}\n{event}\n{0}{summary}\n", line(INTERVAL));
         let Ok(Data::Throughput(run)) = read(text.as_bytes(), "f") else { panic!() };
         assert_eq!(run.title, "xsk rxdrop on a queue 0");
         assert_eq!(run.events, [(0.5, "link_down".to_owned())]);
