@@ -512,8 +512,10 @@
 //!
 //! # Attaching, and what a kill leaves behind
 //!
-//! By [`AttachMethod::Netlink`] the program *stays* if the process is killed; it passes every packet
-//! to the kernel's stack, and the next start takes it over, which needs `CAP_SYS_ADMIN`. By
+//! By [`AttachMethod::Netlink`] the program *stays* if the process is killed; the default one passes
+//! every packet to the kernel's stack then, and one of your own, or a filter, goes on to drop what it
+//! drops. The next start takes it over, which needs `CAP_SYS_ADMIN`, and for any but the default one
+//! [`AttachmentBuilder::take_over`](crate::attach::AttachmentBuilder::take_over). By
 //! [`AttachMethod::Link`] (5.9) the kernel detaches it. The default is what is there already; else
 //! netlink, or a link for a process without `CAP_SYS_ADMIN`. When the last user ends in an orderly way,
 //! it is detached in both cases. A program that something else attached is never replaced unless

@@ -99,6 +99,23 @@ impl MapSlot {
         self.slot
     }
 
+    /// Makes sure that the socket has its slot, if no other one has it: puts it back into a slot that is
+    /// empty. Returns whether it has the slot now: `false` if another socket has it. For a worker whose
+    /// slot a next process may take and then fail, as
+    /// [`Registration::restore`](crate::Registration::restore).
+    ///
+    /// # Errors
+    /// [`Error::UpdateMap`].
+    pub fn restore(&self) -> Result<bool> {
+        match &self.socket {
+            // A copy in a forked child does not own the slot.
+            Some(socket) if self.owner == Process::current() => {
+                self.map.restore(self.slot, socket.as_fd())
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// Empties the slot as dropping does. Returns whether it did: `false` if another socket had the
     /// slot, which it keeps.
     ///

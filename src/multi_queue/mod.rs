@@ -47,7 +47,7 @@ use std::time::Duration;
 ///
 /// # What a killed process leaves behind
 /// As one socket: nothing but, by [`AttachMethod::Netlink`](crate::AttachMethod::Netlink), the program,
-/// which passes every packet to the kernel's stack.
+/// which passes every packet to the kernel's stack, if it is the default one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct MultiQueue<S = Socket> {

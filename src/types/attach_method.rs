@@ -13,8 +13,8 @@ use std::fmt;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AttachMethod {
-    /// Attached by rtnetlink. If the process is killed, the program stays and passes every packet
-    /// to the kernel's stack. The next process needs `CAP_SYS_ADMIN` to take it over.
+    /// Attached by rtnetlink. If the process is killed, the program stays: the default one passes every
+    /// packet to the kernel's stack then, and one of your own goes on to drop what it drops. The next process needs `CAP_SYS_ADMIN` to take it over.
     #[default]
     Netlink,
     /// Attached by a `bpf_link` (5.9). If the process is killed, the kernel detaches it.

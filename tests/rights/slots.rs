@@ -42,6 +42,14 @@ fn only_the_own_socket_is_taken_out() {
     let map = XskMap::create("xsks_map", 1).unwrap();
     let (socket, other) = (rx_socket(), rx_socket());
     let slot = MapSlot::new(&map, 0, &socket).unwrap();
+    assert_eq!(slot.restore(), Ok(true), "it has its slot");
+    let passing = rx_socket();
+    map.replace(0, &passing).unwrap();
+    assert_eq!(slot.restore(), Ok(false), "another socket has it");
+    drop(passing);
+    assert_eq!(occupied(&map), []);
+    assert_eq!(slot.restore(), Ok(true), "it is put back");
+    assert_eq!(occupied(&map), [0]);
     map.replace(0, &other).unwrap();
     assert!(!slot.remove().unwrap(), "another socket has it");
     assert_eq!(occupied(&map), [0]);
