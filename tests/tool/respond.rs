@@ -109,6 +109,14 @@ fn the_interfaces_own_addresses_are_replied_for_if_none_is_given_and_that_is_sai
     // Without the command it does.
     assert_eq!(ping(&fixture, "-c 1 -W 2 192.0.2.1"), 1);
     assert_eq!(kernels(), before + 1);
+    // And when it is killed: a link goes with its process.
+    let tool = fixture.start("respond").ready();
+    assert_eq!(ping(&fixture, "-c 1 -W 2 192.0.2.1"), 1);
+    assert_eq!(kernels(), before + 1);
+    tool.kill();
+    wait_for("the program to go", || fixture.attached().is_none());
+    assert_eq!(ping(&fixture, "-c 1 -W 2 192.0.2.1"), 1);
+    assert_eq!(kernels(), before + 2);
 }
 
 /// Returns a counter of a namespace's kernel.

@@ -178,7 +178,7 @@ fn a_solicitation_becomes_an_advertisement() {
 }
 
 #[test]
-fn one_that_looks_for_duplicates_is_told_with_all_nodes() {
+fn a_search_for_duplicates_is_replied_to_with_all_nodes() {
     let node = solicited_node(V6);
     let request = |to: Ipv6Addr, options: &[u8]| {
         let ip = ipv6(Ipv6Addr::UNSPECIFIED, to, 255, &solicitation(V6, options));
