@@ -83,12 +83,12 @@ mod tests {
         let header = ndmsg { ndm_family: AF_INET, ndm_ifindex: index, ..ndmsg::default() };
         let mut body = header.as_bytes().to_vec();
         for (kind, payload) in attributes {
-            let length = u16::try_from(payload.len()).unwrap() + 4;
+            let length = u16::try_from(payload.len().saturating_add(4)).unwrap();
             body.extend([length.to_ne_bytes(), kind.to_ne_bytes()].concat());
             body.extend(*payload);
             body.resize(body.len().next_multiple_of(4), 0);
         }
-        let length = u32::try_from(body.len()).unwrap() + 16;
+        let length = u32::try_from(body.len().saturating_add(16)).unwrap();
         let mut message = length.to_ne_bytes().to_vec();
         message.extend([RTM_NEWNEIGH.to_ne_bytes(), 0_u16.to_ne_bytes()].concat());
         message.extend([0; 8]);
