@@ -44,9 +44,11 @@ fn a_rate_is_that_of_the_far_ends_counters() {
         let summary = sender(&fixture, line).summary();
         let now = of_far();
         let came = (now.0 - before.0, now.1 - before.1);
-        // Neighbour discovery of the kernel's comes, too.
+        // What a busy machine had no time for, and neighbour discovery of the kernel's.
+        let late = summary["generate"]["late_ms"].as_u64().unwrap();
         let near = |number: u64, wanted: u64, more: u64| {
-            number + wanted / 50 >= wanted && number <= wanted + wanted / 50 + more
+            let least = wanted - (wanted / 50 + wanted * late / 1000).min(wanted);
+            (least..=wanted + wanted / 50 + more).contains(&number)
         };
         let sent = summary["tx_packets"].as_u64().unwrap();
         assert!((sent..sent + 10).contains(&came.0), "{line}: {came:?} of {sent}");
@@ -110,34 +112,26 @@ fn tcpdump_sees_each_flow_as_often_as_each_other_one() {
     if !privileged!() || !has("tcpdump_sees_each_flow_as_often_as_each_other_one", "tcpdump") {
         return;
     }
-    let fixture = Fixture::new(2);
+    let fixture = Fixture::new(1);
     let flows =
         "--src-ip 10.0.0.1-10.0.0.9 --dst-ip 10.1.0.0/30 --src-port 1000-1004 --dst-port 7-8";
     let all = 9 * 4 * 5 * 2;
-    for (queues, turns) in [("-q 0", 3), ("-q 0-1", 1)] {
-        let count = all * turns;
-        let dump = Dump::start(&fixture.cable.right, "far", count, "ether dst 02:00:00:00:00:02");
-        let summary = sender(&fixture, &format!("{flows} {queues} --pps 2k -C {count}")).summary();
-        assert_eq!(summary["generate"]["flows"], all);
-        let mut seen: HashMap<[u8; 12], u32> = HashMap::new();
-        for (_, packet) in dump.end().packets() {
-            *seen.entry(packet[26..38].try_into().unwrap()).or_default() += 1;
-        }
-        if turns > 1 {
-            assert_eq!(seen.len() as u32, all, "{queues}");
-            assert!(seen.values().all(|times| *times == turns), "{queues}: {seen:?}");
-        } else {
-            // The queues have different flows: each comes once, or is not sent yet when the other
-            // one's come again.
-            assert!(seen.len() as u32 > all * 9 / 10, "{}", seen.len());
-        }
-        for flow in seen.keys() {
-            let [a, b, c, d, e, f, g, h, sh, sl, dh, dl] = *flow;
-            let ports = (u16::from_be_bytes([sh, sl]), u16::from_be_bytes([dh, dl]));
-            assert!(a == 10 && b == 0 && c == 0 && (1..=9).contains(&d), "{flow:?}");
-            assert!(e == 10 && f == 1 && g == 0 && h < 4, "{flow:?}");
-            assert!((1000..=1004).contains(&ports.0) && (7..=8).contains(&ports.1), "{flow:?}");
-        }
+    let count = all * 3;
+    let dump = Dump::start(&fixture.cable.right, "far", count, "ether dst 02:00:00:00:00:02");
+    let summary = sender(&fixture, &format!("{flows} --pps 2k -C {count}")).summary();
+    assert_eq!(summary["generate"]["flows"], all);
+    let mut seen: HashMap<[u8; 12], u32> = HashMap::new();
+    for (_, packet) in dump.end().packets() {
+        *seen.entry(packet[26..38].try_into().unwrap()).or_default() += 1;
+    }
+    assert_eq!(seen.len() as u32, all);
+    assert!(seen.values().all(|times| *times == 3), "{seen:?}");
+    for flow in seen.keys() {
+        let [a, b, c, d, e, f, g, h, sh, sl, dh, dl] = *flow;
+        let ports = (u16::from_be_bytes([sh, sl]), u16::from_be_bytes([dh, dl]));
+        assert!(a == 10 && b == 0 && c == 0 && (1..=9).contains(&d), "{flow:?}");
+        assert!(e == 10 && f == 1 && g == 0 && h < 4, "{flow:?}");
+        assert!((1000..=1004).contains(&ports.0) && (7..=8).contains(&ports.1), "{flow:?}");
     }
 }
 

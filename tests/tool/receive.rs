@@ -1,10 +1,12 @@
 //! `xsk receive`: what it reports of what `xsk generate` sends, and of packets that are lost, late or
 //! come twice, which a socket of the test sends.
 
-use crate::fixture::{Ended, Fixture, Tool, WAIT};
+use crate::fixture::{Ended, Fixture, LIMIT, Tool, WAIT};
 use rustix::process::Signal;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use xsk::test_util::privileged;
 use xsk::{FramePool, TxSocket, Umem};
 
@@ -217,7 +219,7 @@ fn nothing_is_unaccounted_for_at_top_speed() {
         // All that is still on its way came, or is lost.
         let mut crafted = Crafted::new(&fixture);
         crafted.send([marked(1, 1, 0, now())]);
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
         let ended = receiver.stop();
         let summary = ended.summary();
         let marks = &summary["received"];
@@ -250,4 +252,37 @@ fn the_rest_stays_with_the_kernel() {
     assert_eq!(numbers(&summary["received"], ["packets", "foreign"]), [10, 0]);
     let others = summary["filters"][0]["others"]["packets"].as_u64().unwrap();
     assert!(others >= 100, "{summary}");
+}
+
+#[test]
+fn queues_share_the_flows_and_each_has_a_stream_of_its_own() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(2);
+    for (ports, flows) in [("1-10", 10), ("1", 1)] {
+        let receiver = receiver(&fixture, "-q 0-1 --per-flow");
+        let line = format!("-q 0-1 --src-port {ports} --pps 2k -d 0.5");
+        let sent = generate(&fixture, &line).summary()["tx_packets"].as_u64().unwrap();
+        let start = Instant::now();
+        while fixture.cable.veth.a().info().unwrap().counters.rx_packets < sent {
+            assert!(start.elapsed() < LIMIT);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let marks = received(receiver.stop());
+        assert_eq!(numbers(&marks, ["packets", "lost", "reordered"]), [sent, 0, 0]);
+        let mut streams: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for flow in marks["by_flow"].as_array().unwrap() {
+            let [stream, flow, first, packets] =
+                numbers(flow, ["stream", "flow", "first", "packets"]);
+            assert!(first == 0 && packets > 10, "{marks}");
+            streams.entry(stream).or_default().push(flow);
+        }
+        assert_eq!(streams.len(), 2, "{marks}");
+        let mut all: Vec<u64> = streams.into_values().flatten().collect();
+        all.sort_unstable();
+        // One flow alone is sent by both.
+        let wanted: Vec<u64> = if flows == 1 { vec![0, 0] } else { (0..flows).collect() };
+        assert_eq!(all, wanted);
+    }
 }

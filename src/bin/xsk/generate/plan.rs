@@ -34,7 +34,7 @@ const HOSTS: [(Ipv4Addr, Ipv6Addr); 2] = [
 pub(crate) enum Plan {
     Flows(Box<FlowPlan>),
     /// The capture, until a queue takes it.
-    Capture(Option<Replay>),
+    Capture(Option<Box<Replay>>),
 }
 
 /// What the flows are.
@@ -52,7 +52,7 @@ impl Plan {
         match &args.replay.replay {
             Some(path) => {
                 let loops = args.replay.loops.unwrap_or(Loops::Times(1));
-                Ok(Self::Capture(Some(Replay::open(path, loops, stop)?)))
+                Ok(Self::Capture(Some(Box::new(Replay::open(path, loops, stop)?))))
             }
             None => Ok(Self::Flows(Box::new(FlowPlan::new(args, interface)?))),
         }
@@ -87,7 +87,7 @@ impl Plan {
                 let taken = "the capture is sent by one queue";
                 let mut replay = replay.take().ok_or_else(|| Failure::Text(taken.to_owned()))?;
                 if replay.limit(by_mtu as usize, by_memory as usize)? {
-                    return Ok(Source::Capture(Box::new(replay)));
+                    return Ok(Source::Capture(replay));
                 }
                 Err(Failure::Text(format!(
                     "no packet of the capture can be sent on {}: they are shorter than 14 bytes, or \
