@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     /// The library's error about the packet memory of one of so many queues.
     MemoryOfQueues(Box<Error>, usize),
     /// The library's error about a queue that is taken, and the processes that may have it.
-    Taken(Error, Vec<String>),
+    Taken(Box<Error>, Vec<String>),
     /// A filter that cannot be read.
     Expression(ExpressionError),
     /// The output is closed.

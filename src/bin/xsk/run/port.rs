@@ -140,7 +140,7 @@ pub(crate) fn bind<S: SocketKind>(
         *waited = waiting.waited();
         let what = || format!("queue {queue} of {}, which another socket has", interface.name());
         if !waiting.goes_on(stop, what)? {
-            return Err(Failure::Taken(refused.error, holders()));
+            return Err(Failure::Taken(Box::new(refused.error), holders()));
         }
         unbound = refused.socket;
     }
