@@ -266,8 +266,8 @@ fn a_second_capture_is_refused_and_the_first_goes_on() {
         ("", "", TAKEN),
         ("--tee", "--tee", "xsk_tap"),
         ("--tee", "", "xsk_tap"),
-        ("", "--tee", "xsk_metadata"),
-        ("--no-metadata", "--tee", "xsk_redirect"),
+        ("", "--tee", "xsk_redirect"),
+        ("--metadata always", "--tee", "xsk_metadata"),
     ] {
         let file = files.file("a.pcapng");
         let first = fixture.start(&format!("capture -w {file} -C 5 {one}")).ready();
