@@ -45,7 +45,7 @@ fn the_file_has_each_packet_byte_for_byte_at_its_time() {
         return;
     }
     let (fixture, files, sent) = (Fixture::new(1), Directory::new("bytes"), many(500));
-    for letters in ["", "--no-metadata", "-S", "--spin -q 0", "-F", "--tee", "--tee -S"] {
+    for letters in ["", "--metadata always", "-S", "--spin -q 0", "-F", "--tee", "--tee -S"] {
         if letters == "-F" && !kernel_since(6, 6) {
             continue;
         }
@@ -329,7 +329,7 @@ fn a_vlan_tag_that_was_taken_out_is_put_back() {
     let attach = || Tagger::attach(fixture.cable.veth.b(), &[tag]);
     send_udp(&fixture, 7777, 1);
     let _tagger = fixture.cable.right.run(attach).unwrap().unwrap();
-    for (letters, kept) in [("", "54"), ("-s 20", "20")] {
+    for (letters, kept) in [("--metadata always", "54"), ("--metadata always -s 20", "20")] {
         let file = files.file("a.pcapng");
         let tool = fixture.start(&format!("capture -w {file} {letters}")).ready();
         send_udp(&fixture, 7777, 3);

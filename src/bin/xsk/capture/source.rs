@@ -1,6 +1,6 @@
 //! The RX ring of a capture: with what the card knows of each packet, or without.
 
-use crate::command_line::capture::CaptureArgs;
+use crate::command_line::capture::{CaptureArgs, Metadata};
 use crate::run::sockets::RxRing;
 use std::slice;
 use xsk::attach::AttachMode;
@@ -87,7 +87,14 @@ pub(crate) fn metadata(
     args: &CaptureArgs,
     interface: &Interface,
 ) -> Option<(MetadataProgram, XskMap)> {
-    let wanted = !(args.no_metadata || args.port.frags || args.rx.filter.is_given())
+    let is_veth = || matches!(interface.driver(), Ok(Some(driver)) if driver.name == "veth");
+    let wanted = match args.metadata {
+        Metadata::Always => true,
+        Metadata::Auto => !is_veth(),
+        Metadata::Never => false,
+    };
+    let wanted = wanted
+        && !(args.port.frags || args.rx.filter.is_given())
         && args.port.mode.choice() != AttachMode::Generic;
     if !wanted || !interface.attached_programs().ok()?.is_empty() {
         return None;

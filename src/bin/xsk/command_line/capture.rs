@@ -1,7 +1,7 @@
 //! The command line of `xsk capture`.
 
 use crate::command_line::port::{PortArgs, RxArgs, seconds};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 /// Times are in nanoseconds. With --tee a packet has the time at which the program ran. Without it, it
 /// has that at which the batch was seen that it came with: some microseconds after its arrival with
 /// --spin; else what a wake-up takes, or 0.3 ms while more than 1000 packets come in a second. Hardware times are taken where the driver reports them, and the card's clock
-/// is within a minute of the system's (--no-metadata). All are those of the monotonic clock, with the difference to
+/// is within a minute of the system's (--metadata). All are those of the monotonic clock, with the difference to
 /// the time of day at the start: a clock that is set during the capture changes nothing, and no
 /// packet of a queue is before an earlier one. Packets of several queues (-q) are in the file as they
 /// were written, with the queue as an option of each; `reordercap` sorts them by time.
@@ -73,15 +73,15 @@ pub(crate) struct CaptureArgs {
     /// Keep the last N files, and delete those before
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) files: Option<u32>,
-    /// Do without what the card knows of packets: times, hashes and VLAN tags
+    /// When to write what the card knows of packets: times, hashes and VLAN tags (6.3, VLAN tags 6.8)
     ///
-    /// To get at it takes a program of this process's own, which no other process on another queue of
-    /// the interface can join. It is used where the driver knows any of it (6.3), without FILTER, -F,
-    /// -S and --tee. A VLAN tag that the card took out is put back into the packet, as tcpdump does;
-    /// a hash by Toeplitz is an option of the packet. Without it, a tag that was taken out is missing
-    /// (`ethtool -K IF rxvlan off` leaves it in).
-    #[arg(long)]
-    pub(crate) no_metadata: bool,
+    /// It takes a program of this process's own, which no other process on another queue of the
+    /// interface can join, and some 0.2 us for each packet; and it is possible without FILTER, -F, -S
+    /// and --tee, where the driver knows any of it. A VLAN tag that the card took out is put back into
+    /// the packet, as tcpdump does; a hash by Toeplitz is an option of the packet. Without it, a tag
+    /// that was taken out is missing (`ethtool -K IF rxvlan off` leaves it in).
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Metadata::Auto)]
+    pub(crate) metadata: Metadata,
     /// Look for packets without a pause, and do not sleep
     #[arg(long, conflicts_with = "poll")]
     pub(crate) spin: bool,
@@ -89,6 +89,17 @@ pub(crate) struct CaptureArgs {
     pub(crate) port: PortArgs,
     #[command(flatten)]
     pub(crate) rx: RxArgs,
+}
+
+/// When what the card knows is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Metadata {
+    /// Where it is possible, but for a veth, which has neither clock nor hash of a card
+    Auto,
+    /// Where it is possible, on a veth, too
+    Always,
+    /// Never
+    Never,
 }
 
 impl CaptureArgs {
