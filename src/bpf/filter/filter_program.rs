@@ -2,8 +2,8 @@
 
 use super::super::program::Program;
 use super::counters::Counters;
+use super::counts::FilterCounts;
 use crate::error::Result;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// A filter that is loaded, from [`Filter::load`](super::Filter::load).
 ///
@@ -31,43 +31,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub struct FilterProgram {
     program: Program,
     counters: Option<Counters>,
-}
-
-/// Packets, and their bytes.
-///
-/// ```
-/// use xsk::bpf::RuleCount;
-/// let count = RuleCount { packets: 2, bytes: 120 };
-/// assert_eq!(count.bytes / count.packets, 60);
-/// ```
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout,
-)]
-#[repr(C)]
-pub struct RuleCount {
-    /// How many packets.
-    pub packets: u64,
-    /// How many bytes they have, from the Ethernet header on; of packets in several frames those of
-    /// the first frame.
-    pub bytes: u64,
-}
-
-/// What a filter has counted, from [`FilterProgram::counts`].
-///
-/// ```
-/// use xsk::bpf::FilterCounts;
-/// fn dropped(counts: &FilterCounts, rule: usize) -> u64 {
-///     counts.rules.get(rule).map_or(0, |rule| rule.packets)
-/// }
-/// # let _ = dropped;
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FilterCounts {
-    /// The packets of each rule.
-    pub rules: Vec<RuleCount>,
-    /// The packets for which there was no rule.
-    pub others: RuleCount,
 }
 
 impl FilterProgram {
