@@ -45,7 +45,8 @@
 //!
 //! # Another program
 //! [`Attachment::replace_program`] puts another program in the place of the one that runs, in one
-//! step and without touching the sockets.
+//! step and without touching the sockets. Of a [`Filter`](crate::bpf::Filter),
+//! [`CompiledFilter::load_after`](crate::bpf::CompiledFilter::load_after) keeps the counts, too.
 //!
 //! # Restart without a gap
 //! With [`AttachmentBuilder::pin`] the program stays on the interface, by a link that is pinned in

@@ -8,7 +8,7 @@ use super::super::map::{PerCpuArray, possible_cpus};
 use super::super::program::Program;
 use super::action::Action;
 use super::condition::Condition;
-use super::filter_program::{FilterCounts, RuleCount};
+use super::counts::{FilterCounts, RuleCount};
 use crate::error::Result;
 use crate::num::u32_of_count;
 use crate::sys::bpf::prog_by_id;

@@ -2,7 +2,8 @@
 
 use super::super::map::{PerCpuArray, RingBuffer};
 use super::super::program::Program;
-use super::filter_program::{FilterProgram, RuleCount};
+use super::counts::RuleCount;
+use super::filter_program::FilterProgram;
 use super::tap_reader::TapReader;
 use crate::error::Result;
 
