@@ -28,6 +28,7 @@ mod packets;
 mod plot;
 mod queues;
 mod receive;
+mod recipes;
 mod replay;
 mod respond;
 mod respond_frames;
