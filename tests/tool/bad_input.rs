@@ -289,7 +289,7 @@ fn the_help_lists_the_words_of_json() {
     let ended = ["count", "time", "signal", "interface_gone", "program_taken_off", "error"];
     assert_eq!(listed("ended"), ended);
     let events = listed("event");
-    assert_eq!(events.len(), 13, "{events:?}");
+    assert_eq!(events.len(), 14, "{events:?}");
     assert!(events.iter().any(|event| event == "packets_elsewhere"), "{events:?}");
 }
 
@@ -307,6 +307,7 @@ fn the_help_fits_a_page_of_a_hundred_columns() {
         "filter --help",
         "features --help",
         "doctor --help",
+        "capture --help",
     ] {
         let output = Command::new(TOOL).args(command.split(' ')).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
