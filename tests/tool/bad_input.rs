@@ -286,7 +286,8 @@ fn a_demo_needs_two_ends() {
 /// That it lists what is written, all other tests check.
 #[test]
 fn the_help_lists_the_words_of_json() {
-    let ended = ["count", "time", "signal", "interface_gone", "program_taken_off", "error"];
+    let ended =
+        ["count", "time", "signal", "complete", "interface_gone", "program_taken_off", "error"];
     assert_eq!(listed("ended"), ended);
     let events = listed("event");
     assert_eq!(events.len(), 14, "{events:?}");

@@ -9,7 +9,8 @@ use clap::Args;
 /// Packets are recognised by their mark (`xsk help generate`), behind the headers of UDP, TCP, or
 /// ICMP echo requests and replies, with or without VLAN tags; all others that come are counted as
 /// foreign. Without FILTER those to UDP or TCP port 9 come, to which `generate` sends, and all
-/// others stay with the kernel.
+/// others stay with the kernel; so does management, whatever the filter is: DHCP replies (source
+/// port 67 or 547) and ssh.
 ///
 /// A flow's packets have numbers. One whose number is below the greatest that came is reordered (RFC
 /// 4737); one whose number came before is a duplicate, and counts as nothing else; one that is
