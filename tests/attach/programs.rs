@@ -248,13 +248,18 @@ pub(crate) struct Pins(Child);
 
 impl Pins {
     pub(crate) fn new() -> Self {
-        let script = "mount -t bpf bpf /sys/fs/bpf && echo ready && cat";
+        // The `mount` of busybox takes the source for an image if a file here has its name, and in
+        // the guests of tests/vm the tests of `bpf` have theirs.
+        let script = "mount -t bpf none /sys/fs/bpf && echo ready && cat";
         let mut shell = Command::new("unshare");
         shell.args(["--mount", "sh", "-c", script]);
-        let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let pipes = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
+        if line != "ready\n" {
+            panic!("{:?}", child.wait_with_output().unwrap());
+        }
         Self(child)
     }
 

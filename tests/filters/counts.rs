@@ -107,7 +107,7 @@ fn counters_do_not_run_out_over_many_replacements() {
             assert_eq!(maps.len(), 1, "the entries of programs that are gone are used again");
         }
     }
-    assert!(maps.len() > 5, "{maps:?}: programs that are kept keep their entries");
+    assert!(maps.len() > 1, "{maps:?}: programs that are kept keep their entries");
     // What the last of them still counts is in the counts of the running one.
     see(&old[0], &[1]);
     assert_eq!(packets(&counted(&running))[10], 2 * times + 1);

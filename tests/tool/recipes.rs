@@ -35,9 +35,8 @@ fn the_recipes_of_the_readme_do_what_they_say() {
     // What comes to the first interface all the time.
     let mac = cables[0].a().info().unwrap().mac.unwrap();
     let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
-    let line = format!(
-        "generate -i peer1 --dst-mac {mac} --dst-ip 192.0.2.1 --pps 500 --json -p {WAIT}"
-    );
+    let line =
+        format!("generate -i peer1 --dst-mac {mac} --dst-ip 192.0.2.1 --pps 500 --json -p {WAIT}");
     let sender = Tool::start(&far, &line).ready();
 
     let directory = std::env::temp_dir().join(format!("xsk-recipes-{}", std::process::id()));

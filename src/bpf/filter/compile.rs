@@ -73,6 +73,10 @@ pub(super) fn compile(rules: &[Source<'_>], counters: bool) -> Result<Code, TooL
         write(rules, &formulas, counters, walks, |labels, out| as_one.write(labels, out))
     };
     let one_by_one = |walks| {
+        // One rule is no different.
+        if rules.len() < 2 {
+            return Err(TooLarge);
+        }
         write(rules, &formulas, counters, walks, |labels, out| one_by_one(&formulas, labels, out))
     };
     let len = |code: &Code| code.code.insns().len();
