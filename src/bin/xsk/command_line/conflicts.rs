@@ -86,7 +86,7 @@ mod tests {
             }
         }
         for (one, other, why) in REASONS {
-            assert!(found.contains(&why), "{one} and {other}");
+            assert!(found.contains(why), "{one} and {other}");
         }
     }
 }
