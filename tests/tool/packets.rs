@@ -72,8 +72,9 @@ impl Dump {
     pub(crate) fn start(namespace: &Namespace, interface: &str, count: u32, filter: &str) -> Self {
         let file = TempFile::new();
         let mut command = Command::new("tcpdump");
-        command.args(["-i", interface, "-Z", "root", "--immediate-mode", "-B", "16384"]);
-        command.args(["--time-stamp-precision=nano", "-s", "0", "-w", file.path()]);
+        // With the longest snapshots there is room for 64 packets in 16 MiB.
+        command.args(["-i", interface, "-Z", "root", "--immediate-mode", "-B", "65536"]);
+        command.args(["--time-stamp-precision=nano", "-s", "9500", "-w", file.path()]);
         command.args(["-c", &count.to_string(), filter]);
         let tool = Tool::spawn(namespace, &mut command);
         while !tool.note().contains("listening on") {}
