@@ -48,7 +48,8 @@ const MOST_V6: u32 = 1 << 20;
 /// The kernel's memory for IPv4 is fixed when a filter with the set is first loaded: at least 0.5
 /// MiB, and twice what the prefixes of that moment take: 1 KiB for each /16 network that has prefixes
 /// of more than 24 bits and 32 bytes for each /24 network with such, 32 bytes for each other /16
-/// network that has prefixes of more than 16.
+/// network that has prefixes of more than 16. Linux 5.10 refuses more than 4 MiB (`E2BIG`), 6.1 does
+/// not.
 #[derive(Clone)]
 pub struct AddressSet(Arc<Shared>);
 
