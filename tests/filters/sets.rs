@@ -133,12 +133,12 @@ fn a_set_may_grow_between_compiling_and_loading() {
     let compiled = filter.compile().unwrap();
     // Far more than an empty set has room for, and all of them in blocks of their own.
     let address = |n: u32| Ipv4Addr::from((n << 16) | (n & 0xff) << 8 | 7);
-    for n in 0..5000 {
+    for n in 0..1000 {
         set.insert(address(n), 32).unwrap();
     }
     let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
     let program = compiled.load(&map).unwrap();
-    for n in [0, 1, 2500, 4998, 4999] {
+    for n in [0, 1, 500, 998, 999] {
         let packet = |address| udp4(address, Ipv4Addr::LOCALHOST, [1, 2]);
         assert_eq!(verdict(&program, &packet(address(n))), DROP, "{n}");
         let near = Ipv4Addr::from(u32::from(address(n)) + 1);
