@@ -6,7 +6,7 @@ use crate::foreign::link_of;
 use crate::privileges::with_only;
 use crate::programs::Pins as Mounted;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
-use rustix::thread::{CapabilitySet, UnshareFlags, unshare};
+use rustix::thread::{CapabilitySet, UnshareFlags};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::bpf::{PinnedObject, Pins};
 use xsk::interface::Processes;
@@ -206,7 +206,7 @@ fn processes_that_proc_hides_are_missing() {
     // A thread of its own, for its mounts.
     let thread = std::thread::spawn(|| {
         #[expect(deprecated, reason = "the safe form")]
-        unshare(UnshareFlags::NEWNS).unwrap();
+        rustix::thread::unshare(UnshareFlags::NEWNS).unwrap();
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
         // Those of the group see all.
         let options = Some(c"hidepid=2,gid=65534");
