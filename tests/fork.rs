@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachMode, Attachment, MapSlot};
-use xsk::bpf::{SlotProbe, XskMap};
+use xsk::bpf::{Action, Filter, FilterProgram, SlotProbe, XskMap};
 use xsk::test_util::privileged;
 use xsk::{Frame, FramePool, Port, Umem};
 
@@ -166,4 +166,31 @@ fn a_child_neither_leaves_the_program_nor_waits_for_its_lock() {
     assert!(!interface.attached_programs().unwrap().is_empty());
     second.close().unwrap();
     assert!(interface.attached_programs().unwrap().is_empty());
+}
+
+#[test]
+fn a_filter_that_a_child_loads_counts_in_places_of_its_own() {
+    if !privileged!() {
+        return;
+    }
+    let filter = |port: u16| {
+        let condition = format!("udp dst port {port}").parse().unwrap();
+        Filter::new().rule(condition, Action::Drop).counters(true).compile().unwrap()
+    };
+    // Ethernet, IPv4 and UDP to port 2.
+    let mut packet = [0; 60];
+    packet[12..15].copy_from_slice(&[8, 0, 0x45]);
+    packet[23] = 17;
+    packet[37] = 2;
+    let map = XskMap::create(XskMap::DEFAULT_NAME, 1).unwrap();
+    let first = filter(1).load(&map).unwrap();
+    let work = move |(map, first): (XskMap, FilterProgram)| {
+        let next = filter(2).load_after(&map, &first).unwrap();
+        next.program().test_run(&packet, None).unwrap();
+        let counted = next.counts().unwrap().unwrap().rules[0].packets;
+        check(counted == 1, line!())
+    };
+    let (map, first) = in_child((map, first), work);
+    let next = filter(3).load_after(&map, &first).unwrap();
+    assert_eq!(next.counts().unwrap().unwrap().rules[0].packets, 0, "what the child has counted");
 }

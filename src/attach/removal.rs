@@ -94,10 +94,12 @@ impl Interface {
             errno,
             message: Some(text.to_owned()),
         };
+        let links = Link::find(self, id)?;
+        // With its link open, the program stays: if it is still here, its link is among them. Else the
+        // only one that is left may be that of another namespace.
         if self.attach_method(mode, id)? == AttachMethod::Netlink {
             return Err(failed(Errno::NOLINK, NO_LINK));
         }
-        let links = Link::find(self, id)?;
         let link = match links.as_slice() {
             [link] => link,
             [] => return Err(failed(Errno::NOLINK, NO_LINK)),

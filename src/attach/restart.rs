@@ -101,10 +101,16 @@ impl Attachment {
     ///
     /// # Errors
     /// As [`register`](Self::register); [`Error::UpdateMap`] with `EEXIST` only if this process has
-    /// a registration in the slot.
+    /// a registration in the slot. The slot stays the other socket's then, unless the program is
+    /// taken off or replaced in the very moment of taking it.
     pub fn take_slot(&self, slot: u32, socket: impl AsFd) -> Result<Registration> {
         let socket = socket.as_fd();
-        self.put_into_slot(slot, socket, || self.shared.map().replace(slot, socket))
+        let replace = || {
+            // What is found out too late empties the slot, which the other process still has.
+            self.shared.follow()?;
+            self.shared.map().replace(slot, socket)
+        };
+        self.put_into_slot(slot, socket, replace)
     }
 
     /// Opens the map that is pinned beside a link

@@ -1,8 +1,8 @@
 //! Which objects are pinned in BPF file systems, and where.
 
 use super::pin;
-use std::ffi::{OsStr, OsString};
-use std::fs::{read_dir, read_to_string, symlink_metadata};
+use std::ffi::OsString;
+use std::fs::{read, read_dir, read_to_string, symlink_metadata};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -72,9 +72,9 @@ impl Pins {
     #[doc(alias = "BPF_OBJ_GET")]
     pub fn find() -> Self {
         let mut pins = Self { found: Vec::new(), is_complete: true };
-        match read_to_string(MOUNTS) {
+        match read(MOUNTS) {
             Ok(mounts) => {
-                for mount in mounts.lines().filter_map(bpf_mount) {
+                for mount in bpf_mounts(&mounts) {
                     pins.look_into(&mount, LEVELS);
                 }
             }
@@ -142,22 +142,27 @@ fn of_fdinfo(text: &str) -> Option<PinnedObject> {
         .or_else(|| id("prog_id:").map(PinnedObject::Program))
 }
 
+/// Returns where BPF file systems are mounted. A path has any bytes: it need not be text.
+fn bpf_mounts(text: &[u8]) -> impl Iterator<Item = PathBuf> + '_ {
+    text.split(|byte| *byte == b'\n').filter_map(bpf_mount)
+}
+
 /// Returns where a BPF file system is mounted; `None` for the line of another file system.
-fn bpf_mount(line: &str) -> Option<PathBuf> {
-    let (mount, file_system) = line.split_once(" - ")?;
-    if file_system.split(' ').next() != Some("bpf") {
-        return None;
-    }
-    Some(PathBuf::from(unescaped(mount.split(' ').nth(4)?)))
+fn bpf_mount(line: &[u8]) -> Option<PathBuf> {
+    let mut fields = line.split(|byte| *byte == b' ');
+    let place = fields.nth(4)?;
+    // Behind the options and optional fields.
+    fields.find(|field| *field == b"-")?;
+    (fields.next() == Some(b"bpf")).then(|| PathBuf::from(unescaped(place)))
 }
 
 /// Returns a path in which the kernel has written some bytes as three octal digits.
-fn unescaped(text: &str) -> OsString {
+fn unescaped(text: &[u8]) -> OsString {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((first, behind)) = rest.split_first() {
         let number = behind.get(..3).filter(|_| *first == b'\\').and_then(|digits| {
-            let digits = OsStr::from_bytes(digits).to_str()?;
+            let digits = std::str::from_utf8(digits).ok()?;
             u8::from_str_radix(digits, 8).ok()
         });
         bytes.push(number.unwrap_or(*first));
@@ -169,17 +174,25 @@ fn unescaped(text: &str) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
 
     #[test]
     fn mounts_of_bpf_file_systems_are_found() {
         let one = "36 35 0:32 / /sys/fs/bpf rw,nosuid shared:9 - bpf bpf rw,mode=700";
-        assert_eq!(bpf_mount(one), Some("/sys/fs/bpf".into()));
+        assert_eq!(bpf_mount(one.as_bytes()), Some("/sys/fs/bpf".into()));
         let odd = r"36 35 0:32 /a /tmp/a\040b\134\011c rw - bpf none rw";
-        assert_eq!(bpf_mount(odd), Some("/tmp/a b\\\tc".into()));
+        assert_eq!(bpf_mount(odd.as_bytes()), Some("/tmp/a b\\\tc".into()));
         for other in ["", "36 35 0:32 / /sys rw - sysfs bpf rw", "36 35 - bpf bpf rw"] {
-            assert_eq!(bpf_mount(other), None, "{other}");
+            assert_eq!(bpf_mount(other.as_bytes()), None, "{other}");
         }
-        assert_eq!(unescaped(r"\0\9\\777\04"), OsString::from(r"\0\9\\777\04"));
+        assert_eq!(unescaped(br"\0\9\\777\04"), OsString::from(r"\0\9\\777\04"));
+    }
+
+    #[test]
+    fn a_mount_of_any_bytes_hides_no_other() {
+        let text = b"1 0 0:9 / /home/\xff rw - fuse f rw\n2 0 0:8 / /bpf\xfe rw - bpf b rw\n";
+        let found: Vec<_> = bpf_mounts(text).collect();
+        assert_eq!(found, [PathBuf::from(OsStr::from_bytes(b"/bpf\xfe"))]);
     }
 
     #[test]

@@ -17,12 +17,16 @@ pub(crate) enum OpenFile {
 /// descriptor, as far as `/proc` shows them: root sees all processes of its PID namespace, others see
 /// their own. Returns whether all processes could be looked at. It ends early once `found` returns
 /// `false`.
+///
+/// With the mount option `hidepid` those of others are not even listed, nor is then the first one,
+/// which every PID namespace has.
 pub(crate) fn open_files(mut found: impl FnMut(u32, OpenFile, &Path) -> bool) -> bool {
     let Ok(processes) = read_dir("/proc") else { return false };
-    let mut is_complete = true;
+    let (mut is_complete, mut has_first) = (true, false);
     for process in processes.flatten() {
         let id = process.file_name().to_str().and_then(|name| name.parse().ok());
         let Some(id) = id else { continue };
+        has_first |= id == 1;
         let Ok(files) = read_dir(process.path().join("fd")) else {
             // One that has ended meanwhile has nothing open.
             is_complete &= !process.path().exists();
@@ -30,7 +34,12 @@ pub(crate) fn open_files(mut found: impl FnMut(u32, OpenFile, &Path) -> bool) ->
         };
         for file in files.flatten() {
             let path = file.path();
-            let Ok(target) = read_link(&path) else { continue };
+            let Ok(target) = read_link(&path) else {
+                // Root without CAP_SYS_PTRACE may list the descriptors of others, and no more. One that
+                // was closed meanwhile is none that is missing.
+                is_complete &= path.symlink_metadata().is_err();
+                continue;
+            };
             let number = file.file_name();
             let info = || read_to_string(process.path().join("fdinfo").join(number)).ok();
             if let Some(file) = open_file(&target, info) {
@@ -40,7 +49,7 @@ pub(crate) fn open_files(mut found: impl FnMut(u32, OpenFile, &Path) -> bool) ->
             }
         }
     }
-    is_complete
+    is_complete && has_first
 }
 
 /// Reads what the symbolic link of a descriptor points to; `info` is what the kernel reports about

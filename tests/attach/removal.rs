@@ -1,11 +1,12 @@
 //! Programs that are taken off by their number, and who holds them.
 
-use crate::common::{METHODS, kernel_can, rx_socket};
+use crate::common::{METHODS, kernel_can, kernel_since, rx_socket};
 use crate::fixture::{Fixture, other_program, program_named};
 use crate::foreign::link_of;
 use crate::privileges::with_only;
 use crate::programs::Pins as Mounted;
-use rustix::thread::CapabilitySet;
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::thread::{CapabilitySet, UnshareFlags};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::bpf::{PinnedObject, Pins};
 use xsk::interface::Processes;
@@ -191,6 +192,38 @@ fn who_holds_a_link_and_a_socket_is_found() {
     let has_own = |list: &[xsk::interface::ProcessInfo]| list.iter().any(|one| one.id == own);
     assert!(!has_own(processes.with_link(link_before)));
     assert!(!has_own(processes.with_socket(inode_before)));
+}
+
+#[test]
+fn processes_that_proc_hides_are_missing() {
+    if !privileged!() {
+        return;
+    }
+    // Before 5.8 the option is one of all mounts of the PID namespace.
+    if !kernel_since(5, 8) {
+        return;
+    }
+    // A thread of its own, for its mounts.
+    let thread = std::thread::spawn(|| {
+        #[expect(deprecated, reason = "the safe form")]
+        rustix::thread::unshare(UnshareFlags::NEWNS).unwrap();
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+        // Those of the group see all.
+        let options = Some(c"hidepid=2,gid=65534");
+        mount("proc", "/proc", "proc", MountFlags::empty(), options).unwrap();
+        with_only(CapabilitySet::empty(), Processes::read).is_complete()
+    });
+    assert!(!thread.join().unwrap());
+}
+
+#[test]
+fn processes_whose_files_may_not_be_read_are_missing() {
+    if !privileged!() {
+        return;
+    }
+    // Root's files can be listed by their numbers, and no more.
+    let processes = with_only(CapabilitySet::empty(), Processes::read);
+    assert!(!processes.is_complete());
 }
 
 #[test]

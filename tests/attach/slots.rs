@@ -4,7 +4,7 @@ use crate::common::{kernel_can, kernel_since, rx_socket, wait_for};
 use crate::fixture::{Fixture, count, counting_socket};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
-use xsk::attach::{AttachMode, Attachment, Registration};
+use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration, XdpMode};
 use xsk::bpf::{SlotProbe, XskMap};
 use xsk::error::ObjectKind;
 use xsk::test_util::{Namespace, VethPair, ip, privileged, test_name};
@@ -70,6 +70,25 @@ fn in_generic_mode_before_5_12_a_socket_that_is_not_bound_is_refused() {
             });
         }
         drop(registration);
+    });
+}
+
+#[test]
+fn a_slot_is_not_taken_for_a_program_that_is_gone() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    fixture.inside(|| {
+        let generic = Attachment::builder(fixture.interface()).mode(AttachMode::Generic);
+        let attachment = generic.method(AttachMethod::Netlink).attach().unwrap();
+        let (first, second) = (counting_socket(fixture.interface(), 0), rx_socket());
+        attachment.map().insert(0, first.as_fd()).unwrap();
+        fixture.interface().detach_program(XdpMode::Generic, attachment.program_id()).unwrap();
+        let taken = attachment.take_slot(0, second.as_fd());
+        assert!(matches!(taken, Err(Error::OtherAttachment { .. })), "{taken:?}");
+        let probe = SlotProbe::new(attachment.map()).unwrap();
+        assert_eq!(probe.occupied().unwrap(), [0], "the slot is still the first socket's");
     });
 }
 

@@ -1,6 +1,6 @@
 //! Takes a program off for the candidate: a foreign one on request, or what a killed process left.
 
-use super::attempt::{Attached, Attempt, Old, Removed, Step, is_occupied};
+use super::attempt::{Attached, Attempt, Old, Removed, Step, attached_program, is_occupied};
 use super::retries::with_retries;
 use crate::attach::lock::MarkKind;
 use crate::attach::mode::is_of_driver;
@@ -86,6 +86,10 @@ impl Attempt<'_> {
         // namespace, but if there is one candidate, it is this one.
         let links = self.links(old.mode, old.id)?;
         let removed = self.removed(&old, AttachMethod::Link)?;
+        // With the links open, the program stays: if it has gone before, they are of other namespaces.
+        if attached_program(&self.request.interface)? != Some((old.mode, old.id)) {
+            return Ok(Step::Retry(self.foreign(&old)));
+        }
         match links.as_slice() {
             [link] if link.detach().is_ok() => Ok(removed),
             [] => Ok(Step::Retry(self.foreign(&old))),

@@ -9,6 +9,8 @@ use xsk_uapi::bpf::{
 /// The parts of an opcode: the class, and the operation of arithmetic and jumps.
 pub(super) const CLASS: u8 = 0x07;
 pub(super) const OPERATION: u8 = 0xf0;
+/// The operation of a jump that is taken so many times (`may_goto`, 6.9).
+pub(super) const MAY_GOTO: u8 = 0xe0;
 
 /// Where a program goes on after an instruction. Distances count slots from the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

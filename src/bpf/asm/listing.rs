@@ -1,7 +1,7 @@
 //! Programs as text, in the syntax of the kernel's kernel/bpf/disasm.c, which `bpftool` shares.
 
 use super::decode;
-use super::flow::{CLASS, Flow, OPERATION, target};
+use super::flow::{CLASS, Flow, MAY_GOTO, OPERATION, target};
 use super::helper::Helper;
 use super::insn::Insn;
 use super::label::Name;
@@ -19,8 +19,6 @@ use xsk_uapi::bpf::{
 /// The parts of the opcode of a load or store.
 const MODE: u8 = 0xe0;
 const SIZE: u8 = 0x18;
-/// The operation of a jump that is taken so many times (`may_goto`, 6.9).
-const MAY_GOTO: u8 = 0xe0;
 
 /// How many instructions are shown before and after one that is marked.
 const BEFORE: usize = 5;

@@ -1,6 +1,6 @@
 //! Which kernel an instruction needs.
 
-use super::flow::{CLASS, OPERATION};
+use super::flow::{CLASS, MAY_GOTO, OPERATION};
 use super::helper::Helper;
 use super::insn::Insn;
 use xsk_uapi::bpf::{
@@ -25,6 +25,7 @@ pub(super) fn need(insn: Insn<'_>) -> Option<Need> {
     match (raw.code & CLASS, raw.code & OPERATION) {
         (BPF_JMP32, BPF_JA) => Some(("the program's gotol", "6.6")),
         (BPF_JMP32, _) => Some(("a 32-bit jump of the program", "5.1")),
+        (BPF_JMP, MAY_GOTO) => Some(("the program's may_goto", "6.9")),
         (BPF_JMP, BPF_CALL) if insn.src() == BPF_PSEUDO_KFUNC_CALL => {
             Some(("the program's call of a kernel function", "5.13"))
         }
@@ -64,4 +65,17 @@ pub(crate) fn newest(insns: &[Insn<'_>]) -> Option<Need> {
 pub(crate) fn numbers(version: &str) -> (u32, u32) {
     let mut numbers = version.split('.').map(|number| number.parse().unwrap_or_default());
     (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bpf::Code;
+
+    #[test]
+    fn what_came_after_programs_for_sockets_is_known_from_bytes() {
+        // may_goto +0; r0 = 2; exit
+        let bytes =
+            [0xe5, 0, 0, 0, 0, 0, 0, 0, 0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(Code::from_bytes(&bytes).unwrap().since(), Some("6.9"));
+    }
 }

@@ -81,7 +81,8 @@ impl CompiledFilter {
     /// counts. A rule that `old` has, too, with an equal condition and the same action, goes on from
     /// its count there, wherever in the order it is; and so do the packets for which there is no rule.
     /// Other rules begin at 0. If `old` does not count, or is of
-    /// [`from_program`](FilterProgram::from_program), all counts begin at 0.
+    /// [`from_program`](FilterProgram::from_program), all counts begin at 0; so in a child by `fork(2)`, if
+    /// its parent has loaded `old`.
     ///
     /// Such rules count in one place in both programs. So nothing is lost and nothing is counted twice
     /// while one takes the place of the other, and `old` may run on, too: on another interface, or

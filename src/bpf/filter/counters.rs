@@ -12,6 +12,7 @@ use super::counts::{FilterCounts, RuleCount};
 use crate::error::Result;
 use crate::num::u32_of_count;
 use crate::sys::bpf::prog_by_id;
+use crate::sys::fork::Process;
 use crate::sys::rcu::wait_for_programs;
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -42,13 +43,16 @@ pub(super) struct Counters {
     places: Vec<Places>,
     /// Where the program counts.
     bank: Arc<Bank>,
-    /// Whether another process made them, and only that one knows which entries are used.
+    /// Whether they were found in a program, and only the process that loaded it knows which entries
+    /// are used.
     of_other: bool,
 }
 
 /// A map that several programs count in.
 #[derive(Debug)]
 struct Bank {
+    /// Only this process knows which entries are used: a forked child has a copy of the list.
+    owner: Process,
     map: PerCpuArray<RuleCount>,
     entries: Mutex<Entries>,
 }
@@ -73,7 +77,7 @@ impl Counters {
         old: Option<&Self>,
         load: impl FnOnce(&PerCpuArray<RuleCount>, &[u32]) -> Result<Program>,
     ) -> Result<(Program, Self)> {
-        let old = old.filter(|old| !old.of_other);
+        let old = old.filter(|old| !old.of_other && old.bank.owner == Process::current());
         let mut places = kept(rules, old);
         let new = places.iter().filter(|places| places.is_empty()).count();
         let (bank, fresh) = match old {
@@ -106,7 +110,7 @@ impl Counters {
     /// Returns the counters of a program of another process: its map, and the entries of its rules,
     /// after which comes that of the packets for which there is no rule.
     pub(super) fn of_other(map: PerCpuArray<RuleCount>, entries: &[u32]) -> Self {
-        let bank = Arc::new(Bank { map, entries: Mutex::default() });
+        let bank = Arc::new(Bank { owner: Process::current(), map, entries: Mutex::default() });
         let places = entries.iter().map(|&entry| vec![(Arc::clone(&bank), entry)]).collect();
         Self { rules: Arc::from([]), places, bank, of_other: true }
     }
@@ -158,7 +162,8 @@ impl Bank {
         let entries = unused.saturating_mul(2).max(FEWEST_ENTRIES);
         let map = PerCpuArray::create(MAP, entries)?;
         let entries = Mutex::new(Entries { unused, ..Entries::default() });
-        Ok((Arc::new(Self { map, entries }), (0..unused).collect()))
+        let owner = Process::current();
+        Ok((Arc::new(Self { owner, map, entries }), (0..unused).collect()))
     }
 
     /// Returns as many entries that no program uses and that are 0, if there are so many.

@@ -107,7 +107,8 @@ fn text(rules: &[FilterRule], entries: Option<&[u32]>) -> String {
     }
     text.push('\n');
     for FilterRule { action, condition } in rules {
-        let _ = writeln!(text, "{action}\t{condition}");
+        // The name of a set may have any character.
+        let _ = writeln!(text, "{action}\t{}", condition.replace('\n', " "));
     }
     text
 }
@@ -135,6 +136,9 @@ fn rules(text: &[u8]) -> Option<Kept> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::condition::Condition;
+    use super::super::direction::Direction;
+    use super::super::set::PortSet;
     use super::*;
 
     #[test]
@@ -153,6 +157,17 @@ mod tests {
                 assert_eq!((&*read, counted.as_deref()), (first, entries));
             }
         }
+    }
+
+    #[test]
+    fn a_line_in_the_name_of_a_set_is_no_rule() {
+        let set = PortSet::new("a\npass\tip");
+        let condition = Condition::port_in(Direction::Source, &set).to_string();
+        let rule = FilterRule::new(Action::Drop, condition);
+        let (read, _) = rules(text(std::slice::from_ref(&rule), None).as_bytes()).unwrap();
+        assert_eq!(read.len(), 1, "{read:?}");
+        let (_, counted) = rules(text(&[rule], Some(&[0, 1])).as_bytes()).unwrap();
+        assert_eq!(counted, Some(vec![0, 1]));
     }
 
     #[test]

@@ -200,7 +200,13 @@ impl Table {
     fn take(&mut self, bytes: u32, kind: usize) -> Result<u32, Full> {
         let is_free = |blocks: &[Vec<u32>; 2]| blocks.get(kind).is_some_and(|of| !of.is_empty());
         let mut allotted = self.allotted.get(kind).copied().unwrap_or(0);
-        if !is_free(&self.free) && allotted == 0 && is_free(&self.left) {
+        // Programs check offsets against the last that a block of words can have.
+        let last = self.bytes.saturating_sub(BLOCK_BYTES);
+        let at = self.unused;
+        let end = at.checked_add(bytes).filter(|&end| end <= self.bytes && at <= last);
+        // The other kind may have taken bytes that were allotted to this one.
+        let has_part = allotted > 0 && end.is_some();
+        if !is_free(&self.free) && !has_part && is_free(&self.left) {
             wait_for_programs();
             for (free, left) in self.free.iter_mut().zip(&mut self.left) {
                 free.append(left);
@@ -209,10 +215,6 @@ impl Table {
         if let Some(at) = self.free.get_mut(kind).and_then(Vec::pop) {
             return Ok(at);
         }
-        // Programs check offsets against the last that a block of words can have.
-        let last = self.bytes.saturating_sub(BLOCK_BYTES);
-        let at = self.unused;
-        let end = at.checked_add(bytes).filter(|&end| end <= self.bytes && at <= last);
         self.unused = end.ok_or(Full)?;
         allotted = allotted.saturating_sub(1);
         if let Some(of_kind) = self.allotted.get_mut(kind) {

@@ -122,3 +122,22 @@ fn a_table_has_the_room_that_it_is_made_for_wherever_the_prefixes_are() {
     }
     assert!((1..COUNT).all(|root| contains(&table, root << 16 | 7)));
 }
+
+#[test]
+fn a_block_that_was_left_is_used_again_where_the_other_kind_took_the_rest() {
+    let mut prefixes = BTreeSet::new();
+    let mut table = Table::new(Room::new(&prefixes, 0));
+    let mut change = |prefixes: &mut BTreeSet<Prefix4>, prefix, add| {
+        let changed = if add { prefixes.insert(prefix) } else { prefixes.remove(&prefix) };
+        assert!(changed);
+        table.update(prefixes, prefix, &mut |_, _| {})
+    };
+    let one = (5, 32);
+    change(&mut prefixes, one, true).expect("room");
+    // Blocks of bits take all bytes, also those that were meant for blocks of words.
+    let full = (1..1 << 16).find(|root| change(&mut prefixes, (root << 16, 24), true).is_err());
+    prefixes.remove(&(full.expect("the table is small") << 16, 24));
+    change(&mut prefixes, one, false).expect("it needs no block");
+    change(&mut prefixes, one, true).expect("the room that it had");
+    assert!(contains(&table, 5) && !contains(&table, 0x105));
+}
