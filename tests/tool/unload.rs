@@ -172,6 +172,18 @@ fn without_a_terminal_it_asks_for_yes() {
 }
 
 #[test]
+fn a_question_that_no_terminal_shows_is_not_asked() {
+    if !privileged!() || !has_script(test_name!()) {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    left_behind(&fixture);
+    let (_, code) = AtTerminal::start(&fixture, "unload near 2>/dev/null").answer("y\n");
+    assert_eq!(code, Some(1));
+    assert_eq!(fixture.attached(), Some(XdpMode::Native));
+}
+
+#[test]
 fn at_a_terminal_the_answer_counts() {
     if !privileged!() || !has_script(test_name!()) {
         return;

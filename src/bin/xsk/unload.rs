@@ -4,7 +4,8 @@ use crate::command_line::status::UnloadArgs;
 use crate::failure::{Failure, NotWritten, Result, quoted};
 use crate::process::users::Users;
 use crate::report::clock;
-use crate::report::paragraph::{labelled, one_line, width};
+use crate::report::output::width;
+use crate::report::paragraph::{labelled, one_line};
 use crate::run::ended::Ended;
 use crate::run::port;
 use crate::status::{holder, listed, pins_of, title};
@@ -225,7 +226,7 @@ fn explained(error: Error, interface: &Interface, program: &AttachedProgram) -> 
 fn confirm(interface: &Interface, targets: &[Target], processes: &Processes) -> Result<()> {
     let input = io::stdin();
     let name = interface.name();
-    if !input.is_terminal() {
+    if !input.is_terminal() || !io::stderr().is_terminal() {
         let what: Vec<_> = targets.iter().map(Target::text).collect();
         return Err(Failure::Text(format!(
             "{} would be removed from {name}; there is no terminal to ask on: confirm with --yes",
