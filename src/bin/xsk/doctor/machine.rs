@@ -78,7 +78,8 @@ fn socket() -> Check {
 /// Compares what may be pinned with what the commands pin.
 fn memory(version: Option<Version>, queues: usize) -> Check {
     const ID: &str = "memlock";
-    const UNLIMITED: &str = "ulimit -l unlimited";
+    // A user may not raise a limit, and a shell that is started by sudo is another one.
+    const UNLIMITED: &str = "sudo prlimit --pid $$ --memlock=unlimited:unlimited";
     let needed = u64::from(CHUNKS) * CHUNK * queues as u64;
     let before_5_11 = version.is_some_and(|version| version < Version::new(5, 11));
     if rights::may_pin_any() {
