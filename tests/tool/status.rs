@@ -247,7 +247,7 @@ fn an_interface_with_a_typo_has_the_nearest_name_offered() {
         let output = output_in(&fixture.cable.left, &[&[TOOL], words].concat());
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{text}");
-        assert!(text.starts_with("xsk: ") && text.contains("is near meant?"), "{text}");
+        assert!(text.starts_with("xsk: ") && text.contains("the nearest name is near"), "{text}");
     }
 }
 
