@@ -169,6 +169,16 @@ fn without_a_terminal_it_asks_for_yes() {
     assert!(text.contains(&format!("program {id} xsk_redirect")), "{text}");
     assert!(text.contains("there is no terminal to ask on: confirm with --yes"), "{text}");
     assert_eq!(fixture.attached(), Some(XdpMode::Native));
+    // A program reads one object, whatever becomes of it.
+    for (words, why) in [("--json", "confirm with --yes"), ("--json --yes --id 1", "program 1 is")]
+    {
+        let ended = unload(&fixture, words);
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        let object: Value = serde_json::from_str(&ended.out[0]).unwrap();
+        assert!(object["error"].as_str().unwrap().contains(why), "{object}");
+        assert_eq!(object["removed"], json!([]), "{object}");
+        assert_eq!(object["left"][0]["id"], id, "{object}");
+    }
 }
 
 #[test]

@@ -30,26 +30,17 @@ struct Target {
 
 pub(crate) fn run(args: &UnloadArgs) -> Result<Ended> {
     let interface = port::interface(&args.interface)?;
-    let programs = interface.programs()?;
-    let chosen = choose(args, &interface, &programs)?;
-    if chosen.is_empty() {
+    let targets = match targets(args, &interface) {
+        Ok(targets) => targets,
+        Err(failure) => {
+            report(args, &interface, &[], Some(failure.to_string()))?;
+            return Err(failure);
+        }
+    };
+    if targets.is_empty() {
         let mode = args.mode.map_or(String::new(), |mode| format!(" in {} mode", mode.mode()));
         say(args, &format!("{} has no XDP program{mode}: nothing to do", interface.name()))?;
         return report(args, &interface, &[], None).map(|()| Ended::Count);
-    }
-    let pins = Pins::find();
-    let processes = Processes::read();
-    let targets = chosen
-        .into_iter()
-        .map(|program| Target::look(program.clone(), &interface, &pins, &processes));
-    let targets = targets.collect::<Result<Vec<_>>>()?;
-    if !args.break_links {
-        if let Some(held) = targets.iter().find(|one| one.method == AttachMethod::Link) {
-            return Err(held.refusal(&interface));
-        }
-    }
-    if !args.yes {
-        confirm(&interface, &targets, &processes)?;
     }
     let mut removed = Vec::new();
     for target in &targets {
@@ -63,6 +54,30 @@ pub(crate) fn run(args: &UnloadArgs) -> Result<Ended> {
     }
     report(args, &interface, &removed, None)?;
     Ok(Ended::Count)
+}
+
+/// Returns what is to be removed, and may be.
+fn targets(args: &UnloadArgs, interface: &Interface) -> Result<Vec<Target>> {
+    let programs = interface.programs()?;
+    let chosen = choose(args, interface, &programs)?;
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pins = Pins::find();
+    let processes = Processes::read();
+    let targets = chosen
+        .into_iter()
+        .map(|program| Target::look(program.clone(), interface, &pins, &processes));
+    let targets = targets.collect::<Result<Vec<_>>>()?;
+    if !args.break_links {
+        if let Some(held) = targets.iter().find(|one| one.method == AttachMethod::Link) {
+            return Err(held.refusal(interface));
+        }
+    }
+    if !args.yes {
+        confirm(interface, &targets, &processes)?;
+    }
+    Ok(targets)
 }
 
 /// Returns the programs that are to be removed.

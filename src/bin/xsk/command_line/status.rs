@@ -76,7 +76,8 @@ pub(crate) struct UnloadArgs {
     #[arg(long)]
     pub(crate) break_links: bool,
     /// Print one JSON object: "interface", "index", "removed" and "left", lists of "mode", "id" and
-    /// "name" (of "removed" also "held_by", "link", and "pins", which keep it loaded), and "error"
+    /// "name" (of "removed" also "held_by", "link", and "pins", which keep it loaded), and
+    /// "error": null, or why something was refused, which is on the standard error output, too
     #[arg(long)]
     pub(crate) json: bool,
 }
