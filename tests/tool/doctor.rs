@@ -349,7 +349,11 @@ fn a_taken_queue_and_an_own_program_are_seen() {
     let tool = Tool::start(&both.namespace, "rxdrop -i near -q 1 --json").ready();
     both.doctor("").is("queue_taken", "fine", "queue 0 of near");
     let found = both.doctor("-q all");
-    found.is("queue_taken", "problem", "queue 1 of near is taken");
+    let commands = found.is("queue_taken", "problem", "queue 1 of near is taken");
+    assert_eq!(commands, ["xsk status"]);
+    let status = Tool::start(&both.namespace, &commands[0]["xsk ".len()..]).end();
+    let who = format!("process {} (xsk)", tool.id());
+    assert!(status.out.join("\n").contains(&who), "{status:?}");
     found.is("queue_taken", "problem", &format!("process {}", tool.id()));
     found.is("program", "note", "xsk_redirect");
     found.is_broken(true);

@@ -146,9 +146,9 @@ pub(super) fn taken(subject: &Subject, wanted: &[u32], by_trial: bool) -> Result
                 found.join(", ")
             ),
         });
+        // Shows the processes also where the kernel does not list sockets, and `ss --xdp` shows none.
         return Ok(Check::problem(ID, format!("queue {queue} of {name} is taken by {by}"))
-            .command("ss --xdp -a -p -e")
-            .command("bpftool map list | grep xskmap"));
+            .command("xsk status"));
     }
     let set = |queues: &[u32]| named(&queues.iter().copied().collect());
     if !unknown.is_empty() {
