@@ -251,6 +251,32 @@ fn a_program_that_came_in_between_stays() {
 
 /// The same program is on an interface of the same index of another namespace, by a link.
 #[test]
+fn a_link_that_came_in_between_stays_although_it_holds_the_same_program() {
+    if !privileged!() || !has_script(test_name!()) {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let program = Program::builder(&[Insn::mov64_imm(Reg::R0, 2), Insn::exit()]).load().unwrap();
+    let map = XskMap::create("unused", 1).unwrap();
+    let attach = || {
+        let (program, map) = (program.try_clone().unwrap(), map.try_clone().unwrap());
+        let builder = Attachment::builder(fixture.cable.veth.a()).program(program, map);
+        let attach = || builder.method(AttachMethod::Link).attach().unwrap();
+        fixture.cable.left.run(attach).unwrap()
+    };
+    let first = attach();
+    let mut terminal = AtTerminal::start(&fixture, "unload near --break-links");
+    terminal.read_until("remove? [y/N] ");
+    fixture.cable.left.run(|| first.close().unwrap()).unwrap();
+    let second = attach();
+    let (text, code) = terminal.answer("y\n");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("in place of link"), "{text}");
+    assert_eq!(fixture.attached(), Some(XdpMode::Native));
+    fixture.cable.left.run(|| second.close().unwrap()).unwrap();
+}
+
+#[test]
 fn the_link_of_another_namespace_is_none_of_this_one() {
     if !privileged!() {
         return;

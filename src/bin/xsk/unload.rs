@@ -167,9 +167,27 @@ impl Target {
         let AttachedProgram { mode, id, .. } = self.program;
         let removed = match self.method {
             AttachMethod::Netlink => interface.detach_program(mode, id),
-            AttachMethod::Link => interface.break_link(mode, id),
+            AttachMethod::Link => {
+                self.require_link(interface)?;
+                interface.break_link(mode, id)
+            }
         };
         removed.map_err(|error| explained(error, interface, &self.program))
+    }
+
+    /// Refuses if another link holds the program than the one that was shown.
+    fn require_link(&self, interface: &Interface) -> Result<()> {
+        let AttachedProgram { mode, id, link: shown, .. } = self.program;
+        let programs = interface.programs()?;
+        let now = programs.iter().find(|one| (one.mode, one.id) == (mode, id));
+        match (now.and_then(|now| now.link), shown) {
+            (Some(now), Some(shown)) if now != shown => Err(Failure::Text(format!(
+                "link {now} holds program {id} on {} now, in place of link {shown}: it was not \
+                 detached",
+                interface.name()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Says what is left of it.
