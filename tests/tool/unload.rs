@@ -325,8 +325,9 @@ fn a_dispatcher_is_called_by_its_name() {
     let output = output_in(&fixture.cable.left, &["unshare", "--mount", "sh", "-c", &script]);
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains(&format!("`rm -r {directory}`")), "{text}");
+    // On a line of its own, to be copied.
+    let command = format!("$ rm -r {directory}");
+    assert!(text.lines().any(|line| line.trim() == command), "{text}");
     assert_eq!(fixture.attached(), None);
 }
 

@@ -4,7 +4,7 @@ use crate::command_line::status::UnloadArgs;
 use crate::failure::{Failure, NotWritten, Result, quoted};
 use crate::process::users::Users;
 use crate::report::clock;
-use crate::report::output::width;
+use crate::report::output::{print, width};
 use crate::report::paragraph::{labelled, one_line};
 use crate::run::ended::Ended;
 use crate::run::port;
@@ -197,15 +197,23 @@ impl Target {
         }
         let paths: Vec<_> = self.pins.iter().map(|path| quoted(&path.to_string_lossy())).collect();
         let paths = paths.join(" ");
-        let cure = match self.program.dispatcher {
-            Some(_) => format!(
-                "libxdp's pins keep its programs loaded. Remove them: `rm -r {paths}` (`xdp-loader \
-                 unload {} --all` would have removed both)",
-                quoted(interface.name())
-            ),
-            None => format!("it stays loaded, because it is pinned. Remove the pin: `rm {paths}`"),
+        let (why, command) = match self.program.dispatcher {
+            Some(_) => {
+                let name = quoted(interface.name());
+                let why = format!(
+                    "libxdp's pins keep its programs loaded (`xdp-loader unload {name} --all` would \
+                     have removed both). Remove them:"
+                );
+                (why, "rm -r")
+            }
+            None => ("it stays loaded, because it is pinned. Remove the pin:".to_owned(), "rm"),
         };
-        say(args, &cure)
+        say(args, &why)?;
+        // Commands are not wrapped: they are there to be copied.
+        match args.json {
+            true => Ok(()),
+            false => Ok(print(&format!("  $ {command} {paths}\n"))?),
+        }
     }
 }
 
