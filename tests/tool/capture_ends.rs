@@ -273,7 +273,7 @@ fn a_second_capture_is_refused_and_the_first_goes_on() {
         let first = fixture.start(&format!("capture -w {file} -C 5 {one}")).ready();
         let line = format!("capture -i near -w {} {other} --wait 100", files.file("b.pcapng"));
         let ended = Tool::start(&fixture.cable.left, &line).end();
-        let who = format!("network namespace: xsk ({})", first.id());
+        let who = format!("network namespace: process {} (xsk)", first.id());
         assert!(words != TAKEN || ended.failure().ends_with(&who), "{who}: {ended:?}");
         assert!(ended.failure().contains(words), "{one}, {other}: {ended:?}");
         send(&fixture, 0, &long(5));

@@ -229,7 +229,8 @@ fn with_several_queues_it_says_which_are_listened_on() {
     let both = Both::new(8);
     let found = both.doctor("");
     let commands = found.is("rss", "note", "near has 8 RX queues, and you listen on queue 0");
-    assert!(commands[0].contains("-q all"), "{commands:?}");
+    // A veth has no combined channels and no flow rules.
+    assert_eq!(commands, ["xsk rxdrop -i near -q all", "ethtool -L near rx 1 tx 1"]);
     found.is_broken(false);
     both.doctor("-q all").is("rss", "fine", "all 8 RX queues");
     both.doctor("-q 0-7").is("rss", "fine", "all 8 RX queues");
@@ -240,8 +241,7 @@ fn with_several_queues_it_says_which_are_listened_on() {
     if !kernel_can(test_name!(), kernel_since(5, 15), "channels of a veth cannot be set") {
         return;
     }
-    // What it says of one queue helps, where the driver has such channels.
-    both.type_in("ethtool -L near rx 1 tx 1");
+    both.type_in(&commands[1]);
     both.doctor("").is("rss", "fine", "near has one RX queue");
     // The other end still sends on eight, which a native program on one queue cannot take.
     let commands = both.doctor("").is("queues", "note", "far, the other end, has 8 TX queues");
@@ -349,13 +349,34 @@ fn a_taken_queue_and_an_own_program_are_seen() {
     let tool = Tool::start(&both.namespace, "rxdrop -i near -q 1 --json").ready();
     both.doctor("").is("queue_taken", "fine", "queue 0 of near");
     let found = both.doctor("-q all");
-    found.is("queue_taken", "problem", "queue 1 of near is taken");
+    let commands = found.is("queue_taken", "problem", "queue 1 of near is taken");
+    assert_eq!(commands, ["xsk status"]);
+    let status = Tool::start(&both.namespace, &commands[0]["xsk ".len()..]).end();
+    let who = format!("process {} (xsk)", tool.id());
+    assert!(status.out.join("\n").contains(&who), "{status:?}");
     found.is("queue_taken", "problem", &format!("process {}", tool.id()));
     found.is("program", "note", "xsk_redirect");
     found.is_broken(true);
     // It changed nothing.
     assert!(tool.stop().status.success());
     wait_for("the queue", || both.doctor("-q 1").check("queue_taken")["verdict"] == "fine");
+}
+
+#[test]
+fn a_filter_of_xsk_is_called_one_and_not_the_program_of_others() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(2);
+    let line = "rxdrop -i near -q 1 --json udp dst port 9";
+    let tool = Tool::start(&both.namespace, line).ready();
+    let found = both.doctor("");
+    let commands = found.is("program", "problem", "xsk_filter");
+    found.is("program", "problem", "by its name that of `xsk`");
+    // To detach its link would cut off a command that works.
+    assert_eq!(commands, ["xsk status near"]);
+    found.is_broken(true);
+    assert!(tool.stop().status.success());
 }
 
 #[test]

@@ -139,3 +139,19 @@ fn deferred_interrupts_are_noted() {
     }
     tool.stop();
 }
+
+#[test]
+fn a_virtual_interface_with_an_address_filter_is_not_said_to_get_every_packet() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    both.doctor("").is("promiscuity", "fine", "packets to all addresses come");
+    let above = both.namespace.add_device("macvlan", "above", Some(both.near()));
+    if !kernel_can(test_name!(), above.is_ok(), "the kernel makes no macvlan") {
+        return;
+    }
+    let found = doctor(&both.namespace, "above");
+    let commands = found.is("promiscuity", "note", "above drops packets to other addresses");
+    assert_eq!(commands, ["xsk rxdrop -i above --promiscuous"]);
+}

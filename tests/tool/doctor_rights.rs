@@ -70,7 +70,15 @@ fn memory_that_may_not_be_pinned_is_a_problem() {
     let rights = CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN | CapabilitySet::BPF;
     let found = without_rights(rights, true);
     let commands = found.is("memlock", "problem", "RLIMIT_MEMLOCK is 0 MiB");
-    assert_eq!(commands, ["ulimit -l unlimited"]);
+    // A user may not raise a limit: `ulimit` alone would be refused.
+    let raise = "prlimit --pid $$ --memlock=unlimited:unlimited";
+    assert_eq!(commands, [format!("sudo {raise}")]);
+    let own = rustix::thread::capabilities(None).unwrap().effective;
+    if own.contains(CapabilitySet::SYS_RESOURCE) {
+        let line = format!("ulimit -l 0 && {raise} && ulimit -l");
+        let typed = Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&typed.stdout), "unlimited\n", "{line}: {typed:?}");
+    }
     found.is("socket", "fine", "see memlock");
     found.is_broken(true);
     let found = without_rights(rights | CapabilitySet::IPC_LOCK, true);

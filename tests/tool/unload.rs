@@ -169,6 +169,28 @@ fn without_a_terminal_it_asks_for_yes() {
     assert!(text.contains(&format!("program {id} xsk_redirect")), "{text}");
     assert!(text.contains("there is no terminal to ask on: confirm with --yes"), "{text}");
     assert_eq!(fixture.attached(), Some(XdpMode::Native));
+    // A program reads one object, whatever becomes of it.
+    for (words, why) in [("--json", "confirm with --yes"), ("--json --yes --id 1", "program 1 is")]
+    {
+        let ended = unload(&fixture, words);
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        let object: Value = serde_json::from_str(&ended.out[0]).unwrap();
+        assert!(object["error"].as_str().unwrap().contains(why), "{object}");
+        assert_eq!(object["removed"], json!([]), "{object}");
+        assert_eq!(object["left"][0]["id"], id, "{object}");
+    }
+}
+
+#[test]
+fn a_question_that_no_terminal_shows_is_not_asked() {
+    if !privileged!() || !has_script(test_name!()) {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    left_behind(&fixture);
+    let (_, code) = AtTerminal::start(&fixture, "unload near 2>/dev/null").answer("y\n");
+    assert_eq!(code, Some(1));
+    assert_eq!(fixture.attached(), Some(XdpMode::Native));
 }
 
 #[test]
@@ -229,6 +251,32 @@ fn a_program_that_came_in_between_stays() {
 
 /// The same program is on an interface of the same index of another namespace, by a link.
 #[test]
+fn a_link_that_came_in_between_stays_although_it_holds_the_same_program() {
+    if !privileged!() || !has_script(test_name!()) {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let program = Program::builder(&[Insn::mov64_imm(Reg::R0, 2), Insn::exit()]).load().unwrap();
+    let map = XskMap::create("unused", 1).unwrap();
+    let attach = || {
+        let (program, map) = (program.try_clone().unwrap(), map.try_clone().unwrap());
+        let builder = Attachment::builder(fixture.cable.veth.a()).program(program, map);
+        let attach = || builder.method(AttachMethod::Link).attach().unwrap();
+        fixture.cable.left.run(attach).unwrap()
+    };
+    let first = attach();
+    let mut terminal = AtTerminal::start(&fixture, "unload near --break-links");
+    terminal.read_until("remove? [y/N] ");
+    fixture.cable.left.run(|| first.close().unwrap()).unwrap();
+    let second = attach();
+    let (text, code) = terminal.answer("y\n");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("in place of link"), "{text}");
+    assert_eq!(fixture.attached(), Some(XdpMode::Native));
+    fixture.cable.left.run(|| second.close().unwrap()).unwrap();
+}
+
+#[test]
 fn the_link_of_another_namespace_is_none_of_this_one() {
     if !privileged!() {
         return;
@@ -277,8 +325,9 @@ fn a_dispatcher_is_called_by_its_name() {
     let output = output_in(&fixture.cable.left, &["unshare", "--mount", "sh", "-c", &script]);
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains(&format!("`rm -r {directory}`")), "{text}");
+    // On a line of its own, to be copied.
+    let command = format!("$ rm -r {directory}");
+    assert!(text.lines().any(|line| line.trim() == command), "{text}");
     assert_eq!(fixture.attached(), None);
 }
 

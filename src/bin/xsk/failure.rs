@@ -154,7 +154,7 @@ impl fmt::Display for Failure {
                     [] => Ok(()),
                     holders => write!(
                         f,
-                        ". Processes with rings of sockets in this network namespace: {}",
+                        ". Those with rings of sockets in this network namespace: {}",
                         holders.join(", ")
                     ),
                 }

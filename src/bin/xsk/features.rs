@@ -2,9 +2,9 @@
 
 use crate::command_line::doctor::FeaturesArgs;
 use crate::failure::{NotWritten, Result};
-use crate::report::output::printable;
+use crate::report::output::{printable, width};
 use crate::report::rates::named;
-use crate::report::wrap::{columns, wrapped};
+use crate::report::wrap::wrapped;
 use crate::run::ended::Ended;
 use crate::run::port;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &FeaturesArgs) -> Result<Ended> {
             let facts = Facts::of(&port::interface(name)?)?;
             match args.json {
                 true => line(facts.json().to_string())?,
-                false => facts.lines(columns()).into_iter().try_for_each(&mut line)?,
+                false => facts.lines(width()).into_iter().try_for_each(&mut line)?,
             }
         }
         None => {

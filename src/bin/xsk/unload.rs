@@ -4,7 +4,8 @@ use crate::command_line::status::UnloadArgs;
 use crate::failure::{Failure, NotWritten, Result, quoted};
 use crate::process::users::Users;
 use crate::report::clock;
-use crate::report::paragraph::{labelled, one_line, width};
+use crate::report::output::{print, width};
+use crate::report::paragraph::{labelled, one_line};
 use crate::run::ended::Ended;
 use crate::run::port;
 use crate::status::{holder, listed, pins_of, title};
@@ -29,26 +30,17 @@ struct Target {
 
 pub(crate) fn run(args: &UnloadArgs) -> Result<Ended> {
     let interface = port::interface(&args.interface)?;
-    let programs = interface.programs()?;
-    let chosen = choose(args, &interface, &programs)?;
-    if chosen.is_empty() {
+    let targets = match targets(args, &interface) {
+        Ok(targets) => targets,
+        Err(failure) => {
+            report(args, &interface, &[], Some(failure.to_string()))?;
+            return Err(failure);
+        }
+    };
+    if targets.is_empty() {
         let mode = args.mode.map_or(String::new(), |mode| format!(" in {} mode", mode.mode()));
         say(args, &format!("{} has no XDP program{mode}: nothing to do", interface.name()))?;
         return report(args, &interface, &[], None).map(|()| Ended::Count);
-    }
-    let pins = Pins::find();
-    let processes = Processes::read();
-    let targets = chosen
-        .into_iter()
-        .map(|program| Target::look(program.clone(), &interface, &pins, &processes));
-    let targets = targets.collect::<Result<Vec<_>>>()?;
-    if !args.break_links {
-        if let Some(held) = targets.iter().find(|one| one.method == AttachMethod::Link) {
-            return Err(held.refusal(&interface));
-        }
-    }
-    if !args.yes {
-        confirm(&interface, &targets, &processes)?;
     }
     let mut removed = Vec::new();
     for target in &targets {
@@ -62,6 +54,30 @@ pub(crate) fn run(args: &UnloadArgs) -> Result<Ended> {
     }
     report(args, &interface, &removed, None)?;
     Ok(Ended::Count)
+}
+
+/// Returns what is to be removed, and may be.
+fn targets(args: &UnloadArgs, interface: &Interface) -> Result<Vec<Target>> {
+    let programs = interface.programs()?;
+    let chosen = choose(args, interface, &programs)?;
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pins = Pins::find();
+    let processes = Processes::read();
+    let targets = chosen
+        .into_iter()
+        .map(|program| Target::look(program.clone(), interface, &pins, &processes));
+    let targets = targets.collect::<Result<Vec<_>>>()?;
+    if !args.break_links {
+        if let Some(held) = targets.iter().find(|one| one.method == AttachMethod::Link) {
+            return Err(held.refusal(interface));
+        }
+    }
+    if !args.yes {
+        confirm(interface, &targets, &processes)?;
+    }
+    Ok(targets)
 }
 
 /// Returns the programs that are to be removed.
@@ -151,9 +167,27 @@ impl Target {
         let AttachedProgram { mode, id, .. } = self.program;
         let removed = match self.method {
             AttachMethod::Netlink => interface.detach_program(mode, id),
-            AttachMethod::Link => interface.break_link(mode, id),
+            AttachMethod::Link => {
+                self.require_link(interface)?;
+                interface.break_link(mode, id)
+            }
         };
         removed.map_err(|error| explained(error, interface, &self.program))
+    }
+
+    /// Refuses if another link holds the program than the one that was shown.
+    fn require_link(&self, interface: &Interface) -> Result<()> {
+        let AttachedProgram { mode, id, link: shown, .. } = self.program;
+        let programs = interface.programs()?;
+        let now = programs.iter().find(|one| (one.mode, one.id) == (mode, id));
+        match (now.and_then(|now| now.link), shown) {
+            (Some(now), Some(shown)) if now != shown => Err(Failure::Text(format!(
+                "link {now} holds program {id} on {} now, in place of link {shown}: it was not \
+                 detached",
+                interface.name()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Says what is left of it.
@@ -163,15 +197,23 @@ impl Target {
         }
         let paths: Vec<_> = self.pins.iter().map(|path| quoted(&path.to_string_lossy())).collect();
         let paths = paths.join(" ");
-        let cure = match self.program.dispatcher {
-            Some(_) => format!(
-                "libxdp's pins keep its programs loaded. Remove them: `rm -r {paths}` (`xdp-loader \
-                 unload {} --all` would have removed both)",
-                quoted(interface.name())
-            ),
-            None => format!("it stays loaded, because it is pinned. Remove the pin: `rm {paths}`"),
+        let (why, command) = match self.program.dispatcher {
+            Some(_) => {
+                let name = quoted(interface.name());
+                let why = format!(
+                    "libxdp's pins keep its programs loaded (`xdp-loader unload {name} --all` would \
+                     have removed both). Remove them:"
+                );
+                (why, "rm -r")
+            }
+            None => ("it stays loaded, because it is pinned. Remove the pin:".to_owned(), "rm"),
         };
-        say(args, &cure)
+        say(args, &why)?;
+        // Commands are not wrapped: they are there to be copied.
+        match args.json {
+            true => Ok(()),
+            false => Ok(print(&format!("  $ {command} {paths}\n"))?),
+        }
     }
 }
 
@@ -225,7 +267,7 @@ fn explained(error: Error, interface: &Interface, program: &AttachedProgram) -> 
 fn confirm(interface: &Interface, targets: &[Target], processes: &Processes) -> Result<()> {
     let input = io::stdin();
     let name = interface.name();
-    if !input.is_terminal() {
+    if !input.is_terminal() || !io::stderr().is_terminal() {
         let what: Vec<_> = targets.iter().map(Target::text).collect();
         return Err(Failure::Text(format!(
             "{} would be removed from {name}; there is no terminal to ask on: confirm with --yes",

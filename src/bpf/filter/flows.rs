@@ -43,8 +43,8 @@ impl Condition {
     /// # Errors
     /// [`Error::Filter`](crate::Error::Filter) with [`FilterFault::NoFlow`] for what no flow has:
     /// `not`, lengths and comparisons of bytes, addresses in ARP packets (`src net 10.0.0.0/8` looks
-    /// for them; `ip src net 10.0.0.0/8` and `src net 10.0.0.0/8 and udp` do not), sets, `multicast`, tags of VLANs without an id or
-    /// behind another one; for a condition that is true of no packet; and for more than 64
+    /// for them; `ip src net 10.0.0.0/8` and `src net 10.0.0.0/8 and udp` do not), sets, `multicast`,
+    /// tags of VLANs without an id or behind another one; for a condition that is true of no packet; and for more than 64
     /// alternatives.
     ///
     /// ```

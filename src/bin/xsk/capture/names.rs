@@ -1,8 +1,10 @@
 //! The names of the files of a capture that has several.
 
+use crate::report::clock;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// The names of files: one, or one after the other.
 #[derive(Debug)]
@@ -56,17 +58,8 @@ impl Names {
 
 /// Returns a time of UTC as `YYYYMMDDhhmmss`.
 fn digits(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March: a leap day is their last one. 400 of them have 146097 days.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
-    format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+    let time = UNIX_EPOCH + Duration::from_secs(seconds);
+    clock::utc(time).chars().filter(char::is_ascii_digit).collect()
 }
 
 #[cfg(test)]

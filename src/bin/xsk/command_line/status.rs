@@ -26,12 +26,14 @@ pub(crate) struct StatusArgs {
     /// "name", "tag", "held_by" ("netlink" or "link"), "link" (its id), "link_pins" (paths),
     /// "link_processes" (of "pid" and "command"), "pins", "loaded_at" (UTC), "age_seconds", "uid",
     /// "user", "instructions", "maps" (of "id", "name", "type", "key_bytes", "value_bytes",
-    /// "entries", and "socket_slots", of an XSKMAP those that name a socket), "dispatcher" ("version", "frags", "chain", a list of "place", "id", "name", "tag",
-    /// "link", "priority", "chain_actions") and "filter" ("rules", a list of "action", "condition",
+    /// "entries", and "socket_slots", of an XSKMAP those that name a socket), "dispatcher" ("version",
+    /// "frags", "chain", a list of "place", "id", "name", "tag", "link", "priority",
+    /// "chain_actions") and "filter" ("rules", a list of "action", "condition",
     /// "packets" and "bytes"; "others", "packets" and "bytes"); "sockets", a list of "queue",
     /// "inode", "uid", "user", "processes", "umem" ("id", "bytes", "chunk_bytes", "headroom_bytes",
     /// "zero_copy", "references"), "rings" ("rx", "tx", "fill", "completion", in entries) and
-    /// "statistics"; and "missing", the capabilities that would show more.
+    /// "statistics" ("rx_dropped", "rx_invalid_descs", "tx_invalid_descs", "rx_ring_full",
+    /// "rx_fill_ring_empty_descs", "tx_ring_empty_descs"); and "missing", the capabilities that would show more.
     ///
     /// What is unknown is null; so are "dispatcher" and "filter" of another program. Without IF there
     /// is an object for each interface, and one whose "interface" is null for the sockets that are not
@@ -74,7 +76,8 @@ pub(crate) struct UnloadArgs {
     #[arg(long)]
     pub(crate) break_links: bool,
     /// Print one JSON object: "interface", "index", "removed" and "left", lists of "mode", "id" and
-    /// "name" (of "removed" also "held_by", "link", and "pins", which keep it loaded), and "error"
+    /// "name" (of "removed" also "held_by", "link", and "pins", which keep it loaded), and
+    /// "error": null, or why something was refused, which is on the standard error output, too
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -93,17 +93,18 @@ pub(super) fn offloads(subject: &Subject) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     const GRO: &str = "gro";
     checks.push(match (generic, own.generic_receive) {
-        (false, _) => Check::fine(GRO, "native mode gets packets before GRO joins them"),
-        (true, Some(false)) => Check::fine(GRO, format!("GRO of {name} is off")),
-        (true, Some(true)) => Check::note(
+        (Some(false), _) => Check::fine(GRO, "native mode gets packets before GRO joins them"),
+        (_, Some(false)) => Check::fine(GRO, format!("GRO of {name} is off")),
+        (_, Some(true)) => Check::note(
             GRO,
             format!(
-                "GRO of {name} is on: in generic mode, which is used here, it makes one long \
-                 packet of many, which does not fit a chunk and is dropped"
+                "GRO of {name} is on: in generic mode, {}, it makes one long packet of many, which \
+                 does not fit a chunk and is dropped",
+                used(generic)
             ),
         )
         .command(format!("ethtool -K {word} gro off")),
-        (true, None) => Check::unknown(GRO, format!("the kernel does not report GRO of {name}")),
+        (_, None) => Check::unknown(GRO, format!("the kernel does not report GRO of {name}")),
     });
     const LRO: &str = "lro";
     checks.push(match own.large_receive {
@@ -122,9 +123,17 @@ pub(super) fn offloads(subject: &Subject) -> Result<Vec<Check>> {
     Ok(checks)
 }
 
+/// Returns whether generic mode is used, in words.
+fn used(generic: Option<bool>) -> &'static str {
+    match generic {
+        Some(_) => "which is used here",
+        None => "if it is used here",
+    }
+}
+
 /// Looks at what a sender leaves to its device: on a virtual cable, the other end; else the card
 /// takes tags out.
-fn cable(subject: &Subject, generic: bool) -> Result<Vec<Check>> {
+fn cable(subject: &Subject, generic: Option<bool>) -> Result<Vec<Check>> {
     const CHECKSUM: &str = "peer_tx_checksum";
     const SEGMENTATION: &str = "peer_segmentation";
     const VLAN: &str = "vlan_offload";
@@ -182,15 +191,16 @@ fn cable(subject: &Subject, generic: bool) -> Result<Vec<Check>> {
             SEGMENTATION,
             format!("{peer_name}, the other end, cuts its data into packets"),
         ),
-        (true, false) => Check::fine(
+        (true, Some(false)) => Check::fine(
             SEGMENTATION,
             format!("{peer_name}, the other end, has its data cut before native mode gets it"),
         ),
-        (true, true) => Check::note(
+        (true, _) => Check::note(
             SEGMENTATION,
             format!(
                 "{peer_name}, the other end, leaves the cutting of TCP data to its device: in \
-                 generic mode, which is used here, it comes in one long packet, which is dropped"
+                 generic mode, {}, it comes in one long packet, which is dropped",
+                used(generic)
             ),
         )
         .command(format!("ethtool -K {peer_word} tso off gso off")),
@@ -209,4 +219,22 @@ fn cable(subject: &Subject, generic: bool) -> Result<Vec<Check>> {
         None => Check::unknown(VLAN, format!("the kernel does not report it of {peer_name}")),
     };
     Ok(vec![checksum, segmentation, vlan])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xsk::Interface;
+
+    #[test]
+    fn where_it_is_not_known_whether_there_is_a_native_mode_nothing_is_fine_because_of_it() {
+        let mut subject = Subject::new(Interface::by_name("lo").unwrap()).unwrap();
+        subject.features = None;
+        let own = subject.interface.offloads().unwrap();
+        let gro = &offloads(&subject).unwrap()[0];
+        assert_eq!(gro.id, "gro");
+        assert!(!gro.text.contains("native mode gets packets"), "{gro:?}");
+        let is_on = own.generic_receive == Some(true);
+        assert_eq!(gro.verdict == super::super::check::Verdict::Note, is_on, "{gro:?}");
+    }
 }

@@ -140,7 +140,8 @@ pub(super) fn kind(subject: &Subject) -> Result<Check> {
 pub(super) fn mtu(subject: &Subject) -> Check {
     const ID: &str = "mtu";
     let word = subject.word();
-    let (room, mode) = if subject.is_generic() { (GENERIC, "generic") } else { (NATIVE, "native") };
+    let (room, mode) =
+        if subject.is_generic() == Some(true) { (GENERIC, "generic") } else { (NATIVE, "native") };
     let around = if subject.has_zero_copy_mode() == Some(true) { AROUND_ZERO_COPY } else { HEADER };
     let most = room - around;
     let own = (&subject.info, String::new());
@@ -177,7 +178,9 @@ pub(super) fn mtu(subject: &Subject) -> Check {
 pub(super) fn promiscuity(subject: &Subject) -> Check {
     const ID: &str = "promiscuity";
     let (name, word) = (subject.name(), subject.word());
-    if subject.info.kind.is_some() {
+    // Other virtual interfaces, such as bridges and those over a card, look at the address.
+    let takes_all = matches!(subject.info.kind.as_deref(), Some("veth" | "tun" | "dummy"));
+    if takes_all || word == "lo" {
         return Check::fine(ID, format!("{name} is virtual: packets to all addresses come"));
     }
     match subject.info.promiscuity {

@@ -14,12 +14,15 @@ use xsk::{Errno, Error, Interface, Socket, Umem};
 /// Bytes of a chunk, as the commands have it without -f.
 const CHUNK: u64 = 4096;
 
+const MEMLOCK: &str = "memlock";
+
 /// Runs the checks, for so many queues.
 pub(super) fn checks(queues: usize) -> Vec<Check> {
     let (release, version) = Version::running();
     let mut checks = vec![kernel(&release, version), rights::capabilities()];
     checks.extend(rights::user_namespace());
-    checks.extend([socket(), memory(version, queues)]);
+    let (socket, is_used_up) = socket();
+    checks.extend([socket, memory(version, queues, is_used_up)]);
     checks.extend(programs());
     checks.extend([unprivileged(), types(), list()]);
     checks.extend(known_faults::of_kernel(version));
@@ -45,15 +48,17 @@ fn kernel(release: &str, version: Option<Version>) -> Check {
     }
 }
 
-/// Makes a socket with packet memory of one page, and drops it.
-fn socket() -> Check {
+/// Makes a socket with packet memory of one page, and drops it; returns whether there was no memory
+/// left that may be pinned, too.
+fn socket() -> (Check, bool) {
     const ID: &str = "socket";
     let made = Umem::builder().chunk_count(1).build().and_then(|(umem, pool)| {
         let socket = Socket::builder(&umem).open();
         drop(pool);
         socket
     });
-    match made {
+    let is_used_up = matches!(&made, Err(Error::RegisterUmem { errno: Errno::NOBUFS, .. }));
+    let check = match made {
         Ok(_) => Check::fine(ID, "an AF_XDP socket can be made"),
         Err(Error::CreateSocket { errno: Errno::AFNOSUPPORT, .. }) => Check::problem(
             ID,
@@ -72,22 +77,28 @@ fn socket() -> Check {
         Err(error) => {
             Check::problem(ID, format!("an AF_XDP socket cannot be made: {}", Failure::from(error)))
         }
-    }
+    };
+    (check, is_used_up)
 }
 
 /// Compares what may be pinned with what the commands pin.
-fn memory(version: Option<Version>, queues: usize) -> Check {
-    const ID: &str = "memlock";
-    const UNLIMITED: &str = "ulimit -l unlimited";
-    let needed = u64::from(CHUNKS) * CHUNK * queues as u64;
+fn memory(version: Option<Version>, queues: usize, is_used_up: bool) -> Check {
     let before_5_11 = version.is_some_and(|version| version < Version::new(5, 11));
     if rights::may_pin_any() {
         let maps = if before_5_11 { ", but maps and programs count against it" } else { "" };
-        return Check::fine(ID, format!("CAP_IPC_LOCK: packet memory is not limited{maps}"));
+        return Check::fine(MEMLOCK, format!("CAP_IPC_LOCK: packet memory is not limited{maps}"));
     }
-    let Some(limit) = getrlimit(Resource::Memlock).current else {
-        return Check::fine(ID, "RLIMIT_MEMLOCK is unlimited");
-    };
+    match getrlimit(Resource::Memlock).current {
+        Some(limit) => limited(limit, before_5_11, queues, is_used_up),
+        None => Check::fine(MEMLOCK, "RLIMIT_MEMLOCK is unlimited"),
+    }
+}
+
+/// Compares a limit in bytes with what the commands pin.
+fn limited(limit: u64, before_5_11: bool, queues: usize, is_used_up: bool) -> Check {
+    // A user may not raise a limit, and a shell that is started by sudo is another one.
+    const UNLIMITED: &str = "sudo prlimit --pid $$ --memlock=unlimited:unlimited";
+    let needed = u64::from(CHUNKS) * CHUNK * queues as u64;
     let mebibytes = |bytes: u64| match bytes % (1 << 20) == 0 {
         true => format!("{} MiB", bytes >> 20),
         false => format!("{} KiB", bytes >> 10),
@@ -103,12 +114,16 @@ fn memory(version: Option<Version>, queues: usize) -> Check {
         mebibytes(limit),
         mebibytes(needed)
     );
+    if limit >= needed && is_used_up {
+        let text = format!("{text}: other sockets of this user have used it up");
+        return Check::problem(MEMLOCK, text).command(UNLIMITED);
+    }
     if limit >= needed {
-        return Check::fine(ID, text);
+        return Check::fine(MEMLOCK, text);
     }
     // Half of what is possible: other memory of the user counts, too.
     let chunks = limit / CHUNK / queues as u64 / 2;
-    let check = Check::problem(ID, text).command(UNLIMITED);
+    let check = Check::problem(MEMLOCK, text).command(UNLIMITED);
     match chunks {
         0 => check,
         chunks => check.command(format!("xsk rxdrop --chunks {} ...", 1_u64 << chunks.ilog2())),
@@ -210,4 +225,20 @@ fn list() -> Check {
 /// Reads a setting of the kernel that is a number.
 fn sysctl(name: &str) -> Option<i64> {
     std::fs::read_to_string(format!("/proc/sys/{name}")).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Verdict;
+    use super::limited;
+
+    #[test]
+    fn a_limit_that_is_large_enough_and_used_up_is_a_problem() {
+        let limit = 16 << 20;
+        assert_eq!(limited(limit, false, 1, false).verdict, Verdict::Fine);
+        let check = limited(limit, false, 1, true);
+        assert_eq!(check.verdict, Verdict::Problem);
+        assert!(check.text.contains("have used it up"), "{check:?}");
+        assert_eq!(limited(limit, false, 2, false).verdict, Verdict::Problem);
+    }
 }

@@ -16,8 +16,7 @@ use crate::doctor::check::{Check, Verdict};
 use crate::doctor::subject::Subject;
 use crate::doctor::version::Version;
 use crate::failure::{NotWritten, Result};
-use crate::report::output::printable;
-use crate::report::wrap::columns;
+use crate::report::output::{printable, width};
 use crate::run::ended::Ended;
 use crate::run::port;
 use serde_json::json;
@@ -109,7 +108,7 @@ struct Report {
 
 impl Report {
     fn new(json: bool) -> Self {
-        Self { output: BufWriter::new(io::stdout()), json, columns: columns() }
+        Self { output: BufWriter::new(io::stdout()), json, columns: width() }
     }
 
     fn line(&mut self, text: &str) -> Result<()> {

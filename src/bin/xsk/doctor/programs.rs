@@ -7,8 +7,11 @@ use crate::run::port::take_off;
 use xsk::AttachMethod;
 use xsk::attach::{AttachedProgram, Dispatcher, DispatcherComponent};
 
-/// How the names of this crate's own programs begin.
-const OWN: &str = "xsk_redirect";
+/// How the names of this crate's programs begin that any process may join.
+const SHARED: &str = "xsk_redirect";
+/// The names of those that belong to one process: with a FILTER, with --tee, with several sockets on
+/// a queue, with RX metadata.
+const OWN: [&str; 4] = ["xsk_filter", "xsk_tap", "xsk_spread", "xsk_metadata"];
 
 /// Looks at the programs on the interface.
 pub(super) fn attached(subject: &Subject) -> Result<Vec<Check>> {
@@ -35,7 +38,7 @@ fn of(id: &'static str, subject: &Subject, program: &AttachedProgram) -> Check {
         _ => String::new(),
     };
     let what = format!("{called} is on {name} in {mode} mode{held}");
-    if info.as_ref().is_some_and(|info| info.name.starts_with(OWN)) {
+    if info.as_ref().is_some_and(|info| info.name.starts_with(SHARED)) {
         return Check::note(
             id,
             format!(
@@ -43,6 +46,21 @@ fn of(id: &'static str, subject: &Subject, program: &AttachedProgram) -> Check {
                  join it, and one that a killed process left is replaced"
             ),
         );
+    }
+    if info.as_ref().is_some_and(|info| OWN.contains(&info.name.as_str())) {
+        let check = Check::problem(
+            id,
+            format!(
+                "{what}: by its name that of `xsk`, or of its library, and of one process alone: \
+                 others are refused until that one has ended"
+            ),
+        )
+        .command(format!("xsk status {word}"));
+        // That of a process that was killed stays.
+        return match program.method {
+            Some(AttachMethod::Netlink) => check.command(format!("xsk unload {word}")),
+            _ => check,
+        };
     }
     let off = match (dispatcher, link) {
         (Some(_), _) => format!("xdp-loader unload {word} --all"),

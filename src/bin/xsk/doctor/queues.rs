@@ -4,6 +4,7 @@ use super::check::Check;
 use super::subject::{Peer, Subject};
 use crate::failure::Result;
 use crate::report::rates::named;
+use crate::run::holders::holders;
 use std::time::Duration;
 use xsk::interface::{NapiSettings, QueueState};
 use xsk::multi_queue::QueueSet;
@@ -68,17 +69,24 @@ pub(super) fn spread(subject: &Subject, set: &QueueSet, wanted: &[u32]) -> Resul
             _ => Check::fine(ID, format!("all {rx} RX queues are listened on")),
         });
     }
-    let has_rules = !subject.interface.rules().unwrap_or_default().is_empty();
+    // An error: the driver has none.
+    let rules = subject.interface.rules();
+    let takes_rules = rules.is_ok();
+    let has_rules = !rules.unwrap_or_default().is_empty();
+    let combined = subject.interface.channels()?.map_or(0, |channels| channels.max_combined);
+    let single = if combined > 0 { "combined 1" } else { "rx 1 tx 1" };
     let table = subject.interface.rss()?.map(|rss| rss.queues()).filter(|table| !table.is_empty());
     let commands = |check: Check| {
-        check
-            .command(format!("xsk rxdrop -i {word} -q all"))
-            .command(format!("ethtool -L {word} combined 1    # or `rx 1 tx 1`: one queue"))
-            .command(format!(
-                "ethtool -N {word} flow-type udp4 dst-port 4789 action {}    # or steer, where the \
-                 card can",
-                wanted.first().unwrap_or(&0)
-            ))
+        let mut check = check.command(format!("xsk rxdrop -i {word} -q all"));
+        // With one queue all comes to the first.
+        if wanted.contains(&0) {
+            check = check.command(format!("ethtool -L {word} {single}"));
+        }
+        let queue = wanted.first().unwrap_or(&0);
+        match takes_rules {
+            true => check.command(format!("xsk steer {word} udp dst port 4789 -q {queue}")),
+            false => check,
+        }
     };
     let listened = named(set);
     Ok(match table {
@@ -130,7 +138,7 @@ pub(super) fn taken(subject: &Subject, wanted: &[u32], by_trial: bool) -> Result
                 continue;
             }
         };
-        let by = by.unwrap_or_else(|| match &candidates()[..] {
+        let by = by.unwrap_or_else(|| match &holders()[..] {
             [] => "a socket, of which the kernel does not say whose it is".to_owned(),
             found => format!(
                 "a socket, of which the kernel does not say whose it is; those that have rings of \
@@ -138,9 +146,9 @@ pub(super) fn taken(subject: &Subject, wanted: &[u32], by_trial: bool) -> Result
                 found.join(", ")
             ),
         });
+        // Shows the processes also where the kernel does not list sockets, and `ss --xdp` shows none.
         return Ok(Check::problem(ID, format!("queue {queue} of {name} is taken by {by}"))
-            .command("ss --xdp -a -p -e")
-            .command("bpftool map list | grep xskmap"));
+            .command("xsk status"));
     }
     let set = |queues: &[u32]| named(&queues.iter().copied().collect());
     if !unknown.is_empty() {
@@ -152,27 +160,6 @@ pub(super) fn taken(subject: &Subject, wanted: &[u32], by_trial: bool) -> Result
         return Ok(Check::unknown(ID, text));
     }
     Ok(Check::fine(ID, format!("{} of {name}: no socket is there", set(wanted))))
-}
-
-/// Returns the processes of this network namespace that have rings of sockets mapped, as far as
-/// /proc shows them.
-fn candidates() -> Vec<String> {
-    let read = || -> std::io::Result<Vec<String>> {
-        let own = std::fs::read_link("/proc/self/ns/net")?;
-        let mut found = Vec::new();
-        for process in std::fs::read_dir("/proc")?.flatten() {
-            let path = process.path();
-            let is_here = std::fs::read_link(path.join("ns/net")).is_ok_and(|there| there == own);
-            let maps = std::fs::read_to_string(path.join("maps")).unwrap_or_default();
-            if is_here && maps.contains("socket:[") {
-                let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-                let number = process.file_name();
-                found.push(format!("process {} ({})", number.to_string_lossy(), name.trim()));
-            }
-        }
-        Ok(found)
-    };
-    read().unwrap_or_default()
 }
 
 /// What an attempt to bind a socket to a queue showed.

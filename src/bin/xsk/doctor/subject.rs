@@ -74,11 +74,15 @@ impl Subject {
         self.features.map(|features| features.zero_copy())
     }
 
-    /// Returns whether programs run in generic mode here, as far as can be seen: one does, or there
-    /// is no native mode.
-    pub(super) fn is_generic(&self) -> bool {
-        self.info.programs.program(XdpMode::Generic).is_some()
-            || self.has_native_mode() == Some(false)
-            || self.info.kind.as_deref() == Some("bond")
+    /// Returns whether programs run in generic mode here: one does, or there is no native mode.
+    /// `None` if it is not known.
+    pub(super) fn is_generic(&self) -> Option<bool> {
+        let runs = |mode| self.info.programs.program(mode).is_some();
+        let is_bond = self.info.kind.as_deref() == Some("bond");
+        match self.has_native_mode() {
+            _ if runs(XdpMode::Generic) || is_bond => Some(true),
+            _ if runs(XdpMode::Native) => Some(false),
+            has_native => has_native.map(|has_native| !has_native),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! September 2025; `--force` is in versions before 2023, which came with the kernel (samples/bpf).
 
 use crate::command_line::Cli;
+use crate::report::wrap::wrapped;
 use clap::{Command, CommandFactory};
 use std::fmt::Write;
 
@@ -119,8 +120,10 @@ pub(crate) fn table(width: usize) -> String {
         .to_owned();
     let mut line = |theirs: &str, ours: &str, note: &str| {
         let head = format!("{theirs:<THEIRS$}{ours:<OURS$}");
-        for (number, part) in wrapped(note, width - THEIRS - OURS).iter().enumerate() {
+        let parts = wrapped(note, width - THEIRS - OURS);
+        for number in 0..parts.len().max(1) {
             let head = if number == 0 { head.as_str() } else { "" };
+            let part = parts.get(number).map_or("", String::as_str);
             let row = format!("{head:<0$}{part}", THEIRS + OURS);
             // Writing to a string does not fail.
             let _ = writeln!(text, "{}", row.trim_end());
@@ -148,22 +151,6 @@ fn ours(command: &Command, here: &Here) -> String {
             }
         }
     }
-}
-
-/// Returns lines of at most so many columns; one at least.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.len() + 1 + word.len() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -22,15 +22,22 @@ const LEAST: Duration = Duration::from_millis(50);
 const MOST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Returns a text in which nothing but line breaks controls a terminal: names of interfaces may
-/// hold any bytes.
+/// Returns a text in which nothing but line breaks controls a terminal: names of interfaces and
+/// processes may hold any bytes.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' => "\n".to_owned(),
-        c if c.is_control() => c.escape_default().to_string(),
+        c if c.is_control() || is_invisible(c) => c.escape_default().to_string(),
         c => c.to_string(),
     };
     text.chars().map(shown).collect()
+}
+
+/// Returns whether a character shows nothing itself and changes how others are shown, such as their
+/// order: the name of a process may hold any.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{61c}' | '\u{feff}')
 }
 
 /// Writes a text to the standard output, at once.
@@ -221,5 +228,17 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.show("");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn nothing_turns_the_order_of_a_line_around() {
+        assert_eq!(printable("a\u{1b}[31m\nb"), "a\\u{1b}[31m\nb");
+        assert_eq!(printable("x\u{202e}oot\u{2066}\u{200b}"), "x\\u{202e}oot\\u{2066}\\u{200b}");
+        assert_eq!(printable("äöü 日本"), "äöü 日本");
     }
 }

@@ -1,16 +1,6 @@
 //! Text in lines that fit the terminal.
 
 use crate::report::output::printable;
-use std::io;
-
-/// The width for what is no terminal, and the least one.
-const WIDTH: usize = 80;
-
-/// Returns how many columns the standard output has: those of its terminal, 80 at least.
-pub(crate) fn width() -> usize {
-    let columns = rustix::termios::tcgetwinsize(io::stdout()).map(|size| size.ws_col);
-    columns.map_or(WIDTH, |columns| usize::from(columns).max(WIDTH))
-}
 
 /// Returns a text as one line in which nothing controls a terminal.
 pub(crate) fn one_line(text: &str) -> String {

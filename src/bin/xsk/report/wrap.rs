@@ -1,19 +1,5 @@
 //! Text that fits the terminal.
 
-use std::io;
-
-/// The columns of text for people where there is no terminal, and the least of a terminal that are
-/// used.
-const COLUMNS: usize = 80;
-/// Longer lines are hard to read.
-const MOST: usize = 120;
-
-/// Returns how many columns a line of the standard output has.
-pub(crate) fn columns() -> usize {
-    let terminal = rustix::termios::tcgetwinsize(io::stdout());
-    terminal.map_or(COLUMNS, |size| usize::from(size.ws_col).clamp(COLUMNS, MOST))
-}
-
 /// Returns the words of `text` in lines of at most `width` columns. A word that is longer has a
 /// line of its own.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {

@@ -3,8 +3,8 @@
 use crate::report::output::printable;
 use std::fs;
 
-/// Returns the processes of this network namespace that have mapped the rings of a socket, by name and
-/// id: those that have AF_XDP sockets, and those that have packet sockets with rings, as tcpdump. Those
+/// Returns the processes of this network namespace that have mapped the rings of a socket, by id
+/// and name: those that have AF_XDP sockets, and those that have packet sockets with rings, as tcpdump. Those
 /// of other users are left out without the right to look at them. The kernel says which socket has a
 /// queue where it has CONFIG_XDP_SOCKETS_DIAG alone.
 pub(crate) fn holders() -> Vec<String> {
@@ -23,7 +23,7 @@ pub(crate) fn holders() -> Vec<String> {
         };
         if id != own && is_here() && has_rings() {
             let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
-            found.push(format!("{} ({id})", printable(name.trim_end())));
+            found.push(format!("process {id} ({})", printable(name.trim_end())));
         }
     }
     found

@@ -117,7 +117,11 @@ pub(crate) fn patiently<S: SocketKind>(
 
 /// Returns the command that takes a program off an interface.
 pub(crate) fn take_off(interface: &Interface, mode: XdpMode) -> String {
-    let word = if mode == XdpMode::Generic { "xdpgeneric" } else { "xdpdrv" };
+    let word = match mode {
+        XdpMode::Generic => "xdpgeneric",
+        XdpMode::Hardware => "xdpoffload",
+        _ => "xdpdrv",
+    };
     format!("ip link set dev {} {word} off", quoted(&interface.os_name().to_string_lossy()))
 }
 

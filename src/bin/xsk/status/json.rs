@@ -1,6 +1,6 @@
 //! What there is, for programs: an object for each interface.
 
-use super::view::{Seen, SeenFilter, SeenMap, SeenProgram, View};
+use super::view::{Seen, SeenFilter, SeenMap, SeenProgram, View, hex};
 use crate::report::clock;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -155,10 +155,6 @@ fn of_socket(view: &View, socket: &XdpSocketInfo) -> Value {
 fn of_counters(counters: XdpSocketCounters) -> Value {
     let named = super::text::named(&counters).into_iter();
     Value::Object(named.map(|(name, _, value)| (name.to_owned(), value.into())).collect())
-}
-
-fn hex(tag: [u8; 8]) -> String {
-    tag.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

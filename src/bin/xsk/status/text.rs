@@ -1,6 +1,6 @@
 //! What there is, for people: a table of all interfaces, and then each of them.
 
-use super::view::{Seen, SeenFilter, SeenMap, SeenProgram, SeenRule, View, holder, listed};
+use super::view::{Seen, SeenFilter, SeenMap, SeenProgram, SeenRule, View, hex, holder, listed};
 use crate::report::clock;
 use crate::report::paragraph::{labelled, one_line};
 use crate::report::rates::grouped;
@@ -150,7 +150,7 @@ fn of_program(view: &View, seen: &SeenProgram, width: usize) -> String {
     let loaded = view.now.checked_sub(info.age()).map_or("unknown".to_owned(), clock::date);
     let (age, user) = (clock::age(info.age()), view.users.shown(info.created_by));
     text += &item("loaded", &format!("{loaded}, {age} ago, by {user}"), width);
-    let tag: String = info.tag.iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = hex(info.tag);
     let length = match info.instructions {
         0 => "length unknown".to_owned(),
         number => format!("{} instructions", grouped(number.into())),

@@ -276,6 +276,11 @@ pub(crate) fn holder(
     text
 }
 
+/// Returns a program's tag, as bpftool has it.
+pub(super) fn hex(tag: [u8; 8]) -> String {
+    tag.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Returns processes, for people.
 pub(crate) fn listed(processes: &[ProcessInfo]) -> String {
     processes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
