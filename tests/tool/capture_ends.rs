@@ -318,3 +318,24 @@ fn it_gives_its_rights_up_and_writes_on() {
         wait_for("the link to go", || fixture.attached().is_none());
     }
 }
+
+#[test]
+fn copies_that_do_not_end_do_not_hold_the_end() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("flood"));
+    let tool = fixture.start(&format!("capture --tee --write {} -s 64 {WAIT}", files.file("a")));
+    let tool = tool.ready();
+    let flood = format!("generate -i far --dst-mac 02:00:00:00:00:02 --json {WAIT}");
+    let flood = Tool::start(&fixture.cable.right, &flood).ready();
+    wait_for("packets in the file", || {
+        std::fs::metadata(files.file("a")).is_ok_and(|file| file.len() > 1 << 20)
+    });
+    let start = Instant::now();
+    tool.signal(Signal::INT);
+    tool.end();
+    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
+    flood.stop();
+    infos(&files.file("a"));
+}
