@@ -213,7 +213,8 @@ fn the_options_stay() {
         --output -o
         --replace
         --size -s
-        --tx-timestamps"#]]);
+        --tx-timestamps
+        --yes"#]]);
     pinned("latency", &expect![[r#"
         --compare
         --cpus
@@ -230,7 +231,8 @@ fn the_options_stay() {
         --replace
         --size -s
         --spin
-        --udp"#]]);
+        --udp
+        --yes"#]]);
     pinned("rxdrop", &expect![[r#"
         --attach
         --batch -b
