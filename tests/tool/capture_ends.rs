@@ -78,6 +78,23 @@ fn a_disk_that_is_full_leaves_a_valid_file() {
 }
 
 #[test]
+fn a_limit_of_files_leaves_a_valid_file() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("limit"));
+    let file = files.file("a");
+    // Blocks of 512 bytes.
+    let tool = script(&fixture, &format!("ulimit -f 100; exec $X -w {file}")).ready();
+    send(&fixture, 0, &long(200));
+    let ended = tool.end();
+    assert!(ended.failure().contains("File too large"), "{ended:?}");
+    let read = packets(&file);
+    assert!(read.len() > 30 && read == long(200)[..read.len()], "{}", read.len());
+    infos(&file);
+}
+
+#[test]
 fn a_capture_is_read_from_a_pipe() {
     if !privileged!() {
         return;
