@@ -78,6 +78,23 @@ fn a_disk_that_is_full_leaves_a_valid_file() {
 }
 
 #[test]
+fn a_limit_of_files_leaves_a_valid_file() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("limit"));
+    let file = files.file("a");
+    // Blocks of 512 bytes.
+    let tool = script(&fixture, &format!("ulimit -f 100; exec $X -w {file}")).ready();
+    send(&fixture, 0, &long(200));
+    let ended = tool.end();
+    assert!(ended.failure().contains("File too large"), "{ended:?}");
+    let read = packets(&file);
+    assert!(read.len() > 30 && read == long(200)[..read.len()], "{}", read.len());
+    infos(&file);
+}
+
+#[test]
 fn a_capture_is_read_from_a_pipe() {
     if !privileged!() {
         return;
@@ -317,4 +334,25 @@ fn it_gives_its_rights_up_and_writes_on() {
         assert!(packets(&file) == long(10), "{letters}: other packets");
         wait_for("the link to go", || fixture.attached().is_none());
     }
+}
+
+#[test]
+fn copies_that_do_not_end_do_not_hold_the_end() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("flood"));
+    let tool = fixture.start(&format!("capture --tee --write {} -s 64 {WAIT}", files.file("a")));
+    let tool = tool.ready();
+    let flood = format!("generate -i far --dst-mac 02:00:00:00:00:02 --json {WAIT}");
+    let flood = Tool::start(&fixture.cable.right, &flood).ready();
+    wait_for("packets in the file", || {
+        std::fs::metadata(files.file("a")).is_ok_and(|file| file.len() > 1 << 20)
+    });
+    let start = Instant::now();
+    tool.signal(Signal::INT);
+    tool.end();
+    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
+    flood.stop();
+    infos(&files.file("a"));
 }

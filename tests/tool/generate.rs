@@ -282,6 +282,8 @@ fn sizes_and_flows_that_cannot_be_are_refused_before_anything_is_sent() {
             "-s 1515",
             "its MTU allows 1514 bytes with the Ethernet header: `ip link set dev near mtu 1501`",
         ),
+        ("-s 4294967295", "its MTU allows 1514"),
+        ("-s 60-4294967295", "its MTU allows 1514"),
         ("-s 59", "the headers and the mark need (--no-mark leaves the mark out) 60"),
         ("-s 41 --no-mark", "the headers need 42"),
         ("-f 2048 -s 2049", "its MTU allows 1514"),
@@ -298,4 +300,21 @@ fn sizes_and_flows_that_cannot_be_are_refused_before_anything_is_sent() {
         ended.failure().contains("a chunk has 4096 bytes: larger chunks (-f), or"),
         "{ended:?}"
     );
+}
+
+#[test]
+fn packets_of_more_frames_than_there_can_be_are_refused() {
+    const HERE: &str = "packets_of_more_frames_than_there_can_be_are_refused";
+    if !privileged!() {
+        return;
+    }
+    if !kernel_can(HERE, crate::common::kernel_since(6, 6), "packets have one frame") {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    ip::set_mtu(fixture.cable.veth.a(), 65_535).unwrap();
+    for line in ["-s 60000", "-s 60-60000", "--chunks 4 -s 9000"] {
+        let ended = plain(&fixture, &format!("{TO} -C 1 -F -f 2048 {line}"));
+        assert!(ended.failure().contains("frames of 2048 bytes"), "{line}: {ended:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `xsk respond`: replies from user space, with `ping` and the kernel's neighbour table as judges.
 
-use crate::common::{Cable, has_iproute2, kernel_can, wait_for};
+use crate::common::{Cable, has_iproute2, kernel_can, kernel_since, wait_for};
 use crate::fixture::{Ended, Fixture, LIMIT, TOOL, Tool, WAIT};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -159,6 +159,24 @@ fn a_flood_of_pings_loses_nothing() {
     assert_eq!(ended.summary()["total"]["rx_lost"], 0, "{ended:?}");
     // ARP, and the requests.
     assert!(count(&ended.summary()["tx_packets"]) > 100_000);
+}
+
+#[test]
+fn chunks_that_no_ring_has_room_for_do_not_keep_replies_from_coming_back() {
+    const HERE: &str = "chunks_that_no_ring_has_room_for_do_not_keep_replies_from_coming_back";
+    if !privileged!() {
+        return;
+    }
+    let fixture = asking(1);
+    let frags = kernel_can(HERE, kernel_since(6, 6), "packets have one frame");
+    for letters in ["-F", ""].into_iter().skip(usize::from(!frags)) {
+        let line = format!("respond -i near {ADDRESSES} --chunks 16384 --json {letters} {WAIT}");
+        let tool = fixture.start(&line).ready();
+        assert_eq!(ping(&fixture, "-f -q -c 20000 192.0.2.1"), 20_000);
+        let summary = tool.stop().summary();
+        assert!(count(&summary["tx_packets"]) >= 20_000, "{letters}: {summary}");
+        assert_eq!(summary["tx_pending"], 0, "{letters}");
+    }
 }
 
 #[test]

@@ -18,6 +18,19 @@ const LONG_PAUSE: Duration = Duration::from_millis(10);
 const IDLE: Duration = Duration::from_millis(100);
 /// How often the losses are read.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long the end waits while no buffer becomes free.
+const STILL: Duration = Duration::from_millis(500);
+
+/// What a look into the ring has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    Copies,
+    /// Some, of which the last one came after the end.
+    All,
+    Nothing,
+    /// No buffer is free: there may be some.
+    NoRoom,
+}
 
 /// What reads the copies.
 pub(crate) struct Copier {
@@ -36,13 +49,13 @@ impl Copier {
     pub(crate) fn run(&mut self, session: &mut Session<'_>) -> Result<()> {
         let (mut active, mut looked) = (Instant::now(), Instant::now());
         while Pace::goes_on(session)? {
-            let count = self.read(session, u64::MAX)?;
+            let came = self.read(session, u64::MAX)?;
             let now = Instant::now();
             if now - looked >= LOOK {
                 looked = now;
                 self.note_losses(session);
             }
-            if count > 0 {
+            if came == Came::Copies {
                 active = now;
                 self.sink.flush_old(self.clock.now());
                 continue;
@@ -54,19 +67,28 @@ impl Copier {
                 session.nap(if now - active > IDLE { LONG_PAUSE } else { PAUSE });
             }
         }
-        // What came before the end is in the ring.
-        let end = self.clock.now();
-        while self.read(session, end)? > 0 {}
+        // What came before the end is in the ring; what comes meanwhile is left there.
+        let (end, mut moved) = (self.clock.now(), Instant::now());
+        loop {
+            match self.read(session, end)? {
+                Came::Copies => moved = Instant::now(),
+                Came::NoRoom if moved.elapsed() < STILL => std::thread::sleep(PAUSE),
+                _ => break,
+            }
+        }
         self.note_losses(session);
         self.sink.flush();
         Ok(())
     }
 
-    /// Writes some copies of packets that came before the time `end`; returns how many.
-    fn read(&mut self, session: &mut Session<'_>, end: u64) -> Result<u32> {
+    /// Writes some copies of packets, up to the first one that came after the time `end`.
+    fn read(&mut self, session: &mut Session<'_>, end: u64) -> Result<Came> {
         let room = self.sink.room(self.snaplen)?;
+        if room == 0 {
+            return Ok(Came::NoRoom);
+        }
         let claimed = Pace::claim(session);
-        let (mut count, mut bytes) = (0, 0);
+        let (mut count, mut bytes, mut is_all) = (0, 0, false);
         while count < claimed.min(room) {
             let Some(copy) = self.reader.read()? else { break };
             let time = self.clock.of(copy.time);
@@ -76,12 +98,17 @@ impl Copier {
             count += 1;
             bytes += u64::from(copy.length);
             if time > end {
+                is_all = true;
                 break;
             }
         }
         session.counts.received(count, bytes);
         Pace::done(session, claimed, count);
-        Ok(count)
+        Ok(match count {
+            0 => Came::Nothing,
+            _ if is_all => Came::All,
+            _ => Came::Copies,
+        })
     }
 
     /// Notes how many copies found no room.

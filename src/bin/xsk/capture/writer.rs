@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// How often to look whether a new file is due, and a reader is there.
 const TICK: Duration = Duration::from_millis(100);
-/// How long the end waits while nothing is written, and for a slow reader.
+/// How long the end waits while a reader takes nothing, and for a slow reader or disk.
 const STILL: Duration = Duration::from_millis(500);
 const MOST: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(5);
@@ -60,6 +60,8 @@ pub(crate) struct Writer {
     ended: Receiver<End>,
     /// It changes as long as something is written.
     progress: Arc<AtomicU64>,
+    /// How long the end waits while it does not change.
+    still: Duration,
 }
 
 /// What the thread has.
@@ -79,6 +81,8 @@ impl Writer {
     pub(crate) fn start(plan: Plan, output: Output, drain: Drain) -> Result<Self> {
         let (sender, ended) = channel();
         let progress = Arc::new(AtomicU64::new(0));
+        // A disk may be slow, and takes what it was given in the end.
+        let still = if output.is_regular() { MOST } else { STILL };
         let mut work = Work {
             plan,
             output,
@@ -96,7 +100,7 @@ impl Writer {
         };
         let thread = std::thread::Builder::new().name("writer".to_owned());
         thread.spawn(run).map_err(Failure::of_thread("the file"))?;
-        Ok(Self { ended, progress })
+        Ok(Self { ended, progress, still })
     }
 
     /// Waits until everything is written, but not long for a reader that reads nothing.
@@ -116,8 +120,9 @@ impl Writer {
             if now != last {
                 (last, moved) = (now, Instant::now());
             }
-            if moved.elapsed() > STILL || start.elapsed() > MOST {
-                let error = io::Error::new(io::ErrorKind::TimedOut, "it is not read");
+            if moved.elapsed() > self.still || start.elapsed() > MOST {
+                let why = if self.still < MOST { "it is not read" } else { "the disk is too slow" };
+                let error = io::Error::new(io::ErrorKind::TimedOut, why);
                 return (Written::default(), Err(not_written(path, &error)));
             }
         }
@@ -236,5 +241,26 @@ impl Work {
         self.output.begin().map_err(|error| not_written(&path, &error))?;
         self.plan.names.delete_old();
         self.begin_file()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_slow_is_waited_for_and_a_reader_that_reads_nothing_is_not() {
+        for (file, waits) in [(true, true), (false, false)] {
+            let (sender, ended) = channel();
+            let progress = Arc::new(AtomicU64::new(0));
+            let writer = Writer { ended, progress, still: if file { MOST } else { STILL } };
+            std::thread::spawn(move || {
+                std::thread::sleep(3 * STILL);
+                let written = Written { packets: 7, ..Written::default() };
+                let _ = sender.send((written, Ok(())));
+            });
+            let (written, outcome) = writer.finish(Path::new("f"));
+            assert_eq!((written.packets == 7, outcome.is_ok()), (waits, waits));
+        }
     }
 }

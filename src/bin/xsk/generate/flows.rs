@@ -137,7 +137,7 @@ impl Sizes {
     /// Returns the least and the greatest one.
     pub(crate) fn ends(&self) -> (u32, u32) {
         match self.kind {
-            Kind::Range { first, count } => (first, first + count - 1),
+            Kind::Range { first, count } => (first, first + (count - 1)),
             Kind::Imix { small } => (small, LARGE.max(small)),
         }
     }

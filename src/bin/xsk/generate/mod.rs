@@ -13,7 +13,7 @@ mod sender;
 use crate::command_line::GenerateArgs;
 use crate::failure::Result;
 use crate::generate::feed::{Feed, Source};
-use crate::generate::plan::{Plan, timetable};
+use crate::generate::plan::{Plan, Room, timetable};
 use crate::generate::replay::ReplayCounts;
 use crate::generate::sender::Sender;
 use crate::process::signals::Stop;
@@ -26,7 +26,7 @@ use crate::run::port::{self, ActiveProgram};
 use crate::run::queues::{Needs, Served};
 use crate::run::session::Session;
 use crate::run::side::Side;
-use crate::run::sockets::{Sends, SupplyRing};
+use crate::run::sockets::{Sends, SupplyRing, TxRing};
 use crate::traffic::txonly::raise_tx_budget;
 use serde_json::json;
 use xsk::{FramePool, Interface, PacketSocket, SocketHandle, TxSocket};
@@ -91,23 +91,24 @@ where
 {
     let GenerateArgs { port, tx, .. } = args;
     let (umem, mut pool) = S::memory(port::memory(port)).build()?;
-    let source = plan.source(args, interface, room(&mut pool), share)?;
-    let feed = Feed::new(source, timetable(args, share), umem.clone(), &mut pool, port);
     let builder = S::sender(port::socket(port, &umem));
     let builder = builder.tx_size(tx.tx_ring).completion_size(tx.completion_ring);
     let unbound = port::patiently(builder, stop)?;
     let socket = port::bind(unbound, interface, queue, port.wait(), stop)?;
     let (tx, completion, handle) = S::into_parts(socket, &umem)?;
     raise_tx_budget(port, &tx, &handle, 1)?;
+    let source = plan.source(args, interface, room(&mut pool, tx.max_frames()), share)?;
+    let feed = Feed::new(source, timetable(args, share), umem, &mut pool, port);
     Ok((Sender { port, feed, pool, tx, completion }, handle))
 }
 
-/// Returns how many bytes of a chunk a packet can have.
-fn room(pool: &mut FramePool) -> u32 {
-    let Some(frame) = pool.take() else { return 0 };
-    let room = frame.len();
+/// Returns what a packet can have of a pool with all chunks, with so many frames at the most.
+fn room(pool: &mut FramePool, frames: u32) -> Room {
+    let frames = frames.min(pool.len() as u32);
+    let Some(frame) = pool.take() else { return Room { chunk: 0, frames } };
+    let chunk = frame.len();
     pool.put(frame);
-    room
+    Room { chunk, frames }
 }
 
 /// Returns what the summary says beside the counters.

@@ -37,6 +37,20 @@ pub(crate) enum Plan {
     Capture(Option<Box<Replay>>),
 }
 
+/// What a packet can have of the memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Bytes of a chunk.
+    pub(crate) chunk: u32,
+    pub(crate) frames: u32,
+}
+
+impl Room {
+    fn bytes(self) -> u32 {
+        self.chunk.saturating_mul(self.frames)
+    }
+}
+
 /// What the flows are.
 pub(crate) struct FlowPlan {
     layout: Layout,
@@ -58,18 +72,18 @@ impl Plan {
         }
     }
 
-    /// Returns what a queue sends, the `part`th of `parts`, in chunks with `room` bytes.
+    /// Returns what a queue sends, the `part`th of `parts`, in packets with this `room`.
     pub(crate) fn source(
         &mut self,
         args: &GenerateArgs,
         interface: &Interface,
-        room: u32,
+        room: Room,
         (part, parts): (u32, u32),
     ) -> Result<Source> {
-        let (by_mtu, by_memory) = most(args, interface, room)?;
+        let (by_mtu, by_memory) = (by_mtu(interface)?, room.bytes());
         match self {
             Self::Flows(plan) => {
-                plan.check_sizes(args, interface, by_mtu, by_memory)?;
+                plan.check_sizes(args, interface, by_mtu, room)?;
                 let share =
                     |part: u32| (u64::from(plan.count) * u64::from(part) / u64::from(parts)) as u32;
                 let (begin, end) = match plan.count < parts {
@@ -91,7 +105,7 @@ impl Plan {
                 }
                 Err(Failure::Text(format!(
                     "no packet of the capture can be sent on {}: they are shorter than 14 bytes, or \
-                     longer than {} (MTU, and without -F a chunk)",
+                     longer than {} (MTU, chunks, and how many frames a packet can have: -F)",
                     interface.name(),
                     by_mtu.min(by_memory)
                 )))
@@ -151,11 +165,9 @@ pub(crate) fn timetable(args: &GenerateArgs, (part, parts): (u32, u32)) -> Sched
     }
 }
 
-/// Returns how many bytes a packet without a tag can have: by the MTU, and by the memory.
-fn most(args: &GenerateArgs, interface: &Interface, room: u32) -> Result<(u32, u32)> {
-    let info = interface.info()?;
-    let by_mtu = info.mtu.min(MAX_IP).saturating_add(ETHERNET_HEADER);
-    Ok((by_mtu, if args.port.frags { u32::MAX } else { room }))
+/// Returns how many bytes a packet without a tag can have by the MTU.
+fn by_mtu(interface: &Interface) -> Result<u32> {
+    Ok(interface.info()?.mtu.min(MAX_IP).saturating_add(ETHERNET_HEADER))
 }
 
 impl FlowPlan {
@@ -243,11 +255,11 @@ impl FlowPlan {
         args: &GenerateArgs,
         interface: &Interface,
         by_mtu: u32,
-        by_memory: u32,
+        room: Room,
     ) -> Result<()> {
         let by_mtu = if args.flow.vlan.is_some() { by_mtu.saturating_add(TAG) } else { by_mtu };
         let (_, greatest) = self.sizes.ends();
-        if greatest <= by_mtu.min(by_memory) {
+        if greatest <= by_mtu.min(room.bytes()) {
             return Ok(());
         }
         let name = interface.name();
@@ -256,8 +268,14 @@ impl FlowPlan {
                 format!("its MTU allows {by_mtu} bytes with the Ethernet header"),
                 format!("`ip link set dev {} mtu {}`", quoted(name), greatest - ETHERNET_HEADER),
             ),
+            false if args.port.frags => (
+                format!("a packet can have {} frames of {} bytes", room.frames, room.chunk),
+                "larger chunks (-f), or more of them (--chunks), or, if these have fewer entries, \
+                 larger rings (--tx-ring, --completion-ring)"
+                    .to_owned(),
+            ),
             false => (
-                format!("a chunk has {by_memory} bytes"),
+                format!("a chunk has {} bytes", room.chunk),
                 "larger chunks (-f), or packets of several (-F)".to_owned(),
             ),
         };

@@ -41,6 +41,8 @@ pub(crate) struct Replay {
     first: Option<u64>,
     /// The time at which this pass began.
     begin: u64,
+    /// How many packets could be sent before this pass.
+    kept: u64,
     loops: Loops,
     /// Bytes that a packet may have, without a VLAN tag and with one or more.
     most: (usize, usize),
@@ -92,6 +94,7 @@ impl Replay {
             time: 0,
             first: None,
             begin: 0,
+            kept: 0,
             loops,
             most: (usize::MAX, usize::MAX),
             counts: ReplayCounts::default(),
@@ -162,11 +165,13 @@ impl Replay {
                 Loops::Forever => true,
                 Loops::Times(times) => self.counts.passes < times,
             };
-            // A file of which nothing can be sent is not read forever.
+            // A file of which nothing can be sent, any more perhaps, is not read forever.
             let left_out = self.counts.too_long + self.counts.too_short;
-            if !more || left_out == self.counts.packets {
+            let kept = self.counts.packets - left_out;
+            if !more || kept == self.kept {
                 return Ok(Step::End);
             }
+            self.kept = kept;
             self.rewind()?;
         }
     }
@@ -237,4 +242,27 @@ fn interrupted(path: &Path, stop: &Stop) -> Failure {
 /// Returns what is wrong with a capture, with its name.
 fn named(path: &Path, what: &str) -> String {
     format!("{} cannot be sent: {what}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_file_that_is_emptied_is_not_read_forever() {
+        let head = [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 12], &[1, 0, 0, 0]].concat();
+        let packet = [&[0; 8][..], &[14, 0, 0, 0, 14, 0, 0, 0], &[2; 14]].concat();
+        let name = format!("xsk-replay-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, [&head[..], &packet].concat()).unwrap();
+        let mut replay = Replay::open(&path, Loops::Forever, &Stop::never()).unwrap();
+        assert_eq!(replay.advance().unwrap(), Step::Packet);
+        std::fs::write(&path, &head).unwrap();
+        let (sender, ended) = channel();
+        std::thread::spawn(move || sender.send(replay.advance().ok()));
+        let step = ended.recv_timeout(Duration::from_secs(5));
+        let _ = std::fs::remove_file(&path);
+        assert_eq!(step, Ok(Some(Step::End)));
+    }
 }

@@ -12,6 +12,10 @@ const MOST: usize = 4096;
 const MOST_MARKS: usize = 100;
 const MOST_RUNS: usize = 8;
 
+/// The least number above 0, in seconds, and the greatest one, which is that of a counter.
+const LEAST: f64 = 1e-9;
+const GREATEST: f64 = u64::MAX as f64;
+
 /// What a file has.
 pub(crate) enum Data {
     Throughput(Throughput),
@@ -169,9 +173,9 @@ fn sample(object: &Value) -> Option<Option<Sample>> {
     Some((seconds > 0.0).then_some(Sample { seconds, packets }))
 }
 
-/// Returns a number that is not negative.
+/// Returns a number that is not negative, and that a run can have.
 fn number(value: &Value) -> Option<f64> {
-    value.as_f64().filter(|number| number.is_finite() && *number >= 0.0)
+    value.as_f64().filter(|number| *number == 0.0 || (LEAST..=GREATEST).contains(number))
 }
 
 /// Returns what a line says of its run.
@@ -239,6 +243,25 @@ mod tests {
         assert_eq!(run.events, [(0.5, "link_down".to_owned())]);
         let samples: Vec<_> = run.samples.iter().map(|one| (one.seconds, one.packets)).collect();
         assert_eq!(samples, [(0.5, [10.0, 0.0, 1.0]); 2]);
+    }
+
+    #[test]
+    fn numbers_that_no_run_has_are_refused() {
+        for (from, to) in [("0.5", "5e-324"), ("0.5", "1e308"), (":10,", ":1e300,")] {
+            let text = line(&INTERVAL.replacen(from, to, 1));
+            assert!(refusal(&text).contains("are no numbers that can be"), "{to}");
+        }
+        for to in ["1e308", "1e300"] {
+            let text = line(&HISTOGRAM.replace("1250", to));
+            assert!(refusal(&text).contains("are no numbers that can be"), "{to}");
+        }
+        // No time, or hardly any: there is no rate.
+        let none = line(&INTERVAL.replace("0.5", "0"));
+        let Ok(Data::Throughput(run)) = read(format!("{none}{}", line(INTERVAL)).as_bytes(), "f")
+        else {
+            panic!()
+        };
+        assert_eq!(run.samples.len(), 1);
     }
 
     #[test]

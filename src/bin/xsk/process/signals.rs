@@ -3,12 +3,12 @@
 
 use crate::failure::{Failure, Result};
 use crate::process::rights;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long the tool has to detach its program after the first signal. `timeout` and a terminal
@@ -30,6 +30,9 @@ impl Stop {
             flag::register_usize(*signal, Arc::clone(&asked), signal.unsigned_abs() as usize)
                 .map_err(failed)?;
         }
+        // A file that is as long as the limit (`ulimit -f`) is an error of the write then, and not the
+        // end of the process in the middle of it.
+        flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map_err(failed)?;
         let mut signals = Signals::new(signals).map_err(failed)?;
         let wait = move || {
             rights::give_up_in_thread();

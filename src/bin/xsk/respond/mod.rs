@@ -28,7 +28,7 @@ use crate::traffic::l2fwd::{SENDING, wake};
 use std::net::IpAddr;
 use std::time::Duration;
 use xsk::interface::Membership;
-use xsk::{Attachment, FramePool, Interface, PacketSocket, Socket, Umem};
+use xsk::{Attachment, Completion, Fill, FramePool, Interface, PacketSocket, Socket, Umem};
 
 /// How many addresses the first line names.
 const NAMED: usize = 4;
@@ -196,6 +196,18 @@ const RX_RING: u32 = 4096;
 const FILL_RING: u32 = 4096;
 const TX_RING: u32 = 2048;
 
+/// Takes up to `most` chunks back that were sent: into the fill ring, and into `pool` what that has no
+/// room for. In the completion ring they would stop the kernel from sending once it is full.
+fn take_back(
+    completion: &mut Completion,
+    fill: &mut Fill,
+    pool: &mut FramePool,
+    most: u32,
+) -> Result<u32> {
+    let back = completion.reap(most)?.recycle(fill)?;
+    Ok(back + completion.reap_into(pool, most - back)?)
+}
+
 impl<S: Forwards<Ring: RoutesRx>> Work for Responder<'_, S> {
     fn run(&mut self, pace: &mut impl Pace) -> Result<()> {
         let Self { args, own, umem, socket, pool, lengths, replies, sleeps } = self;
@@ -204,7 +216,7 @@ impl<S: Forwards<Ring: RoutesRx>> Work for Responder<'_, S> {
         while pace.goes_on()? {
             if !lengths.is_empty() {
                 wake(args, tx, pace, lengths)?;
-                let back = completion.reap(args.batch)?.recycle(fill)?;
+                let back = take_back(completion, fill, pool, args.batch)?;
                 let (packets, bytes) = lengths.came_back(back);
                 pace.counts().sent(packets, bytes);
             }
@@ -238,7 +250,7 @@ impl<S: Forwards<Ring: RoutesRx>> Work for Responder<'_, S> {
             if pace.is_ready() {
                 wake(args, tx, pace, lengths)?;
             }
-            let back = completion.reap(u32::MAX)?.recycle(fill)?;
+            let back = take_back(completion, fill, pool, u32::MAX)?;
             let (packets, bytes) = lengths.came_back(back);
             pace.counts().sent(packets, bytes);
             Ok((back > 0, lengths.packets()))
