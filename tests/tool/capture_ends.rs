@@ -293,6 +293,9 @@ fn a_second_capture_is_refused_and_the_first_goes_on() {
         let who = format!("network namespace: process {} (xsk)", first.id());
         assert!(words != TAKEN || ended.failure().ends_with(&who), "{who}: {ended:?}");
         assert!(ended.failure().contains(words), "{one}, {other}: {ended:?}");
+        let line = format!("capture -i far -w {file} --wait 100");
+        let ended = Tool::start(&fixture.cable.right, &line).end();
+        assert!(ended.failure().ends_with("another process writes a capture to it"), "{ended:?}");
         send(&fixture, 0, &long(5));
         first.summary();
         assert!(packets(&file) == long(5), "other packets");

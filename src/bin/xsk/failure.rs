@@ -234,6 +234,9 @@ const FLAGS: [(&str, &str); 10] = [
 /// The names of the programs for several sockets on a queue, and for one (or how it begins).
 const SPREAD: &str = "xsk_spread";
 const REDIRECT: &str = "xsk_redirect";
+/// Those of programs with FILTER, and of `capture --tee`.
+const FILTER: &str = "xsk_filter";
+const TAP: &str = "xsk_tap";
 
 /// The advice to use packets of several frames, in the words of the tool.
 const OR_FRAGS: &str = ". Or take longer packets in several frames (`-F`)";
@@ -292,6 +295,13 @@ fn in_words_of_the_tool(error: &Error, queues: Queues) -> String {
              (-M), which is that process's own: no option joins it, neither on this queue nor on \
              another one"
         ),
+        Error::ForeignProgram { name: Some(name), .. } if [FILTER, TAP].contains(&&**name) => {
+            format!(
+                "{text}. By its name it is the {} of an `xsk`, which is that process's own: `xsk status` \
+             names the process, and `xsk unload` takes off what no process has any more",
+                if name == FILTER { "filter" } else { "copy of packets" }
+            )
+        }
         Error::NeedsKernel { feature, .. } => format!("{text}{}", without(feature)),
         Error::LoadProgram { log, .. } if lacks_perfmon(log) => {
             "the kernel takes a filter only from a process with CAP_PERFMON, beside CAP_BPF and \

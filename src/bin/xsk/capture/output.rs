@@ -3,9 +3,11 @@
 use crate::capture::format::whole_blocks;
 use crate::failure::{Failure, Result};
 use crate::process::signals::Stop;
+use crate::report::output::printable;
 use crate::run::waiting::Waiting;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
@@ -58,6 +60,11 @@ impl Output {
             made => (made.map_err(failed)?, true),
         };
         let base = file.metadata().map_err(failed)?.is_file().then_some(0);
+        let lock = || flock(&file, FlockOperation::NonBlockingLockExclusive);
+        if base.is_some() && lock() == Err(Errno::AGAIN) {
+            let path = printable(&path.to_string_lossy());
+            return Err(Failure::Text(format!("{path}: another process writes a capture to it")));
+        }
         Ok(Self { file, path: path.to_owned(), base, named: true, untouched, written: 0 })
     }
 

@@ -10,7 +10,7 @@ pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 
 /// Write packets into a file in the format pcapng, which tcpdump and Wireshark read
 ///
-/// **Packets are taken away**: what is captured does not reach the kernel's network stack. So on an
+/// Packets are taken away: what is captured does not reach the kernel's network stack. So on an
 /// interface that carries the default route or this ssh session a capture without FILTER is refused
 /// without --yes. With --tee the kernel gets every packet, and the file a copy.
 ///

@@ -63,7 +63,8 @@ fn long_help() -> String {
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT end a command in order: the program is detached, and the
 /// summary is written. If that takes more than two seconds, another signal ends it at once.
 /// (SIGHUP and SIGQUIT that are ignored at the start stay ignored. Other signals kill it, and what
-/// netlink attached stays until the next start.)
+/// netlink attached stays: the program for all packets until the next start, a filter until `xsk
+/// unload`.)
 ///
 /// Of an option that is given twice the last one counts.
 #[derive(Debug, Parser)]

@@ -142,12 +142,16 @@ fn ours(command: &Command, here: &Here) -> String {
         Here::Command(name) => format!("xsk {name}"),
         Here::Nothing => "-".to_owned(),
         Here::Option(name, long) => {
+            let before = match *name {
+                "rxdrop" | "txonly" | "l2fwd" => String::new(),
+                other => format!("xsk {other} "),
+            };
             let arg = command
                 .find_subcommand(name)
                 .and_then(|command| command.get_arguments().find(|a| a.get_long() == Some(*long)));
             match arg.and_then(|arg| arg.get_short()) {
-                Some(letter) => format!("-{letter}, --{long}"),
-                None => format!("--{long}"),
+                Some(letter) => format!("{before}-{letter}, --{long}"),
+                None => format!("{before}--{long}"),
             }
         }
     }

@@ -48,7 +48,9 @@ pub(crate) fn settings(
     }
     if !args.json {
         lines.push(
-            "It stays until it is set again, or the interface is removed. To undo it:\n".into(),
+            "It stays until it is set again, the interface is removed, or its driver makes its NAPI \
+             instances anew, as some do when it goes down and up. To undo it:\n"
+                .into(),
         );
         lines.extend(undo(interface, &guards).iter().map(|command| format!("  {command}\n")));
     }

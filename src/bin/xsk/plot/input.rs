@@ -32,6 +32,10 @@ pub(crate) struct Throughput {
     pub(crate) events: Vec<(f64, String)>,
     /// What all lines have in common.
     identity: Option<[Value; 2]>,
+    /// The difference between the times of lines and those from the start, once an interval says it.
+    start: Option<f64>,
+    /// Events before that: their places in the list, and their times.
+    early: Vec<(usize, f64)>,
 }
 
 /// What was counted in an interval.
@@ -136,9 +140,14 @@ fn add(run: &mut Throughput, object: &Value) -> Result<(), String> {
         }
         Some(_) => {}
     }
+    let time = number(&object["time"]);
     if let Some(event) = object.get("event") {
-        let now = run.samples.iter().map(|sample| sample.seconds).sum();
+        let counted: f64 = run.samples.iter().map(|sample| sample.seconds).sum();
+        let now = time.zip(run.start).map_or(counted, |(time, start)| (time - start).max(0.0));
         if run.events.len() < MOST_MARKS {
+            if let (Some(time), None) = (time, run.start) {
+                run.early.push((run.events.len(), time));
+            }
             run.events.push((now, event.as_str().unwrap_or_default().to_owned()));
         }
         return Ok(());
@@ -148,6 +157,14 @@ fn add(run: &mut Throughput, object: &Value) -> Result<(), String> {
     }
     let sample = sample(object).ok_or_else(|| incomplete("an interval"))?;
     if let Some(sample) = sample {
+        if let (Some(time), None) = (time, run.start) {
+            // It is the first: its time is that of its end.
+            let start = time - sample.seconds;
+            run.start = Some(start);
+            for (place, time) in run.early.drain(..) {
+                run.events[place].0 = (time - start).max(0.0);
+            }
+        }
         run.samples.push(sample);
     }
     if run.samples.len() > MOST {
@@ -243,6 +260,19 @@ mod tests {
         assert_eq!(run.events, [(0.5, "link_down".to_owned())]);
         let samples: Vec<_> = run.samples.iter().map(|one| (one.seconds, one.packets)).collect();
         assert_eq!(samples, [(0.5, [10.0, 0.0, 1.0]); 2]);
+
+        // Where lines have times, these say when it was.
+        let at =
+            |line: &str, time: &str| line.replace("\"pid\"", &format!("\"time\":{time},\"pid\""));
+        let lines = [
+            at(event, "1000.1"),
+            at(&line(INTERVAL), "1000.5"),
+            at(event, "1000.75"),
+            at(&line(INTERVAL), "1001"),
+        ];
+        let Ok(Data::Throughput(run)) = read(lines.join("\n").as_bytes(), "f") else { panic!() };
+        let times: Vec<_> = run.events.iter().map(|event| (event.0 * 100.0).round()).collect();
+        assert_eq!(times, [10.0, 75.0]);
     }
 
     #[test]

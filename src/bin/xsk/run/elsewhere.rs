@@ -48,7 +48,7 @@ impl Elsewhere<'_> {
         };
         format!(
             "{received} come to {served}, and {others} to others of the {queues} queues of {name}: \
-             `ethtool -S {name}` shows which, `ethtool -L {name}` changes their number{generic}. A \
+             `-q all` takes all of them, `ethtool -S {name}` shows which they are, `ethtool -L {name}` changes their number{generic}. A \
              queue that was added after the program was attached may receive nothing until all \
              users of the program have ended"
         )
