@@ -1,13 +1,13 @@
-//! Answers every second ping from user space: `every_second eth1`, and elsewhere `ping -6 ADDRESS`.
+//! Replies to every second ping from user space: `every_second eth1`, and elsewhere `ping -6 ADDRESS`.
 //!
 //! This is the AF_XDP exercise of the xdp-tutorial. An XDP program counts the ICMPv6 echo requests,
 //! in a map with a counter for each CPU: the first one, the third and so on go to the kernel, which
-//! answers them as ever; the second one, the fourth and so on to the socket of queue 0, and this
-//! program answers. `ping` shows which is which: answers from here have `ttl=255`, those of a
+//! replies to them as ever; the second one, the fourth and so on to the socket of queue 0, and this
+//! program replies. `ping` shows which is which: replies from here have `ttl=255`, those of a
 //! kernel usually 64. Everything else goes to the kernel, neighbour discovery included.
 //!
 //! Requests that come in on several CPUs are counted apart, so that each CPU has a second one of
-//! its own. This program answers for every address that a request comes for. Ctrl-C and SIGTERM end
+//! its own. This program replies for every address that a request comes for. Ctrl-C and SIGTERM end
 //! it in order.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -21,7 +21,7 @@ use xsk::{AttachMethod, Attachment, Interface, Port, Socket, Umem, wait};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const BURST: u32 = 64;
-/// The hop limit of the answers.
+/// The hop limit of the replies.
 const HOP_LIMIT: u8 = 255;
 const ECHO_REQUEST: u8 = 128;
 const ECHO_REPLY: u8 = 129;
@@ -64,8 +64,8 @@ fn run() -> Result<()> {
         for mut frame in socket.rx.receive(BURST)? {
             received += 1;
             let packet = umem.bytes_mut(&mut frame);
-            // No answer, or no room for it: drop the packet, keep the chunk.
-            let result = if answer(packet).is_some() { out.push(frame) } else { Err(frame) };
+            // No reply, or no room for it: drop the packet, keep the chunk.
+            let result = if reply(packet).is_some() { out.push(frame) } else { Err(frame) };
             match result {
                 Ok(()) => answered += 1,
                 Err(frame) => pool.put(frame),
@@ -83,8 +83,8 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// Makes the answer to an echo request of the request itself; `None` if it is none.
-fn answer(packet: &mut [u8]) -> Option<()> {
+/// Makes the reply to an echo request of the request itself; `None` if it is none.
+fn reply(packet: &mut [u8]) -> Option<()> {
     let icmp = packet.get_mut(54..)?;
     let [kind @ ECHO_REQUEST, _, high, low, ..] = icmp else { return None };
     *kind = ECHO_REPLY;

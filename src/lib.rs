@@ -70,7 +70,7 @@
 //!
 //! - `examples/forward.rs` forwards between two interfaces, both ways, over one UMEM;
 //! - `examples/echo.rs` is a UDP echo with an XDP program of its own, beside the kernel's stack;
-//! - `examples/every_second.rs` answers every second ping: the xdp-tutorial's exercise;
+//! - `examples/every_second.rs` replies to every second ping: the xdp-tutorial's exercise;
 //! - `examples/sample.rs` looks at one packet in N;
 //! - `examples/flow_hash.rs` gives each flow to one of N sockets, by a program of its own;
 //! - `examples/filter.rs` takes what an expression of the tcpdump language says, and leaves the rest

@@ -25,8 +25,8 @@
 //! *foreign*: it is never removed without [`AttachmentBuilder::replace_foreign`], but
 //! [`Attachment::join_foreign`] can use its map. [`Interface::programs`] reports what is attached:
 //! name, user, maps, the link that holds it, and of libxdp's dispatcher the chain of programs.
-//! [`Interface::detach_program`] and [`Interface::break_link`] take a program off, whoever attached
-//! it.
+//! [`Interface::detach_program`] and [`Interface::break_link`] take a program off, whichever process
+//! attached it.
 //!
 //! Users of a program attached by netlink see each other by marks: abstract Unix sockets that
 //! vanish with their process. Any process in the network namespace can imitate them, so marks are

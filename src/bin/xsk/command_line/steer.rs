@@ -7,7 +7,7 @@ use std::ffi::OsString;
 ///
 /// `xsk steer IF FILTER -q N` adds rules (n-tuple filters, as `ethtool -N`) and ends; the rules stay
 /// until they are deleted, or the card is reset. `xsk steer IF list` shows all rules of the card, and
-/// `xsk steer IF delete ID` deletes one, whoever added it.
+/// `xsk steer IF delete ID` deletes one, whichever program added it.
 ///
 /// FILTER is an expression of the tcpdump language; its words are joined by blanks. A rule compares
 /// addresses, networks, ports, the protocol, the Ethernet type and a VLAN's id, and nothing else: what
@@ -51,7 +51,7 @@ pub(crate) struct SteerArgs {
 pub(crate) enum SteerCommand {
     /// Show the rules of the card
     List,
-    /// Delete rules of the card, whoever added them
+    /// Delete rules of the card, whichever program added them
     Delete(DeleteArgs),
 }
 
