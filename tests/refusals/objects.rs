@@ -27,7 +27,7 @@ fn pins_in_wrong_places() {
         &nowhere,
         &expect![[r#"
             bpf(BPF_OBJ_PIN) failed for /no-such-directory/pin: ENOENT (No such file or directory).
-            The directory has to be there, in a BPF file system: make it first (`mkdir -p`)"#]],
+            The directory has to be there, in a BPF file system: mount that where it is missing (`mount -t bpf bpf /sys/fs/bpf`; `ip netns exec` has a `/sys` of its own without one), and make a directory in it (`mkdir -p`)"#]],
     );
     let nul = map.pin("/tmp/a\0b").unwrap_err();
     assert_eq!(nul.errno(), Some(Errno::INVAL));
