@@ -1,12 +1,14 @@
 //! Taps: which packets are copied, how much of them, and what is lost.
 
-use crate::common::packet;
+use crate::common::{kernel_can, kernel_since, packet};
 use xsk::bpf::{Condition, Tap};
-use xsk::test_util::privileged;
+use xsk::test_util::{privileged, test_name};
+
+const COPIES: &str = "copies of packets came with 5.18";
 
 #[test]
 fn packets_are_copied_byte_for_byte_up_to_the_snaplen() {
-    if !privileged!() {
+    if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 18), COPIES) {
         return;
     }
     for snaplen in [1, 60, 64, 65, 1000, 1600, 65535] {
@@ -26,7 +28,7 @@ fn packets_are_copied_byte_for_byte_up_to_the_snaplen() {
 
 #[test]
 fn what_finds_no_room_is_counted_and_times_do_not_go_back() {
-    if !privileged!() {
+    if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 18), COPIES) {
         return;
     }
     let tap = Tap::new("udp or ether proto 0x88b5".parse().unwrap()).ring_bytes(4096);
@@ -52,7 +54,7 @@ fn what_finds_no_room_is_counted_and_times_do_not_go_back() {
 
 #[test]
 fn packets_of_other_queues_are_not_copied() {
-    if !privileged!() {
+    if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 18), COPIES) {
         return;
     }
     let copies = |queues: &[u32]| {
@@ -67,7 +69,7 @@ fn packets_of_other_queues_are_not_copied() {
 
 #[test]
 fn a_condition_that_is_never_true_and_any_snaplen_are_no_danger() {
-    if !privileged!() {
+    if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 18), COPIES) {
         return;
     }
     let tap = Tap::new("ip and arp".parse().unwrap()).load().unwrap();
