@@ -1,4 +1,4 @@
-//! `xsk capture`: what is in the file, with tcpdump, tshark and capinfos as judges.
+//! `xsk capture`: what is in the file, as tcpdump, tshark and capinfos read it.
 
 use crate::capture_files::{
     ACCEPTED, DROPPED, Directory, END, OS_DROPPED, RECEIVED, START, WRITTEN, fields, infos,

@@ -93,7 +93,7 @@ pub(crate) fn infos(file: &str) -> Option<String> {
     judge("capinfos", Command::new("capinfos").arg(file))
 }
 
-/// Returns what a judge prints, which must succeed; `None` if it is not installed.
+/// Returns what a tool prints, which must succeed; `None` if it is not installed.
 fn judge(name: &str, command: &mut Command) -> Option<String> {
     let output = match command.output() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

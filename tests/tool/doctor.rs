@@ -12,7 +12,7 @@ use xsk::{AttachMethod, Attachment, Interface};
 /// The exit code of a problem.
 const BROKEN: i32 = 6;
 
-/// Returns whether the tools are there that the test `name` types in, or judges by.
+/// Returns whether the tools are there that the test `name` types in, or compares with.
 pub(crate) fn has_tools(name: &str) -> bool {
     let is_there = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
     let all = ["sh", "ethtool", "bpftool", "setarch", "unshare"];

@@ -1,4 +1,4 @@
-//! `xsk respond`: replies from user space, with `ping` and the kernel's neighbour table as judges.
+//! `xsk respond`: replies from user space, tried by `ping` and the kernel's neighbour table.
 
 use crate::common::{Cable, has_iproute2, kernel_can, kernel_since, wait_for};
 use crate::fixture::{Ended, Fixture, LIMIT, TOOL, Tool, WAIT};
