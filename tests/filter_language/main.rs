@@ -89,12 +89,7 @@ fn constant_fault(error: &xsk::error::ExpressionError) -> bool {
     ["divided by 0", "at most 31 bits"].iter().any(|rule| error.expected().contains(rule))
 }
 
-fn compare(
-    text: &str,
-    condition: &Condition,
-    packets: &[Packet],
-    taken: &BTreeSet<usize>,
-) {
+fn compare(text: &str, condition: &Condition, packets: &[Packet], taken: &BTreeSet<usize>) {
     for (index, packet) in packets.iter().enumerate() {
         if comparable(text, packet) {
             let ours = condition.matches(&packet.bytes);
