@@ -36,8 +36,11 @@ use zerocopy::IntoBytes;
 /// # }
 /// ```
 ///
-/// Kernels before 6.13 (and stable ones without its fixes) have a fault: while prefixes are removed
-/// during [`iter`](Self::iter), it may leave out others.
+/// While prefixes are inserted or removed during [`iter`](Self::iter), it may leave out others beside
+/// them. Before 6.13 (and in stable kernels without its fixes) that is common. Since then it is rare:
+/// the kernel walks without a lock (`trie_get_next_key` in `kernel/bpf/lpm_trie.c`), and passes over
+/// the rest of a branch if a node on the way back up has just been exchanged. A list of a trie that no
+/// one changes is complete.
 #[doc(alias = "BPF_MAP_TYPE_LPM_TRIE")]
 pub struct LpmTrie<K, V> {
     raw: RawMap,
