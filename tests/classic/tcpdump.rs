@@ -30,18 +30,6 @@ fn compiled(text: &str, optimize: bool) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// Whether a condition means the same as the program on a packet that tcpdump makes without its
-/// optimizer: the differences are those of `Condition`'s documentation, and of packets that end
-/// within a header, what is read together.
-fn is_as_a_condition(text: &str, packet: &Packet) -> bool {
-    let ports = text.contains("port");
-    let payload = ["tcp[", "udp[", "icmp[", "sctp["].iter().any(|name| text.contains(name));
-    let differs = packet.extensions6
-        || packet.fragment6 && (ports || !packet.long)
-        || packet.short_header && (ports || payload);
-    !differs
-}
-
 #[test]
 fn programs_of_tcpdump_mean_what_tcpdump_means() {
     if !capture::is_here("programs_of_tcpdump_mean_what_tcpdump_means") {
@@ -89,7 +77,7 @@ fn programs_of_tcpdump_mean_what_tcpdump_means() {
                 let verdict = if wanted { 1 } else { 2 };
                 let ran = interpreter.run(&packet.bytes, 0, &mut OneSocket);
                 assert_eq!(ran, Ok(verdict), "{}\n{}", shown(), translated.listing());
-                if !optimize && is_as_a_condition(&text, packet) {
+                if !optimize && packet.means_the_same_to_tcpdump(&text) {
                     assert_eq!(condition.matches(&packet.bytes), wanted, "{}", shown());
                 }
                 // The kernel's test runs need an Ethernet header.

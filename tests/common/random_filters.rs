@@ -48,13 +48,13 @@ const PORTS: &[u16] = &[22, 53, 80, 443, 4789, 8000, 8080, 65535];
 pub(crate) struct Packet {
     pub(crate) bytes: Vec<u8>,
     /// Whether it is IPv6 with a fragment header.
-    pub(crate) fragment6: bool,
+    fragment6: bool,
     /// Whether it is IPv6 with other extension headers.
-    pub(crate) extensions6: bool,
+    extensions6: bool,
     /// Whether its IPv4 header says that it is shorter than 20 bytes.
-    pub(crate) short_header: bool,
+    short_header: bool,
     /// Whether so much is there that no expression reads behind the end.
-    pub(crate) long: bool,
+    long: bool,
 }
 
 /// Makes a packet.
@@ -198,6 +198,34 @@ fn arp(random: &mut Random, packet: &mut Packet) {
         packet.bytes.extend(ETHER[random.below(ETHER.len())]);
         packet.bytes.extend(IP4[random.below(IP4.len())]);
     }
+}
+
+impl Packet {
+    /// Whether tcpdump, without its optimizer, means the same as this crate by an expression on this
+    /// packet. The differences are those of `Condition`'s documentation; and of packets that end
+    /// within a header, what is read together.
+    pub(crate) fn means_the_same_to_tcpdump(&self, text: &str) -> bool {
+        let ports = text.contains("port");
+        let payload = ["tcp[", "udp[", "icmp[", "sctp["].iter().any(|name| text.contains(name));
+        let differs = self.extensions6
+            || self.fragment6 && (ports || !self.long)
+            || has_computed_offset(text) && !self.long
+            || self.short_header && (ports || payload);
+        !differs
+    }
+}
+
+/// Whether bytes are within the brackets of others, as in `udp[icmp[0]]`.
+fn has_computed_offset(text: &str) -> bool {
+    let mut depth = 0;
+    text.chars().any(|character| {
+        match character {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            _ => {}
+        }
+        depth > 1
+    })
 }
 
 /// Makes an expression of the language that this crate and tcpdump share.

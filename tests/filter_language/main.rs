@@ -29,26 +29,6 @@ fn rounds() -> usize {
     std::env::var("XSK_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap())
 }
 
-/// Whether tcpdump means the same by an expression on a packet. The differences are those of
-/// `Condition`'s documentation; and of packets that end within a header, what is read together.
-fn comparable(text: &str, packet: &Packet) -> bool {
-    let ports = text.contains("port");
-    let payload = ["tcp[", "udp[", "icmp[", "sctp["].iter().any(|name| text.contains(name));
-    // tcpdump does not walk the extension headers.
-    if packet.extensions6 {
-        return false;
-    }
-    // It does not look for ports behind a fragment header.
-    if packet.fragment6 && (ports || !packet.long) {
-        return false;
-    }
-    // It takes ports and payload from inside of a header that is too short.
-    if packet.short_header && (ports || payload) {
-        return false;
-    }
-    true
-}
-
 #[test]
 fn tcpdump_takes_the_same_packets() {
     if !tcpdump::is_here("tcpdump_takes_the_same_packets") {
@@ -91,7 +71,7 @@ fn constant_fault(error: &xsk::error::ExpressionError) -> bool {
 
 fn compare(text: &str, condition: &Condition, packets: &[Packet], taken: &BTreeSet<usize>) {
     for (index, packet) in packets.iter().enumerate() {
-        if comparable(text, packet) {
+        if packet.means_the_same_to_tcpdump(text) {
             let ours = condition.matches(&packet.bytes);
             let theirs = taken.contains(&index);
             assert_eq!(ours, theirs, "{text}\n{condition}\n{condition:?}\n{:02x?}", packet.bytes);

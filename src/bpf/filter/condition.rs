@@ -72,7 +72,9 @@ use std::str::FromStr;
 /// - the offset of bytes behind an IPv4 header, such as `tcp[0 - 4]`, does not wrap around into the
 ///   header;
 /// - of packets that end within a header, tcpdump may find more: it reads an address of IPv6 by
-///   words until one differs, and its optimizer leaves out and moves reads.
+///   words until one differs; of bytes whose offset is made of other bytes, as in
+///   `udp[icmp6[20]:2]`, it tests first what all of them need; and its optimizer leaves out and
+///   moves reads.
 ///
 /// # Panics
 /// The operators panic if conditions are more than 128 levels in one another. `a & b & c` is one
