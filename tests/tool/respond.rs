@@ -136,7 +136,7 @@ fn exchange(fixture: &Fixture, address: IpAddr) {
     let connect = || {
         UdpSocket::bind(any).unwrap().send_to(b"some bytes", (address, 4000)).unwrap();
         let to = (address, 4000).into();
-        TcpStream::connect_timeout(&to, Duration::from_secs(5)).unwrap()
+        TcpStream::connect_timeout(&to, LIMIT).unwrap()
     };
     let stream = right.run(connect).unwrap();
     udp.set_read_timeout(Some(LIMIT)).unwrap();
