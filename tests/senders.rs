@@ -88,7 +88,12 @@ fn two_hundred_passes_take_as_long_as_one_each() {
         // more on a busy machine.
         let limits = [(180, Duration::from_secs(2)), (199, common::PATIENCE / 2)];
         for (number, limit) in limits {
-            assert!(times[number] < limit, "{number}: {:?}, median {:?}", times[number], times[100]);
+            assert!(
+                times[number] < limit,
+                "{number}: {:?}, median {:?}",
+                times[number],
+                times[100]
+            );
         }
     }
 }

@@ -103,7 +103,7 @@ fn traffic(mode: AttachMode, len: usize) {
     assert_eq!(right.socket.handle.statistics().unwrap().rx_dropped, 0);
     slot.close().unwrap();
     drop((left, right));
-    assert!(cable.veth.b().attached_programs().unwrap().is_empty(), "nothing is left attached");
+    assert_eq!(common::left_on(cable.veth.b()), None, "nothing is left attached");
 }
 
 #[test]

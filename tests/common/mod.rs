@@ -209,6 +209,20 @@ pub fn once_within(limit: Duration, mut attempt: impl FnMut() -> Duration) {
     });
 }
 
+/// Returns the mode of the program that an interface is left with. A link goes when nothing holds it
+/// any more, and whatever lists all links of the machine, as other tests do, holds each for a moment.
+pub fn left_on(interface: &xsk::Interface) -> Option<xsk::XdpMode> {
+    let start = Instant::now();
+    loop {
+        let state = interface.attached_programs().unwrap();
+        let found = state.programs().next().map(|(mode, _)| mode);
+        if found.is_none() || start.elapsed() > PATIENCE {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Returns a socket with an RX ring, bound to nothing: enough for a slot (5.10). It is in the
 /// namespace of the calling thread.
 pub fn rx_socket() -> OwnedFd {

@@ -136,7 +136,7 @@ impl Fixture {
     #[track_caller]
     pub(crate) fn end(self) {
         for end in [self.cable.veth.a(), self.cable.veth.b()] {
-            assert!(end.attached_programs().unwrap().is_empty(), "{end:?}");
+            assert_eq!(crate::common::left_on(end), None, "{end:?}");
         }
     }
 }

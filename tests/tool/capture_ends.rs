@@ -73,7 +73,7 @@ fn a_disk_that_is_full_leaves_a_valid_file() {
         assert_eq!(summary["capture"]["packets"], read.len());
         assert!(read == long(200)[..read.len()], "other packets");
         infos(&copy);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -134,7 +134,7 @@ fn a_pipe_that_is_closed_ends_it_and_one_that_is_not_read_does_not_hold_it() {
         drop(child.stdout.take());
         send(&fixture, 0, &long(packets));
         assert_eq!(end(&mut child).code(), Some(141), "after {packets} packets");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
     let mut child = into_pipe(&fixture);
     // The pipe is full, and then all buffers are.
@@ -146,7 +146,7 @@ fn a_pipe_that_is_closed_ends_it_and_one_that_is_not_read_does_not_hold_it() {
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(status.code(), Some(1), "{text}");
     assert!(text.contains("the standard output cannot be written: it is not read"), "{text}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]

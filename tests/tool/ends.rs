@@ -1,6 +1,6 @@
 //! Every way to end, and that nothing is left behind.
 
-use crate::common::{once_within, wait_for};
+use crate::common::{left_on, once_within, wait_for};
 use crate::fixture::{Fixture, LIMIT, Tool, attached, foreign};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size};
 use rustix::process::{Pid, Signal, kill_process};
@@ -32,7 +32,7 @@ fn a_signal_ends_it_well_and_nothing_stays_attached() {
             assert_eq!(fixture.attached(), Some(mode));
             tool.signal(signal);
             tool.summary();
-            assert_eq!(fixture.attached(), None, "{letters}");
+            assert_eq!(fixture.left(), None, "{letters}");
         }
         let tool = fixture.start("txonly").ready();
         tool.signal(signal);
@@ -54,7 +54,7 @@ fn a_signal_that_comes_twice_ends_it_as_well_as_one() {
             tool.signal(signal);
         }
         tool.summary();
-        assert_eq!(fixture.attached(), None, "{line}");
+        assert_eq!(fixture.left(), None, "{line}");
     }
 }
 
@@ -81,7 +81,7 @@ fn a_lost_terminal_ends_it_well() {
             } else {
                 tool.summary();
             }
-            assert_eq!(fixture.attached(), None, "{line}");
+            assert_eq!(fixture.left(), None, "{line}");
         }
     }
 }
@@ -111,7 +111,7 @@ fn a_signal_ends_the_wait_for_a_taken_queue() {
         assert!(ended.failure_of(143).contains("waited for queue 0 of near"), "{ended:?}");
     }
     first.stop().summary();
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 /// Another process attaches, or leaves, and takes its time.
@@ -137,7 +137,7 @@ fn a_signal_ends_the_wait_for_the_lock() {
             let words = "waited for the lock of the XDP attachments of near";
             assert!(ended.failure_of(130).contains(words), "{ended:?}");
             drop(lock);
-            assert_eq!(fixture.attached(), None);
+            assert_eq!(fixture.left(), None);
             time
         });
     }
@@ -184,7 +184,7 @@ fn a_signal_ends_a_demo_that_waits_for_the_lock() {
         let time = start.elapsed();
         let words = "waited for the lock of the XDP attachments of in";
         assert!(ended.failure_of(130).contains(words), "{ended:?}");
-        assert_eq!(attached(cable.a()), None);
+        assert_eq!(left_on(cable.a()), None);
         time
     });
 }
@@ -203,7 +203,7 @@ fn a_signal_ends_a_demo_that_waits_for_a_link() {
     let ended = tool.stop();
     // It sends nothing that the end without a link would drop.
     assert_eq!((ended.status.code(), &ended.err), (Some(130), &vec![]), "{ended:?}");
-    assert_eq!(attached(cable.a()), None);
+    assert_eq!(left_on(cable.a()), None);
 }
 
 /// Nothing else ends one that cannot end well: here its last lines are not read, and it does not
@@ -250,7 +250,7 @@ fn a_killed_tool_leaves_what_its_method_says_and_the_next_start_works() {
         let tool = fixture.start("rxdrop --attach link").ready();
         assert_eq!(fixture.attached(), Some(XdpMode::Native));
         tool.kill();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
 
         fixture.start("rxdrop --attach netlink").ready().kill();
         assert_eq!(fixture.attached(), Some(XdpMode::Native));
@@ -260,7 +260,7 @@ fn a_killed_tool_leaves_what_its_method_says_and_the_next_start_works() {
         assert_eq!(taken_over, next == "netlink", "{title}");
         fixture.send(0, 100);
         assert_eq!(tool.summary()["rx_packets"], 100);
-        assert_eq!(fixture.attached(), None, "{next}");
+        assert_eq!(fixture.left(), None, "{next}");
     }
 }
 
@@ -349,14 +349,14 @@ fn a_link_that_flaps_ends_neither_sender_nor_receiver() {
     flap();
     fixture.send(0, 100);
     assert_eq!(receiver.summary()["rx_packets"], 100);
-    assert_eq!((fixture.attached(), attached(cable.a())), (None, None));
+    assert_eq!((fixture.left(), left_on(cable.a())), (None, None));
 
     let forwarder = fixture.start("l2fwd -C 200").ready();
     fixture.send(0, 100);
     flap();
     fixture.send(0, 100);
     assert_eq!(forwarder.summary()["rx_packets"], 200);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -402,7 +402,7 @@ fn the_exit_code_tells_why_it_ended() {
         }
         let ended = tool.end();
         assert_eq!(ended.summary_of(code)["ended"], why, "{line}");
-        assert_eq!(fixture.attached(), None, "{line}");
+        assert_eq!(fixture.left(), None, "{line}");
     }
 }
 
@@ -421,7 +421,7 @@ fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
     let ended = tool.stop();
     assert_eq!(ended.status.code(), Some(130), "{ended:?}");
     assert!(ended.out.len() <= 1, "{ended:?}");
-    assert_eq!(attached(existing.a()), None);
+    assert_eq!(left_on(existing.a()), None);
 }
 
 #[test]
@@ -562,7 +562,7 @@ fn a_link_that_goes_down_is_noted_at_once() {
     let tool = fixture.start("rxdrop -p").ready();
     // The link changes right after what was noted before: if the tool looked at times of its own, a
     // second apart, each note but the first would be that late.
-    let mut note = |up, words| {
+    let note = |up, words| {
         let start = Instant::now();
         ip::set_up(fixture.cable.veth.a(), up).unwrap();
         let note = tool.note();
@@ -598,7 +598,7 @@ fn an_interface_that_is_moved_keeps_the_program_and_the_words_say_how_to_take_it
         let words: Vec<&str> = command.split(' ').collect();
         let run = || Command::new(words[0]).args(&words[1..]).status().unwrap();
         assert!(elsewhere.run(run).unwrap().success());
-        assert!(moved.attached_programs().unwrap().is_empty());
+        assert_eq!(left_on(&moved), None);
     }
 }
 
@@ -614,5 +614,5 @@ fn a_forwarder_on_an_interface_that_is_down_says_so_and_ends_as_asked() {
     assert!(tool.note().contains("near is down"));
     let ended = tool.end();
     assert_eq!(ended.summary()["ended"], "time");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }

@@ -1,8 +1,8 @@
 //! `rxdrop` and `l2fwd` with a filter, and `xsk filter`: what goes to the sockets, what stays with
 //! the kernel, and what is refused.
 
-use crate::common::{as_nobody, has_iproute2, kernel_can, path_for_anybody};
-use crate::fixture::{Ended, Fixture, LIMIT, TOOL, Tool, WAIT, attached};
+use crate::common::{as_nobody, has_iproute2, kernel_can, left_on, path_for_anybody};
+use crate::fixture::{Ended, Fixture, LIMIT, TOOL, Tool, WAIT};
 use rustix::process::Signal;
 use rustix::thread::CapabilitySet;
 use std::io::{Read, Write};
@@ -115,7 +115,7 @@ fn ping_and_ssh_go_on_beside_a_filter_and_what_it_takes_is_counted() {
     assert!(filter["management"]["packets"].as_u64().unwrap() > 6, "{ended:?}");
     // Pings, and UDP to the other port.
     assert!(filter["others"]["packets"].as_u64().unwrap() >= 10, "{ended:?}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 /// Starts the tool at the near end with other variables of the environment.
@@ -164,7 +164,7 @@ fn ping_and_ssh_go_on_in_each_mode_and_on_several_queues() {
         // On a veth in generic mode not all come to the first queue.
         let received = ended.summary()["rx_packets"].as_u64().unwrap();
         assert!(received == 50 || line.contains("-S"), "{line}: {ended:?}");
-        assert_eq!(fixture.attached(), None, "{line}");
+        assert_eq!(fixture.left(), None, "{line}");
     }
 }
 
@@ -258,7 +258,7 @@ fn what_may_cut_the_user_off_is_refused_without_yes() {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
         assert_eq!((ended.err.len(), ended.out.len()), (1, 0), "{ended:?}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     };
     let runs = |line: &str, variable| {
         start_with(&fixture, line, &[variable]).ready().stop().summary();
@@ -314,7 +314,7 @@ fn measurements_between_interfaces_do_not_cut_the_user_off_without_yes() {
         for words in [carried, "queue 0", "ARP and ssh", "--yes"] {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
-        assert_eq!((attached(cable.a()), attached(cable.b())), (None, None));
+        assert_eq!((left_on(cable.a()), left_on(cable.b())), (None, None));
     };
     let runs = |line: &str, variable| {
         let ended = start(line, variable);
@@ -377,7 +377,7 @@ fn a_filter_that_cannot_be_read_is_shown_with_a_caret_and_is_exit_code_2() {
         assert!(first.contains(words), "{ended:?}");
         assert_eq!(last, caret, "{ended:?}");
         assert_eq!(ended.out, [""; 0]);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
     for line in ["rxdrop -i near -M 2 udp", "l2fwd -i near -M 2 udp"] {
         let ended = Tool::start(&fixture.cable.left, line).end();
@@ -431,12 +431,12 @@ fn a_killed_process_with_a_filter_leaves_nothing_or_what_the_same_filter_replace
     let ended = fixture.start("rxdrop tcp").end();
     assert!(ended.failure().contains("xsk_filter"), "{ended:?}");
     fixture.start("rxdrop --attach netlink udp").ready().stop().summary();
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     fixture.start("rxdrop --attach netlink udp").ready().kill();
     let tool = fixture.start("rxdrop --replace tcp");
     assert!(tool.note().contains("replaced program"), "it was another filter's");
     tool.ready().stop().summary();
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -450,7 +450,7 @@ fn another_process_cannot_join_a_filter_and_a_filter_joins_nothing() {
         let ended = fixture.start(then).end();
         assert!(ended.failure().contains("another XDP program is attached"), "{ended:?}");
         tool.stop().summary();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -467,7 +467,7 @@ fn two_signals_at_once_end_it_in_order() {
     tool.signal(Signal::TERM);
     let ended = tool.end();
     assert_eq!(filter_counts(&ended)[1], 10);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 fn rx_packets(interface: &Interface) -> u64 {
@@ -498,7 +498,7 @@ fn without_cap_perfmon_a_filter_is_refused_with_its_name() {
     send_udp(&fixture, 4789, 10);
     assert!(ping(&fixture));
     assert_eq!(filter_counts(&tool.stop())[1], 10);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -511,5 +511,5 @@ fn without_rights_the_counts_are_read_all_the_same() {
     send_udp(&fixture, 4789, 10);
     assert!(ping(&fixture));
     assert_eq!(filter_counts(&tool.stop())[1], 10);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }

@@ -1,6 +1,6 @@
 //! The tool as a child process in a namespace, and a cable for it.
 
-use crate::common::Cable;
+use crate::common::{Cable, left_on};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -36,6 +36,11 @@ impl Fixture {
     /// Returns what is attached to the near end.
     pub(crate) fn attached(&self) -> Option<XdpMode> {
         attached(self.cable.veth.a())
+    }
+
+    /// Returns what the near end is left with.
+    pub(crate) fn left(&self) -> Option<XdpMode> {
+        left_on(self.cable.veth.a())
     }
 
     /// Starts the tool at the near end: the words of `line`, and `-i near --json`.

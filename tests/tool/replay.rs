@@ -126,9 +126,10 @@ fn the_times_are_those_of_the_capture_divided_by_the_speed() {
             let came = came(&fixture, 5, &file, line);
             let offset = |number: usize| (came[number].0 - came[0].0) as f64 / 1000.0;
             let offsets = [0, 1, 2, 3, 4].map(offset);
-            let right = offsets.iter().zip(times).all(|(offset, wanted)| {
-                (offset - wanted as f64 / speed).abs() < 35_000.0
-            });
+            let right = offsets
+                .iter()
+                .zip(times)
+                .all(|(offset, wanted)| (offset - wanted as f64 / speed).abs() < 35_000.0);
             if right { Ok(()) } else { Err(format!("{line}: {offsets:?}")) }
         });
     }

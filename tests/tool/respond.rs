@@ -7,7 +7,6 @@ use serde_json::Value;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Output};
-use std::time::Duration;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
@@ -70,7 +69,7 @@ fn pings_to_addresses_that_no_kernel_has_are_replied_to() {
         let summary = ended.summary();
         assert_eq!(summary["command"], "respond");
         assert_eq!(summary["rx_packets"], summary["tx_packets"], "{ended:?}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -354,7 +353,7 @@ fn addresses_that_cannot_be_are_refused_and_the_kernels_own_where_they_may_cut_o
         let ended = start(letters).end();
         assert_eq!(ended.status.code(), Some(code), "{letters}: {ended:?}");
         assert!(ended.err.join("\n").contains(wanted), "{letters}: {ended:?}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
     ip::add_ipv4(fixture.cable.veth.a(), [192, 0, 2, 1].into(), 24).unwrap();
     let output = run(&fixture.cable.left, "ip route add default via 192.0.2.2");
@@ -408,5 +407,5 @@ fn it_goes_on_after_the_link_was_down_and_without_rights() {
     tool.signal(Signal::TERM);
     let ended = tool.end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }

@@ -39,7 +39,7 @@ fn either_of_two_may_end_first_and_the_other_keeps_receiving() {
                 assert!(program.is_some());
                 fixture.send(1 - ends, 200);
                 assert_eq!(staying.summary()["rx_packets"], 300, "{case}");
-                assert_eq!(fixture.attached(), None, "{case}");
+                assert_eq!(fixture.left(), None, "{case}");
             }
         }
     }
@@ -71,7 +71,7 @@ fn a_second_one_on_a_queue_that_is_taken_is_refused_and_the_first_goes_on() {
     assert_eq!(fixture.attached(), Some(XdpMode::Native));
     fixture.send(0, 100);
     assert_eq!(first.summary()["rx_packets"], 100);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     // The kernel releases a queue some milliseconds after its socket: the next one waits.
     for _ in 0..5 {
         let tool = fixture.start("rxdrop -C 10").ready();
@@ -103,7 +103,7 @@ fn a_second_one_joins_what_is_there_unless_it_asks_for_another_method() {
                 assert!(refused.failure().contains(&flags), "{refused:?}");
             }
             first.stop();
-            assert_eq!(fixture.attached(), None);
+            assert_eq!(fixture.left(), None);
         }
     }
 }
@@ -138,7 +138,7 @@ fn without_sys_admin_a_killed_one_starts_again() {
             assert!(second.failure().contains(words), "{second:?}");
         }
         tool.kill();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
     let tool = start("--attach netlink");
     assert!(tool.line().ends_with("attached by netlink"));
@@ -157,7 +157,7 @@ fn without_sys_admin_a_killed_one_starts_again() {
     assert_eq!(tool.note(), format!("replaced program {left} (native mode)"));
     assert!(tool.line().ends_with(by_link));
     tool.stop();
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn the_first_line_says_why_it_is_generic_mode() {
         let asks = ended.failure().contains("with `--attach netlink`");
         assert_eq!(asks, method == "link", "{ended:?}");
     }
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 /// The limit of today's distributions: the error proposes a number of chunks that fits.

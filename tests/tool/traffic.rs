@@ -1,7 +1,7 @@
 //! The three commands that work on a port, with traffic.
 
-use crate::common::{kernel_can, undisturbed, wait_for};
-use crate::fixture::{Ended, Fixture, LIMIT, Tool, WAIT, attached};
+use crate::common::{kernel_can, left_on, undisturbed, wait_for};
+use crate::fixture::{Ended, Fixture, LIMIT, Tool, WAIT};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -60,7 +60,7 @@ fn rxdrop_counts_every_packet_and_byte() {
         assert_eq!(summary["zero_copy"], false);
         assert_eq!(summary["rx_dropped"], 0);
         assert_eq!(summary["rx_ring_full"], 0);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -73,7 +73,7 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
     for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
         let before = fixture.cable.veth.b().info().unwrap().counters.rx_packets;
         let tool = fixture.start(&format!("txonly -C 5001 {letters}")).ready();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
         let summary = tool.summary();
         let size = if letters.contains("1514") { 1514 } else { 60 };
         assert_eq!(summary["tx_packets"], 5001);
@@ -148,7 +148,7 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
             assert_eq!(summary[field], 32, "{field}");
         }
         assert_eq!(summary["tx_bytes"], 32 * 32);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -242,7 +242,7 @@ fn what_is_received_does_not_reach_the_stack_until_the_end() {
             received >= 10
         });
         assert!(tool.stop().summary()["rx_packets"].as_u64().unwrap() >= 10);
-        assert_eq!(attached(near), None);
+        assert_eq!(left_on(near), None);
         wait_for("a packet afterwards", || {
             send();
             comes()
