@@ -18,7 +18,7 @@ use xsk::test_util::Namespace;
 /// The binary under test.
 pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_xsk");
 /// Longer than anything here takes on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Tests that take namespaces down keep the kernel from freeing queues in time.
 pub(crate) const WAIT: &str = "--wait 20000";
