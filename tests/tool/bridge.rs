@@ -49,7 +49,7 @@ impl Bridged {
 
     /// Pings one far end from the other one (iputils); returns whether all packets came back.
     fn ping(&self, from: usize, line: &str) -> bool {
-        run(&self.far[from], &format!("ping -i 0.02 -W 2 {line}")).status.success()
+        run(&self.far[from], &format!("ping -i 0.02 -W 5 {line}")).status.success()
     }
 
     /// Sends bytes over TCP from one far end to the other one, which sends them back; returns

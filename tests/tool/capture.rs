@@ -209,7 +209,7 @@ fn a_filter_says_what_is_captured_and_is_in_the_file() {
 
 /// Pings the near end from the far one (`ping` of iputils); returns whether it replied to all.
 fn ping(fixture: &Fixture, count: &str) -> bool {
-    let words = ["-c", count, "-i", "0.01", "-W", "2", "192.0.2.1"];
+    let words = ["-c", count, "-i", "0.01", "-W", "5", "192.0.2.1"];
     let output = fixture.cable.right.run(|| Command::new("ping").args(words).output());
     output.unwrap().unwrap().status.success()
 }

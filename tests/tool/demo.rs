@@ -125,8 +125,8 @@ fn the_cause_of_lost_packets_is_named() {
         });
         let start = Instant::now();
         let ended = tool.stop();
-        // It waits for no link then.
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        // It waits for no link then, which would be for 20 s.
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
         let message = ended.failure();
         assert!(!message.contains("nothing moved"), "{message}");
         let (_, cause) = message.split_once("duplicated 0 (out dropped ").expect(message);
