@@ -126,7 +126,7 @@ impl Bench {
                 came |= port.umem.bytes(&frame).starts_with(&traffic.received);
                 port.pool.put(frame);
             }
-            came || start.elapsed() > Duration::from_secs(1)
+            came || start.elapsed() > Duration::from_secs(5)
         });
         let found = (attachment.mode(), attachment.reason().clone(), came);
         registration.close().unwrap();
@@ -140,7 +140,7 @@ impl Bench {
         let received = || self.cable.veth.b().info().unwrap().counters.rx_packets;
         let (before, start) = (received(), Instant::now());
         send_until(&mut port, &traffic.received, || {
-            received() > before || start.elapsed() > Duration::from_secs(5)
+            received() > before || start.elapsed() > PATIENCE
         });
         received() > before
     }

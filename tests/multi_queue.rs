@@ -94,7 +94,7 @@ fn each_queue_has_its_packets_and_a_thread() {
         });
         assert!(attached(cable.veth.b()).is_some());
         all.attachment.unwrap().close().unwrap();
-        assert_eq!(attached(cable.veth.b()), None);
+        assert_eq!(common::left_on(cable.veth.b()), None);
     }
 }
 
@@ -118,7 +118,7 @@ fn packets_of_other_queues_go_to_the_kernels_stack() {
     }
     until("the others went to the stack", || dropped() - before == 2);
     some.close().unwrap();
-    assert_eq!(attached(cable.veth.b()), None);
+    assert_eq!(common::left_on(cable.veth.b()), None);
     send(&cable, 0, 0..1);
     until("all go there", || dropped() - before == 3);
 }
@@ -140,19 +140,19 @@ fn a_queue_without_one_side_is_served_for_the_other_one() {
         assert!(all.tx_only.iter().all(|port| port.registration.is_none()));
         assert!(all.rx_only.iter().all(|port| port.registration.is_some()));
         all.close().unwrap();
-        assert_eq!(attached(cable.veth.b()), None);
+        assert_eq!(common::left_on(cable.veth.b()), None);
 
         let receivers = open(&cable, builder(&cable).socket(|socket| socket.rx_only())).unwrap();
         assert_eq!(queues(&receivers.ports), (0..rx).collect::<Vec<_>>());
         assert_eq!(receivers.not_served, (rx..tx.max(rx)).collect::<Vec<_>>());
         drop(receivers);
-        assert_eq!(attached(cable.veth.b()), None);
+        assert_eq!(common::left_on(cable.veth.b()), None);
 
         let senders = open(&cable, builder(&cable).socket(|socket| socket.tx_only())).unwrap();
         assert_eq!(queues(&senders.ports), (0..tx).collect::<Vec<_>>());
         assert_eq!(senders.not_served, (tx..rx.max(tx)).collect::<Vec<_>>());
         assert!(senders.attachment.is_none());
-        assert_eq!(attached(cable.veth.b()), None, "sending needs no program");
+        assert_eq!(common::left_on(cable.veth.b()), None, "sending needs no program");
         if tx > rx {
             let set = QueueSet::from(rx);
             let receivers = builder(&cable).queues(set).socket(|socket| socket.rx_only());
@@ -185,7 +185,7 @@ fn where_one_queue_fails_nothing_is_left() {
         let Error::Bind { queue: 2, errno: Errno::BUSY, .. } = &refused else {
             panic!("{refused:?}")
         };
-        assert_eq!(attached(cable.veth.b()), None);
+        assert_eq!(common::left_on(cable.veth.b()), None);
     }
     // The others are free, as soon as the kernel has let go of them.
     let set: QueueSet = "0-1,3".parse().unwrap();
@@ -202,7 +202,7 @@ fn where_one_queue_fails_nothing_is_left() {
     assert!(matches!(refused, Error::UpdateMap { errno: Errno::EXIST, .. }), "{refused:?}");
     first.map().remove(3).unwrap();
     first.close().unwrap();
-    assert_eq!(attached(cable.veth.b()), None);
+    assert_eq!(common::left_on(cable.veth.b()), None);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn what_cannot_be_is_refused() {
     let memory = Umem::builder().chunk_count(1 << 30);
     let error = refused(builder(&cable).memory(memory).shared_memory(true));
     assert!(matches!(error, Error::Setting { name: "number of chunks", .. }), "{error:?}");
-    assert_eq!(attached(cable.veth.b()), None);
+    assert_eq!(common::left_on(cable.veth.b()), None);
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn after_a_close_all_queues_can_be_opened_again_at_once() {
         let all = open(&cable, builder(&cable).shared_memory(round % 2 == 0)).unwrap();
         assert_eq!(attached(cable.veth.b()), Some(XdpMode::Native));
         all.close().unwrap();
-        assert_eq!(attached(cable.veth.b()), None);
+        assert_eq!(common::left_on(cable.veth.b()), None);
     }
 }
 
@@ -304,7 +304,7 @@ fn under_full_traffic_it_closes_in_order_and_opens_again_at_once() {
             }
             let memory: Vec<Umem> = all.ports.iter().map(|port| port.umem.clone()).collect();
             all.close().unwrap();
-            assert_eq!(attached(cable.veth.b()), None);
+            assert_eq!(common::left_on(cable.veth.b()), None);
             // Pools and rings had all chunks: no frame was dropped.
             let pools = CHUNKS / 2;
             assert!(memory.iter().all(|umem| umem.lost_chunks() == pools));

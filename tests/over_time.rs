@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{AtCable, Cable, PATIENCE, kernel_can, packet, rounds, until};
+use common::{AtCable, Cable, PATIENCE, kernel_can, once_within, packet, rounds, until};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use xsk::attach::{AttachMode, Attachment};
 use xsk::bpf::{Cond, Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::test_util::{Namespace, privileged};
-use xsk::{Frame, Port, Socket, Umem};
+use xsk::{Frame, Interface, Port, Socket, Umem};
 
 /// Returns a program that moves the start of each packet by `bytes`, and redirects it.
 fn moving(bytes: i32) -> (Program, XskMap) {
@@ -121,16 +121,16 @@ fn localhost_works(bytes: usize) -> bool {
     let address = listener.local_addr().unwrap();
     // In the namespace of the calling thread.
     let sender = std::thread::spawn(move || {
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.write_all(&vec![7; bytes])
     });
     let (mut stream, _) = listener.accept().unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut received = Vec::new();
     let read = stream.read_to_end(&mut received);
     let sent = sender.join().unwrap();
     let inbox = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    inbox.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    inbox.set_read_timeout(Some(PATIENCE)).unwrap();
     let outbox = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     outbox.send_to(&vec![8; 60_000], inbox.local_addr().unwrap()).unwrap();
     let mut datagram = vec![0; 65_536];
@@ -178,6 +178,12 @@ fn a_sender_goes_on_while_the_queue_beside_it_comes_and_goes() {
     let cable = Cable::new(2);
     let near = cable.veth.a();
     let mut sender = Port::left(&cable);
+    // 100 ms, and what a busy machine adds.
+    once_within(Duration::from_secs(2), || longest_pause(&mut sender, &cable.left, near));
+}
+
+/// Returns the longest pause of a sender while queue 1 of its interface comes and goes.
+fn longest_pause(sender: &mut Port, here: &Namespace, near: &Interface) -> Duration {
     let stop = AtomicBool::new(false);
     let longest = std::thread::scope(|scope| {
         let sending = scope.spawn(|| {
@@ -194,21 +200,20 @@ fn a_sender_goes_on_while_the_queue_beside_it_comes_and_goes() {
         });
         for _ in 0..rounds(60) {
             let work = || {
-                let mut beside = Port::at(&cable.left, near, 1);
+                let mut beside = Port::at(here, near, 1);
                 beside.fill();
                 let attachment = Attachment::builder(near).attach().unwrap();
                 let registration = beside.socket.register(&attachment).unwrap();
                 registration.close().unwrap();
                 attachment.close().unwrap();
             };
-            cable.left.run(work).unwrap();
+            here.run(work).unwrap();
         }
         stop.store(true, Ordering::Relaxed);
         sending.join().unwrap()
     });
     eprintln!("the longest pause of the sender: {longest:?}");
-    // 100 ms, and what a busy machine adds.
-    assert!(longest < Duration::from_secs(2), "{longest:?}");
+    longest
 }
 
 /// The kernel refuses to take a queue away that a socket has; new queues can be bound at once.

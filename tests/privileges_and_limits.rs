@@ -81,7 +81,7 @@ fn without_bpf_there_is_no_program() {
         let attach = || Attachment::builder(&interface).attach().unwrap_err();
         let error = with_only(kept, &cable.left, attach);
         says(&error, &["EPERM", "CAP_BPF and CAP_NET_ADMIN", "sudo"]);
-        assert!(cable.veth.a().attached_programs().unwrap().is_empty());
+        assert_eq!(common::left_on(cable.veth.a()), None);
     }
 }
 
@@ -219,7 +219,7 @@ fn a_foreign_program_is_left_alone_and_named() {
     let there = cable.veth.a().attached_programs().unwrap().programs().next();
     assert_eq!(there.map(|(_, id)| id), Some(id));
     theirs.close().unwrap();
-    assert!(cable.veth.a().attached_programs().unwrap().is_empty());
+    assert_eq!(common::left_on(cable.veth.a()), None);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_large_mtu_is_an_error_only_where_native_mode_is_asked_for() {
     let attach = |mode| Attachment::builder(cable.veth.a()).mode(mode).attach();
     let error = cable.left.run(|| attach(AttachMode::Native)).unwrap().unwrap_err();
     says(&error, &["native", "ERANGE", "mtu", "generic mode"]);
-    assert!(cable.veth.a().attached_programs().unwrap().is_empty());
+    assert_eq!(common::left_on(cable.veth.a()), None);
     let attachment = cable.left.run(|| attach(AttachMode::Auto)).unwrap().unwrap();
     assert_eq!(attachment.mode(), xsk::XdpMode::Generic);
     let reason = attachment.reason().to_string();

@@ -7,7 +7,7 @@ use xsk::Error;
 use xsk::interface::Interface;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn errno_of(error: &Error) -> i32 {
     error.errno().map_or(0, rustix::io::Errno::raw_os_error)

@@ -103,7 +103,7 @@ fn traffic(mode: AttachMode, len: usize) {
     assert_eq!(right.socket.handle.statistics().unwrap().rx_dropped, 0);
     slot.close().unwrap();
     drop((left, right));
-    assert!(cable.veth.b().attached_programs().unwrap().is_empty(), "nothing is left attached");
+    assert_eq!(common::left_on(cable.veth.b()), None, "nothing is left attached");
 }
 
 #[test]
@@ -341,7 +341,9 @@ fn waiting_for_a_taken_queue_makes_few_attempts() {
     };
     // 50 pauses of 20 ms, and shorter ones at first; the kernel's own locks make it sleep, too.
     let slept = cable.left.run(second).unwrap();
-    assert!(slept < 200, "{slept} times asleep");
+    // Where other threads hold them, each of the 50 attempts several times; attempts without a pause
+    // would be thousands.
+    assert!(slept < 500, "{slept} times asleep");
 }
 
 #[test]

@@ -8,7 +8,6 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
 use xsk::attach::AttachMode;
 use xsk::test_util::privileged;
 use xsk::{Port, Registration, Socket, Umem};
@@ -47,7 +46,7 @@ impl Drop for Owner {
         send(&mut self.left, PACKETS);
         let (umem, _pool) = Umem::builder().chunk_count(16).build().unwrap();
         let bind = || {
-            let builder = Socket::builder(&umem).bind_timeout(Duration::from_secs(3));
+            let builder = Socket::builder(&umem).bind_timeout(common::PATIENCE);
             builder.bind(self.cable.veth.b(), 0)
         };
         let bound = self.cable.right.run(bind).unwrap().is_ok();

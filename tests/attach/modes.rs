@@ -172,7 +172,7 @@ fn refuses_native_mode(
     }
     let asks = text.contains("`AttachMethod::Netlink`");
     assert_eq!(asks, method == AttachMethod::Link, "{text}");
-    assert!(interface.attached_programs().unwrap().is_empty());
+    assert_eq!(crate::common::left_on(interface), None);
 
     for again in [false, true] {
         let attachment = fixture.inside(|| build().attach()).unwrap();
@@ -186,7 +186,7 @@ fn refuses_native_mode(
         assert_eq!((joined.mode(), joined.joined()), (XdpMode::Generic, true));
         joined.close().unwrap();
         attachment.close().unwrap();
-        assert!(interface.attached_programs().unwrap().is_empty());
+        assert_eq!(crate::common::left_on(interface), None);
     }
 }
 

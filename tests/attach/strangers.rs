@@ -102,7 +102,7 @@ fn a_strangers_marks_keep_nothing_attached() {
             attachment.close().unwrap();
             assert_eq!(fixture.attached(), Some((XdpMode::Native, id)), "{kind:?}");
             second.close().unwrap();
-            assert_eq!(fixture.attached(), None, "{kind:?}");
+            assert_eq!(crate::common::left_on(fixture.interface()), None, "{kind:?}");
         }
     });
 }
@@ -167,13 +167,13 @@ fn a_stranger_that_has_all_marks_is_named() {
         };
         assert_eq!((pid, uid), (Some(std::process::id()), Some(STRANGER)));
         assert!(refused.to_string().contains("no business"), "{refused}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(crate::common::left_on(fixture.interface()), None);
         // One name is enough.
         drop(marks.pop());
         let attachment = attach().unwrap();
         assert!(attach().is_err(), "the name is taken");
         attachment.close().unwrap();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(crate::common::left_on(fixture.interface()), None);
     });
 }
 
@@ -198,14 +198,14 @@ fn a_stranger_whose_marks_come_and_go_keeps_nothing_attached_in_silence() {
                     }
                 });
                 match attachment.close() {
-                    Ok(()) => assert_eq!(fixture.attached(), None),
+                    Ok(()) => assert_eq!(crate::common::left_on(fixture.interface()), None),
                     Err(Error::Netlink { errno: Errno::AGAIN, .. }) => {}
                     Err(error) => panic!("{error:?}"),
                 }
                 ended.store(true, Ordering::Relaxed);
             });
             Attachment::builder(fixture.interface()).attach().unwrap().close().unwrap();
-            assert_eq!(fixture.attached(), None);
+            assert_eq!(crate::common::left_on(fixture.interface()), None);
         }
     });
 }
@@ -259,7 +259,7 @@ fn root_leaves_the_program_of_a_user_with_capabilities_attached() {
         ours.close().unwrap();
         assert_eq!(fixture.attached(), attached);
         as_service(|| again.close()).unwrap();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(crate::common::left_on(fixture.interface()), None);
 
         // On what root loaded they believe each other.
         let killed = build().lock_timeout(Duration::ZERO).attach().unwrap();
@@ -269,7 +269,7 @@ fn root_leaves_the_program_of_a_user_with_capabilities_attached() {
         as_service(|| one.close()).unwrap();
         assert_eq!(fixture.attached(), attached);
         as_service(|| other.close()).unwrap();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(crate::common::left_on(fixture.interface()), None);
     });
 }
 
@@ -294,7 +294,7 @@ fn a_program_of_the_overflow_user_makes_no_stranger_trusted() {
         let name = |kind| format!("xsk/{kind}/{index}/{id}/1023");
         let marks = sockets_of(OVERFLOW, vec![name("user"), name("guest")]);
         ours.close().unwrap();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(crate::common::left_on(fixture.interface()), None);
         drop(marks);
     });
 }

@@ -1,9 +1,9 @@
 //! Programs that call functions of the kernel: what a driver knows of a packet.
 
-use crate::common::{AtCable, Cable, kernel_can, kernel_since, until};
+use crate::common::{AtCable, Cable, kernel_can, kernel_since, once_within, until};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xsk::attach::{AttachMode, Attachment};
 use xsk::bpf::{Btf, Cond, Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::test_util::{privileged, test_name};
@@ -57,15 +57,18 @@ fn the_kernels_functions_are_found_quickly() {
     if !privileged!() {
         return;
     }
-    let start = Instant::now();
-    let btf = Btf::of_kernel().unwrap();
     let names = ["bpf_xdp_metadata_rx_timestamp", "bpf_xdp_metadata_rx_hash"];
-    let found = names.map(|name| btf.function(name).is_some());
-    let time = start.elapsed();
-    eprintln!("{time:?} for {names:?}");
-    assert_eq!(found, [kernel_since(6, 3); 2]);
-    // A debug build on a busy machine takes ten times as long as a released one.
-    assert!(time.as_millis() < 1000, "{time:?}");
+    // A debug build takes ten times as long as a released one.
+    once_within(Duration::from_secs(1), || {
+        let start = Instant::now();
+        let btf = Btf::of_kernel().unwrap();
+        let found = names.map(|name| btf.function(name).is_some());
+        let time = start.elapsed();
+        eprintln!("{time:?} for {names:?}");
+        assert_eq!(found, [kernel_since(6, 3); 2]);
+        time
+    });
+    let btf = Btf::of_kernel().unwrap();
     assert_eq!(btf.function("bpf_xdp_metadata_rx"), None);
     // What any user may read says the same.
     let file = std::fs::read("/sys/kernel/btf/vmlinux").map(|bytes| Btf::parse(bytes).unwrap());

@@ -3,8 +3,8 @@
 
 use crate::interpreter::Interpreter;
 use crate::maps::OneSocket;
-use crate::random_filters::{Random, packet};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use crate::random_filters::{Random, packet, seed};
+use std::time::Instant;
 use xsk::bpf::{Action, ClassicFilter, XskMap};
 use xsk::test_util::{fuzz, privileged};
 use xsk::uapi::filter::sock_filter;
@@ -81,10 +81,7 @@ fn program(random: &mut Random, len: usize) -> ClassicFilter {
 
 #[test]
 fn random_programs_mean_the_same_everywhere() {
-    let seed = std::env::var("XSK_SEED").map_or_else(
-        |_| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 % 1_000_000_000,
-        |seed| seed.parse().unwrap(),
-    );
+    let seed = seed();
     eprintln!("XSK_SEED={seed}");
     let rounds: usize = std::env::var("XSK_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap());
     let mut random = Random(seed);

@@ -5,9 +5,9 @@
 use crate::capture::{self, Capture};
 use crate::interpreter::Interpreter;
 use crate::maps::OneSocket;
-use crate::random_filters::{Packet, Random, expression, packet};
+use crate::random_filters::{Packet, Random, expression, packet, seed};
 use std::process::Command;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use xsk::bpf::{Action, ClassicFilter, Condition, XskMap};
 use xsk::test_util::{fuzz, privileged};
 
@@ -35,10 +35,7 @@ fn programs_of_tcpdump_mean_what_tcpdump_means() {
     if !capture::is_here("programs_of_tcpdump_mean_what_tcpdump_means") {
         return;
     }
-    let seed = std::env::var("XSK_SEED").map_or_else(
-        |_| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 % 1_000_000_000,
-        |seed| seed.parse().unwrap(),
-    );
+    let seed = seed();
     eprintln!("XSK_SEED={seed}");
     let rounds: usize = std::env::var("XSK_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap());
     let mut random = Random(seed);

@@ -74,9 +74,18 @@ pub fn as_nobody<T: Send>(
     namespace: &Namespace,
     work: impl FnOnce() -> T + Send,
 ) -> T {
-    let become_nobody = || {
-        let nobody = 65534;
-        let (gid, uid) = (Gid::from_raw(nobody), Uid::from_raw(nobody));
+    as_user(65534, kept, namespace, work)
+}
+
+/// The same, as the user with this number. The kernel counts locked memory for each user.
+pub fn as_user<T: Send>(
+    number: u32,
+    kept: CapabilitySet,
+    namespace: &Namespace,
+    work: impl FnOnce() -> T + Send,
+) -> T {
+    let become_user = || {
+        let (gid, uid) = (Gid::from_raw(number), Uid::from_raw(number));
         set_thread_groups(&[]).unwrap();
         set_thread_res_gid(gid, gid, gid).unwrap();
         set_keep_capabilities(true).unwrap();
@@ -91,7 +100,7 @@ pub fn as_nobody<T: Send>(
         let thread = scope.spawn(|| {
             // Leaving the namespace again would need a capability: the thread ends inside.
             std::mem::forget(namespace.enter().unwrap());
-            become_nobody();
+            become_user();
             work()
         });
         thread.join().unwrap()
@@ -173,6 +182,43 @@ pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Repeats `attempt` until it succeeds, at most ten times: for times that a machine with other work
+/// spoils now and then, and broken code each time.
+#[track_caller]
+pub fn undisturbed(mut attempt: impl FnMut() -> Result<(), String>) {
+    let mut failures = Vec::new();
+    while failures.len() < 10 {
+        match attempt() {
+            Ok(()) => return,
+            Err(failure) => failures.push(failure),
+        }
+    }
+    panic!("each time: {failures:#?}");
+}
+
+/// Repeats `attempt` until what it times takes less than `limit`, as [`undisturbed`] does.
+#[track_caller]
+pub fn once_within(limit: Duration, mut attempt: impl FnMut() -> Duration) {
+    undisturbed(|| {
+        let time = attempt();
+        if time < limit { Ok(()) } else { Err(format!("{time:?} of at most {limit:?}")) }
+    });
+}
+
+/// Returns the mode of the program that an interface is left with. A link goes when nothing holds it
+/// any more, and whatever lists all links of the machine, as other tests do, holds each for a moment.
+pub fn left_on(interface: &xsk::Interface) -> Option<xsk::XdpMode> {
+    let start = Instant::now();
+    loop {
+        let state = interface.attached_programs().unwrap();
+        let found = state.programs().next().map(|(mode, _)| mode);
+        if found.is_none() || start.elapsed() > PATIENCE {
+            return found;
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -1,6 +1,20 @@
 //! Random filter expressions and random packets, which have ports, addresses and protocols in
 //! common, so that conditions are true of some packets.
 
+/// Returns the seed of this run: `XSK_SEED`, or the time if that is `time`; without it the same in
+/// each run.
+pub(crate) fn seed() -> u64 {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    match std::env::var("XSK_SEED").as_deref() {
+        Err(_) => 1,
+        Ok("time") => {
+            let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            time.as_nanos() as u64 % 1_000_000_000
+        }
+        Ok(seed) => seed.parse().unwrap(),
+    }
+}
+
 /// Random numbers from a seed (SplitMix64, of Steele, Lea and Flood).
 pub(crate) struct Random(pub(crate) u64);
 

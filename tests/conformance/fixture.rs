@@ -136,7 +136,7 @@ impl Fixture {
     #[track_caller]
     pub(crate) fn end(self) {
         for end in [self.cable.veth.a(), self.cable.veth.b()] {
-            assert!(end.attached_programs().unwrap().is_empty(), "{end:?}");
+            assert_eq!(crate::common::left_on(end), None, "{end:?}");
         }
     }
 }
@@ -255,7 +255,7 @@ pub(crate) fn send(
         }
         match by {
             By::Kick => drop(socket.tx.kick_if_needed().unwrap()),
-            By::Poll => assert!(writable(socket, Duration::from_secs(1))),
+            By::Poll => assert!(writable(socket, PATIENCE)),
         }
         socket.completion.reap_into(pool, batch).unwrap();
         rest.len() == 0 && pool.len() == pooled.len()
@@ -278,7 +278,7 @@ pub(crate) fn receive(
     until("receiving", || {
         let Port { umem, socket, .. } = &mut *port;
         if by == By::Poll {
-            let ready = wait(&[&socket.rx], Some(Duration::from_secs(3))).unwrap();
+            let ready = wait(&[&socket.rx], Some(PATIENCE)).unwrap();
             assert_eq!(ready, 1, "{} packets are missing", rest.len());
         }
         let mut back = socket.fill.reserve(BATCH).unwrap();

@@ -73,7 +73,7 @@ pub(crate) fn teardown(mode: AttachMode) {
         drop(attachment);
         all_arrive(&mut sender, &mut listener, &stream(PACKETS, LEN));
         drop(listener);
-        assert!(fixture.cable.veth.b().attached_programs().unwrap().is_empty());
+        assert_eq!(crate::common::left_on(fixture.cable.veth.b()), None);
     }
     assert_eq!((programs.len(), maps.len()), (10, 10));
     until("the programs have gone", || programs.iter().all(|id| Program::from_id(*id).is_err()));

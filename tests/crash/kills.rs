@@ -38,9 +38,13 @@ fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
             campaign.alone(method, each);
             campaign.beside(method, each);
         }
+        // On a busy machine what is killed has often begun the next phase.
+        while !campaign.missed().is_empty() && campaign.kills < 20 * each as usize {
+            campaign.alone(AttachMethod::Netlink, 1);
+        }
     });
     let looked_at = since.assert_gone();
-    campaign.report(4 * each);
+    campaign.report();
     eprintln!(
         "{:?}; slowest next start (its end, and when each phase began) {:?}; none of {looked_at} ids of maps and programs is alive",
         start.elapsed(),
@@ -144,7 +148,13 @@ impl Campaign<'_> {
         until("the victims' namespaces are gone", || interfaces(self.fixture) == 2);
     }
 
-    fn report(&self, kills: u32) {
+    /// Returns the groups that no kill has hit.
+    fn missed(&self) -> Vec<&'static str> {
+        let hit = |group: &&str| self.histogram.keys().any(|phase| phase.group() == *group);
+        GROUPS.into_iter().filter(|group| !hit(group)).collect()
+    }
+
+    fn report(&self) {
         let mut groups: BTreeMap<&str, u32> = BTreeMap::new();
         for (phase, count) in &self.histogram {
             *groups.entry(phase.group()).or_default() += count;
@@ -155,11 +165,9 @@ impl Campaign<'_> {
                 "#".repeat(*count as usize)
             );
         }
-        assert_eq!(self.histogram.values().sum::<u32>(), kills);
+        assert_eq!(self.histogram.values().sum::<u32>() as usize, self.kills);
         eprintln!("{groups:?}");
-        for group in GROUPS {
-            assert!(groups.contains_key(group), "no kill hit the {group}: {:?}", self.histogram);
-        }
+        assert!(self.missed().is_empty(), "no kill hit {:?}: {:?}", self.missed(), self.histogram);
     }
 }
 

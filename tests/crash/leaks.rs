@@ -104,7 +104,7 @@ fn lifecycle(interface: &Interface, random: &mut Random, number: u64) {
             resume_unwind(panic);
         }
     }
-    assert!(interface.attached_programs().unwrap().is_empty(), "left attached: {place:?}");
+    assert_eq!(crate::common::left_on(interface), None, "left attached: {place:?}");
     namespace_goes(number);
 }
 

@@ -6,12 +6,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
-/// Returns the seed of this run: `XSK_SEED`, or the time.
+/// Returns the seed of this run: `XSK_SEED`, or the time if that is `time`; without it the same in
+/// each run.
 pub(crate) fn seed() -> u64 {
-    std::env::var("XSK_SEED").map_or_else(
-        |_| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 % 1_000_000_000,
-        |seed| seed.parse().unwrap(),
-    )
+    match std::env::var("XSK_SEED").as_deref() {
+        Err(_) => 1,
+        Ok("time") => {
+            let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            time.as_nanos() as u64 % 1_000_000_000
+        }
+        Ok(seed) => seed.parse().unwrap(),
+    }
 }
 
 impl Random {

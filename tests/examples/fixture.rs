@@ -113,7 +113,7 @@ impl Ended {
     pub(crate) fn well(&self, interfaces: &[&Interface]) {
         assert_eq!((self.status.code(), &self.err), (Some(0), &vec![]), "{self:?}");
         for interface in interfaces {
-            assert!(interface.attached_programs().unwrap().is_empty(), "{interface:?}");
+            assert_eq!(crate::common::left_on(interface), None, "{interface:?}");
         }
     }
 

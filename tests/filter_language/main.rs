@@ -7,22 +7,13 @@ mod tables;
 mod tcpdump;
 mod values;
 
-use random_filters::{Packet, Random, expression, packet};
+use random_filters::{Packet, Random, expression, packet, seed};
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 use xsk::bpf::Condition;
 
 /// Expressions, and packets that each of them is tried on.
 const EXPRESSIONS: usize = 400;
 const PACKETS: usize = 500;
-
-/// The seed of this run: `XSK_SEED`, or the time.
-fn seed() -> u64 {
-    std::env::var("XSK_SEED").map_or_else(
-        |_| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 % 1_000_000_000,
-        |seed| seed.parse().unwrap(),
-    )
-}
 
 /// How many times as much as usual: `XSK_ROUNDS`.
 fn rounds() -> usize {

@@ -1,7 +1,7 @@
 //! Random rules and packets: the verifier takes every program, and its outcome is the evaluator's.
 
 use crate::common::rounds;
-use crate::random_filters::{Random, expression, packet};
+use crate::random_filters::{Random, expression, packet, seed};
 use xsk::bpf::{Action, Condition, Filter, XskMap};
 use xsk::test_util::privileged;
 
@@ -25,9 +25,9 @@ fn each_program_is_loaded_and_decides_as_the_evaluator_does() {
         return;
     }
     let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let seed = variable("XSK_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = seed();
     let times = variable("XSK_ROUNDS").unwrap_or(1);
-    eprintln!("seed {seed}");
+    eprintln!("XSK_SEED={seed}");
     let mut random = Random(seed);
     let map = XskMap::create(XskMap::DEFAULT_NAME, 4).unwrap();
     let (mut most, mut matched) = (0, 0_u64);

@@ -282,5 +282,5 @@ fn a_slot_of_the_default_program_is_that_of_the_queue() {
         joined.close().unwrap();
     }
     attachment.close().unwrap();
-    assert!(near.attached_programs().unwrap().is_empty());
+    assert_eq!(crate::common::left_on(near), None);
 }

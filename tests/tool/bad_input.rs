@@ -1,7 +1,7 @@
 //! Bad input: the message has the request, the kernel's result and the cure; and nothing is left.
 
-use crate::common::{Cable, kernel_can};
-use crate::fixture::{Fixture, TOOL, Tool, attached, foreign, listed};
+use crate::common::{Cable, kernel_can, left_on};
+use crate::fixture::{Fixture, TOOL, Tool, foreign, listed};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ fn each_mistake_is_named_with_its_cure_and_leaves_nothing() {
         }
         assert_eq!(ended.err.len(), 1, "{ended:?}");
         assert_eq!(ended.out, [""; 0], "{line}");
-        assert_eq!(fixture.attached(), None, "{line}");
+        assert_eq!(fixture.left(), None, "{line}");
     }
 }
 
@@ -125,7 +125,7 @@ fn a_foreign_program_stays_unless_replace_is_given() {
     assert_ne!(near.attached_programs().unwrap().programs().next(), before);
     fixture.send(0, 10);
     assert_eq!(tool.summary()["rx_packets"], 10);
-    assert_eq!(attached(near), None);
+    assert_eq!(left_on(near), None);
     attachment.close().unwrap();
 }
 
@@ -166,7 +166,7 @@ fn without_privileges_one_sentence_names_the_capability_and_the_command() {
         assert!(message.contains(capability), "{ended:?}");
         assert!(message.contains(&format!("`sudo {path} {line}`")), "{ended:?}");
         assert_eq!(ended.err.len(), 1, "{ended:?}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 

@@ -1,8 +1,8 @@
 //! `xsk bridge`: pings and TCP between two namespaces through the tool in a third one.
 
 use crate::between::largest_memory;
-use crate::common::{has_iproute2, wait_for};
-use crate::fixture::{Ended, LIMIT, TOOL, Tool, WAIT, attached};
+use crate::common::{has_iproute2, left_on, wait_for};
+use crate::fixture::{Ended, LIMIT, TOOL, Tool, WAIT};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -49,7 +49,7 @@ impl Bridged {
 
     /// Pings one far end from the other one (iputils); returns whether all packets came back.
     fn ping(&self, from: usize, line: &str) -> bool {
-        run(&self.far[from], &format!("ping -i 0.02 -W 2 {line}")).status.success()
+        run(&self.far[from], &format!("ping -i 0.02 -W 5 {line}")).status.success()
     }
 
     /// Sends bytes over TCP from one far end to the other one, which sends them back; returns
@@ -82,8 +82,9 @@ impl Bridged {
         received == sent
     }
 
-    fn is_attached(&self) -> [bool; 2] {
-        [0, 1].map(|end| attached(self.cables[end].a()).is_some())
+    /// Returns whether a program is left on each end.
+    fn left(&self) -> [bool; 2] {
+        [0, 1].map(|end| left_on(self.cables[end].a()).is_some())
     }
 }
 
@@ -130,7 +131,7 @@ fn pings_and_tcp_go_both_ways() {
         assert!(summary["checksums_finished"].as_u64().unwrap() > 100, "{ended:?}");
         assert_eq!(summary["total"]["rx_packets"], summary["total"]["tx_packets"], "{ended:?}");
         assert_eq!(summary["command"], "bridge");
-        assert_eq!(bridged.is_attached(), [false; 2]);
+        assert_eq!(bridged.left(), [false; 2]);
         for near in bridged.cables.each_ref().map(VethPair::a) {
             assert_eq!(near.info().unwrap().promiscuity, Some(0));
         }
@@ -224,7 +225,7 @@ fn it_goes_on_when_a_port_was_down_and_ends_when_one_is_removed() {
         assert!(ended.failure_of(4).contains(&format!("{name} is gone")), "{ended:?}");
         let summary = ended.summary_of(4);
         assert_eq!(summary["ended"], "interface_gone");
-        assert_eq!(attached(bridged.cables[1 - number].a()), None);
+        assert_eq!(left_on(bridged.cables[1 - number].a()), None);
     }
 }
 
@@ -256,7 +257,7 @@ fn all_queues_are_bridged_by_default() {
     assert_eq!(summary["total"]["rx_lost"], 0, "{ended:?}");
     // 8192 chunks for each of two queues.
     assert_eq!(memory, 2 * 8192 * 4096);
-    assert_eq!(bridged.is_attached(), [false; 2]);
+    assert_eq!(bridged.left(), [false; 2]);
 }
 
 #[test]
@@ -313,7 +314,7 @@ fn interfaces_that_cannot_be_bridged_are_refused() {
         let ended = Tool::start(&bridged.here, &format!("bridge {letters}")).end();
         assert_eq!(ended.status.code(), Some(code), "{letters}: {ended:?}");
         assert!(ended.err.join("\n").contains(wanted), "{letters}: {ended:?}");
-        assert_eq!(bridged.is_attached(), [false; 2]);
+        assert_eq!(bridged.left(), [false; 2]);
     }
     let help = Command::new(TOOL).args(["bridge", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();

@@ -88,7 +88,7 @@ fn the_file_has_each_packet_byte_for_byte_at_its_time() {
         let counts = statistics(&file);
         assert_eq!((counts[&RECEIVED], counts[&DROPPED], counts[&WRITTEN]), (500, 0, 500));
         assert!(counts[&START] + 1_000_000 > before && counts[&END] < after + 1_000_000);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -209,7 +209,7 @@ fn a_filter_says_what_is_captured_and_is_in_the_file() {
 
 /// Pings the near end from the far one (`ping` of iputils); returns whether it replied to all.
 fn ping(fixture: &Fixture, count: &str) -> bool {
-    let words = ["-c", count, "-i", "0.01", "-W", "2", "192.0.2.1"];
+    let words = ["-c", count, "-i", "0.01", "-W", "5", "192.0.2.1"];
     let output = fixture.cable.right.run(|| Command::new("ping").args(words).output());
     output.unwrap().unwrap().status.success()
 }
@@ -230,7 +230,7 @@ fn with_tee_the_kernel_gets_what_is_captured() {
         assert_eq!(summary["capture"]["ring_lost"], 0);
         let requests = fields(&file, &["icmp.type"]).into_iter().flatten();
         assert!(requests.eq((0..20).map(|_| vec!["8".to_owned()])), "{letters}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
     // Without it the packets are taken away.
     let file = files.file("b.pcapng");

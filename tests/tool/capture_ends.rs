@@ -73,7 +73,7 @@ fn a_disk_that_is_full_leaves_a_valid_file() {
         assert_eq!(summary["capture"]["packets"], read.len());
         assert!(read == long(200)[..read.len()], "other packets");
         infos(&copy);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -134,7 +134,7 @@ fn a_pipe_that_is_closed_ends_it_and_one_that_is_not_read_does_not_hold_it() {
         drop(child.stdout.take());
         send(&fixture, 0, &long(packets));
         assert_eq!(end(&mut child).code(), Some(141), "after {packets} packets");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
     let mut child = into_pipe(&fixture);
     // The pipe is full, and then all buffers are.
@@ -146,7 +146,7 @@ fn a_pipe_that_is_closed_ends_it_and_one_that_is_not_read_does_not_hold_it() {
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(status.code(), Some(1), "{text}");
     assert!(text.contains("the standard output cannot be written: it is not read"), "{text}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -176,9 +176,8 @@ fn signals_at_any_moment_leave_a_valid_file() {
         let file = files.file("b.pcapng");
         let tool = fixture.start(&format!("capture -w {file} {letters} --attach link")).ready();
         send(&fixture, 0, &long(10));
-        let start = Instant::now();
+        // They are written each 0.2 s, while it runs.
         wait_for("the packets", || packets_now(&file) == 10);
-        assert!(start.elapsed().as_secs() < 5, "they are written each 0.2 s");
         tool.kill();
         assert!(packets(&file) == long(10), "other packets");
         wait_for("the link to go", || fixture.attached().is_none());
@@ -355,7 +354,7 @@ fn copies_that_do_not_end_do_not_hold_the_end() {
     let start = Instant::now();
     tool.signal(Signal::INT);
     tool.end();
-    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
+    assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
     flood.stop();
     infos(&files.file("a"));
 }

@@ -1,6 +1,6 @@
 //! `xsk doctor`: each check made to fail for real, what it says to type, and its exit codes.
 
-use crate::common::{has_iproute2, kernel_can, kernel_since, wait_for};
+use crate::common::{has_iproute2, kernel_can, kernel_since, left_on, wait_for};
 use crate::fixture::{Ended, TOOL, Tool, foreign_on};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -278,7 +278,7 @@ fn a_foreign_program_is_named_and_goes_by_what_is_typed() {
     let commands = found.is("program", "problem", &words);
     assert!(found.check("program")["text"].as_str().unwrap().contains("on near in native mode"));
     both.type_in(&commands[0]);
-    assert!(both.near().attached_programs().unwrap().is_empty(), "{commands:?}");
+    assert_eq!(left_on(both.near()), None, "{commands:?}");
     drop(attachment);
     both.doctor("").is_broken(false);
 }
@@ -301,7 +301,7 @@ fn a_program_that_a_link_holds_is_named_with_it() {
     let attachment = both.namespace.run(attach).unwrap().unwrap();
     let commands = both.doctor("").is("program", "problem", ", held by link ");
     both.type_in(&commands[0]);
-    assert!(both.near().attached_programs().unwrap().is_empty(), "{commands:?}");
+    assert_eq!(left_on(both.near()), None, "{commands:?}");
     drop(attachment);
 }
 
@@ -336,7 +336,7 @@ fn a_dispatcher_is_named_with_its_chain() {
         );
         assert_eq!(check["commands"][0], "xdp-loader unload near --all");
     }
-    assert!(both.near().attached_programs().unwrap().is_empty(), "{ended:?}");
+    assert_eq!(left_on(both.near()), None, "{ended:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Every way to end, and that nothing is left behind.
 
-use crate::common::wait_for;
-use crate::fixture::{Fixture, Tool, attached, foreign};
+use crate::common::{left_on, once_within, wait_for};
+use crate::fixture::{Fixture, LIMIT, Tool, attached, foreign};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -32,7 +32,7 @@ fn a_signal_ends_it_well_and_nothing_stays_attached() {
             assert_eq!(fixture.attached(), Some(mode));
             tool.signal(signal);
             tool.summary();
-            assert_eq!(fixture.attached(), None, "{letters}");
+            assert_eq!(fixture.left(), None, "{letters}");
         }
         let tool = fixture.start("txonly").ready();
         tool.signal(signal);
@@ -54,7 +54,7 @@ fn a_signal_that_comes_twice_ends_it_as_well_as_one() {
             tool.signal(signal);
         }
         tool.summary();
-        assert_eq!(fixture.attached(), None, "{line}");
+        assert_eq!(fixture.left(), None, "{line}");
     }
 }
 
@@ -81,7 +81,7 @@ fn a_lost_terminal_ends_it_well() {
             } else {
                 tool.summary();
             }
-            assert_eq!(fixture.attached(), None, "{line}");
+            assert_eq!(fixture.left(), None, "{line}");
         }
     }
 }
@@ -106,11 +106,12 @@ fn a_signal_ends_the_wait_for_a_taken_queue() {
         let start = Instant::now();
         second.signal(Signal::TERM);
         let ended = second.end();
-        assert!(start.elapsed() < Duration::from_secs(2), "{line}: {:?}", start.elapsed());
+        // Without the signal it waits for 20 s.
+        assert!(start.elapsed() < Duration::from_secs(10), "{line}: {:?}", start.elapsed());
         assert!(ended.failure_of(143).contains("waited for queue 0 of near"), "{ended:?}");
     }
     first.stop().summary();
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 /// Another process attaches, or leaves, and takes its time.
@@ -122,27 +123,45 @@ fn a_signal_ends_the_wait_for_the_lock() {
     let fixture = Fixture::new(1);
     let name = format!("xsk/lock/{}", fixture.cable.veth.a().index());
     let address = SocketAddr::from_abstract_name(name).unwrap();
-    let bind = || UnixDatagram::bind_addr(&address).unwrap();
+    let bind = || fixture.cable.left.run(|| taken(&address)).unwrap();
     for line in ["rxdrop", "l2fwd -S"] {
-        let lock = fixture.cable.left.run(bind).unwrap();
-        let tool = fixture.start(line);
-        wait_for("a socket", || tool.has_rings());
-        tool.signal(Signal::INT);
-        let start = Instant::now();
-        let ended = tool.end();
-        assert!(start.elapsed() < Duration::from_secs(3), "{line}: {:?}", start.elapsed());
-        let words = "waited for the lock of the XDP attachments of near";
-        assert!(ended.failure_of(130).contains(words), "{ended:?}");
-        drop(lock);
-        assert_eq!(fixture.attached(), None);
+        // Without the signal it waits for 10 s.
+        once_within(Duration::from_secs(5), || {
+            let lock = bind();
+            let tool = fixture.start(line);
+            wait_for("a socket", || tool.has_rings());
+            tool.signal(Signal::INT);
+            let start = Instant::now();
+            let ended = tool.end();
+            let time = start.elapsed();
+            let words = "waited for the lock of the XDP attachments of near";
+            assert!(ended.failure_of(130).contains(words), "{ended:?}");
+            drop(lock);
+            assert_eq!(fixture.left(), None);
+            time
+        });
     }
     // When it leaves, it says what it leaves behind.
-    let tool = fixture.start("rxdrop").ready();
-    let _lock = fixture.cable.left.run(bind).unwrap();
-    let start = Instant::now();
-    let ended = tool.stop();
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-    assert!(ended.failure().contains("has held the lock"), "{ended:?}");
+    once_within(Duration::from_secs(5), || {
+        let tool = fixture.start("rxdrop").ready();
+        let _lock = bind();
+        let start = Instant::now();
+        let ended = tool.stop();
+        let time = start.elapsed();
+        assert!(ended.failure().contains("has held the lock"), "{ended:?}");
+        time
+    });
+}
+
+/// Returns a socket with the name of a lock. A process that another test is starting may still have
+/// a copy of the one before.
+fn taken(lock: &SocketAddr) -> UnixDatagram {
+    let mut held = None;
+    wait_for("the lock", || {
+        held = UnixDatagram::bind_addr(lock).ok();
+        held.is_some()
+    });
+    held.unwrap()
 }
 
 #[test]
@@ -154,16 +173,20 @@ fn a_signal_ends_a_demo_that_waits_for_the_lock() {
     let cable = VethPair::builder().names("in", "out").build(&here, &here).unwrap();
     let name = format!("xsk/lock/{}", cable.a().index());
     let address = SocketAddr::from_abstract_name(name).unwrap();
-    let _lock = here.run(|| UnixDatagram::bind_addr(&address).unwrap()).unwrap();
-    let tool = Tool::start(&here, "demo -i in -o out");
-    wait_for("a socket", || tool.has_rings());
-    tool.signal(Signal::INT);
-    let start = Instant::now();
-    let ended = tool.end();
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
-    let words = "waited for the lock of the XDP attachments of in";
-    assert!(ended.failure_of(130).contains(words), "{ended:?}");
-    assert_eq!(attached(cable.a()), None);
+    let _lock = here.run(|| taken(&address)).unwrap();
+    // Without the signal it waits for 10 s.
+    once_within(Duration::from_secs(5), || {
+        let tool = Tool::start(&here, "demo -i in -o out");
+        wait_for("a socket", || tool.has_rings());
+        tool.signal(Signal::INT);
+        let start = Instant::now();
+        let ended = tool.end();
+        let time = start.elapsed();
+        let words = "waited for the lock of the XDP attachments of in";
+        assert!(ended.failure_of(130).contains(words), "{ended:?}");
+        assert_eq!(left_on(cable.a()), None);
+        time
+    });
 }
 
 #[test]
@@ -180,7 +203,7 @@ fn a_signal_ends_a_demo_that_waits_for_a_link() {
     let ended = tool.stop();
     // It sends nothing that the end without a link would drop.
     assert_eq!((ended.status.code(), &ended.err), (Some(130), &vec![]), "{ended:?}");
-    assert_eq!(attached(cable.a()), None);
+    assert_eq!(left_on(cable.a()), None);
 }
 
 /// Nothing else ends one that cannot end well: here its last lines are not read, and it does not
@@ -227,7 +250,7 @@ fn a_killed_tool_leaves_what_its_method_says_and_the_next_start_works() {
         let tool = fixture.start("rxdrop --attach link").ready();
         assert_eq!(fixture.attached(), Some(XdpMode::Native));
         tool.kill();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
 
         fixture.start("rxdrop --attach netlink").ready().kill();
         assert_eq!(fixture.attached(), Some(XdpMode::Native));
@@ -237,7 +260,7 @@ fn a_killed_tool_leaves_what_its_method_says_and_the_next_start_works() {
         assert_eq!(taken_over, next == "netlink", "{title}");
         fixture.send(0, 100);
         assert_eq!(tool.summary()["rx_packets"], 100);
-        assert_eq!(fixture.attached(), None, "{next}");
+        assert_eq!(fixture.left(), None, "{next}");
     }
 }
 
@@ -263,7 +286,7 @@ fn an_interface_that_goes_away_is_an_error_within_about_a_second() {
         let start = Instant::now();
         ip::delete(fixture.cable.veth.a()).unwrap();
         let ended = tool.end();
-        assert!(start.elapsed() < Duration::from_secs(5), "{line}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(15), "{line}: {:?}", start.elapsed());
         for words in ["near", "ENODEV"] {
             assert!(ended.failure_of(4).contains(words), "{line}: {ended:?}");
         }
@@ -326,14 +349,14 @@ fn a_link_that_flaps_ends_neither_sender_nor_receiver() {
     flap();
     fixture.send(0, 100);
     assert_eq!(receiver.summary()["rx_packets"], 100);
-    assert_eq!((fixture.attached(), attached(cable.a())), (None, None));
+    assert_eq!((fixture.left(), left_on(cable.a())), (None, None));
 
     let forwarder = fixture.start("l2fwd -C 200").ready();
     fixture.send(0, 100);
     flap();
     fixture.send(0, 100);
     assert_eq!(forwarder.summary()["rx_packets"], 200);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -351,7 +374,7 @@ fn a_program_that_is_taken_off_by_another_user_is_an_end_of_its_own() {
             assert!(note.contains(words), "{note}");
         }
         let ended = tool.end();
-        assert!(start.elapsed() < Duration::from_secs(5), "{line}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(15), "{line}: {:?}", start.elapsed());
         assert_eq!(ended.summary_of(5)["ended"], "program_taken_off");
         assert_eq!(ended.objects()[0]["event"], "program_taken_off", "{ended:?}");
         assert!(fixture.attached().is_some(), "a program that is not its own stays");
@@ -379,7 +402,7 @@ fn the_exit_code_tells_why_it_ended() {
         }
         let ended = tool.end();
         assert_eq!(ended.summary_of(code)["ended"], why, "{line}");
-        assert_eq!(fixture.attached(), None, "{line}");
+        assert_eq!(fixture.left(), None, "{line}");
     }
 }
 
@@ -398,7 +421,7 @@ fn a_demo_that_is_interrupted_still_accounts_for_what_it_sent() {
     let ended = tool.stop();
     assert_eq!(ended.status.code(), Some(130), "{ended:?}");
     assert!(ended.out.len() <= 1, "{ended:?}");
-    assert_eq!(attached(existing.a()), None);
+    assert_eq!(left_on(existing.a()), None);
 }
 
 #[test]
@@ -436,7 +459,7 @@ fn a_reader_that_stops_reading_stops_nothing_else() {
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let start = Instant::now();
     let mut status = None;
-    while status.is_none() && start.elapsed() < Duration::from_secs(5) {
+    while status.is_none() && start.elapsed() < LIMIT {
         std::thread::sleep(Duration::from_millis(5));
         status = child.try_wait().unwrap();
     }
@@ -459,13 +482,13 @@ fn a_reader_that_stops_reading_stops_no_demo() {
     let args = ["demo", "-i", "in", "-o", "out", "--count", "4000000000"];
     let (mut child, reader) = unread(&here, &args);
     let start = Instant::now();
-    while attached(cable.a()).is_none() && start.elapsed() < Duration::from_secs(10) {
+    while attached(cable.a()).is_none() && start.elapsed() < LIMIT {
         std::thread::sleep(Duration::from_millis(5));
     }
     let began = attached(cable.a());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let (start, mut status) = (Instant::now(), None);
-    while status.is_none() && start.elapsed() < Duration::from_secs(5) {
+    while status.is_none() && start.elapsed() < LIMIT {
         std::thread::sleep(Duration::from_millis(5));
         status = child.try_wait().unwrap();
     }
@@ -537,12 +560,20 @@ fn a_link_that_goes_down_is_noted_at_once() {
     }
     let fixture = Fixture::new(1);
     let tool = fixture.start("rxdrop -p").ready();
-    for (up, words) in [(false, "is down"), (true, "is up again")].repeat(3) {
+    // The link changes right after what was noted before: if the tool looked at times of its own, a
+    // second apart, each note but the first would be that late.
+    let note = |up, words| {
         let start = Instant::now();
         ip::set_up(fixture.cable.veth.a(), up).unwrap();
-        assert!(tool.note().contains(words));
-        assert!(start.elapsed() < Duration::from_millis(900), "{words}: {:?}", start.elapsed());
-    }
+        let note = tool.note();
+        assert!(note.contains(words), "{note}");
+        start.elapsed()
+    };
+    note(false, "is down");
+    note(true, "is up again");
+    once_within(Duration::from_millis(600), || {
+        note(false, "is down").max(note(true, "is up again"))
+    });
     tool.stop().summary();
 }
 
@@ -567,7 +598,7 @@ fn an_interface_that_is_moved_keeps_the_program_and_the_words_say_how_to_take_it
         let words: Vec<&str> = command.split(' ').collect();
         let run = || Command::new(words[0]).args(&words[1..]).status().unwrap();
         assert!(elsewhere.run(run).unwrap().success());
-        assert!(moved.attached_programs().unwrap().is_empty());
+        assert_eq!(left_on(&moved), None);
     }
 }
 
@@ -583,5 +614,5 @@ fn a_forwarder_on_an_interface_that_is_down_says_so_and_ends_as_asked() {
     assert!(tool.note().contains("near is down"));
     let ended = tool.end();
     assert_eq!(ended.summary()["ended"], "time");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }

@@ -1,8 +1,8 @@
 //! `rxdrop` and `l2fwd` with a filter, and `xsk filter`: what goes to the sockets, what stays with
 //! the kernel, and what is refused.
 
-use crate::common::{as_nobody, has_iproute2, kernel_can, path_for_anybody};
-use crate::fixture::{Ended, Fixture, TOOL, Tool, WAIT, attached};
+use crate::common::{as_nobody, has_iproute2, kernel_can, left_on, path_for_anybody};
+use crate::fixture::{Ended, Fixture, LIMIT, TOOL, Tool, WAIT};
 use rustix::process::Signal;
 use rustix::thread::CapabilitySet;
 use std::io::{Read, Write};
@@ -54,12 +54,20 @@ fn serve(fixture: &Fixture, port: u16) {
 }
 
 /// Returns a session from the far end to a server at the near one.
-fn session(fixture: &Fixture, port: u16) -> std::io::Result<TcpStream> {
+fn session(fixture: &Fixture, port: u16) -> TcpStream {
+    let stream = connect(fixture, port, LIMIT).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
+/// Returns whether no server at the near end is reached.
+fn is_cut_off(fixture: &Fixture, port: u16) -> bool {
+    connect(fixture, port, Duration::from_secs(2)).is_err()
+}
+
+fn connect(fixture: &Fixture, port: u16, limit: Duration) -> std::io::Result<TcpStream> {
     let address = SocketAddr::from((NEAR, port));
-    let connect = || TcpStream::connect_timeout(&address, Duration::from_secs(2));
-    let stream = fixture.cable.right.run(connect).unwrap()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    Ok(stream)
+    fixture.cable.right.run(|| TcpStream::connect_timeout(&address, limit)).unwrap()
 }
 
 /// Sends a line over a session, and waits for it to come back.
@@ -73,7 +81,7 @@ fn exchange(stream: &mut TcpStream) -> std::io::Result<()> {
 
 /// Pings the near end from the far one (`ping` of iputils); returns whether it replied to all.
 fn ping(fixture: &Fixture) -> bool {
-    let words = ["-c", "3", "-i", "0.05", "-W", "2", "192.0.2.1"];
+    let words = ["-c", "3", "-i", "0.05", "-W", "20", "192.0.2.1"];
     let output = fixture.cable.right.run(|| Command::new("ping").args(words).output());
     output.unwrap().unwrap().status.success()
 }
@@ -85,12 +93,12 @@ fn ping_and_ssh_go_on_beside_a_filter_and_what_it_takes_is_counted() {
     }
     let fixture = with_addresses(1);
     serve(&fixture, 22);
-    let mut before = session(&fixture, 22).unwrap();
+    let mut before = session(&fixture, 22);
     exchange(&mut before).unwrap();
     let tool = fixture.start("rxdrop udp dst port 4789").ready();
     assert!(ping(&fixture));
     exchange(&mut before).unwrap();
-    let mut later = session(&fixture, 22).unwrap();
+    let mut later = session(&fixture, 22);
     exchange(&mut later).unwrap();
     send_udp(&fixture, 4789, 100);
     send_udp(&fixture, 4790, 7);
@@ -107,7 +115,7 @@ fn ping_and_ssh_go_on_beside_a_filter_and_what_it_takes_is_counted() {
     assert!(filter["management"]["packets"].as_u64().unwrap() > 6, "{ended:?}");
     // Pings, and UDP to the other port.
     assert!(filter["others"]["packets"].as_u64().unwrap() >= 10, "{ended:?}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 /// Starts the tool at the near end with other variables of the environment.
@@ -146,9 +154,9 @@ fn ping_and_ssh_go_on_in_each_mode_and_on_several_queues() {
     ] {
         let tool = fixture.start(line).ready();
         assert!(ping(&fixture), "{line}");
-        exchange(&mut session(&fixture, 22).unwrap()).unwrap();
+        exchange(&mut session(&fixture, 22)).unwrap();
         send_udp(&fixture, 4789, 50);
-        exchange(&mut session(&fixture, 22).unwrap()).unwrap();
+        exchange(&mut session(&fixture, 22)).unwrap();
         let ended = tool.stop();
         let [management, matched, others] = filter_counts(&ended);
         assert_eq!(matched, 50, "{line}: {ended:?}");
@@ -156,7 +164,7 @@ fn ping_and_ssh_go_on_in_each_mode_and_on_several_queues() {
         // On a veth in generic mode not all come to the first queue.
         let received = ended.summary()["rx_packets"].as_u64().unwrap();
         assert!(received == 50 || line.contains("-S"), "{line}: {ended:?}");
-        assert_eq!(fixture.attached(), None, "{line}");
+        assert_eq!(fixture.left(), None, "{line}");
     }
 }
 
@@ -176,7 +184,7 @@ fn between_two_interfaces_the_filter_holds_in_both_directions() {
     serve(&fixture, 22);
     let tool = fixture.start("l2fwd -o near2 udp dst port 4789").ready();
     assert!(ping(&fixture));
-    exchange(&mut session(&fixture, 22).unwrap()).unwrap();
+    exchange(&mut session(&fixture, 22)).unwrap();
     send_udp(&fixture, 4789, 20);
     let back = || {
         let socket = UdpSocket::bind("198.51.100.2:0").unwrap();
@@ -185,7 +193,7 @@ fn between_two_interfaces_the_filter_holds_in_both_directions() {
         }
     };
     fixture.cable.right.run(back).unwrap();
-    exchange(&mut session(&fixture, 22).unwrap()).unwrap();
+    exchange(&mut session(&fixture, 22)).unwrap();
     let summary = tool.stop().summary();
     let filters = summary["filters"].as_array().unwrap();
     let matched = |name: &str| {
@@ -206,23 +214,23 @@ fn management_stays_with_the_kernel_unless_it_is_to_be_taken() {
     serve(&fixture, 2222);
     // All of TCP, but for ssh.
     let tool = fixture.start("rxdrop tcp").ready();
-    exchange(&mut session(&fixture, 22).unwrap()).unwrap();
-    assert!(session(&fixture, 2222).is_err(), "another port");
+    exchange(&mut session(&fixture, 22)).unwrap();
+    assert!(is_cut_off(&fixture, 2222), "another port");
     assert!(filter_counts(&tool.stop())[1] > 0);
 
     // The port of this ssh session is another one. (Its address is not: it would be refused.)
     let variables = [("SSH_CLIENT", "192.0.2.2 5000 2222")];
     let tool = start_with(&fixture, "rxdrop tcp", &variables).ready();
-    exchange(&mut session(&fixture, 2222).unwrap()).unwrap();
-    exchange(&mut session(&fixture, 22).unwrap()).unwrap();
+    exchange(&mut session(&fixture, 2222)).unwrap();
+    exchange(&mut session(&fixture, 22)).unwrap();
     assert_eq!(filter_counts(&tool.stop())[1], 0);
 
     let tool = fixture.start("rxdrop --take-management tcp or arp").ready();
-    assert!(session(&fixture, 22).is_err());
+    assert!(is_cut_off(&fixture, 22));
     let [management, matched, _] = filter_counts(&tool.stop());
     assert_eq!(management, 0);
     assert!(matched > 0);
-    exchange(&mut session(&fixture, 22).unwrap()).unwrap();
+    exchange(&mut session(&fixture, 22)).unwrap();
 }
 
 /// Another session of ssh than that of the tests: its parents are looked at only if it has none.
@@ -250,7 +258,7 @@ fn what_may_cut_the_user_off_is_refused_without_yes() {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
         assert_eq!((ended.err.len(), ended.out.len()), (1, 0), "{ended:?}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     };
     let runs = |line: &str, variable| {
         start_with(&fixture, line, &[variable]).ready().stop().summary();
@@ -306,7 +314,7 @@ fn measurements_between_interfaces_do_not_cut_the_user_off_without_yes() {
         for words in [carried, "queue 0", "ARP and ssh", "--yes"] {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
-        assert_eq!((attached(cable.a()), attached(cable.b())), (None, None));
+        assert_eq!((left_on(cable.a()), left_on(cable.b())), (None, None));
     };
     let runs = |line: &str, variable| {
         let ended = start(line, variable);
@@ -369,7 +377,7 @@ fn a_filter_that_cannot_be_read_is_shown_with_a_caret_and_is_exit_code_2() {
         assert!(first.contains(words), "{ended:?}");
         assert_eq!(last, caret, "{ended:?}");
         assert_eq!(ended.out, [""; 0]);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
     for line in ["rxdrop -i near -M 2 udp", "l2fwd -i near -M 2 udp"] {
         let ended = Tool::start(&fixture.cable.left, line).end();
@@ -423,12 +431,12 @@ fn a_killed_process_with_a_filter_leaves_nothing_or_what_the_same_filter_replace
     let ended = fixture.start("rxdrop tcp").end();
     assert!(ended.failure().contains("xsk_filter"), "{ended:?}");
     fixture.start("rxdrop --attach netlink udp").ready().stop().summary();
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     fixture.start("rxdrop --attach netlink udp").ready().kill();
     let tool = fixture.start("rxdrop --replace tcp");
     assert!(tool.note().contains("replaced program"), "it was another filter's");
     tool.ready().stop().summary();
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -442,7 +450,7 @@ fn another_process_cannot_join_a_filter_and_a_filter_joins_nothing() {
         let ended = fixture.start(then).end();
         assert!(ended.failure().contains("another XDP program is attached"), "{ended:?}");
         tool.stop().summary();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -459,7 +467,7 @@ fn two_signals_at_once_end_it_in_order() {
     tool.signal(Signal::TERM);
     let ended = tool.end();
     assert_eq!(filter_counts(&ended)[1], 10);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 fn rx_packets(interface: &Interface) -> u64 {
@@ -490,7 +498,7 @@ fn without_cap_perfmon_a_filter_is_refused_with_its_name() {
     send_udp(&fixture, 4789, 10);
     assert!(ping(&fixture));
     assert_eq!(filter_counts(&tool.stop())[1], 10);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -503,5 +511,5 @@ fn without_rights_the_counts_are_read_all_the_same() {
     send_udp(&fixture, 4789, 10);
     assert!(ping(&fixture));
     assert_eq!(filter_counts(&tool.stop())[1], 10);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }

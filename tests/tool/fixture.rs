@@ -1,6 +1,6 @@
 //! The tool as a child process in a namespace, and a cable for it.
 
-use crate::common::Cable;
+use crate::common::{Cable, left_on};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -18,7 +18,7 @@ use xsk::test_util::Namespace;
 /// The binary under test.
 pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_xsk");
 /// Longer than anything here takes on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Tests that take namespaces down keep the kernel from freeing queues in time.
 pub(crate) const WAIT: &str = "--wait 20000";
@@ -36,6 +36,11 @@ impl Fixture {
     /// Returns what is attached to the near end.
     pub(crate) fn attached(&self) -> Option<XdpMode> {
         attached(self.cable.veth.a())
+    }
+
+    /// Returns what the near end is left with.
+    pub(crate) fn left(&self) -> Option<XdpMode> {
+        left_on(self.cable.veth.a())
     }
 
     /// Starts the tool at the near end: the words of `line`, and `-i near --json`.

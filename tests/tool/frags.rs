@@ -1,7 +1,7 @@
 //! Packets of several frames (`-F`): jumbo frames over a cable with an MTU of 9000.
 
-use crate::common::{Cable, kernel_can, kernel_since, packet, wait_for};
-use crate::fixture::{Fixture, LIMIT, Tool, WAIT, attached};
+use crate::common::{Cable, kernel_can, kernel_since, left_on, packet, wait_for};
+use crate::fixture::{Fixture, LIMIT, Tool, WAIT};
 use xsk::socket::PacketSocket;
 use xsk::test_util::{Namespace, VethPair, ip, privileged, test_name};
 use xsk::{Attachment, FramePool, Interface, Registration, Socket, Umem};
@@ -95,7 +95,7 @@ fn jumbo_packets_are_sent_and_received_and_none_is_lost() {
             assert_eq!(summary["rx_packets"], 300, "{letters} {size}");
             assert_eq!(summary["rx_bytes"], 300 * size as u64, "{letters} {size}");
             assert_eq!((&summary["total"]["rx_lost"], &summary["mode"]), (&0.into(), &mode.into()));
-            assert_eq!(fixture.attached(), None);
+            assert_eq!(fixture.left(), None);
         }
     }
     // The device has counted packets, not frames.
@@ -129,7 +129,7 @@ fn l2fwd_sends_jumbo_packets_back() {
             assert_eq!(summary[format!("{way}_bytes")], bytes as u64, "{letters} {summary}");
         }
         assert_eq!((&summary["tx_pending"], &summary["total"]["tx_lost"]), (&0.into(), &0.into()));
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -165,7 +165,7 @@ fn l2fwd_forwards_jumbo_packets_between_two_interfaces() {
             assert_eq!(direction["packets"], 100, "{summary}");
             assert_eq!(direction["bytes"], bytes as u64, "{summary}");
         }
-        assert_eq!([attached(fixture.cable.veth.a()), attached(second.a())], [None; 2]);
+        assert_eq!([left_on(fixture.cable.veth.a()), left_on(second.a())], [None; 2]);
     }
 }
 
@@ -220,7 +220,7 @@ fn what_cannot_be_is_refused_in_plain_words() {
             assert!(ended.failure().contains(words), "{line}: {words}: {ended:?}");
         }
         assert_eq!(ended.err.len(), 1, "{line}: {ended:?}");
-        assert_eq!(fixture.attached(), None, "{line}");
+        assert_eq!(fixture.left(), None, "{line}");
     }
     for line in ["rxdrop -i near -F -M 2", "l2fwd -i near -M 2 -F"] {
         let ended = Tool::start(here, line).end();

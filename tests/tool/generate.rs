@@ -1,7 +1,7 @@
 //! `xsk generate`: rates, flows, checksums and sizes, what is refused; judged by tcpdump, tshark and
 //! the counters of the far end.
 
-use crate::common::kernel_can;
+use crate::common::{kernel_can, wait_for};
 use crate::fixture::{Ended, Fixture, TOOL, Tool, WAIT};
 use crate::packets::{Dump, has, tshark};
 use std::collections::HashMap;
@@ -42,6 +42,9 @@ fn a_rate_is_that_of_the_far_ends_counters() {
     ] {
         let before = of_far();
         let summary = sender(&fixture, line).summary();
+        let sent = summary["tx_packets"].as_u64().unwrap();
+        // A veth hands packets to its peer in the background.
+        wait_for("the packets", || of_far().0 >= before.0 + sent);
         let now = of_far();
         let came = (now.0 - before.0, now.1 - before.1);
         // What a busy machine had no time for, and neighbour discovery of the kernel's.
@@ -50,7 +53,6 @@ fn a_rate_is_that_of_the_far_ends_counters() {
             let least = wanted - (wanted / 50 + wanted * late / 1000).min(wanted);
             (least..=wanted + wanted / 50 + more).contains(&number)
         };
-        let sent = summary["tx_packets"].as_u64().unwrap();
         assert!((sent..sent + 10).contains(&came.0), "{line}: {came:?} of {sent}");
         assert!(packets.is_none_or(|wanted| near(came.0, wanted, 10)), "{line}: {came:?}");
         assert!(bytes.is_none_or(|wanted| near(came.1, wanted, 2000)), "{line}: {came:?}");

@@ -47,7 +47,7 @@ fn the_recipes_of_the_readme_do_what_they_say() {
     assert!(recipes.len() >= 8, "{recipes:?}");
     for script in &recipes {
         let mut bash = Command::new("timeout");
-        bash.args([&LIMIT.as_secs().to_string(), "bash", "-euo", "pipefail", "-c", script]);
+        bash.args([&(2 * LIMIT).as_secs().to_string(), "bash", "-euo", "pipefail", "-c", script]);
         bash.env("PATH", &path).current_dir(&directory);
         let output = here.run(|| bash.output().unwrap()).unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

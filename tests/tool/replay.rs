@@ -1,6 +1,7 @@
 //! `xsk generate --replay`: the packets of captures, byte by byte, in their times, as tcpdump sees
 //! them; captures that are none, cut, or of packets that cannot be sent.
 
+use crate::common::undisturbed;
 use crate::fixture::{Ended, Fixture, Tool, WAIT};
 use crate::packets::{Dump, TempFile, has};
 use rustix::process::{Pid, Signal, kill_process};
@@ -120,15 +121,17 @@ fn the_times_are_those_of_the_capture_divided_by_the_speed() {
     let timed: Vec<_> = times.into_iter().zip(packets(5)).collect();
     let file = TempFile::of(&pcap(1, &timed, |packet| packet.len() as u32));
     for (line, speed) in [("", 1.0), ("--speed 2", 2.0), ("--speed 0.5 -p", 0.5)] {
-        let came = came(&fixture, 5, &file, line);
-        for ((time, _), wanted) in came.iter().zip(times) {
-            let offset = (time - came[0].0) as f64 / 1000.0;
-            let wanted = wanted as f64 / speed;
-            // Never earlier than the first one was late; how late depends on the machine.
-            assert!((wanted - 60_000.0..wanted + 150_000.0).contains(&offset), "{line}: {offset}");
-        }
-        let all = (came[4].0 - came[0].0) as f64 / 1000.0;
-        assert!(all > 400_000.0 / speed, "{line}: {all}");
+        // How late one is depends on the machine.
+        undisturbed(|| {
+            let came = came(&fixture, 5, &file, line);
+            let offset = |number: usize| (came[number].0 - came[0].0) as f64 / 1000.0;
+            let offsets = [0, 1, 2, 3, 4].map(offset);
+            let right = offsets
+                .iter()
+                .zip(times)
+                .all(|(offset, wanted)| (offset - wanted as f64 / speed).abs() < 35_000.0);
+            if right { Ok(()) } else { Err(format!("{line}: {offsets:?}")) }
+        });
     }
     let start = std::time::Instant::now();
     came(&fixture, 5, &file, "--top-speed");

@@ -7,7 +7,6 @@ use serde_json::Value;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Output};
-use std::time::Duration;
 use xsk::test_util::{Namespace, VethPair, ip, privileged};
 
 pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
@@ -60,7 +59,7 @@ fn pings_to_addresses_that_no_kernel_has_are_replied_to() {
     for letters in ["-p", "-S -q 0 -p", "-N -q 0 -m", "-c -p -F"] {
         let tool = fixture.start(&format!("respond {ADDRESSES} {letters}")).ready();
         for address in ["192.0.2.1", "-6 2001:db8::1"] {
-            let line = format!("-c 5 -i 0.02 -W 2 {address}");
+            let line = format!("-c 5 -i 0.02 -W 20 {address}");
             assert_eq!(ping(&fixture, &line), 5, "{letters} {address}");
         }
         let ended = tool.stop();
@@ -70,7 +69,7 @@ fn pings_to_addresses_that_no_kernel_has_are_replied_to() {
         let summary = ended.summary();
         assert_eq!(summary["command"], "respond");
         assert_eq!(summary["rx_packets"], summary["tx_packets"], "{ended:?}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -92,7 +91,7 @@ fn the_interfaces_own_addresses_are_replied_for_if_none_is_given_and_that_is_sai
     let kernels = || snmp(&fixture.cable.left, "IcmpOutEchoReps");
     let before = kernels();
     for address in ["192.0.2.1", "-6 2001:db8::1"] {
-        assert_eq!(ping(&fixture, &format!("-c 20 -i 0.01 -W 2 {address}")), 20);
+        assert_eq!(ping(&fixture, &format!("-c 20 -i 0.01 -W 20 {address}")), 20);
     }
     if has_iproute2() {
         let output = run(&fixture.cable.right, "ip neigh show 2001:db8::1");
@@ -107,15 +106,15 @@ fn the_interfaces_own_addresses_are_replied_for_if_none_is_given_and_that_is_sai
     assert_eq!((replied(&ended, "echo"), replied(&ended, "echo6")), (20, 20), "{ended:?}");
     assert_eq!(kernels(), before, "the kernel has replied");
     // Without the command it does.
-    assert_eq!(ping(&fixture, "-c 1 -W 2 192.0.2.1"), 1);
+    assert_eq!(ping(&fixture, "-c 1 -W 20 192.0.2.1"), 1);
     assert_eq!(kernels(), before + 1);
     // And when it is killed: a link goes with its process.
     let tool = fixture.start("respond").ready();
-    assert_eq!(ping(&fixture, "-c 1 -W 2 192.0.2.1"), 1);
+    assert_eq!(ping(&fixture, "-c 1 -W 20 192.0.2.1"), 1);
     assert_eq!(kernels(), before + 1);
     tool.kill();
     wait_for("the program to go", || fixture.attached().is_none());
-    assert_eq!(ping(&fixture, "-c 1 -W 2 192.0.2.1"), 1);
+    assert_eq!(ping(&fixture, "-c 1 -W 20 192.0.2.1"), 1);
     assert_eq!(kernels(), before + 2);
 }
 
@@ -136,7 +135,7 @@ fn exchange(fixture: &Fixture, address: IpAddr) {
     let connect = || {
         UdpSocket::bind(any).unwrap().send_to(b"some bytes", (address, 4000)).unwrap();
         let to = (address, 4000).into();
-        TcpStream::connect_timeout(&to, Duration::from_secs(5)).unwrap()
+        TcpStream::connect_timeout(&to, LIMIT).unwrap()
     };
     let stream = right.run(connect).unwrap();
     udp.set_read_timeout(Some(LIMIT)).unwrap();
@@ -194,7 +193,7 @@ fn packets_have_any_size_that_the_mtu_allows() {
         // Record route: options of IPv4.
         "-R 192.0.2.1",
     ] {
-        assert_eq!(ping(&fixture, &format!("-c 3 -i 0.02 -W 2 {line}")), 3, "{line}");
+        assert_eq!(ping(&fixture, &format!("-c 3 -i 0.02 -W 20 {line}")), 3, "{line}");
     }
     // Fragments stay with the kernel, which does not have the address.
     assert_eq!(ping(&fixture, "-c 1 -W 1 -s 2000 192.0.2.1"), 0);
@@ -215,7 +214,7 @@ fn packets_of_several_frames_are_replied_to() {
     ip::add_ipv6(fixture.cable.veth.b(), FAR6, 64).unwrap();
     let tool = fixture.start(&format!("respond {ADDRESSES} -q 0 -p -F --frame-size 2048")).ready();
     for line in ["-s 8972 -M do 192.0.2.1", "-s 3000 192.0.2.1", "-s 8952 -M do -6 2001:db8::1"] {
-        assert_eq!(ping(&fixture, &format!("-c 20 -i 0.01 -W 2 {line}")), 20, "{line}");
+        assert_eq!(ping(&fixture, &format!("-c 20 -i 0.01 -W 20 {line}")), 20, "{line}");
     }
     let ended = tool.stop();
     assert_eq!((replied(&ended, "echo"), replied(&ended, "echo6")), (40, 20), "{ended:?}");
@@ -242,7 +241,7 @@ fn neighbours_learn_the_interfaces_address_and_duplicates_are_found() {
         String::from_utf8(output.stdout).unwrap()
     };
     for address in ["192.0.2.1", "2001:db8::1"] {
-        ping(&fixture, &format!("-c 1 -W 2 {address}"));
+        ping(&fixture, &format!("-c 1 -W 20 {address}"));
         assert!(neighbour(address).contains(&mac.join(":")), "{}", neighbour(address));
     }
     // One that is known is asked alone, when it is to be confirmed.
@@ -293,7 +292,7 @@ fn pings_from_a_vlan_interface_are_replied_to() {
     }
     let tool = fixture.start(&format!("respond {ADDRESSES} -p")).ready();
     for line in ["-s 1472 -M do 192.0.2.1", "-6 2001:db8::1"] {
-        assert_eq!(ping(&fixture, &format!("-c 3 -i 0.02 -W 2 {line}")), 3, "{line}");
+        assert_eq!(ping(&fixture, &format!("-c 3 -i 0.02 -W 20 {line}")), 3, "{line}");
     }
     tool.stop().summary();
 }
@@ -310,7 +309,7 @@ fn people_get_a_line_for_rx_and_one_for_tx_and_a_count_is_of_replies() {
     let wanted = "; takes ARP, neighbour and echo requests for 192.0.2.1, 2001:db8::1, by ";
     assert!(title.contains(wanted), "{title}");
     // One ARP request, ten echo requests, and one more.
-    assert_eq!(ping(&fixture, "-c 10 -i 0.01 -W 2 192.0.2.1"), 10);
+    assert_eq!(ping(&fixture, "-c 10 -i 0.01 -W 20 192.0.2.1"), 10);
     assert!(ping(&fixture, "-c 1 -W 2 -6 2001:db8::1") <= 1);
     let ended = tool.end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
@@ -354,7 +353,7 @@ fn addresses_that_cannot_be_are_refused_and_the_kernels_own_where_they_may_cut_o
         let ended = start(letters).end();
         assert_eq!(ended.status.code(), Some(code), "{letters}: {ended:?}");
         assert!(ended.err.join("\n").contains(wanted), "{letters}: {ended:?}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
     ip::add_ipv4(fixture.cable.veth.a(), [192, 0, 2, 1].into(), 24).unwrap();
     let output = run(&fixture.cable.left, "ip route add default via 192.0.2.2");
@@ -384,7 +383,7 @@ fn the_kernel_takes_the_program_of_very_many_addresses() {
         .collect();
     let tool = fixture.start(&format!("respond {addresses}")).ready();
     for address in ["192.0.2.100", "192.0.2.227", "2001:db8::100", "2001:db8::17f"] {
-        assert_eq!(ping(&fixture, &format!("-c 1 -W 2 {address}")), 1, "{address}");
+        assert_eq!(ping(&fixture, &format!("-c 1 -W 20 {address}")), 1, "{address}");
     }
     tool.stop().summary();
     let line = format!("respond {addresses} -a 192.0.2.1");
@@ -399,7 +398,7 @@ fn it_goes_on_after_the_link_was_down_and_without_rights() {
     let fixture = asking(1);
     let near = fixture.cable.veth.a();
     let tool = fixture.start(&format!("respond {ADDRESSES} --user 65534:65534 -p")).ready();
-    assert_eq!(ping(&fixture, "-c 1 -W 2 192.0.2.1"), 1);
+    assert_eq!(ping(&fixture, "-c 1 -W 20 192.0.2.1"), 1);
     ip::set_up(near, false).unwrap();
     while !tool.note().contains("near is down") {}
     ip::set_up(near, true).unwrap();
@@ -408,5 +407,5 @@ fn it_goes_on_after_the_link_was_down_and_without_rights() {
     tool.signal(Signal::TERM);
     let ended = tool.end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }

@@ -1,7 +1,7 @@
 //! `--user`: after the set-up no thread of the tool has rights, packets come and go all the same,
 //! and at the end the program is off the interface.
 
-use crate::common::{Cable, kernel_can, kernel_since, wait_for};
+use crate::common::{Cable, kernel_can, kernel_since, left_on, wait_for};
 use crate::fixture::{Fixture, Tool, WAIT, foreign};
 use std::process::Command;
 use xsk::test_util::{privileged, test_name};
@@ -66,7 +66,7 @@ fn each_command_works_without_rights_and_takes_its_program_off() {
             wait_for("packets", || far.info().unwrap().counters.rx_packets > 0);
             assert!(tool.stop().summary()["tx_packets"].as_u64().unwrap() > 0);
         }
-        assert_eq!(fixture.attached(), None, "{command}");
+        assert_eq!(fixture.left(), None, "{command}");
     }
 }
 
@@ -83,8 +83,8 @@ fn between_two_interfaces_both_programs_come_off() {
     has_no_rights(&tool, "65534", "65534");
     fixture.send(0, 100);
     assert_eq!(tool.summary()["rx_packets"], 100);
-    assert_eq!(fixture.attached(), None);
-    assert!(out.attached_programs().unwrap().is_empty());
+    assert_eq!(fixture.left(), None);
+    assert_eq!(left_on(&out), None);
 }
 
 #[test]
@@ -96,11 +96,11 @@ fn it_ends_by_its_count_and_a_kill_leaves_nothing() {
     let tool = fixture.start("rxdrop --user nobody -C 100").ready();
     fixture.send(0, 100);
     assert_eq!(tool.summary()["rx_packets"], 100);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     let tool = fixture.start("rxdrop --user nobody").ready();
     assert!(fixture.attached().is_some());
     tool.kill();
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_program_that_a_link_cannot_replace_is_an_error() {
     has_no_rights(&tool, "65534", "65534");
     tool.stop().summary();
     drop(theirs);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn what_a_killed_process_left_by_netlink_is_taken_over_and_comes_off() {
     has_no_rights(&tool, "65534", "65534");
     let summary = tool.stop().summary();
     assert_eq!(summary["method"], "link");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn wrong_users_are_named_before_anything_is_attached() {
     let ended = fixture.start("rxdrop --user nobody --attach netlink").end();
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
     assert!(ended.err[0].contains("--user cannot be used with --attach netlink"), "{ended:?}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 /// A process that may not change its user says so, and what it attached comes off.
@@ -195,7 +195,7 @@ fn without_the_right_to_become_another_user_it_ends_in_order() {
     let message = ended.failure();
     assert!(message.contains("cannot become user 12345, group 678: setgroups"), "{message}");
     assert!(message.contains("CAP_SETUID and CAP_SETGID"), "{message}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]

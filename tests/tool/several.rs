@@ -95,7 +95,7 @@ fn several_sockets_receive_each_packet_once_and_each_flow_comes_to_one() {
             assert!(received > 0 && received % 5 == 0 && sent == 0, "{summary}");
         }
         assert_adds_up(&summary);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
     // For people, a line for each; all other lines are as with one socket.
     let tool = Tool::start(&fixture.cable.left, &format!("rxdrop -M 2 -q 1 -C 30 -i near {WAIT}"));
@@ -175,7 +175,7 @@ fn several_sockets_send_each_packet_back_and_count_what_the_device_sent() {
         for counts in sockets(&summary) {
             assert!(counts[0] > 0 && counts[1] > 0, "{summary}");
         }
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -206,7 +206,7 @@ fn a_program_for_several_sockets_is_not_joined_but_taken_over_from_a_killed_proc
     let next = fixture.start("l2fwd -M 2 -C 10").ready();
     fixture.send(0, 10);
     assert_eq!(next.summary()["tx_packets"], 10);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -217,11 +217,11 @@ fn several_sockets_end_as_one_does() {
     let fixture = Fixture::new(1);
     let ended = fixture.start("rxdrop -M 64 -d 1").ready().end();
     assert_eq!(ended.summary()["ended"], "time");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     let tool = fixture.start("l2fwd -M 5 -C 5").ready();
     tool.signal(Signal::TERM);
     assert_eq!(tool.end().summary_of(143)["ended"], "signal");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     let tool = fixture.start("l2fwd -M 3 -p").ready();
     ip::set_up(fixture.cable.veth.a(), false).unwrap();
     assert!(tool.note().contains("near is down"));

@@ -1,7 +1,7 @@
 //! The three commands that work on a port, with traffic.
 
-use crate::common::{kernel_can, wait_for};
-use crate::fixture::{Ended, Fixture, LIMIT, Tool, WAIT, attached};
+use crate::common::{kernel_can, left_on, undisturbed, wait_for};
+use crate::fixture::{Ended, Fixture, LIMIT, Tool, WAIT};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -60,7 +60,7 @@ fn rxdrop_counts_every_packet_and_byte() {
         assert_eq!(summary["zero_copy"], false);
         assert_eq!(summary["rx_dropped"], 0);
         assert_eq!(summary["rx_ring_full"], 0);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -73,7 +73,7 @@ fn txonly_sends_as_many_packets_as_asked_and_attaches_nothing() {
     for letters in ["", "-p -b 1", "-m -N", "-b 4096 -s 1514"] {
         let before = fixture.cable.veth.b().info().unwrap().counters.rx_packets;
         let tool = fixture.start(&format!("txonly -C 5001 {letters}")).ready();
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
         let summary = tool.summary();
         let size = if letters.contains("1514") { 1514 } else { 60 };
         assert_eq!(summary["tx_packets"], 5001);
@@ -148,7 +148,7 @@ fn l2fwd_sends_each_packet_back_with_its_addresses_swapped() {
             assert_eq!(summary[field], 32, "{field}");
         }
         assert_eq!(summary["tx_bytes"], 32 * 32);
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }
 
@@ -242,7 +242,7 @@ fn what_is_received_does_not_reach_the_stack_until_the_end() {
             received >= 10
         });
         assert!(tool.stop().summary()["rx_packets"].as_u64().unwrap() >= 10);
-        assert_eq!(attached(near), None);
+        assert_eq!(left_on(near), None);
         wait_for("a packet afterwards", || {
             send();
             comes()
@@ -256,17 +256,25 @@ fn reports_come_at_their_intervals_until_the_duration_is_over() {
         return;
     }
     let fixture = Fixture::new(1);
-    let ended = fixture.start("rxdrop -p -n 1 -d 3").ready().end();
-    let summary = ended.summary();
-    let seconds = summary["seconds"].as_f64().unwrap();
-    assert!((3.0..LIMIT.as_secs_f64()).contains(&seconds), "{seconds}");
-    // Three reports, the last of which comes when the time is over, and the summary.
-    assert_eq!(ended.out.len(), 4, "{ended:?}");
+    let mut last = None;
+    undisturbed(|| {
+        let ended = fixture.start("rxdrop -p -n 1 -d 3").ready().end();
+        let summary = ended.summary();
+        let seconds = summary["seconds"].as_f64().unwrap();
+        assert!((3.0..LIMIT.as_secs_f64()).contains(&seconds), "{seconds}");
+        let objects = ended.objects();
+        let reports = objects.iter().filter(|object| object["summary"] == false);
+        let times: Vec<f64> = reports.map(|report| report["seconds"].as_f64().unwrap()).collect();
+        let result = match times[..] {
+            // The last one comes when the time is over.
+            [a, b, _] if [a, b].iter().all(|time| (1.0..1.2).contains(time)) => Ok(()),
+            _ => Err(format!("an idle report is late: {times:?}")),
+        };
+        last = Some(ended);
+        result
+    });
+    let ended = last.unwrap();
     let first: Value = serde_json::from_str(&ended.out[0]).unwrap();
-    for object in &ended.objects()[..2] {
-        let seconds = object["seconds"].as_f64().unwrap();
-        assert!((1.0..1.2).contains(&seconds), "an idle report is late: {ended:?}");
-    }
     assert_eq!(first["summary"], false);
     assert_eq!(first["rx_ring_full"], 0);
 
@@ -440,16 +448,19 @@ fn a_slow_device_is_waited_for_but_not_after_a_signal() {
     assert_eq!(start("txonly -C 20").summary()["tx_packets"], 20);
     assert!(began.elapsed() > Duration::from_secs(1), "it is not slow");
     for (line, code) in [("txonly", 0), ("txonly -C 1000", 130)] {
+        let sent = || near.info().unwrap().counters.tx_packets;
+        let before = sent();
         let tool = start(line);
-        std::thread::sleep(Duration::from_millis(500));
+        wait_for("packets", || sent() > before + 3);
         let began = Instant::now();
         let summary = tool.stop().summary_of(code);
-        assert!(began.elapsed() < Duration::from_secs(2), "{line}: {:?}", began.elapsed());
+        // Some minutes would be needed for the others.
+        assert!(began.elapsed() < LIMIT / 2, "{line}: {:?}", began.elapsed());
         assert!(summary["tx_pending"].as_u64().unwrap() > 0, "{line}: {summary}");
     }
     let began = Instant::now();
     start("txonly -d 1").summary();
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < LIMIT / 2, "{:?}", began.elapsed());
 }
 
 #[test]
@@ -545,8 +556,11 @@ fn packets_that_come_to_other_queues_are_worth_a_line() {
         assert_eq!(said, words, "{ended:?}");
         if said {
             let note = &ended.err[0];
-            let wanted = "no packet has come to queue 0, and 100 to others of the 4 queues of near";
-            assert!(note.contains(wanted), "{note}");
+            let (_, rest) = note.split_once("no packet has come to queue 0, and ").expect(note);
+            let (count, rest) = rest.split_once(' ').unwrap();
+            // It may be said before the last one has come.
+            assert!((1..=100).contains(&count.parse::<u32>().unwrap()), "{note}");
+            assert!(rest.starts_with("to others of the 4 queues of near"), "{note}");
         }
     }
 }

@@ -86,7 +86,7 @@ fn what_a_killed_process_left_is_removed() {
     }]);
     assert_eq!(removed["removed"], expected, "{removed}");
     assert_eq!((&removed["left"], &removed["error"]), (&json!([]), &Value::Null));
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     // There is nothing to do then.
     let ended = unload(&fixture, "--yes");
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
@@ -98,7 +98,7 @@ fn what_a_killed_process_left_is_removed() {
     let text = ended.out.join(" ");
     assert!(text.contains(&format!("removed from near: program {id} xsk_redirect")), "{ended:?}");
     assert!(text.ends_with("near has no XDP program now"), "{ended:?}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn only_the_mode_or_the_number_that_was_named_is_removed() {
     }
     let removed = object(&unload(&fixture, &format!("--id {id} --yes --json")));
     assert_eq!(removed["removed"][0]["id"], id);
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     let id = left_behind(&fixture);
     let removed = object(&unload(&fixture, "--mode native --yes --json"));
     assert_eq!(removed["removed"][0]["id"], id);
@@ -151,7 +151,7 @@ fn what_a_link_holds_is_refused_with_its_holder_and_broken_only_when_asked() {
     let removed = object(&unload(&fixture, "--yes --break-links --json"));
     assert_eq!(removed["removed"][0]["held_by"], "link", "{removed}");
     assert!(removed["removed"][0]["link"].is_u64(), "{removed}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     // Its process sees it.
     let ended = tool.end();
     assert_eq!(ended.status.code(), Some(5), "{ended:?}");
@@ -220,7 +220,7 @@ fn at_a_terminal_the_answer_counts() {
     let (text, code) = terminal.answer("y\n");
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("near has no XDP program now"), "{text}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
     assert_eq!(user.end().status.code(), Some(5));
 }
 
@@ -298,7 +298,7 @@ fn the_link_of_another_namespace_is_none_of_this_one() {
     attach(&fixture, AttachMethod::Netlink).keep();
     let removed = object(&unload(&fixture, "--yes --break-links --json"));
     assert_eq!(removed["removed"][0]["held_by"], "netlink", "{removed}");
-    assert_eq!((fixture.attached(), other.attached()), (None, Some(XdpMode::Native)));
+    assert_eq!((fixture.left(), other.attached()), (None, Some(XdpMode::Native)));
     other.cable.left.run(|| link.close().unwrap()).unwrap();
 }
 
@@ -328,7 +328,7 @@ fn a_dispatcher_is_called_by_its_name() {
     // On a line of its own, to be copied.
     let command = format!("$ rm -r {directory}");
     assert!(text.lines().any(|line| line.trim() == command), "{text}");
-    assert_eq!(fixture.attached(), None);
+    assert_eq!(fixture.left(), None);
 }
 
 #[test]
@@ -388,6 +388,6 @@ fn with_a_closed_output_it_is_removed_all_the_same() {
         let output = fixture.cable.left.run(|| command.output().unwrap()).unwrap();
         assert_eq!(output.status.code(), Some(141), "{output:?}");
         assert!(output.stderr.is_empty(), "{output:?}");
-        assert_eq!(fixture.attached(), None);
+        assert_eq!(fixture.left(), None);
     }
 }

@@ -327,9 +327,11 @@ struct Random {
 
 impl Random {
     fn new() -> Self {
-        let seed = match std::env::var("XSK_FILTER_SEED") {
+        let seed = match std::env::var("XSK_FILTER_SEED").as_deref() {
+            // The same in each run.
+            Err(_) => 1,
+            Ok("random") => random_seed(),
             Ok(seed) => seed.parse().unwrap(),
-            Err(_) => random_seed(),
         };
         eprintln!("XSK_FILTER_SEED={seed}");
         let mut bytes = [0; 32];

@@ -261,7 +261,7 @@ mod tests {
         std::fs::write(&path, &head).unwrap();
         let (sender, ended) = channel();
         std::thread::spawn(move || sender.send(replay.advance().ok()));
-        let step = ended.recv_timeout(Duration::from_secs(5));
+        let step = ended.recv_timeout(Duration::from_secs(20));
         let _ = std::fs::remove_file(&path);
         assert_eq!(step, Ok(Some(Step::End)));
     }

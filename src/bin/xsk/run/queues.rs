@@ -334,7 +334,7 @@ mod tests {
         let (outcome, pending, received) = run(&[Deed::Sleeps, Deed::Fails, Deed::Spins]);
         assert_eq!(outcome.unwrap_err().to_string(), "it failed");
         assert_eq!((pending, received), (3 + 5 + 3, vec![1; 3]));
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
 
     #[test]
