@@ -10,7 +10,7 @@ use xsk::test_util::{Namespace, VethBuilder, VethPair, ip, privileged, test_name
 use xsk::{AttachMethod, Attachment, Interface};
 
 /// The exit code of a problem.
-const BROKEN: i32 = 6;
+pub(crate) const BROKEN: i32 = 6;
 
 /// Returns whether the tools are there that the test `name` types in, or compares with.
 pub(crate) fn has_tools(name: &str) -> bool {

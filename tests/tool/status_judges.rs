@@ -6,7 +6,7 @@ use crate::status::{only, printed, status};
 use serde_json::{Value, json};
 use std::process::Command;
 use xsk::interface::XdpSocketInfo;
-use xsk::test_util::{privileged, test_name};
+use xsk::test_util::{Namespace, privileged, test_name};
 
 /// Returns whether the kernel lists AF_XDP sockets.
 fn lists_sockets(name: &str) -> bool {
@@ -149,11 +149,36 @@ fn sockets_are_shown_also_where_there_is_no_program() {
     assert_eq!(umem["zero_copy"], false);
     assert!(socket["rings"]["tx"].as_u64() > Some(0), "{socket}");
     assert!(socket["statistics"]["rx_ring_full"].is_u64(), "{socket}");
-    if let Some(ss) = printed(&fixture.cable.left, &["ss", "--xdp", "-a", "-e"]) {
-        let inode = format!("ino:{}", socket["inode"]);
-        assert!(ss.contains("near:q1") && ss.contains(&inode), "{ss}: {socket}");
-    }
+    ss_says_the_same(&fixture.cable.left, "near", socket);
     let text = printed(&fixture.cable.left, &[TOOL, "status"]).unwrap();
     assert!(text.contains(&format!("socket on queue 1 of process {} (xsk)", tool.id())), "{text}");
     tool.stop().summary();
+}
+
+/// Compares a socket of `xsk status` with what `ss` shows of it, if there is one.
+pub(crate) fn ss_says_the_same(here: &Namespace, interface: &str, socket: &Value) {
+    let Some(ss) = printed(here, &["ss", "--xdp", "--all", "--extended", "--processes"]) else {
+        return;
+    };
+    // A socket has several lines, of which all but the first begin with a tab.
+    let records = ss.replace("\n\t", " ");
+    let inode = format!(" ino:{} ", socket["inode"]);
+    let found = records.lines().find(|record| record.contains(&inode));
+    let record = found.unwrap_or_else(|| panic!("{inode}: {ss}"));
+    let umem = &socket["umem"];
+    let mut wanted = vec![
+        format!(" {interface}:q{} ", socket["queue"]),
+        format!("pid={},", socket["processes"][0]["pid"]),
+        format!("umem(id:{},size:{},", umem["id"], umem["bytes"]),
+        format!(",chunk_size:{},headroom:{},", umem["chunk_bytes"], umem["headroom_bytes"]),
+        format!(",zc:{},refs:{})", u8::from(umem["zero_copy"] == true), umem["references"]),
+    ];
+    for (ring, of_ss) in [("rx", "rx"), ("tx", "tx"), ("fill", "fr"), ("completion", "cr")] {
+        if let Some(entries) = socket["rings"][ring].as_u64() {
+            wanted.push(format!(" {of_ss}(entries:{entries})"));
+        }
+    }
+    for words in wanted {
+        assert!(record.contains(&words), "{words}: {record}: {socket}");
+    }
 }
