@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use std::fs::{read_dir, read_link, read_to_string};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use xsk::Interface;
 use xsk::interface::{FlowAction, XdpSocketInfo};
 use xsk::test_util::{Namespace, ip, test_name};
-use xsk::Interface;
 
 /// Tests take turns: there are only two cards.
 static TURN: Mutex<()> = Mutex::new(());

@@ -320,7 +320,7 @@ fn a_dispatcher_is_named_with_its_chain() {
     }
     let both = Both::new(1);
     let script = format!(
-        "mount -t bpf bpf /sys/fs/bpf; xdp-loader load --mode skb --prio 50 near {object} >&2 \
+        "mount -t bpf none /sys/fs/bpf; xdp-loader load --mode skb --prio 50 near {object} >&2 \
          && {TOOL} doctor near --json; xdp-loader unload near --all >&2"
     );
     let mut command = Command::new("unshare");
