@@ -332,7 +332,11 @@ fn rules_of_a_card_are_there_until_they_are_deleted() {
     assert_ne!(id, other);
     let listed = objects(&format!("steer {name} list"));
     assert_eq!(listed.len(), 2, "{listed:?}");
-    // With rules the doctor has one fewer thing to say about queues.
+    // A rule may bring packets to a queue that the receive hash leaves out.
+    let guard = card.keep_queue_out(0).unwrap();
+    let commands = doctor(name).is("rss", "note", "and you listen on queue 0");
+    guard.restore().unwrap();
+    assert_eq!(commands[2], format!("xsk steer {name} udp dst port 4789 -q 0"));
     let deleted = objects(&format!("steer {name} delete {id}"));
     assert_eq!((&deleted[0]["done"], &deleted[0]["id"]), (&json!("deleted"), &json!(id)));
     let left: Vec<_> = card.rules().unwrap().iter().map(|rule| u64::from(rule.location)).collect();
