@@ -14,8 +14,9 @@
 //! | 84 to 123 | | flags | flags |
 //! | 124 | | | bound to its interface |
 //!
-//! A program of the chain replaces one of the functions `prog0` to `prog9`: a link holds it there,
-//! which reports the dispatcher and the function since 5.13. libxdp pins the programs and their
+//! A program of the chain replaces one of the functions `prog0` to `prog9`, or, where it is the only
+//! one, all of the dispatcher: a link holds it there, which reports the dispatcher and the function
+//! since 5.13. libxdp pins the programs and their
 //! links as well, as `prog0-prog` and `prog0-link` in a directory for each dispatcher.
 
 use super::btf::Btf;
@@ -123,10 +124,16 @@ fn find_by_links(
 ) -> Option<()> {
     let fd = sys::bpf::prog_by_id(dispatcher).ok()?;
     let types = Btf::by_id(of_program(fd.as_fd()).ok()??.btf_id)?;
+    let is_alone = components.len() == 1;
     for component in components {
-        let function = types.function(&format!("prog{}", component.place))?;
-        let hold = Hold::Function { of_program: dispatcher, number: function };
-        if let Some(link) = links.iter().find(|link| link.hold == hold) {
+        let mut functions = vec![types.function(&format!("prog{}", component.place))?];
+        // libxdp puts a single program in the place of the whole dispatcher.
+        functions.extend(types.function(NAME).filter(|_| is_alone));
+        let holds = |link: &&LinkRecord| {
+            let hold = |number| Hold::Function { of_program: dispatcher, number };
+            functions.iter().any(|number| link.hold == hold(*number))
+        };
+        if let Some(link) = links.iter().find(holds) {
             component.link = Some(link.id);
             component.id = Some(link.program);
             if let Ok(fd) = sys::bpf::prog_by_id(link.program) {

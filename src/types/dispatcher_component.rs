@@ -23,7 +23,7 @@ use std::fmt;
 #[non_exhaustive]
 pub struct DispatcherComponent {
     /// Its place in the chain, from 0 on: the first one stands for the dispatcher's function
-    /// `prog0`.
+    /// `prog0`, or for all of the dispatcher where it is the only one.
     pub place: usize,
     /// The kernel's number for it. `None` if no program was found in the place.
     pub id: Option<u32>,

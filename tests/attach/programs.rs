@@ -326,6 +326,12 @@ fn the_chain_of_xdp_loader_is_read() {
         kernel_can(test_name!(), false, why);
         return;
     }
+    // It is in the place of the whole dispatcher.
+    let single = pins.inside(|| only(fixture.interface()));
+    let status = loader(&format!("status {name}"));
+    let mut expected = vec![program_line(name, &single)];
+    expected.extend(component_lines(single.dispatcher.as_ref().unwrap()));
+    assert_eq!((shown(&status, name), expected.len()), (expected.clone(), 2), "{status}");
     loader(&format!("load --mode skb --prio 30 --actions XDP_DROP,XDP_PASS {name} {}", objects[1]));
     // Before 5.13 only the pins say which programs there are.
     let found = pins.inside(|| only(fixture.interface()));

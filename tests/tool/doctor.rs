@@ -10,7 +10,7 @@ use xsk::test_util::{Namespace, VethBuilder, VethPair, ip, privileged, test_name
 use xsk::{AttachMethod, Attachment, Interface};
 
 /// The exit code of a problem.
-const BROKEN: i32 = 6;
+pub(crate) const BROKEN: i32 = 6;
 
 /// Returns whether the tools are there that the test `name` types in, or compares with.
 pub(crate) fn has_tools(name: &str) -> bool {
@@ -320,7 +320,7 @@ fn a_dispatcher_is_named_with_its_chain() {
     }
     let both = Both::new(1);
     let script = format!(
-        "mount -t bpf bpf /sys/fs/bpf; xdp-loader load --mode skb --prio 50 near {object} >&2 \
+        "mount -t bpf none /sys/fs/bpf; xdp-loader load --mode skb --prio 50 near {object} >&2 \
          && {TOOL} doctor near --json; xdp-loader unload near --all >&2"
     );
     let mut command = Command::new("unshare");

@@ -1,7 +1,7 @@
 //! Every way to end, and that nothing is left behind.
 
 use crate::common::{left_on, once_within, wait_for};
-use crate::fixture::{Fixture, LIMIT, Tool, attached, foreign};
+use crate::fixture::{Fixture, LIMIT, TOOL, Tool, attached, foreign};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -235,7 +235,7 @@ pub(crate) fn unread(namespace: &Namespace, args: &[&str]) -> (Child, OwnedFd) {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
     let size = fcntl_setpipe_size(&writer, 4096).unwrap();
     rustix::io::write(&writer, &vec![b'x'; size]).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xsk"));
+    let mut command = Command::new(TOOL);
     command.args(args).stdout(writer.try_clone().unwrap()).stderr(writer);
     (namespace.run(|| command.spawn().unwrap()).unwrap(), reader)
 }
@@ -509,7 +509,7 @@ fn a_demo_whose_reader_ends_says_nothing() {
     }
     let here = Namespace::new().unwrap();
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xsk"));
+    let mut command = Command::new(TOOL);
     command.args(["demo", "--count", "5000"]).stdout(writer).stderr(Stdio::piped());
     let child = here.run(|| command.spawn().unwrap()).unwrap();
     // The writer in it would keep the pipe open.

@@ -8,10 +8,12 @@ mod capture;
 mod capture_ends;
 mod capture_files;
 mod captures;
+mod cards;
 #[path = "../common/mod.rs"]
 mod common;
 mod demo;
 mod doctor;
+mod doctor_kinds;
 mod doctor_packets;
 mod doctor_rights;
 mod ends;

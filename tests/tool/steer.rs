@@ -1,13 +1,10 @@
 //! `xsk steer`: what is refused before a card is asked, and what a device without flow rules says.
-//! The rules themselves are tested on a fake card (`src/interface/steering`), and their translation
-//! beside it (`src/bin/xsk/steer/rules.rs`).
+//! The rules themselves are tested on the cards of a guest (`cards`), and on a fake card
+//! (`src/interface/steering`); their translation beside it (`src/bin/xsk/steer/rules.rs`).
 
-use crate::common::kernel_can;
 use crate::fixture::{Ended, Fixture, TOOL, Tool};
-use serde_json::Value;
 use std::process::{Command, Output};
-use xsk::Interface;
-use xsk::test_util::{privileged, test_name};
+use xsk::test_util::privileged;
 
 fn run(words: &[&str]) -> Output {
     Command::new(TOOL).arg("steer").args(words).output().unwrap()
@@ -71,35 +68,4 @@ fn a_veth_has_no_flow_rules_and_says_so() {
     let ended = Tool::start(&fixture.cable.left, "steer near ip and udp port 4789 -q 2").end();
     let message = ended.failure();
     assert!(message.contains("RX queue 2, of 2 that are numbered from 0"), "{message}");
-}
-
-/// On a card of a guest, and of a kind that takes rules for Ethernet types.
-#[test]
-fn a_card_has_a_rule_until_it_is_deleted() {
-    let names = std::env::var("XSK_CARDS").ok();
-    let igb = std::env::var("XSK_CARDS_KIND").is_ok_and(|kind| kind == "igb");
-    if !kernel_can(test_name!(), igb && names.is_some(), "needs a card of the kind igb, XSK_CARDS")
-    {
-        return;
-    }
-    let card = names.unwrap().split(',').next().unwrap().to_owned();
-    let interface = Interface::by_name(&card).unwrap();
-    let ntuple = interface.set_ntuple(true).unwrap();
-    let objects = |words: &[&str]| -> Vec<Value> {
-        let output = run(&[&[&*card], words, &["--json"]].concat());
-        assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8(output.stdout).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
-    let added = objects(&["ether proto 0x88f7", "-q", "1"]);
-    assert_eq!((added.len(), &added[0]["queue"]), (1, &Value::from(1)), "{added:?}");
-    let id = added[0]["id"].to_string();
-    let listed = objects(&["list"]);
-    assert_eq!((&listed[0]["id"], &listed[0]["rule"]), (&added[0]["id"], &added[0]["rule"]));
-    let deleted = objects(&["delete", &id]);
-    assert_eq!((&deleted[0]["done"], &deleted[0]["id"]), (&"deleted".into(), &added[0]["id"]));
-    assert_eq!(objects(&["list"]), Vec::<Value>::new());
-    let error = refusal(&[&card, "delete", &id], 1);
-    assert!(error.contains(&format!("has no flow rule {id}")), "{error}");
-    ntuple.restore().unwrap();
 }

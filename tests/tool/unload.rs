@@ -318,7 +318,7 @@ fn a_dispatcher_is_called_by_its_name() {
     let id = id.program(XdpMode::Generic).unwrap();
     let directory = format!("/sys/fs/bpf/xdp/dispatch-{index}-{id}");
     let script = format!(
-        "mount -t bpf bpf /sys/fs/bpf && mkdir -p {directory} && \
+        "mount -t bpf none /sys/fs/bpf && mkdir -p {directory} && \
          bpftool prog pin id {id} {directory}/prog0-prog && {TOOL} unload near --yes && \
          test -e {directory}/prog0-prog"
     );

@@ -242,7 +242,8 @@ const TAP: &str = "xsk_tap";
 const OR_FRAGS: &str = ". Or take longer packets in several frames (`-F`)";
 
 /// What the library says to programs with several sockets, or maps, of their own.
-const NOT_HERE: [&str; 5] = [
+const NOT_HERE: [&str; 6] = [
+    " (`Interface::set_ntuple(true)`)",
     ", make the socket `rx_only()`",
     ", make the socket `tx_only()`",
     " one of this process of which a part is not dropped yet,",

@@ -29,8 +29,8 @@ pub(super) fn refused(name: &str, operation: &str, errno: Errno, message: Option
         ("set the channels of", Errno::OPNOTSUPP, _) => NO_CHANNELS.into(),
         ("set the ring sizes of", Errno::OPNOTSUPP, _) => NO_RING_SIZES.into(),
         ("add a flow rule to", Errno::OPNOTSUPP, Some(_)) => format!(
-            "`Interface::set_ntuple(true)` switches it on, as `ethtool -K {} ntuple on` does; it \
-             fails for a driver without flow rules",
+            "`ethtool -K {} ntuple on` switches it on (`Interface::set_ntuple(true)`); it fails for a \
+             driver without flow rules",
             shell_word(name)
         )
         .into(),

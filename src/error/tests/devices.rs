@@ -34,7 +34,7 @@ pub(super) fn texts() -> Texts {
         (error("add a flow rule to", Errno::OPNOTSUPP, None),
             expect!["cannot add a flow rule to interface eth1: EOPNOTSUPP (Operation not supported). Its driver has no flow rules, or not of this kind: virtual devices have none, and a card compares only some fields, with some masks. Choose the packets by an XDP program of your own instead"]),
         (error("add a flow rule to", Errno::OPNOTSUPP, Some("its feature ntuple-filters is off")),
-            expect![[r#"cannot add a flow rule to interface eth1: EOPNOTSUPP (Operation not supported), "its feature ntuple-filters is off". `Interface::set_ntuple(true)` switches it on, as `ethtool -K eth1 ntuple on` does; it fails for a driver without flow rules"#]]),
+            expect![[r#"cannot add a flow rule to interface eth1: EOPNOTSUPP (Operation not supported), "its feature ntuple-filters is off". `ethtool -K eth1 ntuple on` switches it on (`Interface::set_ntuple(true)`); it fails for a driver without flow rules"#]]),
         (error("add a flow rule to", Errno::INVAL, Some("RX queue 2, of 2 that are numbered from 0")),
             expect![[r#"cannot add a flow rule to interface eth1: EINVAL (Invalid argument), "RX queue 2, of 2 that are numbered from 0""#]]),
         (error("add a flow rule to", Errno::NOSPC, Some("all 16 places of its table are taken")),

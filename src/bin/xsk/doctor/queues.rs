@@ -71,7 +71,9 @@ pub(super) fn spread(subject: &Subject, set: &QueueSet, wanted: &[u32]) -> Resul
     }
     // An error: the driver has none.
     let rules = subject.interface.rules();
-    let takes_rules = rules.is_ok();
+    let lists_rules = rules.is_ok();
+    // Drivers list rules also for cards that have none, and whose feature cannot be switched on.
+    let takes_rules = subject.interface.offloads()?.flow_rules == Some(true);
     let has_rules = !rules.unwrap_or_default().is_empty();
     let combined = subject.interface.channels()?.map_or(0, |channels| channels.max_combined);
     let single = if combined > 0 { "combined 1" } else { "rx 1 tx 1" };
@@ -83,9 +85,13 @@ pub(super) fn spread(subject: &Subject, set: &QueueSet, wanted: &[u32]) -> Resul
             check = check.command(format!("ethtool -L {word} {single}"));
         }
         let queue = wanted.first().unwrap_or(&0);
-        match takes_rules {
-            true => check.command(format!("xsk steer {word} udp dst port 4789 -q {queue}")),
-            false => check,
+        let steer = format!("xsk steer {word} udp dst port 4789 -q {queue}");
+        match (lists_rules, takes_rules) {
+            (false, _) => check,
+            (true, true) => check.command(steer),
+            (true, false) => check.command(format!(
+                "ethtool -K {word} ntuple on && {steer}    # if the card has flow rules"
+            )),
         }
     };
     let listened = named(set);
