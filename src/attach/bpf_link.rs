@@ -3,7 +3,7 @@
 
 use super::mode::flag;
 use super::netlink::refused;
-use crate::error::{BpfOp, Error, Result};
+use crate::error::{BpfOp, Error, ObjectKind, Result};
 use crate::interface::Interface;
 use crate::netlink::Refusal;
 use crate::sys::bpf;
@@ -93,6 +93,16 @@ impl Link {
         }
     }
 
+    /// Opens the link with this number; `None` if it is no XDP link.
+    pub(super) fn by_id(id: u32) -> Result<Option<Self>> {
+        let failed = |operation| {
+            move |errno| Error::BpfObject { operation, object: format!("link {id}"), errno }
+        };
+        let link = Self(bpf::link_by_id(id).map_err(failed(BpfOp::LinkById))?);
+        let info = bpf::link_info(link.0.as_fd()).map_err(failed(BpfOp::Info))?;
+        Ok((info.r#type == BPF_LINK_TYPE_XDP).then_some(link))
+    }
+
     /// Returns the kernel's number for the link, which `bpftool link` shows.
     pub(super) fn id(&self) -> Option<u32> {
         bpf::link_info(self.0.as_fd()).ok().map(|info| info.id)
@@ -111,14 +121,23 @@ impl Link {
         bpf::link_update(self.0.as_fd(), new, old)
     }
 
-    /// Takes a descriptor that was handed over; `None` if it is none of an XDP link.
-    pub(super) fn check(fd: OwnedFd) -> Result<Option<Self>, Errno> {
-        // Whatever else it is, it is refused before the kernel looks for the program.
-        if bpf::link_update_to_nothing(fd.as_fd()) != Err(Errno::BADF) {
-            return Ok(None);
+    /// Takes the descriptor of `object`, which was handed over or is pinned.
+    ///
+    /// # Errors
+    /// [`Error::WrongObject`] if it is none of an XDP link; [`Error::NeedsKernel`] if the kernel has
+    /// none.
+    pub(super) fn check(fd: OwnedFd, object: impl FnOnce() -> String) -> Result<Self> {
+        match bpf::link_update_to_nothing(fd.as_fd()) {
+            Err(Errno::BADF) => {}
+            Err(errno) if is_unknown(errno, bpf::link_create_of_nothing) => return Err(NO_LINKS),
+            // Whatever else it is, it is refused before the kernel looks for the program.
+            _ => return Err(Error::WrongObject { object: object(), wanted: ObjectKind::XdpLink }),
         }
-        let info = bpf::link_info(fd.as_fd())?;
-        Ok((info.r#type == BPF_LINK_TYPE_XDP).then_some(Self(fd)))
+        match bpf::link_info(fd.as_fd()) {
+            Ok(info) if info.r#type == BPF_LINK_TYPE_XDP => Ok(Self(fd)),
+            Ok(_) => Err(Error::WrongObject { object: object(), wanted: ObjectKind::XdpLink }),
+            Err(errno) => Err(Error::BpfObject { operation: BpfOp::Info, object: object(), errno }),
+        }
     }
 
     /// Returns the id of the program that the link runs.

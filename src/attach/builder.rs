@@ -1,16 +1,15 @@
 //! The settings of an attachment.
 
 use super::bpf_link::Link;
-use super::lock::Lock;
-use super::method_reason::MethodReason;
 use super::mode::{AttachMode, ModeReason};
-use super::ownership::{Ownership, Running, Shared};
-use super::pin::{PinPath, Pinned};
+use super::ownership::{Running, Shared};
+use super::pin::PinPath;
 use super::pinned::{Found, Wanted};
-use super::protocol::{Attached, Attempt, Candidate, Request};
+use super::pinning::attach_and_pin;
+use super::protocol::{Attempt, Candidate, Request};
 use super::{Attachment, guest};
 use crate::bpf::{Program, XskMap, redirect_takes_frags};
-use crate::error::{BpfOp, Error, ObjectKind, Result};
+use crate::error::{Error, ObjectKind, Result};
 use crate::interface::Interface;
 use crate::sys::fork::Process;
 use crate::types::{AttachMethod, XdpMode};
@@ -41,7 +40,7 @@ pub struct AttachmentBuilder {
     request: Request,
     program: Option<(Program, XskMap)>,
     frags: bool,
-    pin: Option<PinPath>,
+    pin: Option<Result<PinPath>>,
     link: Option<(OwnedFd, XskMap)>,
 }
 
@@ -212,6 +211,9 @@ impl AttachmentBuilder {
     /// The default program is loaded for the pinned map. One of one's own
     /// ([`program`](Self::program)), a filter too, has to use it: [`Attachment::pinned_map`] opens it.
     ///
+    /// A relative path is one of the directory that the process is in when this is called. Two
+    /// interfaces take two paths.
+    ///
     /// The file system is there on most machines, at `/sys/fs/bpf`. `ip netns exec` mounts a new `/sys`
     /// without it, where `mount -t bpf bpf /sys/fs/bpf` makes one that goes with the command: mount one
     /// elsewhere before, or enter the namespace with `nsenter --net`.
@@ -252,7 +254,7 @@ impl AttachmentBuilder {
     /// ([`Attachment::link`], over a Unix socket or by systemd's `FDSTORE`), and the map of its
     /// program, as [`pin`](Self::pin) takes a pinned one; that setting is not used then.
     ///
-    /// The program stays attached while any process, or systemd, has the descriptor.
+    /// The program stays attached while any process, or systemd, has the descriptor. Since 5.9.
     pub fn link(mut self, link: OwnedFd, map: XskMap) -> Self {
         self.link = Some((link, map));
         self
@@ -299,18 +301,18 @@ impl AttachmentBuilder {
     ///   be opened (`EACCES`); [`Error::WrongObject`] if something else is pinned there, or for a
     ///   program that does not use the link's map; [`Error::OtherAttachment`] with
     ///   [`AttachConflict::OtherLink`](crate::error::AttachConflict::OtherLink) for the link of
-    ///   another interface; [`Error::Setting`] with [`AttachMethod::Netlink`]. Nothing is attached
-    ///   then.
+    ///   another interface; [`Error::Setting`] with [`AttachMethod::Netlink`];
+    ///   [`Error::NeedsKernel`] before 5.9. Nothing is attached then.
     pub fn attach(self) -> Result<Attachment> {
         let Self { mut request, program, frags, pin, link } = self;
         request.require_namespace()?;
         if let Some((fd, map)) = link {
-            let link = checked_link(fd)?;
+            let link = Link::check(fd, || "the descriptor of the link".to_owned())?;
             let lock = request.lock()?;
             let found = Found { link, map, pin: None };
             return found.adopt(request, Wanted { program, frags }, &lock).map(Attachment::new);
         }
-        let mut lock = None;
+        let (pin, mut lock) = (pin.transpose()?, None);
         if let Some(path) = &pin {
             if request.method == Some(AttachMethod::Netlink) {
                 let rule = "is `AttachMethod::Link` where the program is to be pinned";
@@ -382,39 +384,6 @@ impl AttachmentBuilder {
             }),
         }))
     }
-}
-
-/// Attaches, and pins the link and the map. A path that is no good is found before: to attach may
-/// reset the card.
-fn attach_and_pin(
-    path: &PinPath,
-    map: &XskMap,
-    lock: &Lock,
-    attach: impl FnOnce() -> Result<Attached>,
-) -> Result<Attached> {
-    path.pin_map(map)?;
-    let pinned = attach().and_then(|mut attached| {
-        // Other users may be there, whose map is another one.
-        if let Some(slots) = &attached.slots {
-            path.unpin_map();
-            path.pin_map(&slots.map)?;
-        }
-        if let Ownership::Link { link, pin, .. } = &mut attached.ownership {
-            *pin = Some(Pinned::create(path.clone(), lock, link)?);
-        }
-        Ok(Attached { method_reason: MethodReason::Pinned, ..attached })
-    });
-    pinned.inspect_err(|_| path.unpin_map())
-}
-
-/// Takes a descriptor that was handed over for one of a link.
-fn checked_link(fd: OwnedFd) -> Result<Link> {
-    let object = || "the descriptor of the link".to_owned();
-    let checked = Link::check(fd).map_err(|errno| {
-        let operation = BpfOp::Info;
-        Error::BpfObject { operation, object: object(), errno }
-    })?;
-    checked.ok_or_else(|| Error::WrongObject { object: object(), wanted: ObjectKind::XdpLink })
 }
 
 /// Returns whether the program that was joined takes packets of several frames, if it is the default

@@ -4,19 +4,19 @@ use super::bpf_link::Link;
 use super::lock::{Lock, LockSocket, Mark, MarkKind};
 use crate::bpf::pin::{open, pin};
 use crate::bpf::{Program, XskMap};
-use crate::error::{BpfOp, Error, ObjectKind, Result};
+use crate::error::{BpfOp, Error, Result};
 use crate::interface::Interface;
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::remove_file;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
 /// What follows the path of the link in that of the map.
 const OF_MAP: &str = "-map";
 
-/// The paths of a pinned link and of the map of its program.
+/// The absolute paths of a pinned link and of the map of its program.
 #[derive(Debug, Clone)]
 pub(super) struct PinPath {
     link: PathBuf,
@@ -32,10 +32,19 @@ pub(super) struct Pinned {
 }
 
 impl PinPath {
-    pub(super) fn new(link: &Path) -> Self {
-        let mut map = OsString::from(link);
+    /// Takes a path; a relative one is one of the directory that the process is in now, because it
+    /// may be in another one when the pins are removed.
+    pub(super) fn new(link: &Path) -> Result<Self> {
+        // An empty path has no number: the kernel's is ENOENT.
+        let failed = |error| Error::BpfObject {
+            operation: BpfOp::Get,
+            object: link.display().to_string(),
+            errno: Errno::from_io_error(&error).unwrap_or(Errno::NOENT),
+        };
+        let link = absolute(link).map_err(failed)?;
+        let mut map = OsString::from(&link);
         map.push(OF_MAP);
-        Self { link: link.to_owned(), map: map.into() }
+        Ok(Self { link, map: map.into() })
     }
 
     /// Opens the link that is pinned, if there is one.
@@ -43,13 +52,7 @@ impl PinPath {
         let Some(fd) = unless_missing(open(&self.link))? else {
             return Ok(None);
         };
-        let object = || self.link.display().to_string();
-        let checked = Link::check(fd).map_err(|errno| {
-            let operation = BpfOp::Info;
-            Error::BpfObject { operation, object: object(), errno }
-        })?;
-        let wrong = || Error::WrongObject { object: object(), wanted: ObjectKind::XdpLink };
-        checked.map(Some).ok_or_else(wrong)
+        Link::check(fd, || self.link.display().to_string()).map(Some)
     }
 
     /// Opens the map that is pinned, if there is one.
@@ -68,17 +71,38 @@ impl PinPath {
         map.pin(&self.map)
     }
 
-    /// Removes the pin of a map that [`pin_map`](Self::pin_map) made, and whose link could not be
-    /// pinned.
-    pub(super) fn unpin_map(&self) {
-        // Else it is in the way of the next process, which names it.
-        let _ = remove(&self.map);
+    /// Removes the pin of the map with this id. What another process has
+    /// pinned there since, under the lock of another interface, stays.
+    pub(super) fn unpin_map(&self, map: u32) -> Result<()> {
+        match self.map() {
+            Ok(Some(pinned)) if pinned.id() == map => remove(&self.map),
+            Ok(_) | Err(Error::WrongObject { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Removes both pins.
-    pub(super) fn remove(&self) -> Result<()> {
-        remove(&self.link)?;
-        remove(&self.map)
+    /// Removes the pins of a link and its map, as far as they are still theirs: the paths may be
+    /// those of another interface's link since.
+    pub(super) fn unpin(&self, link: u32, map: u32) -> Result<()> {
+        match self.link()? {
+            Some(pinned) if link_id(&pinned)? == link => remove(&self.link)?,
+            _ => return Ok(()),
+        }
+        self.unpin_map(map)
+    }
+
+    /// Removes the pins of a link that is on no interface any more.
+    pub(super) fn unpin_detached(&self, link: &Link) -> Result<()> {
+        let id = link_id(link)?;
+        match self.map() {
+            Ok(Some(map)) => self.unpin(id, map.id()),
+            // Nothing of this crate's is beside it.
+            Ok(None) | Err(Error::WrongObject { .. }) => match self.link()? {
+                Some(pinned) if link_id(&pinned)? == id => remove(&self.link),
+                _ => Ok(()),
+            },
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -113,14 +137,7 @@ impl Pinned {
         if lock.is_marked(MarkKind::Pin, id, Some(program.info()?.created_by))? {
             return Ok(());
         }
-        match path.link()? {
-            Some(pinned) if link_id(&pinned)? == id => remove(&path.link)?,
-            _ => return Ok(()),
-        }
-        match path.map()? {
-            Some(pinned) if pinned.id() == map.id() => remove(&path.map),
-            _ => Ok(()),
-        }
+        path.unpin(id, map.id())
     }
 }
 
@@ -148,5 +165,22 @@ fn unless_missing<T>(opened: Result<T>) -> Result<Option<T>> {
     match opened {
         Err(Error::BpfObject { operation: BpfOp::Get, errno: Errno::NOENT, .. }) => Ok(None),
         other => other.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_path_is_one_of_the_directory_of_the_moment() {
+        let path = PinPath::new(Path::new("some/pin")).unwrap();
+        let directory = std::env::current_dir().unwrap();
+        assert_eq!(path.link, directory.join("some/pin"));
+        assert_eq!(path.map, directory.join("some/pin-map"));
+        let absolute = PinPath::new(Path::new("/sys/fs/bpf/eth1")).unwrap();
+        assert_eq!(absolute.link, Path::new("/sys/fs/bpf/eth1"));
+        let empty = PinPath::new(Path::new("")).unwrap_err();
+        assert_eq!(empty.errno(), Some(Errno::NOENT));
     }
 }

@@ -36,15 +36,15 @@ pub(super) struct Found {
 impl Found {
     /// Looks for a pinned link. One that is on no interface any more is removed.
     pub(super) fn pinned(path: &PinPath) -> Result<Option<Self>> {
-        let Some(link) = path.link()? else {
-            return Ok(None);
-        };
-        if link.ifindex() == Ok(0) {
-            path.remove()?;
-            return Ok(None);
+        // Another process may have removed it meanwhile, and pinned its own.
+        while let Some(link) = path.link()? {
+            if link.ifindex() != Ok(0) {
+                let map = path.map_of_link()?;
+                return Ok(Some(Self { link, map, pin: Some(path.clone()) }));
+            }
+            path.unpin_detached(&link)?;
         }
-        let map = path.map_of_link()?;
-        Ok(Some(Self { link, map, pin: Some(path.clone()) }))
+        Ok(None)
     }
 
     /// Becomes a user of the link; it runs the wanted program then.

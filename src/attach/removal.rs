@@ -3,11 +3,13 @@
 use super::bpf_link::Link;
 use super::netlink::{detach_netlink, is_held_by_link};
 use crate::bpf::Program;
-use crate::error::{Error, Result};
+use crate::error::{BpfOp, Error, ObjectKind, Result};
 use crate::interface::Interface;
 use crate::types::{AttachMethod, XdpMode};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
+
+const NO_LINK: &str = "no link holds the program";
 
 impl Interface {
     /// Finds out what holds the program with the number `id`, which is attached in `mode`.
@@ -65,7 +67,8 @@ impl Interface {
     /// Needs `CAP_NET_ADMIN` and `CAP_SYS_ADMIN`.
     ///
     /// A program that the holder of the link puts in the place of this one between the look at the
-    /// link and its end goes with the link.
+    /// link and its end goes with the link. A link that has come to hold this program since it was
+    /// looked for goes as well: [`detach_link`](Self::detach_link) detaches a certain one.
     ///
     /// # Errors
     /// As [`attach_method`](Self::attach_method). [`Error::Detach`]: `ENOLINK` if no link holds the
@@ -84,32 +87,87 @@ impl Interface {
     /// ```
     #[doc(alias = "BPF_LINK_DETACH")]
     pub fn break_link(&self, mode: XdpMode, id: u32) -> Result<()> {
-        const NO_LINK: &str = "no link holds the program";
         const SEVERAL: &str = "several links hold the program, on interfaces of this index in \
             several network namespaces: it is not known which one is this interface's";
-        const STILL: &str = "the link was detached, but the program is still attached";
-        let failed = |errno, text: &str| Error::Detach {
-            interface: self.name().to_owned(),
-            mode,
-            errno,
-            message: Some(text.to_owned()),
-        };
         let links = Link::find(self, id)?;
-        // With its link open, the program stays: if it is still here, its link is among them. Else the
-        // only one that is left may be that of another namespace.
-        if self.attach_method(mode, id)? == AttachMethod::Netlink {
-            return Err(failed(Errno::NOLINK, NO_LINK));
+        self.require_held(mode, id)?;
+        match links.as_slice() {
+            [link] => self.detach(link, mode, id),
+            [] => Err(self.detach_failed(mode, Errno::NOLINK, NO_LINK)),
+            _ => Err(self.detach_failed(mode, Errno::NOTUNIQ, SEVERAL)),
         }
-        let link = match links.as_slice() {
-            [link] => link,
-            [] => return Err(failed(Errno::NOLINK, NO_LINK)),
-            _ => return Err(failed(Errno::NOTUNIQ, SEVERAL)),
-        };
-        link.detach().map_err(|errno| failed(errno, "BPF_LINK_DETACH"))?;
+    }
+
+    /// Detaches the link with the number `link` as [`break_link`](Self::break_link) does, and no other
+    /// one that has come to hold the same program since it was seen
+    /// ([`AttachedProgram::link`](super::AttachedProgram::link), `bpftool link`). Checks that it held
+    /// a program of this interface, and that the program is gone. Needs `CAP_NET_ADMIN` and
+    /// `CAP_SYS_ADMIN`. Since 5.9.
+    ///
+    /// The kernel does not report the namespace of a link's interface: of several links that hold one
+    /// program, on interfaces of this index in several namespaces, each is taken for this one's.
+    ///
+    /// # Errors
+    /// [`Error::BpfObject`] if the link cannot be opened: `EPERM` without `CAP_SYS_ADMIN`, `ENOENT` if
+    /// it is gone. [`Error::WrongObject`] if it is no XDP link. Else as
+    /// [`break_link`](Self::break_link): [`Error::Detach`] with `ENOLINK` if this link does not hold
+    /// what is attached here.
+    ///
+    /// ```no_run
+    /// # fn main() -> xsk::Result<()> {
+    /// let interface = xsk::Interface::by_name("eth1")?;
+    /// for link in interface.programs()?.iter().filter_map(|program| program.link) {
+    ///     interface.detach_link(link)?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "BPF_LINK_DETACH")]
+    pub fn detach_link(&self, link: u32) -> Result<()> {
+        let object = || format!("link {link}");
+        let wanted = ObjectKind::XdpLink;
+        let opened =
+            Link::by_id(link)?.ok_or_else(|| Error::WrongObject { object: object(), wanted })?;
+        let failed = |errno| Error::BpfObject { operation: BpfOp::Info, object: object(), errno };
+        let id = opened.program_id().map_err(failed)?;
+        let is_here = opened.ifindex().map_err(failed)? == self.index();
+        let attached = self.attached_programs()?;
+        let mode =
+            attached.programs().find_map(|(mode, attached)| (attached == id).then_some(mode));
+        match mode.filter(|_| is_here) {
+            Some(mode) => {
+                self.require_held(mode, id)?;
+                self.detach(&opened, mode, id)
+            }
+            None => {
+                let mode = attached.programs().next().map_or(XdpMode::Native, |(mode, _)| mode);
+                Err(self.detach_failed(mode, Errno::NOLINK, "the link is not on this interface"))
+            }
+        }
+    }
+
+    /// Refuses if no link holds the program here. With the links that may hold it open, the program
+    /// stays: if it is still here, its link is among them. Else the only one that is left may be that
+    /// of another namespace.
+    fn require_held(&self, mode: XdpMode, id: u32) -> Result<()> {
+        match self.attach_method(mode, id)? {
+            AttachMethod::Link => Ok(()),
+            AttachMethod::Netlink => Err(self.detach_failed(mode, Errno::NOLINK, NO_LINK)),
+        }
+    }
+
+    /// Detaches the link that holds a program, and checks that that is gone.
+    fn detach(&self, link: &Link, mode: XdpMode, id: u32) -> Result<()> {
+        const STILL: &str = "the link was detached, but the program is still attached";
+        link.detach().map_err(|errno| self.detach_failed(mode, errno, "BPF_LINK_DETACH"))?;
         if self.attached_programs()?.program(mode) == Some(id) {
-            return Err(failed(Errno::EXIST, STILL));
+            return Err(self.detach_failed(mode, Errno::EXIST, STILL));
         }
         Ok(())
+    }
+
+    fn detach_failed(&self, mode: XdpMode, errno: Errno, text: &str) -> Error {
+        let message = Some(text.to_owned());
+        Error::Detach { interface: self.name().to_owned(), mode, errno, message }
     }
 
     /// Refuses if another program than that with the number `id`, or none, is attached in `mode`.

@@ -122,7 +122,7 @@ impl Attachment {
     /// [`Error::BpfObject`] if it may not be opened; [`Error::WrongObject`] if something else than a
     /// link is pinned at `path`, such as the map itself, or no XSKMAP beside it.
     pub fn pinned_map(path: impl AsRef<Path>) -> Result<Option<XskMap>> {
-        let path = PinPath::new(path.as_ref());
+        let path = PinPath::new(path.as_ref())?;
         path.link()?;
         path.map()
     }

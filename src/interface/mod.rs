@@ -20,6 +20,7 @@ mod napi_guard;
 mod napi_request;
 mod napi_settings;
 mod neighbours;
+mod notice;
 mod offloads;
 mod oper_state;
 mod processes;
@@ -47,6 +48,8 @@ pub use membership::Membership;
 pub use napi::Napi;
 pub use napi_guard::{NapiGuard, NapiScope};
 pub use napi_settings::{NapiSettings, NapiThreading};
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) use notice::read_notification;
 pub use offloads::Offloads;
 pub use oper_state::OperState;
 pub use processes::{ProcessInfo, Processes};
@@ -64,8 +67,6 @@ pub use steering::{
     RuleGuard,
 };
 pub use watch::Watch;
-#[cfg(any(test, feature = "test-util"))]
-pub(crate) use watch::read_notification;
 pub use xdp_socket::{XdpSocketCounters, XdpSocketInfo, XdpUmemInfo};
 
 use crate::error::{Error, Result};

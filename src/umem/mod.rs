@@ -21,6 +21,7 @@ mod frame_pool;
 pub(crate) mod geometry;
 mod grid;
 mod ledger;
+mod loss_counts;
 mod losses;
 mod number;
 mod packet;
@@ -47,7 +48,6 @@ use ledger::Ledger;
 use losses::LossRecord;
 use number::LossCount;
 use std::any::Any;
-use std::backtrace::Backtrace;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -382,61 +382,6 @@ impl Umem {
         self.shared.settings.page_size
     }
 
-    /// Returns how many chunks are where, as the ledger knows: in debug builds and with feature
-    /// `ledger`; `None` without it.
-    ///
-    #[must_use]
-    pub fn chunk_counts(&self) -> Option<ChunkCounts> {
-        self.shared.ledger.chunk_counts()
-    }
-
-    /// Returns the place of every chunk, in the order of addresses, as
-    /// [`chunk_counts`](Self::chunk_counts) counts them.
-    #[must_use]
-    pub fn chunk_places(&self) -> Option<Vec<ChunkPlace>> {
-        self.shared.ledger.chunk_places()
-    }
-
-    /// Returns how many chunks were lost because a [`Frame`] or [`FramePool`] with them was
-    /// dropped, in all builds. They are out of use until the UMEM ends: a program that loses one
-    /// now and then receives nothing after the last one.
-    ///
-    /// Not counted: frames that `std::mem::forget` was given; what was in the rings of a closed
-    /// socket; and, without the ledger, the frame that the closure of
-    /// [`RxBatch::recycle_each`](crate::RxBatch::recycle_each) had when it panicked. With more than
-    /// 4096 UMEMs at a time, some share a count; and a frame that outlives its UMEM may be counted
-    /// for one that was made 4096 UMEMs later.
-    ///
-    /// ```
-    /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
-    /// drop(pool.take());
-    /// assert_eq!(umem.lost_chunks(), 1);
-    /// drop(pool);
-    /// assert_eq!(umem.lost_chunks(), 16);
-    /// # Ok::<(), xsk::Error>(())
-    /// ```
-    #[must_use]
-    pub fn lost_chunks(&self) -> u32 {
-        self.shared.loss_count.chunks()
-    }
-
-    /// Returns where the first of the [`lost_chunks`](Self::lost_chunks) was lost: in debug builds
-    /// and with feature `ledger`, if the environment asks for backtraces (`RUST_BACKTRACE=1`, see
-    /// [`std::backtrace`]); otherwise `None`.
-    ///
-    /// ```
-    /// let (umem, mut pool) = xsk::Umem::builder().chunk_count(16).build()?;
-    /// drop(pool.take());
-    /// if let Some(backtrace) = umem.first_loss() {
-    ///     eprintln!("{} chunks lost, the first one here:\n{backtrace}", umem.lost_chunks());
-    /// }
-    /// # Ok::<(), xsk::Error>(())
-    /// ```
-    #[must_use]
-    pub fn first_loss(&self) -> Option<&Backtrace> {
-        self.shared.loss_record.first()
-    }
-
     /// Writes `packet` at `address`, as the kernel does.
     ///
     /// # Safety
@@ -484,11 +429,12 @@ impl Umem {
         Ok(())
     }
 
-    /// Returns the area's first byte.
+    /// Returns whether the kernel computes checksums that TX metadata asks for.
     pub(crate) fn has_software_checksum(&self) -> bool {
         self.shared.settings.software_checksum
     }
 
+    /// Returns the area's first byte.
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }

@@ -7,6 +7,7 @@ use crate::privileges::with_only;
 use crate::programs::Pins as Mounted;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::{CapabilitySet, UnshareFlags};
+use std::os::fd::AsRawFd;
 use xsk::attach::{AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::bpf::{PinnedObject, Pins};
 use xsk::interface::Processes;
@@ -99,10 +100,64 @@ fn of_the_links_of_several_namespaces_none_is_broken() {
         (fixture.attached(), other.attached()),
         (Some((XdpMode::Generic, id)), fixture.attached())
     );
+    // A certain one is.
+    fixture.interface().detach_link(number_of_link(&here)).unwrap();
+    fixture.assert_vacant();
+    assert_eq!(other.attached(), Some((XdpMode::Generic, id)));
+    drop(here);
+    let here = attach(&fixture);
     other.inside(|| there.close().unwrap());
     other.assert_vacant();
     fixture.interface().break_link(XdpMode::Generic, id).unwrap();
     drop(here);
+}
+
+/// Returns the kernel's number for an attachment's link.
+fn number_of_link(attachment: &Attachment) -> u32 {
+    let link = attachment.link().unwrap().expect("a link holds it");
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", link.as_raw_fd())).unwrap();
+    let number = info.lines().find_map(|line| line.strip_prefix("link_id:"));
+    number.unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn only_the_link_that_was_seen_is_detached() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let interface = fixture.interface();
+    let (program, map) = other_program();
+    let id = program.id();
+    let attach = || {
+        let (program, map) = (program.try_clone().unwrap(), map.try_clone().unwrap());
+        let builder = Attachment::builder(interface).program(program, map);
+        fixture.inside(|| builder.method(AttachMethod::Link).attach().unwrap())
+    };
+    let first = attach();
+    let seen = interface.programs().unwrap()[0].link.unwrap();
+    assert_eq!(seen, number_of_link(&first));
+    fixture.inside(|| first.close().unwrap());
+    fixture.assert_vacant();
+    // The same program, by another link.
+    let second = attach();
+    let error = interface.detach_link(seen).unwrap_err();
+    assert!(matches!(error, Error::BpfObject { errno: Errno::NOENT, .. }), "{error}");
+    assert_eq!(fixture.attached().map(|(_, id)| id), Some(id));
+    // On another interface, and no link at all.
+    let other = Fixture::new(1);
+    let of_other = other.inside(|| {
+        let builder = Attachment::builder(other.interface()).method(AttachMethod::Link);
+        builder.attach().unwrap()
+    });
+    let number = number_of_link(&of_other);
+    let error = interface.detach_link(number).unwrap_err();
+    assert!(matches!(error, Error::Detach { errno: Errno::NOLINK, .. }), "{error}");
+    assert!(interface.detach_link(u32::MAX).is_err());
+    interface.detach_link(number_of_link(&second)).unwrap();
+    fixture.assert_vacant();
+    assert!(other.attached().is_some());
+    drop((second, of_other));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Programs that the verifier refuses.
 
+use crate::common::{kernel_can, kernel_since};
 use rustix::io::Errno;
+use std::os::fd::AsFd;
 use xsk::Error;
-use xsk::bpf::{Alu, Insn, Program, Reg};
+use xsk::bpf::{Alu, ArrayMap, Cond, Insn, Program, Reg, Size};
 use xsk::test_util::fuzz::refused_with;
-use xsk::test_util::privileged;
+use xsk::test_util::{privileged, test_name};
 
 #[test]
 fn a_refused_program_comes_with_the_verifiers_log() {
@@ -42,6 +44,57 @@ fn a_refused_program_comes_with_the_verifiers_log() {
         matches!(none, Err(Error::LoadProgram { errno: Errno::TOOBIG, instructions: 0, .. })),
         "{none:?}"
     );
+}
+
+#[test]
+fn only_the_stack_and_maps_are_loaded_from_with_order() {
+    let can = kernel_since(6, 15);
+    if !privileged!() || !kernel_can(test_name!(), can, "ordered loads came with 6.15") {
+        return;
+    }
+    let map = ArrayMap::<u64>::create("ordered", 1).unwrap();
+    let value: Vec<Insn> = Insn::load_map_value(Reg::R6, map.as_fd(), 0).into();
+    let packet = vec![
+        Insn::load(Size::Word, Reg::R6, Reg::R1, 0),
+        Insn::load(Size::Word, Reg::R2, Reg::R1, 4),
+        Insn::mov64_reg(Reg::R3, Reg::R6),
+        Insn::alu64_imm(Alu::Add, Reg::R3, 8),
+        Insn::jump_reg(Cond::Gt, Reg::R3, Reg::R2, 2),
+    ];
+    let stack = vec![
+        Insn::mov64_reg(Reg::R6, Reg::R10),
+        Insn::alu64_imm(Alu::Add, Reg::R6, -8),
+        Insn::store_imm(Size::Double, Reg::R10, -8, 0),
+    ];
+    let context = vec![Insn::mov64_reg(Reg::R6, Reg::R1)];
+    // A packet begins at an even address, and larger places than a byte are to be at a multiple.
+    for (start, size, kind) in [
+        (value, Size::Word, None),
+        (stack, Size::Word, None),
+        (packet, Size::Byte, Some("pkt")),
+        (context, Size::Word, Some("ctx")),
+    ] {
+        let ways = [
+            ("loads from", Insn::load_acquire(size, Reg::R4, Reg::R6, 0)),
+            ("stores into", Insn::store_release(size, Reg::R6, 0, Reg::R4)),
+        ];
+        for (words, way) in ways {
+            let mut insns = start.clone();
+            insns.extend([Insn::mov64_imm(Reg::R4, 0), way]);
+            insns.extend([Insn::mov64_imm(Reg::R0, 2), Insn::exit()]);
+            let loaded = Program::builder(&insns).name("ordered").license(c"MIT").load();
+            match (loaded, kind) {
+                (Ok(_), None) => {}
+                (Err(Error::LoadProgram { errno: Errno::ACCESS, log, .. }), Some(kind)) => {
+                    let said = format!("BPF_ATOMIC {words} R6 {kind} is not allowed");
+                    // Whether the context may be written to at all is looked at first.
+                    let read_only = kind == "ctx" && log.contains("invalid bpf_context access");
+                    assert!(log.contains(&said) || read_only, "{log}");
+                }
+                (other, _) => panic!("{words} {kind:?}: {other:?}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -178,3 +178,21 @@ fn an_empty_set_has_the_room_that_it_is_made_with_wherever_the_prefixes_are() {
         DROP
     );
 }
+
+#[test]
+fn a_prefix_is_removed_from_a_full_set_whatever_lies_in_it() {
+    if !xsk::test_util::privileged!() {
+        return;
+    }
+    let set = AddressSet::with_room("covered", 0);
+    set.insert(Ipv4Addr::UNSPECIFIED, 0).unwrap();
+    let program = loaded(Condition::address_in(Direction::Source, &set));
+    let address = |n: u32| Ipv4Addr::from(n << 16 | 1);
+    let full = (0..5000).find(|n| set.insert(address(*n), 32).is_err());
+    // Those that were taken have the room that they need without the prefix in which they lie.
+    assert_eq!(set.remove(Ipv4Addr::UNSPECIFIED, 0), Ok(true));
+    let verdict = |n| verdict(&program, &udp4(address(n), Ipv4Addr::LOCALHOST, [1, 2]));
+    let full = full.expect("the set has little room");
+    assert!((0..full).all(|n| verdict(n) == DROP), "{full}");
+    assert_eq!([verdict(full), verdict(full + 1)], [PASS, PASS]);
+}

@@ -164,12 +164,15 @@ impl Target {
     }
 
     fn remove(&self, interface: &Interface) -> Result<()> {
-        let AttachedProgram { mode, id, .. } = self.program;
+        let AttachedProgram { mode, id, link, .. } = self.program;
         let removed = match self.method {
             AttachMethod::Netlink => interface.detach_program(mode, id),
             AttachMethod::Link => {
                 self.require_link(interface)?;
-                interface.break_link(mode, id)
+                match link {
+                    Some(shown) => interface.detach_link(shown),
+                    None => interface.break_link(mode, id),
+                }
             }
         };
         removed.map_err(|error| explained(error, interface, &self.program))

@@ -266,11 +266,17 @@ impl<'map> Insn<'map> {
         Self::new(BPF_STX | BPF_ATOMIC | BPF_W, dst.bits(), src.bits(), off, op.bits())
     }
 
-    /// `dst = *(size *)(src + off)`, zero-extended, before all loads and stores that follow (6.15).
+    /// `dst = *(size *)(src + off)`, zero-extended, before all loads and stores that follow (6.15 on
+    /// x86-64 and arm64, later elsewhere).
     ///
     /// A program that waits for what another one, or a process, publishes by
     /// [`store_release`](Self::store_release) sees with it all that was written before. The place lies
     /// at a multiple of the size.
+    ///
+    /// `src` points into the stack, a value of a map, memory of a ring buffer or another object of
+    /// the kernel: the verifier refuses the context, the packet and its metadata, and sockets
+    /// (`EACCES`, "BPF_ATOMIC loads from R1 ctx is not allowed"; `atomic_ptr_type_ok`,
+    /// kernel/bpf/verifier.c), as it does for [`atomic64`](Self::atomic64).
     #[must_use]
     #[doc(alias = "BPF_LOAD_ACQ")]
     pub const fn load_acquire(size: Size, dst: Reg, src: Reg, off: i16) -> Self {
@@ -278,8 +284,9 @@ impl<'map> Insn<'map> {
         Self::new(code, dst.bits(), src.bits(), off, BPF_LOAD_ACQ)
     }
 
-    /// `*(size *)(dst + off) = src`, after all loads and stores that came before (6.15). The place lies
-    /// at a multiple of the size.
+    /// `*(size *)(dst + off) = src`, after all loads and stores that came before (6.15 on x86-64 and
+    /// arm64, later elsewhere). The place lies at a multiple of the size; `dst` points to what
+    /// [`load_acquire`](Self::load_acquire) may read.
     #[must_use]
     #[doc(alias = "BPF_STORE_REL")]
     pub const fn store_release(size: Size, dst: Reg, off: i16, src: Reg) -> Self {

@@ -177,7 +177,7 @@ pub(super) fn texts() -> Texts {
         (detach(XdpMode::Native, Errno::BUSY, Some("Can't replace active BPF XDP link")),
             expect![[r#"cannot detach the XDP program from eth1 (native mode): EBUSY (Device or resource busy), "Can't replace active BPF XDP link". A link holds it, and only its owner can close that: `bpftool link` shows it, `bpftool link detach id N` detaches it"#]]),
         (detach(XdpMode::Native, Errno::NOTUNIQ, None),
-            expect!["cannot detach the XDP program from eth1 (native mode): errno 76 (Name not unique on network). By hand: `bpftool link detach id N`"]),
+            expect!["cannot detach the XDP program from eth1 (native mode): ENOTUNIQ (Name not unique on network). By hand: `bpftool link detach id N`"]),
         (detach(XdpMode::Generic, Errno::IO, None),
             expect!["cannot detach the XDP program from eth1 (generic mode): EIO (Input/output error). By hand: `ip link set dev eth1 xdpgeneric off`"]),
         (detach(XdpMode::Hardware, Errno::IO, None),

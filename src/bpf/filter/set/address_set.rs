@@ -1,7 +1,7 @@
 //! Sets of IP addresses by their prefixes.
 
 use super::next_number;
-use super::table::{Prefix4, Room, Table, mask};
+use super::table::{Full, Prefix4, Room, Table, mask, put};
 use crate::bpf::map::{LpmTrie, Prefix, SharedValue};
 use crate::error::{Error, FilterFault, Result};
 use std::collections::BTreeSet;
@@ -156,15 +156,18 @@ impl AddressSet {
     ///
     /// # Errors
     /// [`Error::Setting`] if `len` is above 32 (IPv4) or 128 (IPv6); [`Error::Filter`] if programs
-    /// use the set and there is no more room; [`Error::MapEntry`](crate::Error::MapEntry).
+    /// use the set and there is no more [room](Self#room), counted as if the prefix did not lie in
+    /// a shorter one, which may be removed; [`Error::MapEntry`](crate::Error::MapEntry).
     pub fn insert(&self, address: impl Into<IpAddr>, len: u8) -> Result<bool> {
         self.change(address.into(), len, true)
     }
 
     /// Removes a prefix; others that have addresses of it stay. Returns `false` if it was not there.
+    /// There is always room for that.
     ///
     /// # Errors
-    /// As [`insert`](Self::insert).
+    /// [`Error::Setting`] as for [`insert`](Self::insert); of IPv6
+    /// [`Error::MapEntry`](crate::Error::MapEntry).
     pub fn remove(&self, address: impl Into<IpAddr>, len: u8) -> Result<bool> {
         self.change(address.into(), len, false)
     }
@@ -179,16 +182,11 @@ impl AddressSet {
         match address {
             IpAddr::V4(address) => {
                 let prefix = (u32::from(address) & mask(len), len);
-                let changed = put(&mut state.v4, prefix, add);
-                if changed && !state.update(prefix) {
-                    put(&mut state.v4, prefix, !add);
-                    // What was written before the room ended is undone; it fits, as it did.
-                    state.update(prefix);
+                state.change(prefix, add).map_err(|Full| {
                     let bytes = state.table.as_ref().map_or(0, Table::bytes);
                     let fault = FilterFault::SetFull { set: self.name().to_owned(), bytes };
-                    return Err(Error::Filter { fault });
-                }
-                Ok(changed)
+                    Error::Filter { fault }
+                })
             }
             IpAddr::V6(address) => {
                 let prefix = (u128::from(address) & mask6(len), len);
@@ -233,12 +231,7 @@ impl AddressSet {
         for (address, len) in v6 {
             trie.insert(&Prefix::new(address.to_be_bytes(), (*len).into())?, &1)?;
         }
-        // The prefixes of a /16 are written at once.
-        let mut last = None;
-        let parts = v4.iter().map(|&(address, len)| (address & mask(len.min(16)), len.min(16)));
-        let mut parts = parts.filter(|&part| last.replace(part) != Some(part));
-        let whole = parts.try_for_each(|part| words.update(v4, part, &mut |_, _| {}));
-        if whole.is_err() {
+        if words.fill(v4) == Err(Full) {
             let fault = FilterFault::SetFull { set: self.name().to_owned(), bytes };
             return Err(Error::Filter { fault });
         }
@@ -257,18 +250,13 @@ impl AddressSet {
 }
 
 impl State {
-    /// Brings the table up to date, if programs look into it. Returns `false` if it has no room.
-    fn update(&mut self, prefix: Prefix4) -> bool {
-        let (Some(table), Some(maps)) = (&mut self.table, &self.maps) else { return true };
-        let written =
-            table.update(&self.v4, prefix, &mut |offset, word| maps.table.write(offset, word));
-        written.is_ok()
+    /// Adds a prefix or removes it, also in the table if programs look into it. Returns `false` if that
+    /// changes nothing.
+    fn change(&mut self, prefix: Prefix4, add: bool) -> Result<bool, Full> {
+        let Self { v4, table, maps, .. } = self;
+        let (Some(table), Some(maps)) = (table, maps) else { return Ok(put(v4, prefix, add)) };
+        table.change(v4, prefix, add, &mut |offset, word| maps.table.write(offset, word))
     }
-}
-
-/// Adds or removes an element; returns whether that changes anything.
-fn put<T: Ord>(set: &mut BTreeSet<T>, element: T, add: bool) -> bool {
-    if add { set.insert(element) } else { set.remove(&element) }
 }
 
 fn mask6(len: u8) -> u128 {

@@ -14,6 +14,7 @@
 
 use crate::sys::rcu::wait_for_programs;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 /// In the word of a block of 256 words.
 pub(in super::super) const FULL_BLOCK: u32 = 4;
@@ -38,13 +39,23 @@ pub(super) type Prefix4 = (u32, u8);
 /// Writes a word, four bytes, at an offset in bytes that is a multiple of four.
 pub(super) type Write<'a> = &'a mut dyn FnMut(u32, u32);
 
-/// The table has no room for a block.
+/// The most blocks of one part. They are there twice while it is written anew.
+const OF_PART: [u32; 2] = [256, 1];
+/// The lengths of the two kinds of blocks.
+const LENGTHS: [u32; 2] = [BITS_BYTES, BLOCK_BYTES];
+
+/// The table has no room for a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
 
 /// How many blocks a table has room for: of bits, and of words.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room([u32; 2]);
+
+/// The most blocks of each kind that prefixes take, also when any of them are removed: one that lies
+/// in a shorter prefix takes none until that is removed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Need([u32; 2]);
 
 /// What is in a table, and where its free blocks are.
 #[derive(Debug)]
@@ -57,6 +68,10 @@ pub(super) struct Table {
     /// So many blocks of each kind are taken from there before programs are waited for, so that
     /// changes with blocks of one kind leave bytes to the other.
     allotted: [u32; 2],
+    /// The need of the prefixes: there is room for it, and for [`OF_PART`] beside it.
+    need: Need,
+    /// So many blocks of each kind there are, in use or not.
+    made: [u32; 2],
     /// Blocks that no program reads any more: of bits, and of words.
     free: [Vec<u32>; 2],
     /// Blocks that a program may still read.
@@ -108,6 +123,33 @@ impl Room {
     }
 }
 
+impl Need {
+    /// Returns the need of all prefixes.
+    fn of(prefixes: &BTreeSet<Prefix4>) -> Self {
+        let roots = roots(prefixes).map(|root| Self::of_part(prefixes, root));
+        roots.fold(Self::default(), |all, one| all.combined(one, u32::saturating_add))
+    }
+
+    /// Returns the need of those whose first 16 bits are `root`.
+    fn of_part(prefixes: &BTreeSet<Prefix4>, root: u32) -> Self {
+        let (mut has_bits, mut longer, mut last) = (false, 0_u32, None);
+        for &(address, len) in prefixes.range(prefixes_of(root)) {
+            if len <= 24 {
+                has_bits = true;
+            } else if last.replace(address >> 8) != Some(address >> 8) {
+                longer = longer.saturating_add(1);
+            }
+        }
+        // Without the longer ones, the others have one block.
+        Self([longer.max(has_bits.into()), (longer > 0).into()])
+    }
+
+    fn combined(self, other: Self, with: impl Fn(u32, u32) -> u32) -> Self {
+        let (Self([bits, words]), Self([other_bits, other_words])) = (self, other);
+        Self([with(bits, other_bits), with(words, other_words)])
+    }
+}
+
 impl Table {
     /// Makes an empty table with this room.
     pub(super) fn new(room: Room) -> Self {
@@ -118,6 +160,8 @@ impl Table {
             words: vec![0; crate::num::usize32(bytes / 4)],
             unused: ROOT_BYTES,
             allotted: room.0,
+            need: Need::default(),
+            made: [0; 2],
             free: Default::default(),
             left: Default::default(),
         }
@@ -134,8 +178,64 @@ impl Table {
         words.filter(|&(_, word)| word != 0)
     }
 
+    /// Writes the prefixes into an empty table.
+    pub(super) fn fill(&mut self, prefixes: &BTreeSet<Prefix4>) -> Result<(), Full> {
+        let need = Need::of(prefixes);
+        if !self.fits(need, self.made, self.unused) {
+            return Err(Full);
+        }
+        self.need = need;
+        let short = prefixes.iter().copied().filter(|(_, len)| *len < 16);
+        let parts = roots(prefixes).map(|root| (root << 16, 16));
+        short.chain(parts).try_for_each(|part| self.update(prefixes, part, &mut |_, _| {}))
+    }
+
+    /// Adds a prefix to the prefixes that are written, or removes it. Returns `false` if that changes
+    /// nothing. To remove one never takes room that is not there: where it uncovers others, there is
+    /// room for them since they were added.
+    pub(super) fn change(
+        &mut self,
+        prefixes: &mut BTreeSet<Prefix4>,
+        prefix: Prefix4,
+        add: bool,
+        write: Write<'_>,
+    ) -> Result<bool, Full> {
+        let root = prefix.0 >> 16;
+        let before = Need::of_part(prefixes, root);
+        if !put(prefixes, prefix, add) {
+            return Ok(false);
+        }
+        let others = self.need.combined(before, u32::saturating_sub);
+        let need = others.combined(Need::of_part(prefixes, root), u32::saturating_add);
+        if add {
+            if !self.fits(need, self.made, self.unused) {
+                put(prefixes, prefix, !add);
+                return Err(Full);
+            }
+            self.need = need;
+        }
+        self.update(prefixes, prefix, write)?;
+        self.need = need;
+        Ok(true)
+    }
+
+    /// Returns whether blocks for a need, and for a part that is written anew, are made or have room
+    /// behind `unused`.
+    fn fits(&self, Need(need): Need, made: [u32; 2], unused: u32) -> bool {
+        let counts = need.into_iter().zip(OF_PART).zip(made);
+        let missing = counts.zip(LENGTHS).map(|(((need, of_part), made), length)| {
+            need.saturating_add(of_part).saturating_sub(made).saturating_mul(length)
+        });
+        missing.fold(0, u32::saturating_add) <= self.last().saturating_sub(unused)
+    }
+
+    /// Returns the last offset that a block of words can have: programs check all offsets against it.
+    fn last(&self) -> u32 {
+        self.bytes.saturating_sub(BLOCK_BYTES)
+    }
+
     /// Brings the part of a prefix up to date with the prefixes that there are.
-    pub(super) fn update(
+    fn update(
         &mut self,
         prefixes: &BTreeSet<Prefix4>,
         (address, len): Prefix4,
@@ -156,6 +256,7 @@ impl Table {
             wait_for_programs();
             self.unused = ROOT_BYTES;
             self.allotted = self.room.0;
+            self.made = [0; 2];
             (self.free, self.left) = Default::default();
         }
         Ok(())
@@ -167,7 +268,7 @@ impl Table {
             Part::Outside => Ok(0),
             Part::Inside => Ok(1),
             Part::Bits(bits) => {
-                let at = self.take(BITS_BYTES, OF_BITS)?;
+                let at = self.take(OF_BITS)?;
                 for (place, bytes) in (at..).step_by(4).zip(bits.chunks_exact(4)) {
                     if let [a, b, c, d] = *bytes {
                         self.write_word(place, u32::from_ne_bytes([a, b, c, d]), write);
@@ -176,7 +277,7 @@ impl Table {
                 Ok(at | BITS)
             }
             Part::Parts(parts) => {
-                let at = self.take(BLOCK_BYTES, OF_WORDS)?;
+                let at = self.take(OF_WORDS)?;
                 // What an earlier user left is not to be taken for this one's.
                 for place in (at..).step_by(4).take(256) {
                     self.write_word(place, 0, write);
@@ -197,28 +298,43 @@ impl Table {
 
     /// Takes a block: one that is free, or one of those allotted to the kind, or one that is free once
     /// programs have ended, or else any bytes that were not used yet.
-    fn take(&mut self, bytes: u32, kind: usize) -> Result<u32, Full> {
+    fn take(&mut self, kind: usize) -> Result<u32, Full> {
         let is_free = |blocks: &[Vec<u32>; 2]| blocks.get(kind).is_some_and(|of| !of.is_empty());
-        let mut allotted = self.allotted.get(kind).copied().unwrap_or(0);
-        // Programs check offsets against the last that a block of words can have.
-        let last = self.bytes.saturating_sub(BLOCK_BYTES);
-        let at = self.unused;
-        let end = at.checked_add(bytes).filter(|&end| end <= self.bytes && at <= last);
-        // The other kind may have taken bytes that were allotted to this one.
-        let has_part = allotted > 0 && end.is_some();
-        if !is_free(&self.free) && !has_part && is_free(&self.left) {
+        if !is_free(&self.free) && is_free(&self.left) && !self.has_allotted(kind) {
             wait_for_programs();
             for (free, left) in self.free.iter_mut().zip(&mut self.left) {
                 free.append(left);
             }
         }
-        if let Some(at) = self.free.get_mut(kind).and_then(Vec::pop) {
-            return Ok(at);
+        match self.free.get_mut(kind).and_then(Vec::pop) {
+            Some(at) => Ok(at),
+            // All that there are of this kind are in use: fewer than there is room for (`fits`).
+            None => self.make(kind),
         }
-        self.unused = end.ok_or(Full)?;
-        allotted = allotted.saturating_sub(1);
-        if let Some(of_kind) = self.allotted.get_mut(kind) {
-            *of_kind = allotted;
+    }
+
+    /// Returns whether a block can be made of the bytes allotted to the kind, and leaves to the other
+    /// kind what it needs, which may have taken such bytes.
+    fn has_allotted(&self, kind: usize) -> bool {
+        let (mut made, unused) = (self.made, self.unused);
+        let (Some(count), Some(length)) = (made.get_mut(kind), LENGTHS.get(kind)) else {
+            return false;
+        };
+        *count = count.saturating_add(1);
+        self.allotted.get(kind).is_some_and(|allotted| *allotted > 0)
+            && self.fits(self.need, made, unused.saturating_add(*length))
+    }
+
+    /// Makes a block of bytes that were not used yet.
+    fn make(&mut self, kind: usize) -> Result<u32, Full> {
+        let (at, last) = (self.unused, self.last());
+        let end = LENGTHS.get(kind).and_then(|length| at.checked_add(*length));
+        self.unused = end.filter(|&end| end <= self.bytes && at <= last).ok_or(Full)?;
+        if let Some(allotted) = self.allotted.get_mut(kind) {
+            *allotted = allotted.saturating_sub(1);
+        }
+        if let Some(made) = self.made.get_mut(kind) {
+            *made = made.saturating_add(1);
         }
         Ok(at)
     }
@@ -258,6 +374,24 @@ impl Table {
     }
 }
 
+/// Adds an element or removes it; returns whether that changes anything.
+pub(super) fn put<T: Ord>(set: &mut BTreeSet<T>, element: T, add: bool) -> bool {
+    if add { set.insert(element) } else { set.remove(&element) }
+}
+
+/// Returns the first 16 bits of the prefixes, each once.
+fn roots(prefixes: &BTreeSet<Prefix4>) -> impl Iterator<Item = u32> + '_ {
+    let mut last = None;
+    let roots = prefixes.iter().map(|(address, _)| address >> 16);
+    roots.filter(move |&root| last.replace(root) != Some(root))
+}
+
+/// Returns the range in which the prefixes of more than 16 bits are whose first 16 bits are `root`.
+fn prefixes_of(root: u32) -> RangeInclusive<Prefix4> {
+    let first = root << 16;
+    (first, 17)..=(first | 0xffff, 32)
+}
+
 /// Returns what the addresses are whose first 16 bits are `root`.
 fn part(prefixes: &BTreeSet<Prefix4>, root: u32) -> Part {
     let first = root << 16;
@@ -267,7 +401,7 @@ fn part(prefixes: &BTreeSet<Prefix4>, root: u32) -> Part {
     }
     let mut bits = Bits::default();
     let mut longer: Vec<(u8, Bits)> = Vec::new();
-    for &(address, len) in prefixes.range((first, 17)..=(first | 0xffff, 32)) {
+    for &(address, len) in prefixes.range(prefixes_of(root)) {
         let [_, _, third, fourth] = address.to_be_bytes();
         match len {
             ..=16 => {}
