@@ -1,8 +1,10 @@
 //! The tool described: completions for shells, manual pages, help, and the options of xdpsock.
 
+mod bash;
 pub(crate) mod completions;
 pub(crate) mod help;
 pub(crate) mod man;
+mod values;
 mod xdpsock;
 
 use crate::command_line::Cli;
