@@ -235,8 +235,8 @@ fn a_manual_page_is_that_of_the_command() {
     assert!(page.contains("Exit codes:") && page.contains("link_down"), "{page}");
     let output = tool(&["man", "rxdorp"]);
     let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.starts_with("xsk: xsk has no command rxdorp: it has demo, "), "{error}");
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert_eq!(error, "xsk: xsk has no command rxdorp: the nearest name is rxdrop\n");
     let output = tool(&["man", "--dir", "/proc/none"]);
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.starts_with("xsk: /proc/none cannot be written: "), "{error}");
@@ -253,15 +253,37 @@ fn help_has_the_options_of_xdpsock_and_that_of_each_command() {
         assert_eq!(printed(&["help", &command]), printed(&[&command, "--help"]));
     }
     assert_eq!(printed(&["help"]), printed(&["--help"]));
-    let output = tool(&["help", "rxdorp"]);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.contains("'rxdrop'"), "{error}");
+    assert_eq!(printed(&["help", "napi", "set"]), printed(&["napi", "lo", "set", "--help"]));
+}
+
+#[test]
+fn a_name_that_is_mistyped_is_offered() {
+    for (words, text) in [
+        (&["help", "rxdorp"][..], "xsk has no command rxdorp: the nearest name is rxdrop"),
+        (&["help", "xdpsok"], "xsk has no command xdpsok: the nearest name is xdpsock"),
+        (&["help", "napi", "sett"], "xsk napi has no command sett: the nearest name is set"),
+        (&["help", "steer", "x"], "xsk steer has no command x: it has list, delete"),
+        (&["man", "steer", "lits"], "xsk steer has no command lits: the nearest name is list"),
+        (&["man", "demo", "x"], "xsk demo has no command x: it has none"),
+    ] {
+        let output = tool(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {output:?}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("xsk: {text}\n"));
+    }
 }
 
 #[test]
 fn an_output_that_takes_nothing_is_an_error() {
-    for words in [&["completions", "bash"][..], &["man"], &["help", "xdpsock"]] {
+    for words in [
+        &["completions", "bash"][..],
+        &["man"],
+        &["help", "xdpsock"],
+        &["help", "rxdrop"],
+        &["--help"],
+        &["-h"],
+        &["--version"],
+        &["napi", "lo", "set", "--help"],
+    ] {
         let full = std::fs::File::create("/dev/full").unwrap();
         let output = Command::new(TOOL).args(words).stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{words:?}");
