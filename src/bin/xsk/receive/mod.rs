@@ -29,7 +29,7 @@ const FILTER: &str = "udp dst port 9 or tcp dst port 9 or \
 /// What may be wrong if nothing comes.
 const ELSEWHERE: [&str; 2] = [
     "without FILTER only UDP and TCP packets to port 9 come: if `xsk generate` sends",
-    "to another one (--dst-port N), give `port N` here, and for --icmp `icmp or icmp6`",
+    "to another one (--dst-port N), give `port N` here; for --icmp, `icmp or icmp6`",
 ];
 
 pub(crate) fn run(args: &ReceiveArgs, stop: &Stop) -> Result<Ended> {
