@@ -28,6 +28,8 @@ struct Details {
     found: String,
     expected: String,
     nearest: Option<&'static str>,
+    /// Another keyword that is as near.
+    other: Option<&'static str>,
     /// A part of the expression with the column in it, and where in that part the column is.
     excerpt: (String, usize),
 }
@@ -91,13 +93,18 @@ impl ExpressionError {
             found: short,
             expected,
             nearest: None,
+            other: None,
             excerpt: (shown, caret),
         }))
     }
 
-    /// Names the keyword that may have been meant.
-    pub(crate) fn with_nearest(mut self, nearest: Option<&'static str>) -> Self {
-        self.0.nearest = nearest;
+    /// Names the keyword that may have been meant, and another one that is as near.
+    pub(crate) fn with_nearest(
+        mut self,
+        near: Option<(&'static str, Option<&'static str>)>,
+    ) -> Self {
+        self.0.nearest = near.map(|(nearest, _)| nearest);
+        self.0.other = near.and_then(|(_, other)| other);
         self
     }
 
@@ -144,9 +151,12 @@ impl ExpressionError {
             ExpressionFault::Value => write!(f, " is not possible: {}", self.0.expected)?,
             ExpressionFault::Limit => write!(f, " is too much: {}", self.0.expected)?,
         }
-        match self.0.nearest {
-            Some(nearest) => write!(f, " (the nearest keyword is `{nearest}`)"),
-            None => Ok(()),
+        match (self.0.nearest, self.0.other) {
+            (Some(nearest), Some(other)) => {
+                write!(f, " (the nearest keywords are `{nearest}` and `{other}`)")
+            }
+            (Some(nearest), None) => write!(f, " (the nearest keyword is `{nearest}`)"),
+            (None, _) => Ok(()),
         }
     }
 }

@@ -93,6 +93,11 @@ fn a_wrong_command_line_is_exit_code_2() {
         ("rxdrop -i near -d 1,5", "as 2 or 1.5"),
         ("latency -d nan", "as 2 or 1.5"),
         ("rxdrop -i near -n -1", "'-1'"),
+        // The usage is that of the command.
+        ("rxdrop -i near -S -N", "Usage: xsk rxdrop [OPTIONS] --interface <NAME> [FILTER]..."),
+        ("capture -i near -w - --files 2", "Usage: xsk capture [OPTIONS] --write <FILE>"),
+        ("steer near udp -q 1 --drop", "Usage: xsk steer <IF> <FILTER>... <--queue"),
+        ("latency --udp -S", "Usage: xsk latency [OPTIONS]"),
     ] {
         let ended = Tool::start(&fixture.cable.left, line).end();
         assert_eq!(ended.status.code(), Some(2), "{line}: {ended:?}");

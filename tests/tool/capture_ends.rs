@@ -78,6 +78,64 @@ fn a_disk_that_is_full_leaves_a_valid_file() {
 }
 
 #[test]
+fn a_disk_that_is_full_from_the_start_leaves_no_empty_file() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("full-at-first"));
+    for letters in ["", "--tee", "--rotate-size 1M"] {
+        let (disk, list) = (files.path().display(), files.file("list"));
+        let text = format!(
+            "exec unshare --mount sh -c 'mount -t tmpfs -o size=4k tmpfs {disk}; \
+             head -c 4096 /dev/zero > {disk}/full; $X -w {disk}/a.pcapng {letters}; code=$?; \
+             ls {disk} >&3; exit $code' 3> {list}"
+        );
+        let ended = script(&fixture, &text).end();
+        assert!(ended.failure().contains("No space left on device"), "{letters}: {ended:?}");
+        assert_eq!(std::fs::read_to_string(&list).unwrap(), "full\n", "{letters}");
+        let summary = ended.objects().pop().unwrap();
+        let written = ["files", "packets", "bytes"].map(|key| summary["capture"][key].as_u64());
+        assert_eq!(written, [Some(0); 3], "{summary}");
+        assert_eq!(fixture.attached(), None);
+    }
+}
+
+/// A user who may not write to the directory could not make the second file.
+#[test]
+fn the_files_of_a_rotation_are_all_made_by_the_user_that_the_process_becomes() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("user"));
+    let line = format!("capture -w {} -C 100 --user nobody", files.file("a.pcapng"));
+    for rotation in ["--rotate-size 20K", "--rotate-seconds 100", "--rotate-size 20K --tee"] {
+        let ended = fixture.start(&format!("{line} {rotation}")).end();
+        let message = ended.failure();
+        assert!(message.contains("_00001_") && message.contains("ermission denied"), "{message}");
+        assert!(message.contains("that user makes all files of a rotation"), "{message}");
+        assert!(message.contains("`install -d -o USER DIR`"), "{message}");
+        assert_eq!(fixture.attached(), None);
+    }
+    assert!(files.files().is_empty());
+    // One file needs no more than the rights at the start.
+    let tool = fixture.start(&line).ready();
+    send(&fixture, 0, &long(100));
+    tool.summary();
+    std::fs::remove_file(files.file("a.pcapng")).unwrap();
+    std::os::unix::fs::chown(files.path(), Some(65534), None).unwrap();
+    let tool = fixture.start(&format!("{line} --rotate-size 20K --files 3")).ready();
+    send(&fixture, 0, &long(100));
+    let summary = tool.summary();
+    assert!(summary["capture"]["files"].as_u64().unwrap() >= 5, "{summary}");
+    let names = files.files();
+    assert_eq!(names.len(), 3, "{names:?}");
+    for name in &names {
+        let metadata = std::fs::metadata(name).unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::uid(&metadata), 65534, "{name}");
+    }
+}
+
+#[test]
 fn a_limit_of_files_leaves_a_valid_file() {
     if !privileged!() {
         return;
@@ -238,7 +296,8 @@ fn words_that_are_wrong_are_refused() {
         ("-s -1", "unexpected argument '-1'"),
         ("--tee-ring 65536", "--tee"),
         ("--tee --tee-ring 65537", "a power of two is wanted, from 65536 to 1073741824"),
-        ("--rotate-size 0", "0 is not in 1.."),
+        ("--rotate-size 0", "a number of bytes from 1 on is wanted, as 1000000, 100K, 500M or 2G"),
+        ("--rotate-size 1T", "a number of bytes from 1 on is wanted"),
         ("--rotate-seconds 0", "a number of seconds is wanted"),
         ("--files 3", "--files needs --rotate-size or --rotate-seconds"),
         ("-M 2", "a queue has one socket"),

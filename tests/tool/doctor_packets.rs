@@ -31,6 +31,19 @@ fn an_mtu_that_no_chunk_holds_is_a_problem_at_either_end() {
 }
 
 #[test]
+fn the_mtu_of_the_loopback_interface_is_no_problem() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let ended = Tool::start(&fixture.cable.left, "doctor lo --json").end();
+    let objects = ended.out.iter().map(|line| serde_json::from_str::<serde_json::Value>(line));
+    let found = objects.map(Result::unwrap).find(|object| object["check"] == "mtu").unwrap();
+    assert_eq!(found["verdict"], "note", "{found}");
+    assert_eq!(found["commands"], serde_json::json!(["xsk rxdrop -i lo -F"]), "{found}");
+}
+
+#[test]
 fn offloads_of_the_other_end_are_noted_until_what_is_said_is_typed() {
     if !privileged!() || !has_tools(test_name!()) {
         return;

@@ -286,14 +286,26 @@ fn sizes_and_flows_that_cannot_be_are_refused_before_anything_is_sent() {
         ),
         ("-s 4294967295", "its MTU allows 1514"),
         ("-s 60-4294967295", "its MTU allows 1514"),
-        ("-s 59", "the headers and the mark need (--no-mark leaves the mark out) 60"),
-        ("-s 41 --no-mark", "the headers need 42"),
         ("-f 2048 -s 2049", "its MTU allows 1514"),
         ("--src-ip 10.0.0.0/8 --src-port 1-2", "there are too many flows"),
         ("--src-ip ::/0 --dst-ip ::/0", "there are too many flows"),
     ] {
         let ended = plain(&fixture, &format!("{TO} -C 1 {line}"));
         assert!(ended.failure().contains(words), "{line}: {ended:?}");
+    }
+    // What is wrong on every interface.
+    for (line, words) in [
+        ("-s 20", "packets of 20 bytes are too short: the headers and the mark need (--no-mark"),
+        ("-s 59", "the headers and the mark need (--no-mark leaves the mark out) 60"),
+        ("-s 59-100", "the headers and the mark need (--no-mark leaves the mark out) 60"),
+        ("-s 63 --vlan 7", "leaves the mark out) 64"),
+        ("-s 79 --dst-ip ::1", "leaves the mark out) 80"),
+        ("-s 71 --tcp-syn", "leaves the mark out) 72"),
+        ("-s 41 --no-mark", "the headers need 42"),
+    ] {
+        let ended = plain(&fixture, &format!("{TO} -C 1 {line}"));
+        assert_eq!(ended.status.code(), Some(2), "{line}: {ended:?}");
+        assert!(ended.err[0].contains(words), "{line}: {ended:?}");
     }
     assert!(sent() < before + 20);
     ip::set_mtu(fixture.cable.veth.a(), 5000).unwrap();

@@ -98,6 +98,10 @@ fn a_profile_is_set_on_all_queues_and_undone_by_one_command() {
     for (queue, object) in set.iter().enumerate() {
         assert_eq!((&object["done"], &object["queue"]), (&json!("set"), &json!(queue)));
         assert_eq!(object["before"]["defer_hard_irqs"], 0);
+        // What the profile leaves alone was there before it, too.
+        for key in ["irq_suspend_timeout_ns", "threaded"] {
+            assert_eq!(object["before"][key], object["after"][key], "{object}");
+        }
         assert_eq!(object["after"]["defer_hard_irqs"], 2);
         assert_eq!(object["after"]["gro_flush_timeout_ns"], 200_000);
         let undo = object["undo"].as_str().unwrap().strip_prefix("xsk ").unwrap();

@@ -148,6 +148,15 @@ fn lines_that_cannot_be_drawn_are_named_and_nothing_is_written() {
         (format!("{INTERVAL}\nTable\n"), "xsk: the standard input, line 2: it is no JSON: "),
         (format!("{HISTOGRAM}\n{INTERVAL}\n"), "line 2: it is an interval, and the lines before"),
         ("{\"command\":\"demo\",\"lost\":0}\n".to_owned(), "line 1: it is neither an interval"),
+        (
+            "{\"check\":\"kernel\",\"summary\":false,\"verdict\":\"fine\"}\n".to_owned(),
+            "line 1: it is neither an interval nor a histogram of latencies: what is drawn is the JSON \
+             of rxdrop, txonly, ",
+        ),
+        (
+            format!("{INTERVAL}\n{}\n", INTERVAL.replace("\"pid\":7", "\"pid\":8")),
+            "shows one. `grep '\"pid\":7[,}]' FILE | xsk plot -` draws that one, and '\"pid\":8[,}]' this",
+        ),
         (String::new(), "the standard input has no line with an interval"),
         ("\u{0}".repeat(2 << 20), "line 1: it is longer than 1 MiB"),
     ] {

@@ -293,3 +293,26 @@ fn queues_share_the_flows_and_each_has_a_stream_of_its_own() {
         assert_eq!(all, wanted);
     }
 }
+
+#[test]
+fn where_nothing_comes_without_a_filter_the_port_is_named() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    for (filter, named) in [("", true), ("udp port 77", false)] {
+        let line = format!("receive -i near -d 0.3 {WAIT} {filter}");
+        let ended = Tool::start(&fixture.cable.left, &line).end();
+        assert!(ended.status.success(), "{ended:?}");
+        let text = ended.out.join("\n");
+        assert_eq!(text.contains("UDP and TCP packets to port 9"), named, "{text}");
+        // The first line describes the sockets and the filter.
+        assert!(ended.out.iter().skip(1).all(|line| line.len() <= 80), "{text}");
+    }
+    let receiver = Tool::start(&fixture.cable.left, &format!("receive -i near -C 10 {WAIT}"));
+    // The first line comes when it receives; for people it is on the standard output.
+    receiver.line();
+    generate(&fixture, "-C 10").summary();
+    let text = receiver.end().out.join("\n");
+    assert!(!text.contains("packets to port 9"), "{text}");
+}

@@ -172,6 +172,12 @@ fn what_is_no_capture_of_ethernet_is_refused_before_anything_is_sent() {
     for (file, words) in [
         (vec![], "it is empty"),
         (b"GET / HTTP/1.1".to_vec(), "it is no pcap or pcapng file"),
+        (
+            b"\x1f\x8b\x08\0\0".to_vec(),
+            "it is compressed by gzip: unpack it (`gunzip`), or read `-`",
+        ),
+        (b"\x28\xb5\x2f\xfd\0".to_vec(), "it is compressed by zstd: unpack it (`unzstd`)"),
+        (b"\xfd7zXZ\0".to_vec(), "it is compressed by xz: unpack it (`unxz`)"),
         (pcap(101, &one, len), "link type 101 (raw IP), and only those of Ethernet (1) are read"),
         (pcap(1, &[], len), "it has no packets"),
         (whole(&packets(1))[..30].to_vec(), "it ends in the middle of what follows packet 0"),

@@ -24,7 +24,9 @@ fn a_wrong_command_line_says_what_is_missing() {
         (&["lo", "udp port 53"], "bring them to a queue (-q), or drop them (--drop)"),
         (&["lo", "udp port 53", "-q", "1", "--drop"], "packets of a rule go to a queue, or they"),
         (&["lo", "-q", "1", "list"], "`list` and `delete` take none of them"),
-        (&["lo", "delete"], "<ID>"),
+        (&["lo", "delete"], "`xsk steer lo list` shows their numbers, and --all deletes all"),
+        (&["lo", "delete"], "Usage: xsk steer <IF> delete <ID>...|--all [--json]"),
+        (&["lo", "delete", "1", "--all"], "Usage: xsk steer <IF> delete <ID>...|--all [--json]"),
         (&["lo", "delete", "seven"], "'seven'"),
         (&["list"], "<IF>"),
     ] {
@@ -63,6 +65,7 @@ fn a_veth_has_no_flow_rules_and_says_so() {
         let ended: Ended = Tool::start(&fixture.cable.left, line).end();
         let message = ended.failure();
         assert!(message.contains("Its driver has no flow rules"), "{line}: {message}");
+        assert!(message.contains("`xsk rxdrop -i IF FILTER`"), "{line}: {message}");
         assert_eq!(ended.out, [""; 0], "{line}");
     }
     let ended = Tool::start(&fixture.cable.left, "steer near ip and udp port 4789 -q 2").end();

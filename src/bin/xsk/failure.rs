@@ -46,6 +46,8 @@ pub(crate) enum Failure {
         /// What it waited for.
         waited_for: String,
     },
+    /// A word on the command line that is wrong by what is known while the command runs.
+    Usage(String),
     /// Something else, in words.
     Text(String),
 }
@@ -186,7 +188,7 @@ impl fmt::Display for Failure {
             Self::Interrupted { waited_for, .. } => {
                 write!(f, "a signal came while it waited for {waited_for}")
             }
-            Self::Text(text) => f.write_str(text),
+            Self::Usage(text) | Self::Text(text) => f.write_str(text),
         }
     }
 }
@@ -214,7 +216,12 @@ impl From<xsk::RingError> for Failure {
 }
 
 /// What the library proposes in its own words, and the flag of the tool for it.
-const FLAGS: [(&str, &str); 10] = [
+const FLAGS: [(&str, &str); 11] = [
+    (
+        "Choose the packets by an XDP program of your own instead",
+        "There the XDP program chooses the packets: `xsk rxdrop -i IF FILTER` and the other commands \
+         with FILTER take them on every interface",
+    ),
     (
         "(`AttachmentBuilder::frags`, `SocketBuilder::multi_buffer`; with a program of one's own \
          `Filter::frags` or `ProgramBuilder::frags`)",

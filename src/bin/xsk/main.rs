@@ -37,8 +37,7 @@ use traffic::{between, bridge, l2fwd, l2fwd_sockets, rxdrop, txonly};
 use xsk::{PacketSocket, Socket};
 
 fn main() -> ExitCode {
-    let cli = command_line::Cli::read();
-    match run_command(&cli.command) {
+    match command_line::Cli::read().and_then(|cli| run_command(&cli.command)) {
         Ok(ended) => ended.code(),
         Err(failure) => {
             if !failure.is_closed_output() {

@@ -100,6 +100,22 @@ fn link_type(number: u16) -> Option<&'static str> {
     })
 }
 
+/// Returns what a file is that is no capture, by its first bytes.
+fn other_file(magic: [u8; 4]) -> &'static str {
+    match magic {
+        [0x1f, 0x8b, ..] => {
+            "it is compressed by gzip: unpack it (`gunzip`), or read `-` behind `gunzip -c FILE |`"
+        }
+        [0x28, 0xb5, 0x2f, 0xfd] => {
+            "it is compressed by zstd: unpack it (`unzstd`), or read `-` behind `zstdcat FILE |`"
+        }
+        [0xfd, b'7', b'z', b'X'] => {
+            "it is compressed by xz: unpack it (`unxz`), or read `-` behind `xzcat FILE |`"
+        }
+        _ => "it is no pcap or pcapng file",
+    }
+}
+
 /// The order of the bytes of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
@@ -190,7 +206,7 @@ impl<R: Read> Capture<R> {
                 capture.section()?;
                 return Ok(capture);
             }
-            _ => return Err(CaptureError::NoCapture("it is no pcap or pcapng file")),
+            _ => return Err(CaptureError::NoCapture(other_file(magic))),
         };
         let nanoseconds = matches!(u32::from_le_bytes(magic), 0xa1b2_3c4d | 0x4d3c_b2a1);
         let format = Format::Pcap { nanoseconds };

@@ -23,6 +23,7 @@ use crate::capture::tee::Copier;
 use crate::capture::writer::{Count, Plan, Rotation, Writer, Written};
 use crate::command_line::capture::CaptureArgs;
 use crate::failure::{Failure, Result};
+use crate::process::rights;
 use crate::process::signals::Stop;
 use crate::report::rates::{grouped, named};
 use crate::run::ended::Ended;
@@ -35,7 +36,7 @@ use crate::run::session::Session;
 use crate::run::side::Side;
 use crate::run::sockets::Receives;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use xsk::bpf::{Condition, Tap, XskMap};
 use xsk::{Attachment, FramePool, Interface, PacketSocket, RxSocket};
@@ -71,9 +72,34 @@ impl Begun {
         let mut names = Names::new(&args.write, args.rotates(), args.files);
         let clock = Clock::start();
         let start = clock.now();
-        let output = Output::open(&names.next(start / 1_000_000_000), stop)?;
+        let path = names.next(start / 1_000_000_000);
+        let output = match args.rotates() && rights::are_given_up() {
+            true => created_without_rights(&path)?,
+            false => Output::open(&path, stop)?,
+        };
         Ok(Self { interface, clock, start, names, output })
     }
+}
+
+/// Creates the first of several files as the later ones are created: after rights are given up.
+fn created_without_rights(path: &Path) -> Result<Output> {
+    let create = || {
+        rights::give_up_in_thread();
+        Output::create(path)
+    };
+    let name = std::thread::Builder::new().name("first file".to_owned());
+    let created = std::thread::scope(|scope| {
+        let thread = name.spawn_scoped(scope, create).map_err(Failure::of_thread("the file"))?;
+        let failed = |_| Failure::Text("the thread that creates the file has failed".to_owned());
+        thread.join().map_err(failed)?
+    });
+    created.map_err(|failure| match failure {
+        Failure::Text(text) if text.contains("ermission denied") => Failure::Text(format!(
+            "{text}. With --user that user makes all files of a rotation: name a directory that he \
+             may write to, as `install -d -o USER DIR` makes one"
+        )),
+        failure => failure,
+    })
 }
 
 /// Returns how many chunks each of so many queues has. Packets wait in them while the processor does
@@ -254,7 +280,7 @@ impl Planned {
     }
 
     fn start(self, drain: Drain) -> Result<Running> {
-        let Self { plan, mut output, tee, .. } = self;
+        let Self { plan, output, tee, .. } = self;
         // Before the first line, which says that it begins.
         output.begin().map_err(|error| output::not_written(output.path(), &error))?;
         let (path, count) = (output.path().to_owned(), Arc::clone(&plan.count));

@@ -30,8 +30,8 @@ pub(crate) struct Output {
     base: Option<u64>,
     /// Whether it was opened by its name.
     named: bool,
-    /// Whether it was made here, and nothing was written to it.
-    untouched: bool,
+    /// Whether it was made here: it goes again if nothing is written to it.
+    made: bool,
     /// Bytes that were written.
     written: u64,
 }
@@ -52,12 +52,12 @@ impl Output {
     /// Opens a file that is no pipe.
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let failed = |error| not_written(path, &error);
-        let made = OpenOptions::new().write(true).create_new(true).open(path);
-        let (file, untouched) = match made {
+        let opened = OpenOptions::new().write(true).create_new(true).open(path);
+        let (file, made) = match opened {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 (OpenOptions::new().write(true).open(path).map_err(failed)?, false)
             }
-            made => (made.map_err(failed)?, true),
+            opened => (opened.map_err(failed)?, true),
         };
         let base = file.metadata().map_err(failed)?.is_file().then_some(0);
         let lock = || flock(&file, FlockOperation::NonBlockingLockExclusive);
@@ -65,7 +65,7 @@ impl Output {
             let path = printable(&path.to_string_lossy());
             return Err(Failure::Text(format!("{path}: another process writes a capture to it")));
         }
-        Ok(Self { file, path: path.to_owned(), base, named: true, untouched, written: 0 })
+        Ok(Self { file, path: path.to_owned(), base, named: true, made, written: 0 })
     }
 
     fn standard() -> Result<Self> {
@@ -82,7 +82,7 @@ impl Output {
             true => Some(file.stream_position().map_err(failed)?),
             false => None,
         };
-        Ok(Self { file, path: path.to_owned(), base, named: false, untouched: false, written: 0 })
+        Ok(Self { file, path: path.to_owned(), base, named: false, made: false, written: 0 })
     }
 
     /// Opens a named pipe when it has a reader; a signal ends the wait.
@@ -99,8 +99,8 @@ impl Output {
                 opened => {
                     let file = opened.map_err(|error| not_written(path, &error))?;
                     let (path, base) = (path.to_owned(), None);
-                    let (named, untouched) = (true, false);
-                    return Ok(Self { file, path, base, named, untouched, written: 0 });
+                    let (named, made) = (true, false);
+                    return Ok(Self { file, path, base, named, made, written: 0 });
                 }
             }
         }
@@ -122,8 +122,7 @@ impl Output {
     }
 
     /// Takes away what was in the file before.
-    pub(crate) fn begin(&mut self) -> io::Result<()> {
-        self.untouched = false;
+    pub(crate) fn begin(&self) -> io::Result<()> {
         if self.named && self.is_regular() { self.file.set_len(0) } else { Ok(()) }
     }
 
@@ -186,7 +185,7 @@ impl Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        if self.untouched {
+        if self.made && self.written == 0 {
             let _ = std::fs::remove_file(&self.path);
         }
     }

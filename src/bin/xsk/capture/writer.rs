@@ -94,9 +94,12 @@ impl Writer {
         let run = move || {
             rights::give_up_in_thread();
             let outcome = work.run(&drain);
+            let written = work.written;
+            // A file with nothing in it goes before the process does.
+            drop(work);
             // The others end soon then.
             drop(drain);
-            let _ = sender.send((work.written, outcome));
+            let _ = sender.send((written, outcome));
         };
         let thread = std::thread::Builder::new().name("writer".to_owned());
         thread.spawn(run).map_err(Failure::of_thread("the file"))?;
@@ -208,11 +211,13 @@ impl Work {
     }
 
     fn begin_file(&mut self) -> Result<()> {
-        self.written.files = self.plan.names.count();
         (self.begun, self.has_packets) = (Instant::now(), false);
         let head = std::mem::take(&mut self.plan.head);
         let outcome = self.blocks_beside(&head);
         self.plan.head = head;
+        if outcome.is_ok() {
+            self.written.files = self.plan.names.count();
+        }
         outcome
     }
 

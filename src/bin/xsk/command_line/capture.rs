@@ -60,12 +60,14 @@ pub(crate) struct CaptureArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 24, requires = "tee",
           value_parser = ring)]
     pub(crate) tee_ring: u32,
-    /// Begin a new file before one has more bytes than this; files are named as those of dumpcap,
-    /// FILE_00001_YYYYMMDDhhmmss.pcapng, with the time in UTC
+    /// Begin a new file before one has more bytes than this, with K, M or G for 1024 bytes, 1024 K
+    /// and 1024 M (500M); files are named as those of dumpcap, FILE_00001_YYYYMMDDhhmmss.pcapng, with
+    /// the time in UTC
     ///
     /// A file has one packet at least. Each has its own headers and statistics, which count since
-    /// the start of the capture.
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    /// the start of the capture. With --user all of them are made by that user, who has to be able to
+    /// write to the directory.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) rotate_size: Option<u64>,
     /// Begin a new file after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -142,8 +144,52 @@ fn file(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("a file has a name".to_owned()) } else { Ok(text.into()) }
 }
 
+/// Reads a number of bytes: as `tcpdump -C` takes units, and this tool `--pages 2M`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit());
+    let bytes = number.parse::<u64>().ok().filter(|number| plain && *number > 0);
+    bytes.and_then(|number| number.checked_mul(unit)).ok_or_else(|| {
+        "a number of bytes from 1 on is wanted, as 1000000, 100K, 500M or 2G".to_owned()
+    })
+}
+
 fn ring(text: &str) -> Result<u32, String> {
     let bytes = text.parse().ok();
     let fits = |bytes: &u32| bytes.is_power_of_two() && (1 << 16..=1 << 30).contains(bytes);
     bytes.filter(fits).ok_or_else(|| "a power of two is wanted, from 65536 to 1073741824".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn bytes_have_units_of_1024() {
+        for (text, number) in [
+            ("1", Some(1)),
+            ("20000", Some(20_000)),
+            ("1k", Some(1024)),
+            ("1K", Some(1024)),
+            ("3M", Some(3 << 20)),
+            ("2g", Some(2 << 30)),
+            ("0", None),
+            ("0M", None),
+            ("M", None),
+            ("1.5M", None),
+            ("+1", None),
+            ("-1", None),
+            ("1T", None),
+            ("1MB", None),
+            ("99999999999G", None),
+            ("", None),
+        ] {
+            assert_eq!(bytes(text).ok(), number, "{text}");
+        }
+    }
 }

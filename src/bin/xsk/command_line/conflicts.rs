@@ -1,7 +1,7 @@
 //! Why options exclude each other.
 
-use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+use clap::{Command, CommandFactory};
 
 /// Pairs of options, and why they exclude each other.
 const REASONS: &[(&str, &str, &str)] = &[
@@ -59,7 +59,21 @@ pub(crate) fn explained<C: CommandFactory>(error: Error) -> Error {
     };
     let found = others.iter().find_map(|other| Some((other, reason(&one, other)?)));
     let Some((other, why)) = found else { return error };
-    C::command().error(error.kind(), format!("'{one}' cannot be used with '{other}': {why}"))
+    error_of::<C>(format!("'{one}' cannot be used with '{other}': {why}"))
+}
+
+/// Returns the error of options that exclude each other, with the usage of the command that was
+/// given.
+pub(crate) fn error_of<C: CommandFactory>(text: String) -> Error {
+    let mut whole = C::command();
+    whole.build(); // so that each command has its whole name
+    given(&whole).clone().error(ErrorKind::ArgumentConflict, text)
+}
+
+/// Returns the command that the command line names.
+fn given(whole: &Command) -> &Command {
+    let words = std::env::args_os().skip(1);
+    words.fold(whole, |command, word| command.find_subcommand(word).unwrap_or(command))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::command_line::port::{PortArgs, TxArgs};
 use crate::command_line::ranges::{Addresses, Loops, Mac, Numbers, factor, per_second};
+use crate::generate::layout::{Common, Layout, Protocol};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -152,7 +153,7 @@ impl GenerateArgs {
                 return Some("--src-ip and --dst-ip have to be both IPv4 or both IPv6".into());
             }
         }
-        let file = replay.as_ref()?;
+        let Some(file) = replay else { return self.too_short() };
         let given = [
             (*udp, "--udp"),
             (*tcp_syn, "--tcp-syn"),
@@ -185,5 +186,26 @@ impl GenerateArgs {
             return Some("--loop cannot be used with `--replay -`: what was read is gone".into());
         }
         None
+    }
+    /// Returns why packets are too short, if they are: for their headers and the mark.
+    fn too_short(&self) -> Option<String> {
+        let flow = &self.flow;
+        let Numbers { first, .. } = flow.size?;
+        let marked = !flow.no_mark;
+        let given = flow.dst_ip.or(flow.src_ip);
+        let layout = Layout::new(Common {
+            to: [0; 6],
+            from: [0; 6],
+            vlan: flow.vlan,
+            v6: given.is_some_and(|addresses| addresses.first.is_ipv6()),
+            protocol: Protocol::new(flow.tcp_syn, flow.icmp),
+            marked,
+        });
+        let need = match marked {
+            true => "the headers and the mark need (--no-mark leaves the mark out)",
+            false => "the headers need",
+        };
+        let least = layout.least();
+        (first < least).then(|| format!("packets of {first} bytes are too short: {need} {least}"))
     }
 }

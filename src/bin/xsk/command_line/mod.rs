@@ -31,10 +31,12 @@ pub(crate) use crate::command_line::receive::ReceiveArgs;
 use crate::command_line::respond::RespondArgs;
 use crate::command_line::status::{StatusArgs, UnloadArgs};
 use crate::command_line::steer::SteerArgs;
+use crate::failure::{NotWritten, Result};
 use crate::report::words;
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process;
 
 /// What the exit codes mean.
 const EXIT_CODES: &str = "\
@@ -239,24 +241,25 @@ impl Command {
 }
 
 impl Cli {
-    /// Reads the command line; ends the process if it is wrong.
-    pub(crate) fn read() -> Self {
-        let mut cli =
-            Self::try_parse().unwrap_or_else(|error| conflicts::explained::<Self>(error).exit());
+    /// Reads the command line; ends the process if it is wrong, or asks for help.
+    ///
+    /// # Errors
+    /// That of an output that does not take the help.
+    pub(crate) fn read() -> Result<Self> {
+        let mut cli = match Self::try_parse() {
+            Ok(cli) => cli,
+            Err(error) if error.use_stderr() => conflicts::explained::<Self>(error).exit(),
+            Err(help) => {
+                help.print().and_then(|()| io::stdout().flush()).map_err(NotWritten)?;
+                process::exit(help.exit_code());
+            }
+        };
         if let Some(text) = cli.command.contradiction() {
-            let mut command = Self::command();
-            command.build(); // so that the usage shown is that of the command that was given
-            let given = Self::command().try_get_matches().ok();
-            let given = given.as_ref().and_then(|matches| matches.subcommand_name());
-            let error = match given.and_then(|name| command.find_subcommand_mut(name)) {
-                Some(given) => given.error(ErrorKind::ArgumentConflict, text),
-                None => command.error(ErrorKind::ArgumentConflict, text),
-            };
-            error.exit();
+            conflicts::error_of::<Self>(text).exit();
         }
         if let Command::Capture(args) = &mut cli.command {
             args.complete();
         }
-        cli
+        Ok(cli)
     }
 }

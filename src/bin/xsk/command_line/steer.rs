@@ -1,5 +1,6 @@
 //! The command line of `xsk steer`.
 
+use crate::failure::quoted;
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
 
@@ -57,9 +58,10 @@ pub(crate) enum SteerCommand {
 
 /// Options of `steer IF delete`.
 #[derive(Debug, Args)]
+#[command(override_usage = "xsk steer <IF> delete <ID>...|--all [--json]")]
 pub(crate) struct DeleteArgs {
-    /// Numbers of the rules, as `list` shows them
-    #[arg(value_name = "ID", required_unless_present = "all")]
+    /// Numbers of the rules, as `xsk steer IF list` shows them
+    #[arg(value_name = "ID")]
     pub(crate) ids: Vec<u32>,
     /// Delete all rules
     #[arg(long, conflicts_with = "ids")]
@@ -74,6 +76,13 @@ impl SteerArgs {
             (Some(_), _) if places || !self.words.is_empty() => {
                 "FILTER, --queue and --drop are for adding a rule: `list` and `delete` take none of \
                  them"
+            }
+            (Some(SteerCommand::Delete(delete)), _) if delete.ids.is_empty() && !delete.all => {
+                return Some(format!(
+                    "it is not said which rules are deleted: `xsk steer {} list` shows their numbers, \
+                     and --all deletes all",
+                    quoted(&self.interface.to_string_lossy())
+                ));
             }
             (Some(_), _) => return None,
             (None, true) => {

@@ -161,6 +161,15 @@ pub(super) fn mtu(subject: &Subject) -> Check {
             return Check::fine(ID, text);
         }
     };
+    if word == "lo" {
+        // Its packets are those that the machine sends itself; its MTU is no setting of a network.
+        let text = format!(
+            "the MTU of lo is {}, and stays so: frames of more than {room} bytes that the machine \
+             sends itself do not fit a chunk of 4096 and are dropped without -F",
+            long.mtu
+        );
+        return Check::note(ID, text).command("xsk rxdrop -i lo -F".to_owned());
+    }
     let refused = if mode == "native" { ", and native mode is refused without -F" } else { "" };
     Check::problem(
         ID,

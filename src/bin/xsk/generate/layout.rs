@@ -14,6 +14,15 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
+    /// Returns the one that options name.
+    pub(crate) fn new(tcp_syn: bool, icmp: bool) -> Self {
+        match (tcp_syn, icmp) {
+            (true, _) => Self::TcpSyn,
+            (_, true) => Self::Icmp,
+            _ => Self::Udp,
+        }
+    }
+
     /// Returns its number in IP.
     fn number(self, v6: bool) -> u8 {
         match self {

@@ -2,7 +2,7 @@
 
 mod feed;
 mod flows;
-mod layout;
+pub(crate) mod layout;
 pub(crate) mod mark;
 mod patient;
 mod plan;

@@ -194,11 +194,7 @@ impl FlowPlan {
             Some(Mac(mac)) => mac,
             None => interface.info()?.mac.unwrap_or([2, 0, 0, 0, 0, 1]),
         };
-        let protocol = match () {
-            () if flow.tcp_syn => Protocol::TcpSyn,
-            () if flow.icmp => Protocol::Icmp,
-            () => Protocol::Udp,
-        };
+        let protocol = Protocol::new(flow.tcp_syn, flow.icmp);
         let marked = !flow.no_mark;
         let common = Common { to, from, vlan: flow.vlan, v6, protocol, marked };
         let layout = Layout::new(common);
@@ -230,19 +226,7 @@ impl FlowPlan {
         let sizes = match (flow.imix, flow.size) {
             (true, _) => Sizes::imix(least),
             (_, None) => Sizes::range(least, least),
-            (_, Some(Numbers { first, last })) => {
-                if first < layout.least() {
-                    let need = match marked {
-                        true => "the headers and the mark need (--no-mark leaves the mark out)",
-                        false => "the headers need",
-                    };
-                    let least = layout.least();
-                    return Err(Failure::Text(format!(
-                        "packets of {first} bytes are too short: {need} {least}"
-                    )));
-                }
-                Sizes::range(first, last)
-            }
+            (_, Some(Numbers { first, last })) => Sizes::range(first, last),
         };
         // Of another run, other numbers.
         let stream = RandomState::new().hash_one(std::process::id()) as u16;

@@ -3,7 +3,7 @@
 use crate::command_line::Cli;
 use crate::command_line::manual::HelpArgs;
 use crate::failure::Result;
-use crate::manual::xdpsock;
+use crate::manual::{find, xdpsock};
 use crate::report::output;
 use crate::run::ended::Ended;
 use clap::CommandFactory;
@@ -13,14 +13,9 @@ pub(crate) fn run(args: &HelpArgs) -> Result<Ended> {
         output::print(&xdpsock::table(output::width()))?;
         return Ok(Ended::Count);
     }
-    // As `--help` behind the command's name, in the same words and with the same errors.
-    let line = ["xsk"].into_iter().chain(args.words.iter().map(String::as_str)).chain(["--help"]);
-    match Cli::command().try_get_matches_from(line) {
-        Err(error) if !error.use_stderr() => {
-            output::print(&error.render().to_string())?;
-            Ok(Ended::Count)
-        }
-        Err(error) => error.exit(),
-        Ok(_) => Ok(Ended::Count),
-    }
+    let mut all = Cli::command();
+    all.build();
+    let mut command = find(&all, &args.words, &[xdpsock::TOPIC])?.clone();
+    output::print(&command.render_long_help().to_string())?;
+    Ok(Ended::Count)
 }

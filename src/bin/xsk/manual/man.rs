@@ -2,7 +2,7 @@
 
 use crate::command_line::manual::ManArgs;
 use crate::failure::{Failure, Result};
-use crate::manual::whole_command;
+use crate::manual::{find, whole_command, whole_name};
 use crate::report::output;
 use crate::run::ended::Ended;
 use clap::Command;
@@ -17,11 +17,11 @@ pub(crate) fn run(args: &ManArgs) -> Result<Ended> {
     // Gives each command its whole name.
     all.build();
     match &args.dir {
-        None => output::print(&page(find(&all, &args.words)?))?,
+        None => output::print(&page(find(&all, &args.words, &[])?))?,
         Some(dir) => {
             let pages = match args.words[..] {
                 [] => pages(&all),
-                _ => vec![find(&all, &args.words)?],
+                _ => vec![find(&all, &args.words, &[])?],
             };
             let failed = |path: &Path, error: io::Error| {
                 Failure::Text(format!("{} cannot be written: {error}", path.display()))
@@ -44,26 +44,6 @@ fn pages(command: &Command) -> Vec<&Command> {
     let below = command.get_subcommands().filter(|command| !command.is_hide_set());
     found.extend(below.flat_map(pages));
     found
-}
-
-/// Returns the command that words name.
-fn find<'a>(all: &'a Command, words: &[String]) -> Result<&'a Command> {
-    words.iter().try_fold(all, |command, word| {
-        command.find_subcommand(word).ok_or_else(|| {
-            let names: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
-            let names = match names[..] {
-                [] => "none".to_owned(),
-                _ => names.join(", "),
-            };
-            let of = whole_name(command).replace('-', " ");
-            Failure::Text(format!("{of} has no command {word}: it has {names}"))
-        })
-    })
-}
-
-/// Returns a command's name as it is that of its page: `xsk-rxdrop`.
-fn whole_name(command: &Command) -> &str {
-    command.get_display_name().unwrap_or_else(|| command.get_name())
 }
 
 /// Returns a page in the language of man(7).

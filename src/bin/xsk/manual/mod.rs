@@ -1,11 +1,15 @@
 //! The tool described: completions for shells, manual pages, help, and the options of xdpsock.
 
+mod bash;
 pub(crate) mod completions;
 pub(crate) mod help;
 pub(crate) mod man;
+mod values;
 mod xdpsock;
 
 use crate::command_line::Cli;
+use crate::failure::{Failure, Result};
+use crate::run::nearest;
 use clap::builder::PossibleValuesParser;
 use clap::{Command, CommandFactory};
 
@@ -25,4 +29,29 @@ fn whole_command() -> Command {
     command
         .mut_subcommand("man", |man| take(man, names))
         .mut_subcommand("help", |help| take(help, topics))
+}
+
+/// Returns the command that words name; `topics` are what else the first word could be.
+fn find<'a>(all: &'a Command, words: &[String], topics: &[&str]) -> Result<&'a Command> {
+    let mut command = all;
+    for (place, word) in words.iter().enumerate() {
+        command = command.find_subcommand(word).ok_or_else(|| {
+            let topics = if place == 0 { topics } else { &[] };
+            let names = command.get_subcommands().map(Command::get_name);
+            let names: Vec<&str> = names.chain(topics.iter().copied()).collect();
+            let hint = match (nearest::of(word, names.iter().copied()), &names[..]) {
+                (Some(nearest), _) => format!("the nearest name is {nearest}"),
+                (None, []) => "it has none".to_owned(),
+                (None, names) => format!("it has {}", names.join(", ")),
+            };
+            let of = whole_name(command).replace('-', " ");
+            Failure::Usage(format!("{of} has no command {word}: {hint}"))
+        })?;
+    }
+    Ok(command)
+}
+
+/// Returns a command's name as it is that of its page: `xsk-rxdrop`.
+fn whole_name(command: &Command) -> &str {
+    command.get_display_name().unwrap_or_else(|| command.get_name())
 }

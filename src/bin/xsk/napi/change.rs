@@ -26,7 +26,7 @@ pub(crate) fn settings(
     queues: &[u32],
     wanted: impl Fn(NapiSettings) -> NapiSettings,
 ) -> Result<()> {
-    let mut guards: Vec<NapiGuard> = Vec::new();
+    let (mut guards, mut before): (Vec<NapiGuard>, Vec<NapiSettings>) = Default::default();
     for queue in queues {
         let now = match interface.napi(*queue)?.and_then(|napi| napi.settings()) {
             Some(now) => now,
@@ -37,14 +37,15 @@ pub(crate) fn settings(
         let guard = interface.set_napi(*queue, &wanted(now))?;
         let whole = guard.scope() == NapiScope::Device;
         guards.push(guard);
+        before.push(now);
         if whole {
             break;
         }
     }
     let mut lines = Vec::new();
-    for guard in &guards {
+    for (guard, before) in guards.iter().zip(&before) {
         let after = read_back(interface, guard)?;
-        lines.push(line(args, interface, guard, &after));
+        lines.push(line(args, interface, guard, [before, &after]));
     }
     if !args.json {
         lines.push(
@@ -72,7 +73,14 @@ fn read_back(interface: &Interface, guard: &NapiGuard) -> Result<NapiSettings> {
     })
 }
 
-fn line(args: &NapiArgs, interface: &Interface, guard: &NapiGuard, after: &NapiSettings) -> String {
+/// Returns a line about what was set. A guard's former settings are those alone that were set; those
+/// before it are all that the kernel had.
+fn line(
+    args: &NapiArgs,
+    interface: &Interface,
+    guard: &NapiGuard,
+    [before, after]: [&NapiSettings; 2],
+) -> String {
     let (queue, napi) = match guard.scope() {
         NapiScope::Queue { queue, napi } => (Some(queue), Some(napi)),
         NapiScope::Device => (None, None),
@@ -85,7 +93,7 @@ fn line(args: &NapiArgs, interface: &Interface, guard: &NapiGuard, after: &NapiS
             "done": "set",
             "queue": queue,
             "napi": napi,
-            "before": members(Some(&guard.former())),
+            "before": members(Some(before)),
             "after": members(Some(after)),
             "undo": undo,
         });

@@ -16,6 +16,11 @@ const MOST_RUNS: usize = 8;
 const LEAST: f64 = 1e-9;
 const GREATEST: f64 = u64::MAX as f64;
 
+/// What is wrong with a line that has nothing to draw.
+const NOT_DRAWN: &str = "it is neither an interval nor a histogram of latencies: what is drawn is the \
+    JSON of rxdrop, txonly, l2fwd, bridge, respond, capture, generate and receive, which count over \
+    time, and of latency";
+
 /// What a file has.
 pub(crate) enum Data {
     Throughput(Throughput),
@@ -75,8 +80,10 @@ pub(crate) fn read(mut input: impl BufRead, name: &str) -> Result<Data> {
             continue;
         }
         let object: Value = serde_json::from_slice(&line).map_err(|error| at(fault(&error)))?;
-        // A run may have a histogram in its summary.
-        if object.get("summary").is_some() || object.get("event").is_some() {
+        // A run may have a histogram in its summary. Others have a last line, too, and no process.
+        let is_of_run = object.get("pid").is_some()
+            && (object.get("summary").is_some() || object.get("event").is_some());
+        if is_of_run {
             if !latencies.is_empty() {
                 return Err(at(mixed("an interval", "histograms of latencies")));
             }
@@ -91,9 +98,7 @@ pub(crate) fn read(mut input: impl BufRead, name: &str) -> Result<Data> {
             }
             latencies.push(latency);
         } else {
-            let what = "it is neither an interval nor a histogram of latencies: only lines of \
-                        commands that count over time, and of `xsk latency`, are drawn";
-            return Err(at(what.to_owned()));
+            return Err(at(NOT_DRAWN.to_owned()));
         }
     }
     if !latencies.is_empty() {
@@ -136,7 +141,15 @@ fn add(run: &mut Throughput, object: &Value) -> Result<(), String> {
             run.identity = Some(identity);
         }
         Some(first) if *first != identity => {
-            return Err("it is of another run than the first line: a picture shows one".to_owned());
+            let mut text =
+                "it is of another run than the first line: a picture shows one".to_owned();
+            if let (Some(one), Some(other)) = (first[1].as_u64(), identity[1].as_u64()) {
+                text.push_str(&format!(
+                    ". `grep '\"pid\":{one}[,}}]' FILE | xsk plot -` draws that one, and \
+                     '\"pid\":{other}[,}}]' this one"
+                ));
+            }
+            return Err(text);
         }
         Some(_) => {}
     }

@@ -26,6 +26,12 @@ use xsk::{Attachment, Fill, PacketSocket, RxSocket, SocketHandle, Umem};
 const FILTER: &str = "udp dst port 9 or tcp dst port 9 or \
     (vlan and (udp dst port 9 or tcp dst port 9))";
 
+/// What may be wrong if nothing comes.
+const ELSEWHERE: [&str; 2] = [
+    "without FILTER only UDP and TCP packets to port 9 come: if `xsk generate` sends",
+    "to another one (--dst-port N), give `port N` here; for --icmp, `icmp or icmp6`",
+];
+
 pub(crate) fn run(args: &ReceiveArgs, stop: &Stop) -> Result<Ended> {
     if args.port.frags {
         run_with::<PacketSocket>(args, stop)
@@ -66,7 +72,11 @@ fn run_with<S: Receives>(all: &ReceiveArgs, stop: &Stop) -> Result<Ended> {
     let mut session = Session::new(args, stop, "receive", vec![side])?;
     let outcome = session.begin().and_then(|()| served.run(args, &mut session, &mut receivers));
     let received = Received::of_all(receivers.iter().map(|Padded(receiver)| &receiver.tracker));
-    session.more.push(summary::of(&received, all.per_flow));
+    let mut more = summary::of(&received, all.per_flow);
+    if all.filter.words.is_empty() && received.sum(|flow| flow.packets) == 0 {
+        more.lines.extend(ELSEWHERE.map(str::to_owned));
+    }
+    session.more.push(more);
     let outcome =
         outcome.and_then(|()| if all.fail_on_loss { complete(&received) } else { Ok(()) });
     session.end(outcome, [program])

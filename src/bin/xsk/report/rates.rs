@@ -28,6 +28,9 @@ pub(crate) fn grouped(number: u64) -> String {
 
 /// Returns queues in words.
 pub(crate) fn named(queues: &QueueSet) -> String {
+    if queues.is_all() {
+        return "all queues".to_owned();
+    }
     let word = if queues.single().is_some() { "queue" } else { "queues" };
     format!("{word} {queues}")
 }
@@ -35,6 +38,12 @@ pub(crate) fn named(queues: &QueueSet) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn queues_are_named_by_their_numbers_or_together() {
+        let words = ["0", "0,2-4", "all"].map(|text| named(&text.parse().unwrap()));
+        assert_eq!(words, ["queue 0", "queues 0,2-4", "all queues"]);
+    }
 
     #[test]
     fn digits_come_in_threes() {

@@ -24,7 +24,10 @@ pub(crate) fn offered(name: &OsStr, error: Error) -> Failure {
 
 /// Returns the candidate that takes the fewest changes to become `typed`, if those are few: a
 /// letter more, less or another one, and two neighbours swapped, count one each.
-fn of<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn of<'a>(
+    typed: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let distances = candidates.into_iter().map(|name| (distance(typed, name), name));
     let (changes, name) = distances.min()?;
     let most = 1 + typed.chars().count() / 4;

@@ -140,8 +140,8 @@ impl Parser<'_> {
         if let Some(reason) = names::not_taken(word) {
             return self.fault(ExpressionFault::NotTaken, reason);
         }
-        let nearest = error::nearest(word).filter(|nearest| *nearest != word);
-        self.fault(ExpressionFault::Unexpected, expected).with_nearest(nearest)
+        let near = error::near(word).filter(|(nearest, _)| *nearest != word);
+        self.fault(ExpressionFault::Unexpected, expected).with_nearest(near)
     }
 
     /// Begins a level of recursion; [`leave`](Self::leave) ends it.

@@ -1,15 +1,22 @@
-//! The keyword that is nearest to a word.
+//! The keywords that are nearest to a word.
 
 use super::names::KEYWORDS;
 
 /// Returns the keyword that is nearest to a word: at most two letters differ, and fewer than half.
 /// Capital letters do not matter.
 pub(super) fn nearest(word: &str) -> Option<&'static str> {
+    near(word).map(|(nearest, _)| nearest)
+}
+
+/// Returns the keyword that is nearest to a word, and another one that is as near, if there is one.
+pub(super) fn near(word: &str) -> Option<(&'static str, Option<&'static str>)> {
     let word: Vec<char> = word.to_ascii_lowercase().chars().take(24).collect();
     let most = if word.len() < 5 { 1 } else { 2 };
-    let near = KEYWORDS.iter().map(|keyword| (distance(&word, keyword), *keyword));
-    let (steps, keyword) = near.min_by_key(|(steps, _)| *steps)?;
-    (steps <= most && word.len() > 1).then_some(keyword)
+    let near = || KEYWORDS.iter().map(|keyword| (distance(&word, keyword), *keyword));
+    let (steps, nearest) = near().min_by_key(|(steps, _)| *steps)?;
+    let other = near().find(|(other, keyword)| *other == steps && *keyword != nearest);
+    let other = other.map(|(_, keyword)| keyword);
+    (steps <= most && word.len() > 1).then_some((nearest, other))
 }
 
 /// Returns how many letters have to be inserted, left out, replaced, or exchanged with the next one
@@ -40,7 +47,7 @@ fn distance(word: &[char], keyword: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{near, nearest};
 
     #[test]
     fn the_nearest_keyword_is_found() {
@@ -59,5 +66,7 @@ mod tests {
         ] {
             assert_eq!(nearest(word), keyword, "{word}");
         }
+        assert_eq!(near("prot"), Some(("port", Some("proto"))));
+        assert_eq!(near("hots"), Some(("host", None)));
     }
 }
