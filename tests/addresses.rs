@@ -63,6 +63,34 @@ fn the_addresses_are_those_of_the_interface_and_of_no_other() {
 }
 
 #[test]
+fn the_broadcast_addresses_are_the_last_ones_of_subnets_and_those_that_were_given() {
+    if !privileged!() || !has_ip("the_broadcast_addresses_are_the_last_ones_of_subnets") {
+        return;
+    }
+    let cable = Cable::named(1, "near", "far");
+    let near = cable.veth.a();
+    assert_eq!(near.broadcast_addresses().unwrap(), [] as [Ipv4Addr; 0]);
+    for address in [
+        "192.0.2.1/24",
+        "192.0.2.7/24 brd +",
+        "198.51.100.1/30",
+        "203.0.113.4/31",
+        "203.0.113.9/32",
+        "10.0.0.1 peer 10.1.0.1/16",
+        "172.16.0.1/24 brd 172.16.0.200",
+    ] {
+        assert!(run_ip(&cable.left, &format!("address add {address} dev near")), "{address}");
+    }
+    let mut all: Vec<_> =
+        near.broadcast_addresses().unwrap().iter().map(Ipv4Addr::to_string).collect();
+    all.sort();
+    assert_eq!(
+        all,
+        ["10.1.255.255", "172.16.0.200", "172.16.0.255", "192.0.2.255", "198.51.100.3"]
+    );
+}
+
+#[test]
 fn of_a_point_to_point_address_the_local_one_counts() {
     if !privileged!() || !has_ip("of_a_point_to_point_address_the_local_one_counts") {
         return;

@@ -5,13 +5,13 @@ use crate::error::Result;
 use crate::netlink::Refusal;
 use crate::netlink::message::{Malformed, Message, Request};
 use rustix::io::Errno;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use xsk_uapi::netlink::NLM_F_DUMP;
 use xsk_uapi::rtnetlink::{
-    AF_INET, AF_INET6, AF_UNSPEC, IFA_ADDRESS, IFA_LOCAL, RT_TABLE_MAIN, RTA_MULTIPATH, RTA_OIF,
-    RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE, RTM_NEWADDR, RTM_NEWROUTE, RTN_UNICAST, ifaddrmsg,
-    ifinfomsg, rtmsg, rtnexthop,
+    AF_INET, AF_INET6, AF_UNSPEC, IFA_ADDRESS, IFA_BROADCAST, IFA_LOCAL, RT_TABLE_MAIN,
+    RTA_MULTIPATH, RTA_OIF, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE, RTM_NEWADDR, RTM_NEWROUTE,
+    RTN_UNICAST, ifaddrmsg, ifinfomsg, rtmsg, rtnexthop,
 };
 use zerocopy::FromBytes;
 
@@ -38,10 +38,44 @@ impl Interface {
     /// [`Error::Interface`](crate::Error::Interface); with `ENODEV` if it is gone.
     #[doc(alias = "RTM_GETADDR")]
     pub fn addresses(&self) -> Result<Vec<IpAddr>> {
+        Ok(self.assigned(AF_UNSPEC)?.into_iter().map(|assigned| assigned.address).collect())
+    }
+
+    /// Returns the broadcast addresses of its IPv4 subnets, in the kernel's order, each once: the
+    /// last address of each subnet that has one, and those that were given with an address
+    /// (`RTM_GETADDR`, `IFA_BROADCAST`).
+    ///
+    /// A subnet of two addresses (/31), or of one, has none (RFC 3021).
+    ///
+    /// ```
+    /// use xsk::Interface;
+    /// # fn main() -> xsk::Result<()> {
+    /// for address in Interface::by_name("lo")?.broadcast_addresses()? {
+    ///     println!("no host has {address}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Interface`](crate::Error::Interface); with `ENODEV` if it is gone.
+    #[doc(alias = "RTM_GETADDR")]
+    pub fn broadcast_addresses(&self) -> Result<Vec<Ipv4Addr>> {
+        let mut all = Vec::new();
+        for address in self.assigned(AF_INET)?.iter().flat_map(Assigned::broadcasts) {
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns the addresses of a family, or of all, with what belongs to them.
+    fn assigned(&self, family: u8) -> Result<Vec<Assigned>> {
         const OPERATION: &str = "list the addresses of";
         // An index that was given to nothing has no addresses, either.
         self.info()?;
-        let header = ifaddrmsg { ifa_family: AF_UNSPEC, ..ifaddrmsg::default() };
+        let header = ifaddrmsg { ifa_family: family, ..ifaddrmsg::default() };
         let mut addresses = Vec::new();
         for reply in self.ask(OPERATION, &Request::new(RTM_GETADDR, NLM_F_DUMP, &header))? {
             let address = address_on(&reply.message(), self.index)
@@ -155,8 +189,33 @@ fn is_on(info: &InterfaceInfo, index: u32) -> bool {
     info.lower == Some(index) && !info.lower_is_elsewhere && !is_pair
 }
 
+/// An address of an interface, and what belongs to it.
+#[derive(Debug, Clone, Copy)]
+struct Assigned {
+    address: IpAddr,
+    /// An address of its subnet, which has a prefix of so many bits.
+    subnet: IpAddr,
+    prefix: u8,
+    /// The broadcast address that was given with it.
+    broadcast: Option<IpAddr>,
+}
+
+impl Assigned {
+    /// Returns the broadcast addresses of its subnet, if that is one of IPv4.
+    fn broadcasts(&self) -> impl Iterator<Item = Ipv4Addr> + use<> {
+        let v4 = |address| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        };
+        let hosts = u32::MAX.checked_shr(self.prefix.into()).filter(|hosts| *hosts > 1);
+        let subnet = v4(self.subnet).zip(hosts);
+        let last = subnet.map(|(subnet, hosts)| Ipv4Addr::from_bits(subnet.to_bits() | hosts));
+        [last, self.broadcast.and_then(v4)].into_iter().flatten()
+    }
+}
+
 /// Reads an `RTM_NEWADDR`; returns the address if it is one of the interface of this index.
-fn address_on(message: &Message<'_>, index: u32) -> Result<Option<IpAddr>, Malformed> {
+fn address_on(message: &Message<'_>, index: u32) -> Result<Option<Assigned>, Malformed> {
     if message.kind != RTM_NEWADDR {
         return Ok(None);
     }
@@ -164,17 +223,20 @@ fn address_on(message: &Message<'_>, index: u32) -> Result<Option<IpAddr>, Malfo
     if header.ifa_index != index {
         return Ok(None);
     }
-    let (mut local, mut other) = (None, None);
+    let (mut local, mut other, mut broadcast) = (None, None, None);
     for attribute in attributes {
         let attribute = attribute?;
         match attribute.kind {
             IFA_LOCAL => local = address(header.ifa_family, attribute.payload),
             IFA_ADDRESS => other = address(header.ifa_family, attribute.payload),
+            IFA_BROADCAST => broadcast = address(header.ifa_family, attribute.payload),
             _ => {}
         }
     }
     // On a point-to-point interface the other one is the peer's. IPv6 has the local one only there.
-    Ok(local.or(other))
+    let assigned = local.or(other).zip(other.or(local));
+    let prefix = header.ifa_prefixlen;
+    Ok(assigned.map(|(address, subnet)| Assigned { address, subnet, prefix, broadcast }))
 }
 
 /// Returns the address in an attribute of this family.

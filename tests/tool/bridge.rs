@@ -316,6 +316,13 @@ fn interfaces_that_cannot_be_bridged_are_refused() {
         assert!(ended.err.join("\n").contains(wanted), "{letters}: {ended:?}");
         assert_eq!(bridged.left(), [false; 2]);
     }
+    // What goes into one end comes out of the other one, and would go in again.
+    let builder = VethPair::builder().names("one", "other");
+    let _cable = builder.build(&bridged.here, &bridged.here).unwrap();
+    for line in ["bridge -i one -o other", "l2fwd -i other -o one udp"] {
+        let ended = Tool::start(&bridged.here, line).end();
+        assert!(ended.failure().contains("two ends of one cable"), "{line}: {ended:?}");
+    }
     let help = Command::new(TOOL).args(["bridge", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     for hidden in ["--sockets", "--promiscuous\n"] {

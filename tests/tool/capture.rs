@@ -147,8 +147,13 @@ fn each_packet_of_several_queues_names_its_own() {
         let tool = fixture.start(&format!("capture -w {file} -C 30 {letters}")).ready();
         send(&fixture, 0, &many(20));
         send(&fixture, 1, &many(30));
-        tool.summary();
+        let matched = tool.summary()["capture"]["matched"].take();
         assert!(packets(&file) == many(30), "{letters}: other packets");
+        if letters.contains("--tee") {
+            assert_eq!(matched, 30, "those of the other queue are counted");
+            let counts = statistics(&file);
+            assert_eq!((counts[&RECEIVED], counts[&ACCEPTED]), (30, 30), "{counts:?}");
+        }
     }
 }
 

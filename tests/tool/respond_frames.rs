@@ -3,7 +3,7 @@
 use crate::common::wait_for;
 use crate::fixture::{Fixture, LIMIT};
 use crate::respond::{ADDRESSES, FAR, count, replied};
-use xsk::test_util::{Namespace, privileged};
+use xsk::test_util::{Namespace, ip, privileged};
 use xsk::{Attachment, Interface, Registration, Socket, Umem};
 
 /// A socket at the far end, which takes all packets there.
@@ -80,6 +80,7 @@ fn damaged_packets_are_counted_and_not_replied_to_and_short_ones_stay_with_the_k
     let fixture = Fixture::new(1);
     let near = fixture.cable.veth.a();
     let mac = near.info().unwrap().mac.unwrap();
+    ip::add_ipv4(near, [203, 0, 113, 1].into(), 24).unwrap();
     let mut peer = Peer::new(&fixture.cable.right, fixture.cable.veth.b());
     let tool = fixture.start(&format!("respond {ADDRESSES} -q 0 -p")).ready();
     let good = echo(mac, [192, 0, 2, 9]);
@@ -99,6 +100,9 @@ fn damaged_packets_are_counted_and_not_replied_to_and_short_ones_stay_with_the_k
         ("source", echo(mac, [0; 4])),
         ("source", echo(mac, [224, 0, 0, 1])),
         ("source", echo(mac, [192, 0, 2, 1])),
+        // The broadcast address of the subnet, and an address of this end's kernel.
+        ("source", echo(mac, [203, 0, 113, 255])),
+        ("source", echo(mac, [203, 0, 113, 1])),
     ];
     for (_, packet) in &taken {
         peer.send(packet);
@@ -121,8 +125,8 @@ fn damaged_packets_are_counted_and_not_replied_to_and_short_ones_stay_with_the_k
     let summary = ended.summary();
     let lost = &summary["replies"]["not_replied"];
     let counts = ["checksum", "malformed", "source", "other"].map(|key| count(&lost[key]));
-    assert_eq!(counts, [2, 1, 3, 0], "{ended:?}");
-    assert_eq!((&summary["rx_packets"], &summary["tx_packets"]), (&7.into(), &1.into()));
+    assert_eq!(counts, [2, 1, 5, 0], "{ended:?}");
+    assert_eq!((&summary["rx_packets"], &summary["tx_packets"]), (&9.into(), &1.into()));
     assert_eq!(replied(&ended, "echo"), 1);
 }
 

@@ -1,7 +1,7 @@
 //! `xsk status`: what it shows of programs and sockets.
 
-use crate::common::{as_nobody, path_for_anybody};
-use crate::fixture::{Fixture, TOOL, WAIT, foreign};
+use crate::common::{as_nobody, kernel_can, kernel_since, path_for_anybody};
+use crate::fixture::{Directory, Fixture, TOOL, WAIT, foreign};
 use rustix::thread::CapabilitySet;
 use serde_json::{Value, json};
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
 use xsk::attach::{AttachMode, Attachment};
 use xsk::bpf::{ArrayMap, Assembler, Insn, Program, Reg, Size, XskMap};
-use xsk::test_util::{Namespace, privileged};
+use xsk::test_util::{Namespace, privileged, test_name};
 
 /// Runs a command in a namespace.
 pub(crate) fn output_in(here: &Namespace, words: &[&str]) -> Output {
@@ -38,6 +38,24 @@ pub(crate) fn only(fixture: &Fixture) -> Value {
     let programs = objects[0]["programs"].take();
     assert_eq!(programs.as_array().unwrap().len(), 1, "{programs}");
     programs[0].clone()
+}
+
+#[test]
+fn what_a_capture_of_copies_has_counted_is_shown() {
+    if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 18), "copies: Linux 5.18") {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("tap"));
+    let file = files.path().join("a.pcapng");
+    let line = format!("capture -w {} --tee len >= 100", file.display());
+    let tool = fixture.start(&line).ready();
+    fixture.send(0, 70);
+    let counts = only(&fixture)["tap"].take();
+    assert!(counts["others"]["packets"].as_u64() >= Some(70), "{counts}");
+    assert_eq!((&counts["matched"]["packets"], &counts["lost"]), (&json!(0), &json!(0)));
+    let text = printed(&fixture.cable.left, &[TOOL, "status", "near"]).unwrap();
+    assert!(text.contains("a tap of xsk") && text.contains("0 packets matched"), "{text}");
+    tool.stop();
 }
 
 #[test]
@@ -148,6 +166,7 @@ fn the_keys_are_stable() {
         "name",
         "pins",
         "tag",
+        "tap",
         "uid",
         "user",
     ];

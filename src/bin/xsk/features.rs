@@ -3,8 +3,8 @@
 use crate::command_line::doctor::FeaturesArgs;
 use crate::failure::{NotWritten, Result};
 use crate::report::output::{printable, width};
+use crate::report::paragraph::wrapped;
 use crate::report::rates::named;
-use crate::report::wrap::wrapped;
 use crate::run::ended::Ended;
 use crate::run::port;
 use serde_json::{Value, json};

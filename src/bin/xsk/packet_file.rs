@@ -152,19 +152,28 @@ struct Interface {
 /// What the times of an interface's packets are.
 #[derive(Debug, Clone, Copy)]
 struct Clock {
-    /// Parts of a second that they count.
-    parts: u64,
+    /// A second has 2 to this power parts if that is so, and 10 to it otherwise.
+    of_two: bool,
+    /// At most 127.
+    power: u8,
     /// Seconds that are added.
     offset: i64,
 }
 
 impl Clock {
-    const MICROS: Self = Self { parts: 1_000_000, offset: 0 };
+    const MICROS: Self = Self { of_two: false, power: 6, offset: 0 };
 
     /// Returns a time in nanoseconds, if it is one.
     fn nanoseconds(self, count: u64) -> Option<u64> {
-        let time = i128::from(count).checked_mul(1_000_000_000)? / i128::from(self.parts);
-        u64::try_from(time.checked_add(i128::from(self.offset) * 1_000_000_000)?).ok()
+        // Below 2^94.
+        let count = u128::from(count) * 1_000_000_000;
+        let time = match self.of_two {
+            true => count >> self.power,
+            // With more parts than any number has, it is none of them.
+            false => 10_u128.checked_pow(self.power.into()).map_or(0, |parts| count / parts),
+        };
+        let offset = i128::from(self.offset) * 1_000_000_000;
+        u64::try_from(i128::try_from(time).ok()?.checked_add(offset)?).ok()
     }
 }
 
@@ -346,9 +355,7 @@ impl<R: Read> Capture<R> {
             match (kind, value) {
                 (0, _) => break,
                 (RESOLUTION, [power]) => {
-                    let base: u64 = if power & 0x80 == 0 { 10 } else { 2 };
-                    let parts = base.checked_pow((power & 0x7f).into());
-                    clock.parts = parts.unwrap_or(clock.parts);
+                    (clock.of_two, clock.power) = (power & 0x80 != 0, power & 0x7f);
                 }
                 (OFFSET, [..]) if length == 8 => {
                     let half = |at| u64::from(self.order.u32(value, at).unwrap_or_default());

@@ -8,7 +8,7 @@ use super::action::Action;
 use super::condition::Condition;
 use super::filter::Filter;
 use super::filter_program::FilterProgram;
-use super::tap_program::TapProgram;
+use super::tap_program::{LOSSES, NAME, TapProgram};
 use super::tap_reader::HEAD;
 use crate::error::{Error, Result};
 use rustix::io::Errno;
@@ -86,7 +86,7 @@ impl Tap {
         self
     }
 
-    /// Copies the packets of these queues only; by default those of all are copied.
+    /// Copies and counts the packets of these queues only; by default those of all.
     #[must_use]
     pub fn queues(mut self, queues: impl IntoIterator<Item = u32>) -> Self {
         self.queues = Some(queues.into_iter().collect());
@@ -107,11 +107,12 @@ impl Tap {
         }
         let filter = Filter::new().rule(self.condition.clone(), Action::Queue);
         let compiled = filter.take_everything(true).counters(true).frags(true).compile()?;
-        let ring = RingBuffer::create("xsk_tap", self.ring_bytes)?;
-        let losses: PerCpuArray<u64> = PerCpuArray::create("xsk_tap_lost", 1)?;
-        let copy = self.copy(&ring, &losses)?;
+        let ring = RingBuffer::create(NAME, self.ring_bytes)?;
+        let losses: PerCpuArray<u64> = PerCpuArray::create(LOSSES, 1)?;
+        let (chosen, copy) = (self.chosen(), self.copy(&ring, &losses)?);
         let (program, counters) = compiled.with_end(copy.insns(), |insns| {
-            let builder = Program::builder(insns).name("xsk_tap").license(c"Dual MIT/GPL");
+            let insns: Vec<Insn> = chosen.iter().chain(insns).copied().collect();
+            let builder = Program::builder(&insns).name(NAME).license(c"Dual MIT/GPL");
             match builder.frags(true).load() {
                 // It does not have the flag, or the helpers.
                 Err(Error::LoadProgram { errno: Errno::INVAL, .. }) if !takes_frags() => {
@@ -123,26 +124,31 @@ impl Tap {
         Ok(TapProgram::new(FilterProgram::new(program, Some(counters), None), ring, losses))
     }
 
+    /// Returns what passes on the packets of queues that were not chosen, before they are looked at or
+    /// counted; the context is in R1, and stays there.
+    fn chosen(&self) -> Vec<Insn<'static>> {
+        use Reg::{R0, R1, R2};
+        let Some(queues) = &self.queues else { return Vec::new() };
+        // No queue has the last number: the program has a way past this if none was chosen, too.
+        let queues: Vec<u32> = queues.iter().copied().chain([u32::MAX]).collect();
+        let mut insns = vec![Insn::load(Size::Word, R2, R1, RX_QUEUE_INDEX)];
+        for (queue, jumps) in queues.iter().zip((1..=queues.len()).rev()) {
+            let queue = i32::from_ne_bytes(queue.to_ne_bytes());
+            // Over the other jumps and the two instructions below.
+            let offset = i16::try_from(jumps.saturating_add(1)).unwrap_or(i16::MAX);
+            insns.push(Insn::jump32_imm(Cond::Eq, R2, queue, offset));
+        }
+        insns.extend([Insn::mov64_imm(R0, XDP_PASS), Insn::exit()]);
+        insns
+    }
+
     /// Writes what copies a packet whose context is in R6, and passes it on.
     ///
     /// R7 is its length, R8 how much of it is copied, R9 the record. The time is at R10 - 16.
     fn copy<'a>(&self, ring: &'a RingBuffer, losses: &'a PerCpuArray<u64>) -> Result<asm::Code> {
         use Reg::{R0, R1, R2, R6, R7, R8, R10};
         let mut a = Assembler::new();
-        let [copied, lost, pass] = [a.named("copied"), a.named("lost"), a.named("pass")];
-        if let Some(queues) = &self.queues {
-            if queues.is_empty() {
-                a.add([Insn::mov64_imm(R0, XDP_PASS), Insn::exit()]);
-                return a.finish();
-            }
-            a.add([Insn::load(Size::Word, R1, R6, RX_QUEUE_INDEX)]);
-            for queue in queues {
-                let queue = i32::from_ne_bytes(queue.to_ne_bytes());
-                a.jump32_if(Cond::Eq, R1, queue, copied);
-            }
-            a.goto(pass);
-            a.place(copied);
-        }
+        let [lost, pass] = [a.named("lost"), a.named("pass")];
         a.add([Insn::call(Helper::KTIME_GET_NS), Insn::store(Size::Double, R10, -16, R0)]);
         a.add([
             Insn::mov64_reg(R1, R6),

@@ -12,7 +12,7 @@ pub(crate) mod tee;
 pub(crate) mod writer;
 
 use crate::capture::buffers::Drain;
-use crate::capture::clock::Clock;
+use crate::capture::clock::{CardClock, Clock, Runs};
 use crate::capture::counted::Counted;
 use crate::capture::format::Description;
 use crate::capture::names::Names;
@@ -150,6 +150,7 @@ where
     let several = sockets.len() > 1;
     let (mut capturers, mut handles) = (Vec::new(), Vec::new());
     let hash = source::hashes_by_toeplitz(interface);
+    let card = CardClock::default();
     for ((socket, pool), sink) in sockets.into_iter().zip(sinks) {
         let (rx, fill, handle) = socket.into_parts();
         handles.push(handle.clone());
@@ -161,6 +162,7 @@ where
             rx: rx.source(metadata.as_ref(), queue, pool)?,
             fill,
             clock: begun.clock,
+            card: card.clone(),
             sink,
             kept: Kept { snaplen: args.snaplen(), queue: several.then_some(queue), hash },
             longest: umem.chunk_size().saturating_mul(frames),
@@ -186,7 +188,7 @@ where
     let running = plan.start(drain)?;
     let captured = session.begin().and_then(|()| served.run(port, &mut session, &mut capturers));
     drop(capturers);
-    let outcome = running.finish(&mut session, captured);
+    let outcome = running.finish(&mut session, captured, &card);
     session.end(outcome, [program])
 }
 
@@ -249,7 +251,7 @@ fn run_tee(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
     let running = plan.start(drain)?;
     let captured = session.begin().and_then(|()| copier.run(&mut session));
     drop(copier);
-    let outcome = running.finish(&mut session, captured);
+    let outcome = running.finish(&mut session, captured, &CardClock::default());
     session.end(outcome, [program])
 }
 
@@ -289,8 +291,14 @@ impl Planned {
 }
 
 impl Running {
-    /// Ends the file, and adds to the summary what was written; returns the first error.
-    fn finish(self, session: &mut Session<'_>, captured: Result<()>) -> Result<()> {
+    /// Ends the file, and adds to the summary what was written, and by which clock; returns the first
+    /// error.
+    fn finish(
+        self,
+        session: &mut Session<'_>,
+        captured: Result<()>,
+        card: &CardClock,
+    ) -> Result<()> {
         let Self { writer, path, count, tee } = self;
         let (written, outcome) = writer.finish(&path);
         let counted = count();
@@ -315,8 +323,11 @@ impl Running {
             "tee": tee,
             "matched": counted.accepted,
             "ring_lost": counted.ring_lost,
+            "clock": card.runs().map_or("system", Runs::word),
         });
-        session.more.push(More { key: "capture", json, lines: vec![line] });
+        let mut lines = vec![line];
+        lines.extend(card.runs().map(Runs::described));
+        session.more.push(More { key: "capture", json, lines });
         // Threads that receive end with an error of their own if nothing is written any more.
         outcome.and(captured)
     }

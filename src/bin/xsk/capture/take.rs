@@ -1,7 +1,7 @@
 //! Captures the packets of sockets: the kernel does not get them.
 
 use crate::capture::buffers::{FLUSH, Sink};
-use crate::capture::clock::{self, Clock};
+use crate::capture::clock::{CardClock, Clock};
 use crate::capture::format::Known;
 use crate::capture::source::Source;
 use crate::command_line::PortArgs;
@@ -30,6 +30,7 @@ pub(crate) struct Capturer<'a, R> {
     pub(crate) umem: Umem,
     pub(crate) sink: Sink,
     pub(crate) clock: Clock,
+    pub(crate) card: CardClock,
     pub(crate) kept: Kept,
     /// The most bytes that a packet may have.
     pub(crate) longest: u32,
@@ -48,7 +49,7 @@ pub(crate) struct Kept {
 
 impl<R: RxRing> Work for Capturer<'_, R> {
     fn run(&mut self, pace: &mut impl Pace) -> Result<()> {
-        let Self { args, rx, fill, handle, umem, sink, clock, kept, longest } = self;
+        let Self { args, rx, fill, handle, umem, sink, clock, card, kept, longest } = self;
         let most_bytes = kept.snaplen.min(*longest);
         // The time of the last packet, that of the last batch, and whether it came soon after another.
         let (mut last, mut seen, mut busy) = (0, 0, false);
@@ -66,7 +67,7 @@ impl<R: RxRing> Work for Capturer<'_, R> {
                     now = clock.now();
                 }
                 bytes += bytes_of(frames);
-                last = add(sink, umem, frames, (now, last), *kept, metadata);
+                last = add(sink, umem, frames, (now, last, card), *kept, metadata);
             })?;
             pace.counts().received(count, bytes);
             pace.done(claimed, count);
@@ -105,13 +106,13 @@ fn add(
     sink: &mut Sink,
     umem: &Umem,
     frames: &[Frame],
-    (now, last): (u64, u64),
+    (now, last, card): (u64, u64, &CardClock),
     kept: Kept,
     metadata: Option<RxMetadata>,
 ) -> u64 {
     let Kept { snaplen, queue, hash } = kept;
-    let card = metadata.and_then(|metadata| metadata.timestamp.known());
-    let time = clock::of_card(card, now).unwrap_or(now).max(last);
+    let time = metadata.and_then(|metadata| metadata.timestamp.known());
+    let time = time.map_or(now, |time| card.time(time, now)).max(last);
     let mut known = Known { time, queue, ..Known::default() };
     if let Some(metadata) = metadata {
         known.hash = metadata.hash.known().filter(|_| hash).map(|hash| hash.value);

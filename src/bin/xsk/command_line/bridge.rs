@@ -14,7 +14,7 @@ use std::ffi::OsString;
 /// what comes there goes to the kernel.
 ///
 /// There are no tables of addresses and no spanning tree: two bridges between the same networks are
-/// a loop. Without FILTER nothing goes to the kernel's network stack, which is refused without --yes
+/// a loop, and the two ends of one veth pair are refused. Without FILTER nothing goes to the kernel's network stack, which is refused without --yes
 /// on an interface that carries the default route or this ssh session. With FILTER only packets of
 /// which it is true are bridged, and ARP, neighbour discovery, DHCP replies and ssh to this host go
 /// to the kernel whatever it says, so that hosts on both sides do not find one another by the bridge:

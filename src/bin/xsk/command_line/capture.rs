@@ -21,8 +21,11 @@ pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 ///
 /// Times are in nanoseconds. With --tee a packet has the time at which the program ran. Without it, it
 /// has that at which the batch was seen that it came with: some microseconds after its arrival with
-/// --spin; else what a wake-up takes, or 0.3 ms while more than 1000 packets come in a second. Hardware times are taken where the driver reports them, and the card's clock
-/// is within a minute of the system's (--metadata). All are those of the monotonic clock, with the difference to
+/// --spin; else what a wake-up takes, or 0.3 ms while more than 1000 packets come in a second.
+/// Hardware times are taken where the driver reports them (--metadata), and the first one shows that
+/// the card's clock goes with the system's, to a second, or with TAI, which is turned into UTC;
+/// otherwise a line says how far apart both are, and the times are the system's. All those of the
+/// system are of the monotonic clock, with the difference to
 /// the time of day at the start: a clock that is set during the capture changes nothing, and no
 /// packet of a queue is before an earlier one. Packets of several queues (-q) are in the file as they
 /// were written, with the queue as an option of each; `reordercap` sorts them by time.
@@ -35,7 +38,8 @@ pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 /// Only packets that come are captured, not those that the interface sends. In JSON the summary has
 /// the object "capture": "file" (the first one), "files", "packets" and "bytes" that were written,
 /// "not_written" (received, and not written after an error), "tee", "matched" (packets of which FILTER
-/// is true; null without one, but with --tee) and "ring_lost" (null without --tee).
+/// is true; null without one, but with --tee), "ring_lost" (null without --tee) and "clock" (whose
+/// times are in the file: "system", "card", or "card_tai", turned into UTC).
 #[derive(Debug, Args)]
 #[command(mut_arg("queue", |arg| arg.default_value("all")))]
 #[command(mut_arg("sockets", |arg| arg.hide(true)))]

@@ -14,8 +14,8 @@ use std::net::IpAddr;
 /// extension headers, and all packets to other IP or Ethernet addresses.
 ///
 /// Not replied to, though taken, and so lost to the kernel as well: packets with a wrong checksum or
-/// contradictory lengths, from addresses that no other host can have (0.0.0.0, multicast, loopback,
-/// its own), and with an IPv4 source route. The summary counts each kind, and so does "replies" of
+/// contradictory lengths, from addresses that no other host can have (0.0.0.0, multicast, broadcast
+/// of a subnet of the interface, loopback, its own), and with an IPv4 source route. The summary counts each kind, and so does "replies" of
 /// the last JSON object: "replied", "not_replied" and "fragments_passed_on".
 ///
 /// A reply has the tags, the identification and the options of its request (a route or time that is

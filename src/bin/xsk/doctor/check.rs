@@ -1,7 +1,7 @@
 //! What a check found.
 
 use crate::report::output::printable;
-use crate::report::wrap::wrapped;
+use crate::report::paragraph::wrapped;
 use serde_json::{Value, json};
 
 /// How bad it is.

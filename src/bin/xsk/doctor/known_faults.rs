@@ -199,6 +199,19 @@ mod tests {
         assert!(!any("5.12").contains(&"unbound-socket-in-map-generic".to_owned()));
         assert!(any("6.13.2").contains(&"busy-polling-without-effect".to_owned()));
         assert!(!any("6.15").contains(&"busy-polling-without-effect".to_owned()));
+        for (kernel, is_there) in [
+            ("5.15.32", false),
+            ("5.15.33", true),
+            ("5.15.132", false),
+            ("6.1.53", true),
+            ("6.1.54", false),
+            ("6.5.3", true),
+            ("6.5.4", false),
+            ("6.5.13", false),
+        ] {
+            let is_found = any(kernel).contains(&"list-of-dying-sockets".to_owned());
+            assert_eq!(is_found, is_there, "{kernel}");
+        }
         let chunks = "chunks-of-2048-refused".to_owned();
         let zero_copy = |kernel| ids(of_driver("ice", all, Version::read(kernel)));
         assert!(!zero_copy("6.18.23").contains(&chunks) && zero_copy("6.18.24").contains(&chunks));

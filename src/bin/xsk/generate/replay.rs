@@ -35,9 +35,9 @@ pub(crate) struct Replay {
     capture: Capture<Patient>,
     /// The packet whose turn it is.
     packet: Vec<u8>,
-    /// Its time, in nanoseconds from the first packet, also in a later pass.
+    /// Its time, in nanoseconds from the first packet that can be sent, also in a later pass.
     time: u64,
-    /// The time of the first packet in the file, once one has a time.
+    /// The time of the first packet that can be sent, once one has a time.
     first: Option<u64>,
     /// The time at which this pass began.
     begin: u64,
@@ -132,7 +132,11 @@ impl Replay {
     /// the memory; returns whether there is a packet to be sent.
     pub(crate) fn limit(&mut self, by_mtu: usize, by_memory: usize) -> Result<bool> {
         self.most = (by_mtu.min(by_memory), by_mtu.saturating_add(TAG).min(by_memory));
-        Ok(!self.is_left_out() || self.advance()? == Step::Packet)
+        if !self.is_left_out() {
+            return Ok(true);
+        }
+        self.forget_time();
+        Ok(self.advance()? == Step::Packet)
     }
 
     /// Returns the packet whose turn it is.
@@ -141,7 +145,7 @@ impl Replay {
         &self.packet
     }
 
-    /// Returns its time, in nanoseconds from the first packet.
+    /// Returns its time, in nanoseconds from the first packet that can be sent.
     pub(crate) fn time(&self) -> u64 {
         self.time
     }
@@ -155,7 +159,7 @@ impl Replay {
         loop {
             loop {
                 match self.read()? {
-                    Step::Packet if self.is_left_out() => {}
+                    Step::Packet if self.is_left_out() => self.forget_time(),
                     Step::End => break,
                     step => return Ok(step),
                 }
@@ -184,6 +188,14 @@ impl Replay {
         self.counts.too_short += u64::from(short);
         self.counts.too_long += u64::from(long);
         short || long
+    }
+
+    /// Forgets the time of a packet that was left out, if none came before it that was not: the
+    /// first one that is sent is not waited for.
+    fn forget_time(&mut self) {
+        if self.counts.packets == self.counts.too_long + self.counts.too_short {
+            (self.first, self.time) = (None, 0);
+        }
     }
 
     /// Reads the next packet.
@@ -248,6 +260,28 @@ fn named(path: &Path, what: &str) -> String {
 mod tests {
     use super::*;
     use std::sync::mpsc::channel;
+
+    #[test]
+    fn times_are_from_the_first_packet_that_is_sent() {
+        let head = [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 12], &[1, 0, 0, 0]].concat();
+        let packet = |seconds: u8, length: u8| {
+            let lengths = [length, 0, 0, 0, length, 0, 0, 0];
+            [&[seconds, 0, 0, 0, 0, 0, 0, 0][..], &lengths, &vec![2; length.into()]].concat()
+        };
+        let packets =
+            [(1, 99), (3, 13), (7, 20), (8, 99), (9, 21)].map(|(at, len)| packet(at, len));
+        let path = std::env::temp_dir().join(format!("xsk-replay-times-{}", std::process::id()));
+        std::fs::write(&path, [head, packets.concat()].concat()).unwrap();
+        let mut replay = Replay::open(&path, Loops::Times(2), &Stop::never()).unwrap();
+        let _ = std::fs::remove_file(&path);
+        assert!(replay.limit(50, 50).unwrap());
+        let mut seen = vec![(replay.packet().len(), replay.time())];
+        while replay.advance().unwrap() == Step::Packet {
+            seen.push((replay.packet().len(), replay.time()));
+        }
+        let times = [0, 2, 2, 4].map(|seconds| seconds * 1_000_000_000);
+        assert!(seen.into_iter().eq([20, 21, 20, 21].into_iter().zip(times)));
+    }
 
     #[test]
     fn a_file_that_is_emptied_is_not_read_forever() {

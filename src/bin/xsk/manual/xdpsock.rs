@@ -4,7 +4,7 @@
 //! September 2025; `--force` is in versions before 2023, which came with the kernel (samples/bpf).
 
 use crate::command_line::Cli;
-use crate::report::wrap::wrapped;
+use crate::report::paragraph::wrapped;
 use clap::{Command, CommandFactory};
 use std::fmt::Write;
 
@@ -120,10 +120,8 @@ pub(crate) fn table(width: usize) -> String {
         .to_owned();
     let mut line = |theirs: &str, ours: &str, note: &str| {
         let head = format!("{theirs:<THEIRS$}{ours:<OURS$}");
-        let parts = wrapped(note, width - THEIRS - OURS);
-        for number in 0..parts.len().max(1) {
+        for (number, part) in wrapped(note, width - THEIRS - OURS).iter().enumerate() {
             let head = if number == 0 { head.as_str() } else { "" };
-            let part = parts.get(number).map_or("", String::as_str);
             let row = format!("{head:<0$}{part}", THEIRS + OURS);
             // Writing to a string does not fail.
             let _ = writeln!(text, "{}", row.trim_end());

@@ -119,9 +119,22 @@ impl Flow {
             self.window.fill(0);
             return;
         }
-        for number in last + 1..=number {
-            let (word, bit) = self.place(number);
-            self.window[word] &= !bit;
+        let ((from, first), (to, end)) = (self.place(last + 1), self.place(number));
+        // The bits from the first one on, and up to the last one; both, if they are of one word.
+        let (lower, upper) = (!0 << first.trailing_zeros(), !0 >> end.leading_zeros());
+        if (last + 1) / 64 == number / 64 {
+            self.window[from] &= !(lower & upper);
+            return;
+        }
+        self.window[from] &= !lower;
+        self.window[to] &= !upper;
+        // The words between them, round the end.
+        let next = (from + 1) & (self.window.len() - 1);
+        if next <= to {
+            self.window[next..to].fill(0);
+        } else {
+            self.window[next..].fill(0);
+            self.window[..to].fill(0);
         }
     }
 }
@@ -166,6 +179,18 @@ mod tests {
         assert_eq!(row(&[1, u32::MAX, 0]), [3, 0, 2, 0, 0]);
         let tally = of(&[u32::MAX, 0]);
         assert_eq!((tally.first, tally.last), (u32::MAX.into(), 1 << 32));
+    }
+
+    #[test]
+    fn a_packet_after_a_long_gap_is_noted_at_once() {
+        let mut flow = Flow::new(0, 1 << 16);
+        let start = std::time::Instant::now();
+        for at in 1..=20_000_u32 {
+            flow.note(at.wrapping_mul(65_000));
+        }
+        assert_eq!(flow.tally().packets, 20_001);
+        // Number by number it takes half a minute.
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     }
 
     #[test]

@@ -6,4 +6,3 @@ pub(crate) mod output;
 pub(crate) mod paragraph;
 pub(crate) mod rates;
 pub(crate) mod words;
-pub(crate) mod wrap;

@@ -7,35 +7,41 @@ pub(crate) fn one_line(text: &str) -> String {
     printable(text).replace('\n', "\\n")
 }
 
-/// Returns `text` behind `label`, in lines of at most so many columns, which begin under the first
-/// one's text. Lines end between words; a word that is longer than a line goes over several.
-pub(crate) fn labelled(label: &str, text: &str, width: usize) -> String {
-    let indent = label.chars().count();
-    let room = width.saturating_sub(indent).max(20);
-    let mut lines = vec![String::new()];
+/// Returns `text` in lines of at most `width` columns; at least one line. Lines end between words; a
+/// word that is longer than a line goes over several.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
     let mut used = 0;
-    for word in one_line(text).split(' ') {
-        let mut word: Vec<char> = word.chars().collect();
-        if used > 0 && used + 1 + word.len() > room {
-            lines.push(String::new());
+    for word in text.split([' ', '\n']) {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(std::mem::take(&mut line));
             used = 0;
         }
         if used > 0 {
-            word.insert(0, ' ');
+            line.push(' ');
+            used += 1;
         }
-        for c in word {
-            if used == room {
-                lines.push(String::new());
+        for c in word.chars() {
+            if used == width {
+                lines.push(std::mem::take(&mut line));
                 used = 0;
             }
-            if let Some(line) = lines.last_mut() {
-                line.push(c);
-            }
+            line.push(c);
             used += 1;
         }
     }
+    lines.push(line);
+    lines
+}
+
+/// Returns `text` behind `label`, in lines of at most so many columns, which begin under the first
+/// one's text.
+pub(crate) fn labelled(label: &str, text: &str, width: usize) -> String {
+    let indent = label.chars().count();
+    let room = width.saturating_sub(indent).max(20);
     let between = format!("\n{}", " ".repeat(indent));
-    format!("{label}{}\n", lines.join(&between))
+    format!("{label}{}\n", wrapped(&one_line(text), room).join(&between))
 }
 
 #[cfg(test)]
@@ -47,6 +53,15 @@ mod tests {
         let text = labelled("  maps  ", "one two three four five six", 28);
         assert_eq!(text, "  maps  one two three four\n        five six\n");
         assert_eq!(labelled("a ", "", 80), "a \n");
+    }
+
+    #[test]
+    fn words_fill_lines() {
+        assert_eq!(wrapped("a bb  ccc dddd", 4), ["a bb", "ccc", "dddd"]);
+        assert_eq!(wrapped("one\ntwo", 9), ["one two"]);
+        assert_eq!(wrapped("äöü x", 5), ["äöü x"]);
+        assert_eq!(wrapped("a longest b", 3), ["a", "lon", "ges", "t b"]);
+        assert_eq!(wrapped("", 5), [""]);
     }
 
     #[test]

@@ -101,7 +101,9 @@ fn chosen(args: &RespondArgs, interface: &Interface) -> Result<(Own, Option<Stri
     let shared: Vec<IpAddr> =
         addresses.iter().copied().filter(|address| kernels.contains(address)).collect();
     let router = !shared.is_empty() && is_router(name);
+    let broadcasts = interface.broadcast_addresses()?.into_iter().map(IpAddr::from);
     let own = Own::new(mac, &addresses, router)?;
+    let own = own.never_others(broadcasts.chain(kernels.iter().copied()));
     if shared.is_empty() {
         return Ok((own, None));
     }

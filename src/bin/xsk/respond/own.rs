@@ -16,6 +16,9 @@ pub(crate) struct Own {
     /// Sorted, each once.
     v4: Vec<Ipv4Addr>,
     v6: Vec<Ipv6Addr>,
+    /// Those that no other host has beside these: broadcast addresses of the subnets, and what else
+    /// is the kernel's.
+    not_others: Vec<IpAddr>,
     /// Whether neighbours are to know a router by these addresses.
     pub(crate) router: bool,
 }
@@ -34,7 +37,7 @@ impl Own {
         v4.dedup();
         v6.sort_unstable();
         v6.dedup();
-        let own = Self { mac, v4, v6, router };
+        let own = Self { mac, v4, v6, not_others: Vec::new(), router };
         let number = own.all().count();
         if number > MOST {
             return Err(Failure::Text(format!(
@@ -42,6 +45,20 @@ impl Own {
             )));
         }
         Ok(own)
+    }
+
+    /// Takes addresses that no other host has beside these.
+    pub(crate) fn never_others(self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self { not_others: addresses.into_iter().collect(), ..self }
+    }
+
+    /// Returns whether another host may have an address, and so get a reply.
+    pub(crate) fn may_be_others(&self, address: IpAddr) -> bool {
+        let is_own = match address {
+            IpAddr::V4(address) => self.has_v4(address),
+            IpAddr::V6(address) => self.has_v6(address),
+        };
+        !(is_own || is_no_host(address) || self.not_others.contains(&address))
     }
 
     pub(crate) fn v4(&self) -> &[Ipv4Addr] {

@@ -1,6 +1,6 @@
 //! Makes a reply of a request, in place.
 
-use crate::respond::own::{Mac, Own, is_no_host, multicast_mac, solicited_node};
+use crate::respond::own::{Mac, Own, multicast_mac, solicited_node};
 use crate::respond::replies::{Kind, Unreplied};
 use crate::respond::sum::{Sum, updated};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -98,10 +98,12 @@ fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
 /// Returns the Ethernet source, to which a reply goes.
 fn asker(packet: &[u8], own: &Own) -> Replied<Mac> {
     let mac: Mac = field(packet, 6);
-    if mac[0] & 1 != 0 || mac == own.mac || mac == [0; 6] {
-        return Err(Unreplied::Source);
-    }
-    Ok(mac)
+    if is_of_other(mac, own) { Ok(mac) } else { Err(Unreplied::Source) }
+}
+
+/// Returns whether an Ethernet address can be that of another host: it is no multicast address.
+fn is_of_other(mac: Mac, own: &Own) -> bool {
+    mac[0] & 1 == 0 && mac != own.mac && mac != [0; 6]
 }
 
 /// Writes the Ethernet addresses.
@@ -113,6 +115,7 @@ fn address_to(packet: &mut [u8], to: Mac, own: &Own) {
 /// Makes an ARP reply of a request (RFC 826). A sender address of 0.0.0.0 is that of a probe
 /// (RFC 5227), which is replied to as well.
 fn arp(packet: &mut [u8], at: usize, own: &Own) -> Replied {
+    let from: Mac = field(packet, 6);
     let request = packet.get_mut(at..at + 28).ok_or(Unreplied::Malformed)?;
     // Ethernet, IPv4, their lengths, and the operation.
     if field(request, 0) != [0, 1, 8, 0, 6, 4, 0, 1] {
@@ -124,12 +127,8 @@ fn arp(packet: &mut [u8], at: usize, own: &Own) -> Replied {
         return Err(Unreplied::Other);
     }
     let is_probe = sender == [0; 4];
-    if (!is_probe && is_no_host(Ipv4Addr::from(sender).into()))
-        || sender == target
-        || sender_mac[0] & 1 != 0
-        || sender_mac == own.mac
-        || sender_mac == [0; 6]
-    {
+    let may_ask = is_probe || own.may_be_others(Ipv4Addr::from(sender).into());
+    if !may_ask || !is_of_other(sender_mac, own) || !is_of_other(from, own) {
         return Err(Unreplied::Source);
     }
     put(request, 6, [0, 2]);
@@ -190,7 +189,7 @@ fn echo<'a>(
     if !own.has_v4(destination.into()) {
         return Err(Unreplied::Other);
     }
-    if is_no_host(Ipv4Addr::from(source).into()) || own.has_v4(source.into()) {
+    if !own.may_be_others(Ipv4Addr::from(source).into()) {
         return Err(Unreplied::Source);
     }
     let asker = asker(packet, own)?;
@@ -276,7 +275,7 @@ fn echo6<'a>(
     if field(packet, at + IPV6_HEADER) != [128, 0] || !own.has_v6(header.destination) {
         return Err(Unreplied::Other);
     }
-    if is_no_host(header.source.into()) || own.has_v6(header.source) {
+    if !own.may_be_others(header.source.into()) {
         return Err(Unreplied::Source);
     }
     let asker = asker(packet, own)?;
@@ -321,7 +320,7 @@ impl Solicitation {
             if !to_node || names_source {
                 return Err(Unreplied::Malformed);
             }
-        } else if is_no_host(source.into()) || own.has_v6(source) {
+        } else if !own.may_be_others(source.into()) {
             return Err(Unreplied::Source);
         }
         Ok(Self { asker: asker(packet, own)?, source, target })

@@ -1,8 +1,9 @@
 //! The filter: what comes to the sockets, which is what is replied to and nothing else, as far as
 //! a filter can tell.
 
+use crate::command_line::ranges::Mac;
 use crate::failure::{Failure, Result};
-use crate::respond::own::{Mac, Own, solicited_node};
+use crate::respond::own::{Own, solicited_node};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use xsk::bpf::{Action, Condition, Filter};
@@ -12,7 +13,7 @@ const ICMPV6: u8 = 58;
 /// Returns the filter: its first rule passes fragments of echo requests on, to count them, and the
 /// second one takes what is replied to.
 pub(crate) fn filter(own: &Own) -> Result<Filter> {
-    let mac = text(own.mac);
+    let mac = Mac(own.mac);
     let to = || own.v4().iter().map(|address| format!("ip dst host {address}"));
     let to6 = || own.v6().iter().map(|address| format!("ip6 dst host {address}"));
     let fragments = [
@@ -42,11 +43,6 @@ pub(crate) fn filter(own: &Own) -> Result<Filter> {
     };
     let filter = Filter::new().rule(rule(&fragments)?, Action::Pass);
     Ok(filter.rule(rule(&taken)?, Action::Queue))
-}
-
-fn text(mac: Mac) -> String {
-    let [a, b, c, d, e, f] = mac;
-    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
 }
 
 fn parse(text: &str) -> Result<Condition> {
@@ -93,6 +89,7 @@ fn solicited(address: Ipv6Addr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::respond::own::Mac;
     use std::net::IpAddr;
 
     const MAC: Mac = [2, 0, 0, 0, 0, 1];

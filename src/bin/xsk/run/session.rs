@@ -1,19 +1,19 @@
 //! Decides during a command when to report and when to end, and has the interfaces looked at.
 
+mod end;
+mod links;
+
 use crate::command_line::PortArgs;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::process::rights;
 use crate::process::signals::Stop;
 use crate::report::words::Event;
 use crate::run::counts::{Counts, Report};
 use crate::run::ended::Ended;
 use crate::run::lines::{More, Way};
-use crate::run::link::Link;
-use crate::run::pace::{Pace, Patience, STUCK};
-use crate::run::parts::Part;
-use crate::run::port::ActiveProgram;
-use crate::run::side::{DOWN, Side, explain};
-use crate::run::table::{Summary, Table};
+use crate::run::pace::Pace;
+use crate::run::side::Side;
+use crate::run::table::Table;
 use crate::run::tx_times::TxTimes;
 use crate::run::watch;
 use rustix::time::{ClockId, clock_gettime};
@@ -206,97 +206,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Takes the result of a wake-up on the interface of number `side`. An interface that is down,
-    /// or has no carrier, is noted, once, and waited for: the kernel sends what is in the TX ring
-    /// when it is up again.
-    #[inline]
-    pub(crate) fn kicked(&mut self, side: usize, result: xsk::Result<Kick>) -> Result<()> {
-        match result {
-            Ok(Kick::NotNeeded) => Ok(()),
-            Ok(kick) if kick != Kick::Busy && self.sides[side].is_steady() => Ok(()),
-            changed => self.link_changed(side, changed),
-        }
-    }
-
-    /// Returns the first socket of the interface of number `side`.
-    pub(crate) fn handle(&self, side: usize) -> &SocketHandle {
-        &self.sides[side].handles()[0]
-    }
-
-    /// Returns whether packets can be sent on the interface of number `side`, as far as it is
-    /// known.
-    #[inline]
-    pub(crate) fn is_ready(&self, side: usize) -> bool {
-        self.sides[side].is_ready()
-    }
-
-    #[cold]
-    fn link_changed(&mut self, side: usize, result: xsk::Result<Kick>) -> Result<()> {
-        let side = &mut self.sides[side];
-        if matches!(result, Ok(Kick::Busy)) && side.is_ready() {
-            // The device drops: perhaps it has lost its carrier.
-            side.ask();
-            return self.look();
-        }
-        if side.kicked(result, &self.table)? {
-            self.nap(DOWN);
-        }
-        Ok(())
-    }
-
-    /// Looks at the link of the interface of number `side`, and pauses if nothing can be sent.
-    pub(crate) fn look_at_link(&mut self, side: usize) -> Result<()> {
-        if self.sides[side].look_at_link(&self.table)? {
-            self.nap(DOWN);
-        }
-        Ok(())
-    }
-
-    /// Calls `work` for each interface until everything that was given to the kernel was sent or
-    /// dropped. `work` takes the number of an interface, wakes the kernel if it is ready, and
-    /// returns whether chunks came back from there, and how many are out.
-    ///
-    /// How long that is waited for: see [`Pace::drain`].
-    pub(crate) fn drain(
-        &mut self,
-        mut work: impl FnMut(&mut Self, usize) -> Result<(bool, u64)>,
-    ) -> Result<()> {
-        let mut patience = Patience::new(self.ended.is_some());
-        loop {
-            let mut back = false;
-            for side in 0..self.sides.len() {
-                let (came, pending) = work(self, side)?;
-                back |= came;
-                self.sides[side].pending = pending;
-            }
-            self.pending = self.sides.iter().map(|side| side.pending).sum();
-            if self.pending == 0 {
-                return Ok(());
-            }
-            let now = Instant::now();
-            if back {
-                patience.begin_again(now);
-            }
-            let waits = |side: &Side| side.pending > 0 && !side.is_ready();
-            if patience.is_for_count() {
-                self.turns = 1;
-                if !self.goes_on()? {
-                    patience.end(now);
-                } else if let Some(side) = self.sides.iter().position(waits) {
-                    patience.begin_again(now);
-                    self.look_at_link(side)?;
-                }
-            }
-            let stopped = self.sides.iter().all(|side| side.pending == 0 || waits(side));
-            if patience.is_over(now, stopped) {
-                return Ok(());
-            }
-            if !back {
-                Patience::pause();
-            }
-        }
-    }
-
     /// Sleeps for a moment in which nothing can be done; what is due is done after it.
     pub(crate) fn nap(&mut self, time: Duration) {
         self.turns = 1;
@@ -318,28 +227,6 @@ impl<'a> Session<'a> {
         self.next_check.saturating_sub(self.looked).max(Duration::from_millis(1))
     }
 
-    /// Does what is due while other threads do the work, one of which has `asked` for a look at the
-    /// link; returns whether they go on.
-    pub(crate) fn oversee(&mut self, asked: bool) -> Result<bool> {
-        let side = &mut self.sides[0];
-        if asked || !side.is_ready() {
-            side.look_at_link_again(&self.table)?;
-        }
-        self.turns = 1;
-        self.goes_on()
-    }
-
-    /// Returns the state of the first interface's link.
-    pub(crate) fn link(&self) -> Link {
-        self.sides[0].link()
-    }
-
-    /// Notes how many packets are neither sent nor dropped on the first interface.
-    pub(crate) fn set_pending(&mut self, pending: u64) {
-        self.sides[0].pending = pending;
-        self.pending = pending;
-    }
-
     /// Writes a line that is no event.
     pub(crate) fn note(&self, text: &str) {
         self.table.note(text);
@@ -348,112 +235,6 @@ impl<'a> Session<'a> {
     /// Writes an event on the first interface.
     pub(crate) fn event(&self, event: Event, text: &str) {
         self.table.event(self.sides[0].label(), event, text);
-    }
-
-    /// Detaches the programs and then writes the summary: the output may be closed.
-    pub(crate) fn end(
-        self,
-        outcome: Result<()>,
-        programs: impl IntoIterator<Item = ActiveProgram>,
-    ) -> Result<Ended> {
-        let now = Instant::now();
-        let time = now.duration_since(self.start);
-        let closed = ActiveProgram::close_all(programs);
-        let outcome = outcome.map_err(|failure| explain(&self.sides, failure));
-        let (report, sides) = match self.counters() {
-            Ok(counters) => counters,
-            Err(error) => {
-                let _ = self.table.finish();
-                return outcome.and(closed).and(Err(error));
-            }
-        };
-        let outcome = outcome.and_then(|()| self.achieved(&report, &sides));
-        let written = self.write_end(now, time, (&report, &sides), &outcome);
-        let ended = outcome?;
-        closed.and(written).map(|()| ended)
-    }
-
-    /// Notes that the loop ended because all was done that was to be done, unless something else
-    /// ended it.
-    pub(crate) fn note_complete(&mut self) {
-        self.ended.get_or_insert(Ended::Complete);
-    }
-
-    fn only_sends(&self) -> bool {
-        matches!(self.command, "txonly" | "generate")
-    }
-
-    /// Returns why the loop ended: without another reason, its count was reached.
-    fn achieved(&self, report: &Report, sides: &[Report]) -> Result<Ended> {
-        let ended = self.ended.unwrap_or(Ended::Count);
-        let totals = report.totals();
-        let all = totals.tx_packets + totals.tx_dropped + self.pending;
-        let names = |is_meant: &dyn Fn(&Side, &Report) -> bool| {
-            let meant = self.sides.iter().zip(sides).filter(|(side, one)| is_meant(side, one));
-            meant.map(|(side, _)| side.name()).collect::<Vec<_>>().join(" and ")
-        };
-        match ended {
-            Ended::Count | Ended::Complete if totals.tx_dropped > 0 => Err(Failure::Text(format!(
-                "{} dropped {} of {all} packets in place of sending them",
-                names(&|_, report| report.tx_dropped > 0),
-                totals.tx_dropped
-            ))),
-            Ended::Count | Ended::Complete if self.pending > 0 => Err(Failure::Text(format!(
-                "{} of {all} packets were not sent: {} took none for {} s",
-                self.pending,
-                names(&|side, _| side.pending > 0),
-                STUCK.as_secs()
-            ))),
-            // One that only sends has failed then.
-            Ended::Time { .. } if self.only_sends() && totals.tx_packets == 0 => {
-                let (name, link) = (self.sides[0].name(), self.sides[0].link());
-                Err(Failure::Text(match (link, totals.tx_dropped) {
-                    (Link::Ready, 0) => format!("{name} has sent nothing"),
-                    (Link::Ready, dropped) => format!("{name} dropped all {dropped} packets"),
-                    (Link::Down, _) => format!("nothing was sent: {name} is down"),
-                    (Link::NoCarrier, _) => format!("nothing was sent: {name} has no carrier"),
-                }))
-            }
-            _ => Ok(ended),
-        }
-    }
-
-    fn write_end(
-        mut self,
-        now: Instant,
-        time: Duration,
-        (report, sides): (&Report, &[Report]),
-        outcome: &Result<Ended>,
-    ) -> Result<()> {
-        self.note_losses(sides);
-        let ways = self.ways(sides);
-        let (last, before, ways_before) = &self.last;
-        let since = now.duration_since(*last);
-        self.table.last_interval((before, ways_before), (report, &ways), since)?;
-        let ended = outcome.as_ref().map_or_else(Failure::why, |ended| ended.why());
-        let error = outcome.as_ref().err().map(Failure::to_string);
-        let parts = match (&self.sides[..], sides) {
-            ([a, b], [on_a, on_b]) => {
-                let dropped = [on_a.tx_dropped, on_b.tx_dropped];
-                Part::directions([a.name(), b.name()], &self.parts, dropped)
-            }
-            ([side], _) if self.args.queue.single().is_none() => {
-                Part::queues(&self.parts, side.handles())
-            }
-            (sides, _) => {
-                let handles = sides.iter().flat_map(Side::handles);
-                Part::sockets(&self.parts, handles.map(SocketHandle::tx_dropped))
-            }
-        };
-        let effects = self.sides.iter().flat_map(Side::handles);
-        let effects = effects.filter(|_| self.args.busy_poll).map(SocketHandle::busy_poll_effect);
-        let busy_poll = effects.filter_map(xsk::Result::ok).collect();
-        let (pending, tx_times, more) = (self.pending, self.tx_times, self.more);
-        let filters = self.sides.iter().filter_map(Side::filter_summary).collect();
-        let summary =
-            Summary { ended, time, pending, error, parts, tx_times, busy_poll, filters, more };
-        self.table.summary(report, summary)?;
-        Ok(())
     }
 
     /// Writes a line for each interface, and a note for each that is down.

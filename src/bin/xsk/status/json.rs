@@ -5,7 +5,7 @@ use crate::report::clock;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use xsk::attach::{ChainActions, Dispatcher};
-use xsk::bpf::{PinnedObject, RuleCount};
+use xsk::bpf::{PinnedObject, RuleCount, TapCounts};
 use xsk::interface::{ProcessInfo, XdpSocketCounters, XdpSocketInfo};
 
 /// Returns the lines.
@@ -65,6 +65,7 @@ fn of_program(view: &View, seen: &SeenProgram) -> Value {
         "maps": seen.maps.as_ref().map(|maps| maps.iter().map(of_map).collect::<Value>()),
         "dispatcher": program.dispatcher.as_ref().map(of_dispatcher),
         "filter": seen.filter.as_ref().map(of_filter),
+        "tap": seen.tap.as_ref().map(of_tap),
     })
 }
 
@@ -122,8 +123,15 @@ fn of_filter(filter: &SeenFilter) -> Value {
         };
         rules.iter().map(of_rule).collect()
     });
-    let count = |count: RuleCount| json!({ "packets": count.packets, "bytes": count.bytes });
     json!({ "rules": rules, "others": filter.others.map(count) })
+}
+
+fn of_tap(tap: &TapCounts) -> Value {
+    json!({ "matched": count(tap.matched), "others": count(tap.others), "lost": tap.lost })
+}
+
+fn count(count: RuleCount) -> Value {
+    json!({ "packets": count.packets, "bytes": count.bytes })
 }
 
 fn of_socket(view: &View, socket: &XdpSocketInfo) -> Value {

@@ -6,7 +6,7 @@ use crate::report::paragraph::{labelled, one_line};
 use crate::report::rates::grouped;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use xsk::bpf::{PinnedObject, RuleCount};
+use xsk::bpf::{PinnedObject, RuleCount, TapCounts};
 use xsk::interface::{InterfaceInfo, XdpSocketCounters, XdpSocketInfo};
 
 /// How far the text of an item is from the left.
@@ -186,9 +186,10 @@ fn of_program(view: &View, seen: &SeenProgram, width: usize) -> String {
             }
         };
     }
-    match &seen.filter {
-        Some(filter) => text + &of_filter(filter, width),
-        None => text,
+    match (&seen.filter, &seen.tap) {
+        (Some(filter), _) => text + &of_filter(filter, width),
+        (None, Some(tap)) => text + &of_tap(tap, width),
+        (None, None) => text,
     }
 }
 
@@ -230,6 +231,20 @@ fn of_filter(filter: &SeenFilter, width: usize) -> String {
     }
     row(filter.others, "pass: all others");
     text
+}
+
+fn of_tap(tap: &TapCounts, width: usize) -> String {
+    let TapCounts { matched, others, lost, .. } = tap;
+    let counts = format!(
+        "{} packets matched ({} bytes), {} of them found no room; {} others ({} bytes)",
+        grouped(matched.packets),
+        grouped(matched.bytes),
+        grouped(*lost),
+        grouped(others.packets),
+        grouped(others.bytes)
+    );
+    item("kind", "a tap of xsk, which copies packets (capture --tee)", width)
+        + &item("counts", &counts, width)
 }
 
 /// Returns how many of the sockets processes have, where no more is known of them.

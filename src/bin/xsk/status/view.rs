@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use xsk::attach::AttachedProgram;
 use xsk::bpf::{
-    FilterProgram, FilterRule, MapInfo, PinnedObject, Pins, Program, RuleCount, SlotProbe, XskMap,
+    FilterProgram, FilterRule, MapInfo, PinnedObject, Pins, Program, RuleCount, SlotProbe,
+    TapCounts, XskMap,
 };
 use xsk::interface::{InterfaceInfo, ProcessInfo, Processes, XdpSocketInfo};
 use xsk::uapi::bpf::BPF_MAP_TYPE_XSKMAP;
@@ -47,6 +48,8 @@ pub(super) struct SeenProgram {
     pub(super) program: AttachedProgram,
     pub(super) maps: Option<Vec<SeenMap>>,
     pub(super) filter: Option<SeenFilter>,
+    /// What it has counted, if it is one that copies packets.
+    pub(super) tap: Option<TapCounts>,
 }
 
 /// A map of a program.
@@ -215,8 +218,9 @@ impl SeenProgram {
         let opened = program.info.as_ref().and_then(|_| Program::from_id(program.id).ok());
         let maps = opened.as_ref().and_then(|opened| opened.maps().ok());
         let maps = maps.map(|maps| maps.into_iter().map(SeenMap::look).collect());
+        let tap = opened.as_ref().and_then(|opened| TapCounts::of_program(opened).ok()?);
         let filter = opened.and_then(|opened| FilterProgram::from_program(opened).ok()?);
-        Self { program, maps, filter: filter.as_ref().map(SeenFilter::of) }
+        Self { program, maps, filter: filter.as_ref().map(SeenFilter::of), tap }
     }
 
     /// Returns its name; an empty one if it has none, and `None` if that is not known.

@@ -65,6 +65,13 @@ pub(crate) fn run<S: Forwards>(all: Between<'_>, stop: &Stop) -> Result<Ended> {
             interfaces[0]
         )));
     }
+    if is_one_cable(&interfaces)? {
+        return Err(Failure::Text(format!(
+            "{} and {} are the two ends of one cable: what is sent on one comes back on the other, \
+             and each packet would go round for ever",
+            interfaces[0], interfaces[1]
+        )));
+    }
     let chunks = args.chunks.unwrap_or(2 * CHUNKS);
     if chunks == 1 {
         return Err(Failure::Text(
@@ -115,6 +122,14 @@ pub(crate) fn run<S: Forwards>(all: Between<'_>, stop: &Stop) -> Result<Ended> {
         });
     }
     session.end(outcome, programs)
+}
+
+/// Returns whether two interfaces are the ends of one veth pair (or of a netkit one): what is sent on
+/// one is received on the other.
+fn is_one_cable([a, b]: &[Interface; 2]) -> Result<bool> {
+    let info = a.info()?;
+    let is_pair = matches!(info.kind.as_deref(), Some("veth" | "netkit"));
+    Ok(is_pair && !info.lower_is_elsewhere && info.lower == Some(b.index()))
 }
 
 /// Returns sockets on the queues of both interfaces, over one packet memory, which has so many

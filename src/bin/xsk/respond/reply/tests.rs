@@ -4,12 +4,16 @@ use std::net::IpAddr;
 const MAC: Mac = [2, 0, 0, 0, 0, 1];
 const ASKER: Mac = [2, 0, 0, 0, 0, 9];
 const V4: [u8; 4] = [192, 0, 2, 1];
+const BROADCAST: [u8; 4] = [192, 0, 2, 255];
+/// An address of the kernel that is not replied for.
+const KERNELS: [u8; 4] = [192, 0, 2, 3];
 const FROM: [u8; 4] = [192, 0, 2, 9];
 const V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0x11, 0x2233);
 const FROM6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 9);
 
 fn own() -> Own {
-    Own::new(MAC, &[IpAddr::from(V4), IpAddr::from(V6)], false).unwrap()
+    let own = Own::new(MAC, &[IpAddr::from(V4), IpAddr::from(V6)], false).unwrap();
+    own.never_others([IpAddr::from(BROADCAST), IpAddr::from(KERNELS)])
 }
 
 /// Returns the checksum of bytes, computed word by word.
@@ -236,6 +240,8 @@ fn what_is_damaged_or_has_a_source_that_cannot_be_is_not_replied_to() {
         ethernet(MAC, &[], IPV6, &ip)
     };
     let arp = |sender, target| ethernet(MAC, &[], ARP, &arp_request(sender, target));
+    let mut arp_from_all = arp(FROM, V4);
+    arp_from_all[6] = 1;
     let strict = ipv4(&[137, 7, 4, 10, 0, 0, 1, 0], &echo_request(b"data"));
     let cases = [
         ("ICMP checksum", damaged(25), Unreplied::Checksum),
@@ -254,6 +260,8 @@ fn what_is_damaged_or_has_a_source_that_cannot_be_is_not_replied_to() {
         ("multicast", from([224, 0, 0, 1]), Unreplied::Source),
         ("broadcast", from([255; 4]), Unreplied::Source),
         ("its own", from(V4), Unreplied::Source),
+        ("broadcast of the subnet", from(BROADCAST), Unreplied::Source),
+        ("the kernel's", from(KERNELS), Unreplied::Source),
         ("Ethernet multicast", from_all, Unreplied::Source),
         ("its own Ethernet address", own_mac, Unreplied::Source),
         ("source route", packet(strict), Unreplied::SourceRoute),
@@ -269,6 +277,8 @@ fn what_is_damaged_or_has_a_source_that_cannot_be_is_not_replied_to() {
         ("target", asked(FROM6, 255, &NAMES_ASKER), Unreplied::Other),
         ("ARP target", arp(FROM, [192, 0, 2, 2]), Unreplied::Other),
         ("ARP from multicast", arp([224, 0, 0, 1], V4), Unreplied::Source),
+        ("ARP from broadcast", arp(BROADCAST, V4), Unreplied::Source),
+        ("ARP in a frame from multicast", arp_from_all, Unreplied::Source),
         ("ARP announcement", arp(V4, V4), Unreplied::Source),
     ];
     for (name, packet, wanted) in cases {
