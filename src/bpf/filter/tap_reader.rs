@@ -28,6 +28,9 @@ const _: () = assert!(size_of::<Head>() == usize32(HEAD));
 /// while let Some(packet) = reader.read()? {
 ///     println!("{} of {} bytes", packet.bytes.len(), packet.length);
 /// }
+/// // Many copies at once cost less.
+/// let mut bytes = 0;
+/// reader.read_each(1024, |packet| bytes += packet.bytes.len())?;
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
@@ -68,10 +71,31 @@ impl TapReader {
     /// # Errors
     /// As [`RingReader::read`].
     pub fn read(&mut self) -> Result<Option<PacketCopy<'_>>> {
-        let Some(record) = self.ring.read()? else { return Ok(None) };
+        Ok(self.ring.read()?.and_then(PacketCopy::of))
+    }
+
+    /// Calls `f` with the copies that are there, `most` at the most. Returns how many there were.
+    ///
+    /// It costs less than as many calls of [`read`](Self::read), here and in the program: their room
+    /// in the ring is free after the last one, or for an eighth of the ring at once. If `f` panics,
+    /// some of the copies that it saw come again.
+    ///
+    /// # Errors
+    /// As [`RingReader::read`].
+    pub fn read_each(&mut self, most: usize, mut f: impl FnMut(PacketCopy<'_>)) -> Result<usize> {
+        self.ring.read_each(most, |record| {
+            if let Some(copy) = PacketCopy::of(record) {
+                f(copy);
+            }
+        })
+    }
+}
+
+impl<'a> PacketCopy<'a> {
+    fn of(record: &'a [u8]) -> Option<Self> {
         // Nothing else writes into this ring: a record has its head, and what the head says.
-        let Ok((head, bytes)) = Head::read_from_prefix(record) else { return Ok(None) };
+        let (head, bytes) = Head::read_from_prefix(record).ok()?;
         let bytes = bytes.get(..usize32(head.kept)).unwrap_or(bytes);
-        Ok(Some(PacketCopy { time: head.time, length: head.length, queue: head.queue, bytes }))
+        Some(Self { time: head.time, length: head.length, queue: head.queue, bytes })
     }
 }

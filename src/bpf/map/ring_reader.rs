@@ -50,11 +50,7 @@ impl RingReader {
     /// from it since: this reader cannot go on, a new one begins where the other stopped.
     pub fn read(&mut self) -> Result<Option<&[u8]>> {
         loop {
-            let consumer = self.memory.consumer();
-            let available = self.memory.available(self.position);
-            if consumer != self.position || available > u64::from(self.map.entries()) {
-                return Err(self.fault(available, None));
-            }
+            let available = self.look()?;
             if available == 0 {
                 return Ok(None);
             }
@@ -83,15 +79,79 @@ impl RingReader {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn read_all(&mut self, mut f: impl FnMut(&[u8])) -> Result<usize> {
+    pub fn read_all(&mut self, f: impl FnMut(&[u8])) -> Result<usize> {
         let end = self.position.saturating_add(self.map.entries().into());
-        let mut count = 0_usize;
-        while self.position < end {
-            let Some(record) = self.read()? else { break };
-            f(record);
-            count = count.saturating_add(1);
+        self.read_until(end, usize::MAX, f)
+    }
+
+    /// Calls `f` with the records that are there, `most` at the most, until there is none or the next
+    /// one is not finished. Returns how many there were.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(in super::super) fn read_each(
+        &mut self,
+        most: usize,
+        f: impl FnMut(&[u8]),
+    ) -> Result<usize> {
+        self.read_until(u64::MAX, most, f)
+    }
+
+    /// Reads records that begin before the position `end`, `most` at the most.
+    ///
+    /// Their room is given back for an eighth of the ring at once: programs look at the reader's
+    /// position for each record, and have to fetch it from another CPU whenever it was written.
+    fn read_until(&mut self, end: u64, most: usize, mut f: impl FnMut(&[u8])) -> Result<usize> {
+        let part = u64::from(self.map.entries()).wrapping_div(8);
+        let (mut count, mut is_busy) = (0_usize, false);
+        while count < most && !is_busy {
+            let available = self.look()?;
+            let until = self.position.saturating_add(available.min(part)).min(end);
+            let (mut read, mut bad) = (0_u64, None);
+            while count < most && self.position.saturating_add(read) < until {
+                let position = self.position.saturating_add(read);
+                match step(self.memory.header(position), available.saturating_sub(read)) {
+                    Step::Busy => {
+                        is_busy = true;
+                        break;
+                    }
+                    Step::Skip { whole } => read = read.saturating_add(whole),
+                    Step::Bad { len } => {
+                        bad = Some(len);
+                        break;
+                    }
+                    Step::Record { len, whole } => {
+                        self.record.resize(usize32(len), 0);
+                        if !self.memory.copy(position, &mut self.record) {
+                            bad = Some(len);
+                            break;
+                        }
+                        f(&self.record);
+                        read = read.saturating_add(whole);
+                        count = count.saturating_add(1);
+                    }
+                }
+            }
+            if read > 0 {
+                self.release(read);
+            }
+            if bad.is_some() {
+                return Err(self.fault(available.saturating_sub(read), bad));
+            }
+            if read == 0 {
+                break;
+            }
         }
         Ok(count)
+    }
+
+    /// Returns how many bytes the kernel has written since the last record that was read.
+    fn look(&self) -> Result<u64> {
+        let available = self.memory.available(self.position);
+        if self.memory.consumer() != self.position || available > u64::from(self.map.entries()) {
+            return Err(self.fault(available, None));
+        }
+        Ok(available)
     }
 
     /// Sleeps until there is a record, or `timeout` is over (`None`: for ever); returns whether there

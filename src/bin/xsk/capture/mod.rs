@@ -242,6 +242,7 @@ fn run_tee(args: &CaptureArgs, stop: &Stop) -> Result<Ended> {
         snaplen,
         queues: interface.queues()?.rx > 1,
         spin: args.spin,
+        ring_bytes: args.tee_ring,
     };
     let (clock, start) = (begun.clock, begun.start);
     let plan =

@@ -14,8 +14,13 @@ use xsk::bpf::{TapProgram, TapReader};
 /// How long to pause while there is no copy, and when there was none for some time: the ring holds
 /// what comes meanwhile.
 const PAUSE: Duration = Duration::from_millis(1);
+/// The pause if the ring has so many bytes at the least: each costs as much as some hundred copies.
+const PAUSE_OF_LARGE: Duration = Duration::from_millis(2);
+const LARGE: u32 = 1 << 24;
 const LONG_PAUSE: Duration = Duration::from_millis(10);
 const IDLE: Duration = Duration::from_millis(100);
+/// How many batches are read between two looks at the clock.
+const BATCHES: u32 = 16;
 /// How often the losses are read.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the end waits while no buffer becomes free.
@@ -42,14 +47,23 @@ pub(crate) struct Copier {
     /// Whether the queues are to be in the file.
     pub(crate) queues: bool,
     pub(crate) spin: bool,
+    /// Bytes of the ring.
+    pub(crate) ring_bytes: u32,
 }
 
 impl Copier {
     /// Writes copies until the session ends.
     pub(crate) fn run(&mut self, session: &mut Session<'_>) -> Result<()> {
         let (mut active, mut looked) = (Instant::now(), Instant::now());
+        let pause = if self.ring_bytes >= LARGE { PAUSE_OF_LARGE } else { PAUSE };
         while Pace::goes_on(session)? {
-            let came = self.read(session, u64::MAX)?;
+            let mut came = Came::Copies;
+            for _ in 0..BATCHES {
+                came = self.read(session, None)?;
+                if came != Came::Copies {
+                    break;
+                }
+            }
             let now = Instant::now();
             if now - looked >= LOOK {
                 looked = now;
@@ -64,13 +78,13 @@ impl Copier {
                 self.sink.flush_old(self.clock.now());
             }
             if !self.spin {
-                session.nap(if now - active > IDLE { LONG_PAUSE } else { PAUSE });
+                session.nap(if now - active > IDLE { LONG_PAUSE } else { pause });
             }
         }
         // What came before the end is in the ring; what comes meanwhile is left there.
         let (end, mut moved) = (self.clock.now(), Instant::now());
         loop {
-            match self.read(session, end)? {
+            match self.read(session, Some(end))? {
                 Came::Copies => moved = Instant::now(),
                 Came::NoRoom if moved.elapsed() < STILL => std::thread::sleep(PAUSE),
                 _ => break,
@@ -81,32 +95,30 @@ impl Copier {
         Ok(())
     }
 
-    /// Writes some copies of packets, up to the first one that came after the time `end`.
-    fn read(&mut self, session: &mut Session<'_>, end: u64) -> Result<Came> {
+    /// Writes some copies of packets; with an end, one, and says whether it came after that time.
+    fn read(&mut self, session: &mut Session<'_>, end: Option<u64>) -> Result<Came> {
         let room = self.sink.room(self.snaplen)?;
         if room == 0 {
             return Ok(Came::NoRoom);
         }
         let claimed = Pace::claim(session);
-        let (mut count, mut bytes, mut is_all) = (0, 0, false);
-        while count < claimed.min(room) {
-            let Some(copy) = self.reader.read()? else { break };
-            let time = self.clock.of(copy.time);
-            let queue = self.queues.then_some(copy.queue);
+        let most = if end.is_some() { 1 } else { room }.min(claimed);
+        let Self { reader, sink, clock, queues, .. } = self;
+        let (mut count, mut bytes, mut last) = (0, 0, 0);
+        reader.read_each(most as usize, |copy| {
+            let time = clock.of(copy.time);
+            let queue = queues.then_some(copy.queue);
             let known = Known { time, length: copy.length, queue, ..Known::default() };
-            self.sink.add(&known, copy.bytes.len(), [copy.bytes]);
+            sink.add(&known, copy.bytes.len(), [copy.bytes]);
             count += 1;
             bytes += u64::from(copy.length);
-            if time > end {
-                is_all = true;
-                break;
-            }
-        }
+            last = time;
+        })?;
         session.counts.received(count, bytes);
         Pace::done(session, claimed, count);
         Ok(match count {
             0 => Came::Nothing,
-            _ if is_all => Came::All,
+            _ if end.is_some_and(|end| last > end) => Came::All,
             _ => Came::Copies,
         })
     }
