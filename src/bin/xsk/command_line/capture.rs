@@ -25,10 +25,10 @@ pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 /// Hardware times are taken where the driver reports them (--metadata), and the first one shows that
 /// the card's clock goes with the system's, to a second, or with TAI, which is turned into UTC;
 /// otherwise a line says how far apart both are, and the times are the system's. All those of the
-/// system are of the monotonic clock, with the difference to
-/// the time of day at the start: a clock that is set during the capture changes nothing, and no
-/// packet of a queue is before an earlier one. Packets of several queues (-q) are in the file as they
-/// were written, with the queue as an option of each; `reordercap` sorts them by time.
+/// system are of the monotonic clock, with the difference to the time of day at the start: a clock
+/// that is set during the capture changes nothing, and no packet of a queue is before an earlier one.
+/// Packets of several queues (-q) are in the file as they were written, with the queue as an option
+/// of each; `reordercap` sorts them by time.
 ///
 /// Each of several queues has a thread, which sleeps while nothing comes (--spin has it not), and
 /// one more thread writes. While it does not keep up, packets stay in the ring, and the kernel
