@@ -253,24 +253,31 @@ impl Tool {
     }
 
     /// Waits for its end.
+    #[track_caller]
     pub(crate) fn end(mut self) -> Ended {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(start.elapsed() < LIMIT, "the tool does not end");
+            if start.elapsed() > LIMIT {
+                let [out, err] = [&self.out, &self.err].map(|lines| lines.try_iter().collect());
+                let (out, err): (Vec<_>, Vec<_>) = (out, err);
+                panic!("the tool does not end: {out:?}, {err:?}");
+            }
             thread::sleep(Duration::from_millis(1));
         };
         Ended { status, out: self.out.iter().collect(), err: self.err.iter().collect() }
     }
 
     /// Waits for its end, which must be a success, and returns its summary.
+    #[track_caller]
     pub(crate) fn summary(self) -> Value {
         self.end().summary()
     }
 
     /// Asks it to end.
+    #[track_caller]
     pub(crate) fn stop(self) -> Ended {
         self.signal(Signal::INT);
         self.end()

@@ -175,8 +175,12 @@ fn all_commands_work_with_unaligned_chunks() {
         for sockets in [1, 2] {
             let line = format!("l2fwd -C 300 --chunks 64 -M {sockets} {letters}");
             let tool = fixture.start(&line).ready();
-            for _ in 0..10 {
+            let back = || far.info().unwrap().counters.rx_packets;
+            let before = back();
+            for number in 1..=10 {
                 fixture.send(0, 30);
+                // There are no chunks for many more at once.
+                wait_for("packets to come back", || back() - before >= 30 * number);
             }
             let summary = tool.summary();
             for count in ["rx_packets", "tx_packets"] {
