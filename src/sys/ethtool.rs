@@ -136,10 +136,9 @@ unsafe fn ask(device: Device<'_>, argument: &mut [u8]) -> Result<(), Errno> {
     room.get_mut(..name.len()).ok_or(Errno::INVAL)?.copy_from_slice(name);
     request.ifr_data = argument.as_mut_ptr().expose_provenance();
     let args = [fd_arg(socket), usize32(SIOCETHTOOL), (&raw mut request).expose_provenance(), 0, 0];
-    // SAFETY: SIOCETHTOOL reads, and at most writes back, one `struct ifreq` at `request`; the
-    // command reads and writes at most the bytes of `argument` at `ifr_data` (contract of this
-    // function). The one is a local, the other is borrowed exclusively; their provenance is exposed,
-    // and they hold any bytes. The kernel copies without regard to alignment.
+    // SAFETY: SIOCETHTOOL reads and writes at most one `struct ifreq`, a local, and the bytes of
+    // `argument` at `ifr_data` (contract of this function), borrowed exclusively; both hold any
+    // bytes, and their provenance is exposed. The kernel copies without regard to alignment.
     unsafe { syscall(nr::IOCTL, args) }?;
     Ok(())
 }

@@ -73,10 +73,9 @@ pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, E
             in("rdx") c, in("r10") d, in("r8") e, lateout("rcx") _, lateout("r11") _, options(nostack));
     }
     #[cfg(all(target_arch = "aarch64", target_pointer_width = "64"))]
-    // SAFETY: the register assignment is that of the aarch64 system call convention, which
-    // preserves all registers but x0 and, with SVE, the predicates and what lies above the lower
-    // 128 bits of the vectors: these are declared clobbered. Memory effects are the caller's
-    // contract.
+    // SAFETY: the registers are those of the aarch64 convention, which preserves all but x0 and,
+    // with SVE, the predicates and the vectors above their lower 128 bits: these are declared
+    // clobbered. Memory effects are the caller's contract.
     unsafe {
         core::arch::asm!("svc #0", in("x8") number, inlateout("x0") a => result, in("x1") b,
             in("x2") c, in("x3") d, in("x4") e,
@@ -92,10 +91,9 @@ pub(super) unsafe fn syscall(number: usize, args: [usize; 5]) -> Result<usize, E
             options(nostack));
     }
     #[cfg(target_arch = "x86")]
-    // SAFETY: the register assignment is that of `int 0x80`, which preserves all registers but eax.
-    // The compiler reserves ebx and esi, so they are saved on the stack and all arguments come
-    // through the array that edi points to, which outlives the block. Memory effects are the
-    // caller's contract.
+    // SAFETY: the registers are those of `int 0x80`, which preserves all but eax. The compiler
+    // reserves ebx and esi: the block saves them, and takes the arguments from the array that edi
+    // points to, which outlives it. Memory effects are the caller's contract.
     unsafe {
         let args = [a, b, c, d, e];
         core::arch::asm!("push ebx", "push esi", "mov ebx, [edi]", "mov ecx, [edi + 4]", "mov edx, [edi + 8]",

@@ -379,10 +379,9 @@ impl FakeKernel {
         let geometry = *self.umem.geometry();
         let addr = geometry.at(chunk, self.headroom().into());
         let address = geometry.plain(addr);
-        // SAFETY: the fill ring gave the chunk to this kernel, `take_filled` checked that it is in
-        // the area, and the packet's bytes from `address` on are inside it. Until it is in the RX ring no
-        // frame of it exists (I2, I3); if hostile steps had given it away before, the claim would
-        // have failed.
+        // SAFETY: the fill ring gave the chunk to this kernel, and the bytes from `address` on are
+        // inside it and the area (`take_filled`). No frame of it exists before it is in the RX ring
+        // (I2, I3): had hostile steps given it away, the claim would have failed.
         unsafe { self.umem.write_as_kernel(address, packet) };
         let before = address.saturating_sub(u64_of(front.len()));
         // SAFETY: as above: the chunk has 256 bytes before the packet, and `front` is no longer.

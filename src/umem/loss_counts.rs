@@ -19,9 +19,9 @@ impl Umem {
         self.shared.ledger.chunk_places()
     }
 
-    /// Returns how many chunks were lost because a [`Frame`] or [`FramePool`] with them was
-    /// dropped, in all builds. They are out of use until the UMEM ends: a program that loses one
-    /// now and then receives nothing after the last one.
+    /// Returns how many chunks were lost because a [`Frame`](super::Frame) or
+    /// [`FramePool`](super::FramePool) with them was dropped, in all builds. They are out of use
+    /// until the UMEM ends: a program that loses one now and then receives nothing after the last one.
     ///
     /// Not counted: frames that `std::mem::forget` was given; what was in the rings of a closed
     /// socket; and, without the ledger, the frame that the closure of

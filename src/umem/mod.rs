@@ -183,10 +183,9 @@ impl Umem {
     #[track_caller]
     pub fn bytes<'a>(&'a self, frame: &'a Frame) -> &'a [u8] {
         let start = self.first_byte(frame);
-        // SAFETY: the frame is of this UMEM (just checked), so it describes bytes inside one chunk
-        // of this area (I4), which lives as long as `self` (I5, in a child by I13). Nothing writes
-        // them: the frame is borrowed, it is the only one of its chunk (I3), and the kernel does
-        // not hold the chunk while a frame of it exists (I2).
+        // SAFETY: the frame is of this UMEM (just checked): its bytes are in one chunk of this area
+        // (I4), which lives as long as `self` (I5, in a child by I13). Nothing writes them: it is
+        // the chunk's only frame (I3), is borrowed, and the kernel does not hold the chunk (I2).
         unsafe { std::slice::from_raw_parts(start, usize32(frame.len())) }
     }
 

@@ -9,6 +9,7 @@ mod lock;
 mod modes;
 mod moved_interfaces;
 mod own;
+mod pin_paths;
 mod pins;
 mod privileges;
 mod processes;

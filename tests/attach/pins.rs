@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, MethodReason, XdpMode};
 use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap, redirect};
-use xsk::error::{BpfOp, ObjectKind};
+use xsk::error::ObjectKind;
 use xsk::interface::Interface;
 use xsk::test_util::{privileged, test_name};
 use xsk::{Errno, Error, Socket, Umem};
@@ -35,7 +35,7 @@ impl Pins {
     }
 
     /// Returns the names of what is pinned.
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path().parent().unwrap()).unwrap();
         let name = |entry: std::io::Result<std::fs::DirEntry>| {
             entry.unwrap().file_name().into_string().unwrap()
@@ -317,7 +317,7 @@ fn the_next_process_has_the_link_run_its_own_program() {
 }
 
 /// Returns a program over `map` that drops the packets of queues without a socket.
-fn redirect_or_drop(map: &XskMap) -> Program {
+pub(crate) fn redirect_or_drop(map: &XskMap) -> Program {
     let [low, high] = Insn::load_map_fd(Reg::R1, map.as_fd());
     let insns = [
         Insn::load(Size::Word, Reg::R2, Reg::R1, 16),
@@ -384,109 +384,6 @@ fn a_link_is_handed_over_by_its_descriptor() {
         let third = builder().link(copy, map).mode(AttachMode::Generic).attach().unwrap_err();
         assert!(third.to_string().contains("native mode by link"), "{third}");
         fixture.assert_vacant();
-    });
-}
-
-#[test]
-fn a_path_that_is_no_good_is_refused_before_anything_is_attached() {
-    if !privileged!() {
-        return;
-    }
-    let fixture = Fixture::new(1);
-    let pins = Pins::new();
-    fixture.inside(|| {
-        let attach = |path: PathBuf| {
-            let error = Attachment::builder(fixture.interface()).pin(path).attach().unwrap_err();
-            assert_eq!(fixture.attached(), None);
-            error
-        };
-        let of = |error: &Error| match error {
-            Error::BpfObject { operation, errno, .. } => (*operation, *errno),
-            other => panic!("{other}"),
-        };
-        // No BPF file system, no directory, a full stop in the name.
-        let error = attach(std::env::temp_dir().join("xsk-pin"));
-        assert_eq!(of(&error), (BpfOp::Pin, Errno::PERM));
-        assert!(error.to_string().contains("`mount -t bpf bpf /sys/fs/bpf`"), "{error}");
-        let error = attach(pins.path().join("below"));
-        assert_eq!(of(&error), (BpfOp::Pin, Errno::NOENT));
-        assert!(error.to_string().contains("mount -t bpf bpf /sys/fs/bpf"), "{error}");
-        let error = attach(pins.path().with_extension("1"));
-        assert_eq!(of(&error), (BpfOp::Get, Errno::PERM));
-        let method = Attachment::builder(fixture.interface())
-            .pin(pins.path())
-            .method(AttachMethod::Netlink)
-            .attach();
-        let text = method.unwrap_err().to_string();
-        assert!(text.starts_with("`AttachMethod::Netlink` is not possible: a possible"), "{text}");
-
-        // Something else is there.
-        let map = XskMap::create("other", 4).unwrap();
-        map.pin(pins.path()).unwrap();
-        let error = attach(pins.path());
-        assert!(
-            matches!(&error, Error::WrongObject { wanted: ObjectKind::XdpLink, .. }),
-            "{error}"
-        );
-        assert_eq!(pins.names(), ["eth1"]);
-        std::fs::remove_file(pins.path()).unwrap();
-        let beside = PathBuf::from(format!("{}-map", pins.path().display()));
-        redirect(&map).unwrap().pin(&beside).unwrap();
-        let error = attach(pins.path());
-        // It may be of another user, whatever it is.
-        assert_eq!(of(&error), (BpfOp::Pin, Errno::EXIST));
-        assert_eq!(pins.names(), ["eth1-map"]);
-        std::fs::remove_file(&beside).unwrap();
-
-        // Another map in the place of the link's.
-        let first = Attachment::builder(fixture.interface()).pin(pins.path()).attach().unwrap();
-        let id = first.program_id();
-        std::fs::remove_file(&beside).unwrap();
-        map.pin(&beside).unwrap();
-        let error = Attachment::builder(fixture.interface()).pin(pins.path()).attach();
-        assert!(matches!(error, Err(Error::WrongObject { .. })), "{error:?}");
-        assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
-        first.close().unwrap();
-        fixture.assert_vacant();
-        assert_eq!(pins.names(), ["eth1-map"], "what is not the link's stays");
-        std::fs::remove_file(&beside).unwrap();
-
-        // A map without a link may be of another user, or left by a process that was killed in between.
-        map.pin(&beside).unwrap();
-        let error = attach(pins.path());
-        assert_eq!(
-            (of(&error), pins.names()),
-            ((BpfOp::Pin, Errno::EXIST), vec!["eth1-map".into()])
-        );
-        std::fs::remove_file(&beside).unwrap();
-        let first = Attachment::builder(fixture.interface()).pin(pins.path()).attach().unwrap();
-        assert_eq!((first.joined(), pins.names().len()), (false, 2));
-        // The link of another interface.
-        let other = Fixture::new(1);
-        let error = other.inside(|| {
-            let interface = other.interface();
-            let error = Attachment::builder(interface).pin(pins.path()).attach().unwrap_err();
-            assert_eq!(other.attached(), None);
-            error
-        });
-        assert!(error.to_string().contains("a link of program"), "{error}");
-        // A link that was detached is replaced.
-        let id = fixture.attached().unwrap().1;
-        let by_hand = Attachment::builder(fixture.interface())
-            .replace_foreign(true)
-            .program(redirect_or_drop(&map), map)
-            .attach()
-            .unwrap();
-        by_hand.close().unwrap();
-        assert!(first.refresh().is_err());
-        let second = Attachment::builder(fixture.interface()).pin(pins.path()).attach().unwrap();
-        assert_eq!((second.joined(), second.program_id() == id), (false, false));
-        // The first one leaves the second one's pins alone.
-        first.close().unwrap();
-        assert_eq!(pins.names(), ["eth1", "eth1-map"]);
-        second.close().unwrap();
-        fixture.assert_vacant();
-        assert!(pins.names().is_empty());
     });
 }
 

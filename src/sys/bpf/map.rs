@@ -238,11 +238,9 @@ impl MapFd {
         attr.out_batch = at;
         attr.keys = address(keys.as_mut_ptr());
         attr.values = address(values.as_mut_ptr());
-        // SAFETY: the kernel writes at most `count` times `key_len` bytes at `keys` and `count` times
-        // `value_len` at `values`, by `MapFd`'s invariant: the lengths, just checked, of slices that
-        // are exclusively borrowed until after the call. At `in_batch` and `out_batch` it reads and
-        // writes a bucket's number, four bytes, of a hash map, and a key of another one: the vector
-        // has the longer of both.
+        // SAFETY: at `keys` and `values` the kernel writes `count` of each at most, by `MapFd`'s
+        // invariant: the slices, exclusively borrowed, are that long (just checked). A place in the
+        // map is a bucket's number, four bytes, or a key: the vector has room for the longer.
         let result = unsafe { bpf(BPF_MAP_LOOKUP_BATCH, &mut attr) };
         match result {
             Ok(_) => {

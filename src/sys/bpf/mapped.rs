@@ -19,10 +19,9 @@ pub(super) fn copy_words(from: &Mapping, offset: usize, out: &mut [u8]) -> bool 
     }
     for (at, place) in (offset..).step_by(WORD).zip(out.chunks_mut(WORD)) {
         let word = from.start().as_ptr().wrapping_add(at).cast::<usize>();
-        // SAFETY: the word lies in the mapping, which is alive, as was just checked; it is aligned,
-        // as the mapping begins at a page and the offset is a multiple of eight. The kernel writes
-        // the memory, so it is only used by atomic loads (invariant I8); loads of a word are allowed
-        // where memory is mapped for reading only.
+        // SAFETY: the word lies in the mapping, which is alive (just checked), aligned: the mapping
+        // begins at a page, the offset is a multiple of eight. The kernel writes it: it is only
+        // loaded atomically (I8), by words, as read-only memory allows.
         let value = unsafe { AtomicUsize::from_ptr(word) }.load(Ordering::Relaxed);
         for (to, from) in place.iter_mut().zip(value.to_ne_bytes()) {
             *to = from;

@@ -58,10 +58,9 @@ pub(crate) fn set(
     request.indir_size = table.map_or(ETH_RXFH_INDIR_NO_CHANGE, |table| u32_of_count(table.len()));
     request.key_size = u32_of_count(key.len());
     let mut buffer = Tailed::new(request.as_bytes(), table.unwrap_or_default(), key);
-    // SAFETY: ETHTOOL_SRSSH reads one `ethtool_rxfh`, and behind it `indir_size` words, unless that
-    // is ETH_RXFH_INDIR_NO_CHANGE, and `key_size` bytes: what is in the buffer. Older kernels look
-    // for these bytes elsewhere if `indir_size` is zero, but then there are none. It writes
-    // `rss_context`.
+    // SAFETY: ETHTOOL_SRSSH reads one `ethtool_rxfh`, behind it `indir_size` words, unless that is
+    // ETH_RXFH_INDIR_NO_CHANGE, and `key_size` bytes: what is in the buffer. (Older kernels look
+    // for them elsewhere if `indir_size` is 0, but then there are none.) It writes `rss_context`.
     unsafe { ask(device, buffer.as_mut_bytes()) }?;
     Ok(buffer.header::<ethtool_rxfh>().rss_context)
 }

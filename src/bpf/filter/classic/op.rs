@@ -1,5 +1,6 @@
 //! Classic instructions, decoded.
 
+use super::super::expr::Operator;
 use crate::error::ClassicFault as Fault;
 use crate::num::u64_of;
 use xsk_uapi::bpf::{
@@ -34,20 +35,6 @@ pub(in super::super) enum Value {
     Word(u8),
     /// The length of the packet.
     Length,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Operator {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Remainder,
-    And,
-    Or,
-    Xor,
-    ShiftLeft,
-    ShiftRight,
 }
 
 /// The second operand: a constant, or X.

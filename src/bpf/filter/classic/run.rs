@@ -1,6 +1,6 @@
 //! Runs classic programs, in plain Rust.
 
-use super::op::{Op, Operand, Operator, Register, Relation, Value};
+use super::op::{Op, Operand, Register, Relation, Value};
 use super::{MOST_BYTES, WORDS};
 use crate::num::usize32;
 
@@ -36,7 +36,7 @@ impl Machine<'_> {
                     *self.words.get_mut(usize::from(word))? = value;
                 }
                 Op::Compute(operator, operand) => {
-                    self.a = compute(operator, self.a, self.operand(operand))?;
+                    self.a = operator.apply(self.a, self.operand(operand))?;
                 }
                 Op::Negate => self.a = self.a.wrapping_neg(),
                 Op::Jump(to) => at = to,
@@ -79,21 +79,6 @@ impl Machine<'_> {
             Operand::X => self.x,
         }
     }
-}
-
-fn compute(operator: Operator, a: u32, b: u32) -> Option<u32> {
-    Some(match operator {
-        Operator::Add => a.wrapping_add(b),
-        Operator::Subtract => a.wrapping_sub(b),
-        Operator::Multiply => a.wrapping_mul(b),
-        Operator::Divide => a.checked_div(b)?,
-        Operator::Remainder => a.checked_rem(b)?,
-        Operator::And => a & b,
-        Operator::Or => a | b,
-        Operator::Xor => a ^ b,
-        Operator::ShiftLeft => a.checked_shl(b).unwrap_or(0),
-        Operator::ShiftRight => a.checked_shr(b).unwrap_or(0),
-    })
 }
 
 fn compare(relation: Relation, a: u32, b: u32) -> bool {

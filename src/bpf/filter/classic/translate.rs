@@ -8,8 +8,9 @@ use super::super::action::Action;
 use super::super::compile::{Code, end, finish};
 use super::super::diagram::TooLarge;
 use super::super::emit::Emitter;
+use super::super::expr::Operator;
 use super::MOST_BYTES;
-use super::op::{Op, Operand, Operator, Register, Relation, Value};
+use super::op::{Op, Operand, Register, Relation, Value};
 use crate::bpf::{Alu, Assembler, Cond, Insn, Label, Reg, Size, Width};
 use std::collections::BTreeMap;
 
@@ -262,18 +263,7 @@ impl Translation<'_> {
 
     /// `a = a operator operand`
     fn compute(&mut self, operator: Operator, operand: Operand) {
-        let alu = match operator {
-            Operator::Add => Alu::Add,
-            Operator::Subtract => Alu::Sub,
-            Operator::Multiply => Alu::Mul,
-            Operator::Divide => Alu::Div,
-            Operator::Remainder => Alu::Mod,
-            Operator::And => Alu::And,
-            Operator::Or => Alu::Or,
-            Operator::Xor => Alu::Xor,
-            Operator::ShiftLeft => Alu::Lsh,
-            Operator::ShiftRight => Alu::Rsh,
-        };
+        let alu = operator.alu();
         if let Operand::Number(number) = operand {
             return self.add([Insn::alu32_imm(alu, A, constant(number))]);
         }

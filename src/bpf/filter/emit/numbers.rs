@@ -125,18 +125,7 @@ impl Unit<'_, '_> {
 
     /// `TEMP = TEMP operator VALUE`
     pub(super) fn operate(&mut self, operator: Operator, absent: Place, reach: Reach) {
-        let alu = match operator {
-            Operator::Add => Alu::Add,
-            Operator::Subtract => Alu::Sub,
-            Operator::Multiply => Alu::Mul,
-            Operator::Divide => Alu::Div,
-            Operator::Remainder => Alu::Mod,
-            Operator::And => Alu::And,
-            Operator::Or => Alu::Or,
-            Operator::Xor => Alu::Xor,
-            Operator::ShiftLeft => Alu::Lsh,
-            Operator::ShiftRight => Alu::Rsh,
-        };
+        let alu = operator.alu();
         match alu {
             Alu::Div | Alu::Mod => {
                 self.jump(Insn::jump_imm(Cond::Eq, VALUE, 0, 0), absent, reach);
@@ -149,6 +138,24 @@ impl Unit<'_, '_> {
             _ => {}
         }
         self.add([Insn::alu32_reg(alu, TEMP, VALUE)]);
+    }
+}
+
+impl Operator {
+    /// Returns the operation of the instruction that computes it.
+    pub(in super::super) fn alu(self) -> Alu {
+        match self {
+            Self::Add => Alu::Add,
+            Self::Subtract => Alu::Sub,
+            Self::Multiply => Alu::Mul,
+            Self::Divide => Alu::Div,
+            Self::Remainder => Alu::Mod,
+            Self::And => Alu::And,
+            Self::Or => Alu::Or,
+            Self::Xor => Alu::Xor,
+            Self::ShiftLeft => Alu::Lsh,
+            Self::ShiftRight => Alu::Rsh,
+        }
     }
 }
 

@@ -162,9 +162,9 @@ proptest! {
             let number = u32::from(number);
             let (address, len) = match kind {
                 0 => (0, 10),
-                1 => (number % 4 << 20, 12),
-                2 => (number % 64 << 16, 16),
-                3 => (number % 64 << 16 | number / 64 % 4 << 14, 18),
+                1 => ((number % 4) << 20, 12),
+                2 => ((number % 64) << 16, 16),
+                3 => ((number % 64) << 16 | (number / 64 % 4) << 14, 18),
                 4..8 => ((number % 64) << 16 | (number & 0xff00), 24),
                 _ => (((number % 64) << 16) | (number & 0xff00) | (number % 3), 32),
             };
