@@ -9,7 +9,8 @@ use std::path::PathBuf;
 /// For all users, in bash: `xsk completions bash > /etc/bash_completion.d/xsk` (which the package
 /// bash-completion reads, in a new shell); in zsh: `xsk completions zsh >
 /// /usr/local/share/zsh/site-functions/_xsk`; in fish: `xsk completions fish >
-/// /etc/fish/completions/xsk.fish`. For this bash alone: `source <(xsk completions bash)`. The
+/// /etc/fish/completions/xsk.fish`. For this bash alone: `source <(xsk completions bash)`. In these
+/// three shells the names of interfaces and files are completed, too, each where one is wanted. The
 /// script belongs to this version of the tool: print it anew after an update.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {

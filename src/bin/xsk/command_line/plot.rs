@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 /// Draw the JSON lines of a run: throughput over time, or the histogram of latencies
 ///
-/// FILE is what a command wrote with --json. Lines with intervals, as those of rxdrop, txonly and
-/// l2fwd, become a picture of packets per second over time: `xsk rxdrop -i eth1 -d 60 --json > run.jsonl;
-/// xsk plot run.jsonl -o run.svg`. Lines of `xsk latency --json` become a histogram of the round trips,
-/// several in one picture (--compare). Events, such as `link_down`, are marked. A line that is none of
-/// these is an error, which names its number; blank lines are none.
+/// FILE is what a command wrote with --json. Lines with intervals, those of rxdrop, txonly, l2fwd,
+/// bridge, respond, capture, generate and receive, become a picture of packets per second over time:
+/// `xsk rxdrop -i eth1 -d 60 --json > run.jsonl; xsk plot run.jsonl -o run.svg`. Lines of `xsk latency
+/// --json` become a histogram of the round trips, several in one picture (--compare). Events, such as
+/// `link_down`, are marked. A line that is none of these is an error, which names its number; blank
+/// lines are none.
 #[derive(Debug, Args)]
 pub(crate) struct PlotArgs {
     /// File with JSON lines; `-` is the standard input

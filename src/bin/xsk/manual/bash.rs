@@ -124,7 +124,7 @@ fn section(text: &mut String, command: &Command, path: &str) {
 }
 
 /// Returns how an option can be written.
-fn spellings(arg: &Arg) -> Vec<String> {
+pub(crate) fn spellings(arg: &Arg) -> Vec<String> {
     let short = arg.get_short().map(|letter| format!("-{letter}"));
     short.into_iter().chain(arg.get_long().map(|name| format!("--{name}"))).collect()
 }

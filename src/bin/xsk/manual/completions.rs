@@ -8,6 +8,7 @@ use crate::report::output;
 use crate::run::ended::Ended;
 use clap::Command;
 use clap_complete::Shell;
+use std::collections::BTreeSet;
 
 pub(crate) fn run(args: &CompletionsArgs) -> Result<Ended> {
     let mut command = with_hints(whole_command());
@@ -42,8 +43,8 @@ fn zsh(script: &str) -> String {
     lines.collect()
 }
 
-/// The words of a command line that are no options, without the values of options: those of the
-/// commands whose first word is an interface.
+/// Whether an interface is to come, and no files where none is wanted; `@options@` are those options
+/// that take a value, of commands whose first word is an interface.
 const FISH_WORDS: &str = r"
 # Whether the command line is that of one of these commands, and the interface is not there yet.
 function __fish_xsk_wants_interface
@@ -54,7 +55,7 @@ function __fish_xsk_wants_interface
     for word in $words[3..]
         if test $value = yes
             set value no
-        else if contains -- $word -q --queue --mode --id
+        else if contains -- $word @options@
             set value yes
         else if not string match -q -- '-*' $word
             return 1
@@ -71,7 +72,16 @@ complete -c xsk -f
 /// generator knows those behind options.
 fn fish(script: &str, command: &Command) -> String {
     let mut script = script.replace("(__fish_print_hostnames)", "(__fish_print_interfaces)");
-    script.push_str(FISH_WORDS);
+    let interface_comes_first = |one: &&Command| {
+        one.get_positionals().next().is_some_and(|word| Values::of(word) == Values::Interface)
+    };
+    let arguments = command.get_subcommands().filter(interface_comes_first);
+    let arguments = arguments.flat_map(Command::get_arguments);
+    let with_value =
+        arguments.filter(|arg| !arg.is_positional() && arg.get_action().takes_values());
+    let options: BTreeSet<String> = with_value.flat_map(bash::spellings).collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    script.push_str(&FISH_WORDS.replace("@options@", &options.join(" ")));
     for one in command.get_subcommands() {
         let name = one.get_name();
         let Some(word) = one.get_positionals().next() else { continue };
