@@ -21,7 +21,7 @@ pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 ///
 /// Times are in nanoseconds. With --tee a packet has the time at which the program ran. Without it, it
 /// has that at which the batch was seen that it came with: some microseconds after its arrival with
-/// --spin; else what a wake-up takes, or 0.6 ms while more than 1000 packets come in a second. Hardware times are taken where the driver reports them, and the card's clock
+/// --spin; else what a wake-up takes, or 0.3 ms while more than 1000 packets come in a second. Hardware times are taken where the driver reports them, and the card's clock
 /// is within a minute of the system's (--metadata). All are those of the monotonic clock, with the difference to
 /// the time of day at the start: a clock that is set during the capture changes nothing, and no
 /// packet of a queue is before an earlier one. Packets of several queues (-q) are in the file as they
