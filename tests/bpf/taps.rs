@@ -1,7 +1,7 @@
 //! Taps: which packets are copied, how much of them, and what is lost.
 
 use crate::common::{kernel_can, kernel_since, packet};
-use xsk::bpf::{Condition, Tap};
+use xsk::bpf::{Condition, PacketCopy, Tap};
 use xsk::test_util::{privileged, test_name};
 
 const COPIES: &str = "copies of packets came with 5.18";
@@ -50,6 +50,44 @@ fn what_finds_no_room_is_counted_and_times_do_not_go_back() {
     assert!((20..100).contains(&copied), "{copied}");
     assert_eq!((counts.matched.packets, counts.others.packets), (100, 100));
     assert_eq!(counts.lost + u64::from(copied), 100);
+}
+
+#[test]
+fn many_copies_are_read_at_once_in_their_order_and_their_room_is_free_again() {
+    if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 18), COPIES) {
+        return;
+    }
+    let tap = Tap::new(Condition::every_packet()).ring_bytes(4096).load().unwrap();
+    let mut reader = tap.reader().unwrap();
+    let mut next = 0;
+    // The ring has room for 30 copies: it is filled, and gone round, again and again.
+    for round in 0..50 {
+        let first = next;
+        for number in first..first + 20 {
+            tap.program().test_run(&packet(number, 60), None).unwrap();
+        }
+        let see = |copy: PacketCopy<'_>| {
+            assert_eq!((copy.bytes, copy.length), (&packet(next, 60)[..], 60));
+            next += 1;
+        };
+        match round % 3 {
+            0 => assert_eq!(reader.read_each(usize::MAX, see).unwrap(), 20),
+            1 => {
+                let mut see = see;
+                assert_eq!(reader.read_each(0, &mut see).unwrap(), 0);
+                assert_eq!(reader.read_each(7, &mut see).unwrap(), 7);
+                assert_eq!(reader.read_each(13, see).unwrap(), 13);
+            }
+            _ => {
+                let mut see = see;
+                see(reader.read().unwrap().unwrap());
+                assert_eq!(reader.read_each(20, see).unwrap(), 19);
+            }
+        }
+        assert_eq!(next, first + 20);
+        assert!(reader.read().unwrap().is_none());
+    }
+    assert_eq!(tap.counts().unwrap().lost, 0);
 }
 
 #[test]

@@ -18,7 +18,7 @@ const FULL: Duration = Duration::from_micros(200);
 
 /// How long to pause when the ring is empty and packets came within [`BUSY`] nanoseconds: the kernel
 /// need not wake this thread for each of them, which takes longer than all else.
-const BUSY_PAUSE: Duration = Duration::from_micros(500);
+const BUSY_PAUSE: Duration = Duration::from_micros(200);
 const BUSY: u64 = 1_000_000;
 
 /// What captures on one queue.

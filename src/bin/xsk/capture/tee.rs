@@ -95,14 +95,14 @@ impl Copier {
         Ok(())
     }
 
-    /// Writes some copies of packets; with an end, one, and says whether it came after that time.
+    /// Writes some copies of packets, and says whether the last one came after the time `end`.
     fn read(&mut self, session: &mut Session<'_>, end: Option<u64>) -> Result<Came> {
         let room = self.sink.room(self.snaplen)?;
         if room == 0 {
             return Ok(Came::NoRoom);
         }
         let claimed = Pace::claim(session);
-        let most = if end.is_some() { 1 } else { room }.min(claimed);
+        let most = room.min(claimed);
         let Self { reader, sink, clock, queues, .. } = self;
         let (mut count, mut bytes, mut last) = (0, 0, 0);
         reader.read_each(most as usize, |copy| {

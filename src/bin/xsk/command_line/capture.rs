@@ -21,7 +21,7 @@ pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 ///
 /// Times are in nanoseconds. With --tee a packet has the time at which the program ran. Without it, it
 /// has that at which the batch was seen that it came with: some microseconds after its arrival with
-/// --spin; else what a wake-up takes, or 0.6 ms while more than 1000 packets come in a second.
+/// --spin; else what a wake-up takes, or 0.3 ms while more than 1000 packets come in a second.
 /// Hardware times are taken where the driver reports them (--metadata), and the first one shows that
 /// the card's clock goes with the system's, to a second, or with TAI, which is turned into UTC;
 /// otherwise a line says how far apart both are, and the times are the system's. All those of the
