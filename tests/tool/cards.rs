@@ -263,8 +263,8 @@ fn the_sockets_of_a_card_are_shown_with_their_mode() {
     let queues: Vec<u32> = (0..cards.two.queues().unwrap().rx).collect();
     assert_eq!(here["programs"][0]["maps"][0]["socket_slots"], json!(queues), "{here}");
     let process = json!([{ "pid": tool.id(), "command": "xsk" }]);
-    let lists = XdpSocketInfo::list().unwrap().is_some();
-    if kernel_can(test_name!(), lists, "the kernel does not list AF_XDP sockets") {
+    // Debian's kernels list sockets from 6.12 on.
+    if XdpSocketInfo::list().unwrap().is_some() {
         let sockets = here["sockets"].as_array().unwrap();
         let found: Vec<_> = sockets.iter().map(|socket| socket["queue"].clone()).collect();
         assert_eq!(json!(found), json!(queues), "{here}");
@@ -292,12 +292,12 @@ fn a_card_without_flow_rules_says_so() {
     let name = cards.two.name();
     let ended = run(&format!("steer {name} ether proto 0x88f7 -q 1"));
     let message = ended.failure();
+    assert!(message.contains(&format!("cannot add a flow rule to interface {name}: EOPNOTSUPP")));
     let words = format!(
-        "cannot add a flow rule to interface {name}: EOPNOTSUPP (Operation not supported), \"its \
-         feature ntuple-filters is off\". `ethtool -K {name} ntuple on` switches it on; it fails for \
-         a driver without flow rules"
+        "\"its feature ntuple-filters is off\". `ethtool -K {name} ntuple on` switches it on; it fails \
+         for a driver without flow rules"
     );
-    assert_eq!(message, format!("xsk: {words}"));
+    assert!(message.ends_with(&words), "{message}");
     assert_eq!(lines(&format!("steer {name} list")), [format!("{name} has no flow rules")]);
     assert_eq!(objects(&format!("steer {name} list")), [Value::Null; 0]);
     assert_eq!(lines(&format!("steer {name} delete --all")), [format!("{name} has no flow rules")]);

@@ -115,12 +115,14 @@ fn xdp_loader_says_the_same() {
          30 --actions XDP_DROP,XDP_PASS near {second} 2>&1 || true; }}"
     );
     let pins = "ls -d /sys/fs/bpf/xdp/dispatch-* 2>&1";
+    // With --json no command is shown that removes the pins.
     let script = format!(
         "mount -t bpf none /sys/fs/bpf && {load} && echo '# loader' && xdp-loader status near && \
          echo '# json' && {TOOL} status near --json && echo '# text' && {TOOL} status near && echo \
-         '# unload' && {TOOL} unload near --yes --json && xdp-loader status near && {load} && echo \
-         '# typed' && {TOOL} unload near --yes >/tmp/near && cat /tmp/near && sed -n 's/^  \\$ //p' \
-         /tmp/near >/tmp/rm && {pins}; sh -e /tmp/rm && echo '# after' && {{ {pins} || true; }}"
+         '# unload' && {TOOL} unload near --yes --json && xdp-loader status near && rm -rf \
+         /sys/fs/bpf/xdp/dispatch-* && {load} && echo '# typed' && TYPED=$({TOOL} unload near --yes) \
+         && echo \"$TYPED\" && {pins}; eval \"$(echo \"$TYPED\" | sed -n 's/^  [$] //p')\" && echo \
+         '# after' && {{ {pins} || true; }}"
     );
     let text = printed(&fixture.cable.left, &["unshare", "--mount", "sh", "-c", &script]).unwrap();
     let part = |name: &str| {
