@@ -19,8 +19,6 @@ const PAUSE_OF_LARGE: Duration = Duration::from_millis(2);
 const LARGE: u32 = 1 << 24;
 const LONG_PAUSE: Duration = Duration::from_millis(10);
 const IDLE: Duration = Duration::from_millis(100);
-/// How many batches are read between two looks at the clock.
-const BATCHES: u32 = 16;
 /// How often the losses are read.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the end waits while no buffer becomes free.
@@ -57,13 +55,7 @@ impl Copier {
         let (mut active, mut looked) = (Instant::now(), Instant::now());
         let pause = if self.ring_bytes >= LARGE { PAUSE_OF_LARGE } else { PAUSE };
         while Pace::goes_on(session)? {
-            let mut came = Came::Copies;
-            for _ in 0..BATCHES {
-                came = self.read(session, None)?;
-                if came != Came::Copies {
-                    break;
-                }
-            }
+            let came = self.read(session, None)?;
             let now = Instant::now();
             if now - looked >= LOOK {
                 looked = now;
