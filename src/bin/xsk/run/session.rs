@@ -2,6 +2,7 @@
 
 mod end;
 mod links;
+mod one_queue;
 
 use crate::command_line::PortArgs;
 use crate::failure::Result;
@@ -11,7 +12,6 @@ use crate::report::words::Event;
 use crate::run::counts::{Counts, Report};
 use crate::run::ended::Ended;
 use crate::run::lines::{More, Way};
-use crate::run::pace::Pace;
 use crate::run::side::Side;
 use crate::run::table::Table;
 use crate::run::tx_times::TxTimes;
@@ -19,7 +19,6 @@ use crate::run::watch;
 use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use xsk::{Kick, SocketHandle};
 
 /// Turns of a loop between two looks at clock and signals: a busy turn takes some microseconds, an
 /// idle one some nanoseconds.
@@ -248,55 +247,6 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// The run of one queue, by the thread that also looks after it.
-impl Pace for Session<'_> {
-    #[inline]
-    fn goes_on(&mut self) -> Result<bool> {
-        Ok(self.left > 0 && Session::goes_on(self)?)
-    }
-
-    #[inline]
-    fn claim(&mut self) -> u32 {
-        self.args.next_batch(self.left)
-    }
-
-    #[inline]
-    fn done(&mut self, _claimed: u32, count: u32) {
-        self.left -= u64::from(count);
-    }
-
-    #[inline]
-    fn counts(&mut self) -> &mut Counts {
-        &mut self.counts
-    }
-
-    #[inline]
-    fn kicked(&mut self, result: xsk::Result<Kick>) -> Result<()> {
-        Session::kicked(self, 0, result)
-    }
-
-    #[inline]
-    fn is_ready(&self) -> bool {
-        Session::is_ready(self, 0)
-    }
-
-    fn look_at_link(&mut self) -> Result<()> {
-        Session::look_at_link(self, 0)
-    }
-
-    fn nap(&mut self, time: Duration) {
-        Session::nap(self, time);
-    }
-
-    fn sleep(&mut self, socket: &SocketHandle, most: Duration) -> Result<()> {
-        Session::sleep(self, &[socket], most)
-    }
-
-    fn drain(&mut self, mut work: impl FnMut(&mut Self) -> Result<(bool, u64)>) -> Result<()> {
-        Session::drain(self, |session, _| work(session))
     }
 }
 
