@@ -82,6 +82,8 @@ fn bash_takes_the_script_and_completes_each_word_with_what_it_can_be() {
     assert_eq!(complete("xsk napi lo s"), ["show", "set"]);
     assert_eq!(complete("xsk napi lo set --threaded "), ["on", "off"]);
     assert_eq!(complete("xsk steer lo d"), ["delete"]);
+    assert_eq!(complete("xsk help napi s"), ["show", "set"]);
+    assert!(complete("xsk help rxdrop ").is_empty());
     let all = complete("xsk ");
     for command in commands() {
         assert!(all.contains(&command), "{command}: {all:?}");
@@ -115,6 +117,19 @@ fn bash_takes_the_script_and_completes_each_word_with_what_it_can_be() {
     for line in ["xsk rxdrop -q ", "xsk generate --dst-mac ", "xsk respond -a ", "xsk txonly -s l"]
     {
         assert!(complete(line).is_empty(), "{line}");
+    }
+    // Interfaces of which a name is a command, and a shell that refuses variables that are not set.
+    for name in ["net1", "net;id", "net$(id)", "net`id`", "net'", "net\"", "net&"] {
+        std::fs::create_dir_all(dir.path().join("net").join(name)).unwrap();
+    }
+    let places = format!(
+        "set -u; cd() {{ [ \"$1\" != /sys/class/net ] || set -- '{}'; builtin cd \"$1\"; }}\n{script}",
+        dir.path().join("net").display(),
+    );
+    for line in ["xsk status net", "xsk rxdrop -i net", "xsk status --json 'net"] {
+        let words: Vec<&str> =
+            line.split_whitespace().map(|word| word.trim_matches('\'')).collect();
+        assert_eq!(bash(&places, dir.path(), &words), ["net1"], "{line}");
     }
     // Files that bash adds where nothing else is offered.
     assert!(!script.contains("-o default") && !script.contains("-o bashdefault"), "{script}");

@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// nothing else, behind `-q` as well.
 const FRAME: &str = r#"
 _xsk() {
-    local cur=$2 cmd=xsk kind= count=0 i word options names value more
+    local cur=$2 cmd=xsk kind= count=0 i word name options names value more IFS=$' \t\n'
     local -a position
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -25,7 +25,7 @@ _xsk() {
             kind=$value
         elif [[ $word == -* ]]; then
             continue
-        elif [[ ${position[count]} != '<interface>' && " $names " == *" $word "* ]]; then
+        elif [[ ${position[count]-} != '<interface>' && " $names " == *" $word "* ]]; then
             cmd="$cmd $word" count=0
         else
             ((count += 1))
@@ -33,14 +33,21 @@ _xsk() {
     done
     if [[ -z $kind ]]; then
         _xsk_of "$cmd" ""
-        kind=${position[count]}
+        kind=${position[count]-}
         [[ -z $kind && -n $more ]] && kind=$more
         [[ -z $kind || $kind == '<other>' ]] && kind="$names $options"
         [[ $cur == -* ]] && kind=$options
+        if [[ $cmd == 'xsk help' ]] && ((count > 0)); then
+            _xsk_of "xsk ${COMP_WORDS[*]:2:COMP_CWORD-2}" ''
+            kind=$names
+        fi
     fi
     case $kind in
         '<interface>')
-            mapfile -t COMPREPLY < <(cd /sys/class/net 2>/dev/null && compgen -d -- "$cur") ;;
+            # What has a meaning to the shell is not offered: it would be put in without quotes.
+            while IFS= read -r name; do
+                [[ $name == *[!A-Za-z0-9_.@-]* ]] || COMPREPLY+=("$name")
+            done < <(cd /sys/class/net 2>/dev/null && compgen -d -- "$cur") ;;
         '<file>')
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

@@ -207,14 +207,19 @@ impl Table {
         }
         let others = self.need.combined(before, u32::saturating_sub);
         let need = others.combined(Need::of_part(prefixes, root), u32::saturating_add);
+        if add && !self.fits(need, self.made, self.unused) {
+            put(prefixes, prefix, !add);
+            return Err(Full);
+        }
+        let needed = self.need;
         if add {
-            if !self.fits(need, self.made, self.unused) {
-                put(prefixes, prefix, !add);
-                return Err(Full);
-            }
             self.need = need;
         }
-        self.update(prefixes, prefix, write)?;
+        if let Err(full) = self.update(prefixes, prefix, write) {
+            put(prefixes, prefix, !add);
+            self.need = needed;
+            return Err(full);
+        }
         self.need = need;
         Ok(true)
     }
@@ -321,7 +326,9 @@ impl Table {
             return false;
         };
         *count = count.saturating_add(1);
+        // The bytes behind the last offset are allotted, too, and no block can begin there.
         self.allotted.get(kind).is_some_and(|allotted| *allotted > 0)
+            && unused <= self.last()
             && self.fits(self.need, made, unused.saturating_add(*length))
     }
 

@@ -133,6 +133,21 @@ fn a_block_that_was_left_is_used_again_where_the_other_kind_took_the_rest() {
 }
 
 #[test]
+fn blocks_that_were_left_are_used_again_where_no_bytes_are_left() {
+    let mut prefixes = BTreeSet::new();
+    let mut table = Table::new(Room::new(&prefixes, 0));
+    let mut change = |prefix, add| table.change(&mut prefixes, prefix, add, &mut |_, _| {});
+    assert_eq!(change((0xc633_0000, 24), true), Ok(true));
+    // Each change leaves a block: of both kinds first, so that both have used their bytes.
+    for prefix in [(0x0100_0005, 32), (0xc633_0700, 24)] {
+        for round in 0..5000 {
+            assert_eq!(change(prefix, true), Ok(true), "{round}: {prefix:x?}");
+            assert_eq!(change(prefix, false), Ok(true), "{round}: {prefix:x?}");
+        }
+    }
+}
+
+#[test]
 fn a_prefix_can_be_removed_whatever_lies_in_it() {
     for (cover, step, len) in [((0, 0), 1 << 16, 32), ((0, 8), 1 << 8, 32), ((0, 0), 1 << 16, 24)] {
         let mut prefixes = BTreeSet::new();
