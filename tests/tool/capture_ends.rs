@@ -316,6 +316,9 @@ fn words_that_are_wrong_are_refused() {
             "{ended:?}"
         );
     }
+    let ended = fixture.start(&format!("capture -w {file} -c 10")).end();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    assert!(ended.err[0].contains("a number of packets is -C 10"), "{ended:?}");
     for queues in ["1", "0,3"] {
         let ended = fixture.start(&format!("capture -w {file} --tee -q {queues}")).end();
         assert!(ended.failure().contains("near has no RX queue "), "{ended:?}");

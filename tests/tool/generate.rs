@@ -295,13 +295,13 @@ fn sizes_and_flows_that_cannot_be_are_refused_before_anything_is_sent() {
     }
     // What is wrong on every interface.
     for (line, words) in [
-        ("-s 20", "packets of 20 bytes are too short: the headers and the mark need (--no-mark"),
-        ("-s 59", "the headers and the mark need (--no-mark leaves the mark out) 60"),
-        ("-s 59-100", "the headers and the mark need (--no-mark leaves the mark out) 60"),
-        ("-s 63 --vlan 7", "leaves the mark out) 64"),
-        ("-s 79 --dst-ip ::1", "leaves the mark out) 80"),
-        ("-s 71 --tcp-syn", "leaves the mark out) 72"),
-        ("-s 41 --no-mark", "the headers need 42"),
+        ("-s 20", "packets of 20 bytes are too short: the headers and the mark take 60 (--no-mark"),
+        ("-s 59", "the headers and the mark take 60 (--no-mark leaves the mark out)"),
+        ("-s 59-100", "the headers and the mark take 60 (--no-mark leaves the mark out)"),
+        ("-s 63 --vlan 7", "the mark take 64 "),
+        ("-s 79 --dst-ip ::1", "the mark take 80 "),
+        ("-s 71 --tcp-syn", "the mark take 72 "),
+        ("-s 41 --no-mark", "the headers take 42"),
     ] {
         let ended = plain(&fixture, &format!("{TO} -C 1 {line}"));
         assert_eq!(ended.status.code(), Some(2), "{line}: {ended:?}");

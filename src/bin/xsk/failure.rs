@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Taken(Box<Error>, Vec<String>),
     /// A filter that cannot be read.
     Expression(ExpressionError),
+    /// A filter that is a number: with tcpdump's letters it is a count.
+    NumberAsFilter(String),
     /// The output is closed.
     Output(io::Error),
     /// The interface is gone.
@@ -164,6 +166,10 @@ impl fmt::Display for Failure {
             Self::Expression(error) => {
                 write!(f, "the filter cannot be read: {error}")
             }
+            Self::NumberAsFilter(number) => write!(
+                f,
+                "`{number}` is no filter: a number of packets is -C {number} (-c is copy mode)"
+            ),
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::TakenOff { name, id } => write!(
                 f,

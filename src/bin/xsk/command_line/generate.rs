@@ -187,6 +187,7 @@ impl GenerateArgs {
         }
         None
     }
+
     /// Returns why packets are too short, if they are: for their headers and the mark.
     fn too_short(&self) -> Option<String> {
         let flow = &self.flow;
@@ -201,11 +202,13 @@ impl GenerateArgs {
             protocol: Protocol::new(flow.tcp_syn, flow.icmp),
             marked,
         });
-        let need = match marked {
-            true => "the headers and the mark need (--no-mark leaves the mark out)",
-            false => "the headers need",
-        };
         let least = layout.least();
-        (first < least).then(|| format!("packets of {first} bytes are too short: {need} {least}"))
+        (first < least).then(|| match marked {
+            true => format!(
+                "packets of {first} bytes are too short: the headers and the mark take {least} \
+                 (--no-mark leaves the mark out)"
+            ),
+            false => format!("packets of {first} bytes are too short: the headers take {least}"),
+        })
     }
 }

@@ -74,7 +74,7 @@ impl Failure {
             Self::Gone { .. } => 4,
             Self::Xsk(error) if is_of_socket(error) && error.is_gone() => 4,
             Self::TakenOff { .. } => 5,
-            Self::Expression(_) | Self::Usage(_) => WRONG,
+            Self::Expression(_) | Self::NumberAsFilter(_) | Self::Usage(_) => WRONG,
             Self::Interrupted { number, .. } => SIGNAL.saturating_add(*number),
             _ if self.is_closed_output() => SIGNAL + SIGPIPE,
             _ => FAILED,

@@ -65,7 +65,10 @@ pub(crate) struct FilterSummary {
 
 /// Reads an expression that is given as words.
 pub(crate) fn condition(words: &[String]) -> Result<Condition> {
-    words.join(" ").parse().map_err(Failure::Expression)
+    match words {
+        [number] if number.parse::<u64>().is_ok() => Err(Failure::NumberAsFilter(number.clone())),
+        _ => words.join(" ").parse().map_err(Failure::Expression),
+    }
 }
 
 /// Compiles a filter, which has no sets here: the library's advice would be in vain.
