@@ -1,6 +1,6 @@
 //! Listings beside those of `bpftool`.
 
-use crate::common::kernel_can;
+use crate::common::{kernel_can, kernel_since};
 use std::process::Command;
 use xsk::bpf::{
     Alu, Assembler, Atomic, Code, Cond, Helper, Insn, Listing, Narrow, Program, Reg::*, Size,
@@ -111,7 +111,10 @@ fn forms(minor: u32) -> Code {
 #[test]
 fn a_listing_is_that_of_bpftool() {
     let (name, installed) = (test_name!(), bpftool());
-    if !privileged!() || !kernel_can(name, installed.is_some(), "bpftool 7 is not installed") {
+    if !privileged!()
+        || !kernel_can(name, installed.is_some(), "bpftool 7 is not installed")
+        || !kernel_can(name, kernel_since(5, 12), "atomic operations came in 5.12")
+    {
         return;
     }
     let code = forms(installed.unwrap());
@@ -125,7 +128,10 @@ fn a_listing_is_that_of_bpftool() {
 #[test]
 fn a_dump_is_listed_as_bpftool_does() {
     let (name, installed) = (test_name!(), bpftool());
-    if !privileged!() || !kernel_can(name, installed.is_some(), "bpftool 7 is not installed") {
+    if !privileged!()
+        || !kernel_can(name, installed.is_some(), "bpftool 7 is not installed")
+        || !kernel_can(name, kernel_since(5, 12), "atomic operations came in 5.12")
+    {
         return;
     }
     let file = std::env::temp_dir().join(format!("xsk-assembler-{}", std::process::id()));
