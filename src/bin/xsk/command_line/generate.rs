@@ -187,6 +187,7 @@ impl GenerateArgs {
         }
         None
     }
+
     /// Returns why packets are too short, if they are: for their headers and the mark.
     fn too_short(&self) -> Option<String> {
         let flow = &self.flow;
