@@ -25,8 +25,8 @@
 //! *foreign*: it is never removed without [`AttachmentBuilder::replace_foreign`], but
 //! [`Attachment::join_foreign`] can use its map. [`Interface::programs`] reports what is attached:
 //! name, user, maps, the link that holds it, and of libxdp's dispatcher the chain of programs.
-//! [`Interface::detach_program`], [`Interface::break_link`] and [`Interface::detach_link`] take a program off, whichever process
-//! attached it.
+//! [`Interface::detach_program`], [`Interface::break_link`] and [`Interface::detach_link`] take a
+//! program off, whichever process attached it.
 //!
 //! Users of a program attached by netlink see each other by marks: abstract Unix sockets that
 //! vanish with their process. Any process in the network namespace can imitate them, so marks are
@@ -330,8 +330,9 @@ impl Attachment {
     }
 
     /// Returns whether the program takes packets of several frames
-    /// ([`AttachmentBuilder::frags`]), by its name, because the kernel does not report it. `None` where it is not known: for programs that are not this
-    /// crate's default one, and where this process may not look at the one it joined.
+    /// ([`AttachmentBuilder::frags`]), by its name, because the kernel does not report it. `None`
+    /// where it is not known: for programs that are not this crate's default one, and where this
+    /// process may not look at the one it joined.
     ///
     /// In generic mode it does not matter. In native mode, without, a socket for packets of several
     /// frames gets those that fit into one frame, and most drivers allow no MTU that could bring others (on

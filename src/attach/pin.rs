@@ -65,14 +65,14 @@ impl PinPath {
         XskMap::from_pin(&self.map)
     }
 
-    /// Pins a map, where no link is pinned: before the link, so that where that is, its map is. What
-    /// is pinned there stays: it may be of another user, and `EEXIST` is returned.
+    /// Pins a map, where no link is pinned: before the link, so that where that is, its map is.
+    /// What is pinned there stays: it may be of another user, and `EEXIST` is returned.
     pub(super) fn pin_map(&self, map: &XskMap) -> Result<()> {
         map.pin(&self.map)
     }
 
-    /// Removes the pin of the map with this id. What another process has
-    /// pinned there since, under the lock of another interface, stays.
+    /// Removes the pin of the map with this id. What another process has pinned there since, under
+    /// the lock of another interface, stays.
     pub(super) fn unpin_map(&self, map: u32) -> Result<()> {
         match self.map() {
             Ok(Some(pinned)) if pinned.id() == map => remove(&self.map),
@@ -91,16 +91,19 @@ impl PinPath {
         self.unpin_map(map)
     }
 
-    /// Removes the pins of a link that is on no interface any more.
+    /// Removes the pin of a link that is on no interface any more, and that of the map beside it if
+    /// the link's program uses that map.
+    ///
+    /// Which maps that program uses takes `CAP_SYS_ADMIN` to know. Without it the map's pin stays:
+    /// it may be of another user, and the next one who pins a map there gets `EEXIST`.
     pub(super) fn unpin_detached(&self, link: &Link) -> Result<()> {
-        let id = link_id(link)?;
+        match self.link()? {
+            Some(pinned) if link_id(&pinned)? == link_id(link)? => remove(&self.link)?,
+            _ => return Ok(()),
+        }
         match self.map() {
-            Ok(Some(map)) => self.unpin(id, map.id()),
-            // Nothing of this crate's is beside it.
-            Ok(None) | Err(Error::WrongObject { .. }) => match self.link()? {
-                Some(pinned) if link_id(&pinned)? == id => remove(&self.link),
-                _ => Ok(()),
-            },
+            Ok(Some(map)) if maps_of(link).contains(&map.id()) => remove(&self.map),
+            Ok(_) | Err(Error::WrongObject { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -159,6 +162,12 @@ fn link_id(link: &Link) -> Result<u32> {
         object: "the link".to_owned(),
         errno: Errno::BADF,
     })
+}
+
+/// Returns the ids of the maps that the link's program uses; none if they cannot be known.
+fn maps_of(link: &Link) -> Vec<u32> {
+    let program = link.program_id().ok().and_then(|id| Program::from_id(id).ok());
+    program.and_then(|program| program.info().ok()).map(|info| info.map_ids).unwrap_or_default()
 }
 
 fn unless_missing<T>(opened: Result<T>) -> Result<Option<T>> {

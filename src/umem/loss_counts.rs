@@ -6,7 +6,6 @@ use std::backtrace::Backtrace;
 impl Umem {
     /// Returns how many chunks are where, as the ledger knows: in debug builds and with feature
     /// `ledger`; `None` without it.
-    ///
     #[must_use]
     pub fn chunk_counts(&self) -> Option<ChunkCounts> {
         self.shared.ledger.chunk_counts()

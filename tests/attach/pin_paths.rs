@@ -2,12 +2,47 @@
 
 use crate::fixture::Fixture;
 use crate::pins::{Pins, redirect_or_drop};
+use crate::removal::number_of_link;
 use std::path::PathBuf;
 use xsk::attach::{AttachMethod, Attachment, XdpMode};
 use xsk::bpf::{XskMap, redirect};
 use xsk::error::{BpfOp, ObjectKind};
 use xsk::test_util::privileged;
 use xsk::{Errno, Error};
+
+#[test]
+fn another_map_beside_a_link_that_was_detached_stays() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let pins = Pins::new();
+    fixture.inside(|| {
+        let attach = || Attachment::builder(fixture.interface()).pin(pins.path()).attach();
+        let detach = || {
+            let attachment = attach().unwrap();
+            let link = number_of_link(&attachment);
+            attachment.keep();
+            fixture.interface().detach_link(link).unwrap();
+            assert_eq!(pins.names(), ["eth1", "eth1-map"]);
+        };
+        detach();
+        let beside = PathBuf::from(format!("{}-map", pins.path().display()));
+        std::fs::remove_file(&beside).unwrap();
+        XskMap::create("other", 4).unwrap().pin(&beside).unwrap();
+        let error = attach().unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::EXIST), "{error}");
+        assert!(error.to_string().contains("eth1-map"), "{error}");
+        assert_eq!(pins.names(), ["eth1-map"]);
+        assert_eq!(fixture.attached(), None);
+        // That of its program goes with it.
+        std::fs::remove_file(&beside).unwrap();
+        detach();
+        assert!(!attach().unwrap().joined());
+        fixture.assert_vacant();
+        assert!(pins.names().is_empty());
+    });
+}
 
 #[test]
 fn a_path_that_is_no_good_is_refused_before_anything_is_attached() {

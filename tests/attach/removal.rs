@@ -113,7 +113,7 @@ fn of_the_links_of_several_namespaces_none_is_broken() {
 }
 
 /// Returns the kernel's number for an attachment's link.
-fn number_of_link(attachment: &Attachment) -> u32 {
+pub(crate) fn number_of_link(attachment: &Attachment) -> u32 {
     let link = attachment.link().unwrap().expect("a link holds it");
     let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", link.as_raw_fd())).unwrap();
     let number = info.lines().find_map(|line| line.strip_prefix("link_id:"));

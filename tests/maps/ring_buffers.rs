@@ -2,8 +2,9 @@
 
 use crate::programs::{load, packet, run};
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
-use xsk::bpf::{Alu, Cond, Helper, Insn, Program, Reg, RingBuffer, Size};
+use xsk::bpf::{Alu, Cond, Helper, Insn, Program, Reg, RingBuffer, RingReader, Size};
 use xsk::error::MapKind;
 use xsk::test_util::privileged;
 use xsk::{Errno, Error};
@@ -244,6 +245,32 @@ fn write_position(ring: &RingBuffer, position: u64) {
     word.store(position, std::sync::atomic::Ordering::Release);
     // SAFETY: the mapping is the one made above; nothing points into it.
     unsafe { munmap(page, len) }.unwrap();
+}
+
+#[test]
+fn records_whose_room_is_not_free_yet_are_seen_again_after_a_panic() {
+    if !privileged!() {
+        return;
+    }
+    let ring = RingBuffer::create("ring", 1 << 16).unwrap();
+    let program = output(&ring, 8);
+    for seed in 1..=3 {
+        assert_eq!(run(&program, &[seed; 64]), 0);
+    }
+    let mut reader = ring.reader().unwrap();
+    let read = |reader: &mut RingReader, bad: u8| {
+        let mut seen = Vec::new();
+        let reading = AssertUnwindSafe(|| {
+            reader.read_all(|record| {
+                seen.push(record[0]);
+                assert_ne!(record[0], bad);
+            })
+        });
+        (catch_unwind(reading).map(Result::unwrap).ok(), seen)
+    };
+    assert_eq!(read(&mut reader, 2), (None, vec![1, 2]));
+    assert_eq!(read(&mut reader, 0), (Some(3), vec![1, 2, 3]));
+    assert_eq!(read(&mut reader, 0), (Some(0), vec![]));
 }
 
 #[test]

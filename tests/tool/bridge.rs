@@ -322,6 +322,7 @@ fn interfaces_that_cannot_be_bridged_are_refused() {
     for line in ["bridge -i one -o other", "l2fwd -i other -o one udp"] {
         let ended = Tool::start(&bridged.here, line).end();
         assert!(ended.failure().contains("two ends of one cable"), "{line}: {ended:?}");
+        assert!(ended.failure().contains("start `xsk l2fwd -i "), "{line}: {ended:?}");
     }
     let help = Command::new(TOOL).args(["bridge", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();

@@ -303,6 +303,34 @@ fn new_files_begin_by_size_and_the_oldest_are_deleted() {
 }
 
 #[test]
+fn the_summary_says_which_files_are_kept() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, sent) = (Fixture::new(1), many(300));
+    for keep in [None, Some(3), Some(1)] {
+        let files = Directory::new("kept");
+        let letters = keep.map(|keep| format!("--files {keep}")).unwrap_or_default();
+        let line = format!("capture -w {} --rotate-size 20K -C 300", files.file("a"));
+        let tool = Tool::start(&fixture.cable.left, &format!("{line} {letters} -i near {WAIT}"));
+        // The title comes when everything is attached.
+        assert!(tool.line().contains("near"));
+        send(&fixture, 0, &sent);
+        let out = tool.end().out;
+        let line = out.iter().find(|line| line.contains("file(s)")).unwrap();
+        let names = files.files();
+        let (first, last) = (&names[0], &names[names.len() - 1]);
+        let end = match keep {
+            Some(1) => format!(" file(s), the last one is kept: {last}"),
+            Some(keep) => format!(" file(s), the last {keep} are kept, up to {last}"),
+            None => format!(" bytes in {} file(s), the last one {last}", names.len()),
+        };
+        assert!(line.ends_with(&end), "{line}");
+        assert_eq!(line.contains(first), keep != Some(3), "{line}");
+    }
+}
+
+#[test]
 fn new_files_begin_by_time() {
     if !privileged!() {
         return;

@@ -100,6 +100,25 @@ fn a_disk_that_is_full_from_the_start_leaves_no_empty_file() {
     }
 }
 
+#[test]
+fn a_head_that_cannot_be_written_whole_leaves_no_file() {
+    if !privileged!() {
+        return;
+    }
+    let (fixture, files) = (Fixture::new(1), Directory::new("head"));
+    for letters in ["", "--tee", "--rotate-size 1M"] {
+        // The section header fits into so many bytes, and the interface description does not.
+        let file = files.file("a.pcapng");
+        let text = format!("exec prlimit --fsize=200 $X -w {file} {letters}");
+        let ended = script(&fixture, &text).end();
+        assert!(ended.failure().contains("File too large"), "{letters}: {ended:?}");
+        assert!(files.files().is_empty(), "{letters}: {:?}", files.files());
+        let summary = ended.objects().pop().unwrap();
+        let written = ["files", "packets", "bytes"].map(|key| summary["capture"][key].as_u64());
+        assert_eq!(written, [Some(0); 3], "{summary}");
+    }
+}
+
 /// A user who may not write to the directory could not make the second file.
 #[test]
 fn the_files_of_a_rotation_are_all_made_by_the_user_that_the_process_becomes() {
@@ -260,6 +279,15 @@ fn files_that_cannot_be_written_are_an_error_before_anything_is_attached() {
             assert!(ended.out.is_empty(), "{ended:?}");
         }
     }
+    // No names can be made from it.
+    for (file, words) in [("..", "has no file name"), ("/dev/null", "is no regular file")] {
+        for rotation in ["--rotate-size 4K", "--rotate-seconds 9"] {
+            let ended = fixture.start(&format!("capture -w {file} {rotation}")).end();
+            let message = ended.failure();
+            assert!(message.contains(&format!("{file} {words}: with --rotate-size")), "{message}");
+            assert!(ended.out.is_empty(), "{ended:?}");
+        }
+    }
     // No rights on the directory.
     let file = files.file("a.pcapng");
     let (_program, path) = path_for_anybody(TOOL);
@@ -296,13 +324,14 @@ fn words_that_are_wrong_are_refused() {
         ("-s -1", "unexpected argument '-1'"),
         ("--tee-ring 65536", "--tee"),
         ("--tee --tee-ring 65537", "a power of two is wanted, from 65536 to 1073741824"),
-        ("--rotate-size 0", "a number of bytes from 1 on is wanted, as 1000000, 100K, 500M or 2G"),
-        ("--rotate-size 1T", "a number of bytes from 1 on is wanted"),
+        ("--rotate-size 500", "from 4096 on is wanted, or one with K, M or G: 1000000, 100K, 500M"),
+        ("--rotate-size 3K", "a number of bytes from 4096 on is wanted"),
+        ("--rotate-size 1T", "a number of bytes from 4096 on is wanted"),
         ("--rotate-seconds 0", "a number of seconds is wanted"),
         ("--files 3", "--files needs --rotate-size or --rotate-seconds"),
         ("-M 2", "a queue has one socket"),
         ("--spin -p", "a thread sleeps while nothing comes"),
-        ("-w - --rotate-size 1000", "there are no files"),
+        ("-w - --rotate-size 4096", "there are no files"),
     ] {
         let ended = fixture.start(&format!("capture -w {file} {words}")).end();
         assert_eq!(ended.status.code(), Some(2), "{words}: {ended:?}");

@@ -78,7 +78,8 @@ impl TapReader {
     ///
     /// It costs less than as many calls of [`read`](Self::read), here and in the program: their room
     /// in the ring is free after the last one, or for an eighth of the ring at once. If `f` panics,
-    /// some of the copies that it saw come again.
+    /// some of the copies that it saw come again. With edge-triggered epoll, call it until it returns
+    /// 0: otherwise there is no event for what is left.
     ///
     /// # Errors
     /// As [`RingReader::read`].

@@ -75,7 +75,12 @@ impl RingReader {
     /// Returns how many there were.
     ///
     /// It also gives those that come meanwhile, but not more than the ring has room for in one round,
-    /// so that it returns even if programs write faster than `f` reads.
+    /// so that it returns even if programs write faster than `f` reads. With edge-triggered epoll,
+    /// call it until it returns 0: otherwise there is no event for what is left.
+    ///
+    /// Their room becomes free after an eighth of the ring, and at the end. If `f` panics, the
+    /// records whose room is not free yet, the one that it was called with among them, are seen
+    /// again by the next call.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -85,7 +90,7 @@ impl RingReader {
     }
 
     /// Calls `f` with the records that are there, `most` at the most, until there is none or the next
-    /// one is not finished. Returns how many there were.
+    /// one is not finished. Returns how many there were. If `f` panics, as [`read_all`](Self::read_all).
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -101,20 +106,21 @@ impl RingReader {
     ///
     /// Their room is given back for an eighth of the ring at once: programs look at the reader's
     /// position for each record, and have to fetch it from another CPU whenever it was written.
+    ///
+    /// It ends after a look that found nothing, and not at a record that was unfinished before room
+    /// was given back: the kernel wakes the reader for a record only if the reader's position is the
+    /// record's, and such a record may have been finished before the position came to it.
     fn read_until(&mut self, end: u64, most: usize, mut f: impl FnMut(&[u8])) -> Result<usize> {
         let part = u64::from(self.map.entries()).wrapping_div(8);
-        let (mut count, mut is_busy) = (0_usize, false);
-        while count < most && !is_busy {
+        let mut count = 0_usize;
+        while count < most {
             let available = self.look()?;
             let until = self.position.saturating_add(available.min(part)).min(end);
             let (mut read, mut bad) = (0_u64, None);
             while count < most && self.position.saturating_add(read) < until {
                 let position = self.position.saturating_add(read);
                 match step(self.memory.header(position), available.saturating_sub(read)) {
-                    Step::Busy => {
-                        is_busy = true;
-                        break;
-                    }
+                    Step::Busy => break,
                     Step::Skip { whole } => read = read.saturating_add(whole),
                     Step::Bad { len } => {
                         bad = Some(len);

@@ -6,7 +6,7 @@ use crate::num::{u64_of, usize_of_offset, usize32};
 use crate::sys::memory::Mapping;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 /// A ring buffer, mapped into this process: the reader's position for writing, all else for reading.
 ///
@@ -51,8 +51,14 @@ impl RingMemory {
     }
 
     /// Gives the kernel what is before `position`.
+    ///
+    /// The kernel wakes a reader only if its position is that of the record that is finished
+    /// (`bpf_ringbuf_commit` of kernel/bpf/ringbuf.c), and looks at it after a full barrier. With one
+    /// here as well, either the kernel sees the new position, or the reader's next look sees the
+    /// record.
     pub(crate) fn set_consumer(&self, position: u64) {
         self.consumer_word().store(position, Ordering::Release);
+        fence(Ordering::SeqCst);
     }
 
     /// Returns how many bytes the kernel's position is ahead of `position`.

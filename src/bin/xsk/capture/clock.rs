@@ -13,9 +13,11 @@ const SECOND: u64 = 1_000_000_000;
 /// together differ by less than that.
 const BEFORE: u64 = 1_000_000_000;
 const AFTER: u64 = 10_000_000;
-/// How far a later time of the card may be from the system's for it to be taken: packets may have
-/// waited.
-const NEAR: u64 = 60_000_000_000;
+/// How far a later time of the card may be before the system's for it to be taken, because packets
+/// may have waited, and how far after it: no packet of a queue has a time before an earlier one's, so
+/// one that is far ahead would hold all those that follow.
+const WAITED: u64 = 60_000_000_000;
+const AHEAD: u64 = 1_000_000_000;
 /// By how many seconds TAI is ahead of UTC where the kernel does not know it (since 2017; IERS
 /// bulletin C).
 const TAI_AHEAD: u64 = 37;
@@ -79,7 +81,8 @@ impl CardClock {
             Runs::Apart(_) => return now,
         };
         let time = card.wrapping_sub(ahead);
-        if time.abs_diff(now) < NEAR { time } else { now }
+        let is_ahead = time > now.saturating_add(AHEAD);
+        if is_ahead || now.saturating_sub(time) > WAITED { now } else { time }
     }
 
     /// Judges by the first packet, and says what has to be known of the times.
@@ -91,8 +94,11 @@ impl CardClock {
             Runs::of(card, now, tai_ahead())
         });
         if is_first && runs != Runs::InUtc {
-            // Packets do not wait for the line.
-            std::thread::spawn(move || output::note(&runs.described()));
+            // Packets do not wait for the line, unless there can be no thread.
+            let note = move || output::note(&runs.described());
+            if std::thread::Builder::new().name("note".to_owned()).spawn(note).is_err() {
+                note();
+            }
         }
         runs
     }
@@ -204,6 +210,9 @@ mod tests {
         // A later one may have waited, or be nonsense.
         let late = now - 20 * SECOND;
         assert_eq!(times(&[now - 5, late, 7]), (vec![now - 5, late, now], "card"));
+        // Nor does one that is ahead hold those that follow.
+        let (soon, ahead) = (now + SECOND / 2, now + 2 * SECOND);
+        assert_eq!(times(&[now, soon, ahead]), (vec![now, soon, now], "card"));
         let tai = |time: u64| time + tai_ahead() * SECOND;
         assert_eq!(times(&[tai(now - 5), tai(late)]), (vec![now - 5, late], "card_tai"));
         // Not some of one clock, and some of another one.

@@ -69,7 +69,7 @@ struct Begun {
 impl Begun {
     /// Opens the file, on which nothing is written yet.
     fn new(args: &CaptureArgs, interface: Interface, stop: &Stop) -> Result<Self> {
-        let mut names = Names::new(&args.write, args.rotates(), args.files);
+        let mut names = Names::new(&args.write, args.rotates(), args.files)?;
         let clock = Clock::start();
         let start = clock.now();
         let path = names.next(start / 1_000_000_000);
@@ -304,14 +304,21 @@ impl Running {
         let (written, outcome) = writer.finish(&path);
         let counted = count();
         let received = session.counted().rx_packets;
-        let Written { packets, bytes, files } = written;
+        let Written { packets, bytes, files, kept, last } = written;
         let not_written = received.saturating_sub(packets);
         let name = path.to_string_lossy();
-        let mut line = format!(
-            "{name}: {} packets, {} bytes in {files} file(s)",
-            grouped(packets),
-            grouped(bytes)
-        );
+        let mut line =
+            format!("{} packets, {} bytes in {files} file(s)", grouped(packets), grouped(bytes));
+        let last = last.display();
+        match (kept, files) {
+            // The first one is gone.
+            (1, 2..) => line.push_str(&format!(", the last one is kept: {last}")),
+            (1.., _) if kept < files => {
+                line.push_str(&format!(", the last {kept} are kept, up to {last}"));
+            }
+            (_, 2..) => line = format!("{name}: {line}, the last one {last}"),
+            _ => line = format!("{name}: {line}"),
+        }
         if not_written > 0 {
             line.push_str(&format!("; {} packets not written", grouped(not_written)));
         }

@@ -1,6 +1,8 @@
 //! The names of the files of a capture that has several.
 
+use crate::failure::{Failure, Result};
 use crate::report::clock;
+use crate::report::output::printable;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,8 +20,25 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) fn new(base: &Path, rotates: bool, keep: Option<u32>) -> Self {
-        Self { base: base.to_owned(), rotates, keep, number: 0, there: VecDeque::new() }
+    /// Takes the name from which those of several files are made, or that of one file.
+    ///
+    /// # Errors
+    /// If no names can be made from it, or it is that of something else than a file.
+    pub(crate) fn new(base: &Path, rotates: bool, keep: Option<u32>) -> Result<Self> {
+        let why = match std::fs::metadata(base) {
+            _ if !rotates => None,
+            _ if base.file_name().is_none() => Some("has no file name"),
+            Ok(metadata) if !metadata.is_file() => Some("is no regular file"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return Err(Failure::Text(format!(
+                "{} {why}: with --rotate-size and --rotate-seconds the names of files are made from \
+                 that of one (-w)",
+                printable(&base.to_string_lossy())
+            )));
+        }
+        Ok(Self { base: base.to_owned(), rotates, keep, number: 0, there: VecDeque::new() })
     }
 
     /// Returns the next name at a time, in seconds since 1970.
@@ -34,9 +53,12 @@ impl Names {
             name.push(".");
             name.push(extension);
         }
-        let path = self.base.with_file_name(name);
-        self.there.push_back(path.clone());
-        path
+        self.base.with_file_name(name)
+    }
+
+    /// Notes that a file was begun.
+    pub(crate) fn begun(&mut self, path: PathBuf) {
+        self.there.push_back(path);
     }
 
     /// Returns how many files there were.
@@ -44,10 +66,15 @@ impl Names {
         self.number
     }
 
-    /// Deletes the files that are too many.
+    /// Returns how many of them were not deleted.
+    pub(crate) fn kept(&self) -> u32 {
+        self.there.len() as u32
+    }
+
+    /// Deletes the files that are too many with the next one.
     pub(crate) fn delete_old(&mut self) {
         let Some(keep) = self.keep else { return };
-        while self.there.len() > keep as usize {
+        while self.there.len() >= keep as usize {
             if let Some(path) = self.there.pop_front() {
                 // One that is gone, or cannot be deleted, is no reason to end.
                 let _ = std::fs::remove_file(path);
@@ -68,15 +95,27 @@ mod tests {
 
     #[test]
     fn files_are_named_as_those_of_dumpcap() {
-        let mut names = Names::new(Path::new("/tmp/a.b.pcapng"), true, None);
+        let mut names = Names::new(Path::new("/tmp/a.b.pcapng"), true, None).unwrap();
         let time = 1_764_250_000;
         assert_eq!(names.next(time), Path::new("/tmp/a.b_00001_20251127132640.pcapng"));
         assert_eq!(names.next(time + 1), Path::new("/tmp/a.b_00002_20251127132641.pcapng"));
         assert_eq!(
-            Names::new(Path::new("x"), true, None).next(0),
+            Names::new(Path::new("x"), true, None).unwrap().next(0),
             Path::new("x_00001_19700101000000")
         );
-        assert_eq!(Names::new(Path::new("x"), false, None).next(0), Path::new("x"));
+        assert_eq!(Names::new(Path::new("x"), false, None).unwrap().next(0), Path::new("x"));
+    }
+
+    #[test]
+    fn names_of_files_are_made_from_that_of_a_file() {
+        for (base, why) in [("..", "has no file name"), ("/dev/null", "is no regular file")] {
+            let text = match Names::new(Path::new(base), true, None) {
+                Err(Failure::Text(text)) => text,
+                other => panic!("{base}: {other:?}"),
+            };
+            assert!(text.starts_with(&format!("{base} {why}")), "{text}");
+            assert!(Names::new(Path::new(base), false, None).is_ok());
+        }
     }
 
     #[test]

@@ -161,6 +161,15 @@ impl Output {
         Err(NotAll { whole, error })
     }
 
+    /// Takes away what was written to a file; one that was made here goes.
+    pub(crate) fn discard(&mut self) {
+        if let Some(base) = self.base {
+            self.written = 0;
+            let _ = self.file.set_len(base);
+            let _ = self.file.seek(SeekFrom::Start(base));
+        }
+    }
+
     /// Waits until a pipe takes something.
     fn wait(&self) {
         let mut pipe = [PollFd::new(&self.file, PollFlags::OUT)];

@@ -9,7 +9,7 @@ use crate::capture::output::{NotAll, Output, not_written};
 use crate::failure::{Failure, Result};
 use crate::process::rights;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -30,12 +30,15 @@ pub(crate) struct Rotation {
 }
 
 /// What was written.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Written {
     pub(crate) packets: u64,
     /// Bytes of all files.
     pub(crate) bytes: u64,
+    /// Files that were made, and those of them that were not deleted.
     pub(crate) files: u32,
+    pub(crate) kept: u32,
+    pub(crate) last: PathBuf,
 }
 
 /// Counts what has happened since the start of the capture, but for what was written.
@@ -94,7 +97,7 @@ impl Writer {
         let run = move || {
             rights::give_up_in_thread();
             let outcome = work.run(&drain);
-            let written = work.written;
+            let written = std::mem::take(&mut work.written);
             // A file with nothing in it goes before the process does.
             drop(work);
             // The others end soon then.
@@ -212,12 +215,20 @@ impl Work {
 
     fn begin_file(&mut self) -> Result<()> {
         (self.begun, self.has_packets) = (Instant::now(), false);
+        let before = self.written.bytes;
         let head = std::mem::take(&mut self.plan.head);
         let outcome = self.blocks_beside(&head);
         self.plan.head = head;
         if outcome.is_ok() {
-            self.written.files = self.plan.names.count();
+            let path = self.output.path().to_owned();
+            self.plan.names.begun(path.clone());
+            (self.written.files, self.written.last) = (self.plan.names.count(), path);
+        } else {
+            // Nothing can be read from a part of a head.
+            self.output.discard();
+            self.written.bytes = before;
         }
+        self.written.kept = self.plan.names.kept();
         outcome
     }
 

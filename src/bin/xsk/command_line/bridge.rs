@@ -14,11 +14,12 @@ use std::ffi::OsString;
 /// what comes there goes to the kernel.
 ///
 /// There are no tables of addresses and no spanning tree: two bridges between the same networks are
-/// a loop, and the two ends of one veth pair are refused. Without FILTER nothing goes to the kernel's network stack, which is refused without --yes
-/// on an interface that carries the default route or this ssh session. With FILTER only packets of
-/// which it is true are bridged, and ARP, neighbour discovery, DHCP replies and ssh to this host go
-/// to the kernel whatever it says, so that hosts on both sides do not find one another by the bridge:
-/// with --take-management they are bridged where FILTER is true of them.
+/// a loop, and the two ends of one veth pair are refused. Without FILTER nothing goes to the kernel's
+/// network stack, which is refused without --yes on an interface that carries the default route or
+/// this ssh session. With FILTER only packets of which it is true are bridged, and ARP, neighbour
+/// discovery, DHCP replies and ssh to this host go to the kernel whatever it says, so that hosts on
+/// both sides do not find one another by the bridge: with --take-management they are bridged where
+/// FILTER is true of them.
 ///
 /// Checksums of TCP and UDP that a sender left to its card (those of a veth's peer, a container or a
 /// guest) are finished, in packets of one frame; with -F, and with --keep-checksums, `ethtool -K IF

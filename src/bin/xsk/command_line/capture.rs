@@ -8,6 +8,9 @@ use std::time::Duration;
 /// The most bytes of a packet that are kept: as in tcpdump.
 pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 
+/// The least bytes of a file of several: with fewer, its head and statistics are most of it.
+const LEAST_SIZE: u64 = 4096;
+
 /// Write packets into a file in the format pcapng, which tcpdump and Wireshark read
 ///
 /// Packets are taken away: what is captured does not reach the kernel's network stack. So on an
@@ -36,10 +39,11 @@ pub(crate) const MOST_SNAPLEN: u32 = 262_144;
 /// several have as many together, and 4096 each at least; both rings have an entry for each.
 ///
 /// Only packets that come are captured, not those that the interface sends. In JSON the summary has
-/// the object "capture": "file" (the first one), "files", "packets" and "bytes" that were written,
-/// "not_written" (received, and not written after an error), "tee", "matched" (packets of which FILTER
-/// is true; null without one, but with --tee), "ring_lost" (null without --tee) and "clock" (whose
-/// times are in the file: "system", "card", or "card_tai", turned into UTC).
+/// the object "capture": "file" (the first one, which --files may have deleted), "files" (how many
+/// were made, deleted ones too), "packets" and "bytes" that were written, "not_written" (received,
+/// and not written after an error), "tee", "matched" (packets of which FILTER is true; null without
+/// one, but with --tee), "ring_lost" (null without --tee) and "clock" (whose times are in the file:
+/// "system", "card", or "card_tai", turned into UTC).
 #[derive(Debug, Args)]
 #[command(mut_arg("queue", |arg| arg.default_value("all")))]
 #[command(mut_arg("sockets", |arg| arg.hide(true)))]
@@ -64,8 +68,8 @@ pub(crate) struct CaptureArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 24, requires = "tee",
           value_parser = ring)]
     pub(crate) tee_ring: u32,
-    /// Begin a new file before one has more bytes than this, with K, M or G for 1024 bytes, 1024 K
-    /// and 1024 M (500M); files are named as those of dumpcap, FILE_00001_YYYYMMDDhhmmss.pcapng, with
+    /// Begin a new file before one has more bytes than this, 4096 at the least, with K, M or G for
+    /// 1024 bytes, 1024 K and 1024 M (500M); files are named as those of dumpcap, FILE_00001_YYYYMMDDhhmmss.pcapng, with
     /// the time in UTC
     ///
     /// A file has one packet at least. Each has its own headers and statistics, which count since
@@ -157,9 +161,13 @@ fn bytes(text: &str) -> Result<u64, String> {
         _ => (text, 1),
     };
     let plain = number.bytes().all(|byte| byte.is_ascii_digit());
-    let bytes = number.parse::<u64>().ok().filter(|number| plain && *number > 0);
-    bytes.and_then(|number| number.checked_mul(unit)).ok_or_else(|| {
-        "a number of bytes from 1 on is wanted, as 1000000, 100K, 500M or 2G".to_owned()
+    let number = number.parse::<u64>().ok().filter(|_| plain);
+    let bytes = number.and_then(|number| number.checked_mul(unit));
+    bytes.filter(|bytes| *bytes >= LEAST_SIZE).ok_or_else(|| {
+        format!(
+            "a number of bytes from {LEAST_SIZE} on is wanted, or one with K, M or G: 1000000, \
+             100K, 500M or 2G"
+        )
     })
 }
 
@@ -176,10 +184,14 @@ mod tests {
     #[test]
     fn bytes_have_units_of_1024() {
         for (text, number) in [
-            ("1", Some(1)),
+            ("1", None),
+            ("500", None),
+            ("4095", None),
+            ("3K", None),
+            ("4096", Some(4096)),
             ("20000", Some(20_000)),
-            ("1k", Some(1024)),
-            ("1K", Some(1024)),
+            ("4k", Some(4096)),
+            ("4K", Some(4096)),
             ("3M", Some(3 << 20)),
             ("2g", Some(2 << 30)),
             ("0", None),

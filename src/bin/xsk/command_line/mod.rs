@@ -146,11 +146,13 @@ pub(crate) struct L2fwdArgs {
     ///
     /// The same queue numbers are used on both, and the packets are not copied between them: the
     /// sockets of all queues use one packet memory, with so many chunks (--chunks) for each queue of
-    /// both, and half of those are for what each receives. One thread serves all queues (-q) in turn; one `xsk` for each queue uses more processors.
-    /// Options hold for both, and a count (-C) for both directions together. A card takes packets
-    /// to other addresses than its own only if it is promiscuous (--promiscuous). A checksum that a
-    /// sender left to its card stays unfinished: `ethtool -K IF tx off` there. The table counts
-    /// both directions together, and has a line for each; JSON objects have "directions".
+    /// both, and half of those are for what each receives. One thread serves all queues (-q) in
+    /// turn; one `xsk` for each queue uses more processors. The two ends of one veth pair are
+    /// refused: each packet would go round for ever. Options hold for both, and a
+    /// count (-C) for both directions together. A card takes packets to other addresses than its own
+    /// only if it is promiscuous (--promiscuous). A checksum that a sender left to its card stays
+    /// unfinished: `ethtool -K IF tx off` there. The table counts both directions together, and has
+    /// a line for each; JSON objects have "directions".
     #[arg(short, long, value_name = "NAME", conflicts_with = "sockets")]
     pub(crate) output: Option<OsString>,
 }

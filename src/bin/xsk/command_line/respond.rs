@@ -15,13 +15,15 @@ use std::net::IpAddr;
 ///
 /// Not replied to, though taken, and so lost to the kernel as well: packets with a wrong checksum or
 /// contradictory lengths, from addresses that no other host can have (0.0.0.0, multicast, broadcast
-/// of a subnet of the interface, loopback, its own), and with an IPv4 source route. The summary counts each kind, and so does "replies" of
-/// the last JSON object: "replied", "not_replied" and "fragments_passed_on".
+/// of a subnet of the interface, loopback, its own), and with an IPv4 source route. The summary
+/// counts each kind, and so does "replies" of the last JSON object: "replied", "not_replied" and
+/// "fragments_passed_on".
 ///
 /// A reply has the tags, the identification and the options of its request (a route or time that is
 /// to be recorded is not), a time to live of 64, and the interface's Ethernet address as it was at
-/// the start; the interface's own addresses are those of then, too. A tag that the card took out of a packet is not seen, and the reply has none
-/// (`ethtool -K IF rxvlan off` leaves it in; on a veth `txvlan off` at the peer).
+/// the start; the interface's own addresses are those of then, too. A tag that the card took out of
+/// a packet is not seen, and the reply has none (`ethtool -K IF rxvlan off` leaves it in; on a veth
+/// `txvlan off` at the peer).
 ///
 /// With several queues each thread sleeps while nothing comes, as with -p. A count (-C) is of
 /// replies. The table of an interval is two lines, RX and TX, as in the AF_XDP

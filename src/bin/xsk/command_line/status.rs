@@ -30,16 +30,17 @@ pub(crate) struct StatusArgs {
     /// "frags", "chain", a list of "place", "id", "name", "tag", "link", "priority",
     /// "chain_actions"), "filter" ("rules", a list of "action", "condition", "packets" and "bytes";
     /// "others", "packets" and "bytes") and "tap" (of `capture --tee`: "matched" and "others",
-    /// "packets" and "bytes" of each, and "lost", copies that found no room); "sockets", a list of "queue",
-    /// "inode", "uid", "user", "processes", "umem" ("id", "bytes", "chunk_bytes", "headroom_bytes",
-    /// "zero_copy", "references"), "rings" ("rx", "tx", "fill", "completion", in entries) and
-    /// "statistics" ("rx_dropped", "rx_invalid_descs", "tx_invalid_descs", "rx_ring_full",
-    /// "rx_fill_ring_empty_descs", "tx_ring_empty_descs"); and "missing", the capabilities that would show more.
+    /// "packets" and "bytes" of each, and "lost", copies that found no room); "sockets", a list of
+    /// "queue", "inode", "uid", "user", "processes", "umem" ("id", "bytes", "chunk_bytes",
+    /// "headroom_bytes", "zero_copy", "references"), "rings" ("rx", "tx", "fill", "completion", in
+    /// entries) and "statistics" ("rx_dropped", "rx_invalid_descs", "tx_invalid_descs",
+    /// "rx_ring_full", "rx_fill_ring_empty_descs", "tx_ring_empty_descs"); and "missing", the
+    /// capabilities that would show more.
     ///
-    /// What is unknown is null; so are "dispatcher", "filter" and "tap" of another program. Without IF there
-    /// is an object for each interface, and one whose "interface" is null for the sockets that are not
-    /// bound; where the kernel reports no interface of sockets, for all of the processes in this
-    /// network namespace.
+    /// What is unknown is null; so are "dispatcher", "filter" and "tap" of another program. Without
+    /// IF there is an object for each interface, and one whose "interface" is null for the sockets
+    /// that are not bound; where the kernel reports no interface of sockets, for all of the processes
+    /// in this network namespace.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -67,8 +67,9 @@ pub(crate) fn run<S: Forwards>(all: Between<'_>, stop: &Stop) -> Result<Ended> {
     }
     if is_one_cable(&interfaces)? {
         return Err(Failure::Text(format!(
-            "{} and {} are the two ends of one cable: what is sent on one comes back on the other, \
-             and each packet would go round for ever",
+            "{0} and {1} are the two ends of one cable: what is sent on one comes back on the other, \
+             and each packet would go round for ever. For such a loop, start `xsk l2fwd -i {0}` and \
+             `xsk l2fwd -i {1}`, each of which sends back what comes",
             interfaces[0], interfaces[1]
         )));
     }
