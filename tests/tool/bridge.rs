@@ -4,6 +4,7 @@ use crate::between::largest_memory;
 use crate::common::{has_iproute2, left_on, wait_for};
 use crate::fixture::{Ended, LIMIT, TOOL, Tool, WAIT};
 use rustix::process::Signal;
+use serde_json::json;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Output};
@@ -135,6 +136,49 @@ fn pings_and_tcp_go_both_ways() {
         for near in bridged.cables.each_ref().map(VethPair::a) {
             assert_eq!(near.info().unwrap().promiscuity, Some(0));
         }
+    }
+}
+
+/// Packets that come to a queue which only one of the interfaces has are not bridged.
+#[test]
+fn what_comes_to_queues_that_are_left_out_is_noticed_and_counted() {
+    if !privileged!() {
+        return;
+    }
+    let here = Namespace::new().unwrap();
+    let pair = |queues, a, b| {
+        let builder = VethPair::builder().queues(queues).names(a, b);
+        builder.build(&here, &here).unwrap()
+    };
+    let (_near, _near2) = (pair(2, "near", "far"), pair(1, "near2", "far2"));
+    let line = format!("bridge -i near -o near2 -p --json {WAIT}");
+    let send = |queue: u32, count: u32| {
+        let line = format!("txonly -i far -q {queue} -C {count} --json {WAIT}");
+        assert_eq!(Tool::start(&here, &line).summary()["tx_packets"], count);
+    };
+    // All is well as long as nothing comes there.
+    for others in [0, 300] {
+        let tool = Tool::start(&here, &line).ready();
+        tool.note();
+        let left_out = tool.note();
+        for words in ["queue 1 left out: ", "what comes to it on near goes to the kernel's stack"] {
+            assert!(left_out.contains(words), "{left_out}");
+        }
+        send(0, 1000);
+        if others > 0 {
+            send(1, others);
+            let note = tool.note();
+            let words = "come to queue 1 of near, which is left out, and gone to the kernel's stack \
+                         (`ethtool -L near rx 1 tx 1` leaves none out)";
+            assert!(note.ends_with(words), "{note}");
+        }
+        let ended = tool.stop();
+        let summary = ended.summary();
+        let expected = json!([{ "interface": "near", "queues": "1", "packets": others }]);
+        assert_eq!(summary["left_out"], expected, "{ended:?}");
+        assert!(summary["rx_packets"].as_u64().unwrap() >= 1000, "{ended:?}");
+        let said = ended.objects().iter().any(|object| object["event"] == "packets_elsewhere");
+        assert_eq!(said, others > 0, "{ended:?}");
     }
 }
 

@@ -5,6 +5,8 @@ use crate::fixture::{Ended, TOOL, Tool, foreign_on};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 use xsk::bpf::{Insn, Program, Reg, XskMap};
 use xsk::test_util::{Namespace, VethBuilder, VethPair, ip, privileged, test_name};
 use xsk::{AttachMethod, Attachment, Interface};
@@ -360,6 +362,33 @@ fn a_taken_queue_and_an_own_program_are_seen() {
     // It changed nothing.
     assert!(tool.stop().status.success());
     wait_for("the queue", || both.doctor("-q 1").check("queue_taken")["verdict"] == "fine");
+}
+
+/// The kernel frees a queue some time after its process has ended.
+#[test]
+fn a_queue_that_becomes_free_in_a_moment_is_no_problem() {
+    if !privileged!() {
+        return;
+    }
+    let both = Both::new(1);
+    let has_passed = || {
+        let bind = || {
+            let (umem, _) = xsk::Umem::builder().chunk_count(2).build().unwrap();
+            let builder = xsk::Socket::builder(&umem).bind_timeout(Duration::from_secs(20));
+            builder.bind(both.near(), 0).unwrap()
+        };
+        // The process of the test is in another namespace, by its first thread.
+        let socket = both.namespace.run(bind).unwrap();
+        let closing = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(400));
+            drop(socket);
+        });
+        let check = both.doctor("").check("queue_taken").clone();
+        closing.join().unwrap();
+        check["verdict"] == "fine"
+    };
+    // Under load the kernel takes longer.
+    assert!((0..8).any(|_| has_passed()));
 }
 
 #[test]

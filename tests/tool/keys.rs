@@ -95,6 +95,12 @@ fn the_keys_of_forwarding_between_two_stay() {
     let objects = Tool::start(&namespace, &line).end().objects();
     let directions = "output directions.from directions.to directions.packets directions.bytes";
     of_run(&objects, directions);
+    let wider = ["link", "add", "wide", "up", "numrxqueues", "2", "type", "veth"];
+    let add = || Command::new("ip").args(wider).status().unwrap();
+    assert!(namespace.run(add).unwrap().success());
+    let line = format!("bridge -i left -o wide -d 0.25 -n 0.1 --json {WAIT}");
+    let objects = Tool::start(&namespace, &line).end().objects();
+    of_run(&objects, "left_out.interface left_out.queues left_out.packets");
 }
 
 #[test]

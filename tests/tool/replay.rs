@@ -1,9 +1,10 @@
 //! `xsk generate --replay`: the packets of captures, byte by byte, in their times, as tcpdump sees
 //! them; captures that are none, cut, or of packets that cannot be sent.
 
-use crate::common::undisturbed;
-use crate::fixture::{Ended, Fixture, Tool, WAIT};
+use crate::common::{undisturbed, wait_for};
+use crate::fixture::{Directory, Ended, Fixture, Tool, WAIT};
 use crate::packets::{Dump, TempFile, has};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -314,6 +315,37 @@ fn what_is_in_a_pipe_is_sent_and_more_is_waited_for_until_the_end() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143), "{output:?}");
     drop(input);
+}
+
+#[test]
+fn a_named_pipe_without_a_writer_is_left_after_a_signal_and_when_the_time_is_over() {
+    if !privileged!() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let directory = Directory::new("replay-pipe");
+    let path = directory.path().join("pipe");
+    mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+    let pipe = path.display();
+    let words = format!("the first packet of {pipe}");
+    let ended = fixture.start(&format!("generate --replay {pipe} -d 0.3")).end();
+    assert_eq!(ended.failure(), format!("xsk: {words} did not come within 0.3 s (-d)"));
+    for letters in ["", "-d 100"] {
+        let tool = fixture.start(&format!("generate --replay {pipe} {letters}"));
+        let open = || {
+            let files = std::fs::read_dir(format!("/proc/{}/fd", tool.id())).unwrap().flatten();
+            let mut paths = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+            paths.any(|one| one == path)
+        };
+        wait_for("the pipe", open);
+        tool.signal(Signal::TERM);
+        let ended = tool.end();
+        assert!(ended.failure_of(143).ends_with(&format!("waited for {words}")), "{ended:?}");
+    }
+    // A writer may come later.
+    let tool = fixture.start(&format!("generate --replay {pipe}"));
+    std::fs::write(&path, whole(&packets(7))).unwrap();
+    assert_eq!(tool.summary()["tx_packets"], 7);
 }
 
 /// Starts a replay of what comes through a pipe.

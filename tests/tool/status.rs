@@ -329,8 +329,13 @@ fn where_the_kernel_lists_no_sockets_their_processes_are_shown() {
         assert_eq!(socket["processes"], process, "{socket}");
     }
     if listed.is_none() {
-        let text = printed(&fixture.cable.left, &[TOOL, "status"]).unwrap();
-        assert!(text.contains(&format!("2 sockets of process {} (xsk)", receiver.id())), "{text}");
+        let words = format!("2 sockets of process {} (xsk)", receiver.id());
+        for line in [&[TOOL, "status"][..], &[TOOL, "status", "near"]] {
+            let text = printed(&fixture.cable.left, line).unwrap();
+            assert!(text.contains(&words), "{text}");
+            let row = text.lines().find(|line| line.starts_with("near ")).unwrap();
+            assert!(row.ends_with("  unknown"), "{text}");
+        }
         // Those of the other namespace.
         let there = status(&fixture.cable.right, &[]);
         assert!(there.iter().all(|one| one["interface"] != Value::Null), "{there:?}");

@@ -11,7 +11,9 @@ use std::ffi::OsString;
 /// packet memory, with so many chunks (--chunks) for each queue of both interfaces, and half of
 /// those are for what each receives. One thread serves all queues in turn; one `xsk bridge -q N` for
 /// each queue uses more processors. Queues that only one of the interfaces has are left out, and
-/// what comes there goes to the kernel.
+/// what comes there goes to the kernel: a line at the start names them with the `ethtool -L` that
+/// takes them away, another one is written when a packet comes there, and the summary counts them,
+/// in JSON "left_out", a list of "interface", "queues" and "packets".
 ///
 /// There are no tables of addresses and no spanning tree: two bridges between the same networks are
 /// a loop, and the two ends of one veth pair are refused. Without FILTER nothing goes to the kernel's

@@ -5,10 +5,17 @@ use super::subject::{Peer, Subject};
 use crate::failure::Result;
 use crate::report::rates::named;
 use crate::run::holders::holders;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use xsk::interface::{NapiSettings, QueueState};
 use xsk::multi_queue::QueueSet;
 use xsk::{CopyMode, Errno, Error, Interface, Socket, Umem};
+
+/// How long a queue may be taken that no process is found to have before that is a problem, and
+/// one that a process that was found may have.
+const FREEING: Duration = Duration::from_secs(2);
+const FREEING_OR_OTHERS: Duration = Duration::from_millis(300);
+/// The pause between two attempts to bind a socket.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Looks at the numbers of queues.
 pub(super) fn numbers(subject: &Subject, wanted: &[u32]) -> Check {
@@ -127,15 +134,19 @@ pub(super) fn taken(subject: &Subject, wanted: &[u32], by_trial: bool) -> Result
     let name = subject.name();
     let states = subject.interface.queue_states()?.unwrap_or_default();
     let mut unknown = Vec::new();
+    let start = Instant::now();
     for queue in wanted.iter().copied() {
         let state = states.iter().find(|state| state.queue == queue);
         let known = state.and_then(QueueState::has_socket);
         if known == Some(false) {
             continue;
         }
-        let bound = if by_trial { bind(&subject.interface, queue) } else { Bound::Unknown };
+        let (bound, holders) = match by_trial {
+            true => bind_patiently(&subject.interface, queue, start),
+            false => (Bound::Unknown, holders()),
+        };
         let by = match (bound, known) {
-            (Bound::Taken(by), _) => by,
+            (Bound::Taken(by), _) => by.map(|(by, _)| by),
             // The attempt shows whose it is, if it is not free by now.
             (Bound::Free, _) => continue,
             (Bound::Unknown, Some(true)) => None,
@@ -144,7 +155,7 @@ pub(super) fn taken(subject: &Subject, wanted: &[u32], by_trial: bool) -> Result
                 continue;
             }
         };
-        let by = by.unwrap_or_else(|| match &holders()[..] {
+        let by = by.unwrap_or_else(|| match &holders[..] {
             [] => "a socket, of which the kernel does not say whose it is".to_owned(),
             found => format!(
                 "a socket, of which the kernel does not say whose it is; those that have rings of \
@@ -171,9 +182,30 @@ pub(super) fn taken(subject: &Subject, wanted: &[u32], by_trial: bool) -> Result
 /// What an attempt to bind a socket to a queue showed.
 enum Bound {
     Free,
-    /// By whom, if the kernel says so.
-    Taken(Option<String>),
+    /// By whom, if the kernel says so, and whether that process was found.
+    Taken(Option<(String, bool)>),
     Unknown,
+}
+
+/// Binds a socket, as [`bind`]; tries again while the queue is taken and its process is not found:
+/// the kernel frees the queue of a process that has ended some time after. Returns also the
+/// processes that may have it, if it is taken.
+fn bind_patiently(interface: &Interface, queue: u32, start: Instant) -> (Bound, Vec<String>) {
+    loop {
+        let bound = bind(interface, queue);
+        let Bound::Taken(by) = &bound else { return (bound, holders()) };
+        let holders = holders();
+        let most = match (by, &holders[..]) {
+            (Some((_, true)), _) => Duration::ZERO,
+            (_, []) => FREEING,
+            // They may have others.
+            _ => FREEING_OR_OTHERS,
+        };
+        if start.elapsed() >= most {
+            return (bound, holders);
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// Binds a socket in copy mode, which no driver is asked for, and drops it.
@@ -188,7 +220,7 @@ fn bind(interface: &Interface, queue: u32) -> Bound {
         Err(Error::Bind { errno: Errno::BUSY, holder, .. }) => Bound::Taken(holder.map(|holder| {
             let process = holder.pid.map_or("a process".to_owned(), |pid| format!("process {pid}"));
             let user = holder.uid.map_or(String::new(), |uid| format!(" of user {uid}"));
-            format!("{process}{user}")
+            (format!("{process}{user}"), holder.pid.is_some())
         })),
         Err(_) => Bound::Unknown,
     }

@@ -66,7 +66,8 @@ impl Plan {
         match &args.replay.replay {
             Some(path) => {
                 let loops = args.replay.loops.unwrap_or(Loops::Times(1));
-                Ok(Self::Capture(Some(Box::new(Replay::open(path, loops, stop)?))))
+                let replay = Replay::open(path, loops, args.port.duration, stop)?;
+                Ok(Self::Capture(Some(Box::new(replay))))
             }
             None => Ok(Self::Flows(Box::new(FlowPlan::new(args, interface)?))),
         }

@@ -5,9 +5,11 @@ use crate::failure::{Failure, Result};
 use crate::generate::patient::Patient;
 use crate::packet_file::{Capture, CaptureError};
 use crate::process::signals::Stop;
-use std::fs::File;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -70,20 +72,28 @@ impl std::fmt::Debug for Replay {
 }
 
 impl Replay {
-    /// Opens a capture, and reads its first packet.
-    pub(crate) fn open(path: &Path, loops: Loops, stop: &Stop) -> Result<Self> {
+    /// Opens a capture, and reads its first packet, for which it waits no longer than `most`.
+    pub(crate) fn open(
+        path: &Path,
+        loops: Loops,
+        most: Option<Duration>,
+        stop: &Stop,
+    ) -> Result<Self> {
         let file = match path.as_os_str() == "-" {
             true => io::stdin().as_fd().try_clone_to_owned().map(File::from),
-            false => File::open(path),
+            false => opened(path),
         };
-        let opened = file.and_then(|file| Ok((file.try_clone()?, file)));
-        let opened = opened.map_err(CaptureError::Io).and_then(|(copy, file)| {
-            let capture = Capture::open(Patient::new(copy, stop))?;
-            Ok((capture, file))
+        let both = file.and_then(|file| Ok((file.try_clone()?, file)));
+        let both = both.map_err(CaptureError::Io).and_then(|(copy, file)| {
+            let mut input = Patient::new(copy, stop);
+            if let Some(until) = most.and_then(|most| Instant::now().checked_add(most)) {
+                input.wait_until(until);
+            }
+            Ok((Capture::open(input)?, file))
         });
-        let (capture, file) = match opened {
-            Ok(opened) => opened,
-            Err(error) if is_timeout(&error) => return Err(interrupted(path, stop)),
+        let (capture, file) = match both {
+            Ok(both) => both,
+            Err(error) if is_timeout(&error) => return Err(not_come(path, most, stop)),
             Err(error) => return Err(Failure::Text(named(path, &error.to_string()))),
         };
         let mut replay = Self {
@@ -102,7 +112,7 @@ impl Replay {
         match replay.read()? {
             Step::Packet => Ok(replay),
             Step::End => Err(Failure::Text(named(path, "it has no packets"))),
-            Step::Unknown => Err(interrupted(path, stop)),
+            Step::Unknown => Err(not_come(path, most, stop)),
         }
     }
 
@@ -245,10 +255,27 @@ fn is_timeout(error: &CaptureError) -> bool {
     matches!(error, CaptureError::Io(error) if error.kind() == ErrorKind::TimedOut)
 }
 
-/// Returns the failure of a run that a signal ended while it waited for the first packet.
-fn interrupted(path: &Path, stop: &Stop) -> Failure {
-    let number = stop.signal().unwrap_or_default();
-    Failure::Interrupted { number, waited_for: format!("the first packet of {}", path.display()) }
+/// Opens a file. A named pipe is opened also before it has a writer, for whose first bytes
+/// [`Patient`] waits: an open that waits would end neither after a signal nor when the time is over.
+fn opened(path: &Path) -> io::Result<File> {
+    let nonblocking = OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    // Reads follow a look at whether there is something.
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+/// Returns the failure of a run that a signal, or the end of the time that it has, ended while it
+/// waited for the first packet.
+fn not_come(path: &Path, most: Option<Duration>, stop: &Stop) -> Failure {
+    let waited_for = format!("the first packet of {}", path.display());
+    match (stop.signal(), most) {
+        (None, Some(most)) => {
+            let seconds = most.as_secs_f64();
+            Failure::Text(format!("{waited_for} did not come within {seconds} s (-d)"))
+        }
+        (number, _) => Failure::Interrupted { number: number.unwrap_or_default(), waited_for },
+    }
 }
 
 /// Returns what is wrong with a capture, with its name.
@@ -272,7 +299,7 @@ mod tests {
             [(1, 99), (3, 13), (7, 20), (8, 99), (9, 21)].map(|(at, len)| packet(at, len));
         let path = std::env::temp_dir().join(format!("xsk-replay-times-{}", std::process::id()));
         std::fs::write(&path, [head, packets.concat()].concat()).unwrap();
-        let mut replay = Replay::open(&path, Loops::Times(2), &Stop::never()).unwrap();
+        let mut replay = Replay::open(&path, Loops::Times(2), None, &Stop::never()).unwrap();
         let _ = std::fs::remove_file(&path);
         assert!(replay.limit(50, 50).unwrap());
         let mut seen = vec![(replay.packet().len(), replay.time())];
@@ -290,7 +317,7 @@ mod tests {
         let name = format!("xsk-replay-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::write(&path, [&head[..], &packet].concat()).unwrap();
-        let mut replay = Replay::open(&path, Loops::Forever, &Stop::never()).unwrap();
+        let mut replay = Replay::open(&path, Loops::Forever, None, &Stop::never()).unwrap();
         assert_eq!(replay.advance().unwrap(), Step::Packet);
         std::fs::write(&path, &head).unwrap();
         let (sender, ended) = channel();

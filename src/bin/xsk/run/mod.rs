@@ -8,6 +8,7 @@ pub(crate) mod elsewhere;
 pub(crate) mod ended;
 pub(crate) mod filtering;
 pub(crate) mod holders;
+pub(crate) mod left_out;
 pub(crate) mod lines;
 pub(crate) mod link;
 pub(crate) mod losses;

@@ -5,6 +5,7 @@ use crate::failure::{Failure, Result, quoted};
 use crate::report::rates::named;
 use crate::report::words::Event;
 use crate::run::counts::Counts;
+use crate::run::left_out::LeftOut;
 use crate::run::pace::{Padded, Work};
 use crate::run::session::Session;
 use crate::run::side::DOWN;
@@ -75,8 +76,11 @@ impl Served {
     }
 
     /// Returns the queues that the command line names of two interfaces, of which each receives and
-    /// sends on both.
-    pub(crate) fn between(args: &PortArgs, interfaces: [&Interface; 2]) -> Result<Self> {
+    /// sends on both; and those of each that are left out although packets come to them.
+    pub(crate) fn between(
+        args: &PortArgs,
+        interfaces: [&Interface; 2],
+    ) -> Result<(Self, [Option<LeftOut>; 2])> {
         let [a, b] = interfaces;
         let [on_a, on_b] = [Self::of(args, a, Needs::Both)?, Self::of(args, b, Needs::Both)?];
         let (numbers, only_a): (Vec<u32>, Vec<u32>) =
@@ -92,8 +96,18 @@ impl Served {
         if numbers.is_empty() {
             return Err(Failure::Text(left_out.join("; ")));
         }
+        let lost = |interface: &Interface| -> Result<Option<LeftOut>> {
+            if left_out.is_empty() {
+                return Ok(None);
+            }
+            LeftOut::of(interface, &args.queue.numbers(interface.queues()?), &numbers)
+        };
+        let lost = [lost(a)?, lost(b)?];
+        for (interface, lost) in interfaces.iter().zip(&lost) {
+            left_out.extend(lost.as_ref().map(|lost| lost.consequence(interface.name())));
+        }
         let left_out = (!left_out.is_empty()).then(|| left_out.join("; "));
-        Ok(Self { numbers, left_out })
+        Ok((Self { numbers, left_out }, lost))
     }
 
     /// Returns how many queues there are.

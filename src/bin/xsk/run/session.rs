@@ -180,6 +180,22 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Adds to the summary what came to queues that are left out; `waiting` returns how many packets
+    /// are in the rings of an interface, and not counted.
+    pub(crate) fn note_to_left_out(&mut self, mut waiting: impl FnMut(usize) -> u64) {
+        let (mut objects, mut lines) = (Vec::new(), Vec::new());
+        for (number, (side, counts)) in self.sides.iter().zip(&self.parts).enumerate() {
+            let Some((left_out, packets)) = side.to_left_out(counts.rx_packets) else { continue };
+            let packets = packets.saturating_sub(waiting(number));
+            let (object, line) = left_out.summed(side.name(), packets);
+            objects.push(object);
+            lines.extend(line);
+        }
+        if !objects.is_empty() {
+            self.more.push(More { key: "left_out", json: objects.into(), lines });
+        }
+    }
+
     /// Returns all counters at this moment, and those of the kernel for each interface.
     fn counters(&self) -> Result<(Report, Vec<Report>)> {
         let sides = self.sides.iter().map(Side::report).collect::<Result<Vec<_>>>()?;

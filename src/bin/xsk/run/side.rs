@@ -8,6 +8,7 @@ use crate::run::counts::Report;
 use crate::run::elsewhere::Elsewhere;
 use crate::run::ended::Ended;
 use crate::run::filtering::{FilterSummary, LiveFilter};
+use crate::run::left_out::LeftOut;
 use crate::run::link::{Link, described};
 use crate::run::losses::{Loss, Place};
 use crate::run::port::{ActiveProgram, take_off};
@@ -73,6 +74,8 @@ pub(crate) struct Side {
     /// Packets that the interface had received before the start, on all queues: `None` at first,
     /// and once it was reported that they come to other queues.
     received_before: Option<u64>,
+    /// Queues that are left out although packets come to them.
+    pub(crate) left_out: Option<LeftOut>,
 }
 
 impl Side {
@@ -142,6 +145,7 @@ impl Side {
             losses: Vec::new(),
             asks_for_effect: args.busy_poll && has_sockets,
             received_before: None,
+            left_out: None,
         })
     }
 
@@ -209,6 +213,9 @@ impl Side {
         let info = self.info()?;
         let redirects = self.program.filter(|_| !self.handles.is_empty());
         self.received_before = redirects.map(|_| info.counters.rx_packets);
+        if let Some(left_out) = &mut self.left_out {
+            left_out.begin(info.counters.rx_packets);
+        }
         self.note_link(&info, table);
         if let Some(text) = self.filter.as_ref().and_then(|filter| filter.takes_nothing()) {
             table.event(&self.label, Event::FilterTakesNothing, text);
@@ -308,15 +315,20 @@ impl Side {
         table: &Table,
         received: u64,
     ) -> Result<()> {
+        if let Some(left_out) = &self.left_out {
+            let all = self.all_received(info, left_out.before());
+            let served = received + self.report()?.totals().rx_dropped;
+            let name = self.interface.name();
+            if let Some(text) = self.left_out.as_mut().and_then(|one| one.look(name, all, served)) {
+                table.event(&self.label, Event::PacketsElsewhere, &text);
+            }
+            return Ok(());
+        }
         let Some(before) = self.received_before.filter(|_| self.start.elapsed() >= ELSEWHERE)
         else {
             return Ok(());
         };
-        let all = match &self.filter {
-            // What did not match is for the kernel's network stack.
-            Some(filter) => filter.matched().unwrap_or(0),
-            None => info.counters.rx_packets.saturating_sub(before),
-        };
+        let all = self.all_received(info, before);
         let mut elsewhere = Elsewhere {
             name: self.interface.name(),
             // As few as there may be, until they are asked for.
@@ -340,6 +352,25 @@ impl Side {
             table.event(&self.label, Event::PacketsElsewhere, &elsewhere.described());
         }
         Ok(())
+    }
+
+    /// Returns how many packets for sockets came on all queues, of an interface that had received
+    /// some `before`.
+    fn all_received(&self, info: &InterfaceInfo, before: u64) -> u64 {
+        match &self.filter {
+            // What did not match is for the kernel's network stack.
+            Some(filter) => filter.matched().unwrap_or(0),
+            None => info.counters.rx_packets.saturating_sub(before),
+        }
+    }
+
+    /// Returns how many packets have come to queues that are left out, where so many came to the
+    /// sockets: none if that is not known, or if there are no such queues.
+    pub(crate) fn to_left_out(&self, received: u64) -> Option<(&LeftOut, u64)> {
+        let left_out = self.left_out.as_ref()?;
+        let all = self.all_received(&self.info().ok()?, left_out.before());
+        let served = received + self.report().ok()?.totals().rx_dropped;
+        Some((left_out, all.saturating_sub(served)))
     }
 
     /// Returns what the kernel and the device counted, and nothing that a loop counts.

@@ -27,7 +27,8 @@ pub(super) fn objects(view: &View) -> Vec<Value> {
         })
     };
     let mut objects: Vec<_> = view.interfaces.iter().map(of_interface).collect();
-    if !view.strays.is_empty() {
+    // One interface has one object.
+    if !view.is_named && !view.strays.is_empty() {
         objects.push(json!({
             "interface": null,
             "index": null,

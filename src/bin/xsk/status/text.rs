@@ -82,7 +82,8 @@ fn table(shown: &[&Seen]) -> String {
         let _ = writeln!(text, "{name:<15}  {mode:<8}  {program:<27}  {held_by:<14}  {sockets:>7}");
     };
     for seen in shown.iter().filter(|seen| seen.is_used()) {
-        let sockets = seen.sockets.as_ref().map_or("-".to_owned(), |all| all.len().to_string());
+        let sockets = seen.sockets.as_ref();
+        let sockets = sockets.map_or("unknown".to_owned(), |all| all.len().to_string());
         if seen.programs.is_empty() {
             row(&seen.info.name, "-", "-", "-", &sockets);
         }

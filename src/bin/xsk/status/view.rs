@@ -24,8 +24,8 @@ pub(super) struct View {
     pub(super) interfaces: Vec<Seen>,
     /// Whether the kernel lists sockets.
     pub(super) lists_sockets: bool,
-    /// Sockets of no interface that is shown, or, where the kernel does not list them, those of the
-    /// processes in this network namespace; none if an interface was named.
+    /// Sockets of no interface that is shown, and none of these if an interface was named; or, where
+    /// the kernel does not list them, those of the processes in this network namespace.
     pub(super) strays: Vec<XdpSocketInfo>,
     /// Whether one interface was named.
     pub(super) is_named: bool,
@@ -126,9 +126,10 @@ impl View {
             now: SystemTime::now(),
             interfaces: seen,
             lists_sockets,
-            strays: match name {
-                Some(_) => Vec::new(),
-                None => all.unwrap_or_else(of_processes),
+            strays: match (all, name) {
+                (None, _) => of_processes(),
+                (Some(_), Some(_)) => Vec::new(),
+                (Some(all), None) => all,
             },
             is_named: name.is_some(),
             processes,

@@ -88,7 +88,7 @@ pub(crate) fn run<S: Forwards>(all: Between<'_>, stop: &Stop) -> Result<Ended> {
     let filters = [filtering(&interfaces[0])?, filtering(&interfaces[1])?];
     let promiscuous = interfaces.iter().filter(|_| all.promiscuous);
     let _more = promiscuous.map(Interface::promiscuous).collect::<xsk::Result<Vec<_>>>()?;
-    let served = Served::between(args, interfaces.each_ref())?;
+    let (served, mut lost) = Served::between(args, interfaces.each_ref())?;
     let mut pairs = bound::<S>(&all, chunks, interfaces.each_ref(), &served, stop)?;
     let take = |end: usize| {
         let register =
@@ -97,11 +97,14 @@ pub(crate) fn run<S: Forwards>(all: Between<'_>, stop: &Stop) -> Result<Ended> {
     };
     let programs = [take(0)?, take(1)?];
     let handles = [0, 1].map(|end| pairs.iter().map(|pair| pair[end].handle().clone()).collect());
-    let ends = interfaces.into_iter().zip(handles).zip(&programs);
-    let sides = ends.map(|((interface, handles), program): ((_, Vec<SocketHandle>), _)| {
+    let ends = interfaces.into_iter().zip(handles).zip(programs.iter().zip(&mut lost));
+    let sides = ends.map(|((interface, handles), (program, lost))| {
+        let handles: Vec<SocketHandle> = handles;
         let attachment = Some(program.attachment());
         let title = port::title(args, &interface, &handles, attachment);
-        Ok(Side::new(args, interface, handles, title, attachment)?.filtered(program))
+        let mut side = Side::new(args, interface, handles, title, attachment)?.filtered(program);
+        side.left_out = lost.take();
+        Ok(side)
     });
     let mut session = Session::new(args, stop, all.command, sides.collect::<Result<_>>()?)?;
     let mut finished = 0;
@@ -115,6 +118,13 @@ pub(crate) fn run<S: Forwards>(all: Between<'_>, stop: &Stop) -> Result<Ended> {
         let counted = session.counted();
         session.pending = counted.rx_packets.saturating_sub(counted.tx_packets);
     }
+    session.note_to_left_out(|end| {
+        let taken = pairs.iter_mut().map(|pair| {
+            let rings = pair[end].rings();
+            rings.rx.recycle_each(u32::MAX, rings.fill, |_| ()).map_or(0, u64::from)
+        });
+        taken.sum()
+    });
     if all.finish_checksums {
         session.more.push(More {
             key: "checksums_finished",
