@@ -227,6 +227,10 @@ impl AttachmentBuilder {
     /// `rm PATH PATH-map` detaches it. A restart of the machine does, too. Killed between the two pins,
     /// it leaves the map's alone, which the next start refuses as it refuses any file there (`EEXIST`).
     ///
+    /// **If the link was detached**, or its interface is gone, the next start removes its pin, and
+    /// that of the map if the link's program uses that map. Without `CAP_SYS_ADMIN` it cannot know
+    /// that, leaves the map's pin where it is, and fails with `EEXIST`: `rm PATH-map`.
+    ///
     /// The pins belong to the user of the process, with mode 0600 less the umask. `CAP_SYS_ADMIN`
     /// is needed neither to pin nor to take over; without it, a program that something else than
     /// this crate puts in place by the same link, in the very moment of taking over, is replaced as
