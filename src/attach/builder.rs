@@ -229,7 +229,7 @@ impl AttachmentBuilder {
     ///
     /// **If the link was detached**, or its interface is gone, the next start removes its pin, and
     /// that of the map if the link's program uses that map. Without `CAP_SYS_ADMIN` it cannot know
-    /// that, leaves the map's pin where it is, and fails with `EEXIST`: `rm PATH-map`.
+    /// that, and takes an XSKMAP that is pinned there for the link's.
     ///
     /// The pins belong to the user of the process, with mode 0600 less the umask. `CAP_SYS_ADMIN`
     /// is needed neither to pin nor to take over; without it, a program that something else than

@@ -94,15 +94,17 @@ impl PinPath {
     /// Removes the pin of a link that is on no interface any more, and that of the map beside it if
     /// the link's program uses that map.
     ///
-    /// Which maps that program uses takes `CAP_SYS_ADMIN` to know. Without it the map's pin stays:
-    /// it may be of another user, and the next one who pins a map there gets `EEXIST`.
+    /// Which maps that program uses takes `CAP_SYS_ADMIN` to know. Without it the map is taken for the
+    /// link's, so that a restart needs no help.
     pub(super) fn unpin_detached(&self, link: &Link) -> Result<()> {
         match self.link()? {
             Some(pinned) if link_id(&pinned)? == link_id(link)? => remove(&self.link)?,
             _ => return Ok(()),
         }
         match self.map() {
-            Ok(Some(map)) if maps_of(link).contains(&map.id()) => remove(&self.map),
+            Ok(Some(map)) if maps_of(link).is_none_or(|maps| maps.contains(&map.id())) => {
+                remove(&self.map)
+            }
             Ok(_) | Err(Error::WrongObject { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -164,10 +166,10 @@ fn link_id(link: &Link) -> Result<u32> {
     })
 }
 
-/// Returns the ids of the maps that the link's program uses; none if they cannot be known.
-fn maps_of(link: &Link) -> Vec<u32> {
-    let program = link.program_id().ok().and_then(|id| Program::from_id(id).ok());
-    program.and_then(|program| program.info().ok()).map(|info| info.map_ids).unwrap_or_default()
+/// Returns the ids of the maps that the link's program uses, if they can be known.
+fn maps_of(link: &Link) -> Option<Vec<u32>> {
+    let program = Program::from_id(link.program_id().ok()?).ok()?;
+    Some(program.info().ok()?.map_ids)
 }
 
 fn unless_missing<T>(opened: Result<T>) -> Result<Option<T>> {

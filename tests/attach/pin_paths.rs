@@ -2,7 +2,9 @@
 
 use crate::fixture::Fixture;
 use crate::pins::{Pins, redirect_or_drop};
+use crate::privileges::with_only;
 use crate::removal::number_of_link;
+use rustix::thread::CapabilitySet;
 use std::path::PathBuf;
 use xsk::attach::{AttachMethod, Attachment, XdpMode};
 use xsk::bpf::{XskMap, redirect};
@@ -39,6 +41,16 @@ fn another_map_beside_a_link_that_was_detached_stays() {
         std::fs::remove_file(&beside).unwrap();
         detach();
         assert!(!attach().unwrap().joined());
+        fixture.assert_vacant();
+        assert!(pins.names().is_empty());
+        // Without CAP_SYS_ADMIN it cannot be known whose it is, and a restart needs no help.
+        detach();
+        let kept = CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW | CapabilitySet::BPF;
+        with_only(kept, || {
+            let attachment = attach().unwrap();
+            assert!(!attachment.joined());
+            attachment.close().unwrap();
+        });
         fixture.assert_vacant();
         assert!(pins.names().is_empty());
     });
