@@ -148,11 +148,12 @@ pub(crate) struct L2fwdArgs {
     /// sockets of all queues use one packet memory, with so many chunks (--chunks) for each queue of
     /// both, and half of those are for what each receives. One thread serves all queues (-q) in
     /// turn; one `xsk` for each queue uses more processors. The two ends of one veth pair are
-    /// refused: each packet would go round for ever. Options hold for both, and a
-    /// count (-C) for both directions together. A card takes packets to other addresses than its own
-    /// only if it is promiscuous (--promiscuous). A checksum that a sender left to its card stays
-    /// unfinished: `ethtool -K IF tx off` there. The table counts both directions together, and has
-    /// a line for each; JSON objects have "directions".
+    /// refused: each packet would go round for ever. Options hold for both, and a count (-C) for
+    /// both directions together. A card takes packets to other addresses than its own only if it is
+    /// promiscuous (--promiscuous). A checksum that a sender left to its card stays unfinished:
+    /// `ethtool -K IF tx off` there. The table counts both directions together, and has a line for
+    /// each; JSON objects have "directions". Queues that only one of them has are left out, as
+    /// `xsk bridge` does, and the summary counts what came to them ("left_out").
     #[arg(short, long, value_name = "NAME", conflicts_with = "sockets")]
     pub(crate) output: Option<OsString>,
 }

@@ -23,9 +23,9 @@ pub(crate) struct LeftOut {
 }
 
 impl LeftOut {
-    /// Returns the queues of an interface on which packets come and which are not `served`; none if
-    /// there are none, or if the command line, which asks for queues up to `asked`, leaves out some
-    /// of them itself.
+    /// Returns the queues of an interface on which packets come and which are not `served`; `None` if
+    /// there are none, or if not all queues were `asked` for: then others are left out on purpose,
+    /// and what comes to which is not known.
     pub(crate) fn of(interface: &Interface, asked: &[u32], served: &[u32]) -> Result<Option<Self>> {
         let all = 0..interface.queues()?.rx;
         if all.clone().any(|queue| !asked.contains(&queue)) {
@@ -33,17 +33,13 @@ impl LeftOut {
         }
         let left: Vec<u32> = all.filter(|queue| !served.contains(queue)).collect();
         let number = served.len();
-        let has_combined = |most| {
-            if most > 0 { format!("combined {number}") } else { format!("rx {number} tx {number}") }
-        };
-        // A driver without channels says so, and is asked for nothing.
-        let channels = interface.channels().ok().flatten();
-        let cure = channels.map(|channels| {
-            format!(
-                "ethtool -L {} {}",
-                quoted(interface.name()),
-                has_combined(channels.max_combined)
-            )
+        // A driver without channels has no such command, and an error is no reason to end.
+        let cure = interface.channels().ok().flatten().map(|channels| {
+            let channels = match channels.max_combined {
+                0 => format!("rx {number} tx {number}"),
+                _ => format!("combined {number}"),
+            };
+            format!("ethtool -L {} {channels}", quoted(interface.name()))
         });
         let is_one = left.len() == 1;
         Ok((!left.is_empty()).then(|| Self {

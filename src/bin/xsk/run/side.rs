@@ -479,24 +479,6 @@ impl Side {
     }
 }
 
-/// Replaces an error of a run on these interfaces by its cause, if the cause is that one is gone.
-pub(crate) fn explain(sides: &[Side], failure: Failure) -> Failure {
-    let Failure::Xsk(error @ (Error::Kick { .. } | Error::SocketEnded { .. })) = failure else {
-        return failure;
-    };
-    if let Some(cause) = sides.iter().find_map(|side| side.info().err()) {
-        return cause;
-    }
-    let is_meant = |side: &&Side| match &error {
-        Error::Kick { interface, .. } | Error::SocketEnded { interface, .. } => {
-            // The name when it was bound.
-            side.handles.first().is_some_and(|handle| handle.interface() == interface)
-        }
-        _ => false,
-    };
-    sides.iter().find(is_meant).unwrap_or(&sides[0]).gone(error)
-}
-
 /// Returns what an error means for an interface with a program on it.
 fn gone(interface: &Interface, program: Option<Redirect>, error: Error) -> Failure {
     if !error.is_gone() {

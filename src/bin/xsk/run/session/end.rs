@@ -8,10 +8,10 @@ use crate::run::pace::STUCK;
 use crate::run::parts::Part;
 use crate::run::port::ActiveProgram;
 use crate::run::session::Session;
-use crate::run::side::{Side, explain};
+use crate::run::side::Side;
 use crate::run::table::Summary;
 use std::time::{Duration, Instant};
-use xsk::SocketHandle;
+use xsk::{Error, SocketHandle};
 
 impl Session<'_> {
     /// Detaches the programs and then writes the summary: the output may be closed.
@@ -119,4 +119,22 @@ impl Session<'_> {
         self.table.summary(report, summary)?;
         Ok(())
     }
+}
+
+/// Replaces an error of a run on these interfaces by its cause, if the cause is that one is gone.
+fn explain(sides: &[Side], failure: Failure) -> Failure {
+    let Failure::Xsk(error @ (Error::Kick { .. } | Error::SocketEnded { .. })) = failure else {
+        return failure;
+    };
+    if let Some(cause) = sides.iter().find_map(|side| side.info().err()) {
+        return cause;
+    }
+    let is_meant = |side: &&Side| match &error {
+        Error::Kick { interface, .. } | Error::SocketEnded { interface, .. } => {
+            // The name when it was bound.
+            side.handles().first().is_some_and(|handle| handle.interface() == interface)
+        }
+        _ => false,
+    };
+    sides.iter().find(is_meant).unwrap_or(&sides[0]).gone(error)
 }
