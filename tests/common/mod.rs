@@ -8,10 +8,11 @@ use rustix::thread::{
     set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
-use xsk::test_util::{Namespace, VethBuilder, VethPair};
-use xsk::{Port, Socket, Umem};
+use xsk::test_util::{Namespace, VethBuilder, VethPair, ip};
+use xsk::{Interface, Port, Socket, Umem};
 
 /// How long anything may take on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,6 +26,26 @@ pub fn kernel_since(major: u32, minor: u32) -> bool {
     let mut numbers =
         release.split(|sign: char| !sign.is_ascii_digit()).map_while(|number| number.parse().ok());
     (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
+}
+
+/// Returns the two cards that a cable joins (`XSK_CARDS`), with their links set up, and the turn of
+/// the test, because there are only two. `None` after printing that the test is skipped.
+pub fn joined_cards(test: &str) -> Option<([Interface; 2], MutexGuard<'static, ()>)> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let names = std::env::var("XSK_CARDS").ok();
+    let pair = names.as_deref().and_then(|names| names.split_once(','));
+    let why = "needs two cards that a cable joins, XSK_CARDS=name,name";
+    if !kernel_can(test, pair.is_some(), why) {
+        return None;
+    }
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let cards = pair.map(|(one, two)| [one, two])?.map(|name| {
+        let card = Interface::by_name(name).unwrap();
+        ip::without_ipv6(&card).unwrap();
+        ip::set_up(&card, true).unwrap();
+        card
+    });
+    Some((cards, turn))
 }
 
 /// Returns `can`: whether the running kernel can run the test `name`. If not, prints why, past the

@@ -1,16 +1,13 @@
 //! The two cards of a guest (`XSK_CARDS`), and traffic from one to the queues of the other.
 
-use crate::common::{PATIENCE, kernel_can, until};
+use crate::common::{PATIENCE, joined_cards, kernel_can, until};
 use std::net::Ipv4Addr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use xsk::test_util::ip;
 use xsk::{AttachMode, Attachment, Frame, Interface, Port, Registration, Socket, Umem};
 
 /// Chunks of each socket.
 const CHUNKS: u32 = 1024;
-
-/// Tests take turns: there are only two cards.
-static TURN: Mutex<()> = Mutex::new(());
 
 pub(crate) struct Cards {
     pub(crate) from: Interface,
@@ -21,19 +18,7 @@ pub(crate) struct Cards {
 impl Cards {
     /// Returns `None` after printing that the test is skipped.
     pub(crate) fn new(test: &str) -> Option<Self> {
-        let names = std::env::var("XSK_CARDS").ok();
-        let pair = names.as_deref().and_then(|names| names.split_once(','));
-        let why = "needs two cards that a cable joins, XSK_CARDS=name,name";
-        if !kernel_can(test, pair.is_some(), why) {
-            return None;
-        }
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let [from, to] = pair.map(|(from, to)| [from, to])?.map(|name| {
-            let card = Interface::by_name(name).unwrap();
-            ip::without_ipv6(&card).unwrap();
-            ip::set_up(&card, true).unwrap();
-            card
-        });
+        let ([from, to], _turn) = joined_cards(test)?;
         Some(Self { from, to, _turn })
     }
 

@@ -1,18 +1,15 @@
 //! The tool on the cards of a guest (`XSK_CARDS`, `tests/vm`), and on interfaces made of them.
 
-use crate::common::{PATIENCE, kernel_can, kernel_since};
+use crate::common::{PATIENCE, joined_cards, kernel_can, kernel_since};
 use crate::doctor::Found;
 use crate::fixture::{Ended, TOOL, Tool};
 use serde_json::{Value, json};
 use std::fs::{read_dir, read_link, read_to_string};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use xsk::Interface;
 use xsk::interface::{FlowAction, XdpSocketInfo};
 use xsk::test_util::{Namespace, ip, test_name};
-
-/// Tests take turns: there are only two cards.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// Two cards that a cable joins, with their links up.
 struct Cards {
@@ -24,19 +21,7 @@ struct Cards {
 impl Cards {
     /// Returns `None` after printing that the test is skipped.
     fn new(test: &str) -> Option<Self> {
-        let names = std::env::var("XSK_CARDS").ok();
-        let pair = names.as_deref().and_then(|names| names.split_once(','));
-        let why = "needs two cards that a cable joins, XSK_CARDS=name,name";
-        if !kernel_can(test, pair.is_some(), why) {
-            return None;
-        }
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let [one, two] = pair.map(|(one, two)| [one, two])?.map(|name| {
-            let card = Interface::by_name(name).unwrap();
-            ip::without_ipv6(&card).unwrap();
-            ip::set_up(&card, true).unwrap();
-            card
-        });
+        let ([one, two], _turn) = joined_cards(test)?;
         let cards = Self { one, two, _turn };
         cards.wait_for_links();
         Some(cards)

@@ -1,9 +1,9 @@
 //! The cards, and a socket on each.
 
-use crate::common::{PATIENCE, kernel_can, packet, until};
+use crate::common::{PATIENCE, joined_cards, packet, until};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use xsk::test_util::ip;
 use xsk::{
     AttachMode, Attachment, CopyMode, Error, Fill, FramePool, Interface, Registration, Socket, Umem,
@@ -22,9 +22,6 @@ const SHARE: (u32, u32) = (384, 320);
 /// The number of packets of which any may arrive, or none.
 const HELLO: u32 = u32::MAX - 1;
 
-/// Tests take turns: there are only two cards.
-static TURN: Mutex<()> = Mutex::new(());
-
 pub(crate) struct Cards {
     pub(crate) one: Interface,
     pub(crate) two: Interface,
@@ -34,20 +31,8 @@ pub(crate) struct Cards {
 impl Cards {
     /// Returns `None` after printing that the test is skipped.
     pub(crate) fn new(test: &str) -> Option<Self> {
-        let names = std::env::var("XSK_CARDS").ok();
-        let pair = names.as_deref().and_then(|names| names.split_once(','));
-        let why = "needs two cards that a cable joins, XSK_CARDS=name,name";
-        if !kernel_can(test, pair.is_some(), why) {
-            return None;
-        }
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let [one, two] = pair.map(|(one, two)| [one, two])?.map(|name| {
-            let card = Interface::by_name(name).unwrap();
-            ip::without_ipv6(&card).unwrap();
-            ip::set_up(&card, true).unwrap();
-            card
-        });
-        Some(Self { one, two, _turn: turn })
+        let ([one, two], _turn) = joined_cards(test)?;
+        Some(Self { one, two, _turn })
     }
 }
 
