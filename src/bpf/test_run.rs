@@ -1,7 +1,8 @@
-//! Runs a program on a packet of the caller's, without any interface.
+//! Runs a program on a packet of the caller's: to see what it decides, or to have that done.
 
+use super::asm::{Insn, Reg};
 use super::program::Program;
-use crate::error::{BpfOp, Result};
+use crate::error::{BpfOp, Error, Result};
 use crate::num::usize32;
 use crate::sys;
 use rustix::io::Errno;
@@ -12,6 +13,9 @@ use xsk_uapi::bpf::xdp_md;
 /// By how many bytes a packet may grow: a program may put up to 256 bytes in front, and grow the
 /// tail within a page.
 const GROWTH: usize = 4096;
+
+const XDP_DROP: i32 = 1;
+const LIVE_FRAMES: &str = "a run that sends packets (BPF_F_TEST_XDP_LIVE_FRAMES)";
 
 /// The outcome of [`Program::test_run`].
 ///
@@ -50,8 +54,8 @@ impl Program {
     /// Needs no capability. Since 4.12; with a context since 5.15.
     ///
     /// # Errors
-    /// [`Error::BpfObject`](crate::Error::BpfObject); `EINVAL` for a short packet or a context that
-    /// fits no device.
+    /// [`Error::BpfObject`](crate::Error::BpfObject); `EINVAL` for a short packet or a queue that the
+    /// context's interface does not have, `ENODEV` for an interface that there is not.
     #[doc(alias = "BPF_PROG_TEST_RUN")]
     pub fn test_run(&self, data: &[u8], ctx: Option<&xdp_md>) -> Result<TestRun> {
         let mut out = vec![0; data.len().saturating_add(GROWTH)];
@@ -71,6 +75,58 @@ impl Program {
     pub fn time_runs(&self, data: &[u8], repeat: u32) -> Result<(u32, Duration)> {
         let ran = self.run(data, &mut [], None, repeat)?;
         Ok((ran.retval, Duration::from_nanos(ran.duration.into())))
+    }
+
+    /// Makes `count` frames of a packet, runs the program on each, and carries out what it decides: a
+    /// frame is sent, redirected to an interface or a socket, passed to the stack of the interface on
+    /// which it seems to come in, or dropped.
+    ///
+    /// So packets are sent as fast as the kernel makes them, without a socket
+    /// (`examples/send_frames.rs`). They arrive at the other end of a veth pair as packets of a card do
+    /// in native mode, without a socket buffer; that end needs an XDP program, or GRO
+    /// (`ethtool -K IF gro on`).
+    ///
+    /// Packet and context are as for [`test_run`](Self::test_run), but the packet has to fit a page
+    /// beside the kernel's own data (some 3500 bytes). Frames are used again: what the program wrote
+    /// into one is still there when it is run on it again. The call returns when all frames were made;
+    /// a signal ends it early. A `count` of 0 is 1.
+    ///
+    /// Needs no capability. Since 5.18 (`bpf_test_run_xdp_live` of net/bpf/test_run.c).
+    ///
+    /// ```
+    /// use xsk::bpf::{Insn, Program, Reg};
+    ///
+    /// # fn main() -> xsk::Result<()> {
+    /// # if !xsk::test_util::privileged("the documentation of run_live") { return Ok(()); }
+    /// let insns = [Insn::mov64_imm(Reg::R0, 1), Insn::exit()]; // return XDP_DROP;
+    /// match Program::builder(&insns).load()?.run_live(&[0; 64], None, 1000) {
+    ///     Err(xsk::Error::NeedsKernel { version, .. }) => assert_eq!(version, "5.18"),
+    ///     result => result?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`test_run`](Self::test_run), and [`Error::NeedsKernel`]. `EINTR`: a signal came in; how many
+    /// frames were made is not known. That a frame could not be sent is no error.
+    #[doc(alias = "BPF_F_TEST_XDP_LIVE_FRAMES")]
+    pub fn run_live(&self, data: &[u8], ctx: Option<&xdp_md>, count: u32) -> Result<()> {
+        let run = |program: &Self, data, ctx, count| {
+            sys::bpf::prog_run_live(program.as_fd(), data, ctx, count)
+        };
+        let errno = match run(self, data, ctx, count) {
+            Ok(()) => return Ok(()),
+            Err(errno) => errno,
+        };
+        // Kernels without live frames refuse each call.
+        if errno == Errno::INVAL {
+            let drop = [Insn::mov64_imm(Reg::R0, XDP_DROP), Insn::exit()];
+            if run(&Self::builder(&drop).load()?, &[0; 64], None, 1) == Err(Errno::INVAL) {
+                return Err(Error::NeedsKernel { feature: LIVE_FRAMES, version: "5.18" });
+            }
+        }
+        Err(self.failed(BpfOp::TestRun)(errno))
     }
 
     /// Returns the value that [`test_run`](Self::test_run) returns, alone.

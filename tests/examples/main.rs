@@ -16,6 +16,7 @@ mod per_queue;
 mod receive;
 mod restart;
 mod sample;
+mod send_frames;
 mod tx_times;
 mod worker_without_rights;
 mod workers;

@@ -211,6 +211,11 @@ pub(crate) fn namespace() -> Outcome {
     here.into()
 }
 
+pub(crate) fn live_frames() -> Outcome {
+    let program = Program::builder(&pass()).load();
+    program.and_then(|program| program.run_live(&[0xff; 60], None, 1)).into()
+}
+
 pub(crate) fn frags() -> Outcome {
     Program::builder(&pass()).name("xsk_since").license(c"MIT").frags(true).load().into()
 }

@@ -28,7 +28,7 @@ impl Feature {
 pub(crate) const HEAD: &str = "| feature | since | without it |\n|---|---|---|\n";
 
 /// In the order of the kernels.
-pub(crate) const FEATURES: [Feature; 24] = [
+pub(crate) const FEATURES: [Feature; 25] = [
     Feature {
         name: "the default program (`bpf::redirect`)",
         since: (5, 3),
@@ -106,6 +106,12 @@ pub(crate) const FEATURES: [Feature; 24] = [
         since: (5, 18),
         without: "`NeedsKernel`",
         probe: probes::frags,
+    },
+    Feature {
+        name: "frames that the kernel makes, and a program sends (`Program::run_live`)",
+        since: (5, 18),
+        without: "`NeedsKernel`",
+        probe: probes::live_frames,
     },
     Feature {
         name: "sockets are put into a map without `CAP_BPF`",

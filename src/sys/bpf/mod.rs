@@ -27,5 +27,7 @@ pub(crate) use mapped::{MappedValue, MappedValues};
 pub(crate) use object::{
     Name, TypeInfo, btf_by_id, btf_info, btf_next_id, name, obj_get, obj_pin, text,
 };
-pub(crate) use prog::{Load, Ran, prog_bind_map, prog_by_id, prog_info, prog_load, prog_test_run};
+pub(crate) use prog::{
+    Load, Ran, prog_bind_map, prog_by_id, prog_info, prog_load, prog_run_live, prog_test_run,
+};
 pub(crate) use ring::RingMemory;

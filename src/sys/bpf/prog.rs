@@ -6,9 +6,9 @@ use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use xsk_uapi::bpf::{
-    BPF_LOG_LEVEL1, BPF_PROG_BIND_MAP, BPF_PROG_GET_FD_BY_ID, BPF_PROG_LOAD, BPF_PROG_TEST_RUN,
-    BPF_PROG_TYPE_XDP, BPF_XDP, bpf_attr_prog_bind_map, bpf_attr_prog_load, bpf_attr_test_run,
-    bpf_insn, bpf_prog_info, xdp_md,
+    BPF_F_TEST_XDP_LIVE_FRAMES, BPF_LOG_LEVEL1, BPF_PROG_BIND_MAP, BPF_PROG_GET_FD_BY_ID,
+    BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_TYPE_XDP, BPF_XDP, bpf_attr_prog_bind_map,
+    bpf_attr_prog_load, bpf_attr_test_run, bpf_insn, bpf_prog_info, xdp_md,
 };
 use zerocopy::FromZeros;
 
@@ -76,18 +76,10 @@ pub(crate) fn prog_test_run(
     ctx: Option<&xdp_md>,
     repeat: u32,
 ) -> Result<Ran, Errno> {
-    let mut attr = bpf_attr_test_run::new_zeroed();
-    attr.prog_fd = number(prog);
-    attr.data_size_in = u32::try_from(data.len()).map_err(|_| Errno::INVAL)?;
-    attr.data_in = address(data.as_ptr());
+    let mut attr = test_run(prog, data, ctx, repeat)?;
     if !out.is_empty() {
         attr.data_size_out = u32::try_from(out.len()).map_err(|_| Errno::INVAL)?;
         attr.data_out = address(out.as_mut_ptr());
-    }
-    attr.repeat = repeat;
-    if let Some(ctx) = ctx {
-        attr.ctx_size_in = u32::try_from(size_of_val(ctx)).map_err(|_| Errno::INVAL)?;
-        attr.ctx_in = address(std::ptr::from_ref(ctx));
     }
     // SAFETY: the kernel reads `data_size_in` bytes at `data_in` and `ctx_size_in` at `ctx_in`, and
     // writes at most `data_size_out` bytes at `data_out`; all are borrowed until after the call.
@@ -98,6 +90,44 @@ pub(crate) fn prog_test_run(
         other => other.map(drop)?,
     }
     Ok(Ran { retval: attr.retval, data_len: attr.data_size_out, duration: attr.duration })
+}
+
+/// `bpf(BPF_PROG_TEST_RUN)` with `BPF_F_TEST_XDP_LIVE_FRAMES` (5.18): what the program decides is
+/// carried out, `repeat` times. Older kernels refuse it: they know no size of a batch.
+pub(crate) fn prog_run_live(
+    prog: BorrowedFd<'_>,
+    data: &[u8],
+    ctx: Option<&xdp_md>,
+    repeat: u32,
+) -> Result<(), Errno> {
+    let mut attr = test_run(prog, data, ctx, repeat)?;
+    attr.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
+    attr.batch_size = LIVE_BATCH;
+    // SAFETY: the kernel reads `data_size_in` bytes at `data_in` and `ctx_size_in` at `ctx_in`, which are
+    // borrowed until after the call, and writes nothing but `attr`.
+    unsafe { bpf(BPF_PROG_TEST_RUN, &mut attr) }.map(drop)
+}
+
+/// How many frames the kernel makes at once by default (`bpf_prog_test_run_xdp` of net/bpf/test_run.c).
+const LIVE_BATCH: u32 = 64;
+
+/// Returns the attribute of a test run without output.
+fn test_run(
+    prog: BorrowedFd<'_>,
+    data: &[u8],
+    ctx: Option<&xdp_md>,
+    repeat: u32,
+) -> Result<bpf_attr_test_run, Errno> {
+    let mut attr = bpf_attr_test_run::new_zeroed();
+    attr.prog_fd = number(prog);
+    attr.data_size_in = u32::try_from(data.len()).map_err(|_| Errno::INVAL)?;
+    attr.data_in = address(data.as_ptr());
+    attr.repeat = repeat;
+    if let Some(ctx) = ctx {
+        attr.ctx_size_in = u32::try_from(size_of_val(ctx)).map_err(|_| Errno::INVAL)?;
+        attr.ctx_in = address(std::ptr::from_ref(ctx));
+    }
+    Ok(attr)
 }
 
 /// `bpf(BPF_PROG_BIND_MAP)` (5.10): the program keeps a map that its instructions do not name.
