@@ -9,6 +9,7 @@
 //! The other end of a veth needs an XDP program, or GRO (`ethtool -K IF gro on`). Needs Linux 5.18.
 
 use std::env;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 use xsk::bpf::{Helper, Insn, Program, Reg};
 use xsk::interface::Interface;
@@ -17,6 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = env::args().skip(1);
     let name = args.next().ok_or("usage: send_frames INTERFACE [SECONDS [BYTES]]")?;
     let seconds = args.next().map_or(Ok(5.0), |text| text.parse())?;
+    let duration = Duration::try_from_secs_f64(seconds)?;
     let bytes = args.next().map_or(Ok(60), |text| text.parse())?;
     let interface = Interface::by_name(&name)?;
     // return bpf_redirect(interface, 0);
@@ -30,14 +32,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let packet = udp(bytes);
     let (start, before) = (Instant::now(), interface.info()?.counters.tx_packets);
     let mut made = 0_u64;
-    while start.elapsed() < Duration::from_secs_f64(seconds) {
+    while start.elapsed() < duration {
         program.run_live(&packet, None, BATCH)?;
         made += u64::from(BATCH);
     }
     let (time, counters) = (start.elapsed().as_secs_f64(), interface.info()?.counters);
     let rate = made as f64 / time;
-    println!("made {made} packets in {time:.1} s, {rate:.0} a second");
-    println!("sent {}", counters.tx_packets - before);
+    let mut out = io::stdout().lock();
+    writeln!(out, "made {made} packets in {time:.1} s, {rate:.0} a second")?;
+    writeln!(out, "sent {}", counters.tx_packets - before)?;
     Ok(())
 }
 

@@ -236,9 +236,13 @@ fn signals_at_any_moment_leave_a_valid_file() {
         for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
             let file = files.file("a.pcapng");
             let tool = fixture.start(&format!("capture -w {file} {letters}")).ready();
+            let count = || fixture.cable.veth.a().info().unwrap().counters.rx_packets;
+            let before = count();
             send(&fixture, 0, &long(10));
             if letters == "--tee" {
-                // What the program has copied before the signal is written.
+                // What the program has copied before the signal is written. A sender gets its chunks
+                // back when the veth takes the packets in, before the program is run.
+                wait_for("the program", || count() == before + 10);
                 tool.signal(signal);
             } else {
                 wait_for("the packets", || packets_now(&file) == 10);
