@@ -11,10 +11,11 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
-use xsk::attach::XdpMode;
+use xsk::attach::{AttachmentBuilder, XdpMode};
 use xsk::bpf::{Helper, Insn, Program, Reg, Size, XskMap};
 use xsk::interface::Interface;
 use xsk::test_util::ip;
+use xsk::{Attachment, Error};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
@@ -35,6 +36,20 @@ impl Fixture {
     /// Runs on this thread, inside the left namespace.
     pub(crate) fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
         self.cable.left.run(work).unwrap()
+    }
+
+    /// Attaches as `build` says, so that a close does not wait for the lock.
+    pub(crate) fn attach_without_patience(build: impl Fn() -> AttachmentBuilder) -> Attachment {
+        let mut attached = None;
+        // A process that another test is starting may still have a copy of the lock.
+        wait_for("the lock", || match build().lock_timeout(Duration::ZERO).attach() {
+            Err(Error::AttachLock { .. }) => false,
+            result => {
+                attached = Some(result.unwrap());
+                true
+            }
+        });
+        attached.unwrap()
     }
 
     /// Runs `work` while the lock of the left end is taken.

@@ -6,7 +6,6 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::os::fd::AsFd;
 use std::process::Command;
-use std::time::Duration;
 use xsk::Error;
 use xsk::attach::{AttachConflict, AttachMethod, AttachMode, Attachment, XdpMode};
 use xsk::bpf::SlotProbe;
@@ -234,10 +233,8 @@ fn a_guest_keeps_the_program_attached() {
         fixture.assert_vacant();
 
         // The same if the guest joins first, a program that a killed user left behind.
-        let killed = Attachment::builder(fixture.interface())
-            .lock_timeout(Duration::from_millis(5))
-            .attach()
-            .unwrap();
+        let build = || Attachment::builder(fixture.interface());
+        let killed = Fixture::attach_without_patience(build);
         fixture.without_the_lock(|| assert!(killed.close().is_err()));
         let guest = Attachment::join_foreign(fixture.interface(), "xsks_map").unwrap();
         let user = Attachment::builder(fixture.interface()).attach().unwrap();
@@ -338,11 +335,10 @@ fn a_program_that_another_user_attached_stays() {
         let copies = [program.try_clone().unwrap(), program.try_clone().unwrap()];
         // A close that does not get the lock leaves the state that `ip link set xdp pinned` makes:
         // the program without a mark.
-        let first = Attachment::builder(fixture.interface())
-            .program(program, map)
-            .lock_timeout(Duration::from_millis(5))
-            .attach()
-            .unwrap();
+        let first = Fixture::attach_without_patience(|| {
+            let map = xsk::bpf::XskMap::from_id(map.id()).unwrap();
+            Attachment::builder(fixture.interface()).program(program.try_clone().unwrap(), map)
+        });
         fixture.without_the_lock(|| assert!(first.close().is_err()));
         for copy in copies {
             let map = xsk::bpf::XskMap::from_id(map_id(id)).unwrap();

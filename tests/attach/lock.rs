@@ -36,7 +36,7 @@ fn a_lock_that_is_held_too_long_is_an_error() {
     }
     let fixture = Fixture::new(1);
     fixture.inside(|| {
-        let patience = Duration::from_millis(30);
+        let patience = Duration::from_millis(300);
         let build = || Attachment::builder(fixture.interface()).lock_timeout(patience);
         let attachment = build().attach().unwrap();
         let held = fixture.take_the_lock();

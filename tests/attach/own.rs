@@ -3,7 +3,6 @@
 use crate::common::{METHODS, rx_socket};
 use crate::fixture::{Fixture, default_instructions, map_id, other_program};
 use std::os::fd::AsFd;
-use std::time::Duration;
 use xsk::Error;
 use xsk::attach::{AttachConflict, AttachMode, Attachment, XdpMode};
 use xsk::bpf::{Program, SlotProbe, XskMap};
@@ -49,7 +48,7 @@ fn an_abandoned_program_of_ones_own_is_taken_over_on_request() {
         };
         let abandon = || {
             // The state that a kill leaves: attached, without a mark.
-            let first = build().lock_timeout(Duration::from_millis(5)).attach().unwrap();
+            let first = Fixture::attach_without_patience(build);
             fixture.without_the_lock(|| assert!(first.close().is_err()));
             assert!(fixture.attached().is_some());
         };
@@ -178,11 +177,10 @@ fn a_left_over_program_with_too_few_slots_is_replaced() {
             let insns = default_instructions(&map);
             let program =
                 Program::builder(&insns).name("xsk_redirect").license(c"GPL").load().unwrap();
-            let killed = Attachment::builder(fixture.interface())
-                .program(program, map)
-                .lock_timeout(Duration::ZERO)
-                .attach()
-                .unwrap();
+            let killed = Fixture::attach_without_patience(|| {
+                let map = XskMap::from_id(map.id()).unwrap();
+                Attachment::builder(fixture.interface()).program(program.try_clone().unwrap(), map)
+            });
             let id = killed.program_id();
             fixture.without_the_lock(|| assert!(killed.close().is_err()));
             let ours = Attachment::builder(fixture.interface()).attach().unwrap();

@@ -106,7 +106,7 @@ fn a_program_that_cannot_be_looked_at_is_replaced_only_without_marks() {
             Attachment::builder(fixture.interface()).program(program.try_clone().unwrap(), map)
         };
         let abandon = || {
-            let user = build().lock_timeout(std::time::Duration::ZERO).attach().unwrap();
+            let user = Fixture::attach_without_patience(build);
             fixture.without_the_lock(|| assert!(user.close().is_err()));
             assert_eq!(fixture.attached(), Some((XdpMode::Native, id)));
         };

@@ -62,7 +62,7 @@ fn a_stranger_that_holds_the_lock_is_named() {
     }
     let fixture = Fixture::new(1);
     fixture.inside(|| {
-        let patience = Duration::from_millis(30);
+        let patience = Duration::from_millis(300);
         let build = || Attachment::builder(fixture.interface()).lock_timeout(patience);
         let attachment = build().attach().unwrap();
         let lock = strangers(vec![format!("xsk/lock/{}", fixture.interface().index())]);
@@ -117,10 +117,8 @@ fn a_strangers_marks_do_not_make_a_left_over_program_one_in_use() {
         for (mode, method) in
             [(AttachMode::Generic, AttachMethod::Netlink), (AttachMode::Auto, AttachMethod::Link)]
         {
-            let killed = Attachment::builder(fixture.interface())
-                .lock_timeout(Duration::ZERO)
-                .attach()
-                .unwrap();
+            let build = || Attachment::builder(fixture.interface());
+            let killed = Fixture::attach_without_patience(build);
             let id = killed.program_id();
             let lock = strangers(vec![format!("xsk/lock/{}", fixture.interface().index())]);
             assert!(killed.close().is_err());
@@ -262,7 +260,7 @@ fn root_leaves_the_program_of_a_user_with_capabilities_attached() {
         assert_eq!(crate::common::left_on(fixture.interface()), None);
 
         // On what root loaded they believe each other.
-        let killed = build().lock_timeout(Duration::ZERO).attach().unwrap();
+        let killed = Fixture::attach_without_patience(build);
         fixture.without_the_lock(|| assert!(killed.close().is_err()));
         let attached = fixture.attached();
         let [one, other] = as_service(|| [build().attach().unwrap(), build().attach().unwrap()]);
