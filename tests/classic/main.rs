@@ -12,4 +12,6 @@ mod maps;
 mod programs;
 #[path = "../common/random_filters.rs"]
 mod random_filters;
+#[path = "../common/random_numbers.rs"]
+mod random_numbers;
 mod tcpdump;

@@ -3,7 +3,8 @@
 
 use crate::interpreter::Interpreter;
 use crate::maps::OneSocket;
-use crate::random_filters::{Random, packet, seed};
+use crate::random_filters::packet;
+use crate::random_numbers::{Random, seed};
 use std::time::Instant;
 use xsk::bpf::{Action, ClassicFilter, XskMap};
 use xsk::test_util::{fuzz, privileged};

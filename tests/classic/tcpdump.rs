@@ -5,7 +5,8 @@
 use crate::capture::{self, Capture};
 use crate::interpreter::Interpreter;
 use crate::maps::OneSocket;
-use crate::random_filters::{Packet, Random, expression, packet, seed};
+use crate::random_filters::{Packet, expression, packet};
+use crate::random_numbers::{Random, seed};
 use std::process::Command;
 use std::time::Instant;
 use xsk::bpf::{Action, ClassicFilter, Condition, XskMap};

@@ -1,50 +1,7 @@
 //! Random filter expressions and random packets, which have ports, addresses and protocols in
 //! common, so that conditions are true of some packets.
 
-/// Returns the seed of this run: `XSK_SEED`, or the time if that is `time`; without it the same in
-/// each run.
-pub(crate) fn seed() -> u64 {
-    use std::time::{SystemTime, UNIX_EPOCH};
-    match std::env::var("XSK_SEED").as_deref() {
-        Err(_) => 1,
-        Ok("time") => {
-            let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-            time.as_nanos() as u64 % 1_000_000_000
-        }
-        Ok(seed) => seed.parse().unwrap(),
-    }
-}
-
-/// Random numbers from a seed (SplitMix64, of Steele, Lea and Flood).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    /// A number below another one.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    /// Whether one in so many times.
-    pub(crate) fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    pub(crate) fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[self.below(of.len())]
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next() as u8
-    }
-}
+use crate::random_numbers::Random;
 
 const ETHER: &[[u8; 6]] = &[
     [2, 0, 0, 0, 0, 1],
@@ -85,7 +42,7 @@ pub(crate) fn packet(random: &mut Random) -> Packet {
     packet.bytes.extend(ETHER[random.below(3)]);
     for _ in 0..random.below(5).saturating_sub(2) {
         packet.bytes.extend(random.pick(&[&[0x81, 0x00], &[0x88, 0xa8], &[0x91, 0x00]]));
-        packet.bytes.extend([random.byte() & 0xe0, [0, 5, 7, 100][random.below(4)]]);
+        packet.bytes.extend([random.next() as u8 & 0xe0, [0, 5, 7, 100][random.below(4)]]);
     }
     let mut address6 = None;
     match random.below(12) {
@@ -101,12 +58,12 @@ pub(crate) fn packet(random: &mut Random) -> Packet {
     }
     if long {
         while packet.bytes.len() < 220 {
-            let byte = random.byte();
+            let byte = random.next() as u8;
             packet.bytes.push(byte);
         }
     } else {
         for _ in 0..random.below(12) {
-            let byte = random.byte();
+            let byte = random.next() as u8;
             packet.bytes.push(byte);
         }
         if random.one_in(2) {
@@ -131,14 +88,19 @@ fn ip4(random: &mut Random, packet: &mut Packet) {
     let fragment: &[u8; 2] =
         random.pick(&[&[0, 0], &[0x40, 0], &[0, 0], &[0x20, 0], &[0x20, 0x10], &[0, 0x10]]);
     let (protocol, body) = transport(random, false);
-    packet.bytes.extend([0x40 | said as u8, random.byte(), 0, (words * 4 + body.len()) as u8]);
-    packet.bytes.extend([random.byte(), random.byte()]);
+    packet.bytes.extend([
+        0x40 | said as u8,
+        random.next() as u8,
+        0,
+        (words * 4 + body.len()) as u8,
+    ]);
+    packet.bytes.extend([random.next() as u8, random.next() as u8]);
     packet.bytes.extend(fragment);
-    packet.bytes.extend([random.byte(), protocol, random.byte(), random.byte()]);
+    packet.bytes.extend([random.next() as u8, protocol, random.next() as u8, random.next() as u8]);
     packet.bytes.extend(IP4[random.below(IP4.len())]);
     packet.bytes.extend(IP4[random.below(IP4.len())]);
     for _ in 20..words * 4 {
-        let byte = random.byte();
+        let byte = random.next() as u8;
         packet.bytes.push(byte);
     }
     packet.bytes.extend(body);
@@ -152,7 +114,7 @@ fn ip6(random: &mut Random, packet: &mut Packet) {
     if random.one_in(4) {
         packet.fragment6 = true;
         let offset = if random.one_in(2) { [0, 1] } else { [0x01, 0x09] };
-        headers.push(vec![next, 0, offset[0], offset[1], 0, 0, 0, random.byte()]);
+        headers.push(vec![next, 0, offset[0], offset[1], 0, 0, 0, random.next() as u8]);
         next = 44;
     }
     if random.one_in(5) {
@@ -168,7 +130,7 @@ fn ip6(random: &mut Random, packet: &mut Packet) {
             next = kind;
         }
     }
-    packet.bytes.extend([0x60, 0, 0, 0, 0, body.len() as u8, next, random.byte()]);
+    packet.bytes.extend([0x60, 0, 0, 0, 0, body.len() as u8, next, random.next() as u8]);
     for _ in 0..2 {
         let address: std::net::Ipv6Addr = IP6[random.below(IP6.len())].parse().unwrap();
         packet.bytes.extend(address.octets());
@@ -189,25 +151,27 @@ fn transport(random: &mut Random, ip6: bool) -> (u8, Vec<u8>) {
         _ => 47,
     };
     match protocol {
-        1 | 58 => body.extend([[0, 8, 3, 128, 129, 135][random.below(6)], random.byte() & 3, 0, 0]),
+        1 | 58 => {
+            body.extend([[0, 8, 3, 128, 129, 135][random.below(6)], random.next() as u8 & 3, 0, 0])
+        }
         _ => {
             body.extend(PORTS[random.below(PORTS.len())].to_be_bytes());
             body.extend(PORTS[random.below(PORTS.len())].to_be_bytes());
         }
     }
     if protocol == 6 {
-        body.extend([0, 0, 0, random.byte(), 0, 0, 0, random.byte()]);
-        body.extend([0x50 | random.byte() & 0x30, [2, 0x12, 0x10, 0x18, 4][random.below(5)]]);
+        body.extend([0, 0, 0, random.next() as u8, 0, 0, 0, random.next() as u8]);
+        body.extend([0x50 | random.next() as u8 & 0x30, [2, 0x12, 0x10, 0x18, 4][random.below(5)]]);
         body.extend([0, 0, 0, 0, 0, 0]);
     } else {
-        body.extend([0, 16, random.byte(), random.byte()]);
+        body.extend([0, 16, random.next() as u8, random.next() as u8]);
     }
     (protocol, body)
 }
 
 fn arp(random: &mut Random, packet: &mut Packet) {
     packet.bytes.extend(random.pick(&[&[0x08, 0x06], &[0x08, 0x06], &[0x80, 0x35]]));
-    packet.bytes.extend([0, 1, 8, 0, 6, 4, 0, 1 + (random.byte() & 1)]);
+    packet.bytes.extend([0, 1, 8, 0, 6, 4, 0, 1 + (random.next() as u8 & 1)]);
     for _ in 0..2 {
         packet.bytes.extend(ETHER[random.below(ETHER.len())]);
         packet.bytes.extend(IP4[random.below(IP4.len())]);

@@ -3,7 +3,7 @@
 use crate::fixture::Fixture;
 use crate::leaks;
 use crate::lifecycle::{Phase, Place};
-use crate::random::Random;
+use crate::random_numbers::Random;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -124,10 +124,10 @@ fn another_process() {
     let seed = seed.parse().unwrap();
     // Not buffered: a buffer would be lost with the process.
     let mut out = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
-    let mut random = Random::new(seed);
+    let mut random = Random(seed);
     match what {
         "victim" => loop {
-            let number = random.below(1_000_000_000);
+            let number = random.below(1_000_000_000) as u64;
             let mut report = |phase: Phase| out.write_all(&[phase.letter()]).unwrap();
             place.run(&mut random, number, &mut report).unwrap();
         },

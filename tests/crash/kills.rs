@@ -6,7 +6,7 @@ use crate::count::{Since, marks, xdp_sockets};
 use crate::fixture::Fixture;
 use crate::lifecycle::{Phase, Place};
 use crate::long;
-use crate::random::{Random, seed};
+use crate::random_numbers::{Random, seed};
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ fn after_a_kill_at_any_moment_the_next_start_works_and_nothing_is_left() {
     let (fixture, start) = (Fixture::new(), Instant::now());
     let mut campaign = Campaign {
         fixture: &fixture,
-        random: Random::new(seed),
+        random: Random(seed),
         histogram: BTreeMap::new(),
         slowest: (Duration::ZERO, Vec::new()),
         kills: 0,
@@ -98,7 +98,7 @@ impl Campaign<'_> {
             ChildProcess::start(self.fixture, &format!("victim {method} {mode} {seed}"));
         self.kills += 1;
         let known = if self.kills % 2 == 0 {
-            sleep(Duration::from_micros(random.below(120_000)));
+            sleep(Duration::from_micros(random.below(120_000) as u64));
             Phase::Start
         } else {
             let group = GROUPS[self.kills / 2 % GROUPS.len()];
@@ -107,7 +107,7 @@ impl Campaign<'_> {
             for _ in 0..=random.below(2) {
                 victim.wait_for(phase);
             }
-            let (start, delay) = (Instant::now(), Duration::from_micros(random.below(1500)));
+            let (start, delay) = (Instant::now(), Duration::from_micros(random.below(1500) as u64));
             while start.elapsed() < delay {
                 std::hint::spin_loop();
             }

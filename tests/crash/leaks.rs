@@ -6,7 +6,7 @@ use crate::count::{Held, Since};
 use crate::fixture::Fixture;
 use crate::lifecycle::Place;
 use crate::long;
-use crate::random::{Random, seed};
+use crate::random_numbers::{Random, seed};
 use std::any::Any;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -45,7 +45,7 @@ fn a_lifecycle_leaves_nothing_behind_in_any_order_of_drops() {
 /// What that process does, in the interface's namespace.
 pub(crate) fn lifecycles(interface: &Interface, seed: u64) {
     let count = if long() { 1000 } else { 32 };
-    let mut random = Random::new(seed);
+    let mut random = Random(seed);
     for number in 0..FIRST {
         lifecycle(interface, &mut random, number);
     }
@@ -84,7 +84,7 @@ fn lifecycle(interface: &Interface, random: &mut Random, number: u64) {
             parts.push(Box::new(joined.unwrap()));
         }
         let mut user = user;
-        user.receive(random.below(64) + 1);
+        user.receive(random.below(64) as u64 + 1);
         if panics {
             // This prints no panic message.
             user.sockets.each_batch(|_batch| resume_unwind(Box::new("asked for")));

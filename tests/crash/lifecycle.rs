@@ -2,7 +2,7 @@
 //! released.
 
 use crate::common::{PATIENCE, packet};
-use crate::random::Random;
+use crate::random_numbers::Random;
 use crate::sockets::Sockets;
 use std::time::Instant;
 use xsk::attach::{AttachMethod, AttachMode, Attachment, Registration};
@@ -127,7 +127,7 @@ impl Place<'_> {
         let place = Place { three: random.below(2) == 0, ..*self };
         let mut user = place.start(random.below(2) == 0, report)?;
         report(Phase::Traffic);
-        user.receive(200 + random.below(1800));
+        user.receive(200 + random.below(1800) as u64);
         report(Phase::Unregister);
         for slot in user.slots {
             slot.close()?;

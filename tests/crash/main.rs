@@ -12,7 +12,8 @@ mod fixture;
 mod kills;
 mod leaks;
 mod lifecycle;
-mod random;
+#[path = "../common/random_numbers.rs"]
+mod random_numbers;
 mod sockets;
 
 /// Returns whether to run the long form in place of the short one.

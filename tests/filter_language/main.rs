@@ -3,11 +3,14 @@
 
 #[path = "../common/random_filters.rs"]
 mod random_filters;
+#[path = "../common/random_numbers.rs"]
+mod random_numbers;
 mod tables;
 mod tcpdump;
 mod values;
 
-use random_filters::{Packet, Random, expression, packet, seed};
+use random_filters::{Packet, expression, packet};
+use random_numbers::{Random, seed};
 use std::collections::BTreeSet;
 use xsk::bpf::Condition;
 

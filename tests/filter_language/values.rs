@@ -1,6 +1,7 @@
 //! Conditions as values: equal to what their text says, and read back from it; the deepest ones.
 
-use crate::random_filters::{Random, expression};
+use crate::random_filters::expression;
+use crate::random_numbers::Random;
 use proptest::prelude::*;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hash;

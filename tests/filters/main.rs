@@ -10,5 +10,7 @@ mod random;
 #[path = "../common/random_filters.rs"]
 #[allow(dead_code, reason = "what differs from tcpdump is not asked for here")]
 mod random_filters;
+#[path = "../common/random_numbers.rs"]
+mod random_numbers;
 mod refusals;
 mod sets;

@@ -1,7 +1,8 @@
 //! Random rules and packets: the verifier takes every program, and its outcome is the evaluator's.
 
 use crate::common::rounds;
-use crate::random_filters::{Random, expression, packet, seed};
+use crate::random_filters::{expression, packet};
+use crate::random_numbers::{Random, seed};
 use xsk::bpf::{Action, Condition, Filter, XskMap};
 use xsk::test_util::privileged;
 
