@@ -24,6 +24,8 @@ mod frags;
 mod generate;
 mod keys;
 mod latency;
+mod links;
+mod losses;
 mod manual;
 mod napi;
 mod packets;
