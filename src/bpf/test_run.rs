@@ -16,6 +16,9 @@ const GROWTH: usize = 4096;
 
 const XDP_DROP: i32 = 1;
 const LIVE_FRAMES: &str = "a run that sends packets (BPF_F_TEST_XDP_LIVE_FRAMES)";
+/// The room in front of a packet (`XDP_PACKET_HEADROOM`) without the kernel's `struct xdp_frame` of 40
+/// bytes, which kernels before 2026 forget.
+const MOST_LIVE_METADATA: u32 = 256 - 40;
 
 /// The outcome of [`Program::test_run`].
 ///
@@ -54,8 +57,9 @@ impl Program {
     /// Needs no capability. Since 4.12; with a context since 5.15.
     ///
     /// # Errors
-    /// [`Error::BpfObject`](crate::Error::BpfObject); `EINVAL` for a short packet or a queue that the
-    /// context's interface does not have, `ENODEV` for an interface that there is not.
+    /// [`Error::BpfObject`](crate::Error::BpfObject); `EINVAL` for a short packet, for a context that
+    /// does not fit it or whose interface does not have the queue, and for a program that is bound to a
+    /// device; `ENODEV` for an interface that there is not.
     #[doc(alias = "BPF_PROG_TEST_RUN")]
     pub fn test_run(&self, data: &[u8], ctx: Option<&xdp_md>) -> Result<TestRun> {
         let mut out = vec![0; data.len().saturating_add(GROWTH)];
@@ -82,16 +86,25 @@ impl Program {
     /// which it seems to come in, or dropped.
     ///
     /// So packets are sent as fast as the kernel makes them, without a socket
-    /// (`examples/send_frames.rs`). They arrive at the other end of a veth pair as packets of a card do
-    /// in native mode, without a socket buffer; that end needs an XDP program, or GRO
-    /// (`ethtool -K IF gro on`).
+    /// (`examples/send_frames.rs`). They arrive at the other end of a veth pair without a socket buffer,
+    /// as packets that another interface redirected; that end needs an XDP program, or GRO
+    /// (`ethtool -K IF gro on`). A call for more than one frame takes some 20 ms besides: make many in
+    /// one call. It runs in the kernel until all are made, or until a signal comes that the calling
+    /// thread takes (also SIGSTOP). A `count` of 0 is 1.
     ///
-    /// Packet and context are as for [`test_run`](Self::test_run), but the packet has to fit a page
-    /// beside the kernel's own data (some 3500 bytes). Frames are used again: what the program wrote
-    /// into one is still there when it is run on it again. The call returns when all frames were made;
-    /// a signal ends it early. A `count` of 0 is 1.
+    /// The packet has 14 bytes at least, and has to fit a page beside the kernel's own data: some 3300
+    /// bytes with pages of 4 KiB, also for a program with
+    /// [`frags`](super::ProgramBuilder::frags). Without a context it seems to come in on the
+    /// namespace's loopback device; `ingress_ifindex` of a context chooses another interface, `data_end`
+    /// has to be the packet's length. The program always sees queue 0, so that of the sockets of an
+    /// [`XskMap`](super::XskMap) only one on queue 0 of that interface gets frames.
     ///
-    /// Needs no capability. Since 5.18 (`bpf_test_run_xdp_live` of net/bpf/test_run.c).
+    /// Frames are used again: what the program, or who received a frame, wrote into it is still there
+    /// when the program is run on it again. Those that nobody takes, as in the buffer of a socket that
+    /// is not read, keep their memory, and the kernel's log says so each minute (`page_pool`).
+    ///
+    /// Needs no capability; before 5.19 that, too, only if `kernel.unprivileged_bpf_disabled` is 0,
+    /// otherwise `CAP_BPF`. Since 5.18 (`bpf_test_run_xdp_live` of net/bpf/test_run.c).
     ///
     /// ```
     /// use xsk::bpf::{Insn, Program, Reg};
@@ -108,23 +121,23 @@ impl Program {
     /// ```
     ///
     /// # Errors
-    /// As [`test_run`](Self::test_run), and [`Error::NeedsKernel`]. `EINTR`: a signal came in; how many
-    /// frames were made is not known. That a frame could not be sent is no error.
+    /// As [`test_run`](Self::test_run), and [`Error::NeedsKernel`]; `EINVAL` also for a packet that is
+    /// too long, and for metadata (`data` of a context) of more than 216 bytes, for which not every
+    /// kernel has room. `EINTR`: a signal came; how many frames were made is not known. That a frame
+    /// could not be sent is no error.
     #[doc(alias = "BPF_F_TEST_XDP_LIVE_FRAMES")]
     pub fn run_live(&self, data: &[u8], ctx: Option<&xdp_md>, count: u32) -> Result<()> {
-        let run = |program: &Self, data, ctx, count| {
-            sys::bpf::prog_run_live(program.as_fd(), data, ctx, count)
-        };
-        let errno = match run(self, data, ctx, count) {
-            Ok(()) => return Ok(()),
-            Err(errno) => errno,
+        let errno = if ctx.is_some_and(|ctx| ctx.data > MOST_LIVE_METADATA) {
+            Errno::INVAL
+        } else {
+            match sys::bpf::prog_run_live(self.as_fd(), data, ctx, count) {
+                Ok(()) => return Ok(()),
+                Err(errno) => errno,
+            }
         };
         // Kernels without live frames refuse each call.
-        if errno == Errno::INVAL {
-            let drop = [Insn::mov64_imm(Reg::R0, XDP_DROP), Insn::exit()];
-            if run(&Self::builder(&drop).load()?, &[0; 64], None, 1) == Err(Errno::INVAL) {
-                return Err(Error::NeedsKernel { feature: LIVE_FRAMES, version: "5.18" });
-            }
+        if errno == Errno::INVAL && has_live_frames() == Some(false) {
+            return Err(Error::NeedsKernel { feature: LIVE_FRAMES, version: "5.18" });
         }
         Err(self.failed(BpfOp::TestRun)(errno))
     }
@@ -149,5 +162,16 @@ impl Program {
                 Ok(ran) => return Ok(ran),
             }
         }
+    }
+}
+
+/// Tries whether the kernel has live frames. `None` if that cannot be tried.
+fn has_live_frames() -> Option<bool> {
+    let drop = [Insn::mov64_imm(Reg::R0, XDP_DROP), Insn::exit()];
+    let program = Program::builder(&drop).load().ok()?;
+    match sys::bpf::prog_run_live(program.as_fd(), &[0; 64], None, 1) {
+        Ok(()) => Some(true),
+        Err(Errno::INVAL) => Some(false),
+        Err(_) => None,
     }
 }

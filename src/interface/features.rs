@@ -80,6 +80,13 @@ impl XdpFeatures {
         self.bits & NETDEV_XDP_ACT_REDIRECT != 0
     }
 
+    /// Returns whether programs can redirect frames to it (`NETDEV_XDP_ACT_NDO_XMIT`). Of a veth it
+    /// depends on the other end: a program in native mode, or GRO.
+    #[must_use]
+    pub fn redirect_target(&self) -> bool {
+        self.bits & NETDEV_XDP_ACT_NDO_XMIT != 0
+    }
+
     /// Returns whether it takes AF_XDP sockets in zero-copy mode (`NETDEV_XDP_ACT_XSK_ZEROCOPY`).
     #[must_use]
     pub fn zero_copy(&self) -> bool {

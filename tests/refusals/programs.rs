@@ -233,8 +233,8 @@ fn a_packet_that_is_too_short_is_not_run() {
         Err(error) => says(
             &error,
             &expect![[r#"
-            bpf(BPF_PROG_TEST_RUN) failed for program N: EINVAL (Invalid argument).
-            A packet has 14 bytes at least, and has to fit a page with what the kernel puts around it"#]],
+                bpf(BPF_PROG_TEST_RUN) failed for program N: EINVAL (Invalid argument).
+                A packet has 14 bytes at least, and has to fit a page with what the kernel puts around it; of a context, data_end is the packet's length, and the interface has the queue; a program that is bound to a device cannot be run so"#]],
         ),
         Ok(run) => assert!(!kernel_since(6, 1), "{run:?}"),
     }

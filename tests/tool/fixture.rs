@@ -93,6 +93,9 @@ pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) out: Vec<String>,
     pub(crate) err: Vec<String>,
+    /// Lines of its standard error that say that it waits for a queue: the kernel may take its time
+    /// to free one that another test had.
+    pub(crate) waits: Vec<String>,
 }
 
 impl Ended {
@@ -267,7 +270,8 @@ impl Tool {
             }
             thread::sleep(Duration::from_millis(1));
         };
-        Ended { status, out: self.out.iter().collect(), err: self.err.iter().collect() }
+        let (waits, err) = self.err.iter().partition(|line| line.starts_with("waiting for queue "));
+        Ended { status, out: self.out.iter().collect(), err, waits }
     }
 
     /// Waits for its end, which must be a success, and returns its summary.

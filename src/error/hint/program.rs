@@ -51,8 +51,14 @@ const NO_DIRECTORY: &str = "The directory has to be there, in a BPF file system:
     make a directory in it (`mkdir -p`)";
 const OBJECT_GONE: &str = "It is gone: nothing held it any more";
 const PIN_EXISTS: &str = "Something is pinned there already: remove the file, or take another name";
-const PACKET_SIZE: &str = "A packet has 14 bytes at least, and has to fit a page with what the \
-    kernel puts around it";
+const TEST_RUN: &str = "A packet has 14 bytes at least, and has to fit a page with what the kernel \
+    puts around it; of a context, data_end is the packet's length, and the interface has the queue; \
+    a program that is bound to a device cannot be run so";
+const TEST_RUN_RIGHTS: &str =
+    "Before 5.19 this takes CAP_BPF unless kernel.unprivileged_bpf_disabled is 0";
+const RUN_ENDED: &str = "A signal came: only a part of the frames was made";
+const NO_INTERFACE: &str =
+    "The network namespace has no interface of the context's ingress_ifindex";
 const NO_BPF_OBJECT: &str = "It is no BPF object";
 
 const NOT_PLACED: &str =
@@ -156,12 +162,15 @@ pub(super) fn object(operation: BpfOp, errno: Errno) -> Hint {
         Errno::PERM | Errno::ACCESS if operation == BpfOp::Unpin => PIN_OF_ANOTHER.into(),
         Errno::NOENT if operation == BpfOp::Pin => NO_DIRECTORY.into(),
         Errno::PERM if path => PIN_RULE.into(),
+        Errno::PERM if operation == BpfOp::TestRun => TEST_RUN_RIGHTS.into(),
         Errno::PERM => ID_PRIVILEGES.into(),
         Errno::ACCESS => PIN_OF_ANOTHER.into(),
         Errno::NOENT if path => NO_PIN.into(),
         Errno::NOENT => OBJECT_GONE.into(),
         Errno::EXIST => PIN_EXISTS.into(),
-        Errno::INVAL if operation == BpfOp::TestRun => PACKET_SIZE.into(),
+        Errno::INVAL if operation == BpfOp::TestRun => TEST_RUN.into(),
+        Errno::NODEV if operation == BpfOp::TestRun => NO_INTERFACE.into(),
+        Errno::INTR if operation == BpfOp::TestRun => RUN_ENDED.into(),
         Errno::INVAL if operation == BpfOp::Info => NO_BPF_OBJECT.into(),
         _ => NO_HINT,
     }
