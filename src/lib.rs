@@ -567,7 +567,7 @@
 //! | busy polling (`set_busy_poll`) | 5.11 | `NeedsKernel` |
 //! | whether an interface is in another namespace is known without `CAP_NET_ADMIN` | 5.14 | `is_in_current_netns` is `None` |
 //! | programs for packets of several frames, the default one among them (`frags`, `BPF_F_XDP_HAS_FRAGS`) | 5.18 | `NeedsKernel` |
-//! | frames that the kernel makes, and a program sends (`Program::run_live`) | 5.18 | `NeedsKernel` |
+//! | frames that the kernel makes and a program sends (`Program::run_live`) | 5.18 | `NeedsKernel` |
 //! | sockets are put into a map without `CAP_BPF` | 5.19 | `UpdateMap` with `EPERM`, which names 5.19; unless `kernel.unprivileged_bpf_disabled` is 0 |
 //! | what a driver can do with XDP (`xdp_features`) | 6.3 | `None`: not known |
 //! | what the card knows of a received packet (`MetadataProgram`, `ProgramBuilder::bound_to`) | 6.3 | `NeedsKernel` |

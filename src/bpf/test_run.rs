@@ -82,13 +82,16 @@ impl Program {
     }
 
     /// Makes `count` frames of a packet, runs the program on each, and carries out what it decides: a
-    /// frame is sent, redirected to an interface or a socket, passed to the stack of the interface on
-    /// which it seems to come in, or dropped.
+    /// frame is redirected to an interface or a socket, sent out of the interface on which it seems to
+    /// come in (`XDP_TX`), passed to that interface's stack, or dropped.
     ///
     /// So packets are sent as fast as the kernel makes them, without a socket
     /// (`examples/send_frames.rs`). They arrive at the other end of a veth pair without a socket buffer,
-    /// as packets that another interface redirected; that end needs an XDP program, or GRO
-    /// (`ethtool -K IF gro on`). A call for more than one frame takes some 20 ms besides: make many in
+    /// as packets that another interface redirected; that end needs an XDP program in native mode, or
+    /// GRO (`ethtool -K IF gro on`;
+    /// [`XdpFeatures::redirect_target`](crate::interface::XdpFeatures::redirect_target)). An interface
+    /// takes them while it is up, up to its MTU; that one could not be sent is no error, and shows only
+    /// in its counter `tx_packets`. A call for more than one frame takes some 20 ms besides: make many in
     /// one call. It runs in the kernel until all are made, or until a signal comes that the calling
     /// thread takes (also SIGSTOP). A `count` of 0 is 1.
     ///
@@ -100,7 +103,8 @@ impl Program {
     /// [`XskMap`](super::XskMap) only one on queue 0 of that interface gets frames.
     ///
     /// Frames are used again: what the program, or who received a frame, wrote into it is still there
-    /// when the program is run on it again. Those that nobody takes, as in the buffer of a socket that
+    /// when the program is run on it again; what is to go from one to the next belongs in a map. Those
+    /// that nobody takes, as in the buffer of a socket that
     /// is not read, keep their memory, and the kernel's log says so each minute (`page_pool`).
     ///
     /// Needs no capability; before 5.19 that, too, only if `kernel.unprivileged_bpf_disabled` is 0,
@@ -123,8 +127,7 @@ impl Program {
     /// # Errors
     /// As [`test_run`](Self::test_run), and [`Error::NeedsKernel`]; `EINVAL` also for a packet that is
     /// too long, and for metadata (`data` of a context) of more than 216 bytes, for which not every
-    /// kernel has room. `EINTR`: a signal came; how many frames were made is not known. That a frame
-    /// could not be sent is no error.
+    /// kernel has room. `EINTR`: a signal came; how many frames were made is not known.
     #[doc(alias = "BPF_F_TEST_XDP_LIVE_FRAMES")]
     pub fn run_live(&self, data: &[u8], ctx: Option<&xdp_md>, count: u32) -> Result<()> {
         let errno = if ctx.is_some_and(|ctx| ctx.data > MOST_LIVE_METADATA) {

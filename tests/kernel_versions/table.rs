@@ -108,7 +108,7 @@ pub(crate) const FEATURES: [Feature; 25] = [
         probe: probes::frags,
     },
     Feature {
-        name: "frames that the kernel makes, and a program sends (`Program::run_live`)",
+        name: "frames that the kernel makes and a program sends (`Program::run_live`)",
         since: (5, 18),
         without: "`NeedsKernel`",
         probe: probes::live_frames,

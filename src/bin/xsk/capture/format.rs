@@ -123,11 +123,8 @@ pub(crate) fn packet<'a>(
     let mut set = |at: usize, value: u32| {
         fields[at..at + 4].copy_from_slice(&value.to_le_bytes());
     };
-    let padding = kept.wrapping_neg() % 4;
-    let len = (PACKET_FIELDS + kept + padding) as u32;
     set(0, PACKET);
-    set(4, len);
-    // The interface is that of number 0.
+    // Its length comes here; the interface is that of number 0.
     set(12, (known.time >> 32) as u32);
     set(16, known.time as u32);
     set(20, kept as u32);
@@ -136,15 +133,11 @@ pub(crate) fn packet<'a>(
     for part in parts {
         buffer.extend_from_slice(part);
     }
+    pad(buffer, kept);
     if known.queue.is_some() || known.hash.is_some() {
-        pad(buffer, kept);
         options(buffer, known);
-        end(buffer, start);
-        return;
     }
-    // Padding and length as one number: a copy of a length that the compiler knows calls no function.
-    buffer.extend_from_slice(&(u64::from(len) << (8 * padding)).to_le_bytes());
-    buffer.truncate(start + len as usize);
+    end(buffer, start);
 }
 
 /// Adds the options of a packet.
@@ -195,11 +188,13 @@ fn option(buffer: &mut Vec<u8>, code: u16, value: &[u8]) {
 }
 
 /// Adds what is missing to a multiple of four bytes.
+#[inline]
 fn pad(buffer: &mut Vec<u8>, len: usize) {
     buffer.extend_from_slice(&[0; 3][..len.next_multiple_of(4) - len]);
 }
 
 /// Ends a block that begins at `start`: its length comes at both ends.
+#[inline]
 fn end(buffer: &mut Vec<u8>, start: usize) {
     let len = ((buffer.len() - start + 4) as u32).to_le_bytes();
     buffer[start + 4..start + 8].copy_from_slice(&len);
