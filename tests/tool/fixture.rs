@@ -59,6 +59,11 @@ impl Fixture {
     }
 }
 
+/// Returns whether a program is there.
+pub(crate) fn is_there(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok()
+}
+
 /// Returns what is attached to an interface.
 pub(crate) fn attached(interface: &Interface) -> Option<XdpMode> {
     let state = interface.attached_programs().unwrap();

@@ -2,7 +2,7 @@
 //! programs that they are for.
 
 use crate::common::kernel_can;
-use crate::fixture::{Directory, TOOL, commands};
+use crate::fixture::{Directory, TOOL, commands, is_there};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -36,11 +36,6 @@ fn through(program: &str, args: &[&str], text: &str) -> (String, String) {
     assert!(output.status.success(), "{output:?}");
     let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     (out, err)
-}
-
-/// Returns whether a program is there.
-fn is_there(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok()
 }
 
 /// Returns what bash offers for the last of some words; both are in the shell's quotes.
