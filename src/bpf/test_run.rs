@@ -102,10 +102,10 @@ impl Program {
     /// has to be the packet's length. The program always sees queue 0, so that of the sockets of an
     /// [`XskMap`](super::XskMap) only one on queue 0 of that interface gets frames.
     ///
-    /// Frames are used again: what the program, or who received a frame, wrote into it is still there
-    /// when the program is run on it again; what is to go from one to the next belongs in a map. Those
-    /// that nobody takes, as in the buffer of a socket that
-    /// is not read, keep their memory, and the kernel's log says so each minute (`page_pool`).
+    /// Frames are used again: what the program or a receiver wrote into a frame is still there when the
+    /// program is run on it again. A program keeps state between frames in a map. Frames that wait in
+    /// the buffer of a socket that is not read keep their memory after the call, and the kernel's log
+    /// reports them each minute (`page_pool`).
     ///
     /// Needs no capability; before 5.19 that, too, only if `kernel.unprivileged_bpf_disabled` is 0,
     /// otherwise `CAP_BPF`. Since 5.18 (`bpf_test_run_xdp_live` of net/bpf/test_run.c).

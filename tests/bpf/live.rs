@@ -169,7 +169,8 @@ fn frames_go_to_the_socket_of_queue_0() {
     assert_eq!(one.socket.rx.receive(1).unwrap().len(), 0);
 }
 
-/// Who has a program may run it, and is told what is wrong without rights, too.
+/// A process without rights may run a program that it was given, and gets the error of that run, not
+/// that of the attempt to find out whether the kernel has live frames.
 #[test]
 fn it_takes_no_rights() {
     if !privileged!() || !kernel_can(test_name!(), kernel_since(5, 19), "takes CAP_BPF before 5.19")

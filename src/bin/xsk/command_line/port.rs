@@ -28,11 +28,10 @@ pub(crate) struct PortArgs {
     ///
     /// Each of several queues has a thread and packet memory of its own (--chunks); a count (-C) is
     /// for all together. Each thread spins (those of capture sleep): with fewer free processors than
-    /// queues, add -p. A queue
-    /// without the RX or the TX side that the command needs is left out. The table counts all
-    /// queues together; the summary has a line for each. In JSON the summary has "queues", and
-    /// "queue" is null. With bridge and l2fwd's -o one thread serves all of them, over one packet
-    /// memory; not with -M.
+    /// queues, add -p. A queue without the RX or the TX side that the command needs is left out. The
+    /// table counts all queues together; the summary has a line for each. In JSON the summary has
+    /// "queues", and "queue" is null. With bridge and l2fwd's -o one thread serves all of them, over
+    /// one packet memory; not with -M.
     #[arg(short, long, value_name = "QUEUES", default_value = "0")]
     pub(crate) queue: QueueSet,
     #[command(flatten)]
